@@ -1,0 +1,195 @@
+"""Frames: what one camera yields for one view, and the samples that hold them.
+
+Layout of the passes (row 0 is the top, pixel centre is (x + 0.5, y + 0.5)):
+
+============== ============== ========= =====================================================
+pass           shape          dtype     meaning
+============== ============== ========= =====================================================
+rgb            (H, W, 3)      uint8     sRGB
+depth          (H, W)         float32   metres along the optical axis, inf where nothing is
+normals        (H, W, 3)      float32   unit, camera axes, 0 where nothing is
+segmentation   (H, W)         int32     ids, 0 is background
+============== ============== ========= =====================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError, UnknownNameError
+
+Array: TypeAlias = NDArray[Any]
+
+
+class PassSpec(NamedTuple):
+    """How one pass is stored: values per pixel (0 for a plain (H, W) image) and dtype."""
+
+    channels: int
+    dtype: np.dtype[Any]
+
+    def shape(self, camera: Camera) -> tuple[int, ...]:
+        """Shape of this pass for a camera: (H, W) or (H, W, channels)."""
+        size = (camera.height, camera.width)
+        return (*size, self.channels) if self.channels else size
+
+
+PASSES: Mapping[str, PassSpec] = MappingProxyType(
+    {
+        "rgb": PassSpec(3, np.dtype(np.uint8)),
+        "depth": PassSpec(0, np.dtype(np.float32)),
+        "normals": PassSpec(3, np.dtype(np.float32)),
+        "segmentation": PassSpec(0, np.dtype(np.int32)),
+    }
+)
+
+
+class Label(NamedTuple):
+    """What a segmentation id stands for."""
+
+    name: str
+    category: str
+
+
+BACKGROUND = Label("background", "background")
+Labels: TypeAlias = Mapping[int, Label]
+Buffers: TypeAlias = Mapping[str, Array]
+
+
+def check_passes(passes: Sequence[str], known: Sequence[str] = tuple(PASSES)) -> tuple[str, ...]:
+    """Return the passes as a tuple, or say which one is unknown or given twice.
+
+    Raises:
+        InvalidValueError: not a sequence of names, empty, or one given twice.
+        UnknownNameError: a pass that is not in `known`.
+    """
+    if isinstance(passes, str) or not all(isinstance(name, str) for name in passes):
+        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
+    names = tuple(passes)
+    for name in names:
+        if name not in known:
+            raise UnknownNameError.of("pass", name, known)
+    if not names or len(set(names)) != len(names):
+        raise InvalidValueError(f"passes: expected one or more different names, got {names!r}")
+    return names
+
+
+def allocate(camera: Camera, passes: Sequence[str]) -> dict[str, Array]:
+    """Fresh arrays for the passes of one camera, one each, uninitialized."""
+    return {name: np.empty(PASSES[name].shape(camera), PASSES[name].dtype) for name in passes}
+
+
+def check_buffers(buffers: Buffers, camera: Camera, passes: Sequence[str]) -> None:
+    """Check that arrays given to be drawn into fit the camera and the passes.
+
+    Raises:
+        InvalidValueError: one is missing, or has another shape, dtype or memory order.
+    """
+    for name in passes:
+        spec, array = PASSES[name], buffers.get(name)
+        shape = spec.shape(camera)
+        if array is None or array.shape != shape or array.dtype != spec.dtype:
+            came = "nothing" if array is None else f"{array.shape} {array.dtype}"
+            raise InvalidValueError(
+                f"buffer for {camera.name!r}.{name}: expected {shape} {spec.dtype}, got {came}"
+            )
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            raise InvalidValueError(
+                f"buffer for {camera.name!r}.{name}: expected C-contiguous writable memory"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What one camera yields for one view.
+
+    Attributes:
+        camera: the camera as it was used (pose, intrinsics and size of this very picture).
+        passes: arrays by pass name, laid out as this module says; they belong to the caller.
+        labels: what the ids of `segmentation` stand for.
+    """
+
+    camera: Camera
+    passes: Mapping[str, Array]
+    labels: Labels = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, name: str) -> Array:
+        """The array of one pass; `UnknownNameError` where it was not asked for."""
+        try:
+            return self.passes[name]
+        except KeyError:
+            raise UnknownNameError.of("pass in this frame", name, self.passes) from None
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8, sRGB."""
+        return self["rgb"]
+
+    @property
+    def depth(self) -> NDArray[np.float32]:
+        """(H, W) float32, metres along the optical axis, inf where nothing was hit."""
+        return self["depth"]
+
+    @property
+    def normals(self) -> NDArray[np.float32]:
+        """(H, W, 3) float32, unit, camera axes, 0 where nothing was hit."""
+        return self["normals"]
+
+    @property
+    def segmentation(self) -> NDArray[np.int32]:
+        """(H, W) int32 ids, 0 is background; `Sample.labels` names them."""
+        return self["segmentation"]
+
+    def _repr_png_(self) -> bytes:
+        from heliograph.picture import frame_png
+
+        return frame_png(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What a view yields.
+
+    Attributes:
+        frames: frames by camera name, in the order of the view.
+        labels: segmentation id -> (name, category); 0 is the background.
+        state: the state that was shown, by the engine's keys.
+        seed: seed of the run, or None.
+        index: index of the sample in the run.
+        randomization: what was drawn at random, by randomizer; serializable.
+        annotations: further facts about the view, by name; serializable.
+    """
+
+    frames: Mapping[str, Frame]
+    labels: Labels = field(default_factory=dict, repr=False)
+    state: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    seed: int | None = None
+    index: int = 0
+    randomization: Mapping[str, Any] = field(default_factory=dict)
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, camera: str) -> Frame:
+        """The frame of one camera; `UnknownNameError` lists the cameras there are."""
+        try:
+            return self.frames[camera]
+        except KeyError:
+            raise UnknownNameError.of("camera in this sample", camera, self.frames) from None
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, in the order of the view."""
+        return iter(self.frames.values())
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.frames)
+
+    def _repr_html_(self) -> str:
+        from heliograph.picture import sample_html
+
+        return sample_html(self)

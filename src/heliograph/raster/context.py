@@ -1,0 +1,159 @@
+"""The GL context: ours alone, current only while we draw, usable from any one thread at a time."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Literal
+
+import moderngl
+
+from heliograph.errors import ClosedError, ContextError, InvalidValueError
+
+GL_VERSION = 430
+_EGL_DRAW, _EGL_READ = 0x3059, 0x305A
+
+
+@dataclass(frozen=True)
+class RasterOptions:
+    """How to rasterize.
+
+    Attributes:
+        msaa: samples per pixel for rgb, 0 or 4; depth, normals and ids are never multisampled.
+        shadows: whether lights that cast shadows get shadow maps.
+        shadow_size: upper limit of a shadow map's side in texels; the side follows the picture's.
+        lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
+            draws every triangle.
+        device: index of the EGL device, None for the driver's default.
+    """
+
+    msaa: int = 0
+    shadows: bool = True
+    shadow_size: int = 4096
+    lod: Literal["auto", "off"] = "auto"
+    device: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.msaa not in (0, 4):
+            raise InvalidValueError(f"msaa: expected 0 or 4, got {self.msaa!r}")
+        if self.lod not in ("auto", "off"):
+            raise InvalidValueError(f"lod: expected 'auto' or 'off', got {self.lod!r}")
+        if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
+            raise InvalidValueError(
+                f"shadow_size: expected 16 to 16384 texels, got {self.shadow_size!r}"
+            )
+        if self.device is not None and (not isinstance(self.device, int) or self.device < 0):
+            raise InvalidValueError(f"device: expected an EGL device index, got {self.device!r}")
+
+
+class Context:
+    """One GL context over EGL.
+
+    Raises:
+        ContextError: no usable GL; the message says which package to install.
+    """
+
+    def __init__(self, device: int | None = None) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._gl: moderngl.Context | None = None
+        with _kept_current():
+            self._gl = _create(device)
+
+    @property
+    def software(self) -> bool:
+        """Whether the CPU draws (llvmpipe, softpipe, SwiftShader)."""
+        return any(name in self.renderer for name in ("llvmpipe", "softpipe", "SwiftShader"))
+
+    @property
+    def renderer(self) -> str:
+        """The driver's own name for what draws."""
+        return str(self.info["GL_RENDERER"])
+
+    @property
+    def info(self) -> dict[str, object]:
+        """Vendor, renderer, version and limits as the driver reports them."""
+        with self.current() as gl:
+            return dict(gl.info)
+
+    @contextmanager
+    def current(self) -> Iterator[moderngl.Context]:
+        """Our context, current in this thread; what was current before is given back after.
+
+        Raises:
+            ClosedError: it was released.
+            ContextError: the process was forked after the context was made.
+        """
+        if self._pid != os.getpid():
+            raise ContextError(
+                "this renderer was made before the process forked, and GL does not survive a fork; "
+                "make it in the child, or start processes with the 'spawn' method"
+            )
+        with self._lock:
+            if self._gl is None:
+                raise ClosedError("this renderer is closed")
+            with self._gl:
+                yield self._gl
+
+    def release(self) -> None:
+        """Free the context; may be called twice."""
+        with self._lock:
+            gl, self._gl = self._gl, None
+            if gl is not None and self._pid == os.getpid():
+                with _kept_current():
+                    gl.release()
+
+
+def _create(device: int | None) -> moderngl.Context:
+    chosen = {} if device is None else {"device_index": device}
+    try:
+        return moderngl.create_context(
+            standalone=True, backend="egl", require=GL_VERSION, **chosen
+        )
+    except Exception as error:  # noqa: BLE001 -- the binding raises bare Exceptions
+        raise ContextError(
+            f"no OpenGL {GL_VERSION // 100}.{GL_VERSION // 10 % 10} over EGL here ({error}); "
+            f"{_remedy(device)}"
+        ) from None
+
+
+def _remedy(device: int | None) -> str:
+    if device is not None:
+        return f"EGL device {device} was asked for: try another, or none"
+    return "on Debian or Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
+
+
+@contextmanager
+def _kept_current() -> Iterator[None]:
+    """Give back whatever context was current in this thread."""
+    egl = _egl()
+    if egl is None:
+        yield
+        return
+    before = (
+        egl.eglGetCurrentDisplay(),
+        egl.eglGetCurrentSurface(_EGL_DRAW),
+        egl.eglGetCurrentSurface(_EGL_READ),
+        egl.eglGetCurrentContext(),
+    )
+    try:
+        yield
+    finally:
+        if before[0]:
+            egl.eglMakeCurrent(*before)
+
+
+def _egl() -> ctypes.CDLL | None:
+    with suppress(OSError):
+        egl = ctypes.CDLL("libEGL.so.1")
+        handle = ctypes.c_void_p
+        for name in ("eglGetCurrentDisplay", "eglGetCurrentContext", "eglGetCurrentSurface"):
+            getattr(egl, name).restype = handle
+        egl.eglGetCurrentSurface.argtypes = [ctypes.c_int]
+        egl.eglMakeCurrent.argtypes = [handle] * 4
+        return egl
+    return None

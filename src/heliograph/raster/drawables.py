@@ -1,0 +1,254 @@
+"""What the rasterizer draws: geometry, textures, instances, lights, surroundings. Plain values.
+
+Colours are sRGB numbers from 0 to 1 and light is added in that space, as fixed-function OpenGL
+and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+
+Floats = NDArray[np.floating[Any]]
+
+
+class Shape(IntEnum):
+    """Built-in geometries; their numbers are the geometry handles that are always there.
+
+    Depth and normals of these are computed from the exact surface, whatever the tessellation.
+    All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
+    radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves of the
+    sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE).
+    """
+
+    PLANE = 0
+    BOX = 1
+    SPHERE = 2
+    CYLINDER = 3
+    TUBE = 4
+    DOME_UP = 5
+    DOME_DOWN = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Triangles in object space, counter-clockwise seen from outside.
+
+    Attributes:
+        positions: (V, 3) float32.
+        triangles: (T, 3) uint32.
+        normals: (V, 3) float32 unit; None for flat faces (vertices are then split by face).
+        uvs: (V, 2) float32 texture coordinates, v = 0 at the bottom row of the texture; or None.
+        simplify: whether coarser levels of detail may be made of it.
+        name: for messages.
+    """
+
+    positions: Floats
+    triangles: NDArray[np.integer[Any]]
+    normals: Floats | None = None
+    uvs: Floats | None = None
+    simplify: bool = True
+    name: str = "geometry"
+
+
+class TextureKind(Enum):
+    """How a texture is looked up."""
+
+    FLAT = "2d"
+    CUBE = "cube"
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """Pixels to paint on surfaces.
+
+    Attributes:
+        pixels: (H, W, C) uint8 for FLAT, (6, N, N, C) uint8 for CUBE (faces +x -x +y -y +z -z in
+            OpenGL's order and orientation); C is 1, 3 or 4.
+        kind: FLAT or CUBE.
+        name: for messages.
+    """
+
+    pixels: NDArray[np.uint8]
+    kind: TextureKind = TextureKind.FLAT
+    name: str = "texture"
+
+
+class Mapping(IntEnum):
+    """Where texture coordinates come from."""
+
+    NONE = 0
+    UV = 1  # the geometry's own uvs (for shapes: their natural ones) times `texture_scale`
+    OBJECT = 2  # FLAT: object x and y; CUBE: the direction from the object's centre; times scale
+
+
+class Side(IntEnum):
+    """Which side of triangles is seen."""
+
+    FRONT = 0
+    DOUBLE = 1
+
+
+class Shading(IntEnum):
+    """How colour is made."""
+
+    LIT = 0
+    UNLIT = 1
+
+
+@dataclass(eq=False)
+class Instances:
+    """N placed geometries with their materials, as arrays; row i is one instance.
+
+    Attributes:
+        geometry: (N,) int32 handles: `Shape` members or what `Rasterizer.add_geometry` returned.
+        world_from_object: (N, 3, 4) float64 affine maps; scale and mirroring are allowed.
+        rgba: (N, 4) float32; alpha below 1 is blended.
+        surface: (N, 4) float32: emission, specular, shininess (0 to 1), reflectance (planes only).
+        texture: (N,) int32 handles from `Rasterizer.add_texture`, -1 for none.
+        mapping: (N,) int8, `Mapping` members.
+        texture_scale: (N, 3) float32, multiplies texture coordinates.
+        ids: (N,) int32 for the segmentation pass; 0 is drawn as background.
+        side: (N,) int8, `Side` members.
+        shading: (N,) int8, `Shading` members.
+        casts_shadow: (N,) bool.
+        visible: (N,) bool.
+    """
+
+    geometry: NDArray[np.int32]
+    world_from_object: NDArray[np.float64]
+    rgba: NDArray[np.float32]
+    surface: NDArray[np.float32]
+    texture: NDArray[np.int32]
+    mapping: NDArray[np.int8]
+    texture_scale: NDArray[np.float32]
+    ids: NDArray[np.int32]
+    side: NDArray[np.int8]
+    shading: NDArray[np.int8]
+    casts_shadow: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
+
+    @classmethod
+    def blank(cls, count: int) -> Instances:
+        """`count` grey unit boxes at the origin, ids 1 to `count`, to be filled in."""
+        pose = np.zeros((count, 3, 4))
+        pose[:, :, :3] = np.eye(3)
+        return cls(
+            geometry=np.full(count, Shape.BOX, np.int32),
+            world_from_object=pose,
+            rgba=np.full((count, 4), (0.5, 0.5, 0.5, 1.0), np.float32),
+            surface=np.full((count, 4), (0.0, 0.5, 0.5, 0.0), np.float32),
+            texture=np.full(count, -1, np.int32),
+            mapping=np.zeros(count, np.int8),
+            texture_scale=np.ones((count, 3), np.float32),
+            ids=np.arange(1, count + 1, dtype=np.int32),
+            side=np.zeros(count, np.int8),
+            shading=np.zeros(count, np.int8),
+            casts_shadow=np.ones(count, np.bool_),
+            visible=np.ones(count, np.bool_),
+        )
+
+    def __len__(self) -> int:
+        """Number of instances."""
+        return len(self.geometry)
+
+
+class LightKind(Enum):
+    """What a light is."""
+
+    DIRECTIONAL = "directional"
+    POINT = "point"
+    SPOT = "spot"
+    HEAD = "head"  # directional, from the camera
+
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Light:
+    """One light.
+
+    Attributes:
+        kind: directional, point, spot, or head (follows the camera).
+        position: world metres (point, spot; a directional one's shadow map is centred there).
+        direction: world, the way the light goes.
+        diffuse, specular, ambient: colours; each light adds its ambient everywhere.
+        attenuation: constant, linear and quadratic terms of 1 / (a + b d + c d^2).
+        cutoff: half-angle of a spot's cone, radians.
+        exponent: how a spot fades from its axis, cos(angle) ** exponent.
+        softness: part of the cutoff over which a spot's rim fades out, 0 (hard) to 1.
+        casts_shadow: whether it does, where the rasterizer draws shadows.
+        shadow_extent: half-width in metres of a directional light's shadow map.
+        shadow_range: near and far end of the shadow map, metres from the light.
+    """
+
+    kind: LightKind = LightKind.DIRECTIONAL
+    position: Colour = (0.0, 0.0, 0.0)
+    direction: Colour = (0.0, 0.0, -1.0)
+    diffuse: Colour = (0.7, 0.7, 0.7)
+    specular: Colour = (0.3, 0.3, 0.3)
+    ambient: Colour = (0.0, 0.0, 0.0)
+    attenuation: Colour = (1.0, 0.0, 0.0)
+    cutoff: float = 0.785398163
+    exponent: float = 10.0
+    softness: float = 0.0
+    casts_shadow: bool = False
+    shadow_extent: float = 10.0
+    shadow_range: tuple[float, float] = (0.05, 100.0)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is behind everything.
+
+    Attributes:
+        colour: background colour where there is no sky.
+        sky: handle of a CUBE texture, or None.
+        haze: colour that the far parts of planes fade to, or None.
+        haze_range: distances in metres where fading starts and is complete.
+    """
+
+    colour: Colour = (0.0, 0.0, 0.0)
+    sky: int | None = None
+    haze: Colour | None = None
+    haze_range: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(eq=False)
+class DrawList:
+    """Everything one state of a scene shows."""
+
+    instances: Instances
+    lights: tuple[Light, ...] = ()
+    surroundings: Surroundings = field(default_factory=Surroundings)
+    ambient: Colour = (0.0, 0.0, 0.0)
+
+
+def check_geometry(geometry: Geometry) -> None:
+    """Refuse what cannot be drawn.
+
+    Raises:
+        InvalidValueError: wrong shapes, NaN, or triangle indices beyond the vertices.
+    """
+    count = len(geometry.positions)
+    if geometry.positions.shape != (count, 3) or not np.isfinite(geometry.positions).all():
+        raise InvalidValueError(
+            f"{geometry.name}: expected positions (V, 3) of finite numbers, got "
+            f"{geometry.positions.shape}"
+        )
+    if geometry.triangles.ndim != 2 or geometry.triangles.shape[1] != 3:
+        raise InvalidValueError(
+            f"{geometry.name}: expected triangles (T, 3), got {geometry.triangles.shape}"
+        )
+    if geometry.triangles.size and not 0 <= geometry.triangles.min() <= geometry.triangles.max() < count:
+        raise InvalidValueError(
+            f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
+            f"{geometry.triangles.min()} to {geometry.triangles.max()}"
+        )

@@ -1,0 +1,186 @@
+"""Levels of detail: coarser triangles over the same vertices, with a measured error in metres."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.float32]
+Triangles = NDArray[np.uint32]
+
+FEWEST = 96
+"""Meshes with fewer triangles are not worth simplifying."""
+
+NORMAL_WEIGHT = 0.02
+"""How much a change of shading counts against a change of shape (meshoptimizer's units)."""
+
+_FORMAT = b"levels 1"
+_NEIGHBOURS = 12
+
+
+def optimize(positions: Positions, triangles: Triangles) -> Triangles:
+    """The same triangles, ordered so that vertices are shaded as seldom as possible."""
+    import meshoptimizer
+
+    flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
+    ordered = np.empty_like(flat)
+    if flat.size:
+        meshoptimizer.optimize_vertex_cache(ordered, flat, flat.size, len(positions))
+    return ordered.reshape(-1, 3)
+
+
+def levels(
+    positions: Positions, normals: Positions, triangles: Triangles
+) -> list[tuple[Triangles, float]]:
+    """Coarser and coarser versions of a mesh, the mesh itself (error 0) first.
+
+    Each level uses the same vertices. Its error is the largest distance found between the two
+    surfaces, measured both ways; the search never understates the distance of a probe.
+    The result is cached on disk under the mesh's hash.
+    """
+    if len(triangles) < 2 * FEWEST:
+        return [(triangles, 0.0)]
+    path = cache_folder() / f"{_digest(positions, normals, triangles)}.npz"
+    coarser = _load(path, len(positions))
+    if coarser is None:
+        coarser = _simplify(positions, normals, triangles)
+        _save(path, coarser)
+    return [(triangles, 0.0), *coarser]
+
+
+def cache_folder() -> Path:
+    """Where simplified meshes are kept: `$HELIOGRAPH_CACHE`, else the user's cache folder."""
+    chosen = os.environ.get("HELIOGRAPH_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return (Path(chosen) if chosen else Path(base).expanduser() / "heliograph") / "lod"
+
+
+def _digest(positions: Positions, normals: Positions, triangles: Triangles) -> str:
+    digest = hashlib.sha256(_FORMAT + repr((FEWEST, NORMAL_WEIGHT)).encode())
+    for array in (positions, normals, triangles):
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:40]
+
+
+def _simplify(
+    positions: Positions, normals: Positions, triangles: Triangles
+) -> list[tuple[Triangles, float]]:
+    found: list[tuple[Triangles, float]] = []
+    count = len(triangles)
+    while count > FEWEST:
+        target = max(count // 2, FEWEST // 2)
+        coarse = _reduce(positions, normals, triangles, target)
+        if not 0 < len(coarse) < 0.8 * count:
+            break
+        found.append((optimize(positions, coarse), distance(positions, triangles, coarse)))
+        count = len(coarse)
+    return found
+
+
+def _reduce(
+    positions: Positions, normals: Positions, triangles: Triangles, target: int
+) -> Triangles:
+    import meshoptimizer
+
+    flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
+    result = np.empty_like(flat)
+    size = meshoptimizer.simplify_with_attributes(
+        result,
+        flat,
+        np.ascontiguousarray(positions, np.float32),
+        np.ascontiguousarray(normals, np.float32),
+        np.full(3, NORMAL_WEIGHT, np.float32),
+        vertex_attributes_stride=12,
+        attribute_count=3,
+        target_index_count=3 * target,
+        target_error=1.0,
+    )
+    return result[:size].reshape(-1, 3)
+
+
+def distance(positions: Positions, fine: Triangles, coarse: Triangles) -> float:
+    """Largest distance found between two surfaces over the same vertices, metres.
+
+    Probes are the fine mesh's vertices against the coarse triangles, and the coarse triangles'
+    centres and edge middles against the fine ones.
+    """
+    corners = positions[coarse].astype(np.float64)
+    middles = (corners + np.roll(corners, 1, 1)).reshape(-1, 3) / 2
+    probes = np.concatenate([corners.mean(1), middles])
+    used = positions[np.unique(fine)].astype(np.float64)
+    fine_corners = positions[fine].astype(np.float64)
+    return float(max(_to_surface(used, corners).max(), _to_surface(probes, fine_corners).max()))
+
+
+def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of each point (P, 3) to triangles (T, 3, 3), from the nearest few candidates."""
+    from scipy.spatial import cKDTree
+
+    near = min(_NEIGHBOURS, len(corners))
+    _, candidates = cKDTree(corners.mean(1)).query(points, k=near)
+    candidates = candidates.reshape(len(points), near)
+    best = np.full(len(points), np.inf)
+    for column in candidates.T:
+        best = np.minimum(best, _point_triangle(points, corners[column]))
+    return best
+
+
+def _point_triangle(
+    points: NDArray[np.float64], corners: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance of point i to triangle i: to its plane where inside, else to its nearest edge."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    normal = np.cross(b - a, c - a)
+    length = np.linalg.norm(normal, axis=1)
+    safe = np.where(length > 0, length, 1.0)
+    plane = np.abs(_dot(points - a, normal)) / safe
+    inside = length > 0
+    edges = np.full(len(points), np.inf)
+    for start, end in ((a, b), (b, c), (c, a)):
+        inside &= _dot(np.cross(end - start, points - start), normal) >= 0
+        edges = np.minimum(edges, _point_segment(points, start, end))
+    result: NDArray[np.float64] = np.where(inside, plane, edges)
+    return result
+
+
+def _point_segment(
+    points: NDArray[np.float64], start: NDArray[np.float64], end: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    along = end - start
+    square = _dot(along, along)
+    part = np.clip(_dot(points - start, along) / np.where(square > 0, square, 1.0), 0, 1)
+    gap: NDArray[np.float64] = np.linalg.norm(points - start - part[:, None] * along, axis=1)
+    return gap
+
+
+def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    product: NDArray[np.float64] = np.einsum("ij,ij->i", a, b)
+    return product
+
+
+def _load(path: Path, vertices: int) -> list[tuple[Triangles, float]] | None:
+    """What the cache holds, or None if nothing or not readable (then it is made anew)."""
+    with suppress(OSError, ValueError, KeyError, EOFError, TypeError), np.load(path) as stored:
+        errors: NDArray[Any] = stored["errors"]
+        found = [(stored[f"level{i}"], float(error)) for i, error in enumerate(errors)]
+        if all(level.size and level.max() < vertices for level, _ in found):
+            return found
+    return None
+
+
+def _save(path: Path, coarser: list[tuple[Triangles, float]]) -> None:
+    """Keep the levels; a cache that cannot be written only costs time."""
+    arrays = {f"level{i}": level for i, (level, _) in enumerate(coarser)}
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            np.savez_compressed(part, errors=np.array([e for _, e in coarser]), **arrays)
+        Path(part.name).replace(path)

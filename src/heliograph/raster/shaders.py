@@ -1,0 +1,155 @@
+"""GLSL programs: one per combination of what is drawn, so that nothing unasked for costs anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+
+import moderngl
+
+from heliograph.raster.drawables import LightKind, TextureKind
+
+MAX_LIGHTS = 32
+MAX_SHADOWS = 8
+_OUTPUTS = {
+    "rgb": "vec4 o_rgb",
+    "depth": "float o_depth",
+    "normals": "vec4 o_normal",
+    "segmentation": "int o_id",
+}
+ATTACHMENTS = tuple(_OUTPUTS)
+"""Order of the attachments of a framebuffer that holds every pass."""
+
+
+@dataclass(frozen=True)
+class LightPlan:
+    """What a shader must know of the lights: their kinds, and which of them have shadow maps."""
+
+    kinds: tuple[LightKind, ...] = ()
+    shadows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One program for surfaces.
+
+    Attributes:
+        passes: which outputs it writes.
+        exact: built-in shapes, computed from the true surface.
+        texture: kind of texture, or None.
+        own_uv: whether texture coordinates are the geometry's own, else from object space.
+        double_sided: whether back faces show, with their normal turned.
+        ortho: orthographic camera.
+        haze: whether far parts fade.
+        lights: what the shader must know of them.
+    """
+
+    passes: tuple[str, ...]
+    exact: bool = False
+    texture: TextureKind | None = None
+    own_uv: bool = False
+    double_sided: bool = False
+    ortho: bool = False
+    haze: bool = False
+    lights: LightPlan = field(default_factory=LightPlan)
+
+    def defines(self) -> list[str]:
+        """Names that the GLSL text tests."""
+        flags = {
+            "EXACT": self.exact,
+            "SMOOTH": not self.exact,
+            "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
+            "CUBE_TEXTURE": self.texture is TextureKind.CUBE,
+            "NATURAL_UV": self.exact and self.own_uv,
+            "MESH_UV": not self.exact and self.own_uv,
+            "OBJECT_POINT": not self.exact and self.texture is not None and not self.own_uv,
+            "DOUBLE_SIDED": self.double_sided,
+            "ORTHO": self.ortho,
+            "HAZE": self.haze,
+        }
+        return [name for name, on in flags.items() if on] + [name.upper() for name in self.passes]
+
+
+class Programs:
+    """Compiles each variant once."""
+
+    def __init__(self, gl: moderngl.Context) -> None:
+        self._gl = gl
+        self._surfaces: dict[Variant, moderngl.Program] = {}
+        self._skies: dict[Variant, moderngl.Program] = {}
+        self._shadow: moderngl.Program | None = None
+
+    def surface(self, variant: Variant) -> moderngl.Program:
+        """The program of one variant."""
+        if variant not in self._surfaces:
+            self._surfaces[variant] = self._compile("surface", variant)
+        return self._surfaces[variant]
+
+    def sky(self, variant: Variant) -> moderngl.Program:
+        """The program that fills what is behind everything."""
+        if variant not in self._skies:
+            self._skies[variant] = self._compile("sky", variant)
+        return self._skies[variant]
+
+    @property
+    def shadow(self) -> moderngl.Program:
+        """The program that draws shadow maps."""
+        if self._shadow is None:
+            self._shadow = self._gl.program(
+                vertex_shader=_version() + _read("shadow.vert"),
+                fragment_shader=_version() + _read("shadow.frag"),
+            )
+        return self._shadow
+
+    def _compile(self, name: str, variant: Variant) -> moderngl.Program:
+        head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())
+        head += f"#define MAX_LIGHTS {MAX_LIGHTS}\n#define MAX_SHADOWS {MAX_SHADOWS}\n"
+        head += f"#define SHADOWS {len(variant.lights.shadows)}\n" + _read("frame.glsl")
+        outputs = "".join(
+            f"layout(location = {place}) out {_OUTPUTS[name]};\n"
+            for place, name in enumerate(variant.passes)
+        )
+        body = _read(f"{name}.frag").replace("#include lighting", _lighting(variant.lights))
+        program = self._gl.program(
+            vertex_shader=head + _read(f"{name}.vert"), fragment_shader=head + outputs + body
+        )
+        program["Frame"].binding = 0
+        for sampler in ("image", "sky"):
+            if sampler in program:
+                program[sampler].value = 0
+        if "shadow_maps" in program:
+            units = [1 + place for place in range(len(variant.lights.shadows))]
+            program["shadow_maps"].value = units if len(units) > 1 else units[0]
+        return program
+
+
+def _lighting(lights: LightPlan) -> str:
+    calls = []
+    for place, kind in enumerate(lights.kinds):
+        positional = str(kind in (LightKind.POINT, LightKind.SPOT)).lower()
+        spot = str(kind is LightKind.SPOT).lower()
+        shadow = "1.0"
+        if place in lights.shadows:
+            shadow = f"lit_part({lights.shadows.index(place)}, point)"
+        calls.append(
+            f"sum += add_light({place}, {positional}, {spot}, {shadow}, rgb, it.surface, point, "
+            "normal, view);"
+        )
+    text = _read("lighting.glsl").replace("SHADE_LIGHTS", "\n    ".join(calls))
+    return text.replace("SHADOW_LOOKUP", _shadow_lookup(len(lights.shadows)))
+
+
+def _shadow_lookup(count: int) -> str:
+    """Samplers may only be indexed by constants, so the choice is spelled out."""
+    text = f"texture(shadow_maps[{max(count - 1, 0)}], q)"
+    for place in reversed(range(count - 1)):
+        text = f"(map == {place} ? texture(shadow_maps[{place}], q) : {text})"
+    return text
+
+
+def _version() -> str:
+    return "#version 430\n"
+
+
+def _read(name: str) -> str:
+    return (files("heliograph.raster") / "shaders" / name).read_text()

@@ -1,0 +1,260 @@
+"""Geometries and textures on the GPU: shared buffers, and tables that plans are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+from heliograph.raster import lod, shapes
+from heliograph.raster.drawables import (
+    Geometry,
+    Shape,
+    Texture,
+    TextureKind,
+    check_geometry,
+)
+
+MAX_LEVELS = 12
+
+
+@dataclass(eq=False)
+class Tables:
+    """Facts of all geometries as arrays; row g is geometry handle g.
+
+    Attributes:
+        first, count: (G, MAX_LEVELS) index ranges, finest level first.
+        base: (G,) first vertex.
+        error: (G, MAX_LEVELS) metres before scaling; inf where there is no such level.
+        centre, radius: (G, 3), (G,) bounding spheres in object space.
+        exact: (G,) whether the shader computes the true surface.
+        quadric, slab: (G, 4) the shape's parameters as the shader takes them.
+    """
+
+    first: NDArray[np.uint32]
+    count: NDArray[np.uint32]
+    base: NDArray[np.uint32]
+    error: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    exact: NDArray[np.bool_]
+    quadric: NDArray[np.float32]
+    slab: NDArray[np.float32]
+
+
+class _Growing:
+    """Rows that are appended; the whole is joined when asked for."""
+
+    def __init__(self, width: int, dtype: type[np.generic]) -> None:
+        self._rows: list[NDArray[Any]] = [np.empty((0, width), dtype)]
+        self.size = 0
+        self._dtype = dtype
+
+    def add(self, rows: NDArray[Any]) -> int:
+        """Append rows; where they start."""
+        start = self.size
+        self._rows.append(np.ascontiguousarray(rows, self._dtype))
+        self.size += len(rows)
+        return start
+
+    def joined(self) -> NDArray[Any]:
+        """All rows as one array."""
+        self._rows = [np.concatenate(self._rows)]
+        return self._rows[0]
+
+
+class GeometryStore:
+    """All geometries of one rasterizer in shared vertex and index buffers."""
+
+    def __init__(self, gl: moderngl.Context, simplify: bool) -> None:
+        self._gl = gl
+        self._simplify = simplify
+        self._positions = _Growing(3, np.float32)
+        self._normals = _Growing(3, np.float32)
+        self._uvs = _Growing(2, np.float32)
+        self._indices = _Growing(1, np.uint32)
+        self._rows: list[tuple[Any, ...]] = []
+        self._vertices: list[int] = []
+        self._tables: Tables | None = None
+        self.buffers: dict[str, moderngl.Buffer] = {}
+        self.version = 0
+        for shape in Shape:
+            self._add_shape(shape)
+
+    def add(self, geometry: Geometry) -> int:
+        """Take a geometry in; its handle.
+
+        Raises:
+            InvalidValueError: shapes, NaN or indices that cannot be drawn.
+        """
+        check_geometry(geometry)
+        if geometry.normals is None:
+            geometry = _flat(geometry)
+        positions = np.asarray(geometry.positions, np.float32)
+        normals = np.asarray(geometry.normals, np.float32)
+        triangles = lod.optimize(positions, np.asarray(geometry.triangles, np.uint32))
+        chain = [(triangles, 0.0)]
+        if self._simplify and geometry.simplify:
+            chain = lod.levels(positions, normals, triangles)[:MAX_LEVELS]
+        base = self._add_vertices(positions, normals, geometry.uvs)
+        ranges = [self._add_triangles(level) for level, _ in chain]
+        errors = [error for _, error in chain]
+        return self._add_row(base, positions, ranges, errors, None)
+
+    def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
+        """Move the vertices of a geometry (a skin, say); the triangles stay.
+
+        Raises:
+            InvalidValueError: another number of vertices than the geometry has.
+        """
+        base, count = int(self._rows[handle][2]), self._vertices[handle]
+        if positions.shape != (count, 3) or normals.shape != (count, 3):
+            raise InvalidValueError(
+                f"expected positions and normals ({count}, 3), got {positions.shape}, "
+                f"{normals.shape}"
+            )
+        self.upload()
+        for name, rows in (("in_position", positions), ("in_normal", normals)):
+            data = np.ascontiguousarray(rows, np.float32)
+            self.buffers[name].write(data, offset=base * 12)
+        tables = self.tables
+        tables.centre[handle], tables.radius[handle] = _sphere(positions)
+
+    @property
+    def tables(self) -> Tables:
+        """Facts of all geometries as arrays."""
+        if self._tables is None:
+            columns = list(zip(*self._rows, strict=True))
+            dtypes = (np.uint32, np.uint32, np.uint32, float, float, float, np.bool_)
+            arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=False)]
+            arrays += [np.array(column, np.float32) for column in columns[7:]]
+            self._tables = Tables(*arrays)
+        return self._tables
+
+    def upload(self) -> None:
+        """Bring the buffers up to date; `version` tells vertex arrays when they are stale."""
+        sources = {
+            "in_position": self._positions,
+            "in_normal": self._normals,
+            "in_uv": self._uvs,
+            "indices": self._indices,
+        }
+        if self.buffers and self.buffers["indices"].size == 4 * self._indices.size:
+            return
+        for buffer in self.buffers.values():
+            buffer.release()
+        self.buffers = {name: self._gl.buffer(rows.joined()) for name, rows in sources.items()}
+        self.version += 1
+
+    def _add_shape(self, shape: Shape) -> None:
+        chain = shapes.levels(shape) if self._simplify else shapes.levels(shape)[1:2]
+        chain = chain or shapes.levels(shape)
+        base, ranges = self._positions.size, []
+        points = []
+        for level, _ in chain:
+            start = self._add_vertices(level.positions, level.normals, level.uvs)
+            triangles = lod.optimize(np.asarray(level.positions, np.float32), level.triangles)
+            ranges.append(self._add_triangles(triangles + (start - base)))
+            points.append(np.asarray(level.positions, np.float32))
+        self._add_row(base, np.concatenate(points), ranges, [e for _, e in chain], shape)
+
+    def _add_vertices(self, positions: Any, normals: Any, uvs: Any) -> int:
+        self._normals.add(normals)
+        self._uvs.add(np.zeros((len(positions), 2)) if uvs is None else uvs)
+        return self._positions.add(positions)
+
+    def _add_triangles(self, triangles: NDArray[Any]) -> tuple[int, int]:
+        return self._indices.add(triangles.reshape(-1, 1)), triangles.size
+
+    def _add_row(
+        self,
+        base: int,
+        positions: NDArray[np.float32],
+        ranges: list[tuple[int, int]],
+        errors: list[float],
+        shape: Shape | None,
+    ) -> int:
+        spare = MAX_LEVELS - len(ranges)
+        first, count = zip(*ranges, strict=True)
+        quadric, slab = np.zeros(4), np.zeros(4)
+        if shape is not None:
+            quadric[:3], slab[:3] = shapes.QUADRIC[shape], shapes.SLAB[shape]
+            slab[2] = 1 if shape is Shape.PLANE else slab[2]
+            slab[3] = 0 if shape is Shape.PLANE else 1
+        centre, radius = _sphere(positions)
+        row = ((*first, *[0] * spare), (*count, *[0] * spare), base, (*errors, *[np.inf] * spare))
+        self._rows.append((*row, centre, radius, shape is not None, quadric, slab))
+        self._vertices.append(len(positions))
+        self._tables = None
+        return len(self._rows) - 1
+
+
+def _sphere(positions: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
+    """A bounding sphere: centre of the box, distance of the farthest vertex."""
+    if not len(positions):
+        return np.zeros(3), 0.0
+    centre = (positions.min(0).astype(float) + positions.max(0)) / 2
+    return centre, float(np.sqrt(((positions - centre) ** 2).sum(1).max()))
+
+
+def _flat(geometry: Geometry) -> Geometry:
+    """Vertices split by face, each with its face's normal."""
+    corners = np.asarray(geometry.positions)[geometry.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
+    uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
+    triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
+    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, geometry.name)
+
+
+class TextureStore:
+    """All textures of one rasterizer."""
+
+    def __init__(self, gl: moderngl.Context) -> None:
+        self._gl = gl
+        self._textures: list[tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]] = []
+
+    def add(self, texture: Texture) -> int:
+        """Take a texture in; its handle.
+
+        Raises:
+            InvalidValueError: pixels of another shape or dtype than the kind takes.
+        """
+        _check_texture(texture)
+        pixels = np.ascontiguousarray(texture.pixels)
+        channels = pixels.shape[-1]
+        made: moderngl.Texture | moderngl.TextureCube
+        if texture.kind is TextureKind.CUBE:
+            made = self._gl.texture_cube(pixels.shape[1:3], channels, pixels.tobytes(), alignment=1)
+        else:
+            size = (pixels.shape[1], pixels.shape[0])
+            made = self._gl.texture(size, channels, pixels[::-1].tobytes(), alignment=1)
+        made.build_mipmaps()
+        made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        made.swizzle = {1: "RRR1", 3: "RGB1", 4: "RGBA"}[channels]
+        self._textures.append((made, texture.kind))
+        return len(self._textures) - 1
+
+    def kind(self, handle: int) -> TextureKind:
+        """The kind of a texture."""
+        return self._textures[handle][1]
+
+    def use(self, handle: int) -> None:
+        """Bind a texture to unit 0."""
+        self._textures[handle][0].use(0)
+
+
+def _check_texture(texture: Texture) -> None:
+    shape, cube = texture.pixels.shape, texture.kind is TextureKind.CUBE
+    fits = len(shape) == 4 and shape[0] == 6 and shape[1] == shape[2] if cube else len(shape) == 3
+    if not fits or shape[-1] not in (1, 3, 4) or 0 in shape or texture.pixels.dtype != np.uint8:
+        expected = "(6, N, N, C)" if cube else "(H, W, C)"
+        raise InvalidValueError(
+            f"{texture.name}: expected uint8 pixels {expected} with C 1, 3 or 4, got {shape} "
+            f"{texture.pixels.dtype}"
+        )

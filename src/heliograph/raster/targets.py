@@ -1,0 +1,92 @@
+"""Framebuffers: where pictures are drawn, and how they come back as arrays."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import moderngl
+from numpy.typing import NDArray
+
+from heliograph.frame import PASSES, Buffers
+
+_KEPT = 8
+_FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (4, "f4"), "segmentation": (1, "i4")}
+Size = tuple[int, int]
+
+
+class Target:
+    """One framebuffer with one attachment per pass, in the order of `passes`.
+
+    With samples it holds rgb alone, and `resolved` is what is read.
+    """
+
+    def __init__(
+        self, gl: moderngl.Context, size: Size, passes: tuple[str, ...], samples: int
+    ) -> None:
+        self._gl = gl
+        self.passes = passes
+        self.size = size
+        self.samples = samples
+        self.images = [_image(gl, size, name, samples) for name in passes]
+        depth = gl.depth_renderbuffer(size, samples=samples)
+        self.framebuffer = gl.framebuffer(self.images, depth)
+        self._depth = depth
+        self.resolved: moderngl.Framebuffer | None = None
+        self._resolved_images: list[moderngl.Texture] = []
+        if samples:
+            self._resolved_images = [_image(gl, size, name, 0) for name in passes]
+            self.resolved = gl.framebuffer(self._resolved_images)
+
+    def read(self, out: Buffers) -> None:
+        """Copy every pass into its array, row 0 at the top."""
+        source = self.framebuffer
+        if self.resolved is not None:
+            self._gl.copy_framebuffer(self.resolved, self.framebuffer)
+            source = self.resolved
+        for place, name in enumerate(self.passes):
+            spec = PASSES[name]
+            source.read_into(
+                _bytes(out[name]),
+                components=spec.channels or 1,
+                attachment=place,
+                dtype=_FORMATS[name][1],
+            )
+
+    def release(self) -> None:
+        """Free the GPU's memory."""
+        for thing in (self.framebuffer, self.resolved, self._depth, *self.images):
+            if thing is not None:
+                thing.release()
+        for image in self._resolved_images:
+            image.release()
+
+
+class Targets:
+    """The framebuffers of one rasterizer, the last few kept."""
+
+    def __init__(self, gl: moderngl.Context) -> None:
+        self._gl = gl
+        self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
+
+    def get(self, size: Size, passes: tuple[str, ...], samples: int = 0) -> Target:
+        """A framebuffer of this size; what is in it is undefined."""
+        key = (size, passes, samples)
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT:
+                self._kept.popitem(last=False)[1].release()
+            self._kept[key] = Target(self._gl, size, passes, samples)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def _image(gl: moderngl.Context, size: Size, name: str, samples: int) -> moderngl.Texture:
+    components, dtype = _FORMATS[name]
+    image = gl.texture(size, components, samples=samples, dtype=dtype)
+    if not samples and dtype != "i4":
+        image.filter = (moderngl.NEAREST, moderngl.NEAREST)
+    return image
+
+
+def _bytes(array: NDArray[Any]) -> memoryview:
+    return memoryview(array).cast("B")
