@@ -1,0 +1,123 @@
+"""A model's meshes, height fields, skins and textures as the rasterizer takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.raster import Geometry, Texture, TextureKind
+
+Array = NDArray[Any]
+
+
+def mesh(model: mujoco.MjModel, index: int) -> Geometry:
+    """One mesh, a vertex for each different (position, normal, texture coordinate) of its faces."""
+    faces = _rows(model.mesh_face, model.mesh_faceadr[index], model.mesh_facenum[index])
+    face_normals = _rows(
+        model.mesh_facenormal, model.mesh_faceadr[index], model.mesh_facenum[index]
+    )
+    vertices = _rows(model.mesh_vert, model.mesh_vertadr[index], model.mesh_vertnum[index])
+    normals = _rows(model.mesh_normal, model.mesh_normaladr[index], model.mesh_normalnum[index])
+    keys = [faces.ravel(), face_normals.ravel()]
+    uvs = None
+    if model.mesh_texcoordadr[index] >= 0:
+        face_uvs = _rows(
+            model.mesh_facetexcoord, model.mesh_faceadr[index], model.mesh_facenum[index]
+        )
+        uvs = _rows(
+            model.mesh_texcoord, model.mesh_texcoordadr[index], model.mesh_texcoordnum[index]
+        )
+        keys.append(face_uvs.ravel())
+    unique, corners = np.unique(np.stack(keys, 1), axis=0, return_inverse=True)
+    return Geometry(
+        positions=vertices[unique[:, 0]],
+        triangles=corners.reshape(-1, 3),
+        normals=normals[unique[:, 1]],
+        uvs=None if uvs is None else uvs[unique[:, 2]],
+        name=f"mesh {model.mesh(index).name!r}",
+    )
+
+
+def height_field(model: mujoco.MjModel, index: int) -> Geometry:
+    """One height field: its surface, flat-shaded, and the walls down to its base."""
+    rows, columns = int(model.hfield_nrow[index]), int(model.hfield_ncol[index])
+    start = model.hfield_adr[index]
+    x, y, top, base = model.hfield_size[index]
+    heights = model.hfield_data[start : start + rows * columns].reshape(rows, columns) * top
+    xs, ys = np.meshgrid(np.linspace(-x, x, columns), np.linspace(-y, y, rows))
+    points = np.stack([xs, ys, heights], -1)
+    grid = np.arange(rows * columns).reshape(rows, columns)
+    triangles = _grid_triangles(grid)
+    rim = np.concatenate([grid[0], grid[1:, -1], grid[-1, -2::-1], grid[-2:0:-1, 0]])
+    low = rows * columns + np.arange(len(rim))
+    foot = points.reshape(-1, 3)[rim] * (1, 1, 0) - (0, 0, base)
+    after = np.roll(np.arange(len(rim)), -1)
+    walls = [
+        np.stack([rim, low, low[after]], 1),
+        np.stack([rim, low[after], rim[after]], 1),
+    ]
+    return Geometry(
+        np.concatenate([points.reshape(-1, 3), foot]),
+        np.concatenate([triangles, *walls]),
+        simplify=False,
+        name=f"hfield {model.hfield(index).name!r}",
+    )
+
+
+def _grid_triangles(grid: Array) -> Array:
+    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
+    halves = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2)
+    return halves.reshape(-1, 3)
+
+
+def skin(model: mujoco.MjModel, index: int) -> Geometry:
+    """One skin in its bind pose; `Rasterizer.update_geometry` moves its vertices."""
+    faces = _rows(model.skin_face, model.skin_faceadr[index], model.skin_facenum[index])
+    vertices = _rows(model.skin_vert, model.skin_vertadr[index], model.skin_vertnum[index])
+    uvs = None
+    if model.skin_texcoordadr[index] >= 0:
+        uvs = _rows(
+            model.skin_texcoord, model.skin_texcoordadr[index], model.skin_vertnum[index]
+        )
+    return Geometry(
+        positions=vertices,
+        triangles=faces,
+        normals=_vertex_normals(vertices, faces),
+        uvs=uvs,
+        name=f"skin {model.skin(index).name!r}",
+    )
+
+
+def _vertex_normals(vertices: Array, faces: Array) -> Array:
+    corners = vertices[faces].astype(float)
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    total = np.zeros((len(vertices), 3))
+    for corner in range(3):
+        np.add.at(total, faces[:, corner], normals)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.where(length > 0, total / np.where(length > 0, length, 1), (0, 0, 1.0))
+
+
+def texture(model: mujoco.MjModel, index: int) -> Texture:
+    """One texture; MuJoCo keeps row 0 at the bottom, we at the top."""
+    height, width = int(model.tex_height[index]), int(model.tex_width[index])
+    channels = int(model.tex_nchannel[index])
+    start = model.tex_adr[index]
+    pixels = model.tex_data[start : start + height * width * channels]
+    name = f"texture {model.texture(index).name!r}"
+    if model.tex_type[index] == mujoco.mjtTexture.mjTEXTURE_2D:
+        flat = pixels.reshape(height, width, channels)[::-1]
+        return Texture(np.array(flat[..., : _usable(channels)]), name=name)
+    faces = pixels.reshape(6, width, width, channels)[..., : _usable(channels)]
+    return Texture(np.array(faces), TextureKind.CUBE, name)
+
+
+def _usable(channels: int) -> int:
+    return 1 if channels == 2 else channels
+
+
+def _rows(array: Array, start: int, count: int) -> Array:
+    return np.asarray(array[start : start + count])

@@ -1,0 +1,137 @@
+"""A model's cameras and lights as values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.raster import Light, LightKind
+
+FREE = "free"
+_LIGHT_KINDS = {
+    mujoco.mjtLightType.mjLIGHT_SPOT: LightKind.SPOT,
+    mujoco.mjtLightType.mjLIGHT_DIRECTIONAL: LightKind.DIRECTIONAL,
+    mujoco.mjtLightType.mjLIGHT_POINT: LightKind.POINT,
+}
+
+
+def model_cameras(
+    model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]
+) -> dict[str, Camera]:
+    """The model's cameras by name as this state places them, and MuJoCo's default view as `free`.
+
+    Unnamed cameras are called `camera0`, ...; a camera with a resolution of its own keeps it.
+    """
+    cameras = {}
+    for index in range(model.ncam):
+        name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_CAMERA, index) or f"camera{index}"
+        cameras[name] = _fixed(model, data, index, name, size)
+    cameras.setdefault(FREE, _free(model, size))
+    return cameras
+
+
+def place(model: mujoco.MjModel, data: mujoco.MjData, index: int) -> NDArray[np.float64]:
+    """world_from_camera (4, 4) of one of the model's cameras."""
+    pose = np.eye(4)
+    pose[:3, :3] = data.cam_xmat[index].reshape(3, 3)
+    pose[:3, 3] = data.cam_xpos[index]
+    return pose
+
+
+def _range(model: mujoco.MjModel) -> dict[str, float]:
+    extent = float(model.stat.extent)
+    return {"near": model.vis.map.znear * extent, "far": model.vis.map.zfar * extent}
+
+
+def _fixed(
+    model: mujoco.MjModel, data: mujoco.MjData, index: int, name: str, size: tuple[int, int]
+) -> Camera:
+    resolution = tuple(int(n) for n in model.cam_resolution[index])
+    width, height = resolution if resolution != (1, 1) else size
+    common: dict[str, Any] = {"width": width, "height": height, "name": name, **_range(model)}
+    pose = place(model, data, index)
+    fovy = float(model.cam_fovy[index])
+    if model.cam_projection[index]:
+        return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)
+    if model.cam_sensorsize[index].any():
+        return Camera.from_K(_intrinsics(model, index, width, height), world_from_camera=pose, **common)
+    return Camera.perspective(fov_y=math.radians(fovy), world_from_camera=pose, **common)
+
+
+def _intrinsics(
+    model: mujoco.MjModel, index: int, width: int, height: int
+) -> NDArray[np.float64]:
+    """K from focal length and principal point in metres on the sensor."""
+    sensor = np.asarray(model.cam_sensorsize[index], float)
+    fx, fy, px, py = np.asarray(model.cam_intrinsic[index], float)
+    per_metre = np.array([width, height]) / sensor
+    return np.array(
+        [
+            [fx * per_metre[0], 0, width / 2 - px * per_metre[0]],
+            [0, fy * per_metre[1], height / 2 + py * per_metre[1]],
+            [0, 0, 1.0],
+        ]
+    )
+
+
+def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
+    """MuJoCo's default free camera."""
+    view = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, view)
+    azimuth, elevation = math.radians(view.azimuth), math.radians(view.elevation)
+    forward = np.array(
+        [
+            math.cos(elevation) * math.cos(azimuth),
+            math.cos(elevation) * math.sin(azimuth),
+            math.sin(elevation),
+        ]
+    )
+    target = np.asarray(view.lookat, float)
+    return Camera.look_at(
+        eye=target - view.distance * forward,
+        target=target,
+        fov_y=math.radians(float(model.vis.global_.fovy)),
+        width=size[0],
+        height=size[1],
+        name=FREE,
+        **_range(model),
+    )
+
+
+def lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> tuple[Light, ...]:
+    """The lights MuJoCo shows for the scene's last update."""
+    extent = float(model.stat.extent)
+    shadow_range = (model.vis.map.znear * extent, model.vis.map.zfar * extent)
+    return tuple(
+        _light(light, float(model.vis.map.shadowclip) * extent, shadow_range)
+        for light in scene.lights[: scene.nlight]
+    )
+
+
+def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:
+    kind = LightKind.HEAD if light.headlight else _LIGHT_KINDS.get(light.type, LightKind.POINT)
+    a, b, c = (float(n) for n in light.attenuation)
+    return Light(
+        kind=kind,
+        position=_triple(light.pos),
+        direction=_triple(light.dir),
+        diffuse=_triple(light.diffuse),
+        specular=_triple(light.specular),
+        ambient=_triple(light.ambient),
+        attenuation=(a, b, c) if a + b + c > 0 else (1.0, 0.0, 0.0),
+        cutoff=math.radians(float(light.cutoff)),
+        exponent=float(light.exponent),
+        casts_shadow=bool(light.castshadow),
+        shadow_extent=clip,
+        shadow_range=shadow_range,
+    )
+
+
+def _triple(values: NDArray[Any]) -> tuple[float, float, float]:
+    x, y, z = values.tolist()
+    return x, y, z

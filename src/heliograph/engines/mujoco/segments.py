@@ -1,0 +1,88 @@
+"""Segmentation ids of a MuJoCo model, and what they stand for."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.frame import BACKGROUND, Label, Labels
+
+_O = mujoco.mjtObj
+_KINDS = (
+    (_O.mjOBJ_GEOM, "ngeom"),
+    (_O.mjOBJ_SITE, "nsite"),
+    (_O.mjOBJ_TENDON, "ntendon"),
+    (_O.mjOBJ_SKIN, "nskin"),
+    (_O.mjOBJ_FLEX, "nflex"),
+    (_O.mjOBJ_ACTUATOR, "nu"),
+)
+_TYPES = 64
+
+
+class SegmentBy(Enum):
+    """What one id stands for."""
+
+    OBJECT = "object"
+    BODY = "body"
+    CATEGORY = "category"
+
+
+class Segments:
+    """Ids of a model: geoms from 1 in the model's order, then sites, tendons, skins, flexes, ...
+
+    Args:
+        model: the compiled model.
+        by: one id for each object, body (what is not on a body keeps ids of its own behind them)
+            or category (geom type, `site`, `tendon`, ...).
+    """
+
+    def __init__(self, model: mujoco.MjModel, by: SegmentBy = SegmentBy.OBJECT) -> None:
+        self._start = np.zeros(_TYPES, np.int64)
+        self._count = np.zeros(_TYPES, np.int64)
+        objects: list[Label] = []
+        for kind, field in _KINDS:
+            self._start[kind] = 1 + len(objects)
+            self._count[kind] = getattr(model, field)
+            objects += [_label(model, kind, i) for i in range(getattr(model, field))]
+        groups = [_group(model, by, number, label) for number, label in enumerate(objects)]
+        distinct = list(dict.fromkeys(groups))
+        place = {label: 1 + i for i, label in enumerate(distinct)}
+        self._id = np.array([0, *(place[label] for label in groups)], np.int32)
+        self.labels: Labels = {0: BACKGROUND, **{i: label for label, i in place.items()}}
+
+    def ids(self, objtype: NDArray[Any], objid: NDArray[Any]) -> NDArray[np.int32]:
+        """Ids of MuJoCo objects (N,); 0 for what is no object of the model."""
+        known = (objid >= 0) & (objid < self._count[np.clip(objtype, 0, _TYPES - 1)])
+        row = np.where(known, self._start[np.clip(objtype, 0, _TYPES - 1)] + objid, 0)
+        return self._id[row]
+
+
+def _label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> Label:
+    category = kind.name.removeprefix("mjOBJ_").lower()
+    name = mujoco.mj_id2name(model, kind, index) or _unnamed(model, kind, index)
+    if kind == _O.mjOBJ_GEOM:
+        category = mujoco.mjtGeom(int(model.geom_type[index])).name.removeprefix("mjGEOM_").lower()
+    return Label(name, category)
+
+
+def _unnamed(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> str:
+    """A stable name: the body's, and the number of the geom or site in the model."""
+    word = kind.name.removeprefix("mjOBJ_").lower()
+    bodies = {_O.mjOBJ_GEOM: model.geom_bodyid, _O.mjOBJ_SITE: model.site_bodyid}.get(kind)
+    body = "" if bodies is None else model.body(int(bodies[index])).name
+    return f"{body}/{word}{index}" if body else f"{word}{index}"
+
+
+def _group(model: mujoco.MjModel, by: SegmentBy, number: int, label: Label) -> Label:
+    """The label an object is shown under; equal labels share an id."""
+    if by is SegmentBy.CATEGORY:
+        return Label(label.category, label.category)
+    if by is SegmentBy.BODY and number < model.ngeom + model.nsite:
+        site = number - model.ngeom
+        body = model.geom_bodyid[number] if site < 0 else model.site_bodyid[site]
+        return Label(model.body(int(body)).name or f"body{body}", "body")
+    return label

@@ -1,0 +1,112 @@
+"""Bringing MjData to the state of a view, from a clean slate every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.scene import Item
+
+_RANGEFINDER = mujoco.mjtSensor.mjSENS_RANGEFINDER
+MAX_STEPS = 1_000_000
+
+
+class Poser:
+    """Knows the state keys of one model and applies them.
+
+    Keys: `qpos` (nq,), `mocap_pos` (nmocap, 3), `mocap_quat` (nmocap, 4, wxyz); and for physics
+    `qvel` (nv,), `act` (na,), `ctrl` (nu,) with `steps`, how many times to step from there. Keys left
+    out keep the model's initial values. Without `steps` only kinematics are computed.
+    """
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
+        self.data = mujoco.MjData(model)
+        self._shapes: dict[str, tuple[int, ...]] = {
+            "qpos": (model.nq,),
+            "mocap_pos": (model.nmocap, 3),
+            "mocap_quat": (model.nmocap, 4),
+            "qvel": (model.nv,),
+            "act": (model.na,),
+            "ctrl": (model.nu,),
+        }
+        self._initial = {name: np.array(getattr(self.data, name)) for name in self._shapes}
+        self._dirty = False
+        self._senses = bool((model.sensor_type == _RANGEFINDER).any())
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The state keys with their shapes."""
+        rows = [Item(n, "state", f"shape {s}") for n, s in self._shapes.items() if s[0]]
+        return (*rows, Item("steps", "state", "how many physics steps to take, integer"))
+
+    def apply(self, state: Mapping[str, NDArray[Any]]) -> mujoco.MjData:
+        """The data with everything that drawing needs computed for this state."""
+        values = {name: self._checked(name, state[name]) for name in state if name != "steps"}
+        steps = self._steps(state)
+        if self._dirty:
+            mujoco.mj_resetData(self._model, self.data)
+        self._dirty = steps > 0 or self._senses
+        for name, initial in self._initial.items():
+            if initial.size:
+                getattr(self.data, name)[:] = values.get(name, initial)
+        for _ in range(steps):
+            mujoco.mj_step(self._model, self.data)
+        self._forward()
+        return self.data
+
+    def _forward(self) -> None:
+        model, data = self._model, self.data
+        if self._senses:
+            mujoco.mj_forward(model, data)
+            return
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
+        if model.nflex:
+            mujoco.mj_flex(model, data)
+        if model.ntendon or model.nu:
+            mujoco.mj_tendon(model, data)
+
+    def _checked(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
+        if name not in self._shapes:
+            raise UnknownNameError.of("state", name, [*self._shapes, "steps"])
+        shape = self._shapes[name]
+        if value.shape != shape:
+            symbol = {"qpos": "nq", "qvel": "nv", "act": "na", "ctrl": "nu"}.get(name, "nmocap")
+            raise InvalidValueError(
+                f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), got {value.shape}"
+            )
+        return value
+
+    def _steps(self, state: Mapping[str, NDArray[Any]]) -> int:
+        steps = state.get("steps", np.zeros((), int))
+        if steps.size != 1 or steps.dtype.kind not in "iu" or not 0 <= int(steps) <= MAX_STEPS:
+            raise InvalidValueError(
+                f"state['steps']: expected one integer from 0 to {MAX_STEPS}, got {steps!r}"
+            )
+        return int(steps)
+
+
+def random_qpos(model: mujoco.MjModel, rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random joint state (nq,): hinges and slides uniform in their range (free ones +-pi or
+    +-0.1 m), balls uniform over rotations, free joints where the model has them."""
+    qpos = np.array(model.qpos0)
+    kinds = mujoco.mjtJoint
+    for joint in range(model.njnt):
+        at, kind = model.jnt_qposadr[joint], model.jnt_type[joint]
+        low, high = model.jnt_range[joint]
+        if kind in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE):
+            if not model.jnt_limited[joint]:
+                reach = np.pi if kind == kinds.mjJNT_HINGE else 0.1
+                low, high = qpos[at] - reach, qpos[at] + reach
+            qpos[at] = rng.uniform(low, high)
+        elif kind == kinds.mjJNT_BALL:
+            quaternion = rng.normal(size=4)
+            qpos[at : at + 4] = quaternion / np.linalg.norm(quaternion)
+    return qpos
