@@ -85,7 +85,7 @@ class Mapping(IntEnum):
 
     NONE = 0
     UV = 1  # the geometry's own uvs (for shapes: their natural ones) times `texture_scale`
-    OBJECT = 2  # FLAT: object x and y; CUBE: the direction from the object's centre; times scale
+    OBJECT = 2  # FLAT: object x + 1 and y + 1; CUBE: direction from the object's centre; times scale
 
 
 class Side(IntEnum):
@@ -100,6 +100,7 @@ class Shading(IntEnum):
 
     LIT = 0
     UNLIT = 1
+    HAZY = 2  # lit, and fading into `Surroundings.haze` with distance
 
 
 @dataclass(eq=False)
@@ -210,15 +211,17 @@ class Surroundings:
 
     Attributes:
         colour: background colour where there is no sky.
-        sky: handle of a CUBE texture, or None.
-        haze: colour that the far parts of planes fade to, or None.
+        sky: handle of a CUBE texture (its +y face is up, its -z face ahead of +y), or None.
+        haze: colour that the far parts of hazy instances fade to, or None.
         haze_range: distances in metres where fading starts and is complete.
+        haze_plane: normal and offset of the endless plane above whose edge the sky is hazy too.
     """
 
     colour: Colour = (0.0, 0.0, 0.0)
     sky: int | None = None
     haze: Colour | None = None
     haze_range: tuple[float, float] = (0.0, 1.0)
+    haze_plane: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(eq=False)

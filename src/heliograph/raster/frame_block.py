@@ -12,7 +12,7 @@ from heliograph.camera import Camera
 from heliograph.raster.drawables import DrawList, Light, LightKind
 from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS
 
-_LIGHTS = 48
+_LIGHTS = 52
 _SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
 SIZE = _SHADOWS + 16 * MAX_SHADOWS
 """Length of the block in float32 numbers."""
@@ -34,8 +34,9 @@ def frame_block(scene: DrawList, camera: Camera, shadows: Sequence[Matrix]) -> N
     block[20:23] = scene.ambient
     around = scene.surroundings
     block[24:27] = around.colour if around.haze is None else around.haze
-    block[27:29] = around.haze_range
-    block[32:48] = camera.world_from_camera.T.ravel()
+    block[27], block[32] = around.haze_range
+    block[28:32] = around.haze_plane
+    block[36:52] = camera.world_from_camera.T.ravel()
     for place, light in enumerate(scene.lights[:MAX_LIGHTS]):
         start = _LIGHTS + 24 * place
         block[start : start + 24] = _light(light, camera)

@@ -12,13 +12,22 @@ from numpy.typing import NDArray
 from heliograph.raster.drawables import Surroundings, TextureKind
 from heliograph.raster.frame_block import SIZE
 from heliograph.raster.plan import RECORD, Group, Plan
-from heliograph.raster.shaders import LightPlan, Programs, Variant
+from heliograph.raster.shaders import (
+    INSTANCES_PER_ROW,
+    INSTANCES_UNIT,
+    MIRROR_UNIT,
+    SHADOW_UNIT,
+    LightPlan,
+    Programs,
+    Variant,
+)
 from heliograph.raster.store import GeometryStore, Tables, TextureStore
 from heliograph.raster.targets import Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _ROWS = ("in_row0", "in_row1", "in_row2")
 _SEAMLESS_CUBES = 0x884F
+_TEXELS = INSTANCES_PER_ROW * RECORD // 4
 _ALL, _NONE = (True,) * 4, (False,) * 4
 
 
@@ -35,6 +44,7 @@ class Picture:
         shadow_maps: their depth textures.
         surroundings: what is behind everything.
         ortho: whether the camera is orthographic.
+        mirror: what reflective surfaces show, or None.
     """
 
     target: Target
@@ -45,6 +55,7 @@ class Picture:
     shadow_maps: list[moderngl.Texture]
     surroundings: Surroundings
     ortho: bool = False
+    mirror: moderngl.Texture | None = None
 
 
 class Pipeline:
@@ -73,7 +84,9 @@ class Pipeline:
         """Draw into the picture's target; every pixel of every pass is written."""
         self._upload(picture.plan, picture.records, picture.block)
         for unit, texture in enumerate(picture.shadow_maps):
-            texture.use(1 + unit)
+            texture.use(SHADOW_UNIT + unit)
+        if picture.mirror is not None:
+            picture.mirror.use(MIRROR_UNIT)
         target = picture.target.framebuffer
         target.use()
         target.depth_mask = True
@@ -108,8 +121,11 @@ class Pipeline:
             self._poses.write(plan.camera_from_object)
         if records is not None and len(records):
             records[:, :12] = plan.object_from_camera.reshape(-1, 12)
-            self._records.write(records)
-            self._records.bind_to_storage_buffer(1)
+            rows = -(-len(records) // INSTANCES_PER_ROW)
+            padded = np.zeros((rows * INSTANCES_PER_ROW, RECORD), np.float32)
+            padded[: len(records)] = records
+            self._records.write(padded, viewport=(0, 0, _TEXELS, rows))
+            self._records.use(INSTANCES_UNIT)
         if block is not None:
             self._frame.write(block)
             self._frame.bind_to_uniform_block(0)
@@ -126,6 +142,7 @@ class Pipeline:
             double_sided=group.double_sided,
             ortho=picture.ortho,
             haze=picture.surroundings.haze is not None,
+            reflective=group.reflective and picture.mirror is not None,
             lights=picture.lights,
         )
         if kind is not None:
@@ -145,6 +162,7 @@ class Pipeline:
         variant = Variant(
             passes=picture.target.passes,
             texture=None if sky is None else TextureKind.CUBE,
+            haze=picture.surroundings.haze is not None,
             ortho=picture.ortho,
         )
         program = self._programs.sky(variant)
@@ -210,7 +228,9 @@ class Pipeline:
         self._room = max(count, 2 * self._room)
         self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
         self._poses = self._gl.buffer(reserve=48 * self._room, dynamic=True)
-        self._records = self._gl.buffer(reserve=4 * RECORD * self._room, dynamic=True)
+        rows = -(-self._room // INSTANCES_PER_ROW)
+        self._records = self._gl.texture((_TEXELS, rows), 4, dtype="f4")
+        self._records.filter = moderngl.NEAREST, moderngl.NEAREST
         self._numbers = self._gl.buffer(np.arange(self._room, dtype=np.int32))
         self._forget_arrays()
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.drawables import Instances, Mapping, Shading, Side
+from heliograph.raster.drawables import Instances, Mapping, Side
 from heliograph.raster.store import Tables
+
+_SHADING = np.array([0, 1, -1], np.float32)  # by Shading member, as the shader takes it
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
@@ -205,7 +207,7 @@ def _records(instances: Instances, tables: Tables) -> NDArray[np.float32]:
     records[:, 16:20] = instances.surface
     records[:, 18] *= 128
     records[:, 20:24] = tables.quadric[instances.geometry]
-    records[:, 23] = instances.shading == Shading.UNLIT
+    records[:, 23] = _SHADING[instances.shading]
     records[:, 24:28] = tables.slab[instances.geometry]
     records[:, 28:31] = instances.texture_scale
     records[:, 31] = instances.ids.astype(np.int32).view(np.float32)

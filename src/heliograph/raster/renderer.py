@@ -15,8 +15,9 @@ from heliograph.raster import plan as planning
 from heliograph.raster.context import Context, RasterOptions
 from heliograph.raster.drawables import DrawList, Geometry, Texture
 from heliograph.raster.frame_block import frame_block
+from heliograph.raster.mirror import mirrored
 from heliograph.raster.pipeline import Pipeline, Picture
-from heliograph.raster.shaders import ATTACHMENTS, LightPlan
+from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
 from heliograph.raster.shadows import Shadows
 from heliograph.raster.store import GeometryStore, TextureStore
 from heliograph.raster.targets import Target, Targets
@@ -80,8 +81,10 @@ class Rasterizer:
             side = max((max(camera.size) for camera in cameras), default=0)
             lights, maps = self._shadows.draw(scene, placed, side if "rgb" in passes else 0)
             for camera, buffers in zip(cameras, out, strict=True):
+                mirror = self._mirror(scene, camera) if "rgb" in passes else None
                 for target in self._goals(camera, passes):
                     picture = self._picture(scene, placed, camera, target, (lights, maps))
+                    picture.mirror = mirror
                     self._pipeline.draw(picture)
                     target.read(buffers)
 
@@ -97,6 +100,17 @@ class Rasterizer:
         rest = wanted[1:]
         smooth = self._targets.get(camera.size, ("rgb",), self.options.msaa)
         return [smooth, self._targets.get(camera.size, rest)] if rest else [smooth]
+
+    def _mirror(self, scene: DrawList, camera: Camera) -> moderngl.Texture | None:
+        """What the scene's mirror shows from this camera, as a picture of its own."""
+        turned = mirrored(scene, camera)
+        if turned is None:
+            return None
+        target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
+        placed = planning.place(turned.instances, self._geometries.tables)
+        lights = LightPlan(tuple(light.kind for light in turned.lights[:MAX_LIGHTS]))
+        self._pipeline.draw(self._picture(turned, placed, camera, target, (lights, [])))
+        return target.images[0]
 
     def _picture(
         self,

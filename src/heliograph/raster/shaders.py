@@ -11,6 +11,9 @@ from heliograph.raster.drawables import LightKind, TextureKind
 
 MAX_LIGHTS = 32
 MAX_SHADOWS = 8
+INSTANCES_PER_ROW = 64
+INSTANCES_UNIT, MIRROR_UNIT, SHADOW_UNIT = 1, 2, 3
+"""Texture units; unit 0 is the surface's own texture."""
 _OUTPUTS = {
     "rgb": "vec4 o_rgb",
     "depth": "float o_depth",
@@ -41,6 +44,7 @@ class Variant:
         double_sided: whether back faces show, with their normal turned.
         ortho: orthographic camera.
         haze: whether far parts fade.
+        reflective: whether a mirror image is added.
         lights: what the shader must know of them.
     """
 
@@ -51,6 +55,7 @@ class Variant:
     double_sided: bool = False
     ortho: bool = False
     haze: bool = False
+    reflective: bool = False
     lights: LightPlan = field(default_factory=LightPlan)
 
     def defines(self) -> list[str]:
@@ -66,6 +71,7 @@ class Variant:
             "DOUBLE_SIDED": self.double_sided,
             "ORTHO": self.ortho,
             "HAZE": self.haze,
+            "REFLECTIVE": self.reflective,
         }
         return [name for name, on in flags.items() if on] + [name.upper() for name in self.passes]
 
@@ -104,6 +110,7 @@ class Programs:
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
         head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())
         head += f"#define MAX_LIGHTS {MAX_LIGHTS}\n#define MAX_SHADOWS {MAX_SHADOWS}\n"
+        head += f"#define INSTANCES_PER_ROW {INSTANCES_PER_ROW}\n"
         head += f"#define SHADOWS {len(variant.lights.shadows)}\n" + _read("frame.glsl")
         outputs = "".join(
             f"layout(location = {place}) out {_OUTPUTS[name]};\n"
@@ -114,11 +121,14 @@ class Programs:
             vertex_shader=head + _read(f"{name}.vert"), fragment_shader=head + outputs + body
         )
         program["Frame"].binding = 0
-        for sampler in ("image", "sky"):
+        for sampler, unit in (
+            ("image", 0),
+            ("sky", 0),
+            ("instances", INSTANCES_UNIT), ("mirror", MIRROR_UNIT)):
             if sampler in program:
-                program[sampler].value = 0
+                program[sampler].value = unit
         if "shadow_maps" in program:
-            units = [1 + place for place in range(len(variant.lights.shadows))]
+            units = [SHADOW_UNIT + place for place in range(len(variant.lights.shadows))]
             program["shadow_maps"].value = units if len(units) > 1 else units[0]
         return program
 

@@ -69,9 +69,9 @@ class Targets:
         self._gl = gl
         self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
-    def get(self, size: Size, passes: tuple[str, ...], samples: int = 0) -> Target:
-        """A framebuffer of this size; what is in it is undefined."""
-        key = (size, passes, samples)
+    def get(self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = "") -> Target:
+        """A framebuffer of this size for one purpose; what is in it is undefined."""
+        key = (size, passes, samples, purpose)
         if key not in self._kept:
             while len(self._kept) >= _KEPT:
                 self._kept.popitem(last=False)[1].release()

@@ -19,7 +19,7 @@ from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import PASSES, Buffers, Frame, Labels, Sample, allocate, check_buffers
-from heliograph.raster import DrawList, Rasterizer, RasterOptions, Surroundings
+from heliograph.raster import DrawList, Rasterizer, RasterOptions
 from heliograph.scene import Description, Item
 from heliograph.view import View
 
@@ -113,7 +113,7 @@ class MujocoEngine:
         return DrawList(
             instances=self._translator.instances(geoms),
             lights=cams.lights(self.model, scene),
-            surroundings=Surroundings(sky=self._translator.sky),
+            surroundings=self._translator.haze(geoms),
         )
 
     def _move_skin(self, scene: mujoco.MjvScene, index: int) -> None:

@@ -14,7 +14,9 @@ from heliograph.raster import (
     Instances,
     Mapping,
     Rasterizer,
+    Shading,
     Shape,
+    Surroundings,
     TextureKind,
 )
 
@@ -27,6 +29,7 @@ _SHAPES = {
     _T.mjGEOM_CYLINDER: Shape.CYLINDER,
     _T.mjGEOM_BOX: Shape.BOX,
 }
+_SIZED = [int(kind) for kind in _SHAPES]
 _TYPES = 128
 _NOTHING = -1
 
@@ -39,6 +42,9 @@ class Translator:
     ) -> None:
         self._segments = segments
         self._far = float(model.vis.map.zfar * model.stat.extent)
+        self._haze_part = float(model.vis.map.haze)
+        red, green, blue, _ = model.vis.rgba.haze.tolist()
+        self._haze = (red, green, blue)
         self._shape = np.full(_TYPES, _NOTHING, np.int32)
         for kind, shape in _SHAPES.items():
             self._shape[kind] = shape
@@ -77,10 +83,33 @@ class Translator:
             texture_scale=texture_scale,
             ids=self._segments.ids(geoms["objtype"], geoms["objid"]),
             side=np.zeros(len(rows), np.int8),
-            shading=np.zeros(len(rows), np.int8),
+            shading=self._shading(geoms),
             casts_shadow=geoms["castshadow"].astype(bool),
             visible=np.ones(len(rows), bool),
         )
+
+    def _shading(self, geoms: NDArray[Any]) -> NDArray[np.int8]:
+        hazy = np.where(self._endless(geoms), Shading.HAZY, Shading.LIT)
+        return hazy.astype(np.int8)
+
+    def haze(self, geoms: NDArray[Any]) -> Surroundings:
+        """What is behind everything: the sky, and haze where an endless plane meets it."""
+        rows = np.flatnonzero(self._endless(geoms))
+        if self.sky is None or not len(rows):
+            return Surroundings(sky=self.sky)
+        plane = geoms[rows[0]]
+        x, y, z = plane["mat"][:, 2].tolist()
+        return Surroundings(
+            sky=self.sky,
+            haze=self._haze,
+            haze_range=((1 - self._haze_part) * self._far, self._far),
+            haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
+        )
+
+    def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
+        flat = geoms["type"] == _T.mjGEOM_PLANE
+        result: NDArray[np.bool_] = flat & (geoms["size"][:, :2] <= 0).all(1)
+        return result
 
     def _geometry(self, geoms: NDArray[Any]) -> NDArray[np.int32]:
         kinds, data = geoms["type"], geoms["dataid"]
@@ -96,13 +125,14 @@ class Translator:
     def _scale(self, geoms: NDArray[Any], part: NDArray[np.intp]) -> NDArray[np.float64]:
         scale = geoms["size"].astype(float)
         kinds = geoms["type"]
-        scale[(kinds >= _T.mjGEOM_MESH) | (kinds == _T.mjGEOM_HFIELD)] = 1
+        scale[~np.isin(kinds, _SIZED)] = 1
         domes = part > 0
         scale[domes] = scale[domes, :1]
         plane = kinds == _T.mjGEOM_PLANE
         scale[plane, 2] = 1
         for axis in (0, 1):
-            scale[plane & (scale[:, axis] <= 0), axis] = 2 * self._far
+            endless = plane & (scale[:, axis] <= 0)
+            scale[endless, axis] = _odd(2 * self._far, geoms["texrepeat"][endless, axis])
         return scale
 
     def _texturing(
@@ -117,7 +147,7 @@ class Translator:
         infinite = (geoms["type"] == _T.mjGEOM_PLANE)[:, None] & (geoms["size"][:, :2] <= 0)
         spatial = infinite | (geoms["texuniform"] != 0)[:, None]
         stretched = 0.5 * factor[:, :2] * np.where(spatial, scale[:, :2], 1.0)
-        factor[flat, :2] = stretched[flat]
+        factor[flat, :2] = stretched[flat] * (1, -1)
         cube = textured & self._is_cube(geoms["texid"])
         even = np.where((geoms["texuniform"] != 0)[:, None], scale, 1.0)
         factor[cube] = even[cube]
@@ -134,3 +164,13 @@ class Translator:
 def _handles(made: Any) -> NDArray[np.int32]:
     """Handles by index, with a spare at the end that an index of -1 finds."""
     return np.array([*made, _NOTHING], np.int32)
+
+
+def _odd(reach: float, repeat: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Half-sizes of about `reach` that an odd number of texture repeats fits into twice.
+
+    MuJoCo centres a texel block, not an edge, on the origin of an endless plane.
+    """
+    repeat = np.where(repeat > 0, repeat, 1).astype(float)
+    odd: NDArray[np.float64] = (2 * np.ceil(reach * repeat / 2) + 1) / repeat
+    return odd

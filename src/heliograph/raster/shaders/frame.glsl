@@ -4,7 +4,8 @@ layout(std140) uniform Frame {
     vec4 unproject;    // pixel * xy + zw = point on the plane one metre ahead (ORTHO: metres)
     vec4 ambient;
     vec4 haze;         // rgb, and where fading starts (metres)
-    vec4 haze_end;     // x: where fading is complete
+    vec4 haze_plane;   // world plane it lies on: normal, offset
+    float haze_end;    // where fading is complete (metres)
     mat4 world_from_camera;
     vec4 lights[6 * MAX_LIGHTS];
     mat4 shadow_from_camera[MAX_SHADOWS];

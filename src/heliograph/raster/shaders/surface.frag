@@ -1,13 +1,20 @@
 // Every pass of one surface. EXACT: depth and normal from the true shape, not its tessellation.
+// Instances come through a texture because texel fetches, unlike buffer loads, also work in the
+// helper invocations that derivatives (so: mipmaps) are made from.
 struct Instance {
     vec4 row0, row1, row2;  // object_from_camera
     vec4 rgba;
     vec4 surface;           // emission, specular, shininess exponent, reflectance
-    vec4 quadric;           // round part of the shape; w: 1 is unlit
+    vec4 quadric;           // round part of the shape; w: 1 is unlit, -1 fades into haze
     vec4 slab;              // flat part of the shape; w: extent of its faces
     vec4 texturing;         // scale xyz; w: id bits
 };
-layout(std430, binding = 1) readonly buffer Instances { Instance instances[]; };
+uniform sampler2D instances;
+Instance instance(int i) {
+    ivec2 at = ivec2(i % INSTANCES_PER_ROW * 8, i / INSTANCES_PER_ROW);
+#define PART(k) texelFetch(instances, at + ivec2(k, 0), 0)
+    return Instance(PART(0), PART(1), PART(2), PART(3), PART(4), PART(5), PART(6), PART(7));
+}
 
 flat in int v_instance;
 #ifdef SMOOTH
@@ -27,6 +34,10 @@ uniform sampler2D image;
 #endif
 #ifdef CUBE_TEXTURE
 uniform samplerCube image;
+#endif
+
+#ifdef REFLECTIVE
+uniform sampler2D mirror;
 #endif
 
 #ifdef EXACT
@@ -62,7 +73,7 @@ float enter(Instance it, vec3 c, vec3 d, out vec3 normal) {
 #endif
 
 void main() {
-    Instance it = instances[v_instance];
+    Instance it = instance(v_instance);
     vec2 where = gl_FragCoord.xy * unproject.xy + unproject.zw;
 #ifdef ORTHO
     vec3 origin = vec3(where, 0.0), ray = vec3(0.0, 0.0, -1.0);
@@ -106,11 +117,11 @@ void main() {
 #if defined(EXACT) && defined(NATURAL_UV)
     texel = texture(image, natural_uv(object, object_normal) * it.texturing.xy);
 #elif defined(EXACT)
-    texel = texture(image, object.xy * it.texturing.xy + 0.5);
+    texel = texture(image, (object.xy + 1.0) * it.texturing.xy);
 #elif defined(MESH_UV)
     texel = texture(image, v_uv * it.texturing.xy);
 #else
-    texel = texture(image, v_object.xy * it.texturing.xy + 0.5);
+    texel = texture(image, v_(object.xy + 1.0) * it.texturing.xy);
 #endif
 #endif
 #ifdef CUBE_TEXTURE
@@ -122,9 +133,12 @@ void main() {
 #endif
     vec3 point = origin + depth * ray;
     vec3 lit = shade(it, point, normal, normalize(-ray)) * texel.rgb;
+#ifdef REFLECTIVE
+    lit += it.surface.w * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
+#endif
 #ifdef HAZE
-    float fade = clamp((length(point) - haze.w) / (haze_end.x - haze.w), 0.0, 1.0);
-    lit = mix(lit, haze.rgb, fade);
+    float fade = clamp((length(point) - haze.w) / (haze_end - haze.w), 0.0, 1.0);
+    lit = mix(lit, haze.rgb, it.quadric.w < 0.0 ? fade : 0.0);
 #endif
     o_rgb = vec4(clamp(lit, 0.0, 1.0), colour.a * texel.a);
 #endif

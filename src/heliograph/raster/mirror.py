@@ -1,0 +1,63 @@
+"""Mirrors: the scene as a reflective plane shows it, drawn first and added to the plane's colour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.raster.drawables import (
+    DrawList,
+    Instances,
+    Light,
+    LightKind,
+    Shape,
+    Surroundings,
+)
+
+Matrix = NDArray[np.float64]
+
+
+def mirrored(scene: DrawList, camera: Camera) -> DrawList | None:
+    """What the first reflective plane of a scene reflects, turned over to behind the plane.
+
+    Whole instances count as in front of the plane or behind it, by their centre. None where
+    nothing reflects or the camera is behind the mirror.
+    """
+    instances = scene.instances
+    planes = (instances.surface[:, 3] > 0) & (instances.geometry == Shape.PLANE)
+    rows = np.flatnonzero(planes & instances.visible)
+    if not len(rows):
+        return None
+    pose = instances.world_from_object[rows[0]]
+    normal = pose[:, 2] / np.linalg.norm(pose[:, 2])
+    turn = _reflection(normal, pose[:, 3])
+    if (camera.world_from_camera[:3, 3] - pose[:, 3]) @ normal <= 0:
+        return None
+    ahead = (instances.world_from_object[:, :, 3] - pose[:, 3]) @ normal > 1e-9
+    turned = Instances(**vars(instances))
+    turned.world_from_object = turn[:3, :3] @ instances.world_from_object
+    turned.world_from_object[:, :, 3] += turn[:3, 3]
+    turned.visible = instances.visible & ahead
+    turned.surface = instances.surface * np.array([1, 1, 1, 0], np.float32)
+    lights = tuple(_turn(light, turn, camera) for light in scene.lights)
+    return DrawList(turned, lights, Surroundings(), scene.ambient)
+
+
+def _reflection(normal: Matrix, point: Matrix) -> Matrix:
+    matrix = np.eye(4)
+    matrix[:3, :3] -= 2 * np.outer(normal, normal)
+    matrix[:3, 3] = 2 * (normal @ point) * normal
+    return matrix
+
+
+def _turn(light: Light, turn: Matrix, camera: Camera) -> Light:
+    direction = np.array(light.direction)
+    if light.kind is LightKind.HEAD:
+        light = replace(light, kind=LightKind.DIRECTIONAL)
+        direction = -camera.world_from_camera[:3, 2]
+    x, y, z = (turn[:3, :3] @ direction).tolist()
+    position = (turn[:3, :3] @ light.position + turn[:3, 3]).tolist()
+    return replace(light, direction=(x, y, z), position=(position[0], position[1], position[2]))
