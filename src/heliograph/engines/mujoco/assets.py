@@ -111,7 +111,9 @@ def texture(model: mujoco.MjModel, index: int) -> Texture:
     if model.tex_type[index] == mujoco.mjtTexture.mjTEXTURE_2D:
         flat = pixels.reshape(height, width, channels)[::-1]
         return Texture(np.array(flat[..., : _usable(channels)]), name=name)
-    faces = pixels.reshape(6, width, width, channels)[..., : _usable(channels)]
+    faces = pixels.reshape(-1, width, width, channels)[..., : _usable(channels)]
+    if len(faces) == 1:  # one square image stands for all six faces
+        faces = np.repeat(faces, 6, 0)
     return Texture(np.array(faces), TextureKind.CUBE, name)
 
 

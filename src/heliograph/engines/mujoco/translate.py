@@ -71,6 +71,7 @@ class Translator:
         pose[:, :, :3] = geoms["mat"] * scale[:, None, :]
         shift = np.select([part == 1, part == 2], [geoms["size"][:, 2], -geoms["size"][:, 2]], 0.0)
         pose[:, :, 3] = geoms["pos"] + geoms["mat"][:, :, 2] * shift[:, None]
+        pose[geoms["type"] == _T.mjGEOM_SKIN] = np.eye(3, 4)  # its vertices are world points
         mapping, texture_scale = self._texturing(geoms, scale)
         textures = geoms["texid"]
         return Instances(

@@ -132,7 +132,8 @@ void main() {
 #endif
 #endif
     vec3 point = origin + depth * ray;
-    vec3 lit = shade(it, point, normal, normalize(-ray)) * texel.rgb;
+    // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
+    vec3 lit = clamp(shade(it, point, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
 #ifdef REFLECTIVE
     lit += it.surface.w * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
 #endif
