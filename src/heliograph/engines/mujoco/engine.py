@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from enum import Enum
+from typing import Any, TypeVar
 
 import mujoco
 import numpy as np
@@ -15,13 +17,22 @@ from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.model import ModelSource, digest, load
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
-from heliograph.engines.mujoco.translate import Translator
-from heliograph.engines.mujoco.visual import GeomBuffer
-from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import PASSES, Buffers, Frame, Labels, Sample, allocate, check_buffers
-from heliograph.raster import DrawList, Rasterizer, RasterOptions
+from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
+from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
+from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Item
 from heliograph.view import View
+
+
+_E = TypeVar("_E", bound=Enum)
+
+
+class Style(Enum):
+    """Who draws."""
+
+    RASTER = "raster"
+    CLASSIC = "classic"
 
 
 class MujocoEngine:
@@ -30,13 +41,15 @@ class MujocoEngine:
     Args:
         source: path to MJCF, URDF or .mjb, MJCF text, or a compiled `mujoco.MjModel`.
         size: (width, height) in pixels of the model's cameras that name no resolution.
-        options: how to rasterize.
+        style: `raster` is ours, `classic` is `mujoco.Renderer` (no normals, one per process).
         visual: which geom groups and elements to show; MuJoCo's defaults without it.
-        segment_by: what one segmentation id stands for.
+        segment_by: what one segmentation id stands for: `object`, `body` or `category`.
+        **raster: how to rasterize: fields of `RasterOptions` (msaa, shadows, lod, device, ...).
 
     Raises:
         SceneError: the model cannot be loaded.
         ContextError: no usable GL here.
+        InvalidValueError: an unknown option or value.
     """
 
     def __init__(
@@ -44,18 +57,20 @@ class MujocoEngine:
         source: ModelSource,
         *,
         size: tuple[int, int] = (320, 240),
-        options: RasterOptions | None = None,
+        style: Style | str = Style.RASTER,
         visual: mujoco.MjvOption | None = None,
         segment_by: SegmentBy | str = SegmentBy.OBJECT,
+        **raster: Any,
     ) -> None:
+        options = _raster_options(raster)
         self.model, name = load(source)
         self._poser = Poser(self.model)
-        self._segments = Segments(self.model, SegmentBy(segment_by))
-        self._buffer = GeomBuffer(self.model, visual or mujoco.MjvOption())
+        self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
         self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
         self._scene = _describe(self.model, name, self._poser, self._segments.labels)
-        self._rasterizer: Rasterizer | None = Rasterizer(options)
-        self._translator = Translator(self.model, self._rasterizer, self._segments)
+        visual = visual or mujoco.MjvOption()
+        painter = _PAINTERS[_member(Style, style, "style")]
+        self._painter: Painter | None = painter(self.model, self._segments, visual, options)
 
     @property
     def scene(self) -> Description:
@@ -69,8 +84,8 @@ class MujocoEngine:
 
     @property
     def passes(self) -> tuple[str, ...]:
-        """All passes."""
-        return tuple(PASSES)
+        """All passes; without normals in the classic style."""
+        return self._open.passes
 
     @property
     def labels(self) -> Labels:
@@ -83,20 +98,26 @@ class MujocoEngine:
 
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
-        if self._rasterizer is None:
-            raise ClosedError("this renderer is closed")
+        painter = self._open
         chosen = resolve_cameras(view, self._cameras)
+        check_passes(view.passes, painter.passes)
         data = self._poser.apply(view.state)
         placed = [self._place(data, camera) for camera in chosen]
         buffers = _buffers(placed, view.passes, out)
-        self._rasterizer.draw(self._draw_list(data), placed, view.passes, buffers)
+        painter.draw(data, placed, view.passes, buffers)
         return self._sample(view, placed, buffers)
 
     def close(self) -> None:
-        """Free the GL context."""
-        rasterizer, self._rasterizer = self._rasterizer, None
-        if rasterizer is not None:
-            rasterizer.close()
+        """Free the GL context; may be called twice."""
+        painter, self._painter = self._painter, None
+        if painter is not None:
+            painter.close()
+
+    @property
+    def _open(self) -> Painter:
+        if self._painter is None:
+            raise ClosedError("this renderer is closed")
+        return self._painter
 
     def _place(self, data: mujoco.MjData, camera: Camera) -> Camera:
         """A camera of the model follows the state; any other is as it was given."""
@@ -105,26 +126,6 @@ class MujocoEngine:
         index = list(self._cameras).index(camera.name)
         return camera.moved(cams.place(self.model, data, index))
 
-    def _draw_list(self, data: mujoco.MjData) -> DrawList:
-        geoms = self._buffer.update(data)
-        scene = self._buffer.scene
-        for index in range(self.model.nskin):
-            self._move_skin(scene, index)
-        return DrawList(
-            instances=self._translator.instances(geoms),
-            lights=cams.lights(self.model, scene),
-            surroundings=self._translator.haze(geoms),
-        )
-
-    def _move_skin(self, scene: mujoco.MjvScene, index: int) -> None:
-        if self._rasterizer is None:
-            return
-        start, count = int(scene.skinvertadr[index]), int(scene.skinvertnum[index])
-        rows = slice(start, start + count)
-        vertices = np.reshape(scene.skinvert, (-1, 3))[rows]
-        normals = np.reshape(scene.skinnormal, (-1, 3))[rows]
-        self._rasterizer.update_geometry(int(self._translator.skins[index]), vertices, normals)
-
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
         labels = self._segments.labels
         frames = {
@@ -132,6 +133,28 @@ class MujocoEngine:
             for camera, passes in zip(placed, buffers, strict=True)
         }
         return Sample(frames, labels, view.state, view.seed, view.index)
+
+
+_PAINTERS: dict[Style, type[RasterPainter] | type[ClassicPainter]] = {
+    Style.RASTER: RasterPainter,
+    Style.CLASSIC: ClassicPainter,
+}
+
+
+def _member(kind: type[_E], value: _E | str, name: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(str(member.value) for member in kind)
+        raise InvalidValueError(f"{name}: expected one of {known}, got {value!r}") from None
+
+
+def _raster_options(given: Mapping[str, Any]) -> RasterOptions:
+    known = [field.name for field in fields(RasterOptions)]
+    for name in given:
+        if name not in known:
+            raise UnknownNameError.of("option", name, ["style", "visual", "segment_by", *known])
+    return RasterOptions(**given)
 
 
 def _buffers(

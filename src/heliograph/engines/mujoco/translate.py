@@ -93,7 +93,7 @@ class Translator:
         hazy = np.where(self._endless(geoms), Shading.HAZY, Shading.LIT)
         return hazy.astype(np.int8)
 
-    def haze(self, geoms: NDArray[Any]) -> Surroundings:
+    def surroundings(self, geoms: NDArray[Any]) -> Surroundings:
         """What is behind everything: the sky, and haze where an endless plane meets it."""
         rows = np.flatnonzero(self._endless(geoms))
         if self.sky is None or not len(rows):

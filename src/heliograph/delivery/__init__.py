@@ -1,0 +1,1 @@
+"""Ways of delivering pictures, each over any renderer."""

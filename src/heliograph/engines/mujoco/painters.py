@@ -1,0 +1,187 @@
+"""Who draws a MuJoCo state: our rasterizer, or MuJoCo's own renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+import mujoco
+import numpy as np
+
+from heliograph.camera import Camera, Projection
+from heliograph.engines.mujoco import cameras as cams
+from heliograph.engines.mujoco.segments import Segments
+from heliograph.engines.mujoco.translate import Translator
+from heliograph.engines.mujoco.visual import GeomBuffer
+from heliograph.errors import ContextError
+from heliograph.frame import PASSES, Buffers
+from heliograph.raster import DrawList, Rasterizer, RasterOptions
+
+
+class Painter(Protocol):
+    """Draws one state of one model."""
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The passes it can yield."""
+
+    def draw(
+        self,
+        data: mujoco.MjData,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
+        """Draw the state from each camera into the arrays given."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+class RasterPainter:
+    """Our rasterizer."""
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        segments: Segments,
+        visual: mujoco.MjvOption,
+        options: RasterOptions,
+    ) -> None:
+        self._model = model
+        self._buffer = GeomBuffer(model, visual)
+        self._rasterizer = Rasterizer(options)
+        self._translator = Translator(model, self._rasterizer, segments)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """All passes."""
+        return tuple(PASSES)
+
+    def draw(
+        self,
+        data: mujoco.MjData,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
+        """Draw the state from each camera into the arrays given."""
+        geoms = self._buffer.update(data)
+        scene = self._buffer.scene
+        for index in range(self._model.nskin):
+            self._move_skin(scene, index)
+        things = DrawList(
+            instances=self._translator.instances(geoms),
+            lights=cams.lights(self._model, scene),
+            surroundings=self._translator.surroundings(geoms),
+        )
+        self._rasterizer.draw(things, cameras, passes, out)
+
+    def close(self) -> None:
+        """Free the GL context."""
+        self._rasterizer.close()
+
+    def _move_skin(self, scene: mujoco.MjvScene, index: int) -> None:
+        start, count = int(scene.skinvertadr[index]), int(scene.skinvertnum[index])
+        rows = slice(start, start + count)
+        vertices = np.reshape(scene.skinvert, (-1, 3))[rows]
+        normals = np.reshape(scene.skinnormal, (-1, 3))[rows]
+        self._rasterizer.update_geometry(int(self._translator.skins[index]), vertices, normals)
+
+
+class ClassicPainter:
+    """`mujoco.Renderer`; a second one in a process would silently draw nothing, so it is refused."""
+
+    _taken: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        segments: Segments,
+        visual: mujoco.MjvOption,
+        options: RasterOptions,
+    ) -> None:
+        if ClassicPainter._taken:
+            raise ContextError(
+                "style='classic': another classic renderer is open in this process, and a second "
+                "one would draw nothing; close the first"
+            )
+        self._model = model
+        self._segments = segments
+        self._visual = visual
+        self._shadows = options.shadows
+        model.vis.quality.offsamples = options.msaa
+        self._renderer: mujoco.Renderer | None = None
+        self._size = (0, 0)
+        ClassicPainter._taken = True
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """Everything but normals."""
+        return tuple(name for name in PASSES if name != "normals")
+
+    def draw(
+        self,
+        data: mujoco.MjData,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
+        """Draw the state from each camera into the arrays given."""
+        for camera, buffers in zip(cameras, out, strict=True):
+            renderer = self._sized(camera.size)
+            renderer.update_scene(data, scene_option=self._visual)
+            _aim(renderer.scene, camera)
+            renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._shadows
+            if "rgb" in passes:
+                renderer.render(out=buffers["rgb"])
+            ids = self._ids(renderer)
+            if "segmentation" in passes:
+                buffers["segmentation"][:] = ids
+            if "depth" in passes:
+                renderer.enable_depth_rendering()
+                renderer.render(out=buffers["depth"])
+                renderer.disable_depth_rendering()
+                buffers["depth"][buffers["depth"] >= 0.9999 * camera.far] = np.inf
+
+    def close(self) -> None:
+        """Free the GL context, so that another may be made."""
+        if self._renderer is not None:
+            self._renderer.close()
+        self._renderer = None
+        ClassicPainter._taken = False
+
+    def _ids(self, renderer: mujoco.Renderer) -> np.ndarray:
+        renderer.enable_segmentation_rendering()
+        objects = renderer.render()
+        renderer.disable_segmentation_rendering()
+        ids = self._segments.ids(objects[..., 1].ravel(), objects[..., 0].ravel())
+        return ids.reshape(objects.shape[:2])
+
+    def _sized(self, size: tuple[int, int]) -> mujoco.Renderer:
+        if self._renderer is None or self._size != size:
+            if self._renderer is not None:
+                self._renderer.close()
+            view = self._model.vis.global_
+            view.offwidth, view.offheight = max(view.offwidth, size[0]), max(view.offheight, size[1])
+            self._renderer = mujoco.Renderer(self._model, size[1], size[0])
+            self._size = size
+        return self._renderer
+
+
+def _aim(scene: mujoco.MjvScene, camera: Camera) -> None:
+    """Point both of MuJoCo's eyes the way a camera looks."""
+    pose = camera.world_from_camera
+    ortho = camera.projection is Projection.ORTHOGRAPHIC
+    unit = 1.0 if ortho else camera.near
+    for eye in (scene.camera[0], scene.camera[1]):
+        eye.pos[:], eye.forward[:], eye.up[:] = pose[:3, 3], -pose[:3, 2], pose[:3, 1]
+        eye.orthographic = int(ortho)
+        eye.frustum_near, eye.frustum_far = camera.near, camera.far
+        eye.frustum_top = unit * camera.cy / camera.fy
+        eye.frustum_bottom = unit * (camera.cy - camera.height) / camera.fy
+        eye.frustum_center = unit * (camera.width / 2 - camera.cx) / camera.fx
+        eye.frustum_width = unit * camera.width / (2 * camera.fx)
+    for light in scene.lights[: scene.nlight]:
+        if light.headlight:
+            light.pos[:], light.dir[:] = pose[:3, 3], -pose[:3, 2]
