@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ from heliograph.engines.mujoco.model import ModelSource, digest, load
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
 from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
+from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Item
@@ -41,10 +40,10 @@ class MujocoEngine:
     Args:
         source: path to MJCF, URDF or .mjb, MJCF text, or a compiled `mujoco.MjModel`.
         size: (width, height) in pixels of the model's cameras that name no resolution.
+        options: how to rasterize; the classic style keeps to `msaa` and `shadows`.
         style: `raster` is ours, `classic` is `mujoco.Renderer` (no normals, one per process).
         visual: which geom groups and elements to show; MuJoCo's defaults without it.
         segment_by: what one segmentation id stands for: `object`, `body` or `category`.
-        **raster: how to rasterize: fields of `RasterOptions` (msaa, shadows, lod, device, ...).
 
     Raises:
         SceneError: the model cannot be loaded.
@@ -57,12 +56,11 @@ class MujocoEngine:
         source: ModelSource,
         *,
         size: tuple[int, int] = (320, 240),
+        options: RasterOptions | None = None,
         style: Style | str = Style.RASTER,
         visual: mujoco.MjvOption | None = None,
         segment_by: SegmentBy | str = SegmentBy.OBJECT,
-        **raster: Any,
     ) -> None:
-        options = _raster_options(raster)
         self.model, name = load(source)
         self._poser = Poser(self.model)
         self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
@@ -70,7 +68,9 @@ class MujocoEngine:
         self._scene = _describe(self.model, name, self._poser, self._segments.labels)
         visual = visual or mujoco.MjvOption()
         painter = _PAINTERS[_member(Style, style, "style")]
-        self._painter: Painter | None = painter(self.model, self._segments, visual, options)
+        self._painter: Painter | None = painter(
+            self.model, self._segments, visual, options or RasterOptions()
+        )
 
     @property
     def scene(self) -> Description:
@@ -147,14 +147,6 @@ def _member(kind: type[_E], value: _E | str, name: str) -> _E:
     except ValueError:
         known = ", ".join(str(member.value) for member in kind)
         raise InvalidValueError(f"{name}: expected one of {known}, got {value!r}") from None
-
-
-def _raster_options(given: Mapping[str, Any]) -> RasterOptions:
-    known = [field.name for field in fields(RasterOptions)]
-    for name in given:
-        if name not in known:
-            raise UnknownNameError.of("option", name, ["style", "visual", "segment_by", *known])
-    return RasterOptions(**given)
 
 
 def _buffers(

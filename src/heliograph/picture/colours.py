@@ -1,0 +1,94 @@
+"""Passes as colours that people can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from heliograph.frame import Array
+
+Pixels = NDArray[np.uint8]
+Limits = tuple[float, float]
+
+_VIRIDIS = np.array(
+    [
+        *([68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142]),
+        *([31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]),
+    ],
+    float,
+)
+"""Ten colours of viridis, dark to light, evenly spaced."""
+
+_NOTHING = (0, 0, 0)
+_GOLDEN = 0.61803398875
+_FAR_PERCENTILE = (
+    98  # of what was hit: a floor that runs to the horizon leaves colours for the rest
+)
+
+
+def colour_map(values: ArrayLike) -> Pixels:
+    """Numbers (...) from 0 to 1 in a perceptual colour map, (..., 3) uint8."""
+    place = np.clip(values, 0, 1) * (len(_VIRIDIS) - 1)
+    low = np.minimum(place.astype(int), len(_VIRIDIS) - 2)
+    part = (place - low)[..., None]
+    return np.round(_VIRIDIS[low] * (1 - part) + _VIRIDIS[low + 1] * part).astype(np.uint8)
+
+
+def depth_range(depths: Sequence[Array]) -> Limits:
+    """Nearest depth, and the 98th percentile of what was hit, metres; (0, 1) if nothing was."""
+    seen = np.concatenate([depth[np.isfinite(depth)] for depth in depths] or [np.empty(0)])
+    if not seen.size:
+        return 0.0, 1.0
+    near, far = float(seen.min()), float(np.percentile(seen, _FAR_PERCENTILE))
+    return near, max(far, near + 1e-6)
+
+
+def depth_picture(depth: Array, limits: Limits | None = None) -> Pixels:
+    """(H, W) metres as (H, W, 3): near is light, far is dark, nothing is black.
+
+    Args:
+        depth: the pass.
+        limits: metres of the lightest and the darkest colour; `depth_range` without it.
+    """
+    near, far = limits or depth_range([depth])
+    hit = np.isfinite(depth)
+    picture = colour_map(1 - (np.where(hit, depth, far) - near) / (far - near))
+    picture[~hit] = _NOTHING
+    return picture
+
+
+def normals_picture(normals: Array) -> Pixels:
+    """(H, W, 3) unit normals as colours: x, y, z from -1..1 to red, green, blue; nothing black."""
+    picture = np.clip(np.round(normals * 127.5 + 127.5), 0, 255).astype(np.uint8)
+    picture[~normals.any(-1)] = _NOTHING
+    return picture
+
+
+def segment_colours(ids: ArrayLike) -> Pixels:
+    """A colour (..., 3) for each id, always the same, far from its neighbours'; 0 is black."""
+    numbers = np.asarray(ids, np.int64)
+    hue = (numbers * _GOLDEN) % 1.0
+    value = 0.95 - 0.3 * ((numbers // 3) % 2)
+    strength = 0.75 - 0.3 * ((numbers // 7) % 2)
+    ramps = [(hue * 6 + shift) % 6 for shift in (5, 3, 1)]
+    rgb = [value - value * strength * np.clip(np.minimum(r, 4 - r), 0, 1) for r in ramps]
+    picture = np.round(np.stack(rgb, -1) * 255).astype(np.uint8)
+    picture[numbers == 0] = _NOTHING
+    return picture
+
+
+def segmentation_picture(ids: Array) -> Pixels:
+    """(H, W) ids as (H, W, 3) distinct colours; the background is black."""
+    known, places = np.unique(ids, return_inverse=True)
+    return segment_colours(known)[places.reshape(ids.shape)]
+
+
+def pass_picture(name: str, array: Array, limits: Limits | None = None) -> Pixels:
+    """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for depth."""
+    if name == "depth":
+        return depth_picture(array, limits)
+    if name == "normals":
+        return normals_picture(array)
+    return segmentation_picture(array) if name == "segmentation" else array
