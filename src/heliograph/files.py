@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,8 +18,12 @@ from heliograph.frame import Frame, Sample
 _SHORT = 2**16
 
 
-def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> Path:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
     """Write a file under a temporary name beside it, then rename.
+
+    Args:
+        path: the file.
+        write: puts the content into the open file.
 
     Raises:
         RecordError: the disk is full or the folder cannot be written.
@@ -29,8 +34,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> Path:
             write(stream)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise RecordError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return path
 
 
@@ -38,7 +45,9 @@ def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
     """Write every pass of every camera, and a JSON file that says what they are.
 
     rgb is PNG, depth and normals are .npy float32, segmentation is 16-bit PNG or, for larger ids,
-    .npy int32.
+    .npy int32. Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes last, so where
+    it stands all it names stand too. It holds the cameras (K, pose, size, near, far), the files,
+    labels, state, seed and index.
 
     Returns:
         The paths written.
@@ -46,24 +55,42 @@ def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
     Raises:
         RecordError: something cannot be written.
     """
-    paths = []
-    for name, frame in sample.frames.items():
-        base = f"{stem}_{_safe(name)}"
-        for kind, array in frame.passes.items():
-            suffix, data = _encoded(kind, array)
-            path = folder / f"{base}_{kind}{suffix}"
-            paths.append(write_atomically(path, lambda stream, data=data: _put(stream, data)))
-    text = json.dumps(_facts(sample), indent=1).encode()
-    paths.append(write_atomically(folder / f"{stem}.json", lambda stream: _put(stream, text)))
-    return paths
+    paths: list[Path] = []
+    cameras: dict[str, Any] = {}
+    for (name, frame), file in zip(sample.frames.items(), _file_names(sample), strict=True):
+        files = {
+            kind: _save_pass(folder / f"{stem}_{file}_{kind}", frame, kind) for kind in frame.passes
+        }
+        paths += files.values()
+        cameras[name] = {**_camera(frame), "files": {kind: p.name for kind, p in files.items()}}
+    text = json.dumps({**_facts(sample), "cameras": cameras}, indent=1, default=_plain).encode()
+    return [*paths, write_atomically(folder / f"{stem}.json", lambda stream: stream.write(text))]
 
 
-def _put(stream: IO[bytes], data: bytes) -> None:
-    stream.write(data)
+def png(array: NDArray[Any]) -> bytes:
+    """An array as PNG: (H, W, 3) uint8 or (H, W) uint16."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.fromarray(array).save(stream, "PNG", compress_level=3)
+    return stream.getvalue()
+
+
+def _save_pass(path: Path, frame: Frame, kind: str) -> Path:
+    suffix, data = _encoded(kind, frame[kind])
+    return write_atomically(path.with_name(path.name + suffix), lambda stream: stream.write(data))
+
+
+def _file_names(sample: Sample) -> list[str]:
+    """The cameras' names as parts of file names; made different where they would be the same."""
+    names = [_safe(name) for name in sample.frames]
+    return [
+        f"{name}-{place}" if names.count(name) > 1 else name for place, name in enumerate(names)
+    ]
 
 
 def _safe(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:80]
 
 
 def _encoded(kind: str, array: NDArray[Any]) -> tuple[str, bytes]:
@@ -76,23 +103,14 @@ def _encoded(kind: str, array: NDArray[Any]) -> tuple[str, bytes]:
     return ".npy", stream.getvalue()
 
 
-def png(array: NDArray[Any]) -> bytes:
-    """An array as PNG: (H, W, 3) uint8 or (H, W) uint16."""
-    from PIL import Image
-
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, "PNG", compress_level=3)
-    return stream.getvalue()
-
-
 def _facts(sample: Sample) -> dict[str, Any]:
     return {
         "seed": sample.seed,
         "index": sample.index,
-        "state": {name: np.asarray(value).tolist() for name, value in sample.state.items()},
-        "labels": {str(i): list(label) for i, label in sample.labels.items()},
-        "cameras": {name: _camera(frame) for name, frame in sample.frames.items()},
+        "state": dict(sample.state),
+        "labels": {str(number): list(label) for number, label in sample.labels.items()},
         "randomization": dict(sample.randomization),
+        "annotations": dict(sample.annotations),
     }
 
 
@@ -101,9 +119,16 @@ def _camera(frame: Frame) -> dict[str, Any]:
     return {
         "width": camera.width,
         "height": camera.height,
-        "K": camera.K.tolist(),
-        "world_from_camera": camera.world_from_camera.tolist(),
+        "K": camera.K,
+        "world_from_camera": camera.world_from_camera,
         "near": camera.near,
         "far": camera.far,
         "projection": camera.projection.value,
     }
+
+
+def _plain(value: object) -> Any:
+    """What JSON does not know: arrays and numpy's numbers."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from heliograph.errors import HeliographError
 
+_MISTAKE, _INTERRUPTED = 2, 130
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 0, 2 for a mistake, 130 when interrupted."""
+    """Run the command line; exits with 0, 1 (doctor: nothing works), 2 (mistake) or 130 (Ctrl-C).
+
+    Args:
+        arguments: without the program's name; `sys.argv` without it.
+    """
+    from heliograph import __version__
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        print(f"heliograph {__version__}")
+        return
+    try:
+        sys.exit(_run(given))
+    except HeliographError as error:
+        print(f"error: {_one_line(str(error))}", file=sys.stderr)
+        sys.exit(_MISTAKE)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _run(arguments: list[str]) -> int:
     import tyro
 
-    from heliograph import __version__
     from heliograph.cli.doctor import doctor
     from heliograph.cli.inspect import inspect
     from heliograph.cli.render import render
 
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments == ["--version"]:
-        print(f"heliograph {__version__}")
-        return
-    commands = {"render": render, "inspect": inspect, "doctor": doctor}
-    try:
-        code = tyro.extras.subcommand_cli_from_dict(commands, prog="heliograph", args=arguments)
-    except HeliographError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(code or 0)
+    commands: dict[str, Callable[..., Any]] = {
+        "render": render,
+        "inspect": inspect,
+        "doctor": doctor,
+    }
+    code: int | None = tyro.extras.subcommand_cli_from_dict(
+        commands,
+        prog="heliograph",
+        description="Pictures from virtual cameras: rgb, exact depth, normals and segmentation.",
+        args=arguments or ["--help"],
+    )
+    return code or 0
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
 
 from heliograph import __version__
 from heliograph.delivery.call import engine_names
 from heliograph.delivery.call import open as open_scene
-from heliograph.errors import HeliographError
+from heliograph.errors import ContextError, HeliographError
+from heliograph.frame import Sample
 from heliograph.view import View
 
-_PACKAGES = ("numpy", "moderngl", "mujoco", "meshoptimizer", "scipy", "pillow", "torch")
-_TRIALS = {
-    "mujoco": "<mujoco><worldbody><light pos='0 0 3'/><geom size='1'/></worldbody></mujoco>",
-    "fake": "fake",
-}
+_PACKAGES = (
+    *("numpy", "moderngl", "glcontext", "mujoco", "meshoptimizer", "scipy", "pillow"),
+    *("trimesh", "tyro", "tqdm", "torch"),
+)
+_MJCF = "<mujoco><worldbody><light pos='0 0 3'/><geom name='ball' size='1'/></worldbody></mujoco>"
+_SYSTEM = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
 
 def doctor() -> int:
     """Show which engines work here, what draws, and what to install for the rest."""
     print(f"heliograph {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    print(", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
+    print(f"packages: {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}")
     for line in _gl():
         print(line)
-    works = [_try(name) for name in engine_names() if name in _TRIALS]
+    works = [_try(name) for name in engine_names()]
     return 0 if any(works) else 1
 
 
@@ -34,36 +39,63 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return "(not installed)"
 
 
 def _gl() -> list[str]:
-    if find_spec("moderngl") is None:
-        return ["GL: moderngl is not installed: pip install moderngl"]
-    from heliograph.raster import Context
-
     try:
+        from heliograph.raster import Context
+
         context = Context()
-    except HeliographError as error:
-        return [f"GL: {error}"]
-    info = context.info
-    kind = "software, on the CPU" if context.software else "hardware"
-    threads = os.environ.get("LP_NUM_THREADS", f"all {os.cpu_count()}")
+    except (HeliographError, ImportError) as error:
+        return [f"GL: does not work: {_advice(error)}"]
+    info, software = context.info, context.software
     context.release()
+    kind = "software, on the CPU" if software else "hardware"
     lines = [f"GL: {info['GL_RENDERER']} ({kind}), {info['GL_VENDOR']}, {info['GL_VERSION']}"]
-    if kind != "hardware":
+    if software:
+        threads = os.environ.get("LP_NUM_THREADS", f"not set: all {os.cpu_count()} cores")
         lines.append(f"GL threads: {threads} (LP_NUM_THREADS)")
     return lines
 
 
+def _trial(name: str) -> Any:
+    """A tiny scene for an engine; None for engines whose sources we do not know."""
+    if name != "components":
+        return {"mujoco": _MJCF, "fake": "fake"}.get(name)
+    scene = import_module("heliograph.scene")
+    return scene.Scene(scene.Sphere(key="ball", args=[1.0]))
+
+
 def _try(name: str) -> bool:
     try:
-        with open_scene(_TRIALS[name], engine=name, size=(32, 24)) as renderer:
+        trial = _trial(name)
+        if trial is None:
+            print(f"engine {name}: installed, not tried")
+            return False
+        with open_scene(trial, engine=name, size=(32, 24)) as renderer:
             sample = renderer.render(View(passes=renderer.passes))
-    except (HeliographError, ImportError) as error:
-        print(f"engine {name}: does not work: {error}")
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the next engine may work
+        print(f"engine {name}: does not work: {_advice(error)}")
         return False
-    frame = next(iter(sample))
-    seen = sorted({sample.labels[int(i)].name for i in set(frame.segmentation.ravel().tolist())})
-    print(f"engine {name}: works ({', '.join(frame.passes)}; saw {', '.join(seen)})")
+    print(f"engine {name}: works ({_seen(sample)})")
     return True
+
+
+def _seen(sample: Sample) -> str:
+    frame = next(iter(sample))
+    passes = ", ".join(frame.passes)
+    if "segmentation" not in frame.passes:
+        return passes
+    ids = [int(number) for number in np.unique(frame.segmentation)]
+    names = sorted(sample.labels[number].name for number in ids if number)
+    return f"{passes}; drew {', '.join(names) or 'nothing'}"
+
+
+def _advice(error: Exception) -> str:
+    """The error in one line, and what to install where it does not say so itself."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError):
+        return f"{text}; pip install {error.name}"
+    missing_gl = isinstance(error, (ImportError, OSError)) and "GL" in text
+    return f"{text}; {_SYSTEM}" if missing_gl and not isinstance(error, ContextError) else text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import json as codec
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import tyro
@@ -10,9 +11,13 @@ import tyro
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 
+_KINDS = ("objects", "lights", "materials", "state")
+
 
 def inspect(
-    model: Annotated[str, tyro.conf.Positional], engine: str | None = None, json: bool = False
+    model: Annotated[str, tyro.conf.Positional],
+    engine: str | None = None,
+    json: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False,
 ) -> int:
     """Show a scene's cameras, objects, lights, materials, passes and state.
 
@@ -23,37 +28,31 @@ def inspect(
     """
     with open_scene(model, engine=engine) as renderer:
         facts = _facts(renderer)
-    print(_json(facts) if json else _text(facts))
+    print(codec.dumps(facts, indent=1) if json else _text(facts))
     return 0
 
 
 def _facts(renderer: LocalRenderer) -> dict[str, Any]:
     scene = renderer.scene
     cameras = [
-        {"name": name, "category": camera.projection.value, "detail": f"{camera.width}x{camera.height}"}
+        {
+            "name": name,
+            "category": camera.projection.value,
+            "detail": "x".join(map(str, camera.size)),
+        }
         for name, camera in renderer.cameras.items()
     ]
-    items = {kind: [vars(item) for item in getattr(scene, kind)] for kind in _KINDS}
-    return {
-        "source": scene.source,
-        "hash": scene.hash,
-        "passes": list(renderer.passes),
-        "cameras": cameras,
-        **items,
-    }
-
-
-_KINDS = ("objects", "lights", "materials", "state")
-
-
-def _json(facts: dict[str, Any]) -> str:
-    return json.dumps(facts, indent=1)
+    items = {kind: [asdict(item) for item in getattr(scene, kind)] for kind in _KINDS}
+    known = {"source": scene.source, "hash": scene.hash, "passes": list(renderer.passes)}
+    return {**known, "cameras": cameras, **items}
 
 
 def _text(facts: dict[str, Any]) -> str:
-    lines = [f"{facts['source']} ({facts['hash']})", f"passes: {', '.join(facts['passes'])}"]
+    lines = [f"{facts['source']} (hash {facts['hash']})", f"passes: {', '.join(facts['passes'])}"]
     for kind in ("cameras", *_KINDS):
-        lines.append(f"{kind} ({len(facts[kind])})")
-        for item in facts[kind]:
-            lines.append(f"  {item['name']:<32} {item['category']:<14} {item['detail']}".rstrip())
+        lines += ["", f"{kind} ({len(facts[kind])})", *map(_line, facts[kind])]
     return "\n".join(lines)
+
+
+def _line(item: dict[str, str]) -> str:
+    return f"  {item['name'] or '(no name)':<32} {item['category']:<14} {item['detail']}".rstrip()

@@ -33,7 +33,8 @@ def colour_map(values: ArrayLike) -> Pixels:
     place = np.clip(values, 0, 1) * (len(_VIRIDIS) - 1)
     low = np.minimum(place.astype(int), len(_VIRIDIS) - 2)
     part = (place - low)[..., None]
-    return np.round(_VIRIDIS[low] * (1 - part) + _VIRIDIS[low + 1] * part).astype(np.uint8)
+    mixed: Pixels = np.round(_VIRIDIS[low] * (1 - part) + _VIRIDIS[low + 1] * part).astype(np.uint8)
+    return mixed
 
 
 def depth_range(depths: Sequence[Array]) -> Limits:

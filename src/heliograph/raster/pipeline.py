@@ -9,12 +9,10 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.drawables import Surroundings, TextureKind
+from heliograph.raster.drawables import Shading, Surroundings, TextureKind
 from heliograph.raster.frame_block import SIZE
 from heliograph.raster.plan import RECORD, Group, Plan
 from heliograph.raster.shaders import (
-    INSTANCES_PER_ROW,
-    INSTANCES_UNIT,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightPlan,
@@ -25,9 +23,15 @@ from heliograph.raster.store import GeometryStore, Tables, TextureStore
 from heliograph.raster.targets import Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
-_ROWS = ("in_row0", "in_row1", "in_row2")
+_PER_INSTANCE = {
+    **{name: "4f" for name in ("in_row0", "in_row1", "in_row2")},
+    **{name: "4f" for name in ("in_back0", "in_back1", "in_back2")},
+    **{name: "4f" for name in ("in_rgba", "in_surface", "in_texturing")},
+    "in_id": "1i",
+}
+"""The fields of a record in order, as plan.py lays them out."""
+
 _SEAMLESS_CUBES = 0x884F
-_TEXELS = INSTANCES_PER_ROW * RECORD // 4
 _ALL, _NONE = (True,) * 4, (False,) * 4
 
 
@@ -38,7 +42,6 @@ class Picture:
     Attributes:
         target: where to.
         plan: what, in which order.
-        records: (N, RECORD) float32 per instance; its first 12 columns are overwritten.
         block: the uniform block.
         lights: what shaders must know of the lights.
         shadow_maps: their depth textures.
@@ -49,7 +52,6 @@ class Picture:
 
     target: Target
     plan: Plan
-    records: NDArray[np.float32]
     block: NDArray[np.float32]
     lights: LightPlan
     shadow_maps: list[moderngl.Texture]
@@ -82,7 +84,7 @@ class Pipeline:
 
     def draw(self, picture: Picture) -> None:
         """Draw into the picture's target; every pixel of every pass is written."""
-        self._upload(picture.plan, picture.records, picture.block)
+        self._upload(picture.plan, picture.block)
         for unit, texture in enumerate(picture.shadow_maps):
             texture.use(SHADOW_UNIT + unit)
         if picture.mirror is not None:
@@ -101,7 +103,7 @@ class Pipeline:
 
     def draw_depth(self, plan: Plan, clip_from_camera: NDArray[np.float64]) -> None:
         """Draw a plan's depth alone into the framebuffer in use (shadow maps)."""
-        self._upload(plan, None, None)
+        self._upload(plan, None)
         program = self._programs.shadow
         program["clip_from_camera"].write(clip_from_camera.T.astype(np.float32).tobytes())
         if len(plan.commands):
@@ -109,23 +111,11 @@ class Pipeline:
                 self._commands, moderngl.TRIANGLES, count=len(plan.commands)
             )
 
-    def _upload(
-        self,
-        plan: Plan,
-        records: NDArray[np.float32] | None,
-        block: NDArray[np.float32] | None,
-    ) -> None:
-        self._reserve(len(plan.camera_from_object))
+    def _upload(self, plan: Plan, block: NDArray[np.float32] | None) -> None:
+        self._reserve(len(plan.records))
         if len(plan.commands):
             self._commands.write(plan.commands)
-            self._poses.write(plan.camera_from_object)
-        if records is not None and len(records):
-            records[:, :12] = plan.object_from_camera.reshape(-1, 12)
-            rows = -(-len(records) // INSTANCES_PER_ROW)
-            padded = np.zeros((rows * INSTANCES_PER_ROW, RECORD), np.float32)
-            padded[: len(records)] = records
-            self._records.write(padded, viewport=(0, 0, _TEXELS, rows))
-            self._records.use(INSTANCES_UNIT)
+            self._records.write(plan.records)
         if block is not None:
             self._frame.write(block)
             self._frame.bind_to_uniform_block(0)
@@ -136,12 +126,13 @@ class Pipeline:
             kind = None
         variant = Variant(
             passes=picture.target.passes,
-            exact=group.exact,
+            solver=group.solver,
             texture=kind,
             own_uv=group.own_uv and kind is TextureKind.FLAT,
             double_sided=group.double_sided,
             ortho=picture.ortho,
-            haze=picture.surroundings.haze is not None,
+            shading=group.shading,
+            haze=group.shading is Shading.HAZY and picture.surroundings.haze is not None,
             reflective=group.reflective and picture.mirror is not None,
             lights=picture.lights,
         )
@@ -204,10 +195,9 @@ class Pipeline:
                 for name, layout in _STREAMS.items()
                 if name in program
             ]
-            if "in_row0" in program:
-                content.append((self._poses, "4f 4f 4f /i", *_ROWS))
-            if "in_instance" in program:
-                content.append((self._numbers, "1i /i", "in_instance"))
+            layout, names = _layout(program)
+            if names:
+                content.append((self._records, layout, *names))
             indices = self._geometries.buffers["indices"] if content else None
             self._arrays[program] = self._gl.vertex_array(program, content, indices)
         return self._arrays[program]
@@ -223,18 +213,23 @@ class Pipeline:
         if count <= self._room:
             return
         if self._room:
-            for buffer in (self._commands, self._poses, self._records, self._numbers):
+            for buffer in (self._commands, self._records):
                 buffer.release()
         self._room = max(count, 2 * self._room)
         self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
-        self._poses = self._gl.buffer(reserve=48 * self._room, dynamic=True)
-        rows = -(-self._room // INSTANCES_PER_ROW)
-        self._records = self._gl.texture((_TEXELS, rows), 4, dtype="f4")
-        self._records.filter = moderngl.NEAREST, moderngl.NEAREST
-        self._numbers = self._gl.buffer(np.arange(self._room, dtype=np.int32))
+        self._records = self._gl.buffer(reserve=4 * RECORD * self._room, dynamic=True)
         self._forget_arrays()
 
 
 def _masks(shown: list[bool]) -> Any:
     masks = tuple(_ALL if show else _NONE for show in shown)
     return masks[0] if len(masks) == 1 else masks
+
+
+def _layout(program: moderngl.Program) -> tuple[str, list[str]]:
+    """How a program reads records: its fields by name, padding in place of the others."""
+    names = [name for name in _PER_INSTANCE if name in program]
+    fields = [
+        kind if name in names else f"{4 * int(kind[0])}x" for name, kind in _PER_INSTANCE.items()
+    ]
+    return f"{' '.join(fields)} /i", names

@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.drawables import Instances, Mapping, Side
+from heliograph.raster.drawables import Instances, Mapping, Shading, Side
 from heliograph.raster.store import Tables
-
-_SHADING = np.array([0, 1, -1], np.float32)  # by Shading member, as the shader takes it
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
-RECORD = 32
-"""float32 numbers per instance in the shader's buffer; the first 12 are object_from_camera."""
+RECORD = 37
+"""float32 numbers per instance on the GPU: camera_from_object (12), object_from_camera (12), rgba,
+surface, texturing (4 each) and the bits of the id."""
 
 
 class Group(NamedTuple):
     """A run of draw commands that one program draws in one call."""
 
-    exact: bool
+    solver: int
+    shading: Shading
     double_sided: bool
     mirrored: bool
     own_uv: bool
@@ -45,7 +45,7 @@ class Placed:
         centre, radius, stretch: world bounding spheres, and the largest scale of each map.
         key: (N,) what program an instance needs, packed so that it sorts.
         transparent, casts_shadow, reflective: (N,) bool.
-        records: (N, RECORD) float32 for the shader.
+        records: (N, RECORD) float32 for the GPU; the maps are filled in for each camera.
     """
 
     geometry: NDArray[np.int32]
@@ -68,15 +68,13 @@ class Plan:
     Attributes:
         commands: (M, 5) uint32: index count, 1, first index, base vertex, instance.
         opaque, transparent: the groups they fall into, in drawing order.
-        camera_from_object: (N, 3, 4) float32, one row block per instance.
-        object_from_camera: (N, 3, 4) float32.
+        records: (N, RECORD) float32, a row per instance.
     """
 
     commands: NDArray[np.uint32]
     opaque: list[Group]
     transparent: list[Group]
-    camera_from_object: NDArray[np.float32]
-    object_from_camera: NDArray[np.float32]
+    records: NDArray[np.float32]
 
 
 def place(instances: Instances, tables: Tables) -> Placed:
@@ -101,7 +99,7 @@ def place(instances: Instances, tables: Tables) -> Placed:
         transparent=instances.rgba[:, 3] < 1,
         casts_shadow=instances.casts_shadow,
         reflective=instances.surface[:, 3] > 0,
-        records=_records(instances, tables),
+        records=_records(instances),
     )
 
 
@@ -122,20 +120,26 @@ def plan(placed: Placed, camera: Camera, tables: Tables, mask: NDArray[np.bool_]
     commands = _commands(placed, chosen, _levels(placed, chosen, depth, camera, tables), tables)
     split = len(chosen) - int(clear.sum())
     groups = _groups(placed.key[chosen], split)
-    back = np.linalg.inv(spin)
-    inverse = np.empty((len(depth), 3, 4), np.float32)
-    inverse[:, :, :3] = placed.object_from_world[:, :, :3] @ back
-    inverse[:, :, 3] = placed.object_from_world[:, :, :3] @ (-back @ shift)
-    inverse[:, :, 3] += placed.object_from_world[:, :, 3]
-    forward = spin @ placed.world_from_object
-    forward[:, :, 3] += shift
     return Plan(
         commands,
         [group for group in groups if group.first < split],
         [group for group in groups if group.first >= split],
-        forward.astype(np.float32),
-        inverse,
+        _records_from(placed, camera),
     )
+
+
+def _records_from(placed: Placed, camera: Camera) -> NDArray[np.float32]:
+    """The instances' records with both maps between objects and this camera."""
+    view, back = camera.camera_from_world, camera.world_from_camera
+    records = placed.records.copy()
+    maps = records[:, :24].reshape(-1, 6, 4)
+    forward = view[:3, :3] @ placed.world_from_object
+    forward[:, :, 3] += view[:3, 3]
+    inverse = placed.object_from_world[:, :, :3] @ back[:3]
+    inverse[:, :, 3] += placed.object_from_world[:, :, 3]
+    maps[:, :3], maps[:, 3:] = forward, inverse
+    records[:, :24] = maps.reshape(-1, 24)
+    return records
 
 
 def _levels(
@@ -185,7 +189,6 @@ def _key(instances: Instances, tables: Tables, mirrored: NDArray[np.bool_]) -> N
     textured = (instances.texture >= 0) & (instances.mapping != Mapping.NONE)
     key: NDArray[np.int64] = np.where(textured, instances.texture + 1, 0).astype(np.int64)
     flags = (
-        tables.exact[instances.geometry] & ~double,
         double,
         mirrored,
         textured & (instances.mapping == Mapping.UV),
@@ -193,24 +196,24 @@ def _key(instances: Instances, tables: Tables, mirrored: NDArray[np.bool_]) -> N
     )
     for place, flag in enumerate(flags):
         key |= flag.astype(np.int64) << (20 + place)
+    key |= instances.shading.astype(np.int64) << 24
+    key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
     return key
 
 
 def _unpack(key: int, first: int, count: int) -> Group:
-    flags = [bool(key >> (20 + place) & 1) for place in range(5)]
-    return Group(*flags, (key & 0xFFFFF) - 1, first, count)
+    flags = [bool(key >> (20 + place) & 1) for place in range(4)]
+    return Group(key >> 28 & 15, Shading(key >> 24 & 15), *flags, (key & 0xFFFFF) - 1, first, count)
 
 
-def _records(instances: Instances, tables: Tables) -> NDArray[np.float32]:
+def _records(instances: Instances) -> NDArray[np.float32]:
     records = np.empty((len(instances), RECORD), np.float32)
-    records[:, 12:16] = instances.rgba
-    records[:, 16:20] = instances.surface
-    records[:, 18] *= 128
-    records[:, 20:24] = tables.quadric[instances.geometry]
-    records[:, 23] = _SHADING[instances.shading]
-    records[:, 24:28] = tables.slab[instances.geometry]
-    records[:, 28:31] = instances.texture_scale
-    records[:, 31] = instances.ids.astype(np.int32).view(np.float32)
+    records[:, 24:28] = instances.rgba
+    records[:, 28:32] = instances.surface
+    records[:, 30] *= 128
+    records[:, 32:35] = instances.texture_scale
+    records[:, 35] = 0
+    records[:, 36] = instances.ids.astype(np.int32).view(np.float32)
     return records
 
 

@@ -124,7 +124,6 @@ class Rasterizer:
         return Picture(
             target=target,
             plan=planning.plan(placed, camera, self._geometries.tables, None),
-            records=placed.records,
             block=frame_block(scene, camera, [shadow.clip_from_world for shadow in maps]),
             lights=lights,
             shadow_maps=[shadow.texture for shadow in maps],

@@ -7,12 +7,12 @@ from importlib.resources import files
 
 import moderngl
 
-from heliograph.raster.drawables import LightKind, TextureKind
+from heliograph.raster.drawables import LightKind, Shading, TextureKind
+from heliograph.raster.shapes import SOLVERS
 
 MAX_LIGHTS = 32
 MAX_SHADOWS = 8
-INSTANCES_PER_ROW = 64
-INSTANCES_UNIT, MIRROR_UNIT, SHADOW_UNIT = 1, 2, 3
+MIRROR_UNIT, SHADOW_UNIT = 1, 2
 """Texture units; unit 0 is the surface's own texture."""
 _OUTPUTS = {
     "rgb": "vec4 o_rgb",
@@ -38,9 +38,10 @@ class Variant:
 
     Attributes:
         passes: which outputs it writes.
-        exact: built-in shapes, computed from the true surface.
+        solver: how the true surface of a built-in shape is computed, an index into SOLVERS.
         texture: kind of texture, or None.
         own_uv: whether texture coordinates are the geometry's own, else from object space.
+        shading: how colour is made.
         double_sided: whether back faces show, with their normal turned.
         ortho: orthographic camera.
         haze: whether far parts fade.
@@ -49,9 +50,10 @@ class Variant:
     """
 
     passes: tuple[str, ...]
-    exact: bool = False
+    solver: int = 0
     texture: TextureKind | None = None
     own_uv: bool = False
+    shading: Shading = Shading.LIT
     double_sided: bool = False
     ortho: bool = False
     haze: bool = False
@@ -60,20 +62,26 @@ class Variant:
 
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""
+        exact = self.solver > 0
         flags = {
-            "EXACT": self.exact,
-            "SMOOTH": not self.exact,
+            "EXACT": exact,
+            "TEXTURED": self.texture is not None,
+            "UNLIT": self.shading is Shading.UNLIT,
+            "PLANE_ONLY_Z": bool(SOLVERS[self.solver].get("PLANE")) and self.texture is None,
+            "SMOOTH": not exact,
             "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
             "CUBE_TEXTURE": self.texture is TextureKind.CUBE,
-            "NATURAL_UV": self.exact and self.own_uv,
-            "MESH_UV": not self.exact and self.own_uv,
-            "OBJECT_POINT": not self.exact and self.texture is not None and not self.own_uv,
+            "NATURAL_UV": exact and self.own_uv,
+            "MESH_UV": not exact and self.own_uv,
+            "OBJECT_POINT": not exact and self.texture is not None and not self.own_uv,
             "DOUBLE_SIDED": self.double_sided,
             "ORTHO": self.ortho,
             "HAZE": self.haze,
             "REFLECTIVE": self.reflective,
         }
-        return [name for name, on in flags.items() if on] + [name.upper() for name in self.passes]
+        names = [name for name, on in flags.items() if on]
+        names += [f"{name} {value}" for name, value in SOLVERS[self.solver].items()]
+        return names + [name.upper() for name in self.passes]
 
 
 class Programs:
@@ -110,7 +118,7 @@ class Programs:
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
         head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())
         head += f"#define MAX_LIGHTS {MAX_LIGHTS}\n#define MAX_SHADOWS {MAX_SHADOWS}\n"
-        head += f"#define INSTANCES_PER_ROW {INSTANCES_PER_ROW}\n"
+
         head += f"#define SHADOWS {len(variant.lights.shadows)}\n" + _read("frame.glsl")
         outputs = "".join(
             f"layout(location = {place}) out {_OUTPUTS[name]};\n"
@@ -124,7 +132,7 @@ class Programs:
         for sampler, unit in (
             ("image", 0),
             ("sky", 0),
-            ("instances", INSTANCES_UNIT), ("mirror", MIRROR_UNIT)):
+ ("mirror", MIRROR_UNIT)):
             if sampler in program:
                 program[sampler].value = unit
         if "shadow_maps" in program:
@@ -142,7 +150,7 @@ def _lighting(lights: LightPlan) -> str:
         if place in lights.shadows:
             shadow = f"lit_part({lights.shadows.index(place)}, point)"
         calls.append(
-            f"sum += add_light({place}, {positional}, {spot}, {shadow}, rgb, it.surface, point, "
+            f"sum += add_light({place}, {positional}, {spot}, {shadow}, rgb, v_surface, point, "
             "normal, view);"
         )
     text = _read("lighting.glsl").replace("SHADE_LIGHTS", "\n    ".join(calls))

@@ -14,6 +14,8 @@ from heliograph.raster.drawables import Geometry, Shape
 Points = NDArray[np.float64]
 Triangles = NDArray[np.integer[Any]]
 
+_SKIRT = 0.01  # domes reach a little into the tube below, so that no crack shows between
+
 SLICES = (8, 12, 20, 28, 48, 96)
 """Slices round the axis at each level of detail, coarsest first."""
 
@@ -63,6 +65,7 @@ def _dome(slices: int) -> tuple[Points, Triangles]:
         _circle(slices) * math.cos(latitude) + (0, 0, math.sin(latitude))
         for latitude in np.arange(stacks) * (math.pi / 2 / stacks)
     ]
+    rings[0] = rings[0] - (0, 0, _SKIRT)
     points = np.concatenate([*rings, [[0, 0, 1]]])
     bands = [_band(i * slices, (i + 1) * slices, slices) for i in range(stacks - 1)]
     cap = _fan((stacks - 1) * slices, stacks * slices, slices)
@@ -132,13 +135,30 @@ _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
     Shape.DOME_DOWN: _dome_down,
 }
 
-QUADRIC = np.zeros((len(Shape), 3), np.float32)
-"""Per shape, the coefficients a of its round part a . (x^2, y^2, z^2) = 1; 0 for none."""
+SOLVERS: tuple[dict[str, str], ...] = (
+    {},
+    {"PLANE": "1"},
+    {"SLAB": "1", "SLAB_AXES": "vec3(1.0)"},
+    {"ROUND": "1", "ROUND_AXES": "vec3(1.0)"},
+    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
+    {
+        **{"SLAB": "1", "SLAB_AXES": "vec3(0.0, 0.0, 1.0)"},
+        **{"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
+    },
+)
+"""Ways to compute the exact surface, as GLSL definitions; the first is none (triangles as they are).
 
-SLAB = np.zeros((len(Shape), 3), np.float32)
-"""Per shape, 1 for each axis on which flat faces at -1 and 1 bound it."""
+SLAB_AXES are the axes on which flat faces at -1 and 1 bound the shape; ROUND_AXES are the
+coefficients a of its round part a . (x^2, y^2, z^2) = 1.
+"""
 
-QUADRIC[[Shape.SPHERE, Shape.DOME_UP, Shape.DOME_DOWN]] = 1
-QUADRIC[[Shape.CYLINDER, Shape.TUBE]] = (1, 1, 0)
-SLAB[Shape.BOX] = 1
-SLAB[Shape.CYLINDER] = (0, 0, 1)
+SOLVER = {
+    Shape.PLANE: 1,
+    Shape.BOX: 2,
+    Shape.SPHERE: 3,
+    Shape.DOME_UP: 3,
+    Shape.DOME_DOWN: 3,
+    Shape.TUBE: 4,
+    Shape.CYLINDER: 5,
+}
+"""Per shape, which of SOLVERS it needs."""

@@ -31,8 +31,7 @@ class Tables:
         base: (G,) first vertex.
         error: (G, MAX_LEVELS) metres before scaling; inf where there is no such level.
         centre, radius: (G, 3), (G,) bounding spheres in object space.
-        exact: (G,) whether the shader computes the true surface.
-        quadric, slab: (G, 4) the shape's parameters as the shader takes them.
+        solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
     """
 
     first: NDArray[np.uint32]
@@ -41,9 +40,7 @@ class Tables:
     error: NDArray[np.float64]
     centre: NDArray[np.float64]
     radius: NDArray[np.float64]
-    exact: NDArray[np.bool_]
-    quadric: NDArray[np.float32]
-    slab: NDArray[np.float32]
+    solver: NDArray[np.int64]
 
 
 class _Growing:
@@ -129,9 +126,8 @@ class GeometryStore:
         """Facts of all geometries as arrays."""
         if self._tables is None:
             columns = list(zip(*self._rows, strict=True))
-            dtypes = (np.uint32, np.uint32, np.uint32, float, float, float, np.bool_)
-            arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=False)]
-            arrays += [np.array(column, np.float32) for column in columns[7:]]
+            dtypes = (np.uint32, np.uint32, np.uint32, float, float, float, np.int64)
+            arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
             self._tables = Tables(*arrays)
         return self._tables
 
@@ -180,14 +176,10 @@ class GeometryStore:
     ) -> int:
         spare = MAX_LEVELS - len(ranges)
         first, count = zip(*ranges, strict=True)
-        quadric, slab = np.zeros(4), np.zeros(4)
-        if shape is not None:
-            quadric[:3], slab[:3] = shapes.QUADRIC[shape], shapes.SLAB[shape]
-            slab[2] = 1 if shape is Shape.PLANE else slab[2]
-            slab[3] = 0 if shape is Shape.PLANE else 1
+        solver = 0 if shape is None else shapes.SOLVER[shape]
         centre, radius = _sphere(positions)
         row = ((*first, *[0] * spare), (*count, *[0] * spare), base, (*errors, *[np.inf] * spare))
-        self._rows.append((*row, centre, radius, shape is not None, quadric, slab))
+        self._rows.append((*row, centre, radius, solver))
         self._vertices.append(len(positions))
         self._tables = None
         return len(self._rows) - 1

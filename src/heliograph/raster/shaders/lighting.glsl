@@ -35,10 +35,12 @@ float lit_part(int map, vec3 point) {
 }
 #endif
 
-vec3 shade(Instance it, vec3 point, vec3 normal, vec3 view) {
-    vec3 rgb = it.rgba.rgb;
-    if (it.quadric.w > 0.5) return rgb;
-    vec3 sum = rgb * (ambient.rgb + it.surface.x);
+vec3 shade(vec3 point, vec3 normal, vec3 view) {
+    vec3 rgb = v_rgba.rgb;
+#ifdef UNLIT
+    return rgb;
+#endif
+    vec3 sum = rgb * (ambient.rgb + v_surface.x);
     SHADE_LIGHTS
     return sum;
 }

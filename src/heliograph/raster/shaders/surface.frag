@@ -1,22 +1,19 @@
 // Every pass of one surface. EXACT: depth and normal from the true shape, not its tessellation.
-// Instances come through a texture because texel fetches, unlike buffer loads, also work in the
-// helper invocations that derivatives (so: mipmaps) are made from.
-struct Instance {
-    vec4 row0, row1, row2;  // object_from_camera
-    vec4 rgba;
-    vec4 surface;           // emission, specular, shininess exponent, reflectance
-    vec4 quadric;           // round part of the shape; w: 1 is unlit, -1 fades into haze
-    vec4 slab;              // flat part of the shape; w: extent of its faces
-    vec4 texturing;         // scale xyz; w: id bits
-};
-uniform sampler2D instances;
-Instance instance(int i) {
-    ivec2 at = ivec2(i % INSTANCES_PER_ROW * 8, i / INSTANCES_PER_ROW);
-#define PART(k) texelFetch(instances, at + ivec2(k, 0), 0)
-    return Instance(PART(0), PART(1), PART(2), PART(3), PART(4), PART(5), PART(6), PART(7));
-}
-
-flat in int v_instance;
+#ifdef SEGMENTATION
+flat in int v_id;
+#endif
+#ifdef RGB
+flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess exponent, reflectance
+#endif
+#ifdef TEXTURED
+flat in vec4 v_texturing;        // scale
+#endif
+#ifdef EXACT
+flat in vec4 v_back2;            // object_from_camera
+#ifndef PLANE_ONLY_Z
+flat in vec4 v_back0, v_back1;
+#endif
+#endif
 #ifdef SMOOTH
 in vec3 v_normal;
 #endif
@@ -40,30 +37,38 @@ uniform samplerCube image;
 uniform sampler2D mirror;
 #endif
 
-#ifdef EXACT
+#if defined(PLANE)
+float enter(vec3 c, vec3 d, out vec3 normal) {
+    normal = vec3(0.0, 0.0, 1.0);
+    return -c.z / d.z;
+}
+#elif defined(EXACT)
 // Where the ray enters the convex shape: metres along it, and the object-space normal there.
-// The point on the axis nearest the centre is found first: B^2 - AC would cancel for far spheres.
-float enter(Instance it, vec3 c, vec3 d, out vec3 normal) {
+float enter(vec3 c, vec3 d, out vec3 normal) {
+    float t = -1e30;
+    normal = vec3(0.0);
+#ifdef SLAB
+    // Flat faces at -1 and 1: the last one entered among those the ray comes towards.
     vec3 away = sign(c);
-    vec3 gap = abs(c) - it.slab.w;
+    vec3 gap = SLAB_AXES * (abs(c) - 1.0);
     vec3 speed = -away * d;
-    bvec3 ahead = bvec3(it.slab.x * gap.x > 0.0 && speed.x > 0.0,
-                        it.slab.y * gap.y > 0.0 && speed.y > 0.0,
-                        it.slab.z * gap.z > 0.0 && speed.z > 0.0);
-    vec3 flat_t = mix(vec3(-1e30), gap / speed, ahead);
-    float t = max(flat_t.x, max(flat_t.y, flat_t.z));
+    vec3 flat_t = mix(vec3(-1e30), gap / speed,
+                      bvec3(vec3(greaterThan(gap, vec3(0.0))) * vec3(greaterThan(speed, vec3(0.0)))));
+    t = max(flat_t.x, max(flat_t.y, flat_t.z));
     normal = away * vec3(equal(flat_t, vec3(t)));
-    vec3 a = it.quadric.xyz;
-    float dd = dot(a * d, d);
-    if (dd > 0.0) {
-        float middle = -dot(a * c, d) / dd;
-        vec3 k = c + middle * d;
-        float round_t = middle - sqrt(max(1.0 - dot(a * k, k), 0.0) / dd);
-        if (round_t > t) {
-            t = round_t;
-            normal = a * (c + t * d);
-        }
-    }
+#endif
+#ifdef ROUND
+    // The point nearest the axis comes first: B^2 - AC would cancel for far, small shapes.
+    vec3 a = ROUND_AXES;
+    vec3 ad = a * d;
+    float over = 1.0 / max(dot(ad, d), 1e-30);
+    float middle = -dot(ad, c) * over;
+    vec3 k = c + middle * d;
+    float round_t = middle - sqrt(max(1.0 - dot(a * k, k), 0.0) * over);
+    bool round_first = round_t > t;
+    t = round_first ? round_t : t;
+    normal = round_first ? a * (c + t * d) : normal;
+#endif
     return t;
 }
 #endif
@@ -73,7 +78,6 @@ float enter(Instance it, vec3 c, vec3 d, out vec3 normal) {
 #endif
 
 void main() {
-    Instance it = instance(v_instance);
     vec2 where = gl_FragCoord.xy * unproject.xy + unproject.zw;
 #ifdef ORTHO
     vec3 origin = vec3(where, 0.0), ray = vec3(0.0, 0.0, -1.0);
@@ -81,23 +85,25 @@ void main() {
     vec3 origin = vec3(0.0), ray = vec3(where, -1.0);
 #endif
     vec3 normal;
-#ifdef EXACT
-    vec3 o = vec3(dot(it.row0, vec4(origin, 1.0)), dot(it.row1, vec4(origin, 1.0)),
-                  dot(it.row2, vec4(origin, 1.0)));
-    vec3 d = vec3(dot(it.row0.xyz, ray), dot(it.row1.xyz, ray), dot(it.row2.xyz, ray));
-    float depth = enter(it, o, d, normal);
+#ifdef PLANE_ONLY_Z
+    float depth = -dot(v_back2, vec4(origin, 1.0)) / dot(v_back2.xyz, ray);
+    normal = normalize(v_back2.xyz);
+#elif defined(EXACT)
+    vec3 o = vec3(dot(v_back0, vec4(origin, 1.0)), dot(v_back1, vec4(origin, 1.0)),
+                  dot(v_back2, vec4(origin, 1.0)));
+    vec3 d = vec3(dot(v_back0.xyz, ray), dot(v_back1.xyz, ray), dot(v_back2.xyz, ray));
+    float depth = enter(o, d, normal);
     vec3 object = o + depth * d;
     vec3 object_normal = normal;
+    normal = normalize(normal.x * v_back0.xyz + normal.y * v_back1.xyz + normal.z * v_back2.xyz);
 #else
 #ifdef ORTHO
     float depth = v_depth;
 #else
     float depth = 1.0 / gl_FragCoord.w;
 #endif
-    normal = v_normal;
+    normal = normalize(v_normal);
 #endif
-    // Normals map with the inverse transpose, which is the transposed object_from_camera.
-    normal = normalize(normal.x * it.row0.xyz + normal.y * it.row1.xyz + normal.z * it.row2.xyz);
 #ifdef DOUBLE_SIDED
     normal *= gl_FrontFacing ? 1.0 : -1.0;
 #endif
@@ -108,39 +114,38 @@ void main() {
     o_normal = vec4(normal, 1.0);
 #endif
 #ifdef SEGMENTATION
-    o_id = floatBitsToInt(it.texturing.w);
+    o_id = v_id;
 #endif
 #ifdef RGB
-    vec4 colour = it.rgba;
     vec4 texel = vec4(1.0);
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    texel = texture(image, natural_uv(object, object_normal) * it.texturing.xy);
+    texel = texture(image, natural_uv(object, object_normal) * v_texturing.xy);
 #elif defined(EXACT)
-    texel = texture(image, (object.xy + 1.0) * it.texturing.xy);
+    texel = texture(image, (object.xy + 1.0) * v_texturing.xy);
 #elif defined(MESH_UV)
-    texel = texture(image, v_uv * it.texturing.xy);
+    texel = texture(image, v_uv * v_texturing.xy);
 #else
-    texel = texture(image, v_(object.xy + 1.0) * it.texturing.xy);
+    texel = texture(image, v_(object.xy + 1.0) * v_texturing.xy);
 #endif
 #endif
 #ifdef CUBE_TEXTURE
 #ifdef EXACT
-    texel = texture(image, object * it.texturing.xyz);
+    texel = texture(image, object * v_texturing.xyz);
 #else
-    texel = texture(image, v_object * it.texturing.xyz);
+    texel = texture(image, v_object * v_texturing.xyz);
 #endif
 #endif
     vec3 point = origin + depth * ray;
     // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
-    vec3 lit = clamp(shade(it, point, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
+    vec3 lit = clamp(shade(point, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
 #ifdef REFLECTIVE
-    lit += it.surface.w * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
+    lit += v_surface.w * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
 #endif
 #ifdef HAZE
     float fade = clamp((length(point) - haze.w) / (haze_end - haze.w), 0.0, 1.0);
-    lit = mix(lit, haze.rgb, it.quadric.w < 0.0 ? fade : 0.0);
+    lit = mix(lit, haze.rgb, fade);
 #endif
-    o_rgb = vec4(clamp(lit, 0.0, 1.0), colour.a * texel.a);
+    o_rgb = vec4(clamp(lit, 0.0, 1.0), v_rgba.a * texel.a);
 #endif
 }

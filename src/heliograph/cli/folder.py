@@ -1,0 +1,89 @@
+"""A folder that is either whole or not there."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from heliograph.errors import RecordError
+
+SHEET = "contact_sheet.png"
+
+
+def check_free(out: Path, *, overwrite: bool) -> None:
+    """Check that a folder may be written: absent, empty, or one of ours that may be replaced.
+
+    Raises:
+        RecordError: it is something else.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise RecordError(f"--out: {out}: is a file; give a folder")
+    if not any(out.iterdir()):
+        return
+    if not overwrite:
+        raise RecordError(f"--out: {out}: is not empty; give another folder, or --overwrite")
+    if not (out / SHEET).is_file():
+        raise RecordError(
+            f"--out: {out}: holds files but no {SHEET}, so it was not written by this command and "
+            "is left alone; give another folder"
+        )
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out`, which takes its place where the block ends well.
+
+    Raises:
+        RecordError: it cannot be made or moved.
+    """
+    made = _missing_parents(out)
+    try:
+        work = _temporary(out)
+        try:
+            yield work
+            _swap(work, out)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    finally:
+        for parent in made:
+            _remove_if_empty(parent)
+
+
+def _missing_parents(out: Path) -> list[Path]:
+    """Folders above `out` that are not there yet, the deepest first."""
+    return [parent for parent in out.absolute().parents if not parent.exists()]
+
+
+def _temporary(out: Path) -> Path:
+    parent = out.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
+        work.chmod(0o755)
+    except OSError as error:
+        raise RecordError(f"--out: {out}: cannot be made ({error.strerror})") from None
+    return work
+
+
+def _swap(work: Path, out: Path) -> None:
+    """Put `work` in the place of `out`; what was there goes last."""
+    old = work.with_name(f"{work.name}.old")
+    try:
+        if out.exists():
+            out.rename(old)
+        work.rename(out)
+    except OSError as error:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise RecordError(f"--out: {out}: cannot be replaced ({error.strerror})") from None
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

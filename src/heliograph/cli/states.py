@@ -1,0 +1,109 @@
+"""What `heliograph render` shows: the size, the states, the views."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import MAX_SIZE
+from heliograph.delivery.call import LocalRenderer
+from heliograph.errors import InvalidValueError
+
+_DIGITS = 9
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """(width, height) of a text like 320x240.
+
+    Raises:
+        InvalidValueError: not such a text, zero, or beyond the limit.
+    """
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(_is_count(side) for side in sides):
+        raise InvalidValueError(f"--size: expected WIDTHxHEIGHT like 320x240, got {text[:80]!r}")
+    width, height = (int(side) for side in sides)
+    if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
+        raise InvalidValueError(
+            f"--size: expected sides from 1 to {MAX_SIZE} pixels, got {width}x{height}"
+        )
+    return width, height
+
+
+def split_names(words: Sequence[str]) -> tuple[str, ...]:
+    """Names given apart, or in one word with commas between."""
+    return tuple(name for word in words for name in word.split(",") if name)
+
+
+def states(
+    renderer: LocalRenderer, *, qpos: Path | None, count: int | None, seed: int
+) -> list[dict[str, Any]]:
+    """The states to show: rows of a file, `count` random ones, or the scene's own.
+
+    Raises:
+        InvalidValueError: the file is not as it should be, or there are no random states.
+    """
+    if qpos is not None:
+        rows = read_states(qpos, _width(renderer))
+        if count is not None and count > len(rows):
+            raise InvalidValueError(f"--count: {count}, but --qpos {qpos} holds {len(rows)} states")
+        return [{"qpos": row} for row in rows[:count]]
+    if count is None:
+        return [{}]
+    return [_random_state(renderer, seed, index) for index in range(count)]
+
+
+def read_states(path: Path, width: int | None = None) -> NDArray[Any]:
+    """Joint states (N, nq) from .npy, or from text with one state a line.
+
+    Args:
+        path: holds (N, nq) or (nq,) numbers.
+        width: nq, where it is known: numbers in a column are then told from a state.
+
+    Raises:
+        InvalidValueError: no such file, or not numbers in rows of equal length.
+    """
+    if not path.is_file():
+        raise InvalidValueError(f"--qpos: {path}: no such file")
+    try:
+        rows = np.asarray(_read(path))
+    except (ValueError, OSError, EOFError) as error:
+        raise InvalidValueError(f"--qpos: {path}: not an array of numbers ({error})") from None
+    if rows.ndim == 1:
+        rows = rows.reshape((-1, 1) if width == 1 else (1, -1))
+    if rows.ndim != 2 or not rows.size or rows.dtype.kind not in "iuf":
+        raise InvalidValueError(
+            f"--qpos: {path}: expected numbers, (N, nq) or (nq,), got {rows.shape} {rows.dtype}"
+        )
+    return rows
+
+
+def _read(path: Path) -> NDArray[Any]:
+    if path.suffix == ".npy":
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        return array
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an empty file is told by its shape
+        return np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
+
+
+def _width(renderer: LocalRenderer) -> int | None:
+    draw = getattr(renderer.engine, "random_state", None)
+    state = {} if draw is None else draw(np.random.default_rng(0))
+    return np.size(state["qpos"]) if "qpos" in state else None
+
+
+def _random_state(renderer: LocalRenderer, seed: int, index: int) -> dict[str, Any]:
+    draw = getattr(renderer.engine, "random_state", None)
+    if draw is None:
+        return {}
+    state: dict[str, Any] = draw(np.random.default_rng([seed, index]))
+    return state
