@@ -220,10 +220,12 @@ class Camera:
         """Angle between the top and the bottom edge, radians; 0 where orthographic."""
         return self._angle(self.cy, self.height, self.fy)
 
-    @property
+    @functools.cached_property
     def camera_from_world(self) -> Floats:
-        """The inverse pose (4, 4), OpenGL camera axes."""
-        return poses.invert(self.world_from_camera)
+        """The inverse pose (4, 4), OpenGL camera axes; read-only."""
+        inverse = poses.invert(self.world_from_camera)
+        inverse.flags.writeable = False
+        return inverse
 
     @property
     def opencv_from_world(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(_MISTAKE)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    except BrokenPipeError:  # whoever read us has seen enough, as in `heliograph inspect X | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _run(arguments: list[str]) -> int:
@@ -54,4 +58,4 @@ def _run(arguments: list[str]) -> int:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class Render:
     Attributes:
         model: a file, or package:path/inside/it.
         camera: cameras by name; the scene's first one without it.
-        size: width x height in pixels; every camera gets it.
+        size: WIDTHxHEIGHT in pixels of cameras that the model gives no resolution.
         passes: which images each camera yields; all the engine has without it.
         count: how many random states (the scene's own state without --count and --qpos).
         seed: seed of the random states; state i depends on the seed and i alone.
@@ -76,6 +77,8 @@ def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
 
 def _options(order: Render) -> dict[str, Any]:
     """What differs from the engine's own choice, so that engines without these options open too."""
+    if order.style == "classic" and "DISPLAY" not in os.environ:
+        os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco loads: it reads this once
     given = {
         "style": order.style,
         "msaa": order.msaa or None,
@@ -107,7 +110,7 @@ def _fill(folder: Path, renderer: LocalRenderer, views: Sequence[View]) -> None:
     from tqdm import tqdm
 
     shown: list[Sample] = []
-    for view in tqdm(views, desc="render", unit="sample", dynamic_ncols=True, leave=False):
+    for view in tqdm(views, desc="render", unit="sample", leave=False, disable=None):
         sample = renderer.render(view)
         save_sample(sample, folder, f"{view.index:06d}")
         shown = [*shown, sample][:_ON_SHEET]

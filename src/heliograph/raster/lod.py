@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,9 +196,11 @@ def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _load(path: Path, vertices: int) -> list[tuple[Triangles, float]] | None:
     """What the cache holds, or None if nothing or not readable (then it is made anew)."""
-    with suppress(OSError, ValueError, KeyError, EOFError, TypeError), np.load(path) as stored:
-        errors: NDArray[Any] = stored["errors"]
-        found = [(stored[f"level{i}"], float(error)) for i, error in enumerate(errors)]
+    with suppress(OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile):
+        with path.open("rb") as stream:
+            stored = np.load(stream)
+            errors: NDArray[Any] = stored["errors"]
+            found = [(stored[f"level{i}"], float(error)) for i, error in enumerate(errors)]
         if all(level.size and level.max() < vertices for level, _ in found):
             return found
     return None

@@ -144,13 +144,14 @@ class Programs:
 def _lighting(lights: LightPlan) -> str:
     calls = []
     for place, kind in enumerate(lights.kinds):
+        head = str(kind is LightKind.HEAD).lower()
         positional = str(kind in (LightKind.POINT, LightKind.SPOT)).lower()
         spot = str(kind is LightKind.SPOT).lower()
         shadow = "1.0"
         if place in lights.shadows:
             shadow = f"lit_part({lights.shadows.index(place)}, point)"
         calls.append(
-            f"sum += add_light({place}, {positional}, {spot}, {shadow}, rgb, v_surface, point, "
+            f"sum += add_light({place}, {head}, {positional}, {spot}, {shadow}, rgb, v_surface, point, "
             "normal, view);"
         )
     text = _read("lighting.glsl").replace("SHADE_LIGHTS", "\n    ".join(calls))

@@ -31,6 +31,7 @@ _SHAPES = {
 }
 _SIZED = [int(kind) for kind in _SHAPES]
 _TYPES = 128
+_UNDERSIDE = 0.51
 _NOTHING = -1
 
 
@@ -58,18 +59,23 @@ class Translator:
         self.sky = self._find_sky(model)
 
     def instances(self, geoms: NDArray[Any]) -> Instances:
-        """Instances (M,) of geoms (N,); a capsule makes three, what is not drawn none."""
+        """Instances (M,) of geoms (N,); a capsule makes three, a plane two, what is
+        not drawn none."""
         handles = self._geometry(geoms)
         parts = np.where(handles == _NOTHING, 0, 1)
         parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
+        parts[geoms["type"] == _T.mjGEOM_PLANE] = 2
         rows = np.repeat(np.arange(len(geoms)), parts)
         geoms, handles = geoms[rows], handles[rows]
         part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
-        handles[part == 1], handles[part == 2] = Shape.DOME_UP, Shape.DOME_DOWN
+        under = (part == 1) & (handles == Shape.PLANE)
+        handles[(part == 1) & ~under], handles[part == 2] = Shape.DOME_UP, Shape.DOME_DOWN
         scale = self._scale(geoms, part)
+        scale[under, 1:] *= -1  # turned about x: seen from below
         pose = np.empty((len(rows), 3, 4))
         pose[:, :, :3] = geoms["mat"] * scale[:, None, :]
-        shift = np.select([part == 1, part == 2], [geoms["size"][:, 2], -geoms["size"][:, 2]], 0.0)
+        half = np.where(handles == Shape.PLANE, 0, geoms["size"][:, 2])
+        shift = np.select([part == 1, part == 2], [half, -half], 0.0)
         pose[:, :, 3] = geoms["pos"] + geoms["mat"][:, :, 2] * shift[:, None]
         pose[geoms["type"] == _T.mjGEOM_SKIN] = np.eye(3, 4)  # its vertices are world points
         mapping, texture_scale = self._texturing(geoms, scale)
@@ -77,7 +83,7 @@ class Translator:
         return Instances(
             geometry=handles,
             world_from_object=pose,
-            rgba=geoms["rgba"],
+            rgba=_fade(geoms["rgba"], under),
             surface=geoms["surface"],
             texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
             mapping=mapping,
@@ -127,7 +133,7 @@ class Translator:
         scale = geoms["size"].astype(float)
         kinds = geoms["type"]
         scale[~np.isin(kinds, _SIZED)] = 1
-        domes = part > 0
+        domes = (part > 0) & (kinds == _T.mjGEOM_CAPSULE)
         scale[domes] = scale[domes, :1]
         plane = kinds == _T.mjGEOM_PLANE
         scale[plane, 2] = 1
@@ -165,6 +171,13 @@ class Translator:
 def _handles(made: Any) -> NDArray[np.int32]:
     """Handles by index, with a spare at the end that an index of -1 finds."""
     return np.array([*made, _NOTHING], np.int32)
+
+
+def _fade(rgba: NDArray[np.float32], under: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """MuJoCo shows the underside of planes half transparent."""
+    faded = np.array(rgba)
+    faded[under, 3] *= _UNDERSIDE
+    return faded
 
 
 def _odd(reach: float, repeat: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
 // Fixed-function lighting (Blinn's half vector), per pixel.
-vec3 add_light(int i, bool positional, bool spot, float shadow, vec3 rgb, vec4 surface,
+vec3 add_light(int i, bool head, bool positional, bool spot, float shadow, vec3 rgb, vec4 surface,
                vec3 point, vec3 normal, vec3 view) {
     vec4 position = lights[6 * i], direction = lights[6 * i + 1], diffuse = lights[6 * i + 2];
     vec4 specular = lights[6 * i + 3], attenuation = lights[6 * i + 4];
     vec4 ambient_light = lights[6 * i + 5];
-    vec3 to_light = -direction.xyz;
+    vec3 to_light = head ? vec3(0.0, 0.0, 1.0) : -direction.xyz;
     float strength = 1.0;
     if (positional) {
         vec3 path = position.xyz - point;
@@ -18,7 +18,8 @@ vec3 add_light(int i, bool positional, bool spot, float shadow, vec3 rgb, vec4 s
         strength *= rim * pow(max(along, 1e-6), diffuse.w);
     }
     float facing = dot(normal, to_light);
-    float shine = max(dot(normal, normalize(to_light + view)), 0.0);
+    // The half vector of two unit vectors, without building it: |l + v|^2 = 2 + 2 l.v.
+    float shine = (facing + dot(normal, view)) * inversesqrt(max(2.0 + 2.0 * dot(to_light, view), 1e-6));
     float gloss = facing > 0.0 ? pow(max(shine, 1e-6), surface.z) : 0.0;
     vec3 direct = rgb * diffuse.rgb * max(facing, 0.0) + surface.y * specular.rgb * gloss;
     return strength * (rgb * ambient_light.rgb + shadow * direct);

@@ -1,0 +1,379 @@
+"""The rasterizer against analytic truth: planes, spheres, boxes, and what must not depend on history."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from heliograph.camera import Camera
+from heliograph.errors import ClosedError, ContextError, InvalidValueError
+from heliograph.frame import PASSES, allocate
+from heliograph.raster import (
+    DrawList,
+    Geometry,
+    Instances,
+    Light,
+    LightKind,
+    Mapping,
+    Rasterizer,
+    RasterOptions,
+    Shading,
+    Shape,
+    Side,
+    Surroundings,
+    Texture,
+    TextureKind,
+)
+
+EYE = np.array([2.0, -3.0, 2.0])
+ALL = tuple(PASSES)
+HEAD = (Light(kind=LightKind.HEAD),)
+
+
+@pytest.fixture(scope="module")
+def rasterizer():
+    made = Rasterizer(RasterOptions())
+    yield made
+    made.close()
+
+
+def camera(**changes):
+    facts = {"eye": EYE, "target": (0, 0, 0.4), "fov_y": 0.8, "width": 160, "height": 120}
+    return Camera.look_at(**{**facts, "near": 0.01, "far": 50, **changes})
+
+
+def placed(*rows):
+    """Instances from (shape, position, scale)."""
+    instances = Instances.blank(len(rows))
+    for i, (shape, position, scale) in enumerate(rows):
+        instances.geometry[i] = shape
+        instances.world_from_object[i, :, :3] = np.diag(scale)
+        instances.world_from_object[i, :, 3] = position
+    return instances
+
+
+def draw(rasterizer, instances, view=None, passes=ALL, lights=HEAD, **around):
+    view = view or camera()
+    out = allocate(view, passes)
+    scene = DrawList(instances, lights, Surroundings(**around))
+    rasterizer.draw(scene, [view], passes, [out])
+    return out
+
+
+def rays(view):
+    """Ray directions (H, W, 3) with unit length along the optical axis."""
+    points = view.unproject(view.pixel_centres(), np.ones((view.height, view.width)))
+    return points - view.world_from_camera[:3, 3]
+
+
+def world_normals(view, out):
+    return out["normals"] @ view.world_from_camera[:3, :3].T
+
+
+def degrees_between(a, b):
+    return np.degrees(np.arccos(np.clip((a * b).sum(-1), -1, 1)))
+
+
+@pytest.mark.parametrize("half", [5.0, 1000.0])
+def test_plane_has_exact_depth_and_normals(rasterizer, half):
+    view = camera(far=5000)
+    out = draw(rasterizer, placed((Shape.PLANE, (0, 0, 0), (half, half, 1))), view)
+    hit = out["segmentation"] == 1
+    truth = -EYE[2] / rays(view)[..., 2]
+    assert hit.mean() > 0.5
+    assert np.abs(out["depth"][hit] / truth[hit] - 1).max() < 1e-5
+    assert degrees_between(world_normals(view, out)[hit], (0, 0, 1.0)).max() < 0.1
+
+
+@pytest.mark.parametrize("scale", [(0.5, 0.5, 0.5), (0.6, 0.3, 0.5), (0.06, 0.06, 0.06)])
+def test_spheres_and_ellipsoids_have_exact_depth_and_normals(rasterizer, scale):
+    view, centre = camera(target=(0, 0, 0.5)), np.array([0.0, 0.0, 0.5])
+    out = draw(rasterizer, placed((Shape.SPHERE, centre, scale)), view)
+    d, q = rays(view) / scale, (EYE - centre) / scale
+    a, b, c = (d**2).sum(-1), (d * q).sum(-1), (q**2).sum() - 1
+    inside = b * b - a * c
+    truth = (-b - np.sqrt(np.maximum(inside, 0))) / a
+    hit = (out["segmentation"] == 1) & (inside > 0)
+    assert hit.sum() > 2
+    assert (hit != (inside > 0)).sum() <= 0.05 * hit.sum() + 8  # silhouettes only
+    assert np.abs(out["depth"][hit] / truth[hit] - 1).max() < 1e-5
+    normals = (q + truth[..., None] * d) / scale
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    core = hit & (inside > 0.02 * a)
+    assert degrees_between(world_normals(view, out)[core], normals[core]).max() < 0.1
+
+
+def test_box_has_exact_faces_and_its_corners_where_they_project(rasterizer):
+    view, centre, half = camera(width=640, height=480), np.array([0.1, 0.2, 0.5]), 0.3
+    out = draw(rasterizer, placed((Shape.BOX, centre, (half,) * 3)), view)
+    hit = out["segmentation"] == 1
+    points = view.unproject(view.pixel_centres(), out["depth"].astype(float))
+    assert np.abs(np.abs(points[hit] - centre).max(-1) - half).max() < 2e-5
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 3)).reshape(3, -1).T
+    corners = view.project(centre + half * signs)
+    rows, columns = np.nonzero(hit)
+    assert abs(columns.min() - corners[:, 0].min()) <= 1.05
+    assert abs(columns.max() + 1 - corners[:, 0].max()) <= 1.05
+    assert abs(rows.min() - corners[:, 1].min()) <= 1.05
+    assert abs(rows.max() + 1 - corners[:, 1].max()) <= 1.05
+
+
+def test_an_edge_lies_within_a_twentieth_of_a_pixel_of_its_projection(rasterizer):
+    # Moving an edge over a pixel centre flips the pixel; bisect where that happens.
+    view = Camera.perspective(fov_y=0.8, width=64, height=64, near=0.01, far=50)
+    low, high = 0.0, 0.2
+    for _ in range(20):
+        middle = (low + high) / 2
+        out = draw(rasterizer, placed((Shape.BOX, (middle - 1, 0, -3), (1, 1, 1))), view)
+        low, high = (low, middle) if out["segmentation"][32, 34] else (middle, high)
+    assert view.project(np.array([low, 0, -2.0]))[0] == pytest.approx(34.5, abs=0.05)
+
+
+@pytest.mark.parametrize("shape", [Shape.CYLINDER, Shape.TUBE, Shape.DOME_UP])
+def test_round_shapes_lie_on_their_surface(rasterizer, shape):
+    view = camera()
+    out = draw(rasterizer, placed((shape, (0, 0, 0.4), (0.4, 0.4, 0.4))), view)
+    hit = out["segmentation"] == 1
+    points = (view.unproject(view.pixel_centres(), out["depth"].astype(float))[hit] - (0, 0, 0.4)) / 0.4
+    round_part = points if shape is Shape.DOME_UP else points[:, :2]
+    gap = np.abs(np.linalg.norm(round_part, axis=1) - 1)
+    if shape is Shape.CYLINDER:
+        gap = np.minimum(gap, np.abs(np.abs(points[:, 2]) - 1))
+    assert hit.sum() > 200
+    assert gap.max() < 1e-4
+
+
+def test_meshes_of_any_scale_and_mirroring_face_the_camera(rasterizer):
+    corners = np.array([[-1, -1, -1], [1, -1, -1], [0, 1, -1], [0, 0, 1.0]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [2, 0, 3]])
+    handle = rasterizer.add_geometry(Geometry(corners, faces))
+    view = camera()
+    for scale in ((0.5, 0.5, 0.5), (-0.5, 0.5, 0.5), (0.7, -0.2, 0.4)):
+        out = draw(rasterizer, placed((handle, (0, 0, 0.5), scale)), view)
+        hit = out["segmentation"] == 1
+        towards = (world_normals(view, out) * rays(view)).sum(-1)[hit]
+        assert hit.sum() > 100
+        assert towards.max() < 0
+        points = view.unproject(view.pixel_centres(), out["depth"].astype(float))[hit]
+        assert np.abs(((points - (0, 0, 0.5)) / scale)).max() < 1.001
+
+
+def test_orthographic_depth_is_exact(rasterizer):
+    pose = camera().world_from_camera
+    view = Camera.orthographic(extent_y=3, width=80, height=60, world_from_camera=pose, far=50)
+    corners = np.array([[-2, -2, 0], [2, -2, 0], [2, 2, 0], [-2, 2, 0.0]])
+    mesh = rasterizer.add_geometry(Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]])))
+    for shape, scale in ((Shape.PLANE, (2, 2, 1)), (mesh, (1, 1, 1))):
+        out = draw(rasterizer, placed((shape, (0, 0, 0), scale)), view)
+        hit = out["segmentation"] == 1
+        points = view.unproject(view.pixel_centres(), out["depth"].astype(float))
+        assert hit.mean() > 0.5
+        assert np.abs(points[hit][:, 2]).max() < 2e-5
+
+
+def test_where_nothing_is(rasterizer):
+    out = draw(rasterizer, placed(), colour=(0.2, 0.4, 0.6))
+    assert (out["rgb"] == (51, 102, 153)).all()
+    assert np.isposinf(out["depth"]).all()
+    assert not out["normals"].any()
+    assert not out["segmentation"].any()
+
+
+def test_big_ids_survive(rasterizer):
+    instances = placed((Shape.BOX, (0, 0, 0.4), (0.5, 0.5, 0.5)))
+    instances.ids[0] = 2**31 - 7
+    assert set(np.unique(draw(rasterizer, instances)["segmentation"])) == {0, 2**31 - 7}
+
+
+def test_subsets_of_passes_and_repetition_give_the_same_bits(rasterizer):
+    instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.4, 0.3)), (Shape.PLANE, (0, 0, 0), (3, 3, 1)))
+    whole = draw(rasterizer, instances)
+    other = placed((Shape.BOX, (0, 0, 1), (1, 1, 1)))
+    for name in ALL:
+        draw(rasterizer, other)
+        assert np.array_equal(draw(rasterizer, instances, passes=(name,))[name], whole[name])
+
+
+def test_transparent_things_blend_in_rgb_and_are_solid_elsewhere(rasterizer):
+    instances = placed((Shape.BOX, (0, 0, -4), (1, 1, 1)), (Shape.BOX, (0, 0, -2), (0.2, 0.2, 0.2)))
+    instances.rgba[:] = [[1, 0, 0, 1], [0, 0, 1, 0.25]]
+    instances.shading[:] = Shading.UNLIT
+    view = Camera.perspective(fov_y=0.6, width=32, height=32)
+    out = draw(rasterizer, instances, view)
+    assert out["rgb"][16, 16].tolist() == pytest.approx([191, 0, 64], abs=1)
+    assert out["segmentation"][16, 16] == 2
+    assert out["depth"][16, 16] == pytest.approx(1.8, rel=1e-5)
+
+
+def test_flat_textures_stand_upright(rasterizer):
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[0, 0], pixels[0, 1], pixels[1, 0] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    texture = rasterizer.add_texture(Texture(np.kron(pixels, np.ones((16, 16, 1), np.uint8))))
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0.0]])
+    uvs = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
+    mesh = Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0, 0, 1.0], (4, 1)), uvs)
+    instances = placed((rasterizer.add_geometry(mesh), (0, 0, -3), (1, 1, 1)))
+    instances.rgba[:], instances.shading[:] = 1, Shading.UNLIT
+    instances.texture[:], instances.mapping[:] = texture, Mapping.UV
+    view = Camera.perspective(fov_y=0.6, width=64, height=64)
+    rgb = draw(rasterizer, instances, view)["rgb"]
+    assert rgb[22, 22].tolist() == [255, 0, 0]
+    assert rgb[22, 42].tolist() == [0, 255, 0]
+    assert rgb[42, 22].tolist() == [0, 0, 255]
+
+
+def test_double_sided_things_show_their_back_with_a_normal_towards_the_camera(rasterizer):
+    instances = placed((Shape.PLANE, (0, 0, 3), (1, 1, 1)))
+    assert not draw(rasterizer, instances)["segmentation"].any()
+    instances.side[:] = Side.DOUBLE
+    view = camera(target=(0, 0, 3))
+    out = draw(rasterizer, instances, view)
+    hit = out["segmentation"] == 1
+    assert hit.any()
+    assert degrees_between(world_normals(view, out)[hit], (0, 0, -1.0)).max() < 0.1
+
+
+def test_shadows_darken_what_lies_behind(rasterizer):
+    instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.BOX, (0, 0, 1), (0.3, 0.3, 0.1)))
+    lamp = Light(position=(0, 0, 4), casts_shadow=True, shadow_extent=4)
+    view = camera(eye=(0, -4, 3), target=(0, 0, 0))
+    rgb = draw(rasterizer, instances, view, lights=(lamp,))["rgb"].astype(int)
+    under, beside = view.project(np.array([[0, 0.0, 0], [1.2, 0, 0]])).astype(int)
+    assert rgb[under[1] + 6, under[0]].sum() < 0.2 * rgb[beside[1], beside[0]].sum()
+    assert rgb[beside[1], beside[0]].sum() > 100
+
+
+def test_multisampling_smooths_rgb_and_nothing_else(rasterizer):
+    smooth = Rasterizer(RasterOptions(msaa=4))
+    try:
+        instances = placed((Shape.BOX, (0, 0, 0.5), (0.5, 0.3, 0.4)))
+        plain, fine = draw(rasterizer, instances), draw(smooth, instances)
+    finally:
+        smooth.close()
+    for name in ("depth", "normals", "segmentation"):
+        assert np.array_equal(plain[name], fine[name])
+    assert len(np.unique(fine["rgb"].reshape(-1, 3), axis=0)) > len(
+        np.unique(plain["rgb"].reshape(-1, 3), axis=0)
+    )
+
+
+def test_simplified_meshes_stay_within_a_quarter_of_a_pixel(tmp_path, monkeypatch):
+    monkeypatch.setenv("HELIOGRAPH_CACHE", str(tmp_path))
+    angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
+    u, v = np.meshgrid(angle, angle, indexing="ij")
+    points = np.stack([(2 + np.cos(v)) * np.cos(u), (2 + np.cos(v)) * np.sin(u), np.sin(v)], -1)
+    normals = np.stack([np.cos(v) * np.cos(u), np.cos(v) * np.sin(u), np.sin(v)], -1)
+    i, j = np.meshgrid(np.arange(200), np.arange(200), indexing="ij")
+    a, b = i * 200 + j, (i + 1) % 200 * 200 + j
+    c, d = (i + 1) % 200 * 200 + (j + 1) % 200, i * 200 + (j + 1) % 200
+    faces = np.concatenate([np.stack([a, b, c], -1), np.stack([a, c, d], -1)]).reshape(-1, 3)
+    torus = Geometry(points.reshape(-1, 3), faces, normals.reshape(-1, 3))
+    view, pictures, drawn = camera(), {}, {}
+    for lod in ("auto", "off"):
+        rasterizer = Rasterizer(RasterOptions(lod=lod))
+        handle = rasterizer.add_geometry(torus)
+        pictures[lod] = draw(rasterizer, placed((handle, (0, 0, 0.3), (0.3, 0.3, 0.3))), view)
+        drawn[lod] = int((rasterizer._pipeline.tables.count[handle] > 0).sum())
+        rasterizer.close()
+    assert drawn["auto"] > 3
+    assert drawn["off"] == 1
+    fine, coarse = pictures["off"], pictures["auto"]
+    assert (fine["segmentation"] == coarse["segmentation"]).mean() > 0.998
+    both = (fine["segmentation"] == 1) & (coarse["segmentation"] == 1)
+    assert np.median(np.abs(fine["depth"][both] - coarse["depth"][both])) < 1e-3
+    assert list((tmp_path / "lod").glob("*.npz"))
+
+
+def test_a_broken_cache_is_made_anew(tmp_path, monkeypatch):
+    from heliograph.raster import lod
+
+    monkeypatch.setenv("HELIOGRAPH_CACHE", str(tmp_path))
+    x, y = np.meshgrid(np.linspace(0, 1, 30), np.linspace(0, 1, 30))
+    points = np.stack([x.ravel(), y.ravel(), 0 * x.ravel()], 1).astype(np.float32)
+    cells = (np.arange(29)[:, None] * 30 + np.arange(29)).ravel()
+    faces = np.concatenate(
+        [np.stack([cells, cells + 1, cells + 31], 1), np.stack([cells, cells + 31, cells + 30], 1)]
+    ).astype(np.uint32)
+    normals = np.tile(np.float32([0, 0, 1]), (900, 1))
+    first = lod.levels(points, normals, faces)
+    (stored,) = (tmp_path / "lod").glob("*.npz")
+    for garbage in (b"", b"garbage", stored.read_bytes()[:100]):
+        stored.write_bytes(garbage)
+        again = lod.levels(points, normals, faces)
+        assert [len(level) for level, _ in again] == [len(level) for level, _ in first]
+    assert first[-1][1] < 1e-6  # a plane loses nothing
+
+
+def test_two_rasterizers_do_not_disturb_each_other(rasterizer):
+    instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.5, 0.5)))
+    before = draw(rasterizer, instances)
+    second = Rasterizer(RasterOptions())
+    draw(second, placed((Shape.BOX, (0, 0, 0), (1, 1, 1))))
+    second.close()
+    assert np.array_equal(draw(rasterizer, instances)["rgb"], before["rgb"])
+
+
+def test_drawing_from_another_thread_works(rasterizer):
+    instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.5, 0.5)))
+    here, there = draw(rasterizer, instances), []
+    thread = threading.Thread(target=lambda: there.append(draw(rasterizer, instances)))
+    thread.start()
+    thread.join()
+    assert np.array_equal(here["rgb"], there[0]["rgb"])
+
+
+def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            rasterizer.add_texture(Texture(np.zeros((2, 2, 3), np.uint8)))
+            os.write(write, b"drew")
+        except ContextError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"fork" in os.read(read, 1000)
+
+
+def test_closed_means_closed():
+    rasterizer = Rasterizer()
+    rasterizer.close()
+    rasterizer.close()
+    with pytest.raises(ClosedError):
+        draw(rasterizer, placed())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"msaa": 3}, "0 or 4"),
+        ({"lod": "fast"}, "auto"),
+        ({"shadow_size": 0}, "16"),
+        ({"device": -1}, "device"),
+    ],
+)
+def test_wrong_options_are_refused(wrong, says):
+    with pytest.raises(InvalidValueError, match=says):
+        RasterOptions(**wrong)
+
+
+def test_a_device_that_is_not_there_is_named():
+    with pytest.raises(ContextError, match="99"):
+        Rasterizer(RasterOptions(device=99))
+
+
+def test_wrong_geometry_and_textures_are_refused(rasterizer):
+    corners = np.zeros((3, 3))
+    with pytest.raises(InvalidValueError, match="0 to 2"):
+        rasterizer.add_geometry(Geometry(corners, np.array([[0, 1, 3]])))
+    with pytest.raises(InvalidValueError, match="finite"):
+        rasterizer.add_geometry(Geometry(corners * np.nan, np.array([[0, 1, 2]])))
+    with pytest.raises(InvalidValueError, match="uint8"):
+        rasterizer.add_texture(Texture(np.zeros((2, 2, 3))))
+    with pytest.raises(InvalidValueError, match="6, N, N"):
+        rasterizer.add_texture(Texture(np.zeros((2, 2, 3), np.uint8), TextureKind.CUBE))
