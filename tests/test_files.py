@@ -25,7 +25,12 @@ def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
         depth[1, 1] = np.inf
         rgb = rng.integers(0, 256, (4, 6, 3)).astype(np.uint8)
         normals = rng.random((4, 6, 3)).astype(np.float32)
-        passes = {"rgb": rgb, "depth": depth, "normals": normals, "segmentation": ids}
+        passes: dict[str, NDArray[Any]] = {
+            "rgb": rgb,
+            "depth": depth,
+            "normals": normals,
+            "segmentation": ids,
+        }
         frames[name] = Frame(camera, passes)
     labels = {0: Label("background", "background"), 3: Label("ball", "sphere")}
     return Sample(frames, labels, {"qpos": np.arange(3.0)}, 7, 2, {"light": np.float32(0.5)})

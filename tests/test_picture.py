@@ -37,6 +37,11 @@ def test_near_is_light_far_is_dark_nothing_is_black() -> None:
     assert np.all(np.diff(shown[0, :3].astype(int).sum(-1)) < 0)
 
 
+def test_equal_ratios_of_depth_are_equal_steps_of_colour() -> None:
+    shown = picture.depth_picture(np.array([[2.0, 4.0]], np.float32), (1.0, 8.0))[0]
+    assert np.array_equal(shown, picture.colour_map([2 / 3, 1 / 3]))
+
+
 def test_depth_with_nothing_or_one_distance_is_still_a_picture() -> None:
     assert not picture.depth_picture(np.full((2, 3), np.inf, np.float32)).any()
     assert picture.depth_picture(np.full((2, 3), 1.5, np.float32)).shape == (2, 3, 3)

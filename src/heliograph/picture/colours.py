@@ -23,6 +23,7 @@ _VIRIDIS = np.array(
 
 _NOTHING = (0, 0, 0)
 _GOLDEN = 0.61803398875
+_LEAST = 1e-6  # metres
 _FAR_PERCENTILE = (
     98  # of what was hit: a floor that runs to the horizon leaves colours for the rest
 )
@@ -38,16 +39,19 @@ def colour_map(values: ArrayLike) -> Pixels:
 
 
 def depth_range(depths: Sequence[Array]) -> Limits:
-    """Nearest depth, and the 98th percentile of what was hit, metres; (0, 1) if nothing was."""
+    """Nearest depth, and the 98th percentile of what was hit, metres; (0.1, 10) if nothing was."""
     seen = np.concatenate([depth[np.isfinite(depth)] for depth in depths] or [np.empty(0)])
     if not seen.size:
-        return 0.0, 1.0
-    near, far = float(seen.min()), float(np.percentile(seen, _FAR_PERCENTILE))
-    return near, max(far, near + 1e-6)
+        return 0.1, 10.0
+    near, far = max(float(seen.min()), _LEAST), float(np.percentile(seen, _FAR_PERCENTILE))
+    return near, max(far, near * 1.001)
 
 
 def depth_picture(depth: Array, limits: Limits | None = None) -> Pixels:
     """(H, W) metres as (H, W, 3): near is light, far is dark, nothing is black.
+
+    Equal steps of colour are equal ratios of distance, so that a far wall or floor does not take
+    the colours from what stands in front of it.
 
     Args:
         depth: the pass.
@@ -55,7 +59,8 @@ def depth_picture(depth: Array, limits: Limits | None = None) -> Pixels:
     """
     near, far = limits or depth_range([depth])
     hit = np.isfinite(depth)
-    picture = colour_map(1 - (np.where(hit, depth, far) - near) / (far - near))
+    metres = np.maximum(np.where(hit, depth, far), _LEAST).astype(np.float64)
+    picture = colour_map(1 - np.log(metres / near) / np.log(far / near))
     picture[~hit] = _NOTHING
     return picture
 

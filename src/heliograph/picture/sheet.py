@@ -110,10 +110,10 @@ class _Sheet:
 
         width, height = _BAR
         bar = np.tile(colour_map(np.linspace(1, 0, width))[None], (height, 1, 1))
-        self.write((left, top - 2), "depth, metres (black: nothing there)")
+        self.write((left, top - 2), "depth, log scale (black: nothing there)")
         self.image.paste(Image.fromarray(bar), (left, top + 18))
         for part, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
-            metres = limits[0] + part * (limits[1] - limits[0])
+            metres = limits[0] * (limits[1] / limits[0]) ** part
             at = (left + round(part * width), top + 36)
             self.write(at, _metres(metres, limits), anchor=anchor)
 

@@ -164,7 +164,13 @@ class ClassicPainter:
                 self._renderer.close()
             view = self._model.vis.global_
             view.offwidth, view.offheight = max(view.offwidth, size[0]), max(view.offheight, size[1])
-            self._renderer = mujoco.Renderer(self._model, size[1], size[0])
+            try:
+                self._renderer = mujoco.Renderer(self._model, size[1], size[0])
+            except mujoco.FatalError as error:
+                raise ContextError(
+                    f"style='classic': MuJoCo cannot make a GL context ({error}); without a "
+                    "display set MUJOCO_GL=egl before mujoco is imported"
+                ) from None
             self._size = size
         return self._renderer
 

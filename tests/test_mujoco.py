@@ -1,0 +1,215 @@
+"""The MuJoCo engine: real robot models against MuJoCo's own renderer, state, errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from heliograph.camera import Camera
+from heliograph.engines.mujoco import MujocoEngine
+from heliograph.errors import (
+    ClosedError,
+    ContextError,
+    InvalidValueError,
+    SceneError,
+    UnknownNameError,
+)
+from heliograph.raster import RasterOptions
+from heliograph.view import View
+
+ALL = ("rgb", "depth", "normals", "segmentation")
+SCENE = """<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane" size="0 0 1"/>
+<body name="arm" pos="0 0 .5"><joint name="hinge" axis="0 0 1"/>
+<geom name="rod" type="box" size=".5 .1 .1" pos=".5 0 0" rgba="1 0 0 1"/></body>
+<body name="free" mocap="true" pos="0 -1 .3"><geom name="ball" size=".3" rgba="0 0 1 1"/></body>
+<camera name="top" pos="0 0 4"/><camera name="ortho" pos="0 0 4" projection="orthographic" fovy="3"/>
+</worldbody></mujoco>"""
+
+
+def model_path(package, inside):
+    return Path(find_spec(package).submodule_search_locations[0]) / inside
+
+
+HAND = model_path("gymnasium_robotics", "envs/assets/hand/manipulate_block.xml")
+
+
+@pytest.fixture
+def engine():
+    made = MujocoEngine(SCENE, size=(120, 90))
+    yield made
+    made.close()
+
+
+def identity(sample, camera, name):
+    numbers = [i for i, label in sample.labels.items() if label.name == name]
+    return sample[camera].segmentation == numbers[0]
+
+
+@pytest.mark.parametrize(
+    ("package", "inside"),
+    [
+        ("gymnasium_robotics", "envs/assets/hand/manipulate_block.xml"),
+        ("gymnasium_robotics", "envs/assets/fetch/pick_and_place.xml"),
+        ("gymnasium_robotics", "envs/assets/adroit_hand/adroit_door.xml"),
+        ("dm_control", "suite/dog.xml"),
+        ("dm_control", "suite/cartpole.xml"),
+        ("dm_control", "third_party/kinova/jaco_arm.xml"),
+    ],
+)
+def test_pictures_agree_with_mujocos_own_renderer(package, inside):
+    path, size = model_path(package, inside), (320, 240)
+    ours = MujocoEngine(path, size=size, options=RasterOptions(shadows=False))
+    theirs = MujocoEngine(path, size=size, style="classic", options=RasterOptions(shadows=False))
+    try:
+        cameras = tuple(ours.cameras)
+        state = ours.random_state(np.random.default_rng(3))
+        mine = ours.render(View(cameras, ("rgb", "depth", "segmentation"), state))
+        truth = theirs.render(View(cameras, ("rgb", "depth", "segmentation"), state))
+    finally:
+        ours.close()
+        theirs.close()
+    for name in cameras:
+        a, b = mine[name], truth[name]
+        assert (a.segmentation == b.segmentation).mean() >= 0.995
+        both = (a.segmentation > 0) & (b.segmentation > 0)
+        close = np.abs(a.depth - b.depth)[both] <= 1e-3 * b.depth[both]
+        assert not both.any() or close.mean() >= 0.995
+        assert np.abs(a.rgb.astype(int) - b.rgb).mean() <= 3
+        assert structural_similarity(a.rgb, b.rgb, channel_axis=2) >= 0.95
+
+
+def test_the_state_moves_things_and_leaves_no_trace(engine):
+    rest = engine.render(View(("top",), ALL))
+    turned = engine.render(View(("top",), ALL, {"qpos": [np.pi / 2]}))
+    rows, columns = np.nonzero(identity(turned, "top", "rod"))
+    assert np.ptp(rows) > 2 * np.ptp(columns)
+    moved = engine.render(View(("top",), ALL, {"mocap_pos": [[1.0, 1.0, 0.3]]}))
+    rows, columns = np.nonzero(identity(moved, "top", "ball"))
+    where = rest["top"].camera.project(np.array([1.0, 1.0, 0.4]))
+    assert np.hypot(columns.mean() - where[0], rows.mean() - where[1]) < 2
+    again = engine.render(View(("top",), ALL))
+    for name in ALL:
+        assert np.array_equal(rest["top"][name], again["top"][name])
+
+
+def test_depth_of_the_endless_floor_is_exact(engine):
+    view = Camera.look_at(
+        eye=(0, -3, 1), target=(0, 0, 0.2), fov_y=0.9, width=160, height=120, far=40, name="low"
+    )
+    sample = engine.render(View((view,), ALL))
+    floor = identity(sample, "low", "floor")
+    points = view.unproject(view.pixel_centres(), sample["low"].depth.astype(float))[floor]
+    assert floor.sum() > 5000
+    assert (np.abs(points[:, 2]) / sample["low"].depth[floor]).max() < 1e-5
+
+
+def test_stepping_is_asked_for_and_repeatable(engine):
+    order = View(("top",), ("segmentation",), {"qvel": [5.0], "steps": 100})
+    first, rest = engine.render(order), engine.render(View(("top",), ("segmentation",)))
+    second = engine.render(order)
+    assert not np.array_equal(first["top"].segmentation, rest["top"].segmentation)
+    assert np.array_equal(first["top"].segmentation, second["top"].segmentation)
+
+
+def test_a_fresh_process_gives_the_same_bits(engine):
+    code = (
+        "import sys, hashlib; from heliograph.engines.mujoco import MujocoEngine;"
+        "from heliograph.view import View; e = MujocoEngine(sys.argv[1], size=(120, 90));"
+        f"s = e.render(View(('top', 'free'), {ALL!r}));"
+        "print(hashlib.sha256(b''.join(a.tobytes() for f in s for a in f.passes.values()))"
+        ".hexdigest())"
+    )
+    import hashlib
+
+    sample = engine.render(View(("top", "free"), ALL))
+    ours = hashlib.sha256(b"".join(a.tobytes() for f in sample for a in f.passes.values()))
+    run = subprocess.run([sys.executable, "-c", code, SCENE], capture_output=True, text=True)
+    assert run.stdout.strip() == ours.hexdigest()
+
+
+@pytest.mark.parametrize("by", ["body", "category"])
+def test_segments_by_body_and_category(by):
+    engine = MujocoEngine(SCENE, size=(64, 48), segment_by=by)
+    names = {label.name for label in engine.labels.values()}
+    assert ({"arm", "free"} if by == "body" else {"plane", "box", "sphere"}) <= names
+    seen = set(np.unique(engine.render(View(("top",), ("segmentation",)))["top"].segmentation))
+    assert seen <= set(engine.labels)
+    engine.close()
+
+
+def test_coincident_surfaces_have_one_winner_in_every_pass():
+    twins = """<mujoco><worldbody><light pos="0 0 3"/>
+    <geom name="a" type="box" size=".5 .5 .5" rgba="1 0 0 1"/>
+    <geom name="b" type="box" size=".5 .5 .5" rgba="0 1 0 1"/>
+    <camera name="c" pos="2 -2 2" xyaxes="1 1 0 -1 1 2"/></worldbody></mujoco>"""
+    engine = MujocoEngine(twins, size=(100, 100))
+    frame = engine.render(View(("c",), ALL))["c"]
+    engine.close()
+    (winner,) = set(np.unique(frame.segmentation)) - {0}
+    colour = frame.rgb[frame.segmentation == winner].max(0)
+    assert (colour > 40).tolist() == [winner == 1, winner == 2, False]
+
+
+def test_only_one_classic_renderer_at_a_time():
+    first = MujocoEngine(SCENE, style="classic")
+    with pytest.raises(ContextError, match="close the first"):
+        MujocoEngine(SCENE, style="classic")
+    first.close()
+    second = MujocoEngine(SCENE, style="classic", size=(64, 48))
+    assert second.render(View(("top",), ("rgb",)))["top"].rgb.std() > 1
+    with pytest.raises(UnknownNameError, match="normals"):
+        second.render(View(("top",), ("normals",)))
+    second.close()
+
+
+def test_a_model_that_its_owner_changes_stays_as_it_was():
+    model = mujoco.MjModel.from_xml_string(SCENE)
+    engine = MujocoEngine(model, size=(64, 48))
+    before = engine.render(View(("top",), ("rgb",)))["top"].rgb
+    model.geom_rgba[:] = 0
+    assert np.array_equal(engine.render(View(("top",), ("rgb",)))["top"].rgb, before)
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("view", "error", "says"),
+    [
+        (View(("tip",)), UnknownNameError, "top"),
+        (View(("top",), state={"qpos": [1, 2]}), InvalidValueError, r"nq = 1.*\(2,\)"),
+        (View(("top",), state={"qpso": [1]}), UnknownNameError, "qpos"),
+        (View(("top",), state={"steps": 1.5}), InvalidValueError, "integer"),
+    ],
+)
+def test_wrong_views_say_what_was_expected_and_the_next_still_works(engine, view, error, says):
+    with pytest.raises(error, match=says):
+        engine.render(view)
+    assert engine.render(View(("top",)))["top"].rgb.std() > 1
+
+
+def test_scenes_that_cannot_be_loaded_say_why(tmp_path):
+    with pytest.raises(SceneError, match="no such file"):
+        MujocoEngine(tmp_path / "none.xml")
+    broken = tmp_path / "broken.xml"
+    broken.write_text("<mujoco>\n<worldbody>\n<geom sizee='1'/>\n</worldbody></mujoco>")
+    with pytest.raises(SceneError, match=r"broken.xml.*sizee.*line 3"):
+        MujocoEngine(broken)
+    broken.write_text("<mujoco><asset><mesh file='gone.stl'/></asset></mujoco>")
+    with pytest.raises(SceneError, match=r"gone\.stl"):
+        MujocoEngine(broken)
+    with pytest.raises(InvalidValueError, match="int"):
+        MujocoEngine(3)
+
+
+def test_closed_means_closed():
+    engine = MujocoEngine(SCENE)
+    engine.close()
+    engine.close()
+    with pytest.raises(ClosedError):
+        engine.render(View(("top",)))
