@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="union-attr, index, arg-type"
 """The MuJoCo engine: real robot models against MuJoCo's own renderer, state, errors."""
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ SCENE = """<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane
 <body name="arm" pos="0 0 .5"><joint name="hinge" axis="0 0 1"/>
 <geom name="rod" type="box" size=".5 .1 .1" pos=".5 0 0" rgba="1 0 0 1"/></body>
 <body name="free" mocap="true" pos="0 -1 .3"><geom name="ball" size=".3" rgba="0 0 1 1"/></body>
-<camera name="top" pos="0 0 4"/><camera name="ortho" pos="0 0 4" projection="orthographic" fovy="3"/>
+<camera name="top" pos="0 0 4"/>
+<camera name="ortho" pos="0 0 4" projection="orthographic" fovy="3"/>
 </worldbody></mujoco>"""
 
 
@@ -78,9 +80,9 @@ def test_pictures_agree_with_mujocos_own_renderer(package, inside):
     for name in cameras:
         a, b = mine[name], truth[name]
         assert (a.segmentation == b.segmentation).mean() >= 0.995
-        both = (a.segmentation > 0) & (b.segmentation > 0)
-        close = np.abs(a.depth - b.depth)[both] <= 1e-3 * b.depth[both]
-        assert not both.any() or close.mean() >= 0.995
+        nothing = np.isinf(a.depth) & np.isinf(b.depth)
+        deep = [np.where(np.isinf(frame.depth), 1e9, frame.depth) for frame in (a, b)]
+        assert (nothing | (np.abs(deep[0] - deep[1]) <= 1e-3 * deep[1])).mean() >= 0.995
         assert np.abs(a.rgb.astype(int) - b.rgb).mean() <= 3
         assert structural_similarity(a.rgb, b.rgb, channel_axis=2) >= 0.95
 

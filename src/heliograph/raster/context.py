@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import moderngl
 
@@ -109,11 +109,11 @@ class Context:
 
 
 def _create(device: int | None) -> moderngl.Context:
-    chosen = {} if device is None else {"device_index": device}
+    chosen: dict[str, Any] = {"backend": "egl"}
+    if device is not None:
+        chosen["device_index"] = device
     try:
-        return moderngl.create_context(
-            standalone=True, backend="egl", require=GL_VERSION, **chosen
-        )
+        return moderngl.create_context(standalone=True, require=GL_VERSION, **chosen)
     except Exception as error:  # noqa: BLE001 -- the binding raises bare Exceptions
         raise ContextError(
             f"no OpenGL {GL_VERSION // 100}.{GL_VERSION // 10 % 10} over EGL here ({error}); "

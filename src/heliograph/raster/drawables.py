@@ -23,8 +23,8 @@ class Shape(IntEnum):
 
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
-    radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves of the
-    sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE).
+    radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves
+    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE).
     """
 
     PLANE = 0
@@ -85,7 +85,7 @@ class Mapping(IntEnum):
 
     NONE = 0
     UV = 1  # the geometry's own uvs (for shapes: their natural ones) times `texture_scale`
-    OBJECT = 2  # FLAT: object x + 1 and y + 1; CUBE: direction from the object's centre; times scale
+    OBJECT = 2  # times scale: FLAT object x + 1 and y + 1, CUBE the direction from its centre
 
 
 class Side(IntEnum):
@@ -250,7 +250,10 @@ def check_geometry(geometry: Geometry) -> None:
         raise InvalidValueError(
             f"{geometry.name}: expected triangles (T, 3), got {geometry.triangles.shape}"
         )
-    if geometry.triangles.size and not 0 <= geometry.triangles.min() <= geometry.triangles.max() < count:
+    if (
+        geometry.triangles.size
+        and not 0 <= geometry.triangles.min() <= geometry.triangles.max() < count
+    ):
         raise InvalidValueError(
             f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
             f"{geometry.triangles.min()} to {geometry.triangles.max()}"

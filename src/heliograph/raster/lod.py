@@ -208,7 +208,7 @@ def _load(path: Path, vertices: int) -> list[tuple[Triangles, float]] | None:
 
 def _save(path: Path, coarser: list[tuple[Triangles, float]]) -> None:
     """Keep the levels; a cache that cannot be written only costs time."""
-    arrays = {f"level{i}": level for i, (level, _) in enumerate(coarser)}
+    arrays: dict[str, Any] = {f"level{i}": level for i, (level, _) in enumerate(coarser)}
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:

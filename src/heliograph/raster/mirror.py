@@ -1,4 +1,4 @@
-"""Mirrors: the scene as a reflective plane shows it, drawn first and added to the plane's colour."""
+"""Mirrors: the scene as a reflective plane shows it, drawn first and added to its colour."""
 
 from __future__ import annotations
 

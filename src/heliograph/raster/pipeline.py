@@ -18,15 +18,16 @@ from heliograph.raster.shaders import (
     LightPlan,
     Programs,
     Variant,
+    uniform,
 )
 from heliograph.raster.store import GeometryStore, Tables, TextureStore
 from heliograph.raster.targets import Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _PER_INSTANCE = {
-    **{name: "4f" for name in ("in_row0", "in_row1", "in_row2")},
-    **{name: "4f" for name in ("in_back0", "in_back1", "in_back2")},
-    **{name: "4f" for name in ("in_rgba", "in_surface", "in_texturing")},
+    **dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"),
+    **dict.fromkeys(("in_back0", "in_back1", "in_back2"), "4f"),
+    **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
     "in_id": "1i",
 }
 """The fields of a record in order, as plan.py lays them out."""
@@ -73,6 +74,8 @@ class Pipeline:
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._version = -1
         self._room = 0
+        self._commands: moderngl.Buffer
+        self._records: moderngl.Buffer
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -105,7 +108,7 @@ class Pipeline:
         """Draw a plan's depth alone into the framebuffer in use (shadow maps)."""
         self._upload(plan, None)
         program = self._programs.shadow
-        program["clip_from_camera"].write(clip_from_camera.T.astype(np.float32).tobytes())
+        uniform(program, "clip_from_camera").write(clip_from_camera.T.astype(np.float32).tobytes())
         if len(plan.commands):
             self._array(program).render_indirect(
                 self._commands, moderngl.TRIANGLES, count=len(plan.commands)
@@ -160,7 +163,7 @@ class Pipeline:
         if sky is not None:
             self._textures.use(sky)
         if "colour" in program:
-            program["colour"].value = picture.surroundings.colour
+            uniform(program, "colour").value = picture.surroundings.colour
         self._gl.disable(moderngl.CULL_FACE)
         self._gl.depth_func = "<="
         self._array(program).render(moderngl.TRIANGLES, vertices=3)

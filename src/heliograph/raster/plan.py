@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ RECORD = 37
 surface, texturing (4 each) and the bits of the id."""
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True)
+class Group:
     """A run of draw commands that one program draws in one call."""
 
     solver: int
@@ -178,10 +180,7 @@ def _groups(keys: NDArray[np.int64], split: int) -> list[Group]:
         return []
     starts = np.flatnonzero(np.diff(keys)) + 1
     edges = sorted({0, split, len(keys), *starts.tolist()})
-    return [
-        _unpack(int(keys[first]), first, end - first)
-        for first, end in zip(edges, edges[1:], strict=False)
-    ]
+    return [_unpack(int(keys[first]), first, end - first) for first, end in pairwise(edges)]
 
 
 def _key(instances: Instances, tables: Tables, mirrored: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -202,8 +201,18 @@ def _key(instances: Instances, tables: Tables, mirrored: NDArray[np.bool_]) -> N
 
 
 def _unpack(key: int, first: int, count: int) -> Group:
-    flags = [bool(key >> (20 + place) & 1) for place in range(4)]
-    return Group(key >> 28 & 15, Shading(key >> 24 & 15), *flags, (key & 0xFFFFF) - 1, first, count)
+    double, mirrored, own_uv, reflective = (bool(key >> (20 + place) & 1) for place in range(4))
+    return Group(
+        solver=key >> 28 & 15,
+        shading=Shading(key >> 24 & 15),
+        double_sided=double,
+        mirrored=mirrored,
+        own_uv=own_uv,
+        reflective=reflective,
+        texture=(key & 0xFFFFF) - 1,
+        first=first,
+        count=count,
+    )
 
 
 def _records(instances: Instances) -> NDArray[np.float32]:
@@ -238,7 +247,10 @@ def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64
 
 
 def _in_frustum(
-    seen: NDArray[np.float64], depth: NDArray[np.float64], radius: NDArray[np.float64], camera: Camera
+    seen: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    radius: NDArray[np.float64],
+    camera: Camera,
 ) -> NDArray[np.bool_]:
     planes, offset = _side_planes(
         camera.projection, camera.size, (camera.fx, camera.fy, camera.cx, camera.cy)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import moderngl
-import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
@@ -16,7 +15,7 @@ from heliograph.raster.context import Context, RasterOptions
 from heliograph.raster.drawables import DrawList, Geometry, Texture
 from heliograph.raster.frame_block import frame_block
 from heliograph.raster.mirror import mirrored
-from heliograph.raster.pipeline import Pipeline, Picture
+from heliograph.raster.pipeline import Picture, Pipeline
 from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
 from heliograph.raster.shadows import Shadows
 from heliograph.raster.store import GeometryStore, TextureStore
@@ -48,9 +47,7 @@ class Rasterizer:
         with self.context.current():
             return self._geometries.add(geometry)
 
-    def update_geometry(
-        self, handle: int, positions: NDArray[Any], normals: NDArray[Any]
-    ) -> None:
+    def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
         with self.context.current():
             self._geometries.update(handle, positions, normals)

@@ -1,9 +1,10 @@
-"""GLSL programs: one per combination of what is drawn, so that nothing unasked for costs anything."""
+"""GLSL programs: one per combination of what is drawn; nothing unasked for costs anything."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.resources import files
+from typing import Any
 
 import moderngl
 
@@ -128,17 +129,19 @@ class Programs:
         program = self._gl.program(
             vertex_shader=head + _read(f"{name}.vert"), fragment_shader=head + outputs + body
         )
-        program["Frame"].binding = 0
-        for sampler, unit in (
-            ("image", 0),
-            ("sky", 0),
- ("mirror", MIRROR_UNIT)):
+        uniform(program, "Frame").binding = 0
+        for sampler, unit in (("image", 0), ("sky", 0), ("mirror", MIRROR_UNIT)):
             if sampler in program:
-                program[sampler].value = unit
+                uniform(program, sampler).value = unit
         if "shadow_maps" in program:
             units = [SHADOW_UNIT + place for place in range(len(variant.lights.shadows))]
-            program["shadow_maps"].value = units if len(units) > 1 else units[0]
+            uniform(program, "shadow_maps").value = units if len(units) > 1 else units[0]
         return program
+
+
+def uniform(program: moderngl.Program, name: str) -> Any:
+    """A uniform or block by name; moderngl types it as any member of a program."""
+    return program[name]
 
 
 def _lighting(lights: LightPlan) -> str:
@@ -151,8 +154,9 @@ def _lighting(lights: LightPlan) -> str:
         if place in lights.shadows:
             shadow = f"lit_part({lights.shadows.index(place)}, point)"
         calls.append(
-            f"sum += add_light({place}, {head}, {positional}, {spot}, {shadow}, rgb, v_surface, point, "
-            "normal, view);"
+            f"sum += add_light({place}, {head}, {positional}, {spot}, {shadow}, rgb, v_surface, "
+            "point,"
+            " normal, view);"
         )
     text = _read("lighting.glsl").replace("SHADE_LIGHTS", "\n    ".join(calls))
     return text.replace("SHADOW_LOOKUP", _shadow_lookup(len(lights.shadows)))

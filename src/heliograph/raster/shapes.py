@@ -16,6 +16,8 @@ Triangles = NDArray[np.integer[Any]]
 
 _SKIRT = 0.01  # domes reach a little into the tube below, so that no crack shows between
 
+_UP = np.array([0.0, 0.0, 1.0])
+
 SLICES = (8, 12, 20, 28, 48, 96)
 """Slices round the axis at each level of detail, coarsest first."""
 
@@ -39,7 +41,9 @@ def _plane(_: int) -> Geometry:
 
 
 def _box(_: int) -> Geometry:
-    positions, normals, triangles = [], [], []
+    positions: list[Points] = []
+    normals: list[Points] = []
+    triangles: list[list[int]] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             base = len(positions)
@@ -106,13 +110,13 @@ def _sphere(slices: int) -> Geometry:
 
 def _tube(slices: int) -> Geometry:
     circle = _circle(slices)
-    points = np.concatenate([circle - (0, 0, 1), circle + (0, 0, 1)])
+    points = np.concatenate([circle - _UP, circle + _UP])
     return Geometry(points, _band(0, slices, slices), np.concatenate([circle, circle]))
 
 
 def _cylinder(slices: int) -> Geometry:
     tube, circle = _tube(slices), _circle(slices)
-    top = np.concatenate([circle + (0, 0, 1), [[0, 0, 1.0]]])
+    top = np.concatenate([circle + _UP, [[0, 0, 1.0]]])
     bottom = top * (1, 1, -1)
     fan = _fan(0, slices, slices)
     side = len(tube.positions)
@@ -146,7 +150,7 @@ SOLVERS: tuple[dict[str, str], ...] = (
         **{"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
     },
 )
-"""Ways to compute the exact surface, as GLSL definitions; the first is none (triangles as they are).
+"""Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
 
 SLAB_AXES are the axes on which flat faces at -1 and 1 bound the shape; ROUND_AXES are the
 coefficients a of its round part a . (x^2, y^2, z^2) = 1.

@@ -153,7 +153,9 @@ class GeometryStore:
         points = []
         for level, _ in chain:
             start = self._add_vertices(level.positions, level.normals, level.uvs)
-            triangles = lod.optimize(np.asarray(level.positions, np.float32), level.triangles)
+            triangles = lod.optimize(
+                np.asarray(level.positions, np.float32), np.asarray(level.triangles, np.uint32)
+            )
             ranges.append(self._add_triangles(triangles + (start - base)))
             points.append(np.asarray(level.positions, np.float32))
         self._add_row(base, np.concatenate(points), ranges, [e for _, e in chain], shape)

@@ -69,7 +69,9 @@ class Targets:
         self._gl = gl
         self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
-    def get(self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = "") -> Target:
+    def get(
+        self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = ""
+    ) -> Target:
         """A framebuffer of this size for one purpose; what is in it is undefined."""
         key = (size, passes, samples, purpose)
         if key not in self._kept:
@@ -89,4 +91,4 @@ def _image(gl: moderngl.Context, size: Size, name: str, samples: int) -> moderng
 
 
 def _bytes(array: NDArray[Any]) -> memoryview:
-    return memoryview(array).cast("B")
+    return array.data.cast("B")

@@ -7,6 +7,6 @@ import os
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "egl")
 
-from heliograph.engines.mujoco.engine import MujocoEngine  # noqa: E402
+from heliograph.engines.mujoco.engine import MujocoEngine
 
 __all__ = ["MujocoEngine"]

@@ -79,9 +79,7 @@ def skin(model: mujoco.MjModel, index: int) -> Geometry:
     vertices = _rows(model.skin_vert, model.skin_vertadr[index], model.skin_vertnum[index])
     uvs = None
     if model.skin_texcoordadr[index] >= 0:
-        uvs = _rows(
-            model.skin_texcoord, model.skin_texcoordadr[index], model.skin_vertnum[index]
-        )
+        uvs = _rows(model.skin_texcoord, model.skin_texcoordadr[index], model.skin_vertnum[index])
     return Geometry(
         positions=vertices,
         triangles=faces,

@@ -59,13 +59,13 @@ def _fixed(
     if model.cam_projection[index]:
         return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)
     if model.cam_sensorsize[index].any():
-        return Camera.from_K(_intrinsics(model, index, width, height), world_from_camera=pose, **common)
+        return Camera.from_K(
+            _intrinsics(model, index, width, height), world_from_camera=pose, **common
+        )
     return Camera.perspective(fov_y=math.radians(fovy), world_from_camera=pose, **common)
 
 
-def _intrinsics(
-    model: mujoco.MjModel, index: int, width: int, height: int
-) -> NDArray[np.float64]:
+def _intrinsics(model: mujoco.MjModel, index: int, width: int, height: int) -> NDArray[np.float64]:
     """K from focal length and principal point in metres on the sensor."""
     sensor = np.asarray(model.cam_sensorsize[index], float)
     fx, fy, px, py = np.asarray(model.cam_intrinsic[index], float)

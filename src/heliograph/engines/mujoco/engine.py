@@ -14,15 +14,14 @@ from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.model import ModelSource, digest, load
+from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
-from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Item
 from heliograph.view import View
-
 
 _E = TypeVar("_E", bound=Enum)
 

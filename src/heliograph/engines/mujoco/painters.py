@@ -90,7 +90,7 @@ class RasterPainter:
 
 
 class ClassicPainter:
-    """`mujoco.Renderer`; a second one in a process would silently draw nothing, so it is refused."""
+    """`mujoco.Renderer`; a second one in a process would draw nothing, so it is refused."""
 
     _taken: ClassVar[bool] = False
 
@@ -142,7 +142,7 @@ class ClassicPainter:
                 renderer.enable_depth_rendering()
                 renderer.render(out=buffers["depth"])
                 renderer.disable_depth_rendering()
-                buffers["depth"][buffers["depth"] >= 0.9999 * camera.far] = np.inf
+                buffers["depth"][ids == 0] = np.inf
 
     def close(self) -> None:
         """Free the GL context, so that another may be made."""
@@ -163,7 +163,10 @@ class ClassicPainter:
             if self._renderer is not None:
                 self._renderer.close()
             view = self._model.vis.global_
-            view.offwidth, view.offheight = max(view.offwidth, size[0]), max(view.offheight, size[1])
+            view.offwidth, view.offheight = (
+                max(view.offwidth, size[0]),
+                max(view.offheight, size[1]),
+            )
             try:
                 self._renderer = mujoco.Renderer(self._model, size[1], size[0])
             except mujoco.FatalError as error:

@@ -20,8 +20,8 @@ class Poser:
     """Knows the state keys of one model and applies them.
 
     Keys: `qpos` (nq,), `mocap_pos` (nmocap, 3), `mocap_quat` (nmocap, 4, wxyz); and for physics
-    `qvel` (nv,), `act` (na,), `ctrl` (nu,) with `steps`, how many times to step from there. Keys left
-    out keep the model's initial values. Without `steps` only kinematics are computed.
+    `qvel` (nv,), `act` (na,), `ctrl` (nu,) with `steps`, how many times to step from there. Keys
+    left out keep the model's initial values. Without `steps` only kinematics are computed.
     """
 
     def __init__(self, model: mujoco.MjModel) -> None:
@@ -80,7 +80,8 @@ class Poser:
         if value.shape != shape:
             symbol = {"qpos": "nq", "qvel": "nv", "act": "na", "ctrl": "nu"}.get(name, "nmocap")
             raise InvalidValueError(
-                f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), got {value.shape}"
+                f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), "
+                f"got {value.shape}"
             )
         return value
 
@@ -94,12 +95,15 @@ class Poser:
 
 
 def random_qpos(model: mujoco.MjModel, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A random joint state (nq,): hinges and slides uniform in their range (free ones +-pi or
-    +-0.1 m), balls uniform over rotations, free joints where the model has them."""
+    """A random joint state (nq,).
+
+    Hinges and slides are uniform in their range (without one +-pi or +-0.1 m), balls uniform over
+    rotations; free joints stay where the model has them.
+    """
     qpos = np.array(model.qpos0)
     kinds = mujoco.mjtJoint
     for joint in range(model.njnt):
-        at, kind = model.jnt_qposadr[joint], model.jnt_type[joint]
+        at, kind = model.jnt_qposadr[joint], kinds(int(model.jnt_type[joint]))
         low, high = model.jnt_range[joint]
         if kind in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE):
             if not model.jnt_limited[joint]:

@@ -38,9 +38,7 @@ _NOTHING = -1
 class Translator:
     """Holds a model's assets on the rasterizer and turns geoms into instances."""
 
-    def __init__(
-        self, model: mujoco.MjModel, rasterizer: Rasterizer, segments: Segments
-    ) -> None:
+    def __init__(self, model: mujoco.MjModel, rasterizer: Rasterizer, segments: Segments) -> None:
         self._segments = segments
         self._far = float(model.vis.map.zfar * model.stat.extent)
         self._haze_part = float(model.vis.map.haze)
@@ -59,8 +57,10 @@ class Translator:
         self.sky = self._find_sky(model)
 
     def instances(self, geoms: NDArray[Any]) -> Instances:
-        """Instances (M,) of geoms (N,); a capsule makes three, a plane two, what is
-        not drawn none."""
+        """Instances (M,) of geoms (N,).
+
+        A capsule makes three, a plane two, what is not drawn none.
+        """
         handles = self._geometry(geoms)
         parts = np.where(handles == _NOTHING, 0, 1)
         parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
@@ -120,7 +120,7 @@ class Translator:
 
     def _geometry(self, geoms: NDArray[Any]) -> NDArray[np.int32]:
         kinds, data = geoms["type"], geoms["dataid"]
-        handles = self._shape[np.minimum(kinds, _TYPES - 1)].copy()
+        handles: NDArray[np.int32] = self._shape[np.minimum(kinds, _TYPES - 1)].copy()
         mesh = (kinds == _T.mjGEOM_MESH) | (kinds == _T.mjGEOM_SDF)
         handles[mesh] = self._meshes[data[mesh] // 2]
         field = kinds == _T.mjGEOM_HFIELD

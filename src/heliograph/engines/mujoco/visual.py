@@ -33,6 +33,8 @@ GEOM = np.dtype(
 )
 """mjvGeom as mjvisualize.h declares it; `surface` is emission, specular, shininess, reflectance."""
 
+_POSITION = 52  # where `pos` lies in it
+
 
 class GeomBuffer:
     """MuJoCo's abstract scene of one model, and its geoms as an array.
@@ -72,9 +74,9 @@ class GeomBuffer:
         return geoms
 
     def _view(self, room: int) -> NDArray[Any]:
-        address = self.scene.geoms[0].pos.__array_interface__["data"][0] - GEOM.fields["pos"][1]
+        address = self.scene.geoms[0].pos.ctypes.data - _POSITION
         memory = (ctypes.c_char * (room * GEOM.itemsize)).from_address(address)
-        return np.frombuffer(memory, GEOM)
+        return np.frombuffer(memoryview(memory), GEOM)
 
     def _check(self, geoms: NDArray[Any]) -> None:
         for place in {0, len(geoms) - 1}:
