@@ -85,7 +85,7 @@ class Mapping(IntEnum):
 
     NONE = 0
     UV = 1  # the geometry's own uvs (for shapes: their natural ones) times `texture_scale`
-    OBJECT = 2  # times scale: FLAT object x + 1 and y + 1, CUBE the direction from its centre
+    OBJECT = 2  # times scale: FLAT 1 + x and 1 - y, CUBE the direction from its centre
 
 
 class Side(IntEnum):

@@ -154,7 +154,7 @@ class Translator:
         infinite = (geoms["type"] == _T.mjGEOM_PLANE)[:, None] & (geoms["size"][:, :2] <= 0)
         spatial = infinite | (geoms["texuniform"] != 0)[:, None]
         stretched = 0.5 * factor[:, :2] * np.where(spatial, scale[:, :2], 1.0)
-        factor[flat, :2] = stretched[flat] * (1, -1)
+        factor[flat, :2] = stretched[flat]
         cube = textured & self._is_cube(geoms["texid"])
         even = np.where((geoms["texuniform"] != 0)[:, None], scale, 1.0)
         factor[cube] = even[cube]

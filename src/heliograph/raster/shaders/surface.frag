@@ -122,11 +122,11 @@ void main() {
 #if defined(EXACT) && defined(NATURAL_UV)
     texel = texture(image, natural_uv(object, object_normal) * v_texturing.xy);
 #elif defined(EXACT)
-    texel = texture(image, (object.xy + 1.0) * v_texturing.xy);
+    texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy);
 #elif defined(MESH_UV)
     texel = texture(image, v_uv * v_texturing.xy);
 #else
-    texel = texture(image, v_(object.xy + 1.0) * v_texturing.xy);
+    texel = texture(image, v_vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy);
 #endif
 #endif
 #ifdef CUBE_TEXTURE
