@@ -382,3 +382,20 @@ def test_wrong_geometry_and_textures_are_refused(rasterizer):
         rasterizer.add_texture(Texture(np.zeros((2, 2, 3))))
     with pytest.raises(InvalidValueError, match="6, N, N"):
         rasterizer.add_texture(Texture(np.zeros((2, 2, 3), np.uint8), TextureKind.CUBE))
+
+
+def test_a_mesh_without_uvs_is_painted_from_above(rasterizer):
+    pixels = np.zeros((2, 2, 3), np.uint8)
+    pixels[0, 0] = (255, 0, 0)  # u = 0 at -x, v = 0 (the bottom row) at +y
+    texture = rasterizer.add_texture(Texture(np.kron(pixels, np.ones((16, 16, 1), np.uint8))))
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0.0]])
+    mesh = Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0, 0, 1.0], (4, 1)))
+    view = Camera.perspective(fov_y=0.6, width=64, height=64)
+    for geometry in (rasterizer.add_geometry(mesh), Shape.PLANE):
+        instances = placed((geometry, (0, 0, -3), (1, 1, 1)))
+        instances.rgba[:], instances.shading[:] = 1, Shading.UNLIT
+        instances.texture[:], instances.mapping[:] = texture, Mapping.OBJECT
+        instances.texture_scale[:] = 0.5
+        rgb = draw(rasterizer, instances, view)["rgb"]
+        assert rgb[42, 22].tolist() == [255, 0, 0]
+        assert rgb[22, 22].tolist() == [0, 0, 0]

@@ -126,7 +126,7 @@ void main() {
 #elif defined(MESH_UV)
     texel = texture(image, v_uv * v_texturing.xy);
 #else
-    texel = texture(image, v_vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy);
+    texel = texture(image, vec2(1.0 + v_object.x, 1.0 - v_object.y) * v_texturing.xy);
 #endif
 #endif
 #ifdef CUBE_TEXTURE
