@@ -13,6 +13,8 @@ from heliograph.camera import Camera
 from heliograph.raster import Light, LightKind
 
 FREE = "free"
+FIT = "fit"
+_SHOWN_GROUPS = 3
 _LIGHT_KINDS = {
     mujoco.mjtLightType.mjLIGHT_SPOT: LightKind.SPOT,
     mujoco.mjtLightType.mjLIGHT_DIRECTIONAL: LightKind.DIRECTIONAL,
@@ -23,8 +25,9 @@ _LIGHT_KINDS = {
 def model_cameras(
     model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]
 ) -> dict[str, Camera]:
-    """The model's cameras by name as this state places them, and MuJoCo's default view as `free`.
+    """The model's cameras by name as this state places them, and two of ours.
 
+    `free` is MuJoCo's default view; `fit` looks from the same side and frames all bounded geoms.
     Unnamed cameras are called `camera0`, ...; a camera with a resolution of its own keeps it.
     """
     cameras = {}
@@ -32,6 +35,7 @@ def model_cameras(
         name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_CAMERA, index) or f"camera{index}"
         cameras[name] = _fixed(model, data, index, name, size)
     cameras.setdefault(FREE, _free(model, size))
+    cameras.setdefault(FIT, _fit(model, data, cameras[FREE]))
     return cameras
 
 
@@ -101,6 +105,21 @@ def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
         name=FREE,
         **_range(model),
     )
+
+
+def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
+    """The free camera, moved so that the bounding spheres of all visible bounded geoms just fit."""
+    shown = (model.geom_rbound > 0) & (model.geom_group < _SHOWN_GROUPS)
+    radius = model.geom_rbound[shown]
+    if not len(radius):
+        return free.replace(name=FIT)
+    centres = data.geom_xpos[shown] @ free.world_from_camera[:3, :3]  # camera axes
+    low, high = (centres - radius[:, None]).min(0), (centres + radius[:, None]).max(0)
+    half = (high - low) / 2
+    distance = max(half[0] * free.fx / (free.width / 2), half[1] * free.fy / (free.height / 2))
+    pose = np.array(free.world_from_camera)
+    pose[:3, 3] = pose[:3, :3] @ ((low + high) / 2 + (0, 0, distance + half[2]))
+    return free.moved(pose).replace(name=FIT)
 
 
 def lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> tuple[Light, ...]:

@@ -120,7 +120,7 @@ class MujocoEngine:
 
     def _place(self, data: mujoco.MjData, camera: Camera) -> Camera:
         """A camera of the model follows the state; any other is as it was given."""
-        if self._cameras.get(camera.name) is not camera or camera.name == cams.FREE:
+        if self._cameras.get(camera.name) is not camera or camera.name in (cams.FREE, cams.FIT):
             return camera
         index = list(self._cameras).index(camera.name)
         return camera.moved(cams.place(self.model, data, index))
