@@ -200,7 +200,7 @@ def test_inspect_lists_what_there_is(model: Path, capsys: pytest.CaptureFixture[
     assert code == 0
     assert all(name in told for name in ("front", "top", "ball", "qpos", "segmentation"))
     facts = json.loads(run(capsys, "inspect", model, "--json")[1])
-    assert [camera["name"] for camera in facts["cameras"]] == ["front", "top", "free"]
+    assert [camera["name"] for camera in facts["cameras"]] == ["front", "top", "free", "fit"]
     assert facts["objects"][0]["name"] == "ball"
 
 

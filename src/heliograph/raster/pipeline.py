@@ -97,7 +97,7 @@ class Pipeline:
         target.depth_mask = True
         target.clear(depth=1.0)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._gl.depth_func = "<"
+        self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
         for group in picture.plan.opaque:
             self._draw_group(picture, group)
         self._draw_sky(picture)
@@ -165,9 +165,7 @@ class Pipeline:
         if "colour" in program:
             uniform(program, "colour").value = picture.surroundings.colour
         self._gl.disable(moderngl.CULL_FACE)
-        self._gl.depth_func = "<="
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
-        self._gl.depth_func = "<"
 
     def _draw_transparent(self, picture: Picture) -> None:
         """Blend colour back to front, then show the nearest surface in every other pass."""
