@@ -23,8 +23,9 @@ FEWEST = 96
 NORMAL_WEIGHT = 0.02
 """How much a change of shading counts against a change of shape (meshoptimizer's units)."""
 
-_FORMAT = b"levels 2"
-_NEIGHBOURS = 8
+_FORMAT = b"levels 3"
+_NEIGHBOURS = (8, 32, 128)
+_CERTAIN = 5e-4
 _SAMPLES = 48
 
 
@@ -132,11 +133,17 @@ def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
     from scipy.spatial import cKDTree
 
     samples, owner = _sampled(corners)
-    near = min(_NEIGHBOURS, len(samples))
-    _, found = cKDTree(samples).query(points, k=near)
+    tree = cKDTree(samples)
     best = np.full(len(points), np.inf)
-    for column in np.reshape(found, (len(points), near)).T:
-        best = np.minimum(best, _point_triangle(points, corners[owner[column]]))
+    doubtful = np.arange(len(points))
+    for near in _NEIGHBOURS:
+        count = min(near, len(samples))
+        _, found = tree.query(points[doubtful], k=count)
+        for column in np.reshape(found, (len(doubtful), count)).T:
+            gap = _point_triangle(points[doubtful], corners[owner[column]])
+            best[doubtful] = np.minimum(best[doubtful], gap)
+        # A large triangle's samples may lie farther off than many small ones': look wider there.
+        doubtful = doubtful[best[doubtful] > _CERTAIN * float(np.ptp(samples, axis=0).max())]
     return best
 
 
