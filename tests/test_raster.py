@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -233,7 +234,7 @@ def test_flat_textures_stand_upright(rasterizer):
 def test_double_sided_things_show_their_back_with_a_normal_towards_the_camera(rasterizer):
     instances = placed((Shape.PLANE, (0, 0, 3), (1, 1, 1)))
     assert not draw(rasterizer, instances)["segmentation"].any()
-    instances.side[:] = Side.DOUBLE
+    instances = replace(instances, side=np.full(1, Side.DOUBLE, np.int8))
     view = camera(target=(0, 0, 3))
     out = draw(rasterizer, instances, view)
     hit = out["segmentation"] == 1

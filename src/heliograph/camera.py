@@ -223,7 +223,10 @@ class Camera:
     @functools.cached_property
     def camera_from_world(self) -> Floats:
         """The inverse pose (4, 4), OpenGL camera axes; read-only."""
-        inverse = poses.invert(self.world_from_camera)
+        pose = self.world_from_camera
+        inverse = np.eye(4)
+        inverse[:3, :3] = pose[:3, :3].T
+        inverse[:3, 3] = 0.0 - poses.rotate(inverse[:3, :3], pose[:3, 3])
         inverse.flags.writeable = False
         return inverse
 
@@ -291,7 +294,13 @@ class Camera:
 
     def moved(self, world_from_camera: ArrayLike) -> Self:
         """Return this camera at another pose (4, 4)."""
-        return self.replace(world_from_camera=world_from_camera)
+        pose = poses.check_pose(world_from_camera, "world_from_camera")
+        pose.flags.writeable = False
+        other = object.__new__(type(self))  # every other field was checked when this one was made
+        for field in dataclasses.fields(self):
+            object.__setattr__(other, field.name, getattr(self, field.name))
+        object.__setattr__(other, "world_from_camera", pose)
+        return other
 
     def resized(self, width: int, height: int) -> Self:
         """Return this camera with other pixels (maybe not square) over the same field of view."""

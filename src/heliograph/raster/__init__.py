@@ -6,6 +6,7 @@ from heliograph.raster.drawables import (
     Geometry,
     Instances,
     Light,
+    Lighting,
     LightKind,
     Mapping,
     Shading,
@@ -16,6 +17,7 @@ from heliograph.raster.drawables import (
     TextureKind,
 )
 from heliograph.raster.renderer import Rasterizer
+from heliograph.raster.shapes import plane_grid
 
 __all__ = [
     "Context",
@@ -24,6 +26,7 @@ __all__ = [
     "Instances",
     "Light",
     "LightKind",
+    "Lighting",
     "Mapping",
     "RasterOptions",
     "Rasterizer",
@@ -33,4 +36,5 @@ __all__ = [
     "Surroundings",
     "Texture",
     "TextureKind",
+    "plane_grid",
 ]

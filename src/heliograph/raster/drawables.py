@@ -6,6 +6,7 @@ and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
@@ -24,7 +25,9 @@ class Shape(IntEnum):
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
     radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves
-    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE).
+    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE). LINE runs from the origin
+    to z = 1, is as many pixels wide as the first number of its `texture_scale` says, is never lit
+    or textured, and its normal points at the camera.
     """
 
     PLANE = 0
@@ -34,6 +37,7 @@ class Shape(IntEnum):
     TUBE = 4
     DOME_UP = 5
     DOME_DOWN = 6
+    LINE = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,8 @@ class Geometry:
         uvs: (V, 2) float32 texture coordinates, v = 0 at the bottom row of the texture; or None.
         simplify: whether coarser levels of detail may be made of it.
         name: for messages.
+        surface: the exact shape that the triangles stand for, if any; depth and normals are
+            then computed from it, and the triangles decide only where it is and how it is lit.
     """
 
     positions: Floats
@@ -55,6 +61,7 @@ class Geometry:
     uvs: Floats | None = None
     simplify: bool = True
     name: str = "geometry"
+    surface: Shape | None = None
 
 
 class TextureKind(Enum):
@@ -120,6 +127,9 @@ class Instances:
         shading: (N,) int8, `Shading` members.
         casts_shadow: (N,) bool.
         visible: (N,) bool.
+        looks: stands for everything but `world_from_object` and `visible`: instances that share
+            it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
+            read-only.
     """
 
     geometry: NDArray[np.int32]
@@ -134,6 +144,18 @@ class Instances:
     shading: NDArray[np.int8]
     casts_shadow: NDArray[np.bool_]
     visible: NDArray[np.bool_]
+    looks: object = field(default_factory=object, init=False, repr=False)
+
+    def moved(
+        self,
+        world_from_object: NDArray[np.float64],
+        visible: NDArray[np.bool_] | None = None,
+    ) -> Instances:
+        """The same things elsewhere, (N, 3, 4), and maybe some of them hidden, (N,)."""
+        other = copy(self)
+        other.world_from_object = world_from_object
+        other.visible = self.visible if visible is None else visible
+        return other
 
     @classmethod
     def blank(cls, count: int) -> Instances:
@@ -224,14 +246,30 @@ class Surroundings:
     haze_plane: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 0.0)
 
 
+class Lighting(Enum):
+    """Where light is computed."""
+
+    PIXEL = "pixel"
+    VERTEX = "vertex"  # and interpolated, as fixed-function OpenGL and MuJoCo do it: cheaper
+
+
 @dataclass(eq=False)
 class DrawList:
-    """Everything one state of a scene shows."""
+    """Everything one state of a scene shows.
+
+    Attributes:
+        instances: the things.
+        lights: the lights; what is prepared for them is kept while it is the same tuple.
+        surroundings: what is behind everything.
+        ambient: light that is everywhere.
+        lighting: per pixel or per vertex; double-sided instances are always lit per pixel.
+    """
 
     instances: Instances
     lights: tuple[Light, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
     ambient: Colour = (0.0, 0.0, 0.0)
+    lighting: Lighting = Lighting.PIXEL
 
 
 def check_geometry(geometry: Geometry) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,30 +19,58 @@ SIZE = _SHADOWS + 16 * MAX_SHADOWS
 Matrix = NDArray[np.float64]
 
 
-def frame_block(scene: DrawList, camera: Camera, shadows: Sequence[Matrix]) -> NDArray[np.float32]:
-    """(SIZE,) float32: matrices column-major, lights in camera axes.
+class FrameBlocks:
+    """Makes uniform blocks; what depends on the lights alone is kept while they are the same."""
 
-    Args:
-        scene: its lights and surroundings.
-        camera: the camera of the picture.
-        shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
-    """
-    block = np.zeros(SIZE, np.float32)
-    block[0:16] = clip_from_camera(camera).T.ravel()
-    block[16:20] = 1 / camera.fx, -1 / camera.fy, -camera.cx / camera.fx, camera.cy / camera.fy
-    block[20:23] = scene.ambient
-    around = scene.surroundings
-    block[24:27] = around.colour if around.haze is None else around.haze
-    block[27], block[32] = around.haze_range
-    block[28:32] = around.haze_plane
-    block[36:52] = camera.world_from_camera.T.ravel()
-    for place, light in enumerate(scene.lights[:MAX_LIGHTS]):
-        start = _LIGHTS + 24 * place
-        block[start : start + 24] = _light(light, camera)
-    for place, matrix in enumerate(shadows):
-        start = _SHADOWS + 16 * place
-        block[start : start + 16] = (matrix @ camera.world_from_camera).T.ravel()
-    return block
+    def __init__(self) -> None:
+        self._lights: tuple[Light, ...] = ()
+        self._pack(())
+
+    def make(
+        self, scene: DrawList, camera: Camera, shadows: Sequence[Matrix]
+    ) -> NDArray[np.float32]:
+        """(SIZE,) float32: matrices column-major, lights in camera axes.
+
+        Args:
+            scene: its lights and surroundings.
+            camera: the camera of the picture.
+            shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
+        """
+        if scene.lights is not self._lights:
+            self._pack(scene.lights)
+        block = np.zeros(SIZE, np.float32)
+        block[0:16] = clip_from_camera(camera).T.ravel()
+        block[16:20] = 1 / camera.fx, -1 / camera.fy, -camera.cx / camera.fx, camera.cy / camera.fy
+        block[20:23] = scene.ambient
+        around = scene.surroundings
+        block[24:27] = around.colour if around.haze is None else around.haze
+        block[27], block[32] = around.haze_range
+        block[28:32] = around.haze_plane
+        block[36:52] = camera.world_from_camera.T.ravel()
+        self._place_lights(block[_LIGHTS:_SHADOWS].reshape(MAX_LIGHTS, 24), camera)
+        for place, matrix in enumerate(shadows):
+            start = _SHADOWS + 16 * place
+            block[start : start + 16] = (matrix @ camera.world_from_camera).T.ravel()
+        return block
+
+    def _place_lights(self, rows: NDArray[np.float32], camera: Camera) -> None:
+        """Write the lights with positions and directions as the camera sees them."""
+        rows = rows[: len(self._rows)]
+        rows[:] = self._rows
+        view = camera.camera_from_world
+        if len(self._placed):
+            rows[self._placed, 0:3] = self._position @ view[:3, :3].T + view[:3, 3]
+            rows[self._placed, 4:7] = self._direction @ view[:3, :3].T
+
+    def _pack(self, lights: tuple[Light, ...]) -> None:
+        shown = lights[:MAX_LIGHTS]
+        self._lights = lights
+        self._rows = np.array([_row(light) for light in shown], np.float32).reshape(-1, 24)
+        self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
+        self._position = np.array([shown[i].position for i in self._placed], float).reshape(-1, 3)
+        direction = np.array([shown[i].direction for i in self._placed], float).reshape(-1, 3)
+        length = np.linalg.norm(direction, axis=1, keepdims=True)
+        self._direction = direction / np.maximum(length, 1e-12)
 
 
 def clip_from_camera(camera: Camera) -> Matrix:
@@ -53,18 +80,13 @@ def clip_from_camera(camera: Camera) -> Matrix:
     return matrix
 
 
-def _light(light: Light, camera: Camera) -> list[Any]:
-    view = camera.camera_from_world
-    position, direction = np.zeros(3), np.array([0.0, 0.0, -1.0])
-    if light.kind is not LightKind.HEAD:
-        position = view[:3, :3] @ light.position + view[:3, 3]
-        direction = view[:3, :3] @ light.direction
-        direction = direction / max(float(np.sqrt(direction @ direction)), 1e-12)
-    rim = np.cos(light.cutoff)
-    soft = np.cos(light.cutoff * (1 - light.softness)) - rim
+def _row(light: Light) -> list[float]:
+    """A light's 24 numbers; a head light stays at the camera and looks along its axis."""
+    rim = float(np.cos(light.cutoff))
+    soft = float(np.cos(light.cutoff * (1 - light.softness))) - rim
     return [
-        *(*position, soft),
-        *(*direction, rim),
+        *(0.0, 0.0, 0.0, soft),
+        *(0.0, 0.0, -1.0, rim),
         *(*light.diffuse, light.exponent),
         *(*light.specular, 0.0),
         *(*light.attenuation, 0.0),

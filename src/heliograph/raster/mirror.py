@@ -10,25 +10,22 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.raster.drawables import (
     DrawList,
-    Instances,
     Light,
     LightKind,
-    Shape,
     Surroundings,
 )
 
 Matrix = NDArray[np.float64]
 
 
-def mirrored(scene: DrawList, camera: Camera) -> DrawList | None:
+def mirrored(scene: DrawList, camera: Camera, flat: NDArray[np.intp]) -> DrawList | None:
     """What the first reflective plane of a scene reflects, turned over to behind the plane.
 
-    Whole instances count as in front of the plane or behind it, by their centre. None where
+    `flat` are the rows of one-sided planes. Whole instances count as in front of the plane or behind it, by their centre. None where
     nothing reflects or the camera is behind the mirror.
     """
     instances = scene.instances
-    planes = (instances.surface[:, 3] > 0) & (instances.geometry == Shape.PLANE)
-    rows = np.flatnonzero(planes & instances.visible)
+    rows = flat[(instances.surface[flat, 3] > 0) & instances.visible[flat]]
     if not len(rows):
         return None
     pose = instances.world_from_object[rows[0]]
@@ -37,13 +34,11 @@ def mirrored(scene: DrawList, camera: Camera) -> DrawList | None:
     if (camera.world_from_camera[:3, 3] - pose[:, 3]) @ normal <= 0:
         return None
     ahead = (instances.world_from_object[:, :, 3] - pose[:, 3]) @ normal > 1e-9
-    turned = Instances(**vars(instances))
-    turned.world_from_object = turn[:3, :3] @ instances.world_from_object
-    turned.world_from_object[:, :, 3] += turn[:3, 3]
-    turned.visible = instances.visible & ahead
-    turned.surface = instances.surface * np.array([1, 1, 1, 0], np.float32)
+    poses = turn[:3, :3] @ instances.world_from_object
+    poses[:, :, 3] += turn[:3, 3]
+    turned = instances.moved(poses, instances.visible & ahead)
     lights = tuple(_turn(light, turn, camera) for light in scene.lights)
-    return DrawList(turned, lights, Surroundings(), scene.ambient)
+    return DrawList(turned, lights, Surroundings(), scene.ambient, scene.lighting)
 
 
 def _reflection(normal: Matrix, point: Matrix) -> Matrix:

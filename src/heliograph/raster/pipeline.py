@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import moderngl
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Shading, Surroundings, TextureKind
 from heliograph.raster.frame_block import SIZE
-from heliograph.raster.plan import RECORD, Group, Plan
+from heliograph.raster.plan import LOOKS_RECORD, Group, Kind, Looks, Plan
 from heliograph.raster.shaders import (
     MIRROR_UNIT,
     SHADOW_UNIT,
@@ -24,13 +24,9 @@ from heliograph.raster.store import GeometryStore, Tables, TextureStore
 from heliograph.raster.targets import Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
-_PER_INSTANCE = {
-    **dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"),
-    **dict.fromkeys(("in_back0", "in_back1", "in_back2"), "4f"),
-    **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
-    "in_id": "1i",
-}
-"""The fields of a record in order, as plan.py lays them out."""
+_MAPS = dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f")
+_LOOKS = {**dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"), "in_id": "1i"}
+"""The fields of the records per instance in order, as plan.py lays them out."""
 
 _SEAMLESS_CUBES = 0x884F
 _ALL, _NONE = (True,) * 4, (False,) * 4
@@ -45,20 +41,34 @@ class Picture:
         plan: what, in which order.
         block: the uniform block.
         lights: what shaders must know of the lights.
-        shadow_maps: their depth textures.
         surroundings: what is behind everything.
         ortho: whether the camera is orthographic.
+        vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
+        shadow_maps: depth textures of the lights that have one.
     """
 
     target: Target
     plan: Plan
     block: NDArray[np.float32]
     lights: LightPlan
-    shadow_maps: list[moderngl.Texture]
     surroundings: Surroundings
     ortho: bool = False
+    vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
+    shadow_maps: list[moderngl.Texture] = field(default_factory=list)
+
+    @property
+    def base(self) -> Variant:
+        """What all of its programs have in common."""
+        return Variant(
+            passes=self.target.passes,
+            ortho=self.ortho,
+            haze=self.surroundings.haze is not None,
+            reflective=self.mirror is not None,
+            lights=self.lights if "rgb" in self.target.passes else LightPlan(),
+            vertex_lit=self.vertex_lit,
+        )
 
 
 class Pipeline:
@@ -72,10 +82,13 @@ class Pipeline:
         self._textures = textures
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
+        self._chosen: dict[Variant, dict[Kind, moderngl.Program]] = {}
         self._version = -1
         self._room = 0
         self._commands: moderngl.Buffer
-        self._records: moderngl.Buffer
+        self._maps: moderngl.Buffer
+        self._looks: moderngl.Buffer
+        self._uploaded: Looks | None = None
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -98,8 +111,7 @@ class Pipeline:
         target.clear(depth=1.0)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
-        for group in picture.plan.opaque:
-            self._draw_group(picture, group)
+        self._draw_groups(picture, picture.plan.opaque)
         self._draw_sky(picture)
         if picture.plan.transparent:
             self._draw_transparent(picture)
@@ -115,40 +127,52 @@ class Pipeline:
             )
 
     def _upload(self, plan: Plan, block: NDArray[np.float32] | None) -> None:
-        self._reserve(len(plan.records))
+        self._reserve(len(plan.maps))
         if len(plan.commands):
             self._commands.write(plan.commands)
-            self._records.write(plan.records)
+            self._maps.write(plan.maps)
+            if self._uploaded is not plan.looks:
+                self._looks.write(plan.looks.records)
+                self._uploaded = plan.looks
         if block is not None:
             self._frame.write(block)
             self._frame.bind_to_uniform_block(0)
 
-    def _draw_group(self, picture: Picture, group: Group) -> None:
-        kind = self._textures.kind(group.texture) if group.texture >= 0 else None
-        if "rgb" not in picture.target.passes:
-            kind = None
-        variant = Variant(
-            passes=picture.target.passes,
-            solver=group.solver,
-            texture=kind,
-            own_uv=group.own_uv and kind is TextureKind.FLAT,
-            double_sided=group.double_sided,
-            ortho=picture.ortho,
-            shading=group.shading,
-            haze=group.shading is Shading.HAZY and picture.surroundings.haze is not None,
-            reflective=group.reflective and picture.mirror is not None,
-            lights=picture.lights,
-        )
-        if kind is not None:
-            self._textures.use(group.texture)
-        if group.double_sided:
-            self._gl.disable(moderngl.CULL_FACE)
-        else:
-            self._gl.enable(moderngl.CULL_FACE)
-        self._gl.front_face = "ccw" if group.mirrored else "cw"
-        array = self._array(self._programs.surface(variant))
-        array.render_indirect(
-            self._commands, moderngl.TRIANGLES, count=group.count, first=group.first
+    def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
+        base = picture.base
+        chosen = self._chosen.setdefault(base, {})
+        coloured = "rgb" in base.passes
+        for kind, first, count in groups:
+            if kind not in chosen:
+                chosen[kind] = self._programs.surface(self._variant(base, kind))
+            if coloured and kind.texture >= 0:
+                self._textures.use(kind.texture)
+            if kind.double_sided:
+                self._gl.disable(moderngl.CULL_FACE)
+            else:
+                self._gl.enable(moderngl.CULL_FACE)
+            self._gl.front_face = "ccw" if kind.mirrored else "cw"
+            mode = moderngl.TRIANGLES
+            if kind.line:
+                mode, self._gl.line_width = moderngl.LINES, kind.line
+            array = self._array(chosen[kind])
+            array.render_indirect(self._commands, mode, count=count, first=first)
+
+    def _variant(self, base: Variant, kind: Kind) -> Variant:
+        texture = self._textures.kind(kind.texture) if kind.texture >= 0 else None
+        if "rgb" not in base.passes:
+            texture = None
+        return replace(
+            base,
+            solver=kind.solver,
+            texture=texture,
+            own_uv=kind.own_uv and texture is TextureKind.FLAT,
+            double_sided=kind.double_sided,
+            shading=kind.shading,
+            haze=base.haze and kind.shading is Shading.HAZY,
+            reflective=base.reflective and kind.reflective,
+            vertex_lit=base.vertex_lit and not kind.double_sided and not kind.line,
+            line=kind.line > 0,
         )
 
     def _draw_sky(self, picture: Picture) -> None:
@@ -176,14 +200,12 @@ class Pipeline:
         self._gl.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         if "rgb" in passes:
             target.color_mask = _masks([name == "rgb" for name in passes])
-            for group in picture.plan.transparent:
-                self._draw_group(picture, group)
+            self._draw_groups(picture, picture.plan.transparent)
         target.depth_mask = True
         self._gl.disable(moderngl.BLEND)
         if passes != ("rgb",):
             target.color_mask = _masks([name != "rgb" for name in passes])
-            for group in picture.plan.transparent:
-                self._draw_group(picture, group)
+            self._draw_groups(picture, picture.plan.transparent)
         target.color_mask = _masks([True] * len(passes))
 
     def _array(self, program: moderngl.Program) -> moderngl.VertexArray:
@@ -196,9 +218,10 @@ class Pipeline:
                 for name, layout in _STREAMS.items()
                 if name in program
             ]
-            layout, names = _layout(program)
-            if names:
-                content.append((self._records, layout, *names))
+            for buffer, fields in ((self._maps, _MAPS), (self._looks, _LOOKS)):
+                layout, names = _layout(program, fields)
+                if names:
+                    content.append((buffer, layout, *names))
             indices = self._geometries.buffers["indices"] if content else None
             self._arrays[program] = self._gl.vertex_array(program, content, indices)
         return self._arrays[program]
@@ -214,11 +237,13 @@ class Pipeline:
         if count <= self._room:
             return
         if self._room:
-            for buffer in (self._commands, self._records):
+            for buffer in (self._commands, self._maps, self._looks):
                 buffer.release()
         self._room = max(count, 2 * self._room)
         self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
-        self._records = self._gl.buffer(reserve=4 * RECORD * self._room, dynamic=True)
+        self._maps = self._gl.buffer(reserve=48 * self._room, dynamic=True)
+        self._looks = self._gl.buffer(reserve=4 * LOOKS_RECORD * self._room, dynamic=True)
+        self._uploaded = None
         self._forget_arrays()
 
 
@@ -227,10 +252,10 @@ def _masks(shown: list[bool]) -> Any:
     return masks[0] if len(masks) == 1 else masks
 
 
-def _layout(program: moderngl.Program) -> tuple[str, list[str]]:
+def _layout(program: moderngl.Program, fields: dict[str, str]) -> tuple[str, list[str]]:
     """How a program reads records: its fields by name, padding in place of the others."""
-    names = [name for name in _PER_INSTANCE if name in program]
-    fields = [
-        kind if name in names else f"{4 * int(kind[0])}x" for name, kind in _PER_INSTANCE.items()
+    names = [name for name in fields if name in program]
+    parts = [
+        kind if name in names else f"{4 * int(kind[0])}x" for name, kind in fields.items()
     ]
-    return f"{' '.join(fields)} /i", names
+    return f"{' '.join(parts)} /i", names

@@ -1,30 +1,42 @@
-"""What to draw for one camera: culling, levels of detail and order. Pure numpy, no GL."""
+"""What to draw for one camera: culling, levels of detail and order. Pure numpy, no GL.
+
+Three steps, each kept as long as its input stays: `compile_looks` (what things look like), `place`
+(where they are in one state), `plan` (what one camera sees of them, in which order).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.drawables import Instances, Mapping, Shading, Side
+from heliograph.raster.drawables import Instances, Mapping, Shading, Shape, Side
+from heliograph.raster.shapes import SOLVER
 from heliograph.raster.store import Tables
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
-RECORD = 37
-"""float32 numbers per instance on the GPU: camera_from_object (12), object_from_camera (12), rgba,
-surface, texturing (4 each) and the bits of the id."""
+LIT_PIXELS = 8.0
+"""Radius on the picture from which vertex lighting needs a shape's finer levels, pixels."""
+
+LOOKS_RECORD = 13
+"""float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each) and
+the bits of the id."""
+
+_FLAT = SOLVER[Shape.PLANE]
+_CLEAR = 1 << 40
+_WIDEST = 31
 
 
 @dataclass(frozen=True)
-class Group:
-    """A run of draw commands that one program draws in one call."""
+class Kind:
+    """What program and state a group of instances needs."""
 
     solver: int
     shading: Shading
@@ -33,34 +45,59 @@ class Group:
     own_uv: bool
     reflective: bool
     texture: int
+    line: int  # width in pixels, 0 for triangles
+
+
+class Group(NamedTuple):
+    """A run of draw commands that one program draws in one call."""
+
+    kind: Kind
     first: int
     count: int
 
 
 @dataclass(eq=False)
-class Placed:
-    """Instances prepared once for all cameras; row i is a visible instance.
+class Looks:
+    """What instances look like, prepared; row i is instance i.
 
     Attributes:
         geometry: (N,) handles.
-        world_from_object, object_from_world: (N, 3, 4).
-        centre, radius, stretch: world bounding spheres, and the largest scale of each map.
         key: (N,) what program an instance needs, packed so that it sorts.
-        transparent, casts_shadow, reflective: (N,) bool.
-        records: (N, RECORD) float32 for the GPU; the maps are filled in for each camera.
+        drawn, transparent, casts_shadow: (N,) bool.
+        flat: rows of one-sided planes.
+        records: (N, LOOKS_RECORD) float32 for the GPU.
     """
 
     geometry: NDArray[np.int32]
-    world_from_object: NDArray[np.float64]
-    object_from_world: NDArray[np.float64]
+    key: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
+    transparent: NDArray[np.bool_]
+    casts_shadow: NDArray[np.bool_]
+    flat: NDArray[np.intp]
+    records: NDArray[np.float32]
+
+
+@dataclass(eq=False)
+class Placed:
+    """Instances of one state; row i is instance i.
+
+    Attributes:
+        looks: what they look like.
+        pose: (N, 3, 4) world_from_object.
+        determinant: (N,) of its linear part.
+        centre, radius, stretch: world bounding spheres, and the largest scale of each map.
+        key: (N,) as in Looks, with what mirrored maps need.
+        show: (N,) bool, what can be seen at all.
+    """
+
+    looks: Looks
+    pose: NDArray[np.float64]
+    determinant: NDArray[np.float64]
     centre: NDArray[np.float64]
     radius: NDArray[np.float64]
     stretch: NDArray[np.float64]
     key: NDArray[np.int64]
-    transparent: NDArray[np.bool_]
-    casts_shadow: NDArray[np.bool_]
-    reflective: NDArray[np.bool_]
-    records: NDArray[np.float32]
+    show: NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -70,101 +107,140 @@ class Plan:
     Attributes:
         commands: (M, 5) uint32: index count, 1, first index, base vertex, instance.
         opaque, transparent: the groups they fall into, in drawing order.
-        records: (N, RECORD) float32, a row per instance.
+        maps: (N, 12) float32 camera_from_object, a row per instance.
+        looks: what the instances look like.
     """
 
     commands: NDArray[np.uint32]
     opaque: list[Group]
     transparent: list[Group]
-    records: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    looks: Looks
 
 
-def place(instances: Instances, tables: Tables) -> Placed:
-    """Prepare the visible instances for drawing from any number of cameras."""
-    pose = instances.world_from_object
-    inverse, determinant = _invert(pose)
-    keep = instances.visible & (np.abs(determinant) > 0) & (instances.rgba[:, 3] > 0)
-    if not keep.all():
-        instances = _take(instances, keep)
-        pose, inverse, determinant = pose[keep], inverse[keep], determinant[keep]
-    geometry = instances.geometry
-    stretch = np.sqrt((pose[:, :, :3] ** 2).sum(1).max(1, initial=0))
-    centre = np.einsum("nij,nj->ni", pose[:, :, :3], tables.centre[geometry]) + pose[:, :, 3]
-    return Placed(
-        geometry=geometry,
-        world_from_object=pose,
-        object_from_world=inverse,
-        centre=centre,
-        radius=tables.radius[geometry] * stretch,
-        stretch=stretch,
-        key=_key(instances, tables, determinant < 0),
+def compile_looks(instances: Instances, tables: Tables) -> Looks:
+    """Prepare what does not move; the arrays are made read-only, since the result is kept."""
+    for name, rows in vars(instances).items():
+        if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible"):
+            rows.flags.writeable = False
+    one_sided = instances.side == Side.FRONT
+    return Looks(
+        geometry=instances.geometry,
+        key=_key(instances, tables),
+        drawn=instances.rgba[:, 3] > 0,
         transparent=instances.rgba[:, 3] < 1,
         casts_shadow=instances.casts_shadow,
-        reflective=instances.surface[:, 3] > 0,
+        flat=np.flatnonzero((tables.solver[instances.geometry] == _FLAT) & one_sided),
         records=_records(instances),
     )
 
 
-def plan(placed: Placed, camera: Camera, tables: Tables, mask: NDArray[np.bool_] | None) -> Plan:
-    """Cull, choose levels, and order: opaque front to back by program, then back to front."""
-    view = camera.camera_from_world
-    spin, shift = view[:3, :3], view[:3, 3]
-    seen = placed.centre @ spin.T + shift
-    depth = -seen[:, 2]
-    show = _in_frustum(seen, depth, placed.radius, camera)
-    if mask is not None:
-        show &= mask
-    chosen = np.flatnonzero(show)
-    clear = placed.transparent[chosen]
-    key = np.where(clear, 1 << 40, placed.key[chosen])
-    order = np.lexsort((np.where(clear, -depth[chosen], depth[chosen]), key))
-    chosen = chosen[order]
-    commands = _commands(placed, chosen, _levels(placed, chosen, depth, camera, tables), tables)
-    split = len(chosen) - int(clear.sum())
-    groups = _groups(placed.key[chosen], split)
-    return Plan(
-        commands,
-        [group for group in groups if group.first < split],
-        [group for group in groups if group.first >= split],
-        _records_from(placed, camera),
+def place(
+    looks: Looks, pose: NDArray[np.float64], visible: NDArray[np.bool_], tables: Tables
+) -> Placed:
+    """Prepare one state for drawing from any number of cameras."""
+    linear = pose[:, :, :3]
+    determinant = _determinant(linear)
+    stretch = np.sqrt((linear * linear).sum(1).max(1, initial=0))
+    centre = (linear * tables.centre[looks.geometry][:, None, :]).sum(2) + pose[:, :, 3]
+    mirrored = determinant < 0
+    return Placed(
+        looks=looks,
+        pose=pose,
+        determinant=determinant,
+        centre=centre,
+        radius=tables.radius[looks.geometry] * stretch,
+        stretch=stretch,
+        key=looks.key | (mirrored.astype(np.int64) << 21) if mirrored.any() else looks.key,
+        show=visible & looks.drawn & (determinant != 0),
     )
 
 
-def _records_from(placed: Placed, camera: Camera) -> NDArray[np.float32]:
-    """The instances' records with both maps between objects and this camera."""
-    view, back = camera.camera_from_world, camera.world_from_camera
-    records = placed.records.copy()
-    maps = records[:, :24].reshape(-1, 6, 4)
-    forward = view[:3, :3] @ placed.world_from_object
-    forward[:, :, 3] += view[:3, 3]
-    inverse = placed.object_from_world[:, :, :3] @ back[:3]
-    inverse[:, :, 3] += placed.object_from_world[:, :, 3]
-    maps[:, :3], maps[:, 3:] = forward, inverse
-    records[:, :24] = maps.reshape(-1, 24)
-    return records
+def plan(
+    placed: Placed,
+    camera: Camera,
+    tables: Tables,
+    mask: NDArray[np.bool_] | None = None,
+    *,
+    vertex_lit: bool = False,
+) -> Plan:
+    """Cull, choose levels, and order: opaque front to back by program, then back to front."""
+    looks, view = placed.looks, camera.camera_from_world
+    seen = placed.centre @ view[:3, :3].T + view[:3, 3]
+    depth = -seen[:, 2]
+    show = _in_frustum(seen, depth, placed.radius, camera) & placed.show
+    if mask is not None:
+        show &= mask
+    chosen = np.flatnonzero(show)
+    far, key = depth[chosen], placed.key[chosen]
+    split = len(chosen)
+    clear = looks.transparent[chosen]
+    if clear.any():
+        far, key = np.where(clear, -far, far), np.where(clear, _CLEAR, key)
+        split -= int(clear.sum())
+    chosen = chosen[np.lexsort((far, key))]
+    level = _levels(placed, chosen, depth[chosen], (camera, tables), vertex_lit)
+    groups = _groups(placed.key[chosen], split)
+    return Plan(
+        _commands(looks.geometry[chosen], chosen, level, tables),
+        [group for group in groups if group.first < split],
+        [group for group in groups if group.first >= split],
+        _maps(placed.pose, view),
+        looks,
+    )
+
+
+def facing(placed: Placed, camera: Camera) -> NDArray[np.bool_] | None:
+    """Which instances may show a front to the camera; None where that is unknown of all."""
+    rows = placed.looks.flat
+    if not len(rows):
+        return None
+    pose = placed.pose[rows]
+    if camera.projection is Projection.PERSPECTIVE:
+        towards = camera.world_from_camera[:3, 3] - pose[:, :, 3]
+    else:
+        towards = np.broadcast_to(camera.world_from_camera[:3, 2], (len(rows), 3))
+    # With its columns exchanged this map's determinant tells on which side of it the camera is.
+    side = _determinant(np.stack([pose[:, :, 0], pose[:, :, 1], towards], 2))
+    mask = np.ones(len(placed.pose), bool)
+    mask[rows] = side * placed.determinant[rows] > 0
+    return mask
+
+
+def _maps(pose: NDArray[np.float64], view: NDArray[np.float64]) -> NDArray[np.float32]:
+    """camera_from_object (N, 12) of objects with these poses."""
+    count = len(pose)
+    columns = view[:3, :3] @ pose.transpose(1, 0, 2).reshape(3, -1)
+    maps = np.empty((count, 3, 4), np.float32)
+    maps[:] = columns.reshape(3, count, 4).transpose(1, 0, 2)
+    maps[:, :, 3] = columns.reshape(3, count, 4)[:, :, 3].T + view[:3, 3]
+    return maps.reshape(-1, 12)
 
 
 def _levels(
     placed: Placed,
     chosen: NDArray[np.intp],
     depth: NDArray[np.float64],
-    camera: Camera,
-    tables: Tables,
+    seen: tuple[Camera, Tables],
+    vertex_lit: bool,
 ) -> NDArray[np.intp]:
     """The coarsest level of each instance whose error stays under LOD_PIXELS."""
-    focal = max(camera.fx, camera.fy)
-    allowed = np.full(len(chosen), LOD_PIXELS / focal)
+    camera, tables = seen
+    pixel = np.full(len(chosen), 1 / max(camera.fx, camera.fy))  # metres at the nearest point
     if camera.projection is Projection.PERSPECTIVE:
-        allowed *= np.maximum(depth[chosen] - placed.radius[chosen], camera.near)
-    error = tables.error[placed.geometry[chosen]] * placed.stretch[chosen, None]
-    level: NDArray[np.intp] = np.maximum((error <= allowed[:, None]).sum(1) - 1, 0)
+        pixel *= np.maximum(depth - placed.radius[chosen], camera.near)
+    geometry = placed.looks.geometry[chosen]
+    error = tables.error[geometry] * placed.stretch[chosen, None]
+    level: NDArray[np.intp] = np.maximum((error <= LOD_PIXELS * pixel[:, None]).sum(1) - 1, 0)
+    if vertex_lit:
+        large = placed.stretch[chosen] > LIT_PIXELS * pixel
+        level = np.where(large, np.minimum(level, tables.lit_level[geometry]), level)
     return level
 
 
 def _commands(
-    placed: Placed, chosen: NDArray[np.intp], level: NDArray[np.intp], tables: Tables
+    geometry: NDArray[np.int32], chosen: NDArray[np.intp], level: NDArray[np.intp], tables: Tables
 ) -> NDArray[np.uint32]:
-    geometry = placed.geometry[chosen]
     commands = np.empty((len(chosen), 5), np.uint32)
     commands[:, 0] = tables.count[geometry, level]
     commands[:, 1] = 1
@@ -178,31 +254,29 @@ def _groups(keys: NDArray[np.int64], split: int) -> list[Group]:
     """Runs of equal keys; none crosses from the opaque into the transparent."""
     if not len(keys):
         return []
-    starts = np.flatnonzero(np.diff(keys)) + 1
-    edges = sorted({0, split, len(keys), *starts.tolist()})
-    return [_unpack(int(keys[first]), first, end - first) for first, end in pairwise(edges)]
+    starts = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
+    edges = sorted({0, split, len(keys), *starts})
+    return [Group(_unpack(int(keys[a])), a, b - a) for a, b in pairwise(edges)]
 
 
-def _key(instances: Instances, tables: Tables, mirrored: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _key(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     double = instances.side == Side.DOUBLE
     textured = (instances.texture >= 0) & (instances.mapping != Mapping.NONE)
     key: NDArray[np.int64] = np.where(textured, instances.texture + 1, 0).astype(np.int64)
-    flags = (
-        double,
-        mirrored,
-        textured & (instances.mapping == Mapping.UV),
-        instances.surface[:, 3] > 0,
-    )
-    for place, flag in enumerate(flags):
-        key |= flag.astype(np.int64) << (20 + place)
+    key |= double.astype(np.int64) << 20
+    key |= (textured & (instances.mapping == Mapping.UV)).astype(np.int64) << 22
+    key |= (instances.surface[:, 3] > 0).astype(np.int64) << 23
     key |= instances.shading.astype(np.int64) << 24
     key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
+    width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
+    key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
     return key
 
 
-def _unpack(key: int, first: int, count: int) -> Group:
+@lru_cache(maxsize=4096)
+def _unpack(key: int) -> Kind:
     double, mirrored, own_uv, reflective = (bool(key >> (20 + place) & 1) for place in range(4))
-    return Group(
+    return Kind(
         solver=key >> 28 & 15,
         shading=Shading(key >> 24 & 15),
         double_sided=double,
@@ -210,40 +284,25 @@ def _unpack(key: int, first: int, count: int) -> Group:
         own_uv=own_uv,
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
-        first=first,
-        count=count,
+        line=key >> 32 & _WIDEST,
     )
 
 
 def _records(instances: Instances) -> NDArray[np.float32]:
-    records = np.empty((len(instances), RECORD), np.float32)
-    records[:, 24:28] = instances.rgba
-    records[:, 28:32] = instances.surface
-    records[:, 30] *= 128
-    records[:, 32:35] = instances.texture_scale
-    records[:, 35] = 0
-    records[:, 36] = instances.ids.astype(np.int32).view(np.float32)
+    records = np.zeros((len(instances), LOOKS_RECORD), np.float32)
+    records[:, 0:4] = instances.rgba
+    records[:, 4:8] = instances.surface
+    records[:, 6] *= 128
+    records[:, 8:11] = instances.texture_scale
+    records[:, 12] = instances.ids.astype(np.int32).view(np.float32)
     return records
 
 
-def _take(instances: Instances, keep: NDArray[np.bool_]) -> Instances:
-    return Instances(**{name: rows[keep] for name, rows in vars(instances).items()})
-
-
-def _invert(pose: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Inverses of (N, 3, 4) affine maps, and determinants; garbage where the latter is 0."""
-    a, b, c = pose[:, 0, :3], pose[:, 1, :3], pose[:, 2, :3]
-    columns = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], 2)
-    determinant = (a * columns[:, :, 0]).sum(1)
-    inverse = np.empty_like(pose)
-    inverse[:, :, :3] = columns / np.where(determinant == 0, 1, determinant)[:, None, None]
-    inverse[:, :, 3] = -np.einsum("nij,nj->ni", inverse[:, :, :3], pose[:, :, 3])
-    return inverse, determinant
-
-
-def _cross(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    left, right = [1, 2, 0], [2, 0, 1]
-    return a[:, left] * b[:, right] - a[:, right] * b[:, left]
+def _determinant(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Determinants (N,) of (N, 3, 3)."""
+    (a, b, c), (d, e, f), (g, h, i) = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    result: NDArray[np.float64] = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    return result
 
 
 def _in_frustum(

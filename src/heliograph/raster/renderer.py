@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import moderngl
+import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
 from heliograph.raster import plan as planning
 from heliograph.raster.context import Context, RasterOptions
-from heliograph.raster.drawables import DrawList, Geometry, Texture
-from heliograph.raster.frame_block import frame_block
+from heliograph.raster.drawables import DrawList, Geometry, Instances, Lighting, Texture
+from heliograph.raster.frame_block import FrameBlocks
 from heliograph.raster.mirror import mirrored
 from heliograph.raster.pipeline import Picture, Pipeline
 from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
@@ -41,6 +42,8 @@ class Rasterizer:
             self._targets = Targets(gl)
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
+        self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
+        self._looks: tuple[object, planning.Looks] | None = None
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `Instances.geometry` names them by."""
@@ -74,14 +77,16 @@ class Rasterizer:
         """
         with self.context.current():
             self._geometries.upload()
-            placed = planning.place(scene.instances, self._geometries.tables)
+            placed = self._place(scene.instances)
             side = max((max(camera.size) for camera in cameras), default=0)
             lights, maps = self._shadows.draw(scene, placed, side if "rgb" in passes else 0)
             for camera, buffers in zip(cameras, out, strict=True):
-                mirror = self._mirror(scene, camera) if "rgb" in passes else None
+                mirror = self._mirror(scene, placed, camera) if "rgb" in passes else None
+                block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
+                plan = self._plan(scene, placed, camera)
                 for target in self._goals(camera, passes):
-                    picture = self._picture(scene, placed, camera, target, (lights, maps))
-                    picture.mirror = mirror
+                    picture = self._picture(scene, camera, target, (plan, block, lights))
+                    picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
                     self._pipeline.draw(picture)
                     target.read(buffers)
 
@@ -98,32 +103,50 @@ class Rasterizer:
         smooth = self._targets.get(camera.size, ("rgb",), self.options.msaa)
         return [smooth, self._targets.get(camera.size, rest)] if rest else [smooth]
 
-    def _mirror(self, scene: DrawList, camera: Camera) -> moderngl.Texture | None:
+    def _mirror(
+        self, scene: DrawList, placed: planning.Placed, camera: Camera
+    ) -> moderngl.Texture | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
-        turned = mirrored(scene, camera)
+        turned = mirrored(scene, camera, placed.looks.flat)
         if turned is None:
             return None
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
-        placed = planning.place(turned.instances, self._geometries.tables)
+        plan = self._plan(turned, self._place(turned.instances), camera)
+        block = self._mirrored_blocks.make(turned, camera, ())
         lights = LightPlan(tuple(light.kind for light in turned.lights[:MAX_LIGHTS]))
-        self._pipeline.draw(self._picture(turned, placed, camera, target, (lights, [])))
+        self._pipeline.draw(self._picture(turned, camera, target, (plan, block, lights)))
         return target.images[0]
+
+    def _place(self, instances: Instances) -> planning.Placed:
+        tables = self._geometries.tables
+        if self._looks is None or self._looks[0] is not instances.looks:
+            self._looks = instances.looks, planning.compile_looks(instances, tables)
+        pose, visible = instances.world_from_object, instances.visible
+        return planning.place(self._looks[1], pose, visible, tables)
+
+    def _plan(self, scene: DrawList, placed: planning.Placed, camera: Camera) -> planning.Plan:
+        return planning.plan(
+            placed,
+            camera,
+            self._geometries.tables,
+            planning.facing(placed, camera),
+            vertex_lit=scene.lighting is Lighting.VERTEX,
+        )
 
     def _picture(
         self,
         scene: DrawList,
-        placed: planning.Placed,
         camera: Camera,
         target: Target,
-        lighting: tuple[LightPlan, list[Any]],
+        made: tuple[planning.Plan, NDArray[np.float32], LightPlan],
     ) -> Picture:
-        lights, maps = lighting
+        plan, block, lights = made
         return Picture(
             target=target,
-            plan=planning.plan(placed, camera, self._geometries.tables, None),
-            block=frame_block(scene, camera, [shadow.clip_from_world for shadow in maps]),
+            plan=plan,
+            block=block,
             lights=lights,
-            shadow_maps=[shadow.texture for shadow in maps],
             surroundings=scene.surroundings,
             ortho=camera.projection is Projection.ORTHOGRAPHIC,
+            vertex_lit=scene.lighting is Lighting.VERTEX,
         )

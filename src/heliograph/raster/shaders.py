@@ -48,6 +48,8 @@ class Variant:
         haze: whether far parts fade.
         reflective: whether a mirror image is added.
         lights: what the shader must know of them.
+        vertex_lit: whether light is computed per vertex.
+        line: lines instead of triangles.
     """
 
     passes: tuple[str, ...]
@@ -60,6 +62,8 @@ class Variant:
     haze: bool = False
     reflective: bool = False
     lights: LightPlan = field(default_factory=LightPlan)
+    vertex_lit: bool = False
+    line: bool = False
 
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""
@@ -67,9 +71,9 @@ class Variant:
         flags = {
             "EXACT": exact,
             "TEXTURED": self.texture is not None,
-            "UNLIT": self.shading is Shading.UNLIT,
+            "UNLIT": self.shading is Shading.UNLIT or self.line,
             "PLANE_ONLY_Z": bool(SOLVERS[self.solver].get("PLANE")) and self.texture is None,
-            "SMOOTH": not exact,
+            "SMOOTH": not exact and not self.line,
             "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
             "CUBE_TEXTURE": self.texture is TextureKind.CUBE,
             "NATURAL_UV": exact and self.own_uv,
@@ -79,6 +83,7 @@ class Variant:
             "ORTHO": self.ortho,
             "HAZE": self.haze,
             "REFLECTIVE": self.reflective,
+            "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
         }
         names = [name for name, on in flags.items() if on]
         names += [f"{name} {value}" for name, value in SOLVERS[self.solver].items()]
@@ -125,9 +130,9 @@ class Programs:
             f"layout(location = {place}) out {_OUTPUTS[name]};\n"
             for place, name in enumerate(variant.passes)
         )
-        body = _read(f"{name}.frag").replace("#include lighting", _lighting(variant.lights))
+        texts = [_assembled(_read(f"{name}.{stage}"), variant) for stage in ("vert", "frag")]
         program = self._gl.program(
-            vertex_shader=head + _read(f"{name}.vert"), fragment_shader=head + outputs + body
+            vertex_shader=head + texts[0], fragment_shader=head + outputs + texts[1]
         )
         uniform(program, "Frame").binding = 0
         for sampler, unit in (("image", 0), ("sky", 0), ("mirror", MIRROR_UNIT)):
@@ -144,22 +149,45 @@ def uniform(program: moderngl.Program, name: str) -> Any:
     return program[name]
 
 
-def _lighting(lights: LightPlan) -> str:
-    calls = []
+def _assembled(text: str, variant: Variant) -> str:
+    """A shader's text with what it includes, and the code that its lights need."""
+    lights = variant.lights
+    for part in ("lighting", "shadows"):
+        text = text.replace(f"#include {part}\n", _read(f"{part}.glsl"))
+    shadowed = [
+        f"lit += lit_part({place}, POINT) * v_direct[{place}];"
+        for place in range(len(lights.shadows))
+    ]
+    made = {
+        "LIGHT_VERTEX": _light_calls(lights, "clamp(direct, 0.0, 1.0)", "v_direct[{}] = {}"),
+        "LIGHT_PIXEL": _light_calls(lights, "direct", "sum += lit_part({}, point) * {}"),
+        "SHADOWED_LIGHT": "\n    ".join(shadowed),
+        "SHADOW_LOOKUP": _shadow_lookup(len(lights.shadows)),
+    }
+    for name, code in made.items():
+        text = text.replace(name, code)
+    return text
+
+
+def _light_calls(lights: LightPlan, direct: str, shadowed: str) -> str:
+    """One call for each light; `shadowed` says what becomes of one that casts shadows."""
+    lines = []
     for place, kind in enumerate(lights.kinds):
-        head = str(kind is LightKind.HEAD).lower()
-        positional = str(kind in (LightKind.POINT, LightKind.SPOT)).lower()
-        spot = str(kind is LightKind.SPOT).lower()
-        shadow = "1.0"
-        if place in lights.shadows:
-            shadow = f"lit_part({lights.shadows.index(place)}, point)"
-        calls.append(
-            f"sum += add_light({place}, {head}, {positional}, {spot}, {shadow}, rgb, v_surface, "
-            "point,"
-            " normal, view);"
+        flags = (
+            kind is LightKind.HEAD,
+            kind in (LightKind.POINT, LightKind.SPOT),
+            kind is LightKind.SPOT,
         )
-    text = _read("lighting.glsl").replace("SHADE_LIGHTS", "\n    ".join(calls))
-    return text.replace("SHADOW_LOOKUP", _shadow_lookup(len(lights.shadows)))
+        head, positional, spot = (str(flag).lower() for flag in flags)
+        lines.append(
+            f"add_light({place}, {head}, {positional}, {spot}, rgb, surface, point, normal, view,"
+            " sum, direct);"
+        )
+        if place in lights.shadows:
+            lines.append(f"{shadowed.format(lights.shadows.index(place), direct)};")
+        else:
+            lines.append("sum += direct;")
+    return "\n    ".join(lines)
 
 
 def _shadow_lookup(count: int) -> str:

@@ -66,15 +66,15 @@ class Shadows:
         return self._options.shadows and light.casts_shadow and able
 
     def _size(self, side: int) -> int:
-        """Texels per side: about four for each of the picture's pixels, a power of two."""
-        wanted: int = 1 << math.ceil(math.log2(max(4 * side, 256)))
+        """Texels per side: two to four for each of the picture's pixels, a power of two."""
+        wanted: int = 1 << math.ceil(math.log2(max(2 * side, 256)))
         return min(wanted, self._options.shadow_size)
 
     def _map(self, light: Light, placed: planning.Placed, size: int, number: int) -> ShadowMap:
         camera = shadow_camera(light, size)
         texture, framebuffer = self._target(size, number)
         tables = self._pipeline.tables
-        plan = planning.plan(placed, camera, tables, placed.casts_shadow & ~placed.transparent)
+        plan = planning.plan(placed, camera, tables, placed.looks.casts_shadow & ~placed.looks.transparent)
         framebuffer.use()
         framebuffer.depth_mask = True
         framebuffer.clear(depth=1.0)

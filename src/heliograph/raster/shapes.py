@@ -18,6 +18,8 @@ _SKIRT = 0.01  # domes reach a little into the tube below, so that no crack show
 
 _UP = np.array([0.0, 0.0, 1.0])
 
+_QUADS = 4  # a side of a box, as MuJoCo cuts it
+
 SLICES = (8, 12, 20, 28, 48, 96)
 """Slices round the axis at each level of detail, coarsest first."""
 
@@ -30,31 +32,45 @@ def chord_error(slices: int) -> float:
 def levels(shape: Shape) -> list[tuple[Geometry, float]]:
     """Tessellations of a shape, finest first, each with its error for radius 1."""
     build = _BUILDERS[shape]
-    if shape in (Shape.PLANE, Shape.BOX):
+    if shape in (Shape.PLANE, Shape.LINE):
         return [(build(0), 0.0)]
+    if shape is Shape.BOX:
+        return [(build(_QUADS), 0.0), (build(1), 0.0)]
     return [(build(slices), chord_error(slices)) for slices in reversed(SLICES)]
 
 
 def _plane(_: int) -> Geometry:
-    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]], float)
-    return Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0.0, 0, 1], (4, 1)))
+    return plane_grid(np.array([-1.0, 1.0]), np.array([-1.0, 1.0]))
 
 
-def _box(_: int) -> Geometry:
-    positions: list[Points] = []
-    normals: list[Points] = []
-    triangles: list[list[int]] = []
+def plane_grid(xs: Points, ys: Points) -> Geometry:
+    """The square -1..1 at z = 0 facing +z, cut at these coordinates (both from -1 to 1)."""
+    x, y = np.meshgrid(xs, ys)
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
+    grid = np.arange(x.size).reshape(x.shape)
+    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
+    triangles = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
+    return Geometry(points, triangles, np.tile(_UP, (x.size, 1)), surface=Shape.PLANE)
+
+
+def _line(_: int) -> Geometry:
+    # Both ends of a line are corners 0 and 1 of a triangle; line programs skip the third.
+    points = np.array([[0.0, 0, 0], [0, 0, 1]])
+    return Geometry(points, np.array([[0, 1, 1]]), np.tile(_UP, (2, 1)))
+
+
+def _box(quads: int) -> Geometry:
+    face = plane_grid(*[np.linspace(-1, 1, quads + 1)] * 2)
+    flat, up = np.asarray(face.positions), np.asarray(face.normals)
+    positions, normals, triangles = [], [], []
     for axis in range(3):
         for sign in (-1.0, 1.0):
-            base = len(positions)
-            for u, v in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
-                corner, normal = np.zeros(3), np.zeros(3)
-                corner[[axis, (axis + 1) % 3, (axis + 2) % 3]] = sign, u * sign, v
-                normal[axis] = sign
-                positions.append(corner)
-                normals.append(normal)
-            triangles += [[base, base + 1, base + 2], [base, base + 2, base + 3]]
-    return Geometry(np.array(positions), np.array(triangles), np.array(normals))
+            turn = np.zeros((3, 3))
+            turn[[(axis + 1) % 3, (axis + 2) % 3, axis], [0, 1, 2]] = 1, sign, sign
+            triangles.append(face.triangles + sum(map(len, positions)))
+            positions.append((flat + (0, 0, 1)) @ turn.T)
+            normals.append(up @ turn.T)
+    return Geometry(*map(np.concatenate, (positions, triangles, normals)))
 
 
 def _circle(slices: int) -> Points:
@@ -129,6 +145,11 @@ def _cylinder(slices: int) -> Geometry:
     )
 
 
+_LIT_SLICES = 28
+_ROUND_LEVEL = SLICES[::-1].index(_LIT_SLICES)
+LIT_LEVEL = {shape: 0 if shape in (Shape.PLANE, Shape.BOX, Shape.LINE) else _ROUND_LEVEL for shape in Shape}
+"""Per shape, the coarsest level on which light per vertex looks right."""
+
 _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
     Shape.PLANE: _plane,
     Shape.BOX: _box,
@@ -137,6 +158,7 @@ _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
     Shape.TUBE: _tube,
     Shape.DOME_UP: _dome_up,
     Shape.DOME_DOWN: _dome_down,
+    Shape.LINE: _line,
 }
 
 SOLVERS: tuple[dict[str, str], ...] = (
@@ -164,5 +186,6 @@ SOLVER = {
     Shape.DOME_DOWN: 3,
     Shape.TUBE: 4,
     Shape.CYLINDER: 5,
+    Shape.LINE: 0,
 }
 """Per shape, which of SOLVERS it needs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.errors import SceneError
 from heliograph.raster import Light, LightKind
 
 FREE = "free"
 FIT = "fit"
 _SHOWN_GROUPS = 3
+_LIGHT_SIZE = 112  # bytes, as mjvisualize.h declares mjvLight
 _LIGHT_KINDS = {
     mujoco.mjtLightType.mjLIGHT_SPOT: LightKind.SPOT,
     mujoco.mjtLightType.mjLIGHT_DIRECTIONAL: LightKind.DIRECTIONAL,
@@ -122,14 +125,44 @@ def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
     return free.moved(pose).replace(name=FIT)
 
 
-def lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> tuple[Light, ...]:
-    """The lights MuJoCo shows for the scene's last update."""
-    extent = float(model.stat.extent)
-    shadow_range = (model.vis.map.znear * extent, model.vis.map.zfar * extent)
-    return tuple(
-        _light(light, float(model.vis.map.shadowclip) * extent, shadow_range)
-        for light in scene.lights[: scene.nlight]
-    )
+class Lights:
+    """The lights MuJoCo shows, made anew only when its memory of them changes."""
+
+    def __init__(self, model: mujoco.MjModel, scene: mujoco.MjvScene) -> None:
+        self._model = model
+        self._scene = scene
+        self._memory: NDArray[np.uint8] | None = None
+        self._before = b""
+        self._lights: tuple[Light, ...] = ()
+
+    def update(self) -> tuple[Light, ...]:
+        """The lights of the scene's last update; the same tuple while nothing changes."""
+        if self._memory is None:
+            self._memory = _light_memory(self._scene)
+        count = self._scene.nlight
+        now = bytes([count]) + self._memory[: (count + 1) * _LIGHT_SIZE].tobytes()
+        if now != self._before:
+            extent = float(self._model.stat.extent)
+            reach = self._model.vis.map
+            self._lights = tuple(
+                _light(light, float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent))
+                for light in self._scene.lights[:count]
+            )
+            self._before = now
+        return self._lights
+
+
+def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.uint8]:
+    """The bytes of all lights of a scene, from a little before the first one's position."""
+    places = [light.pos.ctypes.data for light in scene.lights[:2]]
+    if places[1] - places[0] != _LIGHT_SIZE:
+        raise SceneError(
+            f"MuJoCo {mujoco.__version__} lays out its lights in a way this version does not "
+            "know; install mujoco>=4,<5"
+        )
+    size = (len(scene.lights) - 1) * _LIGHT_SIZE
+    memory = (ctypes.c_ubyte * size).from_address(places[0] - 8)
+    return np.frombuffer(memoryview(memory), np.uint8)
 
 
 def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:

@@ -13,9 +13,9 @@ from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
-from heliograph.errors import ContextError
+from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import PASSES, Buffers
-from heliograph.raster import DrawList, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
 
 
 class Painter(Protocol):
@@ -47,11 +47,14 @@ class RasterPainter:
         segments: Segments,
         visual: mujoco.MjvOption,
         options: RasterOptions,
+        lighting: Lighting = Lighting.VERTEX,
     ) -> None:
         self._model = model
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
-        self._translator = Translator(model, self._rasterizer, segments)
+        self._translator = Translator(model, self._rasterizer, segments, lighting)
+        self._lights = cams.Lights(model, self._buffer.scene)
+        self._lighting = lighting
 
     @property
     def passes(self) -> tuple[str, ...]:
@@ -71,9 +74,10 @@ class RasterPainter:
         for index in range(self._model.nskin):
             self._move_skin(scene, index)
         things = DrawList(
-            instances=self._translator.instances(geoms),
-            lights=cams.lights(self._model, scene),
+            instances=self._translator.instances(geoms),  # before its surroundings
+            lights=self._lights.update(),
             surroundings=self._translator.surroundings(geoms),
+            lighting=self._lighting,
         )
         self._rasterizer.draw(things, cameras, passes, out)
 
@@ -100,7 +104,10 @@ class ClassicPainter:
         segments: Segments,
         visual: mujoco.MjvOption,
         options: RasterOptions,
+        lighting: Lighting = Lighting.VERTEX,
     ) -> None:
+        if lighting is not Lighting.VERTEX:
+            raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")
         if ClassicPainter._taken:
             raise ContextError(
                 "style='classic': another classic renderer is open in this process, and a second "

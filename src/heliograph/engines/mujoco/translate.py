@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -9,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.mujoco import assets
+from heliograph.engines.mujoco.planes import Planes
 from heliograph.engines.mujoco.segments import Segments
+from heliograph.engines.mujoco.visual import GEOM
 from heliograph.raster import (
     Instances,
+    Lighting,
     Mapping,
     Rasterizer,
     Shading,
@@ -28,19 +32,67 @@ _SHAPES = {
     _T.mjGEOM_CAPSULE: Shape.TUBE,
     _T.mjGEOM_CYLINDER: Shape.CYLINDER,
     _T.mjGEOM_BOX: Shape.BOX,
+    _T.mjGEOM_LINE: Shape.LINE,
 }
 _SIZED = [int(kind) for kind in _SHAPES]
 _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
+_SIZE_WORD, _RGBA_WORD, _SHADOW_WORD = (
+    GEOM.fields[name][1] // 4  # type: ignore[index]
+    for name in ("size", "rgba", "castshadow")
+)
+
+
+@dataclass(eq=False)
+class Structure:
+    """What MuJoCo's geoms make while they only move: M instances of N geoms.
+
+    Attributes:
+        facts: everything of the geoms it was made from.
+        rows: (M,) the geom of each instance.
+        looks: the instances, at some place.
+        plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
+            own; `under` are the undersides of planes.
+        plane_scale: half-sizes of the planes.
+        tops: +1 and -1 for upper and lower domes.
+        endless: geoms that are planes without an end.
+    """
+
+    facts: list[NDArray[Any]]
+    rows: NDArray[np.intp]
+    looks: Instances
+    plain: NDArray[np.intp]
+    domes: NDArray[np.intp]
+    lines: NDArray[np.intp]
+    under: NDArray[np.intp]
+    planes: NDArray[np.intp]
+    skins: NDArray[np.intp]
+    plane_scale: NDArray[np.float64]
+    tops: NDArray[np.float64]
+    endless: NDArray[np.intp]
 
 
 class Translator:
-    """Holds a model's assets on the rasterizer and turns geoms into instances."""
+    """Holds a model's assets on the rasterizer and turns geoms into instances.
 
-    def __init__(self, model: mujoco.MjModel, rasterizer: Rasterizer, segments: Segments) -> None:
+    Args:
+        model: the compiled model.
+        rasterizer: where its assets go.
+        segments: its segmentation ids.
+        lighting: how it will be lit; planes are cut up for light per vertex.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        rasterizer: Rasterizer,
+        segments: Segments,
+        lighting: Lighting = Lighting.VERTEX,
+    ) -> None:
         self._segments = segments
         self._far = float(model.vis.map.zfar * model.stat.extent)
+        self._planes = Planes(rasterizer, self._far, model.stat.extent, lighting)
         self._haze_part = float(model.vis.map.haze)
         red, green, blue, _ = model.vis.rgba.haze.tolist()
         self._haze = (red, green, blue)
@@ -55,53 +107,38 @@ class Translator:
         self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
         self.sky = self._find_sky(model)
+        self._structure: Structure | None = None
 
     def instances(self, geoms: NDArray[Any]) -> Instances:
         """Instances (M,) of geoms (N,).
 
-        A capsule makes three, a plane two, what is not drawn none.
+        A capsule makes three, a plane two, what is not drawn none. While geoms only move, the
+        instances share their looks.
         """
-        handles = self._geometry(geoms)
-        parts = np.where(handles == _NOTHING, 0, 1)
-        parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
-        parts[geoms["type"] == _T.mjGEOM_PLANE] = 2
-        rows = np.repeat(np.arange(len(geoms)), parts)
-        geoms, handles = geoms[rows], handles[rows]
-        part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
-        under = (part == 1) & (handles == Shape.PLANE)
-        handles[(part == 1) & ~under], handles[part == 2] = Shape.DOME_UP, Shape.DOME_DOWN
-        scale = self._scale(geoms, part)
-        scale[under, 1:] *= -1  # turned about x: seen from below
-        pose = np.empty((len(rows), 3, 4))
-        pose[:, :, :3] = geoms["mat"] * scale[:, None, :]
-        half = np.where(handles == Shape.PLANE, 0, geoms["size"][:, 2])
-        shift = np.select([part == 1, part == 2], [half, -half], 0.0)
-        pose[:, :, 3] = geoms["pos"] + geoms["mat"][:, :, 2] * shift[:, None]
-        pose[geoms["type"] == _T.mjGEOM_SKIN] = np.eye(3, 4)  # its vertices are world points
-        mapping, texture_scale = self._texturing(geoms, scale)
-        textures = geoms["texid"]
-        return Instances(
-            geometry=handles,
-            world_from_object=pose,
-            rgba=_fade(geoms["rgba"], under),
-            surface=geoms["surface"],
-            texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
-            mapping=mapping,
-            texture_scale=texture_scale,
-            ids=self._segments.ids(geoms["objtype"], geoms["objid"]),
-            side=np.zeros(len(rows), np.int8),
-            shading=self._shading(geoms),
-            casts_shadow=geoms["castshadow"].astype(bool),
-            visible=np.ones(len(rows), bool),
-        )
-
-    def _shading(self, geoms: NDArray[Any]) -> NDArray[np.int8]:
-        hazy = np.where(self._endless(geoms), Shading.HAZY, Shading.LIT)
-        return hazy.astype(np.int8)
+        facts = _facts(geoms)
+        made = self._structure
+        if made is None or not _same(made.facts, facts):
+            made = self._structure = self._build(geoms, [np.array(fact) for fact in facts])
+        scale = self._scale(geoms["size"][made.rows].astype(float), made)
+        turn = geoms["mat"][made.rows].astype(float)
+        pose = np.empty((len(made.rows), 3, 4))
+        pose[:, :, :3] = turn * scale[:, None, :]
+        pose[:, :, 3] = geoms["pos"][made.rows]
+        if len(made.domes):
+            half = geoms["size"][made.rows[made.domes], 2] * made.tops
+            pose[made.domes, :, 3] += turn[made.domes, :, 2] * half[:, None]
+        if len(made.skins):
+            pose[made.skins] = np.eye(3, 4)  # their vertices are world points
+        if len(made.endless):
+            self._planes.recentre(pose, made.planes, geoms)
+        return made.looks.moved(pose)
 
     def surroundings(self, geoms: NDArray[Any]) -> Surroundings:
-        """What is behind everything: the sky, and haze where an endless plane meets it."""
-        rows = np.flatnonzero(self._endless(geoms))
+        """What is behind everything: the sky, and haze where an endless plane meets it.
+
+        Of the geoms that `instances` saw last.
+        """
+        rows = np.empty(0, np.intp) if self._structure is None else self._structure.endless
         if self.sky is None or not len(rows):
             return Surroundings(sky=self.sky)
         plane = geoms[rows[0]]
@@ -111,6 +148,61 @@ class Translator:
             haze=self._haze,
             haze_range=((1 - self._haze_part) * self._far, self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
+        )
+
+    def _build(self, geoms: NDArray[Any], facts: list[NDArray[Any]]) -> Structure:
+        handles = self._geometry(geoms)
+        parts = np.where(handles == _NOTHING, 0, 1)
+        parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
+        parts[geoms["type"] == _T.mjGEOM_PLANE] = 2
+        rows = np.repeat(np.arange(len(geoms)), parts)
+        part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
+        shown, kinds = geoms[rows], geoms["type"][rows]
+        planes, domes = kinds == _T.mjGEOM_PLANE, (kinds == _T.mjGEOM_CAPSULE) & (part > 0)
+        handles = handles[rows]
+        handles[domes] = np.where(part[domes] == 1, Shape.DOME_UP, Shape.DOME_DOWN)
+        plane_scale = self._planes.half_sizes(shown[planes])
+        handles[planes] = self._planes.handles(shown[planes], plane_scale)
+        structure = Structure(
+            facts=facts,
+            rows=rows,
+            looks=Instances.blank(0),
+            plain=np.flatnonzero(~np.isin(kinds, _SIZED)),
+            domes=np.flatnonzero(domes),
+            lines=np.flatnonzero(kinds == _T.mjGEOM_LINE),
+            under=np.flatnonzero(planes & (part == 1)),
+            planes=np.flatnonzero(planes),
+            skins=np.flatnonzero(kinds == _T.mjGEOM_SKIN),
+            plane_scale=plane_scale,
+            tops=np.where(part[domes] == 1, 1.0, -1.0),
+            endless=np.flatnonzero(self._endless(geoms)),
+        )
+        structure.looks = self._looks(shown, handles, structure)
+        return structure
+
+    def _looks(
+        self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure
+    ) -> Instances:
+        count, textures = len(shown), shown["texid"]
+        scale = self._scale(shown["size"].astype(float), made)
+        mapping, texture_scale = self._texturing(shown, scale)
+        texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
+        rgba = np.array(shown["rgba"])
+        rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes half transparent
+        shading = np.where(self._endless(shown), Shading.HAZY, Shading.LIT)
+        return Instances(
+            geometry=handles,
+            world_from_object=np.zeros((count, 3, 4)),
+            rgba=rgba,
+            surface=np.array(shown["surface"]),
+            texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
+            mapping=mapping,
+            texture_scale=texture_scale,
+            ids=self._segments.ids(shown["objtype"], shown["objid"]),
+            side=np.zeros(count, np.int8),
+            shading=shading.astype(np.int8),
+            casts_shadow=shown["castshadow"].astype(bool),
+            visible=np.ones(count, bool),
         )
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
@@ -129,17 +221,17 @@ class Translator:
         handles[hide] = self.skins[geoms["objid"][hide]]
         return handles
 
-    def _scale(self, geoms: NDArray[Any], part: NDArray[np.intp]) -> NDArray[np.float64]:
-        scale = geoms["size"].astype(float)
-        kinds = geoms["type"]
-        scale[~np.isin(kinds, _SIZED)] = 1
-        domes = (part > 0) & (kinds == _T.mjGEOM_CAPSULE)
-        scale[domes] = scale[domes, :1]
-        plane = kinds == _T.mjGEOM_PLANE
-        scale[plane, 2] = 1
-        for axis in (0, 1):
-            endless = plane & (scale[:, axis] <= 0)
-            scale[endless, axis] = _odd(2 * self._far, geoms["texrepeat"][endless, axis])
+    def _scale(self, scale: NDArray[np.float64], made: Structure) -> NDArray[np.float64]:
+        """Scales (M, 3) from the sizes of the instances' geoms, changed in place."""
+        if len(made.plain):
+            scale[made.plain] = 1
+        if len(made.domes):
+            scale[made.domes] = scale[made.domes, :1]
+        if len(made.lines):
+            scale[made.lines, :2] = 1
+        if len(made.planes):
+            scale[made.planes] = made.plane_scale
+            scale[made.under, 1:] *= -1  # turned about x: seen from below
         return scale
 
     def _texturing(
@@ -153,7 +245,7 @@ class Translator:
         flat = textured & ~own & ~self._is_cube(geoms["texid"])
         infinite = (geoms["type"] == _T.mjGEOM_PLANE)[:, None] & (geoms["size"][:, :2] <= 0)
         spatial = infinite | (geoms["texuniform"] != 0)[:, None]
-        stretched = 0.5 * factor[:, :2] * np.where(spatial, scale[:, :2], 1.0)
+        stretched = 0.5 * factor[:, :2] * np.where(spatial, np.abs(scale[:, :2]), 1.0)
         factor[flat, :2] = stretched[flat]
         cube = textured & self._is_cube(geoms["texid"])
         even = np.where((geoms["texuniform"] != 0)[:, None], scale, 1.0)
@@ -173,18 +265,17 @@ def _handles(made: Any) -> NDArray[np.int32]:
     return np.array([*made, _NOTHING], np.int32)
 
 
-def _fade(rgba: NDArray[np.float32], under: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """MuJoCo shows the underside of planes half transparent."""
-    faded = np.array(rgba)
-    faded[under, 3] *= _UNDERSIDE
-    return faded
+def _facts(geoms: NDArray[Any]) -> list[NDArray[Any]]:
+    """Everything of the geoms that makes other instances of them than moved ones."""
+    words = geoms.view("<i4").reshape(len(geoms), -1)
+    uniform = (geoms["texuniform"] != 0) | (geoms["type"] == _T.mjGEOM_PLANE)
+    return [
+        words[:, :_SIZE_WORD],
+        words[:, _RGBA_WORD:_SHADOW_WORD],
+        geoms["castshadow"],
+        geoms["size"][uniform],
+    ]
 
 
-def _odd(reach: float, repeat: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Half-sizes of about `reach` that an odd number of texture repeats fits into twice.
-
-    MuJoCo centres a texel block, not an edge, on the origin of an endless plane.
-    """
-    repeat = np.where(repeat > 0, repeat, 1).astype(float)
-    odd: NDArray[np.float64] = (2 * np.ceil(reach * repeat / 2) + 1) / repeat
-    return odd
+def _same(old: list[NDArray[Any]], new: list[NDArray[Any]]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))

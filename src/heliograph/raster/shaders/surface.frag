@@ -2,7 +2,13 @@
 #ifdef SEGMENTATION
 flat in int v_id;
 #endif
-#ifdef RGB
+#ifdef VERTEX_LIT
+flat in vec2 v_look;             // alpha, reflectance
+in vec3 v_lit;
+#if SHADOWS > 0
+in vec3 v_direct[SHADOWS];
+#endif
+#elif defined(RGB)
 flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess exponent, reflectance
 #endif
 #ifdef TEXTURED
@@ -73,7 +79,20 @@ float enter(vec3 c, vec3 d, out vec3 normal) {
 }
 #endif
 
-#ifdef RGB
+#ifdef NATURAL_UV
+vec2 natural_uv(vec3 p, vec3 normal) {
+    vec3 n = abs(normal);
+    if (n.z >= max(n.x, n.y) && n.z > 0.99) return p.xy * 0.5 + 0.5;
+    if (max(n.x, n.y) > 0.999 && n.x + n.y + n.z < 1.001 && max(abs(p.x), abs(p.y)) > 0.999)
+        return vec2(n.x > n.y ? p.y * normal.x : -p.x * normal.y, p.z) * 0.5 + 0.5;
+    float turn = atan(p.y, p.x) / 6.2831853 + 0.5;
+    return vec2(turn, length(normal.xy) < 0.999 ? acos(clamp(-p.z, -1.0, 1.0)) / 3.1415927 : p.z * 0.5 + 0.5);
+}
+#endif
+
+#ifdef VERTEX_LIT
+#include shadows
+#elif defined(RGB)
 #include lighting
 #endif
 
@@ -102,7 +121,11 @@ void main() {
 #else
     float depth = 1.0 / gl_FragCoord.w;
 #endif
+#ifdef SMOOTH
     normal = normalize(v_normal);
+#else
+    normal = vec3(0.0, 0.0, 1.0);
+#endif
 #endif
 #ifdef DOUBLE_SIDED
     normal *= gl_FrontFacing ? 1.0 : -1.0;
@@ -117,6 +140,7 @@ void main() {
     o_id = v_id;
 #endif
 #ifdef RGB
+#define POINT (origin + depth * ray)
     vec4 texel = vec4(1.0);
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
@@ -136,16 +160,23 @@ void main() {
     texel = texture(image, v_object * v_texturing.xyz);
 #endif
 #endif
-    vec3 point = origin + depth * ray;
     // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
-    vec3 lit = clamp(shade(point, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
+#ifdef VERTEX_LIT
+    vec3 lit = v_lit;
+    float alpha = v_look.x, reflectance = v_look.y;
+    SHADOWED_LIGHT
+    lit *= texel.rgb;
+#else
+    vec3 lit = clamp(shade(POINT, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
+    float alpha = v_rgba.a, reflectance = v_surface.w;
+#endif
 #ifdef REFLECTIVE
-    lit += v_surface.w * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
+    lit += reflectance * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
 #endif
 #ifdef HAZE
-    float fade = clamp((length(point) - haze.w) / (haze_end - haze.w), 0.0, 1.0);
+    float fade = clamp((length(POINT) - haze.w) / (haze_end - haze.w), 0.0, 1.0);
     lit = mix(lit, haze.rgb, fade);
 #endif
-    o_rgb = vec4(clamp(lit, 0.0, 1.0), v_rgba.a * texel.a);
+    o_rgb = vec4(clamp(lit, 0.0, 1.0), alpha * texel.a);
 #endif
 }

@@ -2,13 +2,12 @@
 // What a fragment needs of its instance goes along flat: on a CPU that is far cheaper than a fetch.
 in vec3 in_position;
 in vec4 in_row0, in_row1, in_row2;              // camera_from_object
-in vec4 in_back0, in_back1, in_back2;           // object_from_camera
 in vec4 in_rgba, in_surface, in_texturing;
 in int in_id;
 #ifdef SEGMENTATION
 flat out int v_id;
 #endif
-#ifdef RGB
+#if defined(RGB) && !defined(VERTEX_LIT)
 flat out vec4 v_rgba, v_surface;
 #endif
 #ifdef TEXTURED
@@ -20,8 +19,10 @@ flat out vec4 v_back2;
 flat out vec4 v_back0, v_back1;
 #endif
 #endif
-#ifdef SMOOTH
+#if defined(SMOOTH) || defined(VERTEX_LIT)
 in vec3 in_normal;
+#endif
+#ifdef SMOOTH
 out vec3 v_normal;
 #endif
 #ifdef MESH_UV
@@ -34,6 +35,14 @@ out vec3 v_object;
 #if defined(ORTHO) && !defined(EXACT)
 out float v_depth;
 #endif
+#ifdef VERTEX_LIT
+flat out vec2 v_look;                           // alpha, reflectance
+out vec3 v_lit;
+#if SHADOWS > 0
+out vec3 v_direct[SHADOWS];
+#endif
+#include lighting
+#endif
 
 void main() {
     vec4 p = vec4(in_position, 1.0);
@@ -41,23 +50,36 @@ void main() {
 #ifdef SEGMENTATION
     v_id = in_id;
 #endif
-#ifdef RGB
+#if defined(RGB) && !defined(VERTEX_LIT)
     v_rgba = in_rgba;
     v_surface = in_surface;
 #endif
 #ifdef TEXTURED
     v_texturing = in_texturing;
 #endif
-#ifdef EXACT
-    v_back2 = in_back2;
-#ifndef PLANE_ONLY_Z
-    v_back0 = in_back0;
-    v_back1 = in_back1;
+#if defined(EXACT) || defined(SMOOTH) || defined(VERTEX_LIT)
+    // object_from_camera: the columns of the inverse are cross products of the rows.
+    vec3 column0 = cross(in_row1.xyz, in_row2.xyz), column1 = cross(in_row2.xyz, in_row0.xyz);
+    vec3 column2 = cross(in_row0.xyz, in_row1.xyz);
+    float over = 1.0 / dot(in_row0.xyz, column0);
+    column0 *= over;
+    column1 *= over;
+    column2 *= over;
 #endif
+#ifdef EXACT
+    vec3 shift = -(column0 * in_row0.w + column1 * in_row1.w + column2 * in_row2.w);
+    v_back2 = vec4(column0.z, column1.z, column2.z, shift.z);
+#ifndef PLANE_ONLY_Z
+    v_back0 = vec4(column0.x, column1.x, column2.x, shift.x);
+    v_back1 = vec4(column0.y, column1.y, column2.y, shift.y);
+#endif
+#endif
+#if defined(SMOOTH) || defined(VERTEX_LIT)
+    // Normals map with the inverse transpose.
+    vec3 normal = vec3(dot(column0, in_normal), dot(column1, in_normal), dot(column2, in_normal));
 #endif
 #ifdef SMOOTH
-    // Normals map with the inverse transpose, which is the transposed object_from_camera.
-    v_normal = in_normal.x * in_back0.xyz + in_normal.y * in_back1.xyz + in_normal.z * in_back2.xyz;
+    v_normal = normal;
 #endif
 #ifdef MESH_UV
     v_uv = in_uv;
@@ -67,6 +89,15 @@ void main() {
 #endif
 #if defined(ORTHO) && !defined(EXACT)
     v_depth = -c.z;
+#endif
+#ifdef VERTEX_LIT
+    v_look = vec2(in_rgba.a, in_surface.w);
+#ifdef ORTHO
+    vec3 view = vec3(0.0, 0.0, 1.0);
+#else
+    vec3 view = normalize(-c.xyz);
+#endif
+    light(in_rgba.rgb, in_surface, c.xyz, normalize(normal), view);
 #endif
     gl_Position = clip_from_camera * c;
 }
