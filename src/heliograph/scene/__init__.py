@@ -1,6 +1,53 @@
-"""What can be seen: descriptions, edits."""
+"""What can be seen: components, descriptions, edits."""
 
+from heliograph.scene.components import CameraView, Component, Group, Scene
 from heliograph.scene.description import Description, Item
 from heliograph.scene.edit import Edit
+from heliograph.scene.edits import Add, Remove, Set, Update, Upsert
+from heliograph.scene.lights import (
+    AmbientLight,
+    DirectionalLight,
+    HemisphereLight,
+    PointLight,
+    SpotLight,
+)
+from heliograph.scene.shapes import (
+    Box,
+    Capsule,
+    Cone,
+    Cylinder,
+    Mesh,
+    Plane,
+    Sphere,
+    Torus,
+)
+from heliograph.scene.tree import apply
 
-__all__ = ["Description", "Edit", "Item"]
+__all__ = [
+    "Add",
+    "AmbientLight",
+    "Box",
+    "CameraView",
+    "Capsule",
+    "Component",
+    "Cone",
+    "Cylinder",
+    "Description",
+    "DirectionalLight",
+    "Edit",
+    "Group",
+    "HemisphereLight",
+    "Item",
+    "Mesh",
+    "Plane",
+    "PointLight",
+    "Remove",
+    "Scene",
+    "Set",
+    "Sphere",
+    "SpotLight",
+    "Torus",
+    "Update",
+    "Upsert",
+    "apply",
+]

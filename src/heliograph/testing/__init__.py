@@ -1,8 +1,8 @@
 """The conformance suite: does an engine keep the promises that everything else builds on?
 
-    from heliograph.testing import check_engine
+from heliograph.testing import check_engine
 
-    report = check_engine(lambda: MyEngine("scene.xyz"))
+report = check_engine(lambda: MyEngine("scene.xyz"))
 """
 
 from heliograph.testing.contract import check_engine

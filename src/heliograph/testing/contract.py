@@ -119,4 +119,4 @@ def _outcome(check: Check, probe: Probe, skip: Collection[str]) -> Outcome:
         return Outcome(check, Verdict.FAILED, str(error))
     except Exception as error:  # noqa: BLE001 -- an engine under test may raise anything
         return Outcome(check, Verdict.FAILED, f"raised {type(error).__name__}: {error}")
-    return Outcome(check, Verdict.PASSED, "", tuple(sorted(probe.used)))
+    return Outcome(check, Verdict.PASSED, "", check.needs or tuple(sorted(probe.used)))

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.engine import Engine
 from heliograph.frame import Buffers, Frame, Sample
-from heliograph.poses import Floats, from_euler
-from heliograph.poses import AngleUnit
+from heliograph.poses import AngleUnit, Floats, from_euler
 from heliograph.scene import Edit
 from heliograph.testing.report import BrokenPromiseError, NothingToCheckError, expect
 from heliograph.view import View

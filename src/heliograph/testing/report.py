@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from heliograph.errors import HeliographError
+
+CheckFunction: TypeAlias = Callable[[Any], None]
 
 
 class Verdict(Enum):
@@ -40,7 +42,7 @@ class Check:
     name: str
     feature: str
     needs: tuple[str, ...]
-    run: Callable[[Any], None]
+    run: CheckFunction
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Outcome:
         check: the check.
         verdict: passed, failed or skipped.
         detail: what was expected and what came, or why it was skipped.
-        passes: the passes whose pictures the check looked at.
+        passes: the passes that it is about: those it needs, or else all that were drawn.
     """
 
     check: Check
@@ -110,15 +112,13 @@ CHECKS: dict[str, Check] = {}
 """All checks by name, in the order they run."""
 
 
-def promise(
-    feature: str, *needs: str
-) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Make a function a check: `feature` is what it covers, `needs` the passes it cannot do without.
+def promise(feature: str, *needs: str) -> Callable[[CheckFunction], CheckFunction]:
+    """Make a function a check: `feature` is what it covers, `needs` the passes for it.
 
     The function takes a `Probe`; it returns if the promise holds.
     """
 
-    def register(function: Callable[[Any], None]) -> Callable[[Any], None]:
+    def register(function: CheckFunction) -> CheckFunction:
         name = function.__name__
         CHECKS[name] = Check(name, feature, needs, function)
         return function

@@ -1,0 +1,178 @@
+"""The component engine: scenes of components and mesh files, drawn by our rasterizer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from heliograph.camera import Camera
+from heliograph.engine import resolve_cameras
+from heliograph.engines.components import state as states
+from heliograph.engines.components.assets import Assets
+from heliograph.engines.components.lights import is_light
+from heliograph.engines.components.stage import Stage
+from heliograph.engines.components.translate import Translator
+from heliograph.errors import ClosedError, InvalidValueError, SceneError
+from heliograph.frame import (
+    PASSES,
+    Buffers,
+    Frame,
+    Labels,
+    Sample,
+    allocate,
+    check_buffers,
+)
+from heliograph.raster import Rasterizer, RasterOptions
+from heliograph.scene import Component, Description, Edit, Item, Mesh, Scene, apply
+from heliograph.scene.shapes import SUFFIXES
+from heliograph.view import View
+
+Source: TypeAlias = Component | str | os.PathLike[str]
+_MOST_STAGES = 32
+
+
+class ComponentEngine:
+    """Draws a scene of components.
+
+    Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
+    moves components (`scene.state` lists them), `View.edits` are `heliograph.scene`'s. A scene
+    without a light is lit from the camera.
+
+    Args:
+        source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
+        size: (width, height) in pixels of the camera `fit`.
+        options: how to rasterize.
+
+    Raises:
+        SceneError: a file is missing or malformed.
+        ContextError: no usable GL here.
+        InvalidValueError: another kind of source.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        size: tuple[int, int] = (320, 240),
+        options: RasterOptions | None = None,
+    ) -> None:
+        scene, name = _opened(source)
+        self._size = size
+        digest = scene.digest()
+        self._rasterizer: Rasterizer | None = Rasterizer(options)
+        try:
+            self._translator = Translator(Assets(self._rasterizer))
+            self._base = Stage(scene, {}, self._translator, size)
+            self._scene = _describe(scene, name, digest)
+            self._base.cameras  # noqa: B018 -- a bad camera is found when the scene is opened
+        except BaseException:
+            self.close()
+            raise
+        self._stages: dict[tuple[Edit, ...], Stage] = {}
+
+    @property
+    def scene(self) -> Description:
+        """What the scene holds."""
+        return self._scene
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The scene's cameras by key, and `fit`, which frames everything."""
+        return dict(self._base.cameras)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """All passes."""
+        return tuple(PASSES)
+
+    @property
+    def labels(self) -> Labels:
+        """Segmentation id -> (key, type); a sample's own labels know what its edits added."""
+        return self._base.labels
+
+    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+        """Draw one view; see `heliograph.engine.Engine`."""
+        rasterizer = self._open
+        stage = self._stage(tuple(view.edits))
+        worlds = stage.worlds(view.state)
+        known = resolve_cameras(view, stage.cameras)
+        wanted = view.cameras or (known[0].name,)
+        cameras = [
+            stage.camera(name, worlds) if isinstance(name, str) else camera
+            for name, camera in zip(wanted, known, strict=True)
+        ]
+        buffers = _buffers(cameras, view.passes, out)
+        rasterizer.draw(stage.draw_list(worlds), cameras, view.passes, buffers)
+        labels = stage.labels
+        frames = {
+            camera.name: Frame(camera, passes, labels)
+            for camera, passes in zip(cameras, buffers, strict=True)
+        }
+        return Sample(frames, labels, view.state, view.seed, view.index)
+
+    def close(self) -> None:
+        """Free the GL context; may be called twice."""
+        rasterizer, self._rasterizer = self._rasterizer, None
+        if rasterizer is not None:
+            rasterizer.close()
+
+    @property
+    def _open(self) -> Rasterizer:
+        if self._rasterizer is None:
+            raise ClosedError("this renderer is closed")
+        return self._rasterizer
+
+    def _stage(self, edits: tuple[Edit, ...]) -> Stage:
+        """The scene with edits applied; the last ones used are kept."""
+        if not edits:
+            return self._base
+        stage = self._stages.pop(edits, None)
+        if stage is None:
+            scene = apply(self._base.scene, edits)
+            stage = Stage(scene, self._base.ids, self._translator, self._size)
+            while len(self._stages) >= _MOST_STAGES:
+                del self._stages[next(iter(self._stages))]
+        self._stages[edits] = stage
+        return stage
+
+
+def _opened(source: Source) -> tuple[Scene, str]:
+    """The scene of a source, and a name for it."""
+    if isinstance(source, Scene):
+        return source, "Scene"
+    if isinstance(source, Component):
+        return Scene(source), type(source).__name__
+    if not isinstance(source, (str, os.PathLike)):
+        raise InvalidValueError(
+            f"expected a component or the path of a {' '.join(SUFFIXES)} file, got {source!r}"
+        )
+    path = Path(source)
+    if path.suffix.lower() not in SUFFIXES:
+        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
+    return Scene(Mesh(key=path.stem or "mesh", src=str(path))), str(path)
+
+
+def _describe(scene: Scene, name: str, digest: str) -> Description:
+    nodes = list(scene.walk())
+    return Description(
+        source=name,
+        hash=digest,
+        objects=tuple(Item(str(node.key), node.kind) for node in nodes if node.drawable),
+        lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node)),
+        state=states.items(scene),
+    )
+
+
+def _buffers(
+    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
+) -> Sequence[Buffers]:
+    """Fresh arrays, or the caller's after a look at them."""
+    if out is None:
+        return [allocate(camera, passes) for camera in cameras]
+    if len(out) != len(cameras):
+        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
+    for camera, buffers in zip(cameras, out, strict=True):
+        check_buffers(buffers, camera, passes)
+    return [{name: buffers[name] for name in passes} for buffers in out]

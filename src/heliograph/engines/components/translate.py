@@ -1,0 +1,240 @@
+"""Components to instances: which geometry, how placed in the component, painted with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.engines.components import tessellate
+from heliograph.engines.components.assets import Assets
+from heliograph.raster import Shading, Shape, Side
+from heliograph.scene import Component, Mesh
+from heliograph.scene.values import MATERIAL
+
+_MOST_PARTS = 65536
+_ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with the transparent
+_MOST_SHININESS = 128.0
+
+Matrix = NDArray[np.float64]
+Rows = tuple[list[int], list[Matrix]]
+
+Z_TO_Y: Matrix = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+"""Turns a shape along z into one along y."""
+UPRIGHT: Matrix = Z_TO_Y.T
+"""Turns what is y-up into z-up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What one component draws; row i is one instance.
+
+    Attributes:
+        geometry, texture: (K,) handles.
+        pose: (K, 4, 4), component_from_object.
+        rgba, surface: (K, 4).
+        side, shading: (K,) members of `Side` and `Shading`.
+        corners: (8 K, 3), those of the boxes round them, in the component's axes.
+    """
+
+    geometry: NDArray[np.int32]
+    pose: Matrix
+    rgba: NDArray[np.float32]
+    surface: NDArray[np.float32]
+    texture: NDArray[np.int32]
+    side: NDArray[np.int8]
+    shading: NDArray[np.int8]
+    corners: Matrix
+
+
+class Translator:
+    """Turns components into parts; equal ones once.
+
+    Args:
+        assets: what is on the rasterizer.
+    """
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+        self._parts: dict[bytes, Parts] = {}
+
+    def parts(self, component: Component) -> Parts:
+        """What a component draws, whatever stands below it.
+
+        Raises:
+            SceneError: a file of it is missing or malformed.
+        """
+        key = component.look
+        made = self._parts.pop(key, None)
+        if made is None:
+            made = self._make(component)
+            while len(self._parts) >= _MOST_PARTS:
+                del self._parts[next(iter(self._parts))]
+        self._parts[key] = made
+        return made
+
+    def _make(self, component: Component) -> Parts:
+        if isinstance(component, Mesh):
+            return self._mesh(component)
+        geometry, poses = self._shape(component)
+        texture, clear = self._texture(component.get("material"))
+        paint = _paint(component.get("material"), component.get("materialType"), clear)
+        return self._rows(geometry, poses, [paint] * len(geometry), [texture] * len(geometry))
+
+    def _mesh(self, mesh: Mesh) -> Parts:
+        pieces = self._assets.mesh(mesh)
+        given = mesh.get("material")
+        turn = UPRIGHT if mesh.y_up else np.eye(4)
+        own, own_clear = self._texture(given)
+        paints, textures = [], []
+        for piece in pieces:
+            replaced = own >= 0 and piece.has_uvs
+            clear = own_clear if replaced else piece.see_through
+            paints.append(_paint({**piece.material, **given}, mesh.get("materialType"), clear))
+            textures.append(own if replaced else piece.texture)
+        poses = [turn @ piece.pose for piece in pieces]
+        return self._rows([piece.geometry for piece in pieces], poses, paints, textures)
+
+    def _texture(self, material: Mapping[str, Any]) -> tuple[int, bool]:
+        source = material.get("map")
+        return (-1, False) if source is None else self._assets.image(source)
+
+    def _shape(self, component: Component) -> Rows:
+        textured = component.get("material").get("map") is not None
+        make = _SHAPES[type(component).__name__]
+        return make(self._assets, component.args, textured)  # type: ignore[attr-defined]
+
+    def _rows(
+        self, geometry: list[int], poses: list[Matrix], paints: list[_Paint], textures: list[int]
+    ) -> Parts:
+        count = len(geometry)
+        return Parts(
+            geometry=np.array(geometry, np.int32),
+            pose=np.array(poses, float).reshape(count, 4, 4),
+            rgba=np.array([paint.rgba for paint in paints], np.float32).reshape(count, 4),
+            surface=np.array([paint.surface for paint in paints], np.float32).reshape(count, 4),
+            texture=np.array(textures, np.int32),
+            side=np.array([paint.side for paint in paints], np.int8),
+            shading=np.array([paint.shading for paint in paints], np.int8),
+            corners=self._corners(geometry, poses),
+        )
+
+    def _corners(self, geometry: list[int], poses: list[Matrix]) -> Matrix:
+        """Corners (8 K, 3) of the parts' boxes in the component's axes."""
+        corners = [np.empty((0, 3))]
+        for handle, pose in zip(geometry, poses, strict=True):
+            ends = np.stack(self._assets.bounds(handle))
+            box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
+            corners.append(box @ pose[:3, :3].T + pose[:3, 3])
+        return np.concatenate(corners)
+
+
+@dataclass(frozen=True)
+class _Paint:
+    rgba: tuple[float, ...]
+    surface: tuple[float, float, float, float]
+    side: Side
+    shading: Shading
+
+
+def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
+    """A material as the rasterizer has it."""
+    material = {name: given.get(name, MATERIAL[name].default) for name in MATERIAL}
+    red, green, blue, alpha = (*material["color"], 1.0)[:4]
+    if material["transparent"] is not False:
+        alpha *= material["opacity"]
+    emission = material["emissiveIntensity"] * _mean(material["emissive"])
+    emission /= max(_mean((red, green, blue)), 1 / 255)
+    return _Paint(
+        rgba=(red, green, blue, min(alpha, _ALMOST) if clear else alpha),
+        surface=(emission, *_gloss(material, kind), 0.0),
+        side=Side.DOUBLE if material["side"] == "double" else Side.FRONT,
+        shading=Shading.UNLIT if kind == "basic" else Shading.LIT,
+    )
+
+
+def _gloss(material: Mapping[str, Any], kind: str) -> tuple[float, float]:
+    """Strength and sharpness (0 to 1) of highlights."""
+    if kind == "phong":
+        return _mean(material["specular"]), min(material["shininess"] / _MOST_SHININESS, 1.0)
+    if kind != "standard":
+        return 0.0, 0.5
+    smooth = 1.0 - material["roughness"]
+    return smooth * (0.4 + 0.6 * material["metalness"]), max(smooth * smooth, 0.02)
+
+
+def _mean(colour: tuple[float, ...]) -> float:
+    return float(sum(colour[:3]) / 3)
+
+
+def _scaled(x: float, y: float, z: float) -> Matrix:
+    return np.diag([x, y, z, 1.0])
+
+
+def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    handle = assets.shape("box", tessellate.box) if textured else Shape.BOX
+    width, height, depth = args
+    return [handle], [_scaled(width / 2, height / 2, depth / 2)]
+
+
+def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
+    return [handle], [_scaled(args[0] / 2, args[1] / 2, 1.0)]
+
+
+def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    handle = assets.shape("sphere", tessellate.sphere) if textured else Shape.SPHERE
+    return [handle], [_scaled(args[0], args[0], args[0])]
+
+
+def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    top, bottom, height = args
+    if top == bottom and not textured:
+        return [Shape.CYLINDER], [Z_TO_Y @ _scaled(top, top, height / 2)]
+    wide = max(top, bottom)
+    shares = (top / wide, bottom / wide)
+    handle = assets.shape(("cylinder", *shares), lambda: tessellate.cylinder(*shares))
+    return [handle], [_scaled(wide, height / 2, wide)]
+
+
+def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    radius, height = args
+    return _cylinder(assets, (0.0, radius, height), textured)
+
+
+def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+    radius, length = args
+    if textured:
+        share = length / radius
+        handle = assets.shape(("capsule", share), lambda: tessellate.capsule(share))
+        return [handle], [_scaled(radius, radius, radius)]
+    ball = _scaled(radius, radius, radius)
+    if length == 0:
+        return [Shape.SPHERE], [ball]
+    poses = [_scaled(radius, radius, length / 2), ball.copy(), ball.copy()]
+    poses[1][2, 3], poses[2][2, 3] = length / 2, -length / 2
+    return [Shape.TUBE, Shape.DOME_UP, Shape.DOME_DOWN], [Z_TO_Y @ pose for pose in poses]
+
+
+def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> Rows:
+    radius, tube = args
+    share = tube / radius
+    handle = assets.shape(("torus", share), lambda: tessellate.torus(1.0, share))
+    return [handle], [_scaled(radius, radius, radius)]
+
+
+_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], Rows]] = MappingProxyType(
+    {
+        "Box": _box,
+        "Sphere": _sphere,
+        "Plane": _plane,
+        "Cylinder": _cylinder,
+        "Cone": _cone,
+        "Capsule": _capsule,
+        "Torus": _torus,
+    }
+)

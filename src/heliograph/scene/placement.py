@@ -1,0 +1,81 @@
+"""Where a component stands: position, rotation, scale and matrix, from and to 4x4 maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+from heliograph.poses import AngleUnit, QuaternionOrder, from_euler, from_quaternion, to_quaternion
+
+PARTS = ("position", "rotation", "quaternion", "scale")
+_SHEAR = 1e-6
+
+Matrix = NDArray[np.float64]
+
+
+def matrix_of(props: Mapping[str, Any]) -> Matrix:
+    """parent_from_component (4, 4) of checked properties; the matrix wins."""
+    if "matrix" in props:
+        return np.array(props["matrix"]).reshape(4, 4).T
+    made = np.eye(4)
+    made[:3, :3] = _rotation(props) * np.array(props.get("scale", (1.0, 1.0, 1.0)))
+    made[:3, 3] = props.get("position", (0.0, 0.0, 0.0))
+    return made
+
+
+def _rotation(props: Mapping[str, Any]) -> Matrix:
+    if "quaternion" in props:
+        return from_quaternion(props["quaternion"], order=QuaternionOrder.XYZW)
+    if "rotation" in props:
+        return from_euler(props["rotation"], unit=AngleUnit.RADIANS)
+    return np.eye(3)
+
+
+def before(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The old properties, less those that would hide new ones."""
+    kept = dict(old)
+    if "matrix" in kept and "matrix" not in new and any(part in new for part in PARTS):
+        kept.update(decomposed(matrix_of(kept), name))
+        del kept["matrix"]
+    for one, other in (("rotation", "quaternion"), ("quaternion", "rotation")):
+        if one in new:
+            kept.pop(other, None)
+    return kept
+
+
+def decomposed(matrix: Matrix, name: str) -> dict[str, tuple[float, ...]]:
+    """Position, quaternion and scale of a map (4, 4); a mirrored one has a negative first scale.
+
+    Raises:
+        InvalidValueError: it is singular or sheared.
+    """
+    scale = np.linalg.norm(matrix[:3, :3], axis=0)
+    if np.linalg.det(matrix[:3, :3]) < 0:
+        scale[0] *= -1
+    axes = matrix[:3, :3] / np.where(scale == 0, 1, scale)
+    if not scale.all() or np.abs(axes.T @ axes - np.eye(3)).max() > _SHEAR:
+        raise InvalidValueError(
+            f"{name}: its matrix is singular or sheared, so it has no position, rotation and "
+            "scale of its own to change; give a whole matrix"
+        )
+    turn = to_quaternion(axes, order=QuaternionOrder.XYZW)
+    return {
+        "position": tuple(matrix[:3, 3].tolist()),
+        "quaternion": tuple(turn.tolist()),
+        "scale": tuple(scale.tolist()),
+    }
+
+
+def rigid(world: Matrix) -> Matrix:
+    """The pose (4, 4) nearest to a map by its z axis, then y: scale, shear and mirroring go."""
+    z = world[:3, 2] / np.linalg.norm(world[:3, 2])
+    y = world[:3, 1] - z * (z @ world[:3, 1])
+    y = y / np.linalg.norm(y)
+    pose = np.eye(4)
+    pose[:3, :3] = np.column_stack([np.cross(y, z), y, z])
+    pose[:3, 3] = world[:3, 3]
+    return pose

@@ -1,0 +1,85 @@
+"""Checks of what an engine says about itself, and of what travels with a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.engine import Engine
+from heliograph.frame import BACKGROUND, PASSES
+from heliograph.testing.probe import Probe, differs, identical
+from heliograph.testing.report import expect, promise
+
+
+@promise("describes itself")
+def describes_itself(probe: Probe) -> None:
+    """It has scene with a hash, at least one camera, passes that exist, labels with 0."""
+    engine = probe.engine
+    expect(isinstance(engine, Engine), "expected the methods of heliograph.engine.Engine")
+    expect(engine.scene.hash and engine.scene.source, "expected a scene with a source and a hash")
+    expect(len(engine.cameras) > 0, "expected at least one camera")
+    for name, camera in engine.cameras.items():
+        right = isinstance(camera, Camera) and camera.name == name
+        expect(right, f"cameras[{name!r}]: expected a Camera of that name, got {camera!r}")
+    unknown = [name for name in engine.passes if name not in PASSES]
+    expect(engine.passes and not unknown, f"expected passes of {list(PASSES)}, got {unknown}")
+    zero = engine.labels.get(0)
+    expect(zero == BACKGROUND, f"labels[0]: expected {BACKGROUND}, got {zero}")
+
+
+@promise("same scene, same hash")
+def hash_belongs_to_the_scene(probe: Probe) -> None:
+    """A fresh engine of the same scene has the same hash, cameras and labels."""
+    before = probe.engine
+    known = (before.scene.hash, dict(before.cameras), dict(before.labels))
+    probe.reopen()
+    after = (probe.engine.scene.hash, dict(probe.engine.cameras), dict(probe.engine.labels))
+    for what, was, now in zip(("hash", "cameras", "labels"), known, after, strict=True):
+        expect(was == now, f"{what}: expected {was} again in a fresh engine, got {now}")
+
+
+@promise("order of cameras, seed, index and state come back")
+def sample_carries_the_order(probe: Probe) -> None:
+    """Frames stand in the order of the view; seed, index and state are the view's."""
+    cameras = [probe.camera.replace(name=name) for name in ("b", "a", "c")]
+    sample = probe.render(cameras, seed=2**62 + 1, index=12345)
+    expect(list(sample.frames) == ["b", "a", "c"], f"frames: got {list(sample.frames)}")
+    expect(sample.seed == 2**62 + 1, f"seed: expected {2**62 + 1}, got {sample.seed}")
+    expect(sample.index == 12345, f"index: expected 12345, got {sample.index}")
+    for key, value in probe.setting.state.items():
+        came = sample.state.get(key)
+        same = came is not None and np.array_equal(came, value)
+        expect(same, f"state[{key!r}]: expected {value}, got {came}")
+    expect(sample.labels == probe.engine.labels, "labels: expected the engine's")
+
+
+@promise("frame.camera is the camera of the picture")
+def frame_carries_its_camera(probe: Probe) -> None:
+    """By value it is the one given; by name it is one that draws the very same picture."""
+    frame = probe.frame(probe.camera)
+    expect(frame.camera == probe.camera, f"expected {probe.camera!r}, got {frame.camera!r}")
+    other = probe.setting.other_state or probe.setting.state
+    for name in list(probe.engine.cameras)[:3]:
+        named = probe.render(name, state=other)[name]
+        expect(named.camera.name == name, f"expected camera {name!r}, got {named.camera!r}")
+        known = named.camera.replace(name="by value")
+        again = probe.frame(known, state=other)
+        identical(named, again, f"camera {name!r} by name and by value")
+
+
+@promise("without cameras the first one")
+def no_camera_means_the_first(probe: Probe) -> None:
+    """A view without cameras shows the scene's first."""
+    first = next(iter(probe.engine.cameras))
+    sample = probe.render(())
+    expect(list(sample.frames) == [first], f"expected frame {first!r}, got {list(sample.frames)}")
+    identical(sample[first], probe.render(first)[first], "no camera and the first camera")
+
+
+@promise("the state shows")
+def state_shows(probe: Probe) -> None:
+    """Two states that were said to look different do."""
+    other = probe.setting.other_state
+    probe.need(probe.setting.told and other is not None, "no two states were given")
+    a, b = probe.frame(probe.camera), probe.frame(probe.camera, state=other)
+    expect(differs(a, b), "expected other_state to look different from state, got equal pictures")
