@@ -13,6 +13,8 @@ from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS
 
 _LIGHTS = 52
 _SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
+LENS = _LIGHTS
+"""Numbers before the lights: all that the background depends on."""
 SIZE = _SHADOWS + 16 * MAX_SHADOWS
 """Length of the block in float32 numbers."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Shading, Surroundings, TextureKind
-from heliograph.raster.frame_block import SIZE
+from heliograph.raster.frame_block import LENS, SIZE
 from heliograph.raster.plan import LOOKS_RECORD, Group, Kind, Looks, Plan
 from heliograph.raster.shaders import (
     MIRROR_UNIT,
@@ -21,7 +21,7 @@ from heliograph.raster.shaders import (
     uniform,
 )
 from heliograph.raster.store import GeometryStore, Tables, TextureStore
-from heliograph.raster.targets import Target
+from heliograph.raster.targets import Kept, Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f")
@@ -89,6 +89,7 @@ class Pipeline:
         self._maps: moderngl.Buffer
         self._looks: moderngl.Buffer
         self._uploaded: Looks | None = None
+        self._skies = Kept(gl)
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -101,6 +102,7 @@ class Pipeline:
     def draw(self, picture: Picture) -> None:
         """Draw into the picture's target; every pixel of every pass is written."""
         self._upload(picture.plan, picture.block)
+        sky = self._kept_sky(picture)
         for unit, texture in enumerate(picture.shadow_maps):
             texture.use(SHADOW_UNIT + unit)
         if picture.mirror is not None:
@@ -112,7 +114,7 @@ class Pipeline:
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
         self._draw_groups(picture, picture.plan.opaque)
-        self._draw_sky(picture)
+        self._draw_sky(picture, sky)
         if picture.plan.transparent:
             self._draw_transparent(picture)
 
@@ -175,21 +177,44 @@ class Pipeline:
             line=kind.line > 0,
         )
 
-    def _draw_sky(self, picture: Picture) -> None:
-        sky = picture.surroundings.sky if "rgb" in picture.target.passes else None
+    def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
+        coloured = "rgb" in picture.target.passes
+        sky = picture.surroundings.sky if coloured else None
         variant = Variant(
             passes=picture.target.passes,
             texture=None if sky is None else TextureKind.CUBE,
-            haze=picture.surroundings.haze is not None,
+            haze=coloured and picture.surroundings.haze is not None,
             ortho=picture.ortho,
         )
-        program = self._programs.sky(variant)
-        if sky is not None:
+        if kept is not None:
+            variant = replace(variant, texture=TextureKind.FLAT, haze=False)
+            kept.use(0)
+        elif sky is not None:
             self._textures.use(sky)
+        program = self._programs.sky(variant)
         if "colour" in program:
             uniform(program, "colour").value = picture.surroundings.colour
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
+
+    def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:
+        """A picture of the sky that was drawn for the same camera before, or None.
+
+        Looking up a cube map costs more than all else of a pixel, and most cameras stand still:
+        the second time a camera comes its sky is kept, so that one that never returns costs nothing.
+        """
+        if picture.surroundings.sky is None or "rgb" not in picture.target.passes:
+            return None
+        lens = picture.block[:LENS].tobytes()
+        key = (lens, picture.target.size, picture.surroundings)
+        if not self._skies.seen(key):
+            return None
+        target, fresh = self._skies.get(key, picture.target.size)
+        if fresh:
+            target.framebuffer.use()
+            self._gl.enable_only(moderngl.NOTHING)
+            self._draw_sky(replace(picture, target=target), None)
+        return target.images[0]
 
     def _draw_transparent(self, picture: Picture) -> None:
         """Blend colour back to front, then show the nearest surface in every other pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Any
 
 import moderngl
@@ -80,6 +81,33 @@ class Targets:
             self._kept[key] = Target(self._gl, size, passes, samples)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+
+class Kept:
+    """Pictures that are kept for when they are wanted again, the last few."""
+
+    def __init__(self, gl: moderngl.Context) -> None:
+        self._gl = gl
+        self._asked: OrderedDict[Hashable, Target | None] = OrderedDict()
+
+    def seen(self, key: Hashable) -> bool:
+        """Whether this was asked for before."""
+        before = key in self._asked
+        self._asked.setdefault(key, None)
+        self._asked.move_to_end(key)
+        while len(self._asked) > _KEPT:
+            oldest = self._asked.popitem(last=False)[1]
+            if oldest is not None:
+                oldest.release()
+        return before
+
+    def get(self, key: Hashable, size: Size) -> tuple[Target, bool]:
+        """The rgb target of a key that was `seen`, and whether it is new, to be drawn into."""
+        target = self._asked[key]
+        if target is not None:
+            return target, False
+        target = self._asked[key] = Target(self._gl, size, ("rgb",), 0)
+        return target, True
 
 
 def _image(gl: moderngl.Context, size: Size, name: str, samples: int) -> moderngl.Texture:

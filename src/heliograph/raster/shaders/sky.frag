@@ -3,9 +3,16 @@ uniform vec3 colour;
 #ifdef CUBE_TEXTURE
 uniform samplerCube sky;
 #endif
+#ifdef FLAT_TEXTURE
+uniform sampler2D sky;  // as it was drawn for this very camera before
+#endif
 void main() {
 #ifdef RGB
+#ifdef FLAT_TEXTURE
+    vec3 rgb = texelFetch(sky, ivec2(gl_FragCoord.xy), 0).rgb;
+#else
     vec3 rgb = colour;
+#endif
 #ifdef CUBE_TEXTURE
 #ifdef ORTHO
     vec3 ray = vec3(0.0, 0.0, -1.0);
