@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import moderngl
@@ -18,7 +19,7 @@ from heliograph.raster.frame_block import FrameBlocks
 from heliograph.raster.mirror import mirrored
 from heliograph.raster.pipeline import Picture, Pipeline
 from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
-from heliograph.raster.shadows import Shadows
+from heliograph.raster.shadows import ShadowMap, Shadows
 from heliograph.raster.store import GeometryStore, TextureStore
 from heliograph.raster.targets import Target, Targets
 
@@ -78,10 +79,13 @@ class Rasterizer:
         with self.context.current():
             self._geometries.upload()
             placed = self._place(scene.instances)
-            side = max((max(camera.size) for camera in cameras), default=0)
-            lights, maps = self._shadows.draw(scene, placed, side if "rgb" in passes else 0)
+            shadowed = lru_cache(partial(self._shadows.draw, scene, placed))
             for camera, buffers in zip(cameras, out, strict=True):
-                mirror = self._mirror(scene, placed, camera) if "rgb" in passes else None
+                mirror, lights = None, LightPlan()
+                maps: list[ShadowMap] = []
+                if "rgb" in passes:
+                    mirror = self._mirror(scene, placed, camera)
+                    lights, maps = shadowed(self._shadows.size(camera))
                 block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
                 plan = self._plan(scene, placed, camera)
                 for target in self._goals(camera, passes):
