@@ -59,18 +59,22 @@ class Component:
     SPEC: ClassVar[Mapping[str, Prop]] = PLACEMENT
     drawable: ClassVar[bool] = False
 
-    __slots__ = ("_memo", "children", "key", "props")
+    __slots__ = ("_depth", "_memo", "children", "key", "props")
     key: str | None
     children: tuple[Component, ...]
     props: Props
     _memo: dict[str, Any]
+    _depth: int
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        super().__init_subclass__()
         cls.SPEC = MappingProxyType({**cls.SPEC, **cls.__dict__.get("OWN", {})})
-        _KINDS[cls.__name__] = cls
+        if not abstract:
+            _KINDS[cls.__name__] = cls
 
     def __init__(self, *children: Component, key: str | None = None, **props: Any) -> None:
+        if _KINDS.get(type(self).__name__) is not type(self):
+            raise InvalidValueError(f"{type(self).__name__} is only a base; use one of {[*_KINDS]}")
         checked = _check_key(type(self).__name__, key)
         where = f"{type(self).__name__} {checked!r}" if checked else type(self).__name__
         self._fill(checked, _check_children(where, children), self._check(props, where))
@@ -80,6 +84,10 @@ class Component:
         object.__setattr__(self, "children", children)
         object.__setattr__(self, "props", MappingProxyType(dict(props)))
         object.__setattr__(self, "_memo", {})
+        depth = 1 + max((child._depth for child in children), default=0)
+        if depth > MAX_DEPTH:
+            raise InvalidValueError(f"{self._name}: nested deeper than {MAX_DEPTH}")
+        object.__setattr__(self, "_depth", depth)
 
     @classmethod
     def _check(cls, props: Props, where: str) -> Props:
@@ -320,7 +328,8 @@ def keyed(components: tuple[Component, ...], taken: set[Any]) -> tuple[Component
                 raise InvalidValueError(f"{node._name}: a component with this key is there already")
             taken.add(node.key)
     taken.discard(None)
-    return tuple(_keyed(component, taken, {}) for component in components)
+    numbers: dict[str, int] = {}
+    return tuple(_keyed(component, taken, numbers) for component in components)
 
 
 def _keyed(component: _C, taken: set[Any], numbers: dict[str, int]) -> _C:

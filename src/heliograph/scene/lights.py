@@ -24,7 +24,7 @@ def _decay(value: Any, where: str) -> int:
     return int(value)
 
 
-class Light(Component):
+class Light(Component, abstract=True):
     """Base of lights; not a component itself."""
 
     OWN: ClassVar[Mapping[str, Prop]] = {

@@ -25,7 +25,7 @@ SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf")
 
 
-class Shape(Component):
+class Shape(Component, abstract=True):
     """Base of what is seen; not a component itself."""
 
     OWN: ClassVar[Mapping[str, Prop]] = {

@@ -57,11 +57,8 @@ def whole(low: int, high: int) -> Check:
     """An integer from `low` to `high`."""
 
     def check(value: Any, where: str) -> int:
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, Integral)
-            or not low <= int(value) <= high
-        ):
+        integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not integer or not low <= value <= high:
             raise refuse(where, f"a whole number from {low} to {high}", value)
         return int(value)
 

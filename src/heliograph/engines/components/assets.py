@@ -78,13 +78,13 @@ class Assets:
         return self._meshes[key]
 
     def image(self, source: str | NDArray[np.uint8]) -> tuple[int, bool]:
-        """The handle of an image file or of pixels (H, W, C), and whether it has opacity.
+        """The handle of an image file or of pixels (H, W, C), and whether it is clear anywhere.
 
         Raises:
             SceneError: the file is missing or no image.
         """
         pixels = _read(source) if isinstance(source, str) else source
-        return self._texture(Texture(pixels)), pixels.shape[2] == 4
+        return self._texture(Texture(pixels)), _clear(pixels)
 
     def _piece(self, part: meshes.Part) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]

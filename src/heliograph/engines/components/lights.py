@@ -32,12 +32,10 @@ def lights(
     """The rasterizer's lights and the light from everywhere.
 
     Args:
-        placed: the scene's light components; without any there is a head light.
+        placed: the light components that shine.
         centre: (3,) middle of what is seen, for shadows.
         radius: metres from it to the farthest corner.
     """
-    if not placed:
-        return DEFAULT, DEFAULT_AMBIENT
     made: list[Light] = []
     ambient = np.zeros(3)
     for component, world in placed:

@@ -52,7 +52,7 @@ def parts_of(mesh: Mesh) -> list[Part]:
         vertices, mesh.get("faces"), mesh.get("normals"), mesh.get("uvs"), name=f"mesh {mesh.key!r}"
     )
     colours = mesh.get("colors")
-    return [Part(geometry)] if colours is None else [_coloured(geometry, colours, {})]
+    return [Part(geometry)] if colours is None else [_coloured(geometry, colours)]
 
 
 def load(path: Path) -> list[Part]:
@@ -116,11 +116,11 @@ def _part(mesh: Any, name: str, path: Path) -> Part:
         material, texture = _material(mesh.visual.material, linear, path)
         return Part(geometry, material=material, texture=None if uvs is None else texture)
     if kind == "vertex":
-        return _coloured(geometry, _encoded(mesh.visual.vertex_colors, linear), {})
+        return _coloured(geometry, _encoded(mesh.visual.vertex_colors, linear))
     if kind == "face":
         split = _split(geometry)
         colours = np.repeat(_encoded(mesh.visual.face_colors, linear), 3, 0)
-        return _coloured(split, colours, {})
+        return _coloured(split, colours)
     return Part(geometry)
 
 
@@ -173,18 +173,18 @@ def _encoded(colours: Any, linear: bool) -> NDArray[np.uint8]:
     return values
 
 
-def _coloured(geometry: Geometry, colours: NDArray[Any], material: Mapping[str, Any]) -> Part:
+def _coloured(geometry: Geometry, colours: NDArray[Any]) -> Part:
     """A part with a colour for each vertex: one for all, or a texture with a cell per triangle."""
     if not len(colours) or (colours == colours[0]).all():
         red, green, blue, alpha = (*(colours[0] / 255).tolist(), 1.0)[:4]
-        return Part(geometry, material={**material, "color": (red, green, blue), "opacity": alpha})
+        return Part(geometry, material={"color": (red, green, blue), "opacity": alpha})
     colours = (
         colours if len(colours) == len(geometry.positions) else colours[: len(geometry.positions)]
     )
     split = _split(geometry)
     texture, uvs = _palette(colours[np.asarray(geometry.triangles).ravel()])
     painted = Geometry(split.positions, split.triangles, split.normals, uvs, False, geometry.name)
-    return Part(painted, material=material, texture=texture)
+    return Part(painted, texture=texture)
 
 
 def _split(geometry: Geometry) -> Geometry:
@@ -204,8 +204,8 @@ def _palette(corners: NDArray[Any]) -> tuple[Texture, NDArray[np.float64]]:
     """
     count = len(corners) // 3
     side = int(np.ceil(np.sqrt(count)))
-    first, second, third = corners.reshape(count, 3, -1).transpose(1, 0, 2).astype(int)
-    fourth = np.clip(second + third - first, 0, 255)
+    order, fourth = _turned(corners.reshape(count, 3, -1).astype(int))
+    first, second, third = (corners.reshape(count, 3, -1)[np.arange(count), o] for o in order.T)
     cells = np.zeros((side * side, 2, 2, corners.shape[1]), np.uint8)
     cells[:count] = np.stack([np.stack([first, second], 1), np.stack([third, fourth], 1)], 1)
     # Cell (row, column) to texels: rows of the picture run downwards, v upwards.
@@ -213,7 +213,20 @@ def _palette(corners: NDArray[Any]) -> tuple[Texture, NDArray[np.float64]]:
     pixels = grid.reshape(2 * side, 2 * side, -1)
     row, column = np.divmod(np.arange(count), side)
     base = np.stack([2 * column, 2 * row], 1) + 0.5
-    texels = base[:, None] + np.array([[0, 0], [1, 0], [0, 1]])
+    texels = np.empty((count, 3, 2))
+    texels[np.arange(count)[:, None], order] = base[:, None] + [[0, 0], [1, 0], [0, 1]]
     uvs = texels.reshape(-1, 2) / (2 * side)
     uvs[:, 1] = 1 - uvs[:, 1]
     return Texture(np.ascontiguousarray(pixels), name="vertex colours"), uvs
+
+
+def _turned(corners: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Which corner comes first, (T, 3), so that the fourth colour (T, C) is cut off least.
+
+    Bilinear interpolation is linear on the triangle if the fourth is second + third - first.
+    """
+    orders = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+    fourth = np.stack([corners[:, o[1]] + corners[:, o[2]] - corners[:, o[0]] for o in orders], 1)
+    kept = np.clip(fourth, 0, 255)
+    best = np.abs(fourth - kept).max(2).argmin(1)
+    return orders[best], kept[np.arange(len(corners)), best].astype(np.uint8)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.engines.components import cameras as cams
-from heliograph.engines.components.lights import is_light, lights
+from heliograph.engines.components.lights import DEFAULT, DEFAULT_AMBIENT, Colour, is_light, lights
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.frame import BACKGROUND, Label, Labels
@@ -54,13 +54,10 @@ class Stage:
         parts = [(i, translator.parts(node)) for i, node in drawn]
         self._shining: tuple[Light, ...] = ()
         self._place(parts)
-        self._lights = [
-            i for i, node in enumerate(self.nodes) if self._visible[i] and is_light(node)
-        ]
-        self._shadows = any(
-            self.nodes[i].SPEC.get("castShadow") and self.nodes[i].get("castShadow")
-            for i in self._lights
-        )
+        lit = [i for i, node in enumerate(self.nodes) if is_light(node)]
+        self._unlit = not lit
+        self._lights = [i for i in lit if self._visible[i]]
+        self._shadows = any(self.nodes[i].props.get("castShadow") for i in self._lights)
 
     @property
     def labels(self) -> Labels:
@@ -188,16 +185,22 @@ class Stage:
 
     def _drawn(self, worlds: Matrix) -> DrawList:
         instances = self._instances.moved((worlds[self._owner] @ self._pose)[:, :3])
+        shining, ambient = self._shine(worlds)
+        red, green, blue = self.scene.get("background")[:3]
+        return DrawList(instances, shining, Surroundings((red, green, blue)), ambient)
+
+    def _shine(self, worlds: Matrix) -> tuple[tuple[Light, ...], Colour]:
+        """Lights, and light from everywhere; one at the camera for a scene without any."""
+        if self._unlit:
+            return DEFAULT, DEFAULT_AMBIENT
         centre, radius = np.zeros(3), 0.0
         if self._shadows:
             centre, radius = _sphere(self._corners(worlds))
         placed = [(self.nodes[i], worlds[i]) for i in self._lights]
         shining, ambient = lights(placed, centre, radius)
         # The rasterizer keeps what it prepared for lights while they are the same tuple.
-        shining = self._shining if shining == self._shining else shining
-        self._shining = shining
-        red, green, blue = self.scene.get("background")[:3]
-        return DrawList(instances, shining, Surroundings((red, green, blue)), ambient)
+        self._shining = self._shining if shining == self._shining else shining
+        return self._shining, ambient
 
 
 def _layers(depth: list[int], parent: list[int]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

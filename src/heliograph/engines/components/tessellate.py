@@ -12,7 +12,6 @@ from heliograph.raster import Geometry
 
 SLICES = 128
 _TUBE_SLICES = 48
-_ARC_STEPS = 32
 
 Floats = NDArray[np.float64]
 Profile = tuple[Floats, Floats, Floats]
@@ -96,9 +95,10 @@ def joined(name: str, parts: list[Geometry]) -> Geometry:
 
 def _arc(start: float, end: float, y: float, v: tuple[float, float]) -> Profile:
     """Part of a circle of radius 1 about (0, y), by latitude."""
-    latitude = np.linspace(start, end, _ARC_STEPS + 1)
+    steps = round((end - start) / (2 * math.pi) * SLICES)
+    latitude = np.linspace(start, end, steps + 1)
     normals = np.stack([np.cos(latitude), np.sin(latitude)], 1)
-    return normals + np.array([0.0, y]), normals, np.linspace(*v, _ARC_STEPS + 1)
+    return normals + np.array([0.0, y]), normals, np.linspace(*v, steps + 1)
 
 
 def _lathe(name: str, profiles: list[Profile], start: float) -> Geometry:
