@@ -23,8 +23,13 @@ FEWEST = 96
 NORMAL_WEIGHT = 0.02
 """How much a change of shading counts against a change of shape (meshoptimizer's units)."""
 
-_FORMAT = b"levels 3"
-_NEIGHBOURS = (8, 32, 128)
+MOST = 0.99
+"""Part of the surface that keeps to a level's error; the rest stays within `WORST` times it."""
+
+WORST = 4.0
+_FORMAT = b"levels 4"
+_NEIGHBOURS = (8, 32)
+_PROBES = 6000
 _CERTAIN = 5e-4
 _SAMPLES = 48
 
@@ -45,8 +50,7 @@ def levels(
 ) -> list[tuple[Triangles, float]]:
     """Coarser and coarser versions of a mesh, the mesh itself (error 0) first.
 
-    Each level uses the same vertices. Its error is the largest distance found between the two
-    surfaces, measured both ways; the search never understates the distance of a probe.
+    Each level uses the same vertices. Its error is as `distance` measures it.
     The result is cached on disk under the mesh's hash.
     """
     if len(triangles) < 2 * FEWEST:
@@ -115,17 +119,24 @@ def _reduce(
 
 
 def distance(positions: Positions, fine: Triangles, coarse: Triangles) -> float:
-    """Largest distance found between two surfaces over the same vertices, metres.
+    """How far two surfaces over the same vertices are apart, metres.
 
-    Probes are the fine mesh's vertices against the coarse triangles, and the coarse triangles'
-    centres and edge middles against the fine ones.
+    `MOST` of the surface is nearer than that and all of it nearer than `WORST` times that: the
+    largest distance alone would tell of a bolt's edge, not of what a picture shows. Probes are the
+    fine mesh's vertices against the coarse triangles, and the coarse triangles' centres and edge
+    middles against the fine ones; the search never understates the distance of a probe.
     """
     corners = positions[coarse].astype(np.float64)
     middles = (corners + np.roll(corners, 1, 1)).reshape(-1, 3) / 2
-    probes = np.concatenate([corners.mean(1), middles])
-    used = positions[np.unique(fine)].astype(np.float64)
+    probes = _thinned(np.concatenate([corners.mean(1), middles]))
+    used = _thinned(positions[np.unique(fine)].astype(np.float64))
     fine_corners = positions[fine].astype(np.float64)
-    return float(max(_to_surface(used, corners).max(), _to_surface(probes, fine_corners).max()))
+    gaps = (_to_surface(used, corners), _to_surface(probes, fine_corners))
+    return max(float(max(np.quantile(gap, MOST), gap.max() / WORST)) for gap in gaps)
+
+
+def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points[:: -(-len(points) // _PROBES)]
 
 
 def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:

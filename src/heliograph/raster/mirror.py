@@ -14,17 +14,19 @@ from heliograph.raster.drawables import (
     LightKind,
     Surroundings,
 )
+from heliograph.raster.plan import Placed
 
 Matrix = NDArray[np.float64]
 
 
-def mirrored(scene: DrawList, camera: Camera, flat: NDArray[np.intp]) -> DrawList | None:
+def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> DrawList | None:
     """What the first reflective plane of a scene reflects, turned over to behind the plane.
 
-    `flat` are the rows of one-sided planes. Whole instances count as in front of the plane or behind it, by their centre. None where
+    Whole instances count as in front of the plane or behind it, by their bounding sphere's centre. None where
     nothing reflects or the camera is behind the mirror.
     """
     instances = scene.instances
+    flat = placed.looks.flat
     rows = flat[(instances.surface[flat, 3] > 0) & instances.visible[flat]]
     if not len(rows):
         return None
@@ -33,7 +35,7 @@ def mirrored(scene: DrawList, camera: Camera, flat: NDArray[np.intp]) -> DrawLis
     turn = _reflection(normal, pose[:, 3])
     if (camera.world_from_camera[:3, 3] - pose[:, 3]) @ normal <= 0:
         return None
-    ahead = (instances.world_from_object[:, :, 3] - pose[:, 3]) @ normal > 1e-9
+    ahead = (placed.centre - pose[:, 3]) @ normal > 1e-9
     poses = turn[:3, :3] @ instances.world_from_object
     poses[:, :, 3] += turn[:3, 3]
     turned = instances.moved(poses, instances.visible & ahead)

@@ -111,7 +111,7 @@ class Rasterizer:
         self, scene: DrawList, placed: planning.Placed, camera: Camera
     ) -> moderngl.Texture | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
-        turned = mirrored(scene, camera, placed.looks.flat)
+        turned = mirrored(scene, placed, camera)
         if turned is None:
             return None
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")

@@ -102,7 +102,7 @@ class GeometryStore:
             chain = lod.levels(positions, normals, triangles)[:MAX_LEVELS]
         base = self._add_vertices(positions, normals, geometry.uvs)
         ranges = [self._add_triangles(level) for level, _ in chain]
-        errors = [error for _, error in chain]
+        errors = [geometry.stretch * error for _, error in chain]
         return self._add_row(base, positions, ranges, errors, geometry.surface)
 
     def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
@@ -219,7 +219,7 @@ def _flat(geometry: Geometry) -> Geometry:
     normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
     uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
     triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
-    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, geometry.name)
+    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)
 
 
 class TextureStore:

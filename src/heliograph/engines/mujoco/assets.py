@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from heliograph.raster import Geometry, Texture, TextureKind
 
 Array = NDArray[Any]
+_SKIN_STRETCH = 3.0
 
 
 def mesh(model: mujoco.MjModel, index: int) -> Geometry:
@@ -85,6 +86,7 @@ def skin(model: mujoco.MjModel, index: int) -> Geometry:
         triangles=faces,
         normals=_vertex_normals(vertices, faces),
         uvs=uvs,
+        stretch=_SKIN_STRETCH,
         name=f"skin {model.skin(index).name!r}",
     )
 

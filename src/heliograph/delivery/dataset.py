@@ -1,0 +1,166 @@
+"""Datasets in NumPy: samples of a run by position, in any order, several in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from pathlib import PurePath
+from typing import Any, TypeAlias, Unpack
+
+from heliograph.delivery.views import Order, ViewOptions, Views
+from heliograph.engine import Renderer
+from heliograph.errors import ClosedError, HeliographError, InvalidValueError
+from heliograph.frame import Sample
+from heliograph.source import Outcome, ahead
+from heliograph.view import MAX_SEED
+
+WINDOW = 32
+"""How many samples are in flight at once, and so at most in memory, where nothing is said."""
+
+_Ordered: TypeAlias = tuple[int, Order | HeliographError]
+
+
+class Dataset:
+    """`count` samples of a run: position i is sample `start + i`, which depends on (seed, i) alone.
+
+    Args:
+        renderer: who draws; it stays open, and is the caller's to close.
+        count: how many samples.
+        seed: of the run, 0 ... 2**63 - 1.
+        start: index of the first sample.
+        window: how many samples are in flight at once where several are asked for.
+        **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
+
+    Raises:
+        InvalidValueError: a number out of its range.
+        UnknownNameError: a camera or pass that the renderer does not have.
+    """
+
+    def __init__(
+        self,
+        renderer: Renderer,
+        count: int,
+        *,
+        seed: int = 0,
+        start: int = 0,
+        window: int = WINDOW,
+        **options: Unpack[ViewOptions],
+    ) -> None:
+        self.renderer = renderer
+        self.count = check_whole("count", count)
+        self.seed = check_whole("seed", seed)
+        self.start = check_whole("start", start)
+        self.window = check_whole("window", window, least=1)
+        self.views = Views(**options)
+        self.views.check(renderer)
+
+    def __len__(self) -> int:
+        """How many samples there are."""
+        return self.count
+
+    def __getitem__(self, position: int) -> Sample:
+        """One sample; `IndexError` where there is none, a `HeliographError` where it failed."""
+        order = self.order(check_position(position, self.count))
+        return order.completed(self.renderer.render(order.view))
+
+    def __iter__(self) -> Iterator[Sample]:
+        """All samples, in order; the first error is raised."""
+        for _, result in self.outcomes(range(self.count)):
+            if isinstance(result, HeliographError):
+                raise result
+            yield result
+
+    def __reduce__(self) -> Any:
+        raise InvalidValueError(LIVE)
+
+    def order(self, position: int) -> Order:
+        """The view at a position, and what was drawn for it."""
+        return self.views.order(self.seed, self.start + position)
+
+    def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
+        """What comes of each position, in this order, with `window` of them in flight.
+
+        Raises:
+            ClosedError: the renderer is closed.
+        """
+        orders = ((position, self._try_order(position)) for position in positions)
+        for (position, order), future in ahead(self._submit, orders, self.window):
+            yield position, self._result(position, order, future)
+
+    def describe(self) -> dict[str, Any]:
+        """What decides the samples, in terms of JSON."""
+        scene = self.renderer.scene
+        return {
+            "scene": {"source": PurePath(scene.source).name, "hash": scene.hash},
+            "seed": self.seed,
+            "start": self.start,
+            "count": self.count,
+            "views": self.views.describe(),
+        }
+
+    def _try_order(self, position: int) -> Order | HeliographError:
+        try:
+            return self.order(position)
+        except HeliographError as error:
+            return self._named(error, position)
+
+    def _submit(self, item: _Ordered) -> Future[Sample]:
+        order = item[1]
+        if isinstance(order, Order):
+            return self.renderer.submit(order.view)
+        failed: Future[Sample] = Future()
+        failed.set_exception(order)
+        return failed
+
+    def _result(
+        self, position: int, order: Order | HeliographError, future: Future[Sample]
+    ) -> Sample | HeliographError:
+        try:
+            sample = future.result()
+        except ClosedError:
+            raise
+        except HeliographError as error:
+            return self._named(error, position)
+        return order.completed(sample) if isinstance(order, Order) else order
+
+    def _named(self, error: HeliographError, position: int) -> HeliographError:
+        if error.index is None:
+            error.index, error.seed = self.start + position, self.seed
+        return error
+
+
+LIVE = (
+    "a dataset over a live renderer cannot be sent to another process, such as a DataLoader "
+    "worker: use num_workers=0 (render workers, heliograph.open(..., workers=N), draw beside your "
+    "program all the same), or record it once and load the heliograph.Recording with any number "
+    "of DataLoader workers"
+)
+
+
+def check_whole(name: str, value: object, *, least: int = 0) -> int:
+    """A whole number from `least` to 2**63 - 1.
+
+    Raises:
+        InvalidValueError: it is not.
+    """
+    whole = isinstance(value, int) or type(value).__module__ == "numpy"
+    try:
+        number = int(value) if whole and not isinstance(value, bool) else None  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        number = None
+    if number is None or number != value or not least <= number <= MAX_SEED:
+        raise InvalidValueError(f"{name}: expected an integer from {least}, got {value!r}")
+    return number
+
+
+def check_position(position: object, count: int) -> int:
+    """A position among `count`; negative ones count from the end, as in a list.
+
+    Raises:
+        InvalidValueError: not a whole number.
+        IndexError: beyond the end.
+    """
+    number = check_whole("position", position, least=-count)
+    if number >= count:
+        raise IndexError(f"position {number}: there are {count} samples")
+    return number % count

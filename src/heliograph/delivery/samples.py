@@ -1,0 +1,144 @@
+"""Samples one after another, and batches of them as stacked arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
+
+from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
+from heliograph.delivery.views import ViewOptions
+from heliograph.engine import Renderer
+from heliograph.errors import InvalidValueError
+from heliograph.frame import Sample
+from heliograph.source import OnError, kept
+
+Tree: TypeAlias = dict[str, Any]
+"""Nested dicts with arrays and integers at their ends."""
+
+NO_SEED = -1
+
+
+def samples(
+    renderer: Renderer,
+    *,
+    count: int,
+    seed: int = 0,
+    start: int = 0,
+    window: int = WINDOW,
+    on_error: OnError | None = None,
+    **options: Unpack[ViewOptions],
+) -> Iterator[Sample]:
+    """Samples `start` to `start + count` of a run, in order; each depends on (seed, index) alone.
+
+    Args:
+        renderer: who draws; a pool is kept busy, with a bounded number of samples in flight.
+        count: how many.
+        seed: of the run, 0 ... 2**63 - 1.
+        start: index of the first.
+        window: how many are in flight, and so at most in memory, at once.
+        on_error: told of each sample that failed, which is then left out; without it the first
+            error is raised.
+        **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
+
+    Raises:
+        HeliographError: at once for wrong arguments, later for a sample that failed.
+    """
+    dataset = Dataset(renderer, count, seed=seed, start=start, window=window, **options)
+    return kept(dataset.outcomes(range(count)), on_error)
+
+
+def batches(source: Iterable[Sample], size: int, *, drop_last: bool = False) -> Iterator[Tree]:
+    """Stacks samples into batches, laid out as `as_arrays` says with one more axis in front.
+
+    Args:
+        source: samples, a `Dataset` or a `Recording`; all must have the same cameras and sizes.
+        size: samples in a batch; every batch has arrays of its own.
+        drop_last: leave out a last batch that is not full.
+
+    Raises:
+        InvalidValueError: a sample that differs from the first of its batch in a shape or name.
+    """
+    return _batches(iter(source), check_whole("size", size, least=1), drop_last=drop_last)
+
+
+def as_arrays(sample: Sample) -> Tree:
+    """A sample as nested dicts, which every sample of a run has alike.
+
+    `index` and `seed` (-1 without one), `frames` (by camera: every pass, `K` (3, 3) and
+    `world_from_camera` (4, 4), float64, of the camera as it was used), and `state` by its keys.
+    Pixels are not copied.
+    """
+    return {
+        "index": int(sample.index),
+        "seed": NO_SEED if sample.seed is None else int(sample.seed),
+        "frames": {
+            name: {
+                **frame.passes,
+                "K": frame.camera.K,
+                "world_from_camera": frame.camera.world_from_camera,
+            }
+            for name, frame in sample.frames.items()
+        },
+        "state": dict(sample.state),
+    }
+
+
+def _batches(source: Iterator[Sample], size: int, *, drop_last: bool) -> Iterator[Tree]:
+    while True:
+        batch, filled = _batch(source, size)
+        if filled == size:
+            yield batch
+            continue
+        if filled and not drop_last:
+            yield _cut(batch, filled)
+        return
+
+
+def _batch(source: Iterator[Sample], size: int) -> tuple[Tree, int]:
+    batch: Tree = {}
+    for place in range(size):
+        for sample in source:
+            tree = as_arrays(sample)
+            batch = batch or _allocate(tree, size)
+            _put(tree, batch, place, f"sample {sample.index}")
+            break
+        else:
+            return batch, place
+    return batch, size
+
+
+def _allocate(tree: Tree, size: int) -> Tree:
+    return {
+        key: _allocate(value, size)
+        if isinstance(value, dict)
+        else np.empty((size, *np.shape(value)), np.asarray(value).dtype)
+        for key, value in tree.items()
+    }
+
+
+def _put(tree: Tree, batch: Tree, place: int, path: str) -> None:
+    if tree.keys() != batch.keys():
+        raise InvalidValueError(f"{path}: {_names(tree)} do not stack with {_names(batch)}")
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            _put(value, batch[key], place, f"{path}, {key}")
+        elif np.shape(value) != batch[key].shape[1:]:
+            raise InvalidValueError(
+                f"{path}, {key}: shape {np.shape(value)} does not stack with "
+                f"{batch[key].shape[1:]}, the first of the batch"
+            )
+        else:
+            batch[key][place] = value
+
+
+def _cut(batch: Tree, filled: int) -> Tree:
+    return {
+        key: _cut(value, filled) if isinstance(value, dict) else value[:filled]
+        for key, value in batch.items()
+    }
+
+
+def _names(tree: Tree) -> str:
+    return ", ".join(tree) or "nothing"

@@ -1,0 +1,127 @@
+"""Recordings: samples from disk, as the dataset they were recorded from, without an engine."""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from operator import index as whole
+from pathlib import Path
+from typing import Any
+
+from heliograph.errors import HeliographError, InvalidValueError, RecordError
+from heliograph.frame import Sample
+from heliograph.record.codec import decode
+from heliograph.record.manifest import Failure, Manifest, read_manifest
+from heliograph.record.shard import Place, check_hash, check_size, read_places
+from heliograph.source import Outcome
+
+
+class Recording:
+    """A map-style dataset of recorded samples; may be sent to other processes.
+
+    Samples that failed when they were recorded are not counted; `failed` lists them.
+
+    Args:
+        path: folder that `record` or `heliograph generate` wrote.
+        verify: read every byte and compare the hashes first; `verify()` does it later.
+
+    Raises:
+        RecordError: no recording, not finished, or damaged.
+    """
+
+    def __init__(self, path: str | Path, *, verify: bool = False) -> None:
+        self.path = Path(path)
+        self.manifest: Manifest = read_manifest(self.path)
+        self._check_complete()
+        self._ends = list(accumulate(shard.samples for shard in self.manifest.shards))
+        self._places: dict[int, tuple[Place, ...]] = {}
+        if verify:
+            self.verify()
+
+    @property
+    def failed(self) -> tuple[Failure, ...]:
+        """The samples that failed when they were recorded."""
+        return self.manifest.failed
+
+    def __len__(self) -> int:
+        """How many samples it holds."""
+        return self._ends[-1] if self._ends else 0
+
+    def __getitem__(self, position: int) -> Sample:
+        """One sample, its arrays new and the caller's; `IndexError` where there is none.
+
+        Raises:
+            RecordError: it is damaged.
+        """
+        number, place = self._find(position)
+        path = self.path / f"{self.manifest.shards[number].name}.tar"
+        members = {name: (start, size) for name, start, size in place.members}
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
+        try:
+            return decode(lambda name: _read(handle, *members[name]))
+        except RecordError as error:
+            raise RecordError(f"{path}: sample {place.index}: {error.message}") from None
+        finally:
+            os.close(handle)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """All samples, in the order of the run."""
+        return (self[position] for position in range(len(self)))
+
+    def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
+        """The samples at these positions; a damaged one is an error in its place."""
+        for position in positions:
+            try:
+                yield position, self[position]
+            except HeliographError as error:
+                yield position, error
+
+    def describe(self) -> dict[str, Any]:
+        """What decided the samples when they were recorded."""
+        return dict(self.manifest.source)
+
+    def verify(self) -> None:
+        """Read every byte and compare the hashes.
+
+        Raises:
+            RecordError: names the first shard that is missing or damaged.
+        """
+        for shard in self.manifest.shards:
+            check_hash(self.path, shard)
+
+    def _check_complete(self) -> None:
+        shards = self.manifest.shards
+        if not self.manifest.complete:
+            raise RecordError(
+                f"{self.path}: this recording is not finished ({len(shards)} shards are); "
+                "resume it (record(..., resume=True), heliograph generate --resume)"
+            )
+        for shard in shards:
+            check_size(self.path, shard)
+
+    def _find(self, position: int) -> tuple[int, Place]:
+        """The shard of a position, and where it stands there."""
+        try:
+            wanted = whole(position)
+        except TypeError:
+            raise InvalidValueError(f"position: expected an integer, got {position!r}") from None
+        if not -len(self) <= wanted < len(self):
+            raise IndexError(f"position {wanted}: there are {len(self)} samples")
+        wanted %= len(self)
+        number = bisect_right(self._ends, wanted)
+        if number not in self._places:
+            self._places[number] = read_places(self.path, self.manifest.shards[number])
+        places = self._places[number]
+        return number, places[wanted - self._ends[number]]
+
+
+def _read(handle: int, start: int, size: int) -> bytes:
+    data = os.pread(handle, size, start)
+    if len(data) != size:
+        raise RecordError(f"expected {size} bytes at {start}, got {len(data)}")
+    return data

@@ -1,0 +1,206 @@
+"""Shards: tar files that any tar reads, the same bytes for the same samples, whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, TypeAlias
+
+import msgspec
+
+from heliograph.errors import RecordError
+from heliograph.record.manifest import PART, Failure, Shard
+
+Member: TypeAlias = tuple[str, int, int]
+"""What follows the key in a file's name, where its bytes start in the tar, how many they are."""
+
+_BLOCK = 512
+_END = bytes(2 * _BLOCK)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where in its shard a sample stands: its position in the run, index, and files."""
+
+    position: int
+    index: int
+    members: tuple[Member, ...]
+
+
+def shard_name(number: int) -> str:
+    """Name of the files of a shard, without suffix."""
+    return f"shard-{number:06d}"
+
+
+class ShardWriter:
+    """Writes one shard under a temporary name; `finish` puts it in place, leaving drops it.
+
+    Args:
+        folder: of the recording.
+        number: of the shard.
+    """
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._path = folder / f"{shard_name(number)}.tar"
+        self._part = self._path.with_name(self._path.name + PART)
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._places: list[Place] = []
+        self._failed: list[Failure] = []
+        self._stream: IO[bytes] = _opened(self._part)
+
+    def add(self, position: int, index: int, files: Mapping[str, bytes]) -> None:
+        """Append the files of a sample."""
+        members = tuple(
+            (name, self._append(f"{index:09d}.{name}", data), len(data))
+            for name, data in files.items()
+        )
+        self._places.append(Place(position, index, members))
+
+    def fail(self, position: int, message: str) -> None:
+        """Keep in mind that a sample is missing."""
+        self._failed.append(Failure(position, message))
+
+    def finish(self) -> Shard:
+        """Put the shard and its index in place, safe from a power cut."""
+        self._write(_END)
+        try:
+            _settle(self._stream, self._path)
+        except OSError as error:
+            raise cannot_write(self._path, error) from None
+        listed = msgspec.json.encode(self._places)
+        index = write_whole(self._path.with_suffix(".json"), listed)
+        return Shard(
+            self._path.stem,
+            self._hash.hexdigest(),
+            index,
+            self._size,
+            len(self._places),
+            tuple(self._failed),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):
+            self._stream.close()
+        with suppress(OSError):
+            self._part.unlink(missing_ok=True)
+
+    def _append(self, name: str, data: bytes) -> int:
+        info = tarfile.TarInfo(name)
+        info.size = len(data)
+        self._write(info.tobuf(tarfile.USTAR_FORMAT, "utf-8", "strict"))
+        start = self._size
+        self._write(data)
+        self._write(bytes(-len(data) % _BLOCK))
+        return start
+
+    def _write(self, data: bytes) -> None:
+        self._hash.update(data)
+        self._size += len(data)
+        try:
+            self._stream.write(data)
+        except OSError as error:
+            raise cannot_write(self._path, error) from None
+
+
+def write_whole(path: Path, data: bytes) -> str:
+    """Write a file so that it is whole or not there even after a power cut; returns its SHA-256.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
+    part = path.with_name(path.name + PART)
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            _settle(stream, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise cannot_write(path, error) from None
+    return hashlib.sha256(data).hexdigest()
+
+
+def cannot_write(path: Path, error: OSError) -> RecordError:
+    """What is told when the disk is full, a limit is reached or the folder is read-only."""
+    return RecordError(
+        f"{path}: cannot be written ({error.strerror or error}); the shards finished so far are "
+        "whole: make room, then resume"
+    )
+
+
+def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
+    """Where the samples of a shard stand.
+
+    Raises:
+        RecordError: the index of the shard is missing or damaged.
+    """
+    path = folder / f"{shard.name}.json"
+    try:
+        data = path.read_bytes()
+        places = msgspec.json.decode(data, type=tuple[Place, ...])
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        raise RecordError(f"{path}: missing or damaged ({error})") from None
+    if hashlib.sha256(data).hexdigest() != shard.index_sha256 or len(places) != shard.samples:
+        raise RecordError(f"{path}: damaged, its hash is not that of the manifest")
+    return places
+
+
+def check_size(folder: Path, shard: Shard) -> None:
+    """Check that a shard is there with as many bytes as it had.
+
+    Raises:
+        RecordError: it is not.
+    """
+    path = folder / f"{shard.name}.tar"
+    size = path.stat().st_size if path.is_file() else None
+    if size != shard.size:
+        came = "it is missing" if size is None else f"it has {size}"
+        raise RecordError(f"{path}: damaged, expected {shard.size} bytes, {came}")
+
+
+def check_hash(folder: Path, shard: Shard) -> None:
+    """Check every byte of a shard and of its index.
+
+    Raises:
+        RecordError: one differs.
+    """
+    check_size(folder, shard)
+    read_places(folder, shard)
+    path = folder / f"{shard.name}.tar"
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != shard.sha256:
+        raise RecordError(f"{path}: damaged, its SHA-256 is not that of the manifest")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("wb")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def _settle(stream: IO[bytes], path: Path) -> None:
+    """Everything to the disk, then the name."""
+    stream.flush()
+    os.fsync(stream.fileno())
+    stream.close()
+    Path(stream.name).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+"""Bytes between processes: shared memory for the pictures, messages for all the rest."""

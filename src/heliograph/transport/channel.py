@@ -1,0 +1,172 @@
+"""Messages over a Unix socket: length, then msgpack; descriptors travel beside them."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from heliograph.errors import WorkerError
+from heliograph.transport.messages import Message
+
+MAX_MESSAGE = 1 << 30
+"""Bytes of one message; a longer one is refused before anything is allocated for it."""
+
+_HEADER = 4
+_CHUNK = 1 << 18
+_MAX_DESCRIPTORS = 64
+_ANCILLARY = socket.CMSG_SPACE(_MAX_DESCRIPTORS * array.array("i").itemsize)
+
+
+class Channel:
+    """One end of a socket pair.
+
+    Whatever is not a message raises `WorkerError`; the channel is of no use after that.
+
+    Args:
+        end: the socket; it belongs to the channel. Whether it blocks decides whether `flush` and
+            `receive` wait.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        self.socket = end
+        self.descriptors: deque[int] = deque()
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Message)
+        self._out = bytearray()
+        self._passing: list[int] = []
+        self._in = bytearray()
+        self._buffer = bytearray(_CHUNK)
+
+    @property
+    def pending(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._out)
+
+    def fileno(self) -> int:
+        """The socket's descriptor."""
+        return self.socket.fileno()
+
+    def put(self, message: Any, descriptor: int | None = None) -> None:
+        """Queue a message, with a descriptor to pass along; `flush` sends all of them at once.
+
+        Raises:
+            WorkerError: the message is too long.
+        """
+        start = len(self._out)
+        self._encoder.encode_into(message, self._out, start + _HEADER)
+        size = len(self._out) - start - _HEADER
+        if size > MAX_MESSAGE:
+            del self._out[start:]
+            raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
+        self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
+        if descriptor is not None:
+            # Ours may be closed before it is sent.
+            self._passing.append(os.dup(descriptor))
+
+    def send(self, messages: Iterable[Any]) -> None:
+        """Queue messages and send what can be sent."""
+        for message in messages:
+            self.put(message)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what is queued; whether all of it went.
+
+        Raises:
+            OSError: the other side is gone.
+        """
+        while self._out:
+            try:
+                sent = self._send()
+            except BlockingIOError:
+                return False
+            del self._out[:sent]
+        return True
+
+    def receive(self) -> list[Any] | None:
+        """The messages that have come, maybe none; None once the other side is gone.
+
+        Raises:
+            WorkerError: what came is no message.
+        """
+        try:
+            count = self._read()
+        except BlockingIOError:
+            return []
+        except OSError:
+            return None
+        if not count:
+            return None
+        self._in += memoryview(self._buffer)[:count]
+        return list(self._messages())
+
+    def close(self) -> None:
+        """Close the socket and the descriptors that nobody took."""
+        self.socket.close()
+        for descriptor in (*self.descriptors, *self._passing):
+            os.close(descriptor)
+        self.descriptors.clear()
+        self._passing.clear()
+
+    def _send(self) -> int:
+        if not self._passing:
+            return self.socket.send(self._out)
+        passed = self._passing[:_MAX_DESCRIPTORS]
+        # With more descriptors than go at once the bytes go piecemeal: none may come before its own
+        limit = 1 if len(self._passing) > len(passed) else len(self._out)
+        sent = socket.send_fds(self.socket, [memoryview(self._out)[:limit]], passed)
+        del self._passing[: len(passed)]
+        for descriptor in passed:
+            os.close(descriptor)
+        return sent
+
+    def _read(self) -> int:
+        count, ancillary, _, _ = self.socket.recvmsg_into(
+            [self._buffer], _ANCILLARY, socket.MSG_CMSG_CLOEXEC
+        )
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self.descriptors.extend(_integers(data))
+        return count
+
+    def _messages(self) -> Iterable[Any]:
+        at, total = 0, len(self._in)
+        with memoryview(self._in) as view:
+            while total - at >= _HEADER:
+                size = int.from_bytes(view[at : at + _HEADER], "little")
+                if size > MAX_MESSAGE:
+                    raise WorkerError(
+                        f"the channel carries no message: a length of {size} bytes, at most "
+                        f"{MAX_MESSAGE} travel"
+                    )
+                if total - at - _HEADER < size:
+                    break
+                at += _HEADER
+                yield self._decoded(view[at : at + size])
+                at += size
+        del self._in[:at]
+
+    def _decoded(self, data: memoryview) -> Any:
+        try:
+            return self._decoder.decode(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise WorkerError(f"the channel carries no message: {error}") from None
+        finally:
+            data.release()
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a new socket pair."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+def _integers(data: bytes) -> Sequence[int]:
+    numbers = array.array("i")
+    numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
+    return numbers

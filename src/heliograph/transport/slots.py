@@ -1,0 +1,136 @@
+"""Shared memory without names: memfd regions that die with the last process that holds them."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from collections.abc import Callable
+
+from heliograph.errors import WorkerError
+
+SMALLEST = 1 << 16
+KEPT = 256 << 20
+_ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4  # F_ADD_SEALS; F_SEAL_SEAL, _SHRINK, _GROW
+
+
+class Region:
+    """A piece of shared memory: one memfd, mapped here.
+
+    Its size is sealed, so the other side cannot cut it short under our reads.
+
+    Attributes:
+        id: what both sides call it.
+        nbytes: its size.
+        memory: the mapping; it goes when the last array over it goes.
+        descriptor: to be passed on; -1 once closed.
+    """
+
+    __slots__ = ("descriptor", "id", "memory", "nbytes")
+
+    def __init__(self, id: int, nbytes: int, descriptor: int, *, populate: bool = False) -> None:  # noqa: A002
+        flags = mmap.MAP_SHARED | (mmap.MAP_POPULATE if populate else 0)
+        self.id = id
+        self.nbytes = nbytes
+        self.descriptor = descriptor
+        self.memory = mmap.mmap(descriptor, nbytes, flags=flags)
+
+    @classmethod
+    def create(cls, id: int, nbytes: int) -> Region:  # noqa: A002
+        """New memory, zero, in whole pages.
+
+        Raises:
+            WorkerError: the system has no more memory or descriptors.
+        """
+        nbytes = -(-max(nbytes, 1) // mmap.PAGESIZE) * mmap.PAGESIZE
+        descriptor = -1
+        try:
+            descriptor = os.memfd_create("heliograph", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            os.ftruncate(descriptor, nbytes)
+            fcntl.fcntl(descriptor, _ADD_SEALS, _SEALS)
+            return cls(id, nbytes, descriptor)
+        except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            raise WorkerError(f"cannot get {nbytes} bytes of shared memory: {error}") from None
+
+    @classmethod
+    def attach(cls, id: int, nbytes: int, descriptor: int) -> Region:  # noqa: A002
+        """Map memory that the other side made; the descriptor is closed.
+
+        Raises:
+            WorkerError: it is smaller than was said.
+        """
+        try:
+            if os.fstat(descriptor).st_size < nbytes:
+                raise WorkerError(f"shared memory {id}: expected {nbytes} bytes, got fewer")
+            region = cls(id, nbytes, descriptor, populate=True)
+        finally:
+            os.close(descriptor)
+        region.descriptor = -1
+        return region
+
+    def close(self) -> None:
+        """Close the descriptor; the mapping stays as long as somebody looks at it."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def size_class(nbytes: int) -> int:
+    """The size that is taken for so many bytes: 1 or 1.5 times a power of two, 64 KiB or more."""
+    if nbytes <= SMALLEST:
+        return SMALLEST
+    power = 1 << (nbytes - 1).bit_length()
+    return power // 4 * 3 if nbytes <= power // 4 * 3 else power
+
+
+class Regions:
+    """The driver's shared memory: what is not in use is kept for the next, up to a limit.
+
+    Not safe for threads; the pool's lock guards it.
+
+    Args:
+        dropped: called with the id of a region that is gone for good.
+    """
+
+    def __init__(self, dropped: Callable[[int], None]) -> None:
+        self._dropped = dropped
+        self._free: dict[int, list[Region]] = {}
+        self._all: dict[int, Region] = {}
+        self._idle = 0
+        self._next = 0
+
+    def take(self, nbytes: int) -> Region:
+        """A region of at least so many bytes, for nobody else until it is given back."""
+        nbytes = size_class(nbytes)
+        free = self._free.get(nbytes)
+        if free:
+            self._idle -= nbytes
+            return free.pop()
+        region = Region.create(self._next, nbytes)
+        self._next += 1
+        self._all[region.id] = region
+        return region
+
+    def give(self, region: Region) -> None:
+        """Take a region back."""
+        if region.id not in self._all:
+            return
+        self._free.setdefault(region.nbytes, []).append(region)
+        self._idle += region.nbytes
+        while self._idle > KEPT:
+            self._drop(next(free for free in self._free.values() if free).pop(0))
+
+    def close(self) -> None:
+        """Close every descriptor; memory that somebody still looks at stays until they stop."""
+        for region in self._all.values():
+            region.close()
+        self._all.clear()
+        self._free.clear()
+
+    def _drop(self, region: Region) -> None:
+        self._idle -= region.nbytes
+        del self._all[region.id]
+        region.close()
+        self._dropped(region.id)
