@@ -59,11 +59,15 @@ class Channel:
             WorkerError: the message is too long.
         """
         start = len(self._out)
-        self._encoder.encode_into(message, self._out, start + _HEADER)
-        size = len(self._out) - start - _HEADER
-        if size > MAX_MESSAGE:
+        self._out += bytes(_HEADER)
+        try:
+            self._encoder.encode_into(message, self._out, -1)
+            size = len(self._out) - start - _HEADER
+            if size > MAX_MESSAGE:
+                raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
+        except BaseException:
             del self._out[start:]
-            raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
+            raise
         self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
         if descriptor is not None:
             # Ours may be closed before it is sent.

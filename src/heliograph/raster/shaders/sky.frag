@@ -20,8 +20,7 @@ void main() {
     vec3 ray = vec3(gl_FragCoord.xy * unproject.xy + unproject.zw, -1.0);
 #endif
     ray = mat3(world_from_camera) * ray;
-    float texels_per_pixel = 0.5 * float(textureSize(sky, 0).x) * unproject.x;
-    rgb = textureLod(sky, vec3(ray.x, ray.z, -ray.y), log2(texels_per_pixel)).rgb;  // cube maps have y up, our world has z
+    rgb = texture(sky, vec3(ray.x, ray.z, -ray.y)).rgb;  // cube maps have y up, our world has z
 #endif
 #ifdef HAZE
     // Between the far edge of the plane and the level of the eye the haze thins out.

@@ -1,0 +1,210 @@
+"""Batches: many views at once, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from heliograph import poses as pose_checks
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.scene import Description, Edit
+from heliograph.view import MAX_SEED, View
+
+RESERVED: Final = ("seed", "seeds", "cameras", "camera_poses", "passes", "edits")
+_REQUIRED: Final = ("qpos",)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Many views that share cameras and passes; row i of every column is entry i.
+
+    Attributes:
+        seeds: (N,) int64; entry i is the view with seed `seeds[i]` and index 0.
+        common: what all entries share: cameras and passes.
+        state: (N, ...) by state key.
+        poses: (N, 4, 4) by camera name, `world_from_camera` of each entry.
+        edits: the edits of each entry, or empty.
+    """
+
+    seeds: NDArray[np.int64]
+    common: View = field(default_factory=View)
+    state: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    poses: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    edits: Sequence[Sequence[Edit]] = ()
+
+    @classmethod
+    def of(cls, given: object, scene: Description) -> Batch:
+        """The batch of a mapping; `heliograph.delivery.batch` says which keys there are.
+
+        Raises:
+            InvalidValueError: a key is missing, or its value of a wrong kind, shape or range.
+            UnknownNameError: a pass that does not exist.
+        """
+        if not isinstance(given, Mapping):
+            raise InvalidValueError(f"batch: expected a mapping, got {type(given).__name__}")
+        _check_keys(given, scene)
+        state = {key: _column(key, given[key]) for key in given if key not in RESERVED}
+        poses = _poses(given.get("camera_poses", {}))
+        edits = _edits(given.get("edits", ()))
+        columns = {**state, **{f"camera_poses[{k!r}]": v for k, v in poses.items()}}
+        counts = {key: len(column) for key, column in columns.items()}
+        if edits:
+            counts["edits"] = len(edits)
+        seeds = _seeds(given, counts)
+        common = View(given.get("cameras", ()), given.get("passes", ("rgb",)))
+        return cls(seeds, common, state, poses, edits)
+
+    def __len__(self) -> int:
+        """How many entries."""
+        return len(self.seeds)
+
+    def resolved(self, known: Mapping[str, Camera]) -> tuple[Camera, ...]:
+        """The cameras by value, as they stand without state and poses.
+
+        Raises:
+            UnknownNameError: no such camera, or a pose for a camera that is not drawn.
+            InvalidValueError: two outputs would bear one name.
+        """
+        wanted = self.common.cameras or (next(iter(known)),)
+        for each in wanted:
+            if isinstance(each, str) and each not in known:
+                raise UnknownNameError.of("camera", each, known)
+        cameras = tuple(known[each] if isinstance(each, str) else each for each in wanted)
+        names = [camera.name for camera in cameras]
+        for name in self.poses:
+            if name not in names:
+                raise UnknownNameError.of("camera in this batch", name, names)
+        keys = [key_of(name, each) for name in names for each in self.common.passes]
+        if len(set(keys)) != len(keys):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            raise InvalidValueError(f"cameras: {', '.join(twice)} would stand twice in the result")
+        return cameras
+
+    def view(self, entry: int, known: Mapping[str, Camera]) -> View:
+        """One entry as a view."""
+        cameras: Sequence[str | Camera] = self.common.cameras
+        if self.poses:
+            cameras = [
+                camera.moved(self.poses[camera.name][entry]) if camera.name in self.poses else each
+                for each, camera in zip(
+                    cameras or (next(iter(known)),), self.resolved(known), strict=True
+                )
+            ]
+        return View(
+            cameras=cameras,
+            passes=self.common.passes,
+            state={key: column[entry] for key, column in self.state.items()},
+            edits=self.edits[entry] if self.edits else (),
+            seed=int(self.seeds[entry]),
+        )
+
+
+def key_of(camera: str, name: str) -> str:
+    """What a stacked array is found by: `<camera>` for rgb, `<camera>_<pass>` for the rest."""
+    return camera if name == "rgb" else f"{camera}_{name}"
+
+
+def _check_keys(given: Mapping[Any, Any], scene: Description) -> None:
+    for key in given:
+        if not isinstance(key, str):
+            raise InvalidValueError(f"batch: expected names as keys, got {key!r}")
+    known = [item.name for item in scene.state]
+    for key in _REQUIRED:
+        if key in known and key not in given:
+            raise InvalidValueError(
+                f"batch: {key!r} is missing; expected it with shape (N, ...), a row per entry"
+            )
+    if "seed" not in given and "seeds" not in given:
+        raise InvalidValueError(
+            "batch: expected 'seed', an integer (entry i uses seed + i), or 'seeds', shape (N,)"
+        )
+
+
+def _column(key: str, value: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InvalidValueError(f"batch[{key!r}]: rows of different lengths ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise InvalidValueError(f"batch[{key!r}]: expected numbers, got dtype {array.dtype}")
+    if array.ndim == 0:
+        raise InvalidValueError(f"batch[{key!r}]: expected a row per entry, (N, ...), got one value")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise InvalidValueError(f"batch[{key!r}]: NaN or infinity at index {where}")
+    return array
+
+
+def _poses(given: object) -> dict[str, NDArray[np.float64]]:
+    if not isinstance(given, Mapping):
+        raise InvalidValueError(
+            f"batch['camera_poses']: expected camera name -> (N, 4, 4), got {given!r}"
+        )
+    made = {}
+    for name, value in given.items():
+        where = f"batch['camera_poses'][{name!r}]"
+        array = _column(f"camera_poses'][{name!r}", value).astype(float)
+        if array.shape[1:] != (4, 4):
+            raise InvalidValueError(f"{where}: expected shape (N, 4, 4), got {array.shape}")
+        for entry, pose in enumerate(array):
+            pose_checks.check_pose(pose, f"{where}[{entry}]")
+        made[name] = array
+    return made
+
+
+def _edits(given: object) -> tuple[tuple[Edit, ...], ...]:
+    what = "batch['edits']: expected a sequence of edits for each entry"
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise InvalidValueError(f"{what}, got {given!r}")
+    for each in given:
+        if not isinstance(each, Sequence) or not all(isinstance(edit, Edit) for edit in each):
+            raise InvalidValueError(f"{what}, got {each!r} among them")
+    return tuple(tuple(each) for each in given)
+
+
+def _seeds(given: Mapping[str, Any], counts: Mapping[str, int]) -> NDArray[np.int64]:
+    seeds = _explicit(given["seeds"]) if given.get("seeds") is not None else None
+    lengths = dict(counts)
+    if seeds is not None:
+        lengths["seeds"] = len(seeds)
+    if not lengths:
+        raise InvalidValueError(
+            "batch: nothing says how many entries there are; give 'seeds' or a batched state"
+        )
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{key} {count}" for key, count in lengths.items())
+        raise InvalidValueError(f"batch: expected as many rows in every column, got {told}")
+    count = next(iter(lengths.values()))
+    return _counted(given["seed"], count) if seeds is None else seeds
+
+
+def _explicit(value: ArrayLike) -> NDArray[np.int64]:
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError) as error:
+        raise InvalidValueError(f"batch['seeds']: not an array ({error})") from None
+    low, high = (array.min(), array.max()) if array.size and array.dtype.kind in "iu" else (0, 0)
+    whole = array.dtype.kind in "iu" or not array.size
+    if array.ndim != 1 or not whole or low < 0 or high > MAX_SEED:
+        raise InvalidValueError(
+            "batch['seeds']: expected shape (N,), integers from 0 to 2**63 - 1, got shape "
+            f"{array.shape}, dtype {array.dtype}"
+            + (f", from {low} to {high}" if array.size and whole else "")
+        )
+    return array.astype(np.int64)
+
+
+def _counted(value: object, count: int) -> NDArray[np.int64]:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    first = int(value) if whole else -1  # type: ignore[call-overload]
+    if not 0 <= first <= MAX_SEED - max(count - 1, 0):
+        raise InvalidValueError(
+            f"batch['seed']: expected an integer from 0 to 2**63 - 1 less the {count} entries, "
+            f"got {value!r}"
+        )
+    return first + np.arange(count, dtype=np.int64)

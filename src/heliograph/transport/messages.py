@@ -1,0 +1,190 @@
+"""What driver and worker say to each other. Every message is one of these, checked as it comes."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from heliograph.frame import Label
+from heliograph.scene import Description
+from heliograph.transport.values import ArrayWire, CameraWire
+
+PROTOCOL = 1
+
+
+class _Message(msgspec.Struct, array_like=True, tag=True):
+    """Base of the messages: an array on the wire, its name first."""
+
+
+class Hello(_Message):
+    """The worker is there.
+
+    Attributes:
+        version: of heliograph in the worker.
+        protocol: `PROTOCOL` of the worker.
+        python: which interpreter, and its version.
+    """
+
+    version: str
+    protocol: int
+    python: str
+
+
+class Open(_Message):
+    """Open a source with an engine; source and options as `values.pack` writes them."""
+
+    engine: str
+    source: Any
+    options: Any
+
+
+class Opened(_Message):
+    """The engine is ready: what it says about itself."""
+
+    scene: Description
+    cameras: list[CameraWire]
+    passes: list[str]
+    labels: dict[int, Label]
+
+
+class Map(_Message):
+    """Map a piece of shared memory; its descriptor comes beside the message."""
+
+    region: int
+    nbytes: int
+
+
+class Drop(_Message):
+    """Forget a piece of shared memory."""
+
+    region: int
+
+
+class ViewWire(msgspec.Struct, array_like=True):
+    """A view."""
+
+    cameras: list[str | CameraWire]
+    passes: list[str]
+    state: dict[str, ArrayWire]
+    edits: Any
+    seed: int | None
+    index: int
+
+
+class Render(_Message):
+    """Draw one view into a region.
+
+    Attributes:
+        ticket: number of the lease; the answer bears it.
+        region: where.
+        view: what.
+    """
+
+    ticket: int
+    region: int
+    view: ViewWire
+
+
+class RenderMany(_Message):
+    """Draw consecutive entries of a batch into their places in its region.
+
+    Attributes:
+        ticket: number of the lease; the answer bears it.
+        region: the memory of the whole batch.
+        total: how many entries the batch has.
+        first: the first entry to draw; there are as many as seeds.
+        view: what all entries share.
+        seeds: (n,) int64.
+        state: what differs, by key: (n, ...).
+        poses: for some cameras the pose of each entry, (n, 4, 4).
+        edits: for each entry its edits, or nothing.
+    """
+
+    ticket: int
+    region: int
+    total: int
+    first: int
+    view: ViewWire
+    seeds: ArrayWire
+    state: dict[str, ArrayWire]
+    poses: dict[str, ArrayWire]
+    edits: list[Any]
+
+
+class Used(msgspec.Struct, array_like=True):
+    """What else came of a view.
+
+    Attributes:
+        cameras: for each camera None (as it was asked for), its new pose, or all of it.
+        labels: 0 for the engine's own, else the number of a table.
+        table: the table itself, the first time.
+        state: the state that was shown, where it is not the view's.
+        randomization: what was drawn, as `values.pack` writes it.
+        annotations: further facts, as `values.pack` writes it.
+    """
+
+    cameras: list[None | bytes | CameraWire]
+    labels: int = 0
+    table: dict[int, Label] | None = None
+    state: dict[str, ArrayWire] | None = None
+    randomization: Any = None
+    annotations: Any = None
+
+
+class Problem(msgspec.Struct, array_like=True):
+    """An error: the name of its class, its text, and the sample it names."""
+
+    kind: str
+    message: str
+    index: int | None = None
+    seed: int | None = None
+    repro: str | None = None
+
+
+class Done(_Message):
+    """A view is drawn."""
+
+    ticket: int
+    used: Used
+
+
+class DoneMany(_Message):
+    """Entries are drawn, except those with problems."""
+
+    ticket: int
+    problems: dict[int, Problem]
+
+
+class TooSmall(_Message):
+    """A view is drawn but does not fit its region: how many bytes it needs."""
+
+    ticket: int
+    nbytes: int
+
+
+class Failed(_Message):
+    """A view was not drawn, or (ticket 0) the engine could not be opened."""
+
+    ticket: int
+    problem: Problem
+
+
+class Stop(_Message):
+    """Close the engine and end."""
+
+
+Message: TypeAlias = (
+    Hello
+    | Open
+    | Opened
+    | Map
+    | Drop
+    | Render
+    | RenderMany
+    | Done
+    | DoneMany
+    | TooSmall
+    | Failed
+    | Stop
+)

@@ -1,0 +1,277 @@
+"""Values as plain data, for msgpack, and back. Only what is registered by name can be made."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera, Projection
+from heliograph.errors import InvalidValueError, WorkerError
+from heliograph.scene import Component, Edit
+
+MAX_DEPTH = 200
+"""How deep values may be nested; scenes may be 100 deep, and each level of them takes two."""
+
+_PLAIN = (type(None), bool, int, float, str, bytes)
+_REGISTERED: dict[str, type] = {}
+
+
+class ArrayWire(msgspec.Struct, array_like=True, frozen=True):
+    """An array: dtype, shape, and its bytes in C order."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+class CameraWire(msgspec.Struct, array_like=True, frozen=True):
+    """A camera by value; the pose is 16 float64 in C order."""
+
+    name: str
+    pose: bytes
+    size: tuple[int, int]
+    intrinsics: tuple[float, float, float, float]
+    near: float
+    far: float
+    projection: str
+
+
+def register(*classes: type) -> None:
+    """Let instances of dataclasses or enums stand inside edits and options that travel.
+
+    Subclasses of `Edit` need not be registered.
+    """
+    _REGISTERED.update({_name(each): each for each in classes})
+
+
+def pack_array(value: NDArray[Any]) -> ArrayWire:
+    """An array of numbers for the wire."""
+    return ArrayWire(value.dtype.str, value.shape, value.tobytes())
+
+
+def unpack_array(wire: ArrayWire) -> NDArray[Any]:
+    """The array of a wire, read-only, without a copy.
+
+    Raises:
+        WorkerError: the bytes do not fit the shape, or the dtype is none of numbers.
+    """
+    try:
+        return np.frombuffer(wire.data, _dtype(wire.dtype)).reshape(wire.shape)
+    except (ValueError, TypeError) as error:
+        raise WorkerError(f"an array that is none: {error}") from None
+
+
+@lru_cache(maxsize=64)
+def pack_camera(camera: Camera) -> CameraWire:
+    """A camera for the wire."""
+    return CameraWire(
+        camera.name,
+        camera.world_from_camera.tobytes(),
+        camera.size,
+        (camera.fx, camera.fy, camera.cx, camera.cy),
+        camera.near,
+        camera.far,
+        camera.projection.value,
+    )
+
+
+@lru_cache(maxsize=64)
+def unpack_camera(wire: CameraWire) -> Camera:
+    """The camera of a wire, checked anew."""
+    fx, fy, cx, cy = wire.intrinsics
+    return Camera(
+        name=wire.name,
+        world_from_camera=unpack_pose(wire.pose),
+        width=wire.size[0],
+        height=wire.size[1],
+        fx=fx,
+        fy=fy,
+        cx=cx,
+        cy=cy,
+        near=wire.near,
+        far=wire.far,
+        projection=_projection(wire.projection),
+    )
+
+
+def unpack_pose(data: bytes) -> NDArray[np.float64]:
+    """A pose (4, 4), read-only."""
+    return unpack_array(ArrayWire("<f8", (4, 4), data))
+
+
+def pack(value: Any, where: str = "value") -> Any:
+    """A value as plain data: numbers, text, arrays, containers, cameras, components, edits.
+
+    Raises:
+        InvalidValueError: something that does not travel; `where` names it.
+    """
+    return _pack(value, where, 0)
+
+
+def unpack(data: Any) -> Any:
+    """The value of plain data.
+
+    Raises:
+        WorkerError: not as `pack` writes it, or a name that is not known in this process.
+        HeliographError: the values themselves are refused.
+    """
+    if isinstance(data, list):
+        return [unpack(each) for each in data]
+    if not isinstance(data, dict):
+        return data
+    ((tag, inside),) = data.items() if len(data) == 1 else (("?", data),)
+    make = _UNPACK.get(tag)
+    if make is None:
+        raise WorkerError(f"a value of unknown kind {str(tag)[:40]!r}")
+    try:
+        return make(inside)
+    except (TypeError, ValueError, KeyError, AttributeError, msgspec.MsgspecError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise WorkerError(f"a value {tag!r} that is none: {error}") from None
+
+
+def _pack(value: Any, where: str, depth: int) -> Any:
+    if depth > MAX_DEPTH:
+        raise InvalidValueError(f"{where}: nested too deeply to travel to a worker")
+    if type(value) in _PLAIN:
+        return value
+    for kind, make in _PACK:
+        if isinstance(value, kind):
+            return make(value, where, depth + 1)
+    if _known(type(value)):
+        return _pack_object(value, where, depth + 1)
+    raise InvalidValueError(
+        f"{where}: a {type(value).__module__}.{type(value).__name__} does not travel to a worker; "
+        "give numbers, text, arrays, cameras, components, or paths of files"
+    )
+
+
+def _pack_list(value: Any, where: str, depth: int) -> Any:
+    return [_pack(each, where, depth) for each in value]
+
+
+def _pack_dict(value: Mapping[Any, Any], where: str, depth: int) -> Any:
+    pairs = [(key, _pack(each, f"{where}[{key!r}]", depth)) for key, each in value.items()]
+    return {"dict": [[_pack(key, where, depth), each] for key, each in pairs]}
+
+
+def _pack_object(value: Any, where: str, depth: int) -> Any:
+    if isinstance(value, Enum):
+        return {"enum": [_name(type(value)), value.value]}
+    inside = {
+        field.name: _pack(getattr(value, field.name), f"{where}.{field.name}", depth)
+        for field in dataclasses.fields(value)
+        if field.init
+    }
+    return {"object": [_name(type(value)), inside]}
+
+
+def _pack_numbers(value: NDArray[Any], where: str) -> Any:
+    if value.dtype.kind not in "biufSU":
+        raise InvalidValueError(f"{where}: an array of {value.dtype} does not travel to a worker")
+    if value.dtype.kind in "SU":
+        return {"text": [str(value.dtype.kind), value.tolist()]}
+    wire = pack_array(value)
+    return {"array": [wire.dtype, wire.shape, wire.data]}
+
+
+def _pack_tuple(value: Any, where: str, depth: int) -> Any:
+    return {"tuple": _pack_list(value, where, depth)}
+
+
+_PACK: tuple[tuple[Any, Callable[[Any, str, int], Any]], ...] = (
+    (np.ndarray, lambda value, where, _: _pack_numbers(value, where)),
+    (np.generic, lambda value, where, depth: _pack(value.item(), where, depth)),
+    (list, _pack_list),
+    (tuple, _pack_tuple),
+    (Camera, lambda value, *_: {"camera": msgspec.to_builtins(pack_camera(value))}),
+    (Component, lambda value, where, depth: {"component": _pack(value.to_dict(), where, depth)}),
+    (Mapping, _pack_dict),
+    (PurePath, lambda value, *_: str(value)),
+    ((set, frozenset), lambda value, where, depth: {"set": _pack_list(value, where, depth)}),
+)
+
+
+def _unpack_object(inside: Any) -> Any:
+    name, values = inside
+    made = _class(name)
+    return made(**{key: unpack(each) for key, each in values.items()})
+
+
+def _unpack_component(inside: Any) -> Component:
+    return Component.from_dict(unpack(inside))
+
+
+def _unpack_enum(inside: Any) -> Any:
+    name, value = inside
+    return _class(name)(value)
+
+
+def _copied(inside: Any) -> NDArray[Any]:
+    return unpack_array(msgspec.convert(inside, ArrayWire)).copy()
+
+
+_UNPACK: Mapping[str, Callable[[Any], Any]] = {
+    "array": _copied,
+    "text": lambda inside: np.array(inside[1], inside[0]),
+    "tuple": lambda inside: tuple(unpack(each) for each in inside),
+    "set": lambda inside: frozenset(unpack(each) for each in inside),
+    "dict": lambda inside: {unpack(key): unpack(each) for key, each in inside},
+    "camera": lambda inside: unpack_camera(msgspec.convert(inside, CameraWire)),
+    "component": _unpack_component,
+    "object": _unpack_object,
+    "enum": _unpack_enum,
+}
+
+
+@lru_cache(maxsize=64)
+def _dtype(text: str) -> np.dtype[Any]:
+    dtype = np.dtype(text) if len(text) <= 4 else None
+    if dtype is None or dtype.kind not in "biuf":
+        raise ValueError(f"expected a dtype of numbers, got {text[:20]!r}")
+    return dtype
+
+
+def _projection(value: str) -> Projection:
+    try:
+        return Projection(value)
+    except ValueError:
+        raise WorkerError(f"an unknown projection {value[:40]!r}") from None
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _known(kind: type) -> bool:
+    return _name(kind) in _REGISTERED or (issubclass(kind, Edit) and dataclasses.is_dataclass(kind))
+
+
+def _class(name: str) -> Any:
+    """A registered class or an edit; edits are found among the subclasses there are."""
+    if name not in _REGISTERED:
+        _register_edits(Edit)
+    if name not in _REGISTERED:
+        raise WorkerError(
+            f"{name} is not known in this process; the module of the engine must import it"
+        )
+    return _REGISTERED[name]
+
+
+def _register_edits(kind: type[Edit]) -> None:
+    for each in kind.__subclasses__():
+        if dataclasses.is_dataclass(each):
+            register(each)
+        _register_edits(each)
+
+
+register(Projection)

@@ -1,0 +1,101 @@
+"""Views as messages, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from heliograph.camera import Camera
+from heliograph.errors import WorkerError
+from heliograph.scene import Edit
+from heliograph.transport.messages import ViewWire
+from heliograph.transport.values import (
+    CameraWire,
+    pack,
+    pack_array,
+    pack_camera,
+    unpack,
+    unpack_array,
+    unpack_camera,
+)
+from heliograph.view import View
+
+
+def pack_view(view: View, known: Mapping[str, Camera]) -> ViewWire:
+    """A view for the wire.
+
+    Args:
+        view: the view.
+        known: the scene's own cameras. One of them by value (the very object) means the camera
+            that follows the scene's state, so it goes by its name.
+
+    Raises:
+        InvalidValueError: an edit that cannot travel.
+    """
+    return ViewWire(
+        pack_cameras(view.cameras, known),
+        list(view.passes),
+        {name: pack_array(value) for name, value in view.state.items()},
+        pack_edits(view.edits),
+        view.seed if view.seed is None else int(view.seed),
+        int(view.index),
+    )
+
+
+def pack_cameras(
+    cameras: Sequence[str | Camera], known: Mapping[str, Camera]
+) -> list[str | CameraWire]:
+    """Cameras for the wire; see `pack_view`."""
+    return [
+        camera
+        if isinstance(camera, str)
+        else camera.name
+        if known.get(camera.name) is camera
+        else pack_camera(camera)
+        for camera in cameras
+    ]
+
+
+def pack_edits(edits: Sequence[Edit]) -> Any:
+    """Edits for the wire."""
+    return [pack(edit, f"edits[{i}]") for i, edit in enumerate(edits)] or None
+
+
+def unpack_view(wire: ViewWire) -> View:
+    """The view of a wire.
+
+    Raises:
+        WorkerError: not as `pack_view` writes it.
+    """
+    cameras = tuple(c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras)
+    state = {name: unpack_array(value) for name, value in wire.state.items()}
+    return assemble(cameras, wire.passes, state, unpack_edits(wire.edits), (wire.seed, wire.index))
+
+
+def unpack_edits(data: Any) -> tuple[Edit, ...]:
+    """The edits of a wire."""
+    edits = tuple(unpack(data or []))
+    if not all(isinstance(edit, Edit) for edit in edits):
+        raise WorkerError("something that is no edit among the edits of a view")
+    return edits
+
+
+def assemble(
+    cameras: Sequence[str | Camera],
+    passes: Sequence[str],
+    state: Mapping[str, Any],
+    edits: tuple[Edit, ...],
+    number: tuple[int | None, int],
+) -> View:
+    """A view of parts that the driver has checked; checking them again would cost as much."""
+    view = object.__new__(View)
+    view.__dict__.update(
+        cameras=tuple(cameras),
+        passes=tuple(passes),
+        state=MappingProxyType(state),
+        edits=edits,
+        seed=number[0],
+        index=number[1],
+    )
+    return view
