@@ -304,11 +304,11 @@ def test_a_broken_cache_is_made_anew(tmp_path, monkeypatch):
         [np.stack([cells, cells + 1, cells + 31], 1), np.stack([cells, cells + 31, cells + 30], 1)]
     ).astype(np.uint32)
     normals = np.tile(np.float32([0, 0, 1]), (900, 1))
-    first = lod.levels(points, normals, faces)
+    first = lod.levels(lod.Surface(points, normals, faces))
     (stored,) = (tmp_path / "lod").glob("*.npz")
     for garbage in (b"", b"garbage", stored.read_bytes()[:100]):
         stored.write_bytes(garbage)
-        again = lod.levels(points, normals, faces)
+        again = lod.levels(lod.Surface(points, normals, faces))
         assert [len(level) for level, _ in again] == [len(level) for level, _ in first]
     assert first[-1][1] < 1e-6  # a plane loses nothing
 

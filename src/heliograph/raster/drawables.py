@@ -50,11 +50,11 @@ class Geometry:
         normals: (V, 3) float32 unit; None for flat faces (vertices are then split by face).
         uvs: (V, 2) float32 texture coordinates, v = 0 at the bottom row of the texture; or None.
         simplify: whether coarser levels of detail may be made of it.
-        stretch: how many times larger than measured the errors of coarser levels may become, for
-            geometry that is deformed later.
         name: for messages.
         surface: the exact shape that the triangles stand for, if any; depth and normals are
             then computed from it, and the triangles decide only where it is and how it is lit.
+        stretch: how many times larger than measured the errors of coarser levels may become, for
+            geometry that is deformed later.
     """
 
     positions: Floats
@@ -62,9 +62,9 @@ class Geometry:
     normals: Floats | None = None
     uvs: Floats | None = None
     simplify: bool = True
-    stretch: float = 1.0
     name: str = "geometry"
     surface: Shape | None = None
+    stretch: float = 1.0
 
 
 class TextureKind(Enum):

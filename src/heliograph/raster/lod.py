@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -20,14 +20,11 @@ Triangles = NDArray[np.uint32]
 FEWEST = 96
 """Meshes with fewer triangles are not worth simplifying."""
 
-NORMAL_WEIGHT = 0.02
-"""How much a change of shading counts against a change of shape (meshoptimizer's units)."""
-
 MOST = 0.99
 """Part of the surface that keeps to a level's error; the rest stays within `WORST` times it."""
 
 WORST = 4.0
-_FORMAT = b"levels 4"
+_FORMAT = b"levels 5"
 _NEIGHBOURS = (8, 32)
 _PROBES = 6000
 _CERTAIN = 5e-4
@@ -45,20 +42,35 @@ def optimize(positions: Positions, triangles: Triangles) -> Triangles:
     return ordered.reshape(-1, 3)
 
 
-def levels(
-    positions: Positions, normals: Positions, triangles: Triangles
-) -> list[tuple[Triangles, float]]:
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Triangles over vertices that may share places, with normals and maybe texture coordinates.
+
+    Attributes:
+        positions, normals: (V, 3) float32.
+        triangles: (T, 3) uint32.
+        uvs: (V, 2) or None.
+    """
+
+    positions: Positions
+    normals: Positions
+    triangles: Triangles
+    uvs: NDArray[np.float32] | None = None
+
+
+def levels(surface: Surface) -> list[tuple[Triangles, float]]:
     """Coarser and coarser versions of a mesh, the mesh itself (error 0) first.
 
     Each level uses the same vertices. Its error is as `distance` measures it.
     The result is cached on disk under the mesh's hash.
     """
+    triangles = surface.triangles
     if len(triangles) < 2 * FEWEST:
         return [(triangles, 0.0)]
-    path = cache_folder() / f"{_digest(positions, normals, triangles)}.npz"
-    coarser = _load(path, len(positions))
+    path = cache_folder() / f"{_digest(surface)}.npz"
+    coarser = _load(path, len(surface.positions))
     if coarser is None:
-        coarser = _simplify(positions, normals, triangles)
+        coarser = _simplify(surface)
         _save(path, coarser)
     return [(triangles, 0.0), *coarser]
 
@@ -70,50 +82,91 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else Path(base).expanduser() / "heliograph") / "lod"
 
 
-def _digest(positions: Positions, normals: Positions, triangles: Triangles) -> str:
-    digest = hashlib.sha256(_FORMAT + repr((FEWEST, NORMAL_WEIGHT)).encode())
-    for array in (positions, normals, triangles):
-        digest.update(repr((array.shape, array.dtype.str)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+def _digest(surface: Surface) -> str:
+    digest = hashlib.sha256(_FORMAT + repr((FEWEST, MOST, WORST)).encode())
+    for array in (surface.positions, surface.normals, surface.triangles, surface.uvs):
+        if array is not None:
+            digest.update(repr((array.shape, array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:40]
 
 
-def _simplify(
-    positions: Positions, normals: Positions, triangles: Triangles
-) -> list[tuple[Triangles, float]]:
+def _simplify(surface: Surface) -> list[tuple[Triangles, float]]:
+    """Halve the triangles again and again, as if vertices that share a place were one.
+
+    Normals differ along every sharp edge; edges that may not collapse would leave a machined part
+    as heavy as it is. Each corner then takes, of the vertices at its place, the one whose normal
+    is nearest to its new face's. Seams of the texture stay seams.
+    """
+    welded = _weld(surface)
+    places = surface.positions[welded.first]
     found: list[tuple[Triangles, float]] = []
-    count = len(triangles)
+    count = len(surface.triangles)
     while count > FEWEST:
-        target = max(count // 2, FEWEST // 2)
-        coarse = _reduce(positions, normals, triangles, target)
+        coarse = _reduce(places, welded.triangles, max(count // 2, FEWEST // 2))
         if not 0 < len(coarse) < 0.8 * count:
             break
-        found.append((optimize(positions, coarse), distance(positions, triangles, coarse)))
+        error = distance(places, welded.triangles, coarse)
+        found.append((optimize(surface.positions, welded.corners(surface, coarse)), error))
         count = len(coarse)
     return found
 
 
-def _reduce(
-    positions: Positions, normals: Positions, triangles: Triangles, target: int
-) -> Triangles:
+@dataclass(frozen=True, eq=False)
+class _Welded:
+    """A surface whose vertices are its places.
+
+    Attributes:
+        first: (P,) a vertex at each place.
+        triangles: (T, 3) places.
+        members, start: vertices sorted by place, and where each place's begin (P + 1,).
+    """
+
+    first: NDArray[np.intp]
+    triangles: Triangles
+    members: NDArray[np.intp]
+    start: NDArray[np.intp]
+
+    def corners(self, surface: Surface, coarse: Triangles) -> Triangles:
+        """Vertices for the corners of triangles of places."""
+        points = surface.positions[self.first][coarse].astype(np.float64)
+        face = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+        chosen = self.members[self.start[coarse]]
+        best = np.full(coarse.shape, -np.inf)
+        for turn in range(int(np.diff(self.start).max())):
+            at = self.start[coarse] + turn
+            there = at < self.start[coarse + 1]
+            vertex = self.members[np.where(there, at, 0)]
+            near = (surface.normals[vertex] * face[:, None, :]).sum(2)
+            better = there & (near > best)
+            chosen, best = np.where(better, vertex, chosen), np.where(better, near, best)
+        return chosen.astype(np.uint32)
+
+
+def _weld(surface: Surface) -> _Welded:
+    keys = [surface.positions] if surface.uvs is None else [surface.positions, surface.uvs]
+    _, first, place = np.unique(
+        np.concatenate(keys, 1), axis=0, return_index=True, return_inverse=True
+    )
+    place = place.reshape(-1)
+    triangles = place[surface.triangles].astype(np.uint32)
+    a, b, c = triangles.T
+    start = np.concatenate([[0], np.cumsum(np.bincount(place))])
+    order = np.argsort(place, kind="stable")
+    return _Welded(first, triangles[(a != b) & (b != c) & (c != a)], order, start)
+
+
+def _reduce(positions: Positions, triangles: Triangles, target: int) -> Triangles:
     import meshoptimizer
 
     flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
     result = np.empty_like(flat)
-    number = ctypes.c_size_t  # the binding declares no argument types for this function
-    size = meshoptimizer.simplify_with_attributes(
+    size = meshoptimizer.simplify(
         result,
         flat,
         np.ascontiguousarray(positions, np.float32),
-        np.ascontiguousarray(normals, np.float32),
-        np.full(3, NORMAL_WEIGHT, np.float32),
-        index_count=number(flat.size),
-        vertex_count=number(len(positions)),
-        vertex_positions_stride=number(12),
-        vertex_attributes_stride=number(12),
-        attribute_count=number(3),
-        target_index_count=number(3 * target),
-        target_error=ctypes.c_float(1.0),
+        target_index_count=3 * target,
+        target_error=1.0,
     )
     return result[:size].reshape(-1, 3)
 

@@ -99,7 +99,9 @@ class GeometryStore:
         triangles = lod.optimize(positions, np.asarray(geometry.triangles, np.uint32))
         chain = [(triangles, 0.0)]
         if self._simplify and geometry.simplify:
-            chain = lod.levels(positions, normals, triangles)[:MAX_LEVELS]
+            uvs = None if geometry.uvs is None else np.asarray(geometry.uvs, np.float32)
+            surface = lod.Surface(positions, normals, triangles, uvs)
+            chain = lod.levels(surface)[:MAX_LEVELS]
         base = self._add_vertices(positions, normals, geometry.uvs)
         ranges = [self._add_triangles(level) for level, _ in chain]
         errors = [geometry.stretch * error for _, error in chain]

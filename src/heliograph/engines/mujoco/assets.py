@@ -12,17 +12,17 @@ from heliograph.raster import Geometry, Texture, TextureKind
 
 Array = NDArray[Any]
 _SKIN_STRETCH = 3.0
+_SHARP = 0.8
+_NORMAL_STEPS = 1 << 14
 
 
 def mesh(model: mujoco.MjModel, index: int) -> Geometry:
     """One mesh, a vertex for each different (position, normal, texture coordinate) of its faces."""
     faces = _rows(model.mesh_face, model.mesh_faceadr[index], model.mesh_facenum[index])
-    face_normals = _rows(
-        model.mesh_facenormal, model.mesh_faceadr[index], model.mesh_facenum[index]
-    )
     vertices = _rows(model.mesh_vert, model.mesh_vertadr[index], model.mesh_vertnum[index])
-    normals = _rows(model.mesh_normal, model.mesh_normaladr[index], model.mesh_normalnum[index])
-    keys = [faces.ravel(), face_normals.ravel()]
+    normals = _corner_normals(model, index, vertices[faces].astype(float))
+    whole = np.rint(normals * _NORMAL_STEPS).astype(np.int32)  # coplanar corners share vertices
+    keys = [faces.reshape(-1, 1), whole.reshape(-1, 3)]
     uvs = None
     if model.mesh_texcoordadr[index] >= 0:
         face_uvs = _rows(
@@ -31,15 +31,33 @@ def mesh(model: mujoco.MjModel, index: int) -> Geometry:
         uvs = _rows(
             model.mesh_texcoord, model.mesh_texcoordadr[index], model.mesh_texcoordnum[index]
         )
-        keys.append(face_uvs.ravel())
-    unique, corners = np.unique(np.stack(keys, 1), axis=0, return_inverse=True)
+        keys.append(face_uvs.reshape(-1, 1))
+    unique, first, corners = np.unique(
+        np.concatenate(keys, 1), axis=0, return_index=True, return_inverse=True
+    )
     return Geometry(
         positions=vertices[unique[:, 0]],
         triangles=corners.reshape(-1, 3),
-        normals=normals[unique[:, 1]],
-        uvs=None if uvs is None else uvs[unique[:, 2]],
+        normals=normals.reshape(-1, 3)[first],
+        uvs=None if uvs is None else uvs[unique[:, 4]],
         name=f"mesh {model.mesh(index).name!r}",
     )
+
+
+def _corner_normals(model: mujoco.MjModel, index: int, corners: Array) -> Array:
+    """Normals (T, 3, 3) of the corners (T, 3, 3) of a mesh: the face's own where an edge is sharp.
+
+    As MuJoCo draws it: a vertex's normal counts where it is within acos(0.8) of the face's.
+    """
+    rows = _rows(model.mesh_facenormal, model.mesh_faceadr[index], model.mesh_facenum[index])
+    smooth = _rows(model.mesh_normal, model.mesh_normaladr[index], model.mesh_normalnum[index])
+    smooth = smooth[rows].astype(float)
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    flat = flat / np.where(length > 0, length, 1)
+    sharp = (smooth @ flat[:, :, None])[..., 0] < _SHARP
+    sharp &= length > 0
+    return np.where(sharp[..., None], flat[:, None, :], smooth)
 
 
 def height_field(model: mujoco.MjModel, index: int) -> Geometry:
