@@ -289,7 +289,8 @@ def test_simplified_meshes_stay_within_a_quarter_of_a_pixel(tmp_path, monkeypatc
     fine, coarse = pictures["off"], pictures["auto"]
     assert (fine["segmentation"] == coarse["segmentation"]).mean() > 0.998
     both = (fine["segmentation"] == 1) & (coarse["segmentation"] == 1)
-    assert np.median(np.abs(fine["depth"][both] - coarse["depth"][both])) < 1e-3
+    gap = np.abs(fine["depth"][both] / coarse["depth"][both] - 1)
+    assert np.quantile(gap, 0.9) < 1e-3
     assert list((tmp_path / "lod").glob("*.npz"))
 
 

@@ -13,19 +13,14 @@ import numbers
 import reprlib
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict
+from typing import Any, Final, Self, TypedDict, Unpack
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from heliograph import poses
 from heliograph.errors import InvalidValueError
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from numpy.typing import ArrayLike
-
-    from heliograph.poses import Floats
+from heliograph.poses import Floats
 
 MAX_SIZE: Final = 16384  # pixels, of the width and of the height
 MIN_FOV: Final = 1e-6  # radians
@@ -223,10 +218,9 @@ class Camera:
     @functools.cached_property
     def camera_from_world(self) -> Floats:
         """The inverse pose (4, 4), OpenGL camera axes; read-only."""
-        pose = self.world_from_camera
         inverse = np.eye(4)
-        inverse[:3, :3] = pose[:3, :3].T
-        inverse[:3, 3] = 0.0 - poses.rotate(inverse[:3, :3], pose[:3, 3])
+        inverse[:3, :3] = turn = self.world_from_camera[:3, :3].T
+        inverse[:3, 3] = 0.0 - poses.rotate(turn, self.world_from_camera[:3, 3])
         inverse.flags.writeable = False
         return inverse
 
@@ -297,15 +291,13 @@ class Camera:
         pose = poses.check_pose(world_from_camera, "world_from_camera")
         pose.flags.writeable = False
         other = object.__new__(type(self))  # every other field was checked when this one was made
-        for field in dataclasses.fields(self):
-            object.__setattr__(other, field.name, getattr(self, field.name))
-        object.__setattr__(other, "world_from_camera", pose)
+        kept = {name: vars(self)[name] for name in self.__dataclass_fields__}
+        vars(other).update(kept, world_from_camera=pose)
         return other
 
     def resized(self, width: int, height: int) -> Self:
         """Return this camera with other pixels (maybe not square) over the same field of view."""
-        x = _check_size(width, "width") / self.width
-        y = _check_size(height, "height") / self.height
+        x, y = _check_size(width, "width") / self.width, _check_size(height, "height") / self.height
         fx, fy, cx, cy = self.fx * x, self.fy * y, self.cx * x, self.cy * y
         return self.replace(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
 
@@ -372,14 +364,13 @@ def _check_fov(value: object) -> float:
     fov = _check_number(value, "fov_y")
     if MIN_FOV <= fov < math.pi:
         return fov
-    hint = ""
-    if math.pi <= fov < 180:
-        hint = f"; if these are degrees, pass fov_y={math.radians(fov):.6g} (math.radians({fov:g}))"
+    hint = f"; if these are degrees, pass fov_y={math.radians(fov):.6g} (math.radians({fov:g}))"
+    hint = hint if math.pi <= fov < 180 else ""
     raise InvalidValueError(f"fov_y: expected radians from {MIN_FOV} to below pi, got {fov}{hint}")
 
 
 def _centred(focal: float, width: int, height: int) -> Floats:
-    """Return the calibration matrix (3, 3) of square pixels and a centred principal point."""
+    """K of square pixels and a centred principal point."""
     cx, cy = _check_size(width, "width") / 2, _check_size(height, "height") / 2
     return np.array([[focal, 0.0, cx], [0.0, focal, cy], [0.0, 0.0, 1.0]])
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import moderngl
 
 from heliograph.errors import ClosedError, ContextError, InvalidValueError
+from heliograph.raster.drawables import Lighting
 
 GL_VERSION = 430
 _EGL_DRAW, _EGL_READ = 0x3059, 0x305A
@@ -29,6 +30,8 @@ class RasterOptions:
         lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
             draws every triangle.
         device: index of the EGL device, None for the driver's default.
+        lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
+            cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
     """
 
     msaa: int = 0
@@ -36,10 +39,15 @@ class RasterOptions:
     shadow_size: int = 4096
     lod: Literal["auto", "off"] = "auto"
     device: int | None = None
+    lighting: Literal["auto", "vertex", "pixel"] = "auto"
 
     def __post_init__(self) -> None:
         if self.msaa not in (0, 4):
             raise InvalidValueError(f"msaa: expected 0 or 4, got {self.msaa!r}")
+        if self.lighting not in ("auto", "vertex", "pixel"):
+            raise InvalidValueError(
+                f"lighting: expected 'auto', 'vertex' or 'pixel', got {self.lighting!r}"
+            )
         if self.lod not in ("auto", "off"):
             raise InvalidValueError(f"lod: expected 'auto' or 'off', got {self.lod!r}")
         if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
@@ -48,6 +56,10 @@ class RasterOptions:
             )
         if self.device is not None and (not isinstance(self.device, int) or self.device < 0):
             raise InvalidValueError(f"device: expected an EGL device index, got {self.device!r}")
+
+    def lit(self, default: Lighting) -> Lighting:
+        """Where light is computed, for an engine whose own way is `default`."""
+        return default if self.lighting == "auto" else Lighting(self.lighting)
 
 
 class Context:

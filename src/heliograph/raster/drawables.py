@@ -25,9 +25,9 @@ class Shape(IntEnum):
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
     radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves
-    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE). LINE runs from the origin
-    to z = 1, is as many pixels wide as the first number of its `texture_scale` says, is never lit
-    or textured, and its normal points at the camera.
+    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE). LINE runs from the
+    origin to z = 1, is as many pixels wide as the first number of its `texture_scale` says, is
+    never lit or textured, and its normal points at the camera.
     """
 
     PLANE = 0

@@ -43,7 +43,7 @@ class FrameBlocks:
         block = np.zeros(SIZE, np.float32)
         block[0:16] = clip_from_camera(camera).T.ravel()
         block[16:20] = 1 / camera.fx, -1 / camera.fy, -camera.cx / camera.fx, camera.cy / camera.fy
-        block[20:23] = scene.ambient
+        block[20:24] = *scene.ambient, camera.near
         around = scene.surroundings
         block[24:27] = around.colour if around.haze is None else around.haze
         block[27], block[32] = around.haze_range

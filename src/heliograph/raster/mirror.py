@@ -22,8 +22,8 @@ Matrix = NDArray[np.float64]
 def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> DrawList | None:
     """What the first reflective plane of a scene reflects, turned over to behind the plane.
 
-    Whole instances count as in front of the plane or behind it, by their bounding sphere's centre. None where
-    nothing reflects or the camera is behind the mirror.
+    Whole instances count as in front of the plane or behind it, by their bounding sphere's centre.
+    None where nothing reflects or the camera is behind the mirror.
     """
     instances = scene.instances
     flat = placed.looks.flat

@@ -200,8 +200,8 @@ class Pipeline:
     def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:
         """A picture of the sky that was drawn for the same camera before, or None.
 
-        Looking up a cube map costs more than all else of a pixel, and most cameras stand still:
-        the second time a camera comes its sky is kept, so that one that never returns costs nothing.
+        Looking up a cube map costs more than all else of a pixel, and most cameras stand still: a
+        sky is kept from the second time on, so that a camera that never returns costs nothing.
         """
         if picture.surroundings.sky is None or "rgb" not in picture.target.passes:
             return None
@@ -280,7 +280,5 @@ def _masks(shown: list[bool]) -> Any:
 def _layout(program: moderngl.Program, fields: dict[str, str]) -> tuple[str, list[str]]:
     """How a program reads records: its fields by name, padding in place of the others."""
     names = [name for name in fields if name in program]
-    parts = [
-        kind if name in names else f"{4 * int(kind[0])}x" for name, kind in fields.items()
-    ]
+    parts = [kind if name in names else f"{4 * int(kind[0])}x" for name, kind in fields.items()]
     return f"{' '.join(parts)} /i", names

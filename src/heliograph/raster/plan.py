@@ -22,6 +22,9 @@ from heliograph.raster.store import Tables
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
+LOD_DEPTH = 1e-3
+"""Largest error of a simplified surface as a part of its distance."""
+
 LIT_PIXELS = 8.0
 """Radius on the picture from which vertex lighting needs a shape's finer levels, pixels."""
 
@@ -53,7 +56,7 @@ class Group(NamedTuple):
 
     kind: Kind
     first: int
-    count: int
+    number: int
 
 
 @dataclass(eq=False)
@@ -230,8 +233,10 @@ def _levels(
     if camera.projection is Projection.PERSPECTIVE:
         pixel *= np.maximum(depth - placed.radius[chosen], camera.near)
     geometry = placed.looks.geometry[chosen]
+    allowed = np.minimum(LOD_PIXELS * pixel, LOD_DEPTH * np.maximum(depth, camera.near))
+    allowed = np.where(tables.solver[geometry] == 0, allowed, LOD_PIXELS * pixel)
     error = tables.error[geometry] * placed.stretch[chosen, None]
-    level: NDArray[np.intp] = np.maximum((error <= LOD_PIXELS * pixel[:, None]).sum(1) - 1, 0)
+    level: NDArray[np.intp] = np.maximum((error <= allowed[:, None]).sum(1) - 1, 0)
     if vertex_lit:
         large = placed.stretch[chosen] > LIT_PIXELS * pixel
         level = np.where(large, np.minimum(level, tables.lit_level[geometry]), level)

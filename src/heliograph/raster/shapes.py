@@ -62,15 +62,17 @@ def _line(_: int) -> Geometry:
 def _box(quads: int) -> Geometry:
     face = plane_grid(*[np.linspace(-1, 1, quads + 1)] * 2)
     flat, up = np.asarray(face.positions), np.asarray(face.normals)
-    positions, normals, triangles = [], [], []
+    positions: list[Points] = []
+    normals: list[Points] = []
+    triangles: list[Triangles] = []
     for axis in range(3):
         for sign in (-1.0, 1.0):
             turn = np.zeros((3, 3))
             turn[[(axis + 1) % 3, (axis + 2) % 3, axis], [0, 1, 2]] = 1, sign, sign
-            triangles.append(face.triangles + sum(map(len, positions)))
-            positions.append((flat + (0, 0, 1)) @ turn.T)
+            triangles.append(face.triangles + len(flat) * len(positions))
+            positions.append((flat + _UP) @ turn.T)
             normals.append(up @ turn.T)
-    return Geometry(*map(np.concatenate, (positions, triangles, normals)))
+    return Geometry(np.concatenate(positions), np.concatenate(triangles), np.concatenate(normals))
 
 
 def _circle(slices: int) -> Points:
@@ -147,7 +149,9 @@ def _cylinder(slices: int) -> Geometry:
 
 _LIT_SLICES = 28
 _ROUND_LEVEL = SLICES[::-1].index(_LIT_SLICES)
-LIT_LEVEL = {shape: 0 if shape in (Shape.PLANE, Shape.BOX, Shape.LINE) else _ROUND_LEVEL for shape in Shape}
+LIT_LEVEL = {
+    shape: 0 if shape in (Shape.PLANE, Shape.BOX, Shape.LINE) else _ROUND_LEVEL for shape in Shape
+}
 """Per shape, the coarsest level on which light per vertex looks right."""
 
 _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {

@@ -145,7 +145,11 @@ class Lights:
             extent = float(self._model.stat.extent)
             reach = self._model.vis.map
             self._lights = tuple(
-                _light(light, float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent))
+                _light(
+                    light,
+                    float(reach.shadowclip) * extent,
+                    (reach.znear * extent, reach.zfar * extent),
+                )
                 for light in self._scene.lights[:count]
             )
             self._before = now

@@ -19,7 +19,7 @@ from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
-from heliograph.raster import Lighting, RasterOptions
+from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Item
 from heliograph.view import View
 
@@ -39,11 +39,11 @@ class MujocoEngine:
     Args:
         source: path to MJCF, URDF or .mjb, MJCF text, or a compiled `mujoco.MjModel`.
         size: (width, height) in pixels of the model's cameras that name no resolution.
-        options: how to rasterize; the classic style keeps to `msaa` and `shadows`.
+        options: how to rasterize; the classic style keeps to `msaa` and `shadows`;
+            light is computed per vertex, as in MuJoCo, unless `lighting` says otherwise.
         style: `raster` is ours, `classic` is `mujoco.Renderer` (no normals, one per process).
         visual: which geom groups and elements to show; MuJoCo's defaults without it.
         segment_by: what one segmentation id stands for: `object`, `body` or `category`.
-        lighting: `vertex` is MuJoCo's own and the fastest, `pixel` is smoother on coarse meshes.
 
     Raises:
         SceneError: the model cannot be loaded.
@@ -60,7 +60,6 @@ class MujocoEngine:
         style: Style | str = Style.RASTER,
         visual: mujoco.MjvOption | None = None,
         segment_by: SegmentBy | str = SegmentBy.OBJECT,
-        lighting: Lighting | str = Lighting.VERTEX,
     ) -> None:
         self.model, name = load(source)
         self._poser = Poser(self.model)
@@ -70,11 +69,7 @@ class MujocoEngine:
         visual = visual or mujoco.MjvOption()
         painter = _PAINTERS[_member(Style, style, "style")]
         self._painter: Painter | None = painter(
-            self.model,
-            self._segments,
-            visual,
-            options or RasterOptions(),
-            _member(Lighting, lighting, "lighting"),
+            self.model, self._segments, visual, options or RasterOptions()
         )
 
     @property

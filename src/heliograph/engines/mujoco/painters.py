@@ -47,8 +47,8 @@ class RasterPainter:
         segments: Segments,
         visual: mujoco.MjvOption,
         options: RasterOptions,
-        lighting: Lighting = Lighting.VERTEX,
     ) -> None:
+        lighting = options.lit(Lighting.VERTEX)
         self._model = model
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
@@ -104,9 +104,8 @@ class ClassicPainter:
         segments: Segments,
         visual: mujoco.MjvOption,
         options: RasterOptions,
-        lighting: Lighting = Lighting.VERTEX,
     ) -> None:
-        if lighting is not Lighting.VERTEX:
+        if options.lit(Lighting.VERTEX) is not Lighting.VERTEX:
             raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")
         if ClassicPainter._taken:
             raise ContextError(

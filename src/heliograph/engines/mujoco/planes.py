@@ -43,9 +43,7 @@ class Planes:
             scale[endless, axis] = _odd(2 * self._far, planes["texrepeat"][endless, axis])
         return scale
 
-    def handles(
-        self, planes: NDArray[Any], half_sizes: NDArray[np.float64]
-    ) -> NDArray[np.int32]:
+    def handles(self, planes: NDArray[Any], half_sizes: NDArray[np.float64]) -> NDArray[np.int32]:
         """A geometry (P,) for each plane."""
         if not self._cut:
             return np.full(len(planes), Shape.PLANE, np.int32)

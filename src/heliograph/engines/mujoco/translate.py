@@ -180,9 +180,7 @@ class Translator:
         structure.looks = self._looks(shown, handles, structure)
         return structure
 
-    def _looks(
-        self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure
-    ) -> Instances:
+    def _looks(self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure) -> Instances:
         count, textures = len(shown), shown["texid"]
         scale = self._scale(shown["size"].astype(float), made)
         mapping, texture_scale = self._texturing(shown, scale)

@@ -2,7 +2,7 @@
 layout(std140) uniform Frame {
     mat4 clip_from_camera;
     vec4 unproject;    // pixel * xy + zw = point on the plane one metre ahead (ORTHO: metres)
-    vec4 ambient;
+    vec4 ambient;      // rgb, and the near plane (metres)
     vec4 haze;         // rgb, and where fading starts (metres)
     vec4 haze_plane;   // world plane it lies on: normal, offset
     float haze_end;    // where fading is complete (metres)

@@ -112,6 +112,8 @@ void main() {
                   dot(v_back2, vec4(origin, 1.0)));
     vec3 d = vec3(dot(v_back0.xyz, ray), dot(v_back1.xyz, ray), dot(v_back2.xyz, ray));
     float depth = enter(o, d, normal);
+    // The true surface bulges out of its triangles, but not through the near plane.
+    depth = max(depth, ambient.w);
     vec3 object = o + depth * d;
     vec3 object_normal = normal;
     normal = normalize(normal.x * v_back0.xyz + normal.y * v_back1.xyz + normal.z * v_back2.xyz);
