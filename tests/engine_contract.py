@@ -12,6 +12,7 @@ from typing import Any
 
 from heliograph.engine import Engine
 from heliograph.engines.fake import FakeEngine, Paint
+from heliograph.scene import EditMaterial, Hide
 from heliograph.testing import ContractError, Report, Verdict, check_engine
 
 MJCF = """<mujoco><worldbody><light pos="1 -1 3"/>
@@ -74,12 +75,9 @@ CASES: dict[str, Case] = {
     ),
     "mujoco": Case(
         _mujoco,
-        {"other_state": {"qpos": [1.2]}},
-        gaps={
-            "refuses_unknown_edits": "edits of the view are left out in silence",
-            "cameras_do_not_depend_on_each_other": (
-                "shadows are drawn once per view, as finely as its finest camera wants"
-            ),
+        {
+            "other_state": {"qpos": [1.2]},
+            "edits": (Hide(("ball",)), EditMaterial(("rod",), rgba=(0.0, 1.0, 0.0, None))),
         },
     ),
 }

@@ -14,6 +14,7 @@ import heliograph as hg
 from heliograph.delivery import call
 from heliograph.delivery.call import LocalRenderer
 from heliograph.engine import Renderer
+from heliograph.engines import registry
 
 MJCF = """<mujoco>
   <worldbody>
@@ -178,7 +179,7 @@ class OtherEngine:
 def test_installed_engines_are_asked_for_what_we_do_not_know(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(call, "entry_points", lambda group: [Entry()])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
     with hg.open("other://thing", size=(5, 4)) as opened:
         engine: Any = opened.engine
         assert (engine.source, engine.size) == ("other://thing", (5, 4))

@@ -85,10 +85,11 @@ def test_engines_keep_their_promises(name):
     assert found.seconds < 10
 
 
-@pytest.mark.parametrize(("name", "check"), [(n, c) for n in CASES for c in CASES[n].gaps])
-def test_known_gaps_are_still_there(name, check):
+@pytest.mark.parametrize("name", CASES)
+def test_known_gaps_are_still_there(name):
     case = CASES[name]
-    assert check in broken(case.make, **case.told), f"{check} holds now: take it out of the gaps"
+    closed = case.gaps.keys() - (broken(case.make, **case.told) if case.gaps else set())
+    assert not closed, f"these hold now: take them out of the gaps of {name}"
 
 
 def faults(sabotage, name, _cache={}):  # noqa: B006

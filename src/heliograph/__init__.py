@@ -6,11 +6,14 @@ Nothing heavy is imported until it is used; the names below load on first access
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heliograph.camera import Camera, Projection
     from heliograph.delivery.call import LocalRenderer, open  # noqa: A004
+    from heliograph.delivery.dataset import Dataset
+    from heliograph.delivery.samples import batches, samples
     from heliograph.errors import (
         ClosedError,
         ContextError,
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     )
     from heliograph.frame import Frame, Label, Sample
     from heliograph.raster import RasterOptions
+    from heliograph.record import Recording
     from heliograph.view import View
 
 __version__ = "0.1.0"
@@ -31,6 +35,7 @@ _HOMES = {
     "Camera": "camera",
     "ClosedError": "errors",
     "ContextError": "errors",
+    "Dataset": "delivery.dataset",
     "EngineError": "errors",
     "Frame": "frame",
     "HeliographError": "errors",
@@ -40,17 +45,21 @@ _HOMES = {
     "MissingDependencyError": "errors",
     "Projection": "camera",
     "RasterOptions": "raster",
+    "Recording": "record",
     "Sample": "frame",
     "SceneError": "errors",
     "UnknownNameError": "errors",
     "View": "view",
+    "batches": "delivery.samples",
     "open": "delivery.call",
+    "samples": "delivery.samples",
 }
 
 __all__ = [
     "Camera",
     "ClosedError",
     "ContextError",
+    "Dataset",
     "EngineError",
     "Frame",
     "HeliographError",
@@ -60,12 +69,15 @@ __all__ = [
     "MissingDependencyError",
     "Projection",
     "RasterOptions",
+    "Recording",
     "Sample",
     "SceneError",
     "UnknownNameError",
     "View",
     "__version__",
+    "batches",
     "open",
+    "samples",
 ]
 
 
@@ -76,10 +88,10 @@ def __getattr__(name: str) -> Any:
 
 
 def _home(name: str) -> str:
-    """The module that holds a name; whatever `heliograph.scene` exports is ours too."""
+    """The module that holds a name; every class that `heliograph.scene` exports is ours too."""
     if name in _HOMES:
         return _HOMES[name]
-    if not name.startswith("_") and name in import_module("heliograph.scene").__all__:
+    if name[:1].isupper() and name in import_module("heliograph.scene").__all__:
         return "scene"
     raise AttributeError(f"module 'heliograph' has no attribute {name!r}")
 

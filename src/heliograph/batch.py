@@ -133,7 +133,9 @@ def _column(key: str, value: ArrayLike) -> NDArray[Any]:
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"batch[{key!r}]: expected numbers, got dtype {array.dtype}")
     if array.ndim == 0:
-        raise InvalidValueError(f"batch[{key!r}]: expected a row per entry, (N, ...), got one value")
+        raise InvalidValueError(
+            f"batch[{key!r}]: expected a row per entry, (N, ...), got one value"
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InvalidValueError(f"batch[{key!r}]: NaN or infinity at index {where}")

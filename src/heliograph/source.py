@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from heliograph.errors import HeliographError
+from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
 
 Outcome: TypeAlias = tuple[int, Sample | HeliographError]
@@ -53,17 +54,43 @@ def ahead(
     finally:
         for _, future in pending:
             future.cancel()
+        close(coming)
 
 
 def kept(outcomes: Iterable[Outcome], on_error: OnError | None = None) -> Iterator[Sample]:
     """The samples among the outcomes; the first error is raised, or each is told to `on_error`."""
-    for _, result in outcomes:
-        if isinstance(result, Sample):
-            yield result
-        elif on_error is None:
-            raise result
-        else:
-            on_error(result)
+    try:
+        for _, result in outcomes:
+            if isinstance(result, Sample):
+                yield result
+            elif on_error is None:
+                raise result
+            else:
+                on_error(result)
+    finally:
+        close(outcomes)
+
+
+def close(iterator: object) -> None:
+    """Close a generator now, so that what it ordered is cancelled although an error may hold it."""
+    if isinstance(iterator, Generator):
+        iterator.close()
+
+
+def check_position(position: object, count: int) -> int:
+    """A position among `count`; negative ones count from the end, as in a list.
+
+    Raises:
+        InvalidValueError: not a whole number.
+        IndexError: there is none such.
+    """
+    try:
+        number = operator.index(position)  # type: ignore[arg-type]
+    except TypeError:
+        raise InvalidValueError(f"position: expected an integer, got {position!r}") from None
+    if not -count <= number < count:
+        raise IndexError(f"position {number}: there are {count} samples")
+    return number % count
 
 
 def _fill(

@@ -1,4 +1,4 @@
-"""The command line: render, inspect, doctor. Errors are one line on stderr and exit code 2."""
+"""The command line: its commands; errors are one line on stderr and exit code 2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _MISTAKE, _INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exits with 0, 1 (doctor: nothing works), 2 (mistake) or 130 (Ctrl-C).
+    """Run the command line.
+
+    Exits with 0, 1 (doctor: nothing works; generate: a sample failed), 2 (mistake) or 130 (Ctrl-C).
 
     Args:
         arguments: without the program's name; `sys.argv` without it.
@@ -40,11 +42,13 @@ def _run(arguments: list[str]) -> int:
     import tyro
 
     from heliograph.cli.doctor import doctor
+    from heliograph.cli.generate import generate
     from heliograph.cli.inspect import inspect
     from heliograph.cli.render import render
 
     commands: dict[str, Callable[..., Any]] = {
         "render": render,
+        "generate": generate,
         "inspect": inspect,
         "doctor": doctor,
     }

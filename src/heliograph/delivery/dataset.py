@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import PurePath
-from typing import Any, TypeAlias, Unpack
+from typing import Any, Self, TypeAlias, Unpack
 
 from heliograph.delivery.views import Order, ViewOptions, Views
 from heliograph.engine import Renderer
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.source import Outcome, ahead
+from heliograph.source import Outcome, ahead, check_position, kept
 from heliograph.view import MAX_SEED
 
 WINDOW = 32
@@ -60,18 +61,21 @@ class Dataset:
 
     def __getitem__(self, position: int) -> Sample:
         """One sample; `IndexError` where there is none, a `HeliographError` where it failed."""
-        order = self.order(check_position(position, self.count))
-        return order.completed(self.renderer.render(order.view))
+        return next(kept(self.outcomes([check_position(position, self.count)])))
 
     def __iter__(self) -> Iterator[Sample]:
         """All samples, in order; the first error is raised."""
-        for _, result in self.outcomes(range(self.count)):
-            if isinstance(result, HeliographError):
-                raise result
-            yield result
+        return kept(self.outcomes(range(self.count)))
 
-    def __reduce__(self) -> Any:
+    def __getstate__(self) -> Any:
         raise InvalidValueError(LIVE)
+
+    def shifted(self, by: int) -> Self:
+        """The samples of the same run that begin `by` later."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.start = check_whole("start", self.start + by)
+        return other
 
     def order(self, position: int) -> Order:
         """The view at a position, and what was drawn for it."""
@@ -143,24 +147,10 @@ def check_whole(name: str, value: object, *, least: int = 0) -> int:
     Raises:
         InvalidValueError: it is not.
     """
-    whole = isinstance(value, int) or type(value).__module__ == "numpy"
     try:
-        number = int(value) if whole and not isinstance(value, bool) else None  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        number = None
-    if number is None or number != value or not least <= number <= MAX_SEED:
+        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not least <= number <= MAX_SEED:
         raise InvalidValueError(f"{name}: expected an integer from {least}, got {value!r}")
     return number
-
-
-def check_position(position: object, count: int) -> int:
-    """A position among `count`; negative ones count from the end, as in a list.
-
-    Raises:
-        InvalidValueError: not a whole number.
-        IndexError: beyond the end.
-    """
-    number = check_whole("position", position, least=-count)
-    if number >= count:
-        raise IndexError(f"position {number}: there are {count} samples")
-    return number % count

@@ -85,28 +85,42 @@ def as_arrays(sample: Sample) -> Tree:
     }
 
 
+class Stack:
+    """A batch that is filled place by place; its arrays are made for the first.
+
+    Args:
+        size: how many places.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.filled = 0
+        self._arrays: Tree = {}
+
+    def add(self, tree: Tree) -> None:
+        """Copy one more into its place.
+
+        Raises:
+            InvalidValueError: it differs from the first in a shape or name.
+        """
+        self._arrays = self._arrays or _allocate(tree, self.size)
+        _put(tree, self._arrays, self.filled, f"sample {tree.get('index', self.filled)}")
+        self.filled += 1
+
+    def arrays(self) -> Tree:
+        """What is filled."""
+        return self._arrays if self.filled == self.size else _cut(self._arrays, self.filled)
+
+
 def _batches(source: Iterator[Sample], size: int, *, drop_last: bool) -> Iterator[Tree]:
-    while True:
-        batch, filled = _batch(source, size)
-        if filled == size:
-            yield batch
-            continue
-        if filled and not drop_last:
-            yield _cut(batch, filled)
-        return
-
-
-def _batch(source: Iterator[Sample], size: int) -> tuple[Tree, int]:
-    batch: Tree = {}
-    for place in range(size):
-        for sample in source:
-            tree = as_arrays(sample)
-            batch = batch or _allocate(tree, size)
-            _put(tree, batch, place, f"sample {sample.index}")
-            break
-        else:
-            return batch, place
-    return batch, size
+    stack = Stack(size)
+    for sample in source:
+        stack.add(as_arrays(sample))
+        if stack.filled == size:
+            yield stack.arrays()
+            stack = Stack(size)
+    if stack.filled and not drop_last:
+        yield stack.arrays()
 
 
 def _allocate(tree: Tree, size: int) -> Tree:

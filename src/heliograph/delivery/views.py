@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
@@ -14,17 +12,20 @@ from heliograph.camera import Camera
 from heliograph.engine import Described, resolve_cameras
 from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample, check_passes
-from heliograph.scene import Edit
+from heliograph.randomize import Facts, Randomization, stream, to_json
 from heliograph.view import View
 
 StateRecipe: TypeAlias = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
 """One state for every sample, or what draws one from a generator of its own."""
 
-Drawn: TypeAlias = tuple[Mapping[str, Any], Sequence[Edit], Mapping[str, Any]]
-"""What a randomizer yields: state, edits, and facts for `Sample.randomization`."""
+Randomize: TypeAlias = Callable[[View], tuple[View, Mapping[str, Any]]]
+"""Turns a view into what (its seed, its index) draw for it, and facts for `Sample.randomization`.
 
-Randomize: TypeAlias = Callable[[int, int], Drawn]
-"""Edits as a pure function of (seed, index). If it has a method `describe`, recordings keep it."""
+It is pure. If it has a method `describe`, recordings keep what that returns, in terms of JSON.
+"""
+
+STATE = "/state"
+"""Name of the stream of random numbers of `Views.state`; no randomizer's starts with a slash."""
 
 
 class ViewOptions(TypedDict, total=False):
@@ -58,8 +59,8 @@ class Views:
         passes: as in `View`.
         state: the state of every sample, or a function that draws one from a generator, such as
             the `random_state` of an engine; the scene's own state without it.
-        randomize: a function of (seed, index) that returns state, edits and facts; its state goes
-            over that of `state`, key by key.
+        randomize: changes the view, as `Randomized` does or a function of your own, and says what
+            it drew.
     """
 
     cameras: Sequence[str | Camera] = ()
@@ -88,18 +89,15 @@ class Views:
 
     def order(self, seed: int, index: int) -> Order:
         """The view of one sample, and what was drawn for it."""
-        state = self._state(seed, index)
-        edits: Sequence[Edit] = ()
-        facts: Mapping[str, Any] = {}
-        if self.randomize is not None:
-            drawn, edits, facts = self.randomize(seed, index)
-            state = {**state, **drawn}
-        return Order(View(self.cameras, self.passes, state, edits, seed, index), facts)
+        view = View(self.cameras, self.passes, self._state(seed, index), (), seed, index)
+        if self.randomize is None:
+            return Order(view, {})
+        return Order(*_check_drawn(self.randomize(view)))
 
     def describe(self) -> dict[str, Any]:
         """The recipe in terms of JSON; functions by name, or as their own `describe` says."""
         return {
-            "cameras": [c if isinstance(c, str) else repr(c._key()) for c in self.cameras],
+            "cameras": [_described_camera(camera) for camera in self.cameras],
             "passes": list(self.passes),
             "state": _described(self.state),
             "randomize": _described(self.randomize),
@@ -107,24 +105,68 @@ class Views:
 
     def _state(self, seed: int, index: int) -> Mapping[str, Any]:
         if callable(self.state):
-            return self.state(stream(seed, index, "state"))
+            return self.state(stream(seed, index, STATE))
         return self.state or {}
 
 
-def stream(seed: int, index: int, name: str) -> np.random.Generator:
-    """A generator of its own for (seed, index, name): none shifts or resembles another."""
-    digest = hashlib.sha256(struct.pack("<QQ", seed, index) + name.encode()).digest()
-    return np.random.default_rng(np.frombuffer(digest, np.uint32))
+@dataclass(frozen=True)
+class RandomStates:
+    """Random states as an engine draws them; the same for whoever holds the engine."""
+
+    draw: Callable[[np.random.Generator], Mapping[str, Any]]
+
+    def __call__(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        """A state."""
+        return self.draw(rng)
+
+    def describe(self) -> str:
+        """What recordings keep of it."""
+        return "random_state of the engine"
 
 
-def random_state(renderer: Described) -> Callable[[np.random.Generator], Mapping[str, Any]] | None:
+def random_states(renderer: Described) -> RandomStates | None:
     """What draws random states for a renderer, as `Views.state` takes; None where nothing does."""
     for holder in (renderer, getattr(renderer, "engine", None)):
-        draw: Callable[[np.random.Generator], Mapping[str, Any]] | None
         draw = getattr(holder, "random_state", None)
         if draw is not None:
-            return draw
+            return RandomStates(draw)
     return None
+
+
+class Randomized:
+    """What a `Randomization` draws for the views of a scene, as `Views.randomize` takes it.
+
+    Args:
+        randomization: what draws, as from `heliograph.randomize.load_randomization`.
+        scene: an engine, or another renderer; what it knows of its scene, randomizers know.
+    """
+
+    def __init__(self, randomization: Randomization, scene: Described) -> None:
+        self._randomization = randomization
+        self._facts = Facts.of(scene)
+
+    def __call__(self, view: View) -> tuple[View, Mapping[str, Any]]:
+        """The view with what was drawn for it, and what that was."""
+        changed, drawn = self._randomization.apply(view, self._facts)
+        return changed, drawn.facts
+
+    def describe(self) -> dict[str, Any]:
+        """The randomizers with their parameters, as in a config."""
+        return to_json(self._randomization)
+
+
+def _check_drawn(drawn: object) -> tuple[View, Mapping[str, Any]]:
+    if isinstance(drawn, tuple) and len(drawn) == 2 and isinstance(drawn[0], View):
+        return drawn
+    raise InvalidValueError(f"randomize: expected (view, facts), got {drawn!r}")
+
+
+def _described_camera(camera: str | Camera) -> Any:
+    if isinstance(camera, str):
+        return camera
+    facts = {field.name: getattr(camera, field.name) for field in fields(camera)}
+    pose = camera.world_from_camera.tolist()
+    return {**facts, "projection": camera.projection.value, "world_from_camera": pose}
 
 
 def _described(recipe: object) -> Any:

@@ -61,6 +61,22 @@ class Rasterizer:
         with self.context.current():
             return self._textures.add(texture)
 
+    def lend_texture(self, texture: Texture) -> int:
+        """A handle for pixels that may change with every view: equal pixels, equal handle.
+
+        Only the last 256 are kept, so a handle is good for the next `draw` alone.
+        """
+        with self.context.current():
+            return self._textures.lend(texture)
+
+    def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which of these geometries (N,) have texture coordinates of their own."""
+        return self._geometries.has_uvs(geometry)
+
+    def radii(self, geometry: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Radii (N,) of these geometries' bounding spheres, before scaling."""
+        return self._geometries.tables.radius[geometry]
+
     def draw(
         self,
         scene: DrawList,

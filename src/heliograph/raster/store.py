@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from heliograph.raster.drawables import (
 )
 
 MAX_LEVELS = 12
+_MOST_LENT = 256
 
 
 @dataclass(eq=False)
@@ -79,6 +82,8 @@ class GeometryStore:
         self._indices = _Growing(1, np.uint32)
         self._rows: list[tuple[Any, ...]] = []
         self._vertices: list[int] = []
+        self._own_uvs: list[bool] = []
+        self._has_uvs = False
         self._tables: Tables | None = None
         self.buffers: dict[str, moderngl.Buffer] = {}
         self.version = 0
@@ -106,6 +111,10 @@ class GeometryStore:
         ranges = [self._add_triangles(level) for level, _ in chain]
         errors = [geometry.stretch * error for _, error in chain]
         return self._add_row(base, positions, ranges, errors, geometry.surface)
+
+    def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which geometries have texture coordinates of their own."""
+        return np.array([self._own_uvs[handle] for handle in handles], bool)
 
     def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move the vertices of a geometry (a skin, say); the triangles stay.
@@ -173,6 +182,7 @@ class GeometryStore:
 
     def _add_vertices(self, positions: Any, normals: Any, uvs: Any) -> int:
         self._normals.add(normals)
+        self._has_uvs = uvs is not None
         self._uvs.add(np.zeros((len(positions), 2)) if uvs is None else uvs)
         return self._positions.add(positions)
 
@@ -194,6 +204,7 @@ class GeometryStore:
         row = ((*first, *[0] * spare), (*count, *[0] * spare), base, (*errors, *[np.inf] * spare))
         self._rows.append((*row, centre, radius, solver, self._lit_level(shape, len(ranges))))
         self._vertices.append(len(positions))
+        self._own_uvs.append(shape is None and self._has_uvs)
         self._tables = None
         return len(self._rows) - 1
 
@@ -230,6 +241,23 @@ class TextureStore:
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
         self._textures: list[tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]] = []
+        self._lent: OrderedDict[bytes, int] = OrderedDict()
+
+    def lend(self, texture: Texture) -> int:
+        """A handle for pixels that may soon be forgotten; the oldest give way to new ones."""
+        _check_texture(texture)
+        text = repr((texture.kind, texture.pixels.shape)).encode()
+        key = hashlib.blake2b(text + np.ascontiguousarray(texture.pixels).tobytes()).digest()
+        if key not in self._lent:
+            if len(self._lent) < _MOST_LENT:
+                self._lent[key] = self.add(texture)
+            else:
+                _, handle = self._lent.popitem(last=False)
+                self._textures[handle][0].release()
+                self._textures[handle] = self._made(texture)
+                self._lent[key] = handle
+        self._lent.move_to_end(key)
+        return self._lent[key]
 
     def add(self, texture: Texture) -> int:
         """Take a texture in; its handle.
@@ -238,6 +266,12 @@ class TextureStore:
             InvalidValueError: pixels of another shape or dtype than the kind takes.
         """
         _check_texture(texture)
+        self._textures.append(self._made(texture))
+        return len(self._textures) - 1
+
+    def _made(
+        self, texture: Texture
+    ) -> tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]:
         pixels = np.ascontiguousarray(texture.pixels)
         channels = pixels.shape[-1]
         made: moderngl.Texture | moderngl.TextureCube
@@ -249,8 +283,7 @@ class TextureStore:
         made.build_mipmaps()
         made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
         made.swizzle = {1: "RRR1", 3: "RGB1", 4: "RGBA"}[channels]
-        self._textures.append((made, texture.kind))
-        return len(self._textures) - 1
+        return made, texture.kind
 
     def kind(self, handle: int) -> TextureKind:
         """The kind of a texture."""

@@ -1,8 +1,8 @@
 """The manifest of a recording: what it holds, from what it was made, and the hashes of its files.
 
-A recording is a folder with `manifest.json`, and for every shard `shard-000000.tar` (the samples, in
-WebDataset's layout) and `shard-000000.json` (where in the tar they stand). A shard counts once it
-stands in the manifest.
+A recording is a folder with `manifest.json`, and for every shard `shard-000000.tar` (the samples,
+in WebDataset's layout) and `shard-000000.json` (where in the tar they stand). A shard counts once
+it stands in the manifest.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
@@ -176,7 +176,7 @@ def _write_shard(folder: Path, manifest: Manifest, coming: Iterator[_Encoded]) -
 
 def _encoded(
     threads: ThreadPoolExecutor, outcomes: Iterator[Outcome], on_error: OnError | None
-) -> Iterator[_Encoded]:
+) -> Generator[_Encoded, None, None]:
     """Outcomes as files, in order, made by several threads: PNG takes longer than drawing."""
 
     def submit(outcome: Outcome) -> Future[dict[str, bytes]]:
@@ -209,9 +209,14 @@ def _locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from None
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(handle, folder)
         yield
-    except BlockingIOError:
-        raise RecordError(f"{folder}: another process is recording there") from None
     finally:
         os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RecordError(f"{folder}: another process is recording there") from None

@@ -6,16 +6,15 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from operator import index as whole
 from pathlib import Path
 from typing import Any
 
-from heliograph.errors import HeliographError, InvalidValueError, RecordError
+from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Sample
 from heliograph.record.codec import decode
 from heliograph.record.manifest import Failure, Manifest, read_manifest
 from heliograph.record.shard import Place, check_hash, check_size, read_places
-from heliograph.source import Outcome
+from heliograph.source import Outcome, check_position
 
 
 class Recording:
@@ -106,13 +105,7 @@ class Recording:
 
     def _find(self, position: int) -> tuple[int, Place]:
         """The shard of a position, and where it stands there."""
-        try:
-            wanted = whole(position)
-        except TypeError:
-            raise InvalidValueError(f"position: expected an integer, got {position!r}") from None
-        if not -len(self) <= wanted < len(self):
-            raise IndexError(f"position {wanted}: there are {len(self)} samples")
-        wanted %= len(self)
+        wanted = check_position(position, len(self))
         number = bisect_right(self._ends, wanted)
         if number not in self._places:
             self._places[number] = read_places(self.path, self.manifest.shards[number])

@@ -1,5 +1,14 @@
 """What can be seen: components, descriptions, edits."""
 
+from heliograph.scene.appearance import (
+    EditBackground,
+    EditImage,
+    EditLight,
+    EditMaterial,
+    Hide,
+    MoveCamera,
+    MoveObject,
+)
 from heliograph.scene.components import CameraView, Component, Group, Scene
 from heliograph.scene.description import Description, Item
 from heliograph.scene.edit import Edit
@@ -35,10 +44,17 @@ __all__ = [
     "Description",
     "DirectionalLight",
     "Edit",
+    "EditBackground",
+    "EditImage",
+    "EditLight",
+    "EditMaterial",
     "Group",
     "HemisphereLight",
+    "Hide",
     "Item",
     "Mesh",
+    "MoveCamera",
+    "MoveObject",
     "Plane",
     "PointLight",
     "Remove",

@@ -13,11 +13,13 @@ class Item:
         name: its name, unique among its kind.
         category: what sort of thing it is (`box`, `mesh`, `spot`, `hinge`, ...).
         detail: one short line for people.
+        members: names of the objects it belongs to, for a material.
     """
 
     name: str
     category: str
     detail: str = ""
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 import socket
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -65,9 +66,9 @@ class Channel:
             size = len(self._out) - start - _HEADER
             if size > MAX_MESSAGE:
                 raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
-        except BaseException:
+        except (WorkerError, TypeError, ValueError, OverflowError, RecursionError) as error:
             del self._out[start:]
-            raise
+            raise WorkerError(f"something that does not travel: {error}") from None
         self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
         if descriptor is not None:
             # Ours may be closed before it is sent.
@@ -108,6 +109,17 @@ class Channel:
         if not count:
             return None
         self._in += memoryview(self._buffer)[:count]
+        return list(self._messages())
+
+    def drain(self) -> list[Any]:
+        """The messages that can still be read from a side that is gone.
+
+        Raises:
+            WorkerError: what came is no message.
+        """
+        with suppress(OSError):
+            while count := self._read():
+                self._in += memoryview(self._buffer)[:count]
         return list(self._messages())
 
     def close(self) -> None:

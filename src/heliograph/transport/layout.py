@@ -47,9 +47,7 @@ class Layout(NamedTuple):
         return made
 
 
-def lay_out(
-    cameras: Sequence[Camera], passes: Sequence[str], count: int | None = None
-) -> Layout:
+def lay_out(cameras: Sequence[Camera], passes: Sequence[str], count: int | None = None) -> Layout:
     """Where the passes of these cameras stand.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,6 +12,11 @@ from heliograph.scene import Description
 from heliograph.transport.values import ArrayWire, CameraWire
 
 PROTOCOL = 1
+
+
+def version() -> str:
+    """The version of heliograph here; the package above may not be imported from below."""
+    return str(vars(sys.modules["heliograph"])["__version__"])
 
 
 class _Message(msgspec.Struct, array_like=True, tag=True):
@@ -124,7 +130,7 @@ class Used(msgspec.Struct, array_like=True):
         annotations: further facts, as `values.pack` writes it.
     """
 
-    cameras: list[None | bytes | CameraWire]
+    cameras: list[bytes | CameraWire | None]
     labels: int = 0
     table: dict[int, Label] | None = None
     state: dict[str, ArrayWire] | None = None

@@ -127,7 +127,7 @@ def unpack(data: Any) -> Any:
         return [unpack(each) for each in data]
     if not isinstance(data, dict):
         return data
-    ((tag, inside),) = data.items() if len(data) == 1 else (("?", data),)
+    tag, inside = next(iter(data.items())) if len(data) == 1 else ("?", data)
     make = _UNPACK.get(tag)
     if make is None:
         raise WorkerError(f"a value of unknown kind {str(tag)[:40]!r}")
@@ -269,7 +269,7 @@ def _class(name: str) -> Any:
 
 def _register_edits(kind: type[Edit]) -> None:
     for each in kind.__subclasses__():
-        if dataclasses.is_dataclass(each):
+        if hasattr(each, "__dataclass_fields__"):
             register(each)
         _register_edits(each)
 

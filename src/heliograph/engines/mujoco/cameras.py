@@ -16,6 +16,7 @@ from heliograph.raster import Light, LightKind
 
 FREE = "free"
 FIT = "fit"
+HEAD = "head"
 _SHOWN_GROUPS = 3
 _LIGHT_SIZE = 112  # bytes, as mjvisualize.h declares mjvLight
 _LIGHT_KINDS = {
@@ -134,6 +135,7 @@ class Lights:
         self._memory: NDArray[np.uint8] | None = None
         self._before = b""
         self._lights: tuple[Light, ...] = ()
+        self.names: tuple[str, ...] = ()
 
     def update(self) -> tuple[Light, ...]:
         """The lights of the scene's last update; the same tuple while nothing changes."""
@@ -152,8 +154,17 @@ class Lights:
                 )
                 for light in self._scene.lights[:count]
             )
+            self.names = tuple(
+                HEAD if light.headlight else light_name(self._model, int(light.id))
+                for light in self._scene.lights[:count]
+            )
             self._before = now
         return self._lights
+
+
+def light_name(model: mujoco.MjModel, index: int) -> str:
+    """A light's name; `light0`, ... without one."""
+    return str(model.light(index).name) or f"light{index}"
 
 
 def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.uint8]:

@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.mujoco import cameras as cams
+from heliograph.engines.mujoco.edits import edited_camera, split
 from heliograph.engines.mujoco.model import ModelSource, digest, load
 from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
-from heliograph.errors import ClosedError, InvalidValueError
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
 from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
 from heliograph.raster import RasterOptions
-from heliograph.scene import Description, Item
+from heliograph.scene import Description, Item, MoveCamera
 from heliograph.view import View
 
 _E = TypeVar("_E", bound=Enum)
@@ -65,7 +66,7 @@ class MujocoEngine:
         self._poser = Poser(self.model)
         self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
         self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
-        self._scene = _describe(self.model, name, self._poser, self._segments.labels)
+        self._scene = _describe(self.model, name, self._poser, self._segments)
         visual = visual or mujoco.MjvOption()
         painter = _PAINTERS[_member(Style, style, "style")]
         self._painter: Painter | None = painter(
@@ -101,10 +102,14 @@ class MujocoEngine:
         painter = self._open
         chosen = resolve_cameras(view, self._cameras)
         check_passes(view.passes, painter.passes)
+        edits, moves = split(view.edits, painter.edits)
+        for name in moves:
+            if name not in self._cameras:
+                raise UnknownNameError.of("camera", name, self._cameras)
         data = self._poser.apply(view.state)
-        placed = [self._place(data, camera) for camera in chosen]
+        placed = [self._place(data, camera, moves) for camera in chosen]
         buffers = _buffers(placed, view.passes, out)
-        painter.draw(data, placed, view.passes, buffers)
+        painter.draw(data, placed, view, buffers, edits)
         return self._sample(view, placed, buffers)
 
     def close(self) -> None:
@@ -119,12 +124,16 @@ class MujocoEngine:
             raise ClosedError("this renderer is closed")
         return self._painter
 
-    def _place(self, data: mujoco.MjData, camera: Camera) -> Camera:
-        """A camera of the model follows the state; any other is as it was given."""
-        if self._cameras.get(camera.name) is not camera or camera.name in (cams.FREE, cams.FIT):
+    def _place(
+        self, data: mujoco.MjData, camera: Camera, moves: Mapping[str, MoveCamera]
+    ) -> Camera:
+        """A camera of the model follows the state and edits; any other is as it was given."""
+        if self._cameras.get(camera.name) is not camera:
             return camera
-        index = list(self._cameras).index(camera.name)
-        return camera.moved(cams.place(self.model, data, index))
+        if camera.name not in (cams.FREE, cams.FIT):
+            index = list(self._cameras).index(camera.name)
+            camera = camera.moved(cams.place(self.model, data, index))
+        return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
 
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
         labels = self._segments.labels
@@ -162,11 +171,20 @@ def _buffers(
     return [{name: buffers[name] for name in passes} for buffers in out]
 
 
-def _describe(model: mujoco.MjModel, source: str, poser: Poser, labels: Labels) -> Description:
-    objects = tuple(Item(label.name, label.category) for i, label in labels.items() if i)
+def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segments) -> Description:
+    objects = tuple(Item(label.name, label.category) for label in segments.objects)
     lights = tuple(
-        Item(model.light(i).name or f"light{i}", "light", f"at {model.light_pos[i].tolist()}")
+        Item(cams.light_name(model, i), "light", f"at {model.light_pos[i].tolist()}")
         for i in range(model.nlight)
     )
-    materials = tuple(Item(model.mat(i).name, "material") for i in range(model.nmat))
+    materials = tuple(
+        Item(
+            model.mat(i).name,
+            "material",
+            members=tuple(
+                segments.objects[geom].name for geom in np.flatnonzero(model.geom_matid == i)
+            ),
+        )
+        for i in range(model.nmat)
+    )
     return Description(source, digest(model), objects, lights, materials, poser.items)

@@ -10,12 +10,15 @@ import numpy as np
 
 from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
+from heliograph.engines.mujoco.edits import Scenery
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import PASSES, Buffers
 from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
+from heliograph.scene import Edit
+from heliograph.view import View
 
 
 class Painter(Protocol):
@@ -25,14 +28,19 @@ class Painter(Protocol):
     def passes(self) -> tuple[str, ...]:
         """The passes it can yield."""
 
+    @property
+    def edits(self) -> bool:
+        """Whether it can apply edits."""
+
     def draw(
         self,
         data: mujoco.MjData,
         cameras: Sequence[Camera],
-        passes: Sequence[str],
+        view: View,
         out: Sequence[Buffers],
+        edits: Sequence[Edit] = (),
     ) -> None:
-        """Draw the state from each camera into the arrays given."""
+        """Draw the state, edited, from each camera into the arrays given."""
 
     def close(self) -> None:
         """Free what it holds."""
@@ -50,6 +58,7 @@ class RasterPainter:
     ) -> None:
         lighting = options.lit(Lighting.VERTEX)
         self._model = model
+        self._segments = segments
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
         self._translator = Translator(model, self._rasterizer, segments, lighting)
@@ -61,14 +70,20 @@ class RasterPainter:
         """All passes."""
         return tuple(PASSES)
 
+    @property
+    def edits(self) -> bool:
+        """It can."""
+        return True
+
     def draw(
         self,
         data: mujoco.MjData,
         cameras: Sequence[Camera],
-        passes: Sequence[str],
+        view: View,
         out: Sequence[Buffers],
+        edits: Sequence[Edit] = (),
     ) -> None:
-        """Draw the state from each camera into the arrays given."""
+        """Draw the state, edited, from each camera into the arrays given."""
         geoms = self._buffer.update(data)
         scene = self._buffer.scene
         for index in range(self._model.nskin):
@@ -79,7 +94,11 @@ class RasterPainter:
             surroundings=self._translator.surroundings(geoms),
             lighting=self._lighting,
         )
-        self._rasterizer.draw(things, cameras, passes, out)
+        if edits:
+            placed, names = self._translator.placed(geoms), self._segments.names
+            scenery = Scenery(things, self._lights.names, placed, names, self._rasterizer)
+            things = scenery.apply(edits)
+        self._rasterizer.draw(things, cameras, view.passes, out)
 
     def close(self) -> None:
         """Free the GL context."""
@@ -126,25 +145,31 @@ class ClassicPainter:
         """Everything but normals."""
         return tuple(name for name in PASSES if name != "normals")
 
+    @property
+    def edits(self) -> bool:
+        """It cannot."""
+        return False
+
     def draw(
         self,
         data: mujoco.MjData,
         cameras: Sequence[Camera],
-        passes: Sequence[str],
+        view: View,
         out: Sequence[Buffers],
+        edits: Sequence[Edit] = (),
     ) -> None:
-        """Draw the state from each camera into the arrays given."""
+        """Draw the state, edited, from each camera into the arrays given."""
         for camera, buffers in zip(cameras, out, strict=True):
             renderer = self._sized(camera.size)
             renderer.update_scene(data, scene_option=self._visual)
             _aim(renderer.scene, camera)
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._shadows
-            if "rgb" in passes:
+            if "rgb" in view.passes:
                 renderer.render(out=buffers["rgb"])
             ids = self._ids(renderer)
-            if "segmentation" in passes:
+            if "segmentation" in view.passes:
                 buffers["segmentation"][:] = ids
-            if "depth" in passes:
+            if "depth" in view.passes:
                 renderer.enable_depth_rendering()
                 renderer.render(out=buffers["depth"])
                 renderer.disable_depth_rendering()

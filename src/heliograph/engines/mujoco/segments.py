@@ -48,6 +48,10 @@ class Segments:
             self._start[kind] = 1 + len(objects)
             self._count[kind] = getattr(model, field)
             objects += [_label(model, kind, i) for i in range(getattr(model, field))]
+        self.objects = tuple(objects)
+        self.names: dict[str, list[int]] = {}
+        for number, label in enumerate(objects):
+            self.names.setdefault(label.name, []).append(1 + number)
         groups = [_group(model, by, number, label) for number, label in enumerate(objects)]
         distinct = list(dict.fromkeys(groups))
         place = {label: 1 + i for i, label in enumerate(distinct)}
@@ -56,9 +60,15 @@ class Segments:
 
     def ids(self, objtype: NDArray[Any], objid: NDArray[Any]) -> NDArray[np.int32]:
         """Ids of MuJoCo objects (N,); 0 for what is no object of the model."""
+        return self._id[self.numbers(objtype, objid)]
+
+    def numbers(self, objtype: NDArray[Any], objid: NDArray[Any]) -> NDArray[np.int64]:
+        """Numbers of MuJoCo objects (N,) as `names` has them, whatever ids stand for."""
         known = (objid >= 0) & (objid < self._count[np.clip(objtype, 0, _TYPES - 1)])
-        row = np.where(known, self._start[np.clip(objtype, 0, _TYPES - 1)] + objid, 0)
-        return self._id[row]
+        rows: NDArray[np.int64] = np.where(
+            known, self._start[np.clip(objtype, 0, _TYPES - 1)] + objid, 0
+        )
+        return rows
 
 
 def _label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> Label:

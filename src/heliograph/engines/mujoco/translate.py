@@ -55,6 +55,7 @@ class Structure:
         plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
             own; `under` are the undersides of planes.
         plane_scale: half-sizes of the planes.
+        objects: (M,) numbers of the objects they show, as Segments has them.
         tops: +1 and -1 for upper and lower domes.
         endless: geoms that are planes without an end.
     """
@@ -69,6 +70,7 @@ class Structure:
     planes: NDArray[np.intp]
     skins: NDArray[np.intp]
     plane_scale: NDArray[np.float64]
+    objects: NDArray[np.int64]
     tops: NDArray[np.float64]
     endless: NDArray[np.intp]
 
@@ -133,6 +135,16 @@ class Translator:
             self._planes.recentre(pose, made.planes, geoms)
         return made.looks.moved(pose)
 
+    def placed(self, geoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Of the instances made last: the objects (M,) they show, and where those are (M, 3, 4)."""
+        made = self._structure
+        if made is None:
+            return np.empty(0, np.int64), np.empty((0, 3, 4))
+        frames = np.empty((len(made.rows), 3, 4))
+        frames[:, :, :3] = geoms["mat"][made.rows]
+        frames[:, :, 3] = geoms["pos"][made.rows]
+        return made.objects, frames
+
     def surroundings(self, geoms: NDArray[Any]) -> Surroundings:
         """What is behind everything: the sky, and haze where an endless plane meets it.
 
@@ -174,6 +186,7 @@ class Translator:
             planes=np.flatnonzero(planes),
             skins=np.flatnonzero(kinds == _T.mjGEOM_SKIN),
             plane_scale=plane_scale,
+            objects=self._segments.numbers(shown["objtype"], shown["objid"]),
             tops=np.where(part[domes] == 1, 1.0, -1.0),
             endless=np.flatnonzero(self._endless(geoms)),
         )

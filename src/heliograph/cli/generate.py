@@ -1,0 +1,193 @@
+"""`heliograph generate`: a recording of a run, on as many workers as wanted, resumable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from tqdm import tqdm
+
+from heliograph.cli.folder import SHEET
+from heliograph.cli.states import parse_size, split_names
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.call import open as open_scene
+from heliograph.delivery.dataset import Dataset
+from heliograph.delivery.views import Randomized, random_states
+from heliograph.engine import Described, Renderer
+from heliograph.errors import HeliographError, InvalidValueError, RecordError
+from heliograph.files import write_atomically
+from heliograph.frame import check_passes
+from heliograph.picture import contact_sheet
+from heliograph.randomize import load_randomization, stream
+from heliograph.record import Recording, record
+from heliograph.record.manifest import MANIFEST
+from heliograph.source import Outcome
+
+_ON_SHEET = 8
+_SOME_FAILED = 1
+_PAUSE = 10.0
+"""Seconds between two lines of progress where nobody watches them grow."""
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Render a run of samples into a recording: tar shards that replay as a dataset.
+
+    Attributes:
+        model: a file, or package:path/inside/it.
+        count: how many samples; sample i depends on the seed and i alone.
+        seed: seed of the run.
+        workers: processes that draw; 0 draws in this one.
+        cameras: cameras by name; the scene's first one without it.
+        passes: which images each camera yields; all the engine has without it.
+        size: WIDTHxHEIGHT in pixels of cameras that the model gives no resolution.
+        randomize: file of randomizers (.json or .yaml).
+        random_states: draw a random state for every sample, where the engine can.
+        shard_size: samples in one tar file.
+        resume: go on where an earlier call with the same arguments stopped.
+        out: folder for the recording.
+        engine: which engine; the file decides without it.
+    """
+
+    model: Annotated[str, tyro.conf.Positional]
+    count: int
+    seed: int = 0
+    workers: int = 0
+    cameras: tuple[str, ...] = ()
+    passes: tuple[str, ...] = ()
+    size: str = "320x240"
+    randomize: Path | None = None
+    random_states: bool = True
+    shard_size: int = 1000
+    resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    out: Path = Path("heliograph-recording")
+    engine: str | None = None
+
+
+def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
+    """Render a run of samples into a recording: tar shards that replay as a dataset."""
+    _check(order)
+    try:
+        return _report(order, _recorded(order))
+    except KeyboardInterrupt:
+        print(f"stopped; the same command with --resume goes on: {order.out}", file=sys.stderr)
+        raise
+
+
+def _recorded(order: Generate) -> Recording:
+    with ExitStack() as opened:
+        renderer = opened.enter_context(open_scene(order.model, **_options(order)))
+        dataset = _dataset(order, renderer, _who_knows(order, renderer, opened))
+        source = opened.enter_context(_Watched(dataset, order))
+        return record(
+            source,
+            order.out,
+            shard_size=order.shard_size,
+            resume=order.resume,
+            on_error=source.failed,
+        )
+
+
+class _Watched:
+    """The dataset with a progress bar, and with what the command line adds to its description."""
+
+    def __init__(self, dataset: Dataset, order: Generate) -> None:
+        self._dataset, self._order = dataset, order
+        self._bar: tqdm[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
+        wanted = list(positions)
+        total, pause = len(self), 0.1 if sys.stderr.isatty() else _PAUSE
+        done = total - len(wanted)
+        self._bar = tqdm(
+            desc="generate", unit="sample", total=total, initial=done, mininterval=pause
+        )
+        for outcome in self._dataset.outcomes(wanted):
+            yield outcome
+            self._bar.update()
+
+    def failed(self, error: HeliographError) -> None:
+        tqdm.write(f"failed: {error}", file=sys.stderr)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {**self._dataset.describe(), "size": self._order.size, "engine": self._order.engine}
+
+    def __enter__(self) -> _Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _check(order: Generate) -> None:
+    for name, least in (("count", 1), ("seed", 0), ("workers", 0), ("shard_size", 1)):
+        value = getattr(order, name)
+        if value < least:
+            option = name.replace("_", "-")
+            raise InvalidValueError(f"--{option}: expected {least} or more, got {value}")
+    if (order.out / MANIFEST).exists() and not order.resume:
+        raise RecordError(
+            f"--out: {order.out}: holds a recording; --resume goes on with it, or give another "
+            "folder"
+        )
+
+
+def _options(order: Generate) -> dict[str, Any]:
+    """What differs from the defaults, so that engines without these options open too."""
+    options = {"size": parse_size(order.size), "engine": order.engine}
+    return {**options, "workers": order.workers} if order.workers else options
+
+
+def _dataset(order: Generate, renderer: Renderer, scene: Described) -> Dataset:
+    return Dataset(
+        renderer,
+        order.count,
+        seed=order.seed,
+        cameras=split_names(order.cameras),
+        passes=check_passes(split_names(order.passes) or renderer.passes, renderer.passes),
+        state=random_states(scene) if order.random_states else None,
+        randomize=_randomizers(order, scene),
+    )
+
+
+def _randomizers(order: Generate, scene: Described) -> Randomized | None:
+    if order.randomize is None:
+        return None
+    return Randomized(load_randomization(order.randomize), scene)
+
+
+def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Described:
+    """An engine that draws random states and knows its scene: here, even where workers draw."""
+    if isinstance(renderer, LocalRenderer):
+        return renderer.engine
+    if not (order.random_states or order.randomize):
+        return renderer
+    alone = {**_options(order), "workers": 0}
+    local = opened.enter_context(open_scene(order.model, **alone))
+    return local.engine if isinstance(local, LocalRenderer) else local
+
+
+def _report(order: Generate, recording: Recording) -> int:
+    if len(recording):
+        _write_sheet(order, recording)
+        print(order.out / SHEET)
+    total = len(recording) + len(recording.failed)
+    print(f"{order.out}: {len(recording)} of {total} samples, {len(recording.failed)} failed")
+    return _SOME_FAILED if recording.failed else 0
+
+
+def _write_sheet(order: Generate, recording: Recording) -> None:
+    """Samples drawn at random, the same ones for the same run."""
+    rng = stream(order.seed, 0, "/contact sheet")
+    chosen = rng.choice(len(recording), min(_ON_SHEET, len(recording)), replace=False)
+    sheet = contact_sheet([recording[position] for position in sorted(chosen.tolist())])
+    write_atomically(order.out / SHEET, lambda stream: sheet.save(stream, "PNG"))

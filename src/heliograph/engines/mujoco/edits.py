@@ -1,0 +1,217 @@
+"""Edits of a view, applied to what a MuJoCo state shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.raster import (
+    DrawList,
+    Instances,
+    Light,
+    LightKind,
+    Rasterizer,
+    Shape,
+    Surroundings,
+    Texture,
+)
+from heliograph.raster import (
+    Mapping as TextureMapping,
+)
+from heliograph.scene import (
+    Edit,
+    EditBackground,
+    EditLight,
+    EditMaterial,
+    Hide,
+    MoveCamera,
+    MoveObject,
+)
+
+_SURFACE = ("emission", "specular", "shininess", "reflectance")
+_LIGHT_FIELDS = (
+    *("position", "direction", "diffuse", "specular", "ambient"),
+    *("cutoff", "exponent", "softness", "casts_shadow"),
+)
+_SHADOW_EXTENT = 3.0
+
+
+class Scenery:
+    """What one state shows, while edits change it.
+
+    Args:
+        things: what is drawn; never changed in place.
+        light_names: names of its lights.
+        objects: (M,) the object of each instance.
+        frames: (M, 3, 4) where each instance's object is.
+        names: object name -> numbers of the objects called so.
+        rasterizer: where textures go.
+    """
+
+    def __init__(
+        self,
+        things: DrawList,
+        light_names: Sequence[str],
+        placed: tuple[NDArray[np.int64], NDArray[np.float64]],
+        names: Mapping[str, Sequence[int]],
+        rasterizer: Rasterizer,
+    ) -> None:
+        self.things = things
+        self._instances = things.instances
+        self._own = False
+        self._lights = dict(zip(light_names, things.lights, strict=True))
+        self._objects, self._frames = placed
+        self._names = names
+        self._rasterizer = rasterizer
+
+    def apply(self, edits: Iterable[Edit]) -> DrawList:
+        """What is to be drawn after all edits, in their order.
+
+        Raises:
+            UnknownNameError: an object or light that is not there.
+            InvalidValueError: an edit of another kind.
+        """
+        for edit in edits:
+            _APPLY[type(edit)](self, edit)
+        lights = tuple(self._lights.values())
+        if lights == self.things.lights:
+            lights = self.things.lights
+        return replace(self.things, instances=self._instances, lights=lights)
+
+    def paint(self, edit: EditMaterial) -> None:
+        """Apply an EditMaterial."""
+        rows, mine = self._rows(edit.objects), self._changed()
+        if edit.rgba is not None:
+            mine.rgba[rows, :3] = edit.rgba[:3]
+            if edit.rgba[3] is not None:
+                mine.rgba[rows, 3] = edit.rgba[3]
+        for column, name in enumerate(_SURFACE):
+            value = getattr(edit, name)
+            if value is not None:
+                mine.surface[rows, column] = value
+        if edit.texture is not None:
+            self._lay(rows, edit, mine)
+
+    def hide(self, edit: Hide) -> None:
+        """Apply a Hide."""
+        visible = np.array(self._instances.visible)
+        visible[self._rows(edit.objects)] = False
+        self._instances = self._instances.moved(self._instances.world_from_object, visible)
+
+    def move(self, edit: MoveObject) -> None:
+        """Apply a MoveObject."""
+        rows = self._rows((edit.name,))
+        change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
+        poses = np.array(self._instances.world_from_object)
+        for row in rows:
+            frame, pose = _square(self._frames[row]), _square(poses[row])
+            local = np.linalg.solve(frame, pose)
+            poses[row] = ((frame if edit.relative else np.eye(4)) @ change @ local)[:3]
+        self._instances = self._instances.moved(poses)
+
+    def light(self, edit: EditLight) -> None:
+        """Apply an EditLight."""
+        known = self._lights.get(edit.name)
+        if known is None and edit.kind is None:
+            raise UnknownNameError.of("light", edit.name, self._lights)
+        light = known or Light(shadow_extent=_SHADOW_EXTENT)
+        given = {name: getattr(edit, name) for name in _LIGHT_FIELDS}
+        given["kind"] = None if edit.kind is None else _kind(edit.kind)
+        given = {name: value for name, value in given.items() if value is not None}
+        self._lights[edit.name] = replace(light, **given)
+        if edit.active is False:
+            del self._lights[edit.name]
+
+    def back(self, edit: EditBackground) -> None:
+        """Apply an EditBackground."""
+        self.things = replace(self.things, surroundings=Surroundings(colour=edit.colour))
+
+    def _rows(self, objects: Sequence[str]) -> NDArray[np.intp]:
+        for name in objects:
+            if name not in self._names:
+                raise UnknownNameError.of("object", name, self._names)
+        numbers = [number for name in objects for number in self._names[name]]
+        return np.flatnonzero(np.isin(self._objects, numbers))
+
+    def _changed(self) -> Instances:
+        """Instances whose looks are ours to change."""
+        if not self._own:
+            arrays = vars(self._instances)
+            self._instances = replace(
+                self._instances,
+                **{name: np.array(arrays[name]) for name in arrays if name != "looks"},
+            )
+            self._own = True
+        return self._instances
+
+    def _lay(self, rows: NDArray[np.intp], edit: EditMaterial, mine: Instances) -> None:
+        if edit.texture is None or not edit.texture.size:
+            mine.texture[rows] = -1
+            mine.mapping[rows] = TextureMapping.NONE
+            return
+        (right, down), (height, width) = edit.offset, edit.texture.shape[:2]
+        pixels = np.roll(edit.texture, (round(down * height), -round(right * width)), (0, 1))
+        texture = Texture(pixels, name="texture of an edit")
+        mine.texture[rows] = self._rasterizer.lend_texture(texture)
+        geometry = mine.geometry[rows]
+        own = self._rasterizer.has_uvs(geometry)
+        mine.mapping[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
+        scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
+        mine.texture_scale[rows, :2] = scale[:, None] * np.array(edit.repeat)
+
+
+_APPLY: dict[type[Edit], Callable[[Scenery, Any], None]] = {
+    EditMaterial: Scenery.paint,
+    EditLight: Scenery.light,
+    EditBackground: Scenery.back,
+    MoveObject: Scenery.move,
+    Hide: Scenery.hide,
+}
+
+
+def split(edits: Sequence[Edit], able: bool) -> tuple[list[Edit], dict[str, MoveCamera]]:
+    """Edits of what is seen, and those of cameras by the camera's name.
+
+    Raises:
+        InvalidValueError: an edit that this engine (or style: not `able`) does not apply.
+    """
+    seen, cameras = [], {}
+    for edit in edits:
+        if not able or not isinstance(edit, (MoveCamera, *_APPLY)):
+            known = ", ".join(kind.__name__ for kind in (*_APPLY, MoveCamera)) if able else "none"
+            raise InvalidValueError(
+                f"edits: a {type(edit).__name__} cannot be applied here; this engine and style "
+                f"apply: {known}"
+            )
+        if isinstance(edit, MoveCamera):
+            cameras[edit.name] = edit
+        else:
+            seen.append(edit)
+    return seen, cameras
+
+
+def edited_camera(camera: Camera, edit: MoveCamera) -> Camera:
+    """A camera of the model as an edit shows it; it keeps its name and size."""
+    pose = edit.camera.world_from_camera
+    if edit.relative:
+        pose = camera.world_from_camera @ pose
+    changed = edit.camera.replace(name=camera.name, world_from_camera=pose)
+    return changed if changed.size == camera.size else changed.resized(*camera.size)
+
+
+def _kind(name: str) -> LightKind:
+    known = {kind.value: kind for kind in LightKind}
+    if name not in known:
+        raise UnknownNameError.of("kind of light", name, known)
+    return known[name]
+
+
+def _square(pose: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([pose, [[0.0, 0, 0, 1]]])

@@ -1,0 +1,105 @@
+"""How a pool treats its workers."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from heliograph.errors import InvalidValueError
+
+_THREAD_VARIABLES = (
+    "LP_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+_POSITIVE = ("deadline", "start_timeout", "memory_limit")
+_COUNTS = ("max_kills", "recycle_after", "depth", "threads")
+
+
+@dataclass(frozen=True)
+class PoolOptions:
+    """How a pool treats its workers.
+
+    Attributes:
+        deadline: seconds that a view may take before its worker is killed and replaced; None for
+            as long as it wants.
+        max_kills: how many workers an order may kill before it is given up.
+        recycle_after: views after which a worker is replaced by a fresh one; None for never.
+        memory_limit: resident bytes above which a worker is replaced; None for no limit.
+        depth: orders that a worker holds at once, so that it never waits for the next.
+        threads: threads of each worker's GL and numerics; None shares the cores out, unless
+            `LP_NUM_THREADS` or the like is set already.
+        python: the interpreter of the workers; it needs heliograph of the same version.
+        start_timeout: seconds that a worker may take to open the scene.
+    """
+
+    deadline: float | None = 120.0
+    max_kills: int = 3
+    recycle_after: int | None = None
+    memory_limit: int | None = None
+    depth: int = 2
+    threads: int | None = None
+    python: str = sys.executable
+    start_timeout: float = 300.0
+
+    def __post_init__(self) -> None:
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            optional = name != "start_timeout"
+            if not (optional and value is None) and not _positive(value):
+                raise InvalidValueError(f"{name}: expected a number above 0, got {value!r}")
+        for name in _COUNTS:
+            value = getattr(self, name)
+            optional = name in ("recycle_after", "threads")
+            if not (optional and value is None) and not _counts(value):
+                raise InvalidValueError(f"{name}: expected an integer above 0, got {value!r}")
+        if not isinstance(self.python, (str, os.PathLike)):
+            raise InvalidValueError(f"python: expected a path, got {self.python!r}")
+
+    def environment(self, workers: int) -> dict[str, str]:
+        """The environment of a worker, one of so many."""
+        environment = dict(os.environ)
+        share = max(1, len(os.sched_getaffinity(0)) // workers)
+        for name in _THREAD_VARIABLES:
+            if self.threads is not None:
+                environment[name] = str(self.threads)
+            else:
+                environment.setdefault(name, str(share))
+        environment["PYTHONUNBUFFERED"] = "1"
+        return environment
+
+
+def check_workers(workers: object) -> int:
+    """The number of workers.
+
+    Raises:
+        InvalidValueError: not an integer above 0.
+    """
+    if not _counts(workers):
+        raise InvalidValueError(f"workers: expected an integer above 0, got {workers!r}")
+    return int(workers)  # type: ignore[call-overload, no-any-return]
+
+
+def split_options(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Keywords that are a pool's, and the rest, which are the engine's."""
+    ours = PoolOptions.__dataclass_fields__.keys()
+    return (
+        {key: value for key, value in options.items() if key in ours},
+        {key: value for key, value in options.items() if key not in ours},
+    )
+
+
+def _positive(value: object) -> bool:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    return real and 0 < float(value) < math.inf  # type: ignore[arg-type]
+
+
+def _counts(value: object) -> bool:
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and int(value) > 0  # type: ignore[call-overload]

@@ -1,0 +1,159 @@
+"""What a pool's workers are asked for, and what is done with their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from heliograph.camera import Camera
+from heliograph.errors import HeliographError, WorkerError
+from heliograph.frame import Array, Frame, Labels, Sample
+from heliograph.transport.layout import lay_out
+from heliograph.transport.messages import Done, Render, Used, ViewWire
+from heliograph.transport.slots import Region
+from heliograph.transport.values import unpack, unpack_array, unpack_camera, unpack_pose
+from heliograph.view import View
+
+Later = Callable[[], object]
+"""Something to be done once the pool's lock is free: copies, and setting futures."""
+
+
+class Order(Protocol):
+    """Something that one worker can be asked for in one message."""
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it needs, of its own."""
+
+    @property
+    def region(self) -> Region | None:
+        """The memory it goes to; None to be given some."""
+
+    @property
+    def weight(self) -> int:
+        """How many views it is."""
+
+    def begin(self) -> bool:
+        """Whether it is still wanted; from now on it cannot be cancelled."""
+
+    def message(self, ticket: int, region: int) -> Any:
+        """What to tell the worker."""
+
+    def fail(self, error: HeliographError) -> None:
+        """It will not be done."""
+
+    def blame(self, entry: int) -> int:
+        """Count a worker that died over it; how many there are now."""
+
+    def give_up(self, entry: int, error: WorkerError) -> Sequence[Order]:
+        """Fail what killed too many workers; the orders that are left of it."""
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire]:
+        """Index, seed and view of an entry."""
+
+
+class SampleOrder:
+    """An order for one sample.
+
+    Args:
+        view: what to show.
+        wire: the same for the wire.
+        cameras: the cameras by value, or None where only the engine can tell.
+        nbytes: how much memory that takes.
+        copy: whether the sample owns its arrays; else they lie in the worker's memory.
+    """
+
+    region: Region | None = None
+    weight = 1
+
+    def __init__(
+        self,
+        view: View,
+        wire: ViewWire,
+        cameras: Sequence[Camera] | None,
+        nbytes: int,
+        *,
+        copy: bool = True,
+    ) -> None:
+        self.view = view
+        self.nbytes = nbytes
+        self.copy = copy
+        self.future: Future[Sample] = Future()
+        self.lent: Region | None = None
+        self._wire = wire
+        self._cameras = cameras
+        self._kills = 0
+        self._begun = False
+
+    def begin(self) -> bool:
+        """Whether it is still wanted; from now on it cannot be cancelled."""
+        if not self._begun:
+            self._begun = self.future.set_running_or_notify_cancel()
+        return self._begun
+
+    def message(self, ticket: int, region: int) -> Render:
+        """What to tell the worker."""
+        return Render(ticket, region, self._wire)
+
+    def fail(self, error: HeliographError) -> None:
+        """The future gets the error, with the sample's numbers where it has a seed."""
+        if self.view.seed is not None and error.seed is None:
+            error.index, error.seed = self.view.index, self.view.seed
+        if not self.future.done():
+            self.begin()
+            self.future.set_exception(error)
+
+    def blame(self, entry: int) -> int:
+        """Count a worker that died over it; how many there are now."""
+        del entry
+        self._kills += 1
+        return self._kills
+
+    def give_up(self, entry: int, error: WorkerError) -> Sequence[Order]:
+        """The future gets the error."""
+        del entry
+        self.fail(error)
+        return ()
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire]:
+        """Index, seed and view."""
+        del entry
+        return self.view.index, self.view.seed, self._wire
+
+    def finish(self, done: Done, region: Region, tables: Mapping[int, Labels]) -> None:
+        """Make the sample; the future gets it."""
+        try:
+            sample = self._sample(done.used, region, tables)
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
+            self.future.set_exception(
+                WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index)
+            )
+            return
+        self.future.set_result(sample)
+
+    def _sample(self, used: Used, region: Region, tables: Mapping[int, Labels]) -> Sample:
+        view, labels = self.view, tables[used.labels]
+        asked: Sequence[Camera | None] = self._cameras or [None] * len(used.cameras)
+        cameras = [_camera(*each) for each in zip(asked, used.cameras, strict=True)]
+        stacks = lay_out(cameras, view.passes).arrays(region.memory)
+        frames = {
+            camera.name: Frame(camera, self._own(arrays), labels)
+            for camera, arrays in zip(cameras, stacks, strict=True)
+        }
+        if used.state is None and used.randomization is None and used.annotations is None:
+            return Sample(frames, labels, view.state, view.seed, view.index)
+        state = view.state
+        if used.state is not None:
+            state = {key: unpack_array(each) for key, each in used.state.items()}
+        drawn, facts = unpack(used.randomization) or {}, unpack(used.annotations) or {}
+        return Sample(frames, labels, state, view.seed, view.index, drawn, facts)
+
+    def _own(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        return {name: array.copy() for name, array in arrays.items()} if self.copy else arrays
+
+
+def _camera(asked: Camera | None, used: Any) -> Camera:
+    if asked is None or not (used is None or isinstance(used, bytes)):
+        return unpack_camera(used)
+    return asked if used is None else asked.moved(unpack_pose(used))

@@ -1,0 +1,187 @@
+"""The driver's side of one worker: its process, its channel, its leases."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from heliograph.errors import WorkerError
+from heliograph.frame import Labels
+from heliograph.pool.orders import Order
+from heliograph.transport.channel import Channel, pair
+from heliograph.transport.messages import Drop, Map, Open, Opened
+from heliograph.transport.slots import Region
+from heliograph.transport.status import Status, read_status
+
+STATUS_REGION = -1
+KEPT_OUTPUT = 1 << 14
+"""Bytes of a worker's last output that are kept."""
+
+
+class Phase(Enum):
+    """What a worker is good for."""
+
+    STARTING = "starting"
+    READY = "ready"
+    RETIRING = "retiring"
+
+
+class Lease(NamedTuple):
+    """An order that a worker has: a new ticket for each attempt."""
+
+    ticket: int
+    order: Order
+    region: Region
+
+
+class WorkerProcess:
+    """One worker, seen from the driver.
+
+    Args:
+        python: the interpreter.
+        environment: of the process.
+        heir_of: the worker that this one is to replace.
+    """
+
+    def __init__(
+        self, python: str, environment: Mapping[str, str], heir_of: WorkerProcess | None = None
+    ) -> None:
+        self.phase = Phase.STARTING
+        self.leases: dict[int, Lease] = {}
+        self.tables: dict[int, Labels] = {}
+        self.opened: Opened | None = None
+        self.since = time.monotonic()
+        self.done = 0
+        self.heir_of = heir_of
+        self.has_heir = False
+        self.refused: Exception | None = None
+        self.writing = False
+        self._mapped: set[int] = set()
+        self._output: deque[bytes] = deque()
+        self._status = Region.create(STATUS_REGION, 1)
+        ours, theirs = pair()
+        ours.setblocking(False)
+        self.channel = Channel(ours)
+        reads, writes = os.pipe2(os.O_CLOEXEC)
+        try:
+            command = [python, "-P", "-m", "heliograph.worker", str(theirs.fileno())]
+            self.process = subprocess.Popen(
+                [*command, str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=writes,
+                stderr=writes,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for the driver alone, and we can kill the group
+            )
+        except OSError as error:
+            os.close(reads)
+            self.channel.close()
+            self._status.close()
+            raise WorkerError(f"cannot start a worker with {python}: {error}") from None
+        finally:
+            theirs.close()
+            os.close(writes)
+        os.set_blocking(reads, False)
+        self.output = reads
+        self.pidfd = os.pidfd_open(self.process.pid)
+
+    def open(self, opening: Open) -> None:
+        """Hand over the status word and ask to open the scene."""
+        self.channel.put(Map(STATUS_REGION, self._status.nbytes), self._status.descriptor)
+        self._status.close()
+        self.channel.send([opening])
+
+    def lease(self, lease: Lease) -> None:
+        """Queue an order with the memory it needs; `flush` sends it.
+
+        Raises:
+            WorkerError: the order cannot be sent.
+        """
+        region = lease.region
+        if region.id not in self._mapped:
+            self.channel.put(Map(region.id, region.nbytes), region.descriptor)
+            self._mapped.add(region.id)
+        self.channel.put(lease.order.message(lease.ticket, region.id))
+        if not self.leases:
+            self.since = time.monotonic()
+        self.leases[lease.ticket] = lease
+
+    def forget(self, region: int) -> None:
+        """Have the worker unmap a region."""
+        if region in self._mapped:
+            self._mapped.discard(region)
+            self.channel.put(Drop(region))
+
+    def flush(self) -> bool:
+        """Send what is queued; whether all of it went. A dead worker is noticed elsewhere."""
+        with suppress(OSError):
+            return self.channel.flush()
+        return True
+
+    def status(self) -> Status:
+        """What it began last."""
+        return read_status(self._status)
+
+    def busy_since(self) -> float:
+        """When it began what it is at, seconds by the monotonic clock."""
+        status = self.status()
+        return max(self.since, status.since) if status.ticket in self.leases else self.since
+
+    def resident(self) -> int:
+        """Its resident memory, bytes; 0 if it is gone."""
+        try:
+            pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGESIZE")
+
+    def read_output(self) -> int:
+        """Keep what it printed; how many bytes, 0 at the end, -1 if there are none now."""
+        try:
+            data = os.read(self.output, KEPT_OUTPUT)
+        except BlockingIOError:
+            return -1
+        self._output.append(data)
+        while sum(map(len, self._output)) - len(self._output[0]) > KEPT_OUTPUT:
+            self._output.popleft()
+        return len(data)
+
+    def last_output(self) -> str:
+        """The end of what it printed, for people."""
+        text = b"".join(self._output)[-4000:].decode(errors="replace").strip()
+        return f"; its last output:\n{text}" if text else ""
+
+    def kill(self) -> str:
+        """Kill it and all that it started, and wait until it is surely dead; how it ended."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        code = self.process.wait()
+        if code >= 0:
+            return f"exited with status {code}"
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
+
+    def last_words(self) -> list[Any]:
+        """The messages that a dead worker had still sent; and read the last of its output."""
+        while self.read_output() > 0:
+            pass
+        with suppress(WorkerError):
+            return self.channel.drain()
+        return []
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self.channel.close()
+        self._status.close()
+        os.close(self.output)
+        os.close(self.pidfd)

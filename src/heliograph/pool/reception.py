@@ -1,0 +1,122 @@
+"""What the driver makes of each message."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from heliograph.errors import WorkerError
+from heliograph.pool.batches import ChunkOrder
+from heliograph.pool.orders import SampleOrder
+from heliograph.pool.process import Lease, WorkerProcess
+from heliograph.transport.messages import (
+    Done,
+    DoneMany,
+    Failed,
+    Hello,
+    Opened,
+    TooSmall,
+)
+from heliograph.transport.problems import unpack_error
+from heliograph.transport.slots import Region
+
+if TYPE_CHECKING:
+    from heliograph.pool.driver import Driver
+
+
+class Reception:
+    """Takes the workers' messages; what needs no lock is put off.
+
+    Args:
+        driver: whose workers they are.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def take(self, worker: WorkerProcess, messages: list[Any]) -> str:
+        """Take messages in order, then send new orders; what is wrong with the worker, if so."""
+        driver = self._driver
+        problem = ""
+        with driver.lock:
+            for message in messages:
+                problem = self._one(worker, message)
+                if problem:
+                    break
+            else:
+                driver.dispatch()
+        return problem
+
+    def _one(self, worker: WorkerProcess, message: Any) -> str:
+        if isinstance(message, (Done, DoneMany, TooSmall)):
+            return self._answer(worker, message)
+        if isinstance(message, Failed):
+            return self._failed(worker, message)
+        if isinstance(message, Hello):
+            return self._driver.crew.greet(worker, message)
+        if isinstance(message, Opened):
+            return self._opened(worker, message)
+        return f"sent {type(message).__name__}, which is not for the driver"
+
+    def _answer(self, worker: WorkerProcess, message: Done | DoneMany | TooSmall) -> str:
+        lease = self._settled(worker, message.ticket)
+        if lease is None:
+            return ""
+        order, later = lease.order, self._driver.later
+        if isinstance(order, SampleOrder) and isinstance(message, Done):
+            if message.used.table is not None:
+                worker.tables[message.used.labels] = message.used.table
+            later.append(partial(self._finish, order, message, lease.region, worker.tables))
+        elif isinstance(order, SampleOrder) and isinstance(message, TooSmall):
+            order.nbytes = message.nbytes
+            self._driver.give(lease.region)
+            self._driver.queue.appendleft(order)
+        elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
+            later.append(partial(order.finish, message))
+        else:
+            error = WorkerError("a worker's answer does not fit its order")
+            later.append(partial(order.fail, error))
+        return ""
+
+    def _finish(
+        self, order: SampleOrder, done: Done, region: Region, tables: dict[int, Any]
+    ) -> None:
+        if not order.copy:
+            order.lent = region
+        order.finish(done, region, tables)
+        if order.copy:
+            self._driver.give(region)
+
+    def _failed(self, worker: WorkerProcess, message: Failed) -> str:
+        error = unpack_error(message.problem)
+        if not message.ticket:
+            worker.refused = error
+            return "could not open the scene"
+        lease = self._settled(worker, message.ticket)
+        if lease is not None:
+            if lease.order.region is None:
+                self._driver.give(lease.region)
+            self._driver.later.append(partial(lease.order.fail, error))
+        return ""
+
+    def _settled(self, worker: WorkerProcess, ticket: int) -> Lease | None:
+        """Strike a lease out of the ledger; None if it is not there (any more)."""
+        lease = worker.leases.pop(ticket, None)
+        if lease is not None:
+            worker.done += lease.order.weight
+            worker.since = time.monotonic()
+            self._driver.crew.relieve(worker)
+        return lease
+
+    def _opened(self, worker: WorkerProcess, message: Opened) -> str:
+        driver = self._driver
+        problem = driver.crew.admit(worker, message)
+        if not problem:
+            # The same object for all, so that `sample.labels is pool.labels`.
+            first = next(w.opened for w in driver.workers if w.opened is not None)
+            worker.opened = first
+            worker.tables[0] = first.labels
+            if driver.crew.started >= driver.crew.count and not driver.ready.done():
+                driver.later.append(partial(driver.ready.set_result, first))
+        return problem

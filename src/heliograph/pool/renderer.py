@@ -1,0 +1,275 @@
+"""The pool: a renderer over worker processes."""
+
+from __future__ import annotations
+
+import queue as queues
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self, overload
+
+from heliograph.batch import Batch
+from heliograph.camera import Camera
+from heliograph.engine import resolve_cameras
+from heliograph.engines.registry import resolve_source
+from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
+from heliograph.frame import Labels, Sample
+from heliograph.pool.batches import BatchJob, Stacked
+from heliograph.pool.crew import Crew
+from heliograph.pool.driver import Driver
+from heliograph.pool.flow import in_order, unordered
+from heliograph.pool.options import PoolOptions, check_workers
+from heliograph.pool.orders import SampleOrder
+from heliograph.scene import Description
+from heliograph.transport.layout import lay_out
+from heliograph.transport.values import unpack_camera
+from heliograph.transport.views import pack_view
+from heliograph.view import View
+from heliograph.worker.opening import pack_opening
+
+_UNKNOWN_SIZE = 1 << 20
+
+
+class Pool:
+    """A renderer over worker processes, each with an engine of its own.
+
+    Every view is drawn exactly once, whatever dies: dead and hanging workers are replaced and
+    their orders given to others; a view over which `max_kills` workers died fails with a
+    `WorkerError` that says how to reproduce it, and all others go on. Safe for threads; not for
+    a fork.
+
+    Args:
+        engine: name of the engine.
+        source: what it opens. It travels to the workers, so it is a path, text or components.
+        workers: how many processes.
+        options: keywords of the engine.
+        **settings: fields of `PoolOptions`.
+
+    Raises:
+        HeliographError: whatever the engine says about the source and its options.
+        WorkerError: a worker could not be started; the message ends with its last output.
+    """
+
+    def __init__(
+        self,
+        engine: str,
+        source: object,
+        workers: int = 2,
+        options: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        for name in settings:
+            if name not in PoolOptions.__dataclass_fields__:
+                raise UnknownNameError.of(
+                    "option of a pool", name, PoolOptions.__dataclass_fields__
+                )
+        opening = pack_opening(engine, resolve_source(source), options or {})
+        crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
+        self._driver = Driver(crew)
+        try:
+            opened = self._driver.ready.result()
+        except BaseException:
+            self.close()
+            raise
+        self._scene = opened.scene
+        self._cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
+        self._passes = tuple(opened.passes)
+        self._labels = opened.labels
+        self.workers = crew.count
+        self.options = crew.options
+
+    @property
+    def scene(self) -> Description:
+        """What the scene holds."""
+        return self._scene
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The scene's cameras by name."""
+        return dict(self._cameras)
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The passes it can yield."""
+        return self._passes
+
+    @property
+    def labels(self) -> Labels:
+        """Segmentation id -> (name, category)."""
+        return self._labels
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are right now."""
+        return [worker.process.pid for worker in list(self._driver.workers)]
+
+    def render(self, view: View) -> Sample:
+        """Draw one view and wait for it.
+
+        Raises:
+            HeliographError: the view cannot be drawn; it names the sample if the view has a seed.
+            WorkerError: too many workers died over it.
+            ClosedError: the pool is closed, or was while this waited.
+        """
+        self._check_thread()
+        return self.submit(view).result()
+
+    def submit(self, view: View) -> Future[Sample]:
+        """Order one view; the future holds the sample or the error.
+
+        Callbacks of the future run in the pool's thread: they must not wait for the pool.
+
+        Raises:
+            InvalidValueError: not a view, or it holds an edit that cannot travel.
+            UnknownNameError: no such camera or pass.
+            ClosedError: the pool is closed.
+        """
+        future: Future[Sample] = Future()
+        try:
+            order = self._order(view)
+        except (InvalidValueError, UnknownNameError) as error:
+            if isinstance(view, View) and view.seed is not None:
+                error.index, error.seed = view.index, view.seed
+            future.set_exception(error)
+            return future
+        self._driver.submit((order,))
+        return order.future
+
+    def map(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Sample]:
+        """Draw views as they are asked for, some ahead of the consumer.
+
+        Args:
+            views: taken from as there is room for more, so they may be endless.
+            ordered: whether samples come in the order of the views, or as they are finished.
+            window: how many views are on their way or finished and not taken; it bounds memory.
+
+        Raises:
+            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
+        """
+        for future in self.futures(views, ordered=ordered, window=window):
+            yield future.result()
+
+    def futures(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Future[Sample]]:
+        """As `map`, but finished futures: a view that fails does not end the rest."""
+        self._check_thread()
+        if window is None:
+            window = max(4, 2 * self.workers * self.options.depth)
+        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+            raise InvalidValueError(f"window: expected an integer above 0, got {window!r}")
+        flow = in_order if ordered else unordered
+        return flow(self.submit, views, window)
+
+    @contextmanager
+    def borrow(self, view: View) -> Iterator[Sample]:
+        """Draw one view and look at it in the worker's memory, without a copy.
+
+        The arrays are valid inside the `with` only; afterwards the next view is drawn there.
+        """
+        self._check_thread()
+        order = self._order(view)
+        order.copy = False
+        self._driver.submit((order,))
+        try:
+            yield order.future.result()
+        finally:
+            order.future.cancel()
+            order.future.add_done_callback(lambda _: self._give_back(order))
+
+    @overload
+    def render_batch(self, batch: Mapping[str, Any]) -> Stacked: ...
+
+    @overload
+    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
+
+    def render_batch(self, batch: Mapping[str, Any] | Sequence[View]) -> Stacked | list[Sample]:
+        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
+
+        See `heliograph.delivery.batch` for the keys. The arrays are the memory that the workers
+        drew into; they are the caller's.
+
+        Raises:
+            HeliographError: something is wrong with the batch, or an entry could not be drawn; all
+                others were drawn first.
+        """
+        self._check_thread()
+        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
+            return self.submit_batch(batch).result()
+        orders = [self._order(view) for view in batch]
+        self._driver.submit(orders)
+        return [order.future.result() for order in orders]
+
+    def submit_batch(self, batch: Mapping[str, Any]) -> Future[Stacked]:
+        """Order a batch; the future holds the stacked arrays or the error.
+
+        Raises:
+            InvalidValueError: something is wrong with the batch.
+            UnknownNameError: no such camera or pass.
+            ClosedError: the pool is closed.
+        """
+        checked = Batch.of(batch, self._scene)
+        self._check_passes(checked.common)
+        job = BatchJob(checked, self._cameras, self._driver)
+        job.region = self._driver.take(job.layout.nbytes)
+        chunks = job.chunks(self.workers)
+        if not chunks:
+            job.settle(0)
+        self._driver.submit(chunks)
+        return job.future
+
+    def render_batch_async(self, batch: Mapping[str, Any], queue: queues.Queue[Any]) -> None:
+        """Draw a batch and put the stacked arrays, or the error, into a queue.
+
+        Raises:
+            HeliographError: something is wrong with the batch.
+        """
+        future = self.submit_batch(batch)
+        future.add_done_callback(lambda done: queue.put(done.exception() or done.result()))
+
+    def close(self) -> None:
+        """End the workers; whatever is not finished fails with `ClosedError`. Safe to repeat."""
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _order(self, view: View) -> SampleOrder:
+        if not isinstance(view, View):
+            raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
+        self._check_passes(view)
+        wire = pack_view(view, self._cameras)
+        try:
+            cameras = resolve_cameras(view, self._cameras)
+        except UnknownNameError:
+            if not view.edits:
+                raise
+            return SampleOrder(view, wire, None, _UNKNOWN_SIZE)
+        return SampleOrder(view, wire, cameras, lay_out(cameras, view.passes).nbytes)
+
+    def _check_passes(self, view: View) -> None:
+        for name in view.passes:
+            if name not in self._passes:
+                raise UnknownNameError.of("pass", name, self._passes)
+
+    def _give_back(self, order: SampleOrder) -> None:
+        if order.lent is not None:
+            self._driver.give(order.lent)
+
+    def _check_thread(self) -> None:
+        if self._driver.here:
+            raise WorkerError(
+                "a callback of a future waits for its own pool, which would never end; hand the "
+                "work to another thread"
+            )

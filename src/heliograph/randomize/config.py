@@ -1,0 +1,209 @@
+"""Randomizations from config files, and the JSON schema of such a file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.randomize import samplers
+from heliograph.randomize.background import Background
+from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
+from heliograph.randomize.imaging import STEPS, Step
+from heliograph.randomize.joints import JointStates
+from heliograph.randomize.lights import Lights
+from heliograph.randomize.materials import Materials
+from heliograph.randomize.objects import ObjectPoses, Visibility
+from heliograph.randomize.orrb import read_renderer_config
+from heliograph.randomize.postprocess import PostProcess
+from heliograph.randomize.randomizer import Randomization, Randomizer
+from heliograph.randomize.samplers import Sampler, sampler
+from heliograph.randomize.source import read
+from heliograph.randomize.textures import Textures
+
+TYPES: dict[str, type[Randomizer]] = {
+    kind.type_name: kind
+    for kind in (
+        Materials,
+        Lights,
+        CameraJitter,
+        CameraOrbit,
+        CameraPlace,
+        FieldOfView,
+        ObjectPoses,
+        Visibility,
+        JointStates,
+        Background,
+        PostProcess,
+    )
+}
+_OWN = ("type", "name")
+_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
+    """Read a randomization from a config: ours, or ORRB's renderer_config (by its `components`).
+
+    Ours is `{"randomizers": [{"type": "materials", "name": "paint", ...parameters}]}`; `name` may
+    be left out.
+
+    Args:
+        source: path of a JSON or YAML file, or what it holds.
+
+    Raises:
+        UnknownNameError: a key or type there is not; the message says where and names the nearest.
+        InvalidValueError: the file cannot be read, or a value is wrong.
+        MissingDependencyError: a YAML file, and PyYAML is not installed.
+    """
+    config, where = read(source)
+    if "components" in config:
+        return read_renderer_config(source)
+    for key in config:
+        if key not in ("randomizers", "$schema"):
+            raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
+    entries = config.get("randomizers")
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise InvalidValueError(f"{where}: expected a list of randomizers, got {entries!r}")
+    read_ones = [_entry(entry, f"{where}: randomizers[{i}]") for i, entry in enumerate(entries)]
+    return _named(read_ones, where)
+
+
+def to_json(randomization: Randomization) -> dict[str, Any]:
+    """Return the config of a randomization; `load_randomization` reads it back.
+
+    Raises:
+        InvalidValueError: it holds a randomizer that no config can name.
+    """
+    for each in randomization.randomizers:
+        if TYPES.get(each.type_name) is not type(each):
+            raise InvalidValueError(f"{type(each).__name__} is of no type that a config can name")
+    return {"randomizers": randomization.describe()}
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of our config."""
+    kinds, components = msgspec.json.schema_components(
+        list(TYPES.values()), schema_hook=_schema_hook, ref_template="#/$defs/{name}"
+    )
+    for kind in TYPES.values():
+        own = components[kind.__name__]
+        own["properties"] |= {"type": {"const": kind.type_name}, "name": {"type": "string"}}
+        own |= {"required": ["type"], "additionalProperties": False}
+    components["PostProcess"]["properties"]["steps"] = _steps_schema()
+    return {
+        "$schema": _SCHEMA,
+        "title": "Heliograph randomization",
+        "type": "object",
+        "properties": {"randomizers": {"type": "array", "items": {"anyOf": list(kinds)}}},
+        "required": ["randomizers"],
+        "$defs": {**components, "Sampler": samplers.schema()},
+    }
+
+
+def write_schema(path: str | Path) -> None:
+    """Write the JSON schema of our config to a file."""
+    text = msgspec.json.format(msgspec.json.encode(json_schema()), indent=2)
+    Path(path).write_bytes(text + b"\n")
+
+
+def _named(entries: Sequence[tuple[str | None, Randomizer]], where: str) -> Randomization:
+    usual = Randomization([each for _, each in entries]).names
+    names = [given or name for (given, _), name in zip(entries, usual, strict=True)]
+    try:
+        return Randomization([each for _, each in entries], names)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{where}: {error.message}") from None
+
+
+def _entry(entry: Any, where: str) -> tuple[str | None, Randomizer]:
+    if not isinstance(entry, Mapping):
+        raise InvalidValueError(f"{where}: expected an object, got {entry!r}")
+    kind, name = str(entry.get("type", "")), entry.get("name")
+    if name is not None and not isinstance(name, str):
+        raise InvalidValueError(f"{where}.name: expected a text, got {name!r}")
+    try:
+        if kind not in TYPES:
+            raise UnknownNameError.of("randomizer type", kind, TYPES)
+        given = {key: value for key, value in entry.items() if key not in _OWN}
+        return name, _converted(TYPES[kind], given)
+    except HeliographError as error:
+        raise type(error)(f"{where}: {error.message}") from None
+
+
+def _converted(kind: type[Randomizer], given: Mapping[str, Any]) -> Randomizer:
+    _check_keys(kind, given, kind.type_name)
+    if isinstance(given.get("textures"), Mapping):
+        _check_keys(Textures, given["textures"], "textures")
+    fields = {key: _read_samplers(kind, key, value) for key, value in given.items()}
+    try:
+        return msgspec.convert(fields, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise InvalidValueError(str(error)) from None
+
+
+def _check_keys(kind: type, given: Mapping[str, Any], what: str) -> None:
+    known = [field.name for field in dataclasses.fields(kind)]
+    for key in given:
+        if key not in known:
+            raise UnknownNameError.of(f"key of {what}", str(key), known)
+
+
+def _read_samplers(kind: type[Randomizer], key: str, value: Any) -> Any:
+    """Read the samplers of a key here, where a message can say which key it is."""
+    types = {field.name: str(field.type) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    if "Sampler" not in types[key] or value is None:
+        return value
+    if not types[key].startswith("dict"):
+        return _sampler(value, key)
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"{key}: expected an object, got {value!r}")
+    if kind is PostProcess:
+        return {name: _step(name, given) for name, given in value.items()}
+    return {name: _sampler(each, f"{key}.{name}") for name, each in value.items()}
+
+
+def _step(name: str, given: Any) -> dict[str, Sampler]:
+    if name not in STEPS:
+        raise UnknownNameError.of("step", name, STEPS)
+    if not isinstance(given, Mapping):
+        raise InvalidValueError(f"steps.{name}: expected an object of parameters, got {given!r}")
+    for key in given:
+        if key not in STEPS[name].parameters:
+            raise UnknownNameError.of(f"parameter of step {name}", str(key), STEPS[name].parameters)
+    return {key: _sampler(value, f"steps.{name}.{key}") for key, value in given.items()}
+
+
+def _sampler(value: Any, where: str) -> Sampler:
+    try:
+        return sampler(value)
+    except HeliographError as error:
+        raise type(error)(f"{where}: {error.message}") from None
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Sampler:
+        return sampler(value)
+    raise NotImplementedError(f"cannot read {kind.__name__} from a config")
+
+
+def _schema_hook(kind: type) -> dict[str, Any]:
+    if kind is Sampler:
+        return {"$ref": "#/$defs/Sampler"}
+    raise NotImplementedError(f"no schema of {kind.__name__}")
+
+
+def _steps_schema() -> dict[str, Any]:
+    steps = {name: _step_schema(step) for name, step in STEPS.items()}
+    return {"type": "object", "properties": steps, "additionalProperties": False}
+
+
+def _step_schema(step: Step) -> dict[str, Any]:
+    properties = {
+        name: {"$ref": "#/$defs/Sampler", "description": parameter.meaning}
+        for name, parameter in step.parameters.items()
+    }
+    return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -1,0 +1,177 @@
+"""What a randomizer may know of a scene; values only, so that it can be known in any process."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.errors import UnknownNameError
+from heliograph.frame import Labels
+from heliograph.poses import Floats
+from heliograph.randomize import names
+from heliograph.scene import Description, Edit
+from heliograph.scene.appearance import EditLight, MoveCamera
+
+_T = TypeVar("_T")
+HEAD = "head"
+"""The light at the camera."""
+_TOLD = (MoveCamera, EditLight)
+
+
+class Describes(Protocol):
+    """What engines and other renderers say about themselves."""
+
+    @property
+    def scene(self) -> Description:
+        """The scene."""
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """Its cameras."""
+
+    @property
+    def labels(self) -> Labels:
+        """What the ids stand for."""
+
+
+@dataclass(frozen=True)
+class Joint:
+    """One joint of a scene.
+
+    Attributes:
+        name: its name.
+        kind: `hinge`, `slide`, `ball` or `free`.
+        at: where its numbers start in `qpos`.
+        low, high: its range, radians or metres; None without one.
+    """
+
+    name: str
+    kind: str
+    at: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What is known of a scene before any state; all but the description may be empty.
+
+    Attributes:
+        description: what the scene says about itself.
+        cameras: its cameras by name; while a sample is drawn, as they have been moved so far.
+        labels: segmentation id -> (name, category).
+        materials: names of materials -> the objects that wear them.
+        bodies: names of bodies -> the objects on them and on all below them.
+        colours: objects -> their own red, green, blue, alpha.
+        poses: objects and bodies -> (4, 4) world_from_object.
+        boxes: objects and bodies -> (8, 3) corners of their box in their own axes, metres.
+        joints: the joints whose positions `qpos` holds.
+        state: what the state is before anything is drawn, by key.
+        random_state: draws a state that suits the scene.
+        lights: names of the lights that are on; those of the description without it.
+        shown: names of the cameras that are asked for; others need no edits. All without it.
+        memory: what was worked out once; shared by all that `after` returns.
+    """
+
+    description: Description
+    cameras: Mapping[str, Camera] = field(default_factory=dict)
+    labels: Labels = field(default_factory=dict)
+    materials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    colours: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    poses: Mapping[str, Floats] = field(default_factory=dict)
+    boxes: Mapping[str, Floats] = field(default_factory=dict)
+    joints: tuple[Joint, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+    random_state: Callable[[Generator], Mapping[str, NDArray[Any]]] | None = None
+    lights: tuple[str, ...] | None = None
+    shown: tuple[str, ...] | None = None
+    memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, renderer: Describes, **more: Any) -> Self:
+        """What a renderer says of its scene, with its `details` (fields of this class) if any."""
+        known: dict[str, Any] = {"random_state": getattr(renderer, "random_state", None)}
+        known |= getattr(renderer, "details", {})
+        return cls(renderer.scene, renderer.cameras, renderer.labels, **(known | more))
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Names of all objects."""
+        return self.remember("objects", lambda: _names(self.description.objects))
+
+    @property
+    def lit(self) -> tuple[str, ...]:
+        """Names of the lights that are on."""
+        return _names(self.description.lights) if self.lights is None else self.lights
+
+    def is_shown(self, camera: str) -> bool:
+        """Whether a camera is asked for."""
+        return self.shown is None or camera in self.shown
+
+    def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What `make` returned the first time this key came; for what no edit changes."""
+        if key not in self.memory:
+            self.memory[key] = make()
+        found: _T = self.memory[key]
+        return found
+
+    def choose(
+        self, kind: str, include: names.Prefixes = (), exclude: names.Prefixes = ()
+    ) -> tuple[str, ...]:
+        """Names of `objects`, `materials`, `bodies` or `cameras` by prefix.
+
+        A prefix of `include` that nothing starts with is warned of, once.
+        """
+        key = ("choose", kind, tuple(include), tuple(exclude))
+        return self.remember(key, lambda: self._choose(kind, include, exclude))
+
+    def after(self, edits: Iterable[Edit], state: Mapping[str, Any]) -> Facts:
+        """What is known once these edits are made: where cameras are, which lights are on."""
+        edits = [edit for edit in edits if type(edit) in _TOLD]
+        if not edits and not state:
+            return self
+        cameras, lights = dict(self.cameras), dict.fromkeys(self.lit)
+        for edit in edits:
+            if isinstance(edit, MoveCamera) and edit.name in cameras:
+                cameras[edit.name] = _moved(cameras[edit.name], edit)
+            elif isinstance(edit, EditLight):
+                lights[edit.name] = None
+                if edit.active is False:
+                    del lights[edit.name]
+        merged = {**self.state, **state}
+        return dataclasses.replace(self, cameras=cameras, lights=tuple(lights), state=merged)
+
+    def camera(self, name: str) -> Camera:
+        """A camera by name.
+
+        Raises:
+            UnknownNameError: lists the cameras there are.
+        """
+        if name not in self.cameras:
+            raise UnknownNameError.of("camera", name, self.cameras)
+        return self.cameras[name]
+
+    def _choose(
+        self, kind: str, include: names.Prefixes, exclude: names.Prefixes
+    ) -> tuple[str, ...]:
+        known = tuple(getattr(self, kind))
+        names.warn_of_nothing(kind[:-1].replace("bodie", "body"), include, known)
+        return names.choose(known, include, exclude)
+
+
+def _names(items: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(item.name for item in items)
+
+
+def _moved(camera: Camera, edit: MoveCamera) -> Camera:
+    pose = edit.camera.world_from_camera
+    placed = camera.world_from_camera @ pose if edit.relative else pose
+    return edit.camera.moved(np.asarray(placed))

@@ -1,0 +1,183 @@
+"""Steps that treat the picture as light: bloom, vignette, ambient occlusion."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera, Projection
+from heliograph.errors import InvalidValueError
+from heliograph.randomize.imaging.pyramid import doubled, halved
+from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+
+_DIRECTIONS = 8
+_BIAS = 0.05
+"""Cosine below which a neighbour does not stand over the surface; flat ones would, by rounding."""
+
+
+def bloom(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+    """Add what is brighter than `threshold`, spread over a pyramid of ever smaller pictures."""
+    del shot, rng
+    level = halved(planes)
+    level -= np.float32(values["threshold"])
+    np.maximum(level, 0, out=level)
+    levels = _levels(values["diffusion"], planes.shape[1:])
+    pyramid = [level]
+    for _ in range(levels - 1):
+        pyramid.append(halved(pyramid[-1]))
+    glow = pyramid.pop()
+    while pyramid:
+        finer = pyramid.pop()
+        glow = doubled(glow, finer.shape[1:])
+        glow += finer
+    glow *= np.float32(values["intensity"] / levels)
+    spread = doubled(glow, planes.shape[1:])
+    spread += planes
+    return spread
+
+
+def vignette(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+    """Darken towards the corners, by 1 - intensity * r**falloff; r is 1 in the corner."""
+    del shot, rng
+    shape = (planes.shape[1], planes.shape[2])
+    return planes * _vignette(shape, values["intensity"], values["falloff"])
+
+
+def ambient_occlusion(
+    planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator
+) -> Planes:
+    """Darken where nearby surfaces stand over a pixel's own, by depth and normals.
+
+    Every other pixel looks along 8 directions at two distances; what stands above its surface
+    within `radius` metres takes light away, less the further it is.
+    """
+    del rng
+    depth, normals, camera = _needed(shot)
+    points = _points(depth[::2, ::2], camera)
+    reach = _reach(depth, camera, values["radius"])
+    covered = _covered(points, normals[::2, ::2], reach, values["radius"])
+    light = 1.0 - np.clip(covered * np.float32(values["intensity"]), 0.0, 1.0)
+    return planes * doubled(_smoothed(light)[None], planes.shape[1:])
+
+
+def _levels(diffusion: float, shape: tuple[int, ...]) -> int:
+    """Of 1 to log2(size) levels, as many as diffusion (1 to 10) asks for."""
+    most = max(1, int(math.log2(max(2, min(shape)))) - 1)
+    return max(1, round(most * diffusion / 10))
+
+
+@functools.lru_cache(maxsize=16)
+def _distance(height: int, width: int) -> NDArray[np.float32]:
+    """Squared distance from the middle, 1 in the corners."""
+    y = (np.arange(height, dtype=np.float32) + 0.5) * 2 / height - 1
+    x = (np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1
+    return np.asarray((y[:, None] ** 2 + x[None, :] ** 2) / 2, np.float32)
+
+
+def _vignette(shape: tuple[int, int], intensity: float, falloff: float) -> NDArray[np.float32]:
+    squared = _distance(*shape)
+    shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
+    return np.float32(1.0) - shade * np.float32(intensity)
+
+
+def _needed(shot: Shot) -> tuple[NDArray[Any], NDArray[Any], Camera]:
+    if shot.depth is None or shot.normals is None or shot.camera is None:
+        raise InvalidValueError(
+            "ambient_occlusion: needs depth, normals and the camera; render with "
+            "passes=('rgb', 'depth', 'normals')"
+        )
+    return shot.depth, shot.normals, shot.camera
+
+
+def _points(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
+    """Camera-space points (3, h, w) of every other pixel; far behind where nothing is."""
+    metres = np.where(np.isfinite(depth), depth, 1e6).astype(np.float32)
+    height, width = depth.shape
+    x = (np.arange(width, dtype=np.float32) * 2 + 0.5 - camera.cx) / camera.fx
+    y = (camera.cy - np.arange(height, dtype=np.float32) * 2 - 0.5) / camera.fy
+    scale = metres if camera.projection is Projection.PERSPECTIVE else np.ones_like(metres)
+    return np.stack((x * scale, y[:, None] * scale, -metres)).astype(np.float32)
+
+
+def _reach(depth: NDArray[Any], camera: Camera, radius: float) -> int:
+    """The radius in (every other) pixels at the middling depth."""
+    seen = depth[::4, ::4]
+    seen = seen[np.isfinite(seen)]
+    middle = float(np.median(seen)) if seen.size else 1.0
+    scale = middle if camera.projection is Projection.PERSPECTIVE else 1.0
+    most = max(2, min(depth.shape) // 8)
+    return int(np.clip(round(camera.fy * radius / max(scale, 1e-6) / 2), 2, most))
+
+
+def _covered(
+    points: NDArray[np.float32], normals: NDArray[Any], reach: int, radius: float
+) -> NDArray[np.float32]:
+    """How much of the sky over each pixel is covered, 0 to about 1."""
+    pad = ((0, 0), (reach, reach), (reach, reach))
+    around = np.pad(points, pad, mode="edge")
+    facing = np.ascontiguousarray(normals.transpose(2, 0, 1), np.float32)
+    height, width = points.shape[1:]
+    total = np.zeros((height, width), np.float32)
+    for dy, dx in _offsets(reach):
+        y, x = reach + dy, reach + dx
+        total += _over(around[:, y : y + height, x : x + width] - points, facing, radius)
+    return total / np.float32(_DIRECTIONS)
+
+
+def _over(away: NDArray[Any], facing: NDArray[Any], radius: float) -> NDArray[np.float32]:
+    """How far neighbours `away` (3, h, w) stand over surfaces, less the further they are."""
+    squared = (away * away).sum(axis=0) + np.float32(1e-12)
+    above = (away * facing).sum(axis=0) / np.sqrt(squared) - np.float32(_BIAS)
+    near = np.maximum(0, 1 - squared / np.float32(radius * radius))
+    return np.asarray(np.maximum(above, 0) * near, np.float32)
+
+
+def _offsets(reach: int) -> list[tuple[int, int]]:
+    """Directions around, near and far in turn, (rows, columns)."""
+    angles = [2 * math.pi * (i + 0.25) / _DIRECTIONS for i in range(_DIRECTIONS)]
+    return [
+        (round(length * math.sin(angle)), round(length * math.cos(angle)))
+        for angle in angles
+        for length in (reach, max(1, reach // 2))
+    ]
+
+
+def _smoothed(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    from scipy.ndimage import uniform_filter
+
+    return np.asarray(uniform_filter(light, 3, mode="nearest"), np.float32)
+
+
+STEPS: dict[str, Step] = {
+    "ambient_occlusion": Step(
+        {
+            "intensity": Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
+            "radius": Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
+        },
+        ("intensity",),
+        spatial=ambient_occlusion,
+    ),
+    "bloom": Step(
+        {
+            "intensity": Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
+            "threshold": Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
+            "diffusion": Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
+        },
+        ("intensity",),
+        spatial=bloom,
+    ),
+    "vignette": Step(
+        {
+            "intensity": Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
+            "falloff": Parameter(2.0, 0.1, 16.0, "power of the distance"),
+        },
+        ("intensity",),
+        spatial=vignette,
+    ),
+}

@@ -1,0 +1,134 @@
+"""Running steps over a picture, with all linear changes of colour in a row folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.randomize.imaging import blur, colour, light, noise
+from heliograph.randomize.imaging.step import Affine, Planes, Shot, Step
+from heliograph.randomize.streams import stream
+
+STEPS: Mapping[str, Step] = MappingProxyType(
+    {**light.STEPS, **colour.STEPS, **blur.STEPS, **noise.STEPS}
+)
+_CURVE = 1023
+"""Values of a curve's table from 0 to 1; it goes on to 4."""
+_REACH = 4
+
+
+def find_step(name: str) -> Step:
+    """Return a step by name.
+
+    Raises:
+        UnknownNameError: names the nearest there is.
+    """
+    if name not in STEPS:
+        raise UnknownNameError.of("step", name, STEPS)
+    return STEPS[name]
+
+
+def check_step(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
+    """Return all parameters of a step, the defaults among them, or say what is wrong with one."""
+    step = find_step(name)
+    try:
+        return step.complete(parameters)
+    except (InvalidValueError, UnknownNameError) as error:
+        raise type(error)(f"step {name!r}: {error.message}") from None
+
+
+def apply(
+    steps: Sequence[tuple[str, Mapping[str, float]]],
+    rgb: NDArray[np.uint8],
+    *,
+    depth: NDArray[Any] | None = None,
+    normals: NDArray[Any] | None = None,
+    camera: Camera | None = None,
+    seed: int = 0,
+) -> NDArray[np.uint8]:
+    """Return a new picture (H, W, 3) uint8 with these steps done, in order.
+
+    Args:
+        steps: (name, parameters); parameters left out have their defaults.
+        rgb: (H, W, 3) uint8, sRGB; left as it is.
+        depth: (H, W) metres, for `ambient_occlusion`; only read.
+        normals: (H, W, 3) camera axes, for `ambient_occlusion`; only read.
+        camera: the camera as used, for `ambient_occlusion`.
+        seed: what noise is drawn from; equal seed, equal noise.
+
+    Raises:
+        UnknownNameError: no such step or parameter.
+        InvalidValueError: a parameter out of range, a picture of another shape, or no depth,
+            normals or camera for a step that needs them.
+    """
+    _check_picture(rgb)
+    shot = Shot(depth, normals, camera)
+    todo = [(i, find_step(name), check_step(name, given)) for i, (name, given) in enumerate(steps)]
+    todo = [each for each in todo if not each[1].does_nothing(each[2])]
+    if not todo:
+        return rgb.copy()
+    planes, pending = _planes(rgb), None
+    for number, step, values in todo:
+        if step.colour is not None:
+            change = step.colour(values)
+            pending = change if pending is None else pending.then(change)
+            continue
+        planes = _linear(planes, pending)
+        pending = None
+        planes = _run(step, planes, values, shot, (seed, number))
+    return _picture(_linear(planes, pending))
+
+
+def _run(
+    step: Step, planes: Planes, values: Mapping[str, float], shot: Shot, key: tuple[int, int]
+) -> Planes:
+    if step.curve is not None:
+        x = np.linspace(0.0, _REACH, _CURVE * _REACH + 1, dtype=np.float32)
+        return _looked_up(planes, step.curve(values, x))
+    if step.spatial is None:
+        return planes
+    return step.spatial(planes, values, shot, stream(*key, "imaging"))
+
+
+def _looked_up(planes: Planes, table: NDArray[np.float32]) -> Planes:
+    places = planes * np.float32(_CURVE)
+    places += np.float32(0.5)
+    np.clip(places, 0, len(table) - 1, out=places)
+    found: Planes = table.take(places.astype(np.int32))
+    return found
+
+
+def _linear(planes: Planes, change: Affine | None) -> Planes:
+    if change is None:
+        return planes
+    flat = change.matrix.astype(np.float32) @ planes.reshape(3, -1)
+    flat += change.offset.astype(np.float32)[:, None]
+    return flat.reshape(planes.shape)
+
+
+def _planes(rgb: NDArray[np.uint8]) -> Planes:
+    planes = np.empty((3, *rgb.shape[:2]), np.float32)
+    for channel in range(3):
+        np.multiply(rgb[..., channel], np.float32(1 / 255), out=planes[channel])
+    return planes
+
+
+def _picture(planes: Planes) -> NDArray[np.uint8]:
+    values = planes * np.float32(255)
+    values += np.float32(0.5)
+    np.clip(values, 0, 255, out=values)
+    rgb = np.empty((*planes.shape[1:], 3), np.uint8)
+    for channel in range(3):
+        rgb[..., channel] = values[channel]
+    return rgb
+
+
+def _check_picture(rgb: NDArray[np.uint8]) -> None:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise InvalidValueError(f"rgb: expected (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")

@@ -1,0 +1,125 @@
+"""Lights: the scene's own, and new ones."""
+
+# ruff: noqa: RUF009 - the defaults are frozen values
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+from heliograph.randomize.facts import HEAD, Facts
+from heliograph.randomize.randomizer import Drawn, Randomizer, Values
+from heliograph.randomize.samplers import Constant, Hsv, OnDome, Sampler, Uniform, Vector
+from heliograph.scene.appearance import EditLight
+
+
+class Own(Enum):
+    """What becomes of the lights that are there."""
+
+    KEEP = "keep"
+    VARY = "vary"
+    OFF = "off"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lights(Randomizer):
+    """Varies the scene's lights, adds new ones, or both.
+
+    Attributes:
+        own: whether the lights that are there stay, are varied like new ones, or go out.
+        lights: prefixes of the lights that `own` is about; all but the head light without them.
+        number: how many to add; a sampler of whole numbers.
+        kind: `spot`, `point` or `directional`, of new ones.
+        position: metres from `target`; new lights stand there. Lights of the scene stay where
+            they are unless `move` is on.
+        move: whether lights of the scene are moved as well.
+        target: world point, metres, that they shine at.
+        colour: red, green, blue.
+        intensity: factor on the colour, of each light.
+        cutoff: half-angle of a spot's cone, radians (`{"angle": [15, 40]}` takes degrees).
+        casts_shadow: true or false, or a choice.
+    """
+
+    own: Own = Own.VARY
+    lights: tuple[str, ...] = ()
+    number: Sampler = Constant(0)
+    kind: Sampler = Constant("spot")
+    position: Sampler = OnDome(Uniform(1.5, 3.0))
+    move: bool = False
+    target: Sampler = Vector((Constant(0.0), Constant(0.0), Constant(0.0)))
+    colour: Sampler = Hsv(Uniform(0.0, 1.0), Uniform(0.0, 0.3), Constant(1.0))
+    intensity: Sampler = Uniform(0.3, 1.0)
+    cutoff: Sampler = Uniform(0.35, 0.8)
+    casts_shadow: Sampler = Constant(True)
+    type_name: ClassVar[str] = "lights"
+
+    def __post_init__(self) -> None:
+        for name in ("position", "target", "colour"):
+            if getattr(self, name).width != 3:
+                raise InvalidValueError(f"{name}: expected a sampler of three numbers")
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`."""
+        chosen = [name for name in scene.lit if self._is_meant(name)]
+        if self.own is Own.OFF:
+            return {"off": chosen, **self._lights(rng, [], self._number(rng))}
+        varied = chosen if self.own is Own.VARY else []
+        return {"off": [], **self._lights(rng, varied, self._number(rng))}
+
+    def build(self, values: Values) -> Drawn:
+        """See `Randomizer.build`."""
+        off = tuple(EditLight(name, active=False) for name in values["off"])
+        return Drawn((*off, *shine(values)))
+
+    def _is_meant(self, name: str) -> bool:
+        return name.startswith(self.lights) if self.lights else name != HEAD
+
+    def _number(self, rng: Generator) -> int:
+        return max(int(self.number.draw(rng)), 0)
+
+    def _lights(self, rng: Generator, varied: Sequence[str], added: int) -> Values:
+        count = len(varied) + added
+        target = self.target.draw(rng)
+        offsets = self.position.rows(rng, count)
+        colours = self.colour.rows(rng, count) * self.intensity.rows(rng, count)[:, None]
+        new = [False] * len(varied) + [True] * added
+        placed = [fresh or self.move for fresh in new]
+        names = [*varied, *(f"{self.type_name}/{i}" for i in range(added))]
+        return {
+            "name": names,
+            "kind": _kept(self.kind.rows(rng, count), new),
+            "position": _kept(target + offsets, placed),
+            "direction": _kept(_units(-offsets), placed),
+            "diffuse": colours.tolist(),
+            "cutoff": self.cutoff.rows(rng, count).tolist(),
+            "casts_shadow": self.casts_shadow.rows(rng, count).astype(bool).tolist(),
+        }
+
+
+def shine(values: Values) -> tuple[EditLight, ...]:
+    """The edits of columns of values, named as the fields of `EditLight`, one row for each."""
+    known = [key for key in values if key != "off"]
+    columns = [_tuples(values[key]) for key in known]
+    return tuple(
+        EditLight(**dict(zip(known, row, strict=True))) for row in zip(*columns, strict=True)
+    )
+
+
+def _tuples(column: list[Any]) -> list[Any]:
+    return [tuple(value) if isinstance(value, list) else value for value in column]
+
+
+def _kept(rows: NDArray[Any], which: Sequence[bool]) -> list[Any]:
+    return [row if keep else None for row, keep in zip(rows.tolist(), which, strict=True)]
+
+
+def _units(rows: NDArray[Any]) -> NDArray[Any]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    units: NDArray[Any] = rows / np.maximum(lengths, 1e-12)
+    return units

@@ -1,0 +1,138 @@
+"""Materials: colours, how they shine, textures."""
+
+# ruff: noqa: RUF009 - the defaults are frozen values
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+from heliograph.randomize.facts import Facts
+from heliograph.randomize.randomizer import Drawn, Randomizer, Values
+from heliograph.randomize.samplers import Hsv, Sampler, Uniform
+from heliograph.randomize.textures import Textures
+from heliograph.scene.appearance import EditMaterial
+
+SHADES = ("specular", "shininess", "emission", "reflectance")
+_EMPTY = np.zeros((0, 0, 3), np.uint8)
+_EMPTY.flags.writeable = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materials(Randomizer):
+    """Paints objects, each (or all of one material) in a colour of its own.
+
+    Attributes:
+        objects: prefixes of objects to paint; all, where it is empty.
+        exclude: prefixes of objects to leave alone.
+        materials: prefixes of materials instead: objects that share one are painted alike.
+        colour: red, green, blue, 0 to 1; None keeps the colours.
+        alpha: 0 to 1; None keeps it.
+        specular, shininess, emission, reflectance: 0 to 1; None keeps it.
+        texture_probability: how likely an object is to get a texture; otherwise it loses its own,
+            except where the probability is 0, which leaves textures alone.
+        textures: what textures are drawn from.
+        repeat: how often a texture repeats along its two directions.
+        offset: where it starts, in parts of itself.
+    """
+
+    objects: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    materials: tuple[str, ...] = ()
+    colour: Sampler | None = Hsv()
+    alpha: Sampler | None = None
+    specular: Sampler | None = Uniform(0.0, 1.0)
+    shininess: Sampler | None = Uniform(0.0, 1.0)
+    emission: Sampler | None = None
+    reflectance: Sampler | None = None
+    texture_probability: float = 0.0
+    textures: Textures = Textures()
+    repeat: Sampler = Uniform(1.0, 4.0)
+    offset: Sampler = Uniform(0.0, 1.0)
+    type_name: ClassVar[str] = "materials"
+
+    def __post_init__(self) -> None:
+        if self.objects and self.materials:
+            raise InvalidValueError("materials: expected prefixes of objects or of materials")
+        if self.colour is not None and self.colour.width != 3:
+            raise InvalidValueError("colour: expected a sampler of (red, green, blue)")
+        if not 0 <= self.texture_probability <= 1:
+            raise InvalidValueError(
+                f"texture_probability: expected 0 to 1, got {self.texture_probability}"
+            )
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`."""
+        key = ("groups", self.objects, self.materials, self.exclude)
+        groups = scene.remember(key, lambda: self._groups(scene))
+        count = len(groups)
+        values: Values = {"objects": groups}
+        for name in ("colour", "alpha", *SHADES):
+            sampler: Sampler | None = getattr(self, name)
+            if sampler is not None:
+                values[name] = sampler.rows(rng, count).tolist()
+        if self.texture_probability > 0:
+            values |= self._textured(rng, count)
+        return values
+
+    def build(self, values: Values) -> Drawn:
+        """See `Randomizer.build`."""
+        return Drawn(paint(values, self.textures))
+
+    def _groups(self, scene: Facts) -> list[list[str]]:
+        if not self.materials:
+            chosen = scene.choose("objects", self.objects, self.exclude)
+            return [[name] for name in chosen]
+        chosen = scene.choose("materials", self.materials, self.exclude)
+        return [list(scene.materials[name]) for name in chosen]
+
+    def _textured(self, rng: Generator, count: int) -> Values:
+        wears = (rng.random(count) < self.texture_probability).tolist()
+        recipes = self.textures.draw(rng, count)
+        textures = [recipe if worn else None for recipe, worn in zip(recipes, wears, strict=True)]
+        places = {key: _pairs(getattr(self, key), rng, count) for key in ("repeat", "offset")}
+        return {"texture": textures, **places}
+
+
+def paint(values: Values, textures: Textures) -> tuple[EditMaterial, ...]:
+    """The edits of columns of values, one row for each group of objects.
+
+    Columns: `objects` (lists of names), and maybe `colour`, `alpha`, `specular`, `shininess`,
+    `emission`, `reflectance`, `texture` (recipes; None clears it), `repeat`, `offset`.
+    """
+    groups = [tuple(each) for each in values["objects"]]
+    nothing = [None] * len(groups)
+    shades = (values.get(name, nothing) for name in SHADES)
+    rows = zip(groups, _rgba(values, nothing), *shades, strict=True)
+    if "texture" not in values:
+        return tuple(EditMaterial(*row) for row in rows)
+    return tuple(EditMaterial(*row, **_texture(values, i, textures)) for i, row in enumerate(rows))
+
+
+def _rgba(values: Values, nothing: Sequence[None]) -> Sequence[Any]:
+    if "colour" not in values:
+        return nothing
+    alphas = values.get("alpha", nothing)
+    return [(*rgb, alpha) for rgb, alpha in zip(values["colour"], alphas, strict=True)]
+
+
+def _texture(values: Values, row: int, textures: Textures) -> dict[str, Any]:
+    recipe = values["texture"][row]
+    if recipe is None:
+        return {"texture": _EMPTY}
+    return {
+        "texture": textures.image(recipe),
+        "repeat": tuple(values["repeat"][row]),
+        "offset": tuple(values["offset"][row]),
+    }
+
+
+def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:
+    rows: NDArray[Any] = sampler.rows(rng, count if sampler.width else 2 * count)
+    drawn: list[Any] = rows.reshape(count, 2).tolist()
+    return drawn

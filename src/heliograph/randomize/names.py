@@ -1,0 +1,51 @@
+"""Choosing names by prefix, and saying so where a prefix chooses nothing."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+Prefixes: TypeAlias = Sequence[str]
+_LISTED = 20
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The prefixes of a comma list; none of an empty text."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def matches(name: str, prefixes: Prefixes) -> bool:
+    """Whether a name starts with one of the prefixes."""
+    return name.startswith(tuple(prefixes))
+
+
+def choose(names: Iterable[str], include: Prefixes, exclude: Prefixes) -> tuple[str, ...]:
+    """Names that start with one of `include` (all, where it is empty) and none of `exclude`."""
+    wanted, unwanted = tuple(include), tuple(exclude)
+    return tuple(
+        name
+        for name in names
+        if (not wanted or name.startswith(wanted)) and not name.startswith(unwanted)
+    )
+
+
+def warn_of_nothing(kind: str, prefixes: Prefixes, names: Sequence[str]) -> None:
+    """Warn of each prefix that no name starts with, and name the prefixes there are."""
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in names):
+            warnings.warn(
+                f"no {kind} starts with {prefix!r}; there are {_listed(names)}", stacklevel=2
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    stems = list(dict.fromkeys(_stem(name) for name in names))
+    more = f", ... and {len(stems) - _LISTED} more" if len(stems) > _LISTED else ""
+    return (", ".join(stems[:_LISTED]) or "none") + more
+
+
+def _stem(name: str) -> str:
+    """What comes before the first colon or slash, without digits at its end."""
+    return re.sub(r"\d+$", "", re.split(r"[:/]", name, maxsplit=1)[0]) or name

@@ -1,0 +1,222 @@
+"""ORRB's components on objects, bodies and joints."""
+
+# ruff: noqa: RUF009 - the defaults are frozen values
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from heliograph import poses
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.poses import Floats
+from heliograph.randomize import names
+from heliograph.randomize.cameras import move_from_json, move_to_json
+from heliograph.randomize.facts import Facts, Joint
+from heliograph.randomize.orrb.component import Component
+from heliograph.randomize.orrb.unity import (
+    Quaternion,
+    Vector3,
+    camera_rotation,
+    factors,
+    rotation,
+    vector,
+)
+from heliograph.randomize.randomizer import Drawn, Values
+from heliograph.randomize.samplers import Quaternion as AnyTurn
+from heliograph.scene import appearance
+from heliograph.scene.appearance import MoveObject
+
+_NO_GEOMS = frozenset({"site", "tendon", "skin", "flex", "actuator"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Component):
+    """A component that moves the camera, object or body at its path."""
+
+    def build(self, values: Values) -> Drawn:
+        """See `Randomizer.build`."""
+        cameras = [move_from_json(each) for each in values["cameras"]]
+        objects = [
+            MoveObject(each["name"], np.array(each["pose"]), tuple(each["scale"]))
+            for each in values["objects"]
+        ]
+        return Drawn((*cameras, *objects))
+
+    def _camera(self, scene: Facts, pose: Floats) -> Values:
+        move = move_to_json(self.node, scene.cameras[self.node], pose, relative=True)
+        return {"cameras": [move], "objects": []}
+
+    def _objects(self, scene: Facts, pose: Floats, scale: Sequence[float] = (1, 1, 1)) -> Values:
+        """Move the node by a pose on its own side; what is on a body goes along."""
+        if self.node not in scene.bodies:
+            return {"cameras": [], "objects": [_row(self.node, pose, scale)]}
+        if len(set(scale)) > 1:
+            raise InvalidValueError(f"scale: expected equal factors for a body, got {scale}")
+        body = _pose(scene, self.node)
+        carried = body @ pose @ np.diag([*scale, 1.0]) @ poses.invert(body)
+        rows = [
+            _row(name, _carried(_pose(scene, name), carried, scale[0]), scale)
+            for name in scene.bodies[self.node]
+        ]
+        return {"cameras": [], "objects": rows}
+
+    def _check(self, scene: Facts) -> None:
+        known = (*scene.cameras, *scene.objects, *scene.bodies)
+        if self.node not in known:
+            raise UnknownNameError.of(f"path of {type(self).__name__}", self.node, known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookAt(Placed):
+    """Turns what is at the path to a world point, its up to the vertical.
+
+    A camera then looks there; of an object or body, Unity's forward (our -y) points there.
+
+    Attributes:
+        target_offset: a point of Unity's world.
+    """
+
+    target_offset: Vector3 = Vector3()
+    type_name: ClassVar[str] = "LookAt"
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`; nothing is random."""
+        self._check(scene)
+        target = vector(self.target_offset)
+        if self.node in scene.cameras:
+            pose = scene.cameras[self.node].world_from_camera
+            looking = poses.look_at(pose[:3, 3], target)[:3, :3]
+            return self._camera(scene, poses.compose(np.zeros(3), pose[:3, :3].T @ looking))
+        pose = _pose(scene, self.node)
+        right, up, back = poses.look_at(pose[:3, 3], target)[:3, :3].T
+        facing = np.stack((-right, back, up), axis=1)
+        return self._objects(scene, poses.compose(np.zeros(3), pose[:3, :3].T @ facing))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateRotateScale(Placed):
+    """Moves, turns and scales what is at the path, from where the scene has it.
+
+    Attributes:
+        translate: metres along the axes of Unity's world.
+        rotate: a turn in its own axes.
+        scale: factors along its own axes.
+    """
+
+    translate: Vector3 = Vector3()
+    rotate: Quaternion = Quaternion()
+    scale: Vector3 = Vector3(1.0, 1.0, 1.0)
+    type_name: ClassVar[str] = "TranslateRotateScale"
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`; nothing is random."""
+        self._check(scene)
+        shift = vector(self.translate)
+        if self.node in scene.cameras:
+            own = scene.cameras[self.node].world_from_camera[:3, :3]
+            return self._camera(scene, poses.compose(own.T @ shift, camera_rotation(self.rotate)))
+        own = scene.poses.get(self.node, np.eye(4))[:3, :3]
+        pose = poses.compose(own.T @ shift, rotation(self.rotate))
+        return self._objects(scene, pose, factors(self.scale))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hide(Component):
+    """Hides bodies with all below them, geoms and sites; names by prefix, in comma lists.
+
+    Attributes:
+        body_prefix, geom_prefix, site_prefix: nothing, where it is empty.
+    """
+
+    body_prefix: str = ""
+    geom_prefix: str = ""
+    site_prefix: str = ""
+    type_name: ClassVar[str] = "Hide"
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`; nothing is random."""
+        key = ("orrb hide", self.body_prefix, self.geom_prefix, self.site_prefix)
+        return {"hidden": list(scene.remember(key, lambda: self._hidden(scene)))}
+
+    def build(self, values: Values) -> Drawn:
+        """See `Randomizer.build`."""
+        hidden = tuple(values["hidden"])
+        return Drawn((appearance.Hide(hidden),) if hidden else ())
+
+    def _hidden(self, scene: Facts) -> tuple[str, ...]:
+        kinds = {item.name: item.category for item in scene.description.objects}
+        geoms = [name for name, kind in kinds.items() if kind not in _NO_GEOMS]
+        sites = [name for name, kind in kinds.items() if kind == "site"]
+        bodies = _matching("body", self.body_prefix, tuple(scene.bodies))
+        gone = {name for body in bodies for name in scene.bodies[body]}
+        gone |= set(_matching("geom", self.geom_prefix, geoms))
+        gone |= set(_matching("site", self.site_prefix, sites))
+        return tuple(name for name in kinds if name in gone)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointRandomizer(Component):
+    """Draws hinges with a range uniform in it, and balls uniform over all turns."""
+
+    type_name: ClassVar[str] = "JointRandomizer"
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`; all of `qpos` is in the values."""
+        if "qpos" not in scene.state or not scene.joints:
+            return {"qpos": _random_state(rng, scene)["qpos"].tolist()}
+        qpos = np.array(scene.state["qpos"], float)
+        at, low, high = scene.remember("orrb hinges", lambda: _hinges(scene.joints))
+        qpos[at] = low + (high - low) * rng.random(len(at))
+        balls = [joint.at for joint in scene.joints if joint.kind == "ball"]
+        for start, quaternion in zip(balls, AnyTurn().rows(rng, len(balls)), strict=True):
+            qpos[start : start + 4] = quaternion
+        return {"qpos": qpos.tolist()}
+
+    def build(self, values: Values) -> Drawn:
+        """See `Randomizer.build`."""
+        return Drawn(state={"qpos": np.array(values["qpos"], float)})
+
+
+def _hinges(joints: Sequence[Joint]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    rows = [
+        (joint.at, joint.low, joint.high)
+        for joint in joints
+        if joint.kind == "hinge" and joint.low is not None and joint.high is not None
+    ]
+    at, low, high = np.array(rows, float).reshape(-1, 3).T
+    return at.astype(int), low, high
+
+
+def _random_state(rng: Generator, scene: Facts) -> Mapping[str, NDArray[Any]]:
+    state = {} if scene.random_state is None else scene.random_state(rng)
+    if "qpos" not in state:
+        raise InvalidValueError("JointRandomizer: this scene names no joints")
+    return state
+
+
+def _matching(kind: str, prefix: str, known: Sequence[str]) -> tuple[str, ...]:
+    wanted = names.split(prefix)
+    names.warn_of_nothing(kind, wanted, known)
+    return names.choose(known, wanted, ()) if wanted else ()
+
+
+def _pose(scene: Facts, name: str) -> Floats:
+    if name not in scene.poses:
+        raise InvalidValueError(f"{name!r}: its pose is not known, so it cannot be turned or moved")
+    return np.asarray(scene.poses[name], float)
+
+
+def _carried(own: Floats, carried: Floats, scale: float) -> Floats:
+    """What carries a body, as a pose on the side of one of its objects."""
+    pose = poses.invert(own) @ carried @ own
+    pose[:3, :3] /= scale
+    return pose
+
+
+def _row(name: str, pose: Floats, scale: Sequence[float]) -> dict[str, Any]:
+    return {"name": name, "pose": pose.tolist(), "scale": [float(each) for each in scale]}

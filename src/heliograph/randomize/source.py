@@ -1,0 +1,55 @@
+"""Reading a config: a mapping, a JSON file, a YAML file."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from heliograph.errors import InvalidValueError, MissingDependencyError
+
+_YAML = (".yaml", ".yml")
+
+
+def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Return what a config holds, and what messages call it.
+
+    Raises:
+        InvalidValueError: no such file, or not JSON (YAML) with an object in it.
+        MissingDependencyError: a YAML file, and PyYAML is not installed.
+    """
+    if isinstance(source, Mapping):
+        return source, "config"
+    path = Path(source)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InvalidValueError(f"{path}: cannot be read ({error.strerror})") from None
+    parsed = _yaml(content, path) if path.suffix.lower() in _YAML else _json(content, path)
+    if not isinstance(parsed, Mapping):
+        raise InvalidValueError(f"{path}: expected an object, got {type(parsed).__name__}")
+    return parsed, str(path)
+
+
+def _json(content: bytes, path: Path) -> Any:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidValueError(f"{path}: not JSON ({error})") from None
+
+
+def _yaml(content: bytes, path: Path) -> Any:
+    try:
+        yaml: Any = importlib.import_module("yaml")
+    except ImportError:
+        raise MissingDependencyError(
+            f"{path}: PyYAML is needed to read YAML; install it (pip install pyyaml) or write the "
+            "config as JSON"
+        ) from None
+    try:
+        return yaml.safe_load(content)
+    except yaml.YAMLError as error:
+        raise InvalidValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None

@@ -1,0 +1,48 @@
+"""Streams of random numbers: one for each (seed, index, name), whatever else is drawn.
+
+A stream is a Philox counter generator whose key is a hash of the three, so streams are independent,
+need no history, and are the same in every process and on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from heliograph.errors import InvalidValueError
+from heliograph.view import MAX_SEED
+
+_DOMAIN = "heliograph/1"
+
+
+def stream(seed: int, index: int, name: str) -> np.random.Generator:
+    """Return the stream of one name for one sample; about 8 microseconds.
+
+    Args:
+        seed: seed of the run, 0 to 2**63 - 1.
+        index: index of the sample in the run, >= 0.
+        name: whose stream; any text.
+
+    Raises:
+        InvalidValueError: a seed or index that is no such integer.
+    """
+    return np.random.Generator(np.random.Philox(key=_key(seed, index, name)))
+
+
+def subseed(rng: np.random.Generator) -> int:
+    """Draw a seed (0 to 2**53 - 1, exact in JSON) from which more can be drawn later."""
+    return int(rng.integers(0, 2**53))
+
+
+def _key(seed: int, index: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    text = f"{_DOMAIN}/{_whole('seed', seed)}/{_whole('index', index)}/{name}"
+    digest = hashlib.sha256(text.encode()).digest()
+    return np.frombuffer(digest, "<u8", 2).astype(np.uint64)
+
+
+def _whole(name: str, value: object) -> int:
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
+        raise InvalidValueError(f"{name}: expected an integer from 0 to 2**63 - 1, got {value!r}")
+    return int(value)  # type: ignore[call-overload, no-any-return]

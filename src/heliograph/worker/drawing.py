@@ -1,0 +1,223 @@
+"""Drawing orders straight into shared memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from heliograph.camera import Camera
+from heliograph.engine import Engine, resolve_cameras
+from heliograph.errors import HeliographError, UnknownNameError, WorkerError
+from heliograph.frame import Buffers, Label, Labels, Sample
+from heliograph.scene import Edit
+from heliograph.transport.layout import lay_out
+from heliograph.transport.messages import (
+    Done,
+    DoneMany,
+    Problem,
+    Render,
+    RenderMany,
+    TooSmall,
+    Used,
+    ViewWire,
+)
+from heliograph.transport.problems import pack_error
+from heliograph.transport.slots import Region
+from heliograph.transport.status import write_status
+from heliograph.transport.values import (
+    CameraWire,
+    pack,
+    pack_array,
+    pack_camera,
+    unpack_array,
+    unpack_camera,
+)
+from heliograph.transport.views import assemble, unpack_edits, unpack_view
+from heliograph.view import View
+
+_MOST_TABLES = 64
+
+
+class Artist:
+    """Draws the orders of a pool with one engine.
+
+    Args:
+        engine: who draws.
+        status: where to say what is being drawn.
+    """
+
+    def __init__(self, engine: Engine, status: Region) -> None:
+        self.engine = engine
+        self.regions: dict[int, Region] = {}
+        self._status = status
+        self._known = engine.cameras
+        self._tables: list[tuple[Labels, int]] = [(engine.labels, 0)]
+        self._number = 0
+
+    def draw(self, order: Render) -> Done | TooSmall:
+        """Draw one view.
+
+        Raises:
+            HeliographError: it cannot be drawn.
+        """
+        write_status(self._status, order.ticket)
+        view = unpack_view(order.view)
+        region = self._region(order.region)
+        asked = self._resolved(view)
+        sample = None if asked is None else self._direct(view, asked, region)
+        if sample is None or asked is None:
+            sample = self.engine.render(view)
+            if not _fits(sample, view, region):
+                return TooSmall(order.ticket, _layout_of(sample, view).nbytes)
+            _copy_into(sample, view, region)
+            asked = None
+        return Done(order.ticket, self._used(view, asked, sample))
+
+    def draw_many(self, order: RenderMany) -> DoneMany:
+        """Draw entries of a batch; those that fail are reported."""
+        write_status(self._status, order.ticket, order.first)
+        columns = _Columns(order)
+        cameras = resolve_cameras(columns.view(0), self._known)
+        region = self._region(order.region)
+        layout = lay_out(cameras, order.view.passes, order.total)
+        if layout.nbytes > region.nbytes:
+            raise WorkerError(f"a batch of {layout.nbytes} bytes in {region.nbytes}")
+        stacks = [list(arrays.items()) for arrays in layout.arrays(region.memory)]
+        problems: dict[int, Problem] = {}
+        for i in range(columns.count):
+            entry = order.first + i
+            write_status(self._status, order.ticket, entry)
+            out = [{name: stack[entry] for name, stack in each} for each in stacks]
+            try:
+                self.engine.render(columns.view(i), out=out)
+            except Exception as error:  # noqa: BLE001 -- it belongs to this entry alone
+                problems[entry] = pack_error(error)
+        return DoneMany(order.ticket, problems)
+
+    def close(self) -> None:
+        """Close the engine."""
+        self.engine.close()
+
+    def _region(self, region: int) -> Region:
+        try:
+            return self.regions[region]
+        except KeyError:
+            raise WorkerError(f"shared memory {region} was never mapped here") from None
+
+    def _resolved(self, view: View) -> tuple[Camera, ...] | None:
+        """The cameras of a view; None where only the engine can tell, as edits may bring some."""
+        try:
+            return resolve_cameras(view, self._known)
+        except UnknownNameError:
+            if view.edits:
+                return None
+            raise
+
+    def _direct(self, view: View, cameras: Sequence[Camera], region: Region) -> Sample | None:
+        """Draw into the region; None if that did not work but edits may have changed sizes."""
+        layout = lay_out(cameras, view.passes)
+        if layout.nbytes > region.nbytes:
+            return None
+        try:
+            return self.engine.render(view, out=layout.arrays(region.memory))
+        except HeliographError:
+            if view.edits:
+                return None
+            raise
+
+    def _used(self, view: View, asked: Sequence[Camera] | None, sample: Sample) -> Used:
+        """What came of a view besides the pictures."""
+        used = Used(_cameras_used(asked, sample))
+        if sample.labels is not self.engine.labels:
+            used.labels, used.table = self._table(sample.labels)
+        if sample.state is not view.state and not _same_state(sample.state, view.state):
+            used.state = {key: pack_array(each) for key, each in sample.state.items()}
+        if sample.randomization:
+            used.randomization = pack(sample.randomization, "randomization")
+        if sample.annotations:
+            used.annotations = pack(sample.annotations, "annotations")
+        return used
+
+    def _table(self, labels: Labels) -> tuple[int, dict[int, Label] | None]:
+        """The number of a table of labels, and the table where the driver does not have it."""
+        for table, number in self._tables:
+            if table is labels or table == labels:
+                return number, None
+        self._number += 1
+        if len(self._tables) > _MOST_TABLES:
+            del self._tables[1]
+        self._tables.append((labels, self._number))
+        return self._number, dict(labels)
+
+
+class _Columns:
+    """The entries of an order as views."""
+
+    def __init__(self, order: RenderMany) -> None:
+        wire: ViewWire = order.view
+        self._cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
+        self._passes = wire.passes
+        self._seeds = unpack_array(order.seeds).tolist()
+        self._state = [(key, unpack_array(each)) for key, each in order.state.items()]
+        self._poses = {name: unpack_array(each) for name, each in order.poses.items()}
+        self._edits = [unpack_edits(each) for each in order.edits] or [()] * len(self._seeds)
+        self.count = len(self._seeds)
+        lengths = {len(each) for _, each in self._state} | {len(each) for each in self._edits[:0]}
+        if lengths - {self.count} or len(self._edits) != self.count:
+            raise WorkerError("a batch with columns of different lengths")
+
+    def view(self, i: int) -> View:
+        """One entry."""
+        cameras = self._cameras
+        if self._poses:
+            cameras = [_moved(camera, self._poses, i) for camera in cameras]
+        state = {key: _entry(column, i) for key, column in self._state}
+        edits: tuple[Edit, ...] = self._edits[i]
+        return assemble(cameras, self._passes, state, edits, (self._seeds[i], 0))
+
+
+def _entry(column: Any, i: int) -> Any:
+    row = column[i]
+    return row if row.ndim else column[i, ...]
+
+
+def _moved(camera: str | Camera, poses: Mapping[str, Any], i: int) -> str | Camera:
+    if isinstance(camera, str) or camera.name not in poses:
+        return camera
+    return camera.moved(poses[camera.name][i])
+
+
+def _layout_of(sample: Sample, view: View) -> Any:
+    return lay_out([frame.camera for frame in sample], view.passes)
+
+
+def _fits(sample: Sample, view: View, region: Region) -> bool:
+    return bool(_layout_of(sample, view).nbytes <= region.nbytes)
+
+
+def _copy_into(sample: Sample, view: View, region: Region) -> None:
+    places: Sequence[Buffers] = _layout_of(sample, view).arrays(region.memory)
+    for frame, arrays in zip(sample, places, strict=True):
+        for name, array in arrays.items():
+            array[...] = frame[name]
+
+
+def _cameras_used(
+    asked: Sequence[Camera] | None, sample: Sample
+) -> list[bytes | CameraWire | None]:
+    if asked is None:
+        return [pack_camera(frame.camera) for frame in sample]
+    return [_camera_used(*each) for each in zip(asked, sample.frames.values(), strict=True)]
+
+
+def _camera_used(asked: Camera, frame: Any) -> bytes | CameraWire | None:
+    camera: Camera = frame.camera
+    if camera is asked or camera == asked:
+        return None
+    if camera == asked.moved(camera.world_from_camera):
+        return camera.world_from_camera.tobytes()
+    return pack_camera(camera)
+
+
+def _same_state(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return one.keys() == other.keys() and all(one[key] is other[key] for key in one)

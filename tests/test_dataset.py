@@ -1,0 +1,302 @@
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+import heliograph.torch as hgt
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.engines.fake import FakeEngine
+from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.record import Recording, record
+from heliograph.view import View
+
+SIZE = (16, 12)
+ALL = ("rgb", "depth", "normals", "segmentation")
+
+
+def local(source: str = "fake") -> LocalRenderer:
+    return LocalRenderer(FakeEngine(source, size=SIZE))
+
+
+def ball(rng: np.random.Generator) -> dict[str, Any]:
+    return {"ball": rng.uniform(-0.5, 1, 3)}
+
+
+def second_fails(view: View) -> tuple[View, dict[str, Any]]:
+    return replace(view, state={"crash": 3 if view.index == 1 else 0}), {}
+
+
+def indices(loader: Any) -> list[int]:
+    return [int(item["index"]) for item in loader]
+
+
+@pytest.fixture
+def recording(tmp_path: Any) -> Recording:
+    with local() as renderer:
+        dataset = Dataset(renderer, 23, passes=("rgb",), state=ball)
+        return record(dataset, tmp_path / "run", shard_size=7)
+
+
+def test_numpy_datasets_are_sequences() -> None:
+    with local() as renderer:
+        dataset = Dataset(renderer, 4, start=10, state=ball)
+        assert [sample.index for sample in dataset] == [10, 11, 12, 13]
+        assert (len(dataset), dataset[-1].index) == (4, 13)
+        with pytest.raises(IndexError, match="position 4: there are 4 samples"):
+            dataset[4]
+        with pytest.raises(IndexError):
+            dataset[-5]
+        with pytest.raises(InvalidValueError, match="position"):
+            dataset["one"]  # type: ignore[index]
+
+
+def test_a_loader_with_its_own_collation() -> None:
+    with local() as renderer:
+        dataset = hgt.Dataset(renderer, 10, cameras=["front", "top"], passes=ALL, state=ball)
+        batches = list(DataLoader(dataset, batch_size=4))
+        exact = Dataset(renderer, 10, cameras=["front", "top"], passes=ALL, state=ball)[5]
+    assert [batch["index"].tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    top = batches[1]["frames"]["top"]
+    assert {name: (tuple(t.shape), t.dtype) for name, t in top.items()} == {
+        "rgb": ((4, 12, 16, 3), torch.uint8),
+        "depth": ((4, 12, 16), torch.float32),
+        "normals": ((4, 12, 16, 3), torch.float32),
+        "segmentation": ((4, 12, 16), torch.int32),
+        "K": ((4, 3, 3), torch.float64),
+        "world_from_camera": ((4, 4, 4), torch.float64),
+    }
+    assert np.array_equal(top["rgb"][1].numpy(), exact["top"].rgb)
+    assert np.array_equal(top["K"][1].numpy(), exact["top"].camera.K)
+    assert np.array_equal(batches[1]["state"]["ball"][1].numpy(), exact.state["ball"])
+
+
+def test_our_collation_makes_what_the_loader_s_own_makes() -> None:
+    with local() as renderer:
+        dataset = hgt.Dataset(renderer, 5, cameras=["front", "top"], passes=ALL, state=ball)
+        own = DataLoader(dataset, batch_size=2)
+        ours = DataLoader(dataset, batch_size=2, collate_fn=hgt.collate)
+        for one, other in zip(own, ours, strict=True):
+            assert equal(one, other)
+
+
+def equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(equal(one[key], other[key]) for key in one)
+    return bool(one.dtype == other.dtype and torch.equal(one, other))
+
+
+def test_a_shuffled_loader_shows_the_same_pixels() -> None:
+    with local() as renderer:
+        dataset = hgt.Dataset(renderer, 8, seed=4, state=ball)
+        straight = [item["frames"]["front"]["rgb"] for item in dataset]
+        loader = DataLoader(dataset, batch_size=3, shuffle=True)
+        for batch in loader:
+            for place, index in enumerate(batch["index"].tolist()):
+                assert torch.equal(batch["frames"]["front"]["rgb"][place], straight[index])
+
+
+def test_tensors_share_the_memory_of_the_arrays() -> None:
+    class Keeping(LocalRenderer):
+        def render(self, view: Any) -> Any:
+            self.last = super().render(view)
+            return self.last
+
+    with Keeping(FakeEngine(size=SIZE)) as renderer:
+        item = hgt.Dataset(renderer, 1)[0]
+        array = renderer.last["front"].rgb
+        assert item["frames"]["front"]["rgb"].data_ptr() == array.ctypes.data
+
+
+def test_transforms_see_the_dict() -> None:
+    with local() as renderer:
+        dataset = hgt.Dataset(renderer, 2, transform=lambda tree: tree["frames"]["front"]["rgb"])
+        assert next(iter(DataLoader(dataset, batch_size=2))).shape == (2, 12, 16, 3)
+
+
+@pytest.mark.parametrize("kind", [hgt.Dataset, hgt.IterableDataset])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_live_renderer_in_loader_workers_says_what_to_do(kind: Any, start: str) -> None:
+    with local() as renderer:
+        loader = DataLoader(kind(renderer, 4), num_workers=1, multiprocessing_context=start)
+        with pytest.raises(InvalidValueError, match="use num_workers=0"):
+            next(iter(loader))
+
+
+def test_a_dataset_over_a_renderer_is_not_pickled() -> None:
+    with local() as renderer, pytest.raises(InvalidValueError, match="num_workers=0"):
+        pickle.dumps(Dataset(renderer, 3))
+
+
+def test_recordings_go_to_loader_workers(recording: Recording) -> None:
+    straight = {item["index"]: item["frames"]["front"]["rgb"] for item in hgt.Dataset(recording)}
+    dataset = hgt.IterableDataset(recording)
+    found: list[int] = []
+    for batch in DataLoader(dataset, batch_size=4, num_workers=2):
+        found += batch["index"].tolist()
+        for place, index in enumerate(batch["index"].tolist()):
+            assert torch.equal(batch["frames"]["front"]["rgb"][place], straight[index])
+    assert sorted(found) == list(range(23))
+    mapped = DataLoader(hgt.Dataset(recording), batch_size=5, num_workers=2)
+    assert [i for batch in mapped for i in batch["index"].tolist()] == list(range(23))
+
+
+def test_workers_that_live_on_hear_of_the_epoch(recording: Recording) -> None:
+    dataset = hgt.IterableDataset(recording)
+    loader = DataLoader(dataset, batch_size=None, num_workers=1, persistent_workers=True)
+    orders = []
+    for epoch in (0, 1, 0):
+        dataset.set_epoch(epoch)
+        orders.append(indices(loader))
+    assert orders[0] == orders[2] != orders[1]
+    del loader
+
+
+def test_epochs_differ_and_can_be_had_again() -> None:
+    with local("blank") as renderer:
+        dataset = hgt.IterableDataset(renderer, 20, seed=3)
+        orders = []
+        for epoch in (0, 1, 0):
+            dataset.set_epoch(epoch)
+            orders.append(indices(dataset))
+        assert orders[0] == orders[2] != orders[1]
+        assert sorted(orders[0]) == sorted(orders[1]) == list(range(20))
+        assert indices(hgt.IterableDataset(renderer, 20, share={"shuffle": False})) == list(
+            range(20)
+        )
+        assert indices(hgt.IterableDataset(renderer, 20, seed=4)) != orders[0]
+
+
+def test_fresh_epochs_have_samples_of_their_own(recording: Recording) -> None:
+    with local("blank") as renderer:
+        dataset = hgt.IterableDataset(renderer, 5, start=2, share={"fresh": True})
+        seen = []
+        for epoch in range(3):
+            dataset.set_epoch(epoch)
+            seen += indices(dataset)
+        assert sorted(seen) == list(range(2, 17))
+    with pytest.raises(InvalidValueError, match="fresh"):
+        hgt.IterableDataset(recording, share={"fresh": True})
+
+
+@settings(max_examples=40, deadline=None)
+@given(count=st.integers(0, 30), world=st.integers(1, 5), shuffle=st.booleans())
+def test_ranks_share_an_epoch_out(count: int, world: int, shuffle: bool) -> None:
+    with local("blank") as renderer:
+        shares: list[list[int]] = []
+        for rank in range(world):
+            part: hgt.Share = {"rank": rank, "world_size": world, "shuffle": shuffle}
+            dataset = hgt.IterableDataset(renderer, count, share=part)
+            shares.append(indices(dataset))
+            assert len(shares[-1]) == len(dataset)
+            even = hgt.IterableDataset(renderer, count, share={**part, "even": True})
+            assert indices(even) == shares[-1][: count // world]
+            assert len(even) == count // world
+    assert sorted(index for share in shares for index in share) == list(range(count))
+
+
+def test_torch_distributed_names_the_rank(tmp_path: Any) -> None:
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    try:
+        with local("blank") as renderer:
+            assert len(indices(hgt.IterableDataset(renderer, 6))) == 6
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+@settings(max_examples=40, deadline=None)
+@given(count=st.integers(1, 25), taken=st.integers(0, 25), epoch=st.integers(0, 3))
+def test_a_state_goes_on_with_exactly_the_rest(count: int, taken: int, epoch: int) -> None:
+    taken = min(taken, count)
+    with local("blank") as renderer:
+        whole = hgt.IterableDataset(renderer, count, window=4)
+        whole.set_epoch(epoch)
+        expected = indices(whole)
+        first = hgt.IterableDataset(renderer, count)
+        first.set_epoch(epoch)
+        running = iter(first)
+        begun = [int(next(running)["index"]) for _ in range(taken)]
+        second = hgt.IterableDataset(renderer, count)
+        second.load_state_dict(first.state_dict())
+        assert begun + indices(second) == expected
+        assert second.epoch == epoch
+        assert indices(second) == expected  # the next iteration is whole again
+
+
+def test_a_loader_is_resumed_between_batches() -> None:
+    with local("blank") as renderer:
+        dataset = hgt.IterableDataset(renderer, 17)
+        expected = [batch["index"].tolist() for batch in DataLoader(dataset, batch_size=4)]
+        running = iter(DataLoader(dataset, batch_size=4))
+        for _ in range(2):
+            next(running)
+        state = dataset.state_dict()
+        other = hgt.IterableDataset(renderer, 17)
+        other.load_state_dict(state)
+        assert [b["index"].tolist() for b in DataLoader(other, batch_size=4)] == expected[2:]
+
+
+def test_a_state_of_another_run_is_refused(recording: Recording) -> None:
+    with local("blank") as renderer:
+        state = hgt.IterableDataset(renderer, 5).state_dict()
+        with pytest.raises(InvalidValueError, match="its count is 5, here it is 6"):
+            hgt.IterableDataset(renderer, 6).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="its seed is 0"):
+            hgt.IterableDataset(renderer, 5, seed=1).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="position"):
+            hgt.IterableDataset(renderer, 5).load_state_dict({**state, "position": -1})
+    dataset = hgt.IterableDataset(recording)
+    dataset.load_state_dict({**dataset.state_dict(), "position": 3})
+    with pytest.raises(InvalidValueError, match="StatefulDataLoader"):
+        list(DataLoader(dataset, num_workers=2))
+
+
+def test_failed_samples_raise_or_are_left_out() -> None:
+    failed: list[HeliographError] = []
+    straight: hgt.Share = {"shuffle": False}
+    with local() as renderer:
+        with pytest.raises(EngineError, match="index 1"):
+            list(DataLoader(hgt.Dataset(renderer, 3, randomize=second_fails), batch_size=3))
+        with pytest.raises(EngineError, match="index 1"):
+            list(hgt.IterableDataset(renderer, 3, randomize=second_fails))
+        dataset = hgt.IterableDataset(
+            renderer, 3, randomize=second_fails, on_error=failed.append, share=straight
+        )
+        assert indices(dataset) == [0, 2]
+    assert [error.index for error in failed] == [1]
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ({"rank": 2}, "rank and world_size"),
+        ({"rank": 2, "world_size": 2}, "rank: expected 0 to 1, got 2"),
+        ({"rank": 0, "world_size": 0}, "world_size"),
+        ({"shufle": True}, "unknown 'shufle'"),
+    ],
+)
+def test_wrong_shares(share: Any, message: str) -> None:
+    with local() as renderer, pytest.raises(InvalidValueError, match=message):
+        hgt.IterableDataset(renderer, 4, share=share)
+
+
+def test_wrong_sources(recording: Recording) -> None:
+    with pytest.raises(InvalidValueError, match="has its own count and options"):
+        hgt.Dataset(recording, 4)
+    with pytest.raises(InvalidValueError, match="seed"):
+        hgt.Dataset(recording, seed=4)
+    with pytest.raises(InvalidValueError, match="expected a renderer"):
+        hgt.Dataset("run")  # type: ignore[arg-type]
+    with local() as renderer:
+        with pytest.raises(InvalidValueError, match="count"):
+            hgt.Dataset(renderer)
+        with pytest.raises(UnknownNameError, match="frond"):
+            hgt.Dataset(renderer, 3, cameras=["frond"])

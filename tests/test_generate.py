@@ -1,0 +1,208 @@
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from heliograph import cli
+from heliograph.engines import fake
+from heliograph.record import Recording
+
+MJCF = """<mujoco>
+  <worldbody>
+    <light pos="0 0 3"/>
+    <camera name="front" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/>
+    <body><joint name="x" type="slide" axis="1 0 0" range="-1 1"/>
+      <geom name="ball" size="0.5"/></body>
+  </worldbody>
+</mujoco>"""
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
+    """The command in this process: exit code, stdout, stderr."""
+    code: object = 0
+    try:
+        cli.main(["generate", *map(str, arguments)])
+    except SystemExit as done:
+        code = done.code or 0
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def words(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "heliograph", "generate", *map(str, arguments)]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_a_run_of_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, out = tmp_path / "model.xml", tmp_path / "out"
+    model.write_text(MJCF)
+    arguments = ("--count", 5, "--seed", 7, "--size", "32x24", "--shard-size", 2, "--out", out)
+    code, told, progress = run(capsys, model, *arguments)
+    assert code == 0
+    assert told.splitlines() == [
+        f"{out}/contact_sheet.png",
+        f"{out}: 5 of 5 samples, 0 failed",
+    ]
+    assert "5/5" in progress
+    recording = Recording(out, verify=True)
+    assert [(sample.index, sample.seed) for sample in recording] == [(i, 7) for i in range(5)]
+    assert len({float(sample.state["qpos"][0]) for sample in recording}) == 5
+    assert recording[0]["front"].rgb.shape == (24, 32, 3)
+    assert recording.manifest.source["seed"] == 7
+    assert "numpy" in recording.manifest.versions
+    with Image.open(out / "contact_sheet.png") as sheet:
+        assert sheet.width > 300
+
+
+def test_a_finished_run_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    arguments = ("fake", "--count", 4, "--size", "16x12", "--out", out)
+    assert run(capsys, *arguments)[0] == 0
+    before = digests(out)
+    code, _, told = run(capsys, *arguments)
+    assert (code, "--resume goes on with it" in told) == (2, True)
+    assert run(capsys, *arguments, "--resume")[0] == 0
+    for other in (("--seed", 1), ("--size", "12x12"), ("--passes", "rgb"), ("--shard-size", 9)):
+        code, _, told = run(capsys, *arguments, "--resume", *other)
+        assert (code, "holds another run" in told) == (2, True), told
+    assert digests(out) == before
+
+
+def test_cameras_passes_and_states_are_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    arguments = ("--cameras", "top,plan", "--passes", "depth", "rgb", "--no-random-states")
+    assert run(capsys, "fake", "--count", 2, "--size", "8x8", "--out", out, *arguments)[0] == 0
+    sample = Recording(out)[1]
+    assert [(f.camera.name, list(f.passes)) for f in sample] == [
+        ("top", ["depth", "rgb"]),
+        ("plan", ["depth", "rgb"]),
+    ]
+    assert dict(sample.state) == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fake", "--count", 0), "--count: expected 1 or more, got 0"),
+        (("fake", "--count", 2, "--seed", -1), "--seed"),
+        (("fake", "--count", 2, "--shard-size", 0), "--shard-size"),
+        (("fake", "--count", 2, "--workers", -1), "--workers"),
+        (("fake", "--count", 2, "--size", "big"), "--size"),
+        (("fake", "--count", 2, "--cameras", "frond"), "did you mean 'front'"),
+        (("fake", "--count", 2, "--passes", "deppth"), "did you mean 'depth'"),
+        (("fake", "--count", 2, "--randomize", "nowhere.json"), "nowhere.json"),
+        (("nowhere.xml", "--count", 2), "no such file"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...],
+    message: str,
+) -> None:
+    code, _, told = run(capsys, *arguments, "--out", tmp_path / "out")
+    assert code == 2
+    assert message in told
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_else_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("x")
+    code, _, told = run(capsys, "fake", "--count", 2, "--out", tmp_path, "--resume")
+    assert (code, "thesis.tex" in told) == (2, True)
+
+
+def test_failed_samples_are_told_and_the_exit_code_is_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Brittle(fake.FakeEngine):
+        def random_state(self, rng: object) -> dict[str, object]:  # type: ignore[override]
+            self.asked = getattr(self, "asked", 0) + 1
+            return {"crash": 3 if self.asked == 2 else 0}
+
+    monkeypatch.setattr(fake, "FakeEngine", Brittle)
+    arguments = ("fake", "--count", 3, "--size", "8x8", "--out", tmp_path / "out")
+    code, told, errors = run(capsys, *arguments)
+    assert code == 1
+    assert "2 of 3 samples, 1 failed" in told
+    assert "failed: this view was told to fail" in errors
+    assert "index 1, seed 0" in errors
+    assert run(capsys, *arguments, "--resume")[0] == 1
+    assert [sample.index for sample in Recording(tmp_path / "out")] == [0, 2]
+
+
+def test_killed_at_ten_random_points_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
+    arguments = ("fake", "--count", 600, "--size", "48x36", "--shard-size", 20)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run(words(*arguments, "--out", whole), check=True, capture_output=True)
+    rng = random.Random(20)
+    states = set()
+    for _ in range(10):
+        process = subprocess.Popen(
+            words(*arguments, "--out", cut, "--resume"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(rng.uniform(0.25, 0.75))
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+        states.add(len(list(cut.glob("*.tar"))) if cut.exists() else -1)
+    subprocess.run(words(*arguments, "--out", cut, "--resume"), check=True, capture_output=True)
+    assert digests(cut) == digests(whole)
+    assert len(states) > 2  # it was killed with work done and work left
+
+
+def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
+    arguments = ("fake", "--count", 5000, "--size", "48x36", "--shard-size", 5, "--out", tmp_path)
+    process = subprocess.Popen(words(*arguments), stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "shard-000001.json").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "--resume" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "shard-000000.tar").exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_workers_change_no_byte(tmp_path: Path) -> None:
+    for workers in (0, 2):
+        arguments = ("--count", 40, "--size", "16x12", "--shard-size", 15, "--workers", workers)
+        out = tmp_path / str(workers)
+        subprocess.run(words("fake", *arguments, "--out", out), check=True, capture_output=True)
+    assert digests(tmp_path / "0") == digests(tmp_path / "2")
+
+
+def test_randomizers_are_read_applied_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, config, out = tmp_path / "model.xml", tmp_path / "dr.json", tmp_path / "out"
+    model.write_text(MJCF)
+    config.write_text('{"randomizers": [{"type": "camera_jitter"}]}')
+    arguments = (model, "--count", 2, "--size", "16x12", "--randomize", config, "--out", out)
+    assert run(capsys, *arguments)[0] == 0
+    recording = Recording(out)
+    assert list(recording[0].randomization) == ["camera_jitter"]
+    views = recording.manifest.source["views"]
+    assert views["randomize"]["randomizers"][0]["type"] == "camera_jitter"
+    config.write_text('{"randomizers": []}')
+    code, _, told = run(capsys, *arguments, "--resume")
+    assert (code, "source.views.randomize.randomizers" in told) == (2, True)

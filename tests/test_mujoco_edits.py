@@ -1,0 +1,151 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""Edits of a view on the MuJoCo engine: each does what it says, and nothing of it stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from heliograph.camera import Camera
+from heliograph.engines.mujoco import MujocoEngine
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.frame import PASSES
+from heliograph.raster import RasterOptions
+from heliograph.scene import (
+    EditBackground,
+    EditImage,
+    EditLight,
+    EditMaterial,
+    Hide,
+    MoveCamera,
+    MoveObject,
+)
+from heliograph.view import View
+
+MJCF = """<mujoco><visual>
+<headlight ambient=".2 .2 .2" diffuse=".6 .6 .6" specular="0 0 0"/></visual>
+<asset><material name="paint" rgba=".5 .5 .5 1" specular="0"/></asset>
+<worldbody><light name="lamp" pos="0 0 5" active="true"/>
+<geom name="wall" type="box" size="2 .1 2" pos="0 2 0" material="paint"/>
+<body name="b"><joint axis="0 0 1"/>
+<geom name="cube" type="box" size=".3 .3 .3" material="paint"/></body>
+<camera name="eye" pos="0 -3 0" xyaxes="1 0 0 0 0 1" fovy="50"/></worldbody></mujoco>"""
+
+
+@pytest.fixture(scope="module")
+def engine():
+    made = MujocoEngine(MJCF, size=(60, 60), options=RasterOptions(shadows=False))
+    yield made
+    made.close()
+
+
+def shot(engine, *edits, **state):
+    return engine.render(View(("eye",), tuple(PASSES), state, edits))["eye"]
+
+
+def at_middle(frame, name):
+    return frame[name][30, 30]
+
+
+def test_a_colour_changes_rgb_alone_and_only_in_its_view(engine):
+    before = shot(engine)
+    red = shot(engine, EditMaterial(("cube",), rgba=(1.0, 0.0, 0.0, None)))
+    assert at_middle(red, "rgb")[0] > 100
+    assert at_middle(red, "rgb")[1:].tolist() == [0, 0]
+    assert np.array_equal(red.rgb[2, 2], before.rgb[2, 2])
+    for name in ("depth", "normals", "segmentation"):
+        assert np.array_equal(red[name], before[name])
+    after = shot(engine)
+    assert all(np.array_equal(after[name], before[name]) for name in PASSES)
+
+
+def test_emission_lights_up_and_a_texture_is_laid(engine):
+    plain = at_middle(shot(engine), "rgb").astype(int).sum()
+    bright = shot(engine, EditMaterial(("cube",), emission=1.0))
+    assert at_middle(bright, "rgb").astype(int).sum() > plain + 60
+    green = np.zeros((8, 8, 3), np.uint8)
+    green[..., 1] = 255
+    laid = shot(engine, EditMaterial(("cube",), texture=green))
+    assert at_middle(laid, "rgb")[[0, 2]].tolist() == [0, 0]
+    assert at_middle(laid, "rgb")[1] > 50
+
+
+def test_many_textures_do_not_pile_up(engine):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        shot(engine, EditMaterial(("cube",), texture=rng.integers(0, 255, (4, 4, 3), np.uint8)))
+    assert len(engine._painter._rasterizer._textures._textures) <= 300
+
+
+def test_what_is_hidden_is_in_no_pass(engine):
+    frame = shot(engine, Hide(("cube",)))
+    assert at_middle(frame, "segmentation") == at_middle(shot(engine), "segmentation") - 1
+    assert at_middle(frame, "depth") == pytest.approx(4.9, rel=1e-5)
+    assert np.isinf(shot(engine, Hide(("cube", "wall"))).depth).all()
+
+
+def test_objects_move_with_depth_and_keep_their_state(engine):
+    pose = np.eye(4)
+    pose[1, 3] = -0.5
+    near = shot(engine, MoveObject("cube", pose))
+    assert at_middle(near, "depth") == pytest.approx(2.2, rel=1e-5)
+    turned = shot(engine, MoveObject("cube", pose, relative=False), qpos=[0.7])
+    assert at_middle(turned, "depth") == pytest.approx(2.2, rel=1e-5)
+    wide = shot(engine, MoveObject("cube", np.eye(4), scale=(2.0, 1.0, 1.0)))
+    count = (shot(engine).segmentation == 2).sum()
+    assert (wide.segmentation == 2).sum() == pytest.approx(2 * count, rel=0.12)
+
+
+def test_lights_change_go_out_and_are_added(engine):
+    full = shot(engine).rgb.astype(int).sum()
+    dark = shot(engine, EditLight("head", active=False), EditLight("lamp", active=False))
+    assert dark.rgb.sum() == 0
+    lamp = EditLight("extra", kind="point", position=(0, -3, 0), diffuse=(0.0, 0.0, 1.0))
+    off = (EditLight("head", active=False), EditLight("lamp", active=False))
+    blue = shot(engine, *off, lamp)
+    assert at_middle(blue, "rgb")[2] > 50
+    assert at_middle(blue, "rgb")[0] < 40  # its own specular light is white
+    assert shot(engine, EditLight("lamp", diffuse=(0.0,) * 3)).rgb.astype(int).sum() <= full
+
+
+def test_cameras_move_and_the_frame_tells_how(engine):
+    step = np.eye(4)
+    step[2, 3] = -1.0  # one metre ahead
+    frame = shot(engine, MoveCamera("eye", engine.cameras["eye"].moved(step), relative=True))
+    assert at_middle(frame, "depth") == pytest.approx(1.7, rel=1e-5)
+    assert frame.camera.name == "eye"
+    assert frame.camera.world_from_camera[:3, 3].tolist() == pytest.approx([0, -2, 0])
+    other = Camera.look_at(
+        eye=(0, -5, 0), target=(0, 0, 0), fov_y=0.3, width=120, height=120, name="x"
+    )
+    frame = shot(engine, MoveCamera("eye", other))
+    assert frame.rgb.shape == (60, 60, 3)
+    assert frame.camera.fov_y == pytest.approx(0.3)
+    assert at_middle(frame, "depth") == pytest.approx(4.7, rel=1e-5)
+
+
+def test_a_background_takes_the_place_of_a_sky(engine):
+    frame = shot(engine, Hide(("cube", "wall")), EditBackground((1.0, 0.5, 0.0)))
+    assert frame.rgb[5, 5].tolist() == [255, 128, 0]
+
+
+@pytest.mark.parametrize(
+    ("edit", "error", "text"),
+    [
+        (Hide(("cubes",)), UnknownNameError, "did you mean 'cube'"),
+        (EditMaterial(("x",)), UnknownNameError, "unknown object 'x'"),
+        (EditLight("lmp"), UnknownNameError, "did you mean 'lamp'"),
+        (EditLight("new", kind="laser"), UnknownNameError, "kind of light"),
+        (MoveCamera("ey", Camera.perspective(fov_y=1, width=9, height=9)), UnknownNameError, "eye"),
+        (EditImage((("blur", {}),)), InvalidValueError, "EditImage cannot be applied here"),
+    ],
+)
+def test_what_cannot_be_applied_is_refused(engine, edit, error, text):
+    with pytest.raises(error, match=text):
+        shot(engine, edit)
+    assert shot(engine).segmentation.max() == 2
+
+
+def test_materials_name_their_objects(engine):
+    (paint,) = engine.scene.materials
+    assert paint.members == ("wall", "cube")

@@ -1,0 +1,403 @@
+import hashlib
+import io
+import json
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from heliograph.camera import Camera
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.delivery.samples import samples
+from heliograph.engines.fake import FakeEngine
+from heliograph.errors import EngineError, HeliographError, InvalidValueError, RecordError
+from heliograph.frame import Frame, Label, Sample
+from heliograph.record import Recording, record
+from heliograph.source import Outcome
+from heliograph.view import View
+
+SIZE = (16, 12)
+ALL = ("rgb", "depth", "normals", "segmentation")
+
+
+def local() -> LocalRenderer:
+    return LocalRenderer(FakeEngine(size=SIZE))
+
+
+def ball(rng: np.random.Generator) -> dict[str, Any]:
+    return {"ball": rng.uniform(-0.5, 1, 3)}
+
+
+def fourths_fail(view: View) -> tuple[View, dict[str, Any]]:
+    crash = 3 if view.index % 4 == 1 else 0
+    return replace(view, state={**view.state, "crash": crash}), {"index": view.index}
+
+
+def third_fails(view: View) -> tuple[View, dict[str, Any]]:
+    return replace(view, state={**view.state, "crash": 3 if view.index == 3 else 0}), {}
+
+
+def dataset(renderer: LocalRenderer, count: int = 10, **options: Any) -> Dataset:
+    return Dataset(renderer, count, passes=ALL, state=ball, **options)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def same(one: Sample, other: Sample) -> bool:
+    facts = (one.seed, one.index, one.labels, one.randomization, one.annotations)
+    if facts != (other.seed, other.index, other.labels, other.randomization, other.annotations):
+        return False
+    states = one.state.keys() == other.state.keys() and all(
+        value.dtype == other.state[key].dtype and np.array_equal(value, other.state[key])
+        for key, value in one.state.items()
+    )
+    return states and list(one.frames) == list(other.frames) and all(map(same_frame, one, other))
+
+
+def same_frame(one: Frame, other: Frame) -> bool:
+    return (
+        one.camera == other.camera
+        and list(one.passes) == list(other.passes)
+        and all(
+            one[name].dtype == other[name].dtype and one[name].tobytes() == other[name].tobytes()
+            for name in one.passes
+        )
+    )
+
+
+class Stopping:
+    """A source that stops like a process that is killed: in the middle of things."""
+
+    def __init__(self, source: Dataset, after: int) -> None:
+        self.source, self.left = source, after
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def describe(self) -> Any:
+        return self.source.describe()
+
+    def outcomes(self, positions: Any) -> Iterator[Outcome]:
+        for outcome in self.source.outcomes(positions):
+            if not self.left:
+                raise KeyboardInterrupt
+            self.left -= 1
+            yield outcome
+
+
+def test_a_recording_is_the_dataset_without_the_engine(tmp_path: Path) -> None:
+    with local() as renderer:
+        source = dataset(renderer, 10, seed=3, start=5, cameras=["front", "plan"])
+        recording = record(source, tmp_path / "run", shard_size=4)
+        live = list(source)
+    assert (len(recording), recording.failed) == (10, ())
+    assert all(map(same, live, recording))
+    assert same(recording[-1], live[9])
+    assert [same(recording[i], live[i]) for i in (7, 0, 4)] == [True] * 3
+    array = recording[0]["front"].rgb
+    array[:] = 0  # its arrays are the caller's
+    assert same(recording[0], live[0])
+    recording.verify()
+    again: Recording = pickle.loads(pickle.dumps(recording))
+    assert same(again[3], live[3])
+    with pytest.raises(IndexError):
+        recording[10]
+    with pytest.raises(InvalidValueError):
+        recording["0"]  # type: ignore[index]
+
+
+def test_any_tar_reads_a_shard_in_webdataset_s_layout(tmp_path: Path) -> None:
+    with local() as renderer:
+        record(dataset(renderer, 3), tmp_path / "run", shard_size=2)
+        live = dataset(renderer, 3)[1]
+    with tarfile.open(tmp_path / "run" / "shard-000000.tar") as tar:
+        names = tar.getnames()
+        files = {name: tar.extractfile(name).read() for name in names}  # type: ignore[union-attr]
+        assert {(m.mtime, m.uid, m.gid, m.uname, m.mode) for m in tar} == {(0, 0, 0, "", 0o644)}
+    one = [name for name in names if name.startswith("000000001.")]
+    assert names[: len(one)] == [name.replace("1.", "0.", 1) for name in one]
+    assert one == [
+        "000000001.front.rgb.png",
+        "000000001.front.depth.npy",
+        "000000001.front.normals.npy",
+        "000000001.front.segmentation.png",
+        "000000001.json",
+    ]
+    frame = live["front"]
+    with Image.open(io.BytesIO(files["000000001.front.rgb.png"])) as image:
+        assert np.array_equal(np.array(image), frame.rgb)
+    with Image.open(io.BytesIO(files["000000001.front.segmentation.png"])) as image:
+        assert np.array_equal(np.array(image), frame.segmentation)
+    assert np.array_equal(np.load(io.BytesIO(files["000000001.front.depth.npy"])), frame.depth)
+    meta = json.loads(files["000000001.json"])
+    assert meta["cameras"]["front"]["K"] == frame.camera.K.tolist()
+    assert meta["state"]["ball"] == live.state["ball"].tolist()
+
+
+@settings(max_examples=15, deadline=None)
+@given(count=st.integers(0, 9), size=st.integers(1, 10), stops=st.lists(st.integers(0, 5)))
+def test_stopped_and_resumed_gives_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, count: int, size: int, stops: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("record")
+    with local() as renderer:
+        options: Any = {"shard_size": size, "on_error": lambda error: None}
+        source = dataset(renderer, count, randomize=fourths_fail)
+        record(source, folder / "whole", **options)
+        for after in stops:
+            try:
+                record(Stopping(source, after), folder / "cut", resume=True, **options)
+            except KeyboardInterrupt:
+                continue
+        recording = record(source, folder / "cut", resume=True, **options)
+        record(source, folder / "cut", resume=True, **options)
+    assert digests(folder / "cut") == digests(folder / "whole")
+    assert [failure.position for failure in recording.failed] == list(range(1, count, 4))
+    assert [s.index for s in recording] == [i for i in range(count) if i % 4 != 1]
+
+
+def test_shards_of_any_size_hold_the_same_samples(tmp_path: Path) -> None:
+    with local() as renderer:
+        runs = [record(dataset(renderer, 7), tmp_path / str(n), shard_size=n) for n in (1, 3, 7)]
+    assert all(same(a, b) and same(b, c) for a, b, c in zip(*runs, strict=True))
+    members = []
+    for run in runs:
+        names: list[str] = []
+        for path in sorted(run.path.glob("*.tar")):
+            with tarfile.open(path) as tar:
+                names += tar.getnames()
+        members.append(names)
+    assert members[0] == members[1] == members[2]
+
+
+def test_samples_one_after_another_can_be_recorded_and_resumed(tmp_path: Path) -> None:
+    with local() as renderer:
+        whole = record(samples(renderer, count=5, state=ball), tmp_path / "a", shard_size=2)
+        with pytest.raises(EngineError):
+            record(
+                samples(renderer, count=5, state=ball, randomize=third_fails),
+                tmp_path / "b",
+                shard_size=2,
+            )
+        cut = record(
+            list(samples(renderer, count=5, state=ball)),
+            tmp_path / "b",
+            shard_size=2,
+            resume=True,
+        )
+    assert [s.index for s in cut] == [s.index for s in whole] == list(range(5))
+    assert whole.manifest.length == 5
+
+
+def test_a_recording_can_be_recorded(tmp_path: Path) -> None:
+    with local() as renderer:
+        first = record(dataset(renderer, 5), tmp_path / "a", shard_size=2)
+    second = record(first, tmp_path / "b", shard_size=5)
+    assert all(map(same, first, second))
+
+
+def test_the_first_failure_is_raised_and_finished_shards_stay(tmp_path: Path) -> None:
+    failed: list[HeliographError] = []
+    with local() as renderer:
+        source = dataset(renderer, 4, randomize=fourths_fail, start=2)
+        with pytest.raises(EngineError, match="index 5"):
+            record(source, tmp_path / "run", shard_size=2)
+        assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+            "manifest.json",
+            "shard-000000.json",
+            "shard-000000.tar",
+        ]
+        with pytest.raises(RecordError, match=r"not finished \(1 shards are\); resume it"):
+            Recording(tmp_path / "run")
+        recording = record(
+            source, tmp_path / "run", shard_size=2, resume=True, on_error=failed.append
+        )
+    assert [error.index for error in failed] == [5]
+    assert "told to fail" in recording.failed[0].message
+    assert len(recording) == 3
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"x")
+    with local() as renderer:
+        with pytest.raises(RecordError, match=r"holds 'photo.png' but no manifest.json"):
+            record(dataset(renderer), tmp_path, resume=True)
+        run = tmp_path / "run"
+        record(dataset(renderer, 3), run)
+        before = digests(run)
+        with pytest.raises(RecordError, match="holds a recording; resume it"):
+            record(dataset(renderer, 3), run)
+        for other, what in (
+            (dataset(renderer, 3, seed=1), "source.seed is 0; here it is 1"),
+            (dataset(renderer, 4), "source.count is 3; here it is 4"),
+            (dataset(renderer, 3, cameras=["top"]), "source.views.cameras"),
+            (dataset(renderer, 3, randomize=fourths_fail), "source.views.randomize is None"),
+        ):
+            with pytest.raises(RecordError, match=what):
+                record(other, run, resume=True)
+        with pytest.raises(RecordError, match="shard_size is 1000; here it is 2"):
+            record(dataset(renderer, 3), run, resume=True, shard_size=2)
+        with pytest.raises(InvalidValueError, match="shard_size"):
+            record(dataset(renderer, 3), run, shard_size=0)
+    assert digests(run) == before
+    with pytest.raises(RecordError, match=r"no manifest\.json"):
+        Recording(tmp_path)
+    with pytest.raises(RecordError, match="no such folder"):
+        Recording(tmp_path / "nowhere")
+    with pytest.raises(RecordError, match="is no folder"):
+        Recording(tmp_path / "photo.png")
+
+
+def test_two_processes_do_not_record_into_one_folder(tmp_path: Path) -> None:
+    with local() as renderer:
+
+        def nested() -> Iterator[Sample]:
+            yield renderer.render(dataset(renderer).order(0).view)
+            record(dataset(renderer), tmp_path / "run", resume=True)
+
+        with pytest.raises(RecordError, match="another process is recording there"):
+            record(nested(), tmp_path / "run")
+
+
+def damaged(path: Path, how: str) -> None:
+    data = bytearray(path.read_bytes())
+    if how == "gone":
+        path.unlink()
+    elif how == "short":
+        path.write_bytes(data[:-600])
+    else:
+        middle = len(data) // 2
+        data[middle : middle + 64] = bytes(64)
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("how", ["gone", "short", "zeros"])
+@pytest.mark.parametrize("name", ["shard-000001.tar", "shard-000001.json", "manifest.json"])
+def test_damage_is_told_with_the_file(tmp_path: Path, name: str, how: str) -> None:
+    with local() as renderer:
+        record(dataset(renderer, 6), tmp_path, shard_size=3)
+    damaged(tmp_path / name, how)
+    with pytest.raises(RecordError, match="manifest" if name[0] == "m" else name[:12]):
+        Recording(tmp_path, verify=True)
+
+
+def test_a_damaged_sample_is_an_error_of_its_own(tmp_path: Path) -> None:
+    with local() as renderer:
+        recording = record(dataset(renderer, 6), tmp_path, shard_size=6)
+    path = tmp_path / "shard-000000.tar"
+    data = path.read_bytes()
+    start = data.index(b"\x89PNG")
+    path.write_bytes(data[: start + 20] + bytes(40) + data[start + 60 :])
+    with pytest.raises(RecordError, match=r"shard-000000.tar: sample 0: a damaged sample"):
+        recording[0]
+    assert [isinstance(result, Sample) for _, result in recording.outcomes(range(6))] == [
+        False,
+        *[True] * 5,
+    ]
+
+
+def test_a_shard_that_was_changed_is_not_resumed(tmp_path: Path) -> None:
+    with local() as renderer:
+        with pytest.raises(KeyboardInterrupt):
+            record(Stopping(dataset(renderer, 20), 15), tmp_path, shard_size=2)
+        damaged(tmp_path / "shard-000000.tar", "short")
+        with pytest.raises(RecordError, match=r"shard-000000.tar: damaged, expected \d+ bytes"):
+            record(dataset(renderer, 20), tmp_path, shard_size=2, resume=True)
+
+
+FULL = """
+import resource, sys
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.engines.fake import FakeEngine
+from heliograph.record import record
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+with LocalRenderer(FakeEngine(size=(16, 12))) as renderer:
+    try:
+        record(Dataset(renderer, 9), sys.argv[1], shard_size=int(sys.argv[3]), resume=True)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_leaves_finished_shards_whole(tmp_path: Path) -> None:
+    def limited(limit: int, size: int) -> str:
+        words = [sys.executable, "-c", FULL, str(tmp_path / "cut"), str(limit), str(size)]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    told = limited(8000, 9)
+    assert told.startswith("RecordError")
+    assert "shard-000000.tar: cannot be written (File too large)" in told
+    assert "make room, then resume" in told
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["manifest.json"]
+    assert limited(2**20, 9) == ""
+    with local() as renderer:
+        record(Dataset(renderer, 9), tmp_path / "whole", shard_size=9)
+    assert digests(tmp_path / "cut") == digests(tmp_path / "whole")
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_no_space_left_is_told(tmp_path: Path) -> None:
+    (tmp_path / "shard-000000.tar.part").symlink_to("/dev/full")
+    with local() as renderer, pytest.raises(RecordError, match="No space left on device"):
+        record(dataset(renderer), tmp_path)
+    assert Path("/dev/full").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with local() as renderer, pytest.raises(RecordError, match="cannot be written"):
+        record(dataset(renderer), tmp_path / "run")
+
+
+def test_odd_samples_come_back_as_they_were(tmp_path: Path) -> None:
+    names = ["a.b/c", "a_b_c", "größe", "x" * 200]
+    cameras = [Camera.perspective(fov_y=1, width=3, height=2, name=name) for name in names]
+    orthographic = Camera.orthographic(extent_y=1 / 3, width=3, height=2, name="o", near=0.1)
+    ids = np.array([[0, -1, 2**31 - 1], [65536, 5, 6]], np.int32)
+    depth = np.array([[np.inf, 1e-7, 3], [1, 2, 3]], np.float32)
+    frames = {c.name: Frame(c, {"segmentation": ids, "depth": depth}) for c in cameras}
+    frames["o"] = Frame(orthographic, {"segmentation": ids.clip(0, 65535)})
+    state = {"a": np.zeros((2, 0), np.float32), "b": np.array(True), "c": np.arange(3, dtype="u1")}
+    odd = Sample(
+        frames,
+        {0: Label("nothing", "background"), 2**31 - 1: Label('"quoted"\n', "ä")},
+        state,
+        seed=None,
+        index=12345678901,
+        randomization={"hue": [0.1, 1 / 3], "nested": {"on": True, "none": None}},
+    )
+    odd = Sample(
+        {k: Frame(f.camera, f.passes, odd.labels) for k, f in odd.frames.items()},
+        odd.labels,
+        odd.state,
+        odd.seed,
+        odd.index,
+        odd.randomization,
+    )
+    assert same(record([odd], tmp_path)[0], odd)
+
+
+def test_what_json_does_not_know_is_told(tmp_path: Path) -> None:
+    with local() as renderer:
+        sample = renderer.render(dataset(renderer).order(0).view)
+    odd = Sample(sample.frames, sample.labels, index=7, randomization={"light": object()})
+    with pytest.raises(RecordError, match="sample 7 cannot be written as JSON: object"):
+        record([odd], tmp_path)

@@ -1,0 +1,250 @@
+import hashlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heliograph.camera import Camera
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.delivery.samples import as_arrays, batches, samples
+from heliograph.delivery.views import Randomized, Views, random_states
+from heliograph.engines.fake import FakeEngine, Paint
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    UnknownNameError,
+)
+from heliograph.frame import Sample
+from heliograph.randomize import load_randomization, stream, to_json
+from heliograph.view import View
+
+SIZE = (16, 12)
+ALL = ("rgb", "depth", "normals", "segmentation")
+
+
+class ThreadedRenderer(LocalRenderer):
+    """Answers later, as a pool does, and counts what is in flight."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        super().__init__(engine)
+        self.threads = ThreadPoolExecutor(2)
+        self.submitted: list[Future[Sample]] = []
+        self.most = 0
+
+    def submit(self, view: View) -> Future[Sample]:
+        future = self.threads.submit(self.render, view)
+        self.submitted.append(future)
+        self.most = max(self.most, sum(not f.done() for f in self.submitted))
+        return future
+
+    def close(self) -> None:
+        self.threads.shutdown(cancel_futures=True)
+        super().close()
+
+
+def local(**options: Any) -> LocalRenderer:
+    return LocalRenderer(FakeEngine(size=SIZE, **options))
+
+
+def digest(sample: Sample) -> str:
+    found = hashlib.sha256(repr((sample.index, sample.seed)).encode())
+    for frame in sample:
+        for name, array in frame.passes.items():
+            found.update(name.encode() + array.tobytes())
+    return found.hexdigest()
+
+
+def ball(rng: np.random.Generator) -> dict[str, Any]:
+    return {"ball": rng.uniform(-0.5, 1, 3)}
+
+
+def painted(view: View) -> tuple[View, dict[str, Any]]:
+    colour = stream(view.seed or 0, view.index, "colour").uniform(size=3)
+    return replace(view, edits=[Paint("globe", tuple(colour))]), {"colour": colour.tolist()}
+
+
+def poisoned(view: View) -> tuple[View, dict[str, Any]]:
+    return replace(view, state={"crash": 3 if view.index % 4 == 1 else 0}), {}
+
+
+def test_a_sample_depends_on_seed_and_index_alone() -> None:
+    with local() as renderer:
+        run = [digest(s) for s in samples(renderer, count=9, seed=5, state=ball, passes=ALL)]
+        late = samples(renderer, count=3, seed=5, start=4, state=ball, passes=ALL)
+        assert [digest(s) for s in late] == run[4:7]
+        other = [digest(s) for s in samples(renderer, count=9, seed=6, state=ball, passes=ALL)]
+    assert len({*run, *other}) == 18
+
+
+@settings(max_examples=25, deadline=None)
+@given(order=st.permutations(range(6)), window=st.integers(1, 9))
+def test_order_and_window_change_nothing(order: list[int], window: int) -> None:
+    with local() as renderer:
+        expected = [digest(s) for s in samples(renderer, count=6, state=ball)]
+    with ThreadedRenderer(FakeEngine(size=SIZE)) as renderer:
+        dataset = Dataset(renderer, 6, window=window, state=ball)
+        outcomes = dict(dataset.outcomes(order))
+        assert renderer.most <= window
+    assert list(outcomes) == order
+    assert [digest(s) for _, s in sorted(outcomes.items()) if isinstance(s, Sample)] == expected
+
+
+def test_without_a_state_the_scene_stays_as_it_is() -> None:
+    with local() as renderer:
+        found = list(samples(renderer, count=2))
+        assert [dict(s.state) for s in found] == [{}, {}]
+        assert [(s.seed, s.index) for s in found] == [(0, 0), (0, 1)]
+
+
+def test_what_was_drawn_is_in_the_sample_and_can_be_shown_by_hand() -> None:
+    with local() as renderer:
+        sample = Dataset(renderer, 3, seed=2, randomize=painted)[1]
+        by_hand = renderer.render(
+            View(edits=[Paint("globe", tuple(sample.randomization["colour"]))], seed=2, index=1)
+        )
+        assert digest(by_hand) == digest(sample)
+
+
+def test_a_randomization_is_applied_to_the_view() -> None:
+    drawn = load_randomization({"randomizers": []})
+    with local() as renderer:
+        views = Views(state=ball, randomize=Randomized(drawn, renderer.engine))
+        assert views.order(3, 4).view.state["ball"].shape == (3,)
+        assert views.describe()["randomize"] == to_json(drawn)
+
+
+def test_the_first_error_is_raised_and_names_its_sample() -> None:
+    with local() as renderer:
+        found = samples(renderer, count=8, seed=3, randomize=poisoned)
+        assert next(found).index == 0
+        with pytest.raises(EngineError, match="sample: index 1, seed 3"):
+            next(found)
+
+
+def test_failed_samples_can_be_left_out() -> None:
+    failed: list[HeliographError] = []
+    with local() as renderer:
+        found = samples(renderer, count=8, randomize=poisoned, on_error=failed.append)
+        assert [s.index for s in found] == [0, 2, 3, 4, 6, 7]
+    assert [(error.index, error.seed) for error in failed] == [(1, 0), (5, 0)]
+
+
+def test_a_recipe_that_yields_nonsense_is_that_sample_s_error() -> None:
+    failed: list[HeliographError] = []
+    with local() as renderer:
+        found = samples(
+            renderer,
+            count=3,
+            randomize=lambda view: (
+                replace(view, state={"ball": [0, 0, np.nan if view.index == 1 else 1]}),
+                {},
+            ),
+            on_error=failed.append,
+        )
+        assert [s.index for s in found] == [0, 2]
+    assert "NaN" in str(failed[0])
+    assert failed[0].index == 1
+
+
+def test_a_closed_renderer_ends_the_run() -> None:
+    renderer = local()
+    found = samples(renderer, count=8, on_error=lambda error: None)
+    next(found)
+    renderer.close()
+    with pytest.raises(ClosedError):
+        next(found)
+
+
+def test_leaving_the_loop_cancels_what_was_ordered() -> None:
+    with ThreadedRenderer(FakeEngine(size=SIZE, cost=0.02)) as renderer:
+        found = samples(renderer, count=100, window=10)
+        next(found)
+        found.close()  # type: ignore[attr-defined]
+        assert sum(future.cancelled() for future in renderer.submitted) >= 5
+        assert len(renderer.submitted) == 10
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"count": -1}, "count: expected an integer from 0, got -1"),
+        ({"count": 1.5}, "count"),
+        ({"count": True}, "count"),
+        ({"count": 1, "seed": 2**63}, "seed"),
+        ({"count": 1, "start": -1}, "start"),
+        ({"count": 1, "window": 0}, "window: expected an integer from 1"),
+        ({"count": 1, "state": 3}, "state: expected a function"),
+        ({"count": 1, "randomize": {}}, "randomize: expected a function"),
+        ({"count": 1, "randomize": lambda view: view}, "expected .view, facts"),
+    ],
+)
+def test_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
+    with local() as renderer, pytest.raises(InvalidValueError, match=message):
+        list(samples(renderer, **wrong))
+
+
+def test_unknown_cameras_and_passes_are_told_before_anything_is_drawn() -> None:
+    with local() as renderer:
+        with pytest.raises(UnknownNameError, match="did you mean 'front'"):
+            samples(renderer, count=1, cameras=["frond"])
+        with pytest.raises(UnknownNameError, match="did you mean 'depth'"):
+            samples(renderer, count=1, passes=["deppth"])
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_stack_what_samples_hold(drop_last: bool) -> None:
+    cameras = ("front", "top")
+    with local() as renderer:
+        dataset = Dataset(renderer, 7, cameras=cameras, passes=ALL, state=ball)
+        found = list(batches(dataset, 3, drop_last=drop_last))
+        assert [batch["index"].tolist() for batch in found] == [[0, 1, 2], [3, 4, 5], [6]][
+            : 2 if drop_last else 3
+        ]
+        batch, sample = found[1], dataset[4]
+    assert np.array_equal(batch["frames"]["top"]["depth"][1], sample["top"].depth)
+    assert batch["frames"]["front"]["rgb"].shape == (3, 12, 16, 3)
+    assert batch["frames"]["front"]["K"].shape == (3, 3, 3)
+    assert np.array_equal(batch["state"]["ball"][1], sample.state["ball"])
+    assert batch["seed"].tolist() == [0, 0, 0]
+
+
+def test_samples_that_do_not_stack_say_why() -> None:
+    small = Camera.perspective(fov_y=1, width=4, height=4, name="front")
+    with local() as renderer:
+        mixed = [renderer.render(View()), renderer.render(View(cameras=[small], index=1))]
+        with pytest.raises(InvalidValueError, match=r"sample 1, frames, front, rgb: shape \(4, 4"):
+            list(batches(mixed, 2))
+        named = [renderer.render(View()), renderer.render(View(cameras=["top"]))]
+        with pytest.raises(InvalidValueError, match="top do not stack with front"):
+            list(batches(named, 2))
+        with pytest.raises(InvalidValueError, match="size"):
+            batches(mixed, 0)
+
+
+def test_pixels_are_not_copied_into_the_dict() -> None:
+    with local() as renderer:
+        sample = renderer.render(View())
+        assert as_arrays(sample)["frames"]["front"]["rgb"] is sample["front"].rgb
+        assert as_arrays(sample)["seed"] == -1
+
+
+def test_random_states_are_those_of_the_engine() -> None:
+    with local() as renderer:
+        states = random_states(renderer)
+        assert states is not None
+        found = [s.state["ball"].tolist() for s in samples(renderer, count=3, state=states)]
+        assert len({tuple(each) for each in found}) == 3
+
+
+def test_streams_are_told_apart_by_all_of_their_names() -> None:
+    keys = [(0, 0, "a"), (0, 1, "a"), (1, 0, "a"), (0, 0, "b"), (2**63 - 1, 2**63 - 1, "a")]
+    drawn = {tuple(stream(*key).integers(0, 2**60, 4).tolist()) for key in keys}
+    assert len(drawn) == len(keys)
+    assert stream(1, 2, "x").integers(0, 2**60) == stream(1, 2, "x").integers(0, 2**60)
