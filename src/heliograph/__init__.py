@@ -6,7 +6,6 @@ Nothing heavy is imported until it is used; the names below load on first access
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:

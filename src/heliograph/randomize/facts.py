@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
@@ -147,7 +146,10 @@ class Facts:
                 if edit.active is False:
                     del lights[edit.name]
         merged = {**self.state, **state}
-        return dataclasses.replace(self, cameras=cameras, lights=tuple(lights), state=merged)
+        known = object.__new__(type(self))  # `replace` would take a third of a sample's time
+        known.__dict__.update(self.__dict__)
+        known.__dict__.update(cameras=cameras, lights=tuple(lights), state=merged)
+        return known
 
     def camera(self, name: str) -> Camera:
         """A camera by name.

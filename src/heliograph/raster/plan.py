@@ -25,9 +25,6 @@ LOD_PIXELS = 0.25
 LOD_DEPTH = 1e-3
 """Largest error of a simplified surface as a part of its distance."""
 
-LIT_PIXELS = 8.0
-"""Radius on the picture from which vertex lighting needs a shape's finer levels, pixels."""
-
 LOOKS_RECORD = 13
 """float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each) and
 the bits of the id."""
@@ -236,10 +233,10 @@ def _levels(
     allowed = np.minimum(LOD_PIXELS * pixel, LOD_DEPTH * np.maximum(depth, camera.near))
     allowed = np.where(tables.solver[geometry] == 0, allowed, LOD_PIXELS * pixel)
     error = tables.error[geometry] * placed.stretch[chosen, None]
-    level: NDArray[np.intp] = np.maximum((error <= allowed[:, None]).sum(1) - 1, 0)
+    good = error <= allowed[:, None]
     if vertex_lit:
-        large = placed.stretch[chosen] > LIT_PIXELS * pixel
-        level = np.where(large, np.minimum(level, tables.lit_level[geometry]), level)
+        good &= (placed.stretch[chosen] / pixel)[:, None] <= tables.lit_pixels[geometry]
+    level: NDArray[np.intp] = np.maximum(good.sum(1) - 1, 0)
     return level
 
 

@@ -50,7 +50,8 @@ def plane_grid(xs: Points, ys: Points) -> Geometry:
     grid = np.arange(x.size).reshape(x.shape)
     a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
     triangles = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
-    return Geometry(points, triangles, np.tile(_UP, (x.size, 1)), surface=Shape.PLANE)
+    up = np.tile(_UP, (x.size, 1))
+    return Geometry(points, triangles, up, simplify=False, surface=Shape.PLANE)
 
 
 def _line(_: int) -> Geometry:
@@ -147,12 +148,14 @@ def _cylinder(slices: int) -> Geometry:
     )
 
 
-_LIT_SLICES = 28
-_ROUND_LEVEL = SLICES[::-1].index(_LIT_SLICES)
-LIT_LEVEL = {
-    shape: 0 if shape in (Shape.PLANE, Shape.BOX, Shape.LINE) else _ROUND_LEVEL for shape in Shape
+_LIT_SLICES = 28  # as many as MuJoCo has
+_ROUND = [float(n) if n < _LIT_SLICES else math.inf for n in reversed(SLICES)]
+LIT_PIXELS = {shape: _ROUND for shape in Shape} | {
+    Shape.PLANE: [math.inf],
+    Shape.LINE: [math.inf],
+    Shape.BOX: [math.inf, 12.0],
 }
-"""Per shape, the coarsest level on which light per vertex looks right."""
+"""Per shape and level, up to which radius on the picture light per vertex looks right, pixels."""
 
 _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
     Shape.PLANE: _plane,

@@ -35,7 +35,7 @@ class Tables:
         error: (G, MAX_LEVELS) metres before scaling; inf where there is no such level.
         centre, radius: (G, 3), (G,) bounding spheres in object space.
         solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
-        lit_level: (G,) the coarsest level on which light per vertex looks right.
+        lit_pixels: (G, MAX_LEVELS) up to which radius on the picture light per vertex looks right.
     """
 
     first: NDArray[np.uint32]
@@ -45,7 +45,7 @@ class Tables:
     centre: NDArray[np.float64]
     radius: NDArray[np.float64]
     solver: NDArray[np.int64]
-    lit_level: NDArray[np.int64]
+    lit_pixels: NDArray[np.float64]
 
 
 class _Growing:
@@ -142,7 +142,7 @@ class GeometryStore:
         """Facts of all geometries as arrays."""
         if self._tables is None:
             columns = list(zip(*self._rows, strict=True))
-            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, np.int64)
+            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float)
             arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
             self._tables = Tables(*arrays)
         return self._tables
@@ -176,10 +176,6 @@ class GeometryStore:
             points.append(np.asarray(level.positions, np.float32))
         self._add_row(base, np.concatenate(points), ranges, [e for _, e in chain], shape)
 
-    def _lit_level(self, shape: Shape | None, levels: int) -> int:
-        wanted = MAX_LEVELS if shape is None else shapes.LIT_LEVEL[shape]
-        return min(wanted, levels - 1)
-
     def _add_vertices(self, positions: Any, normals: Any, uvs: Any) -> int:
         self._normals.add(normals)
         self._has_uvs = uvs is not None
@@ -202,7 +198,9 @@ class GeometryStore:
         solver = 0 if shape is None else shapes.SOLVER[shape]
         centre, radius = _sphere(positions)
         row = ((*first, *[0] * spare), (*count, *[0] * spare), base, (*errors, *[np.inf] * spare))
-        self._rows.append((*row, centre, radius, solver, self._lit_level(shape, len(ranges))))
+        lit = [] if shape is None else shapes.LIT_PIXELS[shape][: len(ranges)]
+        lit = [*lit, *[np.inf] * (MAX_LEVELS - len(lit))]
+        self._rows.append((*row, centre, radius, solver, lit))
         self._vertices.append(len(positions))
         self._own_uvs.append(shape is None and self._has_uvs)
         self._tables = None

@@ -1,0 +1,859 @@
+import gc
+import hashlib
+import os
+import queue
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.engine import Renderer
+from heliograph.engines.fake import EXIT, FAIL, HANG, KILL, Paint
+from heliograph.errors import WorkerError
+from heliograph.frame import PASSES, Sample
+from heliograph.pool import Pool, PoolOptions
+from heliograph.testing import check_engine
+
+ALL = tuple(PASSES)
+SIZE = {"size": (32, 24)}
+MJCF = """<mujoco>
+  <worldbody>
+    <light pos="0 0 3"/>
+    <camera name="front" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/>
+    <body>
+      <joint name="slide" type="slide" axis="1 0 0"/><geom name="ball" size="0.5"/>
+      <camera name="follows" pos="0 -2 0" xyaxes="1 0 0 0 0 1"/>
+    </body>
+  </worldbody>
+</mujoco>"""
+
+
+def fake(workers: int = 2, source: str = "blank", **settings: Any) -> Pool:
+    return Pool("fake", source, workers, SIZE, **settings)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with fake(source="fake") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[hg.LocalRenderer]:
+    with hg.open("fake", size=SIZE["size"]) as opened:
+        yield opened
+
+
+def digest(sample: Sample) -> str:
+    made = hashlib.sha256()
+    for frame in sample:
+        for name in frame.passes:
+            made.update(frame[name].tobytes())
+    return made.hexdigest()
+
+
+def same(one: Sample, other: Sample) -> None:
+    assert list(one.frames) == list(other.frames)
+    for name, frame in one.frames.items():
+        assert frame.camera == other[name].camera
+        assert list(frame.passes) == list(other[name].passes)
+        for each in frame.passes:
+            assert np.array_equal(frame[each], other[name][each])
+    assert one.labels == other.labels
+    assert (one.seed, one.index) == (other.seed, other.index)
+    assert one.state.keys() == other.state.keys()
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def blank_is_right(sample: Sample, index: int, seed: int = 0) -> None:
+    frame = next(iter(sample))
+    assert sample.index == index
+    assert (frame.rgb == (index + 31 * seed) % 256).all()
+
+
+def test_it_is_a_renderer(pool: Pool, local: hg.LocalRenderer) -> None:
+    assert isinstance(pool, Renderer)
+    assert pool.scene == local.scene
+    assert pool.cameras == local.cameras
+    assert pool.passes == local.passes
+    assert pool.labels == local.labels
+
+
+def test_samples_are_those_of_the_engine_in_this_process(
+    pool: Pool, local: hg.LocalRenderer
+) -> None:
+    own = hg.Camera.look_at(
+        eye=(2, 2, 2), target=(0, 0, 0), fov_y=0.7, width=17, height=9, name="mine"
+    )
+    views = [
+        hg.View(),
+        hg.View(cameras=("top", own, "plan"), passes=ALL, seed=4, index=7),
+        hg.View(state={"ball": (0, 0, 1)}, edits=(Paint("ball", (0, 1, 0)),)),
+        hg.View(cameras=(pool.cameras["top"],), passes=("segmentation", "depth")),
+    ]
+    for view in views:
+        same(pool.render(view), local.render(view))
+    for view, sample in zip(views, pool.map(views), strict=True):
+        same(sample, local.render(view))
+    for view, sample in zip(views, pool.render_batch(views), strict=True):
+        same(sample, local.render(view))
+
+
+class AsEngine:
+    """A pool of one worker as an engine, for the conformance suite."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.pool = Pool(*arguments)
+
+    def render(self, view: hg.View, out: Any = None) -> Sample:
+        sample = self.pool.render(view)
+        return sample if out is None else self._into(sample, view, out)
+
+    def _into(self, sample: Sample, view: hg.View, out: Any) -> Sample:
+        from heliograph.frame import Frame, check_buffers
+
+        if len(out) != len(sample):
+            raise hg.InvalidValueError("out")
+        for frame, buffers in zip(sample, out, strict=True):
+            check_buffers(buffers, frame.camera, view.passes)
+            for name in view.passes:
+                buffers[name][...] = frame[name]
+        frames = {
+            frame.camera.name: Frame(frame.camera, buffers, frame.labels)
+            for frame, buffers in zip(sample, out, strict=True)
+        }
+        return Sample(frames, sample.labels, sample.state, sample.seed, sample.index)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pool, name)
+
+
+def test_it_keeps_the_promises_of_engines() -> None:
+    def factory() -> Any:
+        return AsEngine("fake", "fake", 1, {"size": (64, 48)})
+
+    check_engine(factory, other_state={"ball": (0.2, 0.1, 1.0)})
+
+
+def test_cameras_follow_the_state_as_in_this_process() -> None:
+    with hg.open(MJCF, size=(16, 12)) as local, hg.open(MJCF, size=(16, 12), workers=1) as pool:
+        for known in (local.cameras, pool.cameras):
+            assert set(known) >= {"front", "follows"}
+        view = hg.View(cameras=("follows",), passes=ALL, state={"qpos": [0.4]})
+        same(pool.render(view), local.render(view))
+        by_value = hg.View(cameras=(pool.cameras["follows"],), state={"qpos": [0.4]})
+        assert pool.render(by_value)["follows"].camera == local.render(view)["follows"].camera
+
+
+def test_scenes_of_components_travel_with_their_edits() -> None:
+    scene = hg.Scene(
+        hg.Sphere(key="ball", args=[0.5]),
+        hg.CameraView(key="eye", position=[0, -3, 0], width=16, height=12),
+    )
+    view = hg.View(cameras=("eye",), passes=ALL, seed=1)
+    added = hg.CameraView(key="new", position=[0, -2, 0.5], width=40, height=30)
+    edits = [
+        (hg.Update(hg.Sphere(key="ball", position=[0.3, 0, 0])),),
+        (hg.Add(added), hg.Add(hg.Box(key="box"))),
+    ]
+    with hg.open(scene) as local, hg.open(scene, workers=2) as pool:
+        assert local.scene.hash == pool.scene.hash
+        same(pool.render(view), local.render(view))
+        for each in edits:
+            edited = hg.View(cameras=("eye",), passes=ALL, edits=each)
+            same(pool.render(edited), local.render(edited))
+        brought = hg.View(cameras=("new", "eye"), passes=ALL, edits=edits[1])
+        same(pool.render(brought), local.render(brought))
+        large = hg.View(
+            cameras=("big",), edits=(hg.Add(added.changed(key="big")),), passes=ALL
+        )
+        same(pool.render(large), local.render(large))
+
+
+def test_pictures_larger_than_guessed_find_room() -> None:
+    scene = hg.Scene(hg.Sphere(key="ball"))
+    edits = (hg.Add(hg.CameraView(key="big", position=[0, -3, 0], width=700, height=500)),)
+    with hg.open(scene, size=(8, 8)) as local, hg.open(scene, size=(8, 8), workers=1) as pool:
+        view = hg.View(cameras=("big",), edits=edits, passes=ALL)
+        same(pool.render(view), local.render(view))
+
+
+def test_compiled_models_are_refused_with_advice() -> None:
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    with pytest.raises(hg.InvalidValueError, match="give the path"):
+        hg.open(model, workers=1)
+    with pytest.raises(hg.InvalidValueError, match=r"options\['visual'\]"):
+        hg.open(MJCF, workers=1, visual=mujoco.MjvOption())
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_worker_counts_and_orders_change_no_pixel(workers: int, local: hg.LocalRenderer) -> None:
+    rng = np.random.default_rng(5)
+    places = rng.uniform((-0.6, -0.6, 0.4), (0.6, 0.6, 1.2), (40, 3))
+    views = [
+        hg.View(passes=ALL, state={"ball": places[i]}, seed=3, index=i) for i in range(len(places))
+    ]
+    expected = [digest(local.render(view)) for view in views]
+    with fake(workers, "fake") as pool:
+        assert [digest(sample) for sample in pool.map(views)] == expected
+        order = rng.permutation(len(views)).tolist()
+        shuffled = [views[i] for i in order]
+        for size in (1, 7, 40):
+            for start in range(0, len(views), size):
+                got = pool.render_batch(shuffled[start : start + size])
+                assert [digest(s) for s in got] == [expected[s.index] for s in got]
+        got = list(pool.map(shuffled, ordered=False, window=5))
+        assert sorted(sample.index for sample in got) == list(range(len(views)))
+        assert all(digest(sample) == expected[sample.index] for sample in got)
+
+
+def test_arrays_belong_to_the_caller(pool: Pool) -> None:
+    view = hg.View(passes=ALL)
+    first = pool.render(view)
+    kept = digest(first)
+    for _ in range(20):
+        pool.render(hg.View(passes=ALL, state={"ball": (0, 0, 1)}))
+    assert digest(first) == kept
+    first["front"].rgb[:] = 0
+    assert digest(pool.render(view)) == kept
+
+
+def test_borrowed_views_need_no_copy_and_their_memory_comes_back(pool: Pool) -> None:
+    expected = digest(pool.render(hg.View(passes=ALL)))
+    for _ in range(30):
+        with pool.borrow(hg.View(passes=ALL)) as sample:
+            assert digest(sample) == expected
+            assert not sample["front"].rgb.flags.owndata
+            pool.render(hg.View(passes=ALL, state={"ball": (0, 0, 1)}))
+            assert digest(sample) == expected
+    with pytest.raises(hg.EngineError), pool.borrow(hg.View(state={"crash": FAIL})):
+        pass
+    with pytest.raises(ZeroDivisionError), pool.borrow(hg.View()):
+        _ = 1 / 0
+
+
+def test_errors_are_results_and_name_the_sample(pool: Pool) -> None:
+    futures = [
+        pool.submit(hg.View(state={"crash": FAIL if i % 3 == 0 else 0}, seed=7, index=i))
+        for i in range(12)
+    ]
+    for i, future in enumerate(futures):
+        error = future.exception(timeout=10)
+        if i % 3:
+            assert error is None
+        else:
+            assert isinstance(error, hg.EngineError)
+            assert (error.seed, error.index) == (7, i)
+            assert "told to fail" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("view", "kind"),
+    [
+        (hg.View(cameras=("nope",), seed=1, index=2), hg.UnknownNameError),
+        (hg.View(state={"nope": 1}, seed=1, index=2), hg.UnknownNameError),
+        (hg.View(state={"ball": (1, 2)}, seed=1, index=2), hg.InvalidValueError),
+        (hg.View(edits=(hg.Remove("x"),), seed=1, index=2), hg.InvalidValueError),
+    ],
+)
+def test_wrong_views_fail_as_in_this_process(
+    pool: Pool, local: hg.LocalRenderer, view: hg.View, kind: type[hg.HeliographError]
+) -> None:
+    with pytest.raises(kind) as theirs:
+        local.render(view)
+    with pytest.raises(kind) as ours:
+        pool.render(view)
+    assert str(ours.value) == str(theirs.value)
+
+
+def test_what_is_no_view_is_refused(pool: Pool) -> None:
+    with pytest.raises(hg.InvalidValueError, match=r"heliograph\.View"):
+        pool.render("front")  # type: ignore[arg-type]
+
+
+def test_pending_futures_can_be_cancelled() -> None:
+    with fake(1, depth=1) as pool:
+        slow = pool.submit(hg.View(state={"sleep": 0.2}))
+        waiting = [pool.submit(hg.View(index=i)) for i in range(5)]
+        assert all(future.cancel() for future in waiting[:3])
+        assert not slow.cancel()
+        blank_is_right(waiting[4].result(5), 4)
+
+
+def test_threads_share_a_pool(pool: Pool, local: hg.LocalRenderer) -> None:
+    places = [(0.1 * i, 0, 0.5) for i in range(8)]
+    views = [hg.View(state={"ball": place}) for place in places]
+    expected = [digest(local.render(view)) for view in views]
+    wrong: list[int] = []
+
+    def run(i: int) -> None:
+        wrong.extend(i for _ in range(20) if digest(pool.render(views[i])) != expected[i])
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_callbacks_must_not_wait_for_their_own_pool(pool: Pool) -> None:
+    got: queue.Queue[Any] = queue.Queue()
+
+    def callback(_: Future[Sample]) -> None:
+        try:
+            pool.render(hg.View())
+        except WorkerError as error:
+            got.put(error)
+
+    pool.submit(hg.View(state={"sleep": 0.05})).add_done_callback(callback)
+    assert "callback" in str(got.get(timeout=5))
+
+
+# Exactly once, whatever dies ---------------------------------------------------------------------
+
+
+def killer(pool: Pool, kills: int, stop: threading.Event, pause: float) -> list[int]:
+    """Kill random workers until told to stop; returns what was killed."""
+    rng, done = random.Random(1), list[int]()
+    while not stop.is_set() and len(done) < kills:
+        pids = pool.pids
+        if pids:
+            pid = rng.choice(pids)
+            try:
+                os.kill(pid, signal.SIGKILL)
+                done.append(pid)
+            except ProcessLookupError:
+                pass
+        time.sleep(pause * rng.random() * 2)
+    return done
+
+
+def under_fire(pool: Pool, views: list[hg.View], kills: int, pause: float) -> tuple[Any, int]:
+    stop, dead = threading.Event(), list[int]()
+    thread = threading.Thread(target=lambda: dead.extend(killer(pool, kills, stop, pause)))
+    thread.start()
+    try:
+        rounds = []
+        while True:
+            rounds.append(list(pool.map(views, window=16)))
+            if not thread.is_alive():
+                break
+    finally:
+        stop.set()
+        thread.join()
+    return rounds, len(dead)
+
+
+def test_ten_thousand_samples_survive_a_hundred_kills() -> None:
+    count = 10_000
+    seen: list[int] = []
+    with fake(2, max_kills=50) as pool:
+        stop, dead = threading.Event(), list[int]()
+        thread = threading.Thread(target=lambda: dead.extend(killer(pool, 10_000, stop, 0.15)))
+        thread.start()
+        views = (hg.View(passes=("rgb", "depth"), seed=1, index=i) for i in range(10**9))
+        try:
+            for sample in pool.map(views, window=32):
+                blank_is_right(sample, sample.index, 1)
+                assert (sample["front"].depth == sample.index).all()
+                seen.append(sample.index)
+                if len(seen) >= count and len(set(dead)) >= 100:
+                    break
+                if len(seen) >= count and len(seen) % 50 == 0:
+                    time.sleep(0.01)
+                    dead[:] = dead
+                    if not thread.is_alive():
+                        break
+                if len(seen) % 2000 == 0 and len(seen) >= count:
+                    stop.set()
+        finally:
+            stop.set()
+            thread.join()
+    assert seen == list(range(len(seen)))
+
+
+def test_batches_survive_kills(local: hg.LocalRenderer) -> None:
+    rng = np.random.default_rng(0)
+    batch = {
+        "ball": rng.uniform((-0.6, -0.6, 0.4), (0.6, 0.6, 1.2), (300, 3)),
+        "seed": 5,
+        "passes": ALL,
+    }
+    clean = local.render_batch(batch)
+    with fake(2, "fake", max_kills=50) as pool:
+        for _ in range(4):
+            stop = threading.Event()
+            thread = threading.Thread(target=killer, args=(pool, 5, stop, 0.02))
+            thread.start()
+            made = pool.render_batch(batch)
+            stop.set()
+            thread.join()
+            for key, array in clean.items():
+                assert np.array_equal(made[key], array)
+
+
+@pytest.mark.slow
+def test_a_thousand_mujoco_samples_survive_twenty_kills() -> None:
+    rng = np.random.default_rng(0)
+    views = [
+        hg.View(passes=ALL, state={"qpos": rng.uniform(-1, 1, 1)}, seed=0, index=i)
+        for i in range(250)
+    ]
+    with hg.open(MJCF, size=(48, 36)) as local:
+        clean = [digest(local.render(view)) for view in views]
+    with hg.open(MJCF, size=(48, 36), workers=2, max_kills=50) as pool:
+        kills = samples = 0
+        while kills < 20 or samples < 1000:
+            rounds, dead = under_fire(pool, views, 20, 0.2)
+            kills += dead
+            for made in rounds:
+                samples += len(made)
+                assert [digest(sample) for sample in made] == clean
+
+
+@pytest.mark.parametrize(("crash", "how"), [(EXIT, "exited with status 3"), (KILL, "SIGKILL")])
+def test_an_order_that_kills_is_given_up_and_the_rest_goes_on(crash: int, how: str) -> None:
+    with fake(2) as pool:
+        futures = [
+            pool.submit(hg.View(state={"crash": crash if i == 5 else 0}, seed=2, index=i))
+            for i in range(20)
+        ]
+        error = futures[5].exception(timeout=30)
+        assert isinstance(error, WorkerError)
+        assert (error.index, error.seed) == (5, 2)
+        assert "3 workers died" in str(error)
+        assert how in str(error)
+        for i, future in enumerate(futures):
+            if i != 5:
+                blank_is_right(future.result(30), i, 2)
+    assert error.repro is not None
+    assert "\n" not in error.repro
+    command = shlex.split(error.repro)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == (3 if crash == EXIT else -signal.SIGKILL)
+    assert "seed 2, index 5" in done.stderr
+
+
+def test_a_hang_is_a_death() -> None:
+    with fake(2, deadline=0.3, max_kills=2) as pool:
+        hung = pool.submit(hg.View(state={"crash": HANG}, seed=1, index=3))
+        good = [pool.submit(hg.View(index=i)) for i in range(10)]
+        for i, future in enumerate(good):
+            blank_is_right(future.result(20), i)
+        error = hung.exception(timeout=20)
+        assert isinstance(error, WorkerError)
+        assert "deadline of 0.3 s" in str(error)
+        slow = [pool.submit(hg.View(state={"sleep": 0.1}, index=i)) for i in range(12)]
+        for i, future in enumerate(slow):  # each in time, all together not
+            blank_is_right(future.result(20), i)
+
+
+def test_a_stopped_worker_is_replaced() -> None:
+    with fake(2, deadline=0.5) as pool:
+        for _ in range(2):
+            before = set(pool.pids)
+            for pid in before:
+                os.kill(pid, signal.SIGSTOP)
+            samples = list(pool.map(hg.View(index=i) for i in range(20)))
+            for i, sample in enumerate(samples):
+                blank_is_right(sample, i)
+            assert set(pool.pids).isdisjoint(before)
+
+
+def test_an_idle_worker_that_dies_is_replaced() -> None:
+    with fake(2) as pool:
+        before = set(pool.pids)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: len(pool.pids) == 2 and before.isdisjoint(pool.pids))
+        blank_is_right(pool.render(hg.View(index=3)), 3)
+
+
+def test_workers_are_recycled_without_losing_a_sample() -> None:
+    with fake(2, recycle_after=50) as pool:
+        before = set(pool.pids)
+        count = 0
+        while before & set(pool.pids) and count < 100_000:
+            for sample in pool.map(hg.View(index=i) for i in range(100)):
+                blank_is_right(sample, sample.index)
+            count += 100
+        assert before.isdisjoint(pool.pids)
+        eventually(lambda: len(pool.pids) == 2)
+
+
+def test_workers_above_their_memory_limit_are_replaced() -> None:
+    with fake(1, memory_limit=1 << 20) as pool:
+        before = set(pool.pids)
+        eventually(lambda: before.isdisjoint(pool.pids))
+        blank_is_right(pool.render(hg.View(index=3)), 3)
+
+
+# Bounded memory, nothing left behind -------------------------------------------------------------
+
+
+def resident() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def test_a_slow_consumer_stops_the_workers_and_memory_stays_flat() -> None:
+    taken = 0
+
+    def views() -> Iterator[hg.View]:
+        nonlocal taken
+        for i in range(10**9):
+            taken += 1
+            yield hg.View(index=i)
+
+    with Pool("fake", "blank", 2, {"size": (640, 480)}) as pool:
+        for ordered in (True, False):
+            taken = 0
+            stream = pool.map(views(), ordered=ordered, window=6)
+            next(stream)
+            base = resident()
+            time.sleep(0.5)
+            assert taken <= 7
+            assert resident() - base < 20 << 20
+            for _ in range(50):
+                next(stream)
+            assert taken <= 57
+            assert resident() - base < 20 << 20
+            stream.close()  # type: ignore[attr-defined]
+
+
+def test_five_thousand_samples_leave_nothing_behind() -> None:
+    with fake(2) as pool:
+        for sample in pool.map(hg.View(index=i) for i in range(500)):
+            del sample
+        for _ in range(4):
+            pool.render_batch({"seed": 0, "sleep": np.zeros(20)})
+        base, fds = resident(), len(os.listdir("/proc/self/fd"))
+        theirs = [len(os.listdir(f"/proc/{pid}/fd")) for pid in pool.pids]
+        for sample in pool.map(hg.View(index=i) for i in range(5000)):
+            del sample
+        for _ in range(50):
+            pool.render_batch({"seed": 0, "sleep": np.zeros(20)})
+        assert len(os.listdir("/proc/self/fd")) == fds
+        assert [len(os.listdir(f"/proc/{pid}/fd")) for pid in pool.pids] == theirs
+        assert resident() - base < 8 << 20
+
+
+def test_closing_leaves_no_descriptor_thread_or_process() -> None:
+    fake(1).close()
+    gc.collect()
+    fds, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    pids: list[int] = []
+    for _ in range(5):
+        with fake(2) as pool:
+            list(pool.map(hg.View(index=i) for i in range(20)))
+            pool.render_batch({"seed": 0, "sleep": np.zeros(20)})
+            os.kill(pool.pids[0], signal.SIGKILL)
+            pool.render(hg.View())
+            pids += pool.pids
+    del pool
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == fds
+    assert threading.active_count() == threads
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # no zombies either
+
+
+def test_close_is_prompt_in_every_state() -> None:
+    def busy(pool: Pool) -> list[Future[Sample]]:
+        return [pool.submit(hg.View(state={"sleep": 60})) for _ in range(9)]
+
+    def hung(pool: Pool) -> list[Future[Sample]]:
+        return [pool.submit(hg.View(state={"crash": HANG})) for _ in range(9)]
+
+    def stopped(pool: Pool) -> list[Future[Sample]]:
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGSTOP)
+        return [pool.submit(hg.View()) for _ in range(9)]
+
+    def killed(pool: Pool) -> list[Future[Sample]]:
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
+        return []
+
+    def idle(pool: Pool) -> list[Future[Sample]]:
+        del pool
+        return []
+
+    for state in (busy, hung, stopped, killed, idle):
+        pool = fake(2)
+        futures = state(pool)
+        began = time.monotonic()
+        pool.close()
+        assert time.monotonic() - began < 2, state
+        pool.close()
+        for future in futures:
+            assert isinstance(future.exception(timeout=1), hg.ClosedError)
+        with pytest.raises(hg.ClosedError):
+            pool.render(hg.View())
+        with pytest.raises(hg.ClosedError):
+            pool.render_batch({"seeds": [1]})
+
+
+def test_close_ends_who_waits() -> None:
+    pool = fake(1)
+    threading.Timer(0.3, pool.close).start()
+    with pytest.raises(hg.ClosedError):
+        pool.render(hg.View(state={"sleep": 60}))
+
+
+def run_script(text: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+DRIVER = """
+    import heliograph as hg, sys
+    from heliograph.pool import Pool
+    with Pool("fake", "blank", 2, {"size": (64, 48)}) as pool:
+        print(*pool.pids, flush=True)
+        for sample in pool.map(hg.View(index=i, state={"sleep": %s}) for i in range(10**9)):
+            pass
+"""
+
+
+def test_a_killed_driver_leaves_nothing() -> None:
+    shm = sorted(os.listdir("/dev/shm"))
+    for i in range(20):
+        process = run_script(DRIVER % ("60.0" if i % 2 else "0.0"), start_new_session=True)
+        assert process.stdout is not None
+        pids = [int(each) for each in process.stdout.readline().split()]
+        assert len(pids) == 2
+        time.sleep(0.01 * (i % 5))
+        process.kill()
+        process.communicate()
+        eventually(lambda pids=pids: not any(alive(pid) for pid in pids), 3)
+    assert sorted(os.listdir("/dev/shm")) == shm
+
+
+def test_ctrl_c_ends_the_program_at_once() -> None:
+    process = run_script(DRIVER % "60.0", start_new_session=True)
+    assert process.stdout is not None
+    pids = [int(each) for each in process.stdout.readline().split()]
+    time.sleep(0.2)
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all in its foreground
+    _, errors = process.communicate(timeout=10)
+    assert time.monotonic() - began < 3
+    assert "KeyboardInterrupt" in errors
+    assert process.returncode == -signal.SIGINT
+    eventually(lambda: not any(alive(pid) for pid in pids), 3)
+
+
+def test_a_program_that_forgets_to_close_still_ends() -> None:
+    process = run_script(
+        """
+        from heliograph.pool import Pool
+        import heliograph as hg
+        pool = Pool("fake", "blank", 1, {"size": (8, 8)})
+        pool.submit(hg.View(state={"sleep": 60}))
+        print(*pool.pids, flush=True)
+        """
+    )
+    out, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors
+    eventually(lambda: not alive(int(out)), 3)
+
+
+def test_a_forked_child_is_told_off() -> None:
+    process = run_script(
+        """
+        import os, warnings
+        warnings.simplefilter("ignore")
+        from heliograph.pool import Pool
+        import heliograph as hg
+        with Pool("fake", "blank", 1, {"size": (8, 8)}) as pool:
+            child = os.fork()
+            if not child:
+                try:
+                    pool.render(hg.View())
+                except hg.HeliographError as error:
+                    pool.close()
+                    os._exit(7 if "forked" in str(error) else 1)
+                os._exit(2)
+            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+            pool.render(hg.View())
+        """
+    )
+    out, errors = process.communicate(timeout=20)
+    assert (out.strip(), process.returncode) == ("7", 0), errors
+
+
+# Starting ----------------------------------------------------------------------------------------
+
+
+def test_what_the_engine_refuses_is_raised_as_it_is() -> None:
+    with pytest.raises(hg.SceneError, match="'no such'.*the fake engine knows"):
+        Pool("fake", "no such")
+    with pytest.raises(hg.UnknownNameError, match="did you mean 'fake'"):
+        Pool("fakee", "fake")
+    with pytest.raises(hg.UnknownNameError, match="option of the fake engine 'sise'"):
+        Pool("fake", "fake", 1, {"sise": 3})
+    with pytest.raises(hg.SceneError, match="nonsense"):
+        hg.open("<mujoco><nonsense/></mujoco>", workers=1)
+
+
+@pytest.mark.parametrize("workers", [0, -1, 2.5, True, "two", None])
+def test_bad_worker_counts_are_refused(workers: Any) -> None:
+    with pytest.raises(hg.InvalidValueError, match="workers: expected"):
+        Pool("fake", "fake", workers)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"deadline": 0},
+        {"deadline": float("nan")},
+        {"max_kills": 0},
+        {"recycle_after": -1},
+        {"memory_limit": "1 GB"},
+        {"depth": 1.5},
+        {"threads": 0},
+        {"python": 3},
+        {"start_timeout": None},
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(hg.InvalidValueError, match=next(iter(settings))):
+        PoolOptions(**settings)
+
+
+def test_unknown_settings_are_named() -> None:
+    with pytest.raises(hg.UnknownNameError, match="did you mean 'deadline'"):
+        Pool("fake", "fake", dedline=3)
+
+
+def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    cores = len(os.sched_getaffinity(0))
+    assert PoolOptions().environment(1)["LP_NUM_THREADS"] == str(cores)
+    assert PoolOptions().environment(1000)["LP_NUM_THREADS"] == "1"
+    assert PoolOptions().environment(1)["OMP_NUM_THREADS"] == "5"
+    assert PoolOptions(threads=3).environment(1)["OMP_NUM_THREADS"] == "3"
+
+
+def script(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_start_up_failures_show_the_last_output(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", "echo something is missing here; exit 5")
+    with pytest.raises(WorkerError, match=r"(?s)exited with status 5.*something is missing here"):
+        fake(2, python=python)
+    with pytest.raises(WorkerError, match="cannot start a worker with /no/such/python"):
+        fake(1, python="/no/such/python")
+
+
+def test_another_interpreter_draws(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", f'exec {shlex.quote(sys.executable)} "$@"')
+    with fake(1, python=python) as pool:
+        blank_is_right(pool.render(hg.View(index=4)), 4)
+
+
+def test_another_version_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import sys, heliograph; heliograph.__version__ = '9.9'; sys.argv = sys.argv[3:]; "
+        "from heliograph.worker.__main__ import main; sys.exit(main(sys.argv))"
+    )
+    python = script(
+        tmp_path / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"'
+    )
+    with pytest.raises(WorkerError, match=r"9\.9.*install the same version"):
+        fake(1, python=python)
+
+
+def test_a_worker_that_never_starts_is_given_up(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", "echo waiting; exec sleep 100")
+    with pytest.raises(WorkerError, match=r"(?s)did not open the scene within 0.5 s.*waiting"):
+        fake(1, python=python, start_timeout=0.5)
+
+
+def test_a_worker_that_speaks_nonsense_is_given_up(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", 'eval "printf hello-this-is-nonsense >&$4"; sleep 100')
+    with pytest.raises(WorkerError, match="said what is no message"):
+        fake(1, python=python)
+
+
+def test_replacements_that_cannot_start_end_the_waiting(tmp_path: Path) -> None:
+    flag = tmp_path / "broken"
+    python = script(
+        tmp_path / "python",
+        f'[ -e {flag} ] && {{ echo gone; exit 1; }}; exec {shlex.quote(sys.executable)} "$@"',
+    )
+    with fake(1, python=python) as pool:
+        future = pool.submit(hg.View(state={"sleep": 60}))
+        eventually(future.running)
+        flag.touch()
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
+        assert isinstance(future.exception(timeout=20), WorkerError)
+        with pytest.raises(WorkerError, match="gone"):
+            pool.render(hg.View())
+
+
+def test_a_scene_that_changed_on_disk_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "model.xml"
+    path.write_text(MJCF)
+    with hg.open(path, size=(8, 8), workers=1) as pool:
+        path.write_text(MJCF.replace("0.5", "0.6"))
+        os.kill(pool.pids[0], signal.SIGKILL)
+        with pytest.raises(WorkerError, match="has changed since"):
+            pool.render(hg.View())
+
+
+def test_open_without_workers_is_an_engine_here() -> None:
+    assert isinstance(hg.open("fake", workers=0), hg.LocalRenderer)
+    with hg.open("fake", size=(8, 8), workers=1, deadline=5) as pool:
+        assert isinstance(pool, Pool)
+        assert pool.options.deadline == 5
+
+
+@pytest.mark.parametrize("window", [0, -1, 1.5, True, "x"])
+def test_bad_windows_are_refused(pool: Pool, window: Any) -> None:
+    with pytest.raises(hg.InvalidValueError, match="window"):
+        pool.map([], window=window).__next__()
+
+
+def test_map_of_nothing_is_nothing(pool: Pool) -> None:
+    assert list(pool.map([])) == []
+    assert list(pool.map([], ordered=False)) == []
+    assert pool.render_batch([]) == []
