@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -215,3 +216,43 @@ def test_closed_means_closed():
     engine.close()
     with pytest.raises(ClosedError):
         engine.render(View(("top",)))
+
+
+SOFT = """<mujoco><worldbody><light pos="0 0 3"/><geom type="plane" size="2 2 .1"/>
+<flexcomp type="grid" count="6 6 1" spacing=".1 .1 .1" pos="-.25 -.25 .5" radius=".01" name="cloth"
+ dim="2" mass="1" rgba="1 .4 .3 1"><edge equality="true"/></flexcomp>
+<flexcomp type="grid" count="8 1 1" spacing=".1 .1 .1" pos="-.4 0 .2" radius=".03" name="rope"
+ dim="1" mass="1" rgba=".3 1 .3 1"><edge equality="true"/></flexcomp>
+<camera name="c" pos="0 -1.6 1.2" xyaxes="1 0 0 0 .5 1"/></worldbody></mujoco>"""
+
+
+def test_flexes_show_as_in_mujoco():
+    view = View(("c",), ("rgb", "depth", "segmentation"))
+    frames = []
+    for style in ("raster", "classic"):
+        options = RasterOptions(shadows=False)
+        engine = MujocoEngine(SOFT, size=(160, 120), style=style, options=options)
+        state = engine.random_state(np.random.default_rng(1))
+        frames += [engine.render(replace(view, state=state))["c"], engine.render(view)["c"]]
+        names = {label.name: number for number, label in engine.labels.items()}
+        engine.close()
+    for ours, theirs in zip(frames[:2], frames[2:], strict=True):
+        for name in ("cloth", "rope"):
+            assert (theirs.segmentation == names[name]).sum() > 10
+        assert (ours.segmentation == theirs.segmentation).mean() >= 0.995
+        assert np.abs(ours.rgb.astype(int) - theirs.rgb).mean() < 1.5
+    assert not np.array_equal(frames[0].segmentation, frames[1].segmentation)
+
+
+def test_range_finders_show_as_lines_with_ids():
+    model = """<mujoco><worldbody><geom type="box" size=".1 2 2" pos="1 0 0"/>
+    <body><site name="s" zaxis="1 0 0" size=".01"/></body>
+    <camera name="c" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/></worldbody><sensor><rangefinder name="range" site="s"/></sensor></mujoco>"""
+    engine = MujocoEngine(model, size=(80, 60))
+    frame = engine.render(View(("c",), ("segmentation", "depth")))["c"]
+    names = {label.name: number for number, label in engine.labels.items()}
+    engine.close()
+    rows, columns = np.nonzero(frame.segmentation == names["range"])
+    assert set(rows) <= {28, 29, 30, 31}
+    assert np.ptp(columns) > 10
+    assert frame.depth[rows, columns] == pytest.approx(3.0, rel=1e-4)

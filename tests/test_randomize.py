@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_a_fresh_process_draws_the_same() -> None:
         "import test_randomize as t; print(json.dumps(t.everything()(7, 3, t.scene()).facts))"
     )
     folder = str(__file__).rpartition("/")[0]
-    out = subprocess.run(  # noqa: S603
+    out = subprocess.run(
         [sys.executable, "-c", code, folder], capture_output=True, text=True, check=True
     )
     assert json.loads(out.stdout) == everything()(7, 3, scene()).facts
@@ -175,7 +176,7 @@ def test_materials_paint_each_object() -> None:
     for each in paints:
         assert each.rgba is not None
         assert each.rgba[3] == 0.5
-        assert all(0 <= part <= 1 for part in each.rgba[:3])  # type: ignore[operator]
+        assert all(0 <= part <= 1 for part in each.rgba[:3])
         assert each.specular is not None
         assert 0 <= each.specular <= 1
         assert each.emission is None
@@ -217,7 +218,7 @@ def test_perlin_tiles() -> None:
     assert np.abs(image[:, 0] - image[:, -1]).max() <= 1.5 * inside
 
 
-def test_textures_of_a_folder(tmp_path) -> None:
+def test_textures_of_a_folder(tmp_path: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (4, 4), (10, 20, 30)).save(tmp_path / "a.png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,7 +173,7 @@ def test_translate_rotate_scale_of_an_object_and_of_a_body() -> None:
     (move,) = drawn_by(moved).edits
     assert isinstance(move, MoveObject)
     np.testing.assert_allclose(move.pose[:3, 3], (-1, -3, 2))
-    assert move.scale == (1, 3, 2)
+    assert list(move.scale) == [1, 3, 2]
     half = math.sqrt(0.5)
     turned = orrb.TranslateRotateScale(
         path="hand", rotate=Quaternion(0, half, 0, half), scale=Vector3(2, 2, 2)
@@ -219,7 +220,7 @@ def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
     assert [edit.name for edit in lights[:2]] == ["sun", "head"]
     assert lights[0].active is False
     assert lights[1].active is None
-    assert lights[1].diffuse == (0, 0, 0)
+    assert list(lights[1].diffuse or ()) == [0, 0, 0]
     assert len(lights) == 10
     for edit in lights[2:]:
         offset = np.array(edit.position) - vector(target)
@@ -340,15 +341,15 @@ def test_tracker_says_where_objects_are() -> None:
     left, right, low, high = streams["tracker_p_X_cam_bbox"]
     assert 0 < left < 0.5 < right < 1
     assert 0 < low < 0.5 < high < 1
-    raised = tracker.streams({"cam": CAM}, {"palm": corners + (0, 0, 0.2)})
+    raised = tracker.streams({"cam": CAM}, {"palm": corners + np.array((0, 0, 0.2))})
     assert raised["tracker_p_X_cam"][1] > 0.5
-    with pytest.raises(UnknownNameError, match="did you mean 'cam'"):
-        tracker.streams({"camm": CAM} | {"cam2": CAM}, {"palm": corners})
+    with pytest.raises(UnknownNameError, match="did you mean 'camm'"):
+        tracker.streams({"camm": CAM}, {"palm": corners})
     with pytest.raises(InvalidValueError, match="one for each of a, b"):
         orrb.Tracker(tracked_object_names="a,b", tracked_object_aliases="c")
 
 
-def test_a_config_is_read(tmp_path) -> None:
+def test_a_config_is_read(tmp_path: Path) -> None:
     config = components(
         {
             "type": "LightingRig",

@@ -91,10 +91,11 @@ def json_schema() -> dict[str, Any]:
     )
     for kind in TYPES.values():
         own = components[kind.__name__]
+        _set_defaults(own["properties"], kind)
         own["properties"] |= {"type": {"const": kind.type_name}, "name": {"type": "string"}}
         own |= {"required": ["type"], "additionalProperties": False}
     components["PostProcess"]["properties"]["steps"] = _steps_schema()
-    return {
+    schema = {
         "$schema": _SCHEMA,
         "title": "Heliograph randomization",
         "type": "object",
@@ -102,11 +103,13 @@ def json_schema() -> dict[str, Any]:
         "required": ["randomizers"],
         "$defs": {**components, "Sampler": samplers.schema()},
     }
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return plain
 
 
 def write_schema(path: str | Path) -> None:
     """Write the JSON schema of our config to a file."""
-    text = msgspec.json.format(msgspec.json.encode(json_schema()), indent=2)
+    text = msgspec.json.format(msgspec.json.encode(json_schema(), order="deterministic"), indent=2)
     Path(path).write_bytes(text + b"\n")
 
 
@@ -194,6 +197,13 @@ def _schema_hook(kind: type) -> dict[str, Any]:
     if kind is Sampler:
         return {"$ref": "#/$defs/Sampler"}
     raise NotImplementedError(f"no schema of {kind.__name__}")
+
+
+def _set_defaults(properties: dict[str, Any], kind: type[Randomizer]) -> None:
+    """Write defaults as a config would; what msgspec says of samplers is not what one reads."""
+    (usual,) = Randomization([kind()]).describe()
+    for name, schema in properties.items():
+        schema["default"] = usual[name]
 
 
 def _steps_schema() -> dict[str, Any]:

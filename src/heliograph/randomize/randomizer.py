@@ -6,9 +6,9 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
-import msgspec
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -124,11 +124,7 @@ class Randomization:
         """Types, names and parameters, for JSON."""
         pairs = zip(self.names, self.randomizers, strict=True)
         return [
-            {
-                "type": each.type_name or type(each).__name__,
-                "name": name,
-                **msgspec.to_builtins(each, enc_hook=_encode),
-            }
+            {"type": each.type_name or type(each).__name__, "name": name, **_plain(each)}
             for name, each in pairs
         ]
 
@@ -165,10 +161,17 @@ class Bound:
         return self.randomization.describe()
 
 
-def _encode(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """A randomizer, or one of its parameters, for JSON."""
     if isinstance(value, Sampler):
         return value.to_json()
-    raise InvalidValueError(f"{value!r} cannot be written to JSON")
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 def _shown(view: View, scene: Facts) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from heliograph.raster.drawables import (
 
 MAX_LEVELS = 12
 _MOST_LENT = 256
+_CENTRE = 4  # place of the bounding sphere's centre in a row, as Tables lists its fields
 
 
 @dataclass(eq=False)
@@ -134,8 +135,10 @@ class GeometryStore:
             data = np.ascontiguousarray(rows, np.float32)
             kept[name].joined()[base : base + count] = data  # for when buffers are made anew
             self.buffers[name].write(data, offset=base * 12)
-        tables = self.tables
-        tables.centre[handle], tables.radius[handle] = _quick_sphere(positions)
+        centre, radius = _quick_sphere(positions)
+        self.tables.centre[handle], self.tables.radius[handle] = centre, radius
+        row = self._rows[handle]  # for when the tables are made anew
+        self._rows[handle] = (*row[:_CENTRE], centre, radius, *row[_CENTRE + 2 :])
 
     @property
     def tables(self) -> Tables:

@@ -11,6 +11,7 @@ import numpy as np
 from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.edits import Scenery
+from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
@@ -61,7 +62,9 @@ class RasterPainter:
         self._segments = segments
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
+        self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
         self._translator = Translator(model, self._rasterizer, segments, lighting)
+        self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene)
         self._lighting = lighting
 
@@ -88,6 +91,8 @@ class RasterPainter:
         scene = self._buffer.scene
         for index in range(self._model.nskin):
             self._move_skin(scene, index)
+        for handle, flex in zip(self._translator.flexes, self._flexes, strict=False):
+            self._rasterizer.update_geometry(int(handle), *flex.place())
         things = DrawList(
             instances=self._translator.instances(geoms),  # before its surroundings
             lights=self._lights.update(),

@@ -19,7 +19,9 @@ _KINDS = (
     (_O.mjOBJ_SKIN, "nskin"),
     (_O.mjOBJ_FLEX, "nflex"),
     (_O.mjOBJ_ACTUATOR, "nu"),
+    (_O.mjOBJ_SENSOR, "nsensor"),
 )
+_RANGE = int(mujoco.mjtSensor.mjSENS_RANGEFINDER)
 _TYPES = 64
 
 
@@ -32,7 +34,8 @@ class SegmentBy(Enum):
 
 
 class Segments:
-    """Ids of a model: geoms from 1 in the model's order, then sites, tendons, skins, flexes, ...
+    """Ids of a model: geoms from 1 in the model's order, then sites, tendons, skins, flexes,
+    actuators and, where range finders show as lines, sensors.
 
     Args:
         model: the compiled model.
@@ -45,9 +48,11 @@ class Segments:
         self._count = np.zeros(_TYPES, np.int64)
         objects: list[Label] = []
         for kind, field in _KINDS:
-            self._start[kind] = 1 + len(objects)
-            self._count[kind] = getattr(model, field)
-            objects += [_label(model, kind, i) for i in range(getattr(model, field))]
+            count = getattr(model, field)
+            if kind == _O.mjOBJ_SENSOR and not (model.sensor_type == _RANGE).any():
+                count = 0  # only range finders show: a line each
+            self._start[kind], self._count[kind] = 1 + len(objects), count
+            objects += [_label(model, kind, i) for i in range(count)]
         self.objects = tuple(objects)
         self.names: dict[str, list[int]] = {}
         for number, label in enumerate(objects):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from heliograph.engines.mujoco.planes import Planes
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.visual import GEOM
 from heliograph.raster import (
+    Geometry,
     Instances,
     Lighting,
     Mapping,
@@ -53,7 +55,7 @@ class Structure:
         rows: (M,) the geom of each instance.
         looks: the instances, at some place.
         plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
-            own; `under` are the undersides of planes.
+            own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
         objects: (M,) numbers of the objects they show, as Segments has them.
         tops: +1 and -1 for upper and lower domes.
@@ -93,6 +95,7 @@ class Translator:
         lighting: Lighting = Lighting.VERTEX,
     ) -> None:
         self._segments = segments
+        self._rasterizer = rasterizer
         self._far = float(model.vis.map.zfar * model.stat.extent)
         self._planes = Planes(rasterizer, self._far, model.stat.extent, lighting)
         self._haze_part = float(model.vis.map.haze)
@@ -105,11 +108,16 @@ class Translator:
         self._meshes = _handles(add(assets.mesh(model, i)) for i in range(model.nmesh))
         self._fields = _handles(add(assets.height_field(model, i)) for i in range(model.nhfield))
         self.skins = _handles(add(assets.skin(model, i)) for i in range(model.nskin))
+        self.flexes = _handles(())
         textures = [assets.texture(model, i) for i in range(model.ntex)]
         self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
         self.sky = self._find_sky(model)
         self._structure: Structure | None = None
+
+    def add_flexes(self, flexes: Iterable[Geometry]) -> None:
+        """Take in the geometries of the model's flexes, in its order."""
+        self.flexes = _handles(self._rasterizer.add_geometry(flex) for flex in flexes)
 
     def instances(self, geoms: NDArray[Any]) -> Instances:
         """Instances (M,) of geoms (N,).
@@ -184,7 +192,7 @@ class Translator:
             lines=np.flatnonzero(kinds == _T.mjGEOM_LINE),
             under=np.flatnonzero(planes & (part == 1)),
             planes=np.flatnonzero(planes),
-            skins=np.flatnonzero(kinds == _T.mjGEOM_SKIN),
+            skins=np.flatnonzero((kinds == _T.mjGEOM_SKIN) | (kinds == _T.mjGEOM_FLEX)),
             plane_scale=plane_scale,
             objects=self._segments.numbers(shown["objtype"], shown["objid"]),
             tops=np.where(part[domes] == 1, 1.0, -1.0),
@@ -230,6 +238,8 @@ class Translator:
         handles[field] = self._fields[data[field]]
         hide = kinds == _T.mjGEOM_SKIN
         handles[hide] = self.skins[geoms["objid"][hide]]
+        soft = kinds == _T.mjGEOM_FLEX
+        handles[soft] = self.flexes[geoms["objid"][soft]]
         return handles
 
     def _scale(self, scale: NDArray[np.float64], made: Structure) -> NDArray[np.float64]:

@@ -4,7 +4,13 @@
 `STEPS` says which there are, with their parameters.
 """
 
-from heliograph.randomize.imaging.pipeline import STEPS, apply, check_step, find_step
+from heliograph.randomize.imaging.pipeline import (
+    STEPS,
+    apply,
+    check_step,
+    find_step,
+    needed_passes,
+)
 from heliograph.randomize.imaging.step import Parameter, Step
 
-__all__ = ["STEPS", "Parameter", "Step", "apply", "check_step", "find_step"]
+__all__ = ["STEPS", "Parameter", "Step", "apply", "check_step", "find_step", "needed_passes"]

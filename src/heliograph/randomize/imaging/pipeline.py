@@ -43,6 +43,12 @@ def check_step(name: str, parameters: Mapping[str, float]) -> dict[str, float]:
         raise type(error)(f"step {name!r}: {error.message}") from None
 
 
+def needed_passes(steps: Sequence[tuple[str, Mapping[str, float]]]) -> tuple[str, ...]:
+    """Return the passes that steps read: rgb, and maybe depth and normals."""
+    more = any(name == "ambient_occlusion" for name, _ in steps)
+    return ("rgb", "depth", "normals") if more else ("rgb",)
+
+
 def apply(
     steps: Sequence[tuple[str, Mapping[str, float]]],
     rgb: NDArray[np.uint8],

@@ -1,0 +1,121 @@
+"""What randomization costs: drawing one sample's edits, and post-processing one picture.
+
+30 objects, 6 lights and 1 camera; pictures of 200 x 200. Medians; prints a Markdown table.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.randomize import (
+    Background,
+    CameraJitter,
+    Facts,
+    Lights,
+    Materials,
+    Randomization,
+    load_randomization,
+    stream,
+)
+from heliograph.randomize.imaging import STEPS, apply
+from heliograph.scene import Description, Item
+
+OBJECTS, LIGHTS, SIZE = 30, 6, 200
+ORRB = ("CameraRandomizer", "LightingRig", "LightRandomizer", "MaterialRandomizer")
+GRADING = [
+    ("brightness", {"amount": 0.1}),
+    ("contrast", {"amount": 0.1}),
+    ("white_balance", {"temperature": 10.0}),
+    ("hue", {"degrees": 10.0}),
+    ("saturation", {"amount": 0.1}),
+]
+
+
+def scene() -> Facts:
+    """A scene of so many objects and lights."""
+    objects = tuple(Item(f"object{i}", "box") for i in range(OBJECTS))
+    lights = tuple(Item(f"light{i}", "light") for i in range(LIGHTS))
+    camera = Camera.look_at(eye=(1, 1, 1), target=(0, 0, 0), fov_y=0.8, width=SIZE, height=SIZE)
+    return Facts(Description("benchmark", "0", objects, lights), {"camera": camera})
+
+
+def microseconds(call: Callable[[int], object], count: int) -> float:
+    """The median time of one call."""
+    times = []
+    for i in range(count + 3):
+        start = time.perf_counter()
+        call(i)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[3:]) * 1e6
+
+
+def draws(count: int) -> dict[str, float]:
+    """Drawing edits."""
+    known = scene()
+    orrb = {"components": [{"type": kind} for kind in ORRB]}
+    chains = {
+        "materials + lights + camera": Randomization([Materials(), Lights(), CameraJitter()]),
+        "the same with textures": Randomization(
+            [Materials(texture_probability=0.5), Lights(), CameraJitter()]
+        ),
+        "background alone": Randomization([Background()]),
+        "ORRB: camera, rig, lights, materials": load_randomization(orrb),
+    }
+    for chain in chains.values():
+        for i in range(200):
+            chain(0, i, known)  # textures are made once
+    rows = {
+        f"draw {name}": microseconds(lambda i, c=chain: c(7, i, known), count)  # type: ignore[misc]
+        for name, chain in chains.items()
+    }
+    return {"one stream": microseconds(lambda i: stream(7, i, "materials"), count), **rows}
+
+
+def pictures(count: int) -> dict[str, float]:
+    """Post-processing."""
+    rng = stream(0, 0, "picture")
+    rgb = rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    depth = (rng.random((SIZE, SIZE)) + 1).astype(np.float32)
+    normals = np.zeros((SIZE, SIZE, 3), np.float32)
+    normals[..., 2] = 1
+    chains = {
+        "grading (5 steps)": GRADING,
+        "grading + bloom + grain": [("bloom", {}), ("grain", {}), *GRADING],
+        "the same, tone mapped, coloured grain": [
+            ("bloom", {}),
+            ("grain", {"colour": 1.0}),
+            *GRADING,
+            ("tone_map", {}),
+        ],
+        **{name: [(name, dict.fromkeys(step.neutral, 0.5))] for name, step in STEPS.items()},
+    }
+    camera = scene().cameras["camera"]
+    return {
+        f"picture: {name}": microseconds(
+            lambda i, s=steps: apply(  # type: ignore[misc]
+                s, rgb, depth=depth, normals=normals, camera=camera, seed=i
+            ),
+            count,
+        )
+        for name, steps in chains.items()
+    }
+
+
+def main() -> None:
+    """Print the table."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    print(f"{Path(__file__).name}: {OBJECTS} objects, {LIGHTS} lights, {SIZE}x{SIZE}\n")
+    print("| what | microseconds |\n|---|---|")
+    for name, value in {**draws(5 * count), **pictures(count)}.items():
+        print(f"| {name} | {value:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
