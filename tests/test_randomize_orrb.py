@@ -226,7 +226,7 @@ def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
         offset = np.array(edit.position) - vector(target)
         assert 1 <= np.hypot(*offset[:2]) <= 1.5
         assert 0.5 <= offset[2] <= 1.5
-        np.testing.assert_allclose(edit.direction, -offset / np.linalg.norm(offset))
+        np.testing.assert_allclose(edit.direction or (), -offset / np.linalg.norm(offset))
         assert edit.casts_shadow
 
 

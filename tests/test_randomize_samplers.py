@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.randomize.forms import sampler
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.samplers import Sampler, sampler
+from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
 
 FORMS: list[Any] = [

@@ -20,59 +20,179 @@ if TYPE_CHECKING:
         HeliographError,
         InvalidValueError,
         MissingDependencyError,
+        RecordError,
         SceneError,
         UnknownNameError,
+        WorkerError,
     )
     from heliograph.frame import Frame, Label, Sample
+    from heliograph.pool import Pool
     from heliograph.raster import RasterOptions
     from heliograph.record import Recording
+    from heliograph.scene import (
+        Add,
+        AmbientLight,
+        Box,
+        CameraView,
+        Capsule,
+        Component,
+        Cone,
+        Cylinder,
+        Description,
+        DirectionalLight,
+        Edit,
+        EditBackground,
+        EditImage,
+        EditLight,
+        EditMaterial,
+        Group,
+        HemisphereLight,
+        Hide,
+        Item,
+        Mesh,
+        MoveCamera,
+        MoveObject,
+        Plane,
+        PointLight,
+        Remove,
+        Scene,
+        Set,
+        Sphere,
+        SpotLight,
+        Torus,
+        Update,
+        Upsert,
+    )
     from heliograph.view import View
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Camera": "camera",
-    "ClosedError": "errors",
-    "ContextError": "errors",
-    "Dataset": "delivery.dataset",
-    "EngineError": "errors",
-    "Frame": "frame",
-    "HeliographError": "errors",
-    "InvalidValueError": "errors",
-    "Label": "frame",
-    "LocalRenderer": "delivery.call",
-    "MissingDependencyError": "errors",
-    "Projection": "camera",
-    "RasterOptions": "raster",
-    "Recording": "record",
-    "Sample": "frame",
-    "SceneError": "errors",
-    "UnknownNameError": "errors",
-    "View": "view",
-    "batches": "delivery.samples",
-    "open": "delivery.call",
-    "samples": "delivery.samples",
+_NAMES = {
+    "camera": (
+        "Camera",
+        "Projection",
+    ),
+    "delivery.call": (
+        "LocalRenderer",
+        "open",
+    ),
+    "delivery.dataset": ("Dataset",),
+    "delivery.samples": (
+        "batches",
+        "samples",
+    ),
+    "errors": (
+        "ClosedError",
+        "ContextError",
+        "EngineError",
+        "HeliographError",
+        "InvalidValueError",
+        "MissingDependencyError",
+        "RecordError",
+        "SceneError",
+        "UnknownNameError",
+        "WorkerError",
+    ),
+    "frame": (
+        "Frame",
+        "Label",
+        "Sample",
+    ),
+    "pool": ("Pool",),
+    "raster": ("RasterOptions",),
+    "record": ("Recording",),
+    "scene": (
+        "Add",
+        "AmbientLight",
+        "Box",
+        "CameraView",
+        "Capsule",
+        "Component",
+        "Cone",
+        "Cylinder",
+        "Description",
+        "DirectionalLight",
+        "Edit",
+        "EditBackground",
+        "EditImage",
+        "EditLight",
+        "EditMaterial",
+        "Group",
+        "HemisphereLight",
+        "Hide",
+        "Item",
+        "Mesh",
+        "MoveCamera",
+        "MoveObject",
+        "Plane",
+        "PointLight",
+        "Remove",
+        "Scene",
+        "Set",
+        "Sphere",
+        "SpotLight",
+        "Torus",
+        "Update",
+        "Upsert",
+    ),
+    "view": ("View",),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "Add",
+    "AmbientLight",
+    "Box",
     "Camera",
+    "CameraView",
+    "Capsule",
     "ClosedError",
+    "Component",
+    "Cone",
     "ContextError",
+    "Cylinder",
     "Dataset",
+    "Description",
+    "DirectionalLight",
+    "Edit",
+    "EditBackground",
+    "EditImage",
+    "EditLight",
+    "EditMaterial",
     "EngineError",
     "Frame",
+    "Group",
     "HeliographError",
+    "HemisphereLight",
+    "Hide",
     "InvalidValueError",
+    "Item",
     "Label",
     "LocalRenderer",
+    "Mesh",
     "MissingDependencyError",
+    "MoveCamera",
+    "MoveObject",
+    "Plane",
+    "PointLight",
+    "Pool",
     "Projection",
     "RasterOptions",
+    "RecordError",
     "Recording",
+    "Remove",
     "Sample",
+    "Scene",
     "SceneError",
+    "Set",
+    "Sphere",
+    "SpotLight",
+    "Torus",
     "UnknownNameError",
+    "Update",
+    "Upsert",
     "View",
+    "WorkerError",
     "__version__",
     "batches",
     "open",
@@ -80,20 +200,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    value = getattr(import_module(f"heliograph.{_home(name)}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # type checkers read the imports above
 
-
-def _home(name: str) -> str:
-    """The module that holds a name; every class that `heliograph.scene` exports is ours too."""
-    if name in _HOMES:
-        return _HOMES[name]
-    if name[:1].isupper() and name in import_module("heliograph.scene").__all__:
-        return "scene"
-    raise AttributeError(f"module 'heliograph' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'heliograph' has no attribute {name!r}")
+        value = getattr(import_module(f"heliograph.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *import_module("heliograph.scene").__all__})
+    return sorted(__all__)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
     from heliograph.randomize.config import json_schema, load_randomization, to_json, write_schema
     from heliograph.randomize.facts import Facts, Joint
+    from heliograph.randomize.forms import sampler
     from heliograph.randomize.joints import JointStates
     from heliograph.randomize.lights import Lights, Own
     from heliograph.randomize.materials import Materials
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from heliograph.randomize.orrb import read_renderer_config
     from heliograph.randomize.postprocess import PostProcess
     from heliograph.randomize.randomizer import Bound, Drawn, Randomization, Randomizer
-    from heliograph.randomize.samplers import Sampler, sampler
+    from heliograph.randomize.samplers import Sampler
     from heliograph.randomize.streams import stream
     from heliograph.randomize.textures import Textures
 
@@ -48,7 +49,7 @@ _HOMES = {
     "json_schema": "config",
     "load_randomization": "config",
     "read_renderer_config": "orrb",
-    "sampler": "samplers",
+    "sampler": "forms",
     "stream": "streams",
     "to_json": "config",
     "write_schema": "config",

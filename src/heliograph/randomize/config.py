@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.randomize import samplers
+from heliograph.randomize import forms
 from heliograph.randomize.background import Background
 from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
+from heliograph.randomize.forms import sampler
 from heliograph.randomize.imaging import STEPS, Step
 from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
@@ -21,7 +22,7 @@ from heliograph.randomize.objects import ObjectPoses, Visibility
 from heliograph.randomize.orrb import read_renderer_config
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
-from heliograph.randomize.samplers import Sampler, sampler
+from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.source import read
 from heliograph.randomize.textures import Textures
 
@@ -101,7 +102,7 @@ def json_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {"randomizers": {"type": "array", "items": {"anyOf": list(kinds)}}},
         "required": ["randomizers"],
-        "$defs": {**components, "Sampler": samplers.schema()},
+        "$defs": {**components, "Sampler": forms.schema()},
     }
     plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
     return plain

@@ -150,7 +150,7 @@ def _cylinder(slices: int) -> Geometry:
 
 _LIT_SLICES = 28  # as many as MuJoCo has
 _ROUND = [float(n) if n < _LIT_SLICES else math.inf for n in reversed(SLICES)]
-LIT_PIXELS = {shape: _ROUND for shape in Shape} | {
+LIT_PIXELS = dict.fromkeys(Shape, _ROUND) | {
     Shape.PLANE: [math.inf],
     Shape.LINE: [math.inf],
     Shape.BOX: [math.inf, 12.0],

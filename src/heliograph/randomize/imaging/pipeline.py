@@ -21,6 +21,8 @@ STEPS: Mapping[str, Step] = MappingProxyType(
 _CURVE = 1023
 """Values of a curve's table from 0 to 1; it goes on to 4."""
 _REACH = 4
+_BLOCK = 32768
+"""Values worked on at a time: in place and in blocks costs a quarter of whole new arrays."""
 
 
 def find_step(name: str) -> Step:
@@ -99,23 +101,35 @@ def _run(
         return _looked_up(planes, step.curve(values, x))
     if step.spatial is None:
         return planes
-    return step.spatial(planes, values, shot, stream(*key, "imaging"))
+    done = step.spatial(planes, values, shot, stream(*key, "imaging"))
+    return np.ascontiguousarray(done)  # what works in place must not meet a copy
 
 
 def _looked_up(planes: Planes, table: NDArray[np.float32]) -> Planes:
-    places = planes * np.float32(_CURVE)
-    places += np.float32(0.5)
-    np.clip(places, 0, len(table) - 1, out=places)
-    found: Planes = table.take(places.astype(np.int32))
-    return found
+    for rows in _blocks(planes):
+        places = rows * np.float32(_CURVE)
+        places += np.float32(0.5)
+        np.maximum(places, 0, out=places)
+        table.take(places.astype(np.intp), out=rows, mode="clip")
+    return planes
 
 
 def _linear(planes: Planes, change: Affine | None) -> Planes:
     if change is None:
         return planes
-    flat = change.matrix.astype(np.float32) @ planes.reshape(3, -1)
-    flat += change.offset.astype(np.float32)[:, None]
-    return flat.reshape(planes.shape)
+    matrix = change.matrix.astype(np.float32)
+    offset = change.offset.astype(np.float32)[:, None]
+    flat = planes.reshape(3, -1)
+    for start in range(0, flat.shape[1], _BLOCK):
+        part = flat[:, start : start + _BLOCK]
+        mixed = matrix @ part
+        np.add(mixed, offset, out=part)
+    return planes
+
+
+def _blocks(planes: Planes) -> list[NDArray[np.float32]]:
+    flat = planes.reshape(-1)
+    return [flat[start : start + _BLOCK] for start in range(0, flat.size, _BLOCK)]
 
 
 def _planes(rgb: NDArray[np.uint8]) -> Planes:
@@ -126,12 +140,13 @@ def _planes(rgb: NDArray[np.uint8]) -> Planes:
 
 
 def _picture(planes: Planes) -> NDArray[np.uint8]:
-    values = planes * np.float32(255)
-    values += np.float32(0.5)
-    np.clip(values, 0, 255, out=values)
+    for values in _blocks(planes):
+        np.multiply(values, np.float32(255), out=values)
+        np.add(values, np.float32(0.5), out=values)
+        np.clip(values, 0, 255, out=values)
     rgb = np.empty((*planes.shape[1:], 3), np.uint8)
     for channel in range(3):
-        rgb[..., channel] = values[channel]
+        rgb[..., channel] = planes[channel]
     return rgb
 
 

@@ -20,7 +20,7 @@ def halved(planes: Planes) -> Planes:
 
 def doubled(planes: Planes, shape: tuple[int, ...]) -> Planes:
     """Twice the size, bilinear, cut to (H, W)."""
-    return _doubled(_doubled(planes, 1), 2)[:, : shape[0], : shape[1]]
+    return _doubled(_doubled(planes, 2), 1)[:, : shape[0], : shape[1]]
 
 
 def _doubled(planes: Planes, axis: int) -> Planes:
