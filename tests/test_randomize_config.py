@@ -11,10 +11,12 @@ import pytest
 
 from heliograph.errors import InvalidValueError, MissingDependencyError, UnknownNameError
 from heliograph.randomize import (
+    Background,
     CameraJitter,
     Lights,
     Materials,
     Own,
+    Randomization,
     Textures,
     json_schema,
     load_randomization,
@@ -87,8 +89,20 @@ def test_yaml_is_read_or_its_package_asked_for(tmp_path: Path) -> None:
 def test_orrbs_configs_are_recognised() -> None:
     read = load_randomization({"components": [{"type": "Hide"}]})
     assert read.randomizers == (orrb.Hide(),)
-    with pytest.raises(InvalidValueError, match="no type that a config can name"):
-        to_json(read)
+    every = {"components": [{"type": kind, "name": kind.lower()} for kind in orrb.COMPONENTS]}
+    again = load_randomization(json.loads(json.dumps(to_json(load_randomization(every)))))
+    assert again.randomizers == load_randomization(every).randomizers
+    assert again.names == tuple(kind.lower() for kind in orrb.COMPONENTS)
+
+
+def test_what_no_config_can_name_cannot_be_written() -> None:
+    class Mine(Background):
+        pass
+
+    with pytest.raises(InvalidValueError, match="Mine is of no type that a config can name"):
+        to_json(Randomization([Mine()]))
+    with pytest.raises(InvalidValueError, match="no component of ORRB's"):
+        to_json(Randomization([orrb.Hide(), Background()]))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ from heliograph.pool.options import PoolOptions
 from heliograph.pool.process import Phase, WorkerProcess
 from heliograph.transport.messages import PROTOCOL, Hello, Open, Opened, Stop, version
 
-MAX_FAILED_STARTS = 3
+MAX_FAILED_STARTS = 4
 """How many workers in a row may fail to start before no more are tried."""
+
+_MERCY = 8
+"""Who is killed from outside while it starts did not fail: it counts so many times less."""
 
 
 class Crew:
@@ -93,13 +96,13 @@ class Crew:
         """Note a death; an error if it is no use to start another."""
         if worker.phase is not Phase.STARTING:
             return None
-        self._failed += 1
+        self._failed += 1 if why.startswith("was killed by SIGKILL") else _MERCY
         first = self._scene is None
         if isinstance(worker.refused, HeliographError):
             error = worker.refused
         else:
             error = WorkerError(f"a worker could not be started: it {why}{worker.last_output()}")
-        return error if first or self._failed >= MAX_FAILED_STARTS else None
+        return error if first or self._failed >= _MERCY * MAX_FAILED_STARTS else None
 
     def dismiss(self, workers: Iterable[WorkerProcess], grace: float) -> None:
         """End workers: those with nothing to do may close their engine, the rest are killed."""

@@ -19,7 +19,7 @@ from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.orrb import read_renderer_config
+from heliograph.randomize.orrb import Component, read_renderer_config, write_renderer_config
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.samplers import Sampler
@@ -74,11 +74,13 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
 
 
 def to_json(randomization: Randomization) -> dict[str, Any]:
-    """Return the config of a randomization; `load_randomization` reads it back.
+    """Return the config of a randomization, ORRB's if it is ORRB's; it can be loaded again.
 
     Raises:
-        InvalidValueError: it holds a randomizer that no config can name.
+        InvalidValueError: it holds a randomizer that no config can name, or ORRB's among others.
     """
+    if randomization.randomizers and isinstance(randomization.randomizers[0], Component):
+        return write_renderer_config(randomization)
     for each in randomization.randomizers:
         if TYPES.get(each.type_name) is not type(each):
             raise InvalidValueError(f"{type(each).__name__} is of no type that a config can name")

@@ -66,7 +66,7 @@ class Facts:
         description: what the scene says about itself.
         cameras: its cameras by name; while a sample is drawn, as they have been moved so far.
         labels: segmentation id -> (name, category).
-        materials: names of materials -> the objects that wear them.
+        materials: names of materials -> the objects that wear them; the description's without.
         bodies: names of bodies -> the objects on them and on all below them.
         colours: objects -> their own red, green, blue, alpha.
         poses: objects and bodies -> (4, 4) world_from_object.
@@ -93,6 +93,11 @@ class Facts:
     lights: tuple[str, ...] | None = None
     shown: tuple[str, ...] | None = None
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.materials:
+            known = {item.name: item.members for item in self.description.materials}
+            object.__setattr__(self, "materials", known)
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:

@@ -11,7 +11,11 @@ from heliograph.randomize.orrb.cameras import (
     CameraRandomizer,
 )
 from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.config import COMPONENTS, read_renderer_config
+from heliograph.randomize.orrb.config import (
+    COMPONENTS,
+    read_renderer_config,
+    write_renderer_config,
+)
 from heliograph.randomize.orrb.lights import LightingRig, LightRandomizer
 from heliograph.randomize.orrb.materials import MaterialFixedHueRandomizer, MaterialRandomizer
 from heliograph.randomize.orrb.objects import Hide, JointRandomizer, LookAt, TranslateRotateScale
@@ -36,4 +40,5 @@ __all__ = [
     "Tracker",
     "TranslateRotateScale",
     "read_renderer_config",
+    "write_renderer_config",
 ]

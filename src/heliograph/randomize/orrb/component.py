@@ -73,16 +73,32 @@ class Component(Randomizer):
                 changes[key] = self._read(group, key, value)
         return dataclasses.replace(self, **changes)
 
+    def config(self) -> dict[str, dict[str, Any]]:
+        """Its properties by group, as `updated` reads them."""
+        groups: dict[str, dict[str, Any]] = {}
+        for key, kind in self.parameters().items():
+            value = getattr(self, key)
+            written = value._asdict() if hasattr(value, "_asdict") else value
+            plain = value.value if isinstance(value, Enum) else written
+            groups.setdefault(_group(kind), {})[key] = plain
+        return groups
+
     def _read(self, group: str, key: str, value: Any) -> Any:
         known = self.parameters()
         if key not in known:
             raise UnknownNameError.of(f"parameter of {type(self).__name__}", key, known)
         kind = known[key]
-        own = next(name for name, base in GROUPS.items() if issubclass(kind, base))
-        own = "boolProperties" if kind is bool else own
+        own = _group(kind)
         if own != group:
             raise InvalidValueError(f"{key}: expected in {own}, got it in {group}")
         return _READERS[own](value, kind, key)
+
+
+def _group(kind: type) -> str:
+    """The group that properties of a type stand in."""
+    if kind is bool:  # which is an int as well
+        return "boolProperties"
+    return next(name for name, base in GROUPS.items() if issubclass(kind, base))
 
 
 @functools.cache

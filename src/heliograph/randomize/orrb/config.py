@@ -67,6 +67,21 @@ def read_renderer_config(
     return Randomization(tuple(found.values()), tuple(found))
 
 
+def write_renderer_config(randomization: Randomization) -> dict[str, Any]:
+    """Return what a renderer_config.json of these components holds.
+
+    Raises:
+        InvalidValueError: one of the randomizers is no component of ORRB's.
+    """
+    entries = []
+    for name, component in _by_name(randomization).items():
+        if not isinstance(component, Component):
+            raise InvalidValueError(f"{name}: {component!r} is no component of ORRB's")
+        kind, config = component.type_name, component.config()
+        entries.append({"type": kind, "name": name, "path": component.path, "config": config})
+    return {"components": entries}
+
+
 def _by_name(current: Randomization) -> dict[str, Randomizer]:
     return dict(zip(current.names, current.randomizers, strict=True))
 

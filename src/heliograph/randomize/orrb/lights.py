@@ -18,7 +18,7 @@ from heliograph.randomize.orrb.unity import Vector3, uniform, uniforms, vector
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.scene.appearance import EditLight
 
-EXPOSURE = 0.12
+EXPOSURE = 0.2
 """Our light for one of ORRB's: its pictures have no upper limit before tone mapping, ours end at
 white."""
 _CONE = 30.0
