@@ -191,9 +191,7 @@ def test_scenes_of_components_travel_with_their_edits() -> None:
             same(pool.render(edited), local.render(edited))
         brought = hg.View(cameras=("new", "eye"), passes=ALL, edits=edits[1])
         same(pool.render(brought), local.render(brought))
-        large = hg.View(
-            cameras=("big",), edits=(hg.Add(added.changed(key="big")),), passes=ALL
-        )
+        large = hg.View(cameras=("big",), edits=(hg.Add(added.changed(key="big")),), passes=ALL)
         same(pool.render(large), local.render(large))
 
 
@@ -785,7 +783,7 @@ def test_another_interpreter_draws(tmp_path: Path) -> None:
 
 def test_another_version_is_refused(tmp_path: Path) -> None:
     code = (
-        "import sys, heliograph; heliograph.__version__ = '9.9'; sys.argv = sys.argv[3:]; "
+        "import sys, heliograph; heliograph.__version__ = '9.9'; sys.argv = sys.argv[4:]; "
         "from heliograph.worker.__main__ import main; sys.exit(main(sys.argv))"
     )
     python = script(
@@ -802,7 +800,10 @@ def test_a_worker_that_never_starts_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_speaks_nonsense_is_given_up(tmp_path: Path) -> None:
-    python = script(tmp_path / "python", 'eval "printf hello-this-is-nonsense >&$4"; sleep 100')
+    code = "import os, sys, time; os.write(int(sys.argv[-2]), b'nonsense' * 9); time.sleep(100)"
+    python = script(
+        tmp_path / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"'
+    )
     with pytest.raises(WorkerError, match="said what is no message"):
         fake(1, python=python)
 

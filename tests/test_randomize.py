@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pytest
@@ -312,12 +312,27 @@ def test_applying_needs_a_seed_and_merges_state() -> None:
     assert int(view.state["steps"]) == 1
 
 
-def test_a_bound_randomization_is_what_deliveries_take() -> None:
-    state, edits, facts = Randomization([Background()]).bind(scene())(0, 1)
-    assert not state
-    assert isinstance(edits[0], EditBackground)
-    assert json.loads(json.dumps(facts)) == facts
-    assert json.dumps(everything().bind(scene()).describe())
+def test_facts_come_from_a_renderer_and_its_engine() -> None:
+    class Engine:
+        def random_state(self, rng: np.random.Generator) -> dict[str, object]:
+            return {"qpos": rng.random(2)}
+
+        details: ClassVar[dict[str, object]] = {"colours": {"cube0": (1, 0, 0, 1)}}
+
+    class Fake:
+        engine = Engine()
+        scene = Description("test", "0", OBJECTS, (), (Item("red", "material", "", ("cube0",)),))
+        cameras: ClassVar[dict[str, Camera]] = {"top": TOP}
+        labels: ClassVar[dict[int, object]] = {}
+
+    known = Facts.of(Fake())  # type: ignore[arg-type]
+    assert known.colours == {"cube0": (1, 0, 0, 1)}
+    assert known.materials == {"red": ("cube0",)}
+    assert Randomization([JointStates()])(0, 0, known).state["qpos"].shape == (2,)
+
+
+def test_a_description_is_for_json() -> None:
+    assert json.loads(json.dumps(everything().describe())) == everything().describe()
 
 
 def test_objects_move_and_hide() -> None:

@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from heliograph.randomize.objects import ObjectPoses, Visibility
     from heliograph.randomize.orrb import read_renderer_config
     from heliograph.randomize.postprocess import PostProcess
-    from heliograph.randomize.randomizer import Bound, Drawn, Randomization, Randomizer
+    from heliograph.randomize.randomizer import Drawn, Randomization, Randomizer
     from heliograph.randomize.samplers import Sampler
     from heliograph.randomize.streams import stream
     from heliograph.randomize.textures import Textures
 
 _HOMES = {
     "Background": "background",
-    "Bound": "randomizer",
     "CameraJitter": "cameras",
     "CameraOrbit": "cameras",
     "CameraPlace": "cameras",
@@ -57,7 +56,6 @@ _HOMES = {
 
 __all__ = [
     "Background",
-    "Bound",
     "CameraJitter",
     "CameraOrbit",
     "CameraPlace",

@@ -101,9 +101,13 @@ class Facts:
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:
-        """What a renderer says of its scene, with its `details` (fields of this class) if any."""
-        known: dict[str, Any] = {"random_state": getattr(renderer, "random_state", None)}
-        known |= getattr(renderer, "details", {})
+        """What a renderer says of its scene, with its or its engine's `details` (fields)."""
+        known: dict[str, Any] = {}
+        holders: tuple[Any, ...] = (getattr(renderer, "engine", None), renderer)
+        for holder in holders:
+            if hasattr(holder, "random_state"):
+                known["random_state"] = holder.random_state
+            known |= getattr(holder, "details", {})
         return cls(renderer.scene, renderer.cameras, renderer.labels, **(known | more))
 
     @property

@@ -16,11 +16,6 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def matches(name: str, prefixes: Prefixes) -> bool:
-    """Whether a name starts with one of the prefixes."""
-    return name.startswith(tuple(prefixes))
-
-
 def choose(names: Iterable[str], include: Prefixes, exclude: Prefixes) -> tuple[str, ...]:
     """Names that start with one of `include` (all, where it is empty) and none of `exclude`."""
     wanted, unwanted = tuple(include), tuple(exclude)

@@ -110,16 +110,6 @@ class Randomization:
         }
         return _merged(parts)
 
-    def bind(self, scene: Facts, cameras: Sequence[str | Camera] = ()) -> Bound:
-        """This for one scene: a function of (seed, index), as deliveries take.
-
-        Args:
-            scene: what is known of the scene.
-            cameras: the cameras that will be asked for; others get no edits. All without it.
-        """
-        shown = tuple(c if isinstance(c, str) else c.name for c in cameras) or scene.shown
-        return Bound(self, dataclasses.replace(scene, shown=shown))
-
     def describe(self) -> list[dict[str, Any]]:
         """Types, names and parameters, for JSON."""
         pairs = zip(self.names, self.randomizers, strict=True)
@@ -142,23 +132,6 @@ class Randomization:
         drawn = self(view.seed, view.index, known)
         edits = (*drawn.edits, *view.edits)
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
-
-
-@dataclass(frozen=True, eq=False)
-class Bound:
-    """A randomization for one scene: `bound(seed, index)` is state, edits and facts."""
-
-    randomization: Randomization
-    scene: Facts
-
-    def __call__(self, seed: int, index: int) -> tuple[Mapping[str, Any], Sequence[Edit], Values]:
-        """State, edits and facts of one sample."""
-        drawn = self.randomization(seed, index, self.scene)
-        return drawn.state, drawn.edits, drawn.facts
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Types, names and parameters, for JSON."""
-        return self.randomization.describe()
 
 
 def _plain(value: Any) -> Any:

@@ -32,6 +32,7 @@ the bits of the id."""
 _FLAT = SOLVER[Shape.PLANE]
 _CLEAR = 1 << 40
 _WIDEST = 31
+_FLOOR_BIT = 38
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Kind:
     reflective: bool
     texture: int
     line: int  # width in pixels, 0 for triangles
+    floor: bool  # a plane: drawn last, since most of it is behind other things
 
 
 class Group(NamedTuple):
@@ -272,6 +274,7 @@ def _key(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
     width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
+    key |= (tables.solver[instances.geometry] == _FLAT).astype(np.int64) << _FLOOR_BIT
     return key
 
 
@@ -287,6 +290,7 @@ def _unpack(key: int) -> Kind:
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,
+        floor=bool(key >> _FLOOR_BIT & 1),
     )
 
 
