@@ -84,6 +84,10 @@ def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
+def descriptors(pid: int | str = "self") -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 def alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -547,21 +551,21 @@ def test_five_thousand_samples_leave_nothing_behind() -> None:
             del sample
         for _ in range(4):
             pool.render_batch({"seed": 0, "sleep": np.zeros(20)})
-        base, fds = resident(), len(os.listdir("/proc/self/fd"))
-        theirs = [len(os.listdir(f"/proc/{pid}/fd")) for pid in pool.pids]
+        base, fds = resident(), descriptors()
+        theirs = [descriptors(pid) for pid in pool.pids]
         for sample in pool.map(hg.View(index=i) for i in range(5000)):
             del sample
         for _ in range(50):
             pool.render_batch({"seed": 0, "sleep": np.zeros(20)})
-        assert len(os.listdir("/proc/self/fd")) == fds
-        assert [len(os.listdir(f"/proc/{pid}/fd")) for pid in pool.pids] == theirs
+        assert descriptors() == fds
+        assert [descriptors(pid) for pid in pool.pids] == theirs
         assert resident() - base < 8 << 20
 
 
 def test_closing_leaves_no_descriptor_thread_or_process() -> None:
     fake(1).close()
     gc.collect()
-    fds, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    fds, threads = descriptors(), threading.active_count()
     pids: list[int] = []
     for _ in range(5):
         with fake(2) as pool:
@@ -572,7 +576,7 @@ def test_closing_leaves_no_descriptor_thread_or_process() -> None:
             pids += pool.pids
     del pool
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == fds
+    assert descriptors() == fds
     assert threading.active_count() == threads
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # no zombies either
 
@@ -641,7 +645,7 @@ DRIVER = """
 
 
 def test_a_killed_driver_leaves_nothing() -> None:
-    shm = sorted(os.listdir("/dev/shm"))
+    shm = sorted(Path("/dev/shm").iterdir())
     for i in range(20):
         process = run_script(DRIVER % ("60.0" if i % 2 else "0.0"), start_new_session=True)
         assert process.stdout is not None
@@ -651,7 +655,7 @@ def test_a_killed_driver_leaves_nothing() -> None:
         process.kill()
         process.communicate()
         eventually(lambda pids=pids: not any(alive(pid) for pid in pids), 3)
-    assert sorted(os.listdir("/dev/shm")) == shm
+    assert sorted(Path("/dev/shm").iterdir()) == shm
 
 
 def test_ctrl_c_ends_the_program_at_once() -> None:

@@ -379,7 +379,7 @@ def test_what_does_not_travel_leaves_the_channel_as_it_was() -> None:
 
 def test_descriptors_nobody_took_are_closed() -> None:
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     here, there = channels()
     region = Region.create(0, 4096)
     here.put(Map(0, 4096), region.descriptor)
@@ -390,7 +390,7 @@ def test_descriptors_nobody_took_are_closed() -> None:
     for each in (here, there, region):
         each.close()
     del region, each
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_arrays_of_strange_dtypes_are_refused() -> None:

@@ -20,6 +20,7 @@ from heliograph.errors import (
     SceneError,
     UnknownNameError,
 )
+from heliograph.finishing import Finishing
 
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {
@@ -62,7 +63,7 @@ def load_engine(name: str) -> Callable[..., Engine]:
 
 
 def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine:
-    """Open a source with an engine.
+    """Open a source with an engine, so that its views may also hold `EditImage`.
 
     Args:
         name: of the engine.
@@ -76,7 +77,7 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
     arguments = _folded(name, dict(options))
     factory = load_engine(name)
     _check_options(name, factory, arguments)
-    return factory(source, **arguments)
+    return Finishing(factory(source, **arguments))
 
 
 def resolve_source(source: object) -> object:

@@ -34,8 +34,9 @@ class SegmentBy(Enum):
 
 
 class Segments:
-    """Ids of a model: geoms from 1 in the model's order, then sites, tendons, skins, flexes,
-    actuators and, where range finders show as lines, sensors.
+    """Ids of a model: geoms from 1 in the model's order, then sites, tendons, skins, flexes, ...
+
+    Sensors come last, and only where range finders show as lines.
 
     Args:
         model: the compiled model.

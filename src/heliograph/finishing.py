@@ -1,0 +1,113 @@
+"""Post-processing of rgb after an engine drew a view: what `EditImage` asks for.
+
+Engines know nothing of it. Whoever opens one wraps it, so that a view is finished in the process
+that draws it; no pass but rgb changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from heliograph.camera import Camera
+from heliograph.engine import Engine
+from heliograph.frame import Buffers, Frame, Labels, Sample
+from heliograph.scene import Description, EditImage
+from heliograph.view import View
+
+
+class Finishing:
+    """An engine whose views may hold `EditImage`; whatever else it is asked goes to the engine.
+
+    Args:
+        engine: who draws.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def scene(self) -> Description:
+        """The engine's."""
+        return self._engine.scene
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The engine's."""
+        return self._engine.cameras
+
+    @property
+    def passes(self) -> tuple[str, ...]:
+        """The engine's."""
+        return self._engine.passes
+
+    @property
+    def labels(self) -> Labels:
+        """The engine's."""
+        return self._engine.labels
+
+    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+        """Draw one view and finish its rgb; see `heliograph.engine.Engine`."""
+        finish = [edit for edit in view.edits if isinstance(edit, EditImage)]
+        if not finish:
+            return self._engine.render(view, out)
+        rest = tuple(edit for edit in view.edits if not isinstance(edit, EditImage))
+        if "rgb" not in view.passes:
+            return self._engine.render(replace(view, edits=rest), out)
+        return self._finished(view, replace(view, edits=rest), finish, out)
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
+    def __getattr__(self, name: str) -> Any:
+        """Anything that only some engines have, such as `random_state` or `details`."""
+        return getattr(self._engine, name)
+
+    def _finished(
+        self,
+        asked: View,
+        plain: View,
+        finish: Sequence[EditImage],
+        out: Sequence[Buffers] | None,
+    ) -> Sample:
+        from heliograph.randomize import imaging
+
+        steps = [step for edit in finish for step in edit.steps]
+        more = tuple(p for p in imaging.needed_passes(steps) if p not in asked.passes)
+        complete = replace(plain, passes=(*asked.passes, *more))
+        sample = self._engine.render(complete, None if more else out)
+        frames = {
+            name: _frame(frame, asked.passes, finish) for name, frame in sample.frames.items()
+        }
+        if more and out is not None:
+            frames = _copied(frames, out)
+        return replace(sample, frames=frames)
+
+
+def _copied(frames: Mapping[str, Frame], out: Sequence[Buffers]) -> dict[str, Frame]:
+    """The frames in the caller's arrays."""
+    copies = {}
+    for (name, frame), arrays in zip(frames.items(), out, strict=True):
+        for each, pixels in frame.passes.items():
+            arrays[each][...] = pixels
+        copies[name] = replace(frame, passes={each: arrays[each] for each in frame.passes})
+    return copies
+
+
+def _frame(frame: Frame, passes: Sequence[str], finish: Sequence[EditImage]) -> Frame:
+    """The frame with its rgb finished in place, and no pass that was not asked for."""
+    from heliograph.randomize import imaging
+
+    rgb = frame.rgb
+    for edit in finish:
+        rgb[...] = imaging.apply(
+            edit.steps,
+            rgb,
+            depth=frame.passes.get("depth"),
+            normals=frame.passes.get("normals"),
+            camera=frame.camera,
+            seed=edit.seed,
+        )
+    return replace(frame, passes={name: frame[name] for name in passes})

@@ -1,0 +1,176 @@
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.engines.fake import FAIL, FakeEngine
+from heliograph.errors import WorkerError
+from heliograph.raster import RasterOptions
+from heliograph.transport.channel import Channel, pair
+from heliograph.transport.layout import lay_out
+from heliograph.transport.messages import Done, Failed, Hello, Render, RenderMany, Stop, ViewWire
+from heliograph.transport.slots import Region
+from heliograph.transport.status import read_status
+from heliograph.transport.values import pack_array
+from heliograph.transport.views import pack_view
+from heliograph.worker.__main__ import main
+from heliograph.worker.drawing import Artist
+from heliograph.worker.opening import describe, open_engine, pack_opening
+from heliograph.worker.replay import MAX_INLINE, command, replay
+
+
+@pytest.fixture
+def artist() -> Artist:
+    artist = Artist(FakeEngine("blank", size=(16, 12)), Region.create(-1, 1))
+    artist.regions[0] = Region.create(0, 1 << 16)
+    return artist
+
+
+def test_openings_make_the_engine_they_name() -> None:
+    order = pack_opening("fake", "blank", {"size": (9, 7)})
+    engine = open_engine(order)
+    assert engine.cameras["front"].size == (9, 7)
+    opened = describe(engine)
+    assert opened.scene == engine.scene
+    assert opened.passes == list(engine.passes)
+
+
+def test_options_of_the_rasterizer_travel() -> None:
+    order = pack_opening("mujoco", "<mujoco/>", {"options": RasterOptions(msaa=4)})
+    assert "msaa" in str(order.options)
+    assert "options" not in str(order.options)
+    open_engine(order).close()
+
+
+def test_orders_are_drawn_in_place_and_announced(artist: Artist) -> None:
+    view = hg.View(passes=("rgb", "depth"), seed=2, index=3)
+    done = artist.draw(Render(7, 0, pack_view(view, {})))
+    assert isinstance(done, Done)
+    assert read_status(Region.attach(-1, 1, _dup(artist))).ticket == 7
+    camera = artist.engine.cameras["front"]
+    (arrays,) = lay_out([camera], view.passes).arrays(artist.regions[0].memory)
+    assert (arrays["rgb"] == 65).all()
+    assert (arrays["depth"] == 3).all()
+
+
+def _dup(artist: Artist) -> int:
+    import os
+
+    return os.dup(artist._status.descriptor)
+
+
+def test_memory_that_was_never_mapped_is_an_error(artist: Artist) -> None:
+    with pytest.raises(WorkerError, match="never mapped"):
+        artist.draw(Render(1, 9, pack_view(hg.View(), {})))
+
+
+@pytest.mark.parametrize("change", [{"total": 10**6}, {"state": {"sleep": np.zeros(3)}}])
+def test_batches_that_do_not_fit_are_errors(artist: Artist, change: dict[str, Any]) -> None:
+    values: dict[str, Any] = {"total": 2, "state": {}} | change
+    order = RenderMany(
+        ticket=1,
+        region=0,
+        total=values["total"],
+        first=0,
+        view=ViewWire([], ["rgb"], {}, None, None, 0),
+        seeds=pack_array(np.arange(2)),
+        state={key: pack_array(value) for key, value in values["state"].items()},
+        poses={},
+        edits=[],
+    )
+    with pytest.raises(WorkerError):
+        artist.draw_many(order)
+
+
+def test_replays_say_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    opening = pack_opening("fake", "blank", {"size": (8, 8)})
+    text = command(opening, pack_view(hg.View(seed=3, index=4), {}), "python").split()[-1]
+    assert replay(text) == 0
+    out, err = capsys.readouterr()
+    assert "front" in out
+    assert "seed 3, index 4" in err
+    failing = pack_view(hg.View(state={"crash": FAIL}), {})
+    assert main(["worker", "--replay", command(opening, failing, "python").split()[-1]][1:]) == 1
+    assert "told to fail" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "@/no/such/file", "eJw="])
+def test_broken_orders_are_told(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay(text) == 1
+    assert "not an order" in capsys.readouterr().err
+
+
+def test_long_orders_go_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    noise = np.random.default_rng(0).normal(size=MAX_INLINE)
+    line = command(
+        pack_opening("fake", "blank", {}), pack_view(hg.View(state={"x": noise}), {}), "python"
+    )
+    assert len(line) < 300
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["x"], ["1", "x"], ["--replay"], ["1", "2", "3"]])
+def test_wrong_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def spawn() -> tuple[subprocess.Popen[str], Channel]:
+    import os
+
+    ours, theirs = pair()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "heliograph.worker", str(theirs.fileno()), str(os.getpid())],
+        pass_fds=[theirs.fileno()],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    theirs.close()
+    ours.settimeout(20)
+    channel = Channel(ours)
+    assert isinstance((channel.receive() or [])[0], Hello)
+    return process, channel
+
+
+def end(process: subprocess.Popen[str], channel: Channel) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=20)
+    channel.close()
+    return process.returncode, errors
+
+
+def test_a_worker_ends_when_the_pool_is_gone_or_says_stop() -> None:
+    process, channel = spawn()
+    channel.socket.shutdown(socket.SHUT_RDWR)
+    assert end(process, channel) == (0, "")
+    process, channel = spawn()
+    channel.send([Stop()])
+    assert end(process, channel) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff" * 20, b"\x04\0\0\0junk", b"\x01\0\0\0\x90", b"\x05\0\0\0\x91\xa3Map"]
+)
+def test_garbage_ends_a_worker_with_an_error(data: bytes) -> None:
+    process, channel = spawn()
+    channel.socket.sendall(data)
+    channel.socket.shutdown(socket.SHUT_WR)
+    code, errors = end(process, channel)
+    assert code == 1 or not errors  # half a message and then the end is an end
+    if errors:
+        assert "WorkerError: the channel carries no message" in errors
+
+
+def test_orders_before_the_opening_end_a_worker() -> None:
+    process, channel = spawn()
+    channel.send([Render(1, 0, pack_view(hg.View(), {}))])
+    code, errors = end(process, channel)
+    assert code == 1
+    assert "before the engine was opened" in errors
+    process, channel = spawn()
+    channel.send([Failed(0, None)])  # type: ignore[arg-type]
+    assert end(process, channel)[0] == 1
