@@ -150,7 +150,6 @@ def torch_loader(size: tuple[int, int]) -> Iterator[dict[str, Way]]:
     frames = iter(loader)
     next(frames)
     yield {"torch DataLoader, 2 workers": lambda count: void([next(frames) for _ in range(count)])}
-    del frames
 
 
 def void(_: object) -> None:

@@ -29,7 +29,8 @@ LIGHT = '<light pos="0 0 4" dir="0 0 -1"/>'
 SCENES = {
     "depth of round things: the true surface, not 28 facets": (source("quadruped"), "x", False),
     "silhouettes close up: finer than 28 facets": (
-        f'<mujoco><worldbody>{LIGHT}<geom type="cylinder" size=".7 .4"/>{CAMERA}</worldbody></mujoco>',
+        f'<mujoco><worldbody>{LIGHT}<geom type="cylinder" size=".7 .4"/>{CAMERA}</worldbody>'
+        "</mujoco>",
         "c",
         False,
     ),
@@ -42,9 +43,9 @@ SCENES = {
     ),
     "range finder lines are fainter": (source("quadruped"), "y", False),
     "cube textures start anew on the ends of capsules": (
-        f'<mujoco>{TEXTURE} width="64" height="64"/><material name="m" texture="t" texuniform="true" '
-        f'texrepeat="4 4"/></asset><worldbody>{LIGHT}<geom type="capsule" material="m" size=".3 .5"'
-        f' euler="70 30 0"/>{CAMERA}</worldbody></mujoco>',
+        f'<mujoco>{TEXTURE} width="64" height="64"/><material name="m" texture="t" '
+        f'texuniform="true" texrepeat="4 4"/></asset><worldbody>{LIGHT}<geom type="capsule" '
+        f'material="m" size=".3 .5" euler="70 30 0"/>{CAMERA}</worldbody></mujoco>',
         "c",
         False,
     ),

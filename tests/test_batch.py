@@ -135,7 +135,7 @@ def test_queues_get_results_and_errors(face: Any) -> None:
 def test_a_failing_entry_is_named(face: Any) -> None:
     crash = np.zeros(40, int)
     crash[[21, 30]] = FAIL
-    with pytest.raises(hg.EngineError, match="entry 21 of 40.*told to fail") as caught:
+    with pytest.raises(hg.EngineError, match=r"entry 21 of 40.*told to fail") as caught:
         face.render_batch({"crash": crash, "seed": 100})
     assert (caught.value.index, caught.value.seed) == (21, 121)
 
@@ -144,7 +144,7 @@ def test_an_entry_that_kills_is_named() -> None:
     crash = np.zeros(40, int)
     crash[21] = KILL
     with Pool("fake", "blank", 2, {"size": (8, 8)}) as pool:
-        with pytest.raises(WorkerError, match="entry 21 of 40.*workers died") as caught:
+        with pytest.raises(WorkerError, match=r"entry 21 of 40.*workers died") as caught:
             pool.render_batch({"crash": crash, "seed": 100})
         assert (caught.value.index, caught.value.seed) == (21, 121)
         assert caught.value.repro is not None

@@ -88,6 +88,24 @@ def test_random_states_depend_on_seed_and_index_alone(
     assert (other["seed"], other["index"]) == (5, 1)
 
 
+def test_randomized_pictures_depend_on_seed_and_index_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "dr.json"
+    config.write_text('{"randomizers": [{"type": "materials"}, {"type": "camera_jitter"}]}')
+    for out, seed, count in (("a", 3, 2), ("b", 3, 1), ("c", 4, 1)):
+        options = ("--randomize", config, "--size", "32x24", "--out", tmp_path / out)
+        code, _, told = run(capsys, "render", model, "--seed", seed, "--count", count, *options)
+        assert (code, told) == (0, "")
+    first, again, other = (pixels(tmp_path / out / "000000.front.rgb.png") for out in "abc")
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    config.write_text('{"randomizers": [{"type": "material"}]}')
+    code, _, told = run(capsys, "render", model, *options, "--overwrite")
+    assert code == 2
+    assert "did you mean 'materials'" in told
+
+
 def test_qpos_files_and_cameras_by_name(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

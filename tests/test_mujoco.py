@@ -247,7 +247,8 @@ def test_flexes_show_as_in_mujoco():
 def test_range_finders_show_as_lines_with_ids():
     model = """<mujoco><worldbody><geom type="box" size=".1 2 2" pos="1 0 0"/>
     <body><site name="s" zaxis="1 0 0" size=".01"/></body>
-    <camera name="c" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/></worldbody><sensor><rangefinder name="range" site="s"/></sensor></mujoco>"""
+    <camera name="c" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/></worldbody>
+    <sensor><rangefinder name="range" site="s"/></sensor></mujoco>"""
     engine = MujocoEngine(model, size=(80, 60))
     frame = engine.render(View(("c",), ("segmentation", "depth")))["c"]
     names = {label.name: number for number, label in engine.labels.items()}

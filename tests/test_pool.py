@@ -96,6 +96,10 @@ def alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def gone(pids: list[int]) -> None:
+    eventually(lambda: not any(alive(pid) for pid in pids), 3)
+
+
 def blank_is_right(sample: Sample, index: int, seed: int = 0) -> None:
     frame = next(iter(sample))
     assert sample.index == index
@@ -426,7 +430,7 @@ def test_a_thousand_mujoco_samples_survive_twenty_kills() -> None:
     ]
     with hg.open(MJCF, size=(48, 36)) as local:
         clean = [digest(local.render(view)) for view in views]
-    with hg.open(MJCF, size=(48, 36), workers=2, max_kills=50) as pool:
+    with Pool("mujoco", MJCF, 2, {"size": (48, 36)}, max_kills=50) as pool:
         kills = samples = 0
         while kills < 20 or samples < 1000:
             rounds, dead = under_fire(pool, views, 20, 0.2)
@@ -581,40 +585,44 @@ def test_closing_leaves_no_descriptor_thread_or_process() -> None:
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # no zombies either
 
 
-def test_close_is_prompt_in_every_state() -> None:
-    def busy(pool: Pool) -> list[Future[Sample]]:
-        return [pool.submit(hg.View(state={"sleep": 60})) for _ in range(9)]
+def sleeping(pool: Pool) -> list[Future[Sample]]:
+    return [pool.submit(hg.View(state={"sleep": 60})) for _ in range(9)]
 
-    def hung(pool: Pool) -> list[Future[Sample]]:
-        return [pool.submit(hg.View(state={"crash": HANG})) for _ in range(9)]
 
-    def stopped(pool: Pool) -> list[Future[Sample]]:
-        for pid in pool.pids:
-            os.kill(pid, signal.SIGSTOP)
-        return [pool.submit(hg.View()) for _ in range(9)]
+def hung(pool: Pool) -> list[Future[Sample]]:
+    return [pool.submit(hg.View(state={"crash": HANG})) for _ in range(9)]
 
-    def killed(pool: Pool) -> list[Future[Sample]]:
-        for pid in pool.pids:
-            os.kill(pid, signal.SIGKILL)
-        return []
 
-    def idle(pool: Pool) -> list[Future[Sample]]:
-        del pool
-        return []
+def stopped(pool: Pool) -> list[Future[Sample]]:
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGSTOP)
+    return [pool.submit(hg.View()) for _ in range(9)]
 
-    for state in (busy, hung, stopped, killed, idle):
-        pool = fake(2)
-        futures = state(pool)
-        began = time.monotonic()
-        pool.close()
-        assert time.monotonic() - began < 2, state
-        pool.close()
-        for future in futures:
-            assert isinstance(future.exception(timeout=1), hg.ClosedError)
-        with pytest.raises(hg.ClosedError):
-            pool.render(hg.View())
-        with pytest.raises(hg.ClosedError):
-            pool.render_batch({"seeds": [1]})
+
+def killed(pool: Pool) -> list[Future[Sample]]:
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGKILL)
+    return []
+
+
+def idle(_: Pool) -> list[Future[Sample]]:
+    return []
+
+
+@pytest.mark.parametrize("state", [sleeping, hung, stopped, killed, idle])
+def test_close_is_prompt_in_every_state(state: Callable[[Pool], list[Future[Sample]]]) -> None:
+    pool = fake(2)
+    futures = state(pool)
+    began = time.monotonic()
+    pool.close()
+    assert time.monotonic() - began < 2
+    pool.close()
+    for future in futures:
+        assert isinstance(future.exception(timeout=1), hg.ClosedError)
+    with pytest.raises(hg.ClosedError):
+        pool.render(hg.View())
+    with pytest.raises(hg.ClosedError):
+        pool.render_batch({"seeds": [1]})
 
 
 def test_close_ends_who_waits() -> None:
@@ -654,7 +662,7 @@ def test_a_killed_driver_leaves_nothing() -> None:
         time.sleep(0.01 * (i % 5))
         process.kill()
         process.communicate()
-        eventually(lambda pids=pids: not any(alive(pid) for pid in pids), 3)
+        gone(pids)
     assert sorted(Path("/dev/shm").iterdir()) == shm
 
 
@@ -669,7 +677,7 @@ def test_ctrl_c_ends_the_program_at_once() -> None:
     assert time.monotonic() - began < 3
     assert "KeyboardInterrupt" in errors
     assert process.returncode == -signal.SIGINT
-    eventually(lambda: not any(alive(pid) for pid in pids), 3)
+    gone(pids)
 
 
 def test_a_program_that_forgets_to_close_still_ends() -> None:
@@ -715,7 +723,7 @@ def test_a_forked_child_is_told_off() -> None:
 
 
 def test_what_the_engine_refuses_is_raised_as_it_is() -> None:
-    with pytest.raises(hg.SceneError, match="'no such'.*the fake engine knows"):
+    with pytest.raises(hg.SceneError, match=r"'no such'.*the fake engine knows"):
         Pool("fake", "no such")
     with pytest.raises(hg.UnknownNameError, match="did you mean 'fake'"):
         Pool("fakee", "fake")
@@ -832,7 +840,7 @@ def test_replacements_that_cannot_start_end_the_waiting(tmp_path: Path) -> None:
 def test_a_scene_that_changed_on_disk_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "model.xml"
     path.write_text(MJCF)
-    with hg.open(path, size=(8, 8), workers=1) as pool:
+    with Pool("mujoco", path, 1, {"size": (8, 8)}) as pool:
         path.write_text(MJCF.replace("0.5", "0.6"))
         os.kill(pool.pids[0], signal.SIGKILL)
         with pytest.raises(WorkerError, match="has changed since"):

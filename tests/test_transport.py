@@ -1,6 +1,7 @@
 import gc
 import os
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -193,7 +194,7 @@ def test_what_cannot_travel_is_named() -> None:
         pack({"x": [1, Texture(object(), Colour.RED)]}, "options")
     with pytest.raises(hg.InvalidValueError, match="Unregistered does not travel"):
         pack(Unregistered(1))
-    with pytest.raises(hg.InvalidValueError, match="dtype|object"):
+    with pytest.raises(hg.InvalidValueError, match=r"dtype|object"):
         pack(np.array([object()]))
     nested: list[object] = []
     for _ in range(500):
@@ -298,7 +299,7 @@ def test_many_descriptors_all_arrive_with_their_messages() -> None:
     region = Region.create(0, 4096)
     for i in range(300):
         here.put(Map(i, 4096), region.descriptor)
-    got = []
+    got: list[object] = []
     while len(got) < 300:
         here.flush()
         got += there.receive() or []
@@ -321,6 +322,12 @@ def test_large_messages_go_piecemeal() -> None:
     there.close()
 
 
+def refused(channel: Channel) -> None:
+    """Nothing but our own error may come of receiving."""
+    with suppress(WorkerError):
+        channel.receive()
+
+
 def test_garbage_is_an_error_and_never_a_crash() -> None:
     rng = random.Random(0)
     for _ in range(300):
@@ -332,10 +339,7 @@ def test_garbage_is_an_error_and_never_a_crash() -> None:
         if rng.random() < 0.7:
             junk = size.to_bytes(4, "little") + junk
         theirs.send(junk)
-        try:
-            channel.receive()
-        except WorkerError as error:
-            assert "no message" in str(error)
+        refused(channel)
         theirs.close()
         channel.close()
 
@@ -349,10 +353,7 @@ def test_messages_with_broken_bytes_are_errors() -> None:
             ours.setblocking(False)
             channel = Channel(ours)
             theirs.send(len(bad).to_bytes(4, "little") + bad)
-            try:
-                channel.receive()
-            except WorkerError as error:
-                assert "no message" in str(error)
+            refused(channel)
             theirs.close()
             channel.close()
 

@@ -35,6 +35,7 @@ class Render:
         passes: which images each camera yields; all the engine has without it.
         count: how many random states (the scene's own state without --count and --qpos).
         seed: seed of the random states; state i depends on the seed and i alone.
+        randomize: file of randomizers (.json or .yaml): what the seed and each index draw.
         qpos: file of joint states, (N, nq) or (nq,), .npy, .csv or text.
         out: folder for the files.
         overwrite: replace --out if an earlier run wrote it.
@@ -43,6 +44,7 @@ class Render:
         msaa: samples per pixel for rgb.
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
+        lighting: where light is computed; "auto" is as the engine's own renderer does it.
     """
 
     model: Annotated[str, tyro.conf.Positional]
@@ -51,6 +53,7 @@ class Render:
     passes: tuple[str, ...] = ()
     count: int | None = None
     seed: int = 0
+    randomize: Path | None = None
     qpos: Path | None = None
     out: Path = Path("heliograph-out")
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -59,6 +62,7 @@ class Render:
     msaa: Literal[0, 4] = 0
     shadows: bool = True
     lod: Literal["auto", "off"] = "auto"
+    lighting: Literal["auto", "vertex", "pixel"] = "auto"
 
 
 def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
@@ -84,6 +88,8 @@ def _options(order: Render) -> dict[str, Any]:
         "msaa": order.msaa or None,
         "shadows": None if order.shadows else False,
         "lod": None if order.lod == "auto" else order.lod,
+        "lighting": None if order.lighting == "auto" else order.lighting,
+        "randomize": order.randomize,
     }
     return {name: value for name, value in given.items() if value is not None}
 

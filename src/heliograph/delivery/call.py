@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from numbers import Integral
 from queue import Queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from heliograph.camera import MAX_SIZE, Camera
 from heliograph.engine import Engine
@@ -28,6 +28,8 @@ from heliograph.view import View
 if TYPE_CHECKING:
     from heliograph.pool import Pool
 
+_R = TypeVar("_R", "LocalRenderer", "Pool")
+
 __all__ = ["SHIPPED", "LocalRenderer", "engine_names", "load_engine", "open"]
 
 
@@ -38,6 +40,7 @@ def open(  # noqa: A001
     size: tuple[int, int] = ...,
     engine: str | None = ...,
     workers: Literal[0] = ...,
+    seed: int = ...,
     **options: Any,
 ) -> LocalRenderer: ...
 
@@ -49,6 +52,7 @@ def open(  # noqa: A001
     size: tuple[int, int] = ...,
     engine: str | None = ...,
     workers: int,
+    seed: int = ...,
     **options: Any,
 ) -> LocalRenderer | Pool: ...
 
@@ -59,6 +63,7 @@ def open(  # noqa: A001
     size: tuple[int, int] = (320, 240),
     engine: str | None = None,
     workers: int = 0,
+    seed: int = 0,
     **options: Any,
 ) -> LocalRenderer | Pool:
     """Open a scene, in this process or in worker processes; both have the same face.
@@ -68,9 +73,11 @@ def open(  # noqa: A001
         size: (width, height) in pixels of cameras that the scene names without one.
         engine: which engine, by name; without it the source decides.
         workers: how many processes draw; 0 draws in this one.
+        seed: of the run; samples and datasets over the renderer take it unless told otherwise.
         **options: the engine's own; for those that rasterize also `msaa`, `shadows`,
-            `shadow_size`, `lod` and `device`, as in `heliograph.RasterOptions`; with workers also
-            the fields of `heliograph.pool.PoolOptions`.
+            `shadow_size`, `lod`, `device` and `lighting`, as in `heliograph.RasterOptions`; with
+            workers also the fields of `heliograph.pool.PoolOptions`. With `randomize`, a config or
+            its path, views that have a seed are randomized, see docs/randomization.md.
 
     Raises:
         SceneError: no such file, nothing opens it, or the engine refuses it.
@@ -82,12 +89,13 @@ def open(  # noqa: A001
     name = engine or engine_of(source)
     arguments: dict[str, Any] = {"size": _check_size(size), **options}
     if isinstance(workers, int) and not workers:
-        return LocalRenderer(make_engine(name, source, arguments))
+        return _seeded(LocalRenderer(make_engine(name, source, arguments)), seed)
     from heliograph.pool import Pool
     from heliograph.pool.options import split_options
 
     settings, rest = split_options(arguments)
-    return Pool(name, source, workers, rest, **settings)
+    _check_seed(seed)
+    return _seeded(Pool(name, source, workers, rest, **settings), seed)
 
 
 class LocalRenderer:
@@ -99,6 +107,7 @@ class LocalRenderer:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.seed = 0
         self._lock = threading.Lock()
 
     @property
@@ -173,6 +182,17 @@ class LocalRenderer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _seeded(renderer: _R, seed: int) -> _R:
+    renderer.seed = _check_seed(seed)
+    return renderer
+
+
+def _check_seed(seed: object) -> int:
+    if View(seed=seed).seed is None:  # type: ignore[arg-type]
+        raise InvalidValueError("seed: expected an integer from 0 to 2**63 - 1, got None")
+    return int(seed)  # type: ignore[call-overload, no-any-return]
 
 
 def _check_size(size: object) -> tuple[int, int]:

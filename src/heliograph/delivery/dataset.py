@@ -27,7 +27,7 @@ class Dataset:
     Args:
         renderer: who draws; it stays open, and is the caller's to close.
         count: how many samples.
-        seed: of the run, 0 ... 2**63 - 1.
+        seed: of the run, 0 ... 2**63 - 1; the renderer's without it.
         start: index of the first sample.
         window: how many samples are in flight at once where several are asked for.
         **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
@@ -42,14 +42,15 @@ class Dataset:
         renderer: Renderer,
         count: int,
         *,
-        seed: int = 0,
+        seed: int | None = None,
         start: int = 0,
         window: int = WINDOW,
         **options: Unpack[ViewOptions],
     ) -> None:
         self.renderer = renderer
         self.count = check_whole("count", count)
-        self.seed = check_whole("seed", seed)
+        given = getattr(renderer, "seed", 0) if seed is None else seed
+        self.seed = check_whole("seed", given)
         self.start = check_whole("start", start)
         self.window = check_whole("window", window, least=1)
         self.views = Views(**options)

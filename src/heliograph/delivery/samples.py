@@ -24,7 +24,7 @@ def samples(
     renderer: Renderer,
     *,
     count: int,
-    seed: int = 0,
+    seed: int | None = None,
     start: int = 0,
     window: int = WINDOW,
     on_error: OnError | None = None,
@@ -35,7 +35,7 @@ def samples(
     Args:
         renderer: who draws; a pool is kept busy, with a bounded number of samples in flight.
         count: how many.
-        seed: of the run, 0 ... 2**63 - 1.
+        seed: of the run, 0 ... 2**63 - 1; the renderer's without it.
         start: index of the first.
         window: how many are in flight, and so at most in memory, at once.
         on_error: told of each sample that failed, which is then left out; without it the first

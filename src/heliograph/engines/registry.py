@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from heliograph.around import Finishing, Randomizing
 from heliograph.engine import Engine
 from heliograph.errors import (
     InvalidValueError,
@@ -20,7 +21,7 @@ from heliograph.errors import (
     SceneError,
     UnknownNameError,
 )
-from heliograph.finishing import Finishing
+from heliograph.randomize import Randomization, load_randomization
 
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {
@@ -65,6 +66,9 @@ def load_engine(name: str) -> Callable[..., Engine]:
 def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine:
     """Open a source with an engine, so that its views may also hold `EditImage`.
 
+    With an option `randomize` (the path of a config, or what it holds) views that have a seed are
+    randomized.
+
     Args:
         name: of the engine.
         source: as `resolve_source` returns it.
@@ -74,10 +78,20 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
         UnknownNameError: no such engine, or it has no such option.
         HeliographError: whatever the engine says about the source.
     """
-    arguments = _folded(name, dict(options))
+    own = {key: value for key, value in options.items() if key != "randomize"}
+    arguments = _folded(name, own)
     factory = load_engine(name)
     _check_options(name, factory, arguments)
-    return Finishing(factory(source, **arguments))
+    config = options.get("randomize")
+    randomization = None if config is None else _randomization(config)
+    engine = Finishing(factory(source, **arguments))
+    return engine if randomization is None else Randomizing(engine, randomization)
+
+
+def _randomization(config: Any) -> Randomization:
+    if isinstance(config, Randomization):
+        return config
+    return load_randomization(config)
 
 
 def resolve_source(source: object) -> object:

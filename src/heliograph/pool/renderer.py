@@ -59,6 +59,7 @@ class Pool:
         options: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
+        self.seed = 0
         for name in settings:
             if name not in PoolOptions.__dataclass_fields__:
                 raise UnknownNameError.of(

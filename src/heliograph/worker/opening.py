@@ -11,6 +11,7 @@ from typing import Any
 from heliograph.engine import Engine
 from heliograph.engines.registry import make_engine
 from heliograph.errors import InvalidValueError
+from heliograph.randomize import Randomization, to_json
 from heliograph.scene import Component
 from heliograph.transport.messages import Open, Opened
 from heliograph.transport.values import pack, pack_camera, unpack
@@ -66,6 +67,11 @@ def _absolute(source: str | Path) -> str:
 def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options with `RasterOptions` as keywords and enums as their values; engines take both."""
     flat = {key: each.value if isinstance(each, Enum) else each for key, each in options.items()}
+    randomize = flat.get("randomize")
+    if isinstance(randomize, Randomization):
+        flat["randomize"] = to_json(randomize)
+    elif isinstance(randomize, (str, Path)):
+        flat["randomize"] = _absolute(randomize)
     raster = flat.get("options")
     if dataclasses.is_dataclass(raster) and type(raster).__name__ == "RasterOptions":
         del flat["options"]

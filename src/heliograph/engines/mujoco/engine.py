@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.mujoco import cameras as cams
+from heliograph.engines.mujoco.details import details
 from heliograph.engines.mujoco.edits import edited_camera, split
 from heliograph.engines.mujoco.model import ModelSource, digest, load
 from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
@@ -92,6 +93,11 @@ class MujocoEngine:
     def labels(self) -> Labels:
         """Segmentation id -> (name, category)."""
         return self._segments.labels
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What randomizers may know of the model besides: fields of `randomize.Facts`."""
+        return details(self.model, self._poser.apply({}), self._segments)
 
     def random_state(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """A random joint state for `View.state`."""
@@ -173,7 +179,8 @@ def _buffers(
 
 def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segments) -> Description:
     objects = tuple(Item(label.name, label.category) for label in segments.objects)
-    lights = tuple(
+    lights = (Item(cams.HEAD, "light", "at the camera"),) * bool(model.vis.headlight.active)
+    lights += tuple(
         Item(cams.light_name(model, i), "light", f"at {model.light_pos[i].tolist()}")
         for i in range(model.nlight)
     )

@@ -1,7 +1,7 @@
-"""Post-processing of rgb after an engine drew a view: what `EditImage` asks for.
+"""What goes round an engine: randomization before a view is drawn, post-processing of rgb after.
 
-Engines know nothing of it. Whoever opens one wraps it, so that a view is finished in the process
-that draws it; no pass but rgb changes.
+Engines know nothing of either. Whoever opens one wraps it, so that both happen in the process that
+draws a view.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 from heliograph.camera import Camera
 from heliograph.engine import Engine
 from heliograph.frame import Buffers, Frame, Labels, Sample
+from heliograph.randomize import Facts, Randomization
 from heliograph.scene import Description, EditImage
 from heliograph.view import View
 
 
-class Finishing:
-    """An engine whose views may hold `EditImage`; whatever else it is asked goes to the engine.
+class Around:
+    """An engine inside another one; whatever is asked of this one goes to it.
 
     Args:
         engine: who draws.
@@ -48,14 +49,8 @@ class Finishing:
         return self._engine.labels
 
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
-        """Draw one view and finish its rgb; see `heliograph.engine.Engine`."""
-        finish = [edit for edit in view.edits if isinstance(edit, EditImage)]
-        if not finish:
-            return self._engine.render(view, out)
-        rest = tuple(edit for edit in view.edits if not isinstance(edit, EditImage))
-        if "rgb" not in view.passes:
-            return self._engine.render(replace(view, edits=rest), out)
-        return self._finished(view, replace(view, edits=rest), finish, out)
+        """Draw one view; see `heliograph.engine.Engine`."""
+        return self._engine.render(view, out)
 
     def close(self) -> None:
         """Close the engine."""
@@ -64,6 +59,42 @@ class Finishing:
     def __getattr__(self, name: str) -> Any:
         """Anything that only some engines have, such as `random_state` or `details`."""
         return getattr(self._engine, name)
+
+
+class Randomizing(Around):
+    """An engine that draws a view with a seed as its seed and index say: pure in both.
+
+    Args:
+        engine: who draws.
+        randomization: what draws at random.
+    """
+
+    def __init__(self, engine: Engine, randomization: Randomization) -> None:
+        super().__init__(engine)
+        self._randomization = randomization
+        self._facts = Facts.of(engine)
+
+    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+        """Draw one view; without a seed it is drawn as it is."""
+        if view.seed is None:
+            return self._engine.render(view, out)
+        changed, drawn = self._randomization.apply(view, self._facts)
+        sample = self._engine.render(changed, out)
+        return replace(sample, randomization={**sample.randomization, **drawn.facts})
+
+
+class Finishing(Around):
+    """An engine whose views may hold `EditImage`; no pass but rgb changes."""
+
+    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+        """Draw one view and finish its rgb; see `heliograph.engine.Engine`."""
+        finish = [edit for edit in view.edits if isinstance(edit, EditImage)]
+        if not finish:
+            return self._engine.render(view, out)
+        rest = tuple(edit for edit in view.edits if not isinstance(edit, EditImage))
+        if "rgb" not in view.passes:
+            return self._engine.render(replace(view, edits=rest), out)
+        return self._finished(view, replace(view, edits=rest), finish, out)
 
     def _finished(
         self,

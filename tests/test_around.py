@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""EditImage over any engine: rgb changes, nothing else does, wherever it is drawn."""
+"""Randomization and post-processing round any engine, wherever it draws."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.around import Finishing
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import UnknownNameError
-from heliograph.finishing import Finishing
 from heliograph.frame import allocate
 from heliograph.scene import EditImage
 from heliograph.testing import check_engine
@@ -32,7 +32,7 @@ def test_an_engine_that_finishes_keeps_every_promise():
 
 
 def test_rgb_changes_and_nothing_else(engine):
-    plain, dark = (engine.render(View((), PASSES, edits=each)) for each in ((), DARKER))
+    plain, dark = (engine.render(View((), PASSES, edits=each)) for each in ((), (DARKER,)))
     (a,), (b,) = plain, dark
     assert b.rgb.mean() < 0.8 * a.rgb.mean()
     for name in PASSES[1:]:
@@ -43,7 +43,7 @@ def test_rgb_changes_and_nothing_else(engine):
 def test_what_a_step_needs_is_drawn_but_not_delivered(engine, own):
     camera = next(iter(engine.cameras.values()))
     out = [allocate(camera, ("rgb",))] if own else None
-    (frame,) = engine.render(View((), ("rgb",), edits=CORNERS), out)
+    (frame,) = engine.render(View((), ("rgb",), edits=(CORNERS,)), out)
     (plain,) = engine.render(View((), ("rgb",)))
     assert list(frame.passes) == ["rgb"]
     assert not np.array_equal(frame.rgb, plain.rgb)
@@ -51,13 +51,13 @@ def test_what_a_step_needs_is_drawn_but_not_delivered(engine, own):
 
 
 def test_without_rgb_nothing_is_done(engine):
-    (frame,) = engine.render(View((), ("depth",), edits=DARKER))
+    (frame,) = engine.render(View((), ("depth",), edits=(DARKER,)))
     assert list(frame.passes) == ["depth"]
 
 
 def test_unknown_steps_are_refused_and_the_next_view_works(engine):
     with pytest.raises(UnknownNameError, match="brightness"):
-        engine.render(View(edits=EditImage((("brightnes", {}),))))
+        engine.render(View(edits=(EditImage((("brightnes", {}),)),)))
     assert len(engine.render(View())) == 1
 
 
@@ -67,3 +67,44 @@ def test_workers_finish_as_this_process_does():
         (a,), (b,) = here.render(view), there.render(view)
     for name in PASSES:
         assert np.array_equal(a[name], b[name])
+
+
+CONFIG = {
+    "randomizers": [
+        {"type": "postprocess", "steps": {"brightness": {"amount": {"uniform": [-0.5, 0.5]}}}},
+    ]
+}
+
+
+def shots(renderer):
+    return [
+        (sample.randomization, [frame.rgb.tobytes() for frame in sample])
+        for sample in hg.samples(renderer, count=4)
+    ]
+
+
+def test_a_run_is_the_same_in_any_process_and_another_with_another_seed():
+    with hg.open("fake", size=(64, 48), randomize=CONFIG, seed=7) as here:
+        first, again = shots(here), shots(here)
+        plain = here.render(View())
+    with hg.open("fake", size=(64, 48), randomize=CONFIG, seed=7, workers=2) as pool:
+        there = shots(pool)
+    with hg.open("fake", size=(64, 48), randomize=CONFIG, seed=8) as other:
+        different = shots(other)
+    assert first == again == there
+    assert len({pixels[0] for _, pixels in first}) == 4
+    assert first != different
+    assert plain.randomization == {}  # no seed, nothing drawn
+
+
+def test_batches_are_randomized_entry_by_entry():
+    with hg.open("fake", size=(64, 48), randomize=CONFIG) as here:
+        batch = here.render_batch({"ball": np.tile((0, 0, 0.5), (3, 1)), "seed": 5})
+        one = here.render(View(state={"ball": (0, 0, 0.5)}, seed=7))
+    assert np.array_equal(batch["front"][2], one["front"].rgb)
+    assert not np.array_equal(batch["front"][0], batch["front"][1])
+
+
+def test_a_wrong_config_is_told_before_anything_is_drawn():
+    with pytest.raises(UnknownNameError, match="camera_jitter"):
+        hg.open("fake", randomize={"randomizers": [{"type": "camera_jiter"}]})
