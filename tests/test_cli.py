@@ -97,7 +97,7 @@ def test_randomized_pictures_depend_on_seed_and_index_alone(
         options = ("--randomize", config, "--size", "32x24", "--out", tmp_path / out)
         code, _, told = run(capsys, "render", model, "--seed", seed, "--count", count, *options)
         assert (code, told) == (0, "")
-    first, again, other = (pixels(tmp_path / out / "000000.front.rgb.png") for out in "abc")
+    first, again, other = (pixels(tmp_path / out / "000000_front_rgb.png") for out in "abc")
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     config.write_text('{"randomizers": [{"type": "material"}]}')

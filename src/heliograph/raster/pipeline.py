@@ -112,6 +112,7 @@ class Pipeline:
         target.depth_mask = True
         target.clear(depth=1.0)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
         self._draw_groups(picture, picture.plan.opaque)
         self._draw_sky(picture, sky)
         if picture.plan.transparent:
@@ -152,8 +153,6 @@ class Pipeline:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
                 self._gl.enable(moderngl.CULL_FACE)
-            # Where surfaces coincide the later one shows, as in MuJoCo; but a floor never does.
-            self._gl.depth_func = "<" if kind.floor else "<="
             self._gl.front_face = "ccw" if kind.mirrored else "cw"
             mode = moderngl.TRIANGLES
             if kind.line:
@@ -196,7 +195,6 @@ class Pipeline:
         if "colour" in program:
             uniform(program, "colour").value = picture.surroundings.colour
         self._gl.disable(moderngl.CULL_FACE)
-        self._gl.depth_func = "<="
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
 
     def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:

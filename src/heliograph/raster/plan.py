@@ -47,7 +47,6 @@ class Kind:
     reflective: bool
     texture: int
     line: int  # width in pixels, 0 for triangles
-    floor: bool  # a plane: drawn last, since most of it is behind other things
 
 
 class Group(NamedTuple):
@@ -274,6 +273,7 @@ def _key(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
     width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
+    # Planes last: most of a floor is behind other things.
     key |= (tables.solver[instances.geometry] == _FLAT).astype(np.int64) << _FLOOR_BIT
     return key
 
@@ -290,7 +290,6 @@ def _unpack(key: int) -> Kind:
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,
-        floor=bool(key >> _FLOOR_BIT & 1),
     )
 
 

@@ -1,0 +1,1 @@
+"""The interfaces of programs that were there before, over any renderer of ours."""

@@ -1,0 +1,123 @@
+"""Mapping files: which columns of a request's qpos are which joint of the model."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.compat.orrb.problems import RendererError
+from heliograph.randomize.facts import Joint
+
+WIDTHS: Mapping[str, int] = {"free": 7, "ball": 4, "slide": 1, "hinge": 1}
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class QposMapping:
+    """How a row of a request becomes the model's qpos.
+
+    Attributes:
+        initial: (nq,) the model's own; joints that are not mapped stay so.
+        columns: (K,) columns of the request.
+        places: (K,) where they go.
+    """
+
+    initial: NDArray[np.float64]
+    columns: NDArray[np.intp]
+    places: NDArray[np.intp]
+
+    @property
+    def width(self) -> int:
+        """How many columns a request must have."""
+        return int(self.columns.max(initial=-1)) + 1
+
+    def rows(self, given: NDArray[Any]) -> NDArray[np.float64]:
+        """The model's qpos (N, nq) of a request's (N, >= width).
+
+        Raises:
+            RendererError: too few columns.
+        """
+        if given.shape[1] < self.width:
+            raise RendererError(
+                f"qpos: expected (N, {self.width}) or more columns, got {given.shape}"
+            )
+        rows = np.tile(self.initial, (len(given), 1))
+        rows[:, self.places] = given[:, self.columns]
+        return rows
+
+
+def identity(initial: NDArray[np.float64]) -> QposMapping:
+    """Requests hold the model's own qpos."""
+    every = np.arange(len(initial))
+    return QposMapping(initial, every, every)
+
+
+def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float64]) -> QposMapping:
+    """Read lines `joint_name, qpos_index`.
+
+    A joint that the model does not have is warned of and left out, as in ORRB; empty lines and
+    those that start with # are skipped.
+
+    Args:
+        path: the file.
+        joints: the model's.
+        initial: (nq,) the model's own qpos.
+
+    Raises:
+        RendererError: `file:line` and what is wrong with it.
+    """
+    known = {joint.name: joint for joint in joints}
+    columns: list[int] = []
+    places: list[int] = []
+    seen: dict[str, int] = {}
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, index = _parsed(line, f"{path}:{number}")
+        _check_once(name, seen, path, number)
+        joint = known.get(name)
+        if joint is None:
+            _warn(name, known, f"{path}:{number}")
+            continue
+        width = WIDTHS[joint.kind]
+        columns += range(index, index + width)
+        places += range(joint.at, joint.at + width)
+    return QposMapping(initial, np.array(columns, np.intp), np.array(places, np.intp))
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RendererError(f"{path}: cannot be read ({error})") from None
+
+
+def _parsed(line: str, where: str) -> tuple[str, int]:
+    parts = [part.strip() for part in line.split(",")]
+    if len(parts) != 2 or not parts[0] or not parts[1].isascii() or not parts[1].isdigit():
+        raise RendererError(
+            f"{where}: expected `joint_name, qpos_index` with an index from 0, got {line!r}"
+        )
+    index = int(parts[1])
+    if index > 100_000:
+        raise RendererError(f"{where}: qpos index {index} is beyond any state")
+    return parts[0], index
+
+
+def _check_once(name: str, seen: dict[str, int], path: Path, number: int) -> None:
+    if name in seen:
+        raise RendererError(f"{path}:{number}: {name!r} stands in line {seen[name]} already")
+    seen[name] = number
+
+
+def _warn(name: str, known: Mapping[str, Joint], where: str) -> None:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    _LOG.warning("%s: the model has no joint %r%s; this line is left out", where, name, hint)

@@ -1,0 +1,94 @@
+"""Requests: a dict with qpos and seeds, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.compat.orrb.mapping import QposMapping
+from heliograph.compat.orrb.problems import RendererError
+from heliograph.view import MAX_SEED
+
+_LOW, _HIGH = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is to be drawn.
+
+    Attributes:
+        qpos: (N, nq) the model's own.
+        seeds: N seeds from 0 to 2**63 - 1; a negative one stands for itself less its sign bit.
+    """
+
+    qpos: NDArray[np.float64]
+    seeds: list[int]
+
+    @classmethod
+    def of(cls, batch: Mapping[str, Any], mapping: QposMapping) -> Self:
+        """The request of a dict.
+
+        Raises:
+            RendererError: a key is missing, or its value of a wrong kind, shape or range.
+        """
+        if "qpos" not in batch:
+            raise RendererError("the batch has no 'qpos'; expected joint states, shape (N, nq)")
+        qpos = mapping.rows(_states(batch["qpos"]))
+        return cls(qpos, [seed & MAX_SEED for seed in _seeds(batch, len(qpos))])
+
+    def __len__(self) -> int:
+        """How many entries."""
+        return len(self.seeds)
+
+
+def _states(value: Any) -> NDArray[np.float64]:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise RendererError(f"qpos: rows of different lengths ({error})") from None
+    if array.dtype.kind not in "biuf":
+        raise RendererError(f"qpos: expected numbers, got dtype {array.dtype}")
+    if array.ndim != 2 and array.size:
+        raise RendererError(f"qpos: expected shape (N, nq), a row per entry, got {array.shape}")
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise RendererError(f"qpos: NaN or infinity at index {where}")
+    return array.astype(float)
+
+
+def _seeds(batch: Mapping[str, Any], count: int) -> list[int]:
+    if batch.get("seeds") is not None:
+        return _listed(batch["seeds"], count)
+    if batch.get("seed") is None:
+        raise RendererError(
+            "the batch has neither 'seed', an integer (entry i uses seed + i), nor 'seeds', (N,)"
+        )
+    first = _whole(batch["seed"], "seed")
+    if first + max(count - 1, 0) > _HIGH:
+        raise RendererError(f"seed: {first} + {count - 1} is beyond int64")
+    return [first + i for i in range(count)]
+
+
+def _listed(value: Any, count: int) -> list[int]:
+    try:
+        listed = np.asarray(value, object).tolist()
+    except ValueError as error:
+        raise RendererError(f"seeds: expected shape (N,) ({error})") from None
+    if not isinstance(listed, list) or len(listed) != count:
+        came = len(listed) if isinstance(listed, list) else repr(value)
+        raise RendererError(f"seeds: expected {count}, one for each row of qpos, got {came}")
+    return [_whole(each, f"seeds[{i}]") for i, each in enumerate(listed)]
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if not isinstance(value, (int, np.integer)) or isinstance(value, (bool, np.bool_)):
+        raise RendererError(f"{name}: expected an integer, got {value!r}")
+    if not _LOW <= int(value) <= _HIGH:
+        raise RendererError(f"{name}: {value} is beyond int64")
+    return int(value)
