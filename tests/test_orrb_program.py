@@ -44,9 +44,7 @@ COMPONENTS = [
         quaternionProperties={"local_rotation_delta": {"w": 1}},
         floatProperties={"fov_delta": 1},
     ),
-    component(
-        "TranslateRotateScale", "world/object", vector3Properties={"translate": {"y": 0.01}}
-    ),
+    component("TranslateRotateScale", "world/object", vector3Properties={"translate": {"y": 0.01}}),
     component("Hide", stringProperties={"body_prefix": "target", "geom_prefix": "robot0:C_"}),
     component("LightingRig", intProperties={"light_head_count": 3}),
     component("LightRandomizer", boolProperties={"randomize_hue": True}),
@@ -129,4 +127,6 @@ def test_the_documents_program_runs_on_the_hand(tmp_path, monkeypatch, caplog):
     assert 0 < centre.min() < centre.max() < 1
     assert "apirate" in caplog.text
     assert (assets / "dactyl.xml").read_bytes() == before
-    assert not [path for path in assets.iterdir() if path.suffix not in (".xml", ".mapping", ".json", "")]
+    assert not [
+        path for path in assets.iterdir() if path.suffix not in (".xml", ".mapping", ".json", "")
+    ]

@@ -218,9 +218,9 @@ class Camera:
     @functools.cached_property
     def camera_from_world(self) -> Floats:
         """The inverse pose (4, 4), OpenGL camera axes; read-only."""
-        inverse = np.eye(4)
-        inverse[:3, :3] = turn = self.world_from_camera[:3, :3].T
-        inverse[:3, 3] = 0.0 - poses.rotate(turn, self.world_from_camera[:3, 3])
+        inverse, pose = np.eye(4), self.world_from_camera
+        inverse[:3, :3] = pose[:3, :3].T
+        inverse[:3, 3] = 0.0 - pose[:3, 3] @ pose[:3, :3]
         inverse.flags.writeable = False
         return inverse
 
@@ -288,7 +288,10 @@ class Camera:
 
     def moved(self, world_from_camera: ArrayLike) -> Self:
         """Return this camera at another pose (4, 4)."""
-        pose = poses.check_pose(world_from_camera, "world_from_camera")
+        return self.placed(poses.check_pose(world_from_camera, "world_from_camera"))
+
+    def placed(self, pose: Floats) -> Self:
+        """As `moved`, for a pose that surely is one: not checked, and made read-only."""
         pose.flags.writeable = False
         other = object.__new__(type(self))  # every other field was checked when this one was made
         kept = {name: vars(self)[name] for name in self.__dataclass_fields__}
@@ -370,7 +373,6 @@ def _check_fov(value: object) -> float:
 
 
 def _centred(focal: float, width: int, height: int) -> Floats:
-    """K of square pixels and a centred principal point."""
     cx, cy = _check_size(width, "width") / 2, _check_size(height, "height") / 2
     return np.array([[focal, 0.0, cx], [0.0, focal, cy], [0.0, 0.0, 1.0]])
 

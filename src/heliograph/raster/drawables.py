@@ -6,7 +6,6 @@ and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import Any
@@ -155,7 +154,8 @@ class Instances:
         visible: NDArray[np.bool_] | None = None,
     ) -> Instances:
         """The same things elsewhere, (N, 3, 4), and maybe some of them hidden, (N,)."""
-        other = copy(self)
+        other = object.__new__(type(self))  # a tenth of what copy.copy costs
+        vars(other).update(vars(self))
         other.world_from_object = world_from_object
         other.visible = self.visible if visible is None else visible
         return other

@@ -26,6 +26,9 @@ class FrameBlocks:
 
     def __init__(self) -> None:
         self._lights: tuple[Light, ...] = ()
+        self._camera: Camera | None = None
+        self._around: object = None
+        self._last = np.empty(0, np.float32)
         self._pack(())
 
     def make(
@@ -38,21 +41,27 @@ class FrameBlocks:
             camera: the camera of the picture.
             shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
         """
+        standing = camera is self._camera and scene.lights is self._lights
+        around = (scene.surroundings, scene.ambient)
+        if standing and not shadows and around == self._around:
+            return self._last
         if scene.lights is not self._lights:
             self._pack(scene.lights)
         block = np.zeros(SIZE, np.float32)
         block[0:16] = clip_from_camera(camera).T.ravel()
         block[16:20] = 1 / camera.fx, -1 / camera.fy, -camera.cx / camera.fx, camera.cy / camera.fy
         block[20:24] = *scene.ambient, camera.near
-        around = scene.surroundings
-        block[24:27] = around.colour if around.haze is None else around.haze
-        block[27], block[32] = around.haze_range
-        block[28:32] = around.haze_plane
+        back = scene.surroundings
+        block[24:27] = back.colour if back.haze is None else back.haze
+        block[27], block[32] = back.haze_range
+        block[28:32] = back.haze_plane
         block[36:52] = camera.world_from_camera.T.ravel()
         self._place_lights(block[_LIGHTS:_SHADOWS].reshape(MAX_LIGHTS, 24), camera)
         for place, matrix in enumerate(shadows):
             start = _SHADOWS + 16 * place
             block[start : start + 16] = (matrix @ camera.world_from_camera).T.ravel()
+        if not shadows:
+            self._camera, self._around, self._last = camera, around, block
         return block
 
     def _place_lights(self, rows: NDArray[np.float32], camera: Camera) -> None:

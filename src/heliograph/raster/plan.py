@@ -67,6 +67,9 @@ class Looks:
         drawn, transparent, casts_shadow: (N,) bool.
         flat: rows of one-sided planes.
         records: (N, LOOKS_RECORD) float32 for the GPU.
+        error, lit_pixels, first, count, base: the rows of Tables of each instance's geometry.
+        mesh: (N,) bool, what is no exact shape.
+        clear: whether anything is transparent.
     """
 
     geometry: NDArray[np.int32]
@@ -76,6 +79,13 @@ class Looks:
     casts_shadow: NDArray[np.bool_]
     flat: NDArray[np.intp]
     records: NDArray[np.float32]
+    error: NDArray[np.float64]
+    lit_pixels: NDArray[np.float64]
+    first: NDArray[np.uint32]
+    count: NDArray[np.uint32]
+    base: NDArray[np.uint32]
+    mesh: NDArray[np.bool_]
+    clear: bool
 
 
 @dataclass(eq=False)
@@ -124,15 +134,22 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
     for name, rows in vars(instances).items():
         if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible"):
             rows.flags.writeable = False
-    one_sided = instances.side == Side.FRONT
+    one_sided, geometry = instances.side == Side.FRONT, instances.geometry
     return Looks(
-        geometry=instances.geometry,
+        geometry=geometry,
         key=_key(instances, tables),
         drawn=instances.rgba[:, 3] > 0,
         transparent=instances.rgba[:, 3] < 1,
         casts_shadow=instances.casts_shadow,
-        flat=np.flatnonzero((tables.solver[instances.geometry] == _FLAT) & one_sided),
+        flat=np.flatnonzero((tables.solver[geometry] == _FLAT) & one_sided),
         records=_records(instances),
+        error=tables.error[geometry],
+        lit_pixels=tables.lit_pixels[geometry],
+        first=tables.first[geometry],
+        count=tables.count[geometry],
+        base=tables.base[geometry],
+        mesh=tables.solver[geometry] == 0,
+        clear=bool((instances.rgba[:, 3] < 1).any()),
     )
 
 
@@ -160,7 +177,6 @@ def place(
 def plan(
     placed: Placed,
     camera: Camera,
-    tables: Tables,
     mask: NDArray[np.bool_] | None = None,
     *,
     vertex_lit: bool = False,
@@ -172,18 +188,18 @@ def plan(
     show = _in_frustum(seen, depth, placed.radius, camera) & placed.show
     if mask is not None:
         show &= mask
-    chosen = np.flatnonzero(show)
+    chosen = show.nonzero()[0]
     far, key = depth[chosen], placed.key[chosen]
     split = len(chosen)
-    clear = looks.transparent[chosen]
-    if clear.any():
+    if looks.clear:
+        clear = looks.transparent[chosen]
         far, key = np.where(clear, -far, far), np.where(clear, _CLEAR, key)
         split -= int(clear.sum())
     chosen = chosen[np.lexsort((far, key))]
-    level = _levels(placed, chosen, depth[chosen], (camera, tables), vertex_lit)
+    level = _levels(placed, depth, camera, vertex_lit)
     groups = _groups(placed.key[chosen], split)
     return Plan(
-        _commands(looks.geometry[chosen], chosen, level, tables),
+        _commands(looks, chosen, level[chosen]),
         [group for group in groups if group.first < split],
         [group for group in groups if group.first >= split],
         _maps(placed.pose, view),
@@ -192,19 +208,25 @@ def plan(
 
 
 def facing(placed: Placed, camera: Camera) -> NDArray[np.bool_] | None:
-    """Which instances may show a front to the camera; None where that is unknown of all."""
+    """Which instances may show a front to the camera; None where that is unknown of all.
+
+    There are few planes: they are looked at one by one, which costs less than arrays of them.
+    """
     rows = placed.looks.flat
     if not len(rows):
         return None
-    pose = placed.pose[rows]
-    if camera.projection is Projection.PERSPECTIVE:
-        towards = camera.world_from_camera[:3, 3] - pose[:, :, 3]
-    else:
-        towards = np.broadcast_to(camera.world_from_camera[:3, 2], (len(rows), 3))
-    # With its columns exchanged this map's determinant tells on which side of it the camera is.
-    side = _determinant(np.stack([pose[:, :, 0], pose[:, :, 1], towards], 2))
+    eye, ahead = camera.world_from_camera[:3, 3].tolist(), camera.world_from_camera[:3, 2].tolist()
+    parallel = camera.projection is Projection.ORTHOGRAPHIC
     mask = np.ones(len(placed.pose), bool)
-    mask[rows] = side * placed.determinant[rows] > 0
+    for row in rows.tolist():
+        (a, b, _, x), (d, e, _, y), (g, h, _, z) = placed.pose[row].tolist()
+        if parallel:
+            u, v, w = ahead
+        else:
+            u, v, w = eye[0] - x, eye[1] - y, eye[2] - z
+        # How far the camera is along the normal, which is the cross product of the two axes.
+        side = u * (d * h - g * e) + v * (g * b - a * h) + w * (a * e - d * b)
+        mask[row] = side * placed.determinant[row] > 0
     return mask
 
 
@@ -219,36 +241,32 @@ def _maps(pose: NDArray[np.float64], view: NDArray[np.float64]) -> NDArray[np.fl
 
 
 def _levels(
-    placed: Placed,
-    chosen: NDArray[np.intp],
-    depth: NDArray[np.float64],
-    seen: tuple[Camera, Tables],
-    vertex_lit: bool,
+    placed: Placed, depth: NDArray[np.float64], camera: Camera, vertex_lit: bool
 ) -> NDArray[np.intp]:
-    """The coarsest level of each instance whose error stays under LOD_PIXELS."""
-    camera, tables = seen
-    pixel = np.full(len(chosen), 1 / max(camera.fx, camera.fy))  # metres at the nearest point
+    """The coarsest level of each instance whose error stays within what cannot be seen."""
+    looks, pixel = placed.looks, 1 / max(camera.fx, camera.fy)
     if camera.projection is Projection.PERSPECTIVE:
-        pixel *= np.maximum(depth - placed.radius[chosen], camera.near)
-    geometry = placed.looks.geometry[chosen]
-    allowed = np.minimum(LOD_PIXELS * pixel, LOD_DEPTH * np.maximum(depth, camera.near))
-    allowed = np.where(tables.solver[geometry] == 0, allowed, LOD_PIXELS * pixel)
-    error = tables.error[geometry] * placed.stretch[chosen, None]
-    good = error <= allowed[:, None]
+        size = pixel * np.maximum(depth - placed.radius, camera.near)  # at the nearest point
+    else:
+        size = np.full(len(depth), pixel)
+    allowed = LOD_PIXELS * size
+    far = LOD_DEPTH * np.maximum(depth, camera.near)
+    allowed = np.where(looks.mesh, np.minimum(allowed, far), allowed)
+    good = looks.error * placed.stretch[:, None] <= allowed[:, None]
     if vertex_lit:
-        good &= (placed.stretch[chosen] / pixel)[:, None] <= tables.lit_pixels[geometry]
+        good &= (placed.stretch / size)[:, None] <= looks.lit_pixels
     level: NDArray[np.intp] = np.maximum(good.sum(1) - 1, 0)
     return level
 
 
 def _commands(
-    geometry: NDArray[np.int32], chosen: NDArray[np.intp], level: NDArray[np.intp], tables: Tables
+    looks: Looks, chosen: NDArray[np.intp], level: NDArray[np.intp]
 ) -> NDArray[np.uint32]:
     commands = np.empty((len(chosen), 5), np.uint32)
-    commands[:, 0] = tables.count[geometry, level]
+    commands[:, 0] = looks.count[chosen, level]
     commands[:, 1] = 1
-    commands[:, 2] = tables.first[geometry, level]
-    commands[:, 3] = tables.base[geometry]
+    commands[:, 2] = looks.first[chosen, level]
+    commands[:, 3] = looks.base[chosen]
     commands[:, 4] = chosen
     return commands
 

@@ -148,7 +148,6 @@ class Rasterizer:
         return planning.plan(
             placed,
             camera,
-            self._geometries.tables,
             planning.facing(placed, camera),
             vertex_lit=scene.lighting is Lighting.VERTEX,
         )

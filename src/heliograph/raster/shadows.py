@@ -90,7 +90,7 @@ class Shadows:
     ) -> ShadowMap:
         camera = _cropped(whole, placed, casters)
         texture, framebuffer = self._target(camera.size, number)
-        plan = planning.plan(placed, camera, self._pipeline.tables, casters)
+        plan = planning.plan(placed, camera, casters)
         framebuffer.use()
         framebuffer.depth_mask = True
         framebuffer.clear(depth=1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from heliograph.compat.orrb.config import (
     SegmentationEncoding,
     Settings,
 )
-from heliograph.compat.orrb.entries import Entry, finish
+from heliograph.compat.orrb.entries import Entry
 from heliograph.compat.orrb.problems import RendererError
 from heliograph.frame import Labels, Sample
 
@@ -45,14 +45,12 @@ class Stacks:
         """Put what was drawn for one entry in its row."""
         for name in self._settings.cameras:
             frame = sample[name]
-            passes = frame.passes
-            rgb = finish(frame.rgb, entry.images, passes, frame.camera)
-            self._put(name, number, rgb, slice(0, 3))
+            self._put(name, number, frame.rgb, slice(0, 3))
             if self._settings.alpha:
                 there = np.isfinite(frame.depth)[..., None] * np.uint8(255)
                 self._put(name, number, there, slice(3, 4))
             for each in self._settings.wanted:
-                encoded = _ENCODERS[each](self, passes[each], frame.camera)
+                encoded = _ENCODERS[each](self, frame[each], frame.camera)
                 self._put(f"{name}_{each}", number, encoded)
         self._streams[number] = entry.streams
 
@@ -81,7 +79,7 @@ class Stacks:
         """Segmentation (H, W) as it is asked for."""
         if self._settings.segmentation is SegmentationEncoding.IDS:
             return ids
-        return self._table[ids]
+        return np.asarray(self._table[ids])
 
     def _put(self, key: str, number: int, picture: NDArray[Any], part: slice | None = None) -> None:
         if self._settings.first_row is FirstRow.BOTTOM:
@@ -130,14 +128,3 @@ def category_table(labels: Labels, categories: Mapping[str, int]) -> NDArray[np.
         if label.category not in _NO_GEOMS:
             table[number] = categories.get(label.name, 0)
     return table
-
-
-def check_keys(settings: Settings, keys: Sequence[str]) -> None:
-    """Check that no key stands for two arrays.
-
-    Raises:
-        RendererError: one does.
-    """
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise RendererError(f"camera_names: {', '.join(twice)} would stand twice in the result")

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from heliograph import poses as rigid
 from heliograph.camera import Camera
 from heliograph.compat.orrb.config import Settings
-from heliograph.compat.orrb.stage import Posed, Stage, bounding
+from heliograph.compat.orrb.stage import Posed, Stage, bounding, transformed
 from heliograph.errors import UnknownNameError
+from heliograph.frame import PASSES
 from heliograph.poses import Floats
 from heliograph.randomize import Drawn, Randomization
-from heliograph.randomize.imaging import apply, needed_passes
 from heliograph.randomize.names import split
 from heliograph.randomize.orrb import Tracker
-from heliograph.scene.appearance import EditImage, MoveCamera, MoveObject
+from heliograph.scene.appearance import MoveCamera, MoveObject
 from heliograph.view import View
 
 Streams = dict[str, NDArray[Any]]
@@ -32,12 +32,10 @@ class Entry:
 
     Attributes:
         view: what to draw.
-        images: what is to be done to its rgb afterwards.
         streams: what is told of it besides pictures.
     """
 
     view: View
-    images: tuple[EditImage, ...]
     streams: Streams
 
 
@@ -63,16 +61,15 @@ class Director:
         posed = self.stage.posed(state["qpos"]) if drawn.state else facts.posed
         posed = posed or self.stage.posed(qpos)
         cameras = _shown(posed, drawn)
-        images = tuple(edit for edit in drawn.edits if isinstance(edit, EditImage))
         view = View(
             cameras=[cameras[name] for name in self.settings.cameras],
-            passes=self._passes(images),
+            passes=self._passes,
             state=state,
-            edits=[e for e in drawn.edits if not isinstance(e, (EditImage, MoveCamera))],
+            edits=[e for e in drawn.edits if not isinstance(e, MoveCamera)],
             seed=seed,
             index=_INDEX,
         )
-        return Entry(view, images, self._streams(posed, cameras, drawn))
+        return Entry(view, self._streams(posed, cameras, drawn))
 
     def check(self) -> None:
         """Check that trackers name cameras and objects that are there.
@@ -89,11 +86,10 @@ class Director:
     def _trackers(self) -> list[Tracker]:
         return [each for each in self.randomization.randomizers if isinstance(each, Tracker)]
 
-    def _passes(self, images: tuple[EditImage, ...]) -> tuple[str, ...]:
-        needed = {name for edit in images for name in needed_passes(edit.steps)}
-        needed |= {"rgb", *self.settings.wanted}
-        needed |= {"depth"} if self.settings.alpha else set()
-        return tuple(name for name in ("rgb", "depth", "normals", "segmentation") if name in needed)
+    @property
+    def _passes(self) -> tuple[str, ...]:
+        wanted = {"rgb", *self.settings.wanted} | ({"depth"} if self.settings.alpha else set())
+        return tuple(name for name in PASSES if name in wanted)
 
     def _streams(self, posed: Posed, cameras: Mapping[str, Camera], drawn: Drawn) -> Streams:
         streams: Streams = {}
@@ -103,25 +99,6 @@ class Director:
             boxes = {name: _box(self.stage, name, posed, moves) for name in tracked}
             streams |= tracker.streams(cameras, boxes)
         return streams
-
-
-def finish(
-    rgb: NDArray[np.uint8],
-    images: tuple[EditImage, ...],
-    passes: Mapping[str, NDArray[Any]],
-    camera: Camera,
-) -> NDArray[np.uint8]:
-    """The picture after post-processing; no other pass is touched."""
-    for edit in images:
-        rgb = apply(
-            edit.steps,
-            rgb,
-            depth=passes.get("depth"),
-            normals=passes.get("normals"),
-            camera=camera,
-            seed=edit.seed,
-        )
-    return rgb
 
 
 def _shown(posed: Posed, drawn: Drawn) -> dict[str, Camera]:
@@ -140,14 +117,13 @@ def _shown(posed: Posed, drawn: Drawn) -> dict[str, Camera]:
 
 def _box(stage: Stage, name: str, posed: Posed, moves: Mapping[str, MoveObject]) -> Floats:
     """The corners (8, 3) of what is tracked, where components have moved it to."""
-    corners = stage.box(name, posed)
-    changes = [_change(posed, moves[each]) for each in stage.members(name) if each in moves]
-    if not changes:
-        return corners
-    if len(changes) == len(stage.members(name)):
-        return _transformed(corners, changes[0])
-    everything = [_box(stage, each, posed, moves) for each in stage.members(name)]
-    return bounding(np.concatenate(everything), posed.poses[name])
+    inside, pose = stage.members(name), posed.poses[name]
+    own = [stage.box(each, posed) for each in inside]
+    changes = [_change(posed, moves[each]) if each in moves else np.eye(4) for each in inside]
+    if all(each in moves for each in inside):  # a body that was moved as a whole
+        return transformed(bounding(np.concatenate(own), pose), changes[0])
+    carried = [transformed(*each) for each in zip(own, changes, strict=True)]
+    return bounding(np.concatenate(carried), pose)
 
 
 def _change(posed: Posed, edit: MoveObject) -> Floats:
@@ -156,7 +132,3 @@ def _change(posed: Posed, edit: MoveObject) -> Floats:
     own_back = rigid.invert(own)
     moved = np.asarray(edit.pose, float) @ np.diag([*edit.scale, 1.0])
     return np.asarray((own if edit.relative else np.eye(4)) @ moved @ own_back)
-
-
-def _transformed(points: Floats, change: Floats) -> Floats:
-    return np.asarray(points @ change[:3, :3].T + change[:3, 3])

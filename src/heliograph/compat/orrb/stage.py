@@ -115,6 +115,7 @@ class Stage:
         }
         self._facts = self._known(drawn, names)
         self._rows = _rows(model, drawn)
+        self._geoms = {item.name for item in drawn.scene.objects[: model.ngeom]}
         for name in names:
             self._facts.camera(name)
 
@@ -157,18 +158,13 @@ class Stage:
         return Posed(poses, self._placed(placed))
 
     def box(self, name: str, posed: Posed) -> Floats:
-        """Corners (8, 3) in the world of the box around an object, or around all on a body."""
-        pose, boxes = posed.poses[name], self._facts.boxes
-        if name not in self._facts.bodies:
-            return _moved(boxes[name], pose)
-        inside = [each for each in self._facts.bodies[name] if each in boxes]
-        corners = [_moved(boxes[each], posed.poses[each]) for each in inside]
-        return bounding(np.concatenate(corners), pose)
+        """Corners (8, 3) in the world of the box around one geom."""
+        return transformed(self._facts.boxes[name], posed.poses[name])
 
     def members(self, name: str) -> tuple[str, ...]:
-        """An object itself, or the objects with a box on a body and below it."""
+        """A geom itself, or the geoms on a body and below it."""
         inside = self._facts.bodies.get(name, (name,))
-        return tuple(each for each in inside if each in self._facts.boxes)
+        return tuple(each for each in inside if each in self._geoms)
 
     @property
     def trackable(self) -> tuple[str, ...]:
@@ -216,10 +212,11 @@ def bounding(corners: Floats, pose: Floats) -> Floats:
     """Corners (8, 3) of the box along a pose's axes around points (N, 3)."""
     local = (corners - pose[:3, 3]) @ pose[:3, :3]
     low, high = local.min(axis=0), local.max(axis=0)
-    return _moved((low + high) / 2 + _CORNERS * (high - low) / 2, pose)
+    return transformed((low + high) / 2 + _CORNERS * (high - low) / 2, pose)
 
 
-def _moved(points: Floats, pose: Floats) -> Floats:
+def transformed(points: Floats, pose: Floats) -> Floats:
+    """Points (N, 3) carried by a (4, 4)."""
     return np.asarray(points @ pose[:3, :3].T + pose[:3, 3])
 
 

@@ -142,4 +142,4 @@ def _image(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray
 
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.clip(np.nan_to_num(values, posinf=1.0) * 255, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.nan_to_num(values, posinf=1.0) * 255, 0, 255), np.uint8)

@@ -43,7 +43,7 @@ def model_cameras(
     return cameras
 
 
-def place(model: mujoco.MjModel, data: mujoco.MjData, index: int) -> NDArray[np.float64]:
+def place(data: mujoco.MjData, index: int) -> NDArray[np.float64]:
     """world_from_camera (4, 4) of one of the model's cameras."""
     pose = np.eye(4)
     pose[:3, :3] = data.cam_xmat[index].reshape(3, 3)
@@ -62,7 +62,7 @@ def _fixed(
     resolution = tuple(int(n) for n in model.cam_resolution[index])
     width, height = resolution if resolution != (1, 1) else size
     common: dict[str, Any] = {"width": width, "height": height, "name": name, **_range(model)}
-    pose = place(model, data, index)
+    pose = place(data, index)
     fovy = float(model.cam_fovy[index])
     if model.cam_projection[index]:
         return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)

@@ -67,6 +67,8 @@ class MujocoEngine:
         self._poser = Poser(self.model)
         self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
         self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
+        self._places = {name: place for place, name in enumerate(self._cameras)}
+        self._stood: dict[str, Camera] = {}
         self._scene = _describe(self.model, name, self._poser, self._segments)
         visual = visual or mujoco.MjvOption()
         painter = _PAINTERS[_member(Style, style, "style")]
@@ -137,9 +139,20 @@ class MujocoEngine:
         if self._cameras.get(camera.name) is not camera:
             return camera
         if camera.name not in (cams.FREE, cams.FIT):
-            index = list(self._cameras).index(camera.name)
-            camera = camera.moved(cams.place(self.model, data, index))
+            camera = self._standing(camera, data)
         return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
+
+    def _standing(self, camera: Camera, data: mujoco.MjData) -> Camera:
+        """A camera where the state has it; the same object as last time if that is the same place.
+
+        What depends on a camera alone is kept by identity, and most cameras stand still.
+        """
+        name = camera.name
+        pose = cams.place(data, self._places[name])
+        last = self._stood.get(name, camera)
+        if not np.array_equal(last.world_from_camera, pose):
+            last = self._stood[name] = camera.placed(pose)
+        return last
 
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
         labels = self._segments.labels

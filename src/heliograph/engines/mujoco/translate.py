@@ -62,7 +62,7 @@ class Structure:
         endless: geoms that are planes without an end.
     """
 
-    facts: list[NDArray[Any]]
+    facts: tuple[bytes, ...]
     rows: NDArray[np.intp]
     looks: Instances
     plain: NDArray[np.intp]
@@ -127,8 +127,8 @@ class Translator:
         """
         facts = _facts(geoms)
         made = self._structure
-        if made is None or not _same(made.facts, facts):
-            made = self._structure = self._build(geoms, [np.array(fact) for fact in facts])
+        if made is None or made.facts != facts:
+            made = self._structure = self._build(geoms, facts)
         scale = self._scale(geoms["size"][made.rows].astype(float), made)
         turn = geoms["mat"][made.rows].astype(float)
         pose = np.empty((len(made.rows), 3, 4))
@@ -170,7 +170,7 @@ class Translator:
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
         )
 
-    def _build(self, geoms: NDArray[Any], facts: list[NDArray[Any]]) -> Structure:
+    def _build(self, geoms: NDArray[Any], facts: tuple[bytes, ...]) -> Structure:
         handles = self._geometry(geoms)
         parts = np.where(handles == _NOTHING, 0, 1)
         parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
@@ -286,17 +286,13 @@ def _handles(made: Any) -> NDArray[np.int32]:
     return np.array([*made, _NOTHING], np.int32)
 
 
-def _facts(geoms: NDArray[Any]) -> list[NDArray[Any]]:
+def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
     """Everything of the geoms that makes other instances of them than moved ones."""
     words = geoms.view("<i4").reshape(len(geoms), -1)
     uniform = (geoms["texuniform"] != 0) | (geoms["type"] == _T.mjGEOM_PLANE)
-    return [
-        words[:, :_SIZE_WORD],
-        words[:, _RGBA_WORD:_SHADOW_WORD],
-        geoms["castshadow"],
-        geoms["size"][uniform],
-    ]
-
-
-def _same(old: list[NDArray[Any]], new: list[NDArray[Any]]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+    return (
+        words[:, :_SIZE_WORD].tobytes(),
+        words[:, _RGBA_WORD:_SHADOW_WORD].tobytes(),
+        geoms["castshadow"].tobytes(),
+        geoms["size"][uniform].tobytes(),
+    )
