@@ -1,7 +1,8 @@
-"""Two workers against one engine in this process, and against a pool of mujoco.Renderers; medians.
+"""Two workers against one engine in this process, and against what people write today; medians.
 
-The Shadow hand at 200x200, one GL thread per engine. Ours yields four passes, the users' own
-`multiprocessing.Pool` rgb, depth and segmentation. All run in turn, several times.
+The Shadow hand at 200x200, one GL thread per engine. Ours yields four passes; the users' own
+`multiprocessing.Pool` rgb, depth and segmentation; Gymnasium's AsyncVectorEnv rgb alone. All run in
+turn, several times. Needs gymnasium and torch, which the package does not.
 """
 
 from __future__ import annotations
@@ -58,6 +59,54 @@ def draw_peer(qpos: np.ndarray) -> list[np.ndarray]:
     return results
 
 
+def make_env(path: str) -> Callable[[], Any]:
+    """A Gymnasium environment whose observation is its picture, as `rgb_array` rendering gives."""
+
+    def make() -> Any:
+        import gymnasium
+        import mujoco
+
+        class Hand(gymnasium.Env):  # type: ignore[misc, type-arg]
+            def __init__(self) -> None:
+                self.model = mujoco.MjModel.from_xml_path(path)
+                self.data = mujoco.MjData(self.model)
+                self.renderer = mujoco.Renderer(self.model, SIZE[1], SIZE[0])
+                box = gymnasium.spaces.Box
+                self.action_space = box(-np.inf, np.inf, (self.model.nq,), np.float64)
+                self.observation_space = box(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+
+            def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+                super().reset(seed=seed)
+                return self.picture(self.model.qpos0), {}
+
+            def step(self, action: np.ndarray) -> Any:
+                return self.picture(action), 0.0, False, False, {}
+
+            def picture(self, qpos: np.ndarray) -> np.ndarray:
+                self.data.qpos[:] = qpos
+                mujoco.mj_forward(self.model, self.data)
+                self.renderer.update_scene(self.data)
+                return self.renderer.render()
+
+        return Hand()
+
+    return make
+
+
+def loaded(pool: Pool, qpos: np.ndarray) -> None:
+    """A training loop's input: batches of 64 from a DataLoader."""
+    from torch.utils.data import DataLoader
+
+    import heliograph.torch
+
+    def state(rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return {"qpos": qpos[rng.integers(len(qpos))]}
+
+    dataset = heliograph.torch.IterableDataset(pool, len(qpos), passes=PASSES, state=state)
+    for _ in DataLoader(dataset, batch_size=64, collate_fn=heliograph.torch.collate):
+        pass
+
+
 def spent(run: Callable[[], object], count: int) -> float:
     began = time.perf_counter()
     run()
@@ -77,6 +126,10 @@ def main() -> None:
     batch = {"qpos": qpos, "seed": 0, "passes": PASSES}
     options = {"size": SIZE}
     context = multiprocessing.get_context("spawn")
+    from gymnasium.vector import AsyncVectorEnv
+
+    envs = AsyncVectorEnv([make_env(path)] * 2, context="spawn")
+    envs.reset()
     with (
         Pool("mujoco", path, 1, options, threads=1) as one,
         Pool("mujoco", path, 2, options, threads=1) as two,
@@ -91,6 +144,10 @@ def main() -> None:
             "2 mujoco.Renderers, multiprocessing.Pool, 3 passes": lambda: peer.map(
                 draw_peer, list(qpos), chunksize=8
             ),
+            "2 mujoco.Renderers, AsyncVectorEnv, rgb": lambda: [
+                envs.step(pair) for pair in qpos.reshape(-1, 2, qpos.shape[1])
+            ],
+            "pool of 2, DataLoader, batches of 64": lambda: loaded(two, qpos),
         }
         times: dict[str, list[float]] = {name: [] for name in runs}
         for turn in range(arguments.rounds + 1):
@@ -99,6 +156,7 @@ def main() -> None:
                 if turn:
                     times[name].append(value)
     engine.close()
+    envs.close()
     base = float(np.median(times["one engine here, 4 passes"]))
     print("| Shadow hand, 200x200 | ms per sample, median | best | times one engine's rate |")
     print("|---|---|---|---|")

@@ -6,9 +6,12 @@ import math
 import os
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ import pytest
 
 import heliograph.compat.orrb as orrb
 from heliograph import Camera
+from heliograph.compat.orrb import servers
 
 MJCF = """<mujoco>
   <worldbody>
@@ -65,8 +69,8 @@ def make(tmp_path):
         config.image_width, config.image_height = 48, 40
         for name, value in fields.items():
             setattr(config, name, value)
-        servers = [[0, 7000 + i] for i in range(servers)]
-        renderer = orrb.RemoteRenderer("test", servers, config)
+        pairs = [[0, 7000 + i] for i in range(servers)]
+        renderer = orrb.RemoteRenderer("test", pairs, config)
         opened.append(renderer)
         if start:
             renderer.start()
@@ -251,6 +255,63 @@ def test_dead_workers_are_replaced_in_the_middle_of_a_batch(make):
     for pid in renderer.pids:
         os.kill(pid, signal.SIGKILL)
     assert np.array_equal(results.get(timeout=60)["top"], clean)
+
+
+def test_workers_that_hang_are_replaced(make):
+    renderer = make(FOV, deadline=1.5)
+    clean = renderer.render_batch(batch(20))["top"]
+    results: queue.Queue[Any] = queue.Queue()
+    for pid in renderer.pids:
+        os.kill(pid, signal.SIGSTOP)
+    renderer.render_batch_async(batch(20), results)
+    assert np.array_equal(results.get(timeout=60)["top"], clean)
+
+
+def test_a_batch_is_drawn_as_it_was_when_it_came(make):
+    renderer = make(TRACKER)
+    results: queue.Queue[Any] = queue.Queue()
+    states = np.zeros((50, 2))
+    asked = {"qpos": states, "seed": 0}
+    renderer.render_batch_async(asked, results)
+    states += 0.5
+    asked["seed"] = 2**70
+    told = results.get(timeout=30)["tracker_cube_X_top"]
+    assert told == pytest.approx(np.full((50, 2), 0.5), abs=1e-6)
+
+
+PROGRAM = """
+import queue, sys
+import heliograph.compat.orrb as orrb
+config = orrb.RemoteRendererConfig()
+config.camera_names = ["top"]
+config.model_xml_path, config.renderer_config_path = "model.xml", "config.json"
+config.asset_basedir = sys.argv[1]
+renderer = orrb.RemoteRenderer("forgotten", [[0, 7000]], config)
+renderer.start()
+results = queue.Queue()
+for i in range(3):
+    renderer.render_batch_async({"qpos": [[0.0, 0.0]] * 2000, "seed": i}, results)
+print(*renderer.pids)
+"""
+
+
+def test_a_program_that_forgets_to_shut_down_ends_nevertheless(make, tmp_path):
+    make(start=False)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    pids = [int(pid) for pid in done.stdout.split()]
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_gpu_ids_mean_devices_only_where_there_are_gpus(monkeypatch, tmp_path):
+    configs = orrb.utils.build_server_configs(2, 3, 7000, 0, 1)
+    monkeypatch.setattr(servers, "_DEVICES", tmp_path)
+    assert servers._by_device(configs) == {None: 6}
+    (tmp_path / "nvidia0").touch()
+    assert servers._by_device(configs) == {0: 3, 1: 3}
 
 
 def test_servers_and_batches_change_no_pixel(make):

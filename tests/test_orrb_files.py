@@ -19,6 +19,7 @@ from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.engines.mujoco.model import load
 from heliograph.randomize import Joint, read_renderer_config
+from heliograph.randomize.orrb import LookAt
 
 CUBE = "v -1 -1 -1\nv 1 -1 -1\nv 0 1 -1\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"
 
@@ -251,6 +252,7 @@ def test_the_config_of_components_can_be_changed_in_place(tmp_path):
     assert (look.type, look.path, config.model_xml_path) == ("LookAt", "a/b", "x.xml")
     look.config.vector3_properties["target_offset"].z = 2.0
     made = read_renderer_config(config.to_json()).randomizers[0]
+    assert isinstance(made, LookAt)
     assert made.target_offset == (1.0, 0.0, 2.0)
     path.write_text('{"parts": []}')
     with pytest.raises(RendererError, match=r"config.json: unknown key 'parts'"):

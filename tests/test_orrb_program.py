@@ -46,7 +46,11 @@ COMPONENTS = [
     ),
     component("TranslateRotateScale", "world/object", vector3Properties={"translate": {"y": 0.01}}),
     component("Hide", stringProperties={"body_prefix": "target", "geom_prefix": "robot0:C_"}),
-    component("LightingRig", intProperties={"light_head_count": 3}),
+    component(
+        "LightingRig",
+        intProperties={"light_head_count": 3},
+        vector3Properties={"target": {"x": -1, "y": 0.2, "z": -0.87}},
+    ),
     component("LightRandomizer", boolProperties={"randomize_hue": True}),
     component(
         "MaterialRandomizer",

@@ -15,7 +15,7 @@ from heliograph.compat.orrb.config import RemoteRendererConfig, Settings
 from heliograph.compat.orrb.destination import Destination, put
 from heliograph.compat.orrb.problems import RendererError, renderer_errors
 from heliograph.compat.orrb.servers import check_servers
-from heliograph.compat.orrb.session import Batch, Job, Outcome, Session
+from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
 from heliograph.randomize import Randomization, read_renderer_config
 
 
@@ -130,14 +130,14 @@ class RemoteRenderer:
         session = self._session
         return [] if session is None else session.servers.pids
 
-    def _submit(self, batch: Batch, deliver: Any) -> None:
+    def _submit(self, batch: Batch, deliver: Deliver) -> None:
         session, randomization = self._current()
         if session is None:
             deliver(RendererError(f"{self.name}: not started; call start() first"))
         elif not isinstance(batch, dict):
             deliver(RendererError(f"batch: expected a dict, got {type(batch).__name__}"))
         else:
-            session.submit(Job(batch, randomization, deliver))
+            session.submit(batch, randomization, deliver)
 
     def _current(self) -> tuple[Session | None, Randomization]:
         with self._lock:

@@ -25,17 +25,19 @@ from heliograph.randomize import Randomization
 
 Batch = MutableMapping[str, Any]
 Outcome = Batch | RendererError
+Deliver = Callable[[Outcome], None]
 _AHEAD = 4
 """Entries on their way for each worker."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A batch, what it is to be drawn with, and who gets the outcome."""
+    """A batch, what it asked for when it came, and who gets the outcome."""
 
     batch: Batch
+    request: Request
     randomization: Randomization
-    deliver: Callable[[Outcome], None]
+    deliver: Deliver
 
 
 class Session:
@@ -87,14 +89,13 @@ class Session:
         director.check()
         director.entry(self._stage.initial, 0)
 
-    def submit(self, job: Job) -> None:
-        """Take a batch; the outcome is delivered later, or an error now if this is closed."""
-        with self._lock:
-            closed = self._closed
-            if not closed:
-                self._jobs.put(job)
-        if closed:
-            job.deliver(RendererError("the renderer is shut down"))
+    def submit(self, batch: Batch, randomization: Randomization, deliver: Deliver) -> None:
+        """Take a batch as it is now; its outcome, which may be an error, is delivered."""
+        try:
+            job = Job(batch, Request.of(batch, self._mapping), randomization, deliver)
+            self._enqueue(job)
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
+            deliver(as_renderer_error(error))
 
     def close(self) -> None:
         """End everything; batches that are not finished fail."""
@@ -111,6 +112,12 @@ class Session:
         for lane in self._lanes:
             lane.join()
         self._writers.shutdown()
+
+    def _enqueue(self, job: Job) -> None:
+        with self._lock:
+            if self._closed:
+                raise RendererError("the renderer is shut down")
+            self._jobs.put(job)
 
     def _prepare(self, model: Any, randomization: Randomization) -> None:
         drawn, settings = self.servers.first, self._settings
@@ -137,8 +144,7 @@ class Session:
 
     def _outcome(self, job: Job) -> Outcome:
         try:
-            request = Request.of(job.batch, self._mapping)
-            job.batch.update(self._drawn(request, job.randomization))
+            job.batch.update(self._drawn(job.request, job.randomization))
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
             return as_renderer_error(error)
         return job.batch
@@ -207,6 +213,4 @@ class _Flow:
 
 def _of_entry(error: Exception, number: int) -> RendererError:
     made = as_renderer_error(error)
-    return RendererError(
-        f"entry {number}: {made.message}", index=made.index, seed=made.seed, repro=made.repro
-    )
+    return RendererError(f"entry {number}: {made.message}", seed=made.seed, repro=made.repro)

@@ -1,0 +1,38 @@
+"""Every example runs as it stands, in a process of its own and an empty folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "examples"
+SAYS = {
+    "01_first_picture.py": "nearest to the camera",
+    "02_components.py": "% of the pixels changed",
+    "03_many_workers.py": "8 samples; (16, 64, 64, 3) uint8",
+    "04_randomize.py": "the same alone: True",
+    "05_torch.py": "(16, 64, 64, 3) torch.uint8",
+    "06_record_and_replay.py": "6 samples in 2 shards; 5",
+}
+
+
+def test_every_example_is_run() -> None:
+    numbered = {path.name for path in FOLDER.glob("[0-9]*.py")}
+    assert numbered == SAYS.keys()
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(FOLDER / name)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert SAYS[name] in done.stdout
