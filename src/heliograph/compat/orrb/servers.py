@@ -101,7 +101,7 @@ def check_servers(configs: Any) -> tuple[tuple[int, int], ...]:
     return tuple((int(gpu), int(port)) for gpu, port in pairs)
 
 
-def _by_device(configs: Sequence[tuple[int, int]]) -> dict[int | None, int]:
+def _by_device(configs: Sequence[Sequence[int]]) -> dict[int | None, int]:
     """Workers by EGL device; None where there are no GPUs to choose from."""
     if not any(_DEVICES.glob("nvidia[0-9]*")):
         return {None: len(configs)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from collections.abc import Callable, MutableMapping, Sequence
@@ -78,6 +79,7 @@ class Session:
         ]
         for lane in self._lanes:
             lane.start()
+        atexit.register(self.close)  # a thread inside MuJoCo at the interpreter's end is a crash
 
     def check(self, randomization: Randomization) -> None:
         """Draw one entry's numbers, so that what is wrong with components shows now.
@@ -103,6 +105,7 @@ class Session:
             if self._closed:
                 return
             self._closed = True
+            atexit.unregister(self.close)
             waiting = self._drained()
             for _ in self._lanes:
                 self._jobs.put(None)

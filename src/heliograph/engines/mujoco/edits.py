@@ -48,8 +48,7 @@ class Scenery:
     Args:
         things: what is drawn; never changed in place.
         light_names: names of its lights.
-        objects: (M,) the object of each instance.
-        frames: (M, 3, 4) where each instance's object is.
+        placed: the instances of each object, and (M, 3, 4) where each instance's object is.
         names: object name -> numbers of the objects called so.
         rasterizer: where textures go.
     """
@@ -58,7 +57,7 @@ class Scenery:
         self,
         things: DrawList,
         light_names: Sequence[str],
-        placed: tuple[NDArray[np.int64], NDArray[np.float64]],
+        placed: tuple[Mapping[int, list[int]], NDArray[np.float64]],
         names: Mapping[str, Sequence[int]],
         rasterizer: Rasterizer,
     ) -> None:
@@ -69,6 +68,7 @@ class Scenery:
         self._objects, self._frames = placed
         self._names = names
         self._rasterizer = rasterizer
+        self._painted: dict[tuple[str, int], tuple[list[int], list[Any]]] = {}
 
     def apply(self, edits: Iterable[Edit]) -> DrawList:
         """What is to be drawn after all edits, in their order.
@@ -79,6 +79,7 @@ class Scenery:
         """
         for edit in edits:
             _APPLY[type(edit)](self, edit)
+        self._flush()
         lights = tuple(self._lights.values())
         if lights == self.things.lights:
             lights = self.things.lights
@@ -86,17 +87,15 @@ class Scenery:
 
     def paint(self, edit: EditMaterial) -> None:
         """Apply an EditMaterial."""
-        rows, mine = self._rows(edit.objects), self._changed()
-        if edit.rgba is not None:
-            mine.rgba[rows, :3] = edit.rgba[:3]
-            if edit.rgba[3] is not None:
-                mine.rgba[rows, 3] = edit.rgba[3]
+        rows = self._rows(edit.objects)
+        if not rows:
+            return
+        for column, value in enumerate(edit.rgba or ()):
+            self._note("rgba", column, value, rows)
         for column, name in enumerate(_SURFACE):
-            value = getattr(edit, name)
-            if value is not None:
-                mine.surface[rows, column] = value
+            self._note("surface", column, getattr(edit, name), rows)
         if edit.texture is not None:
-            self._lay(rows, edit, mine)
+            self._lay(np.array(rows), edit, self._changed())
 
     def hide(self, edit: Hide) -> None:
         """Apply a Hide."""
@@ -132,12 +131,23 @@ class Scenery:
         """Apply an EditBackground."""
         self.things = replace(self.things, surroundings=Surroundings(colour=edit.colour))
 
-    def _rows(self, objects: Sequence[str]) -> NDArray[np.intp]:
+    def _rows(self, objects: Sequence[str]) -> list[int]:
         for name in objects:
             if name not in self._names:
                 raise UnknownNameError.of("object", name, self._names)
         numbers = [number for name in objects for number in self._names[name]]
-        return np.flatnonzero(np.isin(self._objects, numbers))
+        return [row for number in numbers for row in self._objects.get(number, ())]
+
+    def _note(self, field: str, column: int, value: float | None, rows: list[int]) -> None:
+        """Remember a number; randomizers paint hundreds of objects, so all are written at once."""
+        if value is not None:
+            where, what = self._painted.setdefault((field, column), ([], []))
+            where.extend(rows)
+            what.extend([value] * len(rows))
+
+    def _flush(self) -> None:
+        for (field, column), (where, what) in self._painted.items():
+            getattr(self._changed(), field)[where, column] = what
 
     def _changed(self) -> Instances:
         """Instances whose looks are ours to change."""

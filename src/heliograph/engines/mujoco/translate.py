@@ -57,7 +57,7 @@ class Structure:
         plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
             own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
-        objects: (M,) numbers of the objects they show, as Segments has them.
+        objects: rows by the numbers of the objects they show, as Segments has them.
         tops: +1 and -1 for upper and lower domes.
         endless: geoms that are planes without an end.
     """
@@ -72,7 +72,7 @@ class Structure:
     planes: NDArray[np.intp]
     skins: NDArray[np.intp]
     plane_scale: NDArray[np.float64]
-    objects: NDArray[np.int64]
+    objects: dict[int, list[int]]
     tops: NDArray[np.float64]
     endless: NDArray[np.intp]
 
@@ -143,11 +143,11 @@ class Translator:
             self._planes.recentre(pose, made.planes, geoms)
         return made.looks.moved(pose)
 
-    def placed(self, geoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Of the instances made last: the objects (M,) they show, and where those are (M, 3, 4)."""
+    def placed(self, geoms: NDArray[Any]) -> tuple[dict[int, list[int]], NDArray[np.float64]]:
+        """Of the instances made last: each object's, and (M, 3, 4) where each one's object is."""
         made = self._structure
         if made is None:
-            return np.empty(0, np.int64), np.empty((0, 3, 4))
+            return {}, np.empty((0, 3, 4))
         frames = np.empty((len(made.rows), 3, 4))
         frames[:, :, :3] = geoms["mat"][made.rows]
         frames[:, :, 3] = geoms["pos"][made.rows]
@@ -194,7 +194,7 @@ class Translator:
             planes=np.flatnonzero(planes),
             skins=np.flatnonzero((kinds == _T.mjGEOM_SKIN) | (kinds == _T.mjGEOM_FLEX)),
             plane_scale=plane_scale,
-            objects=self._segments.numbers(shown["objtype"], shown["objid"]),
+            objects=_rows_by(self._segments.numbers(shown["objtype"], shown["objid"])),
             tops=np.where(part[domes] == 1, 1.0, -1.0),
             endless=np.flatnonzero(self._endless(geoms)),
         )
@@ -284,6 +284,13 @@ class Translator:
 def _handles(made: Any) -> NDArray[np.int32]:
     """Handles by index, with a spare at the end that an index of -1 finds."""
     return np.array([*made, _NOTHING], np.int32)
+
+
+def _rows_by(numbers: NDArray[np.int64]) -> dict[int, list[int]]:
+    rows: dict[int, list[int]] = {}
+    for row, number in enumerate(numbers.tolist()):
+        rows.setdefault(number, []).append(row)
+    return rows
 
 
 def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
