@@ -7,7 +7,7 @@ document's code blocks, letter by letter but for the import; the rest is what it
 reader: states, and a number of servers.
 """
 
-# ruff: noqa: ANN201, ANN001, D103, E302, E305, I001, N801
+# ruff: noqa: ANN001, ANN202, I001
 # mypy: ignore-errors
 # fmt: off
 

@@ -154,12 +154,12 @@ def test_seeds_win_over_seed_and_seed_counts_up(make):
     assert not np.array_equal(counted[0], counted[1])
 
 
-@pytest.mark.parametrize("seed", [2**31, 2**31 + 5, 2**63 - 1, -1])
-def test_any_seed_of_int64_is_drawn(make, seed):
+def test_any_seed_of_int64_is_drawn(make):
     renderer = make(FOV)
-    result = renderer.render_batch(batch(seed=seed))
-    again = renderer.render_batch(batch(seeds=np.array([seed], np.int64)))
-    assert np.array_equal(result["top"], again["top"])
+    for seed in (2**31, 2**31 + 5, 2**63 - 1, -1):
+        result = renderer.render_batch(batch(seed=seed))
+        again = renderer.render_batch(batch(seeds=np.array([seed], np.int64)))
+        assert np.array_equal(result["top"], again["top"])
 
 
 WRONG = {
@@ -178,12 +178,8 @@ WRONG = {
 }
 
 
-@pytest.fixture
-def plain(make):
-    return make()
-
-
-def test_wrong_requests_raise_at_once_and_the_queue_gets_the_error(plain):
+def test_wrong_requests_raise_at_once_and_the_queue_gets_the_error(make):
+    plain = make()
     for message, wrong in WRONG.items():
         before = dict(wrong)
         with pytest.raises(orrb.RendererError, match=message):
@@ -198,9 +194,6 @@ def test_wrong_requests_raise_at_once_and_the_queue_gets_the_error(plain):
     with pytest.raises(orrb.RendererError, match="expected a dict, got list"):
         plain.render_batch([])
     assert plain.render_batch(batch())["top"].any()
-
-
-def test_an_empty_batch_has_empty_arrays(plain):
     assert plain.render_batch({"qpos": np.zeros((0, 2)), "seed": 0})["top"].shape == (0, 40, 48, 3)
 
 
@@ -317,7 +310,7 @@ def test_gpu_ids_mean_devices_only_where_there_are_gpus(monkeypatch, tmp_path):
 def test_servers_and_batches_change_no_pixel(make):
     parts = [FOV, component("PostProcessingRandomizer", bool={"enable_grain": True})]
     one = make(*parts).render_batch(batch(6))["top"]
-    many = make(*parts, servers=3)
+    many = make(*parts, servers=2)
     again = np.concatenate([many.render_batch(batch(2, seed=2 * i))["top"] for i in range(3)])
     assert np.array_equal(one, again)
 

@@ -17,9 +17,11 @@ from heliograph.raster.drawables import (
     TextureKind,
 )
 from heliograph.raster.renderer import Rasterizer
+from heliograph.raster.scenery import APPEARANCE, Scenery, camera_moves, edited_camera
 from heliograph.raster.shapes import plane_grid
 
 __all__ = [
+    "APPEARANCE",
     "Context",
     "DrawList",
     "Geometry",
@@ -30,11 +32,14 @@ __all__ = [
     "Mapping",
     "RasterOptions",
     "Rasterizer",
+    "Scenery",
     "Shading",
     "Shape",
     "Side",
     "Surroundings",
     "Texture",
     "TextureKind",
+    "camera_moves",
+    "edited_camera",
     "plane_grid",
 ]

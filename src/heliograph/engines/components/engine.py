@@ -11,7 +11,7 @@ from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.components import state as states
 from heliograph.engines.components.assets import Assets
-from heliograph.engines.components.lights import is_light
+from heliograph.engines.components.lights import HEAD, is_light
 from heliograph.engines.components.stage import Stage
 from heliograph.engines.components.translate import Translator
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
@@ -24,8 +24,24 @@ from heliograph.frame import (
     allocate,
     check_buffers,
 )
-from heliograph.raster import Rasterizer, RasterOptions
-from heliograph.scene import Component, Description, Edit, Item, Mesh, Scene, apply
+from heliograph.raster import (
+    APPEARANCE,
+    Rasterizer,
+    RasterOptions,
+    Scenery,
+    camera_moves,
+    edited_camera,
+)
+from heliograph.scene import (
+    Component,
+    Description,
+    Edit,
+    Item,
+    Mesh,
+    MoveCamera,
+    Scene,
+    apply,
+)
 from heliograph.scene.shapes import SUFFIXES
 from heliograph.view import View
 
@@ -37,7 +53,8 @@ class ComponentEngine:
     """Draws a scene of components.
 
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
-    moves components (`scene.state` lists them), `View.edits` are `heliograph.scene`'s. A scene
+    moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
+    those of the tree come first, then those of how things look. A scene
     without a light is lit from the camera.
 
     Args:
@@ -95,16 +112,24 @@ class ComponentEngine:
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
         rasterizer = self._open
-        stage = self._stage(tuple(view.edits))
+        looks = [edit for edit in view.edits if isinstance(edit, APPEARANCE)]
+        stage = self._stage(tuple(edit for edit in view.edits if not isinstance(edit, APPEARANCE)))
+        looks, moves = camera_moves(looks, stage.cameras)
         worlds = stage.worlds(view.state)
         known = resolve_cameras(view, stage.cameras)
         wanted = view.cameras or (known[0].name,)
         cameras = [
-            stage.camera(name, worlds) if isinstance(name, str) else camera
+            _moved(stage.camera(name, worlds), moves) if isinstance(name, str) else camera
             for name, camera in zip(wanted, known, strict=True)
         ]
         buffers = _buffers(cameras, view.passes, out)
-        rasterizer.draw(stage.draw_list(worlds), cameras, view.passes, buffers)
+        things = stage.draw_list(worlds)
+        if looks:
+            scenery = Scenery(
+                things, stage.light_names, stage.placed(worlds), stage.names, rasterizer
+            )
+            things = scenery.apply(looks)
+        rasterizer.draw(things, cameras, view.passes, buffers)
         labels = stage.labels
         frames = {
             camera.name: Frame(camera, passes, labels)
@@ -138,6 +163,10 @@ class ComponentEngine:
         return stage
 
 
+def _moved(camera: Camera, moves: Mapping[str, MoveCamera]) -> Camera:
+    return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
+
+
 def _opened(source: Source) -> tuple[Scene, str]:
     """The scene of a source, and a name for it."""
     if isinstance(source, Scene):
@@ -160,7 +189,8 @@ def _describe(scene: Scene, name: str, digest: str) -> Description:
         source=name,
         hash=digest,
         objects=tuple(Item(str(node.key), node.kind) for node in nodes if node.drawable),
-        lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node)),
+        lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node))
+        or (Item(HEAD, "light", "at the camera, as the scene has none"),),
         state=states.items(scene),
     )
 

@@ -21,6 +21,7 @@ _FADING: tuple[Colour, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
 _GLINT = 0.5
 _NEAR = 0.01
 
+HEAD = "head"
 DEFAULT = (Light(LightKind.HEAD, diffuse=(0.6, 0.6, 0.6), specular=(0.3, 0.3, 0.3)),)
 DEFAULT_AMBIENT: Colour = (0.4, 0.4, 0.4)
 """What lights a scene that has no light of its own."""
@@ -28,8 +29,10 @@ DEFAULT_AMBIENT: Colour = (0.4, 0.4, 0.4)
 
 def lights(
     placed: Sequence[Placed], centre: NDArray[np.float64], radius: float
-) -> tuple[tuple[Light, ...], Colour]:
-    """The rasterizer's lights and the light from everywhere.
+) -> tuple[tuple[Light, ...], Colour, tuple[str, ...]]:
+    """The rasterizer's lights, the light from everywhere, and the lights' names.
+
+    A component that makes several lights gives the further ones its key and their number.
 
     Args:
         placed: the light components that shine.
@@ -37,12 +40,15 @@ def lights(
         radius: metres from it to the farthest corner.
     """
     made: list[Light] = []
+    names: list[str] = []
     ambient = np.zeros(3)
     for component, world in placed:
         found, around = _MAKERS[type(component).__name__](component, world, centre, radius)
         made += found
+        key = str(component.key)
+        names += [f"{key}{number or ''}" for number in range(len(found))]
         ambient += around
-    return tuple(made), _triple(ambient)
+    return tuple(made), _triple(ambient), tuple(names)
 
 
 def is_light(component: Component) -> bool:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.engines.components import cameras as cams
-from heliograph.engines.components.lights import DEFAULT, DEFAULT_AMBIENT, Colour, is_light, lights
+from heliograph.engines.components.lights import (
+    DEFAULT,
+    DEFAULT_AMBIENT,
+    HEAD,
+    Colour,
+    is_light,
+    lights,
+)
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.frame import BACKGROUND, Label, Labels
@@ -53,6 +60,7 @@ class Stage:
         drawn = [(i, node) for i, node in enumerate(self.nodes) if node.drawable]
         parts = [(i, translator.parts(node)) for i, node in drawn]
         self._shining: tuple[Light, ...] = ()
+        self._light_names: tuple[str, ...] = ()
         self._place(parts)
         lit = [i for i, node in enumerate(self.nodes) if is_light(node)]
         self._unlit = not lit
@@ -85,6 +93,23 @@ class Stage:
         for key, matrix in moved(state, self._node).items():
             local[self._index[key]] = matrix
         return self._composed(local)
+
+    @cached_property
+    def names(self) -> dict[str, list[int]]:
+        """Keys of what is drawn -> the component's number, as `placed` has them."""
+        return {str(node.key): [i] for i, node in enumerate(self.nodes) if node.drawable}
+
+    @property
+    def light_names(self) -> tuple[str, ...]:
+        """Names of the lights of the last draw list: the component's key, `head` without any."""
+        return (HEAD,) if self._unlit else self._light_names
+
+    def placed(self, worlds: Matrix) -> tuple[dict[int, list[int]], Matrix]:
+        """The instances of each component, and (M, 3, 4) where each instance's component is."""
+        rows: dict[int, list[int]] = {}
+        for row, owner in enumerate(self._owner.tolist()):
+            rows.setdefault(owner, []).append(row)
+        return rows, worlds[self._owner][:, :3]
 
     def draw_list(self, worlds: Matrix) -> DrawList:
         """What is to be drawn with the components there."""
@@ -197,7 +222,7 @@ class Stage:
         if self._shadows:
             centre, radius = _sphere(self._corners(worlds))
         placed = [(self.nodes[i], worlds[i]) for i in self._lights]
-        shining, ambient = lights(placed, centre, radius)
+        shining, ambient, self._light_names = lights(placed, centre, radius)
         # The rasterizer keeps what it prepared for lights while they are the same tuple.
         self._shining = self._shining if shining == self._shining else shining
         return self._shining, ambient

@@ -14,15 +14,14 @@ from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.details import details
-from heliograph.engines.mujoco.edits import edited_camera, split
 from heliograph.engines.mujoco.model import ModelSource, digest, load
 from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
+from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
-from heliograph.raster import RasterOptions
-from heliograph.scene import Description, Item, MoveCamera
+from heliograph.raster import APPEARANCE, RasterOptions, camera_moves, edited_camera
+from heliograph.scene import Description, Edit, Item, MoveCamera
 from heliograph.view import View
 
 _E = TypeVar("_E", bound=Enum)
@@ -110,10 +109,8 @@ class MujocoEngine:
         painter = self._open
         chosen = resolve_cameras(view, self._cameras)
         check_passes(view.passes, painter.passes)
-        edits, moves = split(view.edits, painter.edits)
-        for name in moves:
-            if name not in self._cameras:
-                raise UnknownNameError.of("camera", name, self._cameras)
+        _check_edits(view.edits, painter.edits)
+        edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
         placed = [self._place(data, camera, moves) for camera in chosen]
         buffers = _buffers(placed, view.passes, out)
@@ -175,6 +172,16 @@ def _member(kind: type[_E], value: _E | str, name: str) -> _E:
     except ValueError:
         known = ", ".join(str(member.value) for member in kind)
         raise InvalidValueError(f"{name}: expected one of {known}, got {value!r}") from None
+
+
+def _check_edits(edits: Sequence[Edit], able: bool) -> None:
+    for edit in edits:
+        if not able or not isinstance(edit, APPEARANCE):
+            known = ", ".join(kind.__name__ for kind in APPEARANCE) if able else "none"
+            raise InvalidValueError(
+                f"edits: a {type(edit).__name__} cannot be applied here; this engine and style "
+                f"apply: {known}"
+            )
 
 
 def _buffers(

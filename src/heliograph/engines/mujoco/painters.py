@@ -10,14 +10,13 @@ import numpy as np
 
 from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
-from heliograph.engines.mujoco.edits import Scenery
 from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import PASSES, Buffers
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions, Scenery
 from heliograph.scene import Edit
 from heliograph.view import View
 

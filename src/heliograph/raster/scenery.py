@@ -1,4 +1,4 @@
-"""Edits of a view, applied to what a MuJoCo state shows."""
+"""Edits of a view that every engine over the rasterizer takes, applied to what it is to draw."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.raster import (
+from heliograph.errors import UnknownNameError
+from heliograph.raster.drawables import (
     DrawList,
     Instances,
     Light,
     LightKind,
-    Rasterizer,
     Shape,
     Surroundings,
     Texture,
 )
-from heliograph.raster import (
-    Mapping as TextureMapping,
-)
+from heliograph.raster.drawables import Mapping as TextureMapping
+from heliograph.raster.renderer import Rasterizer
 from heliograph.scene import (
     Edit,
     EditBackground,
@@ -186,24 +184,27 @@ _APPLY: dict[type[Edit], Callable[[Scenery, Any], None]] = {
 }
 
 
-def split(edits: Sequence[Edit], able: bool) -> tuple[list[Edit], dict[str, MoveCamera]]:
+APPEARANCE: tuple[type[Edit], ...] = (*_APPLY, MoveCamera)
+"""The edits that `Scenery` and `edited_camera` apply."""
+
+
+def camera_moves(
+    edits: Iterable[Edit], known: Mapping[str, Camera]
+) -> tuple[list[Edit], dict[str, MoveCamera]]:
     """Edits of what is seen, and those of cameras by the camera's name.
 
     Raises:
-        InvalidValueError: an edit that this engine (or style: not `able`) does not apply.
+        UnknownNameError: a camera that is not known.
     """
-    seen, cameras = [], {}
+    seen: list[Edit] = []
+    cameras: dict[str, MoveCamera] = {}
     for edit in edits:
-        if not able or not isinstance(edit, (MoveCamera, *_APPLY)):
-            known = ", ".join(kind.__name__ for kind in (*_APPLY, MoveCamera)) if able else "none"
-            raise InvalidValueError(
-                f"edits: a {type(edit).__name__} cannot be applied here; this engine and style "
-                f"apply: {known}"
-            )
-        if isinstance(edit, MoveCamera):
+        if not isinstance(edit, MoveCamera):
+            seen.append(edit)
+        elif edit.name in known:
             cameras[edit.name] = edit
         else:
-            seen.append(edit)
+            raise UnknownNameError.of("camera", edit.name, known)
     return seen, cameras
 
 

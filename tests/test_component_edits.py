@@ -1,0 +1,87 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
+"""The edits that every engine takes, on scenes of components."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.errors import UnknownNameError
+from heliograph.frame import PASSES
+
+WALL = hg.Box(key="wall", args=[4, 0.2, 4], position=[0, 2, 0], material={"color": "gray"})
+CUBE = hg.Box(key="cube", args=[0.6, 0.6, 0.6], material={"color": "gray"})
+EYE = hg.CameraView(key="eye", position=[0, -3, 0], lookAt=[0, 0, 0], width=60, height=60)
+
+
+@pytest.fixture(scope="module")
+def renderer():
+    with hg.open(hg.Scene(WALL, CUBE, EYE)) as made:
+        yield made
+
+
+def shot(renderer, *edits):
+    return renderer.render(hg.View(("eye",), tuple(PASSES), edits=edits))["eye"]
+
+
+def at_middle(frame, name):
+    return frame[name][30, 30]
+
+
+def test_colours_and_textures_change_rgb_alone(renderer):
+    before = shot(renderer)
+    red = shot(renderer, hg.EditMaterial(("cube",), rgba=(1.0, 0.0, 0.0, None), specular=0.0))
+    assert at_middle(red, "rgb")[0] > 100
+    assert at_middle(red, "rgb")[1:].max() < 60
+    green = np.tile(np.uint8([0, 255, 0]), (8, 8, 1))
+    laid = shot(renderer, hg.EditMaterial(("cube",), texture=green, specular=0.0))
+    assert at_middle(laid, "rgb")[1] > 2 * at_middle(laid, "rgb")[0]
+    for changed in (red, laid):
+        assert all(np.array_equal(changed[name], before[name]) for name in PASSES if name != "rgb")
+    assert np.array_equal(shot(renderer).rgb, before.rgb)
+
+
+def test_things_move_and_hide_after_the_tree_was_edited(renderer):
+    pose = np.eye(4)
+    pose[1, 3] = -0.5
+    assert at_middle(shot(renderer, hg.MoveObject("cube", pose)), "depth") == pytest.approx(2.2)
+    hidden = shot(renderer, hg.Hide(("cube",)))
+    assert at_middle(hidden, "depth") == pytest.approx(4.9)
+    ball = hg.Add(hg.Sphere(key="ball", args=[0.5], position=[0, -1, 0]))
+    both = shot(renderer, hg.Hide(("ball",)), ball)
+    assert np.array_equal(both.depth, shot(renderer).depth)
+
+
+def test_lights_and_cameras(renderer):
+    assert [item.name for item in renderer.scene.lights] == ["head"]
+    dark = shot(renderer, hg.EditLight("head", active=False))
+    assert dark.rgb.mean() < 0.7 * shot(renderer).rgb.mean()
+    step = np.eye(4)
+    step[2, 3] = -1.0
+    move = hg.MoveCamera("eye", renderer.cameras["eye"].moved(step), relative=True)
+    frame = shot(renderer, move)
+    assert at_middle(frame, "depth") == pytest.approx(1.7)
+    assert frame.camera.world_from_camera[1, 3] == pytest.approx(-2)
+
+
+def test_backgrounds(renderer):
+    frame = shot(renderer, hg.Hide(("cube", "wall")), hg.EditBackground((1.0, 0.0, 0.5)))
+    assert frame.rgb[0, 0].tolist() == [255, 0, 128]
+
+
+@pytest.mark.parametrize(
+    "edit", [hg.Hide(("cub",)), hg.EditLight("had"), hg.MoveCamera("ey", None)]
+)
+def test_unknown_names_are_told(renderer, edit):
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        shot(renderer, edit)
+
+
+def test_randomization_runs_on_components():
+    config = {"randomizers": [{"type": "materials"}, {"type": "lights"}, {"type": "camera_jitter"}]}
+    with hg.open(hg.Scene(WALL, CUBE, EYE), randomize=config, seed=3) as made:
+        first, second = hg.samples(made, count=2, cameras=["eye"])
+        again = made.render(hg.View(["eye"], seed=3, index=1))
+    assert not np.array_equal(first["eye"].rgb, second["eye"].rgb)
+    assert np.array_equal(again["eye"].rgb, second["eye"].rgb)
