@@ -34,7 +34,7 @@ def test_colours_and_textures_change_rgb_alone(renderer):
     red = shot(renderer, hg.EditMaterial(("cube",), rgba=(1.0, 0.0, 0.0, None), specular=0.0))
     assert at_middle(red, "rgb")[0] > 100
     assert at_middle(red, "rgb")[1:].max() < 60
-    green = np.tile(np.uint8([0, 255, 0]), (8, 8, 1))
+    green = np.tile(np.array([0, 255, 0], np.uint8), (8, 8, 1))
     laid = shot(renderer, hg.EditMaterial(("cube",), texture=green, specular=0.0))
     assert at_middle(laid, "rgb")[1] > 2 * at_middle(laid, "rgb")[0]
     for changed in (red, laid):
@@ -70,8 +70,11 @@ def test_backgrounds(renderer):
     assert frame.rgb[0, 0].tolist() == [255, 0, 128]
 
 
+NARROW = hg.Camera.perspective(fov_y=1, width=9, height=9)
+
+
 @pytest.mark.parametrize(
-    "edit", [hg.Hide(("cub",)), hg.EditLight("had"), hg.MoveCamera("ey", None)]
+    "edit", [hg.Hide(("cub",)), hg.EditLight("had"), hg.MoveCamera("ey", NARROW)]
 )
 def test_unknown_names_are_told(renderer, edit):
     with pytest.raises(UnknownNameError, match="did you mean"):
