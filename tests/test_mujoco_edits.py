@@ -32,6 +32,9 @@ MJCF = """<mujoco><visual>
 <camera name="eye" pos="0 -3 0" xyaxes="1 0 0 0 0 1" fovy="50"/></worldbody></mujoco>"""
 
 
+HIDE = Hide(("cube",))
+
+
 @pytest.fixture(scope="module")
 def engine():
     made = MujocoEngine(MJCF, size=(60, 60), options=RasterOptions(shadows=False))
@@ -68,6 +71,19 @@ def test_emission_lights_up_and_a_texture_is_laid(engine):
     laid = shot(engine, EditMaterial(("cube",), texture=green))
     assert at_middle(laid, "rgb")[[0, 2]].tolist() == [0, 0]
     assert at_middle(laid, "rgb")[1] > 50
+
+
+def test_a_texture_is_repeated_and_shifted(engine):
+    halves = np.zeros((16, 16, 3), np.uint8)
+    halves[:, 8:] = 255  # white on the right
+
+    def whites(**how):
+        frame = shot(engine, EditMaterial(("wall",), texture=halves, emission=1.0, **how), HIDE)
+        return frame.rgb[5, :, 0] > 128
+
+    plain, shifted = whites(), whites(offset=(0.5, 0.0))
+    assert (plain == ~shifted).mean() > 0.9  # all but the columns where the colours blend
+    assert np.count_nonzero(np.diff(whites(repeat=(4.0, 1.0)))) > np.count_nonzero(np.diff(plain))
 
 
 def test_many_textures_do_not_pile_up(engine):

@@ -273,8 +273,7 @@ class Camera:
         x, y, distance = _check_pixels(pixels, depth)
         scale = 1.0 if self.projection is Projection.ORTHOGRAPHIC else distance
         x, y = (x - self.cx) / self.fx * scale, (self.cy - y) / self.fy * scale
-        points = np.stack((x, y, -distance), axis=-1)
-        return poses.transform(self.world_from_camera, points)
+        return poses.transform(self.world_from_camera, np.stack((x, y, -distance), axis=-1))
 
     def pixel_centres(self) -> Floats:
         """Return the centres of all pixels, (H, W, 2), as `unproject` takes with a depth pass."""
@@ -294,8 +293,8 @@ class Camera:
         """As `moved`, for a pose that surely is one: not checked, and made read-only."""
         pose.flags.writeable = False
         other = object.__new__(type(self))  # every other field was checked when this one was made
-        kept = {name: vars(self)[name] for name in self.__dataclass_fields__}
-        vars(other).update(kept, world_from_camera=pose)
+        fields = {name: vars(self)[name] for name in self.__dataclass_fields__}
+        vars(other).update(fields, world_from_camera=pose)
         return other
 
     def resized(self, width: int, height: int) -> Self:
@@ -326,7 +325,7 @@ class Camera:
 
     def _key(self) -> tuple[object, ...]:
         fields = {**self.__dict__, "world_from_camera": self.world_from_camera.tobytes()}
-        return tuple(fields[field.name] for field in dataclasses.fields(self))
+        return tuple(fields[name] for name in self.__dataclass_fields__)
 
     def _angle(self, centre: float, size: int, focal: float) -> float:
         if self.projection is Projection.ORTHOGRAPHIC:
@@ -368,7 +367,7 @@ def _check_fov(value: object) -> float:
     if MIN_FOV <= fov < math.pi:
         return fov
     hint = f"; if these are degrees, pass fov_y={math.radians(fov):.6g} (math.radians({fov:g}))"
-    hint = hint if math.pi <= fov < 180 else ""
+    hint *= math.pi <= fov < 180
     raise InvalidValueError(f"fov_y: expected radians from {MIN_FOV} to below pi, got {fov}{hint}")
 
 

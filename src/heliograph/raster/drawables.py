@@ -129,6 +129,7 @@ class Instances:
         shading: (N,) int8, `Shading` members.
         casts_shadow: (N,) bool.
         visible: (N,) bool.
+        texture_offset: (N, 2) float32, added to FLAT texture coordinates; or None for none.
         looks: stands for everything but `world_from_object` and `visible`: instances that share
             it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
@@ -146,6 +147,7 @@ class Instances:
     shading: NDArray[np.int8]
     casts_shadow: NDArray[np.bool_]
     visible: NDArray[np.bool_]
+    texture_offset: NDArray[np.float32] | None = None
     looks: object = field(default_factory=object, init=False, repr=False)
 
     def moved(

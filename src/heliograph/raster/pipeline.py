@@ -25,7 +25,11 @@ from heliograph.raster.targets import Kept, Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f")
-_LOOKS = {**dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"), "in_id": "1i"}
+_LOOKS = {
+    **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
+    "in_id": "1i",
+    "in_offset": "2f",
+}
 """The fields of the records per instance in order, as plan.py lays them out."""
 
 _SEAMLESS_CUBES = 0x884F

@@ -25,9 +25,9 @@ LOD_PIXELS = 0.25
 LOD_DEPTH = 1e-3
 """Largest error of a simplified surface as a part of its distance."""
 
-LOOKS_RECORD = 13
-"""float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each) and
-the bits of the id."""
+LOOKS_RECORD = 15
+"""float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
+bits of the id, and the texture's offset (2)."""
 
 _FLAT = SOLVER[Shape.PLANE]
 _CLEAR = 1 << 40
@@ -318,6 +318,8 @@ def _records(instances: Instances) -> NDArray[np.float32]:
     records[:, 6] *= 128
     records[:, 8:11] = instances.texture_scale
     records[:, 12] = instances.ids.astype(np.int32).view(np.float32)
+    if instances.texture_offset is not None:
+        records[:, 13:15] = instances.texture_offset
     return records
 
 

@@ -150,11 +150,9 @@ class Scenery:
     def _changed(self) -> Instances:
         """Instances whose looks are ours to change."""
         if not self._own:
-            arrays = vars(self._instances)
-            self._instances = replace(
-                self._instances,
-                **{name: np.array(arrays[name]) for name in arrays if name != "looks"},
-            )
+            arrays = vars(self._instances).items()
+            copies = {name: rows.copy() for name, rows in arrays if isinstance(rows, np.ndarray)}
+            self._instances = replace(self._instances, **copies)
             self._own = True
         return self._instances
 
@@ -163,10 +161,11 @@ class Scenery:
             mine.texture[rows] = -1
             mine.mapping[rows] = TextureMapping.NONE
             return
-        (right, down), (height, width) = edit.offset, edit.texture.shape[:2]
-        pixels = np.roll(edit.texture, (round(down * height), -round(right * width)), (0, 1))
-        texture = Texture(pixels, name="texture of an edit")
+        texture = Texture(edit.texture, name="texture of an edit")
         mine.texture[rows] = self._rasterizer.lend_texture(texture)
+        if mine.texture_offset is None:
+            mine.texture_offset = np.zeros((len(mine), 2), np.float32)
+        mine.texture_offset[rows] = edit.offset
         geometry = mine.geometry[rows]
         own = self._rasterizer.has_uvs(geometry)
         mine.mapping[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)

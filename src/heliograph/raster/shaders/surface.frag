@@ -33,6 +33,7 @@ in vec3 v_object;
 in float v_depth;
 #endif
 #ifdef FLAT_TEXTURE
+flat in vec2 v_offset;
 uniform sampler2D image;
 #endif
 #ifdef CUBE_TEXTURE
@@ -146,13 +147,13 @@ void main() {
     vec4 texel = vec4(1.0);
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    texel = texture(image, natural_uv(object, object_normal) * v_texturing.xy);
+    texel = texture(image, natural_uv(object, object_normal) * v_texturing.xy + v_offset);
 #elif defined(EXACT)
-    texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy);
+    texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy + v_offset);
 #elif defined(MESH_UV)
-    texel = texture(image, v_uv * v_texturing.xy);
+    texel = texture(image, v_uv * v_texturing.xy + v_offset);
 #else
-    texel = texture(image, vec2(1.0 + v_object.x, 1.0 - v_object.y) * v_texturing.xy);
+    texel = texture(image, vec2(1.0 + v_object.x, 1.0 - v_object.y) * v_texturing.xy + v_offset);
 #endif
 #endif
 #ifdef CUBE_TEXTURE

@@ -4,6 +4,10 @@ in vec3 in_position;
 in vec4 in_row0, in_row1, in_row2;              // camera_from_object
 in vec4 in_rgba, in_surface, in_texturing;
 in int in_id;
+#ifdef FLAT_TEXTURE
+in vec2 in_offset;
+flat out vec2 v_offset;
+#endif
 #ifdef SEGMENTATION
 flat out int v_id;
 #endif
@@ -56,6 +60,9 @@ void main() {
 #endif
 #ifdef TEXTURED
     v_texturing = in_texturing;
+#endif
+#ifdef FLAT_TEXTURE
+    v_offset = in_offset;
 #endif
 #if defined(EXACT) || defined(SMOOTH) || defined(VERTEX_LIT)
     // object_from_camera: the columns of the inverse are cross products of the rows.
