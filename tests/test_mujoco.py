@@ -12,6 +12,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from PIL import Image
 from skimage.metrics import structural_similarity
 
 from heliograph.camera import Camera
@@ -257,3 +258,43 @@ def test_range_finders_show_as_lines_with_ids():
     assert set(rows) <= {28, 29, 30, 31}
     assert np.ptp(columns) > 10
     assert frame.depth[rows, columns] == pytest.approx(3.0, rel=1e-4)
+
+
+def test_a_camera_by_value_stays_where_it_is():
+    engine = MujocoEngine(
+        """<mujoco><worldbody><body><joint type="slide" axis="1 0 0"/><geom size=".3"/>
+        <camera name="cam" pos="0 -4 0" xyaxes="1 0 0 0 0 1"/></body></worldbody></mujoco>""",
+        size=(32, 24),
+    )
+    given = engine.cameras["cam"]
+    shown = {}
+    for key, camera in (("name", "cam"), ("value", given), ("copy", given.replace())):
+        frame = engine.render(View((camera,), ("depth",), {"qpos": [1.0]}))["cam"]
+        shown[key] = frame.camera.world_from_camera[0, 3]
+    engine.close()
+    assert shown == {"name": 1.0, "value": 0.0, "copy": 0.0}
+
+
+@pytest.mark.parametrize("uniform", ["false", "true"])
+def test_textures_lie_on_round_things_as_in_mujoco(tmp_path, uniform):
+    x, y = np.meshgrid(np.arange(64), np.arange(64))
+    pixels = np.stack([4 * x, 4 * y, 255 * ((x // 16 + y // 16) % 2)], -1).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "grid.png")
+    model = f"""<mujoco><visual><headlight ambient=".7 .7 .7" specular="0 0 0"/></visual>
+    <asset><texture name="c" type="2d" file="{tmp_path}/grid.png"/>
+    <material name="m" texture="c" texrepeat="2 1.5" texuniform="{uniform}"/></asset><worldbody>
+    <geom type="cylinder" size=".4 .5" pos="-1.5 0 0" material="m"/>
+    <geom type="sphere" size=".5" pos="-.3 0 0" material="m"/>
+    <geom type="capsule" size=".3 .4" pos=".7 0 0" material="m"/>
+    <geom type="ellipsoid" size=".4 .3 .6" pos="1.7 0 0" material="m"/>
+    <camera name="c" pos="0.1 -3 2" xyaxes="1 0 0 0 .55 .83"/></worldbody></mujoco>"""
+    frames = []
+    for style in ("raster", "classic"):
+        options = RasterOptions(shadows=False)
+        engine = MujocoEngine(model, size=(320, 160), style=style, options=options)
+        frames.append(engine.render(View(("c",), ("rgb", "segmentation")))["c"])
+        engine.close()
+    inside = (frames[0].segmentation > 0) & (frames[1].segmentation > 0)
+    gap = np.abs(frames[0].rgb.astype(int) - frames[1].rgb)[inside]
+    assert inside.mean() > 0.15
+    assert gap.mean() < 10

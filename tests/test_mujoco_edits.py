@@ -124,6 +124,18 @@ def test_lights_change_go_out_and_are_added(engine):
     assert shot(engine, EditLight("lamp", diffuse=(0.0,) * 3)).rgb.astype(int).sum() <= full
 
 
+def test_lights_that_are_off_can_be_switched_on():
+    text = MJCF.replace('active="true"', 'active="false"')
+    dim = MujocoEngine(text, size=(60, 60), options=RasterOptions(shadows=False))
+    before, lit = shot(dim), shot(dim, EditLight("lamp", active=True))
+    both = shot(dim, EditLight("lamp", active=True), EditLight("lamp", active=False))
+    changed = shot(dim, EditLight("lamp", diffuse=(1.0, 1.0, 1.0)))
+    dim.close()
+    assert lit.rgb.astype(int).sum() > before.rgb.astype(int).sum()
+    assert np.array_equal(both.rgb, before.rgb)
+    assert np.array_equal(changed.rgb, before.rgb)  # changed, but still off
+
+
 def test_cameras_move_and_the_frame_tells_how(engine):
     step = np.eye(4)
     step[2, 3] = -1.0  # one metre ahead

@@ -347,6 +347,28 @@ def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
     assert b"fork" in os.read(read, 1000)
 
 
+def test_a_forked_child_is_told_that_a_new_renderer_would_hang(rasterizer):
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            Rasterizer()
+        except ContextError as error:
+            os.write(write, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert b"'spawn'" in os.read(read, 1000)
+
+
+def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):
+    instances = placed((Shape.BOX, (0, 0, 0), (1, 1, 1)))
+    with pytest.raises(InvalidValueError, match="at least far"):
+        draw(rasterizer, instances, camera(near=1e-7))
+    shown = draw(rasterizer, instances, camera(near=1e-5))
+    assert shown["segmentation"].any()
+
+
 def test_closed_means_closed():
     rasterizer = Rasterizer()
     rasterizer.close()

@@ -17,6 +17,12 @@ from heliograph.raster.drawables import Lighting
 
 GL_VERSION = 430
 _EGL_DRAW, _EGL_READ = 0x3059, 0x305A
+_FORKED = (
+    "GL does not survive a fork: start processes with the 'spawn' method, or draw in none before "
+    "they are forked"
+)
+_started: dict[str, int] = {}
+"""The first process that used GL, as this module came to be in it; a fork inherits the entry."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,7 @@ class Context:
     """
 
     def __init__(self, device: int | None = None) -> None:
+        _check_unforked()
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._gl: moderngl.Context | None = None
@@ -101,10 +108,7 @@ class Context:
             ContextError: the process was forked after the context was made.
         """
         if self._pid != os.getpid():
-            raise ContextError(
-                "this renderer was made before the process forked, and GL does not survive a fork; "
-                "make it in the child, or start processes with the 'spawn' method"
-            )
+            raise ContextError(f"this renderer was made before the process forked; {_FORKED}")
         with self._lock:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
@@ -118,6 +122,13 @@ class Context:
             if gl is not None and self._pid == os.getpid():
                 with _kept_current():
                     gl.release()
+
+
+def _check_unforked() -> None:
+    """Drawing in a child of a process that has used GL hangs in the driver, whoever made it."""
+    first = _started.setdefault("pid", os.getpid())
+    if first != os.getpid():
+        raise ContextError(f"this process was forked from one that had used GL; {_FORKED}")
 
 
 def _create(device: int | None) -> moderngl.Context:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError
 from heliograph.raster.drawables import DrawList, Light, LightKind
 from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS
 
 _LIGHTS = 52
+_DEEPEST = 2e7
 _SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
 LENS = _LIGHTS
 """Numbers before the lights: all that the background depends on."""
@@ -86,6 +88,11 @@ class FrameBlocks:
 
 def clip_from_camera(camera: Camera) -> Matrix:
     """The camera's projection with y turned, so that row 0 of what is read is the top."""
+    if camera.far > _DEEPEST * camera.near:
+        raise InvalidValueError(
+            f"camera {camera.name!r}: near {camera.near:g} and far {camera.far:g} are too far "
+            f"apart for a depth buffer; give a near of at least far / {_DEEPEST:g}"
+        )
     matrix = np.array(camera.projection_matrix)
     matrix[1] *= -1
     return matrix

@@ -49,6 +49,7 @@ class Scenery:
         placed: the instances of each object, and (M, 3, 4) where each instance's object is.
         names: object name -> numbers of the objects called so.
         rasterizer: where textures go.
+        dark: lights that are off, by name; an edit may switch them on.
     """
 
     def __init__(
@@ -58,11 +59,14 @@ class Scenery:
         placed: tuple[Mapping[int, list[int]], NDArray[np.float64]],
         names: Mapping[str, Sequence[int]],
         rasterizer: Rasterizer,
+        *,
+        dark: Mapping[str, Light] | None = None,
     ) -> None:
         self.things = things
         self._instances = things.instances
         self._own = False
         self._lights = dict(zip(light_names, things.lights, strict=True))
+        self._dark = dict(dark or {})
         self._objects, self._frames = placed
         self._names = names
         self._rasterizer = rasterizer
@@ -114,16 +118,17 @@ class Scenery:
 
     def light(self, edit: EditLight) -> None:
         """Apply an EditLight."""
-        known = self._lights.get(edit.name)
+        known = self._lights.get(edit.name) or self._dark.get(edit.name)
         if known is None and edit.kind is None:
-            raise UnknownNameError.of("light", edit.name, self._lights)
+            raise UnknownNameError.of("light", edit.name, (*self._lights, *self._dark))
         light = known or Light(shadow_extent=_SHADOW_EXTENT)
         given = {name: getattr(edit, name) for name in _LIGHT_FIELDS}
         given["kind"] = None if edit.kind is None else _kind(edit.kind)
         given = {name: value for name, value in given.items() if value is not None}
-        self._lights[edit.name] = replace(light, **given)
-        if edit.active is False:
-            del self._lights[edit.name]
+        on = edit.name not in self._dark if edit.active is None else edit.active
+        here, there = (self._lights, self._dark) if on else (self._dark, self._lights)
+        here[edit.name] = replace(light, **given)
+        there.pop(edit.name, None)
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
@@ -189,26 +194,32 @@ APPEARANCE: tuple[type[Edit], ...] = (*_APPLY, MoveCamera)
 
 def camera_moves(
     edits: Iterable[Edit], known: Mapping[str, Camera]
-) -> tuple[list[Edit], dict[str, MoveCamera]]:
-    """Edits of what is seen, and those of cameras by the camera's name.
+) -> tuple[list[Edit], dict[str, list[MoveCamera]]]:
+    """Edits of what is seen, and those of cameras by the camera's name, in order.
 
     Raises:
         UnknownNameError: a camera that is not known.
     """
     seen: list[Edit] = []
-    cameras: dict[str, MoveCamera] = {}
+    cameras: dict[str, list[MoveCamera]] = {}
     for edit in edits:
         if not isinstance(edit, MoveCamera):
             seen.append(edit)
         elif edit.name in known:
-            cameras[edit.name] = edit
+            cameras.setdefault(edit.name, []).append(edit)
         else:
             raise UnknownNameError.of("camera", edit.name, known)
     return seen, cameras
 
 
-def edited_camera(camera: Camera, edit: MoveCamera) -> Camera:
-    """A camera of the model as an edit shows it; it keeps its name and size."""
+def edited_camera(camera: Camera, edits: Iterable[MoveCamera]) -> Camera:
+    """A camera of the scene as edits show it, one after the other; it keeps its name and size."""
+    for edit in edits:
+        camera = _moved(camera, edit)
+    return camera
+
+
+def _moved(camera: Camera, edit: MoveCamera) -> Camera:
     pose = edit.camera.world_from_camera
     if edit.relative:
         pose = camera.world_from_camera @ pose

@@ -121,7 +121,7 @@ class Shadows:
 def _casters(placed: planning.Placed) -> Bools:
     """What can throw a shadow on something: not a floor with nothing behind it."""
     looks = placed.looks
-    casters = looks.casts_shadow & ~looks.transparent & placed.show
+    casters = looks.casts_shadow & placed.show
     solid = np.array(placed.show)
     solid[looks.flat] = False
     for row in looks.flat[casters[looks.flat]]:

@@ -172,7 +172,7 @@ SOLVERS: tuple[dict[str, str], ...] = (
     {},
     {"PLANE": "1"},
     {"SLAB": "1", "SLAB_AXES": "vec3(1.0)"},
-    {"ROUND": "1", "ROUND_AXES": "vec3(1.0)"},
+    {"ROUND": "1", "ROUND_AXES": "vec3(1.0)", "BALL": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
     {
         **{"SLAB": "1", "SLAB_AXES": "vec3(0.0, 0.0, 1.0)"},
@@ -182,7 +182,7 @@ SOLVERS: tuple[dict[str, str], ...] = (
 """Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
 
 SLAB_AXES are the axes on which flat faces at -1 and 1 bound the shape; ROUND_AXES are the
-coefficients a of its round part a . (x^2, y^2, z^2) = 1.
+coefficients a of its round part a . (x^2, y^2, z^2) = 1; BALL is round along all three.
 """
 
 SOLVER = {

@@ -163,7 +163,7 @@ class ComponentEngine:
         return stage
 
 
-def _moved(camera: Camera, moves: Mapping[str, MoveCamera]) -> Camera:
+def _moved(camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
     return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
 
 

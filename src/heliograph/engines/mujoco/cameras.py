@@ -137,6 +137,23 @@ class Lights:
         self._lights: tuple[Light, ...] = ()
         self.names: tuple[str, ...] = ()
 
+    def dark(self, data: mujoco.MjData) -> dict[str, Light]:
+        """The lights that are off, by name, where the state has them."""
+        model, extent = self._model, float(self._model.stat.extent)
+        reach = (model.vis.map.znear * extent, model.vis.map.zfar * extent)
+        found = {}
+        for index in np.flatnonzero(model.light_active == 0).tolist():
+            light = mujoco.MjvLight()
+            for name in ("attenuation", "ambient", "diffuse", "specular"):
+                getattr(light, name)[:] = getattr(model, f"light_{name}")[index]
+            light.pos[:], light.dir[:] = data.light_xpos[index], data.light_xdir[index]
+            light.type = int(model.light_type[index])
+            light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
+            light.castshadow = int(model.light_castshadow[index])
+            clip = float(model.vis.map.shadowclip) * extent
+            found[light_name(model, index)] = _light(light, clip, reach)
+        return found
+
     def update(self) -> tuple[Light, ...]:
         """The lights of the scene's last update; the same tuple while nothing changes."""
         if self._memory is None:

@@ -112,7 +112,11 @@ class MujocoEngine:
         _check_edits(view.edits, painter.edits)
         edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
-        placed = [self._place(data, camera, moves) for camera in chosen]
+        named = [isinstance(camera, str) for camera in view.cameras] or [True]
+        placed = [
+            self._place(data, camera, moves) if by_name else camera
+            for camera, by_name in zip(chosen, named, strict=True)
+        ]
         buffers = _buffers(placed, view.passes, out)
         painter.draw(data, placed, view, buffers, edits)
         return self._sample(view, placed, buffers)
@@ -130,11 +134,9 @@ class MujocoEngine:
         return self._painter
 
     def _place(
-        self, data: mujoco.MjData, camera: Camera, moves: Mapping[str, MoveCamera]
+        self, data: mujoco.MjData, camera: Camera, moves: Mapping[str, list[MoveCamera]]
     ) -> Camera:
-        """A camera of the model follows the state and edits; any other is as it was given."""
-        if self._cameras.get(camera.name) is not camera:
-            return camera
+        """A camera that was named follows the state and edits."""
         if camera.name not in (cams.FREE, cams.FIT):
             camera = self._standing(camera, data)
         return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera

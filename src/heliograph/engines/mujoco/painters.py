@@ -100,7 +100,14 @@ class RasterPainter:
         )
         if edits:
             placed, names = self._translator.placed(geoms), self._segments.names
-            scenery = Scenery(things, self._lights.names, placed, names, self._rasterizer)
+            scenery = Scenery(
+                things,
+                self._lights.names,
+                placed,
+                names,
+                self._rasterizer,
+                dark=self._lights.dark(data),
+            )
             things = scenery.apply(edits)
         self._rasterizer.draw(things, cameras, view.passes, out)
 

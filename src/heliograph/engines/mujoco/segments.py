@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import mujoco
@@ -62,7 +63,9 @@ class Segments:
         distinct = list(dict.fromkeys(groups))
         place = {label: 1 + i for i, label in enumerate(distinct)}
         self._id = np.array([0, *(place[label] for label in groups)], np.int32)
-        self.labels: Labels = {0: BACKGROUND, **{i: label for label, i in place.items()}}
+        self.labels: Labels = MappingProxyType(
+            {0: BACKGROUND, **{i: label for label, i in place.items()}}
+        )
 
     def ids(self, objtype: NDArray[Any], objid: NDArray[Any]) -> NDArray[np.int32]:
         """Ids of MuJoCo objects (N,); 0 for what is no object of the model."""

@@ -37,6 +37,12 @@ _SHAPES = {
     _T.mjGEOM_LINE: Shape.LINE,
 }
 _SIZED = [int(kind) for kind in _SHAPES]
+_ROUND = [
+    int(_T.mjGEOM_SPHERE),
+    int(_T.mjGEOM_ELLIPSOID),
+    int(_T.mjGEOM_CAPSULE),
+    int(_T.mjGEOM_CYLINDER),
+]
 _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
@@ -205,6 +211,10 @@ class Translator:
         count, textures = len(shown), shown["texid"]
         scale = self._scale(shown["size"].astype(float), made)
         mapping, texture_scale = self._texturing(shown, scale)
+        texture_scale[made.domes, 1] *= np.where(mapping[made.domes] == Mapping.UV, 2, 1)
+        offset = np.zeros((count, 2), np.float32)
+        below = made.domes[made.tops < 0]  # a whole texture from its own rim to its own pole
+        offset[below, 1] = np.where(mapping[below] == Mapping.UV, -texture_scale[below, 1] / 2, 0)
         texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
         rgba = np.array(shown["rgba"])
         rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes half transparent
@@ -220,8 +230,9 @@ class Translator:
             ids=self._segments.ids(shown["objtype"], shown["objid"]),
             side=np.zeros(count, np.int8),
             shading=shading.astype(np.int8),
-            casts_shadow=shown["castshadow"].astype(bool),
+            casts_shadow=(shown["castshadow"] != 0) & (scale[:, 1] > 0),  # no undersides
             visible=np.ones(count, bool),
+            texture_offset=offset,
         )
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
@@ -259,10 +270,13 @@ class Translator:
         self, geoms: NDArray[Any], scale: NDArray[np.float64]
     ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         textured = geoms["texid"] >= 0
-        own = textured & (geoms["texcoord"] != 0)
+        round_ones = np.isin(geoms["type"], _ROUND) & ~self._is_cube(geoms["texid"])
+        own = textured & ((geoms["texcoord"] != 0) | round_ones)
         mapping = np.where(own, Mapping.UV, np.where(textured, Mapping.OBJECT, Mapping.NONE))
         factor = np.ones((len(geoms), 3), np.float32)
         factor[:, :2] = geoms["texrepeat"]
+        uniform = round_ones & (geoms["texuniform"] != 0)
+        factor[uniform, :2] *= geoms["size"][uniform, :2]
         flat = textured & ~own & ~self._is_cube(geoms["texid"])
         infinite = (geoms["type"] == _T.mjGEOM_PLANE)[:, None] & (geoms["size"][:, :2] <= 0)
         spatial = infinite | (geoms["texuniform"] != 0)[:, None]

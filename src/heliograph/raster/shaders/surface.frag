@@ -81,14 +81,26 @@ float enter(vec3 c, vec3 d, out vec3 normal) {
 #endif
 
 #ifdef NATURAL_UV
+#ifdef ROUND
+// Once round from +x, and from the top down; caps from above.
+vec2 natural_uv(vec3 p, vec3 normal) {
+#ifdef SLAB
+    if (abs(normal.z) > 0.99) return p.xy * 0.5 + 0.5;
+#endif
+    float turn = fract(atan(p.y, p.x) / 6.2831853);
+#ifdef BALL
+    return vec2(turn, acos(clamp(p.z, -1.0, 1.0)) / 3.1415927);
+#else
+    return vec2(turn, 0.5 - 0.5 * p.z);
+#endif
+}
+#else
 vec2 natural_uv(vec3 p, vec3 normal) {
     vec3 n = abs(normal);
-    if (n.z >= max(n.x, n.y) && n.z > 0.99) return p.xy * 0.5 + 0.5;
-    if (max(n.x, n.y) > 0.999 && n.x + n.y + n.z < 1.001 && max(abs(p.x), abs(p.y)) > 0.999)
-        return vec2(n.x > n.y ? p.y * normal.x : -p.x * normal.y, p.z) * 0.5 + 0.5;
-    float turn = atan(p.y, p.x) / 6.2831853 + 0.5;
-    return vec2(turn, length(normal.xy) < 0.999 ? acos(clamp(-p.z, -1.0, 1.0)) / 3.1415927 : p.z * 0.5 + 0.5);
+    if (n.z > 0.99) return p.xy * 0.5 + 0.5;
+    return vec2(n.x > n.y ? p.y * normal.x : -p.x * normal.y, p.z) * 0.5 + 0.5;
 }
+#endif
 #endif
 
 #ifdef VERTEX_LIT
@@ -147,7 +159,10 @@ void main() {
     vec4 texel = vec4(1.0);
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    texel = texture(image, natural_uv(object, object_normal) * v_texturing.xy + v_offset);
+    vec2 uv = natural_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);
+    dx.x -= round(dx.x);  // where a texture has gone once round it jumps back by 1
+    dy.x -= round(dy.x);
+    texel = textureGrad(image, uv * v_texturing.xy + v_offset, dx * v_texturing.xy, dy * v_texturing.xy);
 #elif defined(EXACT)
     texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy + v_offset);
 #elif defined(MESH_UV)
