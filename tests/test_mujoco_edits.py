@@ -163,7 +163,6 @@ def test_a_background_takes_the_place_of_a_sky(engine):
         (Hide(("cubes",)), UnknownNameError, "did you mean 'cube'"),
         (EditMaterial(("x",)), UnknownNameError, "unknown object 'x'"),
         (EditLight("lmp"), UnknownNameError, "did you mean 'lamp'"),
-        (EditLight("new", kind="laser"), UnknownNameError, "kind of light"),
         (MoveCamera("ey", Camera.perspective(fov_y=1, width=9, height=9)), UnknownNameError, "eye"),
         (EditImage((("blur", {}),)), InvalidValueError, "EditImage cannot be applied here"),
     ],

@@ -15,7 +15,7 @@ segmentation   (H, W)         int32     ids, 0 is background
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -146,6 +146,10 @@ class Frame:
         """(H, W) int32 ids, 0 is background; `Sample.labels` names them."""
         return self["segmentation"]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make it again from its fields, in a copy or in another process."""
+        return type(self), (self.camera, _plain(self.passes), _plain(self.labels))
+
     def _repr_png_(self) -> bytes:
         from heliograph.picture import frame_png
 
@@ -189,7 +193,26 @@ class Sample:
         """Number of frames."""
         return len(self.frames)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make it again from its fields; the labels that frames share are stored once."""
+        labels = _plain(self.labels)
+        frames = {
+            name: replace(frame, labels=labels) if frame.labels is self.labels else frame
+            for name, frame in self.frames.items()
+        }
+        told = (_plain(self.randomization), _plain(self.annotations))
+        return type(self), (frames, labels, _plain(self.state), self.seed, self.index, *told)
+
     def _repr_html_(self) -> str:
         from heliograph.picture import sample_html
 
         return sample_html(self)
+
+
+def _plain(value: Any) -> Any:
+    """The same without mapping proxies, which cannot be pickled; itself where it holds none."""
+    if not isinstance(value, (dict, MappingProxyType)):
+        return value
+    made = {key: _plain(each) for key, each in value.items()}
+    same = isinstance(value, dict) and all(made[key] is value[key] for key in made)
+    return value if same else made

@@ -51,6 +51,11 @@ class View:
         if self.seed is not None:
             _check_integer("seed", self.seed)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make it again from its fields; what makes `state` read-only cannot be pickled."""
+        made = (self.cameras, self.passes, dict(self.state), self.edits, self.seed, self.index)
+        return type(self), made
+
 
 def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
     if isinstance(cameras, (str, Camera)):

@@ -91,6 +91,11 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
 def _randomization(config: Any) -> Randomization:
     if isinstance(config, Randomization):
         return config
+    if not isinstance(config, (str, Path, Mapping)):
+        raise InvalidValueError(
+            "randomize: expected the path of a config, a mapping (what a config holds) or a "
+            f"Randomization, got {config!r}"
+        )
     return load_randomization(config)
 
 

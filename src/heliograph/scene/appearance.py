@@ -2,34 +2,40 @@
 
 Names are those that `Description` lists; an engine raises `UnknownNameError` for others and
 `InvalidValueError` for an edit that it cannot apply. A field that is None keeps the scene's value.
+
+Every edit raises `InvalidValueError` when it is made with what is not as described. Vectors and
+colours may be given as anything `numpy.asarray` takes and are kept as tuples of floats; arrays are
+kept as read-only copies.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.scene.edit import Edit
+from heliograph.scene import checks
+from heliograph.scene import values as v
+from heliograph.scene.checks import CheckedEdit, Field, fields
 
 Colour = tuple[float, float, float]
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class EditMaterial(Edit):
+class EditMaterial(CheckedEdit):
     """Paint objects.
 
     Attributes:
-        objects: names of objects.
-        rgba: red, green, blue, alpha, 0 to 1; alpha None keeps the object's.
+        objects: names of objects; a single one may be given as it is.
+        rgba: red, green, blue, alpha, 0 to 1; alpha None (or left out) keeps the object's.
         specular, shininess, emission, reflectance: 0 to 1 as in MuJoCo.
-        texture: (H, W, 3) uint8 image, row 0 on top, laid on the object; an empty array removes
-            the object's own texture.
-        repeat: how often the texture repeats along its two directions.
+        texture: (H, W, 3) uint8 image (or with 1 or 4 channels), row 0 on top, laid on the object;
+            an empty array removes the object's own texture.
+        repeat: how often the texture repeats along its two directions, above 0.
         offset: where it starts, in parts of itself.
     """
 
@@ -43,19 +49,31 @@ class EditMaterial(Edit):
     repeat: tuple[float, float] = (1.0, 1.0)
     offset: tuple[float, float] = (0.0, 0.0)
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields(
+        "EditMaterial",
+        {"objects": checks.names, "repeat": checks.repeat, "offset": checks.offset},
+        rgba=checks.rgba,
+        specular=checks.share,
+        shininess=checks.share,
+        emission=checks.share,
+        reflectance=checks.share,
+        texture=checks.texture,
+    )
+
 
 @dataclass(frozen=True, eq=False)
-class EditLight(Edit):
+class EditLight(CheckedEdit):
     """Change one of the scene's lights, or add one under a new name.
 
     Attributes:
         name: the light's name; `head` is the light at the camera.
         kind: `directional`, `point` or `spot`; must be given for a new light.
         position: world metres.
-        direction: world, the way the light goes.
+        direction: world, the way the light goes; of any length but 0.
         diffuse, specular, ambient: colours, 0 to 1 and above.
-        cutoff: half-angle of a spot's cone, radians.
-        exponent, softness: how a spot fades from its axis, and over which part of the cone's rim.
+        cutoff: half-angle of a spot's cone, radians, above 0 to pi / 2.
+        exponent: how a spot fades from its axis, from 0.
+        softness: over which part of the cone's rim it fades, 0 to 1.
         casts_shadow: whether it does.
         active: False switches it off.
     """
@@ -73,9 +91,25 @@ class EditLight(Edit):
     casts_shadow: bool | None = None
     active: bool | None = None
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields(
+        "EditLight",
+        {"name": checks.name},
+        kind=checks.kind,
+        position=checks.vector,
+        direction=checks.direction,
+        diffuse=checks.light_colour,
+        specular=checks.light_colour,
+        ambient=checks.light_colour,
+        cutoff=checks.cutoff,
+        exponent=checks.from_0,
+        softness=checks.share,
+        casts_shadow=v.flag,
+        active=v.flag,
+    )
+
 
 @dataclass(frozen=True, eq=False)
-class MoveCamera(Edit):
+class MoveCamera(CheckedEdit):
     """Show a named camera as another value: pose, field of view, near and far.
 
     Attributes:
@@ -89,16 +123,20 @@ class MoveCamera(Edit):
     camera: Camera
     relative: bool = False
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields(
+        "MoveCamera", {"name": checks.name, "camera": checks.camera, "relative": v.flag}
+    )
+
 
 @dataclass(frozen=True, eq=False)
-class MoveObject(Edit):
+class MoveObject(CheckedEdit):
     """Show an object elsewhere.
 
     Attributes:
         name: the object.
-        pose: (4, 4) world_from_object, or relative to where the state has it (applied on the
-            object's own side: pose' = pose_of_state @ this).
-        scale: factors along its axes.
+        pose: (4, 4) world_from_object, its last row (0, 0, 0, 1), or relative to where the state
+            has it (applied on the object's own side: pose' = pose_of_state @ this).
+        scale: factors along its axes, none of them 0; or one for all.
         relative: which of the two.
     """
 
@@ -107,20 +145,27 @@ class MoveObject(Edit):
     scale: Vector = (1.0, 1.0, 1.0)
     relative: bool = True
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields(
+        "MoveObject",
+        {"name": checks.name, "pose": checks.pose, "scale": v.scale, "relative": v.flag},
+    )
+
 
 @dataclass(frozen=True, eq=False)
-class Hide(Edit):
+class Hide(CheckedEdit):
     """Leave objects out of every pass.
 
     Attributes:
-        objects: names of objects.
+        objects: names of objects; a single one may be given as it is.
     """
 
     objects: tuple[str, ...]
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields("Hide", {"objects": checks.names})
+
 
 @dataclass(frozen=True, eq=False)
-class EditBackground(Edit):
+class EditBackground(CheckedEdit):
     """Show another background where nothing is.
 
     Attributes:
@@ -129,9 +174,11 @@ class EditBackground(Edit):
 
     colour: Colour
 
+    FIELDS: ClassVar[tuple[Field, ...]] = fields("EditBackground", {"colour": checks.colour})
+
 
 @dataclass(frozen=True, eq=False)
-class EditImage(Edit):
+class EditImage(CheckedEdit):
     """Post-processing of rgb, done after the engine by whoever called it; touches no other pass.
 
     Attributes:
@@ -141,3 +188,7 @@ class EditImage(Edit):
 
     steps: tuple[tuple[str, dict[str, float]], ...]
     seed: int = 0
+
+    FIELDS: ClassVar[tuple[Field, ...]] = fields(
+        "EditImage", {"steps": checks.steps, "seed": checks.seed}
+    )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene import placement
 from heliograph.scene import values as v
+from heliograph.scene.files import file_digest
 from heliograph.scene.values import Prop
 
 Props = Mapping[str, Any]
@@ -185,26 +186,31 @@ class Component:
         return _from_dict(data, 0)
 
     def digest(self) -> str:
-        """Hexadecimal hash of the tree with the bytes of its files, as they are at the first call.
+        """Hexadecimal hash of the tree with the bytes of its files, as they are now.
 
         Raises:
             SceneError: a file cannot be read.
         """
-        return self._hash("digest", self._files()).hex()
+        paths = dict.fromkeys(path for node in self.walk() for path in node.files)
+        return v.fingerprint((self._hash(), tuple(map(file_digest, paths)))).hex()
 
-    def _files(self) -> tuple[Any, ...]:
-        """Digests of the files it shows."""
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files it shows."""
         return ()
 
-    def _hash(self, name: str, files: tuple[Any, ...] = ()) -> bytes:
-        if name not in self._memo:
-            below = tuple(
-                child._hash(name, child._files() if name == "digest" else ())
-                for child in self.children
-            )
-            self._memo[name] = v.fingerprint((self.own, files, below))
-        made: bytes = self._memo[name]
+    def _hash(self) -> bytes:
+        if "equal" not in self._memo:
+            below = tuple(child._hash() for child in self.children)
+            self._memo["equal"] = v.fingerprint((self.own, below))
+        made: bytes = self._memo["equal"]
         return made
+
+    @property
+    def size(self) -> int:
+        """Bytes of the arrays in its properties."""
+        given = (*self.props.values(), *self.props.get("material", {}).values())
+        return sum(each.nbytes for each in given if isinstance(each, np.ndarray))
 
     @property
     def own(self) -> bytes:
@@ -216,10 +222,10 @@ class Component:
 
     @property
     def look(self) -> bytes:
-        """Digest of its type, files and properties other than the placement."""
+        """Digest of its type and properties other than the placement, without files."""
         if "look" not in self._memo:
             props = {name: self.props[name] for name in self.props if name not in PLACEMENT}
-            self._memo["look"] = v.fingerprint((type(self).__name__, props, self._files()))
+            self._memo["look"] = v.fingerprint((type(self).__name__, props))
         made: bytes = self._memo["look"]
         return made
 
@@ -227,11 +233,11 @@ class Component:
         """Whether type, key, properties and children are equal."""
         if not isinstance(other, Component):
             return NotImplemented
-        return self is other or self._hash("equal") == other._hash("equal")
+        return self is other or self._hash() == other._hash()
 
     def __hash__(self) -> int:
         """Hash of the content."""
-        return hash(self._hash("equal"))
+        return hash(self._hash())
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{self._name} is a value; make another one, or use an edit")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from heliograph.errors import SceneError
@@ -13,8 +16,22 @@ from heliograph.errors import SceneError
 _NAMED = {
     ".gltf": re.compile(rb'"uri"\s*:\s*"(?!data:)([^"]+)"'),
     ".obj": re.compile(rb"(?m)^\s*mtllib\s+(.+?)\s*$"),
-    ".mtl": re.compile(rb"(?m)^\s*(?:map_\w+|bump|disp|decal|norm|refl)\s+(?:.*\s)?(\S+)\s*$"),
+    ".mtl": re.compile(rb"(?m)^\s*(?:map_\w+|bump|disp|decal|norm|refl)\s+(.+?)\s*$"),
 }
+_MOST_KEPT = 4096
+_SETTLED = 2_000_000_000  # ns; clocks of file systems are coarse, so newer files are read again
+Stamp = tuple[int, ...]
+
+
+class _Read(NamedTuple):
+    """What a file held when it had this stamp."""
+
+    stamp: Stamp
+    digest: str
+    named: tuple[str, ...]
+
+
+_kept: OrderedDict[str, _Read] = OrderedDict()
 
 
 def file_digest(path: str) -> str:
@@ -26,33 +43,62 @@ def file_digest(path: str) -> str:
     return hashlib.sha256("".join(_chain(Path(path), 0)).encode()).hexdigest()
 
 
+def text_of(data: bytes) -> str:
+    """The text of a file: UTF-8, else Latin-1, which takes any bytes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def named_files(path: Path, words: str) -> Iterator[Path]:
+    """The files beside `path` that words of it may name: all words, or the last after options."""
+    parts = words.replace("\\", "/").split()
+    for start in range(len(parts)):
+        yield path.parent / " ".join(parts[start:])
+    if path.suffix.lower() == ".obj":  # `mtllib` takes several names
+        yield from (path.parent / part for part in parts[:-1])
+
+
 def _chain(path: Path, depth: int) -> list[str]:
-    digest, named = _read(str(path), *_stamp(path))
-    below = [path.parent / name for name in named] if depth < 2 else []
+    read = _known(path)
+    below = [each for words in read.named for each in named_files(path, words)]
     # A file that names one that is missing may still be drawn, so only the first must be there.
-    return [digest, *(part for each in below if each.is_file() for part in _chain(each, depth + 1))]
+    below = [each for each in dict.fromkeys(below) if depth < 2 and each.is_file()]
+    return [read.digest, *(part for each in below for part in _chain(each, depth + 1))]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _known(path: Path) -> _Read:
+    """What a file holds, read once for each change of it."""
+    now, stamp, key = time.time_ns(), _stamp(path), str(path)
+    found = _kept.pop(key, None)
+    if found is None or found.stamp != stamp:
+        found = _read(path, stamp)
+    if now - max(stamp[:2]) > _SETTLED:
+        _kept[key] = found
+    while len(_kept) > _MOST_KEPT:
+        _kept.popitem(last=False)
+    return found
+
+
+def _stamp(path: Path) -> Stamp:
     try:
         facts = path.stat()
     except (OSError, ValueError) as error:
         raise SceneError(f"{path}: {_reason(error)}") from None
-    return facts.st_mtime_ns, facts.st_size
+    return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino, facts.st_dev
 
 
-@lru_cache(maxsize=1024)
-def _read(path: str, _changed: int, _size: int) -> tuple[str, tuple[str, ...]]:
-    """Digest of one file and the names in it, read once for each change of the file."""
+def _read(path: Path, stamp: Stamp) -> _Read:
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise SceneError(f"{path}: {_reason(error)}") from None
-    pattern = _NAMED.get(Path(path).suffix.lower())
+    pattern = _NAMED.get(path.suffix.lower())
     names = pattern.findall(data) if pattern else []
-    return hashlib.sha256(data).hexdigest(), tuple(
-        unquote(n.decode(errors="replace")) for n in names
-    )
+    if path.suffix.lower() == ".gltf":
+        names = [unquote(text_of(name)).encode() for name in names]
+    return _Read(stamp, hashlib.sha256(data).hexdigest(), tuple(map(text_of, names)))
 
 
 def _reason(error: Exception) -> str:

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from heliograph.errors import InvalidValueError
 from heliograph.scene import values as v
 from heliograph.scene.components import Component, Props
-from heliograph.scene.files import file_digest
 from heliograph.scene.values import Prop
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
@@ -42,9 +41,11 @@ class Shape(Component, abstract=True):
         given: tuple[float, ...] = self.props.get("args", ())
         return (*given, *default[len(given) :])
 
-    def _files(self) -> tuple[Any, ...]:
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files it shows."""
         image = self.get("material").get("map")
-        return (file_digest(image),) if isinstance(image, str) else ()
+        return (image,) if isinstance(image, str) else ()
 
 
 class Box(Shape):
@@ -145,9 +146,11 @@ class Mesh(Shape):
             return bool(self.get("up") == "y")
         return Path(self.get("src") or "").suffix.lower() in _Y_UP
 
-    def _files(self) -> tuple[Any, ...]:
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of the files it shows."""
         source = self.get("src")
-        return (*super()._files(), *((file_digest(source),) if source else ()))
+        return (*super().files, *((source,) if source else ()))
 
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:

@@ -1,0 +1,251 @@
+"""Checks of the edits of appearance: each field in one canonical, frozen form, or refused.
+
+Randomizers make hundreds of edits per view, so values that are canonical already pass quickly.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError
+from heliograph.poses import check_matrix, check_numbers
+from heliograph.scene import values as v
+from heliograph.scene.edit import Edit
+from heliograph.scene.values import Check
+
+Field: TypeAlias = tuple[str, str, Check, bool]
+"""A field's name, what messages call it, its check, and whether it may be None."""
+
+KINDS = ("directional", "point", "spot")
+_MOST, _LEAST = sys.float_info.max, sys.float_info.min
+_SHORTEST = 1e-12
+_LAST_ROW = (0.0, 0.0, 0.0, 1.0)
+_TOLERANCE = 1e-6
+_MAX_SEED = 2**63 - 1
+
+
+class CheckedEdit(Edit):
+    """Base of edits whose fields `FIELDS` checks; a copy of one is checked and frozen anew."""
+
+    __slots__ = ()
+    FIELDS: ClassVar[Sequence[Field]] = ()
+
+    def __post_init__(self) -> None:
+        for name, where, check, optional in self.FIELDS:
+            value = getattr(self, name)
+            if value is None and optional:
+                continue
+            checked = check(value, where)
+            if checked is not value:
+                object.__setattr__(self, name, checked)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make it again from its fields: arrays of a copy are read-only as well."""
+        mine: Any = self
+        known = {f.name: getattr(self, f.name) for f in dataclasses.fields(mine) if f.init}
+        return _make, (type(self), known)
+
+
+def _make(kind: type[Edit], fields: Mapping[str, Any]) -> Edit:
+    return kind(**fields)
+
+
+def fields(edit: str, needed: Mapping[str, Check], **optional: Check) -> tuple[Field, ...]:
+    """The fields of an edit: those that must have a value, and those that may be None."""
+    return (
+        *((name, f"{edit} {name}", check, False) for name, check in needed.items()),
+        *((name, f"{edit} {name}", check, True) for name, check in optional.items()),
+    )
+
+
+def floats(expected: str, length: int, low: float = -_MOST, high: float = _MOST) -> Check:
+    """A tuple of `length` finite floats from `low` to `high`."""
+
+    def check(value: Any, where: str) -> tuple[float, ...]:
+        if _is_canonical(value, length, low, high):
+            passed: tuple[float, ...] = value
+            return passed
+        numbers = check_numbers(value, where)
+        if numbers.shape != (length,) or not ((numbers >= low) & (numbers <= high)).all():
+            large = high == 1 and numbers.size and numbers.max() > 1
+            hint = "; divide by 255 if it counts from 0 to 255" if large else ""
+            raise InvalidValueError(f"{v.refuse(where, expected, value)}{hint}")
+        return tuple(numbers.tolist())
+
+    return check
+
+
+def _is_canonical(value: Any, length: int, low: float, high: float) -> bool:
+    if type(value) is not tuple or len(value) != length:
+        return False
+    for each in value:  # noqa: SIM110 - `all` takes three times as long
+        if type(each) is not float or not low <= each <= high:
+            return False
+    return True
+
+
+vector = floats("3 finite numbers (x, y, z)", 3)
+colour = floats("red, green and blue from 0 to 1", 3, 0.0, 1.0)
+light_colour = floats("red, green and blue, finite numbers from 0", 3, 0.0)
+repeat = floats("2 finite numbers above 0", 2, _LEAST)
+offset = floats("2 finite numbers", 2)
+_RGBA = "red, green, blue and maybe alpha (or None) from 0 to 1"
+_opaque, _translucent = (floats(_RGBA, length, 0.0, 1.0) for length in (3, 4))
+_from_0_to_1 = v.number(0, 1)
+from_0 = v.number(0)
+_cutoff = v.number(0, math.pi / 2, above=True)
+_KINDS = " or ".join(map(repr, KINDS))
+seed = v.whole(0, _MAX_SEED)
+
+
+def share(value: Any, where: str) -> float:
+    """A number from 0 to 1."""
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
+    result: float = _from_0_to_1(value, where)
+    return result
+
+
+def rgba(value: Any, where: str) -> tuple[float | None, ...]:
+    """Red, green, blue, alpha from 0 to 1; alpha may be None, or left out for None."""
+    if type(value) is tuple and len(value) == 4 and value[3] is None:
+        return value if _is_canonical(value[:3], 3, 0.0, 1.0) else _without_alpha(value[:3], where)
+    parts = value if type(value) is tuple else _parts(value, where, _RGBA)
+    if len(parts) == 4 and parts[3] is not None:
+        result: tuple[float, ...] = _translucent(parts, where)
+        return result
+    return _without_alpha(parts[:3] if len(parts) == 4 else parts, where)
+
+
+def _without_alpha(parts: tuple[Any, ...], where: str) -> tuple[float | None, ...]:
+    return (*_opaque(parts, where), None)
+
+
+def names(value: Any, where: str) -> tuple[str, ...]:
+    """Names of objects as a tuple; a single one may come as it is."""
+    if isinstance(value, str):
+        return (str(value),)
+    found = value if type(value) is tuple else _parts(value, where, "names of objects")
+    for each in found:
+        if type(each) is not str:
+            return tuple(_word(name, where, "names of objects") for name in found)
+    return found
+
+
+def name(value: Any, where: str) -> str:
+    """A name."""
+    if not isinstance(value, str) or not value:
+        raise v.refuse(where, "a name", value)
+    return str(value)
+
+
+def _parts(value: Any, where: str, expected: str) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes, Mapping)):
+        raise v.refuse(where, expected, value)
+    try:
+        return tuple(value)
+    except TypeError:
+        raise v.refuse(where, expected, value) from None
+
+
+def _word(value: Any, where: str, expected: str) -> str:
+    if not isinstance(value, str):
+        raise v.refuse(where, expected, value)
+    return value if type(value) is str else str(value)
+
+
+def kind(value: Any, where: str) -> str:
+    """A kind of light."""
+    word = _word(value, where, _KINDS)
+    if word not in KINDS:
+        raise v.refuse(where, _KINDS, value)
+    return word
+
+
+def cutoff(value: Any, where: str) -> float:
+    """Half-angle of a cone, radians above 0 to pi / 2."""
+    try:
+        result: float = _cutoff(value, where)
+    except InvalidValueError as error:
+        hint = "radians; math.radians(...) makes them of degrees"
+        raise InvalidValueError(f"{error.message} ({hint})") from None
+    return result
+
+
+def direction(value: Any, where: str) -> tuple[float, ...]:
+    """A vector that is not zero."""
+    result: tuple[float, ...] = vector(value, where)
+    if math.hypot(*result) < _SHORTEST:
+        raise v.refuse(where, "a direction (x, y, z) that is not zero", value)
+    return result
+
+
+def pose(value: Any, where: str) -> Any:
+    """An affine map (4, 4) that is not flat, a read-only float64 copy."""
+    matrix = check_matrix(value, where, 4)
+    if np.abs(matrix[3] - _LAST_ROW).max() > _TOLERANCE:
+        raise InvalidValueError(
+            f"{where}: expected (0, 0, 0, 1) as last row, got {tuple(matrix[3].tolist())}; if the "
+            "translation stands there, transpose it"
+        )
+    matrix[3] = _LAST_ROW
+    if np.linalg.det(matrix[:3, :3]) == 0.0:
+        raise v.refuse(where, "a map that can be undone (Hide leaves an object out)", value)
+    matrix.flags.writeable = False
+    return matrix
+
+
+def texture(value: Any, where: str) -> Any:
+    """(H, W, C) uint8 with C 1, 3 or 4, read-only, or an empty array.
+
+    An array that is read-only and nobody's view is kept, so that its pixels are known again.
+    """
+    try:
+        pixels = np.asarray(value)
+    except ValueError:
+        raise v.refuse(where, "an array (H, W, C) uint8", value) from None
+    if not pixels.size:
+        return _NO_TEXTURE
+    fits = pixels.ndim == 3 and pixels.shape[2] in (1, 3, 4) and pixels.dtype == np.uint8
+    if not fits or max(pixels.shape[:2]) > v.MAX_PIXELS:
+        expected = f"(H, W, C) uint8 pixels, C 1, 3 or 4, up to {v.MAX_PIXELS} a side"
+        raise InvalidValueError(f"{where}: expected {expected}, got {pixels.shape} {pixels.dtype}")
+    kept = pixels.base is None and pixels.flags.c_contiguous and not pixels.flags.writeable
+    return pixels if kept else v.frozen(pixels)
+
+
+_NO_TEXTURE = v.frozen(np.zeros((0, 0, 3), np.uint8))
+
+
+def camera(value: Any, where: str) -> Camera:
+    """A camera."""
+    if not isinstance(value, Camera):
+        raise v.refuse(where, "a Camera", value)
+    return value
+
+
+def steps(value: Any, where: str) -> tuple[tuple[str, dict[str, float]], ...]:
+    """Steps of post-processing: names, each with numbers by name."""
+    pairs = _parts(value, where, "(name, parameters) pairs")
+    return tuple(_step(each, f"{where}[{i}]") for i, each in enumerate(pairs))
+
+
+def _step(value: Any, where: str) -> tuple[str, dict[str, float]]:
+    pair = isinstance(value, (tuple, list)) and len(value) == 2
+    if not pair or not isinstance(value[1], Mapping):
+        raise v.refuse(where, "(name, {parameter: number})", value)
+    title = name(value[0], where)
+    return title, {
+        name(key, where): _number(number, f"{where} {title!r} {key}")
+        for key, number in value[1].items()
+    }
+
+
+_number = v.number()
