@@ -11,7 +11,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -864,3 +864,77 @@ def test_map_of_nothing_is_nothing(pool: Pool) -> None:
     assert list(pool.map([])) == []
     assert list(pool.map([], ordered=False)) == []
     assert pool.render_batch([]) == []
+
+
+def test_who_waits_survives_the_death_of_the_worker_it_hears() -> None:
+    with fake(1) as pool:
+        for index in range(12):
+            pid = pool.pids[0]
+            killer = threading.Timer(0.03, os.kill, (pid, signal.SIGKILL))
+            killer.start()
+            blank_is_right(pool.render(hg.View(index=index, state={"sleep": 0.06})), index)
+            killer.join()
+        assert pool._driver.kills == 12  # each killed view was begun anew, and once
+
+
+def test_threads_that_wait_for_one_worker_each_get_their_own() -> None:
+    with fake(1) as pool, ThreadPoolExecutor(4) as threads:
+
+        def work(first: int) -> None:
+            for index in range(first, first + 400):
+                blank_is_right(pool.render(hg.View(index=index)), index)
+
+        works = [threads.submit(work, 1000 * i) for i in range(4)]
+        for sample in pool.map(hg.View(index=index) for index in range(400)):
+            blank_is_right(sample, sample.index)
+        for each in works:
+            each.result()
+
+
+def test_a_hang_ends_who_waits_for_it_and_the_next_view_is_drawn() -> None:
+    with fake(1, deadline=0.3, max_kills=2) as pool:
+        with pytest.raises(WorkerError, match="did not answer within its deadline"):
+            pool.render(hg.View(state={"crash": HANG}))
+        blank_is_right(pool.render(hg.View(index=7)), 7)
+
+
+def test_workers_are_recycled_under_who_waits() -> None:
+    with fake(1, recycle_after=20) as pool:
+        first = pool.pids
+        for index in range(300):
+            blank_is_right(pool.render(hg.View(index=index)), index)
+        eventually(lambda: not set(first) & set(pool.pids))
+
+
+class Interrupted(BaseException):
+    """Stands for Ctrl-C, which may come between any two instructions."""
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["while it waits", "while it takes"])
+def test_an_interrupt_of_who_waits_loses_nothing(
+    torn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake(1) as pool:
+        pool.render(hg.View())
+        hear, main = pool._driver.reception.hear, threading.current_thread()
+
+        def interrupted(worker: Any) -> str | None:
+            if threading.current_thread() is not main:
+                return hear(worker)
+            worker.channel.receive()  # what came is lost
+            raise Interrupted
+
+        def interrupt(_: Any) -> None:
+            raise Interrupted
+
+        with monkeypatch.context() as patched:
+            if torn:
+                patched.setattr(pool._driver.reception, "hear", interrupted)
+            else:
+                patched.setattr("heliograph.pool.attendant.Attendant._hear", interrupt)
+            with pytest.raises(Interrupted):
+                pool.render(hg.View(index=1))
+        for index in range(50):
+            blank_is_right(pool.render(hg.View(index=index)), index)
+        assert pool._driver.kills <= torn
+        assert not any(worker.leases for worker in pool._driver.workers)

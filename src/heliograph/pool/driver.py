@@ -9,7 +9,6 @@ back to the queue only once the process is surely dead, so nobody writes into me
 from __future__ import annotations
 
 import os
-import selectors
 import threading
 import time
 import weakref
@@ -21,9 +20,11 @@ from functools import partial
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Array
+from heliograph.pool.attendant import Attendant
 from heliograph.pool.crew import Crew
 from heliograph.pool.orders import Later, Order
-from heliograph.pool.process import Lease, Phase, WorkerProcess
+from heliograph.pool.poller import Poller
+from heliograph.pool.process import Lease, Phase, WorkerProcess, was_at
 from heliograph.pool.reception import Reception
 from heliograph.transport.messages import Opened
 from heliograph.transport.slots import Region, Regions
@@ -61,9 +62,9 @@ class Driver:
         self._ended = False
         self._pid = os.getpid()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._wake, selectors.EVENT_READ, self._woken)
-        self._reception = Reception(self)
+        self._poller = Poller()
+        self._poller.add(self._wake, self._woken)
+        self.reception = Reception(self)
         self._checked = time.monotonic()
         # A daemon: a pool that nobody closed must not keep a program from ending.
         self._thread = threading.Thread(target=self._run, name="heliograph-pool", daemon=True)
@@ -82,10 +83,10 @@ class Driver:
             WorkerError: no worker can be kept alive, or the process was forked.
         """
         with self.lock:
-            self._check_open()
+            self.check_open()
             self.queue.extend(orders)
-            lagging = self.dispatch()
-        if lagging or self.later:
+            self.dispatch()
+        if self.later:
             self.wake()
 
     def take(self, nbytes: int) -> Region:
@@ -95,7 +96,7 @@ class Driver:
             ClosedError: the pool is closed.
         """
         with self.lock:
-            self._check_open()
+            self.check_open()
             self._collect()
             return self.regions.take(nbytes)
 
@@ -128,16 +129,28 @@ class Driver:
         self.wake()
         self._thread.join(_PATIENCE)
 
-    def dispatch(self) -> bool:
-        """Lease orders to workers that have room; the lock is held. Whether bytes wait."""
-        touched: set[WorkerProcess] = set()
+    def dispatch(self) -> None:
+        """Lease orders to workers that have room; the lock is held."""
+        touched: dict[WorkerProcess, None] = {}
         while self.queue and (worker := self._freest()) is not None:
             order = self.queue.popleft()
             if order.begin():
                 self._lease(worker, order)
-                touched.add(worker)
-        sent = [worker.flush() for worker in touched]
-        return not all(sent)
+                touched[worker] = None
+        for worker in touched:
+            if not worker.flush():
+                self.later.append(self._woken)
+
+    def idle(self) -> WorkerProcess | None:
+        """The worker that the next order goes to, if it has nothing else to do; lock held."""
+        worker = None if self.queue else self._freest()
+        return worker if worker is not None and worker.idle else None
+
+    def listen(self, worker: WorkerProcess, attendant: Attendant | None = None) -> None:
+        """Who hears a worker from now on, this driver's thread or somebody else; lock held."""
+        worker.attendant = attendant
+        if worker in self.workers:
+            self._poller.listen(worker.channel.fileno(), attendant is None, worker.writing)
 
     def reissue(self, orders: Iterable[Order]) -> None:
         """Put orders first in the queue again."""
@@ -148,9 +161,9 @@ class Driver:
     def start(self, heir_of: WorkerProcess | None = None) -> None:
         """Start a worker."""
         worker = self.crew.hire(heir_of)
-        self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._hear(worker))
-        self._selector.register(worker.pidfd, selectors.EVENT_READ, lambda: self.lose(worker, ""))
-        self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._read(worker))
+        self._poller.add(worker.channel.fileno(), partial(self._hear, worker))
+        self._poller.add(worker.pidfd, partial(self.lose, worker, ""))
+        self._poller.add(worker.output, partial(self._read, worker))
         with self.lock:
             self.workers.append(worker)
 
@@ -165,14 +178,14 @@ class Driver:
             return
         how = worker.kill()
         why = f"{why} and {how}" if why else how
-        self._reception.take(worker, worker.last_words())
         with self.lock:
+            worker.attendant = None
+            self.reception.take(worker, worker.last_words())
             self.workers.remove(worker)
             leases = list(worker.leases.values())
             worker.leases.clear()
-        for each in (worker.channel, worker.pidfd, worker.output):
-            with suppress(KeyError):
-                self._selector.unregister(each)
+        for each in (worker.channel.fileno(), worker.pidfd, worker.output):
+            self._poller.remove(each)
         left = self._blamed(worker, leases, why)
         for lease in leases:
             if lease.order.region is None:
@@ -206,9 +219,7 @@ class Driver:
 
     def _step(self) -> None:
         """Hear whoever has something to say, then look whether anybody is late."""
-        for key, _ in self._selector.select(self._patience()):
-            if self._selector.get_map().get(key.fd) is key:  # not buried by an event before it
-                key.data()
+        self._poller.wait(self._patience())
         self._finish()
         now = time.monotonic()
         if now - self._checked >= self._patience():
@@ -220,21 +231,15 @@ class Driver:
         return _TICK if deadline is None else min(_TICK, deadline / 8)
 
     def _hear(self, worker: WorkerProcess) -> None:
-        try:
-            messages = worker.channel.receive()
-        except WorkerError as error:
-            self.lose(worker, f"said what is no message ({error.message})")
-            return
-        if messages is None:
-            self.lose(worker, "")
-            return
-        problem = self._reception.take(worker, messages)
-        if problem:
+        with self.lock:
+            if worker.attendant is not None:
+                self.listen(worker)
+            problem = self.reception.hear(worker)
+        if problem is not None:
             self.lose(worker, problem)
-        elif worker in self.workers:
+        elif worker.channel.pending or worker.writing:
             self._push(worker)
-            if self.crew.spent(worker):
-                self._supersede(worker)
+        self.renew(worker)
         self._finish()
 
     def _finish(self) -> None:
@@ -252,14 +257,13 @@ class Driver:
         """Send on what waits, and hear when there is room for more."""
         with self.lock:
             waits = worker.channel.pending and not worker.flush()
-        if waits != worker.writing and worker in self.workers:
-            worker.writing = waits
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if waits else 0)
-            self._selector.modify(worker.channel, events, lambda: self._hear(worker))
+            if waits != worker.writing and worker in self.workers:
+                worker.writing = waits
+                self.listen(worker)
 
     def _read(self, worker: WorkerProcess) -> None:
         if worker.read_output() == 0:
-            self._selector.unregister(worker.output)
+            self._poller.remove(worker.output)
 
     def _watch(self, now: float) -> None:
         """Kill who is late, replace who is too large."""
@@ -276,6 +280,11 @@ class Driver:
         with self.lock:
             self._collect()
 
+    def renew(self, worker: WorkerProcess) -> None:
+        """Replace a worker that has done enough."""
+        if self.crew.spent(worker) and worker in self.workers:
+            self._supersede(worker)
+
     def _supersede(self, worker: WorkerProcess) -> None:
         """Start an heir; the old one works on until that is ready."""
         worker.has_heir = True
@@ -290,6 +299,8 @@ class Driver:
 
     def _lease(self, worker: WorkerProcess, order: Order) -> None:
         region = order.region
+        if worker.attendant is not None and worker.attendant.order is not order:
+            self.listen(worker)
         try:
             if region is None:
                 self._collect()
@@ -316,7 +327,7 @@ class Driver:
             return [lease.order for lease in leases]
         self.kills += 1
         status = worker.status()
-        guilty = worker_was_at(leases, status.ticket)
+        guilty = was_at(leases, status.ticket)
         left: list[Order] = []
         for lease in leases:
             if lease is not guilty or lease.order.blame(status.entry) < self.crew.options.max_kills:
@@ -353,7 +364,8 @@ class Driver:
         self._lent.discard(region.id)
         self.give(region)
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise why there can be no orders, if so."""
         if self._pid != os.getpid():
             raise WorkerError(
                 "this pool was opened before the process forked, and belongs to the parent; open "
@@ -370,7 +382,9 @@ class Driver:
         with self.lock:
             workers, self.workers = self.workers, []
             queue, self.queue = list(self.queue), deque()
-        orders = [lease.order for worker in workers for lease in worker.leases.values()]
+            orders = [lease.order for worker in workers for lease in worker.leases.values()]
+            for worker in workers:
+                worker.attendant = None  # so that nobody else finishes them
         self.crew.dismiss(workers, _GRACE)
         self._finish()
         closed = self.broken.message if self.broken else "this pool is closed"
@@ -378,13 +392,8 @@ class Driver:
             order.fail(ClosedError(closed))
         if not self.ready.done():
             self.ready.set_exception(ClosedError("the pool was closed while it started"))
-        self._selector.close()
+        self._poller.close()
         with self.lock:
             self._ended = True
             os.close(self._wake)
             self.regions.close()
-
-
-def worker_was_at(leases: list[Lease], ticket: int) -> Lease:
-    """The lease that a worker had begun; its first, if it said of none."""
-    return next((lease for lease in leases if lease.ticket == ticket), leases[0])

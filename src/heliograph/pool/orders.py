@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Sample
-from heliograph.transport.layout import lay_out
+from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import Done, Render, Used, ViewWire
 from heliograph.transport.slots import Region
 from heliograph.transport.values import unpack, unpack_array, unpack_camera, unpack_pose
@@ -60,7 +60,7 @@ class SampleOrder:
         view: what to show.
         wire: the same for the wire.
         cameras: the cameras by value, or None where only the engine can tell.
-        nbytes: how much memory that takes.
+        layout: where their passes stand, or how many bytes to try with.
         copy: whether the sample owns its arrays; else they lie in the worker's memory.
     """
 
@@ -72,17 +72,18 @@ class SampleOrder:
         view: View,
         wire: ViewWire,
         cameras: Sequence[Camera] | None,
-        nbytes: int,
+        layout: Layout | int,
         *,
         copy: bool = True,
     ) -> None:
         self.view = view
-        self.nbytes = nbytes
+        self.nbytes = layout if isinstance(layout, int) else layout.nbytes
         self.copy = copy
         self.future: Future[Sample] = Future()
         self.lent: Region | None = None
         self._wire = wire
         self._cameras = cameras
+        self._layout = layout
         self._kills = 0
         self._begun = False
 
@@ -134,20 +135,29 @@ class SampleOrder:
 
     def _sample(self, used: Used, region: Region, tables: Mapping[int, Labels]) -> Sample:
         view, labels = self.view, tables[used.labels]
-        asked: Sequence[Camera | None] = self._cameras or [None] * len(used.cameras)
-        cameras = [_camera(*each) for each in zip(asked, used.cameras, strict=True)]
-        stacks = lay_out(cameras, view.passes).arrays(region.memory)
+        cameras, layout = self._shown(used)
         frames = {
-            camera.name: Frame(camera, self._own(arrays), labels)
-            for camera, arrays in zip(cameras, stacks, strict=True)
+            camera.name: _frame(camera, self._own(arrays), labels)
+            for camera, arrays in zip(cameras, layout.arrays(region.memory), strict=True)
         }
         if used.state is None and used.randomization is None and used.annotations is None:
-            return Sample(frames, labels, view.state, view.seed, view.index)
+            return _plain_sample(frames, labels, view)
         state = view.state
         if used.state is not None:
             state = {key: unpack_array(each) for key, each in used.state.items()}
         drawn, facts = unpack(used.randomization) or {}, unpack(used.annotations) or {}
         return Sample(frames, labels, state, view.seed, view.index, drawn, facts)
+
+    def _shown(self, used: Used) -> tuple[Sequence[Camera], Layout]:
+        """The cameras as they were used, and where their passes stand."""
+        asked, layout = self._cameras, self._layout
+        if asked is not None and isinstance(layout, Layout) and not any(used.cameras):
+            if len(asked) != len(used.cameras):
+                raise WorkerError("an answer with another number of cameras")
+            return asked, layout
+        wanted: Sequence[Camera | None] = asked or [None] * len(used.cameras)
+        cameras = [_camera(*each) for each in zip(wanted, used.cameras, strict=True)]
+        return cameras, lay_out(cameras, self.view.passes)
 
     def _own(self, arrays: dict[str, Array]) -> dict[str, Array]:
         return {name: array.copy() for name, array in arrays.items()} if self.copy else arrays
@@ -157,3 +167,25 @@ def _camera(asked: Camera | None, used: Any) -> Camera:
     if asked is None or not (used is None or isinstance(used, bytes)):
         return unpack_camera(used)
     return asked if used is None else asked.moved(unpack_pose(used))
+
+
+def _frame(camera: Camera, arrays: dict[str, Array], labels: Labels) -> Frame:
+    """A frame; a frozen dataclass takes its time, and there is one for every picture."""
+    frame = object.__new__(Frame)
+    frame.__dict__.update(camera=camera, passes=arrays, labels=labels)
+    return frame
+
+
+def _plain_sample(frames: dict[str, Frame], labels: Labels, view: View) -> Sample:
+    """A sample of which there is nothing else to say; see `_frame`."""
+    sample = object.__new__(Sample)
+    sample.__dict__.update(
+        frames=frames,
+        labels=labels,
+        state=view.state,
+        seed=view.seed,
+        index=view.index,
+        randomization={},
+        annotations={},
+    )
+    return sample

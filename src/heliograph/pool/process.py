@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heliograph.errors import WorkerError
 from heliograph.frame import Labels
@@ -20,6 +20,9 @@ from heliograph.transport.channel import Channel, pair
 from heliograph.transport.messages import Drop, Map, Open, Opened
 from heliograph.transport.slots import Region
 from heliograph.transport.status import Status, read_status
+
+if TYPE_CHECKING:
+    from heliograph.pool.attendant import Attendant
 
 STATUS_REGION = -1
 KEPT_OUTPUT = 1 << 14
@@ -64,6 +67,7 @@ class WorkerProcess:
         self.has_heir = False
         self.refused: Exception | None = None
         self.writing = False
+        self.attendant: Attendant | None = None
         self._mapped: set[int] = set()
         self._output: deque[bytes] = deque()
         self._status = Region.create(STATUS_REGION, 1)
@@ -114,6 +118,11 @@ class WorkerProcess:
         if not self.leases:
             self.since = time.monotonic()
         self.leases[lease.ticket] = lease
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has nothing to do, and nobody but the driver's thread hears it."""
+        return not self.leases and not self.writing and self.attendant is None
 
     def forget(self, region: int) -> None:
         """Have the worker unmap a region."""
@@ -185,3 +194,8 @@ class WorkerProcess:
         self._status.close()
         os.close(self.output)
         os.close(self.pidfd)
+
+
+def was_at(leases: list[Lease], ticket: int) -> Lease:
+    """The lease that a worker had begun; its first, if it said of none."""
+    return next((lease for lease in leases if lease.ticket == ticket), leases[0])

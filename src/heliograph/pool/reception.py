@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heliograph.errors import WorkerError
 from heliograph.pool.batches import ChunkOrder
-from heliograph.pool.orders import SampleOrder
+from heliograph.pool.orders import Later, SampleOrder
 from heliograph.pool.process import Lease, WorkerProcess
 from heliograph.transport.messages import (
     Done,
@@ -35,18 +36,26 @@ class Reception:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
 
-    def take(self, worker: WorkerProcess, messages: list[Any]) -> str:
-        """Take messages in order, then send new orders; what is wrong with the worker, if so."""
-        driver = self._driver
-        problem = ""
-        with driver.lock:
-            for message in messages:
-                problem = self._one(worker, message)
-                if problem:
-                    break
-            else:
-                driver.dispatch()
-        return problem
+    def hear(self, worker: WorkerProcess) -> str | None:
+        """Receive what a worker says and take it; see `take`. Empty if it is gone."""
+        try:
+            messages = worker.channel.receive()
+        except WorkerError as error:
+            return f"said what is no message ({error.message})"
+        return "" if messages is None else self.take(worker, messages)
+
+    def take(self, worker: WorkerProcess, messages: list[Any]) -> str | None:
+        """Take messages in order, then send new orders; what is wrong with the worker, if so.
+
+        The lock is held.
+        """
+        for message in messages:
+            problem = self._one(worker, message)
+            if problem:
+                return problem
+        if self._driver.queue:
+            self._driver.dispatch()
+        return None
 
     def _one(self, worker: WorkerProcess, message: Any) -> str:
         if isinstance(message, (Done, DoneMany, TooSmall)):
@@ -63,7 +72,7 @@ class Reception:
         lease = self._settled(worker, message.ticket)
         if lease is None:
             return ""
-        order, later = lease.order, self._driver.later
+        order, later = lease.order, self._later(worker)
         if isinstance(order, SampleOrder) and isinstance(message, Done):
             if message.used.table is not None:
                 worker.tables[message.used.labels] = message.used.table
@@ -97,8 +106,12 @@ class Reception:
         if lease is not None:
             if lease.order.region is None:
                 self._driver.give(lease.region)
-            self._driver.later.append(partial(lease.order.fail, error))
+            self._later(worker).append(partial(lease.order.fail, error))
         return ""
+
+    def _later(self, worker: WorkerProcess) -> deque[Later]:
+        """Where to put what is to be done once the lock is free: by whom the worker is heard."""
+        return self._driver.later if worker.attendant is None else worker.attendant.later
 
     def _settled(self, worker: WorkerProcess, ticket: int) -> Lease | None:
         """Strike a lease out of the ledger; None if it is not there (any more)."""

@@ -11,10 +11,10 @@ from typing import Any, Self, overload
 
 from heliograph.batch import Batch
 from heliograph.camera import Camera
-from heliograph.engine import resolve_cameras
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
 from heliograph.frame import Labels, Sample
+from heliograph.pool.attendant import attend
 from heliograph.pool.batches import BatchJob, Stacked
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
@@ -22,10 +22,10 @@ from heliograph.pool.flow import in_order, unordered
 from heliograph.pool.options import PoolOptions, check_workers
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
-from heliograph.transport.layout import lay_out
 from heliograph.transport.values import unpack_camera
 from heliograph.transport.views import pack_view
 from heliograph.view import View
+from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import pack_opening
 
 _UNKNOWN_SIZE = 1 << 20
@@ -75,6 +75,7 @@ class Pool:
             raise
         self._scene = opened.scene
         self._cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
+        self._layouts = Layouts(self._cameras)
         self._passes = tuple(opened.passes)
         self._labels = opened.labels
         self.workers = crew.count
@@ -114,7 +115,9 @@ class Pool:
             ClosedError: the pool is closed, or was while this waited.
         """
         self._check_thread()
-        return self.submit(view).result()
+        order = self._order(view)
+        attend(self._driver, order)
+        return order.future.result()
 
     def submit(self, view: View) -> Future[Sample]:
         """Order one view; the future holds the sample or the error.
@@ -126,12 +129,10 @@ class Pool:
             UnknownNameError: no such camera or pass.
             ClosedError: the pool is closed.
         """
-        future: Future[Sample] = Future()
         try:
             order = self._order(view)
         except (InvalidValueError, UnknownNameError) as error:
-            if isinstance(view, View) and view.seed is not None:
-                error.index, error.seed = view.index, view.seed
+            future: Future[Sample] = Future()
             future.set_exception(error)
             return future
         self._driver.submit((order,))
@@ -174,8 +175,8 @@ class Pool:
         self._check_thread()
         order = self._order(view)
         order.copy = False
-        self._driver.submit((order,))
         try:
+            attend(self._driver, order)
             yield order.future.result()
         finally:
             order.future.cancel()
@@ -249,15 +250,23 @@ class Pool:
     def _order(self, view: View) -> SampleOrder:
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
+        try:
+            return self._checked(view)
+        except (InvalidValueError, UnknownNameError) as error:
+            if view.seed is not None:
+                error.index, error.seed = view.index, view.seed
+            raise
+
+    def _checked(self, view: View) -> SampleOrder:
         self._check_passes(view)
         wire = pack_view(view, self._cameras)
         try:
-            cameras = resolve_cameras(view, self._cameras)
+            cameras, layout = self._layouts.of(view)
         except UnknownNameError:
             if not view.edits:
                 raise
             return SampleOrder(view, wire, None, _UNKNOWN_SIZE)
-        return SampleOrder(view, wire, cameras, lay_out(cameras, view.passes).nbytes)
+        return SampleOrder(view, wire, cameras, layout)
 
     def _check_passes(self, view: View) -> None:
         for name in view.passes:

@@ -108,6 +108,8 @@ class Channel:
             return None
         if not count:
             return None
+        if not self._in and count == _HEADER + int.from_bytes(self._buffer[:_HEADER], "little"):
+            return [self._decoded(memoryview(self._buffer)[_HEADER:count])]  # the usual case
         self._in += memoryview(self._buffer)[:count]
         return list(self._messages())
 

@@ -34,10 +34,10 @@ def pack_view(view: View, known: Mapping[str, Camera]) -> ViewWire:
         InvalidValueError: an edit that cannot travel.
     """
     return ViewWire(
-        pack_cameras(view.cameras, known),
+        pack_cameras(view.cameras, known) if view.cameras else [],
         list(view.passes),
-        {name: pack_array(value) for name, value in view.state.items()},
-        pack_edits(view.edits),
+        {name: pack_array(value) for name, value in view.state.items()} if view.state else {},
+        pack_edits(view.edits) if view.edits else None,
         view.seed if view.seed is None else int(view.seed),
         int(view.index),
     )
@@ -68,9 +68,10 @@ def unpack_view(wire: ViewWire) -> View:
     Raises:
         WorkerError: not as `pack_view` writes it.
     """
-    cameras = tuple(c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras)
+    cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
     state = {name: unpack_array(value) for name, value in wire.state.items()}
-    return assemble(cameras, wire.passes, state, unpack_edits(wire.edits), (wire.seed, wire.index))
+    edits = unpack_edits(wire.edits) if wire.edits else ()
+    return assemble(cameras, wire.passes, state, edits, (wire.seed, wire.index))
 
 
 def unpack_edits(data: Any) -> tuple[Edit, ...]:

@@ -10,7 +10,7 @@ from heliograph.engine import Engine, resolve_cameras
 from heliograph.errors import HeliographError, UnknownNameError, WorkerError
 from heliograph.frame import Buffers, Label, Labels, Sample
 from heliograph.scene import Edit
-from heliograph.transport.layout import lay_out
+from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import (
     Done,
     DoneMany,
@@ -34,6 +34,7 @@ from heliograph.transport.values import (
 )
 from heliograph.transport.views import assemble, unpack_edits, unpack_view
 from heliograph.view import View
+from heliograph.worker.layouts import Layouts
 
 _MOST_TABLES = 64
 
@@ -51,6 +52,7 @@ class Artist:
         self.regions: dict[int, Region] = {}
         self._status = status
         self._known = engine.cameras
+        self._layouts = Layouts(self._known)
         self._tables: list[tuple[Labels, int]] = [(engine.labels, 0)]
         self._number = 0
 
@@ -63,15 +65,15 @@ class Artist:
         write_status(self._status, order.ticket)
         view = unpack_view(order.view)
         region = self._region(order.region)
-        asked = self._resolved(view)
-        sample = None if asked is None else self._direct(view, asked, region)
-        if sample is None or asked is None:
+        asked = self._asked(view)
+        sample = None if asked is None else self._direct(view, asked[1], region)
+        if sample is None:
             sample = self.engine.render(view)
             if not _fits(sample, view, region):
                 return TooSmall(order.ticket, _layout_of(sample, view).nbytes)
             _copy_into(sample, view, region)
             asked = None
-        return Done(order.ticket, self._used(view, asked, sample))
+        return Done(order.ticket, self._used(view, asked and asked[0], sample))
 
     def draw_many(self, order: RenderMany) -> DoneMany:
         """Draw entries of a batch; those that fail are reported."""
@@ -104,18 +106,17 @@ class Artist:
         except KeyError:
             raise WorkerError(f"shared memory {region} was never mapped here") from None
 
-    def _resolved(self, view: View) -> tuple[Camera, ...] | None:
-        """The cameras of a view; None where only the engine can tell, as edits may bring some."""
+    def _asked(self, view: View) -> tuple[Sequence[Camera], Layout] | None:
+        """Cameras and layout; None where only the engine can tell, as edits may bring cameras."""
         try:
-            return resolve_cameras(view, self._known)
+            return self._layouts.of(view)
         except UnknownNameError:
             if view.edits:
                 return None
             raise
 
-    def _direct(self, view: View, cameras: Sequence[Camera], region: Region) -> Sample | None:
+    def _direct(self, view: View, layout: Layout, region: Region) -> Sample | None:
         """Draw into the region; None if that did not work but edits may have changed sizes."""
-        layout = lay_out(cameras, view.passes)
         if layout.nbytes > region.nbytes:
             return None
         try:

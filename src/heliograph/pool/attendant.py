@@ -1,0 +1,103 @@
+"""Who waits for one sample hears its worker in person, which saves waking the driver's thread.
+
+That is only possible while the order is the worker's only one. The driver's thread does not listen
+to such a worker, but it still sees to its death and its deadlines, and it takes over, by taking the
+attendant from the worker, whenever anything else comes up. All of that happens under the lock.
+"""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING
+
+from heliograph.pool.orders import Later, SampleOrder
+from heliograph.pool.process import WorkerProcess
+
+if TYPE_CHECKING:
+    from heliograph.pool.driver import Driver
+
+_PATIENCE = 500
+"""Milliseconds; the end of a worker is heard at once, so this matters only if that went astray."""
+
+
+def attend(driver: Driver, order: SampleOrder) -> None:
+    """Submit an order; where it is a worker's only one, hear that worker until it is done.
+
+    The order's future gets what comes of it, maybe only after this.
+
+    Raises:
+        ClosedError: the pool is closed.
+        WorkerError: no worker can be kept alive, or the process was forked.
+    """
+    attendant: Attendant | None = None
+    try:
+        with driver.lock:
+            driver.check_open()
+            worker = driver.idle()
+            if worker is not None:
+                attendant = Attendant(driver, worker, order)
+            driver.queue.append(order)
+            driver.dispatch()
+        if driver.later:
+            driver.wake()
+        if attendant is not None:
+            attendant.wait()
+    finally:
+        if attendant is not None:
+            attendant.leave()
+
+
+class Attendant:
+    """One thread that waits for one order at one worker; made and unmade under the lock.
+
+    Attributes:
+        order: the order.
+        later: what to do once the lock is free.
+    """
+
+    def __init__(self, driver: Driver, worker: WorkerProcess, order: SampleOrder) -> None:
+        self.order = order
+        self.later: deque[Later] = deque()
+        self._driver = driver
+        self._worker = worker
+        self._torn = False
+        self._poll = select.poll()
+        self._poll.register(worker.channel, select.POLLIN)
+        driver.listen(worker, self)
+
+    def wait(self) -> None:
+        """Hear the worker until it has answered or somebody else sees to it."""
+        worker = self._worker
+        while worker.leases and worker.attendant is self:
+            self._poll.poll(_PATIENCE)
+            self._hear()
+
+    def _hear(self) -> None:
+        driver, worker = self._driver, self._worker
+        with driver.lock:
+            if worker.attendant is not self:
+                return
+            self._torn = True
+            problem = driver.reception.hear(worker)
+            if problem is not None:
+                driver.later.append(partial(driver.lose, worker, problem))
+                driver.listen(worker)
+            self._torn = False
+        while self.later:
+            self.later.popleft()()
+
+    def leave(self) -> None:
+        """The driver's thread listens again, and does what this one could not."""
+        driver, worker = self._driver, self._worker
+        with driver.lock:
+            if self._torn:  # an interrupt hit while messages were taken: none may be lost
+                driver.later.append(partial(driver.lose, worker, "was cut off by an interrupt"))
+            driver.later.extend(self.later)
+            if driver.crew.spent(worker):
+                driver.later.append(partial(driver.renew, worker))
+            if worker.attendant is self:
+                driver.listen(worker)
+        if driver.later:
+            driver.wake()

@@ -1,0 +1,46 @@
+"""The cameras and the layout of a view, found once for many views; driver and worker use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from heliograph.camera import Camera
+from heliograph.engine import resolve_cameras
+from heliograph.transport.layout import Layout, lay_out
+from heliograph.view import View
+
+_MOST_KEPT = 256
+
+
+class Layouts:
+    """The cameras of views by value and where their passes stand, kept where all go by name.
+
+    Args:
+        known: the scene's own cameras.
+    """
+
+    def __init__(self, known: Mapping[str, Camera]) -> None:
+        self._known = known
+        self._kept: dict[Any, tuple[tuple[Camera, ...], Layout]] = {}
+
+    def of(self, view: View) -> tuple[tuple[Camera, ...], Layout]:
+        """Cameras and layout of a view.
+
+        Raises:
+            UnknownNameError: lists the cameras there are.
+        """
+        key = (view.cameras, view.passes)
+        named = _named(view.cameras)
+        if named and key in self._kept:
+            return self._kept[key]
+        cameras = resolve_cameras(view, self._known)
+        found = cameras, lay_out(cameras, view.passes)
+        if named and len(self._kept) < _MOST_KEPT:
+            self._kept[key] = found
+        return found
+
+
+def _named(cameras: Sequence[str | Camera]) -> bool:
+    """Whether all are names; to look a camera up by value would cost more than to lay it out."""
+    return not cameras or all(isinstance(camera, str) for camera in cameras)
