@@ -56,6 +56,16 @@ class Rasterizer:
         with self.context.current():
             self._geometries.update(handle, positions, normals)
 
+    def remove_geometry(self, handle: int) -> None:
+        """Free a geometry that no later draw shows; its handle is given out again."""
+        with self.context.current():
+            self._geometries.remove(handle)
+
+    def remove_texture(self, handle: int) -> None:
+        """Free a texture that no later draw shows; its handle is given out again."""
+        with self.context.current():
+            self._textures.remove(handle)
+
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `Instances.texture` names them by."""
         with self.context.current():
@@ -64,7 +74,7 @@ class Rasterizer:
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
 
-        Only the last 256 are kept, so a handle is good for the next `draw` alone.
+        Only the last few are kept, so a handle is good for the next `draw` alone.
         """
         with self.context.current():
             return self._textures.lend(texture)
@@ -109,6 +119,7 @@ class Rasterizer:
                     picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
                     self._pipeline.draw(picture)
                     target.read(buffers)
+            self._textures.settle()
 
     def close(self) -> None:
         """Free the GL context and all it holds; may be called twice."""

@@ -20,9 +20,10 @@ from heliograph.raster.drawables import (
     TextureKind,
     check_geometry,
 )
+from heliograph.raster.ranges import Ranges, Stream
 
 MAX_LEVELS = 12
-_MOST_LENT = 256
+_MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
 _CENTRE = 4  # place of the bounding sphere's centre in a row, as Tables lists its fields
 
 
@@ -49,42 +50,31 @@ class Tables:
     lit_pixels: NDArray[np.float64]
 
 
-class _Growing:
-    """Rows that are appended; the whole is joined when asked for."""
+@dataclass
+class _Block:
+    """Where a geometry stands in the buffers: its first vertex and their number, index ranges."""
 
-    def __init__(self, width: int, dtype: type[np.generic]) -> None:
-        self._rows: list[NDArray[Any]] = [np.empty((0, width), dtype)]
-        self.size = 0
-        self._dtype = dtype
-
-    def add(self, rows: NDArray[Any]) -> int:
-        """Append rows; where they start."""
-        start = self.size
-        self._rows.append(np.ascontiguousarray(rows, self._dtype))
-        self.size += len(rows)
-        return start
-
-    def joined(self) -> NDArray[Any]:
-        """All rows as one array."""
-        if len(self._rows) > 1:
-            self._rows = [np.concatenate(self._rows)]
-        return self._rows[0]
+    base: int
+    count: int
+    ranges: list[tuple[int, int]]
+    own_uvs: bool
 
 
 class GeometryStore:
     """All geometries of one rasterizer in shared vertex and index buffers."""
 
     def __init__(self, gl: moderngl.Context, simplify: bool) -> None:
-        self._gl = gl
         self._simplify = simplify
-        self._positions = _Growing(3, np.float32)
-        self._normals = _Growing(3, np.float32)
-        self._uvs = _Growing(2, np.float32)
-        self._indices = _Growing(1, np.uint32)
+        self._streams = {
+            "in_position": Stream(gl, 3, np.float32),
+            "in_normal": Stream(gl, 3, np.float32),
+            "in_uv": Stream(gl, 2, np.float32),
+            "indices": Stream(gl, 1, np.uint32),
+        }
+        self._vertices, self._indices = Ranges(), Ranges()
         self._rows: list[tuple[Any, ...]] = []
-        self._vertices: list[int] = []
-        self._own_uvs: list[bool] = []
-        self._has_uvs = False
+        self._blocks: list[_Block] = []
+        self._free: list[int] = []
         self._tables: Tables | None = None
         self.buffers: dict[str, moderngl.Buffer] = {}
         self.version = 0
@@ -108,14 +98,23 @@ class GeometryStore:
             uvs = None if geometry.uvs is None else np.asarray(geometry.uvs, np.float32)
             surface = lod.Surface(positions, normals, triangles, uvs)
             chain = lod.levels(surface)[:MAX_LEVELS]
-        base = self._add_vertices(positions, normals, geometry.uvs)
-        ranges = [self._add_triangles(level) for level, _ in chain]
+        block = self._block(positions, normals, geometry.uvs, [level for level, _ in chain])
         errors = [geometry.stretch * error for _, error in chain]
-        return self._add_row(base, positions, ranges, errors, geometry.surface)
+        return self._add_row(block, positions, errors, geometry.surface)
+
+    def remove(self, handle: int) -> None:
+        """Forget a geometry that nothing shows any more; its handle is given out again."""
+        block = self._blocks[handle]
+        self._vertices.give(block.base, block.count)
+        for first, count in block.ranges:
+            self._indices.give(first, count)
+        self._blocks[handle] = _Block(0, 0, [(0, 0)], False)
+        self._set_row(handle, _row(self._blocks[handle], np.empty((0, 3)), [0.0], None))
+        self._free.append(handle)
 
     def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which geometries have texture coordinates of their own."""
-        return np.array([self._own_uvs[handle] for handle in handles], bool)
+        return np.array([self._blocks[handle].own_uvs for handle in handles], bool)
 
     def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move the vertices of a geometry (a skin, say); the triangles stay.
@@ -123,18 +122,14 @@ class GeometryStore:
         Raises:
             InvalidValueError: another number of vertices than the geometry has.
         """
-        base, count = int(self._rows[handle][2]), self._vertices[handle]
-        if positions.shape != (count, 3) or normals.shape != (count, 3):
+        block = self._blocks[handle]
+        if positions.shape != (block.count, 3) or normals.shape != (block.count, 3):
             raise InvalidValueError(
-                f"expected positions and normals ({count}, 3), got {positions.shape}, "
+                f"expected positions and normals ({block.count}, 3), got {positions.shape}, "
                 f"{normals.shape}"
             )
-        self.upload()
-        kept = {"in_position": self._positions, "in_normal": self._normals}
-        for name, rows in (("in_position", positions), ("in_normal", normals)):
-            data = np.ascontiguousarray(rows, np.float32)
-            kept[name].joined()[base : base + count] = data  # for when buffers are made anew
-            self.buffers[name].write(data, offset=base * 12)
+        self._streams["in_position"].put(block.base, positions)
+        self._streams["in_normal"].put(block.base, normals)
         centre, radius = _quick_sphere(positions)
         self.tables.centre[handle], self.tables.radius[handle] = centre, radius
         row = self._rows[handle]  # for when the tables are made anew
@@ -152,62 +147,81 @@ class GeometryStore:
 
     def upload(self) -> None:
         """Bring the buffers up to date; `version` tells vertex arrays when they are stale."""
-        sources = {
-            "in_position": self._positions,
-            "in_normal": self._normals,
-            "in_uv": self._uvs,
-            "indices": self._indices,
-        }
-        if self.buffers and self.buffers["indices"].size == 4 * self._indices.size:
-            return
-        for buffer in self.buffers.values():
-            buffer.release()
-        self.buffers = {name: self._gl.buffer(rows.joined()) for name, rows in sources.items()}
-        self.version += 1
+        fresh = [stream.upload() for stream in self._streams.values()]
+        if any(fresh):
+            made = {name: stream.buffer for name, stream in self._streams.items()}
+            self.buffers = {name: buffer for name, buffer in made.items() if buffer is not None}
+            self.version += 1
 
     def _add_shape(self, shape: Shape) -> None:
         chain = shapes.levels(shape) if self._simplify else shapes.levels(shape)[1:2]
         chain = chain or shapes.levels(shape)
-        base, ranges = self._positions.size, []
-        points = []
-        for level, _ in chain:
-            start = self._add_vertices(level.positions, level.normals, level.uvs)
-            triangles = lod.optimize(
-                np.asarray(level.positions, np.float32), np.asarray(level.triangles, np.uint32)
-            )
-            ranges.append(self._add_triangles(triangles + (start - base)))
-            points.append(np.asarray(level.positions, np.float32))
-        self._add_row(base, np.concatenate(points), ranges, [e for _, e in chain], shape)
+        levels = [level for level, _ in chain]
+        points = [np.asarray(level.positions, np.float32) for level in levels]
+        starts = np.cumsum([0, *map(len, points)]).tolist()
+        triangles = [
+            lod.optimize(each, np.asarray(level.triangles, np.uint32)) + start
+            for each, level, start in zip(points, levels, starts, strict=False)
+        ]
+        normals = np.concatenate([np.asarray(level.normals) for level in levels])
+        uvs = [
+            np.zeros((len(level.positions), 2)) if level.uvs is None else level.uvs
+            for level in levels
+        ]
+        positions = np.concatenate(points)
+        block = self._block(positions, normals, np.concatenate(uvs), triangles)
+        self._add_row(block, positions, [error for _, error in chain], shape)
 
-    def _add_vertices(self, positions: Any, normals: Any, uvs: Any) -> int:
-        self._normals.add(normals)
-        self._has_uvs = uvs is not None
-        self._uvs.add(np.zeros((len(positions), 2)) if uvs is None else uvs)
-        return self._positions.add(positions)
-
-    def _add_triangles(self, triangles: NDArray[Any]) -> tuple[int, int]:
-        return self._indices.add(triangles.reshape(-1, 1)), triangles.size
+    def _block(self, positions: Any, normals: Any, uvs: Any, levels: list[NDArray[Any]]) -> _Block:
+        """Put vertices, and the triangles of each level, where there is room."""
+        count = len(positions)
+        base = self._vertices.take(count)
+        self._streams["in_position"].put(base, positions)
+        self._streams["in_normal"].put(base, normals)
+        self._streams["in_uv"].put(base, np.zeros((count, 2)) if uvs is None else uvs)
+        ranges = [(self._indices.take(level.size), level.size) for level in levels]
+        for (first, _), level in zip(ranges, levels, strict=True):
+            self._streams["indices"].put(first, level.reshape(-1, 1))
+        return _Block(base, count, ranges, uvs is not None)
 
     def _add_row(
-        self,
-        base: int,
-        positions: NDArray[np.float32],
-        ranges: list[tuple[int, int]],
-        errors: list[float],
-        shape: Shape | None,
+        self, block: _Block, positions: Any, errors: list[float], shape: Shape | None
     ) -> int:
-        spare = MAX_LEVELS - len(ranges)
-        first, count = zip(*ranges, strict=True)
-        solver = 0 if shape is None else shapes.SOLVER[shape]
-        centre, radius = _sphere(positions)
-        row = ((*first, *[0] * spare), (*count, *[0] * spare), base, (*errors, *[np.inf] * spare))
-        lit = [] if shape is None else shapes.LIT_PIXELS[shape][: len(ranges)]
-        lit = [*lit, *[np.inf] * (MAX_LEVELS - len(lit))]
-        self._rows.append((*row, centre, radius, solver, lit))
-        self._vertices.append(len(positions))
-        self._own_uvs.append(shape is None and self._has_uvs)
+        row = _row(block, positions, errors, shape)
+        block.own_uvs = block.own_uvs and shape is None
+        if self._free:
+            handle = self._free.pop()
+            self._blocks[handle] = block
+            self._set_row(handle, row)
+            return handle
+        self._rows.append(row)
+        self._blocks.append(block)
         self._tables = None
         return len(self._rows) - 1
+
+    def _set_row(self, handle: int, row: tuple[Any, ...]) -> None:
+        self._rows[handle] = row
+        if self._tables is not None:
+            for column, value in zip(vars(self._tables).values(), row, strict=True):
+                column[handle] = value
+
+
+def _row(
+    block: _Block, positions: Any, errors: list[float], shape: Shape | None
+) -> tuple[Any, ...]:
+    """A geometry's facts in the order of Tables' fields."""
+    spare = MAX_LEVELS - len(block.ranges)
+    first, count = zip(*block.ranges, strict=True)
+    lit = [] if shape is None else shapes.LIT_PIXELS[shape][: len(block.ranges)]
+    return (
+        (*first, *[0] * spare),
+        (*count, *[0] * spare),
+        block.base,
+        (*errors, *[np.inf] * spare),
+        *_sphere(positions),
+        0 if shape is None else shapes.SOLVER[shape],
+        [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
+    )
 
 
 def _quick_sphere(positions: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
@@ -236,29 +250,35 @@ def _flat(geometry: Geometry) -> Geometry:
     return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)
 
 
+_Made = tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]
+
+
 class TextureStore:
     """All textures of one rasterizer."""
 
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
-        self._textures: list[tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]] = []
-        self._lent: OrderedDict[bytes, int] = OrderedDict()
+        self._textures: list[_Made | None] = []
+        self._free: list[int] = []
+        self._lent: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
 
     def lend(self, texture: Texture) -> int:
-        """A handle for pixels that may soon be forgotten; the oldest give way to new ones."""
+        """A handle for pixels that may soon be forgotten, but not before they are drawn."""
         _check_texture(texture)
         text = repr((texture.kind, texture.pixels.shape)).encode()
         key = hashlib.blake2b(text + np.ascontiguousarray(texture.pixels).tobytes()).digest()
         if key not in self._lent:
-            if len(self._lent) < _MOST_LENT:
-                self._lent[key] = self.add(texture)
-            else:
-                _, handle = self._lent.popitem(last=False)
-                self._textures[handle][0].release()
-                self._textures[handle] = self._made(texture)
-                self._lent[key] = handle
+            self._lent[key] = self.add(texture), texture.pixels.size
         self._lent.move_to_end(key)
-        return self._lent[key]
+        return self._lent[key][0]
+
+    def settle(self) -> None:
+        """Forget what was lent and drawn, the oldest first, beyond what is kept."""
+        size = sum(size for _, size in self._lent.values())
+        while len(self._lent) > _MOST_LENT or (size > _MOST_LENT_BYTES and self._lent):
+            _, (handle, freed) = self._lent.popitem(last=False)
+            self.remove(handle)
+            size -= freed
 
     def add(self, texture: Texture) -> int:
         """Take a texture in; its handle.
@@ -267,12 +287,23 @@ class TextureStore:
             InvalidValueError: pixels of another shape or dtype than the kind takes.
         """
         _check_texture(texture)
-        self._textures.append(self._made(texture))
+        made = self._made(texture)
+        if self._free:
+            handle = self._free.pop()
+            self._textures[handle] = made
+            return handle
+        self._textures.append(made)
         return len(self._textures) - 1
 
-    def _made(
-        self, texture: Texture
-    ) -> tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]:
+    def remove(self, handle: int) -> None:
+        """Forget a texture that nothing shows any more; its handle is given out again."""
+        texture, kind = self._at(handle)
+        texture.release()
+        self._textures[handle] = None
+        if kind is TextureKind.FLAT:  # pictures of a sky are kept by the handle of its cube map
+            self._free.append(handle)
+
+    def _made(self, texture: Texture) -> _Made:
         pixels = np.ascontiguousarray(texture.pixels)
         channels = pixels.shape[-1]
         made: moderngl.Texture | moderngl.TextureCube
@@ -288,11 +319,17 @@ class TextureStore:
 
     def kind(self, handle: int) -> TextureKind:
         """The kind of a texture."""
-        return self._textures[handle][1]
+        return self._at(handle)[1]
 
     def use(self, handle: int) -> None:
         """Bind a texture to unit 0."""
-        self._textures[handle][0].use(0)
+        self._at(handle)[0].use(0)
+
+    def _at(self, handle: int) -> _Made:
+        made = self._textures[handle]
+        if made is None:
+            raise InvalidValueError(f"texture {handle} was removed")
+        return made
 
 
 def _check_texture(texture: Texture) -> None:

@@ -15,6 +15,7 @@ from heliograph.errors import SceneError
 
 _NAMED = {
     ".gltf": re.compile(rb'"uri"\s*:\s*"(?!data:)([^"]+)"'),
+    ".ply": re.compile(rb"(?mi)^comment\s+texturefile\s+(.+?)\s*$"),
     ".obj": re.compile(rb"(?m)^\s*mtllib\s+(.+?)\s*$"),
     ".mtl": re.compile(rb"(?m)^\s*(?:map_\w+|bump|disp|decal|norm|refl)\s+(.+?)\s*$"),
 }

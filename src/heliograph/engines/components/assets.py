@@ -1,17 +1,22 @@
-"""What is on the rasterizer already: each geometry and texture once, by its content."""
+"""What is on the rasterizer already: each geometry and texture once, by its content.
+
+What the opened scene holds stays, its files as they were when it was opened. Of what edits bring
+the last used stays, up to a number of bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import meshes
+from heliograph.engines.components.kept import Kept, Shelf
 from heliograph.errors import SceneError
 from heliograph.raster import Geometry, Rasterizer, Texture
 from heliograph.scene import Mesh
@@ -20,6 +25,11 @@ from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.values import fingerprint
 
 _NONE = -1
+_MOST_PIXELS = _MOST_TRIANGLES = 128 << 20
+_MOST_NOTES = 8 << 20
+_NOTE = 1024  # bytes of a small thing in a cache, about
+_TRIES = 3
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +61,60 @@ class Assets:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._rasterizer = rasterizer
-        self._geometries: dict[object, int] = {}
-        self._textures: dict[object, int] = {}
-        self._meshes: dict[object, list[Piece]] = {}
+        self._geometries = Shelf(_MOST_TRIANGLES, self._forget_geometry)
+        self._textures = Shelf(_MOST_PIXELS, rasterizer.remove_texture)
+        self._meshes: Kept[list[Piece]] = Kept(_MOST_NOTES)
+        self._images: Kept[tuple[int, bool]] = Kept(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._opened: dict[str, str] = {}
+        self._digests: dict[str, str] = {}
+
+    def pin(self) -> None:
+        """Keep all that is there, with files as they are now: it is the opened scene's."""
+        self._opened = dict(self._digests)
+        for each in (self._geometries, self._textures, self._meshes, self._images):
+            each.pin()
+
+    def look_again(self) -> None:
+        """Another view begins: files may have changed."""
+        self._digests = dict(self._opened)
+
+    def touch(self, geometries: Iterable[int], textures: Iterable[int]) -> None:
+        """These handles are in use."""
+        self._geometries.touch(geometries)
+        self._textures.touch(textures)
+
+    def trim(self) -> tuple[set[int], set[int]]:
+        """Free what was not used for long, if there is too much of it.
+
+        Returns:
+            Handles of geometries and of textures that are no more.
+        """
+        geometries, textures = self._geometries.trim(), self._textures.trim()
+        if geometries or textures:
+            self._meshes.drop_if(
+                lambda pieces: any(
+                    p.geometry in geometries or p.texture in textures for p in pieces
+                )
+            )
+            self._images.drop_if(lambda image: image[0] in textures)
+        self._meshes.trim()
+        self._images.trim()
+        return geometries, textures
+
+    def digest(self, path: str) -> str:
+        """Digest of a file, the same throughout a view.
+
+        Raises:
+            SceneError: the file cannot be read.
+        """
+        if path not in self._digests:
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
 
     def shape(self, key: object, make: Callable[[], Geometry]) -> int:
         """The handle of a generated geometry; made once for each key."""
-        if key not in self._geometries:
-            self._geometries[key] = self._upload(make())
-        return self._geometries[key]
+        return self._geometries.get(key, lambda: self._upload(make()))
 
     def bounds(self, handle: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper corner (3,) of a geometry; built-in shapes reach from -1 to 1."""
@@ -72,10 +126,14 @@ class Assets:
         Raises:
             SceneError: its file is missing or malformed.
         """
-        key = _source(mesh)
-        if key not in self._meshes:
-            self._meshes[key] = [self._piece(part) for part in meshes.parts_of(mesh)]
-        return self._meshes[key]
+        source = mesh.get("src")
+        found = self._meshes.get(self._source(mesh))
+        if found is not None:
+            return found
+        parts = meshes.parts_of(mesh) if source is None else self._steady(source, meshes.load)
+        pieces = [self._piece(part) for part in parts]
+        self._meshes.put(self._source(mesh), pieces, _NOTE * (1 + len(pieces)))
+        return pieces
 
     def image(self, source: str | NDArray[np.uint8]) -> tuple[int, bool]:
         """The handle of an image file or of pixels (H, W, C), and whether it is clear anywhere.
@@ -83,8 +141,31 @@ class Assets:
         Raises:
             SceneError: the file is missing or no image.
         """
-        pixels = _read(source) if isinstance(source, str) else source
-        return self._texture(Texture(pixels)), _clear(pixels)
+        if not isinstance(source, str):
+            return self._texture(Texture(source)), _clear(source)
+        found = self._images.get(self.digest(source))
+        if found is None:
+            pixels = self._steady(source, _read)
+            found = self._texture(Texture(pixels, name=source)), _clear(pixels)
+            self._images.put(self.digest(source), found, _NOTE)
+        return found
+
+    def _steady(self, path: str, read: Callable[[Path], _T]) -> _T:
+        """What a file reads as; its digest is of what was read, even while others write it."""
+        for _ in range(_TRIES):
+            before = self.digest(path)
+            made = read(Path(path))
+            self._digests[path] = file_digest(path)
+            if self._digests[path] == before:
+                return made
+        raise SceneError(f"{path}: changes while it is read")
+
+    def _source(self, mesh: Mesh) -> bytes:
+        """Digest of what the pieces of a mesh are made from."""
+        source = mesh.get("src")
+        if source is not None:
+            return fingerprint((Path(source).suffix.lower(), self.digest(source)))
+        return fingerprint({name: mesh.get(name) for name in ARRAYS})
 
     def _piece(self, part: meshes.Part) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
@@ -101,28 +182,28 @@ class Assets:
         )
 
     def _texture(self, texture: Texture) -> int:
-        key = _digest(texture.pixels)
-        if key not in self._textures:
-            self._textures[key] = self._rasterizer.add_texture(texture)
-        return self._textures[key]
+        rows, columns = texture.pixels.shape[:2]
+        size = rows * columns * 16 // 3  # four bytes each, with the smaller levels
+        add = self._rasterizer.add_texture
+        return self._textures.get(_digest(texture.pixels), lambda: (add(texture), size))
 
-    def _upload(self, geometry: Geometry) -> int:
+    def _upload(self, geometry: Geometry) -> tuple[int, int]:
+        """The handle of a geometry, and about how many bytes it takes."""
         handle = self._rasterizer.add_geometry(geometry)
         positions = np.asarray(geometry.positions, float)
         if len(positions):
             self._bounds[handle] = (positions.min(0), positions.max(0))
-        return handle
+        corners = int(np.size(geometry.triangles))
+        vertices = len(positions) if geometry.normals is not None else corners
+        # Each is there twice; vertices are 32 bytes, indices 4, coarser levels as many again.
+        return handle, _NOTE + 2 * (32 * vertices + 2 * 4 * corners)
+
+    def _forget_geometry(self, handle: int) -> None:
+        self._rasterizer.remove_geometry(handle)
+        self._bounds.pop(handle, None)
 
 
-def _source(mesh: Mesh) -> bytes:
-    """Digest of what the pieces of a mesh are made from."""
-    source = mesh.get("src")
-    if source is not None:
-        return fingerprint((Path(source).suffix.lower(), file_digest(source)))
-    return fingerprint({name: mesh.get(name) for name in ARRAYS})
-
-
-def _read(path: str) -> NDArray[np.uint8]:
+def _read(path: Path) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:

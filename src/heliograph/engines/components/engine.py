@@ -11,6 +11,7 @@ from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.components import state as states
 from heliograph.engines.components.assets import Assets
+from heliograph.engines.components.kept import Kept
 from heliograph.engines.components.lights import HEAD, is_light
 from heliograph.engines.components.stage import Stage
 from heliograph.engines.components.translate import Translator
@@ -46,7 +47,7 @@ from heliograph.scene.shapes import SUFFIXES
 from heliograph.view import View
 
 Source: TypeAlias = Component | str | os.PathLike[str]
-_MOST_STAGES = 32
+_MOST_STAGES = 32 << 20  # bytes
 
 
 class ComponentEngine:
@@ -55,7 +56,8 @@ class ComponentEngine:
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
     moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
     those of the tree come first, then those of how things look. A scene
-    without a light is lit from the camera.
+    without a light is lit from the camera. Files of the opened scene are shown as they were when it
+    was opened, those that edits name as they are.
 
     Args:
         source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
@@ -80,14 +82,16 @@ class ComponentEngine:
         digest = scene.digest()
         self._rasterizer: Rasterizer | None = Rasterizer(options)
         try:
-            self._translator = Translator(Assets(self._rasterizer))
+            self._assets = Assets(self._rasterizer)
+            self._translator = Translator(self._assets)
             self._base = Stage(scene, {}, self._translator, size)
             self._scene = _describe(scene, name, digest)
             self._base.cameras  # noqa: B018 -- a bad camera is found when the scene is opened
+            self._translator.pin()
         except BaseException:
             self.close()
             raise
-        self._stages: dict[tuple[Edit, ...], Stage] = {}
+        self._stages: Kept[Stage] = Kept(_MOST_STAGES)
 
     @property
     def scene(self) -> Description:
@@ -153,14 +157,31 @@ class ComponentEngine:
         """The scene with edits applied; the last ones used are kept."""
         if not edits:
             return self._base
-        stage = self._stages.pop(edits, None)
-        if stage is None:
+        self._assets.look_again()
+        stage = self._stages.get(edits)
+        if stage is None or any(self._assets.digest(p) != d for p, d in stage.files.items()):
+            self._trim()
             scene = apply(self._base.scene, edits)
             stage = Stage(scene, self._base.ids, self._translator, self._size)
-            while len(self._stages) >= _MOST_STAGES:
-                del self._stages[next(iter(self._stages))]
-        self._stages[edits] = stage
+            self._stages.put(edits, stage, stage.size + sum(map(_size, edits)))
+        self._assets.touch(*stage.handles)
         return stage
+
+    def _trim(self) -> None:
+        """Forget what was not used for long; nothing that is drawn now may depend on it."""
+        gone = self._translator.trim()
+        self._stages.drop_if(lambda stage: _overlap(stage.handles, gone))
+        self._stages.trim()
+
+
+def _overlap(some: tuple[set[int], set[int]], others: tuple[set[int], set[int]]) -> bool:
+    return not all(a.isdisjoint(b) for a, b in zip(some, others, strict=True))
+
+
+def _size(edit: Edit) -> int:
+    """Bytes of the arrays that an edit brings."""
+    brought = vars(edit).get("component") or vars(edit).get("scene")
+    return sum(node.size for node in brought.walk()) if isinstance(brought, Component) else 0
 
 
 def _moved(camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.components import obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.scene import Mesh
+from heliograph.scene.files import text_of
 
+_STL_HEAD = 84
 _LINEAR_COLOURS = (".glb", ".gltf")  # glTF stores factors and vertex colours as linear light
 
 
@@ -28,12 +33,14 @@ class Part:
         pose: mesh_from_part, (4, 4).
         material: properties as components have them, with `map` as pixels.
         texture: pixels, or None.
+        trouble: what of the file is not shown, for a warning.
     """
 
     geometry: Geometry
     pose: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     material: Mapping[str, Any] = field(default_factory=dict)
     texture: Texture | None = None
+    trouble: str = ""
 
 
 def parts_of(mesh: Mesh) -> list[Part]:
@@ -63,23 +70,105 @@ def load(path: Path) -> list[Part]:
     """
     if not path.is_file():
         raise SceneError(f"{path}: no such file")
-    parts = list(_nodes(path))
+    with _one_line_errors(path):
+        parts = list(_pieces(path) if path.suffix.lower() == ".obj" else _nodes(path))
     if not parts:
         raise SceneError(f"{path}: expected triangles, found none; is it damaged or empty?")
+    for trouble in dict.fromkeys(part.trouble for part in parts if part.trouble):
+        warnings.warn(f"{path}: {trouble}", stacklevel=2)
     return parts
 
 
+def _pieces(path: Path) -> Iterator[Part]:
+    """The parts of an OBJ file."""
+    images: dict[Path, Texture | None] = {}
+    for piece in obj.read(path):
+        if not np.isfinite(piece.positions).all():
+            raise ValueError("vertices are not finite")
+        name = f"{path.name}: {piece.name}"
+        normals = None if piece.normals is None else _unit(piece.normals)
+        geometry = Geometry(piece.positions, piece.triangles, normals, piece.uvs, name=name)
+        image = piece.material.image
+        if image is not None and image not in images:
+            images[image] = _opened(image)
+        texture = None if image is None else images[image]
+        if texture is None or piece.uvs is None:
+            yield replace(_plain(geometry, piece), trouble=_trouble(piece, texture))
+        else:
+            yield Part(geometry, material=piece.material.properties, texture=texture)
+
+
+def _plain(geometry: Geometry, piece: obj.Piece) -> Part:
+    """A part without an image: its material's colour times those of its vertices.
+
+    A material with an image is not meant for vertices that have colours instead: an object that
+    names no material has that of the object before.
+    """
+    material = piece.material.properties
+    if piece.colours is None:
+        return Part(geometry, material=material)
+    if piece.material.image is not None:
+        material = {}
+    colours = piece.colours * material.get("color", (1.0, 1.0, 1.0))
+    part = _coloured(geometry, np.round(colours.clip(0, 1) * 255).astype(np.uint8))
+    kept = {name: material[name] for name in material if name != "color"}
+    return replace(part, material={**part.material, **kept})
+
+
+def _trouble(piece: obj.Piece, texture: Texture | None) -> str:
+    material = piece.material
+    if material.missing:
+        return f"the image {material.missing!r} of material {piece.name!r} is not there"
+    if material.image is None or (piece.colours is not None and piece.uvs is None):
+        return ""
+    if texture is None:
+        return f"{material.image} of material {piece.name!r} is not a readable image"
+    return _no_uvs(piece.name)
+
+
+def _no_uvs(name: str) -> str:
+    return f"{name!r} has no texture coordinates, so the image of its material is not shown"
+
+
+def _opened(path: Path) -> Texture | None:
+    """An image file, or None where it cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return _image(image, False, path)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
 def _nodes(path: Path) -> Iterator[Part]:
-    with _one_line_errors(path):
-        scene = _trimesh().load_scene(path, process=False)
-        made: dict[str, Part] = {}
-        for node in scene.graph.nodes_geometry:
-            pose, name = scene.graph.get(node)
-            if not len(getattr(scene.geometry[name], "faces", ())):
-                continue
-            if name not in made:
-                made[name] = _part(scene.geometry[name], f"{path.name}: {name}", path)
-            yield Part(made[name].geometry, pose, made[name].material, made[name].texture)
+    trimesh = _trimesh()
+    source: dict[str, Any] = {"file_obj": path}
+    if path.suffix.lower() != ".glb":
+        resolver = trimesh.resolvers.FilePathResolver(str(path))
+        source = {"file_obj": io.BytesIO(_utf8(path)), "resolver": resolver}
+    scene = trimesh.load_scene(**source, file_type=path.suffix.lower()[1:], process=False)
+    made: dict[str, Part] = {}
+    for node in scene.graph.nodes_geometry:
+        pose, name = scene.graph.get(node)
+        if not len(getattr(scene.geometry[name], "faces", ())):
+            continue
+        if name not in made:
+            made[name] = _part(scene.geometry[name], f"{path.name}: {name}", path)
+        yield replace(made[name], pose=pose)
+
+
+def _utf8(path: Path) -> bytes:
+    """A file with all text of it in UTF-8, which is all that trimesh reads."""
+    data = path.read_bytes()
+    text = len(data)
+    if path.suffix.lower() == ".stl" and len(data) >= _STL_HEAD:
+        count = int.from_bytes(data[_STL_HEAD - 4 : _STL_HEAD], "little")
+        if len(data) == _STL_HEAD + 50 * count:  # binary: any 80 bytes, then numbers
+            return bytes(_STL_HEAD - 4) + data[_STL_HEAD - 4 :]
+    if path.suffix.lower() == ".ply" and b"format ascii" not in data[:256]:
+        text = max(data.find(b"end_header"), 0)
+    return text_of(data[:text]).encode() + data[text:]
 
 
 def _trimesh() -> Any:
@@ -96,8 +185,11 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     before, log.disabled = log.disabled, True
     try:
         yield
+    except MissingDependencyError:
+        raise
     except Exception as error:  # noqa: BLE001 -- readers of broken files raise whatever they like
-        reason = next(iter(str(error).splitlines()), "")[:200]
+        text = getattr(error, "name", None) == "charset_normalizer"  # which guesses encodings
+        reason = "its text is not UTF-8" if text else next(iter(str(error).splitlines()), "")[:200]
         kind = path.suffix.lstrip(".").upper()
         raise SceneError(f"{path}: not a readable {kind} file ({reason})") from None
     finally:
@@ -114,7 +206,9 @@ def _part(mesh: Any, name: str, path: Path) -> Part:
     geometry = Geometry(positions, np.asarray(mesh.faces), _normals(mesh), uvs, name=name)
     if kind == "texture":
         material, texture = _material(mesh.visual.material, linear, path)
-        return Part(geometry, material=material, texture=None if uvs is None else texture)
+        if uvs is None:
+            return Part(geometry, material=material, trouble=_no_uvs(name) if texture else "")
+        return Part(geometry, material=material, texture=texture)
     if kind == "vertex":
         return _coloured(geometry, _encoded(mesh.visual.vertex_colors, linear))
     if kind == "face":
@@ -128,7 +222,11 @@ def _normals(mesh: Any) -> NDArray[np.float64] | None:
     """The file's own normals; flat faces without."""
     if "vertex_normals" not in mesh._cache.cache:
         return None
-    normals = np.array(mesh.vertex_normals, float)
+    return _unit(np.array(mesh.vertex_normals, float))
+
+
+def _unit(normals: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Normals of length 1; None if some have no direction."""
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     return normals / length if (length > 0).all() and np.isfinite(normals).all() else None
 

@@ -28,6 +28,7 @@ from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import CameraView, Component, Scene
 
 Matrix = NDArray[np.float64]
+_OF_STAGE, _OF_NODE, _OF_INSTANCE = 8192, 1024, 768
 
 
 class Stage:
@@ -38,6 +39,11 @@ class Stage:
         ids: segmentation ids by key; those of other components come after them.
         translator: where components become instances.
         size: of the camera that frames everything, pixels.
+
+    Attributes:
+        scene: the scene.
+        nodes: its components, parents first.
+        files: digests of the files it shows, by path.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
@@ -59,6 +65,8 @@ class Stage:
         self._fit_size = size
         drawn = [(i, node) for i, node in enumerate(self.nodes) if node.drawable]
         parts = [(i, translator.parts(node)) for i, node in drawn]
+        paths = dict.fromkeys(path for _, node in drawn for path in node.files)
+        self.files = {path: translator.assets.digest(path) for path in paths}
         self._shining: tuple[Light, ...] = ()
         self._light_names: tuple[str, ...] = ()
         self._place(parts)
@@ -93,6 +101,17 @@ class Stage:
         for key, matrix in moved(state, self._node).items():
             local[self._index[key]] = matrix
         return self._composed(local)
+
+    @cached_property
+    def handles(self) -> tuple[set[int], set[int]]:
+        """Handles of the geometries and of the textures that it shows."""
+        instances = self._instances
+        return set(instances.geometry.tolist()), set(instances.texture.tolist())
+
+    @property
+    def size(self) -> int:
+        """Bytes, about, besides what components hold."""
+        return _OF_STAGE + _OF_NODE * len(self.nodes) + _OF_INSTANCE * len(self._owner)
 
     @cached_property
     def names(self) -> dict[str, list[int]]:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets
+from heliograph.engines.components.kept import Kept
 from heliograph.raster import Shading, Shape, Side
 from heliograph.scene import Component, Mesh
 from heliograph.scene.values import MATERIAL
 
-_MOST_PARTS = 65536
+_MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
 _ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with the transparent
 _MOST_SHININESS = 128.0
 
@@ -50,17 +51,43 @@ class Parts:
     shading: NDArray[np.int8]
     corners: Matrix
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return _OF_PARTS + sum(int(rows.nbytes) for rows in vars(self).values())
+
+    def shows(self, geometries: set[int], textures: set[int]) -> bool:
+        """Whether it needs one of these handles."""
+        here, painted = self.geometry.tolist(), self.texture.tolist()
+        return not (geometries.isdisjoint(here) and textures.isdisjoint(painted))
+
 
 class Translator:
     """Turns components into parts; equal ones once.
 
     Args:
         assets: what is on the rasterizer.
+
+    Attributes:
+        assets: that.
     """
 
     def __init__(self, assets: Assets) -> None:
-        self._assets = assets
-        self._parts: dict[bytes, Parts] = {}
+        self.assets = assets
+        self._parts: Kept[Parts] = Kept(_MOST_PARTS)
+
+    def pin(self) -> None:
+        """Keep all that is there: it is the opened scene's."""
+        self.assets.pin()
+        self._parts.pin()
+
+    def trim(self) -> tuple[set[int], set[int]]:
+        """Free what was not used for long; handles of geometries and textures that are no more."""
+        geometries, textures = self.assets.trim()
+        if geometries or textures:
+            self._parts.drop_if(lambda parts: parts.shows(geometries, textures))
+        self._parts.trim()
+        return geometries, textures
 
     def parts(self, component: Component) -> Parts:
         """What a component draws, whatever stands below it.
@@ -68,14 +95,14 @@ class Translator:
         Raises:
             SceneError: a file of it is missing or malformed.
         """
-        key = component.look
-        made = self._parts.pop(key, None)
+        made = self._parts.get(self._key(component))
         if made is None:
             made = self._make(component)
-            while len(self._parts) >= _MOST_PARTS:
-                del self._parts[next(iter(self._parts))]
-        self._parts[key] = made
+            self._parts.put(self._key(component), made, made.size)
         return made
+
+    def _key(self, component: Component) -> tuple[object, ...]:
+        return component.look, *map(self.assets.digest, component.files)
 
     def _make(self, component: Component) -> Parts:
         if isinstance(component, Mesh):
@@ -86,7 +113,7 @@ class Translator:
         return self._rows(geometry, poses, [paint] * len(geometry), [texture] * len(geometry))
 
     def _mesh(self, mesh: Mesh) -> Parts:
-        pieces = self._assets.mesh(mesh)
+        pieces = self.assets.mesh(mesh)
         given = mesh.get("material")
         turn = UPRIGHT if mesh.y_up else np.eye(4)
         own, own_clear = self._texture(given)
@@ -101,12 +128,12 @@ class Translator:
 
     def _texture(self, material: Mapping[str, Any]) -> tuple[int, bool]:
         source = material.get("map")
-        return (-1, False) if source is None else self._assets.image(source)
+        return (-1, False) if source is None else self.assets.image(source)
 
     def _shape(self, component: Component) -> Rows:
         textured = component.get("material").get("map") is not None
         make = _SHAPES[type(component).__name__]
-        return make(self._assets, component.args, textured)  # type: ignore[attr-defined]
+        return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
     def _rows(
         self, geometry: list[int], poses: list[Matrix], paints: list[_Paint], textures: list[int]
@@ -127,7 +154,7 @@ class Translator:
         """Corners (8 K, 3) of the parts' boxes in the component's axes."""
         corners = [np.empty((0, 3))]
         for handle, pose in zip(geometry, poses, strict=True):
-            ends = np.stack(self._assets.bounds(handle))
+            ends = np.stack(self.assets.bounds(handle))
             box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
             corners.append(box @ pose[:3, :3].T + pose[:3, 3])
         return np.concatenate(corners)
