@@ -310,15 +310,6 @@ def test_a_damaged_sample_is_an_error_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_a_shard_that_was_changed_is_not_resumed(tmp_path: Path) -> None:
-    with local() as renderer:
-        with pytest.raises(KeyboardInterrupt):
-            record(Stopping(dataset(renderer, 20), 15), tmp_path, shard_size=2)
-        damaged(tmp_path / "shard-000000.tar", "short")
-        with pytest.raises(RecordError, match=r"shard-000000.tar: damaged, expected \d+ bytes"):
-            record(dataset(renderer, 20), tmp_path, shard_size=2, resume=True)
-
-
 FULL = """
 import resource, sys
 from heliograph.delivery.call import LocalRenderer

@@ -67,18 +67,21 @@ class Randomizing(Around):
     Args:
         engine: who draws.
         randomization: what draws at random.
+
+    Attributes:
+        randomization: the same.
     """
 
     def __init__(self, engine: Engine, randomization: Randomization) -> None:
         super().__init__(engine)
-        self._randomization = randomization
+        self.randomization = randomization
         self._facts = Facts.of(engine)
 
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
         """Draw one view; without a seed it is drawn as it is."""
         if view.seed is None:
             return self._engine.render(view, out)
-        changed, drawn = self._randomization.apply(view, self._facts)
+        changed, drawn = self.randomization.apply(view, self._facts)
         sample = self._engine.render(changed, out)
         return replace(sample, randomization={**sample.randomization, **drawn.facts})
 

@@ -56,7 +56,7 @@ class Batch:
         if edits:
             counts["edits"] = len(edits)
         seeds = _seeds(given, counts)
-        common = View(given.get("cameras", ()), given.get("passes", ("rgb",)))
+        common = View(given.get("cameras", ()), _names(given.get("passes", ("rgb",))))
         return cls(seeds, common, state, poses, edits)
 
     def __len__(self) -> int:
@@ -119,17 +119,30 @@ def _check_keys(given: Mapping[Any, Any], scene: Description) -> None:
             raise InvalidValueError(
                 f"batch: {key!r} is missing; expected it with shape (N, ...), a row per entry"
             )
-    if "seed" not in given and "seeds" not in given:
+    if all(given.get(key) is None for key in ("seed", "seeds")):
         raise InvalidValueError(
             "batch: expected 'seed', an integer (entry i uses seed + i), or 'seeds', shape (N,)"
         )
 
 
-def _column(key: str, value: ArrayLike) -> NDArray[Any]:
+def _names(passes: object) -> Sequence[str]:
+    if isinstance(passes, str) or not isinstance(passes, Sequence):
+        raise InvalidValueError(f"batch['passes']: expected a sequence of names, got {passes!r}")
+    return passes
+
+
+def _array(key: str, value: ArrayLike) -> NDArray[Any]:
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except ValueError as error:
         raise InvalidValueError(f"batch[{key!r}]: rows of different lengths ({error})") from None
+    except Exception as error:  # noqa: BLE001 -- arrays of other packages raise what they like
+        hint = "" if not hasattr(value, "detach") else "; give it as .detach().cpu()"
+        raise InvalidValueError(f"batch[{key!r}]: not an array ({error}){hint}") from None
+
+
+def _column(key: str, value: ArrayLike) -> NDArray[Any]:
+    array = _array(key, value)
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"batch[{key!r}]: expected numbers, got dtype {array.dtype}")
     if array.ndim == 0:
@@ -186,10 +199,7 @@ def _seeds(given: Mapping[str, Any], counts: Mapping[str, int]) -> NDArray[np.in
 
 
 def _explicit(value: ArrayLike) -> NDArray[np.int64]:
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError) as error:
-        raise InvalidValueError(f"batch['seeds']: not an array ({error})") from None
+    array = _array("seeds", value)
     low, high = (array.min(), array.max()) if array.size and array.dtype.kind in "iu" else (0, 0)
     whole = array.dtype.kind in "iu" or not array.size
     if array.ndim != 1 or not whole or low < 0 or high > MAX_SEED:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import operator
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -33,6 +35,21 @@ class SampleSource(Protocol):
 
     def describe(self) -> Mapping[str, Any]:
         """What decides the samples, in terms of JSON: equal descriptions, equal samples."""
+
+
+def digests(described: Mapping[str, Any]) -> dict[str, str]:
+    """A short hash of each part of a description: equal parts, equal hashes."""
+    return {name: _digest(part) for name, part in described.items()}
+
+
+def _digest(part: object) -> str:
+    text = json.dumps(part, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _plain(value: object) -> Any:
+    tolist = getattr(value, "tolist", None)  # an array, or a number of numpy's
+    return str(type(value)) if tolist is None else tolist()
 
 
 def ahead(

@@ -19,7 +19,7 @@ from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError, MissingDependencyError
 from heliograph.frame import Sample
 from heliograph.randomize import stream
-from heliograph.source import OnError, SampleSource, check_position, close, kept
+from heliograph.source import OnError, SampleSource, check_position, close, digests, kept
 
 try:
     import torch
@@ -148,6 +148,7 @@ class IterableDataset(_IterableBase):
         self._share = _check_share(share or {}, self._source)
         self._on_error = on_error
         self._seed = options.get("seed", getattr(self._source, "seed", 0))
+        self._samples = digests(self._source.describe())
         # Shared memory, so that DataLoader workers that live on hear of set_epoch.
         self._epoch = _shared_zero()
         self._position = 0
@@ -178,6 +179,7 @@ class IterableDataset(_IterableBase):
         Raises:
             InvalidValueError: it is the state of another run, order, rank or worker.
         """
+        self._check_samples(state.get("samples"))
         for name, here in self._run().items():
             if state.get(name) != here:
                 raise InvalidValueError(
@@ -225,6 +227,20 @@ class IterableDataset(_IterableBase):
             return self._source, mine
         return _of_epoch(self._source, self.epoch), mine
 
+    def _check_samples(self, there: object) -> None:
+        """Check that the state is of the same scene, views and renderer."""
+        if not isinstance(there, Mapping):
+            raise InvalidValueError(f"state_dict: its samples are {there!r}, expected a mapping")
+        for name in {**self._samples, **there}:
+            if name in _COUNTED:
+                continue
+            if there.get(name) != self._samples.get(name):
+                raise InvalidValueError(
+                    f"state_dict: it is of other samples, whose {name} differs (engine, options "
+                    "or randomization, cameras, passes or state); load it where the renderer is "
+                    "opened and the dataset made with the same arguments"
+                )
+
     def _run(self) -> dict[str, Any]:
         """What must be the same for a position to mean the same."""
         rank, world = _rank(self._share)
@@ -232,6 +248,7 @@ class IterableDataset(_IterableBase):
         return {
             "seed": self._seed,
             "count": len(self._source),
+            "samples": self._samples,
             "shuffle": self._share.get("shuffle", True),
             "fresh": self._share.get("fresh", False),
             "rank": [rank, world],
@@ -239,6 +256,8 @@ class IterableDataset(_IterableBase):
         }
 
 
+_COUNTED = ("seed", "count")
+"""What `state_dict` says by itself."""
 _NOT_HERE = (
     "a state that was loaded outside of the DataLoader's workers does not say where each of them "
     "stood: use num_workers=0, or torchdata's StatefulDataLoader, which keeps one state a worker"

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import partial
 from queue import Queue
 from typing import Any
 
@@ -30,7 +31,7 @@ import numpy as np
 from heliograph.batch import Batch, key_of
 from heliograph.engine import Renderer
 from heliograph.errors import EngineError, HeliographError
-from heliograph.frame import Array, Sample
+from heliograph.frame import Array, Sample, check_passes
 from heliograph.transport.layout import lay_out
 
 Stacked = dict[str, Array]
@@ -57,7 +58,7 @@ def render_batch(renderer: Renderer, batch: Mapping[str, Any]) -> Stacked:
     if submit is not None:
         made: Stacked = submit(batch).result()
         return made
-    return stack(renderer, Batch.of(batch, renderer.scene))
+    return stack(renderer, checked(renderer, batch))
 
 
 def render_batch_async(renderer: Renderer, batch: Mapping[str, Any], queue: Queue[Any]) -> None:
@@ -65,15 +66,33 @@ def render_batch_async(renderer: Renderer, batch: Mapping[str, Any], queue: Queu
 
     Raises:
         InvalidValueError: something is wrong with the batch.
-        UnknownNameError: no such camera.
+        UnknownNameError: no such camera or pass.
     """
-    submit = getattr(renderer, "submit_batch", None)
-    if submit is not None:
-        submit(batch).add_done_callback(lambda done: queue.put(done.exception() or done.result()))
-        return
-    checked = Batch.of(batch, renderer.scene)
-    checked.resolved(renderer.cameras)
-    threading.Thread(target=lambda: queue.put(_outcome(renderer, checked)), daemon=True).start()
+    getattr(renderer, "render_batch_async", partial(draw_in_thread, renderer))(batch, queue)
+
+
+def draw_in_thread(renderer: Renderer, batch: Mapping[str, Any], queue: Queue[Any]) -> None:
+    """Draw a batch in another thread; the stacked arrays, or the error, are put into the queue.
+
+    Raises:
+        InvalidValueError: something is wrong with the batch.
+        UnknownNameError: no such camera or pass.
+    """
+    entries = checked(renderer, batch)
+    threading.Thread(target=lambda: queue.put(_outcome(renderer, entries)), daemon=True).start()
+
+
+def checked(renderer: Renderer, batch: Mapping[str, Any]) -> Batch:
+    """The batch, if the renderer knows its cameras and passes.
+
+    Raises:
+        InvalidValueError: something is wrong with the batch.
+        UnknownNameError: no such camera or pass.
+    """
+    made = Batch.of(batch, renderer.scene)
+    made.resolved(renderer.cameras)
+    check_passes(made.common.passes, renderer.passes)
+    return made
 
 
 def stack(renderer: Renderer, batch: Batch) -> Stacked:

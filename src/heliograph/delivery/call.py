@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from numbers import Integral
 from queue import Queue
 from types import TracebackType
@@ -22,8 +23,11 @@ from heliograph.engines.registry import (
 )
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Array, Labels, Sample
+from heliograph.randomize import Randomization
+from heliograph.randomize.config import describe
 from heliograph.scene import Description
 from heliograph.view import View
+from heliograph.worker.opening import describe_opening, with_randomization
 
 if TYPE_CHECKING:
     from heliograph.pool import Pool
@@ -87,9 +91,10 @@ def open(  # noqa: A001
     """
     source = resolve_source(source)
     name = engine or engine_of(source)
-    arguments: dict[str, Any] = {"size": _check_size(size), **options}
+    arguments = with_randomization({"size": _check_size(size), **options})
     if isinstance(workers, int) and not workers:
-        return _seeded(LocalRenderer(make_engine(name, source, arguments)), seed)
+        opened = describe_opening(name, arguments)
+        return _seeded(LocalRenderer(make_engine(name, source, arguments), opened), seed)
     from heliograph.pool import Pool
     from heliograph.pool.options import split_options
 
@@ -103,10 +108,19 @@ class LocalRenderer:
 
     Args:
         engine: the engine; closed with the renderer.
+        opened: what decides its pictures besides the scene, in terms of JSON, as
+            `heliograph.worker.opening.describe_opening` tells it; without it, what the engine
+            draws at random.
+
+    Attributes:
+        engine: the engine.
+        opened: the same.
+        seed: of the run; samples and datasets over the renderer take it unless told otherwise.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, opened: Mapping[str, Any] | None = None) -> None:
         self.engine = engine
+        self.opened = _told_by(engine) if opened is None else opened
         self.seed = 0
         self._lock = threading.Lock()
 
@@ -155,17 +169,85 @@ class LocalRenderer:
             future.set_exception(error)
         return future
 
-    def render_batch(self, batch: Mapping[str, Any]) -> dict[str, Array]:
-        """Draw a batch of columns into stacked arrays; see `heliograph.delivery.batch`."""
-        from heliograph.delivery.batch import render_batch
+    def map(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Sample]:
+        """Draw views one after another, each when it is asked for.
 
-        return render_batch(self, batch)
+        Args:
+            views: taken from one at a time, so they may be endless.
+            ordered: they always come in order here.
+            window: nothing is drawn ahead here.
+
+        Raises:
+            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
+        """
+        for future in self.futures(views, ordered=ordered, window=window):
+            yield future.result()
+
+    def futures(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Future[Sample]]:
+        """As `map`, but finished futures: a view that fails does not end the rest."""
+        del ordered
+        if window is not None and (
+            isinstance(window, bool) or not isinstance(window, int) or window < 1
+        ):
+            raise InvalidValueError(f"window: expected an integer above 0, got {window!r}")
+        return (self.submit(view) for view in views)
+
+    @contextmanager
+    def borrow(self, view: View) -> Iterator[Sample]:
+        """Draw one view to look at inside the `with`; a pool saves a copy so."""
+        yield self.render(view)
+
+    @overload
+    def render_batch(self, batch: Mapping[str, Any]) -> dict[str, Array]: ...
+
+    @overload
+    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
+
+    def render_batch(
+        self, batch: Mapping[str, Any] | Sequence[View]
+    ) -> dict[str, Array] | list[Sample]:
+        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
+
+        See `heliograph.delivery.batch` for the keys. The arrays are the caller's.
+
+        Raises:
+            HeliographError: something is wrong with the batch, or an entry could not be drawn.
+        """
+        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
+            return self.submit_batch(batch).result()
+        return [self.render(view) for view in batch]
+
+    def submit_batch(self, batch: Mapping[str, Any]) -> Future[dict[str, Array]]:
+        """Draw a batch now; the future that comes back is finished.
+
+        Raises:
+            InvalidValueError: something is wrong with the batch.
+            UnknownNameError: no such camera or pass.
+        """
+        from heliograph.delivery.batch import checked, stack
+
+        entries = checked(self, batch)
+        future: Future[dict[str, Array]] = Future()
+        try:
+            future.set_result(stack(self, entries))
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
+            future.set_exception(error)
+        return future
 
     def render_batch_async(self, batch: Mapping[str, Any], queue: Queue[Any]) -> None:
-        """Draw a batch in another thread; the queue gets the stacked arrays or the error."""
-        from heliograph.delivery.batch import render_batch_async
+        """Draw a batch in another thread; the queue gets the stacked arrays or the error.
 
-        render_batch_async(self, batch, queue)
+        Raises:
+            InvalidValueError: something is wrong with the batch.
+            UnknownNameError: no such camera or pass.
+        """
+        from heliograph.delivery.batch import draw_in_thread
+
+        draw_in_thread(self, batch, queue)
 
     def close(self) -> None:
         """Close the engine; may be called twice."""
@@ -182,6 +264,13 @@ class LocalRenderer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _told_by(engine: Engine) -> Mapping[str, Any]:
+    randomization = getattr(engine, "randomization", None)
+    if not isinstance(randomization, Randomization):
+        return {}
+    return {"randomize": describe(randomization)}
 
 
 def _seeded(renderer: _R, seed: int) -> _R:

@@ -97,6 +97,7 @@ class Dataset:
         scene = self.renderer.scene
         return {
             "scene": {"source": PurePath(scene.source).name, "hash": scene.hash},
+            "renderer": dict(getattr(self.renderer, "opened", {})),
             "seed": self.seed,
             "start": self.start,
             "count": self.count,

@@ -12,7 +12,8 @@ from heliograph.camera import Camera
 from heliograph.engine import Described, resolve_cameras
 from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample, check_passes
-from heliograph.randomize import Facts, Randomization, stream, to_json
+from heliograph.randomize import Facts, Randomization, stream
+from heliograph.randomize.config import describe
 from heliograph.view import View
 
 StateRecipe: TypeAlias = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
@@ -152,13 +153,17 @@ class Randomized:
 
     def describe(self) -> dict[str, Any]:
         """The randomizers with their parameters, as in a config."""
-        return to_json(self._randomization)
+        return describe(self._randomization)
 
 
 def _check_drawn(drawn: object) -> tuple[View, Mapping[str, Any]]:
-    if isinstance(drawn, tuple) and len(drawn) == 2 and isinstance(drawn[0], View):
-        return drawn
-    raise InvalidValueError(f"randomize: expected (view, facts), got {drawn!r}")
+    pair = drawn if isinstance(drawn, tuple) and len(drawn) == 2 else (None, None)
+    view, facts = pair
+    if isinstance(view, View) and isinstance(facts, Mapping):
+        return view, facts
+    raise InvalidValueError(
+        f"randomize: expected (view, facts), a View and a mapping, got {drawn!r}"
+    )
 
 
 def _described_camera(camera: str | Camera) -> Any:

@@ -26,7 +26,7 @@ from heliograph.transport.values import unpack_camera
 from heliograph.transport.views import pack_view
 from heliograph.view import View
 from heliograph.worker.layouts import Layouts
-from heliograph.worker.opening import pack_opening
+from heliograph.worker.opening import describe_opening, pack_opening, with_randomization
 
 _UNKNOWN_SIZE = 1 << 20
 
@@ -65,7 +65,9 @@ class Pool:
                 raise UnknownNameError.of(
                     "option of a pool", name, PoolOptions.__dataclass_fields__
                 )
-        opening = pack_opening(engine, resolve_source(source), options or {})
+        chosen = with_randomization(options or {})
+        self.opened: Mapping[str, Any] = describe_opening(engine, chosen)
+        opening = pack_opening(engine, resolve_source(source), chosen)
         crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
         self._driver = Driver(crew)
         try:

@@ -10,6 +10,7 @@ from numpy.random import Generator
 
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.limits import check_span
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Hsv, Sampler
 from heliograph.scene.appearance import EditBackground
@@ -31,6 +32,7 @@ class Background(Randomizer):
     def __post_init__(self) -> None:
         if self.colour.width != 3:
             raise InvalidValueError("colour: expected a sampler of (red, green, blue)")
+        check_span("colour", self.colour, 0.0, 1.0)
         if not 0 <= self.probability <= 1:
             raise InvalidValueError(f"probability: expected 0 to 1, got {self.probability}")
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from heliograph import poses
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.limits import check_one, check_span, check_vector
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Constant, OnDome, Sampler, Uniform, Vector, directions
 from heliograph.scene.appearance import MoveCamera
@@ -25,8 +26,31 @@ _WIDEST = math.radians(179.0)
 _NARROWEST = math.radians(0.1)
 
 
+def _check_point(name: str, sampler: Sampler) -> None:
+    if sampler.width != 3:
+        raise InvalidValueError(f"{name}: expected three numbers, got {sampler.to_json()!r}")
+
+
+_CHECKS: Mapping[str, Callable[[str, Sampler], None]] = {
+    "position": check_vector,
+    "centre": _check_point,
+    "target": _check_point,
+    "rotation": check_one,
+    "angle": check_one,
+    "roll": check_one,
+    "fov": check_one,
+}
+
+
 class CameraRandomizer(Randomizer):
     """What all camera randomizers share: values are whole cameras, and whether relative."""
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            sampler: Sampler | None = getattr(self, name, None)
+            if sampler is not None:
+                check(name, sampler)
+                check_span(name, sampler)
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.orrb import Component, read_renderer_config, write_renderer_config
+from heliograph.randomize.orrb import Component, write_renderer_config
+from heliograph.randomize.orrb.config import read_components
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.samplers import Sampler
-from heliograph.randomize.source import read
+from heliograph.randomize.source import folder_of, read
 from heliograph.randomize.textures import Textures
 
 TYPES: dict[str, type[Randomizer]] = {
@@ -50,7 +52,7 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
     """Read a randomization from a config: ours, or ORRB's renderer_config (by its `components`).
 
     Ours is `{"randomizers": [{"type": "materials", "name": "paint", ...parameters}]}`; `name` may
-    be left out.
+    be left out. A folder in a file is relative to that file; images in it are read here.
 
     Args:
         source: path of a JSON or YAML file, or what it holds.
@@ -62,15 +64,47 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
     """
     config, where = read(source)
     if "components" in config:
-        return read_renderer_config(source)
+        return read_components(config, where)
     for key in config:
         if key not in ("randomizers", "$schema"):
             raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
     entries = config.get("randomizers")
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise InvalidValueError(f"{where}: expected a list of randomizers, got {entries!r}")
-    read_ones = [_entry(entry, f"{where}: randomizers[{i}]") for i, entry in enumerate(entries)]
-    return _named(read_ones, where)
+    made = []
+    for number, entry in enumerate(entries):
+        place = f"{where}: randomizers[{number}]"
+        made.append(_entry(_resolved(entry, folder_of(source)), place))
+    return _named(made, where)
+
+
+def as_randomization(given: object) -> Randomization:
+    """A randomization as it is, or of a config or its path.
+
+    Raises:
+        InvalidValueError: none of these, or something is wrong with the config.
+        UnknownNameError: see `load_randomization`.
+    """
+    if isinstance(given, Randomization):
+        return given
+    if isinstance(given, (str, Path, Mapping)):
+        return load_randomization(given)
+    raise InvalidValueError(
+        "randomize: expected the path of a config, a mapping (what a config holds) or a "
+        f"Randomization, got {given!r}"
+    )
+
+
+def describe(randomization: Randomization) -> dict[str, Any]:
+    """What decides what is drawn, as JSON: the config, folders by name and hash of their files.
+
+    A randomizer of your own is described by its type, name and (of a dataclass) its parameters.
+    """
+    try:
+        described: dict[str, Any] = _located_nowhere(to_json(randomization))
+    except InvalidValueError:
+        described = {"randomizers": _located_nowhere(randomization.describe())}
+    return described
 
 
 def to_json(randomization: Randomization) -> dict[str, Any]:
@@ -85,6 +119,18 @@ def to_json(randomization: Randomization) -> dict[str, Any]:
         if TYPES.get(each.type_name) is not type(each):
             raise InvalidValueError(f"{type(each).__name__} is of no type that a config can name")
     return {"randomizers": randomization.describe()}
+
+
+def _located_nowhere(value: Any) -> Any:
+    """The same with only the names of folders that are known by their hash."""
+    if isinstance(value, list):
+        return [_located_nowhere(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    known = {key: _located_nowhere(each) for key, each in value.items()}
+    if known.get("sha256") and isinstance(known.get("folder"), str):
+        known["folder"] = Path(known["folder"]).name
+    return known
 
 
 def json_schema() -> dict[str, Any]:
@@ -132,12 +178,30 @@ def _entry(entry: Any, where: str) -> tuple[str | None, Randomizer]:
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"{where}.name: expected a text, got {name!r}")
     try:
+        _check_type(entry)
         if kind not in TYPES:
             raise UnknownNameError.of("randomizer type", kind, TYPES)
         given = {key: value for key, value in entry.items() if key not in _OWN}
         return name, _converted(TYPES[kind], given)
     except HeliographError as error:
         raise type(error)(f"{where}: {error.message}") from None
+
+
+def _check_type(entry: Mapping[str, Any]) -> None:
+    if "type" in entry:
+        return
+    likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
+    if likely:
+        raise UnknownNameError.of("key", likely[0], _OWN)
+    raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
+
+
+def _resolved(entry: Any, folder: Path) -> Any:
+    """The entry with the folder of its textures found from the config's own folder."""
+    textures = entry.get("textures") if isinstance(entry, Mapping) else None
+    if not isinstance(textures, Mapping) or not isinstance(textures.get("folder"), str):
+        return entry
+    return {**entry, "textures": {**textures, "folder": str(folder / textures["folder"])}}
 
 
 def _converted(kind: type[Randomizer], given: Mapping[str, Any]) -> Randomizer:

@@ -11,6 +11,7 @@ from numpy.random import Generator
 
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.limits import check_span
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
 
@@ -27,6 +28,10 @@ class JointStates(Randomizer):
 
     state: dict[str, Sampler] = field(default_factory=dict)
     type_name: ClassVar[str] = "joint_states"
+
+    def __post_init__(self) -> None:
+        for key, sampler in self.state.items():
+            check_span(f"state.{key}", sampler)
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,9 +15,21 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import HEAD, Facts
+from heliograph.randomize.limits import (
+    check_one,
+    check_span,
+    check_truth,
+    check_whole,
+    check_words,
+)
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Constant, Hsv, OnDome, Sampler, Uniform, Vector
 from heliograph.scene.appearance import EditLight
+
+KINDS = ("spot", "point", "directional")
+_MOST = 1000
+_LEAST = 1e-6
+_UNITS = {"intensity": "a factor", "cutoff": 'radians; {"angle": [15, 40]} takes degrees'}
 
 
 class Own(Enum):
@@ -34,7 +47,7 @@ class Lights(Randomizer):
     Attributes:
         own: whether the lights that are there stay, are varied like new ones, or go out.
         lights: prefixes of the lights that `own` is about; all but the head light without them.
-        number: how many to add; a sampler of whole numbers.
+        number: how many to add, 0 to 1000; a sampler of whole numbers (`{"integer": [1, 3]}`).
         kind: `spot`, `point` or `directional`, of new ones.
         position: metres from `target`; new lights stand there. Lights of the scene stay where
             they are unless `move` is on.
@@ -63,6 +76,13 @@ class Lights(Randomizer):
         for name in ("position", "target", "colour"):
             if getattr(self, name).width != 3:
                 raise InvalidValueError(f"{name}: expected a sampler of three numbers")
+            check_span(name, getattr(self, name), low=0.0 if name == "colour" else -math.inf)
+        check_whole("number", self.number, 0, _MOST)
+        check_words("kind", self.kind, KINDS)
+        check_truth("casts_shadow", self.casts_shadow)
+        for name, low, high in (("intensity", 0.0, math.inf), ("cutoff", _LEAST, math.pi / 2)):
+            check_one(name, getattr(self, name))
+            check_span(name, getattr(self, name), low, high, _UNITS[name])
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
@@ -81,7 +101,7 @@ class Lights(Randomizer):
         return name.startswith(self.lights) if self.lights else name != HEAD
 
     def _number(self, rng: Generator) -> int:
-        return max(int(self.number.draw(rng)), 0)
+        return int(self.number.draw(rng))
 
     def _lights(self, rng: Generator, varied: Sequence[str], added: int) -> Values:
         count = len(varied) + added

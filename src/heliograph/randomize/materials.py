@@ -3,6 +3,7 @@
 # ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.limits import check_one, check_span
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Hsv, Sampler, Uniform
 from heliograph.randomize.textures import Textures
@@ -21,6 +23,7 @@ from heliograph.scene.appearance import EditMaterial
 SHADES = ("specular", "shininess", "emission", "reflectance")
 _EMPTY = np.zeros((0, 0, 3), np.uint8)
 _EMPTY.flags.writeable = False
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class Materials(Randomizer):
             raise InvalidValueError(
                 f"texture_probability: expected 0 to 1, got {self.texture_probability}"
             )
+        self._check_samplers()
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
@@ -83,6 +87,20 @@ class Materials(Randomizer):
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
         return Drawn(paint(values, self.textures))
+
+    def _check_samplers(self) -> None:
+        for name in ("colour", "alpha", *SHADES):
+            sampler: Sampler | None = getattr(self, name)
+            if sampler is None:
+                continue
+            if name != "colour":
+                check_one(name, sampler)
+            check_span(name, sampler, 0.0, 1.0)
+        for name, low in (("repeat", _LEAST), ("offset", -math.inf)):
+            sampler = getattr(self, name)
+            if sampler.width not in (0, 2):
+                raise InvalidValueError(f"{name}: expected one number or two")
+            check_span(name, sampler, low)
 
     def _groups(self, scene: Facts) -> list[list[str]]:
         if not self.materials:

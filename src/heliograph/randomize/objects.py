@@ -14,6 +14,7 @@ from heliograph.errors import InvalidValueError
 from heliograph.poses import Floats, QuaternionOrder
 from heliograph.randomize.cameras import vectors
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.limits import check_span, check_vector
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Constant, Quaternion, Sampler, Uniform
 from heliograph.scene.appearance import Hide, MoveObject
@@ -44,6 +45,10 @@ class ObjectPoses(Randomizer):
                 'rotation: expected a quaternion (w, x, y, z) as {"quaternion": 10} draws, got '
                 f"{self.rotation.to_json()!r}"
             )
+        for name in ("position", "rotation", "scale"):
+            check_span(name, getattr(self, name))
+        for name in ("position", "scale"):
+            check_vector(name, getattr(self, name))
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

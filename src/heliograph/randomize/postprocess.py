@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 from numpy.random import Generator
 
+from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.imaging import check_step, find_step
+from heliograph.randomize.limits import check_one, check_span
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import subseed
@@ -32,9 +34,16 @@ class PostProcess(Randomizer):
 
     def __post_init__(self) -> None:
         for name, parameters in self.steps.items():
-            find_step(name).check_names(parameters)
-        for name in self.probability:
+            step = find_step(name)
+            step.check_names(parameters)
+            for key, sampler in parameters.items():
+                where, known = f"steps.{name}.{key}", step.parameters[key]
+                check_one(where, sampler)
+                check_span(where, sampler, known.low, known.high, known.meaning)
+        for name, likely in self.probability.items():
             find_step(name)
+            if not 0 <= likely <= 1:
+                raise InvalidValueError(f"probability.{name}: expected 0 to 1, got {likely}")
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

@@ -114,7 +114,7 @@ class Randomization:
         """Types, names and parameters, for JSON."""
         pairs = zip(self.names, self.randomizers, strict=True)
         return [
-            {"type": each.type_name or type(each).__name__, "name": name, **_plain(each)}
+            {"type": each.type_name or type(each).__name__, "name": name, **_parameters(each)}
             for name, each in pairs
         ]
 
@@ -132,6 +132,13 @@ class Randomization:
         drawn = self(view.seed, view.index, known)
         edits = (*drawn.edits, *view.edits)
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
+
+
+def _parameters(randomizer: object) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(randomizer):
+        return {}
+    plain: dict[str, Any] = _plain(randomizer)
+    return plain
 
 
 def _plain(value: Any) -> Any:

@@ -23,6 +23,10 @@ def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str
     """
     if isinstance(source, Mapping):
         return source, "config"
+    if not isinstance(source, (str, Path)):
+        raise InvalidValueError(
+            f"config: expected a path or what a config holds, got {type(source).__name__}"
+        )
     path = Path(source)
     try:
         content = path.read_bytes()
@@ -32,6 +36,11 @@ def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str
     if not isinstance(parsed, Mapping):
         raise InvalidValueError(f"{path}: expected an object, got {type(parsed).__name__}")
     return parsed, str(path)
+
+
+def folder_of(source: str | Path | Mapping[str, Any]) -> Path:
+    """The folder that paths in a config are relative to: its file's, or the working directory."""
+    return Path() if isinstance(source, Mapping) else Path(source).absolute().parent
 
 
 def _json(content: bytes, path: Path) -> Any:

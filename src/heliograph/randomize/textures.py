@@ -12,12 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.errors import (
-    InvalidValueError,
-    MissingDependencyError,
-    SceneError,
-    UnknownNameError,
-)
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.randomize import folder as folders
 from heliograph.randomize.hsv import hsv_to_rgb
 from heliograph.randomize.streams import stream
 
@@ -25,7 +21,6 @@ Image: TypeAlias = NDArray[np.uint8]
 Recipe: TypeAlias = list[Any]
 """`[kind, number]` of a made pattern, or `["file", name]`."""
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _KEPT = 512
 
 
@@ -37,13 +32,21 @@ class Textures:
         kinds: patterns to make: `noise`, `checker`, `gradient`, `perlin`; none with a folder.
         count: how many there are of each pattern; more give more variety and cost more memory.
         size: their width and height, pixels.
-        folder: where image files lie (png, jpg, bmp, webp); drawn from besides `kinds`.
+        folder: where image files lie (png, jpg, bmp, webp); drawn from besides `kinds`. In a
+            config file it is relative to that file. What is in it is read, and must not change.
+        sha256: of the names and bytes of the folder's files, which is taken where it is not given;
+            where it is, other files are refused.
+
+    Raises:
+        InvalidValueError: a number out of its range; no folder, no image in it, one that cannot
+            be read, or others than `sha256` says.
     """
 
     kinds: tuple[str, ...] = ("noise", "checker", "gradient", "perlin")
     count: int = 16
     size: int = 64
     folder: str | None = None
+    sha256: str | None = None
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
@@ -55,10 +58,11 @@ class Textures:
             )
         if not self.kinds and self.folder is None:
             raise InvalidValueError("textures: expected kinds, a folder or both, got neither")
+        object.__setattr__(self, "_files", self._listed())
 
     def draw(self, rng: Generator, count: int) -> list[Recipe]:
         """Draw `count` recipes; a file is as likely as a made pattern."""
-        files = _files(self.folder) if self.folder else ()
+        files = tuple(self._known())
         made = len(self.kinds) * self.count
         picked = rng.integers(0, made + len(files), count).tolist()
         return [
@@ -72,34 +76,38 @@ class Textures:
         """The image (H, W, 3) of a recipe, read-only; the same array each time while it is kept."""
         kind, which = recipe
         if kind == "file":
-            return _read(str(Path(self.folder or ".") / which))
+            return self._read(which)
         if kind not in PATTERNS:
             raise UnknownNameError.of("texture", kind, PATTERNS)
         return _made(kind, int(which), self.size)
 
+    def _listed(self) -> dict[str, str]:
+        """Names and hashes of the folder's files; now it is known by them."""
+        if self.folder is None:
+            if self.sha256 is not None:
+                raise InvalidValueError("textures: sha256 is of a folder, and there is none")
+            return {}
+        folder = str(Path(self.folder).absolute())
+        files = folders.listed(folder, decode=self.sha256 is None)
+        found = folders.combined(files)
+        if self.sha256 not in (None, found):
+            raise InvalidValueError(
+                f"textures: the files in {folder} are not those that were there when the config "
+                "was loaded; put them back, or leave out sha256 to take these"
+            )
+        object.__setattr__(self, "folder", folder)
+        object.__setattr__(self, "sha256", found)
+        return files
 
-@functools.lru_cache(maxsize=64)
-def _files(folder: str) -> tuple[str, ...]:
-    path = Path(folder)
-    if not path.is_dir():
-        raise SceneError(f"textures: {folder} is no folder")
-    found = sorted(each.name for each in path.iterdir() if each.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise SceneError(f"textures: {folder} holds no {', '.join(_SUFFIXES)} file")
-    return tuple(found)
+    def _known(self) -> dict[str, str]:
+        files: dict[str, str] = self.__dict__["_files"]
+        return files
 
-
-@functools.lru_cache(maxsize=_KEPT)
-def _read(path: str) -> Image:
-    try:
-        from PIL import Image as Pictures
-    except ImportError:
-        raise MissingDependencyError.of("PIL") from None
-    try:
-        with Pictures.open(path) as picture:
-            return _frozen(np.array(picture.convert("RGB")))
-    except OSError as error:
-        raise SceneError(f"{path}: cannot be read as an image ({error})") from None
+    def _read(self, name: str) -> Image:
+        files = self._known()
+        if self.folder is None or name not in files:
+            raise UnknownNameError.of("texture file", name, files)
+        return folders.image(str(Path(self.folder) / name), files[name])
 
 
 @functools.lru_cache(maxsize=_KEPT)

@@ -7,18 +7,26 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from heliograph.errors import HeliographError, InvalidValueError, RecordError
 from heliograph.frame import Sample
 from heliograph.record.codec import encode
-from heliograph.record.manifest import MANIFEST, PART, Manifest, plain, read_manifest, versions
+from heliograph.record.manifest import (
+    MANIFEST,
+    PART,
+    Manifest,
+    Shard,
+    plain,
+    read_manifest,
+    versions,
+)
 from heliograph.record.recording import Recording
-from heliograph.record.shard import ShardWriter, cannot_write, check_size, write_whole
+from heliograph.record.shard import ShardWriter, cannot_write, check_hash, write_whole
 from heliograph.source import OnError, Outcome, SampleSource, ahead
 
 _Encoded: TypeAlias = tuple[int, int, dict[str, bytes]] | tuple[int, HeliographError]
@@ -42,7 +50,8 @@ def record(
             are on disk already are made again and dropped when it is resumed.
         path: folder; absent or empty, or with `resume` that of the same source.
         shard_size: samples in one tar file.
-        resume: go on where an earlier call stopped; nothing happens where it had finished.
+        resume: go on where an earlier call stopped, also one that had finished: the hashes of all
+            finished shards are compared first, and a missing or damaged one is drawn again.
         on_error: told of each sample that failed, which the manifest then names; without it the
             first error is raised.
 
@@ -56,9 +65,9 @@ def record(
     samples = source if isinstance(source, SampleSource) else _Sequential(source)
     folder = Path(path)
     with _locked(folder):
-        manifest = _begun(folder, _fresh(samples, shard_size), resume=resume)
-        if not manifest.complete:
-            _write_rest(folder, manifest, samples, on_error)
+        work = _begun(folder, _fresh(samples, shard_size), resume=resume)
+        if work.damaged or not work.manifest.complete:
+            _write_rest(folder, work, samples, on_error)
     return Recording(folder)
 
 
@@ -68,8 +77,17 @@ class _Sequential:
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._samples = samples
 
-    def outcomes(self, start: int) -> Iterator[Outcome]:
-        return islice(enumerate(self._samples), start, None)
+    def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
+        coming = iter(positions)
+        wanted = next(coming, None)
+        if wanted is None:
+            return
+        for position, sample in enumerate(self._samples):
+            if position == wanted:
+                yield position, sample
+                wanted = next(coming, None)
+            if wanted is None:
+                return
 
     def describe(self) -> Mapping[str, Any]:
         return {}
@@ -81,22 +99,20 @@ def _fresh(source: SampleSource | _Sequential, shard_size: int) -> Manifest:
     return Manifest(length=length, shard_size=shard_size, source=described, versions=versions())
 
 
-def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> Manifest:
-    """The manifest to go on from; the folder then holds nothing unfinished."""
+def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> _Work:
+    """What is left to draw; the folder then holds nothing unfinished."""
     if not (folder / MANIFEST).exists():
         _check_empty(folder)
         write_whole(folder / MANIFEST, fresh.encoded())
-        return fresh
+        return _Work(fresh, ())
     if not resume:
         raise RecordError(
             f"{folder}: holds a recording; resume it (resume=True, --resume) or give another folder"
         )
     found = read_manifest(folder)
     _check_same(folder, found, fresh)
-    for shard in found.shards:
-        check_size(folder, shard)
     _remove_unfinished(folder, {shard.name for shard in found.shards})
-    return found
+    return _found(folder, found)
 
 
 def _check_empty(folder: Path) -> None:
@@ -135,37 +151,92 @@ def _remove_unfinished(folder: Path, finished: set[str]) -> None:
                 path.unlink()
 
 
+class _Work(NamedTuple):
+    """What is left to draw: damaged shards and, unless it is complete, all that follow."""
+
+    manifest: Manifest
+    damaged: tuple[int, ...]
+
+    def positions(self) -> Iterator[int]:
+        """The positions to draw, in order; without end where it is not known how many there are."""
+        size = self.manifest.shard_size
+        for number in self.damaged:
+            start = number * size
+            yield from range(start, start + _positions((self.manifest.shards[number],)))
+        start, length = len(self.manifest.shards) * size, self.manifest.length
+        if not self.manifest.complete:
+            yield from count(start) if length is None else range(start, length)
+
+
+def _found(folder: Path, manifest: Manifest) -> _Work:
+    """What is left to draw; a recording with damaged shards does not count as complete."""
+    damaged = tuple(
+        number for number, shard in enumerate(manifest.shards) if not _is_whole(folder, shard)
+    )
+    if damaged and manifest.complete:
+        unfinished = msgspec.structs.replace(manifest, complete=False)
+        write_whole(folder / MANIFEST, unfinished.encoded())
+    return _Work(manifest, damaged)
+
+
+def _is_whole(folder: Path, shard: Shard) -> bool:
+    try:
+        check_hash(folder, shard)
+    except RecordError:
+        return False
+    return True
+
+
 def _write_rest(
-    folder: Path,
-    manifest: Manifest,
-    source: SampleSource | _Sequential,
-    on_error: OnError | None,
+    folder: Path, work: _Work, source: SampleSource | _Sequential, on_error: OnError | None
 ) -> None:
-    start = len(manifest.shards) * manifest.shard_size
-    if isinstance(source, _Sequential):
-        outcomes = source.outcomes(start)
-    else:
-        outcomes = source.outcomes(range(start, len(source)))
+    outcomes = source.outcomes(work.positions())
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         coming = _encoded(threads, outcomes, on_error)
         try:
-            _write_shards(folder, manifest, coming)
+            _write_shards(folder, work, coming)
         finally:
             coming.close()
 
 
-def _write_shards(folder: Path, manifest: Manifest, coming: Iterator[_Encoded]) -> None:
-    for first in coming:
-        shard = _write_shard(folder, manifest, chain([first], coming))
-        manifest = msgspec.structs.replace(manifest, shards=(*manifest.shards, shard))
-        write_whole(folder / MANIFEST, manifest.encoded())
-    length = _positions(manifest) if manifest.length is None else manifest.length
-    done = msgspec.structs.replace(manifest, complete=True, length=length)
-    write_whole(folder / MANIFEST, done.encoded())
+def _write_shards(folder: Path, work: _Work, coming: Iterator[_Encoded]) -> None:
+    manifest = msgspec.structs.replace(work.manifest, complete=False)
+    for number in work.damaged:
+        shards = list(manifest.shards)
+        outcomes = _again(folder, shards[number], coming)
+        shards[number] = _write_shard(folder, manifest, number, outcomes)
+        manifest = _kept(folder, manifest, shards=tuple(shards))
+    for first in () if work.manifest.complete else coming:
+        shard = _write_shard(folder, manifest, len(manifest.shards), chain([first], coming))
+        manifest = _kept(folder, manifest, shards=(*manifest.shards, shard))
+    length = _positions(manifest.shards) if manifest.length is None else manifest.length
+    _kept(folder, manifest, complete=True, length=length)
 
 
-def _write_shard(folder: Path, manifest: Manifest, coming: Iterator[_Encoded]) -> Any:
-    with ShardWriter(folder, len(manifest.shards)) as writer:
+def _kept(folder: Path, manifest: Manifest, **changes: Any) -> Manifest:
+    """The manifest with these changes, on disk as well."""
+    changed = msgspec.structs.replace(manifest, **changes)
+    write_whole(folder / MANIFEST, changed.encoded())
+    return changed
+
+
+def _again(folder: Path, shard: Shard, coming: Iterator[_Encoded]) -> Iterator[_Encoded]:
+    """As many outcomes as a damaged shard had."""
+    wanted = _positions((shard,))
+    for made in range(wanted):
+        outcome = next(coming, None)
+        if outcome is None:
+            raise RecordError(
+                f"{folder}: {shard.name} is missing or damaged and is to be drawn again, but of "
+                f"its {wanted} samples only {made} were given; give all that it was recorded from"
+            )
+        yield outcome
+
+
+def _write_shard(
+    folder: Path, manifest: Manifest, number: int, coming: Iterable[_Encoded]
+) -> Shard:
+    with ShardWriter(folder, number) as writer:
         for each in islice(coming, manifest.shard_size):
             if len(each) == 2:
                 writer.fail(each[0], str(each[1]))
@@ -196,8 +267,8 @@ def _files(result: Sample | HeliographError) -> dict[str, bytes]:
     return encode(result) if isinstance(result, Sample) else {}
 
 
-def _positions(manifest: Manifest) -> int:
-    return sum(shard.samples + len(shard.failed) for shard in manifest.shards)
+def _positions(shards: Iterable[Shard]) -> int:
+    return sum(shard.samples + len(shard.failed) for shard in shards)
 
 
 @contextmanager

@@ -165,7 +165,10 @@ def check_size(folder: Path, shard: Shard) -> None:
         RecordError: it is not.
     """
     path = folder / f"{shard.name}.tar"
-    size = path.stat().st_size if path.is_file() else None
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
     if size != shard.size:
         came = "it is missing" if size is None else f"it has {size}"
         raise RecordError(f"{path}: damaged, expected {shard.size} bytes, {came}")
@@ -180,8 +183,11 @@ def check_hash(folder: Path, shard: Shard) -> None:
     check_size(folder, shard)
     read_places(folder, shard)
     path = folder / f"{shard.name}.tar"
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    try:
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
     if found != shard.sha256:
         raise RecordError(f"{path}: damaged, its SHA-256 is not that of the manifest")
 

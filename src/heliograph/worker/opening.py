@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+
+import numpy as np
 
 from heliograph.engine import Engine
 from heliograph.engines.registry import make_engine
 from heliograph.errors import InvalidValueError
-from heliograph.randomize import Randomization, to_json
+from heliograph.randomize import to_json
+from heliograph.randomize.config import as_randomization
+from heliograph.randomize.config import describe as describe_randomization
 from heliograph.scene import Component
 from heliograph.transport.messages import Open, Opened
 from heliograph.transport.values import pack, pack_camera, unpack
@@ -24,6 +28,37 @@ def pack_opening(engine: str, source: object, options: Mapping[str, Any]) -> Ope
         InvalidValueError: a source or an option that cannot travel.
     """
     return Open(engine, _pack_source(source), pack(_flat(options), "options"))
+
+
+def with_randomization(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the config of `randomize` read: it is read once, whoever draws.
+
+    Raises:
+        HeliographError: something is wrong with it.
+    """
+    given = options.get("randomize")
+    if given is None:
+        return {key: value for key, value in options.items() if key != "randomize"}
+    return {**options, "randomize": as_randomization(given)}
+
+
+def describe_opening(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides the pictures of a renderer besides its scene, in terms of JSON.
+
+    Args:
+        engine: its name.
+        options: as for `pack_opening`; those that are as without them are left out.
+
+    Returns:
+        `engine` and `options`, and `randomize` where there is one: the config, folders of textures
+        by name and hash of their files.
+    """
+    flat = _flat(options, as_randomization)
+    randomization = flat.pop("randomize", None)
+    told: dict[str, Any] = {"engine": engine, "options": _plain(_chosen(flat))}
+    if randomization is not None:
+        told["randomize"] = describe_randomization(randomization)
+    return told
 
 
 def open_engine(order: Open) -> Engine:
@@ -64,16 +99,59 @@ def _absolute(source: str | Path) -> str:
         return text
 
 
-def _flat(options: Mapping[str, Any]) -> dict[str, Any]:
+def _contents(randomize: object) -> dict[str, Any]:
+    """What the config holds now: a worker that is started later must not find another."""
+    return to_json(as_randomization(randomize))
+
+
+def _flat(
+    options: Mapping[str, Any], randomization: Callable[[object], object] = _contents
+) -> dict[str, Any]:
     """Options with `RasterOptions` as keywords and enums as their values; engines take both."""
     flat = {key: each.value if isinstance(each, Enum) else each for key, each in options.items()}
-    randomize = flat.get("randomize")
-    if isinstance(randomize, Randomization):
-        flat["randomize"] = to_json(randomize)
-    elif isinstance(randomize, (str, Path)):
-        flat["randomize"] = _absolute(randomize)
+    if flat.get("randomize") is not None:
+        flat["randomize"] = randomization(flat["randomize"])
     raster = flat.get("options")
     if dataclasses.is_dataclass(raster) and type(raster).__name__ == "RasterOptions":
         del flat["options"]
         flat.update({f.name: getattr(raster, f.name) for f in dataclasses.fields(raster)})
     return flat
+
+
+def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without those of the rasterizer that are as they are anyway."""
+    if not options.keys() - {"size"}:
+        return dict(options)
+    from heliograph.raster import RasterOptions
+
+    usual = {field.name: field.default for field in dataclasses.fields(RasterOptions)}
+    return {
+        key: value
+        for key, value in options.items()
+        if not (key in usual and type(value) is type(usual[key]) and value == usual[key])
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value in terms of JSON; what JSON does not know by its type and what it holds."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, PurePath):
+        return str(value)
+    return _known_by(value)
+
+
+def _known_by(value: Any) -> Any:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    if not dataclasses.is_dataclass(value):
+        return kind
+    held = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return {"type": kind, **_plain(held)}

@@ -53,7 +53,17 @@ def read_renderer_config(
             message says where and names the nearest.
         InvalidValueError: the file cannot be read, or a value is of the wrong type.
     """
-    config, where = read(source)
+    return read_components(*read(source), current)
+
+
+def read_components(
+    config: Mapping[str, Any], where: str, current: Randomization | None = None
+) -> Randomization:
+    """Read what a renderer_config.json holds; `where` is what messages call it.
+
+    Raises:
+        HeliographError: see `read_renderer_config`.
+    """
     for key in config:
         if key != "components":
             raise UnknownNameError.of(f"key in {where}", str(key), ("components",))

@@ -1,0 +1,83 @@
+"""A renderer in this process has the face of a pool."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from itertools import count
+from queue import Queue
+from typing import Any
+
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.delivery.call import LocalRenderer
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.pool import Pool
+
+BAD = hg.View(cameras=["nope"])
+
+
+@pytest.fixture(params=[0, 2])
+def renderer(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with hg.open("fake", size=(16, 12), workers=request.param) as opened:
+        yield opened
+
+
+def test_signatures_are_alike() -> None:
+    for name, wanted in vars(Pool).items():
+        if name.startswith("_") or not inspect.isfunction(wanted):
+            continue
+        own = inspect.signature(getattr(LocalRenderer, name))
+        assert list(own.parameters) == list(inspect.signature(wanted).parameters), name
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_views_are_drawn_as_they_are_asked_for(renderer: Any, *, ordered: bool) -> None:
+    views = (hg.View(seed=1, index=i) for i in count())
+    stream = renderer.map(views, ordered=ordered, window=2)
+    assert {next(stream).index for _ in range(3)} <= set(range(5))
+    stream.close()
+    assert next(views).index <= 5
+
+
+def test_futures_go_on_after_a_failure(renderer: Any) -> None:
+    made = list(renderer.futures([hg.View(), BAD, hg.View()]))
+    assert [future.exception() is None for future in made] == [True, False, True]
+    with pytest.raises(UnknownNameError):
+        list(renderer.map([BAD]))
+    for window in (0, True, 1.5):
+        with pytest.raises(InvalidValueError, match="window"):
+            list(renderer.futures([hg.View()], window=window))
+
+
+def test_a_sample_is_lent(renderer: Any) -> None:
+    whole = renderer.render(hg.View())
+    with renderer.borrow(hg.View()) as sample:
+        assert np.array_equal(sample["front"].rgb, whole["front"].rgb)
+    with pytest.raises(UnknownNameError), renderer.borrow(BAD):
+        pass
+
+
+def test_views_and_columns_are_batches(renderer: Any) -> None:
+    drawn = renderer.render_batch([hg.View(), hg.View(seed=2)])
+    assert [each.seed for each in drawn] == [None, 2]
+    stacked = renderer.submit_batch({"seed": 0, "ball": np.zeros((3, 3))}).result()
+    assert stacked["front"].shape == (3, 12, 16, 3)
+    assert renderer.render_batch({"seeds": [1]})["front"].shape == (1, 12, 16, 3)
+    assert renderer.render_batch([]) == []
+    for wrong in ({"seeds": [1], "passes": ("nope",)}, {"seeds": [1], "cameras": ["nope"]}, {}, 5):
+        with pytest.raises(HeliographError):
+            renderer.submit_batch(wrong)
+    with pytest.raises(InvalidValueError, match="expected a heliograph"):
+        renderer.render_batch([5])
+
+
+def test_a_batch_that_fails_is_told_by_its_future_and_queue(renderer: Any) -> None:
+    failing = {"seeds": [1, 2], "crash": [0, 3]}
+    error = renderer.submit_batch(failing).exception()
+    assert "entry 1 of 2" in str(error)
+    queue: Queue[Any] = Queue()
+    renderer.render_batch_async(failing, queue)
+    assert "entry 1 of 2" in str(queue.get(timeout=20))

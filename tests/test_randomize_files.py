@@ -1,0 +1,190 @@
+"""Files that a randomization is made of: read once, known by what they hold."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import heliograph as hg
+from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
+from heliograph.randomize import Textures, load_randomization, to_json
+from heliograph.randomize.config import as_randomization, describe
+from heliograph.record import record
+from heliograph.transport.values import unpack
+from heliograph.worker.opening import describe_opening, open_engine, pack_opening
+
+SIZE = (16, 12)
+JPEG: dict[str, Any] = {"randomizers": [{"type": "postprocess", "steps": {"jpeg": {"quality": 9}}}]}
+ORRB: dict[str, Any] = {"components": [{"type": "PostProcessingRandomizer"}]}
+MJCF = """<mujoco><worldbody><light pos="0 0 3"/><camera name="front" pos="0 -3 0"
+xyaxes="1 0 0 0 0 1"/><geom name="ball" size="0.5"/></worldbody></mujoco>"""
+
+
+def painted(folder: Path, colour: tuple[int, int, int] = (10, 20, 30), name: str = "a.png") -> Path:
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (4, 4), colour).save(folder / name)
+    return folder
+
+
+def photos(folder: str = "photos", **more: Any) -> dict[str, Any]:
+    textures = {"kinds": [], "folder": folder, **more}
+    return {
+        "randomizers": [{"type": "materials", "texture_probability": 1.0, "textures": textures}]
+    }
+
+
+def written(path: Path, config: dict[str, Any]) -> Path:
+    path.write_text(json.dumps(config))
+    return path
+
+
+@pytest.mark.parametrize("config", [JPEG, ORRB])
+def test_workers_get_what_the_config_held(tmp_path: Path, config: dict[str, Any]) -> None:
+    path = written(tmp_path / "dr.json", config)
+    order = pack_opening("fake", "fake", {"size": SIZE, "randomize": path})
+    path.unlink()
+    assert set(unpack(order.options)["randomize"]) == set(config)
+    open_engine(order).close()
+
+
+def test_a_replaced_worker_draws_as_the_first_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "dr.json", JPEG)
+    with hg.open("fake", size=SIZE, workers=1, recycle_after=2, randomize=path) as pool:
+        written(path, {"randomizers": []})
+        drawn = [pool.render(hg.View(seed=1)) for _ in range(9)]
+    assert all(list(each.randomization) == ["postprocess"] for each in drawn)
+    assert len({each["front"].rgb.tobytes() for each in drawn}) == 1
+
+
+def test_a_wrong_config_is_told_before_anything_is_opened(tmp_path: Path) -> None:
+    for workers in (0, 1):
+        with pytest.raises(InvalidValueError, match="cannot be read"):
+            hg.open("fake", workers=workers, randomize=tmp_path / "none.json")
+        with pytest.raises(InvalidValueError, match="randomize: expected the path"):
+            hg.open("fake", workers=workers, randomize=5)
+    with pytest.raises(InvalidValueError, match="expected a path"):
+        load_randomization(5)  # type: ignore[arg-type]
+
+
+def test_a_folder_is_relative_to_the_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted(tmp_path / "photos")
+    path = written(tmp_path / "dr.json", photos())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (materials,) = load_randomization(path).randomizers
+    textures: Textures = materials.textures  # type: ignore[attr-defined]
+    assert textures.folder == str(tmp_path / "photos")
+    assert textures.image(["file", "a.png"])[0, 0].tolist() == [10, 20, 30]
+    with pytest.raises(InvalidValueError, match=r"dr\.json|config: randomizers\[0\].*photos"):
+        load_randomization(photos())
+
+
+def test_descriptions_hold_the_hash_of_the_files_but_not_where_they_lie(tmp_path: Path) -> None:
+    told = []
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        painted(tmp_path / place / "photos")
+        path = written(tmp_path / place / "dr.json", photos())
+        told.append(describe_opening("fake", {"randomize": path}))
+    assert told[0] == told[1]
+    assert str(tmp_path) not in json.dumps(told)
+    for change in ("content", "name"):
+        folder = tmp_path / "two" / "photos"
+        if change == "content":
+            painted(folder, (11, 20, 30))
+        else:
+            painted(folder)
+            (folder / "a.png").rename(folder / "b.png")
+        again = describe_opening("fake", {"randomize": tmp_path / "two" / "dr.json"})
+        assert again != told[0]
+
+
+def test_a_run_is_not_resumed_with_other_photos(tmp_path: Path) -> None:
+    painted(tmp_path / "photos")
+    path = written(tmp_path / "dr.json", photos())
+    for workers in (0, 1):
+        with hg.open(MJCF, size=SIZE, workers=workers, randomize=path) as renderer:
+            record(hg.Dataset(renderer, 2), tmp_path / "run", resume=bool(workers))
+    painted(tmp_path / "photos", (200, 0, 0))
+    with hg.open(MJCF, size=SIZE, randomize=path) as renderer:
+        dataset = hg.Dataset(renderer, 2)
+        with pytest.raises(hg.RecordError, match=r"randomize\.randomizers"):
+            record(dataset, tmp_path / "run", resume=True)
+
+
+def test_photos_that_change_are_seen_or_told(tmp_path: Path) -> None:
+    folder = painted(tmp_path / "photos")
+    old = Textures(kinds=(), folder=str(folder))
+    assert old.image(["file", "a.png"])[0, 0, 0] == 10
+    painted(folder, (99, 0, 0))
+    assert Textures(kinds=(), folder=str(folder)).image(["file", "a.png"])[0, 0, 0] == 99
+    assert old.image(["file", "a.png"])[0, 0, 0] == 10
+    with pytest.raises(InvalidValueError, match="not those that were there"):
+        Textures(kinds=(), folder=str(folder), sha256=old.sha256)
+    fresh = Textures(kinds=(), folder=str(folder))
+    painted(folder, (7, 0, 0))
+    fresh_again = fresh.image(["file", "a.png"])  # read before it was changed
+    assert fresh_again[0, 0, 0] == 99
+    later = Textures(kinds=(), folder=str(folder))
+    painted(folder, (8, 0, 0))
+    with pytest.raises(SceneError, match="has changed since"):
+        later.image(["file", "a.png"])
+    with pytest.raises(UnknownNameError, match="texture file"):
+        later.image(["file", "../secret.png"])
+
+
+@pytest.mark.parametrize("what", ["missing", "empty", "text", "cut", "file"])
+def test_folders_that_cannot_be_used_are_told_when_the_config_is_loaded(
+    tmp_path: Path, what: str
+) -> None:
+    folder = tmp_path / "photos"
+    if what == "file":
+        folder.write_text("")
+    elif what != "missing":
+        folder.mkdir()
+        (folder / "notes.txt").write_text("no image")
+    if what == "text":
+        (folder / "b.png").write_text("no image")
+    if what == "cut":
+        pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "b.png")
+        (folder / "b.png").write_bytes((folder / "b.png").read_bytes()[:2000])
+    path = written(tmp_path / "dr.json", photos())
+    with pytest.raises(InvalidValueError, match=r"dr\.json: randomizers\[0\].*photos"):
+        load_randomization(path)
+
+
+def test_a_config_with_photos_is_written_and_read_again(tmp_path: Path) -> None:
+    painted(tmp_path / "photos")
+    read = load_randomization(written(tmp_path / "dr.json", photos()))
+    again = load_randomization(to_json(read))
+    assert again.randomizers == read.randomizers
+    assert as_randomization(read) is read
+    shutil.rmtree(tmp_path / "photos")
+    with pytest.raises(InvalidValueError, match="photos"):
+        load_randomization(to_json(read))
+    with pytest.raises(InvalidValueError, match="sha256 is of a folder"):
+        Textures(sha256="0" * 64)
+
+
+def test_randomizers_of_ones_own_are_described(tmp_path: Path) -> None:
+    from heliograph.randomize import Drawn, Randomization, Randomizer
+
+    class Own(Randomizer):
+        def choose(self, rng: Any, scene: Any) -> dict[str, Any]:
+            return {}
+
+        def build(self, values: Any) -> Drawn:
+            return Drawn()
+
+    told = describe(Randomization([Own()], ["mine"]))
+    assert told == {"randomizers": [{"type": "Own", "name": "mine"}]}

@@ -1,0 +1,101 @@
+"""Configs that would fail at some view fail when they are loaded, and say where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.randomize import load_randomization
+
+STEPS = "randomizers[0]: steps."
+
+
+def entry(**keys: Any) -> dict[str, Any]:
+    return {"randomizers": [keys]}
+
+
+def step(name: str, **parameters: Any) -> dict[str, Any]:
+    return entry(type="postprocess", steps={name: parameters})
+
+
+def lights(**keys: Any) -> dict[str, Any]:
+    return entry(type="lights", **keys)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (lights(number="x"), "number: expected numbers, got 'x'"),
+        (lights(number=-1), "number: expected 0 to 1000"),
+        (lights(number=1.5), "number: expected whole numbers, got 1.5"),
+        (lights(number={"uniform": [1, 3]}), '{"integer": [1, 3]} draws them'),
+        (lights(number={"integer": [-1, 3]}), "which draws from -1 to 3"),
+        (lights(number={"choice": [1, 2.5]}), "whole numbers"),
+        (lights(number=[1, 2]), "number: expected one number"),
+        (lights(kind="spto"), "did you mean 'spot'"),
+        (lights(kind={"uniform": [0, 1]}), "kind: expected spot or point"),
+        (lights(casts_shadow="yes"), "casts_shadow: expected true, false"),
+        (lights(intensity=-1), "intensity: expected 0 or more"),
+        (lights(cutoff=30), "takes degrees"),
+        (lights(colour=["red", 0, 0]), "colour: expected numbers, got 'red'"),
+        (lights(position={"on_dome": "far"}), "position: expected numbers"),
+        (lights(colour={"hsv": [0, 2, 1]}), "a saturation from 0 to 1"),
+        (step("jpeg", quality=-5), f"{STEPS}jpeg.quality: expected 1 to 95"),
+        (step("jpeg", quality={"uniform": [50, 150]}), "which draws from 50 to 150"),
+        (step("jpeg", quality={"choice": [50, 150]}), "which draws from 50 to 150"),
+        (step("jpeg", quality="high"), "jpeg.quality: expected numbers, got 'high'"),
+        (step("jpeg", quality=[1, 2]), "jpeg.quality: expected one number"),
+        (step("jpeg", quality={"normal": [75, 10]}), "give it limits"),
+        (step("vignette", falloff={"log_uniform": [0.01, 1]}), "vignette.falloff"),
+        (entry(type="postprocess", probability={"jpeg": 2}), "probability.jpeg: expected 0 to 1"),
+        (entry(type="materials", alpha=2), "alpha: expected 0 to 1"),
+        (entry(type="materials", colour=[0, 0, 255]), "colour: expected 0 to 1"),
+        (entry(type="materials", specular=[0, 1]), "specular: expected one number"),
+        (entry(type="materials", repeat=0), "repeat"),
+        (entry(type="materials", repeat=[1, 2, 3]), "repeat: expected one number or two"),
+        (entry(type="background", colour=["a", 0, 0]), "colour: expected numbers"),
+        (entry(type="object_poses", scale="big"), "scale: expected numbers"),
+        (entry(type="object_poses", position=[0, 1]), "position: expected one number or three"),
+        (entry(type="camera_jitter", fov="wide"), "fov: expected numbers"),
+        (entry(type="camera_place", target=1), "target: expected three numbers"),
+        (entry(type="joint_states", state={"qpos": ["a"]}), "state.qpos: expected numbers"),
+    ],
+)
+def test_what_no_view_could_show_is_refused(
+    tmp_path: Path, config: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / "dr.json"
+    path.write_text(json.dumps(config))
+    with pytest.raises(HeliographError) as caught:
+        load_randomization(path)
+    assert told in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: randomizers[0]")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        lights(
+            number=2, kind={"choice": ["spot", "point"]}, casts_shadow={"choice": [True, False]}
+        ),
+        lights(number={"integer": [0, 3]}, cutoff={"angle": [15, 90]}),
+        lights(number={"choice": [1, 4]}, position={"in_ball": 2}),
+        step("jpeg", quality={"normal": [75, 10, 1, 95]}),
+        step("hue", degrees={"normal": [0, 10]}),
+        entry(type="materials", colour={"hsv": [{"uniform": [-0.1, 0.1]}, 1, 1]}, repeat=[1, 2]),
+        entry(type="object_poses", position=[0, 0, {"normal": [0, 1]}]),
+    ],
+)
+def test_what_every_view_can_show_is_taken(config: dict[str, Any]) -> None:
+    load_randomization(config)
+
+
+def test_a_mistyped_key_is_named_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"\[0\]: unknown key 'typ'; did you mean 'type'"):
+        load_randomization(entry(typ="materials"))
+    with pytest.raises(InvalidValueError, match='no "type"; expected one of materials'):
+        load_randomization(entry(objects=[]))
