@@ -11,7 +11,7 @@ from heliograph.engines.fake import FAIL, KILL, Paint
 from heliograph.errors import WorkerError
 from heliograph.frame import PASSES
 from heliograph.pool import Pool
-from heliograph.pool.driver import MOST_LENT
+from heliograph.pool.stock import MOST_LENT
 
 ALL = tuple(PASSES)
 MJCF = "<mujoco><worldbody><body><joint/><geom name='ball' size='1'/></body></worldbody></mujoco>"

@@ -1,5 +1,7 @@
+import errno
 import gc
 import hashlib
+import linecache
 import os
 import queue
 import random
@@ -11,7 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -874,7 +876,7 @@ def test_who_waits_survives_the_death_of_the_worker_it_hears() -> None:
             killer.start()
             blank_is_right(pool.render(hg.View(index=index, state={"sleep": 0.06})), index)
             killer.join()
-        assert pool._driver.kills == 12  # each killed view was begun anew, and once
+        assert pool._driver.inquest.kills == 12  # each killed view was begun anew, and once
 
 
 def test_threads_that_wait_for_one_worker_each_get_their_own() -> None:
@@ -916,25 +918,229 @@ def test_an_interrupt_of_who_waits_loses_nothing(
 ) -> None:
     with fake(1) as pool:
         pool.render(hg.View())
-        hear, main = pool._driver.reception.hear, threading.current_thread()
+        take, main = pool._driver.reception._one, threading.current_thread()
 
-        def interrupted(worker: Any) -> str | None:
+        def interrupted(worker: Any, message: Any) -> str:
             if threading.current_thread() is not main:
-                return hear(worker)
-            worker.channel.receive()  # what came is lost
-            raise Interrupted
+                return take(worker, message)
+            raise Interrupted  # what came is lost
 
         def interrupt(_: Any) -> None:
             raise Interrupted
 
         with monkeypatch.context() as patched:
             if torn:
-                patched.setattr(pool._driver.reception, "hear", interrupted)
+                patched.setattr(pool._driver.reception, "_one", interrupted)
             else:
                 patched.setattr("heliograph.pool.attendant.Attendant._hear", interrupt)
             with pytest.raises(Interrupted):
                 pool.render(hg.View(index=1))
         for index in range(50):
             blank_is_right(pool.render(hg.View(index=index)), index)
-        assert pool._driver.kills <= torn
+        assert pool._driver.inquest.kills <= torn
         assert not any(worker.leases for worker in pool._driver.workers)
+
+
+class Interrupter:
+    """Interrupts this thread before the n-th line that it runs under the pool or its transport."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def __call__(self, frame: Any, event: str, _: Any) -> Any:
+        path = frame.f_code.co_filename
+        if "heliograph/pool" not in path and "heliograph/transport" not in path:
+            return None
+        # An interrupt never comes between a `with` and its lock.
+        if event == "line" and not linecache.getline(path, frame.f_lineno).lstrip().startswith(
+            "with "
+        ):
+            self.left -= 1
+            if not self.left:
+                raise Interrupted
+        return self
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_an_interrupt_anywhere_in_submitting_loses_no_order(first: int) -> None:
+    with fake(2, deadline=None) as pool:
+        for at in range(first, 1000, 3):
+            orders = [pool._order(hg.View(index=at % 200 + i)) for i in range(3)]
+            sys.settrace(Interrupter(at))
+            try:
+                pool._driver.submit(orders)
+            except Interrupted:
+                sys.settrace(None)
+            else:
+                break
+            finally:
+                sys.settrace(None)
+            taken = any(order.future.running() or order.future.done() for order in orders)
+            if taken or any(each is orders[0] for each in pool._driver.queue):
+                for i, order in enumerate(orders):
+                    blank_is_right(order.future.result(10), at % 200 + i)
+            blank_is_right(pool.render(hg.View(index=3)), 3)
+        assert 20 < at < 900
+        for i, order in enumerate(orders):
+            blank_is_right(order.future.result(10), at % 200 + i)
+
+
+def no_more(*_: Any, **__: Any) -> Any:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+@pytest.mark.parametrize("what", ["pool.process.pair", "pool.process.os.pipe2"])
+def test_a_replacement_that_finds_no_descriptor_is_tried_again(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake(2) as pool:
+        with monkeypatch.context() as patched:
+            patched.setattr(f"heliograph.{what}", no_more)
+            futures = [pool.submit(hg.View(index=i, state={"sleep": 0.02})) for i in range(20)]
+            victim = pool.pids[0]
+            os.kill(victim, signal.SIGKILL)
+            for i, future in enumerate(futures):
+                blank_is_right(future.result(10), i)
+            assert len(pool.pids) == 1
+        eventually(lambda: len(pool.pids) == 2 and victim not in pool.pids)
+
+
+def test_a_pool_that_can_start_nobody_any_more_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heliograph.pool.hiring.MOST_ALONE", 3)
+    with fake(1) as pool:
+        monkeypatch.setattr("heliograph.pool.process.pair", no_more)
+        futures = sleeping(pool)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        for future in futures:
+            assert "Too many open files" in str(future.exception(10))
+        with pytest.raises(WorkerError, match="Too many open files"):
+            pool.render(hg.View())
+    with pytest.raises(WorkerError, match="Too many open files"):
+        pool.render(hg.View())
+
+
+def test_a_worker_that_is_half_started_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(1).close()
+    gc.collect()
+    before = descriptors()
+    with monkeypatch.context() as patched:
+        patched.setattr("heliograph.pool.process.os.pidfd_open", no_more)
+        with pytest.raises(WorkerError, match=r"cannot start a worker.*Too many open files"):
+            fake(1)
+    gc.collect()
+    assert descriptors() == before
+
+
+def test_heirs_that_find_no_descriptor_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake(1, recycle_after=5) as pool:
+        before = pool.pids
+        with monkeypatch.context() as patched:
+            patched.setattr("heliograph.pool.process.pair", no_more)
+            for sample in pool.map(hg.View(index=i) for i in range(50)):
+                blank_is_right(sample, sample.index)
+            assert pool.pids == before
+        for i in range(500):
+            pool.render(hg.View(index=i % 256, state={"sleep": 0.01}))
+            if not set(before) & set(pool.pids):
+                return
+        raise AssertionError("it was never replaced")
+
+
+def test_an_order_whose_memory_cannot_be_sent_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake(1) as pool:
+        before = pool.pids
+        with monkeypatch.context() as patched:
+            patched.setattr("heliograph.transport.channel.os.dup", no_more)
+            future = pool.submit(hg.View(index=1))
+            with pytest.raises(WorkerError, match="Too many open files"):
+                future.result(10)
+            with pytest.raises(WorkerError, match="Too many open files"):
+                pool.render_batch({"seed": 0, "sleep": np.zeros(3)})
+        blank_is_right(pool.render(hg.View(index=2)), 2)
+        assert pool.pids == before
+
+
+def test_a_view_that_was_leased_to_a_dead_worker_is_not_blamed() -> None:
+    with fake(1, max_kills=1) as pool:
+        gate = threading.Event()
+        first = pool.submit(hg.View(state={"sleep": 0.1}))
+        first.add_done_callback(lambda _: gate.wait(10))
+        first.result(10)
+        os.kill(pool.pids[0], signal.SIGKILL)
+        futures = [pool.submit(hg.View(index=i)) for i in range(5)]
+        gate.set()
+        for i, future in enumerate(futures):
+            blank_is_right(future.result(10), i)
+
+
+def couriers() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name == "heliograph-courier"]
+
+
+def test_a_full_queue_holds_nobody_up() -> None:
+    full: queue.Queue[Any] = queue.Queue(maxsize=1)
+    full.put("in the way")
+    with fake(1) as pool:
+        pool.render_batch_async({"seeds": [1, 2]}, full)
+        for index in range(20):
+            blank_is_right(pool.submit(hg.View(index=index)).result(10), index)
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    assert full.get() == "in the way"
+    assert full.get(timeout=5)["front"].shape[0] == 2
+    eventually(lambda: not couriers())
+
+
+def test_a_full_queue_that_nobody_holds_is_forgotten() -> None:
+    full: queue.Queue[Any] = queue.Queue(maxsize=1)
+    full.put("in the way")
+    with fake(1) as pool:
+        pool.render_batch_async({"seeds": [1, 2]}, full)
+    assert couriers()
+    del full
+    eventually(lambda: not couriers())
+
+
+def test_views_of_a_batch_are_all_drawn_before_an_error_is_raised() -> None:
+    with fake(1, depth=1) as pool:
+        views = [hg.View(state={"crash": FAIL})]
+        views += [hg.View(index=i, state={"sleep": 0.02}) for i in range(10)]
+        with pytest.raises(hg.EngineError, match="told to fail"):
+            pool.render_batch(views)
+        assert not pool._driver.queue
+        assert not any(worker.leases for worker in pool._driver.workers)
+
+
+def test_cancelled_futures_of_a_closed_pool_are_done() -> None:
+    with fake(1, depth=1) as pool:
+        futures = [pool.submit(hg.View(state={"sleep": 60})) for _ in range(3)]
+        assert futures[2].cancel()
+    assert not wait(futures, timeout=5).not_done
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_callback_does_not_end_the_pool(error: type[BaseException]) -> None:
+    def callback(_: Any) -> None:
+        raise error
+
+    with fake(1) as pool:
+        pool.submit(hg.View(state={"sleep": 0.05})).add_done_callback(callback)
+        pool.submit_batch({"seed": 0, "sleep": np.full(2, 0.05)}).add_done_callback(callback)
+        for index in range(10):
+            blank_is_right(pool.submit(hg.View(index=index)).result(10), index)
+
+
+def test_a_forgotten_pool_does_what_was_ordered_and_ends() -> None:
+    threads = threading.active_count()
+    pool = fake(1)
+    pids = pool.pids
+    done: queue.Queue[Any] = queue.Queue()
+    future = pool.submit(hg.View(index=5, state={"sleep": 0.3}))
+    pool.render_batch_async({"seeds": [1, 2]}, done)
+    del pool
+    gc.collect()
+    blank_is_right(future.result(10), 5)
+    assert done.get(timeout=10)["front"].shape[0] == 2
+    eventually(lambda: threading.active_count() == threads)
+    gone(pids)

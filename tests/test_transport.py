@@ -22,6 +22,7 @@ from heliograph.transport.messages import Done, Drop, Map, Problem, Stop, Used
 from heliograph.transport.problems import pack_error, unpack_error
 from heliograph.transport.slots import KEPT, SMALLEST, Region, Regions, size_class
 from heliograph.transport.status import read_status, write_status
+from heliograph.transport.tables import MOST_TABLES, HeardTables, SentTables
 from heliograph.transport.values import (
     ArrayWire,
     pack,
@@ -407,3 +408,35 @@ def test_paths_travel_as_text(tmp_path: Path) -> None:
 def test_batches_need_no_pool() -> None:
     batch = Batch.of({"seeds": [1, 2]}, hg.Description("x", "y"))
     assert len(batch) == 2
+
+
+def test_a_descriptor_that_cannot_be_passed_leaves_the_channel_as_it_was() -> None:
+    here, there = channels()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        here.put(Map(3, 4096), 1 << 20)
+    assert not here.pending
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(WorkerError, match="does not travel"):
+        here.put(Done(2**70, Used([])), here.fileno())
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    here.send([Stop()])
+    assert there.receive() == [Stop()]
+    assert not there.descriptors
+    here.close()
+    there.close()
+
+
+def test_both_sides_keep_the_same_tables_and_no_more() -> None:
+    rng = random.Random(0)
+    own = {0: hg.Label("own", "")}
+    sent, heard = SentTables(own), HeardTables()
+    heard.own(own)
+    for step in range(2000):
+        newest = step // 4
+        labels = {1: hg.Label(str(rng.randint(max(0, newest - 100), newest)), "")}
+        number, table = sent.number(rng.choice([labels, labels, own]))
+        got = heard.hear(number, table)
+        assert got == (own if number == 0 else labels)
+        assert len(heard) <= MOST_TABLES + 1
+    assert len(sent._tables) == len(heard) == MOST_TABLES + 1
+    assert heard.hear(10**6, None) is None

@@ -8,6 +8,7 @@ attendant from the worker, whenever anything else comes up. All of that happens 
 from __future__ import annotations
 
 import select
+import time
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,12 +39,16 @@ def attend(driver: Driver, order: SampleOrder) -> None:
             worker = driver.idle()
             if worker is not None:
                 attendant = Attendant(driver, worker, order)
+                driver.listen(worker, attendant)
             driver.queue.append(order)
             driver.dispatch()
         if driver.later:
             driver.wake()
         if attendant is not None:
             attendant.wait()
+    except BaseException:
+        driver.wake()  # what an interrupt left half done is done there
+        raise
     finally:
         if attendant is not None:
             attendant.leave()
@@ -55,6 +60,7 @@ class Attendant:
     Attributes:
         order: the order.
         later: what to do once the lock is free.
+        seen: when it looked at the worker last, seconds by the monotonic clock.
     """
 
     def __init__(self, driver: Driver, worker: WorkerProcess, order: SampleOrder) -> None:
@@ -62,15 +68,15 @@ class Attendant:
         self.later: deque[Later] = deque()
         self._driver = driver
         self._worker = worker
-        self._torn = False
+        self.seen = time.monotonic()
         self._poll = select.poll()
         self._poll.register(worker.channel, select.POLLIN)
-        driver.listen(worker, self)
 
     def wait(self) -> None:
         """Hear the worker until it has answered or somebody else sees to it."""
         worker = self._worker
         while worker.leases and worker.attendant is self:
+            self.seen = time.monotonic()
             self._poll.poll(_PATIENCE)
             self._hear()
 
@@ -79,25 +85,22 @@ class Attendant:
         with driver.lock:
             if worker.attendant is not self:
                 return
-            self._torn = True
             problem = driver.reception.hear(worker)
             if problem is not None:
                 driver.later.append(partial(driver.lose, worker, problem))
                 driver.listen(worker)
-            self._torn = False
         while self.later:
-            self.later.popleft()()
+            self.later[0]()  # an interrupt leaves it to the driver's thread
+            self.later.popleft()
 
     def leave(self) -> None:
         """The driver's thread listens again, and does what this one could not."""
         driver, worker = self._driver, self._worker
         with driver.lock:
-            if self._torn:  # an interrupt hit while messages were taken: none may be lost
-                driver.later.append(partial(driver.lose, worker, "was cut off by an interrupt"))
             driver.later.extend(self.later)
             if driver.crew.spent(worker):
                 driver.later.append(partial(driver.renew, worker))
             if worker.attendant is self:
                 driver.listen(worker)
-        if driver.later:
+        if driver.later or worker.torn:
             driver.wake()

@@ -12,7 +12,7 @@ from heliograph.batch import Batch, key_of
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array
-from heliograph.pool.orders import Order
+from heliograph.pool.orders import Order, deliver
 from heliograph.transport.layout import lay_out
 from heliograph.transport.messages import DoneMany, RenderMany, ViewWire
 from heliograph.transport.problems import unpack_error
@@ -85,9 +85,9 @@ class BatchJob:
         if self.problems or region is None:
             if region is not None:
                 self._memory.give(region)
-            self.future.set_exception(self._first_problem())
+            deliver(self.future.set_exception, self._first_problem())
         else:
-            self.future.set_result(self._stacked(region))
+            deliver(self.future.set_result, self._stacked(region))
 
     def _first_problem(self) -> HeliographError:
         entry = min(self.problems, default=0)

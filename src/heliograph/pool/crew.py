@@ -17,6 +17,8 @@ MAX_FAILED_STARTS = 4
 _MERCY = 8
 """Who is killed from outside while it starts did not fail: it counts so many times less."""
 
+_TICK = 1.0
+
 
 class Crew:
     """Makes workers and keeps count of those that fail to start.
@@ -79,6 +81,20 @@ class Crew:
             with suppress(OSError):
                 worker.channel.send([Stop()])
 
+    def freest(self, workers: Iterable[WorkerProcess]) -> WorkerProcess | None:
+        """The worker with the fewest orders, if it has room for one more."""
+        best, least = None, self.options.depth
+        for worker in workers:
+            if len(worker.leases) < least and worker.ready:
+                best, least = worker, len(worker.leases)
+        return best
+
+    @property
+    def patience(self) -> float:
+        """How often to look whether anybody is late, seconds."""
+        deadline = self.options.deadline
+        return _TICK if deadline is None else min(_TICK, deadline / 8)
+
     def spent(self, worker: WorkerProcess) -> bool:
         """Whether a worker has done enough to be replaced."""
         most = self.options.recycle_after
@@ -88,6 +104,16 @@ class Crew:
         """Whether a worker has grown enough to be replaced."""
         most = self.options.memory_limit
         return most is not None and self._replaceable(worker) and worker.resident() > most
+
+    def late(self, worker: WorkerProcess, now: float) -> str:
+        """What a worker should have done by now; empty if nothing."""
+        late, options = now - worker.busy_since(), self.options
+        if worker.phase is Phase.STARTING:
+            over = late > options.start_timeout
+            return f"did not open the scene within {options.start_timeout:g} s" if over else ""
+        if worker.leases and options.deadline is not None and late > options.deadline:
+            return f"did not answer within its deadline of {options.deadline:g} s"
+        return ""
 
     def _replaceable(self, worker: WorkerProcess) -> bool:
         return not worker.has_heir and worker.phase is Phase.READY

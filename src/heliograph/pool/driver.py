@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import weakref
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -19,23 +18,22 @@ from contextlib import suppress
 from functools import partial
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
-from heliograph.frame import Array
 from heliograph.pool.attendant import Attendant
 from heliograph.pool.crew import Crew
+from heliograph.pool.hiring import Hiring
+from heliograph.pool.inquest import Inquest
 from heliograph.pool.orders import Later, Order
 from heliograph.pool.poller import Poller
-from heliograph.pool.process import Lease, Phase, WorkerProcess, was_at
+from heliograph.pool.process import Lease, WorkerProcess
 from heliograph.pool.reception import Reception
+from heliograph.pool.stock import Stock
 from heliograph.transport.messages import Opened
-from heliograph.transport.slots import Region, Regions
-from heliograph.worker.replay import command
-
-MOST_LENT = 64
-"""How many batches may lie in shared memory with the caller; further ones are copied."""
+from heliograph.transport.slots import Region
 
 _GRACE = 0.5
 _PATIENCE = 10.0  # a callback of the user's may hold the thread
-_TICK = 1.0
+_SILENT = 5.0  # an attendant that looks at its worker no more was interrupted twice
+_CUT_OFF = "was cut off by an interrupt"
 
 
 class Driver:
@@ -52,19 +50,20 @@ class Driver:
         self.workers: list[WorkerProcess] = []
         self.lock = threading.Lock()
         self.crew = crew
-        self.regions = Regions(self._forget)
+        self.stock = Stock(self._forget)
         self.broken: HeliographError | None = None
-        self.kills = 0
-        self._returned: deque[Region] = deque()
-        self._lent: set[int] = set()
+        self.inquest = Inquest(crew)
         self._next = 1
+        self._hand: Order | None = None
         self._closing = False
+        self._abandoned = False
         self._ended = False
         self._pid = os.getpid()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poller = Poller()
         self._poller.add(self._wake, self._woken)
         self.reception = Reception(self)
+        self.hiring = Hiring(self)
         self._checked = time.monotonic()
         # A daemon: a pool that nobody closed must not keep a program from ending.
         self._thread = threading.Thread(target=self._run, name="heliograph-pool", daemon=True)
@@ -82,38 +81,26 @@ class Driver:
             ClosedError: the pool is closed.
             WorkerError: no worker can be kept alive, or the process was forked.
         """
-        with self.lock:
-            self.check_open()
-            self.queue.extend(orders)
-            self.dispatch()
+        try:
+            with self.lock:
+                self.check_open()
+                self.queue.extend(orders)
+                self.dispatch()
+        except BaseException:
+            self.wake()  # what an interrupt left half done is done there
+            raise
         if self.later:
             self.wake()
 
     def take(self, nbytes: int) -> Region:
-        """Memory for nobody else; `give` takes it back.
+        """Memory for nobody else; the stock takes it back.
 
         Raises:
             ClosedError: the pool is closed.
         """
         with self.lock:
             self.check_open()
-            self._collect()
-            return self.regions.take(nbytes)
-
-    def give(self, region: Region) -> None:
-        """Take memory back; from any thread, even while garbage is collected."""
-        self._returned.append(region)
-
-    def lend(self, root: Array, region: Region) -> bool:
-        """Take memory back once an array is gone; False if so much is lent that it must be copied.
-
-        Every mapping holds a descriptor, and who collects batches must not run out of them.
-        """
-        if len(self._lent) >= MOST_LENT:
-            return False
-        self._lent.add(region.id)
-        weakref.finalize(root, self._regained, region).atexit = False
-        return True
+            return self.stock.take(nbytes)
 
     def wake(self) -> None:
         """Have the driver's thread look around."""
@@ -129,21 +116,35 @@ class Driver:
         self.wake()
         self._thread.join(_PATIENCE)
 
+    def abandon(self) -> None:
+        """Nobody can order any more: close once all that was ordered is done.
+
+        Called while garbage is collected, so it must not wait for the lock.
+        """
+        self._abandoned = True
+
     def dispatch(self) -> None:
-        """Lease orders to workers that have room; the lock is held."""
+        """Lease orders to workers that have room; the lock is held.
+
+        Ctrl-C may end this anywhere: the order in hand is found again, and a worker that was being
+        written to is torn.
+        """
+        self._mend()
         touched: dict[WorkerProcess, None] = {}
-        while self.queue and (worker := self._freest()) is not None:
-            order = self.queue.popleft()
+        while self.queue and (worker := self.crew.freest(self.workers)) is not None:
+            order = self._hand = self.queue[0]
+            self.queue.popleft()
             if order.begin():
                 self._lease(worker, order)
                 touched[worker] = None
+            self._hand = None
         for worker in touched:
             if not worker.flush():
                 self.later.append(self._woken)
 
     def idle(self) -> WorkerProcess | None:
         """The worker that the next order goes to, if it has nothing else to do; lock held."""
-        worker = None if self.queue else self._freest()
+        worker = None if self.queue else self.crew.freest(self.workers)
         return worker if worker is not None and worker.idle else None
 
     def listen(self, worker: WorkerProcess, attendant: Attendant | None = None) -> None:
@@ -158,14 +159,18 @@ class Driver:
             self.queue.extendleft(reversed(list(orders)))
             self.dispatch()
 
-    def start(self, heir_of: WorkerProcess | None = None) -> None:
-        """Start a worker."""
-        worker = self.crew.hire(heir_of)
+    def welcome(self, worker: WorkerProcess) -> None:
+        """Listen to a new worker."""
         self._poller.add(worker.channel.fileno(), partial(self._hear, worker))
         self._poller.add(worker.pidfd, partial(self.lose, worker, ""))
         self._poller.add(worker.output, partial(self._read, worker))
         with self.lock:
             self.workers.append(worker)
+
+    def unhear(self, worker: WorkerProcess) -> None:
+        """Listen to a worker no more."""
+        for each in (worker.channel.fileno(), worker.pidfd, worker.output):
+            self._poller.remove(each)
 
     def lose(self, worker: WorkerProcess, why: str) -> None:
         """Bury a worker that is dead or shall be; its orders go to others.
@@ -176,23 +181,35 @@ class Driver:
         """
         if worker not in self.workers:
             return
+        worker.dying = True
         how = worker.kill()
         why = f"{why} and {how}" if why else how
+        leases = self._bury(worker)
+        left = [lease.order for lease in leases]
+        try:
+            if not self._closing:
+                left = self.inquest.left(worker, leases, why)
+        finally:
+            self.reissue(left)
+        worker.close()
+        if not self._closing:
+            self.hiring.replace(worker, why)
+
+    def _bury(self, worker: WorkerProcess) -> list[Lease]:
+        """Hear the last of a dead worker and strike it out; what it had still to do."""
+        words = worker.last_words()
         with self.lock:
             worker.attendant = None
-            self.reception.take(worker, worker.last_words())
+            if not worker.torn:
+                self.reception.take(worker, words)
             self.workers.remove(worker)
             leases = list(worker.leases.values())
             worker.leases.clear()
-        for each in (worker.channel.fileno(), worker.pidfd, worker.output):
-            self._poller.remove(each)
-        left = self._blamed(worker, leases, why)
+        self.unhear(worker)
         for lease in leases:
             if lease.order.region is None:
-                self.give(lease.region)
-        worker.close()
-        self._replace(worker, why)
-        self.reissue(left)
+                self.stock.give(lease.region)
+        return leases
 
     def give_up(self, error: HeliographError) -> None:
         """No worker can be kept alive: everything fails, now and later."""
@@ -207,7 +224,7 @@ class Driver:
     def _run(self) -> None:
         try:
             for _ in range(self.crew.count):
-                self.start()
+                self.hiring.start()
             while not self._closing:
                 self._step()
         except HeliographError as error:
@@ -219,23 +236,28 @@ class Driver:
 
     def _step(self) -> None:
         """Hear whoever has something to say, then look whether anybody is late."""
-        self._poller.wait(self._patience())
+        self._poller.wait(min(self.crew.patience, self.hiring.due()))
         self._finish()
+        self.hiring.tend()
         now = time.monotonic()
-        if now - self._checked >= self._patience():
+        if now - self._checked >= self.crew.patience:
             self._checked = now
             self._watch(now)
-
-    def _patience(self) -> float:
-        deadline = self.crew.options.deadline
-        return _TICK if deadline is None else min(_TICK, deadline / 8)
+            self._finish()
+            with self.lock:
+                busy = self.later or self.queue or any(each.leases for each in self.workers)
+            if self._abandoned and not busy:
+                self._closing = True
 
     def _hear(self, worker: WorkerProcess) -> None:
         with self.lock:
             if worker.attendant is not None:
                 self.listen(worker)
-            problem = self.reception.hear(worker)
-        if problem is not None:
+            torn = worker.torn
+            problem = None if torn else self.reception.hear(worker)
+        if torn:
+            self._rescue()
+        elif problem is not None:
             self.lose(worker, problem)
         elif worker.channel.pending or worker.writing:
             self._push(worker)
@@ -250,12 +272,26 @@ class Driver:
     def _woken(self) -> None:
         with suppress(BlockingIOError):
             os.eventfd_read(self._wake)
+        self._rescue()
+
+    def _rescue(self) -> None:
+        """See to what interrupts may have left half done."""
         for worker in list(self.workers):
-            self._push(worker)
+            with self.lock:
+                torn = worker.torn and worker in self.workers
+            if torn:
+                worker.innocent = True
+                self.lose(worker, _CUT_OFF)
+            else:
+                self._push(worker)
+        with self.lock:
+            self.dispatch()
 
     def _push(self, worker: WorkerProcess) -> None:
         """Send on what waits, and hear when there is room for more."""
         with self.lock:
+            if worker.torn:
+                return
             waits = worker.channel.pending and not worker.flush()
             if waits != worker.writing and worker in self.workers:
                 worker.writing = waits
@@ -267,35 +303,28 @@ class Driver:
 
     def _watch(self, now: float) -> None:
         """Kill who is late, replace who is too large."""
-        options = self.crew.options
+        self._rescue()
         for worker in list(self.workers):
-            late = now - worker.busy_since()
-            if worker.phase is Phase.STARTING:
-                if late > options.start_timeout:
-                    self.lose(worker, f"did not open the scene within {options.start_timeout:g} s")
-            elif worker.leases and options.deadline is not None and late > options.deadline:
-                self.lose(worker, f"did not answer within its deadline of {options.deadline:g} s")
+            self._relisten(worker, now)
+            late = self.crew.late(worker, now)
+            if late:
+                self.lose(worker, late)
             elif self.crew.outgrown(worker):
-                self._supersede(worker)
+                self.hiring.supersede(worker)
         with self.lock:
-            self._collect()
+            self.stock.collect()
+
+    def _relisten(self, worker: WorkerProcess, now: float) -> None:
+        """Hear a worker that nobody hears, as who was to do it was interrupted."""
+        with self.lock:
+            attendant = worker.attendant
+            if attendant is None or now - attendant.seen > _SILENT:
+                self.listen(worker)
 
     def renew(self, worker: WorkerProcess) -> None:
         """Replace a worker that has done enough."""
         if self.crew.spent(worker) and worker in self.workers:
-            self._supersede(worker)
-
-    def _supersede(self, worker: WorkerProcess) -> None:
-        """Start an heir; the old one works on until that is ready."""
-        worker.has_heir = True
-        self.start(heir_of=worker)
-
-    def _freest(self) -> WorkerProcess | None:
-        best, least = None, self.crew.options.depth
-        for worker in self.workers:
-            if len(worker.leases) < least and worker.phase is Phase.READY:
-                best, least = worker, len(worker.leases)
-        return best
+            self.hiring.supersede(worker)
 
     def _lease(self, worker: WorkerProcess, order: Order) -> None:
         region = order.region
@@ -303,66 +332,30 @@ class Driver:
             self.listen(worker)
         try:
             if region is None:
-                self._collect()
-                region = self.regions.take(order.nbytes)
-            worker.lease(Lease(self._next, order, region))
+                region = self.stock.take(order.nbytes)
+            worker.torn = True
             self._next += 1
+            worker.lease(Lease(self._next, order, region))
         except HeliographError as error:
             if region is not None and order.region is None:
-                self.give(region)
+                self.stock.give(region)
             self.later.append(partial(order.fail, error))
+        worker.torn = False
 
-    def _collect(self) -> None:
-        """Put away the memory that came back; the lock is held."""
-        while self._returned:
-            self.regions.give(self._returned.popleft())
+    def _mend(self) -> None:
+        """Find the order again that somebody had in hand when an interrupt hit; lock held."""
+        order = self._hand
+        if order is None:
+            return
+        if any(lease.order is order for each in self.workers for lease in each.leases.values()):
+            self.queue = deque(each for each in self.queue if each is not order)
+        elif order not in self.queue:
+            self.queue.appendleft(order)
+        self._hand = None
 
     def _forget(self, region: int) -> None:
         for worker in self.workers:
             worker.forget(region)
-
-    def _blamed(self, worker: WorkerProcess, leases: list[Lease], why: str) -> list[Order]:
-        """Blame the order that a dead worker was at; the orders that are to be done again."""
-        if not leases or self._closing:
-            return [lease.order for lease in leases]
-        self.kills += 1
-        status = worker.status()
-        guilty = was_at(leases, status.ticket)
-        left: list[Order] = []
-        for lease in leases:
-            if lease is not guilty or lease.order.blame(status.entry) < self.crew.options.max_kills:
-                left.append(lease.order)
-            else:
-                error = self._verdict(lease.order, status.entry, why + worker.last_output())
-                left.extend(lease.order.give_up(status.entry, error))
-        return left
-
-    def _verdict(self, order: Order, entry: int, why: str) -> WorkerError:
-        index, seed, wire = order.numbers(entry)
-        return WorkerError(
-            f"given up: {self.crew.options.max_kills} workers died over it; the last one {why}",
-            index=index,
-            seed=seed,
-            repro=command(self.crew.opening, wire, self.crew.options.python),
-        )
-
-    def _replace(self, worker: WorkerProcess, why: str) -> None:
-        error = self.crew.mourn(worker, why)
-        if self._closing or worker.phase is Phase.RETIRING:
-            return
-        if worker.has_heir:
-            for heir in self.workers:
-                heir.heir_of = None if heir.heir_of is worker else heir.heir_of
-        elif worker.heir_of is not None and worker.phase is Phase.STARTING:
-            worker.heir_of.has_heir = False  # the one it was to replace is still there
-        elif error is None:
-            self.start()
-        elif not self.workers or not self.ready.done():
-            self.give_up(error)
-
-    def _regained(self, region: Region) -> None:
-        self._lent.discard(region.id)
-        self.give(region)
 
     def check_open(self) -> None:
         """Raise why there can be no orders, if so."""
@@ -371,29 +364,36 @@ class Driver:
                 "this pool was opened before the process forked, and belongs to the parent; open "
                 "one in the child, or start processes with the 'spawn' method"
             )
-        if self._closing:
-            raise ClosedError("this pool is closed")
         if self.broken is not None:
             raise type(self.broken)(self.broken.message)
+        if self._closing:
+            raise ClosedError("this pool is closed")
 
     def _shut(self) -> None:
         """End everything, whatever state it is in."""
         self._closing = True
         with self.lock:
+            self._mend()
             workers, self.workers = self.workers, []
-            queue, self.queue = list(self.queue), deque()
             orders = [lease.order for worker in workers for lease in worker.leases.values()]
+            orders += self.queue
+            self.queue = deque()
             for worker in workers:
                 worker.attendant = None  # so that nobody else finishes them
-        self.crew.dismiss(workers, _GRACE)
-        self._finish()
-        closed = self.broken.message if self.broken else "this pool is closed"
-        for order in (*orders, *queue):
-            order.fail(ClosedError(closed))
-        if not self.ready.done():
-            self.ready.set_exception(ClosedError("the pool was closed while it started"))
+        try:
+            self.crew.dismiss(workers, _GRACE)
+            self._finish()
+        finally:
+            self._fail(orders)
         self._poller.close()
         with self.lock:
             self._ended = True
             os.close(self._wake)
-            self.regions.close()
+            self.stock.close()
+
+    def _fail(self, orders: Iterable[Order]) -> None:
+        closed = self.broken.message if self.broken else "this pool is closed"
+        for order in orders:
+            order.fail(ClosedError(closed))
+        if not self.ready.done():
+            self.ready.set_exception(ClosedError("the pool was closed while it started"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -14,6 +16,8 @@ from heliograph.transport.messages import Done, Render, Used, ViewWire
 from heliograph.transport.slots import Region
 from heliograph.transport.values import unpack, unpack_array, unpack_camera, unpack_pose
 from heliograph.view import View
+
+_LOG = logging.getLogger(__name__)
 
 Later = Callable[[], object]
 """Something to be done once the pool's lock is free: copies, and setting futures."""
@@ -85,12 +89,13 @@ class SampleOrder:
         self._cameras = cameras
         self._layout = layout
         self._kills = 0
-        self._begun = False
+        self._begun: bool | None = None
 
     def begin(self) -> bool:
         """Whether it is still wanted; from now on it cannot be cancelled."""
-        if not self._begun:
-            self._begun = self.future.set_running_or_notify_cancel()
+        if self._begun is None:
+            # It runs already where an interrupt hit before that was noted down.
+            self._begun = self.future.running() or self.future.set_running_or_notify_cancel()
         return self._begun
 
     def message(self, ticket: int, region: int) -> Render:
@@ -101,9 +106,8 @@ class SampleOrder:
         """The future gets the error, with the sample's numbers where it has a seed."""
         if self.view.seed is not None and error.seed is None:
             error.index, error.seed = self.view.index, self.view.seed
-        if not self.future.done():
-            self.begin()
-            self.future.set_exception(error)
+        if self.begin() and not self.future.done():
+            deliver(self.future.set_exception, error)
 
     def blame(self, entry: int) -> int:
         """Count a worker that died over it; how many there are now."""
@@ -122,19 +126,21 @@ class SampleOrder:
         del entry
         return self.view.index, self.view.seed, self._wire
 
-    def finish(self, done: Done, region: Region, tables: Mapping[int, Labels]) -> None:
+    def finish(self, done: Done, region: Region, labels: Labels | None) -> None:
         """Make the sample; the future gets it."""
         try:
-            sample = self._sample(done.used, region, tables)
+            sample = self._sample(done.used, region, labels)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
-            self.future.set_exception(
+            self.fail(
                 WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index)
             )
             return
-        self.future.set_result(sample)
+        deliver(self.future.set_result, sample)
 
-    def _sample(self, used: Used, region: Region, tables: Mapping[int, Labels]) -> Sample:
-        view, labels = self.view, tables[used.labels]
+    def _sample(self, used: Used, region: Region, labels: Labels | None) -> Sample:
+        if labels is None:
+            raise WorkerError(f"a table of labels {used.labels} that never came")
+        view = self.view
         cameras, layout = self._shown(used)
         frames = {
             camera.name: _frame(camera, self._own(arrays), labels)
@@ -161,6 +167,22 @@ class SampleOrder:
 
     def _own(self, arrays: dict[str, Array]) -> dict[str, Array]:
         return {name: array.copy() for name, array in arrays.items()} if self.copy else arrays
+
+
+def deliver(give: Callable[[Any], None], what: Any) -> None:
+    """Give a future what it waits for.
+
+    A future lets `SystemExit` and the like out of the callbacks of users. They must not end the
+    thread that serves everybody; but Ctrl-C in a thread of the user's is theirs.
+    """
+    try:
+        give(what)
+    except Exception:
+        raise  # no callback's: the future itself says so
+    except BaseException:
+        if threading.current_thread() is threading.main_thread():
+            raise
+        _LOG.exception("a callback of a future wanted to end the thread of its pool")
 
 
 def _camera(asked: Camera | None, used: Any) -> Camera:

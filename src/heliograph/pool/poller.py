@@ -20,8 +20,8 @@ class Poller:
 
     def add(self, descriptor: int, call: Call) -> None:
         """Hear a descriptor."""
-        self._calls[descriptor] = call
         self._epoll.register(descriptor, select.EPOLLIN)
+        self._calls[descriptor] = call
 
     def remove(self, descriptor: int) -> None:
         """Hear it no more; nothing if it is not heard."""

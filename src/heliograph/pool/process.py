@@ -8,18 +8,18 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from heliograph.errors import WorkerError
-from heliograph.frame import Labels
 from heliograph.pool.orders import Order
 from heliograph.transport.channel import Channel, pair
 from heliograph.transport.messages import Drop, Map, Open, Opened
 from heliograph.transport.slots import Region
 from heliograph.transport.status import Status, read_status
+from heliograph.transport.tables import HeardTables
 
 if TYPE_CHECKING:
     from heliograph.pool.attendant import Attendant
@@ -52,6 +52,15 @@ class WorkerProcess:
         python: the interpreter.
         environment: of the process.
         heir_of: the worker that this one is to replace.
+
+    Attributes:
+        dying: it is dead or about to be killed, so nothing is leased to it.
+        torn: somebody is talking with it, under the lock. Where that is true and nobody holds the
+            lock, an interrupt hit in between, and the worker is of no use any more.
+        innocent: it dies of that, so none of its orders is to blame.
+
+    Raises:
+        WorkerError: the process, its descriptors or its memory are not to be had.
     """
 
     def __init__(
@@ -59,7 +68,7 @@ class WorkerProcess:
     ) -> None:
         self.phase = Phase.STARTING
         self.leases: dict[int, Lease] = {}
-        self.tables: dict[int, Labels] = {}
+        self.tables = HeardTables()
         self.opened: Opened | None = None
         self.since = time.monotonic()
         self.done = 0
@@ -67,42 +76,44 @@ class WorkerProcess:
         self.has_heir = False
         self.refused: Exception | None = None
         self.writing = False
+        self.dying = False
+        self.torn = False
+        self.innocent = False
         self.attendant: Attendant | None = None
         self._mapped: set[int] = set()
         self._output: deque[bytes] = deque()
-        self._status = Region.create(STATUS_REGION, 1)
-        ours, theirs = pair()
-        ours.setblocking(False)
-        self.channel = Channel(ours)
-        reads, writes = os.pipe2(os.O_CLOEXEC)
         try:
-            command = [python, "-P", "-m", "heliograph.worker", str(theirs.fileno())]
-            self.process = subprocess.Popen(
-                [*command, str(os.getpid())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=writes,
-                stderr=writes,
-                env=environment,
-                start_new_session=True,  # Ctrl-C is for the driver alone, and we can kill the group
-            )
+            with ExitStack() as undo:
+                self._begin(python, environment, undo)
+                undo.pop_all()
         except OSError as error:
-            os.close(reads)
-            self.channel.close()
-            self._status.close()
             raise WorkerError(f"cannot start a worker with {python}: {error}") from None
-        finally:
-            theirs.close()
-            os.close(writes)
-        os.set_blocking(reads, False)
-        self.output = reads
+
+    def _begin(self, python: str, environment: Mapping[str, str], undo: ExitStack) -> None:
+        """Start the process with all it needs; `undo` takes back what there is of it."""
+        self._status = Region.create(STATUS_REGION, 1)
+        undo.callback(self._status.close)
+        ours, theirs = pair()
+        self.channel = Channel(ours)
+        undo.callback(self.channel.close)
+        with theirs:
+            ours.setblocking(False)
+            self.channel.put(Map(STATUS_REGION, self._status.nbytes), self._status.descriptor)
+            self._status.close()
+            self.output, writes = os.pipe2(os.O_CLOEXEC)
+            undo.callback(os.close, self.output)
+            os.set_blocking(self.output, False)
+            try:
+                self.process = _spawn(python, environment, theirs.fileno(), writes)
+            finally:
+                os.close(writes)
+        undo.callback(self.kill)
         self.pidfd = os.pidfd_open(self.process.pid)
 
     def open(self, opening: Open) -> None:
         """Hand over the status word and ask to open the scene."""
-        self.channel.put(Map(STATUS_REGION, self._status.nbytes), self._status.descriptor)
-        self._status.close()
-        self.channel.send([opening])
+        self.channel.put(opening)
+        self.flush()
 
     def lease(self, lease: Lease) -> None:
         """Queue an order with the memory it needs; `flush` sends it.
@@ -112,12 +123,20 @@ class WorkerProcess:
         """
         region = lease.region
         if region.id not in self._mapped:
-            self.channel.put(Map(region.id, region.nbytes), region.descriptor)
+            try:
+                self.channel.put(Map(region.id, region.nbytes), region.descriptor)
+            except OSError as error:
+                raise WorkerError(f"its memory cannot be sent to a worker: {error}") from None
             self._mapped.add(region.id)
         self.channel.put(lease.order.message(lease.ticket, region.id))
         if not self.leases:
             self.since = time.monotonic()
         self.leases[lease.ticket] = lease
+
+    @property
+    def ready(self) -> bool:
+        """Whether orders can be given to it."""
+        return self.phase is Phase.READY and not self.dying and not self.torn
 
     @property
     def idle(self) -> bool:
@@ -126,15 +145,17 @@ class WorkerProcess:
 
     def forget(self, region: int) -> None:
         """Have the worker unmap a region."""
-        if region in self._mapped:
+        if region in self._mapped and not (self.dying or self.torn):
             self._mapped.discard(region)
             self.channel.put(Drop(region))
 
     def flush(self) -> bool:
         """Send what is queued; whether all of it went. A dead worker is noticed elsewhere."""
-        with suppress(OSError):
-            return self.channel.flush()
-        return True
+        self.torn, all_went = True, True
+        with suppress(OSError):  # such as too many descriptors on their way: tried again each tick
+            all_went = self.channel.flush()
+        self.torn = False
+        return all_went
 
     def status(self) -> Status:
         """What it began last."""
@@ -196,6 +217,20 @@ class WorkerProcess:
         os.close(self.pidfd)
 
 
-def was_at(leases: list[Lease], ticket: int) -> Lease:
-    """The lease that a worker had begun; its first, if it said of none."""
-    return next((lease for lease in leases if lease.ticket == ticket), leases[0])
+def _spawn(
+    python: str, environment: Mapping[str, str], socket: int, output: int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [python, "-P", "-m", "heliograph.worker", str(socket), str(os.getpid())],
+        pass_fds=[socket],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=environment,
+        start_new_session=True,  # Ctrl-C is for the driver alone, and we can kill the group
+    )
+
+
+def was_at(leases: list[Lease], ticket: int) -> Lease | None:
+    """The lease that a worker had begun; None if it had not begun any of them."""
+    return next((lease for lease in leases if lease.ticket == ticket), None)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heliograph.errors import WorkerError
+from heliograph.frame import Labels
 from heliograph.pool.batches import ChunkOrder
 from heliograph.pool.orders import Later, SampleOrder
 from heliograph.pool.process import Lease, WorkerProcess
@@ -38,21 +39,27 @@ class Reception:
 
     def hear(self, worker: WorkerProcess) -> str | None:
         """Receive what a worker says and take it; see `take`. Empty if it is gone."""
+        worker.torn = True
         try:
             messages = worker.channel.receive()
         except WorkerError as error:
+            worker.torn = False
             return f"said what is no message ({error.message})"
-        return "" if messages is None else self.take(worker, messages)
+        if messages is None:
+            worker.dying, worker.torn = True, False
+            return ""
+        return self.take(worker, messages)
 
     def take(self, worker: WorkerProcess, messages: list[Any]) -> str | None:
         """Take messages in order, then send new orders; what is wrong with the worker, if so.
 
         The lock is held.
         """
-        for message in messages:
-            problem = self._one(worker, message)
-            if problem:
-                return problem
+        worker.torn = True
+        problem = next(filter(None, (self._one(worker, each) for each in messages)), None)
+        worker.torn = False
+        if problem:
+            return problem
         if self._driver.queue:
             self._driver.dispatch()
         return None
@@ -69,17 +76,18 @@ class Reception:
         return f"sent {type(message).__name__}, which is not for the driver"
 
     def _answer(self, worker: WorkerProcess, message: Done | DoneMany | TooSmall) -> str:
+        labels = None
+        if isinstance(message, Done):
+            labels = worker.tables.hear(message.used.labels, message.used.table)
         lease = self._settled(worker, message.ticket)
         if lease is None:
             return ""
         order, later = lease.order, self._later(worker)
         if isinstance(order, SampleOrder) and isinstance(message, Done):
-            if message.used.table is not None:
-                worker.tables[message.used.labels] = message.used.table
-            later.append(partial(self._finish, order, message, lease.region, worker.tables))
+            later.append(partial(self._finish, order, message, lease.region, labels))
         elif isinstance(order, SampleOrder) and isinstance(message, TooSmall):
             order.nbytes = message.nbytes
-            self._driver.give(lease.region)
+            self._driver.stock.give(lease.region)
             self._driver.queue.appendleft(order)
         elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
             later.append(partial(order.finish, message))
@@ -89,13 +97,15 @@ class Reception:
         return ""
 
     def _finish(
-        self, order: SampleOrder, done: Done, region: Region, tables: dict[int, Any]
+        self, order: SampleOrder, done: Done, region: Region, labels: Labels | None
     ) -> None:
+        if order.future.done():  # an interrupt hit behind it
+            return
         if not order.copy:
             order.lent = region
-        order.finish(done, region, tables)
+        order.finish(done, region, labels)
         if order.copy:
-            self._driver.give(region)
+            self._driver.stock.give(region)
 
     def _failed(self, worker: WorkerProcess, message: Failed) -> str:
         error = unpack_error(message.problem)
@@ -105,7 +115,7 @@ class Reception:
         lease = self._settled(worker, message.ticket)
         if lease is not None:
             if lease.order.region is None:
-                self._driver.give(lease.region)
+                self._driver.stock.give(lease.region)
             self._later(worker).append(partial(lease.order.fail, error))
         return ""
 
@@ -129,7 +139,7 @@ class Reception:
             # The same object for all, so that `sample.labels is pool.labels`.
             first = next(w.opened for w in driver.workers if w.opened is not None)
             worker.opened = first
-            worker.tables[0] = first.labels
+            worker.tables.own(first.labels)
             if driver.crew.started >= driver.crew.count and not driver.ready.done():
                 driver.later.append(partial(driver.ready.set_result, first))
         return problem

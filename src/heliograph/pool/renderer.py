@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue as queues
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
 from types import TracebackType
@@ -16,6 +18,7 @@ from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
 from heliograph.frame import Labels, Sample
 from heliograph.pool.attendant import attend
 from heliograph.pool.batches import BatchJob, Stacked
+from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
@@ -69,7 +72,10 @@ class Pool:
         self.opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
         crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
+        self._courier = Courier()
         self._driver = Driver(crew)
+        self._gone = weakref.finalize(self, _abandon, self._driver, self._courier)
+        self._gone.atexit = False
         try:
             opened = self._driver.ready.result()
         except BaseException:
@@ -204,7 +210,13 @@ class Pool:
         if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
             return self.submit_batch(batch).result()
         orders = [self._order(view) for view in batch]
-        self._driver.submit(orders)
+        try:
+            self._driver.submit(orders)
+            futures.wait([order.future for order in orders])
+        except BaseException:
+            for order in orders:
+                order.future.cancel()
+            raise
         return [order.future.result() for order in orders]
 
     def submit_batch(self, batch: Mapping[str, Any]) -> Future[Stacked]:
@@ -217,7 +229,7 @@ class Pool:
         """
         checked = Batch.of(batch, self._scene)
         self._check_passes(checked.common)
-        job = BatchJob(checked, self._cameras, self._driver)
+        job = BatchJob(checked, self._cameras, self._driver.stock)
         job.region = self._driver.take(job.layout.nbytes)
         chunks = job.chunks(self.workers)
         if not chunks:
@@ -228,15 +240,19 @@ class Pool:
     def render_batch_async(self, batch: Mapping[str, Any], queue: queues.Queue[Any]) -> None:
         """Draw a batch and put the stacked arrays, or the error, into a queue.
 
+        Where the queue is full, a thread of its own waits for room, and nobody else.
+
         Raises:
             HeliographError: something is wrong with the batch.
         """
         future = self.submit_batch(batch)
-        future.add_done_callback(lambda done: queue.put(done.exception() or done.result()))
+        future.add_done_callback(self._courier.expect(queue))
 
     def close(self) -> None:
         """End the workers; whatever is not finished fails with `ClosedError`. Safe to repeat."""
+        self._gone.detach()
         self._driver.close()
+        self._courier.close()
 
     def __enter__(self) -> Self:
         return self
@@ -277,7 +293,7 @@ class Pool:
 
     def _give_back(self, order: SampleOrder) -> None:
         if order.lent is not None:
-            self._driver.give(order.lent)
+            self._driver.stock.give(order.lent)
 
     def _check_thread(self) -> None:
         if self._driver.here:
@@ -285,3 +301,9 @@ class Pool:
                 "a callback of a future waits for its own pool, which would never end; hand the "
                 "work to another thread"
             )
+
+
+def _abandon(driver: Driver, courier: Courier) -> None:
+    """The pool is garbage: its driver ends once all that was ordered is done."""
+    driver.abandon()
+    courier.close()

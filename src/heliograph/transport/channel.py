@@ -58,21 +58,18 @@ class Channel:
 
         Raises:
             WorkerError: the message is too long.
+            OSError: no descriptor is left; nothing was queued.
         """
-        start = len(self._out)
-        self._out += bytes(_HEADER)
+        # Ours may be closed before it is sent.
+        passed = -1 if descriptor is None else os.dup(descriptor)
         try:
-            self._encoder.encode_into(message, self._out, -1)
-            size = len(self._out) - start - _HEADER
-            if size > MAX_MESSAGE:
-                raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
-        except (WorkerError, TypeError, ValueError, OverflowError, RecursionError) as error:
-            del self._out[start:]
-            raise WorkerError(f"something that does not travel: {error}") from None
-        self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
-        if descriptor is not None:
-            # Ours may be closed before it is sent.
-            self._passing.append(os.dup(descriptor))
+            self._encode(message)
+        except WorkerError:
+            if passed >= 0:
+                os.close(passed)
+            raise
+        if passed >= 0:
+            self._passing.append(passed)
 
     def send(self, messages: Iterable[Any]) -> None:
         """Queue messages and send what can be sent."""
@@ -132,13 +129,27 @@ class Channel:
         self.descriptors.clear()
         self._passing.clear()
 
+    def _encode(self, message: Any) -> None:
+        start = len(self._out)
+        self._out += bytes(_HEADER)
+        try:
+            self._encoder.encode_into(message, self._out, -1)
+            size = len(self._out) - start - _HEADER
+            if size > MAX_MESSAGE:
+                raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
+        except (WorkerError, TypeError, ValueError, OverflowError, RecursionError) as error:
+            del self._out[start:]
+            raise WorkerError(f"something that does not travel: {error}") from None
+        self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
+
     def _send(self) -> int:
         if not self._passing:
             return self.socket.send(self._out)
         passed = self._passing[:_MAX_DESCRIPTORS]
         # With more descriptors than go at once the bytes go piecemeal: none may come before its own
         limit = 1 if len(self._passing) > len(passed) else len(self._out)
-        sent = socket.send_fds(self.socket, [memoryview(self._out)[:limit]], passed)
+        with memoryview(self._out) as view, view[:limit] as part:
+            sent = socket.send_fds(self.socket, [part], passed)
         del self._passing[: len(passed)]
         for descriptor in passed:
             os.close(descriptor)

@@ -120,7 +120,11 @@ class Regions:
         self._free.setdefault(region.nbytes, []).append(region)
         self._idle += region.nbytes
         while self._idle > KEPT:
-            self._drop(next(free for free in self._free.values() if free).pop(0))
+            free = next((free for free in self._free.values() if free), None)
+            if free is None:  # an interrupt hit between the list and the sum
+                self._idle = 0
+                return
+            self._drop(free.pop(0))
 
     def close(self) -> None:
         """Close every descriptor; memory that somebody still looks at stays until they stop."""

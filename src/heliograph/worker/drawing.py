@@ -8,7 +8,7 @@ from typing import Any
 from heliograph.camera import Camera
 from heliograph.engine import Engine, resolve_cameras
 from heliograph.errors import HeliographError, UnknownNameError, WorkerError
-from heliograph.frame import Buffers, Label, Labels, Sample
+from heliograph.frame import Buffers, Sample
 from heliograph.scene import Edit
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import (
@@ -24,6 +24,7 @@ from heliograph.transport.messages import (
 from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
 from heliograph.transport.status import write_status
+from heliograph.transport.tables import SentTables
 from heliograph.transport.values import (
     CameraWire,
     pack,
@@ -35,8 +36,6 @@ from heliograph.transport.values import (
 from heliograph.transport.views import assemble, unpack_edits, unpack_view
 from heliograph.view import View
 from heliograph.worker.layouts import Layouts
-
-_MOST_TABLES = 64
 
 
 class Artist:
@@ -53,8 +52,7 @@ class Artist:
         self._status = status
         self._known = engine.cameras
         self._layouts = Layouts(self._known)
-        self._tables: list[tuple[Labels, int]] = [(engine.labels, 0)]
-        self._number = 0
+        self._tables = SentTables(engine.labels)
 
     def draw(self, order: Render) -> Done | TooSmall:
         """Draw one view.
@@ -129,26 +127,15 @@ class Artist:
     def _used(self, view: View, asked: Sequence[Camera] | None, sample: Sample) -> Used:
         """What came of a view besides the pictures."""
         used = Used(_cameras_used(asked, sample))
-        if sample.labels is not self.engine.labels:
-            used.labels, used.table = self._table(sample.labels)
         if sample.state is not view.state and not _same_state(sample.state, view.state):
             used.state = {key: pack_array(each) for key, each in sample.state.items()}
         if sample.randomization:
             used.randomization = pack(sample.randomization, "randomization")
         if sample.annotations:
             used.annotations = pack(sample.annotations, "annotations")
+        if sample.labels is not self.engine.labels:  # last: what is above may be refused
+            used.labels, used.table = self._tables.number(sample.labels)
         return used
-
-    def _table(self, labels: Labels) -> tuple[int, dict[int, Label] | None]:
-        """The number of a table of labels, and the table where the driver does not have it."""
-        for table, number in self._tables:
-            if table is labels or table == labels:
-                return number, None
-        self._number += 1
-        if len(self._tables) > _MOST_TABLES:
-            del self._tables[1]
-        self._tables.append((labels, self._number))
-        return self._number, dict(labels)
 
 
 class _Columns:
