@@ -76,7 +76,7 @@ def hand_assets(folder: Path) -> Path:
     """The Shadow hand as ORRB's document names its files, in a dialect that is no more."""
     spec = find_spec("gymnasium_robotics")
     if spec is None or spec.origin is None:
-        pytest.skip("needs gymnasium_robotics")
+        pytest.fail("gymnasium_robotics is not installed; ./scripts/setup installs it")
     source = Path(spec.origin).parent / "envs" / "assets"
     assets = folder / "assets"
     for part in ("hand", "stls/hand", "textures"):

@@ -105,6 +105,23 @@ def check_buffers(buffers: Buffers, camera: Camera, passes: Sequence[str]) -> No
             )
 
 
+def own_or_given(
+    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
+) -> Sequence[Buffers]:
+    """What an engine draws into: fresh arrays, or the caller's after a look at them.
+
+    Raises:
+        InvalidValueError: buffers for another number of cameras, or that do not fit.
+    """
+    if out is None:
+        return [allocate(camera, passes) for camera in cameras]
+    if len(out) != len(cameras):
+        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
+    for camera, buffers in zip(cameras, out, strict=True):
+        check_buffers(buffers, camera, passes)
+    return [{name: buffers[name] for name in passes} for buffers in out]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """What one camera yields for one view.

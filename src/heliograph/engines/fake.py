@@ -34,9 +34,8 @@ from heliograph.frame import (
     Label,
     Labels,
     Sample,
-    allocate,
-    check_buffers,
     check_passes,
+    own_or_given,
 )
 from heliograph.poses import Floats
 from heliograph.scene import Description, Edit, Item
@@ -150,7 +149,7 @@ class FakeEngine:
         cameras = resolve_cameras(view, self._cameras)
         check_passes(view.passes, self.passes)
         centres, colours = _centres(view.state), _colours(view.edits)
-        buffers = _buffers(cameras, view.passes, out)
+        buffers = own_or_given(cameras, view.passes, out)
         _misbehave(view.state, self._cost)
         for camera, arrays in zip(cameras, buffers, strict=True):
             if self._blank:
@@ -345,19 +344,6 @@ def _misbehave(state: Mapping[str, NDArray[Any]], cost: float) -> None:
         raise EngineError("this view was told to fail (state['crash'] = 3)")
     while crash == HANG:
         time.sleep(60)
-
-
-def _buffers(
-    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
-) -> list[dict[str, Any]]:
-    """Fresh arrays, or the caller's after a look at them."""
-    if out is None:
-        return [allocate(camera, passes) for camera in cameras]
-    if len(out) != len(cameras):
-        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
-    for camera, buffers in zip(cameras, out, strict=True):
-        check_buffers(buffers, camera, passes)
-    return [{name: buffers[name] for name in passes} for buffers in out]
 
 
 def _cameras(width: int, height: int) -> dict[str, Camera]:

@@ -22,8 +22,7 @@ from heliograph.frame import (
     Frame,
     Labels,
     Sample,
-    allocate,
-    check_buffers,
+    own_or_given,
 )
 from heliograph.raster import (
     APPEARANCE,
@@ -126,7 +125,7 @@ class ComponentEngine:
             _moved(stage.camera(name, worlds), moves) if isinstance(name, str) else camera
             for name, camera in zip(wanted, known, strict=True)
         ]
-        buffers = _buffers(cameras, view.passes, out)
+        buffers = own_or_given(cameras, view.passes, out)
         things = stage.draw_list(worlds)
         if looks:
             scenery = Scenery(
@@ -214,16 +213,3 @@ def _describe(scene: Scene, name: str, digest: str) -> Description:
         or (Item(HEAD, "light", "at the camera, as the scene has none"),),
         state=states.items(scene),
     )
-
-
-def _buffers(
-    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
-) -> Sequence[Buffers]:
-    """Fresh arrays, or the caller's after a look at them."""
-    if out is None:
-        return [allocate(camera, passes) for camera in cameras]
-    if len(out) != len(cameras):
-        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
-    for camera, buffers in zip(cameras, out, strict=True):
-        check_buffers(buffers, camera, passes)
-    return [{name: buffers[name] for name in passes} for buffers in out]

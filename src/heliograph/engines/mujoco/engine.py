@@ -19,7 +19,7 @@ from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPa
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Buffers, Frame, Labels, Sample, allocate, check_buffers, check_passes
+from heliograph.frame import Buffers, Frame, Labels, Sample, check_passes, own_or_given
 from heliograph.raster import APPEARANCE, RasterOptions, camera_moves, edited_camera
 from heliograph.scene import Description, Edit, Item, MoveCamera
 from heliograph.view import View
@@ -117,7 +117,7 @@ class MujocoEngine:
             self._place(data, camera, moves) if by_name else camera
             for camera, by_name in zip(chosen, named, strict=True)
         ]
-        buffers = _buffers(placed, view.passes, out)
+        buffers = own_or_given(placed, view.passes, out)
         painter.draw(data, placed, view, buffers, edits)
         return self._sample(view, placed, buffers)
 
@@ -184,19 +184,6 @@ def _check_edits(edits: Sequence[Edit], able: bool) -> None:
                 f"edits: a {type(edit).__name__} cannot be applied here; this engine and style "
                 f"apply: {known}"
             )
-
-
-def _buffers(
-    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
-) -> Sequence[Buffers]:
-    """Fresh arrays, or the caller's after a look at them."""
-    if out is None:
-        return [allocate(camera, passes) for camera in cameras]
-    if len(out) != len(cameras):
-        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
-    for camera, buffers in zip(cameras, out, strict=True):
-        check_buffers(buffers, camera, passes)
-    return [{name: buffers[name] for name in passes} for buffers in out]
 
 
 def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segments) -> Description:
