@@ -11,7 +11,7 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
 import heliograph
-from heliograph.camera import Camera
+from component_scenes import ALL, FRONT, TOP, UNLIT, points_of, shown
 from heliograph.engines.components import ComponentEngine
 from heliograph.errors import SceneError
 from heliograph.scene import (
@@ -21,35 +21,6 @@ from heliograph.scene import (
     Scene,
 )
 from heliograph.view import View
-
-ALL = ("rgb", "depth", "normals", "segmentation")
-FRONT = Camera.look_at(
-    eye=(0, -4, 0), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="front", far=100
-)
-TOP = Camera.look_at(
-    eye=(0, 0, 4), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="top", far=100
-)
-UNLIT = {"materialType": "basic"}
-
-
-def draw(source, camera=FRONT, passes=ALL, **view):
-    engine = ComponentEngine(source)
-    try:
-        return engine.render(View((camera,), passes, **view))
-    finally:
-        engine.close()
-
-
-def shown(source, camera=FRONT, **view):
-    """The one frame of a scene."""
-    return next(iter(draw(source, camera, **view)))
-
-
-def points_of(frame):
-    """World points (N, 3) of all that is seen, and the mask."""
-    seen = frame.segmentation > 0
-    points = frame.camera.unproject(frame.camera.pixel_centres(), frame.depth.astype(float))
-    return points[seen], seen
 
 
 def centre_of(frame):

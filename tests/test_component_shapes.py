@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from component_scenes import FRONT, TOP, UNLIT, points_of, shown
 from heliograph.camera import Camera
-from heliograph.engines.components import ComponentEngine
 from heliograph.scene import (
     AmbientLight,
     Box,
@@ -27,40 +27,11 @@ from heliograph.scene import (
     SpotLight,
     Torus,
 )
-from heliograph.view import View
 
-ALL = ("rgb", "depth", "normals", "segmentation")
-FRONT = Camera.look_at(
-    eye=(0, -4, 0), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="front", far=100
-)
-TOP = Camera.look_at(
-    eye=(0, 0, 4), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="top", far=100
-)
 ASKEW = Camera.look_at(
     eye=(2, -3, 1.5), target=(0, 0, 0), fov_y=0.7, width=160, height=120, name="askew", far=100
 )
-UNLIT = {"materialType": "basic"}
 TURN = [0.4, -0.7, 1.1]
-
-
-def draw(source, camera=FRONT, passes=ALL, **view):
-    engine = ComponentEngine(source)
-    try:
-        return engine.render(View((camera,), passes, **view))
-    finally:
-        engine.close()
-
-
-def shown(source, camera=FRONT, **view):
-    """The one frame of a scene."""
-    return next(iter(draw(source, camera, **view)))
-
-
-def points_of(frame):
-    """World points (N, 3) of all that is seen, and the mask."""
-    seen = frame.segmentation > 0
-    points = frame.camera.unproject(frame.camera.pixel_centres(), frame.depth.astype(float))
-    return points[seen], seen
 
 
 def world_normals(frame, seen):

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import sabotaged_engines as bad
 from engine_contract import CASES, broken, report
