@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import moderngl
 import numpy as np
@@ -33,7 +33,6 @@ _LOOKS = {
 """The fields of the records per instance in order, as plan.py lays them out."""
 
 _SEAMLESS_CUBES = 0x884F
-_ALL, _NONE = (True,) * 4, (False,) * 4
 
 
 @dataclass(eq=False)
@@ -68,11 +67,21 @@ class Picture:
         return Variant(
             passes=self.target.passes,
             ortho=self.ortho,
-            haze=self.surroundings.haze is not None,
+            haze=self.surroundings.haze is not None and "rgb" in self.target.passes,
             reflective=self.mirror is not None,
             lights=self.lights if "rgb" in self.target.passes else LightPlan(),
             vertex_lit=self.vertex_lit,
         )
+
+
+class State(NamedTuple):
+    """What GL is set to for a run of draw commands."""
+
+    program: moderngl.Program
+    texture: int
+    double_sided: bool
+    mirrored: bool
+    line: int
 
 
 class Pipeline:
@@ -86,7 +95,7 @@ class Pipeline:
         self._textures = textures
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
-        self._chosen: dict[Variant, dict[Kind, moderngl.Program]] = {}
+        self._states: dict[Variant, dict[Kind, State]] = {}
         self._version = -1
         self._room = 0
         self._commands: moderngl.Buffer
@@ -111,10 +120,7 @@ class Pipeline:
             texture.use(SHADOW_UNIT + unit)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
-        target = picture.target.framebuffer
-        target.use()
-        target.depth_mask = True
-        target.clear(depth=1.0)
+        picture.target.begin()
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
         self._draw_groups(picture, picture.plan.opaque)
@@ -145,41 +151,60 @@ class Pipeline:
             self._frame.bind_to_uniform_block(0)
 
     def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
-        base = picture.base
-        chosen = self._chosen.setdefault(base, {})
-        coloured = "rgb" in base.passes
-        for kind, first, count in groups:
-            if kind not in chosen:
-                chosen[kind] = self._programs.surface(self._variant(base, kind))
-            if coloured and kind.texture >= 0:
-                self._textures.use(kind.texture)
-            if kind.double_sided:
+        for how, first, count in self._calls(picture.base, groups):
+            if how.texture >= 0:
+                self._textures.use(how.texture)
+            if how.double_sided:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
                 self._gl.enable(moderngl.CULL_FACE)
-            self._gl.front_face = "ccw" if kind.mirrored else "cw"
+            self._gl.front_face = "ccw" if how.mirrored else "cw"
             mode = moderngl.TRIANGLES
-            if kind.line:
-                mode, self._gl.line_width = moderngl.LINES, kind.line
-            array = self._array(chosen[kind])
+            if how.line:
+                mode, self._gl.line_width = moderngl.LINES, how.line
+            array = self._array(how.program)
             array.render_indirect(self._commands, mode, count=count, first=first)
 
+    def _calls(self, base: Variant, groups: list[Group]) -> list[tuple[State, int, int]]:
+        """What to draw how: state, first command, number; neighbours of one state become one."""
+        states = self._states.setdefault(base, {})
+        calls: list[tuple[State, int, int]] = []
+        for kind, first, count in groups:
+            how = states.get(kind)
+            if how is None:
+                how = states[kind] = self._state(base, kind)
+            if calls and calls[-1][0] == how:
+                calls[-1] = how, calls[-1][1], calls[-1][2] + count
+            else:
+                calls.append((how, first, count))
+        return calls
+
+    def _state(self, base: Variant, kind: Kind) -> State:
+        variant = self._variant(base, kind)
+        return State(
+            program=self._programs.surface(variant),
+            texture=-1 if variant.texture is None else kind.texture,
+            double_sided=kind.double_sided,
+            mirrored=kind.mirrored,
+            line=kind.line,
+        )
+
     def _variant(self, base: Variant, kind: Kind) -> Variant:
-        texture = self._textures.kind(kind.texture) if kind.texture >= 0 else None
-        if "rgb" not in base.passes:
-            texture = None
-        return replace(
+        coloured = "rgb" in base.passes
+        texture = self._textures.kind(kind.texture) if kind.texture >= 0 and coloured else None
+        variant = replace(
             base,
             solver=kind.solver,
             texture=texture,
             own_uv=kind.own_uv and texture is TextureKind.FLAT,
             double_sided=kind.double_sided,
-            shading=kind.shading,
+            shading=kind.shading if coloured else Shading.LIT,
             haze=base.haze and kind.shading is Shading.HAZY,
             reflective=base.reflective and kind.reflective,
             vertex_lit=base.vertex_lit and not kind.double_sided and not kind.line,
             line=kind.line > 0,
         )
+        return variant if variant.needs_surface else replace(variant, solver=0)
 
     def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
         coloured = "rgb" in picture.target.passes
@@ -222,20 +247,19 @@ class Pipeline:
 
     def _draw_transparent(self, picture: Picture) -> None:
         """Blend colour back to front, then show the nearest surface in every other pass."""
-        target = picture.target.framebuffer
-        passes = picture.target.passes
-        target.depth_mask = False
+        target, passes = picture.target, picture.target.passes
+        target.framebuffer.depth_mask = False
         self._gl.enable(moderngl.BLEND)
         self._gl.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         if "rgb" in passes:
-            target.color_mask = _masks([name == "rgb" for name in passes])
+            target.write_only(("rgb",))
             self._draw_groups(picture, picture.plan.transparent)
-        target.depth_mask = True
+        target.framebuffer.depth_mask = True
         self._gl.disable(moderngl.BLEND)
         if passes != ("rgb",):
-            target.color_mask = _masks([name != "rgb" for name in passes])
+            target.write_only([name for name in passes if name != "rgb"])
             self._draw_groups(picture, picture.plan.transparent)
-        target.color_mask = _masks([True] * len(passes))
+        target.write_only(passes)
 
     def _array(self, program: moderngl.Program) -> moderngl.VertexArray:
         """The vertex array that feeds a program; all are made anew when buffers were."""
@@ -274,11 +298,6 @@ class Pipeline:
         self._looks = self._gl.buffer(reserve=4 * LOOKS_RECORD * self._room, dynamic=True)
         self._uploaded = None
         self._forget_arrays()
-
-
-def _masks(shown: list[bool]) -> Any:
-    masks = tuple(_ALL if show else _NONE for show in shown)
-    return masks[0] if len(masks) == 1 else masks
 
 
 def _layout(program: moderngl.Program, fields: dict[str, str]) -> tuple[str, list[str]]:

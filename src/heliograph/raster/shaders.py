@@ -65,6 +65,14 @@ class Variant:
     vertex_lit: bool = False
     line: bool = False
 
+    @property
+    def needs_surface(self) -> bool:
+        """Whether any pixel depends on where exactly the surface is, not only on its triangles."""
+        coloured = "rgb" in self.passes
+        lit_here = coloured and not self.vertex_lit and self.shading is not Shading.UNLIT
+        uses = (self.texture, self.haze, lit_here, coloured and self.lights.shadows)
+        return "depth" in self.passes or "normals" in self.passes or any(uses)
+
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""
         exact = self.solver > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import moderngl
@@ -13,6 +13,7 @@ from heliograph.frame import PASSES, Buffers
 
 _KEPT = 8
 _FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (4, "f4"), "segmentation": (1, "i4")}
+_ALL, _NONE = (True,) * 4, (False,) * 4
 Size = tuple[int, int]
 
 
@@ -38,6 +39,23 @@ class Target:
         if samples:
             self._resolved_images = [_image(gl, size, name, 0) for name in passes]
             self.resolved = gl.framebuffer(self._resolved_images)
+
+    def begin(self) -> None:
+        """Make it what is drawn into, with nothing near; colours stay what they were.
+
+        Every pixel of every pass is written anyway, and clearing them first costs as much again.
+        """
+        self.framebuffer.depth_mask = True
+        self.write_only(())
+        self.framebuffer.clear(depth=1.0)
+        self.write_only(self.passes)
+
+    def write_only(self, passes: Sequence[str]) -> None:
+        """Make it what is drawn into, and let only some passes be written."""
+        masks = tuple(_ALL if name in passes else _NONE for name in self.passes)
+        mask: Any = masks[0] if len(masks) == 1 else masks
+        self.framebuffer.color_mask = mask
+        self.framebuffer.use()  # a mask of a single attachment takes effect only here
 
     def read(self, out: Buffers) -> None:
         """Copy every pass into its array, row 0 at the top."""
