@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.raster.drawables import Instances, Mapping, Shading, Shape, Side
-from heliograph.raster.shapes import SOLVER
 from heliograph.raster.store import Tables
 
 LOD_PIXELS = 0.25
@@ -29,7 +28,6 @@ LOOKS_RECORD = 15
 """float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
 bits of the id, and the texture's offset (2)."""
 
-_FLAT = SOLVER[Shape.PLANE]
 _CLEAR = 1 << 40
 _WIDEST = 31
 _FLOOR_BIT = 38
@@ -141,7 +139,7 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
         drawn=instances.rgba[:, 3] > 0,
         transparent=instances.rgba[:, 3] < 1,
         casts_shadow=instances.casts_shadow,
-        flat=np.flatnonzero((tables.solver[geometry] == _FLAT) & one_sided),
+        flat=np.flatnonzero(tables.plane[geometry] & one_sided),
         records=_records(instances),
         error=tables.error[geometry],
         lit_pixels=tables.lit_pixels[geometry],
@@ -292,7 +290,7 @@ def _key(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
     # Planes last: most of a floor is behind other things.
-    key |= (tables.solver[instances.geometry] == _FLAT).astype(np.int64) << _FLOOR_BIT
+    key |= tables.plane[instances.geometry].astype(np.int64) << _FLOOR_BIT
     return key
 
 

@@ -75,12 +75,12 @@ class Variant:
 
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""
-        exact = self.solver > 0
+        exact, flat = self.solver > 0, "FACE" in SOLVERS[self.solver]
         flags = {
             "EXACT": exact,
             "TEXTURED": self.texture is not None,
             "UNLIT": self.shading is Shading.UNLIT or self.line,
-            "PLANE_ONLY_Z": bool(SOLVERS[self.solver].get("PLANE")) and self.texture is None,
+            "OBJECT_FROM_CAMERA": self.texture is not None if flat else exact,
             "SMOOTH": not exact and not self.line,
             "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
             "CUBE_TEXTURE": self.texture is TextureKind.CUBE,

@@ -170,29 +170,25 @@ _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
 
 SOLVERS: tuple[dict[str, str], ...] = (
     {},
-    {"PLANE": "1"},
-    {"SLAB": "1", "SLAB_AXES": "vec3(1.0)"},
+    {"FACE": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0)", "BALL": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
-    {
-        **{"SLAB": "1", "SLAB_AXES": "vec3(0.0, 0.0, 1.0)"},
-        **{"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
-    },
+    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "CAPS": "1"},
 )
 """Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
 
-SLAB_AXES are the axes on which flat faces at -1 and 1 bound the shape; ROUND_AXES are the
-coefficients a of its round part a . (x^2, y^2, z^2) = 1; BALL is round along all three.
+FACE takes the plane of each triangle's first corner; ROUND_AXES are the coefficients a of a round
+shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS ends it at z = -1 and 1.
 """
 
 SOLVER = {
     Shape.PLANE: 1,
-    Shape.BOX: 2,
-    Shape.SPHERE: 3,
-    Shape.DOME_UP: 3,
-    Shape.DOME_DOWN: 3,
-    Shape.TUBE: 4,
-    Shape.CYLINDER: 5,
+    Shape.BOX: 1,
+    Shape.SPHERE: 2,
+    Shape.DOME_UP: 2,
+    Shape.DOME_DOWN: 2,
+    Shape.TUBE: 3,
+    Shape.CYLINDER: 4,
     Shape.LINE: 0,
 }
 """Per shape, which of SOLVERS it needs."""

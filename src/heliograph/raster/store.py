@@ -38,6 +38,7 @@ class Tables:
         centre, radius: (G, 3), (G,) bounding spheres in object space.
         solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
         lit_pixels: (G, MAX_LEVELS) up to which radius on the picture light per vertex looks right.
+        plane: (G,) bool, what is a plane.
     """
 
     first: NDArray[np.uint32]
@@ -48,6 +49,7 @@ class Tables:
     radius: NDArray[np.float64]
     solver: NDArray[np.int64]
     lit_pixels: NDArray[np.float64]
+    plane: NDArray[np.bool_]
 
 
 @dataclass
@@ -140,7 +142,7 @@ class GeometryStore:
         """Facts of all geometries as arrays."""
         if self._tables is None:
             columns = list(zip(*self._rows, strict=True))
-            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float)
+            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float, bool)
             arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
             self._tables = Tables(*arrays)
         return self._tables
@@ -221,6 +223,7 @@ def _row(
         *_sphere(positions),
         0 if shape is None else shapes.SOLVER[shape],
         [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
+        shape is Shape.PLANE,
     )
 
 

@@ -14,11 +14,14 @@ flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess expon
 #ifdef TEXTURED
 flat in vec4 v_texturing;        // scale
 #endif
-#ifdef EXACT
-flat in vec4 v_back2;            // object_from_camera
-#ifndef PLANE_ONLY_Z
-flat in vec4 v_back0, v_back1;
+#ifdef FACE
+flat in vec3 v_plane, v_facing;  // where its plane is, and its normal in camera axes
 #endif
+#ifdef OBJECT_FROM_CAMERA
+flat in vec4 v_back0, v_back1, v_back2;
+#endif
+#if defined(FACE) && defined(NATURAL_UV)
+flat in vec3 v_axis;             // the normal in object axes
 #endif
 #ifdef SMOOTH
 in vec3 v_normal;
@@ -44,25 +47,16 @@ uniform samplerCube image;
 uniform sampler2D mirror;
 #endif
 
-#if defined(PLANE)
-float enter(vec3 c, vec3 d, out vec3 normal) {
-    normal = vec3(0.0, 0.0, 1.0);
-    return -c.z / d.z;
-}
-#elif defined(EXACT)
+#if defined(EXACT) && !defined(FACE)
 // Where the ray enters the convex shape: metres along it, and the object-space normal there.
 float enter(vec3 c, vec3 d, out vec3 normal) {
     float t = -1e30;
     normal = vec3(0.0);
-#ifdef SLAB
-    // Flat faces at -1 and 1: the last one entered among those the ray comes towards.
-    vec3 away = sign(c);
-    vec3 gap = SLAB_AXES * (abs(c) - 1.0);
-    vec3 speed = -away * d;
-    vec3 flat_t = mix(vec3(-1e30), gap / speed,
-                      bvec3(vec3(greaterThan(gap, vec3(0.0))) * vec3(greaterThan(speed, vec3(0.0)))));
-    t = max(flat_t.x, max(flat_t.y, flat_t.z));
-    normal = away * vec3(equal(flat_t, vec3(t)));
+#ifdef CAPS
+    // Flat faces at z = -1 and 1, for a ray that comes from beyond them.
+    float away = sign(c.z), gap = abs(c.z) - 1.0, speed = -away * d.z;
+    t = gap > 0.0 && speed > 0.0 ? gap / speed : t;
+    normal = vec3(0.0, 0.0, away);
 #endif
 #ifdef ROUND
     // The point nearest the axis comes first: B^2 - AC would cancel for far, small shapes.
@@ -84,7 +78,7 @@ float enter(vec3 c, vec3 d, out vec3 normal) {
 #ifdef ROUND
 // Once round from +x, and from the top down; caps from above.
 vec2 natural_uv(vec3 p, vec3 normal) {
-#ifdef SLAB
+#ifdef CAPS
     if (abs(normal.z) > 0.99) return p.xy * 0.5 + 0.5;
 #endif
     float turn = fract(atan(p.y, p.x) / 6.2831853);
@@ -117,19 +111,23 @@ void main() {
     vec3 origin = vec3(0.0), ray = vec3(where, -1.0);
 #endif
     vec3 normal;
-#ifdef PLANE_ONLY_Z
-    float depth = -dot(v_back2, vec4(origin, 1.0)) / dot(v_back2.xyz, ray);
-    normal = normalize(v_back2.xyz);
-#elif defined(EXACT)
+#ifdef OBJECT_FROM_CAMERA
     vec3 o = vec3(dot(v_back0, vec4(origin, 1.0)), dot(v_back1, vec4(origin, 1.0)),
                   dot(v_back2, vec4(origin, 1.0)));
     vec3 d = vec3(dot(v_back0.xyz, ray), dot(v_back1.xyz, ray), dot(v_back2.xyz, ray));
-    float depth = enter(o, d, normal);
+#endif
+#ifdef FACE
+    float depth = dot(v_plane, vec3(gl_FragCoord.xy, 1.0));
+#ifndef ORTHO
+    depth = 1.0 / depth;
+#endif
+    normal = v_facing;
+#elif defined(EXACT)
+    vec3 object_normal;
     // The true surface bulges out of its triangles, but not through the near plane.
-    depth = max(depth, ambient.w);
-    vec3 object = o + depth * d;
-    vec3 object_normal = normal;
-    normal = normalize(normal.x * v_back0.xyz + normal.y * v_back1.xyz + normal.z * v_back2.xyz);
+    float depth = max(enter(o, d, object_normal), ambient.w);
+    normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
+                       + object_normal.z * v_back2.xyz);
 #else
 #ifdef ORTHO
     float depth = v_depth;
@@ -157,6 +155,14 @@ void main() {
 #ifdef RGB
 #define POINT (origin + depth * ray)
     vec4 texel = vec4(1.0);
+#if defined(EXACT) && defined(TEXTURED)
+    vec3 object = o + depth * d;
+#ifdef FACE
+#ifdef NATURAL_UV
+    vec3 object_normal = v_axis;
+#endif
+#endif
+#endif
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
     vec2 uv = natural_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);

@@ -17,13 +17,16 @@ flat out vec4 v_rgba, v_surface;
 #ifdef TEXTURED
 flat out vec4 v_texturing;
 #endif
-#ifdef EXACT
-flat out vec4 v_back2;
-#ifndef PLANE_ONLY_Z
-flat out vec4 v_back0, v_back1;
+#ifdef FACE
+flat out vec3 v_plane, v_facing;
 #endif
+#ifdef OBJECT_FROM_CAMERA
+flat out vec4 v_back0, v_back1, v_back2;
 #endif
-#if defined(SMOOTH) || defined(VERTEX_LIT)
+#if defined(FACE) && defined(NATURAL_UV)
+flat out vec3 v_axis;
+#endif
+#if defined(FACE) || defined(SMOOTH) || defined(VERTEX_LIT)
 in vec3 in_normal;
 #endif
 #ifdef SMOOTH
@@ -73,17 +76,33 @@ void main() {
     column1 *= over;
     column2 *= over;
 #endif
-#ifdef EXACT
-    vec3 shift = -(column0 * in_row0.w + column1 * in_row1.w + column2 * in_row2.w);
-    v_back2 = vec4(column0.z, column1.z, column2.z, shift.z);
-#ifndef PLANE_ONLY_Z
-    v_back0 = vec4(column0.x, column1.x, column2.x, shift.x);
-    v_back1 = vec4(column0.y, column1.y, column2.y, shift.y);
-#endif
-#endif
-#if defined(SMOOTH) || defined(VERTEX_LIT)
+#if defined(FACE) || defined(SMOOTH) || defined(VERTEX_LIT)
     // Normals map with the inverse transpose.
     vec3 normal = vec3(dot(column0, in_normal), dot(column1, in_normal), dot(column2, in_normal));
+#endif
+#ifdef EXACT
+    vec3 shift = -(column0 * in_row0.w + column1 * in_row1.w + column2 * in_row2.w);
+#endif
+#ifdef OBJECT_FROM_CAMERA
+    v_back0 = vec4(column0.x, column1.x, column2.x, shift.x);
+    v_back1 = vec4(column0.y, column1.y, column2.y, shift.y);
+    v_back2 = vec4(column0.z, column1.z, column2.z, shift.z);
+#endif
+#ifdef FACE
+    // The plane of the face is normal . c = away in camera axes; along a ray that makes depth
+    // (ORTHO), or one over it, linear in the pixel's place.
+    float away = dot(in_normal, in_position) - dot(in_normal, shift);
+    vec2 slope = normal.xy * unproject.xy;
+    float start = dot(normal.xy, unproject.zw);
+#ifdef ORTHO
+    v_plane = vec3(slope, start - away) / normal.z;
+#else
+    v_plane = vec3(slope, start - normal.z) / away;
+#endif
+    v_facing = normalize(normal);
+#ifdef NATURAL_UV
+    v_axis = in_normal;
+#endif
 #endif
 #ifdef SMOOTH
     v_normal = normal;
