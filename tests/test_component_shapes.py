@@ -102,7 +102,7 @@ def stump_distance(p, top, bottom, height):
 
 
 SOLIDS = [
-    (Capsule, [0.3, 0.9], capsule_distance, 1e-5),
+    (Capsule, [0.3, 0.9], capsule_distance, 1e-4),
     (Torus, [0.6, 0.2], torus_distance, 2e-3),
     (Cylinder, [0.4, 0.4, 1.2], lambda p, a, b, h: stump_distance(p, a, b, h), 1e-5),
     (Cylinder, [0.2, 0.5, 1.0], stump_distance, 5e-4),

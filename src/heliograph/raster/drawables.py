@@ -23,10 +23,10 @@ class Shape(IntEnum):
 
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
-    radius 1 and z from -1 to 1, TUBE is a cylinder without caps, DOME_UP and DOME_DOWN are halves
-    of the sphere, z >= 0 and z <= 0 (a capsule is one of each and a TUBE). LINE runs from the
-    origin to z = 1, is as many pixels wide as the first number of its `texture_scale` says, is
-    never lit or textured, and its normal points at the camera.
+    radius 1 and z from -1 to 1, TUBE is one without caps, the middle of a capsule; DOME_UP and
+    DOME_DOWN, its ends, are halves of the sphere, z >= 0 and z <= 0. LINE runs from the origin to
+    z = 1, is as many pixels wide as the first number of its `texture_scale` says, is never lit or
+    textured, and its normal points at the camera.
     """
 
     PLANE = 0
@@ -52,8 +52,8 @@ class Geometry:
         name: for messages.
         surface: the exact shape that the triangles stand for, if any; depth and normals are
             then computed from it, and the triangles decide only where it is and how it is lit.
-        stretch: how many times larger than measured the errors of coarser levels may become, for
-            geometry that is deformed later.
+        poses: other places (V, 3) of the vertices, for geometry that is deformed later: coarser
+            levels are made to fit all of them.
     """
 
     positions: Floats
@@ -63,7 +63,7 @@ class Geometry:
     simplify: bool = True
     name: str = "geometry"
     surface: Shape | None = None
-    stretch: float = 1.0
+    poses: tuple[Floats, ...] = ()
 
 
 class TextureKind(Enum):
@@ -133,6 +133,7 @@ class Instances:
         looks: stands for everything but `world_from_object` and `visible`: instances that share
             it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
+        scaling: stands for the lengths and handedness of the axes of `world_from_object`.
     """
 
     geometry: NDArray[np.int32]
@@ -149,17 +150,25 @@ class Instances:
     visible: NDArray[np.bool_]
     texture_offset: NDArray[np.float32] | None = None
     looks: object = field(default_factory=object, init=False, repr=False)
+    scaling: object = field(default_factory=object, init=False, repr=False)
 
     def moved(
         self,
         world_from_object: NDArray[np.float64],
         visible: NDArray[np.bool_] | None = None,
+        *,
+        rigidly: bool = False,
     ) -> Instances:
-        """The same things elsewhere, (N, 3, 4), and maybe some of them hidden, (N,)."""
+        """The same things elsewhere, (N, 3, 4), and maybe some of them hidden, (N,).
+
+        Moved `rigidly`, nothing may be scaled or mirrored otherwise than here.
+        """
         other = object.__new__(type(self))  # a tenth of what copy.copy costs
         vars(other).update(vars(self))
         other.world_from_object = world_from_object
         other.visible = self.visible if visible is None else visible
+        if not rigidly:
+            other.scaling = object()
         return other
 
     @classmethod

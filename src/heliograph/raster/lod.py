@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import suppress
+from ctypes import c_float, c_size_t, c_uint
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -24,10 +26,11 @@ MOST = 0.99
 """Part of the surface that keeps to a level's error; the rest stays within `WORST` times it."""
 
 WORST = 4.0
-_FORMAT = b"levels 5"
-_NEIGHBOURS = (8, 32)
-_PROBES = 6000
-_CERTAIN = 5e-4
+_FORMAT = b"levels 6"
+_NEIGHBOURS = (4, 16, 64)
+_FEW_PROBES, _PROBES = 800, 4000
+_MEASURED = 2
+_POSE_WEIGHT = 20.0  # what a pose counts beside the places themselves
 _SAMPLES = 48
 
 
@@ -50,12 +53,14 @@ class Surface:
         positions, normals: (V, 3) float32.
         triangles: (T, 3) uint32.
         uvs: (V, 2) or None.
+        poses: other places (V, 3) of the vertices, which coarser levels must fit as well.
     """
 
     positions: Positions
     normals: Positions
     triangles: Triangles
     uvs: NDArray[np.float32] | None = None
+    poses: tuple[Positions, ...] = ()
 
 
 def levels(surface: Surface) -> list[tuple[Triangles, float]]:
@@ -84,7 +89,8 @@ def cache_folder() -> Path:
 
 def _digest(surface: Surface) -> str:
     digest = hashlib.sha256(_FORMAT + repr((FEWEST, MOST, WORST)).encode())
-    for array in (surface.positions, surface.normals, surface.triangles, surface.uvs):
+    arrays = (surface.positions, surface.normals, surface.triangles, surface.uvs, *surface.poses)
+    for array in arrays:
         if array is not None:
             digest.update(repr((array.shape, array.dtype.str)).encode())
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -100,13 +106,15 @@ def _simplify(surface: Surface) -> list[tuple[Triangles, float]]:
     """
     welded = _weld(surface)
     places = surface.positions[welded.first]
+    poses = [pose[welded.first] for pose in surface.poses]
     found: list[tuple[Triangles, float]] = []
     count = len(surface.triangles)
     while count > FEWEST:
-        coarse = _reduce(places, welded.triangles, max(count // 2, FEWEST // 2))
+        coarse = _reduce(places, poses, welded.triangles, max(count // 2, FEWEST // 2))
         if not 0 < len(coarse) < 0.8 * count:
             break
-        error = distance(places, welded.triangles, coarse)
+        looked_at = [places, *poses[:_MEASURED]]
+        error = max(distance(each, welded.triangles, coarse) for each in looked_at)
         found.append((optimize(surface.positions, welded.corners(surface, coarse)), error))
         count = len(coarse)
     return found
@@ -144,7 +152,8 @@ class _Welded:
 
 
 def _weld(surface: Surface) -> _Welded:
-    keys = [surface.positions] if surface.uvs is None else [surface.positions, surface.uvs]
+    uvs = [] if surface.uvs is None else [surface.uvs]
+    keys = [surface.positions, *uvs, *surface.poses]
     _, first, place = np.unique(
         np.concatenate(keys, 1), axis=0, return_index=True, return_inverse=True
     )
@@ -156,17 +165,37 @@ def _weld(surface: Surface) -> _Welded:
     return _Welded(first, triangles[(a != b) & (b != c) & (c != a)], order, start)
 
 
-def _reduce(positions: Positions, triangles: Triangles, target: int) -> Triangles:
+def _reduce(
+    positions: Positions, poses: Sequence[Positions], triangles: Triangles, target: int
+) -> Triangles:
     import meshoptimizer
 
     flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
     result = np.empty_like(flat)
-    size = meshoptimizer.simplify(
+    positions = np.ascontiguousarray(positions, np.float32)
+    if not poses:
+        size = meshoptimizer.simplify(
+            result, flat, positions, target_index_count=3 * target, target_error=1.0
+        )
+        return result[:size].reshape(-1, 3)
+    extent = float(np.ptp(positions, axis=0).max()) or 1.0
+    others = np.ascontiguousarray(np.concatenate(poses, 1) / extent, np.float32)
+    columns = others.shape[1]
+    # The binding declares no argument types for this one, so the C types are given here.
+    size = meshoptimizer.simplify_with_attributes(
         result,
         flat,
-        np.ascontiguousarray(positions, np.float32),
-        target_index_count=3 * target,
-        target_error=1.0,
+        positions,
+        others,
+        np.full(columns, _POSE_WEIGHT, np.float32),
+        index_count=c_size_t(flat.size),
+        vertex_count=c_size_t(len(positions)),
+        vertex_positions_stride=c_size_t(positions.strides[0]),
+        vertex_attributes_stride=c_size_t(others.strides[0]),
+        attribute_count=c_size_t(columns),
+        target_index_count=c_size_t(3 * target),
+        target_error=c_float(1.0),
+        options=c_uint(0),
     )
     return result[:size].reshape(-1, 3)
 
@@ -174,18 +203,44 @@ def _reduce(positions: Positions, triangles: Triangles, target: int) -> Triangle
 def distance(positions: Positions, fine: Triangles, coarse: Triangles) -> float:
     """How far two surfaces over the same vertices are apart, metres.
 
-    `MOST` of the surface is nearer than that and all of it nearer than `WORST` times that: the
-    largest distance alone would tell of a bolt's edge, not of what a picture shows. Probes are the
-    fine mesh's vertices against the coarse triangles, and the coarse triangles' centres and edge
-    middles against the fine ones; the search never understates the distance of a probe.
+    `MOST` of either surface is nearer than that to the other, and all of it nearer than `WORST`
+    times that: the largest distance alone would tell of a bolt's edge, not of what a picture shows.
+    The one is looked at in points spread evenly over the surfaces, the other in the fine one's
+    vertices and the coarse one's middles; the search never understates the distance of a point.
     """
+    fine_corners = positions[fine].astype(np.float64)
     corners = positions[coarse].astype(np.float64)
     middles = (corners + np.roll(corners, 1, 1)).reshape(-1, 3) / 2
-    probes = _thinned(np.concatenate([corners.mean(1), middles]))
-    used = _thinned(positions[np.unique(fine)].astype(np.float64))
-    fine_corners = positions[fine].astype(np.float64)
-    gaps = (_to_surface(used, corners), _to_surface(probes, fine_corners))
-    return max(float(max(np.quantile(gap, MOST), gap.max() / WORST)) for gap in gaps)
+    worst = (
+        _thinned(positions[np.unique(fine)].astype(np.float64)),
+        _thinned(np.concatenate([corners.mean(1), middles])),
+    )
+    errors = []
+    for here, there, probes in zip(
+        (fine_corners, corners), (corners, fine_corners), worst, strict=True
+    ):
+        spread = _spread(here)
+        gaps = _to_surface(np.concatenate([spread, probes]), there)
+        errors += [np.quantile(gaps[: len(spread)], MOST), gaps.max() / WORST]
+    return float(max(errors))
+
+
+def _spread(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points spread evenly over triangles (T, 3, 3), always the same ones."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    if not area.sum() > 0:
+        middles: NDArray[np.float64] = corners.mean(1)
+        return middles
+    count = min(max(_FEW_PROBES, len(corners)), _PROBES)
+    rng = np.random.default_rng(0)
+    places = (np.arange(count) + 0.5) / count
+    chosen = np.searchsorted(np.cumsum(area) / area.sum(), places)
+    chosen = np.minimum(chosen, len(area) - 1)
+    u, v = rng.random((2, count, 1))
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+    spread: NDArray[np.float64] = a[chosen] + u * (b - a)[chosen] + v * (c - a)[chosen]
+    return spread
 
 
 def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -196,23 +251,32 @@ def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
     """Distance of each point (P, 3) to triangles (T, 3, 3), from the nearest few candidates."""
     from scipy.spatial import cKDTree
 
-    samples, owner = _sampled(corners)
+    samples, owner, reach = _sampled(corners)
     tree = cKDTree(samples)
     best = np.full(len(points), np.inf)
     doubtful = np.arange(len(points))
     for near in _NEIGHBOURS:
         count = min(near, len(samples))
-        _, found = tree.query(points[doubtful], k=count)
-        for column in np.reshape(found, (len(doubtful), count)).T:
-            gap = _point_triangle(points[doubtful], corners[owner[column]])
-            best[doubtful] = np.minimum(best[doubtful], gap)
-        # A large triangle's samples may lie farther off than many small ones': look wider there.
-        doubtful = doubtful[best[doubtful] > _CERTAIN * float(np.ptp(samples, axis=0).max())]
+        away, found = tree.query(points[doubtful], k=np.arange(1, count + 1))
+        candidates = owner[found]
+        for column in range(count):
+            # Neighbouring samples are often of one triangle: look at each triangle once.
+            fresh = (candidates[:, :column] != candidates[:, column : column + 1]).all(1)
+            rows = doubtful[fresh]
+            gap = _point_triangle(points[rows], corners[candidates[fresh, column]])
+            best[rows] = np.minimum(best[rows], gap)
+        # Triangles whose samples were not found have them farther off than the last one that was.
+        doubtful = doubtful[best[doubtful] > np.asarray(away)[:, -1] - reach]
     return best
 
 
-def _sampled(corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Points all over triangles (T, 3, 3), the more the larger one is, and whose they are."""
+def _sampled(
+    corners: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.intp], float]:
+    """Points all over triangles (T, 3, 3), the more the larger one is, and whose they are.
+
+    And how far a point of a triangle can be from the nearest of its samples.
+    """
     edges = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).max(1)
     extent = float(np.ptp(corners.reshape(-1, 3), axis=0).max())
     parts = np.clip(np.ceil(edges / max(extent / _SAMPLES, 1e-12)), 1, _SAMPLES).astype(int)
@@ -221,7 +285,8 @@ def _sampled(corners: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
         rows = np.flatnonzero(parts == count)
         samples.append(np.einsum("sk,tkc->tsc", _barycentric(int(count)), corners[rows]))
         owners.append(np.repeat(rows, samples[-1].shape[1]))
-    return np.concatenate([s.reshape(-1, 3) for s in samples]), np.concatenate(owners)
+    reach = 2 / 3 * float((edges / parts).max(initial=0.0))
+    return np.concatenate([s.reshape(-1, 3) for s in samples]), np.concatenate(owners), reach
 
 
 def _barycentric(count: int) -> NDArray[np.float64]:

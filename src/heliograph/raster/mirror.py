@@ -14,12 +14,12 @@ from heliograph.raster.drawables import (
     LightKind,
     Surroundings,
 )
-from heliograph.raster.plan import Placed
+from heliograph.raster.placed import Placed
 
 Matrix = NDArray[np.float64]
 
 
-def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> DrawList | None:
+def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> tuple[DrawList, Placed] | None:
     """What the first reflective plane of a scene reflects, turned over to behind the plane.
 
     Whole instances count as in front of the plane or behind it, by their bounding sphere's centre.
@@ -38,9 +38,16 @@ def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> DrawList | None
     ahead = (placed.centre - pose[:, 3]) @ normal > 1e-9
     poses = turn[:3, :3] @ instances.world_from_object
     poses[:, :, 3] += turn[:3, 3]
-    turned = instances.moved(poses, instances.visible & ahead)
+    behind = replace(
+        placed,
+        scaling=placed.scaling.mirrored(),
+        pose=poses,
+        centre=placed.centre @ turn[:3, :3].T + turn[:3, 3],
+        show=placed.show & ahead,
+    )
     lights = tuple(_turn(light, turn, camera) for light in scene.lights)
-    return DrawList(turned, lights, Surroundings(), scene.ambient, scene.lighting)
+    turned = instances.moved(poses, behind.show)
+    return DrawList(turned, lights, Surroundings(), scene.ambient, scene.lighting), behind
 
 
 def _reflection(normal: Matrix, point: Matrix) -> Matrix:

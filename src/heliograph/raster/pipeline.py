@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Shading, Surroundings, TextureKind
 from heliograph.raster.frame_block import LENS, SIZE
-from heliograph.raster.plan import LOOKS_RECORD, Group, Kind, Looks, Plan
+from heliograph.raster.kinds import Kind
+from heliograph.raster.placed import LOOKS_RECORD, Looks
+from heliograph.raster.plan import Group, Plan
 from heliograph.raster.shaders import (
     MIRROR_UNIT,
     SHADOW_UNIT,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
+from heliograph.raster import placed as placing
 from heliograph.raster import plan as planning
 from heliograph.raster.context import Context, RasterOptions
 from heliograph.raster.drawables import DrawList, Geometry, Instances, Lighting, Texture
@@ -44,7 +45,8 @@ class Rasterizer:
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
-        self._looks: tuple[object, planning.Looks] | None = None
+        self._looks: tuple[object, placing.Looks] | None = None
+        self._scaling: tuple[object, placing.Scaling] | None = None
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `Instances.geometry` names them by."""
@@ -135,32 +137,39 @@ class Rasterizer:
         return [smooth, self._targets.get(camera.size, rest)] if rest else [smooth]
 
     def _mirror(
-        self, scene: DrawList, placed: planning.Placed, camera: Camera
+        self, scene: DrawList, placed: placing.Placed, camera: Camera
     ) -> moderngl.Texture | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
-        turned = mirrored(scene, placed, camera)
-        if turned is None:
+        found = mirrored(scene, placed, camera)
+        if found is None:
             return None
+        turned, behind = found
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
-        plan = self._plan(turned, self._place(turned.instances), camera)
+        plan = self._plan(turned, behind, camera, reflected=True)
         block = self._mirrored_blocks.make(turned, camera, ())
         lights = LightPlan(tuple(light.kind for light in turned.lights[:MAX_LIGHTS]))
         self._pipeline.draw(self._picture(turned, camera, target, (plan, block, lights)))
         return target.images[0]
 
-    def _place(self, instances: Instances) -> planning.Placed:
-        tables = self._geometries.tables
+    def _place(self, instances: Instances) -> placing.Placed:
+        tables, pose = self._geometries.tables, instances.world_from_object
         if self._looks is None or self._looks[0] is not instances.looks:
-            self._looks = instances.looks, planning.compile_looks(instances, tables)
-        pose, visible = instances.world_from_object, instances.visible
-        return planning.place(self._looks[1], pose, visible, tables)
+            self._looks = instances.looks, placing.compile_looks(instances, tables)
+            self._scaling = None
+        looks = self._looks[1]
+        if self._scaling is None or self._scaling[0] is not instances.scaling:
+            self._scaling = instances.scaling, placing.scaling(looks, pose)
+        return placing.place(looks, self._scaling[1], pose, instances.visible, tables)
 
-    def _plan(self, scene: DrawList, placed: planning.Placed, camera: Camera) -> planning.Plan:
+    def _plan(
+        self, scene: DrawList, placed: placing.Placed, camera: Camera, *, reflected: bool = False
+    ) -> planning.Plan:
         return planning.plan(
             placed,
             camera,
             planning.facing(placed, camera),
             vertex_lit=scene.lighting is Lighting.VERTEX,
+            reflected=reflected,
         )
 
     def _picture(

@@ -21,6 +21,7 @@ from heliograph.raster import plan as planning
 from heliograph.raster.context import RasterOptions
 from heliograph.raster.drawables import DrawList, Light, LightKind
 from heliograph.raster.pipeline import Pipeline
+from heliograph.raster.placed import Placed
 from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS, LightPlan
 
 _TO_UNIT = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
@@ -56,9 +57,7 @@ class Shadows:
         wanted = 1 << math.ceil(math.log2(max(_TEXELS * max(camera.size), _LEAST)))
         return min(wanted, self._options.shadow_size)
 
-    def draw(
-        self, scene: DrawList, placed: planning.Placed, size: int
-    ) -> tuple[LightPlan, list[ShadowMap]]:
+    def draw(self, scene: DrawList, placed: Placed, size: int) -> tuple[LightPlan, list[ShadowMap]]:
         """Draw a map for each light that casts shadows.
 
         Args:
@@ -85,9 +84,7 @@ class Shadows:
         able = light.kind in (LightKind.DIRECTIONAL, LightKind.SPOT)
         return self._options.shadows and light.casts_shadow and able
 
-    def _map(
-        self, whole: Camera, placed: planning.Placed, casters: Bools, number: int
-    ) -> ShadowMap:
+    def _map(self, whole: Camera, placed: Placed, casters: Bools, number: int) -> ShadowMap:
         camera = _cropped(whole, placed, casters)
         texture, framebuffer = self._target(camera.size, number)
         plan = planning.plan(placed, camera, casters)
@@ -118,7 +115,7 @@ class Shadows:
         return self._kept[key]
 
 
-def _casters(placed: planning.Placed) -> Bools:
+def _casters(placed: Placed) -> Bools:
     """What can throw a shadow on something: not a floor with nothing behind it."""
     looks = placed.looks
     casters = looks.casts_shadow & placed.show
@@ -126,12 +123,12 @@ def _casters(placed: planning.Placed) -> Bools:
     solid[looks.flat] = False
     for row in looks.flat[casters[looks.flat]]:
         pose = placed.pose[row]
-        normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.determinant[row])
+        normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
         casters[row] = bool(((placed.centre[solid] - pose[:, 3]) @ normal < 0).any())
     return casters
 
 
-def _cropped(whole: Camera, placed: planning.Placed, casters: Bools) -> Camera:
+def _cropped(whole: Camera, placed: Placed, casters: Bools) -> Camera:
     """The light's camera with its picture cut down to what casts shadows."""
     view = whole.camera_from_world
     seen = placed.centre[casters] @ view[:3, :3].T + view[:3, 3]

@@ -20,8 +20,10 @@ _UP = np.array([0.0, 0.0, 1.0])
 
 _QUADS = 4  # a side of a box, as MuJoCo cuts it
 
-SLICES = (8, 12, 20, 28, 48, 96)
+SLICES = (8, 12, 16, 20, 24, 28, 36, 48, 64, 96)
 """Slices round the axis at each level of detail, coarsest first."""
+
+_WHOLE_SLICES = 48
 
 
 def chord_error(slices: int) -> float:
@@ -37,6 +39,13 @@ def levels(shape: Shape) -> list[tuple[Geometry, float]]:
     if shape is Shape.BOX:
         return [(build(_QUADS), 0.0), (build(1), 0.0)]
     return [(build(slices), chord_error(slices)) for slices in reversed(SLICES)]
+
+
+def whole(shape: Shape) -> list[tuple[Geometry, float]]:
+    """The one tessellation of a shape where there are no levels of detail, as `levels` has it."""
+    if shape in (Shape.PLANE, Shape.LINE, Shape.BOX):
+        return levels(shape)[:1]
+    return [(_BUILDERS[shape](_WHOLE_SLICES), chord_error(_WHOLE_SLICES))]
 
 
 def _plane(_: int) -> Geometry:
@@ -172,13 +181,14 @@ SOLVERS: tuple[dict[str, str], ...] = (
     {},
     {"FACE": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0)", "BALL": "1"},
-    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)"},
+    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "BETWEEN_DOMES": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "CAPS": "1"},
 )
 """Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
 
 FACE takes the plane of each triangle's first corner; ROUND_AXES are the coefficients a of a round
-shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS ends it at z = -1 and 1.
+shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS ends it at z = -1 and 1,
+BETWEEN_DOMES lets a capsule's domes go on there.
 """
 
 SOLVER = {

@@ -24,7 +24,7 @@ from heliograph.raster.ranges import Ranges, Stream
 
 MAX_LEVELS = 12
 _MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
-_CENTRE = 4  # place of the bounding sphere's centre in a row, as Tables lists its fields
+_BOX = 4  # place of the bounding box in a row, as Tables lists its fields; the radius comes next
 
 
 @dataclass(eq=False)
@@ -35,7 +35,8 @@ class Tables:
         first, count: (G, MAX_LEVELS) index ranges, finest level first.
         base: (G,) first vertex.
         error: (G, MAX_LEVELS) metres before scaling; inf where there is no such level.
-        centre, radius: (G, 3), (G,) bounding spheres in object space.
+        box: (G, 2, 3) bounding boxes in object space: centre and half-sizes.
+        radius: (G,) bounding spheres round the same centres.
         solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
         lit_pixels: (G, MAX_LEVELS) up to which radius on the picture light per vertex looks right.
         plane: (G,) bool, what is a plane.
@@ -45,7 +46,7 @@ class Tables:
     count: NDArray[np.uint32]
     base: NDArray[np.uint32]
     error: NDArray[np.float64]
-    centre: NDArray[np.float64]
+    box: NDArray[np.float64]
     radius: NDArray[np.float64]
     solver: NDArray[np.int64]
     lit_pixels: NDArray[np.float64]
@@ -98,11 +99,11 @@ class GeometryStore:
         chain = [(triangles, 0.0)]
         if self._simplify and geometry.simplify:
             uvs = None if geometry.uvs is None else np.asarray(geometry.uvs, np.float32)
-            surface = lod.Surface(positions, normals, triangles, uvs)
+            poses = tuple(np.asarray(pose, np.float32) for pose in geometry.poses)
+            surface = lod.Surface(positions, normals, triangles, uvs, poses)
             chain = lod.levels(surface)[:MAX_LEVELS]
         block = self._block(positions, normals, geometry.uvs, [level for level, _ in chain])
-        errors = [geometry.stretch * error for _, error in chain]
-        return self._add_row(block, positions, errors, geometry.surface)
+        return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
 
     def remove(self, handle: int) -> None:
         """Forget a geometry that nothing shows any more; its handle is given out again."""
@@ -132,10 +133,11 @@ class GeometryStore:
             )
         self._streams["in_position"].put(block.base, positions)
         self._streams["in_normal"].put(block.base, normals)
-        centre, radius = _quick_sphere(positions)
-        self.tables.centre[handle], self.tables.radius[handle] = centre, radius
+        box = _box(positions)
+        radius = float(np.linalg.norm(box[1]))
+        self.tables.box[handle], self.tables.radius[handle] = box, radius
         row = self._rows[handle]  # for when the tables are made anew
-        self._rows[handle] = (*row[:_CENTRE], centre, radius, *row[_CENTRE + 2 :])
+        self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
 
     @property
     def tables(self) -> Tables:
@@ -156,8 +158,7 @@ class GeometryStore:
             self.version += 1
 
     def _add_shape(self, shape: Shape) -> None:
-        chain = shapes.levels(shape) if self._simplify else shapes.levels(shape)[1:2]
-        chain = chain or shapes.levels(shape)
+        chain = shapes.levels(shape) if self._simplify else shapes.whole(shape)
         levels = [level for level, _ in chain]
         points = [np.asarray(level.positions, np.float32) for level in levels]
         starts = np.cumsum([0, *map(len, points)]).tolist()
@@ -214,32 +215,33 @@ def _row(
     """A geometry's facts in the order of Tables' fields."""
     spare = MAX_LEVELS - len(block.ranges)
     first, count = zip(*block.ranges, strict=True)
+    box = _box(positions)
     lit = [] if shape is None else shapes.LIT_PIXELS[shape][: len(block.ranges)]
     return (
         (*first, *[0] * spare),
         (*count, *[0] * spare),
         block.base,
         (*errors, *[np.inf] * spare),
-        *_sphere(positions),
+        box,
+        _radius(positions, box[0]),
         0 if shape is None else shapes.SOLVER[shape],
         [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
         shape is Shape.PLANE,
     )
 
 
-def _quick_sphere(positions: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
-    """A bounding sphere of the bounding box: looser, but a tenth of the work."""
+def _box(positions: NDArray[Any]) -> NDArray[np.float64]:
+    """Centre and half-sizes (2, 3) of the bounding box."""
+    if not len(positions):
+        return np.zeros((2, 3))
     columns = np.ascontiguousarray(positions.T)
     low, high = columns.min(1).astype(float), columns.max(1).astype(float)
-    return (low + high) / 2, float(np.linalg.norm(high - low)) / 2
+    return np.stack([low + high, high - low]) / 2
 
 
-def _sphere(positions: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
-    """A bounding sphere: centre of the box, distance of the farthest vertex."""
-    if not len(positions):
-        return np.zeros(3), 0.0
-    centre = (positions.min(0).astype(float) + positions.max(0)) / 2
-    return centre, float(np.sqrt(((positions - centre) ** 2).sum(1).max()))
+def _radius(positions: NDArray[Any], centre: NDArray[np.float64]) -> float:
+    """Of the bounding sphere round this centre."""
+    return float(np.sqrt(((positions - centre) ** 2).sum(1).max(initial=0)))
 
 
 def _flat(geometry: Geometry) -> Geometry:

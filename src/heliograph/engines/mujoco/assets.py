@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.mujoco.state import random_qpos
+from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.raster import Geometry, Texture, TextureKind
 
 Array = NDArray[Any]
-_SKIN_STRETCH = 3.0
+_SKIN_POSES = 4
 _SHARP = 0.8
 _NORMAL_STEPS = 1 << 14
 
@@ -92,10 +95,35 @@ def _grid_triangles(grid: Array) -> Array:
     return halves.reshape(-1, 3)
 
 
-def skin(model: mujoco.MjModel, index: int) -> Geometry:
-    """One skin in its bind pose; `Rasterizer.update_geometry` moves its vertices."""
+def skin_poses(model: mujoco.MjModel) -> list[Array]:
+    """The vertices (V, 3) of all of a model's skins in a few random joint states."""
+    if not model.nskin:
+        return []
+    rng, data, option = np.random.default_rng(0), mujoco.MjData(model), mujoco.MjvOption()
+    option.skingroup[:] = 1
+    buffer = GeomBuffer(model, option)
+    poses = []
+    for _ in range(_SKIN_POSES):
+        data.qpos[:] = random_qpos(model, rng)
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_comPos(model, data)
+        mujoco.mj_camlight(model, data)
+        buffer.update(data)
+        poses.append(np.reshape(buffer.scene.skinvert, (-1, 3)).astype(np.float32))
+    return poses
+
+
+def skin(model: mujoco.MjModel, index: int, poses: Sequence[Array]) -> Geometry:
+    """One skin in its bind pose; `Rasterizer.update_geometry` moves its vertices.
+
+    Args:
+        model: the compiled model.
+        index: which skin.
+        poses: as `skin_poses` gives them.
+    """
+    first, count = int(model.skin_vertadr[index]), int(model.skin_vertnum[index])
     faces = _rows(model.skin_face, model.skin_faceadr[index], model.skin_facenum[index])
-    vertices = _rows(model.skin_vert, model.skin_vertadr[index], model.skin_vertnum[index])
+    vertices = _rows(model.skin_vert, first, count)
     uvs = None
     if model.skin_texcoordadr[index] >= 0:
         uvs = _rows(model.skin_texcoord, model.skin_texcoordadr[index], model.skin_vertnum[index])
@@ -104,7 +132,7 @@ def skin(model: mujoco.MjModel, index: int) -> Geometry:
         triangles=faces,
         normals=_vertex_normals(vertices, faces),
         uvs=uvs,
-        stretch=_SKIN_STRETCH,
+        poses=tuple(pose[first : first + count] for pose in poses),
         name=f"skin {model.skin(index).name!r}",
     )
 

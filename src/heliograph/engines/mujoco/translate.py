@@ -113,7 +113,8 @@ class Translator:
         add = rasterizer.add_geometry
         self._meshes = _handles(add(assets.mesh(model, i)) for i in range(model.nmesh))
         self._fields = _handles(add(assets.height_field(model, i)) for i in range(model.nhfield))
-        self.skins = _handles(add(assets.skin(model, i)) for i in range(model.nskin))
+        poses = assets.skin_poses(model)
+        self.skins = _handles(add(assets.skin(model, i, poses)) for i in range(model.nskin))
         self.flexes = _handles(())
         textures = [assets.texture(model, i) for i in range(model.ntex)]
         self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)

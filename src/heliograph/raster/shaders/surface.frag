@@ -47,6 +47,18 @@ uniform samplerCube image;
 uniform sampler2D mirror;
 #endif
 
+#ifdef ROUND
+// Metres along a ray to where it enters a . p^2 = 1. The point nearest the axis comes first:
+// B^2 - AC would cancel for far, small shapes.
+float enter_round(vec3 a, vec3 c, vec3 d) {
+    vec3 ad = a * d;
+    float over = 1.0 / max(dot(ad, d), 1e-30);
+    float middle = -dot(ad, c) * over;
+    vec3 k = c + middle * d;
+    return middle - sqrt(max(1.0 - dot(a * k, k), 0.0) * over);
+}
+#endif
+
 #if defined(EXACT) && !defined(FACE)
 // Where the ray enters the convex shape: metres along it, and the object-space normal there.
 float enter(vec3 c, vec3 d, out vec3 normal) {
@@ -59,16 +71,20 @@ float enter(vec3 c, vec3 d, out vec3 normal) {
     normal = vec3(0.0, 0.0, away);
 #endif
 #ifdef ROUND
-    // The point nearest the axis comes first: B^2 - AC would cancel for far, small shapes.
-    vec3 a = ROUND_AXES;
-    vec3 ad = a * d;
-    float over = 1.0 / max(dot(ad, d), 1e-30);
-    float middle = -dot(ad, c) * over;
-    vec3 k = c + middle * d;
-    float round_t = middle - sqrt(max(1.0 - dot(a * k, k), 0.0) * over);
+    float round_t = enter_round(ROUND_AXES, c, d);
     bool round_first = round_t > t;
     t = round_first ? round_t : t;
-    normal = round_first ? a * (c + t * d) : normal;
+    normal = round_first ? ROUND_AXES * (c + t * d) : normal;
+#endif
+#ifdef BETWEEN_DOMES
+    // Beyond its ends the ray has met a capsule's dome, which has the tube's width for a radius.
+    float z = c.z + t * d.z, end = sign(z), part = length(v_back0.xyz) / length(v_back2.xyz);
+    vec3 from = vec3(c.xy, (c.z - end) * part), along = vec3(d.xy, d.z * part);
+    float dome_t = enter_round(vec3(1.0), from, along);
+    vec3 on_dome = from + dome_t * along;
+    bool beyond = abs(z) > 1.0;
+    t = beyond ? dome_t : t;
+    normal = beyond ? vec3(on_dome.xy, on_dome.z * part) : normal;
 #endif
     return t;
 }

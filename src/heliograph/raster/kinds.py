@@ -1,0 +1,68 @@
+"""What program and state instances need, packed into numbers that sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.raster.drawables import Instances, Mapping, Shading, Shape, Side
+from heliograph.raster.store import Tables
+
+MIRRORED = 1 << 21
+"""Set in the key of what is mirrored."""
+
+TRANSPARENT = 1 << 40
+"""Larger than any key."""
+
+_WIDEST = 31
+_FLOOR_BIT = 38
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What program and state a group of instances needs."""
+
+    solver: int
+    shading: Shading
+    double_sided: bool
+    mirrored: bool
+    own_uv: bool
+    reflective: bool
+    texture: int
+    line: int  # width in pixels, 0 for triangles
+
+
+def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
+    """A key (N,) for each instance: equal keys are drawn together, smaller ones first."""
+    double = instances.side == Side.DOUBLE
+    textured = (instances.texture >= 0) & (instances.mapping != Mapping.NONE)
+    key: NDArray[np.int64] = np.where(textured, instances.texture + 1, 0).astype(np.int64)
+    key |= double.astype(np.int64) << 20
+    key |= (textured & (instances.mapping == Mapping.UV)).astype(np.int64) << 22
+    key |= (instances.surface[:, 3] > 0).astype(np.int64) << 23
+    key |= instances.shading.astype(np.int64) << 24
+    key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
+    width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
+    key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
+    # Planes last: most of a floor is behind other things.
+    key |= tables.plane[instances.geometry].astype(np.int64) << _FLOOR_BIT
+    return key
+
+
+@lru_cache(maxsize=4096)
+def unpack(key: int) -> Kind:
+    """What a key says."""
+    double, mirrored, own_uv, reflective = (bool(key >> (20 + place) & 1) for place in range(4))
+    return Kind(
+        solver=key >> 28 & 15,
+        shading=Shading(key >> 24 & 15),
+        double_sided=double,
+        mirrored=mirrored,
+        own_uv=own_uv,
+        reflective=reflective,
+        texture=(key & 0xFFFFF) - 1,
+        line=key >> 32 & _WIDEST,
+    )

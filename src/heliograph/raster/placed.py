@@ -1,0 +1,199 @@
+"""Instances prepared for drawing: what they look like, how large they are, where they are.
+
+Each step is kept as long as its input stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.raster.drawables import Instances, Shape, Side
+from heliograph.raster.kinds import MIRRORED, keys
+from heliograph.raster.store import Tables
+
+LOD_PIXELS = 0.25
+"""Largest error of a simplified surface on the picture, pixels."""
+
+LOD_DEPTH = 7e-4
+"""Largest error of a simplified surface as a part of its distance."""
+
+LOOKS_RECORD = 15
+"""float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
+bits of the id, and the texture's offset (2)."""
+
+
+@dataclass(eq=False)
+class Looks:
+    """What instances look like, prepared; row i is instance i.
+
+    Attributes:
+        geometry: (N,) handles.
+        key: (N,) what program an instance needs, packed so that it sorts.
+        drawn, transparent, casts_shadow: (N,) bool.
+        flat: rows of one-sided planes.
+        records: (N, LOOKS_RECORD) float32 for the GPU.
+        commands: (N, MAX_LEVELS, 5) uint32, the draw command of each level.
+        error, lit_pixels: the rows of Tables of each instance's geometry.
+        mesh: (N,) bool, what is no exact shape.
+        straight: (N,) bool, what is straight along z, so that coarser levels err only across it.
+        clear: whether anything is transparent.
+    """
+
+    geometry: NDArray[np.int32]
+    key: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
+    transparent: NDArray[np.bool_]
+    casts_shadow: NDArray[np.bool_]
+    flat: NDArray[np.intp]
+    records: NDArray[np.float32]
+    commands: NDArray[np.uint32]
+    error: NDArray[np.float64]
+    lit_pixels: NDArray[np.float64]
+    mesh: NDArray[np.bool_]
+    straight: NDArray[np.bool_]
+    clear: bool
+
+
+@dataclass(eq=False)
+class Scaling:
+    """What follows from how instances are scaled; row i is instance i.
+
+    Attributes:
+        determinant: (N,) of the linear part of each map.
+        largest: (N,) the largest scale of each map.
+        key: (N,) as in Looks, with what mirrored maps need.
+        show: (N,) bool, what can be seen at all.
+        pixel, lit_pixel: (N, MAX_LEVELS) how large a pixel must be, in metres, for a level to do;
+            without and with light per vertex.
+        far: (N, MAX_LEVELS) how far away an instance must be for it, metres.
+    """
+
+    determinant: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    key: NDArray[np.int64]
+    show: NDArray[np.bool_]
+    pixel: NDArray[np.float64]
+    lit_pixel: NDArray[np.float64]
+    far: NDArray[np.float64]
+
+    def mirrored(self) -> Scaling:
+        """The same with every map mirrored."""
+        return replace(self, determinant=-self.determinant, key=self.key ^ MIRRORED)
+
+
+@dataclass(eq=False)
+class Placed:
+    """Instances of one state; row i is instance i.
+
+    Attributes:
+        looks: what they look like.
+        scaling: how they are scaled.
+        pose: (N, 3, 4) world_from_object.
+        half: (N, 3) half-sizes of their bounding boxes in object axes.
+        centre, radius: (N, 3), (N,) world bounding spheres; the boxes have the same centres.
+        show: (N,) bool, what can be seen at all.
+    """
+
+    looks: Looks
+    scaling: Scaling
+    pose: NDArray[np.float64]
+    half: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    show: NDArray[np.bool_]
+
+
+def compile_looks(instances: Instances, tables: Tables) -> Looks:
+    """Prepare what does not move; the arrays are made read-only, since the result is kept."""
+    for name, rows in vars(instances).items():
+        if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible"):
+            rows.flags.writeable = False
+    one_sided, geometry = instances.side == Side.FRONT, instances.geometry
+    return Looks(
+        geometry=geometry,
+        key=keys(instances, tables),
+        drawn=instances.rgba[:, 3] > 0,
+        transparent=instances.rgba[:, 3] < 1,
+        casts_shadow=instances.casts_shadow,
+        flat=np.flatnonzero(tables.plane[geometry] & one_sided),
+        records=_records(instances),
+        commands=_commands(geometry, tables),
+        error=tables.error[geometry],
+        lit_pixels=tables.lit_pixels[geometry],
+        mesh=tables.solver[geometry] == 0,
+        straight=(geometry == Shape.TUBE) | (geometry == Shape.CYLINDER),
+        clear=bool((instances.rgba[:, 3] < 1).any()),
+    )
+
+
+def scaling(looks: Looks, pose: NDArray[np.float64]) -> Scaling:
+    """Prepare what depends on poses (N, 3, 4) only by how they scale."""
+    linear = pose[:, :, :3]
+    squares = (linear * linear).sum(1)
+    largest = np.sqrt(squares.max(1, initial=0))
+    across = np.sqrt(squares[:, :2].max(1, initial=0))
+    stretch = np.where(looks.straight, across, largest)[:, None]
+    determinant = _determinant(linear)
+    error = looks.error * stretch
+    pixel = error / LOD_PIXELS
+    return Scaling(
+        determinant=determinant,
+        largest=largest,
+        key=looks.key | np.where(determinant < 0, MIRRORED, 0),
+        show=looks.drawn & (determinant != 0),
+        pixel=pixel,
+        lit_pixel=np.maximum(pixel, stretch / looks.lit_pixels),
+        far=np.where(looks.mesh[:, None], error / LOD_DEPTH, 0.0),
+    )
+
+
+def place(
+    looks: Looks,
+    scaled: Scaling,
+    pose: NDArray[np.float64],
+    visible: NDArray[np.bool_],
+    tables: Tables,
+) -> Placed:
+    """Prepare one state for drawing from any number of cameras."""
+    box = tables.box[looks.geometry]
+    return Placed(
+        looks=looks,
+        scaling=scaled,
+        pose=pose,
+        half=box[:, 1],
+        centre=(pose[:, :, :3] * box[:, :1]).sum(2) + pose[:, :, 3],
+        radius=tables.radius[looks.geometry] * scaled.largest,
+        show=visible & scaled.show,
+    )
+
+
+def _commands(geometry: NDArray[np.int32], tables: Tables) -> NDArray[np.uint32]:
+    commands = np.empty((*tables.first[geometry].shape, 5), np.uint32)
+    commands[:, :, 0] = tables.count[geometry]
+    commands[:, :, 1] = 1
+    commands[:, :, 2] = tables.first[geometry]
+    commands[:, :, 3] = tables.base[geometry][:, None]
+    commands[:, :, 4] = np.arange(len(geometry))[:, None]
+    return commands
+
+
+def _records(instances: Instances) -> NDArray[np.float32]:
+    records = np.zeros((len(instances), LOOKS_RECORD), np.float32)
+    records[:, 0:4] = instances.rgba
+    records[:, 4:8] = instances.surface
+    records[:, 6] *= 128
+    records[:, 8:11] = instances.texture_scale
+    records[:, 12] = instances.ids.astype(np.int32).view(np.float32)
+    if instances.texture_offset is not None:
+        records[:, 13:15] = instances.texture_offset
+    return records
+
+
+def _determinant(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Determinants (N,) of (N, 3, 3)."""
+    (a, b, c), (d, e, f), (g, h, i) = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    result: NDArray[np.float64] = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    return result
