@@ -252,6 +252,21 @@ def test_shadows_darken_what_lies_behind(rasterizer):
     assert rgb[beside[1], beside[0]].sum() > 100
 
 
+def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
+    capsule = [
+        (Shape.TUBE, (0.5, 0, 0.5), (0.2, 0.2, 0.3)),
+        (Shape.DOME_UP, (0.5, 0, 0.8), (0.2,) * 3),
+    ]
+    instances = placed(
+        (Shape.PLANE, (0, 0, 0), (1, 1, 1)), (Shape.BOX, (0, 0, 0.3), (0.3, 0.2, 0.3)), *capsule
+    )
+    for colour in np.random.default_rng(0).random((20, 3)).tolist() + [[0.5, 0.1, 0.3]]:
+        whole = draw(rasterizer, instances, colour=tuple(colour))
+        for name in ALL:
+            alone = draw(rasterizer, instances, passes=(name,), colour=tuple(colour))
+            assert np.array_equal(alone[name], whole[name]), (name, colour)
+
+
 def test_multisampling_smooths_rgb_and_nothing_else(rasterizer):
     smooth = Rasterizer(RasterOptions(msaa=4))
     try:

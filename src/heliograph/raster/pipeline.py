@@ -64,16 +64,31 @@ class Picture:
     shadow_maps: list[moderngl.Texture] = field(default_factory=list)
 
     @property
-    def base(self) -> Variant:
-        """What all of its programs have in common."""
-        return Variant(
-            passes=self.target.passes,
-            ortho=self.ortho,
-            haze=self.surroundings.haze is not None and "rgb" in self.target.passes,
-            reflective=self.mirror is not None,
-            lights=self.lights if "rgb" in self.target.passes else LightPlan(),
-            vertex_lit=self.vertex_lit,
-        )
+    def backdrop(self) -> tuple[float, float, float] | None:
+        """The colour of everything behind, where that is all that is seen of it."""
+        back = self.surroundings
+        plain = self.target.passes == ("rgb",) and back.sky is None and back.haze is None
+        return back.colour if plain else None
+
+    @property
+    def coloured(self) -> bool:
+        """Whether rgb is among its passes."""
+        return "rgb" in self.target.passes
+
+
+@dataclass(eq=False)
+class Common:
+    """What all draws of pictures of one sort have in common.
+
+    Attributes:
+        base: what their programs have in common.
+        states: what each kind of instance needs.
+        skies: the programs that fill what is behind everything, by the sort of texture they read.
+    """
+
+    base: Variant
+    states: dict[Kind, State] = field(default_factory=dict)
+    skies: dict[TextureKind | None, moderngl.Program] = field(default_factory=dict)
 
 
 class State(NamedTuple):
@@ -97,7 +112,8 @@ class Pipeline:
         self._textures = textures
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
-        self._states: dict[Variant, dict[Kind, State]] = {}
+        self._commons: dict[tuple[Any, ...], Common] = {}
+        self._last: tuple[LightPlan, tuple[Any, ...], Common] | None = None
         self._version = -1
         self._room = 0
         self._commands: moderngl.Buffer
@@ -122,11 +138,12 @@ class Pipeline:
             texture.use(SHADOW_UNIT + unit)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
-        picture.target.begin()
+        picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
         self._draw_groups(picture, picture.plan.opaque)
-        self._draw_sky(picture, sky)
+        if picture.backdrop is None:
+            self._draw_sky(picture, sky)
         if picture.plan.transparent:
             self._draw_transparent(picture)
 
@@ -153,7 +170,7 @@ class Pipeline:
             self._frame.bind_to_uniform_block(0)
 
     def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
-        for how, first, count in self._calls(picture.base, groups):
+        for how, first, count in self._calls(self._common(picture), groups):
             if how.texture >= 0:
                 self._textures.use(how.texture)
             if how.double_sided:
@@ -167,14 +184,42 @@ class Pipeline:
             array = self._array(how.program)
             array.render_indirect(self._commands, mode, count=count, first=first)
 
-    def _calls(self, base: Variant, groups: list[Group]) -> list[tuple[State, int, int]]:
+    def _common(self, picture: Picture) -> Common:
+        coloured, around = picture.coloured, picture.surroundings
+        lights = picture.lights if coloured else LightPlan()
+        key = (
+            picture.target.passes,
+            picture.ortho,
+            coloured and around.haze is not None,
+            picture.mirror is not None,
+            picture.vertex_lit,
+        )
+        last = self._last
+        if last is not None and last[0] is lights and last[1] == key:  # light plans hash slowly
+            return last[2]
+        common = self._commons.get((*key, lights))
+        if common is None:
+            passes, ortho, haze, reflective, vertex_lit = key
+            common = self._commons[*key, lights] = Common(
+                Variant(
+                    passes=passes,
+                    ortho=ortho,
+                    haze=haze,
+                    reflective=reflective,
+                    lights=lights,
+                    vertex_lit=vertex_lit,
+                )
+            )
+        self._last = lights, key, common
+        return common
+
+    def _calls(self, common: Common, groups: list[Group]) -> list[tuple[State, int, int]]:
         """What to draw how: state, first command, number; neighbours of one state become one."""
-        states = self._states.setdefault(base, {})
         calls: list[tuple[State, int, int]] = []
         for kind, first, count in groups:
-            how = states.get(kind)
+            how = common.states.get(kind)
             if how is None:
-                how = states[kind] = self._state(base, kind)
+                how = common.states[kind] = self._state(common.base, kind)
             if calls and calls[-1][0] == how:
                 calls[-1] = how, calls[-1][1], calls[-1][2] + count
             else:
@@ -209,24 +254,30 @@ class Pipeline:
         return variant if variant.needs_surface else replace(variant, solver=0)
 
     def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
-        coloured = "rgb" in picture.target.passes
-        sky = picture.surroundings.sky if coloured else None
-        variant = Variant(
-            passes=picture.target.passes,
-            texture=None if sky is None else TextureKind.CUBE,
-            haze=coloured and picture.surroundings.haze is not None,
-            ortho=picture.ortho,
-        )
+        sky = picture.surroundings.sky if picture.coloured else None
+        read = None if sky is None else TextureKind.CUBE
         if kept is not None:
-            variant = replace(variant, texture=TextureKind.FLAT, haze=False)
+            read = TextureKind.FLAT
             kept.use(0)
         elif sky is not None:
             self._textures.use(sky)
-        program = self._programs.sky(variant)
+        program = self._sky_program(picture, read)
         if "colour" in program:
             uniform(program, "colour").value = picture.surroundings.colour
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
+
+    def _sky_program(self, picture: Picture, read: TextureKind | None) -> moderngl.Program:
+        common = self._common(picture)
+        if read not in common.skies:
+            variant = Variant(
+                passes=picture.target.passes,
+                texture=read,
+                haze=common.base.haze and read is not TextureKind.FLAT,
+                ortho=picture.ortho,
+            )
+            common.skies[read] = self._programs.sky(variant)
+        return common.skies[read]
 
     def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:
         """A picture of the sky that was drawn for the same camera before, or None.
@@ -234,7 +285,7 @@ class Pipeline:
         Looking up a cube map costs more than all else of a pixel, and most cameras stand still: a
         sky is kept from the second time on, so that a camera that never returns costs nothing.
         """
-        if picture.surroundings.sky is None or "rgb" not in picture.target.passes:
+        if picture.surroundings.sky is None or not picture.coloured:
             return None
         lens = picture.block[:LENS].tobytes()
         key = (lens, picture.target.size, picture.surroundings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +61,7 @@ def plan(
     maps[:, :, 3] += view[:3, 3]
     seen = placed.centre @ view[:3, :3].T + view[:3, 3]
     depth = -seen[:, 2]
-    show = _in_frustum(seen, depth, placed.radius, camera) & placed.show
+    show = _in_frustum(seen, placed.radius, camera) & placed.show
     if mask is not None:
         show &= mask
     chosen = show.nonzero()[0]
@@ -79,15 +79,14 @@ def plan(
     else:
         distance = np.maximum(depth, camera.near)
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
-    level = np.maximum(good.sum(1) - 1, 0)
-    commands = looks.commands[chosen, level[chosen]]
-    groups = _groups(placed.scaling.key[chosen], split)
+    level = good.sum(1) - 1  # the finest one always does
+    keys = placed.scaling.key[chosen].tolist()
     return Plan(
-        commands,
-        [group for group in groups if group.first < split],
-        [group for group in groups if group.first >= split],
-        maps.astype(np.float32).reshape(-1, 12),
-        looks,
+        commands=looks.commands[chosen, level[chosen]],
+        opaque=_groups(keys, 0, split),
+        transparent=_groups(keys, split, len(keys)),
+        maps=maps.astype(np.float32).reshape(-1, 12),
+        looks=looks,
     )
 
 
@@ -127,43 +126,45 @@ def _pixel_sizes(
     return size
 
 
-def _groups(keys: NDArray[np.int64], split: int) -> list[Group]:
-    """Runs of equal keys; none crosses from the opaque into the transparent."""
-    if not len(keys):
-        return []
-    starts = (np.flatnonzero(keys[1:] != keys[:-1]) + 1).tolist()
-    edges = sorted({0, split, len(keys), *starts})
-    return [Group(unpack(int(keys[a])), a, b - a) for a, b in pairwise(edges)]
+def _groups(keys: list[int], start: int, end: int) -> list[Group]:
+    """Runs of equal keys."""
+    groups = []
+    for key, run in groupby(keys[start:end]):
+        number = len(list(run))
+        groups.append(Group(unpack(key), start, number))
+        start += number
+    return groups
 
 
 def _in_frustum(
-    seen: NDArray[np.float64],
-    depth: NDArray[np.float64],
-    radius: NDArray[np.float64],
-    camera: Camera,
+    seen: NDArray[np.float64], radius: NDArray[np.float64], camera: Camera
 ) -> NDArray[np.bool_]:
-    planes, offset = _side_planes(
-        camera.projection, camera.size, (camera.fx, camera.fy, camera.cx, camera.cy)
+    planes, offset = _planes(
+        camera.projection,
+        camera.size,
+        (camera.fx, camera.fy, camera.cx, camera.cy),
+        (camera.near, camera.far),
     )
-    inside = (seen @ planes.T + offset > -radius[:, None]).all(1)
-    result: NDArray[np.bool_] = (
-        inside & (depth + radius > camera.near) & (depth - radius < camera.far)
-    )
-    return result
+    inside = seen @ planes + offset > -radius[:, None]
+    everywhere: NDArray[np.bool_] = np.logical_and.reduce(inside, axis=1)
+    return everywhere
 
 
 @lru_cache(maxsize=256)
-def _side_planes(
-    projection: Projection, size: tuple[int, int], intrinsics: tuple[float, float, float, float]
+def _planes(
+    projection: Projection,
+    size: tuple[int, int],
+    intrinsics: tuple[float, float, float, float],
+    reach: tuple[float, float],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Inward normals (4, 3) of a picture's four sides in camera axes, and their offsets (4,)."""
-    (width, height), (fx, fy, cx, cy) = size, intrinsics
+    """Inward normals (3, 6) of a frustum's six sides in camera axes, and their offsets (6,)."""
+    (width, height), (fx, fy, cx, cy), (near, far) = size, intrinsics, reach
     left, right, top, bottom = -cx / fx, (width - cx) / fx, cy / fy, (cy - height) / fy
     rows: list[tuple[Any, ...]]
     if projection is Projection.PERSPECTIVE:
         rows = [(1, 0, left, 0), (-1, 0, -right, 0), (0, -1, -top, 0), (0, 1, bottom, 0)]
     else:
         rows = [(1, 0, 0, -left), (-1, 0, 0, right), (0, -1, 0, top), (0, 1, 0, -bottom)]
-    planes = np.array(rows, float)
+    planes = np.array([*rows, (0, 0, -1, -near), (0, 0, 1, far)], float)
     planes /= np.linalg.norm(planes[:, :3], axis=1, keepdims=True)
-    return planes[:, :3], planes[:, 3]
+    return np.ascontiguousarray(planes[:, :3].T), planes[:, 3]

@@ -50,6 +50,8 @@ class Shadows:
         self._gl = gl
         self._pipeline = pipeline
         self._options = options
+        self._lights: tuple[Light, ...] = ()
+        self._plan = LightPlan()
         self._kept: OrderedDict[Any, tuple[moderngl.Texture, moderngl.Framebuffer]] = OrderedDict()
 
     def size(self, camera: Camera) -> int:
@@ -69,16 +71,18 @@ class Shadows:
             What shaders must know of the lights, and the maps in its order.
         """
         lights = scene.lights[:MAX_LIGHTS]
-        kinds = tuple(light.kind for light in lights)
-        casting = [place for place, light in enumerate(lights) if self._casts(light)][:MAX_SHADOWS]
-        if not casting:
-            return LightPlan(kinds), []
+        if self._lights is not scene.lights:
+            kinds = tuple(light.kind for light in lights)
+            casting = [place for place, light in enumerate(lights) if self._casts(light)]
+            self._lights, self._plan = scene.lights, LightPlan(kinds, tuple(casting[:MAX_SHADOWS]))
+        if not self._plan.shadows:
+            return self._plan, []
         casters = _casters(placed)
         maps = [
             self._map(shadow_camera(lights[place], size), placed, casters, number)
-            for number, place in enumerate(casting)
+            for number, place in enumerate(self._plan.shadows)
         ]
-        return LightPlan(kinds, tuple(casting)), maps
+        return self._plan, maps
 
     def _casts(self, light: Light) -> bool:
         able = light.kind in (LightKind.DIRECTIONAL, LightKind.SPOT)

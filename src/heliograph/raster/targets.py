@@ -40,12 +40,17 @@ class Target:
             self._resolved_images = [_image(gl, size, name, 0) for name in passes]
             self.resolved = gl.framebuffer(self._resolved_images)
 
-    def begin(self) -> None:
-        """Make it what is drawn into, with nothing near; colours stay what they were.
+    def begin(self, colour: tuple[float, float, float] | None = None) -> None:
+        """Make it what is drawn into, with nothing near.
 
-        Every pixel of every pass is written anyway, and clearing them first costs as much again.
+        Only a target of rgb alone can be filled with a colour. Others stay what they were: filling
+        them costs more than drawing what is behind everything.
         """
         self.framebuffer.depth_mask = True
+        if colour is not None:
+            self.write_only(self.passes)
+            self.framebuffer.clear(*colour, 1.0, depth=1.0)
+            return
         self.write_only(())
         self.framebuffer.clear(depth=1.0)
         self.write_only(self.passes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import mujoco
@@ -46,9 +47,9 @@ _ROUND = [
 _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
-_SIZE_WORD, _RGBA_WORD, _SHADOW_WORD = (
+_TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _RGBA_WORD, _SHADOW_WORD = (
     GEOM.fields[name][1] // 4  # type: ignore[index]
-    for name in ("size", "rgba", "castshadow")
+    for name in ("type", "texuniform", "size", "rgba", "castshadow")
 )
 
 
@@ -66,6 +67,9 @@ class Structure:
         objects: rows by the numbers of the objects they show, as Segments has them.
         tops: +1 and -1 for upper and lower domes.
         endless: geoms that are planes without an end.
+        sizes: (N, 3) of the geoms, as `scale` and `half_lengths` stand for them.
+        scale: (M, 3) of the instances.
+        half_lengths: (domes, 1) how far domes are from the middles of their capsules.
     """
 
     facts: tuple[bytes, ...]
@@ -81,6 +85,9 @@ class Structure:
     objects: dict[int, list[int]]
     tops: NDArray[np.float64]
     endless: NDArray[np.intp]
+    sizes: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
+    scale: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
+    half_lengths: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 1)))
 
 
 class Translator:
@@ -136,19 +143,19 @@ class Translator:
         made = self._structure
         if made is None or made.facts != facts:
             made = self._structure = self._build(geoms, facts)
-        scale = self._scale(geoms["size"][made.rows].astype(float), made)
-        turn = geoms["mat"][made.rows].astype(float)
+        if not np.array_equal(made.sizes, geoms["size"]):
+            self._resize(made, geoms)
+        turn = geoms["mat"][made.rows]
         pose = np.empty((len(made.rows), 3, 4))
-        pose[:, :, :3] = turn * scale[:, None, :]
+        np.multiply(turn, made.scale[:, None, :], out=pose[:, :, :3])
         pose[:, :, 3] = geoms["pos"][made.rows]
         if len(made.domes):
-            half = geoms["size"][made.rows[made.domes], 2] * made.tops
-            pose[made.domes, :, 3] += turn[made.domes, :, 2] * half[:, None]
+            pose[made.domes, :, 3] += turn[made.domes, :, 2] * made.half_lengths
         if len(made.skins):
             pose[made.skins] = np.eye(3, 4)  # their vertices are world points
         if len(made.endless):
             self._planes.recentre(pose, made.planes, geoms)
-        return made.looks.moved(pose)
+        return made.looks.moved(pose, rigidly=True)
 
     def placed(self, geoms: NDArray[Any]) -> tuple[dict[int, list[int]], NDArray[np.float64]]:
         """Of the instances made last: each object's, and (M, 3, 4) where each one's object is."""
@@ -207,6 +214,13 @@ class Translator:
         )
         structure.looks = self._looks(shown, handles, structure)
         return structure
+
+    def _resize(self, made: Structure, geoms: NDArray[Any]) -> None:
+        """Scales for the sizes that these geoms have now."""
+        made.sizes = np.array(geoms["size"])
+        made.scale = self._scale(made.sizes[made.rows].astype(float), made)
+        made.half_lengths = (made.sizes[made.rows[made.domes], 2] * made.tops)[:, None]
+        made.looks = made.looks.moved(made.looks.world_from_object)  # scaled otherwise from here on
 
     def _looks(self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure) -> Instances:
         count, textures = len(shown), shown["texid"]
@@ -311,10 +325,15 @@ def _rows_by(numbers: NDArray[np.int64]) -> dict[int, list[int]]:
 def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
     """Everything of the geoms that makes other instances of them than moved ones."""
     words = geoms.view("<i4").reshape(len(geoms), -1)
-    uniform = (geoms["texuniform"] != 0) | (geoms["type"] == _T.mjGEOM_PLANE)
-    return (
-        words[:, :_SIZE_WORD].tobytes(),
-        words[:, _RGBA_WORD:_SHADOW_WORD].tobytes(),
-        geoms["castshadow"].tobytes(),
-        geoms["size"][uniform].tobytes(),
-    )
+    kinds = words[:, :_SIZE_WORD].tobytes()
+    sizes = geoms["size"][_looked_up_by_size(kinds)]
+    painted = words[:, _RGBA_WORD:_SHADOW_WORD].tobytes()
+    return kinds, painted, geoms["castshadow"].tobytes(), sizes.tobytes()
+
+
+@lru_cache(maxsize=16)
+def _looked_up_by_size(kinds: bytes) -> NDArray[np.intp]:
+    """Which geoms look otherwise at another size, from their words before it."""
+    words = np.frombuffer(kinds, "<i4").reshape(-1, _SIZE_WORD)
+    uniform, plane = words[:, _UNIFORM_WORD] != 0, words[:, _TYPE_WORD] == _T.mjGEOM_PLANE
+    return np.flatnonzero(uniform | plane)
