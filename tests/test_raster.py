@@ -260,7 +260,7 @@ def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
     instances = placed(
         (Shape.PLANE, (0, 0, 0), (1, 1, 1)), (Shape.BOX, (0, 0, 0.3), (0.3, 0.2, 0.3)), *capsule
     )
-    for colour in np.random.default_rng(0).random((20, 3)).tolist() + [[0.5, 0.1, 0.3]]:
+    for colour in [*np.random.default_rng(0).random((20, 3)).tolist(), [0.5, 0.1, 0.3]]:
         whole = draw(rasterizer, instances, colour=tuple(colour))
         for name in ALL:
             alone = draw(rasterizer, instances, passes=(name,), colour=tuple(colour))
