@@ -148,9 +148,11 @@ class FakeEngine:
             raise ClosedError("this engine is closed")
         cameras = resolve_cameras(view, self._cameras)
         check_passes(view.passes, self.passes)
-        centres, colours = _centres(view.state), _colours(view.edits)
+        plain = self._blank and not view.state and not view.edits
+        centres, colours = ({}, {}) if plain else (_centres(view.state), _colours(view.edits))
         buffers = own_or_given(cameras, view.passes, out)
-        _misbehave(view.state, self._cost)
+        if view.state or self._cost:
+            _misbehave(view.state, self._cost)
         for camera, arrays in zip(cameras, buffers, strict=True):
             if self._blank:
                 _fill(arrays, view.seed or 0, view.index)

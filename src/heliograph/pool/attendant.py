@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING
 from heliograph.pool.orders import Later, SampleOrder
 from heliograph.pool.process import WorkerProcess
 
+_QUICK = 150e-6
+"""Seconds; whose last answer came so soon is looked at again and again, as sleeping and waking
+would take a good part of that."""
+
 if TYPE_CHECKING:
     from heliograph.pool.driver import Driver
 
@@ -38,10 +42,11 @@ def attend(driver: Driver, order: SampleOrder) -> None:
             driver.check_open()
             worker = driver.idle()
             if worker is not None:
-                attendant = Attendant(driver, worker, order)
-                driver.listen(worker, attendant)
+                attendant = worker.attendant = Attendant(driver, worker, order)
             driver.queue.append(order)
             driver.dispatch()
+            if worker is not None and worker.heard:  # after it was sent: the worker draws meanwhile
+                driver.listen(worker, attendant)
         if driver.later:
             driver.wake()
         if attendant is not None:
@@ -75,10 +80,15 @@ class Attendant:
     def wait(self) -> None:
         """Hear the worker until it has answered or somebody else sees to it."""
         worker = self._worker
+        began = time.perf_counter()
+        if worker.quick:
+            while not self._poll.poll(0) and time.perf_counter() - began < _QUICK:
+                pass
         while worker.leases and worker.attendant is self:
             self.seen = time.monotonic()
             self._poll.poll(_PATIENCE)
             self._hear()
+        worker.quick = time.perf_counter() - began < _QUICK
 
     def _hear(self) -> None:
         driver, worker = self._driver, self._worker
@@ -94,13 +104,18 @@ class Attendant:
             self.later.popleft()
 
     def leave(self) -> None:
-        """The driver's thread listens again, and does what this one could not."""
+        """The driver's thread does what this one could not.
+
+        It listens to the worker again once it has something to do for somebody else.
+        """
         driver, worker = self._driver, self._worker
         with driver.lock:
             driver.later.extend(self.later)
             if driver.crew.spent(worker):
                 driver.later.append(partial(driver.renew, worker))
             if worker.attendant is self:
-                driver.listen(worker)
+                worker.attendant = None
+                if worker.leases:
+                    driver.listen(worker)
         if driver.later or worker.torn:
             driver.wake()

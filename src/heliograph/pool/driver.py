@@ -149,7 +149,7 @@ class Driver:
 
     def listen(self, worker: WorkerProcess, attendant: Attendant | None = None) -> None:
         """Who hears a worker from now on, this driver's thread or somebody else; lock held."""
-        worker.attendant = attendant
+        worker.attendant, worker.heard = attendant, attendant is None
         if worker in self.workers:
             self._poller.listen(worker.channel.fileno(), attendant is None, worker.writing)
 
@@ -328,7 +328,8 @@ class Driver:
 
     def _lease(self, worker: WorkerProcess, order: Order) -> None:
         region = order.region
-        if worker.attendant is not None and worker.attendant.order is not order:
+        attendant = worker.attendant
+        if attendant.order is not order if attendant else not worker.heard:
             self.listen(worker)
         try:
             if region is None:

@@ -58,6 +58,9 @@ class WorkerProcess:
         torn: somebody is talking with it, under the lock. Where that is true and nobody holds the
             lock, an interrupt hit in between, and the worker is of no use any more.
         innocent: it dies of that, so none of its orders is to blame.
+        heard: the driver's thread listens to it; it need not while there are no orders for it, or
+            while an attendant does.
+        quick: its last answer to an attendant came at once.
 
     Raises:
         WorkerError: the process, its descriptors or its memory are not to be had.
@@ -79,6 +82,8 @@ class WorkerProcess:
         self.dying = False
         self.torn = False
         self.innocent = False
+        self.quick = False
+        self.heard = True
         self.attendant: Attendant | None = None
         self._mapped: set[int] = set()
         self._output: deque[bytes] = deque()
