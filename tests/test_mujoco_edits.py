@@ -16,6 +16,7 @@ from heliograph.scene import (
     EditImage,
     EditLight,
     EditMaterial,
+    EditMaterials,
     Hide,
     MoveCamera,
     MoveObject,
@@ -187,3 +188,44 @@ def test_details_tell_where_things_are_and_what_they_hold(engine):
 def test_materials_name_their_objects(engine):
     (paint,) = engine.scene.materials
     assert paint.members == ("wall", "cube")
+
+
+def test_many_are_painted_as_one_by_one(engine):
+    nan, checks = np.nan, np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
+    many = EditMaterials(
+        (("cube",), ("wall", "cube"), ("wall",)),
+        rgba=np.array([[1, 0, 0, nan], [nan] * 4, [0, 0.5, 0, 0.4]]),
+        specular=np.array([nan, 0.5, nan]),
+        emission=np.array([0.3, nan, 0.1]),
+        reflectance=np.array([nan, nan, 0.5]),
+        textures=(None, checks, np.zeros((0, 0, 3), np.uint8)),
+        repeat=np.array([[1, 1], [2, 3], [1, 1]]),
+    )
+    before = shot(engine)
+    together, apart = shot(engine, many), shot(engine, *many.rows())
+    for name in PASSES:
+        assert np.array_equal(together[name], apart[name])
+    assert not np.array_equal(together.rgb, before.rgb)
+    again = shot(engine, many)
+    assert np.array_equal(again.rgb, together.rgb)
+    assert np.array_equal(shot(engine).rgb, before.rgb)
+
+
+def test_looks_come_and_go_between_views(engine):
+    plain = shot(engine)
+    red = EditMaterials((("cube",),), rgba=np.array([[1, 0, 0, np.nan]]))
+    clear = EditMaterials((("cube",),), rgba=np.array([[1, 0, 0, 0.5]]))
+    gone = EditMaterials((("cube",),), rgba=np.array([[1, 0, 0, 0.0]]))
+    seen = [at_middle(shot(engine, each), "rgb").tolist() for each in (red, clear, gone, red)]
+    assert seen[0] == seen[3]
+    assert len({tuple(each) for each in seen}) == 3
+    assert np.array_equal(shot(engine).rgb, plain.rgb)
+    moved = shot(engine, red, MoveObject("cube", np.eye(4), 2.0, relative=True))
+    assert (moved.segmentation == moved.segmentation[30, 30]).sum() > 1.5 * (
+        plain.segmentation == plain.segmentation[30, 30]
+    ).sum()
+
+
+def test_many_names_that_are_not_there_are_told(engine):
+    with pytest.raises(UnknownNameError, match="cuve"):
+        shot(engine, EditMaterials((("cube",), ("cuve",)), specular=np.array([0.1, 0.2])))

@@ -42,6 +42,7 @@ from heliograph.scene.appearance import (
     EditImage,
     EditLight,
     EditMaterial,
+    EditMaterials,
     Hide,
     MoveCamera,
     MoveObject,
@@ -108,6 +109,10 @@ def of_type(drawn: Drawn, kind: type[T]) -> list[T]:
     return [edit for edit in drawn.edits if isinstance(edit, kind)]
 
 
+def painted(drawn: Drawn) -> list[EditMaterial]:
+    return [row for edit in of_type(drawn, EditMaterials) for row in edit.rows()]
+
+
 def test_equal_seeds_draw_the_same_and_others_do_not() -> None:
     same(everything()(7, 3, scene()), everything()(7, 3, scene()))
     drawn = [everything()(*key, scene()).facts for key in ((7, 3), (7, 4), (8, 3))]
@@ -171,7 +176,7 @@ def test_names_must_differ_and_are_numbered_without() -> None:
 
 def test_materials_paint_each_object() -> None:
     drawn = Randomization([Materials(exclude=("hand",), alpha=sampler(0.5))])(0, 0, scene())
-    paints = of_type(drawn, EditMaterial)
+    paints = painted(drawn)
     assert [each.objects for each in paints] == [(f"cube{i}",) for i in range(4)]
     for each in paints:
         assert each.rgba is not None
@@ -185,7 +190,7 @@ def test_materials_paint_each_object() -> None:
 
 def test_materials_paint_what_shares_one_alike() -> None:
     drawn = Randomization([Materials(materials=("red",))])(0, 0, scene())
-    assert [each.objects for each in of_type(drawn, EditMaterial)] == [("cube0", "cube1")]
+    assert [each.objects for each in painted(drawn)] == [("cube0", "cube1")]
 
 
 def test_a_prefix_that_matches_nothing_is_warned_of_once() -> None:

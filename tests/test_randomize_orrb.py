@@ -23,6 +23,7 @@ from heliograph.scene.appearance import (
     EditImage,
     EditLight,
     EditMaterial,
+    EditMaterials,
     Hide,
     MoveCamera,
     MoveObject,
@@ -254,7 +255,8 @@ def test_random_hues_of_lights_are_pale() -> None:
 
 
 def paints(drawn: Drawn) -> dict[str, EditMaterial]:
-    return {e.objects[0]: e for e in drawn.edits if isinstance(e, EditMaterial)}
+    edits = [edit for edit in drawn.edits if isinstance(edit, EditMaterials)]
+    return {row.objects[0]: row for edit in edits for row in edit.rows()}
 
 
 def test_materials_by_white_and_black_list() -> None:

@@ -1,3 +1,4 @@
+import gc
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
+from heliograph.delivery import recycled
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.delivery.samples import as_arrays, batches, samples
@@ -248,3 +250,32 @@ def test_streams_are_told_apart_by_all_of_their_names() -> None:
     drawn = {tuple(stream(*key).integers(0, 2**60, 4).tolist()) for key in keys}
     assert len(drawn) == len(keys)
     assert stream(1, 2, "x").integers(0, 2**60) == stream(1, 2, "x").integers(0, 2**60)
+
+
+def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it():
+    def address(array):
+        return array.__array_interface__["data"][0]
+
+    first = recycled.empty((64, 100, 100, 3), np.float32)
+    second = recycled.empty((64, 100, 100, 3), np.float32)
+    assert not np.shares_memory(first, second)
+    view, place = first[3, :50].reshape(-1), address(first)
+    view[:] = 7
+    del first
+    gc.collect()
+    assert address(recycled.empty((64, 100, 100, 3), np.float32)) != place
+    assert (view == 7).all()
+    del view
+    gc.collect()
+    again = recycled.empty((64 * 100, 300), np.float32)
+    assert address(again) == place
+    assert again.flags.writeable
+
+
+def test_no_more_memory_is_kept_than_said(monkeypatch):
+    monkeypatch.setattr(recycled, "KEPT", recycled.kept() + (5 << 20))
+    arrays = [recycled.empty((2 << 20,), np.uint8) for _ in range(6)]
+    del arrays
+    gc.collect()
+    assert recycled.kept() <= recycled.KEPT
+    assert recycled.empty((10,), np.uint8).nbytes == 10

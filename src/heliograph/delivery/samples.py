@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
+from heliograph.delivery import recycled
 from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
@@ -127,7 +128,7 @@ def _allocate(tree: Tree, size: int) -> Tree:
     return {
         key: _allocate(value, size)
         if isinstance(value, dict)
-        else np.empty((size, *np.shape(value)), np.asarray(value).dtype)
+        else recycled.empty((size, *np.shape(value)), np.asarray(value).dtype)
         for key, value in tree.items()
     }
 

@@ -126,10 +126,10 @@ class SampleOrder:
         del entry
         return self.view.index, self.view.seed, self._wire
 
-    def finish(self, done: Done, region: Region, labels: Labels | None) -> None:
-        """Make the sample; the future gets it."""
+    def finish(self, done: Done, memory: Any, labels: Labels | None, *, copy: bool = False) -> None:
+        """Make the sample of arrays that lie in this memory, or of copies; the future gets it."""
         try:
-            sample = self._sample(done.used, region, labels)
+            sample = self._sample(done.used, memory, labels, copy)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
             self.fail(
                 WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index)
@@ -137,14 +137,14 @@ class SampleOrder:
             return
         deliver(self.future.set_result, sample)
 
-    def _sample(self, used: Used, region: Region, labels: Labels | None) -> Sample:
+    def _sample(self, used: Used, memory: Any, labels: Labels | None, copy: bool) -> Sample:
         if labels is None:
             raise WorkerError(f"a table of labels {used.labels} that never came")
         view = self.view
         cameras, layout = self._shown(used)
         frames = {
-            camera.name: _frame(camera, self._own(arrays), labels)
-            for camera, arrays in zip(cameras, layout.arrays(region.memory), strict=True)
+            camera.name: _frame(camera, _copied(arrays) if copy else arrays, labels)
+            for camera, arrays in zip(cameras, layout.arrays(memory), strict=True)
         }
         if used.state is None and used.randomization is None and used.annotations is None:
             return _plain_sample(frames, labels, view)
@@ -165,9 +165,6 @@ class SampleOrder:
         cameras = [_camera(*each) for each in zip(wanted, used.cameras, strict=True)]
         return cameras, lay_out(cameras, self.view.passes)
 
-    def _own(self, arrays: dict[str, Array]) -> dict[str, Array]:
-        return {name: array.copy() for name, array in arrays.items()} if self.copy else arrays
-
 
 def deliver(give: Callable[[Any], None], what: Any) -> None:
     """Give a future what it waits for.
@@ -183,6 +180,10 @@ def deliver(give: Callable[[Any], None], what: Any) -> None:
         if threading.current_thread() is threading.main_thread():
             raise
         _LOG.exception("a callback of a future wanted to end the thread of its pool")
+
+
+def _copied(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {name: array.copy() for name, array in arrays.items()}
 
 
 def _camera(asked: Camera | None, used: Any) -> Camera:

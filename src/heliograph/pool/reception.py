@@ -7,6 +7,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from heliograph.errors import WorkerError
 from heliograph.frame import Labels
 from heliograph.pool.batches import ChunkOrder
@@ -25,6 +27,10 @@ from heliograph.transport.slots import Region
 
 if TYPE_CHECKING:
     from heliograph.pool.driver import Driver
+
+
+LENT_FROM = 1 << 18
+"""Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
 
 
 class Reception:
@@ -103,9 +109,14 @@ class Reception:
             return
         if not order.copy:
             order.lent = region
-        order.finish(done, region, labels)
-        if order.copy:
-            self._driver.stock.give(region)
+            order.finish(done, region.memory, labels)
+            return
+        stock, memory = self._driver.stock, np.frombuffer(region.memory, np.uint8)
+        if order.nbytes >= LENT_FROM and stock.lend(memory, region):
+            order.finish(done, memory, labels)
+        else:
+            order.finish(done, region.memory, labels, copy=True)
+            stock.give(region)
 
     def _failed(self, worker: WorkerProcess, message: Failed) -> str:
         error = unpack_error(message.problem)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from heliograph.frame import Array
 from heliograph.transport.slots import Region, Regions
 
-MOST_LENT = 64
-"""How many batches may lie in shared memory with the caller; further ones are copied."""
+MOST_LENT = 128
+"""How many samples and batches may lie in shared memory with the caller; further are copied."""
 
 
 class Stock:
@@ -24,6 +24,7 @@ class Stock:
         self._regions = Regions(dropped)
         self._returned: deque[Region] = deque()
         self._lent: set[int] = set()
+        self._closed = False
 
     def take(self, nbytes: int) -> Region:
         """Memory for nobody else; `give` takes it back. The pool's lock is held.
@@ -36,7 +37,8 @@ class Stock:
 
     def give(self, region: Region) -> None:
         """Take memory back; from any thread, even while garbage is collected."""
-        self._returned.append(region)
+        if not self._closed:
+            self._returned.append(region)
 
     def lend(self, root: Array, region: Region) -> bool:
         """Take memory back once an array is gone; False if so much is lent that it must be copied.
@@ -55,7 +57,9 @@ class Stock:
             self._regions.give(self._returned.popleft())
 
     def close(self) -> None:
-        """Close every descriptor."""
+        """Close every descriptor; memory that the caller still looks at stays until they stop."""
+        self._closed = True
+        self._returned.clear()
         self._regions.close()
 
     def _regained(self, region: Region) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,7 +17,7 @@ from heliograph.randomize.limits import check_one, check_span
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Hsv, Sampler, Uniform
 from heliograph.randomize.textures import Textures
-from heliograph.scene.appearance import EditMaterial
+from heliograph.scene.appearance import EditMaterials
 
 SHADES = ("specular", "shininess", "emission", "reflectance")
 _EMPTY = np.zeros((0, 0, 3), np.uint8)
@@ -79,7 +78,7 @@ class Materials(Randomizer):
         for name in ("colour", "alpha", *SHADES):
             sampler: Sampler | None = getattr(self, name)
             if sampler is not None:
-                values[name] = sampler.rows(rng, count).tolist()
+                values[name] = sampler.rows(rng, count)
         if self.texture_probability > 0:
             values |= self._textured(rng, count)
         return values
@@ -117,37 +116,36 @@ class Materials(Randomizer):
         return {"texture": textures, **places}
 
 
-def paint(values: Values, textures: Textures) -> tuple[EditMaterial, ...]:
-    """The edits of columns of values, one row for each group of objects.
+def paint(values: Values, textures: Textures) -> tuple[EditMaterials, ...]:
+    """The edit of columns of values, one row for each group of objects; none without rows.
 
     Columns: `objects` (lists of names), and maybe `colour`, `alpha`, `specular`, `shininess`,
     `emission`, `reflectance`, `texture` (recipes; None clears it), `repeat`, `offset`.
     """
-    groups = [tuple(each) for each in values["objects"]]
-    nothing = [None] * len(groups)
-    shades = (values.get(name, nothing) for name in SHADES)
-    rows = zip(groups, _rgba(values, nothing), *shades, strict=True)
-    if "texture" not in values:
-        return tuple(EditMaterial(*row) for row in rows)
-    return tuple(EditMaterial(*row, **_texture(values, i, textures)) for i, row in enumerate(rows))
+    groups = tuple(map(tuple, values["objects"]))
+    if not groups:
+        return ()
+    shades = {name: values[name] for name in SHADES if name in values}
+    return (EditMaterials(groups, _rgba(values), **shades, **_textures(values, textures)),)
 
 
-def _rgba(values: Values, nothing: Sequence[None]) -> Sequence[Any]:
+def _rgba(values: Values) -> NDArray[np.float64] | None:
     if "colour" not in values:
-        return nothing
-    alphas = values.get("alpha", nothing)
-    return [(*rgb, alpha) for rgb, alpha in zip(values["colour"], alphas, strict=True)]
+        return None
+    rgba = np.full((len(values["colour"]), 4), np.nan)
+    rgba[:, :3] = values["colour"]
+    if "alpha" in values:
+        rgba[:, 3] = values["alpha"]
+    return rgba
 
 
-def _texture(values: Values, row: int, textures: Textures) -> dict[str, Any]:
-    recipe = values["texture"][row]
-    if recipe is None:
-        return {"texture": _EMPTY}
-    return {
-        "texture": textures.image(recipe),
-        "repeat": tuple(values["repeat"][row]),
-        "offset": tuple(values["offset"][row]),
-    }
+def _textures(values: Values, textures: Textures) -> dict[str, Any]:
+    if "texture" not in values:
+        return {}
+    recipes = values["texture"]
+    columns: dict[str, Any] = {key: values[key] for key in ("repeat", "offset") if key in values}
+    images = tuple(_EMPTY if each is None else textures.image(each) for each in recipes)
+    return {"textures": images, **columns}
 
 
 def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:

@@ -59,7 +59,14 @@ class Randomizer(ABC):
         """Draw for one sample; `facts` are the values."""
         values = self.choose(rng, scene)
         built = self.build(values)
-        return Drawn(built.edits, built.state, values)
+        return Drawn(built.edits, built.state, _listed(values))
+
+
+def _listed(values: Values) -> Values:
+    """Columns of values as lists, for JSON."""
+    return {
+        key: each.tolist() if isinstance(each, np.ndarray) else each for key, each in values.items()
+    }
 
 
 class Randomization:

@@ -17,7 +17,13 @@ from heliograph.raster.drawables import (
     TextureKind,
 )
 from heliograph.raster.renderer import Rasterizer
-from heliograph.raster.scenery import APPEARANCE, Scenery, camera_moves, edited_camera
+from heliograph.raster.scenery import (
+    APPEARANCE,
+    Objects,
+    Scenery,
+    camera_moves,
+    edited_camera,
+)
 from heliograph.raster.shapes import plane_grid
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "LightKind",
     "Lighting",
     "Mapping",
+    "Objects",
     "RasterOptions",
     "Rasterizer",
     "Scenery",

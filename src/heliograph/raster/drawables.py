@@ -133,6 +133,7 @@ class Instances:
         looks: stands for everything but `world_from_object` and `visible`: instances that share
             it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
+        form: stands for all of `looks` but `rgba` and `surface`.
         scaling: stands for the lengths and handedness of the axes of `world_from_object`.
     """
 
@@ -150,6 +151,7 @@ class Instances:
     visible: NDArray[np.bool_]
     texture_offset: NDArray[np.float32] | None = None
     looks: object = field(default_factory=object, init=False, repr=False)
+    form: object = field(default_factory=object, init=False, repr=False)
     scaling: object = field(default_factory=object, init=False, repr=False)
 
     def moved(
@@ -169,6 +171,12 @@ class Instances:
         other.visible = self.visible if visible is None else visible
         if not rigidly:
             other.scaling = object()
+        return other
+
+    def painted(self, **columns: NDArray[Any]) -> Instances:
+        """The same things with other `rgba` or `surface`, (N, 4) each."""
+        other = self.moved(self.world_from_object, rigidly=True)
+        vars(other).update(columns, looks=object())
         return other
 
     @classmethod

@@ -18,6 +18,7 @@ TRANSPARENT = 1 << 40
 """Larger than any key."""
 
 _WIDEST = 31
+_REFLECTIVE_BIT = 23
 _FLOOR_BIT = 38
 
 
@@ -42,7 +43,7 @@ def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     key: NDArray[np.int64] = np.where(textured, instances.texture + 1, 0).astype(np.int64)
     key |= double.astype(np.int64) << 20
     key |= (textured & (instances.mapping == Mapping.UV)).astype(np.int64) << 22
-    key |= (instances.surface[:, 3] > 0).astype(np.int64) << 23
+    key |= (instances.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
     key |= instances.shading.astype(np.int64) << 24
     key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
     width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
@@ -50,6 +51,13 @@ def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     # Planes last: most of a floor is behind other things.
     key |= tables.plane[instances.geometry].astype(np.int64) << _FLOOR_BIT
     return key
+
+
+def repainted(key: NDArray[np.int64], instances: Instances) -> NDArray[np.int64]:
+    """Keys (N,) for other surfaces than they were made for."""
+    reflective = (instances.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
+    changed: NDArray[np.int64] = key & ~(1 << _REFLECTIVE_BIT) | reflective
+    return changed
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from heliograph.raster.drawables import (
     LightKind,
     Surroundings,
 )
+from heliograph.raster.kinds import MIRRORED
 from heliograph.raster.placed import Placed
 
 Matrix = NDArray[np.float64]
@@ -41,6 +42,7 @@ def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> tuple[DrawList,
     behind = replace(
         placed,
         scaling=placed.scaling.mirrored(),
+        key=placed.key ^ MIRRORED,
         pose=poses,
         centre=placed.centre @ turn[:3, :3].T + turn[:3, 3],
         show=placed.show & ahead,

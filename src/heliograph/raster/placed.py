@@ -6,12 +6,13 @@ Each step is kept as long as its input stays.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Instances, Shape, Side
-from heliograph.raster.kinds import MIRRORED, keys
+from heliograph.raster.kinds import MIRRORED, keys, repainted
 from heliograph.raster.store import Tables
 
 LOD_PIXELS = 0.25
@@ -64,8 +65,8 @@ class Scaling:
     Attributes:
         determinant: (N,) of the linear part of each map.
         largest: (N,) the largest scale of each map.
-        key: (N,) as in Looks, with what mirrored maps need.
-        show: (N,) bool, what can be seen at all.
+        turned: (N,) what mirrored maps change of the key; None where there are none.
+        solid: (N,) bool, what is not flattened to nothing.
         pixel, lit_pixel: (N, MAX_LEVELS) how large a pixel must be, in metres, for a level to do;
             without and with light per vertex.
         far: (N, MAX_LEVELS) how far away an instance must be for it, metres.
@@ -73,15 +74,15 @@ class Scaling:
 
     determinant: NDArray[np.float64]
     largest: NDArray[np.float64]
-    key: NDArray[np.int64]
-    show: NDArray[np.bool_]
+    turned: NDArray[np.int64] | None
+    solid: NDArray[np.bool_]
     pixel: NDArray[np.float64]
     lit_pixel: NDArray[np.float64]
     far: NDArray[np.float64]
 
     def mirrored(self) -> Scaling:
-        """The same with every map mirrored."""
-        return replace(self, determinant=-self.determinant, key=self.key ^ MIRRORED)
+        """The same with every map mirrored; the keys of what is placed so change as well."""
+        return replace(self, determinant=-self.determinant)
 
 
 @dataclass(eq=False)
@@ -94,6 +95,7 @@ class Placed:
         pose: (N, 3, 4) world_from_object.
         half: (N, 3) half-sizes of their bounding boxes in object axes.
         centre, radius: (N, 3), (N,) world bounding spheres; the boxes have the same centres.
+        key: (N,) as in Looks, with what mirrored maps need.
         show: (N,) bool, what can be seen at all.
     """
 
@@ -103,6 +105,7 @@ class Placed:
     half: NDArray[np.float64]
     centre: NDArray[np.float64]
     radius: NDArray[np.float64]
+    key: NDArray[np.int64]
     show: NDArray[np.bool_]
 
 
@@ -115,8 +118,6 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
     return Looks(
         geometry=geometry,
         key=keys(instances, tables),
-        drawn=instances.rgba[:, 3] > 0,
-        transparent=instances.rgba[:, 3] < 1,
         casts_shadow=instances.casts_shadow,
         flat=np.flatnonzero(tables.plane[geometry] & one_sided),
         records=_records(instances),
@@ -125,7 +126,20 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
         lit_pixels=tables.lit_pixels[geometry],
         mesh=tables.solver[geometry] == 0,
         straight=(geometry == Shape.TUBE) | (geometry == Shape.CYLINDER),
-        clear=bool((instances.rgba[:, 3] < 1).any()),
+        **_alphas(instances),
+    )
+
+
+def repaint(looks: Looks, instances: Instances) -> Looks:
+    """The same with the instances' colours and surfaces; all else is as it was."""
+    instances.rgba.flags.writeable = instances.surface.flags.writeable = False
+    records = looks.records.copy()
+    _paint(records, instances)
+    return replace(
+        looks,
+        key=repainted(looks.key, instances),
+        records=records,
+        **_alphas(instances),
     )
 
 
@@ -137,13 +151,14 @@ def scaling(looks: Looks, pose: NDArray[np.float64]) -> Scaling:
     across = np.sqrt(squares[:, :2].max(1, initial=0))
     stretch = np.where(looks.straight, across, largest)[:, None]
     determinant = _determinant(linear)
+    mirrored = determinant < 0
     error = looks.error * stretch
     pixel = error / LOD_PIXELS
     return Scaling(
         determinant=determinant,
         largest=largest,
-        key=looks.key | np.where(determinant < 0, MIRRORED, 0),
-        show=looks.drawn & (determinant != 0),
+        turned=np.where(mirrored, MIRRORED, 0) if mirrored.any() else None,
+        solid=determinant != 0,
         pixel=pixel,
         lit_pixel=np.maximum(pixel, stretch / looks.lit_pixels),
         far=np.where(looks.mesh[:, None], error / LOD_DEPTH, 0.0),
@@ -166,7 +181,8 @@ def place(
         half=box[:, 1],
         centre=(pose[:, :, :3] * box[:, :1]).sum(2) + pose[:, :, 3],
         radius=tables.radius[looks.geometry] * scaled.largest,
-        show=visible & scaled.show,
+        key=looks.key if scaled.turned is None else looks.key | scaled.turned,
+        show=visible & looks.drawn & scaled.solid,
     )
 
 
@@ -182,14 +198,25 @@ def _commands(geometry: NDArray[np.int32], tables: Tables) -> NDArray[np.uint32]
 
 def _records(instances: Instances) -> NDArray[np.float32]:
     records = np.zeros((len(instances), LOOKS_RECORD), np.float32)
-    records[:, 0:4] = instances.rgba
-    records[:, 4:8] = instances.surface
-    records[:, 6] *= 128
+    _paint(records, instances)
     records[:, 8:11] = instances.texture_scale
     records[:, 12] = instances.ids.astype(np.int32).view(np.float32)
     if instances.texture_offset is not None:
         records[:, 13:15] = instances.texture_offset
     return records
+
+
+def _paint(records: NDArray[np.float32], instances: Instances) -> None:
+    records[:, 0:4] = instances.rgba
+    records[:, 4:8] = instances.surface
+    records[:, 6] *= 128
+
+
+def _alphas(instances: Instances) -> dict[str, Any]:
+    """What follows from how opaque things are."""
+    alpha = instances.rgba[:, 3]
+    transparent = alpha < 1
+    return {"drawn": alpha > 0, "transparent": transparent, "clear": bool(transparent.any())}
 
 
 def _determinant(matrices: NDArray[np.float64]) -> NDArray[np.float64]:

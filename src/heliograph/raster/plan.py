@@ -65,7 +65,7 @@ def plan(
     if mask is not None:
         show &= mask
     chosen = show.nonzero()[0]
-    far, key = depth[chosen], placed.scaling.key[chosen]
+    far, key = depth[chosen], placed.key[chosen]
     split = len(chosen)
     if looks.clear:
         clear = looks.transparent[chosen]
@@ -80,7 +80,7 @@ def plan(
         distance = np.maximum(depth, camera.near)
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
     level = good.sum(1) - 1  # the finest one always does
-    keys = placed.scaling.key[chosen].tolist()
+    keys = placed.key[chosen].tolist()
     return Plan(
         commands=looks.commands[chosen, level[chosen]],
         opaque=_groups(keys, 0, split),

@@ -45,7 +45,7 @@ class Rasterizer:
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
-        self._looks: tuple[object, placing.Looks] | None = None
+        self._looks: tuple[object, object, placing.Looks] | None = None
         self._scaling: tuple[object, placing.Scaling] | None = None
 
     def add_geometry(self, geometry: Geometry) -> int:
@@ -153,13 +153,19 @@ class Rasterizer:
 
     def _place(self, instances: Instances) -> placing.Placed:
         tables, pose = self._geometries.tables, instances.world_from_object
-        if self._looks is None or self._looks[0] is not instances.looks:
-            self._looks = instances.looks, placing.compile_looks(instances, tables)
-            self._scaling = None
-        looks = self._looks[1]
+        looks = self._looks_of(instances)
         if self._scaling is None or self._scaling[0] is not instances.scaling:
             self._scaling = instances.scaling, placing.scaling(looks, pose)
         return placing.place(looks, self._scaling[1], pose, instances.visible, tables)
+
+    def _looks_of(self, instances: Instances) -> placing.Looks:
+        form, token, looks = self._looks or (None, None, None)
+        if looks is None or form is not instances.form:
+            looks, self._scaling = placing.compile_looks(instances, self._geometries.tables), None
+        elif token is not instances.looks:
+            looks = placing.repaint(looks, instances)
+        self._looks = instances.form, instances.looks, looks
+        return looks
 
     def _plan(
         self, scene: DrawList, placed: placing.Placed, camera: Camera, *, reflected: bool = False

@@ -13,7 +13,6 @@ from heliograph.camera import Camera
 from heliograph.errors import UnknownNameError
 from heliograph.raster.drawables import (
     DrawList,
-    Instances,
     Light,
     LightKind,
     Shape,
@@ -27,6 +26,7 @@ from heliograph.scene import (
     EditBackground,
     EditLight,
     EditMaterial,
+    EditMaterials,
     Hide,
     MoveCamera,
     MoveObject,
@@ -46,8 +46,8 @@ class Scenery:
     Args:
         things: what is drawn; never changed in place.
         light_names: names of its lights.
-        placed: the instances of each object, and (M, 3, 4) where each instance's object is.
-        names: object name -> numbers of the objects called so.
+        objects: which instances show which objects.
+        frames: (M, 3, 4) where each instance's object is; asked for where an edit moves one.
         rasterizer: where textures go.
         dark: lights that are off, by name; an edit may switch them on.
     """
@@ -56,21 +56,19 @@ class Scenery:
         self,
         things: DrawList,
         light_names: Sequence[str],
-        placed: tuple[Mapping[int, list[int]], NDArray[np.float64]],
-        names: Mapping[str, Sequence[int]],
+        objects: Objects,
+        frames: Callable[[], NDArray[np.float64]],
         rasterizer: Rasterizer,
         *,
         dark: Mapping[str, Light] | None = None,
     ) -> None:
         self.things = things
         self._instances = things.instances
-        self._own = False
+        self._own: dict[str, NDArray[Any]] = {}
         self._lights = dict(zip(light_names, things.lights, strict=True))
         self._dark = dict(dark or {})
-        self._objects, self._frames = placed
-        self._names = names
+        self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
-        self._painted: dict[tuple[str, int], tuple[list[int], list[Any]]] = {}
 
     def apply(self, edits: Iterable[Edit]) -> DrawList:
         """What is to be drawn after all edits, in their order.
@@ -81,7 +79,7 @@ class Scenery:
         """
         for edit in edits:
             _APPLY[type(edit)](self, edit)
-        self._flush()
+        self._settle()
         lights = tuple(self._lights.values())
         if lights == self.things.lights:
             lights = self.things.lights
@@ -89,29 +87,52 @@ class Scenery:
 
     def paint(self, edit: EditMaterial) -> None:
         """Apply an EditMaterial."""
-        rows = self._rows(edit.objects)
+        rows = self._objects.rows(edit.objects)
         if not rows:
             return
-        for column, value in enumerate(edit.rgba or ()):
-            self._note("rgba", column, value, rows)
+        if edit.rgba is not None:
+            width = 3 if edit.rgba[3] is None else 4
+            self._mine("rgba")[rows, :width] = edit.rgba[:width]
         for column, name in enumerate(_SURFACE):
-            self._note("surface", column, getattr(edit, name), rows)
+            value = getattr(edit, name)
+            if value is not None:
+                self._mine("surface")[rows, column] = value
         if edit.texture is not None:
-            self._lay(np.array(rows), edit, self._changed())
+            self._lay(np.array(rows), edit.texture, edit.repeat, edit.offset)
+
+    def paint_all(self, edit: EditMaterials) -> None:
+        """Apply an EditMaterials; where rows name the same object the last one holds."""
+        group, rows = self._objects.grouped(edit.objects)
+        if edit.rgba is not None:
+            _put(self._mine("rgba"), rows, edit.rgba[group])
+        for column, name in enumerate(_SURFACE):
+            values = getattr(edit, name)
+            if values is not None:
+                _put(self._mine("surface")[:, column], rows, values[group])
+        if edit.textures is None:
+            return
+        given = [(place, each) for place, each in enumerate(edit.textures) if each is not None]
+        if not any(pixels.size for _, pixels in given):
+            self._strip(rows[np.isin(group, [place for place, _ in given])])
+            return
+        for place, pixels in given:
+            repeat = (1.0, 1.0) if edit.repeat is None else edit.repeat[place]
+            offset = (0.0, 0.0) if edit.offset is None else edit.offset[place]
+            self._lay(rows[group == place], pixels, repeat, offset)
 
     def hide(self, edit: Hide) -> None:
         """Apply a Hide."""
         visible = np.array(self._instances.visible)
-        visible[self._rows(edit.objects)] = False
+        visible[self._objects.rows(edit.objects)] = False
         self._instances = self._instances.moved(self._instances.world_from_object, visible)
 
     def move(self, edit: MoveObject) -> None:
         """Apply a MoveObject."""
-        rows = self._rows((edit.name,))
+        rows, frames = self._objects.rows((edit.name,)), self._frames()
         change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
         poses = np.array(self._instances.world_from_object)
         for row in rows:
-            frame, pose = _square(self._frames[row]), _square(poses[row])
+            frame, pose = _square(frames[row]), _square(poses[row])
             local = np.linalg.solve(frame, pose)
             poses[row] = ((frame if edit.relative else np.eye(4)) @ change @ local)[:3]
         self._instances = self._instances.moved(poses)
@@ -134,53 +155,106 @@ class Scenery:
         """Apply an EditBackground."""
         self.things = replace(self.things, surroundings=Surroundings(colour=edit.colour))
 
-    def _rows(self, objects: Sequence[str]) -> list[int]:
+    def _mine(self, field: str) -> NDArray[Any]:
+        """An array of the instances that is ours to change."""
+        if field not in self._own:
+            rows = getattr(self._instances, field)
+            self._own[field] = np.zeros((len(self._instances), 2), np.float32)
+            if rows is not None:
+                self._own[field] = rows.copy()
+        return self._own[field]
+
+    def _settle(self) -> None:
+        """Put what was changed into the instances."""
+        mine, instances = self._own, self._instances
+        if mine.keys() <= {"rgba", "surface"}:
+            self._instances = instances.painted(**mine) if mine else instances
+        else:
+            self._instances = replace(instances, **mine)
+
+    def _strip(self, rows: NDArray[np.intp]) -> None:
+        """Take textures away, where there are any."""
+        rows = rows[self._own.get("texture", self._instances.texture)[rows] >= 0]
+        if len(rows):
+            self._mine("texture")[rows] = -1
+            self._mine("mapping")[rows] = TextureMapping.NONE
+
+    def _lay(
+        self,
+        rows: NDArray[np.intp],
+        pixels: NDArray[np.uint8],
+        repeat: Sequence[float] | NDArray[np.float64],
+        offset: Sequence[float] | NDArray[np.float64],
+    ) -> None:
+        if not pixels.size:
+            self._strip(rows)
+            return
+        texture = Texture(pixels, name="texture of an edit")
+        self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
+        self._mine("texture_offset")[rows] = offset
+        geometry = self._instances.geometry[rows]
+        own = self._rasterizer.has_uvs(geometry)
+        self._mine("mapping")[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
+        scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
+        self._mine("texture_scale")[rows, :2] = scale[:, None] * np.array(repeat)
+
+
+class Objects:
+    """Which instances show which objects, while they only move.
+
+    Args:
+        rows: the instances of each object, by its number.
+        names: object name -> numbers of the objects called so.
+    """
+
+    def __init__(
+        self, rows: Mapping[int, Sequence[int]], names: Mapping[str, Sequence[int]]
+    ) -> None:
+        self._rows = rows
+        self._names = names
+        self._last: tuple[Any, NDArray[np.intp], NDArray[np.intp]] | None = None
+
+    def rows(self, objects: Sequence[str]) -> list[int]:
+        """The instances of the objects called so.
+
+        Raises:
+            UnknownNameError: an object that is not there.
+        """
         for name in objects:
             if name not in self._names:
                 raise UnknownNameError.of("object", name, self._names)
         numbers = [number for name in objects for number in self._names[name]]
-        return [row for number in numbers for row in self._objects.get(number, ())]
+        return [row for number in numbers for row in self._rows.get(number, ())]
 
-    def _note(self, field: str, column: int, value: float | None, rows: list[int]) -> None:
-        """Remember a number; randomizers paint hundreds of objects, so all are written at once."""
-        if value is not None:
-            where, what = self._painted.setdefault((field, column), ([], []))
-            where.extend(rows)
-            what.extend([value] * len(rows))
+    def grouped(
+        self, groups: tuple[tuple[str, ...], ...]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The instances (M,) of groups of objects, and which group each belongs to (M,).
 
-    def _flush(self) -> None:
-        for (field, column), (where, what) in self._painted.items():
-            getattr(self._changed(), field)[where, column] = what
+        Randomizers name the same ones for every sample, so the last answer is kept.
+        """
+        if self._last is None or self._last[0] != groups:
+            found = [self.rows(group) for group in groups]
+            group = np.repeat(np.arange(len(groups)), [len(rows) for rows in found])
+            flat = np.array([row for rows in found for row in rows], np.intp)
+            self._last = groups, group, flat
+        return self._last[1:]
 
-    def _changed(self) -> Instances:
-        """Instances whose looks are ours to change."""
-        if not self._own:
-            arrays = vars(self._instances).items()
-            copies = {name: rows.copy() for name, rows in arrays if isinstance(rows, np.ndarray)}
-            self._instances = replace(self._instances, **copies)
-            self._own = True
-        return self._instances
 
-    def _lay(self, rows: NDArray[np.intp], edit: EditMaterial, mine: Instances) -> None:
-        if edit.texture is None or not edit.texture.size:
-            mine.texture[rows] = -1
-            mine.mapping[rows] = TextureMapping.NONE
-            return
-        texture = Texture(edit.texture, name="texture of an edit")
-        mine.texture[rows] = self._rasterizer.lend_texture(texture)
-        if mine.texture_offset is None:
-            mine.texture_offset = np.zeros((len(mine), 2), np.float32)
-        mine.texture_offset[rows] = edit.offset
-        geometry = mine.geometry[rows]
-        own = self._rasterizer.has_uvs(geometry)
-        mine.mapping[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
-        size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
-        scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
-        mine.texture_scale[rows, :2] = scale[:, None] * np.array(edit.repeat)
+def _put(target: NDArray[Any], rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+    """Write values that are not NaN into rows."""
+    given = ~np.isnan(values)
+    if given.all():
+        target[rows] = values
+        return
+    where = given.nonzero()
+    target[rows[where[0]], *where[1:]] = values[where]
 
 
 _APPLY: dict[type[Edit], Callable[[Scenery, Any], None]] = {
     EditMaterial: Scenery.paint,
+    EditMaterials: Scenery.paint_all,
     EditLight: Scenery.light,
     EditBackground: Scenery.back,
     MoveObject: Scenery.move,

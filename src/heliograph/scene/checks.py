@@ -9,6 +9,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -222,6 +223,63 @@ def texture(value: Any, where: str) -> Any:
 
 
 _NO_TEXTURE = v.frozen(np.zeros((0, 0, 3), np.uint8))
+
+
+def textures(value: Any, where: str) -> tuple[Any, ...]:
+    """Rows of textures, or None."""
+    return tuple(
+        None if each is None else texture(each, f"{where}[{row}]")
+        for row, each in enumerate(_parts(value, where, "a row of textures"))
+    )
+
+
+def groups(value: Any, where: str) -> tuple[tuple[str, ...], ...]:
+    """Rows of names."""
+    rows = value if type(value) is tuple else _parts(value, where, "rows of names of objects")
+    if {*map(type, rows)} <= {tuple} and {*map(type, chain.from_iterable(rows))} <= {str}:
+        return rows
+    return tuple(names(row, f"{where}[{place}]") for place, row in enumerate(rows))
+
+
+def _column(expected: str, columns: int, low: float, high: float, *, nan: bool = False) -> Check:
+    def check(value: Any, where: str) -> Any:
+        numbers = check_numbers(value, where)
+        fits = numbers.ndim == 1 + bool(columns) and numbers.shape[1:] == (columns,) * bool(columns)
+        inside = (numbers >= low) & (numbers <= high)
+        if not fits or not (inside | np.isnan(numbers) if nan else inside).all():
+            raise v.refuse(where, expected, value)
+        numbers.flags.writeable = False
+        return numbers
+
+    return check
+
+
+def pairs(*, above: float | None = None) -> Check:
+    """Finite numbers (N, 2), a read-only float64 copy."""
+    if above is None:
+        return _column("(N, 2) finite numbers", 2, -_MOST, _MOST)
+    return _column(f"(N, 2) finite numbers above {above:g}", 2, _LEAST, _MOST)
+
+
+shares = _column("(N,) numbers from 0 to 1, or NaN to keep the object's own", 0, 0.0, 1.0, nan=True)
+_colours = _column(
+    "(N, 4) numbers from 0 to 1 (red, green, blue, alpha), or NaN to keep the object's own",
+    *(4, 0.0, 1.0),
+    nan=True,
+)
+
+
+def colours(value: Any, where: str) -> Any:
+    """Red, green, blue, alpha (N, 4); NaN where the object keeps its own colour, or its alpha."""
+    numbers = _colours(value, where)
+    missing = np.isnan(numbers[:, :3])
+    if (missing.any(1) & ~missing.all(1)).any():
+        row = int(np.argmax(missing.any(1) & ~missing.all(1)))
+        raise InvalidValueError(
+            f"{where}: expected red, green and blue, or NaN for all three, got "
+            f"{tuple(numbers[row].tolist())} in row {row}"
+        )
+    return numbers
 
 
 def camera(value: Any, where: str) -> Camera:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -129,7 +130,11 @@ class ComponentEngine:
         things = stage.draw_list(worlds)
         if looks:
             scenery = Scenery(
-                things, stage.light_names, stage.placed(worlds), stage.names, rasterizer
+                things,
+                stage.light_names,
+                stage.objects,
+                partial(stage.frames, worlds),
+                rasterizer,
             )
             things = scenery.apply(looks)
         rasterizer.draw(things, cameras, view.passes, buffers)

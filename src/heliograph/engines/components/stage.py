@@ -23,7 +23,7 @@ from heliograph.engines.components.lights import (
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.frame import BACKGROUND, Label, Labels
-from heliograph.raster import DrawList, Instances, Light, Surroundings
+from heliograph.raster import DrawList, Instances, Light, Objects, Surroundings
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import CameraView, Component, Scene
 
@@ -123,12 +123,18 @@ class Stage:
         """Names of the lights of the last draw list: the component's key, `head` without any."""
         return (HEAD,) if self._unlit else self._light_names
 
-    def placed(self, worlds: Matrix) -> tuple[dict[int, list[int]], Matrix]:
-        """The instances of each component, and (M, 3, 4) where each instance's component is."""
+    @cached_property
+    def objects(self) -> Objects:
+        """Which instances show which components."""
         rows: dict[int, list[int]] = {}
         for row, owner in enumerate(self._owner.tolist()):
             rows.setdefault(owner, []).append(row)
-        return rows, worlds[self._owner][:, :3]
+        return Objects(rows, self.names)
+
+    def frames(self, worlds: Matrix) -> Matrix:
+        """Where each instance's component is, (M, 3, 4)."""
+        frames: Matrix = worlds[self._owner][:, :3]
+        return frames
 
     def draw_list(self, worlds: Matrix) -> DrawList:
         """What is to be drawn with the components there."""

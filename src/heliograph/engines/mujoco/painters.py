@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar, Protocol
 
 import mujoco
@@ -99,12 +100,11 @@ class RasterPainter:
             lighting=self._lighting,
         )
         if edits:
-            placed, names = self._translator.placed(geoms), self._segments.names
             scenery = Scenery(
                 things,
                 self._lights.names,
-                placed,
-                names,
+                self._translator.objects,
+                partial(self._translator.frames, geoms),
                 self._rasterizer,
                 dark=self._lights.dark(data),
             )

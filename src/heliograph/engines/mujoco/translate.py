@@ -20,6 +20,7 @@ from heliograph.raster import (
     Instances,
     Lighting,
     Mapping,
+    Objects,
     Rasterizer,
     Shading,
     Shape,
@@ -64,7 +65,7 @@ class Structure:
         plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
             own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
-        objects: rows by the numbers of the objects they show, as Segments has them.
+        objects: which rows show which objects.
         tops: +1 and -1 for upper and lower domes.
         endless: geoms that are planes without an end.
         sizes: (N, 3) of the geoms, as `scale` and `half_lengths` stand for them.
@@ -82,7 +83,7 @@ class Structure:
     planes: NDArray[np.intp]
     skins: NDArray[np.intp]
     plane_scale: NDArray[np.float64]
-    objects: dict[int, list[int]]
+    objects: Objects
     tops: NDArray[np.float64]
     endless: NDArray[np.intp]
     sizes: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
@@ -157,15 +158,19 @@ class Translator:
             self._planes.recentre(pose, made.planes, geoms)
         return made.looks.moved(pose, rigidly=True)
 
-    def placed(self, geoms: NDArray[Any]) -> tuple[dict[int, list[int]], NDArray[np.float64]]:
-        """Of the instances made last: each object's, and (M, 3, 4) where each one's object is."""
+    @property
+    def objects(self) -> Objects:
+        """Which of the instances made last show which objects."""
         made = self._structure
-        if made is None:
-            return {}, np.empty((0, 3, 4))
-        frames = np.empty((len(made.rows), 3, 4))
-        frames[:, :, :3] = geoms["mat"][made.rows]
-        frames[:, :, 3] = geoms["pos"][made.rows]
-        return made.objects, frames
+        return Objects({}, self._segments.names) if made is None else made.objects
+
+    def frames(self, geoms: NDArray[Any]) -> NDArray[np.float64]:
+        """Where the objects of the instances made last are, (M, 3, 4)."""
+        rows = np.empty(0, np.intp) if self._structure is None else self._structure.rows
+        frames = np.empty((len(rows), 3, 4))
+        frames[:, :, :3] = geoms["mat"][rows]
+        frames[:, :, 3] = geoms["pos"][rows]
+        return frames
 
     def surroundings(self, geoms: NDArray[Any]) -> Surroundings:
         """What is behind everything: the sky, and haze where an endless plane meets it.
@@ -208,7 +213,10 @@ class Translator:
             planes=np.flatnonzero(planes),
             skins=np.flatnonzero((kinds == _T.mjGEOM_SKIN) | (kinds == _T.mjGEOM_FLEX)),
             plane_scale=plane_scale,
-            objects=_rows_by(self._segments.numbers(shown["objtype"], shown["objid"])),
+            objects=Objects(
+                _rows_by(self._segments.numbers(shown["objtype"], shown["objid"])),
+                self._segments.names,
+            ),
             tops=np.where(part[domes] == 1, 1.0, -1.0),
             endless=np.flatnonzero(self._endless(geoms)),
         )
