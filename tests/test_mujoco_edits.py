@@ -220,7 +220,7 @@ def test_looks_come_and_go_between_views(engine):
     assert seen[0] == seen[3]
     assert len({tuple(each) for each in seen}) == 3
     assert np.array_equal(shot(engine).rgb, plain.rgb)
-    moved = shot(engine, red, MoveObject("cube", np.eye(4), 2.0, relative=True))
+    moved = shot(engine, red, MoveObject("cube", np.eye(4), (2.0,) * 3, relative=True))
     assert (moved.segmentation == moved.segmentation[30, 30]).sum() > 1.5 * (
         plain.segmentation == plain.segmentation[30, 30]
     ).sum()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.delivery import recycled
@@ -252,9 +253,9 @@ def test_streams_are_told_apart_by_all_of_their_names() -> None:
     assert stream(1, 2, "x").integers(0, 2**60) == stream(1, 2, "x").integers(0, 2**60)
 
 
-def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it():
-    def address(array):
-        return array.__array_interface__["data"][0]
+def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it() -> None:
+    def address(array: NDArray[Any]) -> int:
+        return int(array.__array_interface__["data"][0])
 
     first = recycled.empty((64, 100, 100, 3), np.float32)
     second = recycled.empty((64, 100, 100, 3), np.float32)
@@ -272,7 +273,7 @@ def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it():
     assert again.flags.writeable
 
 
-def test_no_more_memory_is_kept_than_said(monkeypatch):
+def test_no_more_memory_is_kept_than_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recycled, "KEPT", recycled.kept() + (5 << 20))
     arrays = [recycled.empty((2 << 20,), np.uint8) for _ in range(6)]
     del arrays
