@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("MUJOCO_GL", "egl")
-os.environ.setdefault("LP_NUM_THREADS", "1")
+for name in ("LP_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import mujoco
@@ -65,6 +66,17 @@ def peer(text: str, size: tuple[int, int], msaa: int, shadows: bool) -> tuple[Dr
     return three, rgb, lambda _: renderer.close()
 
 
+def medians(runs: dict[str, Draw], states: list[np.ndarray]) -> dict[str, float]:
+    """Milliseconds of each way of drawing the same states, all ways in turn."""
+    times: dict[str, list[float]] = {key: [] for key in runs}
+    for qpos in states:
+        for key, run in runs.items():
+            start = time.perf_counter()
+            run(qpos)
+            times[key].append(time.perf_counter() - start)
+    return {key: 1e3 * float(np.median(values[3:])) for key, values in times.items()}
+
+
 def compare(name: str, size: tuple[int, int], setting: tuple[int, bool], count: int) -> str:
     msaa, shadows = setting
     text = source(name)
@@ -75,19 +87,14 @@ def compare(name: str, size: tuple[int, int], setting: tuple[int, bool], count: 
         )
         for lod in ("auto", "off")
     }
-    runs: dict[str, Draw] = {"three": three, "rgb": rgb}
+    passes: dict[str, Draw] = {"three": three}
     for lod, engine in engines.items():
-        runs[lod] = lambda q, e=engine: e.render(View(passes=PASSES, state={"qpos": q}))
-    runs["our rgb"] = lambda q: engines["auto"].render(View(state={"qpos": q}))
-    times: dict[str, list[float]] = {key: [] for key in runs}
+        passes[lod] = lambda q, e=engine: e.render(View(passes=PASSES, state={"qpos": q}))
+    ours = engines["auto"]
+    rgbs: dict[str, Draw] = {"rgb": rgb, "our rgb": lambda q: ours.render(View(state={"qpos": q}))}
     rng = np.random.default_rng(0)
-    for _ in range(count + 3):
-        qpos = engines["auto"].random_state(rng)["qpos"]
-        for key, run in runs.items():
-            start = time.perf_counter()
-            run(qpos)
-            times[key].append(time.perf_counter() - start)
-    middle = {key: 1e3 * float(np.median(values[3:])) for key, values in times.items()}
+    states = [ours.random_state(rng)["qpos"] for _ in range(count + 3)]
+    middle = medians(passes, states) | medians(rgbs, states)
     for engine in engines.values():
         engine.close()
     close(np.empty(0))

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from heliograph import recycled
 from heliograph.camera import Camera
-from heliograph.delivery import recycled
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.delivery.samples import as_arrays, batches, samples

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
-from heliograph.delivery import recycled
+from heliograph import recycled
 from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer

@@ -18,7 +18,7 @@ from heliograph.raster.store import Tables
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
-LOD_DEPTH = 7e-4
+LOD_DEPTH = 6e-4
 """Largest error of a simplified surface as a part of its distance."""
 
 LOOKS_RECORD = 15

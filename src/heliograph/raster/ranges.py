@@ -58,6 +58,8 @@ class Stream:
 
     def upload(self) -> bool:
         """Bring the buffer up to date; whether it is another one now."""
+        if not self._waiting and self.buffer is not None:
+            return False
         self._grow(max((start + len(rows) for start, rows in self._waiting), default=0))
         for start, rows in self._waiting:
             self._rows[start : start + len(rows)] = rows

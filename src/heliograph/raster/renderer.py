@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
 from typing import Any
 
 import moderngl
@@ -107,13 +106,16 @@ class Rasterizer:
         with self.context.current():
             self._geometries.upload()
             placed = self._place(scene.instances)
-            shadowed = lru_cache(partial(self._shadows.draw, scene, placed))
+            shadowed: dict[int, tuple[LightPlan, list[ShadowMap]]] = {}
             for camera, buffers in zip(cameras, out, strict=True):
                 mirror, lights = None, LightPlan()
                 maps: list[ShadowMap] = []
                 if "rgb" in passes:
                     mirror = self._mirror(scene, placed, camera)
-                    lights, maps = shadowed(self._shadows.size(camera))
+                    size = self._shadows.size(camera)
+                    if size not in shadowed:
+                        shadowed[size] = self._shadows.draw(scene, placed, size)
+                    lights, maps = shadowed[size]
                 block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
                 plan = self._plan(scene, placed, camera)
                 for target in self._goals(camera, passes):

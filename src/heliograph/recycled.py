@@ -1,7 +1,7 @@
-"""Memory of batches that are gone, kept for the next ones.
+"""Memory of large pictures and batches that are gone, kept for the next ones.
 
 The system hands out fresh memory page by page, each filled with zeros first: for a large batch
-that costs more than to copy the samples into it.
+that costs more than to copy the samples into it, for a picture as much as to read it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-SMALLEST = 1 << 20
+SMALLEST = 1 << 18
 """Bytes of the smallest array that is worth it."""
 
 KEPT = 256 << 20
