@@ -34,6 +34,10 @@ def ours(size: tuple[int, int]) -> Iterator[dict[str, Way]]:
             for _ in pool.map(view for _ in range(count)):
                 pass
 
+        def alone(count: int) -> None:
+            for _ in range(count):
+                pool.render(view)
+
         def borrowed(count: int) -> None:
             for _ in range(count):
                 with pool.borrow(view):
@@ -42,7 +46,7 @@ def ours(size: tuple[int, int]) -> Iterator[dict[str, Way]]:
         yield {
             "pool, batch": lambda count: void(pool.render_batch({"seeds": np.arange(count)})),
             "pool, map": mapped,
-            "pool, one at a time": lambda count: void([pool.render(view) for _ in range(count)]),
+            "pool, one at a time": alone,
             "pool, borrowed one at a time": borrowed,
         }
 

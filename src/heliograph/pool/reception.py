@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from heliograph.pool.driver import Driver
 
 
-LENT_FROM = 1 << 18
+LENT_FROM = 1 << 16
 """Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
 
 
