@@ -198,7 +198,8 @@ def test_many_are_painted_as_one_by_one(engine):
         specular=np.array([nan, 0.5, nan]),
         emission=np.array([0.3, nan, 0.1]),
         reflectance=np.array([nan, nan, 0.5]),
-        textures=(None, checks, np.zeros((0, 0, 3), np.uint8)),
+        texture=np.array([-1, 0, 1]),
+        images=(checks, np.zeros((0, 0, 3), np.uint8)),
         repeat=np.array([[1, 1], [2, 3], [1, 1]]),
     )
     before = shot(engine)

@@ -27,6 +27,7 @@ from heliograph.engines.fake import EXIT, FAIL, HANG, KILL, Paint
 from heliograph.errors import WorkerError
 from heliograph.frame import PASSES, Sample
 from heliograph.pool import Pool, PoolOptions
+from heliograph.pool.stock import MOST_LENT
 from heliograph.testing import check_engine
 
 ALL = tuple(PASSES)
@@ -1144,3 +1145,32 @@ def test_a_forgotten_pool_does_what_was_ordered_and_ends() -> None:
     assert done.get(timeout=10)["front"].shape[0] == 2
     eventually(lambda: threading.active_count() == threads)
     gone(pids)
+
+
+def test_large_samples_use_memory_again_and_may_all_be_kept() -> None:
+    with Pool("fake", "blank", 2, {"size": (200, 200)}) as pool:
+        seen = {pool.render(hg.View(index=i))["front"].rgb.ctypes.data for i in range(40)}
+        assert len(seen) <= 4
+        kept = [pool.render(hg.View(index=i))["front"].rgb for i in range(MOST_LENT + 20)]
+        part = pool.render(hg.View(index=77))["front"].rgb[:3, 5]
+        gc.collect()
+        list(pool.map(hg.View(index=1) for _ in range(20)))
+        assert all((rgb == i).all() for i, rgb in enumerate(kept))
+    assert (part == 77).all()
+    kept[0][:] = 9
+    assert (kept[1] == 1).all()
+
+
+def test_a_worker_that_nobody_listened_to_is_heard_again() -> None:
+    with fake(1) as pool:
+        for turn in range(30):
+            assert pool.render(hg.View(index=turn)).index == turn
+            if turn % 3 == 0:
+                assert pool.submit(hg.View(index=turn)).result(timeout=10).index == turn
+        os.kill(pool.pids[0], signal.SIGKILL)
+        assert pool.render(hg.View(index=5)).index == 5
+        pool.render(hg.View(index=6))
+        os.kill(pool.pids[0], signal.SIGSTOP)
+        waiting = [pool.submit(hg.View(index=i)) for i in range(3)]
+        os.kill(pool.pids[0], signal.SIGCONT)
+        assert [each.result(timeout=10).index for each in waiting] == [0, 1, 2]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from heliograph.frame import Array
 from heliograph.transport.slots import Region, Regions
 
-MOST_LENT = 128
+MOST_LENT = 64
 """How many samples and batches may lie in shared memory with the caller; further are copied."""
 
 

@@ -142,10 +142,16 @@ def _rgba(values: Values) -> NDArray[np.float64] | None:
 def _textures(values: Values, textures: Textures) -> dict[str, Any]:
     if "texture" not in values:
         return {}
-    recipes = values["texture"]
     columns: dict[str, Any] = {key: values[key] for key in ("repeat", "offset") if key in values}
-    images = tuple(_EMPTY if each is None else textures.image(each) for each in recipes)
-    return {"textures": images, **columns}
+    images: dict[int, NDArray[np.uint8]] = {}
+    chosen = []
+    for recipe in values["texture"]:
+        image = _EMPTY if recipe is None else textures.image(recipe)
+        images.setdefault(id(image), image)  # the same recipe makes the very same image
+        chosen.append(id(image))
+    places = {each: place for place, each in enumerate(images)}
+    texture = np.array([places[each] for each in chosen], np.int64)
+    return {"texture": texture, "images": tuple(images.values()), **columns}
 
 
 def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:

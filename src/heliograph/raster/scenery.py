@@ -98,27 +98,40 @@ class Scenery:
             if value is not None:
                 self._mine("surface")[rows, column] = value
         if edit.texture is not None:
-            self._lay(np.array(rows), edit.texture, edit.repeat, edit.offset)
+            self._lay(
+                np.array(rows), edit.texture, np.array([edit.repeat]), np.array([edit.offset])
+            )
 
     def paint_all(self, edit: EditMaterials) -> None:
         """Apply an EditMaterials; where rows name the same object the last one holds."""
-        group, rows = self._objects.grouped(edit.objects)
+        group, rows, distinct = self._objects.grouped(edit.objects)
+        if not distinct:
+            for each in edit.rows():
+                self.paint(each)
+            return
         if edit.rgba is not None:
             _put(self._mine("rgba"), rows, edit.rgba[group])
         for column, name in enumerate(_SURFACE):
             values = getattr(edit, name)
             if values is not None:
                 _put(self._mine("surface")[:, column], rows, values[group])
-        if edit.textures is None:
-            return
-        given = [(place, each) for place, each in enumerate(edit.textures) if each is not None]
-        if not any(pixels.size for _, pixels in given):
-            self._strip(rows[np.isin(group, [place for place, _ in given])])
-            return
-        for place, pixels in given:
-            repeat = (1.0, 1.0) if edit.repeat is None else edit.repeat[place]
-            offset = (0.0, 0.0) if edit.offset is None else edit.offset[place]
-            self._lay(rows[group == place], pixels, repeat, offset)
+        if edit.texture is not None:
+            self._lay_all(edit, edit.texture[group], group, rows)
+
+    def _lay_all(
+        self,
+        edit: EditMaterials,
+        chosen: NDArray[np.int64],
+        group: NDArray[np.intp],
+        rows: NDArray[np.intp],
+    ) -> None:
+        ones = np.ones((len(edit.objects), 2))
+        repeat = ones if edit.repeat is None else edit.repeat
+        offset = ones - 1 if edit.offset is None else edit.offset
+        for place, pixels in enumerate(edit.images):
+            mine = chosen == place
+            if mine.any():
+                self._lay(rows[mine], pixels, repeat[group[mine]], offset[group[mine]])
 
     def hide(self, edit: Hide) -> None:
         """Apply a Hide."""
@@ -183,9 +196,10 @@ class Scenery:
         self,
         rows: NDArray[np.intp],
         pixels: NDArray[np.uint8],
-        repeat: Sequence[float] | NDArray[np.float64],
-        offset: Sequence[float] | NDArray[np.float64],
+        repeat: NDArray[np.float64],
+        offset: NDArray[np.float64],
     ) -> None:
+        """Lay an image on rows (M,), repeated and shifted by (M or 1, 2)."""
         if not pixels.size:
             self._strip(rows)
             return
@@ -197,7 +211,7 @@ class Scenery:
         self._mine("mapping")[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
         size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
         scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
-        self._mine("texture_scale")[rows, :2] = scale[:, None] * np.array(repeat)
+        self._mine("texture_scale")[rows, :2] = scale[:, None] * repeat
 
 
 class Objects:
@@ -213,7 +227,7 @@ class Objects:
     ) -> None:
         self._rows = rows
         self._names = names
-        self._last: tuple[Any, NDArray[np.intp], NDArray[np.intp]] | None = None
+        self._last: tuple[Any, tuple[NDArray[np.intp], NDArray[np.intp], bool]] | None = None
 
     def rows(self, objects: Sequence[str]) -> list[int]:
         """The instances of the objects called so.
@@ -229,8 +243,8 @@ class Objects:
 
     def grouped(
         self, groups: tuple[tuple[str, ...], ...]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The instances (M,) of groups of objects, and which group each belongs to (M,).
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], bool]:
+        """Which group each instance belongs to (M,), its row (M,), and whether all rows differ.
 
         Randomizers name the same ones for every sample, so the last answer is kept.
         """
@@ -238,8 +252,8 @@ class Objects:
             found = [self.rows(group) for group in groups]
             group = np.repeat(np.arange(len(groups)), [len(rows) for rows in found])
             flat = np.array([row for rows in found for row in rows], np.intp)
-            self._last = groups, group, flat
-        return self._last[1:]
+            self._last = groups, (group, flat, len(np.unique(flat)) == len(flat))
+        return self._last[1]
 
 
 def _put(target: NDArray[Any], rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:

@@ -72,7 +72,8 @@ class EditMaterials(CheckedEdit):
         rgba: (N, 4) red, green, blue, alpha, 0 to 1; NaN keeps the object's, all three colours or
             none of them.
         specular, shininess, emission, reflectance: (N,) 0 to 1; NaN keeps the object's.
-        textures: N images as `EditMaterial.texture`; None keeps the object's own.
+        texture: (N,) which of `images` each row gets; -1 keeps the object's own.
+        images: images as `EditMaterial.texture`; an empty one removes the object's own.
         repeat: (N, 2) how often textures repeat, above 0; 1 without it.
         offset: (N, 2) where they start, in parts of themselves; 0 without it.
     """
@@ -83,19 +84,20 @@ class EditMaterials(CheckedEdit):
     shininess: NDArray[np.float64] | None = None
     emission: NDArray[np.float64] | None = None
     reflectance: NDArray[np.float64] | None = None
-    textures: tuple[NDArray[np.uint8] | None, ...] | None = None
+    texture: NDArray[np.int64] | None = None
+    images: tuple[NDArray[np.uint8], ...] = ()
     repeat: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
 
     FIELDS: ClassVar[tuple[Field, ...]] = fields(
         "EditMaterials",
-        {"objects": checks.groups},
+        {"objects": checks.groups, "images": checks.images},
         rgba=checks.colours,
         specular=checks.shares,
         shininess=checks.shares,
         emission=checks.shares,
         reflectance=checks.shares,
-        textures=checks.textures,
+        texture=checks.places,
         repeat=checks.pairs(above=0.0),
         offset=checks.pairs(),
     )
@@ -104,11 +106,16 @@ class EditMaterials(CheckedEdit):
         super().__post_init__()
         for name, where, _, _ in self.FIELDS:
             column = getattr(self, name)
-            if column is not None and len(column) != len(self.objects):
+            if name != "images" and column is not None and len(column) != len(self.objects):
                 raise InvalidValueError(
                     f"{where}: expected {len(self.objects)} rows, one for each of `objects`, got "
                     f"{len(column)}"
                 )
+        if self.texture is not None and (self.texture >= len(self.images)).any():
+            raise InvalidValueError(
+                f"EditMaterials texture: expected -1 to {len(self.images) - 1}, as there are "
+                f"{len(self.images)} images, got {self.texture.max()}"
+            )
 
     def rows(self) -> tuple[EditMaterial, ...]:
         """The same as an edit for each row."""
@@ -123,8 +130,8 @@ class EditMaterials(CheckedEdit):
             column = getattr(self, name)
             if column is not None and not np.isnan(column[i]):
                 given[name] = float(column[i])
-        if self.textures is not None:
-            given["texture"] = self.textures[i]
+        if self.texture is not None and self.texture[i] >= 0:
+            given["texture"] = self.images[self.texture[i]]
         for name in ("repeat", "offset"):
             column = getattr(self, name)
             if column is not None:

@@ -225,12 +225,18 @@ def texture(value: Any, where: str) -> Any:
 _NO_TEXTURE = v.frozen(np.zeros((0, 0, 3), np.uint8))
 
 
-def textures(value: Any, where: str) -> tuple[Any, ...]:
-    """Rows of textures, or None."""
-    return tuple(
-        None if each is None else texture(each, f"{where}[{row}]")
-        for row, each in enumerate(_parts(value, where, "a row of textures"))
-    )
+def images(value: Any, where: str) -> tuple[Any, ...]:
+    """Textures in a row."""
+    rows = _parts(value, where, "a row of textures")
+    return tuple(texture(each, f"{where}[{row}]") for row, each in enumerate(rows))
+
+
+def places(value: Any, where: str) -> Any:
+    """Whole numbers (N,) from -1, a read-only int64 copy."""
+    numbers = check_numbers(value, where)
+    if numbers.ndim != 1 or not ((numbers >= -1) & (numbers == np.floor(numbers))).all():
+        raise v.refuse(where, "(N,) whole numbers from -1", value)
+    return v.frozen(numbers.astype(np.int64))
 
 
 def groups(value: Any, where: str) -> tuple[tuple[str, ...], ...]:
