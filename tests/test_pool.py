@@ -583,7 +583,7 @@ def test_closing_leaves_no_descriptor_thread_or_process() -> None:
             pids += pool.pids
     del pool
     gc.collect()
-    assert descriptors() == fds
+    assert descriptors() <= fds  # what other tests left may be collected meanwhile
     assert threading.active_count() == threads
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # no zombies either
 
