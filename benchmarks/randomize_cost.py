@@ -1,18 +1,27 @@
 """What randomization costs: drawing one sample's edits, and post-processing one picture.
 
-30 objects, 6 lights and 1 camera; pictures of 200 x 200. Medians; prints a Markdown table.
+30 objects, 6 lights and 1 camera; pictures of 200 x 200. Medians; prints a Markdown table. And what
+it adds to a view of the Shadow hand: a view as it is, one with edits that were drawn before, and
+one that is randomized, in turn.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+os.environ.setdefault("LP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
 
+import numpy as np
+from models import source
+
+import heliograph as hg
 from heliograph.camera import Camera
 from heliograph.randomize import (
     Background,
@@ -108,13 +117,44 @@ def pictures(count: int) -> dict[str, float]:
     }
 
 
+def views(chain: Randomization, count: int) -> list[float]:
+    """Milliseconds of a view of the hand: as it is, edited, and randomized; four passes each."""
+    size, passes = (SIZE, SIZE), ("rgb", "depth", "normals", "segmentation")
+    with (
+        hg.open(source("hand"), size=size) as plain,
+        hg.open(source("hand"), size=size, randomize=chain) as randomized,
+    ):
+        facts = Facts.of(plain)
+        edits = [chain(0, i, facts).edits for i in range(count)]
+        ways: list[Callable[[int], object]] = [
+            lambda _: plain.render(hg.View(passes=passes)),
+            lambda i: plain.render(hg.View(passes=passes, edits=edits[i])),
+            lambda i: randomized.render(hg.View(passes=passes, seed=0, index=i)),
+        ]
+        times: list[list[float]] = [[] for _ in ways]
+        for i in range(count):
+            for way, spent in zip(ways, times, strict=True):
+                start = time.perf_counter()
+                way(i)
+                spent.append(time.perf_counter() - start)
+    return [1e3 * statistics.median(spent[3:]) for spent in times]
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     print(f"{Path(__file__).name}: {OBJECTS} objects, {LIGHTS} lights, {SIZE}x{SIZE}\n")
     print("| what | microseconds |\n|---|---|")
     for name, value in {**draws(5 * count), **pictures(count)}.items():
         print(f"| {name} | {value:.0f} |")
+    print("\n| the hand, ms a view | as it is | edited | randomized | more than edited |")
+    print("|---|---|---|---|---|")
+    for name, chain in (
+        ("materials of 125 objects", Randomization([Materials()])),
+        ("and lights, camera", Randomization([Materials(), Lights(), CameraJitter()])),
+    ):
+        plain, edited, whole = views(chain, count)
+        print(f"| {name} | {plain:.2f} | {edited:.2f} | {whole:.2f} | {whole / edited - 1:.1%} |")
 
 
 if __name__ == "__main__":

@@ -96,8 +96,8 @@ class Finishing(Around):
             return self._engine.render(view, out)
         rest = tuple(edit for edit in view.edits if not isinstance(edit, EditImage))
         if "rgb" not in view.passes:
-            return self._engine.render(replace(view, edits=rest), out)
-        return self._finished(view, replace(view, edits=rest), finish, out)
+            return self._engine.render(view.edited(rest), out)
+        return self._finished(view, view.edited(rest), finish, out)
 
     def _finished(
         self,

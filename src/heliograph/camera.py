@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import numbers
 import reprlib
 from dataclasses import dataclass
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any, Final, Self, TypedDict, Unpack
 
 import numpy as np
@@ -340,7 +340,7 @@ class Camera:
 
 
 def _check_size(value: object, name: str) -> int:
-    if not isinstance(value, bool) and isinstance(value, numbers.Integral):
+    if not isinstance(value, bool) and isinstance(value, Integral):
         pixels = int(value)
         if 1 <= pixels <= MAX_SIZE:
             return pixels
@@ -350,7 +350,7 @@ def _check_size(value: object, name: str) -> int:
 
 
 def _check_number(value: object, name: str, above: float = -math.inf) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
         raise InvalidValueError(f"{name}: expected a number, got {reprlib.repr(value)}")
     try:
         number = float(value)

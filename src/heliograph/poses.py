@@ -31,6 +31,7 @@ EnumT = TypeVar("EnumT", bound=Enum)
 TOLERANCE: Final = 1e-5
 """How far a rotation may be from orthonormal, and a last row from (0, 0, 0, 1)."""
 
+_LAST_ROW: Final = (0.0, 0.0, 0.0, 1.0)
 _SINGULAR: Final = 1e-6
 _SAME_POINT: Final = 1e-9
 _PARALLEL: Final = 1e-6
@@ -108,12 +109,12 @@ def check_pose(m: ArrayLike, name: str = "pose") -> Floats:
             is singular, left-handed, scaled or sheared.
     """
     pose = check_matrix(m, name, 4)
-    if np.abs(pose[3] - (0.0, 0.0, 0.0, 1.0)).max() > TOLERANCE:
+    if max(abs(a - b) for a, b in zip(pose[3].tolist(), _LAST_ROW, strict=True)) > TOLERANCE:
         raise InvalidValueError(
             f"{name}: expected (0, 0, 0, 1) as last row, got {_listed(pose[3])}; if the "
             "translation stands there, the matrix is column-major (three.js): transpose it"
         )
-    pose[3] = (0.0, 0.0, 0.0, 1.0)
+    pose[3] = _LAST_ROW
     _check_orthonormal(pose[:3, :3], name)
     return pose
 
@@ -316,7 +317,9 @@ def _finite(array: Floats, name: str, *, nan: bool = False) -> Floats:
 def _check_orthonormal(rotation: Floats, name: str) -> None:
     x, y, z = rotation.T.tolist()
     scale = [math.hypot(*axis) for axis in (x, y, z)]
-    determinant = _determinant(rotation / scale) if min(scale) > 0.0 else 0.0
+    sizes = [each or 1.0 for each in scale]
+    axes = [[part / size for part in axis] for axis, size in zip((x, y, z), sizes, strict=True)]
+    determinant = _determinant(axes)
     if abs(determinant) < _SINGULAR:
         raise InvalidValueError(
             f"{name}: expected a rotation, got a singular matrix; two axes coincide or one is zero"
@@ -343,9 +346,9 @@ def _dot(a: list[float], b: list[float]) -> float:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def _determinant(m: Floats) -> float:
-    (a, b, c), (d, e, f), (g, h, i) = m.tolist()
-    return float(a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g))
+def _determinant(m: list[list[float]]) -> float:
+    (a, b, c), (d, e, f), (g, h, i) = m
+    return a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
 
 
 def _listed(values: Iterable[float]) -> str:

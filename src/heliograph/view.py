@@ -51,6 +51,12 @@ class View:
         if self.seed is not None:
             _check_integer("seed", self.seed)
 
+    def edited(self, edits: Sequence[Edit]) -> View:
+        """The same with other edits; what else it holds is sound and not looked at again."""
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self), edits=_check_edits(edits))
+        return other
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields; what makes `state` read-only cannot be pickled."""
         made = (self.cameras, self.passes, dict(self.state), self.edits, self.seed, self.index)

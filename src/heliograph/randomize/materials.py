@@ -136,6 +136,7 @@ def _rgba(values: Values) -> NDArray[np.float64] | None:
     rgba[:, :3] = values["colour"]
     if "alpha" in values:
         rgba[:, 3] = values["alpha"]
+    rgba.flags.writeable = False  # so that the edit need not copy it
     return rgba
 
 

@@ -138,6 +138,8 @@ class Randomization:
         )
         drawn = self(view.seed, view.index, known)
         edits = (*drawn.edits, *view.edits)
+        if not drawn.state:
+            return view.edited(edits), drawn
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
 
 

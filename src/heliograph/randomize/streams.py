@@ -7,13 +7,28 @@ need no history, and are the same in every process and on every machine.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.view import MAX_SEED
 
 _DOMAIN = "heliograph/1"
+
+
+class _Nothing(ISeedSequence):
+    """A seed of zeros, for a generator whose key is set afterwards."""
+
+    def generate_state(
+        self, n_words: int, dtype: Any = np.uint32
+    ) -> NDArray[np.uint32 | np.uint64]:
+        return np.zeros(n_words, dtype)
+
+
+_NOTHING = _Nothing()
 
 
 def stream(seed: int, index: int, name: str) -> np.random.Generator:
@@ -27,7 +42,12 @@ def stream(seed: int, index: int, name: str) -> np.random.Generator:
     Raises:
         InvalidValueError: a seed or index that is no such integer.
     """
-    return np.random.Generator(np.random.Philox(key=_key(seed, index, name)))
+    # With a key in place of this it would ask the system for entropy first.
+    made = np.random.Philox(_NOTHING)  # type: ignore[arg-type]
+    state = made.state
+    state["state"]["key"] = _key(seed, index, name)
+    made.state = state
+    return np.random.Generator(made)
 
 
 def subseed(rng: np.random.Generator) -> int:

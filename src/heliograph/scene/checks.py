@@ -249,15 +249,27 @@ def groups(value: Any, where: str) -> tuple[tuple[str, ...], ...]:
 
 def _column(expected: str, columns: int, low: float, high: float, *, nan: bool = False) -> Check:
     def check(value: Any, where: str) -> Any:
-        numbers = check_numbers(value, where)
+        numbers = value if _is_frozen(value) else check_numbers(value, where)
         fits = numbers.ndim == 1 + bool(columns) and numbers.shape[1:] == (columns,) * bool(columns)
-        inside = (numbers >= low) & (numbers <= high)
-        if not fits or not (inside | np.isnan(numbers) if nan else inside).all():
-            raise v.refuse(where, expected, value)
+        if not (fits and numbers.size and low <= numbers.min() <= numbers.max() <= high):
+            sound = (numbers >= low) & (numbers <= high)
+            if not fits or not (sound | np.isnan(numbers) if nan else sound).all():
+                raise v.refuse(where, expected, value)
         numbers.flags.writeable = False
         return numbers
 
     return check
+
+
+def _is_frozen(value: Any) -> bool:
+    """Whether it is what `check_numbers` makes, and nobody can change it."""
+    return (
+        type(value) is np.ndarray
+        and value.dtype == np.float64
+        and value.base is None
+        and value.flags.c_contiguous
+        and not value.flags.writeable
+    )
 
 
 def pairs(*, above: float | None = None) -> Check:
@@ -279,7 +291,7 @@ def colours(value: Any, where: str) -> Any:
     """Red, green, blue, alpha (N, 4); NaN where the object keeps its own colour, or its alpha."""
     numbers = _colours(value, where)
     missing = np.isnan(numbers[:, :3])
-    if (missing.any(1) & ~missing.all(1)).any():
+    if missing.any() and (missing.any(1) & ~missing.all(1)).any():
         row = int(np.argmax(missing.any(1) & ~missing.all(1)))
         raise InvalidValueError(
             f"{where}: expected red, green and blue, or NaN for all three, got "
