@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import heliograph
+from component_scenes import ALL, FRONT, shown
 from heliograph.camera import Camera
 from heliograph.engine import Engine
 from heliograph.engines.components import ComponentEngine
@@ -31,10 +32,6 @@ from heliograph.scene import (
 )
 from heliograph.view import View
 
-ALL = ("rgb", "depth", "normals", "segmentation")
-FRONT = Camera.look_at(
-    eye=(0, -4, 0), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="front", far=100
-)
 ASKEW = Camera.look_at(
     eye=(2, -3, 1.5), target=(0, 0, 0), fov_y=0.7, width=160, height=120, name="askew", far=100
 )
@@ -45,19 +42,6 @@ EDITS = (
     Remove("ball"),
     Set(Scene(Box(key="box"))),
 )
-
-
-def draw(source, camera=FRONT, passes=ALL, **view):
-    engine = ComponentEngine(source)
-    try:
-        return engine.render(View((camera,), passes, **view))
-    finally:
-        engine.close()
-
-
-def shown(source, camera=FRONT, **view):
-    """The one frame of a scene."""
-    return next(iter(draw(source, camera, **view)))
 
 
 @pytest.fixture

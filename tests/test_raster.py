@@ -347,33 +347,31 @@ def test_drawing_from_another_thread_works(rasterizer):
     assert np.array_equal(here["rgb"], there[0]["rgb"])
 
 
-def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
+def told_in_a_fork(act):
+    """What a forked child says of an act: the error's text, or that it was done."""
     read, write = os.pipe()
     child = os.fork()
     if not child:
         try:
-            rasterizer.add_texture(Texture(np.zeros((2, 2, 3), np.uint8)))
-            os.write(write, b"drew")
+            act()
+            os.write(write, b"done")
         except ContextError as error:
             os.write(write, str(error).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    assert b"fork" in os.read(read, 1000)
+    os.close(write)
+    with os.fdopen(read, "rb") as said:
+        return said.read()
+
+
+def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
+    texture = Texture(np.zeros((2, 2, 3), np.uint8))
+    assert b"fork" in told_in_a_fork(lambda: rasterizer.add_texture(texture))
 
 
 def test_a_forked_child_is_told_that_a_new_renderer_would_hang(rasterizer):
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            Rasterizer()
-        except ContextError as error:
-            os.write(write, str(error).encode())
-        finally:
-            os._exit(0)
-    os.waitpid(child, 0)
-    assert b"'spawn'" in os.read(read, 1000)
+    assert b"'spawn'" in told_in_a_fork(Rasterizer)
 
 
 def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):

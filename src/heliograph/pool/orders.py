@@ -65,7 +65,7 @@ class SampleOrder:
         wire: the same for the wire.
         cameras: the cameras by value, or None where only the engine can tell.
         layout: where their passes stand, or how many bytes to try with.
-        copy: whether the sample owns its arrays; else they lie in the worker's memory.
+        borrowed: whether the sample's arrays are to be given back; else they are the caller's.
     """
 
     region: Region | None = None
@@ -78,11 +78,11 @@ class SampleOrder:
         cameras: Sequence[Camera] | None,
         layout: Layout | int,
         *,
-        copy: bool = True,
+        borrowed: bool = False,
     ) -> None:
         self.view = view
         self.nbytes = layout if isinstance(layout, int) else layout.nbytes
-        self.copy = copy
+        self.borrowed = borrowed
         self.future: Future[Sample] = Future()
         self.lent: Region | None = None
         self._wire = wire

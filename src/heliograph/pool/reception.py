@@ -107,7 +107,7 @@ class Reception:
     ) -> None:
         if order.future.done():  # an interrupt hit behind it
             return
-        if not order.copy:
+        if order.borrowed:
             order.lent = region
             order.finish(done, region.memory, labels)
             return

@@ -182,7 +182,7 @@ class Pool:
         """
         self._check_thread()
         order = self._order(view)
-        order.copy = False
+        order.borrowed = True
         try:
             attend(self._driver, order)
             yield order.future.result()

@@ -173,10 +173,8 @@ void main() {
     vec4 texel = vec4(1.0);
 #if defined(EXACT) && defined(TEXTURED)
     vec3 object = o + depth * d;
-#ifdef FACE
-#ifdef NATURAL_UV
+#if defined(FACE) && defined(NATURAL_UV)
     vec3 object_normal = v_axis;
-#endif
 #endif
 #endif
 #ifdef FLAT_TEXTURE
