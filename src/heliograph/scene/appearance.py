@@ -69,8 +69,7 @@ class EditMaterials(CheckedEdit):
 
     Attributes:
         objects: N rows of names of objects; what is in one row is painted alike.
-        rgba: (N, 4) red, green, blue, alpha, 0 to 1; NaN keeps the object's, all three colours or
-            none of them.
+        rgba: (N, 4) red, green, blue, alpha, 0 to 1; NaN keeps the object's alpha, or all four.
         specular, shininess, emission, reflectance: (N,) 0 to 1; NaN keeps the object's.
         texture: (N,) which of `images` each row gets; -1 keeps the object's own.
         images: images as `EditMaterial.texture`; an empty one removes the object's own.

@@ -288,13 +288,14 @@ _colours = _column(
 
 
 def colours(value: Any, where: str) -> Any:
-    """Red, green, blue, alpha (N, 4); NaN where the object keeps its own colour, or its alpha."""
+    """Red, green, blue, alpha (N, 4); NaN where the object keeps its alpha, or all four."""
     numbers = _colours(value, where)
-    missing = np.isnan(numbers[:, :3])
-    if missing.any() and (missing.any(1) & ~missing.all(1)).any():
-        row = int(np.argmax(missing.any(1) & ~missing.all(1)))
+    missing = np.isnan(numbers)
+    partly = missing[:, :3].any(1) & ~missing.all(1)
+    if partly.any():
+        row = int(np.argmax(partly))
         raise InvalidValueError(
-            f"{where}: expected red, green and blue, or NaN for all three, got "
+            f"{where}: expected red, green and blue, or NaN for all three and alpha, got "
             f"{tuple(numbers[row].tolist())} in row {row}"
         )
     return numbers
