@@ -183,17 +183,18 @@ SOLVERS: tuple[dict[str, str], ...] = (
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0)", "BALL": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "BETWEEN_DOMES": "1"},
     {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "CAPS": "1"},
+    {"SLAB": "1"},
 )
 """Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
 
-FACE takes the plane of each triangle's first corner; ROUND_AXES are the coefficients a of a round
-shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS ends it at z = -1 and 1,
-BETWEEN_DOMES lets a capsule's domes go on there.
+FACE takes the plane of each triangle's first corner; SLAB is the box from -1 to 1; ROUND_AXES are
+the coefficients a of a round shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS
+ends it at z = -1 and 1, BETWEEN_DOMES lets a capsule's domes go on there.
 """
 
 SOLVER = {
     Shape.PLANE: 1,
-    Shape.BOX: 1,
+    Shape.BOX: 5,
     Shape.SPHERE: 2,
     Shape.DOME_UP: 2,
     Shape.DOME_DOWN: 2,

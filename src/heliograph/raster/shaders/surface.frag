@@ -64,6 +64,15 @@ float enter_round(vec3 a, vec3 c, vec3 d) {
 float enter(vec3 c, vec3 d, out vec3 normal) {
     float t = -1e30;
     normal = vec3(0.0);
+#ifdef SLAB
+    // Flat faces at -1 and 1: the last one entered among those the ray comes towards. A pixel on an
+    // edge may belong to another face's triangle, so the plane of its own would not do.
+    vec3 away = sign(c), gap = abs(c) - 1.0, speed = -away * d;
+    bvec3 met = bvec3(vec3(greaterThan(gap, vec3(0.0))) * vec3(greaterThan(speed, vec3(0.0))));
+    vec3 flat_t = mix(vec3(-1e30), gap / speed, met);
+    t = max(flat_t.x, max(flat_t.y, flat_t.z));
+    normal = away * vec3(equal(flat_t, vec3(t)));
+#endif
 #ifdef CAPS
     // Flat faces at z = -1 and 1, for a ray that comes from beyond them.
     float away = sign(c.z), gap = abs(c.z) - 1.0, speed = -away * d.z;
