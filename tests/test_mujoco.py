@@ -173,6 +173,14 @@ def test_only_one_classic_renderer_at_a_time():
     second.close()
 
 
+def test_a_model_without_geoms_is_an_empty_picture():
+    engine = MujocoEngine("<mujoco><worldbody/></mujoco>", size=(32, 24))
+    frame = engine.render(View(("free",), ALL))["free"]
+    assert not frame.segmentation.any()
+    assert np.ptp(frame.rgb) == 0
+    engine.close()
+
+
 def test_a_model_that_its_owner_changes_stays_as_it_was():
     model = mujoco.MjModel.from_xml_string(SCENE)
     engine = MujocoEngine(model, size=(64, 48))

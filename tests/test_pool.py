@@ -1029,7 +1029,7 @@ def test_a_worker_that_is_half_started_is_taken_back(monkeypatch: pytest.MonkeyP
         with pytest.raises(WorkerError, match=r"cannot start a worker.*Too many open files"):
             fake(1)
     gc.collect()
-    assert descriptors() == before
+    assert descriptors() <= before
 
 
 def test_heirs_that_find_no_descriptor_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

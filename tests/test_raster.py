@@ -90,24 +90,6 @@ def test_plane_has_exact_depth_and_normals(rasterizer, half):
     assert degrees_between(world_normals(view, out)[hit], (0, 0, 1.0)).max() < 0.1
 
 
-@pytest.mark.parametrize("scale", [(0.5, 0.5, 0.5), (0.6, 0.3, 0.5), (0.06, 0.06, 0.06)])
-def test_spheres_and_ellipsoids_have_exact_depth_and_normals(rasterizer, scale):
-    view, centre = camera(target=(0, 0, 0.5)), np.array([0.0, 0.0, 0.5])
-    out = draw(rasterizer, placed((Shape.SPHERE, centre, scale)), view)
-    d, q = rays(view) / scale, (EYE - centre) / scale
-    a, b, c = (d**2).sum(-1), (d * q).sum(-1), (q**2).sum() - 1
-    inside = b * b - a * c
-    truth = (-b - np.sqrt(np.maximum(inside, 0))) / a
-    hit = (out["segmentation"] == 1) & (inside > 0)
-    assert hit.sum() > 2
-    assert (hit != (inside > 0)).sum() <= 0.05 * hit.sum() + 8  # silhouettes only
-    assert np.abs(out["depth"][hit] / truth[hit] - 1).max() < 1e-5
-    normals = (q + truth[..., None] * d) / scale
-    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    core = hit & (inside > 0.02 * a)
-    assert degrees_between(world_normals(view, out)[core], normals[core]).max() < 0.1
-
-
 def test_box_has_exact_faces_and_its_corners_where_they_project(rasterizer):
     view, centre, half = camera(width=640, height=480), np.array([0.1, 0.2, 0.5]), 0.3
     out = draw(rasterizer, placed((Shape.BOX, centre, (half,) * 3)), view)
@@ -132,22 +114,6 @@ def test_an_edge_lies_within_a_twentieth_of_a_pixel_of_its_projection(rasterizer
         out = draw(rasterizer, placed((Shape.BOX, (middle - 1, 0, -3), (1, 1, 1))), view)
         low, high = (low, middle) if out["segmentation"][32, 34] else (middle, high)
     assert view.project(np.array([low, 0, -2.0]))[0] == pytest.approx(34.5, abs=0.05)
-
-
-@pytest.mark.parametrize("shape", [Shape.CYLINDER, Shape.TUBE, Shape.DOME_UP])
-def test_round_shapes_lie_on_their_surface(rasterizer, shape):
-    view = camera()
-    out = draw(rasterizer, placed((shape, (0, 0, 0.4), (0.4, 0.4, 0.4))), view)
-    hit = out["segmentation"] == 1
-    points = (
-        view.unproject(view.pixel_centres(), out["depth"].astype(float))[hit] - (0, 0, 0.4)
-    ) / 0.4
-    round_part = points if shape is Shape.DOME_UP else points[:, :2]
-    gap = np.abs(np.linalg.norm(round_part, axis=1) - 1)
-    if shape is Shape.CYLINDER:
-        gap = np.minimum(gap, np.abs(np.abs(points[:, 2]) - 1))
-    assert hit.sum() > 200
-    assert gap.max() < 1e-4
 
 
 def test_meshes_of_any_scale_and_mirroring_face_the_camera(rasterizer):
@@ -253,13 +219,14 @@ def test_shadows_darken_what_lies_behind(rasterizer):
 
 
 def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
-    capsule = [
-        (Shape.TUBE, (0.5, 0, 0.5), (0.2, 0.2, 0.3)),
-        (Shape.DOME_UP, (0.5, 0, 0.8), (0.2,) * 3),
-    ]
     instances = placed(
-        (Shape.PLANE, (0, 0, 0), (1, 1, 1)), (Shape.BOX, (0, 0, 0.3), (0.3, 0.2, 0.3)), *capsule
+        (Shape.PLANE, (0, 0, 0), (1, 1, 1)),
+        (Shape.BOX, (0, 0, 0.3), (0.3, 0.2, 0.3)),
+        (Shape.CAPSULE, (0.5, 0, 0.5), (0.2, 0.2, 0.2)),
+        (Shape.SPHERE, (0.3, 0, 0.2), (0.5, 0.4, 0.3)),
+        (Shape.CYLINDER, (-0.3, 0, 0.2), (0.3, 0.3, 0.2)),
     )
+    instances.length = np.array([0, 0, 1.5, 0, 0])
     for colour in [*np.random.default_rng(0).random((20, 3)).tolist(), [0.5, 0.1, 0.3]]:
         whole = draw(rasterizer, instances, colour=tuple(colour))
         for name in ALL:

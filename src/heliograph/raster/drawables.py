@@ -23,20 +23,17 @@ class Shape(IntEnum):
 
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
-    radius 1 and z from -1 to 1, TUBE is one without caps, the middle of a capsule; DOME_UP and
-    DOME_DOWN, its ends, are halves of the sphere, z >= 0 and z <= 0. LINE runs from the origin to
-    z = 1, is as many pixels wide as the first number of its `texture_scale` says, is never lit or
-    textured, and its normal points at the camera.
+    radius 1 and z from -1 to 1; CAPSULE is a sphere in halves along z, `Instances.length` apart.
+    LINE runs from the origin to z = 1, is as many pixels wide as the first number of its
+    `texture_scale` says, is never lit or textured, and its normal points at the camera.
     """
 
     PLANE = 0
     BOX = 1
     SPHERE = 2
     CYLINDER = 3
-    TUBE = 4
-    DOME_UP = 5
-    DOME_DOWN = 6
-    LINE = 7
+    CAPSULE = 4
+    LINE = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +127,14 @@ class Instances:
         casts_shadow: (N,) bool.
         visible: (N,) bool.
         texture_offset: (N, 2) float32, added to FLAT texture coordinates; or None for none.
-        looks: stands for everything but `world_from_object` and `visible`: instances that share
-            it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
+        length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
+            None for spheres.
+        looks: stands for everything but `world_from_object`, `visible` and `length`: instances that
+            share it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
         form: stands for all of `looks` but `rgba` and `surface`.
-        scaling: stands for the lengths and handedness of the axes of `world_from_object`.
+        scaling: stands for the lengths and handedness of the axes of `world_from_object`, and for
+            `length`.
     """
 
     geometry: NDArray[np.int32]
@@ -150,6 +150,7 @@ class Instances:
     casts_shadow: NDArray[np.bool_]
     visible: NDArray[np.bool_]
     texture_offset: NDArray[np.float32] | None = None
+    length: NDArray[np.float64] | None = None
     looks: object = field(default_factory=object, init=False, repr=False)
     form: object = field(default_factory=object, init=False, repr=False)
     scaling: object = field(default_factory=object, init=False, repr=False)

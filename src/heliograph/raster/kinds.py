@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Instances, Mapping, Shading, Shape, Side
+from heliograph.raster.shapes import STRETCHED
 from heliograph.raster.store import Tables
 
 MIRRORED = 1 << 21
 """Set in the key of what is mirrored."""
+
+BOXED = 1 << 37
+"""Set in the key of what is drawn as a box that rays are cast into."""
 
 TRANSPARENT = 1 << 40
 """Larger than any key."""
@@ -34,6 +38,7 @@ class Kind:
     reflective: bool
     texture: int
     line: int  # width in pixels, 0 for triangles
+    boxed: bool  # drawn as a box that rays are cast into
 
 
 def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
@@ -45,7 +50,8 @@ def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
     key |= (textured & (instances.mapping == Mapping.UV)).astype(np.int64) << 22
     key |= (instances.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
     key |= instances.shading.astype(np.int64) << 24
-    key |= np.where(double, 0, tables.solver[instances.geometry]) << 28
+    plain = np.where(instances.geometry == Shape.CAPSULE, STRETCHED, 0)
+    key |= np.where(double, plain, tables.solver[instances.geometry]) << 28
     width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
     # Planes last: most of a floor is behind other things.
@@ -73,4 +79,5 @@ def unpack(key: int) -> Kind:
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,
+        boxed=bool(key & BOXED),
     )

@@ -13,7 +13,7 @@ from heliograph.raster.drawables import Shading, Surroundings, TextureKind
 from heliograph.raster.frame_block import LENS, SIZE
 from heliograph.raster.kinds import Kind
 from heliograph.raster.placed import LOOKS_RECORD, Looks
-from heliograph.raster.plan import Group, Plan
+from heliograph.raster.plan import MAP_RECORD, Group, Plan
 from heliograph.raster.shaders import (
     MIRROR_UNIT,
     SHADOW_UNIT,
@@ -22,11 +22,12 @@ from heliograph.raster.shaders import (
     Variant,
     uniform,
 )
+from heliograph.raster.shapes import plain
 from heliograph.raster.store import GeometryStore, Tables, TextureStore
 from heliograph.raster.targets import Kept, Target
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
-_MAPS = dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f")
+_MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
 _LOOKS = {
     **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
     "in_id": "1i",
@@ -193,13 +194,14 @@ class Pipeline:
             coloured and around.haze is not None,
             picture.mirror is not None,
             picture.vertex_lit,
+            picture.target.cast,
         )
         last = self._last
         if last is not None and last[0] is lights and last[1] == key:  # light plans hash slowly
             return last[2]
         common = self._commons.get((*key, lights))
         if common is None:
-            passes, ortho, haze, reflective, vertex_lit = key
+            passes, ortho, haze, reflective, vertex_lit, cast = key
             common = self._commons[*key, lights] = Common(
                 Variant(
                     passes=passes,
@@ -208,6 +210,7 @@ class Pipeline:
                     reflective=reflective,
                     lights=lights,
                     vertex_lit=vertex_lit,
+                    cast=cast,
                 )
             )
         self._last = lights, key, common
@@ -248,10 +251,11 @@ class Pipeline:
             shading=kind.shading if coloured else Shading.LIT,
             haze=base.haze and kind.shading is Shading.HAZY,
             reflective=base.reflective and kind.reflective,
-            vertex_lit=base.vertex_lit and not kind.double_sided and not kind.line,
+            vertex_lit=base.vertex_lit and not (kind.double_sided or kind.line or kind.boxed),
             line=kind.line > 0,
+            boxed=kind.boxed,
         )
-        return variant if variant.needs_surface else replace(variant, solver=0)
+        return variant if variant.needs_surface else replace(variant, solver=plain(kind.solver))
 
     def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
         sky = picture.surroundings.sky if picture.coloured else None
@@ -347,7 +351,7 @@ class Pipeline:
                 buffer.release()
         self._room = max(count, 2 * self._room)
         self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
-        self._maps = self._gl.buffer(reserve=48 * self._room, dynamic=True)
+        self._maps = self._gl.buffer(reserve=4 * MAP_RECORD * self._room, dynamic=True)
         self._looks = self._gl.buffer(reserve=4 * LOOKS_RECORD * self._room, dynamic=True)
         self._uploaded = None
         self._forget_arrays()

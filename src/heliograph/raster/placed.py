@@ -12,14 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.drawables import Instances, Shape, Side
-from heliograph.raster.kinds import MIRRORED, keys, repainted
-from heliograph.raster.store import Tables
+from heliograph.raster.kinds import BOXED, MIRRORED, keys, repainted
+from heliograph.raster.shapes import CAST, CAST_PIXELS
+from heliograph.raster.store import MAX_LEVELS, Tables
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
 LOD_DEPTH = 6e-4
 """Largest error of a simplified surface as a part of its distance."""
+
+_SPECK = 1e-30  # a pixel that is larger than nothing, metres
+_SPARE = MAX_LEVELS - len(CAST_PIXELS)
+_PER_CAST_PIXEL = np.array([1 / n for n in CAST_PIXELS] + [np.inf] * _SPARE)
+_ALONG = np.array([0.0, 0.0, 1.0])
+_CAST_LEVELS = np.array([0.0 if n == np.inf else _SPECK for n in CAST_PIXELS] + [np.inf] * _SPARE)
 
 LOOKS_RECORD = 15
 """float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
@@ -40,6 +47,8 @@ class Looks:
         error, lit_pixels: the rows of Tables of each instance's geometry.
         mesh: (N,) bool, what is no exact shape.
         straight: (N,) bool, what is straight along z, so that coarser levels err only across it.
+        cast: (N,) `kinds.BOXED` for what has an outline that rays can decide, else 0; None where
+            nothing has.
         clear: whether anything is transparent.
     """
 
@@ -55,6 +64,7 @@ class Looks:
     lit_pixels: NDArray[np.float64]
     mesh: NDArray[np.bool_]
     straight: NDArray[np.bool_]
+    cast: NDArray[np.int64] | None
     clear: bool
 
 
@@ -69,7 +79,9 @@ class Scaling:
         solid: (N,) bool, what is not flattened to nothing.
         pixel, lit_pixel: (N, MAX_LEVELS) how large a pixel must be, in metres, for a level to do;
             without and with light per vertex.
+        cast_pixel, lit_cast_pixel: the same where rays decide the outline of what is round.
         far: (N, MAX_LEVELS) how far away an instance must be for it, metres.
+        length: (N,) of capsules, as Instances has it; or None.
     """
 
     determinant: NDArray[np.float64]
@@ -78,7 +90,16 @@ class Scaling:
     solid: NDArray[np.bool_]
     pixel: NDArray[np.float64]
     lit_pixel: NDArray[np.float64]
+    cast_pixel: NDArray[np.float64]
+    lit_cast_pixel: NDArray[np.float64]
     far: NDArray[np.float64]
+    length: NDArray[np.float64] | None
+
+    def needed(self, *, vertex_lit: bool, cast: bool) -> NDArray[np.float64]:
+        """How large a pixel must be (N, MAX_LEVELS), in metres, for a level to do."""
+        if cast:
+            return self.lit_cast_pixel if vertex_lit else self.cast_pixel
+        return self.lit_pixel if vertex_lit else self.pixel
 
     def mirrored(self) -> Scaling:
         """The same with every map mirrored; the keys of what is placed so change as well."""
@@ -112,9 +133,10 @@ class Placed:
 def compile_looks(instances: Instances, tables: Tables) -> Looks:
     """Prepare what does not move; the arrays are made read-only, since the result is kept."""
     for name, rows in vars(instances).items():
-        if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible"):
+        if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible", "length"):
             rows.flags.writeable = False
     one_sided, geometry = instances.side == Side.FRONT, instances.geometry
+    cast = np.array(CAST)[tables.solver[geometry]] & one_sided
     return Looks(
         geometry=geometry,
         key=keys(instances, tables),
@@ -125,7 +147,8 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
         error=tables.error[geometry],
         lit_pixels=tables.lit_pixels[geometry],
         mesh=tables.solver[geometry] == 0,
-        straight=(geometry == Shape.TUBE) | (geometry == Shape.CYLINDER),
+        straight=geometry == Shape.CYLINDER,
+        cast=np.where(cast, BOXED, 0) if cast.any() else None,
         **_alphas(instances),
     )
 
@@ -143,7 +166,7 @@ def repaint(looks: Looks, instances: Instances) -> Looks:
     )
 
 
-def scaling(looks: Looks, pose: NDArray[np.float64]) -> Scaling:
+def scaling(looks: Looks, pose: NDArray[np.float64], length: NDArray[np.float64] | None) -> Scaling:
     """Prepare what depends on poses (N, 3, 4) only by how they scale."""
     linear = pose[:, :, :3]
     squares = (linear * linear).sum(1)
@@ -154,13 +177,22 @@ def scaling(looks: Looks, pose: NDArray[np.float64]) -> Scaling:
     mirrored = determinant < 0
     error = looks.error * stretch
     pixel = error / LOD_PIXELS
+    lit_pixel = np.maximum(pixel, stretch / looks.lit_pixels)
+    cast_pixel, lit_cast_pixel = pixel, lit_pixel
+    if looks.cast is not None:
+        cast = looks.cast[:, None] > 0
+        cast_pixel = np.where(cast, _CAST_LEVELS, pixel)
+        lit_cast_pixel = np.where(cast, stretch * _PER_CAST_PIXEL, lit_pixel)
     return Scaling(
         determinant=determinant,
         largest=largest,
         turned=np.where(mirrored, MIRRORED, 0) if mirrored.any() else None,
         solid=determinant != 0,
         pixel=pixel,
-        lit_pixel=np.maximum(pixel, stretch / looks.lit_pixels),
+        lit_pixel=lit_pixel,
+        cast_pixel=cast_pixel,
+        lit_cast_pixel=lit_cast_pixel,
+        length=length,
         far=np.where(looks.mesh[:, None], error / LOD_DEPTH, 0.0),
     )
 
@@ -173,14 +205,18 @@ def place(
     tables: Tables,
 ) -> Placed:
     """Prepare one state for drawing from any number of cameras."""
-    box = tables.box[looks.geometry]
+    box, radius = tables.box[looks.geometry], tables.radius[looks.geometry]
+    half = box[:, 1]
+    if scaled.length is not None:
+        radius = radius + scaled.length
+        half = half + scaled.length[:, None] * _ALONG
     return Placed(
         looks=looks,
         scaling=scaled,
         pose=pose,
-        half=box[:, 1],
+        half=half,
         centre=(pose[:, :, :3] * box[:, :1]).sum(2) + pose[:, :, 3],
-        radius=tables.radius[looks.geometry] * scaled.largest,
+        radius=radius * scaled.largest,
         key=looks.key if scaled.turned is None else looks.key | scaled.turned,
         show=visible & looks.drawn & scaled.solid,
     )

@@ -11,11 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.kinds import TRANSPARENT, Kind, unpack
+from heliograph.raster.kinds import BOXED, TRANSPARENT, Kind, unpack
 from heliograph.raster.placed import Looks, Placed
+from heliograph.raster.shapes import BOXED as BOXED_LEVEL
+from heliograph.raster.store import MAX_LEVELS
+
+MAP_RECORD = 13
+"""float32 numbers per instance for each camera: camera_from_object (12), and a capsule's length."""
 
 REFLECTED = 3.0
 """How many times larger the error may be of what is only seen in a mirror."""
+
+_ROOM = 3.5  # how much farther than what is in it a box reaches that is turned to the camera
+_BOXED = np.where(np.arange(MAX_LEVELS) == BOXED_LEVEL, BOXED, 0)
+
+
+class Manner(NamedTuple):
+    """How a picture is drawn, as far as levels of detail depend on it.
+
+    Attributes:
+        vertex_lit: whether light is computed per vertex.
+        cast: whether rays decide the outline of what is round.
+        reflected: whether it is only seen in a mirror, faintly and without depth, so that coarser
+            levels do.
+    """
+
+    vertex_lit: bool = False
+    cast: bool = False
+    reflected: bool = False
 
 
 class Group(NamedTuple):
@@ -33,7 +56,7 @@ class Plan:
     Attributes:
         commands: (M, 5) uint32: index count, 1, first index, base vertex, instance.
         opaque, transparent: the groups they fall into, in drawing order.
-        maps: (N, 12) float32 camera_from_object, a row per instance.
+        maps: (N, MAP_RECORD) float32, a row per instance.
         looks: what the instances look like.
     """
 
@@ -48,15 +71,13 @@ def plan(
     placed: Placed,
     camera: Camera,
     mask: NDArray[np.bool_] | None = None,
-    *,
-    vertex_lit: bool = False,
-    reflected: bool = False,
+    manner: Manner | None = None,
 ) -> Plan:
     """Cull, choose levels, and order: opaque front to back by program, then back to front.
 
-    What is only `reflected` shows faintly and without depth: coarser levels do.
+    Only what `mask` (N,) says may be seen is drawn.
     """
-    looks, view = placed.looks, camera.camera_from_world
+    looks, view, manner = placed.looks, camera.camera_from_world, manner or Manner()
     maps = view[:3, :3] @ placed.pose
     maps[:, :, 3] += view[:3, 3]
     seen = placed.centre @ view[:3, :3].T + view[:3, 3]
@@ -65,29 +86,57 @@ def plan(
     if mask is not None:
         show &= mask
     chosen = show.nonzero()[0]
-    far, key = depth[chosen], placed.key[chosen]
+    level = _levels(placed, maps, depth, camera, manner)
+    keys = placed.key
+    if manner.cast and looks.cast is not None:
+        keys = keys | (_BOXED[level] & looks.cast)
+    far, key = depth[chosen], keys[chosen]
     split = len(chosen)
     if looks.clear:
         clear = looks.transparent[chosen]
         far, key = np.where(clear, -far, far), np.where(clear, TRANSPARENT, key)
         split -= int(clear.sum())
     chosen = chosen[np.lexsort((far, key))]
+    ordered = keys[chosen].tolist()
+    return Plan(
+        commands=looks.commands[chosen, level[chosen]],
+        opaque=_groups(ordered, 0, split),
+        transparent=_groups(ordered, split, len(ordered)),
+        maps=_records(maps, placed.scaling.length),
+        looks=looks,
+    )
+
+
+def _levels(
+    placed: Placed,
+    maps: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    camera: Camera,
+    manner: Manner,
+) -> NDArray[np.intp]:
+    """The coarsest level of each instance (N,) that does."""
     size = _pixel_sizes(placed, maps, depth, camera)
-    needed = placed.scaling.lit_pixel if vertex_lit else placed.scaling.pixel
-    if reflected:
+    if (
+        manner.cast and placed.looks.cast is not None
+    ):  # a box must not be cut by the near or far plane
+        middle, half = (camera.near + camera.far) / 2, (camera.far - camera.near) / 2
+        cut = np.abs(depth - middle) + _ROOM * placed.radius >= half
+        size[cut & (placed.looks.cast > 0)] = 0
+    needed = placed.scaling.needed(vertex_lit=manner.vertex_lit, cast=manner.cast)
+    if manner.reflected:
         good = needed <= REFLECTED * size[:, None]
     else:
         distance = np.maximum(depth, camera.near)
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
-    level = good.sum(1) - 1  # the finest one always does
-    keys = placed.key[chosen].tolist()
-    return Plan(
-        commands=looks.commands[chosen, level[chosen]],
-        opaque=_groups(keys, 0, split),
-        transparent=_groups(keys, split, len(keys)),
-        maps=maps.astype(np.float32).reshape(-1, 12),
-        looks=looks,
-    )
+    levels: NDArray[np.intp] = good.sum(1) - 1  # the finest one always does
+    return levels
+
+
+def _records(maps: NDArray[np.float64], length: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    records = np.empty((len(maps), MAP_RECORD), np.float32)
+    records[:, :12] = maps.reshape(-1, 12)
+    records[:, 12] = 0.0 if length is None else length
+    return records
 
 
 def facing(placed: Placed, camera: Camera) -> NDArray[np.bool_] | None:

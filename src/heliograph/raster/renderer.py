@@ -117,8 +117,8 @@ class Rasterizer:
                         shadowed[size] = self._shadows.draw(scene, placed, size)
                     lights, maps = shadowed[size]
                 block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
-                plan = self._plan(scene, placed, camera)
                 for target in self._goals(camera, passes):
+                    plan = self._plan(scene, placed, camera, cast=target.cast)
                     picture = self._picture(scene, camera, target, (plan, block, lights))
                     picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
                     self._pipeline.draw(picture)
@@ -147,7 +147,7 @@ class Rasterizer:
             return None
         turned, behind = found
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
-        plan = self._plan(turned, behind, camera, reflected=True)
+        plan = self._plan(turned, behind, camera, cast=target.cast, reflected=True)
         block = self._mirrored_blocks.make(turned, camera, ())
         lights = LightPlan(tuple(light.kind for light in turned.lights[:MAX_LIGHTS]))
         self._pipeline.draw(self._picture(turned, camera, target, (plan, block, lights)))
@@ -157,7 +157,7 @@ class Rasterizer:
         tables, pose = self._geometries.tables, instances.world_from_object
         looks = self._looks_of(instances)
         if self._scaling is None or self._scaling[0] is not instances.scaling:
-            self._scaling = instances.scaling, placing.scaling(looks, pose)
+            self._scaling = instances.scaling, placing.scaling(looks, pose, instances.length)
         return placing.place(looks, self._scaling[1], pose, instances.visible, tables)
 
     def _looks_of(self, instances: Instances) -> placing.Looks:
@@ -170,15 +170,17 @@ class Rasterizer:
         return looks
 
     def _plan(
-        self, scene: DrawList, placed: placing.Placed, camera: Camera, *, reflected: bool = False
+        self,
+        scene: DrawList,
+        placed: placing.Placed,
+        camera: Camera,
+        *,
+        cast: bool,
+        reflected: bool = False,
     ) -> planning.Plan:
-        return planning.plan(
-            placed,
-            camera,
-            planning.facing(placed, camera),
-            vertex_lit=scene.lighting is Lighting.VERTEX,
-            reflected=reflected,
-        )
+        vertex_lit = scene.lighting is Lighting.VERTEX
+        manner = planning.Manner(vertex_lit, cast, reflected)
+        return planning.plan(placed, camera, planning.facing(placed, camera), manner)
 
     def _picture(
         self,

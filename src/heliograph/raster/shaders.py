@@ -9,7 +9,7 @@ from typing import Any
 import moderngl
 
 from heliograph.raster.drawables import LightKind, Shading, TextureKind
-from heliograph.raster.shapes import SOLVERS
+from heliograph.raster.shapes import CAST, SOLVERS
 
 MAX_LIGHTS = 32
 MAX_SHADOWS = 8
@@ -50,6 +50,8 @@ class Variant:
         lights: what the shader must know of them.
         vertex_lit: whether light is computed per vertex.
         line: lines instead of triangles.
+        cast: whether rays decide the outline, inside of triangles that contain the shape.
+        boxed: whether those are a box, to be turned to the camera.
     """
 
     passes: tuple[str, ...]
@@ -64,10 +66,14 @@ class Variant:
     lights: LightPlan = field(default_factory=LightPlan)
     vertex_lit: bool = False
     line: bool = False
+    cast: bool = False
+    boxed: bool = False
 
     @property
     def needs_surface(self) -> bool:
         """Whether any pixel depends on where exactly the surface is, not only on its triangles."""
+        if self.cast and CAST[self.solver]:
+            return True
         coloured = "rgb" in self.passes
         lit_here = coloured and not self.vertex_lit and self.shading is not Shading.UNLIT
         uses = (self.texture, self.haze, lit_here, coloured and self.lights.shadows)
@@ -75,9 +81,8 @@ class Variant:
 
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""
-        exact, flat = self.solver > 0, "FACE" in SOLVERS[self.solver]
+        exact, flat = ("EXACT" in SOLVERS[self.solver], "FACE" in SOLVERS[self.solver])
         flags = {
-            "EXACT": exact,
             "TEXTURED": self.texture is not None,
             "UNLIT": self.shading is Shading.UNLIT or self.line,
             "OBJECT_FROM_CAMERA": self.texture is not None if flat else exact,
@@ -92,10 +97,11 @@ class Variant:
             "HAZE": self.haze,
             "REFLECTIVE": self.reflective,
             "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
+            "CAST": self.cast and CAST[self.solver],
+            "BOXED": self.boxed,
         }
         names = [name for name, on in flags.items() if on]
-        names += [f"{name} {value}" for name, value in SOLVERS[self.solver].items()]
-        return names + [name.upper() for name in self.passes]
+        return [*names, *SOLVERS[self.solver], *map(str.upper, self.passes)]
 
 
 class Programs:

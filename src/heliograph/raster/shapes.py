@@ -14,16 +14,15 @@ from heliograph.raster.drawables import Geometry, Shape
 Points = NDArray[np.float64]
 Triangles = NDArray[np.integer[Any]]
 
-_SKIRT = 0.01  # domes reach a little into the tube below, so that no crack shows between
-
 _UP = np.array([0.0, 0.0, 1.0])
 
 _QUADS = 4  # a side of a box, as MuJoCo cuts it
 
-SLICES = (8, 12, 16, 20, 24, 28, 36, 48, 64, 96)
-"""Slices round the axis at each level of detail, coarsest first."""
+SLICES = (96, 64, 48, 36, 28, 24, 20, 16, 12, 8)
+"""Slices round the axis at each level of detail of a round shape, finest first."""
 
-_WHOLE_SLICES = 48
+BOXED = len(SLICES)
+"""The level of round shapes that is only a box around them, for programs that cast rays into it."""
 
 
 def chord_error(slices: int) -> float:
@@ -38,14 +37,8 @@ def levels(shape: Shape) -> list[tuple[Geometry, float]]:
         return [(build(0), 0.0)]
     if shape is Shape.BOX:
         return [(build(_QUADS), 0.0), (build(1), 0.0)]
-    return [(build(slices), chord_error(slices)) for slices in reversed(SLICES)]
-
-
-def whole(shape: Shape) -> list[tuple[Geometry, float]]:
-    """The one tessellation of a shape where there are no levels of detail, as `levels` has it."""
-    if shape in (Shape.PLANE, Shape.LINE, Shape.BOX):
-        return levels(shape)[:1]
-    return [(_BUILDERS[shape](_WHOLE_SLICES), chord_error(_WHOLE_SLICES))]
+    polygons = [(build(slices), chord_error(slices)) for slices in SLICES]
+    return [*polygons, (_box(1), math.inf)]
 
 
 def _plane(_: int) -> Geometry:
@@ -97,7 +90,6 @@ def _dome(slices: int) -> tuple[Points, Triangles]:
         _circle(slices) * math.cos(latitude) + (0, 0, math.sin(latitude))
         for latitude in np.arange(stacks) * (math.pi / 2 / stacks)
     ]
-    rings[0] = rings[0] - (0, 0, _SKIRT)
     points = np.concatenate([*rings, [[0, 0, 1]]])
     bands = [_band(i * slices, (i + 1) * slices, slices) for i in range(stacks - 1)]
     cap = _fan((stacks - 1) * slices, stacks * slices, slices)
@@ -118,47 +110,48 @@ def _fan(ring: int, centre: int, slices: int) -> Triangles:
     return np.stack([ring + here, ring + after, np.full(slices, centre)], 1)
 
 
-def _dome_up(slices: int) -> Geometry:
-    points, triangles = _dome(slices)
-    return Geometry(points, triangles, points)
-
-
-def _dome_down(slices: int) -> Geometry:
-    points, triangles = _dome(slices)
-    points = points * (1, 1, -1)
-    return Geometry(points, triangles[:, ::-1], points)
-
-
 def _sphere(slices: int) -> Geometry:
     points, triangles = _dome(slices)
     both = np.concatenate([points, points * (1, 1, -1)])
     faces = np.concatenate([triangles, triangles[:, ::-1] + len(points)])
-    return Geometry(both, faces, both)
+    return Geometry(both, faces, both, _outward(both, faces, 3))
 
 
-def _tube(slices: int) -> Geometry:
-    circle = _circle(slices)
-    points = np.concatenate([circle - _UP, circle + _UP])
-    return Geometry(points, _band(0, slices, slices), np.concatenate([circle, circle]))
+def _capsule(slices: int) -> Geometry:
+    """A sphere in halves with a tube between; without a length the tube is nothing."""
+    sphere, half = _sphere(slices), slices * max(2, slices // 4) + 1
+    tube = _band(half, 0, slices)
+    uvs = np.array(sphere.uvs)
+    uvs[:, 0] = np.repeat([1.0, -1.0], half)
+    return Geometry(sphere.positions, np.concatenate([sphere.triangles, tube]), sphere.normals, uvs)
 
 
 def _cylinder(slices: int) -> Geometry:
-    tube, circle = _tube(slices), _circle(slices)
+    circle = _circle(slices)
+    side, around = np.concatenate([circle - _UP, circle + _UP]), _band(0, slices, slices)
     top = np.concatenate([circle + _UP, [[0, 0, 1.0]]])
-    bottom = top * (1, 1, -1)
     fan = _fan(0, slices, slices)
-    side = len(tube.positions)
-    triangles = [tube.triangles, fan + side, fan[:, ::-1] + side + len(top)]
-    up = np.tile([0.0, 0, 1], (len(top), 1))
+    up = np.tile(_UP, (len(top), 1))
+    points = np.concatenate([side, top, top * (1, 1, -1)])
     return Geometry(
-        np.concatenate([tube.positions, top, bottom]),
-        np.concatenate(triangles),
-        np.concatenate([np.asarray(tube.normals), up, -up]),
+        points,
+        np.concatenate([around, fan + len(side), fan[:, ::-1] + len(side) + len(top)]),
+        np.concatenate([circle, circle, up, -up]),
+        _outward(points, around, 2),
     )
 
 
+def _outward(points: Points, faces: Triangles, axes: int) -> Points:
+    """Per corner (V, 2): 0, and how much wider triangles must be to contain the round shape."""
+    a, b, c = points[faces].transpose(1, 0, 2)
+    normal = np.cross(b - a, c - a)
+    within = (a * normal)[:, :axes].sum(1) / np.linalg.norm(normal[:, :axes], axis=1)
+    return np.tile([0.0, 1 / within.min()], (len(points), 1))
+
+
 _LIT_SLICES = 28  # as many as MuJoCo has
-_ROUND = [float(n) if n < _LIT_SLICES else math.inf for n in reversed(SLICES)]
+_SMALL = 35.0
+_ROUND = [*(float(n) if n < _LIT_SLICES else math.inf for n in SLICES), math.inf]
 LIT_PIXELS = dict.fromkeys(Shape, _ROUND) | {
     Shape.PLANE: [math.inf],
     Shape.LINE: [math.inf],
@@ -166,40 +159,53 @@ LIT_PIXELS = dict.fromkeys(Shape, _ROUND) | {
 }
 """Per shape and level, up to which radius on the picture light per vertex looks right, pixels."""
 
+CAST_PIXELS = [math.inf if n >= _LIT_SLICES else _SMALL for n in (*SLICES, 0)]
+"""Per level of a round shape, up to which radius on the picture it does where rays decide the
+outline and light is per vertex: polygons of _LIT_SLICES, then a box and light per pixel."""
+
 _BUILDERS: dict[Shape, Callable[[int], Geometry]] = {
     Shape.PLANE: _plane,
     Shape.BOX: _box,
     Shape.SPHERE: _sphere,
     Shape.CYLINDER: _cylinder,
-    Shape.TUBE: _tube,
-    Shape.DOME_UP: _dome_up,
-    Shape.DOME_DOWN: _dome_down,
+    Shape.CAPSULE: _capsule,
     Shape.LINE: _line,
 }
 
-SOLVERS: tuple[dict[str, str], ...] = (
-    {},
-    {"FACE": "1"},
-    {"ROUND": "1", "ROUND_AXES": "vec3(1.0)", "BALL": "1"},
-    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "BETWEEN_DOMES": "1"},
-    {"ROUND": "1", "ROUND_AXES": "vec3(1.0, 1.0, 0.0)", "CAPS": "1"},
-    {"SLAB": "1"},
+SOLVERS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("EXACT", "FACE"),
+    ("EXACT", "ROUND", "BALL"),
+    ("EXACT", "ROUND", "CAPS"),
+    ("EXACT", "ROUND", "CAPSULE"),
+    ("EXACT", "SLAB"),
+    ("CAPSULE",),
 )
-"""Ways to compute the exact surface, as GLSL definitions; the first is none (plain triangles).
+"""Ways to compute the exact surface, as names that the GLSL text tests; those without EXACT are
+none (plain triangles).
 
-FACE takes the plane of each triangle's first corner; SLAB is the box from -1 to 1; ROUND_AXES are
-the coefficients a of a round shape a . (x^2, y^2, z^2) = 1, BALL is round along all three, CAPS
-ends it at z = -1 and 1, BETWEEN_DOMES lets a capsule's domes go on there.
+FACE takes the plane of each triangle's first corner; SLAB is the box from -1 to 1; what is ROUND is
+the unit sphere (BALL) or the tube round z, which CAPS end at z = -1 and 1, and half spheres at the
+instance's own length (CAPSULE).
 """
 
 SOLVER = {
     Shape.PLANE: 1,
     Shape.BOX: 5,
     Shape.SPHERE: 2,
-    Shape.DOME_UP: 2,
-    Shape.DOME_DOWN: 2,
-    Shape.TUBE: 3,
-    Shape.CYLINDER: 4,
+    Shape.CYLINDER: 3,
+    Shape.CAPSULE: 4,
     Shape.LINE: 0,
 }
 """Per shape, which of SOLVERS it needs."""
+
+CAST = tuple("ROUND" in names for names in SOLVERS)
+"""Of which of SOLVERS rays can decide the outline."""
+
+STRETCHED = 6
+"""Which of SOLVERS draws a capsule's triangles as they are."""
+
+
+def plain(solver: int) -> int:
+    """Which of SOLVERS draws the same triangles as they are."""
+    return STRETCHED if "CAPSULE" in SOLVERS[solver] else 0

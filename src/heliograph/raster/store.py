@@ -158,7 +158,7 @@ class GeometryStore:
             self.version += 1
 
     def _add_shape(self, shape: Shape) -> None:
-        chain = shapes.levels(shape) if self._simplify else shapes.whole(shape)
+        chain = shapes.levels(shape)
         levels = [level for level, _ in chain]
         points = [np.asarray(level.positions, np.float32) for level in levels]
         starts = np.cumsum([0, *map(len, points)]).tolist()
@@ -173,7 +173,7 @@ class GeometryStore:
         ]
         positions = np.concatenate(points)
         block = self._block(positions, normals, np.concatenate(uvs), triangles)
-        self._add_row(block, positions, [error for _, error in chain], shape)
+        self._add_row(block, points[0], [error for _, error in chain], shape)
 
     def _block(self, positions: Any, normals: Any, uvs: Any, levels: list[NDArray[Any]]) -> _Block:
         """Put vertices, and the triangles of each level, where there is room."""

@@ -30,6 +30,7 @@ class Target:
         self.passes = passes
         self.size = size
         self.samples = samples
+        self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
         self.images = [_image(gl, size, name, samples) for name in passes]
         depth = gl.depth_renderbuffer(size, samples=samples)
         self.framebuffer = gl.framebuffer(self.images, depth)

@@ -208,6 +208,7 @@ class Stage:
         shown = [self._visible[i] for i, _ in parts]
         self._pose = _stacked(parts, "pose", np.empty((0, 4, 4)))
         texture = _stacked(parts, "texture", np.empty(0, np.int32))
+        length = _stacked(parts, "length", np.empty(0))
         self._instances = Instances(
             geometry=_stacked(parts, "geometry", np.empty(0, np.int32)),
             world_from_object=self._pose[:, :3],
@@ -221,6 +222,7 @@ class Stage:
             shading=_stacked(parts, "shading", np.empty(0, np.int8)),
             casts_shadow=np.ones(len(texture), np.bool_),
             visible=np.repeat(np.array(shown, np.bool_), counts),
+            length=length if length.any() else None,
         )
         seen = [(i, part.corners) for (i, part), show in zip(parts, shown, strict=True) if show]
         lengths = [len(corners) for _, corners in seen]

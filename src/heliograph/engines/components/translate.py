@@ -22,7 +22,6 @@ _ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with t
 _MOST_SHININESS = 128.0
 
 Matrix = NDArray[np.float64]
-Rows = tuple[list[int], list[Matrix]]
 
 Z_TO_Y: Matrix = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
 """Turns a shape along z into one along y."""
@@ -37,6 +36,7 @@ class Parts:
     Attributes:
         geometry, texture: (K,) handles.
         pose: (K, 4, 4), component_from_object.
+        length: (K,), of capsules, as `Instances` has it.
         rgba, surface: (K, 4).
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (8 K, 3), those of the boxes round them, in the component's axes.
@@ -44,6 +44,7 @@ class Parts:
 
     geometry: NDArray[np.int32]
     pose: Matrix
+    length: NDArray[np.float64]
     rgba: NDArray[np.float32]
     surface: NDArray[np.float32]
     texture: NDArray[np.int32]
@@ -107,10 +108,10 @@ class Translator:
     def _make(self, component: Component) -> Parts:
         if isinstance(component, Mesh):
             return self._mesh(component)
-        geometry, poses = self._shape(component)
+        placed = self._shape(component)
         texture, clear = self._texture(component.get("material"))
         paint = _paint(component.get("material"), component.get("materialType"), clear)
-        return self._rows(geometry, poses, [paint] * len(geometry), [texture] * len(geometry))
+        return self._rows([placed], [paint], [texture])
 
     def _mesh(self, mesh: Mesh) -> Parts:
         pieces = self.assets.mesh(mesh)
@@ -123,41 +124,48 @@ class Translator:
             clear = own_clear if replaced else piece.see_through
             paints.append(_paint({**piece.material, **given}, mesh.get("materialType"), clear))
             textures.append(own if replaced else piece.texture)
-        poses = [turn @ piece.pose for piece in pieces]
-        return self._rows([piece.geometry for piece in pieces], poses, paints, textures)
+        placed = [_Placed(piece.geometry, turn @ piece.pose) for piece in pieces]
+        return self._rows(placed, paints, textures)
 
     def _texture(self, material: Mapping[str, Any]) -> tuple[int, bool]:
         source = material.get("map")
         return (-1, False) if source is None else self.assets.image(source)
 
-    def _shape(self, component: Component) -> Rows:
+    def _shape(self, component: Component) -> _Placed:
         textured = component.get("material").get("map") is not None
         make = _SHAPES[type(component).__name__]
         return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
-    def _rows(
-        self, geometry: list[int], poses: list[Matrix], paints: list[_Paint], textures: list[int]
-    ) -> Parts:
-        count = len(geometry)
+    def _rows(self, placed: list[_Placed], paints: list[_Paint], textures: list[int]) -> Parts:
+        count = len(placed)
         return Parts(
-            geometry=np.array(geometry, np.int32),
-            pose=np.array(poses, float).reshape(count, 4, 4),
+            geometry=np.array([each.geometry for each in placed], np.int32),
+            pose=np.array([each.pose for each in placed], float).reshape(count, 4, 4),
+            length=np.array([each.length for each in placed], float),
             rgba=np.array([paint.rgba for paint in paints], np.float32).reshape(count, 4),
             surface=np.array([paint.surface for paint in paints], np.float32).reshape(count, 4),
             texture=np.array(textures, np.int32),
             side=np.array([paint.side for paint in paints], np.int8),
             shading=np.array([paint.shading for paint in paints], np.int8),
-            corners=self._corners(geometry, poses),
+            corners=self._corners(placed),
         )
 
-    def _corners(self, geometry: list[int], poses: list[Matrix]) -> Matrix:
+    def _corners(self, placed: list[_Placed]) -> Matrix:
         """Corners (8 K, 3) of the parts' boxes in the component's axes."""
         corners = [np.empty((0, 3))]
-        for handle, pose in zip(geometry, poses, strict=True):
-            ends = np.stack(self.assets.bounds(handle))
+        for each in placed:
+            pose, ends = each.pose, np.stack(self.assets.bounds(each.geometry))
+            ends[:, 2] += -each.length, each.length
             box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
             corners.append(box @ pose[:3, :3].T + pose[:3, 3])
         return np.concatenate(corners)
+
+
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    geometry: int
+    pose: Matrix
+    length: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -202,59 +210,54 @@ def _scaled(x: float, y: float, z: float) -> Matrix:
     return np.diag([x, y, z, 1.0])
 
 
-def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     handle = assets.shape("box", tessellate.box) if textured else Shape.BOX
     width, height, depth = args
-    return [handle], [_scaled(width / 2, height / 2, depth / 2)]
+    return _Placed(handle, _scaled(width / 2, height / 2, depth / 2))
 
 
-def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
-    return [handle], [_scaled(args[0] / 2, args[1] / 2, 1.0)]
+    return _Placed(handle, _scaled(args[0] / 2, args[1] / 2, 1.0))
 
 
-def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     handle = assets.shape("sphere", tessellate.sphere) if textured else Shape.SPHERE
-    return [handle], [_scaled(args[0], args[0], args[0])]
+    return _Placed(handle, _scaled(args[0], args[0], args[0]))
 
 
-def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     top, bottom, height = args
     if top == bottom and not textured:
-        return [Shape.CYLINDER], [Z_TO_Y @ _scaled(top, top, height / 2)]
+        return _Placed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
     wide = max(top, bottom)
     shares = (top / wide, bottom / wide)
     handle = assets.shape(("cylinder", *shares), lambda: tessellate.cylinder(*shares))
-    return [handle], [_scaled(wide, height / 2, wide)]
+    return _Placed(handle, _scaled(wide, height / 2, wide))
 
 
-def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     radius, height = args
     return _cylinder(assets, (0.0, radius, height), textured)
 
 
-def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> Rows:
+def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     radius, length = args
     if textured:
         share = length / radius
         handle = assets.shape(("capsule", share), lambda: tessellate.capsule(share))
-        return [handle], [_scaled(radius, radius, radius)]
-    ball = _scaled(radius, radius, radius)
-    if length == 0:
-        return [Shape.SPHERE], [ball]
-    poses = [_scaled(radius, radius, length / 2), ball.copy(), ball.copy()]
-    poses[1][2, 3], poses[2][2, 3] = length / 2, -length / 2
-    return [Shape.TUBE, Shape.DOME_UP, Shape.DOME_DOWN], [Z_TO_Y @ pose for pose in poses]
+        return _Placed(handle, _scaled(radius, radius, radius))
+    return _Placed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
 
 
-def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> Rows:
+def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> _Placed:
     radius, tube = args
     share = tube / radius
     handle = assets.shape(("torus", share), lambda: tessellate.torus(1.0, share))
-    return [handle], [_scaled(radius, radius, radius)]
+    return _Placed(handle, _scaled(radius, radius, radius))
 
 
-_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], Rows]] = MappingProxyType(
+_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Placed]] = MappingProxyType(
     {
         "Box": _box,
         "Sphere": _sphere,

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from heliograph.raster import Lighting, Rasterizer, Shape, plane_grid
 
-_FINE = 4
-_GROWTH = 1.5
+_FINE = 2
+_GROWTH = 2.0
 _SQUARES = 198 / 2.1  # MuJoCo cuts an endless plane into this many for each far-plane distance
 _REACH = 8.0
 

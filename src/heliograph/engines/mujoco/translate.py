@@ -33,7 +33,7 @@ _SHAPES = {
     _T.mjGEOM_PLANE: Shape.PLANE,
     _T.mjGEOM_SPHERE: Shape.SPHERE,
     _T.mjGEOM_ELLIPSOID: Shape.SPHERE,
-    _T.mjGEOM_CAPSULE: Shape.TUBE,
+    _T.mjGEOM_CAPSULE: Shape.CAPSULE,
     _T.mjGEOM_CYLINDER: Shape.CYLINDER,
     _T.mjGEOM_BOX: Shape.BOX,
     _T.mjGEOM_LINE: Shape.LINE,
@@ -48,6 +48,7 @@ _ROUND = [
 _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
+_TINY = 1e-12
 _TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _RGBA_WORD, _SHADOW_WORD = (
     GEOM.fields[name][1] // 4  # type: ignore[index]
     for name in ("type", "texuniform", "size", "rgba", "castshadow")
@@ -62,33 +63,29 @@ class Structure:
         facts: everything of the geoms it was made from.
         rows: (M,) the geom of each instance.
         looks: the instances, at some place.
-        plain, domes, lines, under, planes, skins: rows that are scaled or placed in a way of their
-            own; `under` are the undersides of planes, `skins` skins and flexes.
+        plain, capsules, lines, under, planes, skins: rows that are scaled or placed in a way of
+            their own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
         objects: which rows show which objects.
-        tops: +1 and -1 for upper and lower domes.
         endless: geoms that are planes without an end.
-        sizes: (N, 3) of the geoms, as `scale` and `half_lengths` stand for them.
+        sizes: (N, 3) of the geoms, as `scale` and the instances' lengths stand for them.
         scale: (M, 3) of the instances.
-        half_lengths: (domes, 1) how far domes are from the middles of their capsules.
     """
 
     facts: tuple[bytes, ...]
     rows: NDArray[np.intp]
     looks: Instances
     plain: NDArray[np.intp]
-    domes: NDArray[np.intp]
+    capsules: NDArray[np.intp]
     lines: NDArray[np.intp]
     under: NDArray[np.intp]
     planes: NDArray[np.intp]
     skins: NDArray[np.intp]
     plane_scale: NDArray[np.float64]
     objects: Objects
-    tops: NDArray[np.float64]
     endless: NDArray[np.intp]
     sizes: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
     scale: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
-    half_lengths: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 1)))
 
 
 class Translator:
@@ -137,7 +134,7 @@ class Translator:
     def instances(self, geoms: NDArray[Any]) -> Instances:
         """Instances (M,) of geoms (N,).
 
-        A capsule makes three, a plane two, what is not drawn none. While geoms only move, the
+        A plane makes two, what is not drawn none. While geoms only move, the
         instances share their looks.
         """
         facts = _facts(geoms)
@@ -150,8 +147,6 @@ class Translator:
         pose = np.empty((len(made.rows), 3, 4))
         np.multiply(turn, made.scale[:, None, :], out=pose[:, :, :3])
         pose[:, :, 3] = geoms["pos"][made.rows]
-        if len(made.domes):
-            pose[made.domes, :, 3] += turn[made.domes, :, 2] * made.half_lengths
         if len(made.skins):
             pose[made.skins] = np.eye(3, 4)  # their vertices are world points
         if len(made.endless):
@@ -192,14 +187,11 @@ class Translator:
     def _build(self, geoms: NDArray[Any], facts: tuple[bytes, ...]) -> Structure:
         handles = self._geometry(geoms)
         parts = np.where(handles == _NOTHING, 0, 1)
-        parts[geoms["type"] == _T.mjGEOM_CAPSULE] = 3
         parts[geoms["type"] == _T.mjGEOM_PLANE] = 2
         rows = np.repeat(np.arange(len(geoms)), parts)
         part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
         shown, kinds = geoms[rows], geoms["type"][rows]
-        planes, domes = kinds == _T.mjGEOM_PLANE, (kinds == _T.mjGEOM_CAPSULE) & (part > 0)
-        handles = handles[rows]
-        handles[domes] = np.where(part[domes] == 1, Shape.DOME_UP, Shape.DOME_DOWN)
+        planes, handles = kinds == _T.mjGEOM_PLANE, handles[rows]
         plane_scale = self._planes.half_sizes(shown[planes])
         handles[planes] = self._planes.handles(shown[planes], plane_scale)
         structure = Structure(
@@ -207,7 +199,7 @@ class Translator:
             rows=rows,
             looks=Instances.blank(0),
             plain=np.flatnonzero(~np.isin(kinds, _SIZED)),
-            domes=np.flatnonzero(domes),
+            capsules=np.flatnonzero(kinds == _T.mjGEOM_CAPSULE),
             lines=np.flatnonzero(kinds == _T.mjGEOM_LINE),
             under=np.flatnonzero(planes & (part == 1)),
             planes=np.flatnonzero(planes),
@@ -217,7 +209,6 @@ class Translator:
                 _rows_by(self._segments.numbers(shown["objtype"], shown["objid"])),
                 self._segments.names,
             ),
-            tops=np.where(part[domes] == 1, 1.0, -1.0),
             endless=np.flatnonzero(self._endless(geoms)),
         )
         structure.looks = self._looks(shown, handles, structure)
@@ -227,17 +218,16 @@ class Translator:
         """Scales for the sizes that these geoms have now."""
         made.sizes = np.array(geoms["size"])
         made.scale = self._scale(made.sizes[made.rows].astype(float), made)
-        made.half_lengths = (made.sizes[made.rows[made.domes], 2] * made.tops)[:, None]
         made.looks = made.looks.moved(made.looks.world_from_object)  # scaled otherwise from here on
+        if len(made.capsules):
+            radius, _, half_length = made.sizes[made.rows[made.capsules]].T.astype(float)
+            made.looks.length = np.zeros(len(made.rows))
+            made.looks.length[made.capsules] = half_length / np.maximum(radius, _TINY)
 
     def _looks(self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure) -> Instances:
         count, textures = len(shown), shown["texid"]
         scale = self._scale(shown["size"].astype(float), made)
         mapping, texture_scale = self._texturing(shown, scale)
-        texture_scale[made.domes, 1] *= np.where(mapping[made.domes] == Mapping.UV, 2, 1)
-        offset = np.zeros((count, 2), np.float32)
-        below = made.domes[made.tops < 0]  # a whole texture from its own rim to its own pole
-        offset[below, 1] = np.where(mapping[below] == Mapping.UV, -texture_scale[below, 1] / 2, 0)
         texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
         rgba = np.array(shown["rgba"])
         rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes half transparent
@@ -255,7 +245,6 @@ class Translator:
             shading=shading.astype(np.int8),
             casts_shadow=(shown["castshadow"] != 0) & (scale[:, 1] > 0),  # no undersides
             visible=np.ones(count, bool),
-            texture_offset=offset,
         )
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
@@ -280,8 +269,8 @@ class Translator:
         """Scales (M, 3) from the sizes of the instances' geoms, changed in place."""
         if len(made.plain):
             scale[made.plain] = 1
-        if len(made.domes):
-            scale[made.domes] = scale[made.domes, :1]
+        if len(made.capsules):
+            scale[made.capsules] = scale[made.capsules, :1]
         if len(made.lines):
             scale[made.lines, :2] = 1
         if len(made.planes):
@@ -306,7 +295,9 @@ class Translator:
         stretched = 0.5 * factor[:, :2] * np.where(spatial, np.abs(scale[:, :2]), 1.0)
         factor[flat, :2] = stretched[flat]
         cube = textured & self._is_cube(geoms["texid"])
-        even = np.where((geoms["texuniform"] != 0)[:, None], scale, 1.0)
+        lengths = np.where(geoms["type"] == _T.mjGEOM_CAPSULE, geoms["size"][:, 2], scale[:, 2])
+        sizes = np.column_stack([scale[:, :2], lengths])
+        even = np.where((geoms["texuniform"] != 0)[:, None], sizes, 1.0)
         factor[cube] = even[cube]
         return mapping.astype(np.int8), factor
 
@@ -332,7 +323,7 @@ def _rows_by(numbers: NDArray[np.int64]) -> dict[int, list[int]]:
 
 def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
     """Everything of the geoms that makes other instances of them than moved ones."""
-    words = geoms.view("<i4").reshape(len(geoms), -1)
+    words = geoms.view("<i4").reshape(len(geoms), geoms.itemsize // 4)
     kinds = words[:, :_SIZE_WORD].tobytes()
     sizes = geoms["size"][_looked_up_by_size(kinds)]
     painted = words[:, _RGBA_WORD:_SHADOW_WORD].tobytes()

@@ -59,6 +59,8 @@ class GeomBuffer:
 
     def update(self, data: mujoco.MjData) -> NDArray[Any]:
         """The geoms (N,) of dtype GEOM that this state shows; valid until the next call."""
+        if not self._checked:  # endless planes are put below where the camera was before
+            mujoco.mjv_updateCamera(self._model, data, self._camera, self.scene)
         mujoco.mjv_updateScene(
             self._model,
             data,

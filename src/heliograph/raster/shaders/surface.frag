@@ -20,6 +20,9 @@ flat in vec3 v_plane, v_facing;  // where its plane is, and its normal in camera
 #ifdef OBJECT_FROM_CAMERA
 flat in vec4 v_back0, v_back1, v_back2;
 #endif
+#if defined(CAPSULE) && defined(EXACT)
+flat in float v_length;
+#endif
 #if defined(FACE) && defined(NATURAL_UV)
 flat in vec3 v_axis;             // the normal in object axes
 #endif
@@ -48,22 +51,28 @@ uniform sampler2D mirror;
 #endif
 
 #ifdef ROUND
-// Metres along a ray to where it enters a . p^2 = 1. The point nearest the axis comes first:
-// B^2 - AC would cancel for far, small shapes.
-float enter_round(vec3 a, vec3 c, vec3 d) {
-    vec3 ad = a * d;
-    float over = 1.0 / max(dot(ad, d), 1e-30);
-    float middle = -dot(ad, c) * over;
-    vec3 k = c + middle * d;
-    return middle - sqrt(max(1.0 - dot(a * k, k), 0.0) * over);
-}
+// Metres along a ray to where it enters the unit sphere (or circle, for a tube), and whether it does
+// not. The point nearest the middle comes first: B^2 - AC would cancel for far, small shapes.
+#define ENTER_ROUND(vec)                                  \
+    float enter_round(vec c, vec d, out bool missed) {    \
+        float over = 1.0 / max(dot(d, d), 1e-30);         \
+        float middle = -dot(d, c) * over;                 \
+        vec k = c + middle * d;                           \
+        float within = 1.0 - dot(k, k);                   \
+        missed = within < 0.0;                            \
+        return middle - sqrt(max(within, 0.0) * over);    \
+    }
+ENTER_ROUND(vec2)
+ENTER_ROUND(vec3)
 #endif
 
 #if defined(EXACT) && !defined(FACE)
-// Where the ray enters the convex shape: metres along it, and the object-space normal there.
-float enter(vec3 c, vec3 d, out vec3 normal) {
+// Where the ray enters the convex shape: metres along it, the object-space normal there, and
+// whether it misses it.
+float enter(vec3 c, vec3 d, out vec3 normal, out bool missed) {
     float t = -1e30;
     normal = vec3(0.0);
+    missed = false;
 #ifdef SLAB
     // Flat faces at -1 and 1: the last one entered among those the ray comes towards. A pixel on an
     // edge may belong to another face's triangle, so the plane of its own would not do.
@@ -80,20 +89,28 @@ float enter(vec3 c, vec3 d, out vec3 normal) {
     normal = vec3(0.0, 0.0, away);
 #endif
 #ifdef ROUND
-    float round_t = enter_round(ROUND_AXES, c, d);
-    bool round_first = round_t > t;
-    t = round_first ? round_t : t;
-    normal = round_first ? ROUND_AXES * (c + t * d) : normal;
+#ifdef BALL
+    t = enter_round(c, d, missed);
+    normal = c + t * d;
+#else
+    float tube_t = enter_round(c.xy, d.xy, missed);
+    bool tube_first = tube_t > t;
+    t = tube_first ? tube_t : t;
+    vec3 p = c + t * d;
+    normal = tube_first ? vec3(p.xy, 0.0) : normal;
+#ifdef CAPS
+    missed = missed || (tube_first ? abs(p.z) : dot(p.xy, p.xy)) > 1.0;
+#else
+    // Beyond the ends of the tube the ray has met one of the half spheres.
+    float end = clamp(p.z, -v_length, v_length);
+    bool beyond = p.z != end, past;
+    vec3 from = vec3(c.xy, c.z - end);
+    float end_t = enter_round(from, d, past);
+    t = beyond ? end_t : t;
+    normal = beyond ? from + end_t * d : normal;
+    missed = missed || beyond && past;
 #endif
-#ifdef BETWEEN_DOMES
-    // Beyond its ends the ray has met a capsule's dome, which has the tube's width for a radius.
-    float z = c.z + t * d.z, end = sign(z), part = length(v_back0.xyz) / length(v_back2.xyz);
-    vec3 from = vec3(c.xy, (c.z - end) * part), along = vec3(d.xy, d.z * part);
-    float dome_t = enter_round(vec3(1.0), from, along);
-    vec3 on_dome = from + dome_t * along;
-    bool beyond = abs(z) > 1.0;
-    t = beyond ? dome_t : t;
-    normal = beyond ? vec3(on_dome.xy, on_dome.z * part) : normal;
+#endif
 #endif
     return t;
 }
@@ -107,6 +124,12 @@ vec2 natural_uv(vec3 p, vec3 normal) {
     if (abs(normal.z) > 0.99) return p.xy * 0.5 + 0.5;
 #endif
     float turn = fract(atan(p.y, p.x) / 6.2831853);
+#ifdef CAPSULE
+    // Each half sphere and the tube between have the whole of it.
+    float end = clamp(p.z, -v_length, v_length);
+    float round_v = acos(clamp(p.z - end, -1.0, 1.0)) / 1.5707963 - float(p.z < 0.0);
+    return vec2(turn, p.z == end ? 0.5 - 0.5 * p.z / max(v_length, 1e-6) : round_v);
+#endif
 #ifdef BALL
     return vec2(turn, acos(clamp(p.z, -1.0, 1.0)) / 3.1415927);
 #else
@@ -137,9 +160,16 @@ void main() {
 #endif
     vec3 normal;
 #ifdef OBJECT_FROM_CAMERA
-    vec3 o = vec3(dot(v_back0, vec4(origin, 1.0)), dot(v_back1, vec4(origin, 1.0)),
-                  dot(v_back2, vec4(origin, 1.0)));
-    vec3 d = vec3(dot(v_back0.xyz, ray), dot(v_back1.xyz, ray), dot(v_back2.xyz, ray));
+    // The ray in object axes.
+    vec3 column_x = vec3(v_back0.x, v_back1.x, v_back2.x);
+    vec3 column_y = vec3(v_back0.y, v_back1.y, v_back2.y);
+    vec3 column_z = vec3(v_back0.z, v_back1.z, v_back2.z);
+    vec3 o = vec3(v_back0.w, v_back1.w, v_back2.w), d = -column_z;
+#ifdef ORTHO
+    o += where.x * column_x + where.y * column_y;
+#else
+    d += where.x * column_x + where.y * column_y;
+#endif
 #endif
 #ifdef FACE
     float depth = dot(v_plane, vec3(gl_FragCoord.xy, 1.0));
@@ -149,8 +179,18 @@ void main() {
     normal = v_facing;
 #elif defined(EXACT)
     vec3 object_normal;
+    bool missed;
     // The true surface bulges out of its triangles, but not through the near plane.
-    float depth = max(enter(o, d, object_normal), ambient.w);
+    float depth = max(enter(o, d, object_normal, missed), ambient.w);
+#ifdef CAST
+#ifdef ORTHO
+    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z - clip_from_camera[2].z * depth);
+#else
+    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z / depth - clip_from_camera[2].z);
+#endif
+    missed = missed || gl_FragDepth > 1.0;
+    if (missed) discard;
+#endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
                        + object_normal.z * v_back2.xyz);
 #else
@@ -189,8 +229,8 @@ void main() {
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
     vec2 uv = natural_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);
-    dx.x -= round(dx.x);  // where a texture has gone once round it jumps back by 1
-    dy.x -= round(dy.x);
+    dx -= round(dx);  // where a texture has gone once round it jumps back by 1
+    dy -= round(dy);
     texel = textureGrad(image, uv * v_texturing.xy + v_offset, dx * v_texturing.xy, dy * v_texturing.xy);
 #elif defined(EXACT)
     texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy + v_offset);
@@ -202,7 +242,15 @@ void main() {
 #endif
 #ifdef CUBE_TEXTURE
 #ifdef EXACT
+#ifdef CAPSULE
+    // As in the natural coordinates, each half sphere has its own middle.
+    float end = clamp(object.z, -v_length, v_length);
+    vec3 on_tube = vec3(object.xy, object.z / max(v_length, 1e-6)) * v_texturing.xyz;
+    vec3 on_end = vec3(object.xy, object.z - end) * v_texturing.xyx;
+    texel = texture(image, object.z == end ? on_tube : on_end);
+#else
     texel = texture(image, object * v_texturing.xyz);
+#endif
 #else
     texel = texture(image, v_object * v_texturing.xyz);
 #endif

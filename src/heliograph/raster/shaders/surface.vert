@@ -2,6 +2,12 @@
 // What a fragment needs of its instance goes along flat: on a CPU that is far cheaper than a fetch.
 in vec3 in_position;
 in vec4 in_row0, in_row1, in_row2;              // camera_from_object
+#ifdef CAPSULE
+in float in_length;
+#ifdef EXACT
+flat out float v_length;
+#endif
+#endif
 in vec4 in_rgba, in_surface, in_texturing;
 in int in_id;
 #ifdef FLAT_TEXTURE
@@ -32,8 +38,10 @@ in vec3 in_normal;
 #ifdef SMOOTH
 out vec3 v_normal;
 #endif
+#if defined(MESH_UV) || defined(CAPSULE) || defined(CAST)
+in vec2 in_uv;                                  // of shapes: a capsule's end, and how much wider
+#endif
 #ifdef MESH_UV
-in vec2 in_uv;
 out vec2 v_uv;
 #endif
 #ifdef OBJECT_POINT
@@ -51,9 +59,69 @@ out vec3 v_direct[SHADOWS];
 #include lighting
 #endif
 
+#ifdef BOXED
+// A corner of a box that is turned to the eye and no wider than the shape is from there.
+vec3 boxed(vec3 eye) {
+    vec3 axis = vec3(0.0, 0.0, 1.0), corner = in_position;
+#ifdef BALL
+    float away = length(eye);
+    vec3 ahead = eye / away;
+    axis = normalize(cross(ahead, abs(ahead.x) < 0.6 ? vec3(1.0, 0.0, 0.0) : axis));
+#else
+    float away = length(eye.xy);
+    vec3 ahead = away > 1e-6 ? vec3(eye.xy / away, 0.0) : vec3(1.0, 0.0, 0.0);
+#ifdef CAPSULE
+    corner.y *= 1.0 + in_length;
+#endif
+#endif
+#ifndef ORTHO
+    // Its sides are planes through the eye that touch the shape.
+    float wide = away > 1.5 ? (away - corner.z) * inversesqrt(away * away - 1.0) : 1.0;
+    corner.x *= wide;
+#ifdef BALL
+    corner.y *= wide;
+#endif
+#endif
+    return 1.0001 * (corner.x * cross(axis, ahead) + corner.y * axis + corner.z * ahead);
+}
+#endif
+
 void main() {
+#if defined(EXACT) || defined(SMOOTH) || defined(VERTEX_LIT)
+    // object_from_camera: the columns of the inverse are cross products of the rows.
+    vec3 column0 = cross(in_row1.xyz, in_row2.xyz), column1 = cross(in_row2.xyz, in_row0.xyz);
+    vec3 column2 = cross(in_row0.xyz, in_row1.xyz);
+    float over = 1.0 / dot(in_row0.xyz, column0);
+    column0 *= over;
+    column1 *= over;
+    column2 *= over;
+#endif
+#ifdef EXACT
+    vec3 shift = -(column0 * in_row0.w + column1 * in_row1.w + column2 * in_row2.w);
+#endif
     vec4 p = vec4(in_position, 1.0);
+#ifdef BOXED
+#ifdef ORTHO
+    p.xyz = boxed(column2);
+#else
+    p.xyz = boxed(shift);
+#endif
+#else
+#ifdef CAST
+#ifdef CAPS
+    p.xy *= in_uv.y;
+#else
+    p.xyz *= in_uv.y;
+#endif
+#endif
+#ifdef CAPSULE
+    p.z += in_uv.x * in_length;
+#endif
+#endif
     vec4 c = vec4(dot(in_row0, p), dot(in_row1, p), dot(in_row2, p), 1.0);
+#if defined(CAPSULE) && defined(EXACT)
+    v_length = in_length;
+#endif
 #ifdef SEGMENTATION
     v_id = in_id;
 #endif
@@ -67,21 +135,9 @@ void main() {
 #ifdef FLAT_TEXTURE
     v_offset = in_offset;
 #endif
-#if defined(EXACT) || defined(SMOOTH) || defined(VERTEX_LIT)
-    // object_from_camera: the columns of the inverse are cross products of the rows.
-    vec3 column0 = cross(in_row1.xyz, in_row2.xyz), column1 = cross(in_row2.xyz, in_row0.xyz);
-    vec3 column2 = cross(in_row0.xyz, in_row1.xyz);
-    float over = 1.0 / dot(in_row0.xyz, column0);
-    column0 *= over;
-    column1 *= over;
-    column2 *= over;
-#endif
 #if defined(FACE) || defined(SMOOTH) || defined(VERTEX_LIT)
     // Normals map with the inverse transpose.
     vec3 normal = vec3(dot(column0, in_normal), dot(column1, in_normal), dot(column2, in_normal));
-#endif
-#ifdef EXACT
-    vec3 shift = -(column0 * in_row0.w + column1 * in_row1.w + column2 * in_row2.w);
 #endif
 #ifdef OBJECT_FROM_CAMERA
     v_back0 = vec4(column0.x, column1.x, column2.x, shift.x);
