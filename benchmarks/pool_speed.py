@@ -102,7 +102,8 @@ def loaded(pool: Pool, qpos: np.ndarray) -> None:
     def state(rng: np.random.Generator) -> dict[str, np.ndarray]:
         return {"qpos": qpos[rng.integers(len(qpos))]}
 
-    dataset = heliograph.torch.IterableDataset(pool, len(qpos), passes=PASSES, state=state)
+    options = {"passes": PASSES, "state": state, "together": 64}
+    dataset = heliograph.torch.IterableDataset(pool, len(qpos), **options)
     for _ in DataLoader(dataset, batch_size=64, collate_fn=heliograph.torch.collate):
         pass
 

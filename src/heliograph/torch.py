@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.delivery import dataset as core
-from heliograph.delivery.samples import Stack, Tree, as_arrays
+from heliograph.delivery.samples import Tree, as_arrays, side_by_side, stack
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError, MissingDependencyError
@@ -30,6 +30,9 @@ except ModuleNotFoundError:
 Transform: TypeAlias = Callable[[Tree], Any]
 """Turns the dict of a sample into what the loader collates; must not draw from global state."""
 
+_ARRAY = "heliograph_array"
+"""Attribute of tensors: the array whose memory they share."""
+
 _Base: TypeAlias = data.Dataset[Any]
 _IterableBase: TypeAlias = data.IterableDataset[Any]
 
@@ -40,6 +43,7 @@ class SourceOptions(ViewOptions, total=False):
     seed: int
     start: int
     window: int
+    together: int
 
 
 class Dataset(_Base):
@@ -52,8 +56,8 @@ class Dataset(_Base):
         source: a renderer, a `heliograph.Dataset` or a `heliograph.Recording`.
         count: how many samples; for a renderer only, which must have one.
         transform: applied to each sample.
-        **options: of a renderer: `seed`, `start`, `window`, `cameras`, `passes`, `state`,
-            `randomize`.
+        **options: of a renderer: `seed`, `start`, `window`, `together`, `cameras`, `passes`,
+            `state`, `randomize`.
 
     Raises:
         InvalidValueError: an argument out of its range, or that does not go with the source.
@@ -88,7 +92,10 @@ class Dataset(_Base):
         """Several samples, made side by side; what the DataLoader asks for."""
         _check_worker(self._source)
         wanted = [check_position(position, len(self)) for position in positions]
-        made = kept(self._source.outcomes(wanted))
+        if isinstance(self._source, core.Dataset):
+            made = kept(self._source.outcomes(wanted, together=len(wanted)))
+        else:
+            made = kept(self._source.outcomes(wanted))
         return [_finished(sample, self._transform) for sample in made]
 
 
@@ -126,8 +133,8 @@ class IterableDataset(_IterableBase):
         share: which part of it, in which order; see `Share`.
         on_error: told of each sample that failed, which is then left out; without it the first
             error is raised.
-        **options: of a renderer: `seed`, `start`, `window`, `cameras`, `passes`, `state`,
-            `randomize`.
+        **options: of a renderer: `seed`, `start`, `window`, `together` (give it the loader's
+            batch_size, then `collate` need not copy), `cameras`, `passes`, `state`, `randomize`.
 
     Raises:
         InvalidValueError: an argument out of its range, or that does not go with the source.
@@ -343,16 +350,35 @@ def _check_worker(source: SampleSource) -> None:
 def collate(trees: Sequence[Tree]) -> Tree:
     """A batch of samples, as the DataLoader's own collation makes it; for `collate_fn`.
 
-    It copies in this thread alone. `torch.stack` shares the work out to threads that wait for each
-    other, which takes long where render workers keep all cores busy.
+    Tensors whose pixels lie side by side in memory, as in batches of `Dataset` and of an
+    `IterableDataset` with `together`, are not copied: the batch is that memory. The rest is copied
+    in this thread alone. `torch.stack` shares the work out to threads that wait for each other,
+    which takes long where render workers keep all cores busy.
 
     Raises:
         InvalidValueError: a sample differs from the first in a shape or name.
     """
-    stack = Stack(len(trees))
+    return _collated(trees, "batch") if trees else {}
+
+
+def _collated(trees: Sequence[Tree], path: str) -> Tree:
+    names = trees[0].keys()
     for tree in trees:
-        stack.add(tree)
-    return _tensors(stack.arrays())
+        if tree.keys() != names:
+            raise InvalidValueError(
+                f"{path}: {', '.join(tree) or 'nothing'} does not stack with "
+                f"{', '.join(names) or 'nothing'}"
+            )
+    return {key: _column([tree[key] for tree in trees], f"{path}, {key}") for key in names}
+
+
+def _column(values: Sequence[Any], path: str) -> Any:
+    """One entry of all samples."""
+    if isinstance(values[0], dict):
+        return _collated(values, path)
+    arrays = [getattr(value, _ARRAY, value) for value in values]
+    whole = side_by_side(arrays)
+    return _tensor(stack(arrays, path) if whole is None else whole)
 
 
 def _finished(sample: Sample, transform: Transform | None) -> Any:
@@ -371,4 +397,8 @@ def _tensors(tree: Tree) -> Tree:
 def _tensor(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value
-    return torch.from_numpy(value if value.flags.writeable else value.copy())
+    if not value.flags.writeable:
+        return torch.from_numpy(value.copy())
+    tensor = torch.from_numpy(value)
+    setattr(tensor, _ARRAY, value)
+    return tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, Self, TypeAlias, Unpack
@@ -13,7 +13,7 @@ from heliograph.engine import Renderer
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
 from heliograph.source import Outcome, ahead, check_position, kept
-from heliograph.view import MAX_SEED
+from heliograph.view import MAX_SEED, View
 
 WINDOW = 32
 """How many samples are in flight at once, and so at most in memory, where nothing is said."""
@@ -30,6 +30,8 @@ class Dataset:
         seed: of the run, 0 ... 2**63 - 1; the renderer's without it.
         start: index of the first sample.
         window: how many samples are in flight at once where several are asked for.
+        together: so many consecutive samples share one piece of memory, where a pool draws them:
+            batches of as many need not be copied to be stacked.
         **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
 
     Raises:
@@ -45,6 +47,7 @@ class Dataset:
         seed: int | None = None,
         start: int = 0,
         window: int = WINDOW,
+        together: int = 1,
         **options: Unpack[ViewOptions],
     ) -> None:
         self.renderer = renderer
@@ -53,6 +56,7 @@ class Dataset:
         self.seed = check_whole("seed", given)
         self.start = check_whole("start", start)
         self.window = check_whole("window", window, least=1)
+        self.together = check_whole("together", together, least=1)
         self.views = Views(**options)
         self.views.check(renderer)
 
@@ -82,14 +86,19 @@ class Dataset:
         """The view at a position, and what was drawn for it."""
         return self.views.order(self.seed, self.start + position)
 
-    def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
+    def outcomes(self, positions: Iterable[int], together: int | None = None) -> Iterator[Outcome]:
         """What comes of each position, in this order, with `window` of them in flight.
+
+        Args:
+            positions: which samples.
+            together: as for the whole dataset.
 
         Raises:
             ClosedError: the renderer is closed.
         """
         orders = ((position, self._try_order(position)) for position in positions)
-        for (position, order), future in ahead(self._submit, orders, self.window):
+        submit = self._submitter(self.together if together is None else together)
+        for (position, order), future in ahead(submit, orders, self.window):
             yield position, self._result(position, order, future)
 
     def describe(self) -> dict[str, Any]:
@@ -110,13 +119,20 @@ class Dataset:
         except HeliographError as error:
             return self._named(error, position)
 
-    def _submit(self, item: _Ordered) -> Future[Sample]:
-        order = item[1]
-        if isinstance(order, Order):
-            return self.renderer.submit(order.view)
-        failed: Future[Sample] = Future()
-        failed.set_exception(order)
-        return failed
+    def _submitter(self, together: int) -> Callable[[_Ordered], Future[Sample]]:
+        send: Callable[[View], Future[Sample]] = self.renderer.submit
+        if together > 1 and hasattr(self.renderer, "side_by_side"):
+            send = self.renderer.side_by_side(together)
+
+        def submit(item: _Ordered) -> Future[Sample]:
+            order = item[1]
+            if isinstance(order, Order):
+                return send(order.view)
+            failed: Future[Sample] = Future()
+            failed.set_exception(order)
+            return failed
+
+        return submit
 
     def _result(
         self, position: int, order: Order | HeliographError, future: Future[Sample]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
@@ -12,7 +12,7 @@ from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
-from heliograph.frame import Sample
+from heliograph.frame import Array, Sample
 from heliograph.source import OnError, kept
 
 Tree: TypeAlias = dict[str, Any]
@@ -111,6 +111,44 @@ class Stack:
     def arrays(self) -> Tree:
         """What is filled."""
         return self._arrays if self.filled == self.size else _cut(self._arrays, self.filled)
+
+
+def side_by_side(rows: Sequence[Any]) -> Array | None:
+    """The rows as one array (N, ...) over their memory, where they are arrays in a row."""
+    first = rows[0]
+    base = getattr(first, "base", None)
+    if not isinstance(base, np.ndarray) or not base.flags.c_contiguous:
+        return None
+    start, step = _address(first), first.nbytes
+    for place, row in enumerate(rows):
+        if not isinstance(row, np.ndarray) or row.base is not base or row.shape != first.shape:
+            return None
+        if _address(row) != start + place * step or row.dtype != first.dtype:
+            return None
+        if not row.flags.c_contiguous:
+            return None
+    whole: Array = np.ndarray((len(rows), *first.shape), first.dtype, base, start - _address(base))
+    return whole
+
+
+def stack(rows: Sequence[Any], path: str) -> Array:
+    """Copies of the rows as one array (N, ...), in one thread.
+
+    Raises:
+        InvalidValueError: a row differs from the first in its shape; `path` says of what.
+    """
+    first = np.asarray(rows[0])
+    whole = recycled.empty((len(rows), *first.shape), first.dtype)
+    try:
+        return np.stack(rows, out=whole)
+    except ValueError:
+        shapes = ", ".join(map(str, dict.fromkeys(np.shape(row) for row in rows)))
+        raise InvalidValueError(f"{path}: shapes {shapes} do not stack") from None
+
+
+def _address(array: Array) -> int:
+    address: int = array.__array_interface__["data"][0]
+    return address
 
 
 def _batches(source: Iterator[Sample], size: int, *, drop_last: bool) -> Iterator[Tree]:

@@ -34,7 +34,6 @@ class Memory(Protocol):
         """Take it back once an array is gone; whether that is possible."""
 
 
-SMALLEST_CHUNK = 16
 LARGEST_CHUNK = 256
 
 
@@ -67,14 +66,14 @@ class BatchJob:
             self.common.cameras = self._by_value()
 
     def chunks(self, workers: int) -> list[ChunkOrder]:
-        """The batch in pieces: enough to keep all workers busy, few enough to cost nothing."""
-        count = len(self.batch)
-        share = -(-count // workers)
-        size = min(share, max(SMALLEST_CHUNK, min(LARGEST_CHUNK, share // 8)))
-        return [
-            ChunkOrder(self, first, min(size, count - first))
-            for first in range(0, count, max(size, 1))
-        ]
+        """The batch in pieces, ever smaller ones: few, and all workers finish at about a time."""
+        pieces: list[ChunkOrder] = []
+        first, count = 0, len(self.batch)
+        while first < count:
+            size = min(-(-(count - first) // (2 * workers)), LARGEST_CHUNK)
+            pieces.append(ChunkOrder(self, first, size))
+            first += size
+        return pieces
 
     def settle(self, count: int) -> None:
         """So many entries are drawn or given up; the future gets the result with the last."""

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Sample
+from heliograph.pool.blocks import Block, Blocks
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import Done, Render, Used, ViewWire
 from heliograph.transport.slots import Region
@@ -68,7 +69,6 @@ class SampleOrder:
         borrowed: whether the sample's arrays are to be given back; else they are the caller's.
     """
 
-    region: Region | None = None
     weight = 1
 
     def __init__(
@@ -85,11 +85,26 @@ class SampleOrder:
         self.borrowed = borrowed
         self.future: Future[Sample] = Future()
         self.lent: Region | None = None
+        self.block: Block | None = None
+        self._place = 0
         self._wire = wire
         self._cameras = cameras
         self._layout = layout
         self._kills = 0
         self._begun: bool | None = None
+
+    @property
+    def region(self) -> Region | None:
+        """The memory of the block that it has a place in; None to be given some."""
+        return None if self.block is None else self.block.region
+
+    def take_place(self, blocks: Blocks) -> None:
+        """Take a place beside others', where the cameras say how much room that is."""
+        if self._cameras is None:
+            return
+        found = blocks.place(lay_out(self._cameras, self.view.passes, blocks.total))
+        if found is not None:
+            self.block, self._place = found
 
     def begin(self) -> bool:
         """Whether it is still wanted; from now on it cannot be cancelled."""
@@ -100,7 +115,8 @@ class SampleOrder:
 
     def message(self, ticket: int, region: int) -> Render:
         """What to tell the worker."""
-        return Render(ticket, region, self._wire)
+        total = 0 if self.block is None else self.block.total
+        return Render(ticket, region, self._wire, self._place, total)
 
     def fail(self, error: HeliographError) -> None:
         """The future gets the error, with the sample's numbers where it has a seed."""
@@ -127,7 +143,10 @@ class SampleOrder:
         return self.view.index, self.view.seed, self._wire
 
     def finish(self, done: Done, memory: Any, labels: Labels | None, *, copy: bool = False) -> None:
-        """Make the sample of arrays that lie in this memory, or of copies; the future gets it."""
+        """Make the sample of arrays that lie in this memory, or of copies; the future gets it.
+
+        The sample of a block lies there, whatever memory this is.
+        """
         try:
             sample = self._sample(done.used, memory, labels, copy)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
@@ -142,9 +161,11 @@ class SampleOrder:
             raise WorkerError(f"a table of labels {used.labels} that never came")
         view = self.view
         cameras, layout = self._shown(used)
+        block, place = self.block, self._place
+        shown = layout.arrays(memory) if block is None else block.arrays(place)
         frames = {
             camera.name: _frame(camera, _copied(arrays) if copy else arrays, labels)
-            for camera, arrays in zip(cameras, layout.arrays(memory), strict=True)
+            for camera, arrays in zip(cameras, shown, strict=True)
         }
         if used.state is None and used.randomization is None and used.annotations is None:
             return _plain_sample(frames, labels, view)

@@ -93,7 +93,9 @@ class Reception:
             later.append(partial(self._finish, order, message, lease.region, labels))
         elif isinstance(order, SampleOrder) and isinstance(message, TooSmall):
             order.nbytes = message.nbytes
-            self._driver.stock.give(lease.region)
+            if order.block is None:
+                self._driver.stock.give(lease.region)
+            order.block = None
             self._driver.queue.appendleft(order)
         elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
             later.append(partial(order.finish, message))
@@ -110,6 +112,9 @@ class Reception:
         if order.borrowed:
             order.lent = region
             order.finish(done, region.memory, labels)
+            return
+        if order.block is not None:
+            order.finish(done, None, labels)
             return
         stock, memory = self._driver.stock, np.frombuffer(region.memory, np.uint8)
         if order.nbytes >= LENT_FROM and stock.lend(memory, region):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue as queues
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,6 +18,7 @@ from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
 from heliograph.frame import Labels, Sample
 from heliograph.pool.attendant import attend
 from heliograph.pool.batches import BatchJob, Stacked
+from heliograph.pool.blocks import Blocks
 from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
@@ -137,14 +138,20 @@ class Pool:
             UnknownNameError: no such camera or pass.
             ClosedError: the pool is closed.
         """
-        try:
-            order = self._order(view)
-        except (InvalidValueError, UnknownNameError) as error:
-            future: Future[Sample] = Future()
-            future.set_exception(error)
-            return future
-        self._driver.submit((order,))
-        return order.future
+        return self._submitted(view)
+
+    def side_by_side(self, count: int) -> Callable[[View], Future[Sample]]:
+        """A `submit` whose samples lie side by side, `count` of them in one piece of memory.
+
+        The arrays of a pass of consecutive views with the same cameras and passes are then the rows
+        of one array. What there is no room for lies by itself. For one thread.
+        """
+        blocks = Blocks(self._driver, count)
+
+        def submit(view: View) -> Future[Sample]:
+            return self._submitted(view, blocks)
+
+        return submit
 
     def map(
         self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
@@ -264,6 +271,18 @@ class Pool:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _submitted(self, view: View, blocks: Blocks | None = None) -> Future[Sample]:
+        try:
+            order = self._order(view)
+        except (InvalidValueError, UnknownNameError) as error:
+            future: Future[Sample] = Future()
+            future.set_exception(error)
+            return future
+        if blocks is not None:
+            order.take_place(blocks)
+        self._driver.submit((order,))
+        return order.future
 
     def _order(self, view: View) -> SampleOrder:
         if not isinstance(view, View):

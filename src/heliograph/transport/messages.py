@@ -11,7 +11,7 @@ from heliograph.frame import Label
 from heliograph.scene import Description
 from heliograph.transport.values import ArrayWire, CameraWire
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 def version() -> str:
@@ -85,11 +85,14 @@ class Render(_Message):
         ticket: number of the lease; the answer bears it.
         region: where.
         view: what.
+        place, total: which of how many views that lie stacked in the region; total 0 for one alone.
     """
 
     ticket: int
     region: int
     view: ViewWire
+    place: int = 0
+    total: int = 0
 
 
 class RenderMany(_Message):

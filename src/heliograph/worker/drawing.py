@@ -64,10 +64,10 @@ class Artist:
         view = unpack_view(order.view)
         region = self._region(order.region)
         asked = self._asked(view)
-        sample = None if asked is None else self._direct(view, asked[1], region)
+        sample = None if asked is None else self._direct(view, asked, region, order)
         if sample is None:
             sample = self.engine.render(view)
-            if not _fits(sample, view, region):
+            if order.total or not _fits(sample, view, region):
                 return TooSmall(order.ticket, _layout_of(sample, view).nbytes)
             _copy_into(sample, view, region)
             asked = None
@@ -113,12 +113,20 @@ class Artist:
                 return None
             raise
 
-    def _direct(self, view: View, layout: Layout, region: Region) -> Sample | None:
+    def _direct(
+        self, view: View, asked: tuple[Sequence[Camera], Layout], region: Region, order: Render
+    ) -> Sample | None:
         """Draw into the region; None if that did not work but edits may have changed sizes."""
+        cameras, layout = asked
+        if order.total:
+            layout = lay_out(cameras, view.passes, order.total)
         if layout.nbytes > region.nbytes:
             return None
+        out = layout.arrays(region.memory)
+        if order.total:
+            out = [{name: stack[order.place] for name, stack in each.items()} for each in out]
         try:
-            return self.engine.render(view, out=layout.arrays(region.memory))
+            return self.engine.render(view, out=out)
         except HeliographError:
             if view.edits:
                 return None
