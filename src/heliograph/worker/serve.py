@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import select
 import signal
 import socket
 import sys
@@ -33,6 +34,9 @@ from heliograph.worker.opening import describe, open_engine
 
 HOLD = 200e-6
 """Answers wait for further ones while orders are at hand, but no longer than this; seconds."""
+
+QUICK = 150e-6
+"""Seconds; where the last order came so soon, the next is looked out for so long before sleeping."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -70,14 +74,18 @@ class _Server:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
         self._status: Region | None = None
         self._artist: Artist | None = None
         self._stopped = False
 
     def run(self) -> int:
         """Take messages until told to stop."""
+        quick = False
         try:
             while not self._stopped:
+                quick = self._look_out(quick)
                 messages = self._channel.receive()
                 if messages is None:
                     break
@@ -86,6 +94,14 @@ class _Server:
             if self._artist is not None:
                 self._artist.close()
         return 0
+
+    def _look_out(self, quick: bool) -> bool:
+        """Wait until something comes; whether it came soon. To sleep and be woken takes longer."""
+        began = time.perf_counter()
+        while quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
+            os.sched_yield()
+        self._poll.poll()
+        return time.perf_counter() - began < QUICK
 
     def _take(self, messages: list[Any]) -> None:
         """Obey messages in order; answers go out together where orders are quick."""
