@@ -36,7 +36,7 @@ HOLD = 200e-6
 """Answers wait for further ones while orders are at hand, but no longer than this; seconds."""
 
 QUICK = 150e-6
-"""Seconds; where the last order came so soon, the next is looked out for so long before sleeping."""
+"""Seconds; where the last order came so soon, the next is looked out for as long, without sleep."""
 
 _PR_SET_PDEATHSIG = 1
 
