@@ -22,11 +22,11 @@ LOD_PIXELS = 0.25
 LOD_DEPTH = 6e-4
 """Largest error of a simplified surface as a part of its distance."""
 
-_SPECK = 1e-30  # a pixel that is larger than nothing, metres
-_SPARE = MAX_LEVELS - len(CAST_PIXELS)
-_PER_CAST_PIXEL = np.array([1 / n for n in CAST_PIXELS] + [np.inf] * _SPARE)
 _ALONG = np.array([0.0, 0.0, 1.0])
-_CAST_LEVELS = np.array([0.0 if n == np.inf else _SPECK for n in CAST_PIXELS] + [np.inf] * _SPARE)
+_SPECK = 1e-30  # metres; every pixel is larger, unless it is given as none
+_SPARE = [np.inf] * (MAX_LEVELS - len(CAST_PIXELS))
+_PER_CAST_PIXEL = np.array([1 / pixels for pixels in CAST_PIXELS] + _SPARE)
+_CAST_LEVELS = np.array([min(1 / pixels, _SPECK) for pixels in CAST_PIXELS] + _SPARE)
 
 LOOKS_RECORD = 15
 """float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
