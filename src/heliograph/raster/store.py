@@ -55,12 +55,17 @@ class Tables:
 
 @dataclass
 class _Block:
-    """Where a geometry stands in the buffers: its first vertex and their number, index ranges."""
+    """Where a geometry stands in the buffers.
+
+    Its first vertex and their number, index ranges, whether it has texture coordinates of its own,
+    and which of the vertices that were given stands in which place (None: each in its own).
+    """
 
     base: int
     count: int
     ranges: list[tuple[int, int]]
     own_uvs: bool
+    order: NDArray[np.intp] | None = None
 
 
 class GeometryStore:
@@ -102,7 +107,12 @@ class GeometryStore:
             poses = tuple(np.asarray(pose, np.float32) for pose in geometry.poses)
             surface = lod.Surface(positions, normals, triangles, uvs, poses)
             chain = lod.levels(surface)[:MAX_LEVELS]
-        block = self._block(positions, normals, geometry.uvs, [level for level, _ in chain])
+        levels, uvs, order = [level for level, _ in chain], geometry.uvs, None
+        if not geometry.poses:  # else to put them in order for every view would cost more
+            order, levels = _in_order(levels, len(positions))
+            uvs = None if uvs is None else np.asarray(uvs)[order]
+        block = self._block(_picked(positions, order), _picked(normals, order), uvs, levels)
+        block.order = order
         return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
 
     def remove(self, handle: int) -> None:
@@ -131,8 +141,8 @@ class GeometryStore:
                 f"expected positions and normals ({block.count}, 3), got {positions.shape}, "
                 f"{normals.shape}"
             )
-        self._streams["in_position"].put(block.base, positions)
-        self._streams["in_normal"].put(block.base, normals)
+        self._streams["in_position"].put(block.base, _picked(positions, block.order))
+        self._streams["in_normal"].put(block.base, _picked(normals, block.order))
         box = _box(positions)
         radius = float(np.linalg.norm(box[1]))
         self.tables.box[handle], self.tables.radius[handle] = box, radius
@@ -242,6 +252,26 @@ def _box(positions: NDArray[Any]) -> NDArray[np.float64]:
 def _radius(positions: NDArray[Any], centre: NDArray[np.float64]) -> float:
     """Of the bounding sphere round this centre."""
     return float(np.sqrt(((positions - centre) ** 2).sum(1).max(initial=0)))
+
+
+def _in_order(
+    levels: list[NDArray[np.uint32]], count: int
+) -> tuple[NDArray[np.intp], list[NDArray[np.uint32]]]:
+    """An order of the vertices (V,) in which each level needs few and near ones, and the levels so.
+
+    Those of the coarsest level come first, as its triangles use them: what is drawn of a heavy mesh
+    from afar then lies together in memory.
+    """
+    used = np.concatenate([*(level.ravel() for level in reversed(levels)), np.arange(count)])
+    vertices, first = np.unique(used, return_index=True)
+    order = vertices[np.argsort(first)].astype(np.intp)
+    place = np.empty(count, np.uint32)
+    place[order] = np.arange(count)
+    return order, [place[level] for level in levels]
+
+
+def _picked(rows: NDArray[Any], order: NDArray[np.intp] | None) -> NDArray[Any]:
+    return rows if order is None else rows[order]
 
 
 def _flat(geometry: Geometry) -> Geometry:
