@@ -180,6 +180,8 @@ def test_only_rows_of_one_array_are_side_by_side() -> None:
 def test_what_does_not_stack_says_where() -> None:
     with pytest.raises(hg.InvalidValueError, match=r"batch, rgb: shapes \(2,\), \(3,\)"):
         stack([np.zeros(2), np.zeros(3)], "batch, rgb")
-    with pytest.raises(hg.InvalidValueError, match="batch, frames: b does not stack with a"):
+    with pytest.raises(
+        hg.InvalidValueError, match=r"batch, frames: \['b'\] does not stack with \['a'\]"
+    ):
         hgt.collate([{"frames": {"a": 1}}, {"frames": {"b": 1}}])
     assert hgt.collate([]) == {}

@@ -350,10 +350,9 @@ def _check_worker(source: SampleSource) -> None:
 def collate(trees: Sequence[Tree]) -> Tree:
     """A batch of samples, as the DataLoader's own collation makes it; for `collate_fn`.
 
-    Tensors whose pixels lie side by side in memory, as in batches of `Dataset` and of an
-    `IterableDataset` with `together`, are not copied: the batch is that memory. The rest is copied
-    in this thread alone. `torch.stack` shares the work out to threads that wait for each other,
-    which takes long where render workers keep all cores busy.
+    Tensors that lie side by side in memory, as those of `Dataset` and of an `IterableDataset` with
+    `together`, are not copied: the batch is that memory. The rest is copied in this thread alone;
+    the threads of `torch.stack` wait for each other where render workers keep all cores busy.
 
     Raises:
         InvalidValueError: a sample differs from the first in a shape or name.
@@ -365,10 +364,7 @@ def _collated(trees: Sequence[Tree], path: str) -> Tree:
     names = trees[0].keys()
     for tree in trees:
         if tree.keys() != names:
-            raise InvalidValueError(
-                f"{path}: {', '.join(tree) or 'nothing'} does not stack with "
-                f"{', '.join(names) or 'nothing'}"
-            )
+            raise InvalidValueError(f"{path}: {[*tree]} does not stack with {[*names]}")
     return {key: _column([tree[key] for tree in trees], f"{path}, {key}") for key in names}
 
 

@@ -75,15 +75,15 @@ class PoolOptions:
         return environment
 
 
-def check_workers(workers: object) -> int:
-    """The number of workers.
+def check_count(name: str, count: object) -> int:
+    """How many there are to be.
 
     Raises:
         InvalidValueError: not an integer above 0.
     """
-    if not _counts(workers):
-        raise InvalidValueError(f"workers: expected an integer above 0, got {workers!r}")
-    return int(workers)  # type: ignore[call-overload, no-any-return]
+    if not _counts(count):
+        raise InvalidValueError(f"{name}: expected an integer above 0, got {count!r}")
+    return int(count)  # type: ignore[call-overload, no-any-return]
 
 
 def split_options(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -23,7 +23,7 @@ from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
-from heliograph.pool.options import PoolOptions, check_workers
+from heliograph.pool.options import PoolOptions, check_count
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
 from heliograph.transport.values import unpack_camera
@@ -72,7 +72,7 @@ class Pool:
         chosen = with_randomization(options or {})
         self.opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
-        crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
+        crew = Crew(opening, PoolOptions(**settings), check_count("workers", workers))
         self._courier = Courier()
         self._driver = Driver(crew)
         self._gone = weakref.finalize(self, _abandon, self._driver, self._courier)
@@ -145,8 +145,11 @@ class Pool:
 
         The arrays of a pass of consecutive views with the same cameras and passes are then the rows
         of one array. What there is no room for lies by itself. For one thread.
+
+        Raises:
+            InvalidValueError: a count that is no integer above 0.
         """
-        blocks = Blocks(self._driver, count)
+        blocks = Blocks(self._driver, check_count("count", count))
 
         def submit(view: View) -> Future[Sample]:
             return self._submitted(view, blocks)
@@ -176,10 +179,8 @@ class Pool:
         self._check_thread()
         if window is None:
             window = max(4, 2 * self.workers * self.options.depth)
-        if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-            raise InvalidValueError(f"window: expected an integer above 0, got {window!r}")
         flow = in_order if ordered else unordered
-        return flow(self.submit, views, window)
+        return flow(self.submit, views, check_count("window", window))
 
     @contextmanager
     def borrow(self, view: View) -> Iterator[Sample]:
