@@ -163,6 +163,12 @@ def test_batches_of_another_size_are_copied_rightly(pool: Pool) -> None:
     assert torch.equal(pictures, alone)
 
 
+def test_a_block_has_a_place_at_least(pool: Pool) -> None:
+    for count in (0, -1, True, 1.5, "4"):
+        with pytest.raises(hg.InvalidValueError, match="count: expected an integer above 0"):
+            pool.side_by_side(count)  # type: ignore[arg-type]
+
+
 def test_only_rows_of_one_array_are_side_by_side() -> None:
     whole = np.arange(24, dtype=np.float32).reshape(4, 6)
     found = side_by_side(list(whole))
