@@ -19,7 +19,7 @@ from heliograph.raster.store import MAX_LEVELS, Tables
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
 
-LOD_DEPTH = 8e-4
+LOD_DEPTH = 6.5e-4
 """Largest error of a simplified surface as a part of its distance."""
 
 _ALONG = np.array([0.0, 0.0, 1.0])
