@@ -12,7 +12,7 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.errors import ClosedError, ContextError, InvalidValueError
-from heliograph.frame import PASSES, allocate
+from heliograph.frame import PASSES, Buffers, allocate
 from heliograph.raster import (
     DrawList,
     Geometry,
@@ -232,6 +232,38 @@ def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
         for name in ALL:
             alone = draw(rasterizer, instances, passes=(name,), colour=tuple(colour))
             assert np.array_equal(alone[name], whole[name]), (name, colour)
+
+
+@pytest.mark.parametrize("msaa", [0, 4])
+def test_pictures_that_come_back_late_are_the_same(msaa):
+    instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.SPHERE, (0, 0, 0.4), (0.4,) * 3))
+    views = [camera(width=width, height=11, eye=EYE * k) for width, k in ((7, 1), (64, 2), (33, 1))]
+    scene = DrawList(instances, HEAD, Surroundings(colour=(0.1, 0.2, 0.3)))
+    drawn: dict[str, list[Buffers]] = {}
+    for readback in ("direct", "deferred"):
+        made = Rasterizer(RasterOptions(msaa=msaa, readback=readback))
+        for passes in (("depth",), ALL, ("segmentation", "rgb")):
+            for chosen in (views, views[::-1], views[:1]):
+                out = [allocate(view, passes) for view in chosen]
+                made.draw(scene, chosen, passes, out)
+                drawn.setdefault(readback, []).extend(out)
+        made.close()
+    for direct, deferred in zip(drawn["direct"], drawn["deferred"], strict=True):
+        assert direct.keys() == deferred.keys()
+        for name in direct:
+            assert np.array_equal(direct[name], deferred[name])
+
+
+def test_a_call_that_fails_late_leaves_nothing_behind():
+    made = Rasterizer(RasterOptions(readback="deferred"))
+    instances = placed((Shape.BOX, (0, 0, 0.4), (0.4,) * 3))
+    good, deep = camera(), camera(near=1e-9, far=1e9)
+    out = [allocate(view, ALL) for view in (good, deep)]
+    with pytest.raises(InvalidValueError, match="too far apart"):
+        made.draw(DrawList(instances, HEAD), [good, deep], ALL, out)
+    again = draw(made, instances, good)
+    assert (again["segmentation"] == 1).sum() > 100
+    made.close()
 
 
 def test_multisampling_smooths_rgb_and_nothing_else(rasterizer):

@@ -36,6 +36,8 @@ class RasterOptions:
         lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
             draws every triangle.
         device: index of the EGL device, None for the driver's default.
+        readback: `direct` waits for each picture, `deferred` once for all cameras of a view, while
+            the GPU draws on; `auto` is direct where the CPU draws.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
     """
@@ -46,6 +48,7 @@ class RasterOptions:
     lod: Literal["auto", "off"] = "auto"
     device: int | None = None
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
+    readback: Literal["auto", "direct", "deferred"] = "auto"
 
     def __post_init__(self) -> None:
         if self.msaa not in (0, 4):
@@ -53,6 +56,10 @@ class RasterOptions:
         if self.lighting not in ("auto", "vertex", "pixel"):
             raise InvalidValueError(
                 f"lighting: expected 'auto', 'vertex' or 'pixel', got {self.lighting!r}"
+            )
+        if self.readback not in ("auto", "direct", "deferred"):
+            raise InvalidValueError(
+                f"readback: expected 'auto', 'direct' or 'deferred', got {self.readback!r}"
             )
         if self.lod not in ("auto", "off"):
             raise InvalidValueError(f"lod: expected 'auto' or 'off', got {self.lod!r}")

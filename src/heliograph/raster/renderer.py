@@ -18,6 +18,7 @@ from heliograph.raster.drawables import DrawList, Geometry, Instances, Lighting,
 from heliograph.raster.frame_block import FrameBlocks
 from heliograph.raster.mirror import mirrored
 from heliograph.raster.pipeline import Picture, Pipeline
+from heliograph.raster.readback import Readback
 from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
 from heliograph.raster.shadows import ShadowMap, Shadows
 from heliograph.raster.store import GeometryStore, TextureStore
@@ -37,10 +38,13 @@ class Rasterizer:
     def __init__(self, options: RasterOptions | None = None) -> None:
         self.options = options or RasterOptions()
         self.context = Context(self.options.device)
+        choice = self.options.readback
+        deferred = choice == "deferred" or (choice == "auto" and not self.context.software)
         with self.context.current() as gl:
             self._geometries = GeometryStore(gl, simplify=self.options.lod == "auto")
             self._textures = TextureStore(gl)
             self._targets = Targets(gl)
+            self._readback = Readback(gl, deferred=deferred)
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
@@ -104,6 +108,7 @@ class Rasterizer:
             out: per camera, an array of the right shape and dtype for each pass.
         """
         with self.context.current():
+            self._readback.begin()
             self._geometries.upload()
             placed = self._place(scene.instances)
             shadowed: dict[int, tuple[LightPlan, list[ShadowMap]]] = {}
@@ -122,7 +127,8 @@ class Rasterizer:
                     picture = self._picture(scene, camera, target, (plan, block, lights))
                     picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
                     self._pipeline.draw(picture)
-                    target.read(buffers)
+                    self._readback.take(target, buffers)
+            self._readback.finish()
             self._textures.settle()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import moderngl
@@ -65,17 +65,24 @@ class Target:
 
     def read(self, out: Buffers) -> None:
         """Copy every pass into its array, row 0 at the top."""
+        self._copy({name: _bytes(out[name]) for name in self.passes}, {})
+
+    def stage(self, memory: moderngl.Buffer, offsets: Mapping[str, int]) -> None:
+        """Have every pass copied to its offset in memory of the GPU's, without waiting for it."""
+        self._copy(dict.fromkeys(self.passes, memory), offsets)
+
+    def _copy(self, into: Mapping[str, Any], offsets: Mapping[str, int]) -> None:
         source = self.framebuffer
         if self.resolved is not None:
             self._gl.copy_framebuffer(self.resolved, self.framebuffer)
             source = self.resolved
         for place, name in enumerate(self.passes):
-            spec = PASSES[name]
             source.read_into(
-                _bytes(out[name]),
-                components=spec.channels or 1,
+                into[name],
+                components=PASSES[name].channels or 1,
                 attachment=place,
                 dtype=_FORMATS[name][1],
+                write_offset=offsets.get(name, 0),
             )
 
     def release(self) -> None:

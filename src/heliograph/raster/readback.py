@@ -1,0 +1,75 @@
+"""How pictures come back from where they are drawn: each at once, or those of one call together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import moderngl
+import numpy as np
+
+from heliograph.frame import Buffers
+from heliograph.raster.targets import Target
+
+_ALIGNMENT = 16
+
+
+class Readback:
+    """Brings drawn pictures into arrays.
+
+    To ask a GPU for a picture is to wait until it is drawn. Asked for into memory of its own, it
+    goes on with the next one meanwhile, and only the end of a call waits.
+
+    Args:
+        gl: the context.
+        deferred: whether pictures go to the GPU's own memory first.
+    """
+
+    def __init__(self, gl: moderngl.Context, *, deferred: bool) -> None:
+        self._gl = gl
+        self._deferred = deferred
+        self._staging: list[moderngl.Buffer] = []
+        self._pending: list[Buffers] = []
+
+    def begin(self) -> None:
+        """Forget what a call left behind that did not come to its end."""
+        self._pending.clear()
+
+    def take(self, target: Target, out: Buffers) -> None:
+        """Have what is drawn in a target copied into arrays, at the latest by `finish`."""
+        if not self._deferred:
+            target.read(out)
+            return
+        mine = {name: out[name] for name in target.passes}
+        staging = self._room(sum(_aligned(array.nbytes) for array in mine.values()))
+        target.stage(staging, dict(_offsets(mine)))
+        self._pending.append(mine)
+
+    def finish(self) -> None:
+        """Wait for all that was taken."""
+        for staging, out in zip(self._staging, self._pending, strict=False):
+            for name, offset in _offsets(out):
+                array = np.asarray(out[name])
+                staging.read_into(array.data.cast("B"), array.nbytes, offset=offset)
+        self._pending.clear()
+
+    def _room(self, nbytes: int) -> moderngl.Buffer:
+        """Memory of the GPU's for the next picture of this call."""
+        place = len(self._pending)
+        if place == len(self._staging):
+            self._staging.append(self._gl.buffer(reserve=nbytes))
+        elif self._staging[place].size < nbytes:
+            self._staging[place].release()
+            self._staging[place] = self._gl.buffer(reserve=nbytes)
+        return self._staging[place]
+
+
+def _offsets(out: Buffers) -> Iterator[tuple[str, int]]:
+    """Where each pass begins in the staging memory."""
+    offset = 0
+    for name, array in out.items():
+        yield name, offset
+        offset += _aligned(array.nbytes)
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // _ALIGNMENT) * _ALIGNMENT
