@@ -1,6 +1,20 @@
 """MuJoCo takes its GL platform from the environment when it is first imported."""
 
 import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("LP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def rasterizer() -> Iterator[Any]:
+    """A rasterizer with its defaults."""
+    from heliograph.raster import Rasterizer
+
+    made = Rasterizer()
+    yield made
+    made.close()

@@ -12,13 +12,12 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.errors import ClosedError, ContextError, InvalidValueError
-from heliograph.frame import PASSES, Buffers, allocate
+from heliograph.frame import Buffers, allocate
 from heliograph.raster import (
     DrawList,
     Geometry,
     Instances,
     Light,
-    LightKind,
     Mapping,
     Rasterizer,
     RasterOptions,
@@ -29,22 +28,7 @@ from heliograph.raster import (
     Texture,
     TextureKind,
 )
-
-EYE = np.array([2.0, -3.0, 2.0])
-ALL = tuple(PASSES)
-HEAD = (Light(kind=LightKind.HEAD),)
-
-
-@pytest.fixture(scope="module")
-def rasterizer():
-    made = Rasterizer(RasterOptions())
-    yield made
-    made.close()
-
-
-def camera(**changes):
-    facts = {"eye": EYE, "target": (0, 0, 0.4), "fov_y": 0.8, "width": 160, "height": 120}
-    return Camera.look_at(**{**facts, "near": 0.01, "far": 50, **changes})
+from raster_scenes import ALL, EYE, HEAD, camera
 
 
 def placed(*rows):

@@ -9,41 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
-from heliograph.frame import PASSES, allocate
+from heliograph.frame import allocate
 from heliograph.raster import (
     DrawList,
     Instances,
     Light,
     Lighting,
-    LightKind,
     Mapping,
-    Rasterizer,
-    RasterOptions,
     Shape,
     Side,
     Surroundings,
     Texture,
     TextureKind,
 )
+from raster_scenes import ALL, HEAD, MIDDLE, camera
 
-ALL = tuple(PASSES)
-HEAD = (Light(kind=LightKind.HEAD),)
 ROUND = (Shape.SPHERE, Shape.CYLINDER, Shape.CAPSULE)
 SLACK = 1e-5  # as part of the shape: rays that pass closer to its outline may do either
 NOTHING = np.inf
-MIDDLE = np.array([0, 0, 0.4])
-
-
-@pytest.fixture(scope="module")
-def rasterizer():
-    made = Rasterizer(RasterOptions())
-    yield made
-    made.close()
-
-
-def camera(**changes):
-    facts = {"eye": (2.0, -3.0, 2.0), "target": MIDDLE, "fov_y": 0.8, "width": 120}
-    return Camera.look_at(**{**facts, "height": 90, "near": 0.01, "far": 50, **changes})
 
 
 def things(*rows):
