@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.raster.kinds import BOXED, TRANSPARENT, Kind, unpack
 from heliograph.raster.placed import Looks, Placed
-from heliograph.raster.shapes import BOXED as BOXED_LEVEL
+from heliograph.raster.shapes import BOX_LEVEL
 from heliograph.raster.store import MAX_LEVELS
 
 MAP_RECORD = 13
@@ -23,7 +23,7 @@ REFLECTED = 3.0
 """How many times larger the error may be of what is only seen in a mirror."""
 
 _ROOM = 3.5  # how much farther than what is in it a box reaches that is turned to the camera
-_BOXED = np.where(np.arange(MAX_LEVELS) == BOXED_LEVEL, BOXED, 0)
+_BOXED = np.where(np.arange(MAX_LEVELS) == BOX_LEVEL, BOXED, 0)
 
 
 class Manner(NamedTuple):
@@ -116,12 +116,12 @@ def _levels(
 ) -> NDArray[np.intp]:
     """The coarsest level of each instance (N,) that does."""
     size = _pixel_sizes(placed, maps, depth, camera)
-    if (
-        manner.cast and placed.looks.cast is not None
-    ):  # a box must not be cut by the near or far plane
+    cast = placed.looks.cast
+    if manner.cast and cast is not None:
+        # Near and far plane must not cut boxes.
         middle, half = (camera.near + camera.far) / 2, (camera.far - camera.near) / 2
         cut = np.abs(depth - middle) + _ROOM * placed.radius >= half
-        size[cut & (placed.looks.cast > 0)] = 0
+        size[cut & (cast > 0)] = 0
     needed = placed.scaling.needed(vertex_lit=manner.vertex_lit, cast=manner.cast)
     if manner.reflected:
         good = needed <= REFLECTED * size[:, None]

@@ -21,7 +21,7 @@ _QUADS = 4  # a side of a box, as MuJoCo cuts it
 SLICES = (96, 64, 48, 36, 28, 24, 20, 16, 12, 8)
 """Slices round the axis at each level of detail of a round shape, finest first."""
 
-BOXED = len(SLICES)
+BOX_LEVEL = len(SLICES)
 """The level of round shapes that is only a box around them, for programs that cast rays into it."""
 
 
