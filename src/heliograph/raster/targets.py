@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from heliograph.frame import PASSES, Buffers
 
 _KEPT = 8
-_FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (4, "f4"), "segmentation": (1, "i4")}
+_FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (3, "f4"), "segmentation": (1, "i4")}
+_WIDE = {**_FORMATS, "normals": (4, "f4")}
 _ALL, _NONE = (True,) * 4, (False,) * 4
 Size = tuple[int, int]
+Formats = Mapping[str, tuple[int, str]]
 
 
 class Target:
@@ -24,21 +26,27 @@ class Target:
     """
 
     def __init__(
-        self, gl: moderngl.Context, size: Size, passes: tuple[str, ...], samples: int
+        self,
+        gl: moderngl.Context,
+        size: Size,
+        passes: tuple[str, ...],
+        samples: int,
+        formats: Formats = _FORMATS,
     ) -> None:
         self._gl = gl
+        self._formats = formats
         self.passes = passes
         self.size = size
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
-        self.images = [_image(gl, size, name, samples) for name in passes]
+        self.images = [_image(gl, size, formats[name], samples) for name in passes]
         depth = gl.depth_renderbuffer(size, samples=samples)
         self.framebuffer = gl.framebuffer(self.images, depth)
         self._depth = depth
         self.resolved: moderngl.Framebuffer | None = None
         self._resolved_images: list[moderngl.Texture] = []
         if samples:
-            self._resolved_images = [_image(gl, size, name, 0) for name in passes]
+            self._resolved_images = [_image(gl, size, formats[name], 0) for name in passes]
             self.resolved = gl.framebuffer(self._resolved_images)
 
     def begin(self, colour: tuple[float, float, float] | None = None) -> None:
@@ -81,7 +89,7 @@ class Target:
                 into[name],
                 components=PASSES[name].channels or 1,
                 attachment=place,
-                dtype=_FORMATS[name][1],
+                dtype=self._formats[name][1],
                 write_offset=offsets.get(name, 0),
             )
 
@@ -99,6 +107,7 @@ class Targets:
 
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
+        self._formats = formats(gl)
         self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
     def get(
@@ -109,7 +118,7 @@ class Targets:
         if key not in self._kept:
             while len(self._kept) >= _KEPT:
                 self._kept.popitem(last=False)[1].release()
-            self._kept[key] = Target(self._gl, size, passes, samples)
+            self._kept[key] = Target(self._gl, size, passes, samples, self._formats)
         self._kept.move_to_end(key)
         return self._kept[key]
 
@@ -141,8 +150,25 @@ class Kept:
         return target, True
 
 
-def _image(gl: moderngl.Context, size: Size, name: str, samples: int) -> moderngl.Texture:
-    components, dtype = _FORMATS[name]
+def formats(gl: moderngl.Context) -> Formats:
+    """Channels and dtype of the image of each pass, as this driver can draw into it.
+
+    Three floats a pixel are read back as they are; OpenGL requires four of every driver, no less.
+    """
+    image = gl.texture((1, 1), 3, dtype="f4")
+    try:
+        gl.framebuffer([image]).release()
+    except moderngl.Error:
+        return _WIDE
+    finally:
+        image.release()
+    return _FORMATS
+
+
+def _image(
+    gl: moderngl.Context, size: Size, form: tuple[int, str], samples: int
+) -> moderngl.Texture:
+    components, dtype = form
     image = gl.texture(size, components, samples=samples, dtype=dtype)
     if not samples and dtype != "i4":
         image.filter = (moderngl.NEAREST, moderngl.NEAREST)
