@@ -100,7 +100,7 @@ def _state_value(key: str, value: object) -> StateValue:
         raise InvalidValueError(f"state[{key!r}]: not an array ({error})") from None
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"state[{key!r}]: expected numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), None):
         where = np.argwhere(~np.isfinite(array))[0].tolist()
         raise InvalidValueError(f"state[{key!r}]: NaN or infinity at index {where}")
     array.flags.writeable = False

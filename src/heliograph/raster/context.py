@@ -6,7 +6,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -106,21 +106,36 @@ class Context:
         with self.current() as gl:
             return dict(gl.info)
 
-    @contextmanager
-    def current(self) -> Iterator[moderngl.Context]:
+    def current(self) -> AbstractContextManager[moderngl.Context]:
         """Our context, current in this thread; what was current before is given back after.
 
         Raises:
             ClosedError: it was released.
             ContextError: the process was forked after the context was made.
         """
+        return _Current(self)
+
+    def begin(self) -> moderngl.Context:
+        """What entering `current` does."""
         if self._pid != os.getpid():
             raise ContextError(f"this renderer was made before the process forked; {_FORKED}")
-        with self._lock:
+        self._lock.acquire()
+        try:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
-            with self._gl:
-                yield self._gl
+            self._gl.__enter__()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self._gl
+
+    def end(self) -> None:
+        """What leaving `current` does."""
+        try:
+            if self._gl is not None:
+                self._gl.__exit__(None, None, None)
+        finally:
+            self._lock.release()
 
     def release(self) -> None:
         """Free the context; may be called twice."""
@@ -129,6 +144,19 @@ class Context:
             if gl is not None and self._pid == os.getpid():
                 with _kept_current():
                     gl.release()
+
+
+class _Current(AbstractContextManager[moderngl.Context]):
+    """A context while it is current; a generator would take ten times as long."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __enter__(self) -> moderngl.Context:
+        return self._context.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self._context.end()
 
 
 def _check_unforked() -> None:

@@ -26,9 +26,8 @@ def mirrored(scene: DrawList, placed: Placed, camera: Camera) -> tuple[DrawList,
     Whole instances count as in front of the plane or behind it, by their bounding sphere's centre.
     None where nothing reflects or the camera is behind the mirror.
     """
-    instances = scene.instances
-    flat = placed.looks.flat
-    rows = flat[(instances.surface[flat, 3] > 0) & instances.visible[flat]]
+    instances, rows = scene.instances, placed.looks.mirrors
+    rows = rows[instances.visible[rows]] if len(rows) else rows
     if not len(rows):
         return None
     pose = instances.world_from_object[rows[0]]

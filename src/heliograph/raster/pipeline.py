@@ -114,6 +114,7 @@ class Pipeline:
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._commons: dict[tuple[Any, ...], Common] = {}
+        self._colours: dict[moderngl.Program, tuple[float, float, float]] = {}
         self._last: tuple[LightPlan, tuple[Any, ...], Common] | None = None
         self._version = -1
         self._room = 0
@@ -266,8 +267,11 @@ class Pipeline:
         elif sky is not None:
             self._textures.use(sky)
         program = self._sky_program(picture, read)
-        if "colour" in program:
-            uniform(program, "colour").value = picture.surroundings.colour
+        colour = picture.surroundings.colour
+        if self._colours.get(program) != colour:
+            self._colours[program] = colour
+            if "colour" in program:
+                uniform(program, "colour").value = colour
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
 

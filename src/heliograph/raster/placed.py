@@ -42,6 +42,7 @@ class Looks:
         key: (N,) what program an instance needs, packed so that it sorts.
         drawn, transparent, casts_shadow: (N,) bool.
         flat: rows of one-sided planes.
+        mirrors: those of them that reflect.
         records: (N, LOOKS_RECORD) float32 for the GPU.
         commands: (N, MAX_LEVELS, 5) uint32, the draw command of each level.
         error, lit_pixels: the rows of Tables of each instance's geometry.
@@ -58,6 +59,7 @@ class Looks:
     transparent: NDArray[np.bool_]
     casts_shadow: NDArray[np.bool_]
     flat: NDArray[np.intp]
+    mirrors: NDArray[np.intp]
     records: NDArray[np.float32]
     commands: NDArray[np.uint32]
     error: NDArray[np.float64]
@@ -137,11 +139,13 @@ def compile_looks(instances: Instances, tables: Tables) -> Looks:
             rows.flags.writeable = False
     one_sided, geometry = instances.side == Side.FRONT, instances.geometry
     cast = np.array(CAST)[tables.solver[geometry]] & one_sided
+    flat = np.flatnonzero(tables.plane[geometry] & one_sided)
     return Looks(
         geometry=geometry,
         key=keys(instances, tables),
         casts_shadow=instances.casts_shadow,
-        flat=np.flatnonzero(tables.plane[geometry] & one_sided),
+        flat=flat,
+        mirrors=_mirrors(flat, instances),
         records=_records(instances),
         commands=_commands(geometry, tables),
         error=tables.error[geometry],
@@ -160,6 +164,7 @@ def repaint(looks: Looks, instances: Instances) -> Looks:
     _paint(records, instances)
     return replace(
         looks,
+        mirrors=_mirrors(looks.flat, instances),
         key=repainted(looks.key, instances),
         records=records,
         **_alphas(instances),
@@ -215,7 +220,7 @@ def place(
         scaling=scaled,
         pose=pose,
         half=half,
-        centre=(pose[:, :, :3] * box[:, :1]).sum(2) + pose[:, :, 3],
+        centre=np.vecdot(pose[:, :, :3], box[:, :1]) + pose[:, :, 3],
         radius=radius * scaled.largest,
         key=looks.key if scaled.turned is None else looks.key | scaled.turned,
         show=visible & looks.drawn & scaled.solid,
@@ -246,6 +251,10 @@ def _paint(records: NDArray[np.float32], instances: Instances) -> None:
     records[:, 0:4] = instances.rgba
     records[:, 4:8] = instances.surface
     records[:, 6] *= 128
+
+
+def _mirrors(flat: NDArray[np.intp], instances: Instances) -> NDArray[np.intp]:
+    return flat[instances.surface[flat, 3] > 0]
 
 
 def _alphas(instances: Instances) -> dict[str, Any]:

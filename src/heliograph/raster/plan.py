@@ -128,7 +128,7 @@ def _levels(
     else:
         distance = np.maximum(depth, camera.near)
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
-    levels: NDArray[np.intp] = good.sum(1) - 1  # the finest one always does
+    levels: NDArray[np.intp] = np.add.reduce(good, 1, np.intp) - 1  # the finest one always does
     return levels
 
 
@@ -169,7 +169,7 @@ def _pixel_sizes(
     pixel = 1 / max(camera.fx, camera.fy)
     if camera.projection is Projection.ORTHOGRAPHIC:
         return np.full(len(depth), pixel)
-    reach = (np.abs(maps[:, 2, :3]) * placed.half).sum(1)
+    reach = np.vecdot(np.abs(maps[:, 2, :3]), placed.half)
     nearest = depth - np.minimum(reach, placed.radius)
     size: NDArray[np.float64] = pixel * np.maximum(nearest, camera.near)
     return size

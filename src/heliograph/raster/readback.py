@@ -46,6 +46,8 @@ class Readback:
 
     def finish(self) -> None:
         """Wait for all that was taken."""
+        if not self._pending:
+            return
         for staging, out in zip(self._staging, self._pending, strict=False):
             for name, offset in _offsets(out):
                 array = np.asarray(out[name])

@@ -309,6 +309,8 @@ class TextureStore:
 
     def settle(self) -> None:
         """Forget what was lent and drawn, the oldest first, beyond what is kept."""
+        if not self._lent:
+            return
         size = sum(size for _, size in self._lent.values())
         while len(self._lent) > _MOST_LENT or (size > _MOST_LENT_BYTES and self._lent):
             _, (handle, freed) = self._lent.popitem(last=False)

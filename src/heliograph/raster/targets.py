@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import moderngl
@@ -34,11 +35,14 @@ class Target:
         formats: Formats = _FORMATS,
     ) -> None:
         self._gl = gl
-        self._formats = formats
         self.passes = passes
         self.size = size
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
+        self._reads = [
+            (name, PASSES[name].channels or 1, place, formats[name][1])
+            for place, name in enumerate(passes)
+        ]
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
         depth = gl.depth_renderbuffer(size, samples=samples)
         self.framebuffer = gl.framebuffer(self.images, depth)
@@ -66,9 +70,7 @@ class Target:
 
     def write_only(self, passes: Sequence[str]) -> None:
         """Make it what is drawn into, and let only some passes be written."""
-        masks = tuple(_ALL if name in passes else _NONE for name in self.passes)
-        mask: Any = masks[0] if len(masks) == 1 else masks
-        self.framebuffer.color_mask = mask
+        self.framebuffer.color_mask = _masks(self.passes, tuple(passes))
         self.framebuffer.use()  # a mask of a single attachment takes effect only here
 
     def read(self, out: Buffers) -> None:
@@ -84,14 +86,9 @@ class Target:
         if self.resolved is not None:
             self._gl.copy_framebuffer(self.resolved, self.framebuffer)
             source = self.resolved
-        for place, name in enumerate(self.passes):
-            source.read_into(
-                into[name],
-                components=PASSES[name].channels or 1,
-                attachment=place,
-                dtype=self._formats[name][1],
-                write_offset=offsets.get(name, 0),
-            )
+        for name, components, place, dtype in self._reads:
+            offset = offsets.get(name, 0)
+            source.read_into(into[name], None, components, place, dtype=dtype, write_offset=offset)
 
     def release(self) -> None:
         """Free the GPU's memory."""
@@ -148,6 +145,12 @@ class Kept:
             return target, False
         target = self._asked[key] = Target(self._gl, size, ("rgb",), 0)
         return target, True
+
+
+@lru_cache(maxsize=64)
+def _masks(passes: tuple[str, ...], written: tuple[str, ...]) -> Any:
+    masks = tuple(_ALL if name in written else _NONE for name in passes)
+    return masks[0] if len(masks) == 1 else masks
 
 
 def formats(gl: moderngl.Context) -> Formats:

@@ -43,12 +43,31 @@ def model_cameras(
     return cameras
 
 
-def place(data: mujoco.MjData, index: int) -> NDArray[np.float64]:
-    """world_from_camera (4, 4) of one of the model's cameras."""
-    pose = np.eye(4)
-    pose[:3, :3] = data.cam_xmat[index].reshape(3, 3)
-    pose[:3, 3] = data.cam_xpos[index]
-    return pose
+class Stands:
+    """Where the model's cameras stand in the state that some data have.
+
+    What depends on a camera alone is kept by identity, and most cameras stand still: while one
+    does, it is the same object.
+    """
+
+    def __init__(self, data: mujoco.MjData) -> None:
+        self._turn, self._position = data.cam_xmat, data.cam_xpos
+        self._last: dict[int, tuple[bytes, Camera]] = {}
+
+    def standing(self, camera: Camera, index: int) -> Camera:
+        """One of the model's cameras where it is now."""
+        now = self._turn[index].tobytes() + self._position[index].tobytes()
+        last = self._last.get(index)
+        if last is None or last[0] != now:
+            last = self._last[index] = now, camera.placed(self.pose(index))
+        return last[1]
+
+    def pose(self, index: int) -> NDArray[np.float64]:
+        """Its world_from_camera (4, 4)."""
+        pose = np.eye(4)
+        pose[:3, :3] = self._turn[index].reshape(3, 3)
+        pose[:3, 3] = self._position[index]
+        return pose
 
 
 def _range(model: mujoco.MjModel) -> dict[str, float]:
@@ -62,7 +81,7 @@ def _fixed(
     resolution = tuple(int(n) for n in model.cam_resolution[index])
     width, height = resolution if resolution != (1, 1) else size
     common: dict[str, Any] = {"width": width, "height": height, "name": name, **_range(model)}
-    pose = place(data, index)
+    pose = Stands(data).pose(index)
     fovy = float(model.cam_fovy[index])
     if model.cam_projection[index]:
         return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)

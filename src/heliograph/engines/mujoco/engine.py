@@ -67,7 +67,7 @@ class MujocoEngine:
         self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
         self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
         self._places = {name: place for place, name in enumerate(self._cameras)}
-        self._stood: dict[str, Camera] = {}
+        self._stands = cams.Stands(self._poser.data)
         self._scene = _describe(self.model, name, self._poser, self._segments)
         visual = visual or mujoco.MjvOption()
         painter = _PAINTERS[_member(Style, style, "style")]
@@ -114,7 +114,7 @@ class MujocoEngine:
         data = self._poser.apply(view.state)
         named = [isinstance(camera, str) for camera in view.cameras] or [True]
         placed = [
-            self._place(data, camera, moves) if by_name else camera
+            self._place(camera, moves) if by_name else camera
             for camera, by_name in zip(chosen, named, strict=True)
         ]
         buffers = own_or_given(placed, view.passes, out)
@@ -133,25 +133,12 @@ class MujocoEngine:
             raise ClosedError("this renderer is closed")
         return self._painter
 
-    def _place(
-        self, data: mujoco.MjData, camera: Camera, moves: Mapping[str, list[MoveCamera]]
-    ) -> Camera:
+    def _place(self, camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
         """A camera that was named follows the state and edits."""
-        if camera.name not in (cams.FREE, cams.FIT):
-            camera = self._standing(camera, data)
-        return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
-
-    def _standing(self, camera: Camera, data: mujoco.MjData) -> Camera:
-        """A camera where the state has it; the same object as last time if that is the same place.
-
-        What depends on a camera alone is kept by identity, and most cameras stand still.
-        """
         name = camera.name
-        pose = cams.place(data, self._places[name])
-        last = self._stood.get(name, camera)
-        if not np.array_equal(last.world_from_camera, pose):
-            last = self._stood[name] = camera.placed(pose)
-        return last
+        if name not in (cams.FREE, cams.FIT):
+            camera = self._stands.standing(camera, self._places[name])
+        return edited_camera(camera, moves[name]) if name in moves else camera
 
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
         labels = self._segments.labels

@@ -35,7 +35,10 @@ class Poser:
             "act": (model.na,),
             "ctrl": (model.nu,),
         }
-        self._initial = {name: np.array(getattr(self.data, name)) for name in self._shapes}
+        fields = {name: getattr(self.data, name) for name in self._shapes}
+        self._fields = {
+            name: (field, np.array(field)) for name, field in fields.items() if field.size
+        }
         self._dirty = False
         self._senses = bool((model.sensor_type == _RANGEFINDER).any())
 
@@ -48,13 +51,12 @@ class Poser:
     def apply(self, state: Mapping[str, NDArray[Any]]) -> mujoco.MjData:
         """The data with everything that drawing needs computed for this state."""
         values = {name: self._checked(name, state[name]) for name in state if name != "steps"}
-        steps = self._steps(state)
+        steps = _steps(state["steps"]) if "steps" in state else 0
         if self._dirty:
             mujoco.mj_resetData(self._model, self.data)
         self._dirty = steps > 0 or self._senses
-        for name, initial in self._initial.items():
-            if initial.size:
-                getattr(self.data, name)[:] = values.get(name, initial)
+        for name, (field, initial) in self._fields.items():
+            field[:] = values.get(name, initial)
         for _ in range(steps):
             mujoco.mj_step(self._model, self.data)
         self._forward()
@@ -85,13 +87,13 @@ class Poser:
             )
         return value
 
-    def _steps(self, state: Mapping[str, NDArray[Any]]) -> int:
-        steps = state.get("steps", np.zeros((), int))
-        if steps.size != 1 or steps.dtype.kind not in "iu" or not 0 <= int(steps) <= MAX_STEPS:
-            raise InvalidValueError(
-                f"state['steps']: expected one integer from 0 to {MAX_STEPS}, got {steps!r}"
-            )
-        return int(steps)
+
+def _steps(steps: NDArray[Any]) -> int:
+    if steps.size != 1 or steps.dtype.kind not in "iu" or not 0 <= int(steps) <= MAX_STEPS:
+        raise InvalidValueError(
+            f"state['steps']: expected one integer from 0 to {MAX_STEPS}, got {steps!r}"
+        )
+    return int(steps)
 
 
 def random_qpos(model: mujoco.MjModel, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -49,9 +49,9 @@ _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
 _TINY = 1e-12
-_TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _RGBA_WORD, _SHADOW_WORD = (
+_TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _POSITION_WORD, _RGBA_WORD, _SHADOW_WORD = (
     GEOM.fields[name][1] // 4  # type: ignore[index]
-    for name in ("type", "texuniform", "size", "rgba", "castshadow")
+    for name in ("type", "texuniform", "size", "pos", "rgba", "castshadow")
 )
 
 
@@ -61,6 +61,7 @@ class Structure:
 
     Attributes:
         facts: everything of the geoms it was made from.
+        shown: everything of the geoms it stands for now but where they are.
         rows: (M,) the geom of each instance.
         looks: the instances, at some place.
         plain, capsules, lines, under, planes, skins: rows that are scaled or placed in a way of
@@ -86,6 +87,7 @@ class Structure:
     endless: NDArray[np.intp]
     sizes: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
     scale: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
+    shown: tuple[bytes, ...] = ()
 
 
 class Translator:
@@ -137,12 +139,9 @@ class Translator:
         A plane makes two, what is not drawn none. While geoms only move, the
         instances share their looks.
         """
-        facts = _facts(geoms)
-        made = self._structure
-        if made is None or made.facts != facts:
-            made = self._structure = self._build(geoms, facts)
-        if not np.array_equal(made.sizes, geoms["size"]):
-            self._resize(made, geoms)
+        made, shown = self._structure, _shown(geoms)
+        if made is None or made.shown != shown:
+            made = self._structure = self._changed(geoms, shown)
         turn = geoms["mat"][made.rows]
         pose = np.empty((len(made.rows), 3, 4))
         np.multiply(turn, made.scale[:, None, :], out=pose[:, :, :3])
@@ -183,6 +182,16 @@ class Translator:
             haze_range=((1 - self._haze_part) * self._far, self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
         )
+
+    def _changed(self, geoms: NDArray[Any], shown: tuple[bytes, ...]) -> Structure:
+        """What these geoms make, which are not only elsewhere than the last ones."""
+        made, facts = self._structure, _facts(geoms)
+        if made is None or made.facts != facts:
+            made = self._build(geoms, facts)
+        if not np.array_equal(made.sizes, geoms["size"]):
+            self._resize(made, geoms)
+        made.shown = shown
+        return made
 
     def _build(self, geoms: NDArray[Any], facts: tuple[bytes, ...]) -> Structure:
         handles = self._geometry(geoms)
@@ -321,13 +330,24 @@ def _rows_by(numbers: NDArray[np.int64]) -> dict[int, list[int]]:
     return rows
 
 
+def _words(geoms: NDArray[Any]) -> NDArray[np.int32]:
+    words: NDArray[np.int32] = geoms.view("<i4").reshape(len(geoms), geoms.itemsize // 4)
+    return words
+
+
+def _shown(geoms: NDArray[Any]) -> tuple[bytes, ...]:
+    """Everything of the geoms but where they are."""
+    words = _words(geoms)
+    kinds, painted = words[:, :_POSITION_WORD], words[:, _RGBA_WORD:_SHADOW_WORD]
+    return kinds.tobytes(), painted.tobytes(), geoms["castshadow"].tobytes()
+
+
 def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
-    """Everything of the geoms that makes other instances of them than moved ones."""
-    words = geoms.view("<i4").reshape(len(geoms), geoms.itemsize // 4)
-    kinds = words[:, :_SIZE_WORD].tobytes()
+    """Everything of the geoms that makes other instances of them than moved or resized ones."""
+    _, painted, casting = _shown(geoms)
+    kinds = _words(geoms)[:, :_SIZE_WORD].tobytes()
     sizes = geoms["size"][_looked_up_by_size(kinds)]
-    painted = words[:, _RGBA_WORD:_SHADOW_WORD].tobytes()
-    return kinds, painted, geoms["castshadow"].tobytes(), sizes.tobytes()
+    return kinds, painted, casting, sizes.tobytes()
 
 
 @lru_cache(maxsize=16)
