@@ -233,6 +233,8 @@ class Light:
         casts_shadow: whether it does, where the rasterizer draws shadows.
         shadow_extent: half-width in metres of a directional light's shadow map.
         shadow_range: near and far end of the shadow map, metres from the light.
+        look: stands for everything but position and direction: lights that share it, as `moved`
+            makes them, differ in nothing else.
     """
 
     kind: LightKind = LightKind.DIRECTIONAL
@@ -248,6 +250,13 @@ class Light:
     casts_shadow: bool = False
     shadow_extent: float = 10.0
     shadow_range: tuple[float, float] = (0.05, 100.0)
+    look: object = field(default_factory=object, init=False, repr=False, compare=False)
+
+    def moved(self, position: Colour, direction: Colour) -> Light:
+        """The same light elsewhere."""
+        other = object.__new__(type(self))
+        other.__dict__.update(vars(self), position=position, direction=direction)
+        return other
 
 
 @dataclass(frozen=True)

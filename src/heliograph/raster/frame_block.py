@@ -28,6 +28,7 @@ class FrameBlocks:
 
     def __init__(self) -> None:
         self._lights: tuple[Light, ...] = ()
+        self._looks: list[object] = []
         self._camera: Camera | None = None
         self._around: object = None
         self._last = np.empty(0, np.float32)
@@ -77,9 +78,12 @@ class FrameBlocks:
 
     def _pack(self, lights: tuple[Light, ...]) -> None:
         shown = lights[:MAX_LIGHTS]
+        looks = [light.look for light in shown]
+        if looks != self._looks or not shown:
+            self._looks = looks
+            self._rows = np.array([_row(light) for light in shown], np.float32).reshape(-1, 24)
+            self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
         self._lights = lights
-        self._rows = np.array([_row(light) for light in shown], np.float32).reshape(-1, 24)
-        self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
         self._position = np.array([shown[i].position for i in self._placed], float).reshape(-1, 3)
         direction = np.array([shown[i].direction for i in self._placed], float).reshape(-1, 3)
         length = np.linalg.norm(direction, axis=1, keepdims=True)

@@ -63,6 +63,6 @@ def _turn(light: Light, turn: Matrix, camera: Camera) -> Light:
     if light.kind is LightKind.HEAD:
         light = replace(light, kind=LightKind.DIRECTIONAL)
         direction = -camera.world_from_camera[:3, 2]
-    x, y, z = (turn[:3, :3] @ direction).tolist()
-    position = (turn[:3, :3] @ light.position + turn[:3, 3]).tolist()
-    return replace(light, direction=(x, y, z), position=(position[0], position[1], position[2]))
+    x, y, z = (turn[:3, :3] @ light.position + turn[:3, 3]).tolist()
+    u, v, w = (turn[:3, :3] @ direction).tolist()
+    return light.moved((x, y, z), (u, v, w))

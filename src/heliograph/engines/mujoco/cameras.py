@@ -19,6 +19,7 @@ FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
 _LIGHT_SIZE = 112  # bytes, as mjvisualize.h declares mjvLight
+_PLACE = slice(2, 8)  # of its position and direction in float32 numbers, as _light_memory has it
 _LIGHT_KINDS = {
     mujoco.mjtLightType.mjLIGHT_SPOT: LightKind.SPOT,
     mujoco.mjtLightType.mjLIGHT_DIRECTIONAL: LightKind.DIRECTIONAL,
@@ -151,8 +152,8 @@ class Lights:
     def __init__(self, model: mujoco.MjModel, scene: mujoco.MjvScene) -> None:
         self._model = model
         self._scene = scene
-        self._memory: NDArray[np.uint8] | None = None
-        self._before = b""
+        self._memory: NDArray[np.float32] | None = None
+        self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
         self.names: tuple[str, ...] = ()
 
@@ -178,24 +179,28 @@ class Lights:
         if self._memory is None:
             self._memory = _light_memory(self._scene)
         count = self._scene.nlight
-        now = bytes([count]) + self._memory[: (count + 1) * _LIGHT_SIZE].tobytes()
+        rows = self._memory[: count + 1]
+        now = rows.tobytes()
         if now != self._before:
-            extent = float(self._model.stat.extent)
-            reach = self._model.vis.map
-            self._lights = tuple(
-                _light(
-                    light,
-                    float(reach.shadowclip) * extent,
-                    (reach.znear * extent, reach.zfar * extent),
+            look = rows[:, : _PLACE.start].tobytes(), rows[:count, _PLACE.stop :].tobytes()
+            if look == self._look:
+                places = zip(self._lights, rows[:, _PLACE].tolist(), strict=False)
+                self._lights = tuple(
+                    light.moved((x, y, z), (u, v, w)) for light, (x, y, z, u, v, w) in places
                 )
-                for light in self._scene.lights[:count]
-            )
-            self.names = tuple(
-                HEAD if light.headlight else light_name(self._model, int(light.id))
-                for light in self._scene.lights[:count]
-            )
-            self._before = now
+            else:
+                self._make(count)
+            self._before, self._look = now, look
         return self._lights
+
+    def _make(self, count: int) -> None:
+        shown = self._scene.lights[:count]
+        extent, reach = float(self._model.stat.extent), self._model.vis.map
+        clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
+        self._lights = tuple(_light(light, clip, ends) for light in shown)
+        self.names = tuple(
+            HEAD if light.headlight else light_name(self._model, int(light.id)) for light in shown
+        )
 
 
 def light_name(model: mujoco.MjModel, index: int) -> str:
@@ -203,17 +208,17 @@ def light_name(model: mujoco.MjModel, index: int) -> str:
     return str(model.light(index).name) or f"light{index}"
 
 
-def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.uint8]:
-    """The bytes of all lights of a scene, from a little before the first one's position."""
+def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.float32]:
+    """The memory of all lights of a scene but one, in rows from a little before each's position."""
     places = [light.pos.ctypes.data for light in scene.lights[:2]]
-    if places[1] - places[0] != _LIGHT_SIZE:
+    if places[1] - places[0] != _LIGHT_SIZE or scene.lights[0].dir.ctypes.data != places[0] + 12:
         raise SceneError(
             f"MuJoCo {mujoco.__version__} lays out its lights in a way this version does not "
             "know; install mujoco>=4,<5"
         )
     size = (len(scene.lights) - 1) * _LIGHT_SIZE
-    memory = (ctypes.c_ubyte * size).from_address(places[0] - 8)
-    return np.frombuffer(memoryview(memory), np.uint8)
+    memory = (ctypes.c_ubyte * size).from_address(places[0] - 4 * _PLACE.start)
+    return np.frombuffer(memoryview(memory), np.float32).reshape(-1, _LIGHT_SIZE // 4)
 
 
 def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:
