@@ -49,29 +49,36 @@ class Stream:
     def __init__(self, gl: moderngl.Context, width: int, dtype: type[np.generic]) -> None:
         self._gl = gl
         self._rows: NDArray[Any] = np.zeros((0, width), dtype)
-        self._waiting: list[tuple[int, NDArray[Any]]] = []
+        self._waiting: list[tuple[int, NDArray[Any]]] = []  # what there is no room for yet
+        self._written: list[tuple[int, int]] = []
         self.buffer: moderngl.Buffer | None = None
 
     def put(self, start: int, rows: NDArray[Any]) -> None:
         """Write rows with the next upload."""
-        self._waiting.append((start, np.array(rows, self._rows.dtype, order="C")))
+        end = start + len(rows)
+        if end > len(self._rows):
+            self._waiting.append((start, np.array(rows, self._rows.dtype, order="C")))
+            return
+        self._rows[start:end] = rows
+        self._written.append((start, end))
 
     def upload(self) -> bool:
         """Bring the buffer up to date; whether it is another one now."""
-        if not self._waiting and self.buffer is not None:
+        if not self._waiting and not self._written and self.buffer is not None:
             return False
-        self._grow(max((start + len(rows) for start, rows in self._waiting), default=0))
-        for start, rows in self._waiting:
-            self._rows[start : start + len(rows)] = rows
         waiting, self._waiting = self._waiting, []
+        self._grow(max((start + len(rows) for start, rows in waiting), default=0))
+        for start, rows in waiting:
+            self.put(start, rows)
+        written, self._written = self._written, []
         if self.buffer is None or self.buffer.size < self._rows.nbytes:
             if self.buffer is not None:
                 self.buffer.release()
             self.buffer = self._gl.buffer(self._rows)
             return True
-        for start, rows in waiting:
-            if rows.size:
-                self.buffer.write(rows, offset=start * self._rows.strides[0])
+        for start, end in written:
+            if end > start:
+                self.buffer.write(self._rows[start:end], offset=start * self._rows.strides[0])
         return False
 
     def _grow(self, count: int) -> None:
