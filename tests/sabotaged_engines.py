@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -367,3 +368,34 @@ class AnswersToAnEarlierView(Sabotaged):
         late = self.late.get(key, frame)
         self.late[key] = frame
         return Frame(frame.camera, late.passes, frame.labels)
+
+
+class FillsNothingInOneGo(Sabotaged):
+    """Within `together` nothing is filled, nor after."""
+
+    within = False
+
+    @contextmanager
+    def together(self):
+        self.within = True
+        yield
+        self.within = False
+
+    def settle(self):
+        pass
+
+    def spoil(self, name, frame):
+        return np.zeros_like(frame[name]) if self.within else frame[name]
+
+
+class MixesUpWhatIsInOneGo(FillsNothingInOneGo):
+    """Within `together` every view looks as the first one of its size."""
+
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.first = {}
+
+    def spoil(self, name, frame):
+        if not self.within:
+            return frame[name]
+        return self.first.setdefault((name, frame[name].shape), frame[name]).copy()

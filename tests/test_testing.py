@@ -58,6 +58,8 @@ SABOTAGES = [
     (bad.LosesTheSeed, "sample_carries_the_order"),
     (bad.DrawsAfterClose, "closed_means_closed"),
     (bad.AnswersToAnEarlierView, "no_state_leaks"),
+    (bad.FillsNothingInOneGo, "views_together_are_as_alone"),
+    (bad.MixesUpWhatIsInOneGo, "views_together_are_as_alone"),
 ]
 ON_MUJOCO = (
     bad.ReturnsItsOwnBuffer,
@@ -71,6 +73,7 @@ ON_MUJOCO = (
     bad.BlendsIdsIntoKnownOnes,
     bad.OnePixelOff,
     bad.HalfAPixelOff,
+    bad.MixesUpWhatIsInOneGo,
 )
 
 

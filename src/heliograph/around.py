@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine
+from heliograph.engine import Engine, Gathering
 from heliograph.frame import Buffers, Frame, Labels, Sample
 from heliograph.randomize import Facts, Randomization
 from heliograph.scene import Description, EditImage
@@ -112,6 +112,8 @@ class Finishing(Around):
         more = tuple(p for p in imaging.needed_passes(steps) if p not in asked.passes)
         complete = replace(plain, passes=(*asked.passes, *more))
         sample = self._engine.render(complete, None if more else out)
+        if isinstance(self._engine, Gathering):
+            self._engine.settle()
         frames = {
             name: _frame(frame, asked.passes, finish) for name, frame in sample.frames.items()
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
@@ -55,6 +56,25 @@ class Engine(Described, Protocol):
 
     def close(self) -> None:
         """Free what it holds; may be called twice. `render` then raises `ClosedError`."""
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """What an engine may be besides, if it gains from being given several views in one go.
+
+    On a GPU, say, to fetch each picture before the next one is begun is to wait twice for each.
+    """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Arrays of what is rendered within may be filled by the end only; errors come at once."""
+
+    def settle(self) -> None:
+        """Fill the arrays of all that was rendered so far."""
+
+
+def together(engine: Engine) -> AbstractContextManager[None]:
+    """`engine.together()` of an engine that has it; for others nothing is different within."""
+    return engine.together() if isinstance(engine, Gathering) else nullcontext()
 
 
 @runtime_checkable

@@ -79,9 +79,10 @@ def open(  # noqa: A001
         workers: how many processes draw; 0 draws in this one.
         seed: of the run; samples and datasets over the renderer take it unless told otherwise.
         **options: the engine's own; for those that rasterize also `msaa`, `shadows`,
-            `shadow_size`, `lod`, `device` and `lighting`, as in `heliograph.RasterOptions`; with
-            workers also the fields of `heliograph.pool.PoolOptions`. With `randomize`, a config or
-            its path, views that have a seed are randomized, see docs/randomization.md.
+            `shadow_size`, `lod`, `device`, `lighting` and `readback`, as in
+            `heliograph.RasterOptions`; with workers also the fields of
+            `heliograph.pool.PoolOptions`. With `randomize`, a config or its path, views that have
+            a seed are randomized, see docs/randomization.md.
 
     Raises:
         SceneError: no such file, nothing opens it, or the engine refuses it.

@@ -36,8 +36,8 @@ class RasterOptions:
         lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
             draws every triangle.
         device: index of the EGL device, None for the driver's default.
-        readback: `direct` waits for each picture, `deferred` once for all cameras of a view, while
-            the GPU draws on; `auto` is direct where the CPU draws.
+        readback: `direct` waits for each picture, `deferred` once for all cameras of a view, or for
+            all views of a batch, while the GPU draws on; `auto` is direct where the CPU draws.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
     """
@@ -123,7 +123,7 @@ class Context:
         try:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
-            self._gl.__enter__()
+            self._gl.__enter__()  # type: ignore[no-untyped-call]
         except BaseException:
             self._lock.release()
             raise
@@ -133,7 +133,7 @@ class Context:
         """What leaving `current` does."""
         try:
             if self._gl is not None:
-                self._gl.__exit__(None, None, None)
+                self._gl.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         finally:
             self._lock.release()
 

@@ -254,7 +254,8 @@ def _paint(records: NDArray[np.float32], instances: Instances) -> None:
 
 
 def _mirrors(flat: NDArray[np.intp], instances: Instances) -> NDArray[np.intp]:
-    return flat[instances.surface[flat, 3] > 0]
+    mirrors: NDArray[np.intp] = flat[instances.surface[flat, 3] > 0]
+    return mirrors
 
 
 def _alphas(instances: Instances) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How pictures come back from where they are drawn: each at once, or those of one call together."""
+"""How pictures come back from where they are drawn: each at once, or many of them together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from heliograph.frame import Buffers
 from heliograph.raster.targets import Target
 
 _ALIGNMENT = 16
+_MOST = 256 << 20
+"""Bytes of the GPU's memory in which pictures wait; then they are brought over first."""
 
 
 class Readback:
     """Brings drawn pictures into arrays.
 
     To ask a GPU for a picture is to wait until it is drawn. Asked for into memory of its own, it
-    goes on with the next one meanwhile, and only the end of a call waits.
+    goes on with the next one meanwhile, and only `finish` waits.
 
     Args:
         gl: the context.
@@ -29,10 +31,12 @@ class Readback:
         self._deferred = deferred
         self._staging: list[moderngl.Buffer] = []
         self._pending: list[Buffers] = []
+        self._nbytes = 0
 
-    def begin(self) -> None:
-        """Forget what a call left behind that did not come to its end."""
-        self._pending.clear()
+    @property
+    def pending(self) -> int:
+        """How many pictures were taken and not yet brought over."""
+        return len(self._pending)
 
     def take(self, target: Target, out: Buffers) -> None:
         """Have what is drawn in a target copied into arrays, at the latest by `finish`."""
@@ -40,22 +44,30 @@ class Readback:
             target.read(out)
             return
         mine = {name: out[name] for name in target.passes}
-        staging = self._room(sum(_aligned(array.nbytes) for array in mine.values()))
-        target.stage(staging, dict(_offsets(mine)))
+        nbytes = sum(_aligned(array.nbytes) for array in mine.values())
+        if self._nbytes + nbytes > _MOST:
+            self.finish()
+        target.stage(self._room(nbytes), dict(_offsets(mine)))
         self._pending.append(mine)
+        self._nbytes += nbytes
+
+    def forget(self, kept: int) -> None:
+        """Leave the arrays alone of all that was taken since that many were pending."""
+        for mine in self._pending[kept:]:
+            self._nbytes -= sum(_aligned(array.nbytes) for array in mine.values())
+        del self._pending[kept:]
 
     def finish(self) -> None:
         """Wait for all that was taken."""
-        if not self._pending:
-            return
         for staging, out in zip(self._staging, self._pending, strict=False):
             for name, offset in _offsets(out):
                 array = np.asarray(out[name])
                 staging.read_into(array.data.cast("B"), array.nbytes, offset=offset)
         self._pending.clear()
+        self._nbytes = 0
 
     def _room(self, nbytes: int) -> moderngl.Buffer:
-        """Memory of the GPU's for the next picture of this call."""
+        """Memory of the GPU's for the next picture."""
         place = len(self._pending)
         if place == len(self._staging):
             self._staging.append(self._gl.buffer(reserve=nbytes))

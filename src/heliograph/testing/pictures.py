@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from heliograph.engine import Gathering
 from heliograph.frame import PASSES, Frame
 from heliograph.testing.probe import Probe, identical
-from heliograph.testing.report import expect, promise
+from heliograph.testing.report import NothingToCheckError, expect, promise
 
 SIZES = ((97, 61), (33, 47), (8, 5), (1, 1))
 
@@ -63,3 +64,22 @@ def cameras_do_not_depend_on_each_other(probe: Probe) -> None:
     together = probe.render(cameras)
     for camera in cameras:
         identical(together[camera.name], probe.frame(camera), f"{camera.name} together and alone")
+
+
+@promise("views in one go are as one by one")
+def views_together_are_as_alone(probe: Probe) -> None:
+    """What is drawn within `together` is complete by its end, and bit-identical."""
+    engine = probe.engine
+    if not isinstance(engine, Gathering):
+        raise NothingToCheckError("the engine does not take several views in one go")
+    picture = probe.picture
+    cameras = [probe.camera, probe.turned(yaw=0.1).resized(31, 50), probe.turned(roll=0.4)]
+    states = (probe.setting.state, probe.setting.other_state or {})
+    views = [(camera, state) for state in states for camera in cameras]
+    with engine.together():
+        early = probe.frame(probe.camera)
+        engine.settle()
+        identical(early, picture, "settled within")
+        late = [probe.frame(camera, state=state) for camera, state in views]
+    for (camera, state), frame in zip(views, late, strict=True):
+        identical(frame, probe.frame(camera, state=state), "in one go and alone")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine, resolve_cameras
+from heliograph.engine import Engine, resolve_cameras, together
 from heliograph.errors import HeliographError, UnknownNameError, WorkerError
 from heliograph.frame import Buffers, Sample
 from heliograph.scene import Edit
@@ -84,14 +84,15 @@ class Artist:
             raise WorkerError(f"a batch of {layout.nbytes} bytes in {region.nbytes}")
         stacks = [list(arrays.items()) for arrays in layout.arrays(region.memory)]
         problems: dict[int, Problem] = {}
-        for i in range(columns.count):
-            entry = order.first + i
-            write_status(self._status, order.ticket, entry)
-            out = [{name: stack[entry] for name, stack in each} for each in stacks]
-            try:
-                self.engine.render(columns.view(i), out=out)
-            except Exception as error:  # noqa: BLE001 -- it belongs to this entry alone
-                problems[entry] = pack_error(error)
+        with together(self.engine):
+            for i in range(columns.count):
+                entry = order.first + i
+                write_status(self._status, order.ticket, entry)
+                out = [{name: stack[entry] for name, stack in each} for each in stacks]
+                try:
+                    self.engine.render(columns.view(i), out=out)
+                except Exception as error:  # noqa: BLE001 -- it belongs to this entry alone
+                    problems[entry] = pack_error(error)
         return DoneMany(order.ticket, problems)
 
     def close(self) -> None:

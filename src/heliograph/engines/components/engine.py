@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -144,6 +145,14 @@ class ComponentEngine:
             for camera, passes in zip(cameras, buffers, strict=True)
         }
         return Sample(frames, labels, view.state, view.seed, view.index)
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `heliograph.engine.Gathering`."""
+        return self._open.together()
+
+    def settle(self) -> None:
+        """See `heliograph.engine.Gathering`."""
+        self._open.settle()
 
     def close(self) -> None:
         """Free the GL context; may be called twice."""

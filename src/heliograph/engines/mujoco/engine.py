@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -120,6 +121,14 @@ class MujocoEngine:
         buffers = own_or_given(placed, view.passes, out)
         painter.draw(data, placed, view, buffers, edits)
         return self._sample(view, placed, buffers)
+
+    def together(self) -> AbstractContextManager[None]:
+        """See `heliograph.engine.Gathering`."""
+        return self._open.together()
+
+    def settle(self) -> None:
+        """See `heliograph.engine.Gathering`."""
+        self._open.settle()
 
     def close(self) -> None:
         """Free the GL context; may be called twice."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -42,6 +43,12 @@ class Painter(Protocol):
         edits: Sequence[Edit] = (),
     ) -> None:
         """Draw the state, edited, from each camera into the arrays given."""
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is drawn within is in its arrays by the end."""
+
+    def settle(self) -> None:
+        """Wait until it is."""
 
     def close(self) -> None:
         """Free what it holds."""
@@ -110,6 +117,14 @@ class RasterPainter:
             )
             things = scenery.apply(edits)
         self._rasterizer.draw(things, cameras, view.passes, out)
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is drawn within is in its arrays by the end."""
+        return self._rasterizer.together()
+
+    def settle(self) -> None:
+        """Wait until it is."""
+        self._rasterizer.settle()
 
     def close(self) -> None:
         """Free the GL context."""
@@ -185,6 +200,13 @@ class ClassicPainter:
                 renderer.render(out=buffers["depth"])
                 renderer.disable_depth_rendering()
                 buffers["depth"][ids == 0] = np.inf
+
+    def together(self) -> AbstractContextManager[None]:
+        """It always is at once."""
+        return nullcontext()
+
+    def settle(self) -> None:
+        """It always is."""
 
     def close(self) -> None:
         """Free the GL context, so that another may be made."""
