@@ -2,6 +2,9 @@
 
 Ours yields rgb + depth + normals + segmentation, MuJoCo's rgb + depth + segmentation. Both compute
 the same kinematics; both end with separate arrays. Prints a Markdown table.
+
+A turn is a few views in a row, as a program that uses one renderer draws them. With `--row 1` every
+view finds the caches of the processor full of what the other renderers left there.
 """
 
 from __future__ import annotations
@@ -67,18 +70,21 @@ def peer(text: str, size: tuple[int, int], msaa: int, shadows: bool) -> tuple[Dr
     return three, rgb, lambda _: renderer.close()
 
 
-def medians(runs: dict[str, Draw], states: list[np.ndarray]) -> dict[str, float]:
-    """Milliseconds of each way of drawing the same states, all ways in turn."""
+def medians(runs: dict[str, Draw], states: list[np.ndarray], row: int) -> dict[str, float]:
+    """Milliseconds of each way of drawing the same states, `row` of them a turn."""
     times: dict[str, list[float]] = {key: [] for key in runs}
-    for qpos in states:
+    for first in range(0, len(states), row):
         for key, run in runs.items():
-            start = time.perf_counter()
-            run(qpos)
-            times[key].append(time.perf_counter() - start)
+            for qpos in states[first : first + row]:
+                start = time.perf_counter()
+                run(qpos)
+                times[key].append(time.perf_counter() - start)
     return {key: 1e3 * float(np.median(values[3:])) for key, values in times.items()}
 
 
-def compare(name: str, size: tuple[int, int], setting: tuple[int, bool], count: int) -> str:
+def compare(
+    name: str, size: tuple[int, int], setting: tuple[int, bool], count: int, row: int
+) -> str:
     msaa, shadows = setting
     text = source(name)
     three, rgb, close = peer(text, size, msaa, shadows)
@@ -95,7 +101,7 @@ def compare(name: str, size: tuple[int, int], setting: tuple[int, bool], count: 
     rgbs: dict[str, Draw] = {"rgb": rgb, "our rgb": lambda q: ours.render(View(state={"qpos": q}))}
     rng = np.random.default_rng(0)
     states = [ours.random_state(rng)["qpos"] for _ in range(count + 3)]
-    middle = medians(passes, states) | medians(rgbs, states)
+    middle = medians(passes, states, row) | medians(rgbs, states, row)
     for engine in engines.values():
         engine.close()
     close(np.empty(0))
@@ -109,7 +115,8 @@ def compare(name: str, size: tuple[int, int], setting: tuple[int, bool], count: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=25)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--row", type=int, default=10, help="views in a row")
     parser.add_argument("--models", nargs="*", default=MODELS)
     arguments = parser.parse_args()
     for msaa, shadows in ((0, False), (4, True)):
@@ -119,8 +126,9 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|---|---|---|")
         for name in arguments.models:
             for size in SIZES:
-                count = arguments.count if not shadows else max(5, arguments.count // 2)
-                print(compare(name, size, (msaa, shadows), count), flush=True)
+                count = arguments.count if not shadows else max(5, arguments.count // 3)
+                row = min(arguments.row, count)
+                print(compare(name, size, (msaa, shadows), count, row), flush=True)
 
 
 if __name__ == "__main__":
