@@ -27,9 +27,10 @@ MOST = 0.99
 
 WORST = 4.0
 _FORMAT = b"levels 6"
-_NEIGHBOURS = (4, 16, 64)
+_NEIGHBOURS = (16, 64)
 _FEW_PROBES, _PROBES = 800, 4000
 _MEASURED = 2
+_PAIRS = 1 << 16
 _POSE_WEIGHT = 20.0  # what a pose counts beside the places themselves
 _SAMPLES = 48
 
@@ -252,22 +253,31 @@ def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
     from scipy.spatial import cKDTree
 
     samples, owner, reach = _sampled(corners)
-    tree = cKDTree(samples)
-    best = np.full(len(points), np.inf)
+    tree = cKDTree(samples, balanced_tree=False)  # quicker to make, as quick to ask
+    best = np.empty(len(points))
     doubtful = np.arange(len(points))
     for near in _NEIGHBOURS:
         count = min(near, len(samples))
-        away, found = tree.query(points[doubtful], k=np.arange(1, count + 1))
-        candidates = owner[found]
-        for column in range(count):
-            # Neighbouring samples are often of one triangle: look at each triangle once.
-            fresh = (candidates[:, :column] != candidates[:, column : column + 1]).all(1)
-            rows = doubtful[fresh]
-            gap = _point_triangle(points[rows], corners[candidates[fresh, column]])
-            best[rows] = np.minimum(best[rows], gap)
+        away, found = tree.query(points[doubtful], np.arange(1, count + 1), workers=-1)
+        best[doubtful] = _nearest(points[doubtful], owner[found], corners)
         # Triangles whose samples were not found have them farther off than the last one that was.
         doubtful = doubtful[best[doubtful] > np.asarray(away)[:, -1] - reach]
     return best
+
+
+def _nearest(
+    points: NDArray[np.float64], candidates: NDArray[np.intp], corners: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Distance of each point (P, 3) to the nearest of its candidates (P, K) among triangles."""
+    near = np.empty(len(points))
+    rows = max(_PAIRS // candidates.shape[1], 1)
+    for start in range(0, len(points), rows):
+        # Neighbouring samples are often of one triangle: look at each triangle once.
+        mine = np.sort(candidates[start : start + rows], axis=1)
+        row, column = np.nonzero(np.diff(mine, axis=1, prepend=-1))
+        gaps = _point_triangle(points[start + row], corners[mine[row, column]])
+        near[start : start + rows] = np.minimum.reduceat(gaps, np.flatnonzero(column == 0))
+    return near
 
 
 def _sampled(
