@@ -16,7 +16,7 @@ from heliograph.engines.components import ComponentEngine, assets, kept
 from heliograph.engines.components import engine as engines
 from heliograph.errors import SceneError
 from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, Texture
-from heliograph.raster import store as stores
+from heliograph.raster import textures as stores
 from heliograph.raster.ranges import Ranges
 from heliograph.scene import Add, Box, EditMaterial, Mesh, Scene, Sphere, Torus, Update
 from heliograph.scene.files import file_digest

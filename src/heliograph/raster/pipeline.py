@@ -23,8 +23,9 @@ from heliograph.raster.shaders import (
     uniform,
 )
 from heliograph.raster.shapes import plain
-from heliograph.raster.store import GeometryStore, Tables, TextureStore
+from heliograph.raster.store import GeometryStore, Tables
 from heliograph.raster.targets import Kept, Target
+from heliograph.raster.textures import TextureStore
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}

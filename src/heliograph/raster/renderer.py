@@ -22,8 +22,9 @@ from heliograph.raster.pipeline import Picture, Pipeline
 from heliograph.raster.readback import Readback
 from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
 from heliograph.raster.shadows import ShadowMap, Shadows
-from heliograph.raster.store import GeometryStore, TextureStore
+from heliograph.raster.store import GeometryStore
 from heliograph.raster.targets import Target, Targets
+from heliograph.raster.textures import TextureStore
 
 
 class Rasterizer:
@@ -57,6 +58,11 @@ class Rasterizer:
         """Take in triangles; the handle that `Instances.geometry` names them by."""
         with self.context.current():
             return self._geometries.add(geometry)
+
+    def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
+        """Take in one surface in several ways, finest first, each with its error in metres."""
+        with self.context.current():
+            return self._geometries.add_levels(levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""

@@ -1,9 +1,8 @@
-"""Geometries and textures on the GPU: shared buffers, and tables that plans are made from."""
+"""Geometries on the GPU: shared buffers, and tables that plans are made from."""
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +12,10 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.raster import lod, shapes
-from heliograph.raster.drawables import (
-    Geometry,
-    Shape,
-    Texture,
-    TextureKind,
-    check_geometry,
-)
+from heliograph.raster.drawables import Geometry, Shape, check_geometry
 from heliograph.raster.ranges import Ranges, Stream
 
 MAX_LEVELS = 12
-_MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
 _ABREAST = 256
 _BOX = 4  # place of the bounding box in a row, as Tables lists its fields; the radius comes next
 
@@ -116,6 +108,19 @@ class GeometryStore:
         block.order = order
         return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
 
+    def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
+        """Take in one surface in several ways, finest first, each with its error in metres.
+
+        Raises:
+            InvalidValueError: shapes, NaN or indices that cannot be drawn.
+        """
+        for geometry, _ in levels:
+            check_geometry(geometry)
+        chain = levels if self._simplify else levels[:1]
+        whole = [_flat(each) if each.normals is None else each for each, _ in chain]
+        block, points = self._levels_block(whole)
+        return self._add_row(block, np.concatenate(points), [error for _, error in chain], None)
+
     def remove(self, handle: int) -> None:
         """Forget a geometry that nothing shows any more; its handle is given out again."""
         block = self._blocks[handle]
@@ -170,7 +175,11 @@ class GeometryStore:
 
     def _add_shape(self, shape: Shape) -> None:
         chain = shapes.levels(shape)
-        levels = [level for level, _ in chain]
+        block, points = self._levels_block([level for level, _ in chain])
+        self._add_row(block, points[0], [error for _, error in chain], shape)
+
+    def _levels_block(self, levels: Sequence[Geometry]) -> tuple[_Block, list[NDArray[np.float32]]]:
+        """Put levels that each have vertices of their own where there is room; their positions."""
         points = [np.asarray(level.positions, np.float32) for level in levels]
         starts = np.cumsum([0, *map(len, points)]).tolist()
         triangles = [
@@ -183,8 +192,7 @@ class GeometryStore:
             for level in levels
         ]
         positions = np.concatenate(points)
-        block = self._block(positions, normals, np.concatenate(uvs), triangles)
-        self._add_row(block, points[0], [error for _, error in chain], shape)
+        return self._block(positions, normals, np.concatenate(uvs), triangles), points
 
     def _block(self, positions: Any, normals: Any, uvs: Any, levels: list[NDArray[Any]]) -> _Block:
         """Put vertices, and the triangles of each level, where there is room."""
@@ -291,98 +299,3 @@ def _flat(geometry: Geometry) -> Geometry:
     uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
     triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
     return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)
-
-
-_Made = tuple[moderngl.Texture | moderngl.TextureCube, TextureKind]
-
-
-class TextureStore:
-    """All textures of one rasterizer."""
-
-    def __init__(self, gl: moderngl.Context) -> None:
-        self._gl = gl
-        self._textures: list[_Made | None] = []
-        self._free: list[int] = []
-        self._lent: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
-
-    def lend(self, texture: Texture) -> int:
-        """A handle for pixels that may soon be forgotten, but not before they are drawn."""
-        _check_texture(texture)
-        text = repr((texture.kind, texture.pixels.shape)).encode()
-        key = hashlib.blake2b(text + np.ascontiguousarray(texture.pixels).tobytes()).digest()
-        if key not in self._lent:
-            self._lent[key] = self.add(texture), texture.pixels.size
-        self._lent.move_to_end(key)
-        return self._lent[key][0]
-
-    def settle(self) -> None:
-        """Forget what was lent and drawn, the oldest first, beyond what is kept."""
-        if not self._lent:
-            return
-        size = sum(size for _, size in self._lent.values())
-        while len(self._lent) > _MOST_LENT or (size > _MOST_LENT_BYTES and self._lent):
-            _, (handle, freed) = self._lent.popitem(last=False)
-            self.remove(handle)
-            size -= freed
-
-    def add(self, texture: Texture) -> int:
-        """Take a texture in; its handle.
-
-        Raises:
-            InvalidValueError: pixels of another shape or dtype than the kind takes.
-        """
-        _check_texture(texture)
-        made = self._made(texture)
-        if self._free:
-            handle = self._free.pop()
-            self._textures[handle] = made
-            return handle
-        self._textures.append(made)
-        return len(self._textures) - 1
-
-    def remove(self, handle: int) -> None:
-        """Forget a texture that nothing shows any more; its handle is given out again."""
-        texture, kind = self._at(handle)
-        texture.release()
-        self._textures[handle] = None
-        if kind is TextureKind.FLAT:  # pictures of a sky are kept by the handle of its cube map
-            self._free.append(handle)
-
-    def _made(self, texture: Texture) -> _Made:
-        pixels = np.ascontiguousarray(texture.pixels)
-        channels = pixels.shape[-1]
-        made: moderngl.Texture | moderngl.TextureCube
-        if texture.kind is TextureKind.CUBE:
-            made = self._gl.texture_cube(pixels.shape[1:3], channels, pixels.tobytes(), alignment=1)
-        else:
-            size = (pixels.shape[1], pixels.shape[0])
-            made = self._gl.texture(size, channels, pixels[::-1].tobytes(), alignment=1)
-        made.build_mipmaps()
-        made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
-        made.swizzle = {1: "RRR1", 3: "RGB1", 4: "RGBA"}[channels]
-        return made, texture.kind
-
-    def kind(self, handle: int) -> TextureKind:
-        """The kind of a texture."""
-        return self._at(handle)[1]
-
-    def use(self, handle: int) -> None:
-        """Bind a texture to unit 0."""
-        self._at(handle)[0].use(0)
-
-    def _at(self, handle: int) -> _Made:
-        made = self._textures[handle]
-        if made is None:
-            raise InvalidValueError(f"texture {handle} was removed")
-        return made
-
-
-def _check_texture(texture: Texture) -> None:
-    shape, cube = texture.pixels.shape, texture.kind is TextureKind.CUBE
-    fits = len(shape) == 4 and shape[0] == 6 and shape[1] == shape[2] if cube else len(shape) == 3
-    if not fits or shape[-1] not in (1, 3, 4) or 0 in shape or texture.pixels.dtype != np.uint8:
-        expected = "(6, N, N, C)" if cube else "(H, W, C)"
-        raise InvalidValueError(
-            f"{texture.name}: expected uint8 pixels {expected} with C 1, 3 or 4, got {shape} "
-            f"{texture.pixels.dtype}"
-        )

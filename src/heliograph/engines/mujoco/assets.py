@@ -1,4 +1,4 @@
-"""A model's meshes, height fields, skins and textures as the rasterizer takes them."""
+"""A model's meshes, skins and textures as the rasterizer takes them."""
 
 from __future__ import annotations
 
@@ -61,38 +61,6 @@ def _corner_normals(model: mujoco.MjModel, index: int, corners: Array) -> Array:
     sharp = (smooth @ flat[:, :, None])[..., 0] < _SHARP
     sharp &= length > 0
     return np.where(sharp[..., None], flat[:, None, :], smooth)
-
-
-def height_field(model: mujoco.MjModel, index: int) -> Geometry:
-    """One height field: its surface, flat-shaded, and the walls down to its base."""
-    rows, columns = int(model.hfield_nrow[index]), int(model.hfield_ncol[index])
-    start = model.hfield_adr[index]
-    x, y, top, base = model.hfield_size[index]
-    heights = model.hfield_data[start : start + rows * columns].reshape(rows, columns) * top
-    xs, ys = np.meshgrid(np.linspace(-x, x, columns), np.linspace(-y, y, rows))
-    points = np.stack([xs, ys, heights], -1)
-    grid = np.arange(rows * columns).reshape(rows, columns)
-    triangles = _grid_triangles(grid)
-    rim = np.concatenate([grid[0], grid[1:, -1], grid[-1, -2::-1], grid[-2:0:-1, 0]])
-    low = rows * columns + np.arange(len(rim))
-    foot = points.reshape(-1, 3)[rim] * (1, 1, 0) - (0, 0, base)
-    after = np.roll(np.arange(len(rim)), -1)
-    walls = [
-        np.stack([rim, low, low[after]], 1),
-        np.stack([rim, low[after], rim[after]], 1),
-    ]
-    return Geometry(
-        np.concatenate([points.reshape(-1, 3), foot]),
-        np.concatenate([triangles, *walls]),
-        simplify=False,
-        name=f"hfield {model.hfield(index).name!r}",
-    )
-
-
-def _grid_triangles(grid: Array) -> Array:
-    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    halves = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2)
-    return halves.reshape(-1, 3)
 
 
 def skin_poses(model: mujoco.MjModel) -> list[Array]:

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.mujoco import assets
+from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.planes import Planes
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.visual import GEOM
@@ -119,7 +119,12 @@ class Translator:
             self._shape[kind] = shape
         add = rasterizer.add_geometry
         self._meshes = _handles(add(assets.mesh(model, i)) for i in range(model.nmesh))
-        self._fields = _handles(add(assets.height_field(model, i)) for i in range(model.nhfield))
+        self._fields = [
+            np.array(
+                [rasterizer.add_levels(levels) for levels in terrain.tiles(model, i)], np.int32
+            )
+            for i in range(model.nhfield)
+        ]
         poses = assets.skin_poses(model)
         self.skins = _handles(add(assets.skin(model, i, poses)) for i in range(model.nskin))
         self.flexes = _handles(())
@@ -136,8 +141,8 @@ class Translator:
     def instances(self, geoms: NDArray[Any]) -> Instances:
         """Instances (M,) of geoms (N,).
 
-        A plane makes two, what is not drawn none. While geoms only move, the
-        instances share their looks.
+        A plane makes two, a height field one for each tile, what is not drawn none. While geoms
+        only move, the instances share their looks.
         """
         made, shown = self._structure, _shown(geoms)
         if made is None or made.shown != shown:
@@ -197,12 +202,16 @@ class Translator:
         handles = self._geometry(geoms)
         parts = np.where(handles == _NOTHING, 0, 1)
         parts[geoms["type"] == _T.mjGEOM_PLANE] = 2
+        for row in np.flatnonzero(geoms["type"] == _T.mjGEOM_HFIELD):
+            parts[row] = len(self._fields[geoms["dataid"][row]])
         rows = np.repeat(np.arange(len(geoms)), parts)
         part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
         shown, kinds = geoms[rows], geoms["type"][rows]
         planes, handles = kinds == _T.mjGEOM_PLANE, handles[rows]
         plane_scale = self._planes.half_sizes(shown[planes])
         handles[planes] = self._planes.handles(shown[planes], plane_scale)
+        for row in np.flatnonzero(kinds == _T.mjGEOM_HFIELD):
+            handles[row] = self._fields[shown["dataid"][row]][part[row]]
         structure = Structure(
             facts=facts,
             rows=rows,
@@ -266,8 +275,7 @@ class Translator:
         handles: NDArray[np.int32] = self._shape[np.minimum(kinds, _TYPES - 1)].copy()
         mesh = (kinds == _T.mjGEOM_MESH) | (kinds == _T.mjGEOM_SDF)
         handles[mesh] = self._meshes[data[mesh] // 2]
-        field = kinds == _T.mjGEOM_HFIELD
-        handles[field] = self._fields[data[field]]
+        handles[kinds == _T.mjGEOM_HFIELD] = Shape.BOX  # of which each tile is one
         hide = kinds == _T.mjGEOM_SKIN
         handles[hide] = self.skins[geoms["objid"][hide]]
         soft = kinds == _T.mjGEOM_FLEX
