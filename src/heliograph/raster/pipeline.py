@@ -53,6 +53,7 @@ class Picture:
         vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
         shadow_maps: depth textures of the lights that have one.
+        reflected: whether the camera's axes are left-handed, as those of one behind a mirror.
     """
 
     target: Target
@@ -64,6 +65,7 @@ class Picture:
     vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
     shadow_maps: list[moderngl.Texture] = field(default_factory=list)
+    reflected: bool = False
 
     @property
     def backdrop(self) -> tuple[float, float, float] | None:
@@ -116,7 +118,7 @@ class Pipeline:
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
         self._commons: dict[tuple[Any, ...], Common] = {}
         self._colours: dict[moderngl.Program, tuple[float, float, float]] = {}
-        self._last: tuple[LightPlan, tuple[Any, ...], Common] | None = None
+        self._last: dict[bool, tuple[LightPlan, tuple[Any, ...], Common]] = {}
         self._version = -1
         self._room = 0
         self._commands: moderngl.Buffer
@@ -180,7 +182,7 @@ class Pipeline:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
                 self._gl.enable(moderngl.CULL_FACE)
-            self._gl.front_face = "ccw" if how.mirrored else "cw"
+            self._gl.front_face = "ccw" if how.mirrored != picture.reflected else "cw"
             mode = moderngl.TRIANGLES
             if how.line:
                 mode, self._gl.line_width = moderngl.LINES, how.line
@@ -198,7 +200,7 @@ class Pipeline:
             picture.vertex_lit,
             picture.target.cast,
         )
-        last = self._last
+        last = self._last.get(picture.reflected)
         if last is not None and last[0] is lights and last[1] == key:  # light plans hash slowly
             return last[2]
         common = self._commons.get((*key, lights))
@@ -215,7 +217,7 @@ class Pipeline:
                     cast=cast,
                 )
             )
-        self._last = lights, key, common
+        self._last[picture.reflected] = lights, key, common
         return common
 
     def _calls(self, common: Common, groups: list[Group]) -> list[tuple[State, int, int]]:

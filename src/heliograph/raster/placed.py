@@ -103,10 +103,6 @@ class Scaling:
             return self.lit_cast_pixel if vertex_lit else self.cast_pixel
         return self.lit_pixel if vertex_lit else self.pixel
 
-    def mirrored(self) -> Scaling:
-        """The same with every map mirrored; the keys of what is placed so change as well."""
-        return replace(self, determinant=-self.determinant)
-
 
 @dataclass(eq=False)
 class Placed:

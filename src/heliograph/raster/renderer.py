@@ -17,10 +17,10 @@ from heliograph.raster import plan as planning
 from heliograph.raster.context import Context, RasterOptions
 from heliograph.raster.drawables import DrawList, Geometry, Instances, Lighting, Texture
 from heliograph.raster.frame_block import FrameBlocks
-from heliograph.raster.mirror import mirrored
+from heliograph.raster.mirror import Mirrors
 from heliograph.raster.pipeline import Picture, Pipeline
 from heliograph.raster.readback import Readback
-from heliograph.raster.shaders import ATTACHMENTS, MAX_LIGHTS, LightPlan
+from heliograph.raster.shaders import ATTACHMENTS, LightPlan
 from heliograph.raster.shadows import ShadowMap, Shadows
 from heliograph.raster.store import GeometryStore
 from heliograph.raster.targets import Target, Targets
@@ -50,6 +50,7 @@ class Rasterizer:
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
         self._gathering = 0
+        self._mirrors = Mirrors()
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
         self._looks: tuple[object, object, placing.Looks] | None = None
         self._scaling: tuple[object, placing.Scaling] | None = None
@@ -191,15 +192,19 @@ class Rasterizer:
         self, scene: DrawList, placed: placing.Placed, camera: Camera
     ) -> moderngl.Texture | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
-        found = mirrored(scene, placed, camera)
+        found = self._mirrors.find(scene, placed, camera)
         if found is None:
             return None
-        turned, behind = found
+        turned = DrawList(
+            scene.instances, found.lights, ambient=scene.ambient, lighting=scene.lighting
+        )
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
-        plan = self._plan(turned, behind, camera, cast=target.cast, reflected=True)
-        block = self._mirrored_blocks.make(turned, camera, ())
-        lights = LightPlan(tuple(light.kind for light in turned.lights[:MAX_LIGHTS]))
-        self._pipeline.draw(self._picture(turned, camera, target, (plan, block, lights)))
+        mask = found.ahead(placed)
+        plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
+        block = self._mirrored_blocks.make(turned, found.camera, ())
+        picture = self._picture(turned, camera, target, (plan, block, found.plan))
+        picture.reflected = True
+        self._pipeline.draw(picture)
         return target.images[0]
 
     def _place(self, instances: Instances) -> placing.Placed:
@@ -225,11 +230,14 @@ class Rasterizer:
         camera: Camera,
         *,
         cast: bool,
-        reflected: bool = False,
+        reflected: NDArray[np.bool_] | None = None,
     ) -> planning.Plan:
         vertex_lit = scene.lighting is Lighting.VERTEX
-        manner = planning.Manner(vertex_lit, cast, reflected)
-        return planning.plan(placed, camera, planning.facing(placed, camera), manner)
+        manner = planning.Manner(vertex_lit, cast, reflected is not None)
+        mask = planning.facing(placed, camera)
+        if reflected is not None:
+            mask = reflected if mask is None else mask & reflected
+        return planning.plan(placed, camera, mask, manner)
 
     def _picture(
         self,
