@@ -27,6 +27,7 @@ from heliograph.raster import (
     Surroundings,
     Texture,
     TextureKind,
+    targets,
 )
 from raster_scenes import ALL, EYE, HEAD, camera
 
@@ -236,6 +237,16 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
         assert direct.keys() == deferred.keys()
         for name in direct:
             assert np.array_equal(direct[name], deferred[name])
+
+
+def test_drivers_that_draw_four_floats_but_not_three_yield_the_same(rasterizer, monkeypatch):
+    monkeypatch.setattr(targets, "formats", lambda gl: targets._WIDE)
+    wide = Rasterizer()
+    instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.SPHERE, (0, 0, 0.4), (0.4,) * 3))
+    expected, found = draw(rasterizer, instances), draw(wide, instances)
+    wide.close()
+    for name in ALL:
+        assert np.array_equal(found[name], expected[name]), name
 
 
 def test_a_call_that_fails_late_leaves_nothing_behind():

@@ -24,48 +24,55 @@ Matrix = NDArray[np.float64]
 
 
 class FrameBlocks:
-    """Makes uniform blocks; what depends on the lights alone is kept while they are the same."""
+    """Makes uniform blocks, each in the memory of the last: what stands still stays written."""
 
     def __init__(self) -> None:
         self._lights: tuple[Light, ...] = ()
         self._looks: list[object] = []
         self._camera: Camera | None = None
+        self._lens: object = None
         self._around: object = None
-        self._last = np.empty(0, np.float32)
+        self._block = np.zeros(SIZE, np.float32)
         self._pack(())
 
     def make(
         self, scene: DrawList, camera: Camera, shadows: Sequence[Matrix]
     ) -> NDArray[np.float32]:
-        """(SIZE,) float32: matrices column-major, lights in camera axes.
+        """(SIZE,) float32: matrices column-major, lights in camera axes; good until the next call.
 
         Args:
             scene: its lights and surroundings.
             camera: the camera of the picture.
             shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
         """
-        standing = camera is self._camera and scene.lights is self._lights
-        around = (scene.surroundings, scene.ambient)
-        if standing and not shadows and around == self._around:
-            return self._last
-        if scene.lights is not self._lights:
+        block, around = self._block, (scene.surroundings, scene.ambient)
+        if around != self._around:
+            self._around = around
+            block[20:23], back = scene.ambient, scene.surroundings
+            block[24:27] = back.colour if back.haze is None else back.haze
+            block[27], block[32] = back.haze_range
+            block[28:32] = back.haze_plane
+        relit = scene.lights is not self._lights
+        if relit:
             self._pack(scene.lights)
-        block = np.zeros(SIZE, np.float32)
-        block[0:16] = clip_from_camera(camera).T.ravel()
-        block[16:20] = 1 / camera.fx, -1 / camera.fy, -camera.cx / camera.fx, camera.cy / camera.fy
-        block[20:24] = *scene.ambient, camera.near
-        back = scene.surroundings
-        block[24:27] = back.colour if back.haze is None else back.haze
-        block[27], block[32] = back.haze_range
-        block[28:32] = back.haze_plane
-        block[36:52] = camera.world_from_camera.T.ravel()
-        self._place_lights(block[_LIGHTS:_SHADOWS].reshape(MAX_LIGHTS, 24), camera)
+        if relit or camera is not self._camera:
+            self._look_through(camera)
+            self._place_lights(block[_LIGHTS:_SHADOWS].reshape(MAX_LIGHTS, 24), camera)
         for place, matrix in enumerate(shadows):
             start = _SHADOWS + 16 * place
             block[start : start + 16] = (matrix @ camera.world_from_camera).T.ravel()
-        if not shadows:
-            self._camera, self._around, self._last = camera, around, block
         return block
+
+    def _look_through(self, camera: Camera) -> None:
+        block, fx, fy, cx, cy = self._block, camera.fx, camera.fy, camera.cx, camera.cy
+        lens = camera.projection, camera.size, fx, fy, cx, cy, camera.near, camera.far
+        if lens != self._lens:
+            block[0:16] = clip_from_camera(camera).T.ravel()
+            block[16:20] = 1 / fx, -1 / fy, -cx / fx, cy / fy
+            block[23] = camera.near
+            self._lens = lens
+        block[36:52] = camera.world_from_camera.T.ravel()
+        self._camera = camera
 
     def _place_lights(self, rows: NDArray[np.float32], camera: Camera) -> None:
         """Write the lights with positions and directions as the camera sees them."""

@@ -66,7 +66,7 @@ class Mirrors:
             if key != self._pose:
                 self._pose, (self._turn, self._normal) = key, _turned_over(pose)
             self._seen = camera, scene.lights, key
-            self._found = self._reflection(scene.lights, pose[:, 3], camera)
+            self._found = self._reflection(scene.lights, np.array(pose[:, 3]), camera)
         return self._found
 
     def _reflection(
