@@ -118,8 +118,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--row", type=int, default=10, help="views in a row")
     parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("--plain", action="store_true", help="only without shadows and msaa")
     arguments = parser.parse_args()
-    for msaa, shadows in ((0, False), (4, True)):
+    for msaa, shadows in ((0, False), (4, True))[: 1 if arguments.plain else 2]:
         print(f"\nmsaa {msaa}, shadows {'on' if shadows else 'off'}; milliseconds, medians\n")
         print("| model | size | mujoco, 3 passes | ours, 4 | ratio | lod off | ratio "
               "| mujoco rgb | ours rgb | ratio |")  # fmt: skip
