@@ -173,3 +173,26 @@ def test_a_gap_is_the_largest_distance_from_what_is_left(heights, step):
             weights = (1 - u, u - v, 0, v) if u >= v else (1 - v, 0, v - u, u)
             found = max(found, abs(np.dot(weights, corner) - heights[i, j]))
     assert gap == pytest.approx(found, abs=1e-12)
+
+
+@given(st.integers(2, 40), st.integers(2, 40))
+def test_every_level_covers_the_tile_once_and_keeps_its_border(rows, columns):
+    heights = np.random.default_rng(rows * 41 + columns).random((rows, columns))
+    xs, ys = np.meshgrid(np.arange(columns), np.arange(rows))
+    points = np.stack([xs, ys, heights], -1).astype(float)
+    tile = terrain._tile(points, 0, 0, -1.0, "tile")
+    height, width = min(rows - 1, 32), min(columns - 1, 32)
+    around = 2 * (height + width)
+    for geometry, _ in tile:
+        corners = np.asarray(geometry.positions)[geometry.triangles]
+        a, b, c = corners.transpose(1, 0, 2)
+        area = np.cross(b - a, c - a)[:, 2] / 2
+        ground = area > 1e-9
+        assert (area > -1e-9).all()
+        assert area.sum() == pytest.approx(height * width)
+        edges = corners[ground][:, [[0, 1], [1, 2], [2, 0]], :2].reshape(-1, 4).astype(int)
+        ways = {tuple(edge) for edge in edges.tolist()}
+        assert len(ways) == len(edges)
+        outer = {way for way in ways if (*way[2:], *way[:2]) not in ways}
+        assert len(outer) == around
+        assert all(abs(x - u) + abs(y - v) == 1 for x, y, u, v in outer)

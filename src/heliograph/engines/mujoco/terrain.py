@@ -1,12 +1,11 @@
 """A model's height fields as the rasterizer takes them: tiles, each with levels of detail.
 
-What is out of sight costs nothing, and what is far or even little. Tiles of different levels do not
-meet exactly: each has a skirt that reaches below its neighbours' largest error.
+What is out of sight costs nothing, and what is far or even little. Every level of a tile has the
+same border, so that tiles of different levels meet exactly.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -20,11 +19,8 @@ Levels = list[tuple[Geometry, float]]
 
 _SIDE = 32  # cells along a tile
 _STEEP = 4.0  # terrain is mostly seen at a slant, where an error of height shows more in depth
-_REACH = 2.0  # how many times its neighbours' error a skirt reaches down
-_LEAST = 1e-3  # of a cell
 _NORMAL_STEPS = 1 << 14
 _OUTWARD = np.array([(0, -1, 0), (1, 0, 0), (0, 1, 0), (-1, 0, 0)], float)
-_UP = np.array([0.0, 0.0, 1.0])
 
 
 def tiles(model: mujoco.MjModel, index: int) -> list[Levels]:
@@ -38,80 +34,31 @@ def tiles(model: mujoco.MjModel, index: int) -> list[Levels]:
     heights = model.hfield_data[start : start + rows * columns].reshape(rows, columns)
     xs, ys = np.meshgrid(np.linspace(-x, x, columns), np.linspace(-y, y, rows))
     points = np.stack([xs, ys, heights.astype(float) * top], -1)
-    found = [
-        _tile(points, row, column)
+    name = f"hfield {model.hfield(index).name!r}"
+    return [
+        _tile(points, row, column, -base, name)
         for row in range(0, rows - 1, _SIDE)
         for column in range(0, columns - 1, _SIDE)
     ]
-    worst = max((tile.gaps[-1] for tile in found), default=0.0)
-    name = f"hfield {model.hfield(index).name!r}"
-    return [tile.levels(-base, worst, name) for tile in found]
 
 
-@dataclass(frozen=True, eq=False)
-class _Tile:
-    """One tile.
-
-    Attributes:
-        points: (R, C, 3).
-        outer: (4,) which of its sides are the height field's: at the least y, greatest x,
-            greatest y, least x.
-        cuts: per level, the rows and columns that are left.
-        gaps: per level, how far it is from the finest one, metres of height.
-    """
-
-    points: Array
-    outer: tuple[bool, ...]
-    cuts: list[tuple[Array, Array]]
-    gaps: list[float]
-
-    def levels(self, floor: float, worst: float, name: str) -> Levels:
-        """Its levels; `worst` is the largest gap of any tile."""
-        # A level shows where the next one's error is too large, for its neighbours too.
-        beside = [*self.gaps[1:], worst]
-        return [
-            (self._geometry(cut, floor, _REACH * reach, name), _STEEP * gap)
-            for cut, gap, reach in zip(self.cuts, self.gaps, beside, strict=True)
-        ]
-
-    def _geometry(
-        self, cut: tuple[Array, Array], floor: float, reach: float, name: str
-    ) -> Geometry:
-        points = self.points[np.ix_(*cut)]
-        cell = float(np.abs(points[1, 1, :2] - points[0, 0, :2]).max())
-        positions, triangles, normals = [[each] for each in _surface(points)]
-        sides = (points[0], points[:, -1], points[-1, ::-1], points[::-1, 0])
-        for side, outer, outward in zip(sides, self.outer, _OUTWARD, strict=True):
-            low = side.copy()
-            low[:, 2] = floor if outer else side[:, 2] - max(reach, _LEAST * cell)
-            here = np.arange(len(side) - 1) + sum(map(len, positions))
-            below = here + len(side)
-            triangles += [
-                np.stack([here, below, below + 1], 1),
-                np.stack([here, below + 1, here + 1], 1),
-            ]
-            positions += [side, low]
-            normals.append(np.tile(outward if outer else _UP, (2 * len(side), 1)))
-        return Geometry(
-            np.concatenate(positions),
-            np.concatenate(triangles),
-            np.concatenate(normals),
-            simplify=False,
-            name=name,
-        )
-
-
-def _tile(points: Array, row: int, column: int) -> _Tile:
-    """The tile that starts at this row and column."""
+def _tile(points: Array, row: int, column: int, floor: float, name: str) -> Levels:
+    """The levels of the tile that starts at this row and column of points (R, C, 3)."""
     mine = points[row : row + _SIDE + 1, column : column + _SIDE + 1]
-    last_row, last_column = row + _SIDE >= len(points) - 1, column + _SIDE >= points.shape[1] - 1
     rows, columns = mine.shape[0] - 1, mine.shape[1] - 1
-    cuts, step = [_cut(rows, columns, 1)], 2
-    while step < 2 * max(rows, columns):
-        cuts.append(_cut(rows, columns, step))
+    last_row, last_column = row + rows == len(points) - 1, column + columns == points.shape[1] - 1
+    walls = _walls(mine, floor, (row == 0, last_column, last_row, column == 0))
+    grid = np.arange(mine.shape[0] * mine.shape[1]).reshape(mine.shape[:2])
+    levels = [(_geometry(mine, _cells(grid), walls, name), 0.0)]
+    step = 2
+    while step < max(rows, columns) - 1 and min(rows, columns) > 2:
+        inner = _cut(rows - 2, columns - 2, step)
+        gap = _gap(mine[1:-1, 1:-1, 2], *inner)
+        sparse = grid[1:-1, 1:-1][np.ix_(*inner)]
+        triangles = np.concatenate([_cells(sparse), *_rings(grid, sparse, inner)])
+        levels.append((_geometry(mine, triangles, walls, name), _STEEP * gap))
         step *= 2
-    gaps = [0.0, *(_gap(mine[..., 2], *cut) for cut in cuts[1:])]
-    return _Tile(mine, (row == 0, last_column, last_row, column == 0), cuts, gaps)
+    return levels
 
 
 def _cut(rows: int, columns: int, step: int) -> tuple[Array, Array]:
@@ -140,19 +87,73 @@ def _within(cuts: Array, count: int) -> tuple[Array, Array]:
     return cell, (places - cuts[cell]) / (cuts[cell + 1] - cuts[cell])
 
 
-def _surface(points: Array) -> tuple[Array, Array, Array]:
-    """Positions, triangles and normals of a grid of points (R, C, 3), flat-shaded.
+def _cells(grid: Array) -> Array:
+    """Two triangles (T, 3) for each cell of a grid of vertices."""
+    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
+    return np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
+
+
+def _rings(grid: Array, sparse: Array, inner: tuple[Array, Array]) -> list[Array]:
+    """Triangles between the border of a grid and what is left inside, a cell away from it."""
+    rows, columns = (1 + cut for cut in inner)
+    height, width = grid.shape[0] - 1, grid.shape[1] - 1
+    return [
+        _strip(grid[0], np.arange(width + 1), sparse[0], columns),
+        _strip(grid[:, -1], np.arange(height + 1), sparse[:, -1], rows),
+        _strip(grid[-1, ::-1], np.arange(width + 1), sparse[-1, ::-1], width - columns[::-1]),
+        _strip(grid[::-1, 0], np.arange(height + 1), sparse[::-1, 0], height - rows[::-1]),
+    ]
+
+
+def _strip(outer: Array, at: Array, inner: Array, where: Array) -> Array:
+    """Triangles (T, 3) between two rows of vertices at places along them, inner to the left."""
+    # Each step along the outer row sees the inner vertex nearest to it, and the other way round.
+    seen = np.searchsorted((where[1:] + where[:-1]) / 2, (at[1:] + at[:-1]) / 2)
+    sees = np.searchsorted(seen, np.arange(1, len(inner)))
+    return np.concatenate(
+        [
+            np.stack([outer[:-1], outer[1:], inner[seen]], 1),
+            np.stack([outer[sees], inner[1:], inner[:-1]], 1),
+        ]
+    )
+
+
+def _walls(points: Array, floor: float, there: tuple[bool, ...]) -> list[tuple[Array, Array]]:
+    """Points (2, N, 3) and normal of each wall: at the least y, greatest x, greatest y, least x."""
+    sides = (points[0], points[:, -1], points[-1, ::-1], points[::-1, 0])
+    walls = []
+    for side, outward, wall in zip(sides, _OUTWARD, there, strict=True):
+        if wall:
+            low = side.copy()
+            low[:, 2] = floor
+            walls.append((np.stack([side, low]), outward))
+    return walls
+
+
+def _geometry(
+    points: Array, triangles: Array, walls: list[tuple[Array, Array]], name: str
+) -> Geometry:
+    """Triangles of a grid of points (R, C, 3), flat-shaded, and walls.
 
     Corners at one place share a vertex where their faces are parallel.
     """
-    grid = np.arange(points.shape[0] * points.shape[1]).reshape(points.shape[:2])
-    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    halves = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
-    corners = points.reshape(-1, 3)[halves]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    whole = np.rint(normals * _NORMAL_STEPS).astype(np.int64).repeat(3, 0)
-    keys = np.concatenate([halves.reshape(-1, 1), whole], 1)
+    corners = points.reshape(-1, 3)[triangles]
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    whole = np.rint(flat * _NORMAL_STEPS).astype(np.int64).repeat(3, 0)
+    keys = np.concatenate([triangles.reshape(-1, 1), whole], 1)
     _, first, vertex = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    places = corners.reshape(-1, 3)[first]
-    return places, vertex.reshape(-1, 3), normals.repeat(3, 0)[first]
+    positions, normals = [corners.reshape(-1, 3)[first]], [flat.repeat(3, 0)[first]]
+    faces = [vertex.reshape(-1, 3)]
+    for wall, outward in walls:
+        grid = sum(map(len, positions)) + np.arange(wall[..., 0].size).reshape(wall.shape[:2])
+        faces.append(_cells(grid[::-1]))
+        positions.append(wall.reshape(-1, 3))
+        normals.append(np.tile(outward, (grid.size, 1)))
+    return Geometry(
+        np.concatenate(positions),
+        np.concatenate(faces),
+        np.concatenate(normals),
+        simplify=False,
+        name=name,
+    )
