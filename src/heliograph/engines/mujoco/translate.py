@@ -245,7 +245,7 @@ class Translator:
     def _looks(self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure) -> Instances:
         count, textures = len(shown), shown["texid"]
         scale = self._scale(shown["size"].astype(float), made)
-        mapping, texture_scale = self._texturing(shown, scale)
+        mapping, texture_scale, texture_offset = self._texturing(shown, scale)
         texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
         rgba = np.array(shown["rgba"])
         rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes half transparent
@@ -258,6 +258,7 @@ class Translator:
             texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
             mapping=mapping,
             texture_scale=texture_scale,
+            texture_offset=texture_offset,
             ids=self._segments.ids(shown["objtype"], shown["objid"]),
             side=np.zeros(count, np.int8),
             shading=shading.astype(np.int8),
@@ -297,7 +298,7 @@ class Translator:
 
     def _texturing(
         self, geoms: NDArray[Any], scale: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32] | None]:
         textured = geoms["texid"] >= 0
         round_ones = np.isin(geoms["type"], _ROUND) & ~self._is_cube(geoms["texid"])
         own = textured & ((geoms["texcoord"] != 0) | round_ones)
@@ -311,12 +312,19 @@ class Translator:
         spatial = infinite | (geoms["texuniform"] != 0)[:, None]
         stretched = 0.5 * factor[:, :2] * np.where(spatial, np.abs(scale[:, :2]), 1.0)
         factor[flat, :2] = stretched[flat]
+        offset, plain = None, ~np.isin(geoms["type"], _SIZED)
+        laid = flat & plain
+        if laid.any():  # from the middle outwards; without texuniform once over the whole size
+            reach = geoms["size"][:, :2]
+            factor[laid, :2] /= np.where(spatial | (reach <= 0), 1, reach)[laid]
+            offset = np.where(laid[:, None], 0.5 - factor[:, :2], 0).astype(np.float32)
         cube = textured & self._is_cube(geoms["texid"])
         lengths = np.where(geoms["type"] == _T.mjGEOM_CAPSULE, geoms["size"][:, 2], scale[:, 2])
         sizes = np.column_stack([scale[:, :2], lengths])
+        sizes[plain] = geoms["size"][plain]
         even = np.where((geoms["texuniform"] != 0)[:, None], sizes, 1.0)
         factor[cube] = even[cube]
-        return mapping.astype(np.int8), factor
+        return mapping.astype(np.int8), factor, offset
 
     def _is_cube(self, texid: NDArray[np.int32]) -> NDArray[np.bool_]:
         return self._cube[texid] if len(self._cube) else np.zeros(len(texid), bool)
