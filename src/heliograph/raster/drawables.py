@@ -267,8 +267,8 @@ class Surroundings:
         colour: background colour where there is no sky.
         sky: handle of a CUBE texture (its +y face is up, its -z face ahead of +y), or None.
         haze: colour that the far parts of hazy instances fade to, or None.
-        haze_range: distances in metres where fading starts and is complete.
-        haze_plane: normal and offset of the endless plane above whose edge the sky is hazy too.
+        haze_range: distances in metres along the plane where fading starts and is complete.
+        haze_plane: normal and offset of the endless plane at whose end the sky is hazy too.
     """
 
     colour: Colour = (0.0, 0.0, 0.0)

@@ -101,7 +101,7 @@ def _intrinsics(model: mujoco.MjModel, index: int, width: int, height: int) -> N
     return np.array(
         [
             [fx * per_metre[0], 0, width / 2 - px * per_metre[0]],
-            [0, fy * per_metre[1], height / 2 + py * per_metre[1]],
+            [0, fy * per_metre[1], height / 2 - py * per_metre[1]],
             [0, 0, 1.0],
         ]
     )

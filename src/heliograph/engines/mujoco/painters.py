@@ -22,6 +22,9 @@ from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions, Sce
 from heliograph.scene import Edit
 from heliograph.view import View
 
+_WITHOUT_LIGHTS = (0.3, 0.3, 0.3)
+"""The light that is everywhere, as in MuJoCo, where there is none besides."""
+
 
 class Painter(Protocol):
     """Draws one state of one model."""
@@ -116,6 +119,8 @@ class RasterPainter:
                 dark=self._lights.dark(data),
             )
             things = scenery.apply(edits)
+        if not things.lights:
+            things.ambient = _WITHOUT_LIGHTS
         self._rasterizer.draw(things, cameras, view.passes, out)
 
     def together(self) -> AbstractContextManager[None]:

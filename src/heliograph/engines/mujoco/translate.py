@@ -48,6 +48,7 @@ _ROUND = [
 _TYPES = 128
 _UNDERSIDE = 0.51
 _NOTHING = -1
+_HAZE = 0.7  # of the far plane's distance, where haze is complete
 _TINY = 1e-12
 _TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _POSITION_WORD, _RGBA_WORD, _SHADOW_WORD = (
     GEOM.fields[name][1] // 4  # type: ignore[index]
@@ -184,7 +185,7 @@ class Translator:
         return Surroundings(
             sky=self.sky,
             haze=self._haze,
-            haze_range=((1 - self._haze_part) * self._far, self._far),
+            haze_range=((1 - self._haze_part) * _HAZE * self._far, _HAZE * self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
         )
 

@@ -10,3 +10,17 @@ layout(std140) uniform Frame {
     vec4 lights[6 * MAX_LIGHTS];
     mat4 shadow_from_camera[MAX_SHADOWS];
 };
+#ifdef HAZE
+// How much haze is seen along a way from the eye, world axes. It lies on the plane from where it
+// starts to a circle where it is complete, and on a slope that rises from there, as far again
+// outwards, to the height of the eye.
+float haze_along(vec3 way) {
+    float height = dot(haze_plane.xyz, world_from_camera[3].xyz) + haze_plane.w;
+    float down = -dot(haze_plane.xyz, way);
+    float steep = down / max(length(way + down * haze_plane.xyz), 1e-6);
+    float above = min(1.0 - steep * haze_end / height, 1.0);  // the circle, as part of the height
+    float slope = 1.0 - above / (1.0 + (1.0 - above) * (1.0 - haze.w / haze_end));
+    float level = (height / steep - haze.w) / max(haze_end - haze.w, 1e-6);
+    return clamp(above > 0.0 ? slope : level, 0.0, 1.0);
+}
+#endif

@@ -23,13 +23,9 @@ void main() {
     rgb = texture(sky, vec3(ray.x, ray.z, -ray.y)).rgb;  // cube maps have y up, our world has z
 #endif
 #ifdef HAZE
-    // Between the far edge of the plane and the level of the eye the haze thins out.
     vec3 way = mat3(world_from_camera) * vec3(gl_FragCoord.xy * unproject.xy + unproject.zw, -1.0);
     float height = dot(haze_plane.xyz, world_from_camera[3].xyz) + haze_plane.w;
-    float down = -dot(haze_plane.xyz, way);
-    float level = length(way + down * haze_plane.xyz);
-    float fade = clamp(down / level * haze_end / max(height, 1e-6), 0.0, 1.0);
-    rgb = mix(rgb, haze.rgb, height > 0.0 ? fade : 0.0);
+    rgb = mix(rgb, haze.rgb, height > 0.0 ? haze_along(way) : 0.0);
 #endif
     o_rgb = vec4(rgb, 1.0);
 #endif

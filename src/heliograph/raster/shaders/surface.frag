@@ -269,8 +269,7 @@ void main() {
     lit += reflectance * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
 #endif
 #ifdef HAZE
-    float fade = clamp((length(POINT) - haze.w) / (haze_end - haze.w), 0.0, 1.0);
-    lit = mix(lit, haze.rgb, fade);
+    lit = mix(lit, haze.rgb, haze_along(mat3(world_from_camera) * POINT));
 #endif
     o_rgb = vec4(clamp(lit, 0.0, 1.0), alpha * texel.a);
 #endif
