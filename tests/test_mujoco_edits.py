@@ -230,3 +230,32 @@ def test_looks_come_and_go_between_views(engine):
 def test_many_names_that_are_not_there_are_told(engine):
     with pytest.raises(UnknownNameError, match="cuve"):
         shot(engine, EditMaterials((("cube",), ("cuve",)), specular=np.array([0.1, 0.2])))
+
+
+def test_a_model_without_lights_is_dim_as_in_mujoco_until_it_has_one():
+    text = """<mujoco><visual><headlight active="0"/></visual><worldbody>
+    <geom name="ball" type="sphere" size="1" rgba="1 .5 0 1"/>
+    <camera name="eye" pos="0 0 4"/></worldbody></mujoco>"""
+    engine = MujocoEngine(text, size=(60, 60))
+    dim = engine.render(View(cameras=["eye"]))["eye"].rgb[30, 30]
+    new = EditLight("new", kind="directional", position=(0, 0, 5), direction=(0, 0, 1))
+    lit = engine.render(View(cameras=["eye"], edits=[new]))["eye"].rgb[30, 30]
+    engine.close()
+    assert dim.tolist() == [76, 38, 0]  # 0.3 of its colour
+    assert lit.tolist() == [0, 0, 0]  # from behind
+
+
+def test_what_is_transparent_counts_twice_as_in_mujoco():
+    text = """<mujoco><visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
+    <worldbody><geom name="ball" type="sphere" size="1" rgba="1 1 1 {}"/>
+    <camera name="eye" pos="0 0 4"/></worldbody></mujoco>"""
+    view = View(cameras=["eye"])
+    half, whole = (MujocoEngine(text.format(alpha), size=(60, 60)) for alpha in (0.5, 1))
+    shown = half.render(view)["eye"].rgb[30, 30]
+    edited = whole.render(
+        View(cameras=["eye"], edits=[EditMaterial(("ball",), rgba=(1, 1, 1, 0.5))])
+    )
+    half.close()
+    whole.close()
+    assert shown.tolist() == [191] * 3
+    assert edited["eye"].rgb[30, 30].tolist() == shown.tolist()

@@ -129,6 +129,7 @@ class Instances:
         texture_offset: (N, 2) float32, added to FLAT texture coordinates; or None for none.
         length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
             None for spheres.
+        layers: how many times what is transparent counts, one over the other.
         looks: stands for everything but `world_from_object`, `visible` and `length`: instances that
             share it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
@@ -151,6 +152,7 @@ class Instances:
     visible: NDArray[np.bool_]
     texture_offset: NDArray[np.float32] | None = None
     length: NDArray[np.float64] | None = None
+    layers: int = 1
     looks: object = field(default_factory=object, init=False, repr=False)
     form: object = field(default_factory=object, init=False, repr=False)
     scaling: object = field(default_factory=object, init=False, repr=False)

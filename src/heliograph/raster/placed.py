@@ -244,7 +244,8 @@ def _records(instances: Instances) -> NDArray[np.float32]:
 
 
 def _paint(records: NDArray[np.float32], instances: Instances) -> None:
-    records[:, 0:4] = instances.rgba
+    records[:, 0:3] = instances.rgba[:, :3]
+    records[:, 3] = 1 - (1 - instances.rgba[:, 3]) ** instances.layers
     records[:, 4:8] = instances.surface
     records[:, 6] *= 128
 

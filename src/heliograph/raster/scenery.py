@@ -183,7 +183,8 @@ class Scenery:
         if mine.keys() <= {"rgba", "surface"}:
             self._instances = instances.painted(**mine) if mine else instances
         else:
-            self._instances = replace(instances, **mine)
+            columns: dict[str, Any] = dict(mine)
+            self._instances = replace(instances, **columns)
 
     def _strip(self, rows: NDArray[np.intp]) -> None:
         """Take textures away, where there are any."""

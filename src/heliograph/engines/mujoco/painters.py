@@ -103,9 +103,10 @@ class RasterPainter:
             self._move_skin(scene, index)
         for handle, flex in zip(self._translator.flexes, self._flexes, strict=False):
             self._rasterizer.update_geometry(int(handle), *flex.place())
+        lights = self._lights.update()
         things = DrawList(
             instances=self._translator.instances(geoms),  # before its surroundings
-            lights=self._lights.update(),
+            lights=lights,
             surroundings=self._translator.surroundings(geoms),
             lighting=self._lighting,
         )
@@ -119,7 +120,7 @@ class RasterPainter:
                 dark=self._lights.dark(data),
             )
             things = scenery.apply(edits)
-        if not things.lights:
+        if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
         self._rasterizer.draw(things, cameras, view.passes, out)
 

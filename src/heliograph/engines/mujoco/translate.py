@@ -46,7 +46,8 @@ _ROUND = [
     int(_T.mjGEOM_CYLINDER),
 ]
 _TYPES = 128
-_UNDERSIDE = 0.51
+_UNDERSIDE = 0.3
+_LAYERS = 2  # MuJoCo draws what is transparent twice
 _NOTHING = -1
 _HAZE = 0.7  # of the far plane's distance, where haze is complete
 _TINY = 1e-12
@@ -249,7 +250,7 @@ class Translator:
         mapping, texture_scale, texture_offset = self._texturing(shown, scale)
         texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
         rgba = np.array(shown["rgba"])
-        rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes half transparent
+        rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes so
         shading = np.where(self._endless(shown), Shading.HAZY, Shading.LIT)
         return Instances(
             geometry=handles,
@@ -265,6 +266,7 @@ class Translator:
             shading=shading.astype(np.int8),
             casts_shadow=(shown["castshadow"] != 0) & (scale[:, 1] > 0),  # no undersides
             visible=np.ones(count, bool),
+            layers=_LAYERS,
         )
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
