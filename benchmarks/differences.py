@@ -56,6 +56,29 @@ SCENES = {
         "c",
         False,
     ),
+    "highlights in orthographic pictures: of parallel sight": (
+        '<mujoco><worldbody><light directional="true" dir="0 .7 -1" diffuse=".4 .4 .4" '
+        'specular="1 1 1"/><geom type="plane" size="3 3 .1" rgba=".3 .2 .5 1"/><camera name="c" '
+        'pos="0 3 3" xyaxes="-1 0 0 0 -1 1" projection="orthographic" fovy="4"/></worldbody>'
+        "</mujoco>",
+        "c",
+        False,
+    ),
+    "highlights far from the middle of a plane are lost": (
+        '<mujoco><worldbody><light directional="true" dir="0 .7 -1" diffuse=".4 .4 .4" '
+        'specular="1 1 1"/><geom type="plane" size="9 9 .1" rgba=".3 .2 .5 1"/><camera name="c" '
+        'pos="5 7 3" xyaxes="-1 0 0 0 -1 1"/></worldbody></mujoco>',
+        "c",
+        False,
+    ),
+    "the near half of haze is fainter": (
+        '<mujoco><visual><map haze=".6" zfar="30"/></visual><statistic extent="1"/><asset>'
+        '<texture type="skybox" builtin="flat" rgb1=".1 .2 .4" width="8" height="48"/></asset>'
+        '<worldbody><geom type="plane" size="0 0 .1" rgba=".1 .3 .1 1"/><camera name="c" '
+        'pos="0 0 2" xyaxes="1 0 0 0 .1 1"/></worldbody></mujoco>',
+        "c",
+        False,
+    ),
 }
 
 
