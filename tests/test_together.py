@@ -162,3 +162,18 @@ def test_workers_draw_batches_in_one_go():
         found = render_batch(pool, batch)
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[key], expected[key]) for key in expected)
+
+
+def test_a_view_that_fails_after_others_had_to_come_over_leaves_its_arrays_alone(
+    engine, monkeypatch
+):
+    first, failed = blank(engine), [*blank(engine), *blank(engine)]
+    monkeypatch.setattr(readback, "_MOST", 1)
+    good = engine.cameras["front"].resized(60, 45)
+    deep = [good, good.replace(near=1e-9, far=1e9, name="deep")]
+    with engine.together():
+        engine.render(view(0.1), first)
+        with pytest.raises(InvalidValueError, match="too far apart"):
+            engine.render(view(0.2, cameras=deep), failed)
+    assert is_blank(failed)
+    assert same(first, engine.render(view(0.1)))

@@ -19,11 +19,15 @@ class Readback:
     """Brings drawn pictures into arrays.
 
     To ask a GPU for a picture is to wait until it is drawn. Asked for into memory of its own, it
-    goes on with the next one meanwhile, and only `finish` waits.
+    goes on with the next one meanwhile, and only `finish` waits. Entered for each call that draws:
+    when it is left all is there, unless others are `gathering`; what fails leaves its arrays alone.
 
     Args:
         gl: the context.
         deferred: whether pictures go to the GPU's own memory first.
+
+    Attributes:
+        gathering: how many wait for what several calls draw; above 0 none of these waits.
     """
 
     def __init__(self, gl: moderngl.Context, *, deferred: bool) -> None:
@@ -32,6 +36,19 @@ class Readback:
         self._staging: list[moderngl.Buffer] = []
         self._pending: list[Buffers] = []
         self._nbytes = 0
+        self._before = 0
+        self.gathering = 0
+
+    def __enter__(self) -> None:
+        if self._nbytes > _MOST:
+            self.finish()
+        self._before = self.pending
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._forget(self._before)
+        elif not self.gathering:
+            self.finish()
 
     @property
     def pending(self) -> int:
@@ -45,13 +62,11 @@ class Readback:
             return
         mine = {name: out[name] for name in target.passes}
         nbytes = sum(_aligned(array.nbytes) for array in mine.values())
-        if self._nbytes + nbytes > _MOST:
-            self.finish()
         target.stage(self._room(nbytes), dict(_offsets(mine)))
         self._pending.append(mine)
         self._nbytes += nbytes
 
-    def forget(self, kept: int) -> None:
+    def _forget(self, kept: int) -> None:
         """Leave the arrays alone of all that was taken since that many were pending."""
         for mine in self._pending[kept:]:
             self._nbytes -= sum(_aligned(array.nbytes) for array in mine.values())

@@ -49,7 +49,6 @@ class Rasterizer:
             self._readback = Readback(gl, deferred=deferred)
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = Shadows(gl, self._pipeline, self.options)
-        self._gathering = 0
         self._mirrors = Mirrors()
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
         self._looks: tuple[object, object, placing.Looks] | None = None
@@ -107,12 +106,12 @@ class Rasterizer:
 
         Where the CPU draws (and for `readback="direct"`) they are filled at once all the same.
         """
-        self._gathering += 1
+        self._readback.gathering += 1
         try:
             yield
         finally:
-            self._gathering -= 1
-            if not self._gathering:
+            self._readback.gathering -= 1
+            if not self._readback.gathering:
                 self.settle()
 
     def settle(self) -> None:
@@ -137,47 +136,31 @@ class Rasterizer:
             out: per camera, an array of the right shape and dtype for each pass; filled when this
                 returns, or within `together` by its end.
         """
-        with self.context.current():
-            before = self._readback.pending
-            try:
-                self._draw(scene, cameras, passes, out)
-            except BaseException:
-                self._readback.forget(before)
-                raise
-            if not self._gathering:
-                self._readback.finish()
+        with self.context.current(), self._readback:
+            self._geometries.upload()
+            placed = self._place(scene.instances)
+            shadowed: dict[int, tuple[LightPlan, list[ShadowMap]]] = {}
+            for camera, buffers in zip(cameras, out, strict=True):
+                mirror, lights = None, LightPlan()
+                maps: list[ShadowMap] = []
+                if "rgb" in passes:
+                    mirror = self._mirror(scene, placed, camera)
+                    size = self._shadows.size(camera)
+                    if size not in shadowed:
+                        shadowed[size] = self._shadows.draw(scene, placed, size)
+                    lights, maps = shadowed[size]
+                block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
+                for target in self._goals(camera, passes):
+                    plan = self._plan(scene, placed, camera, cast=target.cast)
+                    picture = self._picture(scene, camera, target, (plan, block, lights))
+                    picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
+                    self._pipeline.draw(picture)
+                    self._readback.take(target, buffers)
             self._textures.settle()
 
     def close(self) -> None:
         """Free the GL context and all it holds; may be called twice."""
         self.context.release()
-
-    def _draw(
-        self,
-        scene: DrawList,
-        cameras: Sequence[Camera],
-        passes: Sequence[str],
-        out: Sequence[Buffers],
-    ) -> None:
-        self._geometries.upload()
-        placed = self._place(scene.instances)
-        shadowed: dict[int, tuple[LightPlan, list[ShadowMap]]] = {}
-        for camera, buffers in zip(cameras, out, strict=True):
-            mirror, lights = None, LightPlan()
-            maps: list[ShadowMap] = []
-            if "rgb" in passes:
-                mirror = self._mirror(scene, placed, camera)
-                size = self._shadows.size(camera)
-                if size not in shadowed:
-                    shadowed[size] = self._shadows.draw(scene, placed, size)
-                lights, maps = shadowed[size]
-            block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
-            for target in self._goals(camera, passes):
-                plan = self._plan(scene, placed, camera, cast=target.cast)
-                picture = self._picture(scene, camera, target, (plan, block, lights))
-                picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
-                self._pipeline.draw(picture)
-                self._readback.take(target, buffers)
 
     def _goals(self, camera: Camera, passes: Sequence[str]) -> list[Target]:
         """One framebuffer for all passes; with multisampling rgb has one of its own."""
