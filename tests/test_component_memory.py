@@ -11,13 +11,14 @@ import pytest
 import trimesh
 from PIL import Image
 
+from heliograph import lru
 from heliograph.camera import Camera
-from heliograph.engines.components import ComponentEngine, assets, kept
+from heliograph.engines.components import ComponentEngine, assets
 from heliograph.engines.components import engine as engines
 from heliograph.errors import SceneError
 from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, Texture
-from heliograph.raster import textures as stores
-from heliograph.raster.ranges import Ranges
+from heliograph.raster.gl import textures as stores
+from heliograph.raster.gl.ranges import Ranges
 from heliograph.scene import Add, Box, EditMaterial, Mesh, Scene, Sphere, Torus, Update
 from heliograph.scene.files import file_digest
 from heliograph.view import View
@@ -59,7 +60,7 @@ def keep_little(monkeypatch):
     """Keep a few megabytes, a limit that is reached soon."""
     for name in ("_MOST_PIXELS", "_MOST_TRIANGLES"):
         monkeypatch.setattr(assets, name, 4 << 20)
-    monkeypatch.setattr(engines, "_MOST_STAGES", 2 << 20)
+    monkeypatch.setattr(engines, "_MAX_GRAPH_BYTES", 2 << 20)
     monkeypatch.setattr(stores, "_MOST_LENT_BYTES", 1 << 20)
 
 
@@ -197,7 +198,7 @@ def test_geometries_are_removed_and_others_stay():
 
 
 def test_kept_forgets_the_oldest():
-    cache = kept.Kept[str](10)
+    cache = lru.LruCache[str](10)
     cache.put("pinned", "p", 100)
     cache.pin()
     for name in "abcd":

@@ -91,7 +91,7 @@ def test_many_textures_do_not_pile_up(engine):
     rng = np.random.default_rng(0)
     for _ in range(300):
         shot(engine, EditMaterial(("cube",), texture=rng.integers(0, 255, (4, 4, 3), np.uint8)))
-    assert len(engine._painter._rasterizer._textures._textures) <= 300
+    assert len(engine._backend._rasterizer._textures._textures) <= 300
 
 
 def test_what_is_hidden_is_in_no_pass(engine):

@@ -910,7 +910,7 @@ def test_workers_are_recycled_under_who_waits() -> None:
 
 
 class Interrupted(BaseException):
-    """Stands for Ctrl-C, which may come between any two instructions."""
+    """CameraPoses for Ctrl-C, which may come between any two instructions."""
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["while it waits", "while it takes"])

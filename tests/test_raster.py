@@ -15,6 +15,7 @@ from heliograph.errors import ClosedError, ContextError, InvalidValueError
 from heliograph.frame import Buffers, allocate
 from heliograph.raster import (
     DrawList,
+    Environment,
     Geometry,
     Instances,
     Light,
@@ -24,11 +25,10 @@ from heliograph.raster import (
     Shading,
     Shape,
     Side,
-    Surroundings,
     Texture,
     TextureKind,
-    targets,
 )
+from heliograph.raster.gl import targets
 from raster_scenes import ALL, EYE, HEAD, camera
 
 
@@ -45,7 +45,7 @@ def placed(*rows):
 def draw(rasterizer, instances, view=None, passes=ALL, lights=HEAD, **around):
     view = view or camera()
     out = allocate(view, passes)
-    scene = DrawList(instances, lights, Surroundings(**around))
+    scene = DrawList(instances, lights, Environment(**around))
     rasterizer.draw(scene, [view], passes, [out])
     return out
 
@@ -223,7 +223,7 @@ def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
 def test_pictures_that_come_back_late_are_the_same(msaa):
     instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.SPHERE, (0, 0, 0.4), (0.4,) * 3))
     views = [camera(width=width, height=11, eye=EYE * k) for width, k in ((7, 1), (64, 2), (33, 1))]
-    scene = DrawList(instances, HEAD, Surroundings(colour=(0.1, 0.2, 0.3)))
+    scene = DrawList(instances, HEAD, Environment(colour=(0.1, 0.2, 0.3)))
     drawn: dict[str, list[Buffers]] = {}
     for readback in ("direct", "deferred"):
         made = Rasterizer(RasterOptions(msaa=msaa, readback=readback))

@@ -12,13 +12,13 @@ from heliograph.camera import Camera
 from heliograph.frame import allocate
 from heliograph.raster import (
     DrawList,
+    Environment,
     Instances,
     Light,
     Lighting,
     Mapping,
     Shape,
     Side,
-    Surroundings,
     Texture,
     TextureKind,
 )
@@ -40,7 +40,7 @@ def things(*rows):
 
 def draw(rasterizer, instances, view, passes=ALL, lighting=Lighting.VERTEX):
     out = allocate(view, passes)
-    scene = DrawList(instances, HEAD, Surroundings(), (0.1, 0.1, 0.1), lighting)
+    scene = DrawList(instances, HEAD, Environment(), (0.1, 0.1, 0.1), lighting)
     rasterizer.draw(scene, [view], passes, [out])
     return out
 

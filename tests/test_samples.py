@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from heliograph import recycled
+from heliograph import array_pool
 from heliograph.camera import Camera
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
@@ -257,26 +257,26 @@ def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it() -> None:
     def address(array: NDArray[Any]) -> int:
         return int(array.__array_interface__["data"][0])
 
-    first = recycled.empty((64, 100, 100, 3), np.float32)
-    second = recycled.empty((64, 100, 100, 3), np.float32)
+    first = array_pool.empty((64, 100, 100, 3), np.float32)
+    second = array_pool.empty((64, 100, 100, 3), np.float32)
     assert not np.shares_memory(first, second)
     view, place = first[3, :50].reshape(-1), address(first)
     view[:] = 7
     del first
     gc.collect()
-    assert address(recycled.empty((64, 100, 100, 3), np.float32)) != place
+    assert address(array_pool.empty((64, 100, 100, 3), np.float32)) != place
     assert (view == 7).all()
     del view
     gc.collect()
-    again = recycled.empty((64 * 100, 300), np.float32)
+    again = array_pool.empty((64 * 100, 300), np.float32)
     assert address(again) == place
     assert again.flags.writeable
 
 
 def test_no_more_memory_is_kept_than_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recycled, "KEPT", recycled.kept() + (5 << 20))
-    arrays = [recycled.empty((2 << 20,), np.uint8) for _ in range(6)]
+    monkeypatch.setattr(array_pool, "KEPT", array_pool.kept() + (5 << 20))
+    arrays = [array_pool.empty((2 << 20,), np.uint8) for _ in range(6)]
     del arrays
     gc.collect()
-    assert recycled.kept() <= recycled.KEPT
-    assert recycled.empty((10,), np.uint8).nbytes == 10
+    assert array_pool.kept() <= array_pool.KEPT
+    assert array_pool.empty((10,), np.uint8).nbytes == 10

@@ -10,7 +10,6 @@ import pytest
 
 import heliograph as hg
 from engine_contract import CASES, MJCF
-from heliograph.around import Finishing
 from heliograph.delivery.batch import render_batch
 from heliograph.engine import Gathering, together
 from heliograph.engines.components import ComponentEngine
@@ -18,9 +17,11 @@ from heliograph.engines.fake import FakeEngine
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import PASSES, Buffers, allocate
-from heliograph.raster import RasterOptions, readback
+from heliograph.raster import RasterOptions
+from heliograph.raster.gl import readback
 from heliograph.scene import Box, EditImage, Scene, Sphere
 from heliograph.testing import Verdict, check_engine
+from heliograph.wrappers import PostProcessingEngine
 
 ALL = tuple(PASSES)
 LATE = RasterOptions(readback="deferred")
@@ -127,7 +128,7 @@ def test_an_error_within_still_fills_what_was_drawn(engine):
 
 
 def test_what_is_done_to_a_picture_is_done_to_all_of_it(engine):
-    finishing = Finishing(engine)
+    finishing = PostProcessingEngine(engine)
     darker = EditImage((("brightness", {"amount": -0.2}),))
     outs = [blank(engine) for _ in range(3)]
     with together(finishing):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph import recycled
+from heliograph import array_pool
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError, UnknownNameError
 
@@ -83,7 +83,9 @@ def check_passes(passes: Sequence[str], known: Sequence[str] = tuple(PASSES)) ->
 
 def allocate(camera: Camera, passes: Sequence[str]) -> dict[str, Array]:
     """Fresh arrays for the passes of one camera, one each, uninitialized."""
-    return {name: recycled.empty(PASSES[name].shape(camera), PASSES[name].dtype) for name in passes}
+    return {
+        name: array_pool.empty(PASSES[name].shape(camera), PASSES[name].dtype) for name in passes
+    }
 
 
 def check_buffers(buffers: Buffers, camera: Camera, passes: Sequence[str]) -> None:

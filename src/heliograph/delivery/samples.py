@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
-from heliograph import recycled
+from heliograph import array_pool
 from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
@@ -138,7 +138,7 @@ def stack(rows: Sequence[Any], path: str) -> Array:
         InvalidValueError: a row differs from the first in its shape; `path` says of what.
     """
     first = np.asarray(rows[0])
-    whole = recycled.empty((len(rows), *first.shape), first.dtype)
+    whole = array_pool.empty((len(rows), *first.shape), first.dtype)
     try:
         return np.stack(rows, out=whole)
     except ValueError:
@@ -166,7 +166,7 @@ def _allocate(tree: Tree, size: int) -> Tree:
     return {
         key: _allocate(value, size)
         if isinstance(value, dict)
-        else recycled.empty((size, *np.shape(value)), np.asarray(value).dtype)
+        else array_pool.empty((size, *np.shape(value)), np.asarray(value).dtype)
         for key, value in tree.items()
     }
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from heliograph.around import Finishing, Randomizing
 from heliograph.engine import Engine
 from heliograph.errors import (
     InvalidValueError,
@@ -22,6 +21,7 @@ from heliograph.errors import (
     UnknownNameError,
 )
 from heliograph.randomize import Randomization, load_randomization
+from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
 
 SHIPPED: Mapping[str, str] = MappingProxyType(
     {
@@ -84,8 +84,8 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
     _check_options(name, factory, arguments)
     config = options.get("randomize")
     randomization = None if config is None else _randomization(config)
-    engine = Finishing(factory(source, **arguments))
-    return engine if randomization is None else Randomizing(engine, randomization)
+    engine = PostProcessingEngine(factory(source, **arguments))
+    return engine if randomization is None else RandomizedEngine(engine, randomization)
 
 
 def _randomization(config: Any) -> Randomization:

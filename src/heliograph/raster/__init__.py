@@ -1,8 +1,12 @@
 """Triangles in, all passes out, in one draw. Knows no engine."""
 
-from heliograph.raster.context import Context, RasterOptions
-from heliograph.raster.drawables import (
+from heliograph.raster.gl.context import Context
+from heliograph.raster.options import RasterOptions
+from heliograph.raster.rasterizer import Rasterizer
+from heliograph.raster.shapes import plane_grid
+from heliograph.raster.types import (
     DrawList,
+    Environment,
     Geometry,
     Instances,
     Light,
@@ -12,41 +16,26 @@ from heliograph.raster.drawables import (
     Shading,
     Shape,
     Side,
-    Surroundings,
     Texture,
     TextureKind,
 )
-from heliograph.raster.renderer import Rasterizer
-from heliograph.raster.scenery import (
-    APPEARANCE,
-    Objects,
-    Scenery,
-    camera_moves,
-    edited_camera,
-)
-from heliograph.raster.shapes import plane_grid
 
 __all__ = [
-    "APPEARANCE",
     "Context",
     "DrawList",
+    "Environment",
     "Geometry",
     "Instances",
     "Light",
     "LightKind",
     "Lighting",
     "Mapping",
-    "Objects",
     "RasterOptions",
     "Rasterizer",
-    "Scenery",
     "Shading",
     "Shape",
     "Side",
-    "Surroundings",
     "Texture",
     "TextureKind",
-    "camera_moves",
-    "edited_camera",
     "plane_grid",
 ]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.raster.drawables import DrawList, Light, LightKind
-from heliograph.raster.placed import Placed
-from heliograph.raster.shaders import MAX_LIGHTS, LightPlan
+from heliograph.raster.gl.programs import MAX_LIGHTS, LightPlan
+from heliograph.raster.instances import Placed
+from heliograph.raster.types import DrawList, Light, LightKind
 
 Matrix = NDArray[np.float64]
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.kinds import BOXED, TRANSPARENT, Kind, unpack
-from heliograph.raster.placed import Looks, Placed
+from heliograph.raster.instances import Looks, Placed
 from heliograph.raster.shapes import BOX_LEVEL
-from heliograph.raster.store import MAX_LEVELS
+from heliograph.raster.sort_keys import BOXED, TRANSPARENT, Kind, unpack
+from heliograph.raster.table import MAX_LEVELS
 
 MAP_RECORD = 13
 """float32 numbers per instance for each camera: camera_from_object (12), and a capsule's length."""
@@ -26,7 +26,7 @@ _ROOM = 3.5  # how much farther than what is in it a box reaches that is turned 
 _BOXED = np.where(np.arange(MAX_LEVELS) == BOX_LEVEL, BOXED, 0)
 
 
-class Manner(NamedTuple):
+class LodPolicy(NamedTuple):
     """How a picture is drawn, as far as levels of detail depend on it.
 
     Attributes:
@@ -71,13 +71,13 @@ def plan(
     placed: Placed,
     camera: Camera,
     mask: NDArray[np.bool_] | None = None,
-    manner: Manner | None = None,
+    policy: LodPolicy | None = None,
 ) -> Plan:
     """Cull, choose levels, and order: opaque front to back by program, then back to front.
 
     Only what `mask` (N,) says may be seen is drawn.
     """
-    looks, view, manner = placed.looks, camera.camera_from_world, manner or Manner()
+    looks, view, policy = placed.looks, camera.camera_from_world, policy or LodPolicy()
     maps = view[:3, :3] @ placed.pose
     maps[:, :, 3] += view[:3, 3]
     seen = placed.centre @ view[:3, :3].T + view[:3, 3]
@@ -86,9 +86,9 @@ def plan(
     if mask is not None:
         show &= mask
     chosen = show.nonzero()[0]
-    level = _levels(placed, maps, depth, camera, manner)
+    level = _levels(placed, maps, depth, camera, policy)
     keys = placed.key
-    if manner.cast and looks.cast is not None:
+    if policy.cast and looks.cast is not None:
         keys = keys | (_BOXED[level] & looks.cast)
     far, key = depth[chosen], keys[chosen]
     split = len(chosen)
@@ -112,18 +112,18 @@ def _levels(
     maps: NDArray[np.float64],
     depth: NDArray[np.float64],
     camera: Camera,
-    manner: Manner,
+    policy: LodPolicy,
 ) -> NDArray[np.intp]:
     """The coarsest level of each instance (N,) that does."""
     size = _pixel_sizes(placed, maps, depth, camera)
     cast = placed.looks.cast
-    if manner.cast and cast is not None:
+    if policy.cast and cast is not None:
         # Near and far plane must not cut boxes.
         middle, half = (camera.near + camera.far) / 2, (camera.far - camera.near) / 2
         cut = np.abs(depth - middle) + _ROOM * placed.radius >= half
         size[cut & (cast > 0)] = 0
-    needed = placed.scaling.needed(vertex_lit=manner.vertex_lit, cast=manner.cast)
-    if manner.reflected:
+    needed = placed.scaling.needed(vertex_lit=policy.vertex_lit, cast=policy.cast)
+    if policy.reflected:
         good = needed <= REFLECTED * size[:, None]
     else:
         distance = np.maximum(depth, camera.near)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.raster import plan as planning
-from heliograph.raster.context import RasterOptions
-from heliograph.raster.drawables import DrawList, Light, LightKind
-from heliograph.raster.pipeline import Pipeline
-from heliograph.raster.placed import Placed
-from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS, LightPlan
+from heliograph.raster.gl.pipeline import Pipeline
+from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS, LightPlan
+from heliograph.raster.instances import Placed
+from heliograph.raster.options import RasterOptions
+from heliograph.raster.types import DrawList, Light, LightKind
 
 _TO_UNIT = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
 _SLOPE_BIAS, _UNIT_BIAS = 2.0, 4.0

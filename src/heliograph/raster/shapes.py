@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.drawables import Geometry, Shape
+from heliograph.raster.types import Geometry, Shape
 
 Points = NDArray[np.float64]
 Triangles = NDArray[np.integer[Any]]

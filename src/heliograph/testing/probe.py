@@ -169,7 +169,7 @@ class Probe:
         return self.camera.moved(rigid(carried))
 
     def parallel(self) -> Camera:
-        """An orthographic camera at the same pose that shows the surroundings of the focus."""
+        """An orthographic camera at the same pose that shows the environment of the focus."""
         scale = self.camera.fy / self.distance
         return self.camera.replace(
             fx=scale, fy=scale, projection=Projection.ORTHOGRAPHIC, name="parallel"

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import meshes
-from heliograph.engines.components.kept import Kept, Shelf
 from heliograph.errors import SceneError
+from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Texture
 from heliograph.scene import Mesh
 from heliograph.scene.files import file_digest
@@ -61,10 +61,10 @@ class Assets:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._rasterizer = rasterizer
-        self._geometries = Shelf(_MOST_TRIANGLES, self._forget_geometry)
-        self._textures = Shelf(_MOST_PIXELS, rasterizer.remove_texture)
-        self._meshes: Kept[list[Piece]] = Kept(_MOST_NOTES)
-        self._images: Kept[tuple[int, bool]] = Kept(_MOST_NOTES)
+        self._geometries = HandleCache(_MOST_TRIANGLES, self._forget_geometry)
+        self._textures = HandleCache(_MOST_PIXELS, rasterizer.remove_texture)
+        self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
+        self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._opened: dict[str, str] = {}
         self._digests: dict[str, str] = {}

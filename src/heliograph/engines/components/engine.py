@@ -13,10 +13,10 @@ from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.components import state as states
 from heliograph.engines.components.assets import Assets
-from heliograph.engines.components.kept import Kept
+from heliograph.engines.components.graph import SceneGraph
 from heliograph.engines.components.lights import HEAD, is_light
-from heliograph.engines.components.stage import Stage
 from heliograph.engines.components.translate import Translator
+from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
 from heliograph.frame import (
     PASSES,
@@ -26,13 +26,10 @@ from heliograph.frame import (
     Sample,
     own_or_given,
 )
+from heliograph.lru import LruCache
 from heliograph.raster import (
-    APPEARANCE,
     Rasterizer,
     RasterOptions,
-    Scenery,
-    camera_moves,
-    edited_camera,
 )
 from heliograph.scene import (
     Component,
@@ -48,7 +45,7 @@ from heliograph.scene.shapes import SUFFIXES
 from heliograph.view import View
 
 Source: TypeAlias = Component | str | os.PathLike[str]
-_MOST_STAGES = 32 << 20  # bytes
+_MAX_GRAPH_BYTES = 32 << 20  # bytes
 
 
 class ComponentEngine:
@@ -85,14 +82,14 @@ class ComponentEngine:
         try:
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
-            self._base = Stage(scene, {}, self._translator, size)
+            self._base = SceneGraph(scene, {}, self._translator, size)
             self._scene = _describe(scene, name, digest)
             self._base.cameras  # noqa: B018 -- a bad camera is found when the scene is opened
             self._translator.pin()
         except BaseException:
             self.close()
             raise
-        self._stages: Kept[Stage] = Kept(_MOST_STAGES)
+        self._graphs: LruCache[SceneGraph] = LruCache(_MAX_GRAPH_BYTES)
 
     @property
     def scene(self) -> Description:
@@ -118,28 +115,28 @@ class ComponentEngine:
         """Draw one view; see `heliograph.engine.Engine`."""
         rasterizer = self._open
         looks = [edit for edit in view.edits if isinstance(edit, APPEARANCE)]
-        stage = self._stage(tuple(edit for edit in view.edits if not isinstance(edit, APPEARANCE)))
-        looks, moves = camera_moves(looks, stage.cameras)
-        worlds = stage.worlds(view.state)
-        known = resolve_cameras(view, stage.cameras)
+        graph = self._graph(tuple(edit for edit in view.edits if not isinstance(edit, APPEARANCE)))
+        looks, moves = camera_moves(looks, graph.cameras)
+        worlds = graph.worlds(view.state)
+        known = resolve_cameras(view, graph.cameras)
         wanted = view.cameras or (known[0].name,)
         cameras = [
-            _moved(stage.camera(name, worlds), moves) if isinstance(name, str) else camera
+            _moved(graph.camera(name, worlds), moves) if isinstance(name, str) else camera
             for name, camera in zip(wanted, known, strict=True)
         ]
         buffers = own_or_given(cameras, view.passes, out)
-        things = stage.draw_list(worlds)
+        things = graph.draw_list(worlds)
         if looks:
-            scenery = Scenery(
+            scenery = EditApplier(
                 things,
-                stage.light_names,
-                stage.objects,
-                partial(stage.frames, worlds),
+                graph.light_names,
+                graph.objects,
+                partial(graph.frames, worlds),
                 rasterizer,
             )
             things = scenery.apply(looks)
         rasterizer.draw(things, cameras, view.passes, buffers)
-        labels = stage.labels
+        labels = graph.labels
         frames = {
             camera.name: Frame(camera, passes, labels)
             for camera, passes in zip(cameras, buffers, strict=True)
@@ -166,25 +163,25 @@ class ComponentEngine:
             raise ClosedError("this renderer is closed")
         return self._rasterizer
 
-    def _stage(self, edits: tuple[Edit, ...]) -> Stage:
+    def _graph(self, edits: tuple[Edit, ...]) -> SceneGraph:
         """The scene with edits applied; the last ones used are kept."""
         if not edits:
             return self._base
         self._assets.look_again()
-        stage = self._stages.get(edits)
-        if stage is None or any(self._assets.digest(p) != d for p, d in stage.files.items()):
+        graph = self._graphs.get(edits)
+        if graph is None or any(self._assets.digest(p) != d for p, d in graph.files.items()):
             self._trim()
             scene = apply(self._base.scene, edits)
-            stage = Stage(scene, self._base.ids, self._translator, self._size)
-            self._stages.put(edits, stage, stage.size + sum(map(_size, edits)))
-        self._assets.touch(*stage.handles)
-        return stage
+            graph = SceneGraph(scene, self._base.ids, self._translator, self._size)
+            self._graphs.put(edits, graph, graph.size + sum(map(_size, edits)))
+        self._assets.touch(*graph.handles)
+        return graph
 
     def _trim(self) -> None:
         """Forget what was not used for long; nothing that is drawn now may depend on it."""
         gone = self._translator.trim()
-        self._stages.drop_if(lambda stage: _overlap(stage.handles, gone))
-        self._stages.trim()
+        self._graphs.drop_if(lambda graph: _overlap(graph.handles, gone))
+        self._graphs.trim()
 
 
 def _overlap(some: tuple[set[int], set[int]], others: tuple[set[int], set[int]]) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets
-from heliograph.engines.components.kept import Kept
+from heliograph.lru import LruCache
 from heliograph.raster import Shading, Shape, Side
 from heliograph.scene import Component, Mesh
 from heliograph.scene.values import MATERIAL
@@ -75,7 +75,7 @@ class Translator:
 
     def __init__(self, assets: Assets) -> None:
         self.assets = assets
-        self._parts: Kept[Parts] = Kept(_MOST_PARTS)
+        self._parts: LruCache[Parts] = LruCache(_MOST_PARTS)
 
     def pin(self) -> None:
         """Keep all that is there: it is the opened scene's."""

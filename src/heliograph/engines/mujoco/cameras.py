@@ -44,7 +44,7 @@ def model_cameras(
     return cameras
 
 
-class Stands:
+class CameraPoses:
     """Where the model's cameras stand in the state that some data have.
 
     What depends on a camera alone is kept by identity, and most cameras stand still: while one
@@ -55,7 +55,7 @@ class Stands:
         self._turn, self._position = data.cam_xmat, data.cam_xpos
         self._last: dict[int, tuple[bytes, Camera]] = {}
 
-    def standing(self, camera: Camera, index: int) -> Camera:
+    def placed(self, camera: Camera, index: int) -> Camera:
         """One of the model's cameras where it is now."""
         now = self._turn[index].tobytes() + self._position[index].tobytes()
         last = self._last.get(index)
@@ -82,7 +82,7 @@ def _fixed(
     resolution = tuple(int(n) for n in model.cam_resolution[index])
     width, height = resolution if resolution != (1, 1) else size
     common: dict[str, Any] = {"width": width, "height": height, "name": name, **_range(model)}
-    pose = Stands(data).pose(index)
+    pose = CameraPoses(data).pose(index)
     fovy = float(model.cam_fovy[index])
     if model.cam_projection[index]:
         return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)

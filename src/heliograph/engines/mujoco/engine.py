@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
 from heliograph.engines.mujoco import cameras as cams
+from heliograph.engines.mujoco.backends import Backend, ClassicBackend, RasterBackend
 from heliograph.engines.mujoco.details import details
 from heliograph.engines.mujoco.model import ModelSource, digest, load
-from heliograph.engines.mujoco.painters import ClassicPainter, Painter, RasterPainter
 from heliograph.engines.mujoco.segments import SegmentBy, Segments
 from heliograph.engines.mujoco.state import Poser, random_qpos
+from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers, Frame, Labels, Sample, check_passes, own_or_given
-from heliograph.raster import APPEARANCE, RasterOptions, camera_moves, edited_camera
+from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Edit, Item, MoveCamera
 from heliograph.view import View
 
@@ -68,11 +69,11 @@ class MujocoEngine:
         self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
         self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
         self._places = {name: place for place, name in enumerate(self._cameras)}
-        self._stands = cams.Stands(self._poser.data)
+        self._camera_poses = cams.CameraPoses(self._poser.data)
         self._scene = _describe(self.model, name, self._poser, self._segments)
         visual = visual or mujoco.MjvOption()
-        painter = _PAINTERS[_member(Style, style, "style")]
-        self._painter: Painter | None = painter(
+        backend = _BACKENDS[_member(Style, style, "style")]
+        self._backend: Backend | None = backend(
             self.model, self._segments, visual, options or RasterOptions()
         )
 
@@ -107,10 +108,10 @@ class MujocoEngine:
 
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
-        painter = self._open
+        backend = self._open
         chosen = resolve_cameras(view, self._cameras)
-        check_passes(view.passes, painter.passes)
-        _check_edits(view.edits, painter.edits)
+        check_passes(view.passes, backend.passes)
+        _check_edits(view.edits, backend.edits)
         edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
         named = [isinstance(camera, str) for camera in view.cameras] or [True]
@@ -119,7 +120,7 @@ class MujocoEngine:
             for camera, by_name in zip(chosen, named, strict=True)
         ]
         buffers = own_or_given(placed, view.passes, out)
-        painter.draw(data, placed, view, buffers, edits)
+        backend.draw(data, placed, view, buffers, edits)
         return self._sample(view, placed, buffers)
 
     def together(self) -> AbstractContextManager[None]:
@@ -132,21 +133,21 @@ class MujocoEngine:
 
     def close(self) -> None:
         """Free the GL context; may be called twice."""
-        painter, self._painter = self._painter, None
-        if painter is not None:
-            painter.close()
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
 
     @property
-    def _open(self) -> Painter:
-        if self._painter is None:
+    def _open(self) -> Backend:
+        if self._backend is None:
             raise ClosedError("this renderer is closed")
-        return self._painter
+        return self._backend
 
     def _place(self, camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
         """A camera that was named follows the state and edits."""
         name = camera.name
         if name not in (cams.FREE, cams.FIT):
-            camera = self._stands.standing(camera, self._places[name])
+            camera = self._camera_poses.placed(camera, self._places[name])
         return edited_camera(camera, moves[name]) if name in moves else camera
 
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
@@ -158,9 +159,9 @@ class MujocoEngine:
         return Sample(frames, labels, view.state, view.seed, view.index)
 
 
-_PAINTERS: dict[Style, type[RasterPainter] | type[ClassicPainter]] = {
-    Style.RASTER: RasterPainter,
-    Style.CLASSIC: ClassicPainter,
+_BACKENDS: dict[Style, type[RasterBackend] | type[ClassicBackend]] = {
+    Style.RASTER: RasterBackend,
+    Style.CLASSIC: ClassicBackend,
 }
 
 

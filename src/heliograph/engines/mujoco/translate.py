@@ -15,16 +15,16 @@ from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.planes import Planes
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.visual import GEOM
+from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
+    Environment,
     Geometry,
     Instances,
     Lighting,
     Mapping,
-    Objects,
     Rasterizer,
     Shading,
     Shape,
-    Surroundings,
     TextureKind,
 )
 
@@ -173,17 +173,17 @@ class Translator:
         frames[:, :, 3] = geoms["pos"][rows]
         return frames
 
-    def surroundings(self, geoms: NDArray[Any]) -> Surroundings:
+    def environment(self, geoms: NDArray[Any]) -> Environment:
         """What is behind everything: the sky, and haze where an endless plane meets it.
 
         Of the geoms that `instances` saw last.
         """
         rows = np.empty(0, np.intp) if self._structure is None else self._structure.endless
         if self.sky is None or not len(rows):
-            return Surroundings(sky=self.sky)
+            return Environment(sky=self.sky)
         plane = geoms[rows[0]]
         x, y, z = plane["mat"][:, 2].tolist()
-        return Surroundings(
+        return Environment(
             sky=self.sky,
             haze=self._haze,
             haze_range=((1 - self._haze_part) * _HAZE * self._far, _HAZE * self._far),

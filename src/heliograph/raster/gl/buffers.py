@@ -12,38 +12,12 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.raster import lod, shapes
-from heliograph.raster.drawables import Geometry, Shape, check_geometry
-from heliograph.raster.ranges import Ranges, Stream
+from heliograph.raster.gl.ranges import Ranges, Stream
+from heliograph.raster.table import MAX_LEVELS, GeometryTable
+from heliograph.raster.types import Geometry, Shape, check_geometry
 
-MAX_LEVELS = 12
 _ABREAST = 256
-_BOX = 4  # place of the bounding box in a row, as Tables lists its fields; the radius comes next
-
-
-@dataclass(eq=False)
-class Tables:
-    """Facts of all geometries as arrays; row g is geometry handle g.
-
-    Attributes:
-        first, count: (G, MAX_LEVELS) index ranges, finest level first.
-        base: (G,) first vertex.
-        error: (G, MAX_LEVELS) metres before scaling; inf where there is no such level.
-        box: (G, 2, 3) bounding boxes in object space: centre and half-sizes.
-        radius: (G,) bounding spheres round the same centres.
-        solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
-        lit_pixels: (G, MAX_LEVELS) up to which radius on the picture light per vertex looks right.
-        plane: (G,) bool, what is a plane.
-    """
-
-    first: NDArray[np.uint32]
-    count: NDArray[np.uint32]
-    base: NDArray[np.uint32]
-    error: NDArray[np.float64]
-    box: NDArray[np.float64]
-    radius: NDArray[np.float64]
-    solver: NDArray[np.int64]
-    lit_pixels: NDArray[np.float64]
-    plane: NDArray[np.bool_]
+_BOX = 4  # place of the bounding box in a row of the table; the radius comes next
 
 
 @dataclass
@@ -76,7 +50,7 @@ class GeometryStore:
         self._rows: list[tuple[Any, ...]] = []
         self._blocks: list[_Block] = []
         self._free: list[int] = []
-        self._tables: Tables | None = None
+        self._tables: GeometryTable | None = None
         self.buffers: dict[str, moderngl.Buffer] = {}
         self.version = 0
         for shape in Shape:
@@ -156,13 +130,13 @@ class GeometryStore:
         self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
 
     @property
-    def tables(self) -> Tables:
+    def tables(self) -> GeometryTable:
         """Facts of all geometries as arrays."""
         if self._tables is None:
             columns = list(zip(*self._rows, strict=True))
             dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float, bool)
             arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
-            self._tables = Tables(*arrays)
+            self._tables = GeometryTable(*arrays)
         return self._tables
 
     def upload(self) -> None:
@@ -231,7 +205,7 @@ class GeometryStore:
 def _row(
     block: _Block, positions: Any, errors: list[float], shape: Shape | None
 ) -> tuple[Any, ...]:
-    """A geometry's facts in the order of Tables' fields."""
+    """A geometry's facts in the order of GeometryTable' fields."""
     spare = MAX_LEVELS - len(block.ranges)
     first, count = zip(*block.ranges, strict=True)
     box = _box(positions)

@@ -1,4 +1,4 @@
-"""What the rasterizer draws: geometry, textures, instances, lights, surroundings. Plain values.
+"""What the rasterizer draws: geometry, textures, instances, lights, environment. Plain values.
 
 Colours are sRGB numbers from 0 to 1 and light is added in that space, as fixed-function OpenGL
 and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
@@ -106,7 +106,7 @@ class Shading(IntEnum):
 
     LIT = 0
     UNLIT = 1
-    HAZY = 2  # lit, and fading into `Surroundings.haze` with distance
+    HAZY = 2  # lit, and fading into `Environment.haze` with distance
 
 
 @dataclass(eq=False)
@@ -262,7 +262,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Environment:
     """What is behind everything.
 
     Attributes:
@@ -294,14 +294,14 @@ class DrawList:
     Attributes:
         instances: the things.
         lights: the lights; what is prepared for them is kept while it is the same tuple.
-        surroundings: what is behind everything.
+        environment: what is behind everything.
         ambient: light that is everywhere.
         lighting: per pixel or per vertex; double-sided instances are always lit per pixel.
     """
 
     instances: Instances
     lights: tuple[Light, ...] = ()
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    environment: Environment = field(default_factory=Environment)
     ambient: Colour = (0.0, 0.0, 0.0)
     lighting: Lighting = Lighting.PIXEL
 

@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
-from heliograph.raster import placed as placing
+from heliograph.raster import instances as placing
 from heliograph.raster import plan as planning
-from heliograph.raster.context import Context, RasterOptions
-from heliograph.raster.drawables import DrawList, Geometry, Instances, Lighting, Texture
-from heliograph.raster.frame_block import FrameBlocks
+from heliograph.raster.gl.buffers import GeometryStore
+from heliograph.raster.gl.context import Context
+from heliograph.raster.gl.frame_block import FrameBlocks
+from heliograph.raster.gl.pipeline import Picture, Pipeline
+from heliograph.raster.gl.programs import ATTACHMENTS, LightPlan
+from heliograph.raster.gl.readback import Readback
+from heliograph.raster.gl.targets import Target, Targets
+from heliograph.raster.gl.textures import TextureStore
 from heliograph.raster.mirror import Mirrors
-from heliograph.raster.pipeline import Picture, Pipeline
-from heliograph.raster.readback import Readback
-from heliograph.raster.shaders import ATTACHMENTS, LightPlan
+from heliograph.raster.options import RasterOptions
 from heliograph.raster.shadows import ShadowMap, Shadows
-from heliograph.raster.store import GeometryStore
-from heliograph.raster.targets import Target, Targets
-from heliograph.raster.textures import TextureStore
+from heliograph.raster.types import DrawList, Geometry, Instances, Lighting, Texture
 
 
 class Rasterizer:
@@ -216,11 +217,11 @@ class Rasterizer:
         reflected: NDArray[np.bool_] | None = None,
     ) -> planning.Plan:
         vertex_lit = scene.lighting is Lighting.VERTEX
-        manner = planning.Manner(vertex_lit, cast, reflected is not None)
+        policy = planning.LodPolicy(vertex_lit, cast, reflected is not None)
         mask = planning.facing(placed, camera)
         if reflected is not None:
             mask = reflected if mask is None else mask & reflected
-        return planning.plan(placed, camera, mask, manner)
+        return planning.plan(placed, camera, mask, policy)
 
     def _picture(
         self,
@@ -235,7 +236,7 @@ class Rasterizer:
             plan=plan,
             block=block,
             lights=lights,
-            surroundings=scene.surroundings,
+            environment=scene.environment,
             ortho=camera.projection is Projection.ORTHOGRAPHIC,
             vertex_lit=scene.lighting is Lighting.VERTEX,
         )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 _V = TypeVar("_V")
 
 
-class Kept(Generic[_V]):
+class LruCache(Generic[_V]):
     """Values by key; those that are not pinned go, the least recently used first.
 
     Args:
@@ -62,7 +62,7 @@ class Kept(Generic[_V]):
         self.drop([key for key, (value, _) in self._loose.items() if unwanted(value)])
 
 
-class Shelf:
+class HandleCache:
     """Handles of what is on the rasterizer, each thing once, by its content.
 
     Args:
@@ -72,7 +72,7 @@ class Shelf:
 
     def __init__(self, most: int, remove: Callable[[int], None]) -> None:
         self._handles: dict[Hashable, int] = {}
-        self._kept: Kept[tuple[Hashable, int]] = Kept(most)
+        self._kept: LruCache[tuple[Hashable, int]] = LruCache(most)
         self._remove = remove
 
     def get(self, key: Hashable, make: Callable[[], tuple[int, int]]) -> int:

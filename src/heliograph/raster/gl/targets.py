@@ -120,7 +120,7 @@ class Targets:
         return self._kept[key]
 
 
-class Kept:
+class TargetCache:
     """Pictures that are kept for when they are wanted again, the last few."""
 
     def __init__(self, gl: moderngl.Context) -> None:

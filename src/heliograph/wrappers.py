@@ -18,7 +18,7 @@ from heliograph.scene import Description, EditImage
 from heliograph.view import View
 
 
-class Around:
+class Wrapper:
     """An engine inside another one; whatever is asked of this one goes to it.
 
     Args:
@@ -61,7 +61,7 @@ class Around:
         return getattr(self._engine, name)
 
 
-class Randomizing(Around):
+class RandomizedEngine(Wrapper):
     """An engine that draws a view with a seed as its seed and index say: pure in both.
 
     Args:
@@ -86,7 +86,7 @@ class Randomizing(Around):
         return replace(sample, randomization={**sample.randomization, **drawn.facts})
 
 
-class Finishing(Around):
+class PostProcessingEngine(Wrapper):
     """An engine whose views may hold `EditImage`; no pass but rgb changes."""
 
     def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:

@@ -9,12 +9,9 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.drawables import Shading, Surroundings, TextureKind
-from heliograph.raster.frame_block import LENS, SIZE
-from heliograph.raster.kinds import Kind
-from heliograph.raster.placed import LOOKS_RECORD, Looks
-from heliograph.raster.plan import MAP_RECORD, Group, Plan
-from heliograph.raster.shaders import (
+from heliograph.raster.gl.buffers import GeometryStore
+from heliograph.raster.gl.frame_block import LENS, SIZE
+from heliograph.raster.gl.programs import (
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightPlan,
@@ -22,10 +19,14 @@ from heliograph.raster.shaders import (
     Variant,
     uniform,
 )
+from heliograph.raster.gl.targets import Target, TargetCache
+from heliograph.raster.gl.textures import TextureStore
+from heliograph.raster.instances import LOOKS_RECORD, Looks
+from heliograph.raster.plan import MAP_RECORD, Group, Plan
 from heliograph.raster.shapes import plain
-from heliograph.raster.store import GeometryStore, Tables
-from heliograph.raster.targets import Kept, Target
-from heliograph.raster.textures import TextureStore
+from heliograph.raster.sort_keys import Kind
+from heliograph.raster.table import GeometryTable
+from heliograph.raster.types import Environment, Shading, TextureKind
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
@@ -48,7 +49,7 @@ class Picture:
         plan: what, in which order.
         block: the uniform block.
         lights: what shaders must know of the lights.
-        surroundings: what is behind everything.
+        environment: what is behind everything.
         ortho: whether the camera is orthographic.
         vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
@@ -60,7 +61,7 @@ class Picture:
     plan: Plan
     block: NDArray[np.float32]
     lights: LightPlan
-    surroundings: Surroundings
+    environment: Environment
     ortho: bool = False
     vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
@@ -70,7 +71,7 @@ class Picture:
     @property
     def backdrop(self) -> tuple[float, float, float] | None:
         """The colour of everything behind, where that is all that is seen of it."""
-        back = self.surroundings
+        back = self.environment
         plain = self.target.passes == ("rgb",) and back.sky is None and back.haze is None
         return back.colour if plain else None
 
@@ -125,13 +126,13 @@ class Pipeline:
         self._maps: moderngl.Buffer
         self._looks: moderngl.Buffer
         self._uploaded: Looks | None = None
-        self._skies = Kept(gl)
+        self._skies = TargetCache(gl)
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
 
     @property
-    def tables(self) -> Tables:
+    def tables(self) -> GeometryTable:
         """Facts of all geometries, for plans."""
         return self._geometries.tables
 
@@ -190,7 +191,7 @@ class Pipeline:
             array.render_indirect(self._commands, mode, count=count, first=first)
 
     def _common(self, picture: Picture) -> Common:
-        coloured, around = picture.coloured, picture.surroundings
+        coloured, around = picture.coloured, picture.environment
         lights = picture.lights if coloured else LightPlan()
         key = (
             picture.target.passes,
@@ -262,7 +263,7 @@ class Pipeline:
         return variant if variant.needs_surface else replace(variant, solver=plain(kind.solver))
 
     def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
-        sky = picture.surroundings.sky if picture.coloured else None
+        sky = picture.environment.sky if picture.coloured else None
         read = None if sky is None else TextureKind.CUBE
         if kept is not None:
             read = TextureKind.FLAT
@@ -270,7 +271,7 @@ class Pipeline:
         elif sky is not None:
             self._textures.use(sky)
         program = self._sky_program(picture, read)
-        colour = picture.surroundings.colour
+        colour = picture.environment.colour
         if self._colours.get(program) != colour:
             self._colours[program] = colour
             if "colour" in program:
@@ -296,10 +297,10 @@ class Pipeline:
         Looking up a cube map costs more than all else of a pixel, and most cameras stand still: a
         sky is kept from the second time on, so that a camera that never returns costs nothing.
         """
-        if picture.surroundings.sky is None or not picture.coloured:
+        if picture.environment.sky is None or not picture.coloured:
             return None
         lens = picture.block[:LENS].tobytes()
-        key = (lens, picture.target.size, picture.surroundings)
+        key = (lens, picture.target.size, picture.environment)
         if not self._skies.seen(key):
             return None
         target, fresh = self._skies.get(key, picture.target.size)

@@ -22,8 +22,9 @@ from heliograph.engines.components.lights import (
 )
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
+from heliograph.engines.shared.edits import Objects
 from heliograph.frame import BACKGROUND, Label, Labels
-from heliograph.raster import DrawList, Instances, Light, Objects, Surroundings
+from heliograph.raster import DrawList, Environment, Instances, Light
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import CameraView, Component, Scene
 
@@ -31,7 +32,7 @@ Matrix = NDArray[np.float64]
 _OF_STAGE, _OF_NODE, _OF_INSTANCE = 8192, 1024, 768
 
 
-class Stage:
+class SceneGraph:
     """One scene, ready to be drawn in any state.
 
     Args:
@@ -239,7 +240,7 @@ class Stage:
         instances = self._instances.moved((worlds[self._owner] @ self._pose)[:, :3])
         shining, ambient = self._shine(worlds)
         red, green, blue = self.scene.get("background")[:3]
-        return DrawList(instances, shining, Surroundings((red, green, blue)), ambient)
+        return DrawList(instances, shining, Environment((red, green, blue)), ambient)
 
     def _shine(self, worlds: Matrix) -> tuple[tuple[Light, ...], Colour]:
         """Lights, and light from everywhere; one at the camera for a scene without any."""

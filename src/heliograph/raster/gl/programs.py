@@ -8,8 +8,8 @@ from typing import Any
 
 import moderngl
 
-from heliograph.raster.drawables import LightKind, Shading, TextureKind
 from heliograph.raster.shapes import CAST, SOLVERS
+from heliograph.raster.types import LightKind, Shading, TextureKind
 
 MAX_LIGHTS = 32
 MAX_SHADOWS = 8
@@ -217,4 +217,4 @@ def _version() -> str:
 
 
 def _read(name: str) -> str:
-    return (files("heliograph.raster") / "shaders" / name).read_text()
+    return (files("heliograph.raster.gl") / "shaders" / name).read_text()

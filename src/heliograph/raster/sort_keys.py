@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.drawables import Instances, Mapping, Shading, Shape, Side
 from heliograph.raster.shapes import STRETCHED
-from heliograph.raster.store import Tables
+from heliograph.raster.table import GeometryTable
+from heliograph.raster.types import Instances, Mapping, Shading, Shape, Side
 
 MIRRORED = 1 << 21
 """Set in the key of what is mirrored."""
@@ -41,7 +41,7 @@ class Kind:
     boxed: bool  # drawn as a box that rays are cast into
 
 
-def keys(instances: Instances, tables: Tables) -> NDArray[np.int64]:
+def keys(instances: Instances, tables: GeometryTable) -> NDArray[np.int64]:
     """A key (N,) for each instance: equal keys are drawn together, smaller ones first."""
     double = instances.side == Side.DOUBLE
     textured = (instances.texture >= 0) & (instances.mapping != Mapping.NONE)

@@ -9,7 +9,7 @@ import moderngl
 import numpy as np
 
 from heliograph.errors import InvalidValueError
-from heliograph.raster.drawables import Texture, TextureKind
+from heliograph.raster.types import Texture, TextureKind
 
 _MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
 

@@ -7,13 +7,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import moderngl
 
-from heliograph.errors import ClosedError, ContextError, InvalidValueError
-from heliograph.raster.drawables import Lighting
+from heliograph.errors import ClosedError, ContextError
 
 GL_VERSION = 430
 _EGL_DRAW, _EGL_READ = 0x3059, 0x305A
@@ -23,56 +21,6 @@ _FORKED = (
 )
 _started: dict[str, int] = {}
 """The first process that used GL, as this module came to be in it; a fork inherits the entry."""
-
-
-@dataclass(frozen=True)
-class RasterOptions:
-    """How to rasterize.
-
-    Attributes:
-        msaa: samples per pixel for rgb, 0 or 4; depth, normals and ids are never multisampled.
-        shadows: whether lights that cast shadows get shadow maps.
-        shadow_size: upper limit of a shadow map's side in texels; the side follows the picture's.
-        lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
-            draws every triangle.
-        device: index of the EGL device, None for the driver's default.
-        readback: `direct` waits for each picture, `deferred` once for all cameras of a view, or for
-            all views of a batch, while the GPU draws on; `auto` is direct where the CPU draws.
-        lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
-            cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
-    """
-
-    msaa: int = 0
-    shadows: bool = True
-    shadow_size: int = 4096
-    lod: Literal["auto", "off"] = "auto"
-    device: int | None = None
-    lighting: Literal["auto", "vertex", "pixel"] = "auto"
-    readback: Literal["auto", "direct", "deferred"] = "auto"
-
-    def __post_init__(self) -> None:
-        if self.msaa not in (0, 4):
-            raise InvalidValueError(f"msaa: expected 0 or 4, got {self.msaa!r}")
-        if self.lighting not in ("auto", "vertex", "pixel"):
-            raise InvalidValueError(
-                f"lighting: expected 'auto', 'vertex' or 'pixel', got {self.lighting!r}"
-            )
-        if self.readback not in ("auto", "direct", "deferred"):
-            raise InvalidValueError(
-                f"readback: expected 'auto', 'direct' or 'deferred', got {self.readback!r}"
-            )
-        if self.lod not in ("auto", "off"):
-            raise InvalidValueError(f"lod: expected 'auto' or 'off', got {self.lod!r}")
-        if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
-            raise InvalidValueError(
-                f"shadow_size: expected 16 to 16384 texels, got {self.shadow_size!r}"
-            )
-        if self.device is not None and (not isinstance(self.device, int) or self.device < 0):
-            raise InvalidValueError(f"device: expected an EGL device index, got {self.device!r}")
-
-    def lit(self, default: Lighting) -> Lighting:
-        """Where light is computed, for an engine whose own way is `default`."""
-        return default if self.lighting == "auto" else Lighting(self.lighting)
 
 
 class Context:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from heliograph.around import Finishing
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import UnknownNameError
 from heliograph.frame import allocate
 from heliograph.scene import EditImage
 from heliograph.testing import check_engine
 from heliograph.view import View
+from heliograph.wrappers import PostProcessingEngine
 
 PASSES = ("rgb", "depth", "normals", "segmentation")
 DARKER = EditImage((("brightness", {"amount": -0.5}),))
@@ -22,13 +22,13 @@ CORNERS = EditImage((("ambient_occlusion", {"intensity": 3.0, "radius": 0.6}),))
 
 @pytest.fixture
 def engine():
-    made = Finishing(FakeEngine(size=(64, 48)))
+    made = PostProcessingEngine(FakeEngine(size=(64, 48)))
     yield made
     made.close()
 
 
 def test_an_engine_that_finishes_keeps_every_promise():
-    check_engine(lambda: Finishing(FakeEngine(size=(120, 90))), edits=(DARKER,))
+    check_engine(lambda: PostProcessingEngine(FakeEngine(size=(120, 90))), edits=(DARKER,))
 
 
 def test_rgb_changes_and_nothing_else(engine):

@@ -16,9 +16,10 @@ from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
+from heliograph.engines.shared.edits import EditApplier
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import PASSES, Buffers
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions, Scenery
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
 from heliograph.scene import Edit
 from heliograph.view import View
 
@@ -26,7 +27,7 @@ _WITHOUT_LIGHTS = (0.3, 0.3, 0.3)
 """The light that is everywhere, as in MuJoCo, where there is none besides."""
 
 
-class Painter(Protocol):
+class Backend(Protocol):
     """Draws one state of one model."""
 
     @property
@@ -57,7 +58,7 @@ class Painter(Protocol):
         """Free what it holds."""
 
 
-class RasterPainter:
+class RasterBackend:
     """Our rasterizer."""
 
     def __init__(
@@ -105,13 +106,13 @@ class RasterPainter:
             self._rasterizer.update_geometry(int(handle), *flex.place())
         lights = self._lights.update()
         things = DrawList(
-            instances=self._translator.instances(geoms),  # before its surroundings
+            instances=self._translator.instances(geoms),  # before its environment
             lights=lights,
-            surroundings=self._translator.surroundings(geoms),
+            environment=self._translator.environment(geoms),
             lighting=self._lighting,
         )
         if edits:
-            scenery = Scenery(
+            scenery = EditApplier(
                 things,
                 self._lights.names,
                 self._translator.objects,
@@ -144,7 +145,7 @@ class RasterPainter:
         self._rasterizer.update_geometry(int(self._translator.skins[index]), vertices, normals)
 
 
-class ClassicPainter:
+class ClassicBackend:
     """`mujoco.Renderer`; a second one in a process would draw nothing, so it is refused."""
 
     _taken: ClassVar[bool] = False
@@ -158,7 +159,7 @@ class ClassicPainter:
     ) -> None:
         if options.lit(Lighting.VERTEX) is not Lighting.VERTEX:
             raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")
-        if ClassicPainter._taken:
+        if ClassicBackend._taken:
             raise ContextError(
                 "style='classic': another classic renderer is open in this process, and a second "
                 "one would draw nothing; close the first"
@@ -170,7 +171,7 @@ class ClassicPainter:
         model.vis.quality.offsamples = options.msaa
         self._renderer: mujoco.Renderer | None = None
         self._size = (0, 0)
-        ClassicPainter._taken = True
+        ClassicBackend._taken = True
 
     @property
     def passes(self) -> tuple[str, ...]:
@@ -219,7 +220,7 @@ class ClassicPainter:
         if self._renderer is not None:
             self._renderer.close()
         self._renderer = None
-        ClassicPainter._taken = False
+        ClassicBackend._taken = False
 
     def _ids(self, renderer: mujoco.Renderer) -> np.ndarray:
         renderer.enable_segmentation_rendering()

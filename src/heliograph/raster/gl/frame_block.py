@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError
-from heliograph.raster.drawables import DrawList, Light, LightKind
-from heliograph.raster.shaders import MAX_LIGHTS, MAX_SHADOWS
+from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS
+from heliograph.raster.types import DrawList, Light, LightKind
 
 _LIGHTS = 52
 _DEEPEST = 2e7
@@ -41,14 +41,14 @@ class FrameBlocks:
         """(SIZE,) float32: matrices column-major, lights in camera axes; good until the next call.
 
         Args:
-            scene: its lights and surroundings.
+            scene: its lights and environment.
             camera: the camera of the picture.
             shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
         """
-        block, around = self._block, (scene.surroundings, scene.ambient)
+        block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
             self._around = around
-            block[20:23], back = scene.ambient, scene.surroundings
+            block[20:23], back = scene.ambient, scene.environment
             block[24:27] = back.colour if back.haze is None else back.haze
             block[27], block[32] = back.haze_range
             block[28:32] = back.haze_plane

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.drawables import Instances, Shape, Side
-from heliograph.raster.kinds import BOXED, MIRRORED, keys, repainted
 from heliograph.raster.shapes import CAST, CAST_PIXELS
-from heliograph.raster.store import MAX_LEVELS, Tables
+from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, repainted
+from heliograph.raster.table import MAX_LEVELS, GeometryTable
+from heliograph.raster.types import Instances, Shape, Side
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
@@ -45,7 +45,7 @@ class Looks:
         mirrors: those of them that reflect.
         records: (N, LOOKS_RECORD) float32 for the GPU.
         commands: (N, MAX_LEVELS, 5) uint32, the draw command of each level.
-        error, lit_pixels: the rows of Tables of each instance's geometry.
+        error, lit_pixels: the rows of GeometryTable of each instance's geometry.
         mesh: (N,) bool, what is no exact shape.
         straight: (N,) bool, what is straight along z, so that coarser levels err only across it.
         cast: (N,) `kinds.BOXED` for what has an outline that rays can decide, else 0; None where
@@ -128,7 +128,7 @@ class Placed:
     show: NDArray[np.bool_]
 
 
-def compile_looks(instances: Instances, tables: Tables) -> Looks:
+def compile_looks(instances: Instances, tables: GeometryTable) -> Looks:
     """Prepare what does not move; the arrays are made read-only, since the result is kept."""
     for name, rows in vars(instances).items():
         if isinstance(rows, np.ndarray) and name not in ("world_from_object", "visible", "length"):
@@ -203,7 +203,7 @@ def place(
     scaled: Scaling,
     pose: NDArray[np.float64],
     visible: NDArray[np.bool_],
-    tables: Tables,
+    tables: GeometryTable,
 ) -> Placed:
     """Prepare one state for drawing from any number of cameras."""
     box, radius = tables.box[looks.geometry], tables.radius[looks.geometry]
@@ -223,7 +223,7 @@ def place(
     )
 
 
-def _commands(geometry: NDArray[np.int32], tables: Tables) -> NDArray[np.uint32]:
+def _commands(geometry: NDArray[np.int32], tables: GeometryTable) -> NDArray[np.uint32]:
     commands = np.empty((*tables.first[geometry].shape, 5), np.uint32)
     commands[:, :, 0] = tables.count[geometry]
     commands[:, :, 1] = 1

@@ -8,7 +8,7 @@ import moderngl
 import numpy as np
 
 from heliograph.frame import Buffers
-from heliograph.raster.targets import Target
+from heliograph.raster.gl.targets import Target
 
 _ALIGNMENT = 16
 _MOST = 256 << 20

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import UnknownNameError
-from heliograph.raster.drawables import (
+from heliograph.raster.rasterizer import Rasterizer
+from heliograph.raster.types import (
     DrawList,
+    Environment,
     Light,
     LightKind,
     Shape,
-    Surroundings,
     Texture,
 )
-from heliograph.raster.drawables import Mapping as TextureMapping
-from heliograph.raster.renderer import Rasterizer
+from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
     Edit,
     EditBackground,
@@ -40,7 +40,7 @@ _LIGHT_FIELDS = (
 _SHADOW_EXTENT = 3.0
 
 
-class Scenery:
+class EditApplier:
     """What one state shows, while edits change it.
 
     Args:
@@ -166,7 +166,7 @@ class Scenery:
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
-        self.things = replace(self.things, surroundings=Surroundings(colour=edit.colour))
+        self.things = replace(self.things, environment=Environment(colour=edit.colour))
 
     def _mine(self, field: str) -> NDArray[Any]:
         """An array of the instances that is ours to change."""
@@ -267,18 +267,18 @@ def _put(target: NDArray[Any], rows: NDArray[np.intp], values: NDArray[np.float6
     target[rows[where[0]], *where[1:]] = values[where]
 
 
-_APPLY: dict[type[Edit], Callable[[Scenery, Any], None]] = {
-    EditMaterial: Scenery.paint,
-    EditMaterials: Scenery.paint_all,
-    EditLight: Scenery.light,
-    EditBackground: Scenery.back,
-    MoveObject: Scenery.move,
-    Hide: Scenery.hide,
+_APPLY: dict[type[Edit], Callable[[EditApplier, Any], None]] = {
+    EditMaterial: EditApplier.paint,
+    EditMaterials: EditApplier.paint_all,
+    EditLight: EditApplier.light,
+    EditBackground: EditApplier.back,
+    MoveObject: EditApplier.move,
+    Hide: EditApplier.hide,
 }
 
 
 APPEARANCE: tuple[type[Edit], ...] = (*_APPLY, MoveCamera)
-"""The edits that `Scenery` and `edited_camera` apply."""
+"""The edits that `EditApplier` and `edited_camera` apply."""
 
 
 def camera_moves(

@@ -1,0 +1,1 @@
+"""What several engines need between the scene and the rasterizer."""

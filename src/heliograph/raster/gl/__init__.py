@@ -1,0 +1,1 @@
+"""The GL backend: moderngl over EGL, on a GPU or on llvmpipe."""
