@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.frame import PASSES
+from heliograph.passes import PASSES
 from heliograph.raster import Light, LightKind
 
 ALL = tuple(PASSES)

@@ -9,7 +9,7 @@ import heliograph as hg
 from heliograph.delivery.batch import render_batch, render_batch_async
 from heliograph.engines.fake import FAIL, KILL, Paint
 from heliograph.errors import WorkerError
-from heliograph.frame import PASSES
+from heliograph.passes import PASSES
 from heliograph.pool import Pool
 from heliograph.pool.stock import MOST_LENT
 

@@ -8,7 +8,7 @@ import pytest
 
 import heliograph as hg
 from heliograph.errors import UnknownNameError
-from heliograph.frame import PASSES
+from heliograph.passes import PASSES
 
 WALL = hg.Box(key="wall", args=[4, 0.2, 4], position=[0, 2, 0], material={"color": "gray"})
 CUBE = hg.Box(key="cube", args=[0.6, 0.6, 0.6], material={"color": "gray"})

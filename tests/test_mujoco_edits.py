@@ -9,7 +9,7 @@ import pytest
 from heliograph.camera import Camera
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.frame import PASSES
+from heliograph.passes import PASSES
 from heliograph.raster import RasterOptions
 from heliograph.scene import (
     EditBackground,

@@ -25,7 +25,8 @@ import heliograph as hg
 from heliograph.engine import Renderer
 from heliograph.engines.fake import EXIT, FAIL, HANG, KILL, Paint
 from heliograph.errors import WorkerError
-from heliograph.frame import PASSES, Sample
+from heliograph.frame import Sample
+from heliograph.passes import PASSES
 from heliograph.pool import Pool, PoolOptions
 from heliograph.pool.stock import MOST_LENT
 from heliograph.testing import check_engine

@@ -14,7 +14,8 @@ from torch.utils.data import DataLoader
 import heliograph as hg
 import heliograph.torch as hgt
 from heliograph.delivery.samples import side_by_side, stack
-from heliograph.frame import PASSES, Sample
+from heliograph.frame import Sample
+from heliograph.passes import PASSES
 from heliograph.pool import Pool
 from heliograph.pool.stock import MOST_LENT
 

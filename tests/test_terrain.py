@@ -15,7 +15,8 @@ from scipy.ndimage import zoom
 
 from heliograph.camera import Camera
 from heliograph.engines.mujoco import MujocoEngine, terrain
-from heliograph.frame import PASSES, Frame
+from heliograph.frame import Frame
+from heliograph.passes import PASSES
 from heliograph.raster import RasterOptions
 from heliograph.scene import EditMaterial, Hide
 from heliograph.view import View

@@ -16,7 +16,8 @@ from heliograph.engines.components import ComponentEngine
 from heliograph.engines.fake import FakeEngine
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import PASSES, Buffers, allocate
+from heliograph.frame import Buffers, allocate
+from heliograph.passes import PASSES
 from heliograph.raster import RasterOptions
 from heliograph.raster.gl import readback
 from heliograph.scene import Box, EditImage, Scene, Sphere

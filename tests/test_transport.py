@@ -14,7 +14,8 @@ import heliograph as hg
 from heliograph.batch import Batch
 from heliograph.engines.fake import Paint
 from heliograph.errors import HeliographError, WorkerError
-from heliograph.frame import PASSES, allocate
+from heliograph.frame import allocate
+from heliograph.passes import PASSES
 from heliograph.scene import Edit
 from heliograph.transport.channel import MAX_MESSAGE, Channel, pair
 from heliograph.transport.layout import ALIGNMENT, lay_out
@@ -82,7 +83,7 @@ def test_layout_is_aligned_apart_and_complete() -> None:
     assert layout.nbytes >= ends
     arrays = layout.arrays(bytearray(layout.nbytes))
     for camera, made in zip(cameras, arrays, strict=True):
-        for name, fresh in allocate(camera, tuple(PASSES)).items():
+        for name, fresh in allocate(camera, PASSES).items():
             assert made[name].shape == fresh.shape
             assert made[name].dtype == fresh.dtype
 

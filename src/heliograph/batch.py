@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliograph import array_pool
 from heliograph import poses as pose_checks
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.frame import Array, Sample
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.view import MAX_SEED, View
 
 RESERVED: Final = ("seed", "seeds", "cameras", "camera_poses", "passes", "edits")
+Stacked: TypeAlias = dict[str, Array]
+"""Arrays (N, ...) by `key_of` camera and pass."""
+
 _REQUIRED: Final = ("qpos",)
 
 
@@ -79,7 +85,7 @@ class Batch:
         for name in self.poses:
             if name not in names:
                 raise UnknownNameError.of("camera in this batch", name, names)
-        keys = [key_of(name, each) for name in names for each in self.common.passes]
+        keys = [key_of(name, each) for name in names for each in self.common.pass_names]
         if len(set(keys)) != len(keys):
             twice = sorted({key for key in keys if keys.count(key) > 1})
             raise InvalidValueError(f"cameras: {', '.join(twice)} would stand twice in the result")
@@ -104,6 +110,51 @@ class Batch:
         )
 
 
+def stack(
+    batch: Batch, render: Callable[[View], Sample], known: Mapping[str, Camera], passes: PassSpecs
+) -> Stacked:
+    """Draw the entries one after the other and stack what comes.
+
+    Args:
+        batch: what to draw.
+        render: who draws.
+        known: the scene's own cameras.
+        passes: the passes there are.
+
+    Raises:
+        HeliographError: an entry could not be drawn; the message names it.
+    """
+    cameras, specs = batch.resolved(known), select_passes(batch.common.pass_names, passes)
+    stacks = [
+        {
+            name: array_pool.empty((len(batch), *spec.shape(camera)), spec.dtype)
+            for name, spec in specs.items()
+        }
+        for camera in cameras
+    ]
+    for entry in range(len(batch)):
+        sample = _entry(batch, entry, render, known)
+        for arrays, frame in zip(stacks, sample, strict=True):
+            for name, array in arrays.items():
+                array[entry] = frame[name]
+    return {
+        key_of(camera.name, name): array
+        for camera, arrays in zip(cameras, stacks, strict=True)
+        for name, array in arrays.items()
+    }
+
+
+def _entry(
+    batch: Batch, entry: int, render: Callable[[View], Sample], known: Mapping[str, Camera]
+) -> Sample:
+    try:
+        return render(batch.view(entry, known))
+    except HeliographError as error:
+        message = f"entry {entry} of {len(batch)}: {error.message}"
+        seed = int(batch.seeds[entry])
+        raise type(error)(message, index=entry, seed=seed, repro=error.repro) from None
+
+
 def key_of(camera: str, name: str) -> str:
     """What a stacked array is found by: `<camera>` for rgb, `<camera>_<pass>` for the rest."""
     return camera if name == "rgb" else f"{camera}_{name}"
@@ -125,8 +176,8 @@ def _check_keys(given: Mapping[Any, Any], scene: Description) -> None:
         )
 
 
-def _names(passes: object) -> Sequence[str]:
-    if isinstance(passes, str) or not isinstance(passes, Sequence):
+def _names(passes: object) -> Any:
+    if isinstance(passes, str) or not isinstance(passes, (Sequence, Mapping)):
         raise InvalidValueError(f"batch['passes']: expected a sequence of names, got {passes!r}")
     return passes
 

@@ -1,18 +1,63 @@
-"""The protocols: what an engine is, what a renderer is."""
+"""The protocols: what an engine is, what a renderer is, and what either may be able to do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from enum import Enum
+from itertools import repeat
+from queue import Queue
 from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
+import numpy as np
+
+from heliograph.batch import Batch, Stacked, stack
 from heliograph.camera import Camera
-from heliograph.errors import UnknownNameError
-from heliograph.frame import Buffers, Labels, Sample
-from heliograph.scene import Description
+from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.frame import Array, Buffers, Labels, Provenance, Sample
+from heliograph.passes import PassSpecs, select_passes
+from heliograph.scene import Description, Edit
 from heliograph.view import View
+
+Outcome: TypeAlias = Sample | HeliographError
+"""What came of a view: errors are results."""
+
+Outs: TypeAlias = Sequence[Buffers] | None
+"""Where a view is drawn into: for each camera an array by pass name; None for fresh arrays."""
+
+
+class Capability(Enum):
+    """What an engine does beyond drawing one view after the other.
+
+    Attributes:
+        RENDER_MANY: `render_many` is faster than `render` in a loop.
+        REFINE: `refine` yields coarser samples before the last one.
+        ADVANCE: `advance` makes new versions of the scene.
+        RANDOM_STATE: `random_state` draws states that suit the scene.
+    """
+
+    RENDER_MANY = "render_many"
+    REFINE = "refine"
+    ADVANCE = "advance"
+    RANDOM_STATE = "random_state"
+
+
+class CancelToken:
+    """Says that nobody waits for a view any more; set in one thread, looked at in another."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits; takes a tenth of a microsecond."""
+        return self._event.is_set()
 
 
 class Described(Protocol):
@@ -20,29 +65,68 @@ class Described(Protocol):
 
     @property
     def scene(self) -> Description:
-        """The scene: where it came from, its hash, what it holds."""
+        """The newest version of the scene: where it came from, its hash, what it holds."""
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """The scene's own cameras by name, as they stand before any state; at least one."""
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """The passes it can yield."""
+    def passes(self) -> PassSpecs:
+        """The passes it can yield, by name."""
 
     @property
     def labels(self) -> Labels:
         """Segmentation id -> (name, category); 0 is the background."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it does beyond drawing one view after the other; what it lacks has a default."""
+        return frozenset()
+
+    @property
+    def provenance(self) -> Provenance:
+        """Engine, device and newest version, as samples bear them."""
+        return Provenance()
+
+    def advance(self, changes: Sequence[Edit]) -> int:
+        """Change the scene for good; views that name no version show it from now on.
+
+        The cost follows what changes, not how large the scene is.
+
+        Args:
+            changes: applied in order, all of them or, if one is refused, none.
+
+        Returns:
+            The new version, for `View.scene_version`; the scene as it was opened is version 0.
+
+        Raises:
+            HeliographError: a change that does not fit the scene.
+        """
+        del changes
+        raise InvalidValueError(
+            f"{type(self).__name__}: its scene does not change (it has no Capability.ADVANCE); "
+            "give the changes as edits of a view"
+        )
+
+    def random_state(self, rng: np.random.Generator) -> Mapping[str, Array]:
+        """A random state for `View.state`, from these random numbers alone.
+
+        By default what the scene's description says: empty where it says nothing.
+        """
+        return self.scene.random_state(rng)
 
 
 @runtime_checkable
 class Engine(Described, Protocol):
     """Draws views of one scene in the process it lives in; one thread at a time.
 
-    `heliograph.testing.check_engine` checks that an implementation keeps its promises.
+    Derive from it: only `scene`, `cameras`, `passes`, `labels`, `render` and `close` must be
+    written, all else has a default. `heliograph.testing.check_engine` checks that an engine keeps
+    its promises.
     """
 
-    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+    def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view.
 
         Args:
@@ -54,50 +138,178 @@ class Engine(Described, Protocol):
             HeliographError: the view cannot be drawn; the next one still can.
         """
 
+    def render_many(
+        self, views: Iterable[View], outs: Iterable[Outs] | None = None
+    ) -> list[Outcome]:
+        """Draw several views; the same bits as one by one.
+
+        On a GPU, say, to fetch each picture before the next one is begun is to wait twice for each.
+
+        Args:
+            views: what to show; the next one is taken when its drawing begins, and not before.
+            outs: for each view as `out` of `render`; taken right after its view.
+
+        Returns:
+            For each view its sample, or the error; one that fails does not touch another.
+        """
+        return attempt_all(self, views, outs)
+
+    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Draw one view coarsely first, then better and better.
+
+        Args:
+            view: what to show.
+            cancel: looked at where it is cheap; once it is cancelled nothing more is yielded.
+
+        Yields:
+            Samples of the view in any size up to the cameras'; the last one is what `render`
+            returns.
+
+        Raises:
+            HeliographError: the view cannot be drawn.
+        """
+        if cancel is None or not cancel.cancelled:
+            yield self.render(view)
+
     def close(self) -> None:
         """Free what it holds; may be called twice. `render` then raises `ClosedError`."""
 
 
-@runtime_checkable
-class Gathering(Protocol):
-    """What an engine may be besides, if it gains from being given several views in one go.
-
-    On a GPU, say, to fetch each picture before the next one is begun is to wait twice for each.
-    """
-
-    def together(self) -> AbstractContextManager[None]:
-        """Arrays of what is rendered within may be filled by the end only; errors come at once."""
-
-    def settle(self) -> None:
-        """Fill the arrays of all that was rendered so far."""
+def attempt(engine: Engine, view: View, out: Outs = None) -> Outcome:
+    """The sample of a view, or what went wrong."""
+    try:
+        return engine.render(view, out)
+    except HeliographError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this view alone
+        return EngineError(f"{type(error).__name__}: {error}")
 
 
-def together(engine: Engine) -> AbstractContextManager[None]:
-    """`engine.together()` of an engine that has it; for others nothing is different within."""
-    return engine.together() if isinstance(engine, Gathering) else nullcontext()
+def attempt_all(
+    engine: Engine, views: Iterable[View], outs: Iterable[Outs] | None = None
+) -> list[Outcome]:
+    """What comes of views drawn one after the other."""
+    pairs = zip(views, repeat(None) if outs is None else outs, strict=False)
+    return [attempt(engine, view, out) for view, out in pairs]
+
+
+class Submit(Protocol):
+    """Orders one view."""
+
+    def __call__(self, view: View) -> Future[Sample]:
+        """The future holds the sample or the error."""
 
 
 @runtime_checkable
 class Renderer(Described, Protocol):
-    """Anything with `render(view) -> Sample`: an engine here, a pool of workers, a remote one."""
+    """Anything with `render(view) -> Sample`: an engine here, a pool of workers, a remote one.
+
+    Derive from it: what datasets and batches use has a default over `submit`.
+    """
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; samples and datasets over the renderer take it unless told otherwise."""
+        return 0
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """What decides its pictures besides the scene, in terms of JSON."""
+        return {}
 
     def render(self, view: View) -> Sample:
         """Draw one view and wait for it."""
+        return self.submit(view).result()
 
     def submit(self, view: View) -> Future[Sample]:
         """Order one view; the future holds the sample or the error."""
 
+    def side_by_side(self, count: int) -> Submit:
+        """A `submit` whose samples lie side by side where the renderer can do that.
+
+        The arrays of a pass of `count` consecutive views with the same cameras and passes are then
+        the rows of one array.
+        """
+        del count
+        return self.submit
+
+    def submit_batch(self, batch: Mapping[str, Any]) -> Future[Stacked]:
+        """Order a batch; the future holds the stacked arrays or the error.
+
+        See `heliograph.delivery.batch` for the keys.
+
+        By default its entries are drawn one after the other, at once.
+
+        Raises:
+            InvalidValueError: something is wrong with the batch.
+            UnknownNameError: no such camera or pass.
+        """
+        entries = self._checked_batch(batch)
+        future: Future[Stacked] = Future()
+        try:
+            future.set_result(self._stacked(entries))
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
+            future.set_exception(error)
+        return future
+
+    def render_batch_async(self, batch: Mapping[str, Any], queue: Queue[Any]) -> None:
+        """Order a batch; the queue gets the stacked arrays or the error.
+
+        By default a thread of its own draws it.
+
+        Raises:
+            InvalidValueError: something is wrong with the batch.
+            UnknownNameError: no such camera or pass.
+        """
+        entries = self._checked_batch(batch)
+
+        def draw() -> None:
+            try:
+                queue.put(self._stacked(entries))
+            except HeliographError as error:
+                queue.put(error)
+            except Exception as error:  # noqa: BLE001 -- who waits for it must not wait forever
+                queue.put(EngineError(f"{type(error).__name__}: {error}"))
+
+        threading.Thread(target=draw, daemon=True).start()
+
+    def _checked_batch(self, batch: Mapping[str, Any]) -> Batch:
+        made = Batch.of(batch, self.scene)
+        made.resolved(self.cameras)
+        select_passes(made.common.pass_names, self.passes)
+        return made
+
+    def _stacked(self, batch: Batch) -> Stacked:
+        return stack(batch, self.render, dict(self.cameras), self.passes)
+
     def close(self) -> None:
         """Free what it holds; may be called twice."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.close()
+
+
+def check_version(view: View, oldest: int, newest: int) -> int:
+    """The version that a view shows, where these are kept.
+
+    Raises:
+        InvalidValueError: it is not there (any more).
+    """
+    version = newest if view.scene_version is None else view.scene_version
+    if not oldest <= version <= newest:
+        raise InvalidValueError(
+            f"scene_version: expected {oldest} to {newest} (older ones are not kept, and there is "
+            f"none newer), got {version}"
+        )
+    return version
 
 
 def resolve_cameras(view: View, known: Mapping[str, Camera]) -> tuple[Camera, ...]:

@@ -1,16 +1,4 @@
-"""Frames: what one camera yields for one view, and the samples that hold them.
-
-Layout of the passes (row 0 is the top, pixel centre is (x + 0.5, y + 0.5)):
-
-============== ============== ========= =====================================================
-pass           shape          dtype     meaning
-============== ============== ========= =====================================================
-rgb            (H, W, 3)      uint8     sRGB
-depth          (H, W)         float32   metres along the optical axis, inf where nothing is
-normals        (H, W, 3)      float32   unit, camera axes, 0 where nothing is
-segmentation   (H, W)         int32     ids, 0 is background
-============== ============== ========= =====================================================
-"""
+"""Frames: what one camera yields for one view, and the samples that hold them."""
 
 from __future__ import annotations
 
@@ -25,30 +13,9 @@ from numpy.typing import NDArray
 from heliograph import array_pool
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.passes import KNOWN_PASSES, PassSpec, PassSpecs
 
 Array: TypeAlias = NDArray[Any]
-
-
-class PassSpec(NamedTuple):
-    """How one pass is stored: values per pixel (0 for a plain (H, W) image) and dtype."""
-
-    channels: int
-    dtype: np.dtype[Any]
-
-    def shape(self, camera: Camera) -> tuple[int, ...]:
-        """Shape of this pass for a camera: (H, W) or (H, W, channels)."""
-        size = (camera.height, camera.width)
-        return (*size, self.channels) if self.channels else size
-
-
-PASSES: Mapping[str, PassSpec] = MappingProxyType(
-    {
-        "rgb": PassSpec(3, np.dtype(np.uint8)),
-        "depth": PassSpec(0, np.dtype(np.float32)),
-        "normals": PassSpec(3, np.dtype(np.float32)),
-        "segmentation": PassSpec(0, np.dtype(np.int32)),
-    }
-)
 
 
 class Label(NamedTuple):
@@ -63,40 +30,19 @@ Labels: TypeAlias = Mapping[int, Label]
 Buffers: TypeAlias = Mapping[str, Array]
 
 
-def check_passes(passes: Sequence[str], known: Sequence[str] = tuple(PASSES)) -> tuple[str, ...]:
-    """Return the passes as a tuple, or say which one is unknown or given twice.
-
-    Raises:
-        InvalidValueError: not a sequence of names, empty, or one given twice.
-        UnknownNameError: a pass that is not in `known`.
-    """
-    if isinstance(passes, str) or not all(isinstance(name, str) for name in passes):
-        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
-    names = tuple(passes)
-    for name in names:
-        if name not in known:
-            raise UnknownNameError.of("pass", name, known)
-    if not names or len(set(names)) != len(names):
-        raise InvalidValueError(f"passes: expected one or more different names, got {names!r}")
-    return names
-
-
-def allocate(camera: Camera, passes: Sequence[str]) -> dict[str, Array]:
+def allocate(camera: Camera, specs: PassSpecs) -> dict[str, Array]:
     """Fresh arrays for the passes of one camera, one each, uninitialized."""
-    return {
-        name: array_pool.empty(PASSES[name].shape(camera), PASSES[name].dtype) for name in passes
-    }
+    return {name: array_pool.empty(spec.shape(camera), spec.dtype) for name, spec in specs.items()}
 
 
-def check_buffers(buffers: Buffers, camera: Camera, passes: Sequence[str]) -> None:
+def check_buffers(buffers: Buffers, camera: Camera, specs: PassSpecs) -> None:
     """Check that arrays given to be drawn into fit the camera and the passes.
 
     Raises:
         InvalidValueError: one is missing, or has another shape, dtype or memory order.
     """
-    for name in passes:
-        spec, array = PASSES[name], buffers.get(name)
-        shape = spec.shape(camera)
+    for name, spec in specs.items():
+        array, shape = buffers.get(name), spec.shape(camera)
         if array is None or array.shape != shape or array.dtype != spec.dtype:
             came = "nothing" if array is None else f"{array.shape} {array.dtype}"
             raise InvalidValueError(
@@ -109,7 +55,7 @@ def check_buffers(buffers: Buffers, camera: Camera, passes: Sequence[str]) -> No
 
 
 def own_or_given(
-    cameras: Sequence[Camera], passes: Sequence[str], out: Sequence[Buffers] | None
+    cameras: Sequence[Camera], specs: PassSpecs, out: Sequence[Buffers] | None
 ) -> Sequence[Buffers]:
     """What an engine draws into: fresh arrays, or the caller's after a look at them.
 
@@ -117,12 +63,12 @@ def own_or_given(
         InvalidValueError: buffers for another number of cameras, or that do not fit.
     """
     if out is None:
-        return [allocate(camera, passes) for camera in cameras]
+        return [allocate(camera, specs) for camera in cameras]
     if len(out) != len(cameras):
         raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
     for camera, buffers in zip(cameras, out, strict=True):
-        check_buffers(buffers, camera, passes)
-    return [{name: buffers[name] for name in passes} for buffers in out]
+        check_buffers(buffers, camera, specs)
+    return [{name: buffers[name] for name in specs} for buffers in out]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,13 +77,15 @@ class Frame:
 
     Attributes:
         camera: the camera as it was used (pose, intrinsics and size of this very picture).
-        passes: arrays by pass name, laid out as this module says; they belong to the caller.
+        passes: arrays by pass name, as `heliograph.passes` says; they belong to the caller.
         labels: what the ids of `segmentation` stand for.
+        specs: what the passes are; those of `heliograph.passes` need not be in it.
     """
 
     camera: Camera
     passes: Mapping[str, Array]
     labels: Labels = field(default_factory=dict, repr=False)
+    specs: PassSpecs = field(default_factory=lambda: KNOWN_PASSES, repr=False)
 
     def __getitem__(self, name: str) -> Array:
         """The array of one pass; `UnknownNameError` where it was not asked for."""
@@ -145,6 +93,13 @@ class Frame:
             return self.passes[name]
         except KeyError:
             raise UnknownNameError.of("pass in this frame", name, self.passes) from None
+
+    def spec(self, name: str) -> PassSpec:
+        """What one of its passes is; `UnknownNameError` where nobody said."""
+        found = self.specs.get(name) or KNOWN_PASSES.get(name)
+        if found is None:
+            raise UnknownNameError.of("pass in this frame", name, self.passes)
+        return found
 
     @property
     def rgb(self) -> NDArray[np.uint8]:
@@ -168,12 +123,33 @@ class Frame:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields, in a copy or in another process."""
-        return type(self), (self.camera, _plain(self.passes), _plain(self.labels))
+        return type(self), (self.camera, *map(_plain, (self.passes, self.labels, self.specs)))
 
     def _repr_png_(self) -> bytes:
         from heliograph.picture import frame_png
 
         return frame_png(self)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who drew a sample, of which scene, and when; no pixel depends on it.
+
+    Attributes:
+        engine: name of the engine.
+        device: what drew: the rasterizer's version, or the GL driver's name for itself.
+        scene_version: which version of the scene it shows, from 0.
+        ordered: when it was ordered, seconds since the epoch; 0 where nobody said.
+        begun: when its drawing began.
+        done: when it was drawn.
+    """
+
+    engine: str = ""
+    device: str = ""
+    scene_version: int = 0
+    ordered: float = 0.0
+    begun: float = 0.0
+    done: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +164,7 @@ class Sample:
         index: index of the sample in the run.
         randomization: what was drawn at random, by randomizer; serializable.
         annotations: further facts about the view, by name; serializable.
+        provenance: who drew it, of which version of the scene, and when.
     """
 
     frames: Mapping[str, Frame]
@@ -197,6 +174,7 @@ class Sample:
     index: int = 0
     randomization: Mapping[str, Any] = field(default_factory=dict)
     annotations: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     def __getitem__(self, camera: str) -> Frame:
         """The frame of one camera; `UnknownNameError` lists the cameras there are."""
@@ -220,7 +198,7 @@ class Sample:
             name: replace(frame, labels=labels) if frame.labels is self.labels else frame
             for name, frame in self.frames.items()
         }
-        told = (_plain(self.randomization), _plain(self.annotations))
+        told = (_plain(self.randomization), _plain(self.annotations), self.provenance)
         return type(self), (frames, labels, _plain(self.state), self.seed, self.index, *told)
 
     def _repr_html_(self) -> str:

@@ -154,7 +154,9 @@ class IterableDataset(_IterableBase):
         self._transform = transform
         self._share = _check_share(share or {}, self._source)
         self._on_error = on_error
-        self._seed = options.get("seed", getattr(self._source, "seed", 0))
+        self._seed = options.get(
+            "seed", self._source.seed if isinstance(self._source, core.Dataset) else 0
+        )
         self._samples = digests(self._source.describe())
         # Shared memory, so that DataLoader workers that live on hear of set_epoch.
         self._epoch = _shared_zero()

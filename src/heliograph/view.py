@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError
-from heliograph.frame import check_passes
+from heliograph.passes import Passes, check_pass_names
 from heliograph.scene import Edit
 
 StateValue: TypeAlias = NDArray[Any]
@@ -27,40 +27,58 @@ class View:
     Attributes:
         cameras: names of the scene's cameras, or cameras by value; empty for the scene's
             first camera. Two cameras of one view must differ in name.
-        passes: the passes every camera yields.
+        passes: the passes every camera yields, by name or as specs; who draws it checks that it
+            has them. Kept as names.
         state: what moves, by keys the engine knows (`qpos`, a component's key, ...); arrays or
             anything `numpy.asarray` takes. A key that is left out keeps the scene's own value.
         edits: what this view shows differently from the scene, applied in order.
         seed: seed of the run (0 ... 2**63 - 1), or None.
         index: index of the sample in the run, >= 0.
+        scene_version: which version of a scene that changes is shown, as `advance` numbered it;
+            None for the newest when it is ordered.
     """
 
     cameras: Sequence[str | Camera] = ()
-    passes: Sequence[str] = ("rgb",)
+    passes: Passes = ("rgb",)
     state: Mapping[str, Any] = field(default_factory=dict)
     edits: Sequence[Edit] = ()
     seed: int | None = None
     index: int = 0
+    scene_version: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "cameras", _check_cameras(self.cameras))
-        object.__setattr__(self, "passes", check_passes(self.passes))
+        object.__setattr__(self, "passes", check_pass_names(self.passes))
         object.__setattr__(self, "state", _check_state(self.state))
         object.__setattr__(self, "edits", _check_edits(self.edits))
         _check_integer("index", self.index)
-        if self.seed is not None:
-            _check_integer("seed", self.seed)
+        for name in ("seed", "scene_version"):
+            if getattr(self, name) is not None:
+                _check_integer(name, getattr(self, name))
+
+    @property
+    def pass_names(self) -> tuple[str, ...]:
+        """The names of the passes."""
+        return self.passes  # type: ignore[return-value]  # kept as names
 
     def edited(self, edits: Sequence[Edit]) -> View:
         """The same with other edits; what else it holds is sound and not looked at again."""
-        other = object.__new__(type(self))
-        other.__dict__.update(vars(self), edits=_check_edits(edits))
-        return other
+        return unchecked_view(**{**vars(self), "edits": _check_edits(edits)})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields; what makes `state` read-only cannot be pickled."""
-        made = (self.cameras, self.passes, dict(self.state), self.edits, self.seed, self.index)
-        return type(self), made
+        made = [getattr(self, each.name) for each in fields(self)]
+        return type(self), tuple(dict(each) if isinstance(each, Mapping) else each for each in made)
+
+
+def unchecked_view(**values: Any) -> View:
+    """A view of values that were checked before, where to check them again would cost as much.
+
+    Fields left out have their defaults; states are mappings that nobody writes to.
+    """
+    view = object.__new__(View)
+    view.__dict__.update(_DEFAULTS, **values)
+    return view
 
 
 def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
@@ -119,3 +137,9 @@ def _check_integer(name: str, value: object) -> None:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
         raise InvalidValueError(f"{name}: expected an integer from 0 to 2**63 - 1, got {value!r}")
+
+
+_DEFAULTS: Mapping[str, Any] = {
+    each.name: MappingProxyType({}) if each.default is MISSING else each.default
+    for each in fields(View)
+}

@@ -13,7 +13,7 @@ import tyro
 from tqdm import tqdm
 
 from heliograph.cli.folder import SHEET
-from heliograph.cli.states import parse_size, split_names
+from heliograph.cli.states import chosen_passes, parse_size, split_names
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.dataset import Dataset
@@ -21,7 +21,6 @@ from heliograph.delivery.views import Randomized, random_states
 from heliograph.engine import Described, Renderer
 from heliograph.errors import HeliographError, InvalidValueError, RecordError
 from heliograph.files import write_atomically
-from heliograph.frame import check_passes
 from heliograph.picture import contact_sheet
 from heliograph.randomize import load_randomization, stream
 from heliograph.record import Recording, record
@@ -44,7 +43,7 @@ class Generate:
         seed: seed of the run.
         workers: processes that draw; 0 draws in this one.
         cameras: cameras by name; the scene's first one without it.
-        passes: which images each camera yields; all the engine has without it.
+        passes: which images each camera yields; those every engine has without it.
         size: WIDTHxHEIGHT in pixels of cameras that the model gives no resolution.
         randomize: file of randomizers (.json or .yaml).
         random_states: draw a random state for every sample, where the engine can.
@@ -153,7 +152,7 @@ def _dataset(order: Generate, renderer: Renderer, scene: Described) -> Dataset:
         order.count,
         seed=order.seed,
         cameras=split_names(order.cameras),
-        passes=check_passes(split_names(order.passes) or renderer.passes, renderer.passes),
+        passes=chosen_passes(order.passes, renderer),
         state=random_states(scene) if order.random_states else None,
         randomize=_randomizers(order, scene),
     )

@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from heliograph.cli.folder import SHEET, check_free, whole_folder
-from heliograph.cli.states import parse_size, split_names, states
+from heliograph.cli.states import chosen_passes, parse_size, split_names, states
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.engine import resolve_cameras
 from heliograph.errors import InvalidValueError
 from heliograph.files import save_sample, write_atomically
-from heliograph.frame import Sample, check_passes
+from heliograph.frame import Sample
 from heliograph.picture import contact_sheet
 from heliograph.view import View
 
@@ -32,7 +32,7 @@ class Render:
         model: a file, or package:path/inside/it.
         camera: cameras by name; the scene's first one without it.
         size: WIDTHxHEIGHT in pixels of cameras that the model gives no resolution.
-        passes: which images each camera yields; all the engine has without it.
+        passes: which images each camera yields; those every engine has without it.
         count: how many random states (the scene's own state without --count and --qpos).
         seed: seed of the random states; state i depends on the seed and i alone.
         randomize: file of randomizers (.json or .yaml): what the seed and each index draw.
@@ -98,7 +98,7 @@ def _views(order: Render, renderer: LocalRenderer) -> list[View]:
     """One view a state; all are made, and thereby checked, before anything is drawn."""
     cameras = split_names(order.camera)
     resolve_cameras(View(cameras), renderer.cameras)
-    passes = check_passes(split_names(order.passes) or renderer.passes, renderer.passes)
+    passes = chosen_passes(order.passes, renderer)
     shown = states(renderer, qpos=order.qpos, count=order.count, seed=_seed(order))
     return [
         View(cameras, passes, state, seed=order.seed, index=index)

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from heliograph.camera import MAX_SIZE
 from heliograph.delivery.call import LocalRenderer
+from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
+from heliograph.passes import PASSES, PassSpecs, check_pass_names, select_passes
 
 _DIGITS = 9
 
@@ -95,15 +97,22 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS
 
 
+def chosen_passes(names: Sequence[str], renderer: Renderer) -> PassSpecs:
+    """The passes called so, names apart or in one word; those every engine has without any.
+
+    Raises:
+        UnknownNameError: a pass that the renderer does not have.
+        InvalidValueError: one given twice.
+    """
+    known = renderer.passes
+    asked = split_names(names) or tuple(name for name in PASSES if name in known)
+    return select_passes(check_pass_names(asked), known)
+
+
 def _width(renderer: LocalRenderer) -> int | None:
-    draw = getattr(renderer.engine, "random_state", None)
-    state = {} if draw is None else draw(np.random.default_rng(0))
-    return np.size(state["qpos"]) if "qpos" in state else None
+    rest = renderer.scene.space.rest
+    return np.size(rest["qpos"]) if "qpos" in rest else None
 
 
 def _random_state(renderer: LocalRenderer, seed: int, index: int) -> dict[str, Any]:
-    draw = getattr(renderer.engine, "random_state", None)
-    if draw is None:
-        return {}
-    state: dict[str, Any] = draw(np.random.default_rng([seed, index]))
-    return state
+    return dict(renderer.random_state(np.random.default_rng([seed, index])))

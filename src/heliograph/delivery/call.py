@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from numbers import Integral
-from queue import Queue
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
 
 from heliograph.camera import MAX_SIZE, Camera
-from heliograph.engine import Engine
+from heliograph.engine import CancelToken, Capability, Engine, Renderer
 from heliograph.engines.registry import (
     SHIPPED,
     engine_names,
@@ -22,17 +24,16 @@ from heliograph.engines.registry import (
     resolve_source,
 )
 from heliograph.errors import HeliographError, InvalidValueError
-from heliograph.frame import Array, Labels, Sample
-from heliograph.randomize import Randomization
+from heliograph.frame import Array, Labels, Provenance, Sample
+from heliograph.passes import PassSpecs
 from heliograph.randomize.config import describe
-from heliograph.scene import Description
+from heliograph.scene import Description, Edit
 from heliograph.view import View
 from heliograph.worker.opening import describe_opening, with_randomization
+from heliograph.wrappers import RandomizedEngine
 
 if TYPE_CHECKING:
     from heliograph.pool import Pool
-
-_R = TypeVar("_R", "LocalRenderer", "Pool")
 
 __all__ = ["SHIPPED", "LocalRenderer", "engine_names", "load_engine", "open"]
 
@@ -92,19 +93,19 @@ def open(  # noqa: A001
     """
     source = resolve_source(source)
     name = engine or engine_of(source)
+    seed = _check_seed(seed)
     arguments = with_randomization({"size": _check_size(size), **options})
     if isinstance(workers, int) and not workers:
         opened = describe_opening(name, arguments)
-        return _seeded(LocalRenderer(make_engine(name, source, arguments), opened), seed)
+        return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
     from heliograph.pool import Pool
     from heliograph.pool.options import split_options
 
     settings, rest = split_options(arguments)
-    _check_seed(seed)
-    return _seeded(Pool(name, source, workers, rest, **settings), seed)
+    return Pool(name, source, workers, rest, seed=seed, **settings)
 
 
-class LocalRenderer:
+class LocalRenderer(Renderer):
     """A renderer over an engine in this process; threads take turns.
 
     Args:
@@ -112,17 +113,18 @@ class LocalRenderer:
         opened: what decides its pictures besides the scene, in terms of JSON, as
             `heliograph.worker.opening.describe_opening` tells it; without it, what the engine
             draws at random.
+        seed: of the run; samples and datasets over the renderer take it unless told otherwise.
 
     Attributes:
         engine: the engine.
-        opened: the same.
-        seed: of the run; samples and datasets over the renderer take it unless told otherwise.
     """
 
-    def __init__(self, engine: Engine, opened: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, opened: Mapping[str, Any] | None = None, *, seed: int = 0
+    ) -> None:
         self.engine = engine
-        self.opened = _told_by(engine) if opened is None else opened
-        self.seed = 0
+        self._opened = _told_by(engine) if opened is None else opened
+        self._seed = seed
         self._lock = threading.Lock()
 
     @property
@@ -136,9 +138,29 @@ class LocalRenderer:
         return self.engine.cameras
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """The passes it can yield."""
+    def passes(self) -> PassSpecs:
+        """The passes it can yield, by name."""
         return self.engine.passes
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The engine's."""
+        return self.engine.capabilities
+
+    @property
+    def provenance(self) -> Provenance:
+        """Engine, device and newest version of the scene."""
+        return self.engine.provenance
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; samples and datasets over the renderer take it unless told otherwise."""
+        return self._seed
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """What decides its pictures besides the scene, in terms of JSON."""
+        return self._opened
 
     @property
     def labels(self) -> Labels:
@@ -153,13 +175,29 @@ class LocalRenderer:
         """
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
+        ordered = time.time()
+        with self._lock, _naming(view):
+            return _ordered(self.engine.render(view), ordered)
+
+    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
+
+        Raises:
+            HeliographError: the view cannot be drawn.
+        """
+        ordered = time.time()
+        with self._lock, _naming(view):
+            for sample in self.engine.refine(view, cancel):
+                yield _ordered(sample, ordered)
+
+    def advance(self, changes: Sequence[Edit]) -> int:
+        """Change the scene for good; see `heliograph.engine.Described`."""
         with self._lock:
-            try:
-                return self.engine.render(view)
-            except HeliographError as error:
-                if view.seed is not None and error.seed is None:
-                    error.index, error.seed = view.index, view.seed
-                raise
+            return self.engine.advance(changes)
+
+    def random_state(self, rng: np.random.Generator) -> Mapping[str, Array]:
+        """A random state that suits the scene."""
+        return self.engine.random_state(rng)
 
     def submit(self, view: View) -> Future[Sample]:
         """Draw one view now; the future that comes back is finished."""
@@ -169,11 +207,6 @@ class LocalRenderer:
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
             future.set_exception(error)
         return future
-
-    def side_by_side(self, count: int) -> Callable[[View], Future[Sample]]:
-        """`submit`: here every sample lies by itself."""
-        del count
-        return self.submit
 
     def map(
         self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
@@ -227,61 +260,31 @@ class LocalRenderer:
             return self.submit_batch(batch).result()
         return [self.render(view) for view in batch]
 
-    def submit_batch(self, batch: Mapping[str, Any]) -> Future[dict[str, Array]]:
-        """Draw a batch now; the future that comes back is finished.
-
-        Raises:
-            InvalidValueError: something is wrong with the batch.
-            UnknownNameError: no such camera or pass.
-        """
-        from heliograph.delivery.batch import checked, stack
-
-        entries = checked(self, batch)
-        future: Future[dict[str, Array]] = Future()
-        try:
-            future.set_result(stack(self, entries))
-        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
-            future.set_exception(error)
-        return future
-
-    def render_batch_async(self, batch: Mapping[str, Any], queue: Queue[Any]) -> None:
-        """Draw a batch in another thread; the queue gets the stacked arrays or the error.
-
-        Raises:
-            InvalidValueError: something is wrong with the batch.
-            UnknownNameError: no such camera or pass.
-        """
-        from heliograph.delivery.batch import draw_in_thread
-
-        draw_in_thread(self, batch, queue)
-
     def close(self) -> None:
         """Close the engine; may be called twice."""
         with self._lock:
             self.engine.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def _told_by(engine: Engine) -> Mapping[str, Any]:
-    randomization = getattr(engine, "randomization", None)
-    if not isinstance(randomization, Randomization):
+    if not isinstance(engine, RandomizedEngine):
         return {}
-    return {"randomize": describe(randomization)}
+    return {"randomize": describe(engine.randomization)}
 
 
-def _seeded(renderer: _R, seed: int) -> _R:
-    renderer.seed = _check_seed(seed)
-    return renderer
+@contextmanager
+def _naming(view: View) -> Iterator[None]:
+    """An error names the sample, where the view has a seed."""
+    try:
+        yield
+    except HeliographError as error:
+        if view.seed is not None and error.seed is None:
+            error.index, error.seed = view.index, view.seed
+        raise
+
+
+def _ordered(sample: Sample, when: float) -> Sample:
+    return replace(sample, provenance=replace(sample.provenance, ordered=when))
 
 
 def _check_seed(seed: object) -> int:

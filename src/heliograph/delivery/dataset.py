@@ -52,7 +52,7 @@ class Dataset:
     ) -> None:
         self.renderer = renderer
         self.count = check_whole("count", count)
-        given = getattr(renderer, "seed", 0) if seed is None else seed
+        given = renderer.seed if seed is None else seed
         self.seed = check_whole("seed", given)
         self.start = check_whole("start", start)
         self.window = check_whole("window", window, least=1)
@@ -106,7 +106,7 @@ class Dataset:
         scene = self.renderer.scene
         return {
             "scene": {"source": PurePath(scene.source).name, "hash": scene.hash},
-            "renderer": dict(getattr(self.renderer, "opened", {})),
+            "renderer": dict(self.renderer.opened),
             "seed": self.seed,
             "start": self.start,
             "count": self.count,
@@ -121,7 +121,7 @@ class Dataset:
 
     def _submitter(self, together: int) -> Callable[[_Ordered], Future[Sample]]:
         send: Callable[[View], Future[Sample]] = self.renderer.submit
-        if together > 1 and hasattr(self.renderer, "side_by_side"):
+        if together > 1:
             send = self.renderer.side_by_side(together)
 
         def submit(item: _Ordered) -> Future[Sample]:

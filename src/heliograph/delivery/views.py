@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, TypeAlias, TypedDict
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.engine import Described, resolve_cameras
+from heliograph.engine import Capability, Described, resolve_cameras
 from heliograph.errors import InvalidValueError
-from heliograph.frame import Sample, check_passes
+from heliograph.frame import Sample
+from heliograph.passes import Passes, select_passes
 from heliograph.randomize import Facts, Randomization, stream
 from heliograph.randomize.config import describe
 from heliograph.view import View
@@ -33,7 +34,7 @@ class ViewOptions(TypedDict, total=False):
     """What every delivery takes besides: see `Views`."""
 
     cameras: Sequence[str | Camera]
-    passes: Sequence[str]
+    passes: Passes
     state: StateRecipe | None
     randomize: Randomize | None
 
@@ -65,7 +66,7 @@ class Views:
     """
 
     cameras: Sequence[str | Camera] = ()
-    passes: Sequence[str] = ("rgb",)
+    passes: Passes = ("rgb",)
     state: StateRecipe | None = None
     randomize: Randomize | None = None
 
@@ -86,7 +87,7 @@ class Views:
             UnknownNameError: it does not; the ones it knows are listed.
         """
         resolve_cameras(View(self.cameras, self.passes), renderer.cameras)
-        check_passes(self.passes, renderer.passes)
+        select_passes(View(passes=self.passes).pass_names, renderer.passes)
 
     def order(self, seed: int, index: int) -> Order:
         """The view of one sample, and what was drawn for it."""
@@ -127,11 +128,8 @@ class RandomStates:
 
 def random_states(renderer: Described) -> RandomStates | None:
     """What draws random states for a renderer, as `Views.state` takes; None where nothing does."""
-    for holder in (renderer, getattr(renderer, "engine", None)):
-        draw = getattr(holder, "random_state", None)
-        if draw is not None:
-            return RandomStates(draw)
-    return None
+    able = Capability.RANDOM_STATE in renderer.capabilities
+    return RandomStates(renderer.random_state) if able else None
 
 
 class Randomized:

@@ -10,15 +10,15 @@ import hashlib
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.engine import resolve_cameras
+from heliograph.engine import CancelToken, Capability, Engine, Outs, check_version, resolve_cameras
 from heliograph.errors import (
     ClosedError,
     EngineError,
@@ -26,20 +26,11 @@ from heliograph.errors import (
     SceneError,
     UnknownNameError,
 )
-from heliograph.frame import (
-    BACKGROUND,
-    PASSES,
-    Buffers,
-    Frame,
-    Label,
-    Labels,
-    Sample,
-    check_passes,
-    own_or_given,
-)
+from heliograph.frame import Buffers, Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.passes import PASSES, PassSpecs, select_passes
 from heliograph.poses import Floats
-from heliograph.scene import Description, Edit, Item
-from heliograph.view import View
+from heliograph.scene import Description, Edit, Item, ObjectTable, SceneObject, StateSpace
+from heliograph.view import View, unchecked_view
 
 EXIT, KILL, FAIL, HANG = 1, 2, 3, 4
 """What `crash` may be: `os._exit(3)`, SIGKILL to itself, an `EngineError`, never to return."""
@@ -84,12 +75,13 @@ class Paint(Edit):
     colour: tuple[float, float, float]
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Draws a floor (z = 0) and three balls; or, as `blank`, nothing at all.
 
     State keys: `ball`, `globe` and `marble`, the centre of a ball, (3,) metres; `sleep`, seconds to
     sleep before drawing; and `crash`, an integer: 0 nothing, 1 `os._exit(3)`, 2 SIGKILL to its own
-    process, 3 raise `EngineError`, 4 never return. The only edit it knows is `Paint`.
+    process, 3 raise `EngineError`, 4 never return. The only edit it knows is `Paint`, also as a
+    change of the scene for good.
 
     The source `blank` draws nothing and costs next to nothing, to measure what delivery costs. All
     values of a pass are one constant, which tells which view it was and whether all of it came:
@@ -115,13 +107,14 @@ class FakeEngine:
         self._cameras = _cameras(*size)
         self._rays: dict[tuple[object, ...], _Rays] = {}
         self._closed = False
-        self._labels = {0: BACKGROUND} if self._blank else dict(_labels())
-        self._scene = _describe(source, self._cameras, self._labels)
+        self._objects = ObjectTable.empty() if self._blank else _objects()
+        self._source = source
+        self._versions: list[tuple[Edit, ...]] = [()]
 
     @property
     def scene(self) -> Description:
         """What there is to see."""
-        return self._scene
+        return _describe(self._source, self._cameras, self._objects, self._versions)
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -129,28 +122,44 @@ class FakeEngine:
         return dict(self._cameras)
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """All passes."""
-        return tuple(PASSES)
+    def passes(self) -> PassSpecs:
+        """Those that every engine has."""
+        return PASSES
 
     @property
     def labels(self) -> Labels:
         """Segmentation id -> (name, category); the ids have gaps on purpose."""
-        return self._labels
+        return self._objects.labels
 
-    def random_state(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-        """A random place for the ball, for `View.state`."""
-        return {"ball": rng.uniform((-0.6, -0.6, 0.4), (0.6, 0.6, 1.2))}
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """It refines, changes for good, and has random states."""
+        return frozenset({Capability.REFINE, Capability.ADVANCE, Capability.RANDOM_STATE})
 
-    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+    @property
+    def provenance(self) -> Provenance:
+        """Who draws."""
+        return Provenance("fake", f"numpy {np.__version__}", len(self._versions) - 1)
+
+    def advance(self, changes: Sequence[Edit]) -> int:
+        """Paint balls for good; see `heliograph.engine.Described`."""
+        edits = (*self._versions[-1], *changes)
+        _colours(edits)
+        self._versions.append(edits)
+        return len(self._versions) - 1
+
+    def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
+        begun = time.time()
         if self._closed:
             raise ClosedError("this engine is closed")
         cameras = resolve_cameras(view, self._cameras)
-        check_passes(view.passes, self.passes)
-        plain = self._blank and not view.state and not view.edits
-        centres, colours = ({}, {}) if plain else (_centres(view.state), _colours(view.edits))
-        buffers = own_or_given(cameras, view.passes, out)
+        specs = select_passes(view.pass_names, self.passes)
+        version = check_version(view, 0, len(self._versions) - 1)
+        edits = (*self._versions[version], *view.edits)
+        plain = self._blank and not view.state and not edits
+        centres, colours = ({}, {}) if plain else (_centres(view.state), _colours(edits))
+        buffers = own_or_given(cameras, specs, out)
         if view.state or self._cost:
             _misbehave(view.state, self._cost)
         for camera, arrays in zip(cameras, buffers, strict=True):
@@ -158,11 +167,25 @@ class FakeEngine:
                 _fill(arrays, view.seed or 0, view.index)
             else:
                 _draw(self._rays_of(camera), _placed(camera, centres), colours, arrays)
+        labels = self.labels
         frames = {
-            camera.name: Frame(camera, arrays, self._labels)
+            camera.name: Frame(camera, arrays, labels)
             for camera, arrays in zip(cameras, buffers, strict=True)
         }
-        return Sample(frames, self._labels, view.state, view.seed, view.index)
+        made = replace(self.provenance, scene_version=version, begun=begun, done=time.time())
+        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
+
+    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Draw at a quarter of each side, then half, then all of it."""
+        cameras = resolve_cameras(view, self._cameras)
+        for part in (4, 2, 1):
+            if cancel is not None and cancel.cancelled:
+                return
+            coarse = [
+                camera.resized(max(1, camera.width // part), max(1, camera.height // part))
+                for camera in cameras
+            ]
+            yield self.render(unchecked_view(**{**vars(view), "cameras": tuple(coarse)}))
 
     def close(self) -> None:
         """Forget the rays; may be called twice."""
@@ -368,15 +391,39 @@ def _cameras(width: int, height: int) -> dict[str, Camera]:
     return {camera.name: camera for camera in (front, top, plan)}
 
 
-def _labels() -> dict[int, Label]:
-    balls = {ball.id: Label(name, "sphere") for name, ball in BALLS.items()}
-    return {0: BACKGROUND, FLOOR_ID: Label("floor", "plane"), **balls}
+def _objects() -> ObjectTable:
+    none = np.full((2, 3), np.nan)
+    rows = [SceneObject(FLOOR_ID, "floor", "plane", "", 0, none, seen=True)]
+    for name, ball in BALLS.items():
+        box = np.array([[-ball.radius] * 3, [ball.radius] * 3])
+        rows.append(SceneObject(ball.id, name, "sphere", "", 0, box, seen=True))
+    table = ObjectTable.of(rows)
+    poses, colours = np.array(table.poses), np.full((len(rows), 4), 0.5)
+    poses[1:, :3, 3] = [ball.at for ball in BALLS.values()]
+    colours[1:, :3] = [ball.colour for ball in BALLS.values()]
+    colours[:, 3] = 1
+    return replace(table, poses=poses, colours=colours)
 
 
-def _describe(source: str, cameras: Mapping[str, Camera], labels: Labels) -> Description:
+def _describe(
+    source: str,
+    cameras: Mapping[str, Camera],
+    objects: ObjectTable,
+    versions: Sequence[tuple[Edit, ...]],
+) -> Description:
     sizes = [(name, camera.size) for name, camera in cameras.items()]
-    digest = hashlib.sha256(repr((source, BALLS, FLOOR_ID, sizes)).encode()).hexdigest()
-    objects = tuple(Item(label.name, label.category) for i, label in labels.items() if i)
+    facts = (source, BALLS, FLOOR_ID, sizes, versions[-1])
     state = [Item(name, "state", "centre, shape (3,), metres") for name in BALLS]
     state += [Item(name, "state", what) for name, what in _COUNTS.items()]
-    return Description(source, digest, objects, (Item("sun", "light"),), (), tuple(state))
+    return Description(
+        source,
+        hashlib.sha256(repr(facts).encode()).hexdigest(),
+        objects,
+        lights=(Item("sun", "light"),),
+        state=tuple(state),
+        space=StateSpace(
+            rest={name: np.array(ball.at) for name, ball in BALLS.items()},
+            ranges={"ball": (np.array([-0.6, -0.6, 0.4]), np.array([0.6, 0.6, 1.2]))},
+        ),
+        version=len(versions) - 1,
+    )

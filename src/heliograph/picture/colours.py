@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliograph.frame import Array
+from heliograph.passes import PassSpec
 
 Pixels = NDArray[np.uint8]
 Limits = tuple[float, float]
@@ -91,10 +92,30 @@ def segmentation_picture(ids: Array) -> Pixels:
     return segment_colours(known)[places.reshape(ids.shape)]
 
 
-def pass_picture(name: str, array: Array, limits: Limits | None = None) -> Pixels:
-    """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for depth."""
-    if name == "depth":
+def pass_picture(spec: PassSpec, array: Array, limits: Limits | None = None) -> Pixels:
+    """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for lengths.
+
+    Lengths, ids and unit vectors are shown as `depth`, `segmentation` and `normals` are; other
+    numbers from their least to their greatest, in grey or, of three channels, in colour.
+    """
+    if spec.unit == "m" and not spec.channels:
         return depth_picture(array, limits)
-    if name == "normals":
+    if spec.unit == "id" and not spec.channels:
+        return segmentation_picture(array)
+    if spec.name == "normals":
         return normals_picture(array)
-    return segmentation_picture(array) if name == "segmentation" else array
+    pixels = array if array.dtype == np.uint8 else _stretched(array)
+    if not spec.channels or spec.channels < 3:
+        grey = pixels if not spec.channels else pixels[..., 0]
+        return np.repeat(grey[..., None], 3, -1)
+    return pixels[..., :3]
+
+
+def _stretched(array: Array) -> Pixels:
+    """Numbers as bytes, from their least to their greatest; what is not finite is black."""
+    finite = np.isfinite(array)
+    values = np.where(finite, array, 0).astype(float)
+    low = float(values[finite].min()) if finite.any() else 0.0
+    high = float(values[finite].max()) if finite.any() else 1.0
+    part = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    return np.where(finite, np.round(255 * part), 0).astype(np.uint8)

@@ -17,7 +17,7 @@ def frame_png(frame: Frame) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    pictures = [pass_picture(name, array) for name, array in frame.passes.items()]
+    pictures = [pass_picture(frame.spec(name), array) for name, array in frame.passes.items()]
     Image.fromarray(np.hstack(pictures)).save(stream, "PNG")
     return stream.getvalue()
 

@@ -88,7 +88,9 @@ class _Sheet:
     def pictures(self, frame: Frame, lefts: dict[str, int], top: int, limits: Limits) -> None:
         size = _shown_size(frame)
         for name, array in frame.passes.items():
-            picture = _scaled(pass_picture(name, array, limits), size, smooth=name == "rgb")
+            picture = _scaled(
+                pass_picture(frame.spec(name), array, limits), size, smooth=name == "rgb"
+            )
             self.image.paste(picture, (lefts[name], top))
 
     def legend(

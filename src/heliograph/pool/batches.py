@@ -12,6 +12,7 @@ from heliograph.batch import Batch, key_of
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.orders import Order, deliver
 from heliograph.transport.layout import lay_out
 from heliograph.transport.messages import DoneMany, RenderMany, ViewWire
@@ -43,16 +44,21 @@ class BatchJob:
     Args:
         batch: what to draw.
         known: the scene's own cameras.
+        passes: the passes there are.
         memory: where the memory of the result came from.
 
     Raises:
         HeliographError: cameras, poses or edits that are refused.
     """
 
-    def __init__(self, batch: Batch, known: dict[str, Camera], memory: Memory) -> None:
+    def __init__(
+        self, batch: Batch, known: dict[str, Camera], passes: PassSpecs, memory: Memory
+    ) -> None:
         self.batch = batch
         self.cameras = batch.resolved(known)
-        self.layout = lay_out(self.cameras, batch.common.passes, len(batch))
+        self.layout = lay_out(
+            self.cameras, select_passes(batch.common.pass_names, passes), len(batch)
+        )
         self.future: Future[Stacked] = Future()
         self.future.set_running_or_notify_cancel()  # a batch cannot be cancelled
         self.region: Region | None = None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
-from heliograph.frame import Array, Frame, Labels, Sample
+from heliograph.frame import Array, Frame, Labels, Provenance, Sample
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.blocks import Block, Blocks
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import Done, Render, Used, ViewWire
@@ -66,7 +68,7 @@ class SampleOrder:
         wire: the same for the wire.
         cameras: the cameras by value, or None where only the engine can tell.
         layout: where their passes stand, or how many bytes to try with.
-        borrowed: whether the sample's arrays are to be given back; else they are the caller's.
+        drawn_by: what all samples of the pool bear, and the specs of its passes.
     """
 
     weight = 1
@@ -77,12 +79,13 @@ class SampleOrder:
         wire: ViewWire,
         cameras: Sequence[Camera] | None,
         layout: Layout | int,
-        *,
-        borrowed: bool = False,
+        drawn_by: tuple[Provenance, PassSpecs],
     ) -> None:
         self.view = view
         self.nbytes = layout if isinstance(layout, int) else layout.nbytes
-        self.borrowed = borrowed
+        self.borrowed = False
+        self._made, self._specs = drawn_by
+        self._ordered = time.time()
         self.future: Future[Sample] = Future()
         self.lent: Region | None = None
         self.block: Block | None = None
@@ -102,7 +105,7 @@ class SampleOrder:
         """Take a place beside others', where the cameras say how much room that is."""
         if self._cameras is None:
             return
-        found = blocks.place(lay_out(self._cameras, self.view.passes, blocks.total))
+        found = blocks.place(lay_out(self._cameras, self._asked_specs(), blocks.total))
         if found is not None:
             self.block, self._place = found
 
@@ -163,17 +166,31 @@ class SampleOrder:
         cameras, layout = self._shown(used)
         block, place = self.block, self._place
         shown = layout.arrays(memory) if block is None else block.arrays(place)
+        specs = self._specs
         frames = {
-            camera.name: _frame(camera, _copied(arrays) if copy else arrays, labels)
+            camera.name: Frame(camera, _copied(arrays) if copy else arrays, labels, specs)
             for camera, arrays in zip(cameras, shown, strict=True)
         }
-        if used.state is None and used.randomization is None and used.annotations is None:
-            return _plain_sample(frames, labels, view)
-        state = view.state
+        state: Mapping[str, Any] = view.state
         if used.state is not None:
             state = {key: unpack_array(each) for key, each in used.state.items()}
-        drawn, facts = unpack(used.randomization) or {}, unpack(used.annotations) or {}
-        return Sample(frames, labels, state, view.seed, view.index, drawn, facts)
+        return Sample(
+            frames=frames,
+            labels=labels,
+            state=state,
+            seed=view.seed,
+            index=view.index,
+            randomization=unpack(used.randomization) or {},
+            annotations=unpack(used.annotations) or {},
+            provenance=Provenance(
+                engine=self._made.engine,
+                device=self._made.device,
+                scene_version=used.scene_version,
+                ordered=self._ordered,
+                begun=used.begun,
+                done=used.done,
+            ),
+        )
 
     def _shown(self, used: Used) -> tuple[Sequence[Camera], Layout]:
         """The cameras as they were used, and where their passes stand."""
@@ -184,7 +201,10 @@ class SampleOrder:
             return asked, layout
         wanted: Sequence[Camera | None] = asked or [None] * len(used.cameras)
         cameras = [_camera(*each) for each in zip(wanted, used.cameras, strict=True)]
-        return cameras, lay_out(cameras, self.view.passes)
+        return cameras, lay_out(cameras, self._asked_specs())
+
+    def _asked_specs(self) -> PassSpecs:
+        return select_passes(self.view.pass_names, self._specs)
 
 
 def deliver(give: Callable[[Any], None], what: Any) -> None:
@@ -211,25 +231,3 @@ def _camera(asked: Camera | None, used: Any) -> Camera:
     if asked is None or not (used is None or isinstance(used, bytes)):
         return unpack_camera(used)
     return asked if used is None else asked.moved(unpack_pose(used))
-
-
-def _frame(camera: Camera, arrays: dict[str, Array], labels: Labels) -> Frame:
-    """A frame; a frozen dataclass takes its time, and there is one for every picture."""
-    frame = object.__new__(Frame)
-    frame.__dict__.update(camera=camera, passes=arrays, labels=labels)
-    return frame
-
-
-def _plain_sample(frames: dict[str, Frame], labels: Labels, view: View) -> Sample:
-    """A sample of which there is nothing else to say; see `_frame`."""
-    sample = object.__new__(Sample)
-    sample.__dict__.update(
-        frames=frames,
-        labels=labels,
-        state=view.state,
-        seed=view.seed,
-        index=view.index,
-        randomization={},
-        annotations={},
-    )
-    return sample

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import queue as queues
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self, overload
+from typing import Any, overload
 
 from heliograph.batch import Batch
 from heliograph.camera import Camera
+from heliograph.engine import Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
-from heliograph.frame import Labels, Sample
+from heliograph.frame import Labels, Provenance, Sample
+from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.attendant import attend
 from heliograph.pool.batches import BatchJob, Stacked
 from heliograph.pool.blocks import Blocks
@@ -26,6 +27,7 @@ from heliograph.pool.flow import in_order, unordered
 from heliograph.pool.options import PoolOptions, check_count
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
+from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.values import unpack_camera
 from heliograph.transport.views import pack_view
 from heliograph.view import View
@@ -33,9 +35,11 @@ from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import describe_opening, pack_opening, with_randomization
 
 _UNKNOWN_SIZE = 1 << 20
+PASSED_ON = frozenset({Capability.RANDOM_STATE})
+"""What a pool passes on of what its engines can do."""
 
 
-class Pool:
+class Pool(Renderer):
     """A renderer over worker processes, each with an engine of its own.
 
     Every view is drawn exactly once, whatever dies: dead and hanging workers are replaced and
@@ -48,6 +52,7 @@ class Pool:
         source: what it opens. It travels to the workers, so it is a path, text or components.
         workers: how many processes.
         options: keywords of the engine.
+        seed: of the run; samples and datasets over the pool take it unless told otherwise.
         **settings: fields of `PoolOptions`.
 
     Raises:
@@ -61,16 +66,18 @@ class Pool:
         source: object,
         workers: int = 2,
         options: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
         **settings: Any,
     ) -> None:
-        self.seed = 0
         for name in settings:
             if name not in PoolOptions.__dataclass_fields__:
                 raise UnknownNameError.of(
                     "option of a pool", name, PoolOptions.__dataclass_fields__
                 )
         chosen = with_randomization(options or {})
-        self.opened: Mapping[str, Any] = describe_opening(engine, chosen)
+        self._seed = seed
+        self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
         crew = Crew(opening, PoolOptions(**settings), check_count("workers", workers))
         self._courier = Courier()
@@ -82,10 +89,13 @@ class Pool:
         except BaseException:
             self.close()
             raise
-        self._scene = opened.scene
+        self._scene = unpack_scene(opened.scene)
         self._cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
-        self._layouts = Layouts(self._cameras)
-        self._passes = tuple(opened.passes)
+        self._passes = specs(*map(unpack_pass, opened.passes))
+        self._layouts = Layouts(self._cameras, self._passes)
+        self._provenance = opened.provenance
+        self._drawn_by = (opened.provenance, self._passes)
+        self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
         self._labels = opened.labels
         self.workers = crew.count
         self.options = crew.options
@@ -101,9 +111,29 @@ class Pool:
         return dict(self._cameras)
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """The passes it can yield."""
+    def passes(self) -> PassSpecs:
+        """The passes it can yield, by name."""
         return self._passes
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the engines can do that the pool passes on."""
+        return self._capabilities
+
+    @property
+    def provenance(self) -> Provenance:
+        """Engine and device of the workers."""
+        return self._provenance
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run; samples and datasets over the pool take it unless told otherwise."""
+        return self._seed
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """What decides its pictures besides the scene, in terms of JSON."""
+        return self._opened
 
     @property
     def labels(self) -> Labels:
@@ -140,7 +170,7 @@ class Pool:
         """
         return self._submitted(view)
 
-    def side_by_side(self, count: int) -> Callable[[View], Future[Sample]]:
+    def side_by_side(self, count: int) -> Submit:
         """A `submit` whose samples lie side by side, `count` of them in one piece of memory.
 
         The arrays of a pass of consecutive views with the same cameras and passes are then the rows
@@ -237,7 +267,7 @@ class Pool:
         """
         checked = Batch.of(batch, self._scene)
         self._check_passes(checked.common)
-        job = BatchJob(checked, self._cameras, self._driver.stock)
+        job = BatchJob(checked, self._cameras, self._passes, self._driver.stock)
         job.region = self._driver.take(job.layout.nbytes)
         chunks = job.chunks(self.workers)
         if not chunks:
@@ -261,17 +291,6 @@ class Pool:
         self._gone.detach()
         self._driver.close()
         self._courier.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _submitted(self, view: View, blocks: Blocks | None = None) -> Future[Sample]:
         try:
@@ -303,13 +322,11 @@ class Pool:
         except UnknownNameError:
             if not view.edits:
                 raise
-            return SampleOrder(view, wire, None, _UNKNOWN_SIZE)
-        return SampleOrder(view, wire, cameras, layout)
+            return SampleOrder(view, wire, None, _UNKNOWN_SIZE, self._drawn_by)
+        return SampleOrder(view, wire, cameras, layout, self._drawn_by)
 
     def _check_passes(self, view: View) -> None:
-        for name in view.passes:
-            if name not in self._passes:
-                raise UnknownNameError.of("pass", name, self._passes)
+        select_passes(view.pass_names, self._passes)
 
     def _give_back(self, order: SampleOrder) -> None:
         if order.lent is not None:

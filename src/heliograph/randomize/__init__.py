@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from heliograph.randomize.background import Background
     from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
     from heliograph.randomize.config import json_schema, load_randomization, to_json, write_schema
-    from heliograph.randomize.facts import Facts, Joint
+    from heliograph.randomize.facts import Facts
     from heliograph.randomize.forms import sampler
     from heliograph.randomize.joints import JointStates
     from heliograph.randomize.lights import Lights, Own
@@ -33,7 +33,6 @@ _HOMES = {
     "Drawn": "randomizer",
     "Facts": "facts",
     "FieldOfView": "cameras",
-    "Joint": "facts",
     "JointStates": "joints",
     "Lights": "lights",
     "Materials": "materials",
@@ -62,7 +61,6 @@ __all__ = [
     "Drawn",
     "Facts",
     "FieldOfView",
-    "Joint",
     "JointStates",
     "Lights",
     "Materials",

@@ -15,7 +15,7 @@ from heliograph.errors import UnknownNameError
 from heliograph.frame import Labels
 from heliograph.poses import Floats
 from heliograph.randomize import names
-from heliograph.scene import Description, Edit
+from heliograph.scene import Description, Edit, Joint
 from heliograph.scene.appearance import EditLight, MoveCamera
 
 _T = TypeVar("_T")
@@ -35,27 +35,8 @@ class Describes(Protocol):
     def cameras(self) -> Mapping[str, Camera]:
         """Its cameras."""
 
-    @property
-    def labels(self) -> Labels:
-        """What the ids stand for."""
-
-
-@dataclass(frozen=True)
-class Joint:
-    """One joint of a scene.
-
-    Attributes:
-        name: its name.
-        kind: `hinge`, `slide`, `ball` or `free`.
-        at: where its numbers start in `qpos`.
-        low, high: its range, radians or metres; None without one.
-    """
-
-    name: str
-    kind: str
-    at: int
-    low: float | None = None
-    high: float | None = None
+    def random_state(self, rng: Generator) -> Mapping[str, NDArray[Any]]:
+        """A random state that suits the scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,19 +82,32 @@ class Facts:
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:
-        """What a renderer says of its scene, with its or its engine's `details` (fields)."""
-        known: dict[str, Any] = {}
-        holders: tuple[Any, ...] = (getattr(renderer, "engine", None), renderer)
-        for holder in holders:
-            if hasattr(holder, "random_state"):
-                known["random_state"] = holder.random_state
-            known |= getattr(holder, "details", {})
-        return cls(renderer.scene, renderer.cameras, renderer.labels, **(known | more))
+        """What a renderer says of its scene: its object table, joints and own state."""
+        scene = renderer.scene
+        table, space = scene.objects, scene.space
+        rows = {name: rows[0] for name, rows in table.rows.items()}
+        corners = {name: table.corners(row) for name, row in rows.items()}
+        known: dict[str, Any] = {
+            "labels": table.labels,
+            "materials": table.wearers,
+            "bodies": table.groups,
+            "colours": {
+                name: tuple(table.colours[row].tolist())
+                for name, row in rows.items()
+                if not np.isnan(table.colours[row]).any()
+            },
+            "poses": {name: table.poses[row] for name, row in rows.items()},
+            "boxes": {name: box for name, box in corners.items() if box is not None},
+            "joints": space.joints,
+            "state": space.rest,
+            "random_state": renderer.random_state if space.drawable else None,
+        }
+        return cls(scene, **{"cameras": renderer.cameras, **known, **more})
 
     @property
     def objects(self) -> tuple[str, ...]:
         """Names of all objects."""
-        return self.remember("objects", lambda: _names(self.description.objects))
+        return self.remember("objects", lambda: self.description.objects.seen_names)
 
     @property
     def lit(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
+from heliograph.passes import PASSES, PassSpecs
 from heliograph.raster import instances as placing
 from heliograph.raster import plan as planning
 from heliograph.raster.gl.buffers import GeometryStore
@@ -41,6 +42,7 @@ class Rasterizer:
     def __init__(self, options: RasterOptions | None = None) -> None:
         self.options = options or RasterOptions()
         self.context = Context(self.options.device)
+        self._device = self.context.renderer
         choice = self.options.readback
         deferred = choice == "deferred" or (choice == "auto" and not self.context.software)
         with self.context.current() as gl:
@@ -54,6 +56,16 @@ class Rasterizer:
         self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
         self._looks: tuple[object, object, placing.Looks] | None = None
         self._scaling: tuple[object, placing.Scaling] | None = None
+
+    @property
+    def passes(self) -> PassSpecs:
+        """The passes it can draw."""
+        return PASSES
+
+    @property
+    def device(self) -> str:
+        """The GL driver's name for itself, and its version."""
+        return self._device
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `Instances.geometry` names them by."""

@@ -1,7 +1,8 @@
 """Samples as files in memory, without loss, and back.
 
-rgb is PNG, depth and normals are .npy float32, segmentation is 16-bit PNG or, for larger ids, .npy
-int32; `json` holds the rest: cameras, labels, state, randomization, annotations, seed, index.
+A pass has the form that its spec names: rgb is PNG, depth, normals and segmentation are .npy;
+`json` holds the rest: cameras, what passes are that this package does not name, labels, state,
+randomization, annotations, seed, index, scene version.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,11 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import HeliographError, RecordError
-from heliograph.frame import PASSES, Frame, Label, Sample
+from heliograph.frame import Frame, Label, Provenance, Sample
+from heliograph.passes import KNOWN_PASSES, PassSpec, PassSpecs, specs
 
 META = "json"
 
-_SHORT = 2**16
 _NAME = 60
 _NUMBERS = ("width", "height", "fx", "fy", "cx", "cy", "near", "far")
 _ASCII = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -37,9 +39,9 @@ def encode(sample: Sample) -> dict[str, bytes]:
     for (name, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
-            suffix, data = _encoded(kind, array)
-            names[kind] = f"{short}.{kind}.{suffix}"
-            files[names[kind]] = data
+            form = frame.spec(kind).file_form
+            names[kind] = f"{short}.{kind}.{form}"
+            files[names[kind]] = _png(array) if form == "png" else _npy(array)
         cameras[name] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
 
@@ -61,11 +63,14 @@ def decode(read: Callable[[str], bytes]) -> Sample:
 def _decoded(read: Callable[[str], bytes]) -> Sample:
     meta = json.loads(read(META))
     labels = {int(number): Label(*names) for number, names in meta["labels"].items()}
+    known = {**KNOWN_PASSES, **_specs(meta.get("passes", []))}
     frames = {}
     for name, facts in meta["cameras"].items():
         camera = _camera(name, facts)
-        passes = {kind: _array(read(file), kind, camera) for kind, file in facts["files"].items()}
-        frames[name] = Frame(camera, passes, labels)
+        passes = {
+            kind: _array(read(file), known[kind], camera) for kind, file in facts["files"].items()
+        }
+        frames[name] = Frame(camera, passes, labels, known)
     state = {
         key: np.array(value, meta["state_types"][key][0]).reshape(meta["state_types"][key][1])
         for key, value in meta["state"].items()
@@ -73,7 +78,24 @@ def _decoded(read: Callable[[str], bytes]) -> Sample:
     for array in state.values():
         array.flags.writeable = False
     rest = (meta["seed"], meta["index"], meta["randomization"], meta["annotations"])
-    return Sample(frames, labels, state, *rest)
+    provenance = Provenance(scene_version=meta.get("scene_version", 0))
+    return Sample(frames, labels, state, *rest, provenance)
+
+
+def _specs(passes: list[dict[str, Any]]) -> PassSpecs:
+    """The passes that this package does not name."""
+    return specs(*(PassSpec(**{**each, "dtype": np.dtype(each["dtype"])}) for each in passes))
+
+
+def _own_passes(sample: Sample) -> list[dict[str, Any]]:
+    """What the passes are that this package does not name, as JSON holds it."""
+    own = {
+        name: frame.spec(name)
+        for frame in sample
+        for name in frame.passes
+        if name not in KNOWN_PASSES
+    }
+    return [{**asdict(spec), "dtype": spec.dtype.str} for spec in own.values()]
 
 
 def _short_names(sample: Sample) -> list[str]:
@@ -84,14 +106,10 @@ def _short_names(sample: Sample) -> list[str]:
     ]
 
 
-def _encoded(kind: str, array: NDArray[Any]) -> tuple[str, bytes]:
-    if kind == "rgb":
-        return "png", _png(array)
-    if kind == "segmentation" and array.min(initial=0) >= 0 and array.max(initial=0) < _SHORT:
-        return "png", _png(array.astype(np.uint16))
+def _npy(array: NDArray[Any]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
-    return "npy", stream.getvalue()
+    return stream.getvalue()
 
 
 def _png(array: NDArray[Any]) -> bytes:
@@ -102,11 +120,10 @@ def _png(array: NDArray[Any]) -> bytes:
     return stream.getvalue()
 
 
-def _array(data: bytes, kind: str, camera: Camera) -> NDArray[Any]:
+def _array(data: bytes, spec: PassSpec, camera: Camera) -> NDArray[Any]:
     array = _from_png(data) if data[:4] == b"\x89PNG" else np.load(io.BytesIO(data))
-    spec = PASSES[kind]
     if array.shape != spec.shape(camera):
-        raise RecordError(f"{kind}: expected shape {spec.shape(camera)}, got {array.shape}")
+        raise RecordError(f"{spec.name}: expected shape {spec.shape(camera)}, got {array.shape}")
     found: NDArray[Any] = array.astype(spec.dtype, copy=False)
     return found
 
@@ -127,6 +144,8 @@ def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:
         "state_types": {k: [v.dtype.str, list(v.shape)] for k, v in sample.state.items()},
         "randomization": dict(sample.randomization),
         "annotations": dict(sample.annotations),
+        "scene_version": sample.provenance.scene_version,
+        "passes": _own_passes(sample),
         "labels": {str(number): list(label) for number, label in sample.labels.items()},
     }
     try:

@@ -21,6 +21,7 @@ from heliograph.scene.lights import (
     PointLight,
     SpotLight,
 )
+from heliograph.scene.objects import ObjectTable, SceneObject
 from heliograph.scene.shapes import (
     Box,
     Capsule,
@@ -31,6 +32,7 @@ from heliograph.scene.shapes import (
     Sphere,
     Torus,
 )
+from heliograph.scene.state_space import Joint, StateSpace
 from heliograph.scene.tree import apply
 
 __all__ = [
@@ -54,16 +56,20 @@ __all__ = [
     "HemisphereLight",
     "Hide",
     "Item",
+    "Joint",
     "Mesh",
     "MoveCamera",
     "MoveObject",
+    "ObjectTable",
     "Plane",
     "PointLight",
     "Remove",
     "Scene",
+    "SceneObject",
     "Set",
     "Sphere",
     "SpotLight",
+    "StateSpace",
     "Torus",
     "Update",
     "Upsert",

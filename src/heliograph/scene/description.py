@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from heliograph.frame import Array
+from heliograph.scene.objects import ObjectTable
+from heliograph.scene.state_space import StateSpace
+
 
 @dataclass(frozen=True)
 class Item:
@@ -22,22 +28,30 @@ class Item:
     members: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Description:
-    """The scene as a renderer describes it.
+    """One version of a scene as a renderer describes it.
 
     Attributes:
         source: file path, or a short name of what it was built from.
         hash: hexadecimal digest of everything that can change a pixel; equal scenes, equal hash.
-        objects: what carries segmentation ids.
+        objects: the object table.
         lights: its lights.
         materials: its materials.
         state: the keys of `View.state` it knows, with shape and meaning.
+        space: its own state, its joints, and which random states suit it.
+        version: which version it is; the scene as it was opened is 0.
     """
 
     source: str
     hash: str
-    objects: tuple[Item, ...] = ()
+    objects: ObjectTable = field(default_factory=ObjectTable.empty)
     lights: tuple[Item, ...] = ()
     materials: tuple[Item, ...] = ()
-    state: tuple[Item, ...] = field(default=())
+    state: tuple[Item, ...] = ()
+    space: StateSpace = field(default_factory=StateSpace)
+    version: int = 0
+
+    def random_state(self, rng: np.random.Generator) -> dict[str, Array]:
+        """A random state that suits the scene; empty where nothing in it moves."""
+        return self.space.draw(rng)

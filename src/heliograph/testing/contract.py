@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine
+from heliograph.engine import Capability, Engine
 from heliograph.errors import UnknownNameError
 from heliograph.scene import Edit
 
@@ -23,6 +23,7 @@ from heliograph.testing import (  # noqa: F401
     ownership,
     pictures,
     refusals,
+    versions,
 )
 from heliograph.testing.probe import Probe, Setting
 from heliograph.testing.report import (
@@ -39,12 +40,13 @@ from heliograph.testing.report import (
 _LAST = ("closed_means_closed",)
 
 
-def check_engine(
+def check_engine(  # noqa: PLR0913 -- what is told about a scene
     factory: Callable[[], Engine],
     *,
     state: Mapping[str, Any] | None = None,
     other_state: Mapping[str, Any] | None = None,
     edits: Sequence[Edit] = (),
+    changes: Sequence[Edit] = (),
     camera: Camera | str | None = None,
     skip: Collection[str] = (),
 ) -> Report:
@@ -59,6 +61,7 @@ def check_engine(
         other_state: one that looks different; without it a random one where the engine has
             `random_state(rng)`.
         edits: edits the engine knows, which change the picture.
+        changes: what `advance` takes, which change the picture.
         camera: where to look from, by name or by value; the scene's first without it.
         skip: names of checks to leave out; they are reported as skipped.
 
@@ -73,7 +76,8 @@ def check_engine(
         if name not in CHECKS:
             raise UnknownNameError.of("check", name, CHECKS)
     began = time.perf_counter()
-    probe = Probe(factory, _setting(factory, state, other_state, edits, camera))
+    setting = _setting(factory, state, other_state, edits)
+    probe = Probe(factory, setting._replace(changes=changes, camera=camera))
     try:
         outcomes = {check.name: _outcome(check, probe, skip) for check in _ordered()}
     finally:
@@ -93,15 +97,14 @@ def _setting(
     state: Mapping[str, Any] | None,
     other: Mapping[str, Any] | None,
     edits: Sequence[Edit],
-    camera: Camera | str | None,
 ) -> Setting:
     told = other is not None
     if other is None:
         engine = factory()
-        draw = getattr(engine, "random_state", None)
-        other = None if draw is None else draw(np.random.default_rng(7))
+        if Capability.RANDOM_STATE in engine.capabilities:
+            other = engine.random_state(np.random.default_rng(7))
         engine.close()
-    return Setting(state or {}, other, told, edits, camera)
+    return Setting(state or {}, other, told, edits)
 
 
 def _outcome(check: Check, probe: Probe, skip: Collection[str]) -> Outcome:

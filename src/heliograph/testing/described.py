@@ -6,14 +6,15 @@ import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import Engine
-from heliograph.frame import BACKGROUND, PASSES
+from heliograph.frame import BACKGROUND
+from heliograph.passes import PASSES, PassSpec
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.report import expect, promise
 
 
 @promise("describes itself")
 def describes_itself(probe: Probe) -> None:
-    """It has scene with a hash, at least one camera, passes that exist, labels with 0."""
+    """It has a scene with a hash, at least one camera, passes with specs, labels with 0."""
     engine = probe.engine
     expect(isinstance(engine, Engine), "expected the methods of heliograph.engine.Engine")
     expect(engine.scene.hash and engine.scene.source, "expected a scene with a source and a hash")
@@ -21,8 +22,12 @@ def describes_itself(probe: Probe) -> None:
     for name, camera in engine.cameras.items():
         right = isinstance(camera, Camera) and camera.name == name
         expect(right, f"cameras[{name!r}]: expected a Camera of that name, got {camera!r}")
-    unknown = [name for name in engine.passes if name not in PASSES]
-    expect(engine.passes and not unknown, f"expected passes of {list(PASSES)}, got {unknown}")
+    expect(engine.passes, "expected at least one pass")
+    for name, spec in engine.passes.items():
+        right = isinstance(spec, PassSpec) and spec.name == name
+        expect(right, f"passes[{name!r}]: expected a PassSpec of that name, got {spec!r}")
+        known = PASSES.get(name, spec).layout
+        expect(spec.layout == known, f"passes[{name!r}]: expected {known}, got {spec.layout}")
     zero = engine.labels.get(0)
     expect(zero == BACKGROUND, f"labels[0]: expected {BACKGROUND}, got {zero}")
 

@@ -43,7 +43,7 @@ def arrays_are_apart(probe: Probe) -> None:
 def draws_into_given_buffers(probe: Probe) -> None:
     """Given arrays are drawn into, all of them and every pixel, and stand in the frame."""
     cameras = [probe.camera, probe.turned(roll=0.5).resized(40, 30).replace(name="other")]
-    out = [allocate(camera, probe.passes) for camera in cameras]
+    out = [allocate(camera, probe.specs) for camera in cameras]
     for buffers in out:
         for array in buffers.values():
             array.view(np.uint8).fill(0xA5)
@@ -59,14 +59,14 @@ def draws_into_given_buffers(probe: Probe) -> None:
 @promise("refuses wrong buffers")
 def refuses_wrong_buffers(probe: Probe) -> None:
     """Buffers of a wrong count, shape, dtype, memory order, or read-only, are refused."""
-    right = allocate(probe.camera, probe.passes)
+    right = allocate(probe.camera, probe.specs)
     name = probe.passes[0]
     array = right[name]
     frozen = array.copy()
     frozen.flags.writeable = False
     wrong: dict[str, list[Mapping[str, Any]]] = {
         "no buffers for a camera": [],
-        "buffers for two cameras": [right, allocate(probe.camera, probe.passes)],
+        "buffers for two cameras": [right, allocate(probe.camera, probe.specs)],
         "a pass missing": [{key: right[key] for key in right if key != name}],
         "another shape": [{**right, name: np.zeros((3, *array.shape), array.dtype)}],
         "another dtype": [{**right, name: np.zeros(array.shape, np.float64)}],

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from heliograph.engine import Gathering
-from heliograph.frame import PASSES, Frame
+from heliograph.engine import CancelToken, Capability
+from heliograph.errors import HeliographError
+from heliograph.frame import Frame, Sample, allocate
+from heliograph.passes import PassSpec
 from heliograph.testing.probe import Probe, identical
-from heliograph.testing.report import NothingToCheckError, expect, promise
+from heliograph.testing.report import BrokenPromiseError, expect, promise
+from heliograph.view import View
 
 SIZES = ((97, 61), (33, 47), (8, 5), (1, 1))
 
 
 @promise("shapes, dtypes, memory order")
 def arrays_are_laid_out(probe: Probe) -> None:
-    """Every pass has the shape and dtype of `heliograph.frame`, at any size."""
+    """Every pass has the shape and dtype of its spec, at any size."""
     for width, height in SIZES:
         frame = probe.frame(probe.camera.resized(width, height))
         expect(set(frame.passes) == set(probe.passes), f"passes: got {set(frame.passes)}")
         for name, array in frame.passes.items():
-            _laid_out(frame, name, array)
+            _laid_out(frame, probe.specs[name], array)
 
 
-def _laid_out(frame: Frame, name: str, array: np.ndarray) -> None:
-    shape, dtype = PASSES[name].shape(frame.camera), PASSES[name].dtype
+def _laid_out(frame: Frame, spec: PassSpec, array: np.ndarray) -> None:
+    name, shape, dtype = spec.name, spec.shape(frame.camera), spec.dtype
     right = isinstance(array, np.ndarray) and (array.shape, array.dtype) == (shape, dtype)
     came = f"{getattr(array, 'shape', array)} {getattr(array, 'dtype', '')}"
     expect(right, f"{name}: expected {shape} {dtype}, got {came}")
@@ -68,18 +73,58 @@ def cameras_do_not_depend_on_each_other(probe: Probe) -> None:
 
 @promise("views in one go are as one by one")
 def views_together_are_as_alone(probe: Probe) -> None:
-    """What is drawn within `together` is complete by its end, and bit-identical."""
-    engine = probe.engine
-    if not isinstance(engine, Gathering):
-        raise NothingToCheckError("the engine does not take several views in one go")
-    picture = probe.picture
+    """`render_many` is bit-identical to `render`, in given and fresh arrays; errors are results."""
     cameras = [probe.camera, probe.turned(yaw=0.1).resized(31, 50), probe.turned(roll=0.4)]
     states = (probe.setting.state, probe.setting.other_state or {})
-    views = [(camera, state) for state in states for camera in cameras]
-    with engine.together():
-        early = probe.frame(probe.camera)
-        engine.settle()
-        identical(early, picture, "settled within")
-        late = [probe.frame(camera, state=state) for camera, state in views]
-    for (camera, state), frame in zip(views, late, strict=True):
-        identical(frame, probe.frame(camera, state=state), "in one go and alone")
+    named = probe.specs
+    views = [View((camera,), named, state) for state in states for camera in cameras]
+    views.insert(1, View(("nothing is called this",), named))
+    outs = [None, None, *([allocate(camera, probe.specs)] for camera in cameras[1:]), *[None] * 3]
+    outcomes = probe.engine.render_many(iter(views), iter(outs))
+    expect(len(outcomes) == len(views), f"expected {len(views)} outcomes, got {len(outcomes)}")
+    failed = outcomes.pop(1)
+    expect(isinstance(failed, HeliographError), f"expected an error for its view, got {failed!r}")
+    del views[1], outs[1]
+    for view, out, outcome in zip(views, outs, outcomes, strict=True):
+        if not isinstance(outcome, Sample):
+            raise BrokenPromiseError(f"expected a sample, got {outcome!r}")
+        frame = next(iter(outcome))
+        identical(frame, next(iter(probe.engine.render(view))), "in one go and alone")
+        if out is not None:
+            identical(Frame(frame.camera, out[0]), frame, "given arrays and the sample")
+
+
+@promise("views of one go are taken one after the other")
+def views_are_taken_one_by_one(probe: Probe) -> None:
+    """`render_many` takes a view when its drawing begins: who watches knows which one it is at."""
+    taken: list[int] = []
+
+    def views() -> Iterator[View]:
+        for i in range(3):
+            taken.append(i)
+            yield View((probe.camera,), probe.specs)
+
+    def outs() -> Iterator[None]:
+        while True:
+            expect(len(taken) > 0, "expected `outs` to be asked after `views`")
+            yield None
+
+    probe.engine.render_many(views(), outs())
+    expect(taken == [0, 1, 2], f"expected each view once, got {taken}")
+
+
+@promise("refinement ends with the picture")
+def refinement_ends_with_the_picture(probe: Probe) -> None:
+    """The last sample of `refine` is what `render` gives; once cancelled nothing is yielded."""
+    named = probe.specs
+    view = View((probe.camera,), named, probe.setting.state)
+    samples = list(probe.engine.refine(view))
+    expect(len(samples) > 0, "expected at least one sample")
+    identical(samples[-1][probe.camera.name], probe.picture, "the last refinement and the picture")
+    several = Capability.REFINE in probe.engine.capabilities
+    expect(len(samples) > 1 or not several, "expected coarser samples first, got one alone")
+    cancel = CancelToken()
+    cancel.cancel()
+    left = list(probe.engine.refine(view, cancel))
+    expect(not left, f"expected nothing once it is cancelled, got {len(left)} samples")
+    identical(probe.frame(probe.camera), probe.picture, "a view after a cancelled one")

@@ -35,13 +35,15 @@ class Setting(NamedTuple):
         told: whether the states were given, so that they must look different.
         edits: edits the engine knows, that change the picture.
         camera: the camera to start from; None for the scene's first.
+        changes: what `advance` takes, that changes the picture.
     """
 
     state: Mapping[str, Any]
     other_state: Mapping[str, Any] | None
     told: bool
     edits: Sequence[Edit]
-    camera: Camera | str | None
+    camera: Camera | str | None = None
+    changes: Sequence[Edit] = ()
 
 
 class Probe:
@@ -56,7 +58,8 @@ class Probe:
         self._factory = factory
         self.setting = setting
         self.engine = factory()
-        self.passes = tuple(self.engine.passes)
+        self.specs = dict(self.engine.passes)
+        self.passes = tuple(self.specs)
         self.used: set[str] = set()
 
     def render(
@@ -70,7 +73,8 @@ class Probe:
         many = (cameras,) if isinstance(cameras, (Camera, str)) else tuple(cameras)
         wanted = self.passes if passes is None else tuple(passes)
         self.used.update(wanted)
-        view = View(many, wanted, **{"state": self.setting.state, **order})
+        named: Any = wanted
+        view = View(many, named, **{"state": self.setting.state, **order})
         return self.engine.render(view, out) if out is not None else self.engine.render(view)
 
     def frame(self, camera: Camera, passes: Sequence[str] | None = None, **order: Any) -> Frame:

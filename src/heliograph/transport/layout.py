@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.frame import PASSES, Array
+from heliograph.frame import Array
+from heliograph.passes import PassSpecs
 
 ALIGNMENT = 64
 """Every array begins at a multiple of this many bytes: a cache line, and any SIMD load."""
@@ -47,26 +48,28 @@ class Layout(NamedTuple):
         return made
 
 
-def lay_out(cameras: Sequence[Camera], passes: Sequence[str], count: int | None = None) -> Layout:
+def lay_out(cameras: Sequence[Camera], specs: PassSpecs, count: int | None = None) -> Layout:
     """Where the passes of these cameras stand.
 
     Args:
         cameras: only their sizes matter.
-        passes: what each yields.
+        specs: the passes that each yields.
         count: number of entries of a batch, stacked along a first axis; None for one view.
     """
-    return _laid_out(tuple((c.height, c.width) for c in cameras), tuple(passes), count)
+    sizes = tuple((c.height, c.width) for c in cameras)
+    return _laid_out(sizes, tuple(spec.layout for spec in specs.values()), count)
 
 
 @lru_cache(maxsize=256)
 def _laid_out(
-    sizes: tuple[tuple[int, int], ...], passes: tuple[str, ...], count: int | None
+    sizes: tuple[tuple[int, int], ...],
+    passes: tuple[tuple[str, int, np.dtype[Any]], ...],
+    count: int | None,
 ) -> Layout:
     parts: list[Part] = []
     end = 0
     for camera, size in enumerate(sizes):
-        for name in passes:
-            channels, dtype = PASSES[name]
+        for name, channels, dtype in passes:
             shape = (*size, channels) if channels else size
             shape = shape if count is None else (count, *shape)
             parts.append(Part(camera, name, end, shape, dtype))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from heliograph.frame import Label
-from heliograph.scene import Description
+from heliograph.frame import Label, Provenance
+from heliograph.scene import Item, Joint
 from heliograph.transport.values import ArrayWire, CameraWire
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 def version() -> str:
@@ -45,13 +45,51 @@ class Open(_Message):
     options: Any
 
 
+class ObjectsWire(msgspec.Struct, array_like=True):
+    """An object table, column by column."""
+
+    names: tuple[str, ...]
+    categories: tuple[str, ...]
+    materials: tuple[str, ...]
+    columns: dict[str, ArrayWire]
+
+
+class SceneWire(msgspec.Struct, array_like=True):
+    """One version of a scene as it describes itself."""
+
+    source: str
+    hash: str
+    objects: ObjectsWire
+    lights: tuple[Item, ...]
+    materials: tuple[Item, ...]
+    state: tuple[Item, ...]
+    rest: dict[str, ArrayWire]
+    joints: tuple[Joint, ...]
+    ranges: dict[str, tuple[ArrayWire, ArrayWire]]
+    version: int
+
+
+class PassWire(msgspec.Struct, array_like=True):
+    """What one pass is; see `heliograph.passes.PassSpec`."""
+
+    name: str
+    dtype: str
+    channels: int
+    unit: str
+    fill: float
+    meaning: str
+    file_form: Literal["png", "npy"]
+
+
 class Opened(_Message):
     """The engine is ready: what it says about itself."""
 
-    scene: Description
+    scene: SceneWire
     cameras: list[CameraWire]
-    passes: list[str]
+    passes: list[PassWire]
     labels: dict[int, Label]
+    capabilities: list[str]
+    provenance: Provenance
 
 
 class Map(_Message):
@@ -76,6 +114,7 @@ class ViewWire(msgspec.Struct, array_like=True):
     edits: Any
     seed: int | None
     index: int
+    scene_version: int | None = None
 
 
 class Render(_Message):
@@ -131,6 +170,8 @@ class Used(msgspec.Struct, array_like=True):
         state: the state that was shown, where it is not the view's.
         randomization: what was drawn, as `values.pack` writes it.
         annotations: further facts, as `values.pack` writes it.
+        scene_version: the version of the scene that was shown.
+        begun, done: when its drawing began and ended, seconds since the epoch.
     """
 
     cameras: list[bytes | CameraWire | None]
@@ -139,6 +180,9 @@ class Used(msgspec.Struct, array_like=True):
     state: dict[str, ArrayWire] | None = None
     randomization: Any = None
     annotations: Any = None
+    scene_version: int = 0
+    begun: float = 0.0
+    done: float = 0.0
 
 
 class Problem(msgspec.Struct, array_like=True):

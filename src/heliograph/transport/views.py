@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from heliograph.camera import Camera
@@ -19,7 +18,7 @@ from heliograph.transport.values import (
     unpack_array,
     unpack_camera,
 )
-from heliograph.view import View
+from heliograph.view import View, unchecked_view
 
 
 def pack_view(view: View, known: Mapping[str, Camera]) -> ViewWire:
@@ -35,11 +34,12 @@ def pack_view(view: View, known: Mapping[str, Camera]) -> ViewWire:
     """
     return ViewWire(
         pack_cameras(view.cameras, known) if view.cameras else [],
-        list(view.passes),
+        list(view.pass_names),
         {name: pack_array(value) for name, value in view.state.items()} if view.state else {},
         pack_edits(view.edits) if view.edits else None,
         view.seed if view.seed is None else int(view.seed),
         int(view.index),
+        view.scene_version if view.scene_version is None else int(view.scene_version),
     )
 
 
@@ -71,7 +71,15 @@ def unpack_view(wire: ViewWire) -> View:
     cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
     state = {name: unpack_array(value) for name, value in wire.state.items()}
     edits = unpack_edits(wire.edits) if wire.edits else ()
-    return assemble(cameras, wire.passes, state, edits, (wire.seed, wire.index))
+    return unchecked_view(
+        cameras=tuple(cameras),
+        passes=tuple(wire.passes),
+        state=state,
+        edits=edits,
+        seed=wire.seed,
+        index=wire.index,
+        scene_version=wire.scene_version,
+    )
 
 
 def unpack_edits(data: Any) -> tuple[Edit, ...]:
@@ -80,23 +88,3 @@ def unpack_edits(data: Any) -> tuple[Edit, ...]:
     if not all(isinstance(edit, Edit) for edit in edits):
         raise WorkerError("something that is no edit among the edits of a view")
     return edits
-
-
-def assemble(
-    cameras: Sequence[str | Camera],
-    passes: Sequence[str],
-    state: Mapping[str, Any],
-    edits: tuple[Edit, ...],
-    number: tuple[int | None, int],
-) -> View:
-    """A view of parts that the driver has checked; checking them again would cost as much."""
-    view = object.__new__(View)
-    view.__dict__.update(
-        cameras=tuple(cameras),
-        passes=tuple(passes),
-        state=MappingProxyType(state),
-        edits=edits,
-        seed=number[0],
-        index=number[1],
-    )
-    return view

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine, resolve_cameras, together
+from heliograph.engine import Engine, resolve_cameras
 from heliograph.errors import HeliographError, UnknownNameError, WorkerError
 from heliograph.frame import Buffers, Sample
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import (
     Done,
     DoneMany,
-    Problem,
     Render,
     RenderMany,
     TooSmall,
@@ -33,8 +33,8 @@ from heliograph.transport.values import (
     unpack_array,
     unpack_camera,
 )
-from heliograph.transport.views import assemble, unpack_edits, unpack_view
-from heliograph.view import View
+from heliograph.transport.views import unpack_edits, unpack_view
+from heliograph.view import View, unchecked_view
 from heliograph.worker.layouts import Layouts
 
 
@@ -51,7 +51,8 @@ class Artist:
         self.regions: dict[int, Region] = {}
         self._status = status
         self._known = engine.cameras
-        self._layouts = Layouts(self._known)
+        self._passes = engine.passes
+        self._layouts = Layouts(self._known, self._passes)
         self._tables = SentTables(engine.labels)
 
     def draw(self, order: Render) -> Done | TooSmall:
@@ -67,9 +68,10 @@ class Artist:
         sample = None if asked is None else self._direct(view, asked, region, order)
         if sample is None:
             sample = self.engine.render(view)
-            if order.total or not _fits(sample, view, region):
-                return TooSmall(order.ticket, _layout_of(sample, view).nbytes)
-            _copy_into(sample, view, region)
+            layout = self._layout_of(sample, view)
+            if order.total or layout.nbytes > region.nbytes:
+                return TooSmall(order.ticket, layout.nbytes)
+            _copy_into(sample, layout, region)
             asked = None
         return Done(order.ticket, self._used(view, asked and asked[0], sample))
 
@@ -79,21 +81,28 @@ class Artist:
         columns = _Columns(order)
         cameras = resolve_cameras(columns.view(0), self._known)
         region = self._region(order.region)
-        layout = lay_out(cameras, order.view.passes, order.total)
+        specs = select_passes(order.view.passes, self._passes)
+        layout = lay_out(cameras, specs, order.total)
         if layout.nbytes > region.nbytes:
             raise WorkerError(f"a batch of {layout.nbytes} bytes in {region.nbytes}")
         stacks = [list(arrays.items()) for arrays in layout.arrays(region.memory)]
-        problems: dict[int, Problem] = {}
-        with together(self.engine):
-            for i in range(columns.count):
-                entry = order.first + i
-                write_status(self._status, order.ticket, entry)
-                out = [{name: stack[entry] for name, stack in each} for each in stacks]
-                try:
-                    self.engine.render(columns.view(i), out=out)
-                except Exception as error:  # noqa: BLE001 -- it belongs to this entry alone
-                    problems[entry] = pack_error(error)
+        entries = range(order.first, order.first + columns.count)
+        outs = (
+            [{name: stack[entry] for name, stack in each} for each in stacks] for entry in entries
+        )
+        outcomes = self.engine.render_many(self._begun(order, columns), outs)
+        problems = {
+            entry: pack_error(outcome)
+            for entry, outcome in zip(entries, outcomes, strict=True)
+            if isinstance(outcome, HeliographError)
+        }
         return DoneMany(order.ticket, problems)
+
+    def _begun(self, order: RenderMany, columns: _Columns) -> Iterator[View]:
+        """The views of a batch; the driver sees which one was taken last, should we die over it."""
+        for i in range(columns.count):
+            write_status(self._status, order.ticket, order.first + i)
+            yield columns.view(i)
 
     def close(self) -> None:
         """Close the engine."""
@@ -120,7 +129,7 @@ class Artist:
         """Draw into the region; None if that did not work but edits may have changed sizes."""
         cameras, layout = asked
         if order.total:
-            layout = lay_out(cameras, view.passes, order.total)
+            layout = lay_out(cameras, self._specs(view), order.total)
         if layout.nbytes > region.nbytes:
             return None
         out = layout.arrays(region.memory)
@@ -133,9 +142,21 @@ class Artist:
                 return None
             raise
 
+    def _specs(self, view: View) -> PassSpecs:
+        return select_passes(view.pass_names, self._passes)
+
+    def _layout_of(self, sample: Sample, view: View) -> Layout:
+        return lay_out([frame.camera for frame in sample], self._specs(view))
+
     def _used(self, view: View, asked: Sequence[Camera] | None, sample: Sample) -> Used:
         """What came of a view besides the pictures."""
-        used = Used(_cameras_used(asked, sample))
+        made = sample.provenance
+        used = Used(
+            _cameras_used(asked, sample),
+            scene_version=made.scene_version,
+            begun=made.begun,
+            done=made.done,
+        )
         if sample.state is not view.state and not _same_state(sample.state, view.state):
             used.state = {key: pack_array(each) for key, each in sample.state.items()}
         if sample.randomization:
@@ -153,7 +174,8 @@ class _Columns:
     def __init__(self, order: RenderMany) -> None:
         wire: ViewWire = order.view
         self._cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
-        self._passes = wire.passes
+        self._passes = tuple(wire.passes)
+        self._version = wire.scene_version
         self._seeds = unpack_array(order.seeds).tolist()
         self._state = [(key, unpack_array(each)) for key, each in order.state.items()]
         self._poses = {name: unpack_array(each) for name, each in order.poses.items()}
@@ -170,7 +192,14 @@ class _Columns:
             cameras = [_moved(camera, self._poses, i) for camera in cameras]
         state = {key: _entry(column, i) for key, column in self._state}
         edits: tuple[Edit, ...] = self._edits[i]
-        return assemble(cameras, self._passes, state, edits, (self._seeds[i], 0))
+        return unchecked_view(
+            cameras=tuple(cameras),
+            passes=self._passes,
+            state=state,
+            edits=edits,
+            seed=self._seeds[i],
+            scene_version=self._version,
+        )
 
 
 def _entry(column: Any, i: int) -> Any:
@@ -184,16 +213,8 @@ def _moved(camera: str | Camera, poses: Mapping[str, Any], i: int) -> str | Came
     return camera.moved(poses[camera.name][i])
 
 
-def _layout_of(sample: Sample, view: View) -> Any:
-    return lay_out([frame.camera for frame in sample], view.passes)
-
-
-def _fits(sample: Sample, view: View, region: Region) -> bool:
-    return bool(_layout_of(sample, view).nbytes <= region.nbytes)
-
-
-def _copy_into(sample: Sample, view: View, region: Region) -> None:
-    places: Sequence[Buffers] = _layout_of(sample, view).arrays(region.memory)
+def _copy_into(sample: Sample, layout: Layout, region: Region) -> None:
+    places: Sequence[Buffers] = layout.arrays(region.memory)
     for frame, arrays in zip(sample, places, strict=True):
         for name, array in arrays.items():
             array[...] = frame[name]

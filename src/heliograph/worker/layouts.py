@@ -7,6 +7,7 @@ from typing import Any
 
 from heliograph.camera import Camera
 from heliograph.engine import resolve_cameras
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.view import View
 
@@ -18,24 +19,26 @@ class Layouts:
 
     Args:
         known: the scene's own cameras.
+        passes: the passes there are.
     """
 
-    def __init__(self, known: Mapping[str, Camera]) -> None:
+    def __init__(self, known: Mapping[str, Camera], passes: PassSpecs) -> None:
         self._known = known
+        self._passes = passes
         self._kept: dict[Any, tuple[tuple[Camera, ...], Layout]] = {}
 
     def of(self, view: View) -> tuple[tuple[Camera, ...], Layout]:
         """Cameras and layout of a view.
 
         Raises:
-            UnknownNameError: lists the cameras there are.
+            UnknownNameError: lists the cameras or passes there are.
         """
-        key = (view.cameras, view.passes)
+        key = (view.cameras, view.pass_names)
         named = _named(view.cameras)
         if named and key in self._kept:
             return self._kept[key]
         cameras = resolve_cameras(view, self._known)
-        found = cameras, lay_out(cameras, view.passes)
+        found = cameras, lay_out(cameras, select_passes(view.pass_names, self._passes))
         if named and len(self._kept) < _MOST_KEPT:
             self._kept[key] = found
         return found

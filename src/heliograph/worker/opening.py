@@ -18,6 +18,7 @@ from heliograph.randomize.config import as_randomization
 from heliograph.randomize.config import describe as describe_randomization
 from heliograph.scene import Component
 from heliograph.transport.messages import Open, Opened
+from heliograph.transport.scenes import pack_pass, pack_scene
 from heliograph.transport.values import pack, pack_camera, unpack
 
 
@@ -73,7 +74,14 @@ def open_engine(order: Open) -> Engine:
 def describe(engine: Engine) -> Opened:
     """What the engine says about itself, for the wire."""
     cameras = [pack_camera(camera) for camera in engine.cameras.values()]
-    return Opened(engine.scene, cameras, list(engine.passes), dict(engine.labels))
+    return Opened(
+        scene=pack_scene(engine.scene),
+        cameras=cameras,
+        passes=[pack_pass(spec) for spec in engine.passes.values()],
+        labels=dict(engine.labels),
+        capabilities=[each.value for each in engine.capabilities],
+        provenance=engine.provenance,
+    )
 
 
 def _pack_source(source: object) -> Any:

@@ -14,7 +14,7 @@ from heliograph.camera import Camera
 from heliograph.compat.orrb.config import Settings
 from heliograph.compat.orrb.stage import Posed, Stage, bounding, transformed
 from heliograph.errors import UnknownNameError
-from heliograph.frame import PASSES
+from heliograph.passes import PASSES, PassSpecs
 from heliograph.poses import Floats
 from heliograph.randomize import Drawn, Randomization
 from heliograph.randomize.names import split
@@ -87,9 +87,9 @@ class Director:
         return [each for each in self.randomization.randomizers if isinstance(each, Tracker)]
 
     @property
-    def _passes(self) -> tuple[str, ...]:
+    def _passes(self) -> PassSpecs:
         wanted = {"rgb", *self.settings.wanted} | ({"depth"} if self.settings.alpha else set())
-        return tuple(name for name in PASSES if name in wanted)
+        return {name: spec for name, spec in PASSES.items() if name in wanted}
 
     def _streams(self, posed: Posed, cameras: Mapping[str, Camera], drawn: Drawn) -> Streams:
         streams: Streams = {}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.compat.orrb.problems import RendererError
-from heliograph.randomize.facts import Joint
+from heliograph.scene import Joint
 
 WIDTHS: Mapping[str, int] = {"free": 7, "ball": 4, "slide": 1, "hinge": 1}
 _LOG = logging.getLogger(__name__)

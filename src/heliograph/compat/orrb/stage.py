@@ -14,8 +14,8 @@ from heliograph import poses as rigid
 from heliograph.camera import Camera
 from heliograph.engine import Described
 from heliograph.poses import Floats
-from heliograph.randomize import Facts, Joint
-from heliograph.scene import Edit
+from heliograph.randomize import Facts
+from heliograph.scene import Edit, Joint
 
 NEAR, FAR = 0.1, 20.0
 """What ORRB's cameras have, metres, unless a CameraProperties says otherwise."""
@@ -180,23 +180,17 @@ class Stage:
         return cameras
 
     def _known(self, drawn: Described, names: Sequence[str]) -> PosedFacts:
-        from heliograph.engines.mujoco.details import details
-        from heliograph.engines.mujoco.segments import Segments
-
-        known = details(self.model, self._poser.apply({}), Segments(self.model))
         off = {
             self.model.light(i).name or f"light{i}"
             for i in range(self.model.nlight)
             if not self.model.light_active[i]
         }
-        return PosedFacts(
-            drawn.scene,
-            self._cameras,
-            drawn.labels,
+        return PosedFacts.of(
+            drawn,
+            cameras=self._cameras,
             lights=tuple(item.name for item in drawn.scene.lights if item.name not in off),
             shown=tuple(names),
             posing=self.posed,
-            **known,
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from heliograph.camera import Camera
-from heliograph.engine import resolve_cameras
+from heliograph.engine import Engine, Outs, resolve_cameras
 from heliograph.engines.components import state as states
 from heliograph.engines.components.assets import Assets
 from heliograph.engines.components.graph import SceneGraph
@@ -18,15 +18,9 @@ from heliograph.engines.components.lights import HEAD, is_light
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
-from heliograph.frame import (
-    PASSES,
-    Buffers,
-    Frame,
-    Labels,
-    Sample,
-    own_or_given,
-)
+from heliograph.frame import Frame, Labels, Sample, own_or_given
 from heliograph.lru import LruCache
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import (
     Rasterizer,
     RasterOptions,
@@ -38,6 +32,7 @@ from heliograph.scene import (
     Item,
     Mesh,
     MoveCamera,
+    ObjectTable,
     Scene,
     apply,
 )
@@ -48,7 +43,7 @@ Source: TypeAlias = Component | str | os.PathLike[str]
 _MAX_GRAPH_BYTES = 32 << 20  # bytes
 
 
-class ComponentEngine:
+class ComponentEngine(Engine):
     """Draws a scene of components.
 
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
@@ -102,16 +97,16 @@ class ComponentEngine:
         return dict(self._base.cameras)
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def passes(self) -> PassSpecs:
         """All passes."""
-        return tuple(PASSES)
+        return self._open.passes
 
     @property
     def labels(self) -> Labels:
         """Segmentation id -> (key, type); a sample's own labels know what its edits added."""
         return self._base.labels
 
-    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+    def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
         rasterizer = self._open
         looks = [edit for edit in view.edits if isinstance(edit, APPEARANCE)]
@@ -124,7 +119,7 @@ class ComponentEngine:
             _moved(graph.camera(name, worlds), moves) if isinstance(name, str) else camera
             for name, camera in zip(wanted, known, strict=True)
         ]
-        buffers = own_or_given(cameras, view.passes, out)
+        buffers = own_or_given(cameras, select_passes(view.pass_names, self.passes), out)
         things = graph.draw_list(worlds)
         if looks:
             scenery = EditApplier(
@@ -135,7 +130,7 @@ class ComponentEngine:
                 rasterizer,
             )
             things = scenery.apply(looks)
-        rasterizer.draw(things, cameras, view.passes, buffers)
+        rasterizer.draw(things, cameras, view.pass_names, buffers)
         labels = graph.labels
         frames = {
             camera.name: Frame(camera, passes, labels)
@@ -219,7 +214,7 @@ def _describe(scene: Scene, name: str, digest: str) -> Description:
     return Description(
         source=name,
         hash=digest,
-        objects=tuple(Item(str(node.key), node.kind) for node in nodes if node.drawable),
+        objects=ObjectTable.empty(),
         lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node))
         or (Item(HEAD, "light", "at the camera, as the scene has none"),),
         state=states.items(scene),

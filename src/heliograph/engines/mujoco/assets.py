@@ -9,7 +9,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.mujoco.state import random_qpos
+from heliograph.engines.mujoco.state import state_space
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.raster import Geometry, Texture, TextureKind
 
@@ -70,9 +70,9 @@ def skin_poses(model: mujoco.MjModel) -> list[Array]:
     rng, data, option = np.random.default_rng(0), mujoco.MjData(model), mujoco.MjvOption()
     option.skingroup[:] = 1
     buffer = GeomBuffer(model, option)
-    poses = []
+    poses, space = [], state_space(model)
     for _ in range(_SKIN_POSES):
-        data.qpos[:] = random_qpos(model, rng)
+        data.qpos[:] = space.draw(rng)["qpos"]
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)

@@ -13,16 +13,18 @@ import numpy as np
 from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.flex import Flex
-from heliograph.engines.mujoco.segments import Segments
+from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.engines.shared.edits import EditApplier
 from heliograph.errors import ContextError, InvalidValueError
-from heliograph.frame import PASSES, Buffers
+from heliograph.frame import Buffers
+from heliograph.passes import PASSES, PassSpecs, specs
 from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
 from heliograph.scene import Edit
 from heliograph.view import View
 
+_CLASSIC_PASSES = specs(*(spec for name, spec in PASSES.items() if name != "normals"))
 _WITHOUT_LIGHTS = (0.3, 0.3, 0.3)
 """The light that is everywhere, as in MuJoCo, where there is none besides."""
 
@@ -31,8 +33,12 @@ class Backend(Protocol):
     """Draws one state of one model."""
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def passes(self) -> PassSpecs:
         """The passes it can yield."""
+
+    @property
+    def device(self) -> str:
+        """What draws, in the words of its driver."""
 
     @property
     def edits(self) -> bool:
@@ -51,9 +57,6 @@ class Backend(Protocol):
     def together(self) -> AbstractContextManager[None]:
         """What is drawn within is in its arrays by the end."""
 
-    def settle(self) -> None:
-        """Wait until it is."""
-
     def close(self) -> None:
         """Free what it holds."""
 
@@ -64,25 +67,30 @@ class RasterBackend:
     def __init__(
         self,
         model: mujoco.MjModel,
-        segments: Segments,
+        objects: ModelObjects,
         visual: mujoco.MjvOption,
         options: RasterOptions,
     ) -> None:
         lighting = options.lit(Lighting.VERTEX)
         self._model = model
-        self._segments = segments
+        self._objects = objects
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
-        self._translator = Translator(model, self._rasterizer, segments, lighting)
+        self._translator = Translator(model, self._rasterizer, objects, lighting)
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene)
         self._lighting = lighting
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def passes(self) -> PassSpecs:
         """All passes."""
-        return tuple(PASSES)
+        return self._rasterizer.passes
+
+    @property
+    def device(self) -> str:
+        """The GL driver's name for itself."""
+        return self._rasterizer.device
 
     @property
     def edits(self) -> bool:
@@ -123,15 +131,11 @@ class RasterBackend:
             things = scenery.apply(edits)
         if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
-        self._rasterizer.draw(things, cameras, view.passes, out)
+        self._rasterizer.draw(things, cameras, view.pass_names, out)
 
     def together(self) -> AbstractContextManager[None]:
         """What is drawn within is in its arrays by the end."""
         return self._rasterizer.together()
-
-    def settle(self) -> None:
-        """Wait until it is."""
-        self._rasterizer.settle()
 
     def close(self) -> None:
         """Free the GL context."""
@@ -153,7 +157,7 @@ class ClassicBackend:
     def __init__(
         self,
         model: mujoco.MjModel,
-        segments: Segments,
+        objects: ModelObjects,
         visual: mujoco.MjvOption,
         options: RasterOptions,
     ) -> None:
@@ -165,7 +169,7 @@ class ClassicBackend:
                 "one would draw nothing; close the first"
             )
         self._model = model
-        self._segments = segments
+        self._objects = objects
         self._visual = visual
         self._shadows = options.shadows
         model.vis.quality.offsamples = options.msaa
@@ -174,9 +178,14 @@ class ClassicBackend:
         ClassicBackend._taken = True
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def passes(self) -> PassSpecs:
         """Everything but normals."""
-        return tuple(name for name in PASSES if name != "normals")
+        return _CLASSIC_PASSES
+
+    @property
+    def device(self) -> str:
+        """MuJoCo's own renderer."""
+        return f"mujoco.Renderer {mujoco.__version__}"
 
     @property
     def edits(self) -> bool:
@@ -197,12 +206,12 @@ class ClassicBackend:
             renderer.update_scene(data, scene_option=self._visual)
             _aim(renderer.scene, camera)
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._shadows
-            if "rgb" in view.passes:
+            if "rgb" in view.pass_names:
                 renderer.render(out=buffers["rgb"])
             ids = self._ids(renderer)
-            if "segmentation" in view.passes:
+            if "segmentation" in view.pass_names:
                 buffers["segmentation"][:] = ids
-            if "depth" in view.passes:
+            if "depth" in view.pass_names:
                 renderer.enable_depth_rendering()
                 renderer.render(out=buffers["depth"])
                 renderer.disable_depth_rendering()
@@ -211,9 +220,6 @@ class ClassicBackend:
     def together(self) -> AbstractContextManager[None]:
         """It always is at once."""
         return nullcontext()
-
-    def settle(self) -> None:
-        """It always is."""
 
     def close(self) -> None:
         """Free the GL context, so that another may be made."""
@@ -226,7 +232,7 @@ class ClassicBackend:
         renderer.enable_segmentation_rendering()
         objects = renderer.render()
         renderer.disable_segmentation_rendering()
-        ids = self._segments.ids(objects[..., 1].ravel(), objects[..., 0].ravel())
+        ids = self._objects.ids(objects[..., 1].ravel(), objects[..., 0].ravel())
         return ids.reshape(objects.shape[:2])
 
     def _sized(self, size: tuple[int, int]) -> mujoco.Renderer:

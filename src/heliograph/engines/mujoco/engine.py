@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import mujoco
-import numpy as np
-from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engine import resolve_cameras
+from heliograph.engine import (
+    Capability,
+    Engine,
+    Outcome,
+    Outs,
+    attempt_all,
+    check_version,
+    resolve_cameras,
+)
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.backends import Backend, ClassicBackend, RasterBackend
-from heliograph.engines.mujoco.details import details
 from heliograph.engines.mujoco.model import ModelSource, digest, load
-from heliograph.engines.mujoco.segments import SegmentBy, Segments
-from heliograph.engines.mujoco.state import Poser, random_qpos
+from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material_name
+from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Buffers, Frame, Labels, Sample, check_passes, own_or_given
+from heliograph.frame import Buffers, Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
-from heliograph.scene import Description, Edit, Item, MoveCamera
+from heliograph.scene import Description, Edit, Item, MoveCamera, ObjectTable
 from heliograph.view import View
 
 _E = TypeVar("_E", bound=Enum)
@@ -36,7 +43,7 @@ class Style(Enum):
     CLASSIC = "classic"
 
 
-class MujocoEngine:
+class MujocoEngine(Engine):
     """Draws a MuJoCo model.
 
     Args:
@@ -66,15 +73,17 @@ class MujocoEngine:
     ) -> None:
         self.model, name = load(source)
         self._poser = Poser(self.model)
-        self._segments = Segments(self.model, _member(SegmentBy, segment_by, "segment_by"))
-        self._cameras = cams.model_cameras(self.model, self._poser.apply({}), size)
+        data = self._poser.apply({})
+        by = _member(SegmentBy, segment_by, "segment_by")
+        self._objects = ModelObjects(self.model, data, by)
+        self._cameras = cams.model_cameras(self.model, data, size)
         self._places = {name: place for place, name in enumerate(self._cameras)}
         self._camera_poses = cams.CameraPoses(self._poser.data)
-        self._scene = _describe(self.model, name, self._poser, self._segments)
+        self._scene = _describe(self.model, name, self._poser, self._objects.table)
         visual = visual or mujoco.MjvOption()
         backend = _BACKENDS[_member(Style, style, "style")]
         self._backend: Backend | None = backend(
-            self.model, self._segments, visual, options or RasterOptions()
+            self.model, self._objects, visual, options or RasterOptions()
         )
 
     @property
@@ -88,29 +97,31 @@ class MujocoEngine:
         return dict(self._cameras)
 
     @property
-    def passes(self) -> tuple[str, ...]:
+    def passes(self) -> PassSpecs:
         """All passes; without normals in the classic style."""
         return self._open.passes
 
     @property
-    def labels(self) -> Labels:
-        """Segmentation id -> (name, category)."""
-        return self._segments.labels
+    def capabilities(self) -> frozenset[Capability]:
+        """Several views in one go, and random joint states."""
+        return frozenset({Capability.RENDER_MANY, Capability.RANDOM_STATE})
 
     @property
-    def details(self) -> dict[str, Any]:
-        """What randomizers may know of the model besides: fields of `randomize.Facts`."""
-        return details(self.model, self._poser.apply({}), self._segments)
+    def provenance(self) -> Provenance:
+        """Who draws."""
+        return Provenance("mujoco", self._open.device)
 
-    def random_state(self, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-        """A random joint state for `View.state`."""
-        return {"qpos": random_qpos(self.model, rng)}
+    @property
+    def labels(self) -> Labels:
+        """Segmentation id -> (name, category)."""
+        return self._objects.table.labels
 
-    def render(self, view: View, out: Sequence[Buffers] | None = None) -> Sample:
+    def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
-        backend = self._open
+        begun, backend = time.time(), self._open
         chosen = resolve_cameras(view, self._cameras)
-        check_passes(view.passes, backend.passes)
+        specs = select_passes(view.pass_names, backend.passes)
+        check_version(view, 0, 0)
         _check_edits(view.edits, backend.edits)
         edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
@@ -119,17 +130,16 @@ class MujocoEngine:
             self._place(camera, moves) if by_name else camera
             for camera, by_name in zip(chosen, named, strict=True)
         ]
-        buffers = own_or_given(placed, view.passes, out)
+        buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
-        return self._sample(view, placed, buffers)
+        return self._sample(view, placed, buffers, begun)
 
-    def together(self) -> AbstractContextManager[None]:
-        """See `heliograph.engine.Gathering`."""
-        return self._open.together()
-
-    def settle(self) -> None:
-        """See `heliograph.engine.Gathering`."""
-        self._open.settle()
+    def render_many(
+        self, views: Iterable[View], outs: Iterable[Outs] | None = None
+    ) -> list[Outcome]:
+        """Draw several views; a GPU is waited for once. See `heliograph.engine.Engine`."""
+        with self._open.together():
+            return attempt_all(self, views, outs)
 
     def close(self) -> None:
         """Free the GL context; may be called twice."""
@@ -150,13 +160,16 @@ class MujocoEngine:
             camera = self._camera_poses.placed(camera, self._places[name])
         return edited_camera(camera, moves[name]) if name in moves else camera
 
-    def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
-        labels = self._segments.labels
+    def _sample(
+        self, view: View, placed: list[Camera], buffers: Sequence[Buffers], begun: float
+    ) -> Sample:
+        labels = self._objects.table.labels
         frames = {
             camera.name: Frame(camera, passes, labels)
             for camera, passes in zip(placed, buffers, strict=True)
         }
-        return Sample(frames, labels, view.state, view.seed, view.index)
+        made = replace(self.provenance, begun=begun, done=time.time())
+        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
 
 _BACKENDS: dict[Style, type[RasterBackend] | type[ClassicBackend]] = {
@@ -183,21 +196,22 @@ def _check_edits(edits: Sequence[Edit], able: bool) -> None:
             )
 
 
-def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segments) -> Description:
-    objects = tuple(Item(label.name, label.category) for label in segments.objects)
+def _describe(
+    model: mujoco.MjModel, source: str, poser: Poser, objects: ObjectTable
+) -> Description:
     lights = (Item(cams.HEAD, "light", "at the camera"),) * bool(model.vis.headlight.active)
     lights += tuple(
         Item(cams.light_name(model, i), "light", f"at {model.light_pos[i].tolist()}")
         for i in range(model.nlight)
     )
-    materials = tuple(
-        Item(
-            model.mat(i).name,
-            "material",
-            members=tuple(
-                segments.objects[geom].name for geom in np.flatnonzero(model.geom_matid == i)
-            ),
-        )
-        for i in range(model.nmat)
+    names = [material_name(model, i) for i in range(model.nmat)]
+    materials = [Item(name, "material", members=objects.wearers.get(name, ())) for name in names]
+    return Description(
+        source=source,
+        hash=digest(model),
+        objects=objects,
+        lights=lights,
+        materials=tuple(materials),
+        state=poser.items,
+        space=state_space(model),
     )
-    return Description(source, digest(model), objects, lights, materials, poser.items)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.scene import Item
+from heliograph.scene import Item, Joint, StateSpace
 
 _RANGEFINDER = mujoco.mjtSensor.mjSENS_RANGEFINDER
 MAX_STEPS = 1_000_000
@@ -96,23 +96,27 @@ def _steps(steps: NDArray[Any]) -> int:
     return int(steps)
 
 
-def random_qpos(model: mujoco.MjModel, rng: np.random.Generator) -> NDArray[np.float64]:
-    """A random joint state (nq,).
+_KINDS = {
+    mujoco.mjtJoint.mjJNT_HINGE: "hinge",
+    mujoco.mjtJoint.mjJNT_SLIDE: "slide",
+    mujoco.mjtJoint.mjJNT_BALL: "ball",
+    mujoco.mjtJoint.mjJNT_FREE: "free",
+}
 
-    Hinges and slides are uniform in their range (without one +-pi or +-0.1 m), balls uniform over
-    rotations; free joints stay where the model has them.
-    """
-    qpos = np.array(model.qpos0)
-    kinds = mujoco.mjtJoint
-    for joint in range(model.njnt):
-        at, kind = model.jnt_qposadr[joint], kinds(int(model.jnt_type[joint]))
-        low, high = model.jnt_range[joint]
-        if kind in (kinds.mjJNT_HINGE, kinds.mjJNT_SLIDE):
-            if not model.jnt_limited[joint]:
-                reach = np.pi if kind == kinds.mjJNT_HINGE else 0.1
-                low, high = qpos[at] - reach, qpos[at] + reach
-            qpos[at] = rng.uniform(low, high)
-        elif kind == kinds.mjJNT_BALL:
-            quaternion = rng.normal(size=4)
-            qpos[at : at + 4] = quaternion / np.linalg.norm(quaternion)
-    return qpos
+
+def state_space(model: mujoco.MjModel) -> StateSpace:
+    """The model's initial joint state, and its joints."""
+    joints = tuple(_joint(model, i) for i in range(model.njnt))
+    return StateSpace({"qpos": np.array(model.qpos0)}, joints)
+
+
+def _joint(model: mujoco.MjModel, index: int) -> Joint:
+    low, high = np.asarray(model.jnt_range[index], float).tolist()
+    limited = bool(model.jnt_limited[index])
+    return Joint(
+        name=model.joint(index).name or f"joint{index}",
+        kind=_KINDS[mujoco.mjtJoint(int(model.jnt_type[index]))],
+        at=int(model.jnt_qposadr[index]),
+        low=low if limited else None,
+        high=high if limited else None,
+    )

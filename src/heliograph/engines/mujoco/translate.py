@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.mujoco import assets, terrain
+from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.planes import Planes
-from heliograph.engines.mujoco.segments import Segments
 from heliograph.engines.mujoco.visual import GEOM
 from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
@@ -98,7 +98,7 @@ class Translator:
     Args:
         model: the compiled model.
         rasterizer: where its assets go.
-        segments: its segmentation ids.
+        objects: its objects.
         lighting: how it will be lit; planes are cut up for light per vertex.
     """
 
@@ -106,10 +106,10 @@ class Translator:
         self,
         model: mujoco.MjModel,
         rasterizer: Rasterizer,
-        segments: Segments,
+        objects: ModelObjects,
         lighting: Lighting = Lighting.VERTEX,
     ) -> None:
-        self._segments = segments
+        self._objects = objects
         self._rasterizer = rasterizer
         self._far = float(model.vis.map.zfar * model.stat.extent)
         self._planes = Planes(rasterizer, self._far, model.stat.extent, lighting)
@@ -163,7 +163,7 @@ class Translator:
     def objects(self) -> Objects:
         """Which of the instances made last show which objects."""
         made = self._structure
-        return Objects({}, self._segments.names) if made is None else made.objects
+        return Objects({}, self._objects.names) if made is None else made.objects
 
     def frames(self, geoms: NDArray[Any]) -> NDArray[np.float64]:
         """Where the objects of the instances made last are, (M, 3, 4)."""
@@ -226,8 +226,8 @@ class Translator:
             skins=np.flatnonzero((kinds == _T.mjGEOM_SKIN) | (kinds == _T.mjGEOM_FLEX)),
             plane_scale=plane_scale,
             objects=Objects(
-                _rows_by(self._segments.numbers(shown["objtype"], shown["objid"])),
-                self._segments.names,
+                _rows_by(self._objects.numbers(shown["objtype"], shown["objid"])),
+                self._objects.names,
             ),
             endless=np.flatnonzero(self._endless(geoms)),
         )
@@ -261,7 +261,7 @@ class Translator:
             mapping=mapping,
             texture_scale=texture_scale,
             texture_offset=texture_offset,
-            ids=self._segments.ids(shown["objtype"], shown["objid"]),
+            ids=self._objects.ids(shown["objtype"], shown["objid"]),
             side=np.zeros(count, np.int8),
             shading=shading.astype(np.int8),
             casts_shadow=(shown["castshadow"] != 0) & (scale[:, 1] > 0),  # no undersides

@@ -16,7 +16,7 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import Floats
 from heliograph.randomize import names
 from heliograph.randomize.cameras import move_from_json, move_to_json
-from heliograph.randomize.facts import Facts, Joint
+from heliograph.randomize.facts import Facts
 from heliograph.randomize.orrb.component import Component
 from heliograph.randomize.orrb.unity import (
     Quaternion,
@@ -28,7 +28,7 @@ from heliograph.randomize.orrb.unity import (
 )
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.randomize.samplers import Quaternion as AnyTurn
-from heliograph.scene import appearance
+from heliograph.scene import Joint, appearance
 from heliograph.scene.appearance import MoveObject
 
 _NO_GEOMS = frozenset({"site", "tendon", "skin", "flex", "actuator"})

@@ -10,7 +10,8 @@ from typing import Any
 import moderngl
 from numpy.typing import NDArray
 
-from heliograph.frame import PASSES, Buffers
+from heliograph.frame import Buffers
+from heliograph.passes import PASSES
 
 _KEPT = 8
 _FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (3, "f4"), "segmentation": (1, "i4")}

@@ -1,0 +1,182 @@
+"""Passes: the kinds of image that a camera can yield, each described by a `PassSpec`.
+
+Row 0 of every image is the top; the centre of a pixel is (x + 0.5, y + 0.5).
+
+============== ============== ========= ======== =================================================
+pass           shape          dtype     unit     meaning
+============== ============== ========= ======== =================================================
+rgb            (H, W, 3)      uint8     sRGB     colour
+depth          (H, W)         float32   m        along the optical axis, inf where nothing is
+normals        (H, W, 3)      float32            unit, camera axes, 0 where nothing is
+segmentation   (H, W)         int32     id       object ids, 0 is background
+alpha          (H, W)         uint8     1/255    how opaque what is seen is, 0 where nothing is
+distance       (H, W)         float32   m        along the ray of the pixel, inf where nothing is
+============== ============== ========= ======== =================================================
+
+Every engine has the first four; an engine may have others, which it describes by a spec of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError, UnknownNameError
+
+PassName: TypeAlias = Literal["rgb", "depth", "normals", "segmentation", "alpha", "distance"]
+"""The passes that an editor completes; those of other engines are given as `PassSpec`."""
+
+FileForm: TypeAlias = Literal["png", "npy"]
+MAX_CHANNELS = 64
+_PNG = {("|u1", 0), ("|u1", 3), ("|u1", 4), ("<u2", 0), ("<i4", 0)}
+"""What a PNG holds without loss: dtype and channels; int32 as 16 bits, where ids fit."""
+
+
+@dataclass(frozen=True)
+class PassSpec:
+    """What one pass is.
+
+    Attributes:
+        name: what it is asked for by; letters, digits and underscores.
+        dtype: of its numbers.
+        channels: numbers per pixel, 1 to 64, as a last axis; 0 for a plain (H, W) image.
+        unit: of its numbers, such as `m`; empty for none.
+        fill: what stands where nothing was hit.
+        meaning: one line for people.
+        file_form: the form of a file that holds it without loss.
+
+    Raises:
+        InvalidValueError: a field that is not as said here.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    channels: int = 0
+    unit: str = ""
+    fill: float = 0.0
+    meaning: str = ""
+    file_form: FileForm = "npy"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise InvalidValueError(f"PassSpec name: expected an identifier, got {self.name!r}")
+        try:
+            dtype = np.dtype(self.dtype)
+        except TypeError:
+            raise InvalidValueError(f"PassSpec dtype: expected one, got {self.dtype!r}") from None
+        if dtype.kind not in "biuf":
+            raise InvalidValueError(f"PassSpec dtype: expected one of numbers, got {dtype}")
+        object.__setattr__(self, "dtype", dtype)
+        if not isinstance(self.channels, int) or not 0 <= self.channels <= MAX_CHANNELS:
+            raise InvalidValueError(
+                f"PassSpec channels: expected 0 to {MAX_CHANNELS}, got {self.channels!r}"
+            )
+        if self.file_form == "png" and (dtype.str, self.channels) not in _PNG:
+            raise InvalidValueError(
+                f"PassSpec file_form: {dtype} with {self.channels} channels does not fit a PNG; "
+                "give 'npy'"
+            )
+        if self.file_form not in ("png", "npy"):
+            raise InvalidValueError(
+                f"PassSpec file_form: expected 'png' or 'npy', got {self.file_form!r}"
+            )
+
+    def shape(self, camera: Camera) -> tuple[int, ...]:
+        """Shape of this pass for a camera: (H, W) or (H, W, channels)."""
+        return self.shape_of(camera.height, camera.width)
+
+    def shape_of(self, height: int, width: int) -> tuple[int, ...]:
+        """Shape of this pass for a picture of this size."""
+        return (height, width, self.channels) if self.channels else (height, width)
+
+    @cached_property
+    def layout(self) -> tuple[str, int, np.dtype[Any]]:
+        """Name, channels and dtype: all that decides where and how its numbers are stored."""
+        return self.name, self.channels, self.dtype
+
+
+RGB = PassSpec("rgb", np.dtype(np.uint8), 3, "sRGB", 0, "colour", "png")
+DEPTH = PassSpec(
+    "depth",
+    np.dtype(np.float32),
+    0,
+    "m",
+    inf,
+    "metres along the optical axis, inf where nothing is",
+)
+NORMALS = PassSpec(
+    "normals", np.dtype(np.float32), 3, "", 0, "unit, camera axes, 0 where nothing is"
+)
+SEGMENTATION = PassSpec(
+    "segmentation", np.dtype(np.int32), 0, "id", 0, "object ids, 0 is background"
+)
+ALPHA = PassSpec(
+    "alpha",
+    np.dtype(np.uint8),
+    0,
+    "1/255",
+    0,
+    "how opaque what is seen is: 255 fully, 0 where nothing is",
+    "png",
+)
+DISTANCE = PassSpec(
+    "distance",
+    np.dtype(np.float32),
+    0,
+    "m",
+    inf,
+    "metres along the ray of the pixel, inf where nothing is",
+)
+
+PassSpecs: TypeAlias = Mapping[str, PassSpec]
+Passes: TypeAlias = Sequence[PassName | PassSpec] | PassSpecs
+"""How passes may be asked for: by names, by specs, or all of a mapping such as `engine.passes`."""
+
+
+def specs(*passes: PassSpec) -> PassSpecs:
+    """Passes by name, read-only."""
+    return MappingProxyType({each.name: each for each in passes})
+
+
+PASSES: PassSpecs = specs(RGB, DEPTH, NORMALS, SEGMENTATION)
+"""The passes that every engine has."""
+
+KNOWN_PASSES: PassSpecs = specs(*PASSES.values(), ALPHA, DISTANCE)
+"""The passes that this package names."""
+
+
+def select_passes(names: Sequence[str], known: PassSpecs) -> PassSpecs:
+    """The specs of the passes asked for, in this order.
+
+    Raises:
+        UnknownNameError: a pass that is not in `known`.
+    """
+    for name in names:
+        if name not in known:
+            raise UnknownNameError.of("pass", name, known)
+    return {name: known[name] for name in names}
+
+
+def check_pass_names(passes: object) -> tuple[str, ...]:
+    """The names of passes given by name or by spec.
+
+    Raises:
+        InvalidValueError: not a sequence of names or specs, empty, or one given twice.
+    """
+    if isinstance(passes, Mapping):
+        passes = tuple(passes)
+    if isinstance(passes, (str, PassSpec)) or not isinstance(passes, Sequence):
+        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
+    names = tuple(each.name if isinstance(each, PassSpec) else each for each in passes)
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
+    if not names or len(set(names)) != len(names):
+        raise InvalidValueError(f"passes: expected one or more different names, got {names!r}")
+    return names
