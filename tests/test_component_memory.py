@@ -60,7 +60,6 @@ def keep_little(monkeypatch):
     """Keep a few megabytes, a limit that is reached soon."""
     for name in ("_MOST_PIXELS", "_MOST_TRIANGLES"):
         monkeypatch.setattr(assets, name, 4 << 20)
-    monkeypatch.setattr(engines, "_MAX_GRAPH_BYTES", 2 << 20)
     monkeypatch.setattr(stores, "_MOST_LENT_BYTES", 1 << 20)
 
 

@@ -121,7 +121,7 @@ def test_labels_number_things_in_order(engine):
         1: ("ball", "sphere"),
         2: ("box", "box"),
     }
-    assert [item.name for item in engine.scene.objects] == ["ball", "box"]
+    assert engine.scene.objects.seen_names == ("ball", "box")
     assert {"ball", "arm", "ego"} <= {item.name for item in engine.scene.state}
     added = engine.render(View((FRONT,), ALL, edits=(Add(Cone(key="a"), to="arm"), Remove("ball"))))
     assert {i: label.name for i, label in added.labels.items()} == {
@@ -172,7 +172,7 @@ def test_bad_state_is_named(engine, state, error, says):
 @pytest.mark.parametrize("edit", EDITS, ids=lambda each: type(each).__name__)
 def test_edits_show_what_the_edited_scene_shows(engine, edit):
     sample = engine.render(View((FRONT,), ALL, edits=(edit,)))
-    fresh = ComponentEngine(heliograph.scene.apply(engine._base.scene, [edit]))
+    fresh = ComponentEngine(heliograph.scene.apply(engine._versions[0].tree.scene(), [edit]))
     try:
         truth = fresh.render(View((FRONT,), ALL))
     finally:

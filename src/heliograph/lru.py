@@ -1,24 +1,23 @@
-"""What is kept from view to view: all of the opened scene, and the last that edits brought."""
+"""Values that are kept while there is room, the last used ones longest."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Set
 from typing import Generic, TypeVar
 
 _V = TypeVar("_V")
 
 
 class LruCache(Generic[_V]):
-    """Values by key; those that are not pinned go, the least recently used first.
+    """Values by key; the least recently used go first.
 
     Args:
-        most: bytes of all values that are not pinned.
+        most: bytes of all values.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._pinned: dict[Hashable, _V] = {}
         self._loose: OrderedDict[Hashable, tuple[_V, int]] = OrderedDict()
         self._bytes = 0
 
@@ -26,7 +25,7 @@ class LruCache(Generic[_V]):
         """The value of a key, which is now the last used; or None."""
         found = self._loose.get(key)
         if found is None:
-            return self._pinned.get(key)
+            return None
         self._loose.move_to_end(key)
         return found[0]
 
@@ -36,29 +35,31 @@ class LruCache(Generic[_V]):
         self._loose[key] = value, size
         self._bytes += size
 
-    def pin(self) -> None:
-        """From now on keep all that is here."""
-        self._pinned.update({key: value for key, (value, _) in self._loose.items()})
-        self._loose.clear()
-        self._bytes = 0
+    def trim(self, stays: Callable[[_V], bool] = lambda _: False) -> list[_V]:
+        """Forget the oldest if there are too many bytes, down to three quarters; what went.
 
-    def trim(self) -> list[_V]:
-        """Forget the oldest if there are too many bytes, down to three quarters; what went."""
-        gone: list[_V] = []
-        if self._bytes > self._most:
-            while self._bytes > self._most * 3 // 4:
-                _, (value, size) = self._loose.popitem(last=False)
-                self._bytes -= size
-                gone.append(value)
+        What `stays` keeps does not count.
+        """
+        if self._bytes <= self._most:
+            return []
+        loose = [(key, size) for key, (value, size) in self._loose.items() if not stays(value)]
+        left, gone = sum(size for _, size in loose), []
+        if left > self._most:
+            for key, size in loose:
+                gone.append(self._loose[key][0])
+                self.drop([key])
+                left -= size
+                if left <= self._most * 3 // 4:
+                    break
         return gone
 
     def drop(self, keys: Iterable[Hashable]) -> None:
-        """Forget these keys as far as they are here and not pinned."""
+        """Forget these keys as far as they are here."""
         for key in keys:
             self._bytes -= self._loose.pop(key, (None, 0))[1]
 
     def drop_if(self, unwanted: Callable[[_V], bool]) -> None:
-        """Forget the values that are not wanted, other than those pinned."""
+        """Forget the values that are not wanted."""
         self.drop([key for key, (value, _) in self._loose.items() if unwanted(value)])
 
 
@@ -66,7 +67,7 @@ class HandleCache:
     """Handles of what is on the rasterizer, each thing once, by its content.
 
     Args:
-        most: bytes of all that is not pinned.
+        most: bytes of all that no version shows.
         remove: takes a handle off the rasterizer.
     """
 
@@ -88,13 +89,15 @@ class HandleCache:
         for handle in handles:
             self._kept.get(handle)
 
-    def pin(self) -> None:
-        """From now on keep all that is there."""
-        self._kept.pin()
+    def trim(self, shown: Set[int], dropped: Set[int]) -> set[int]:
+        """Take off the rasterizer what was dropped and, if there is too much, what is not shown.
 
-    def trim(self) -> set[int]:
-        """Take what was not used for long off the rasterizer if there is too much; what went."""
-        gone = self._kept.trim()
+        Returns:
+            Handles that are no more.
+        """
+        gone = [entry for h in dropped - shown if (entry := self._kept.get(h)) is not None]
+        self._kept.drop(handle for _, handle in gone)
+        gone += self._kept.trim(lambda entry: entry[1] in shown)
         for key, handle in gone:
             del self._handles[key]
             self._remove(handle)

@@ -19,6 +19,11 @@ StateValue: TypeAlias = NDArray[Any]
 
 MAX_SEED = 2**63 - 1
 
+POSES, POSE_KEYS = "poses", "poses.keys"
+"""State keys of many placements at once, and of whose they are, as UTF-8 bytes."""
+SEPARATOR = "\0"
+"""What stands between the keys."""
+
 
 @dataclass(frozen=True, eq=False)
 class View:
@@ -31,6 +36,7 @@ class View:
             has them. Kept as names.
         state: what moves, by keys the engine knows (`qpos`, a component's key, ...); arrays or
             anything `numpy.asarray` takes. A key that is left out keeps the scene's own value.
+            `poses` may be a pair: keys of components, and (K, 4, 4) or (K, 3) for all of them.
         edits: what this view shows differently from the scene, applied in order.
         seed: seed of the run (0 ... 2**63 - 1), or None.
         index: index of the sample in the run, >= 0.
@@ -102,7 +108,21 @@ def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
 def _check_state(state: object) -> Mapping[str, StateValue]:
     if not isinstance(state, Mapping):
         raise InvalidValueError(f"state: expected a mapping of names to arrays, got {state!r}")
+    if isinstance(state.get(POSES), tuple):
+        state = {**state, **_columns(*state[POSES])}
     return MappingProxyType({_state_key(key): _state_value(key, state[key]) for key in state})
+
+
+def _columns(keys: object = None, poses: object = None, *more: object) -> dict[str, Any]:
+    """Placements of many components as arrays, which travel like all others."""
+    names: Any = keys
+    named = isinstance(keys, Sequence) and not isinstance(keys, str) and not more
+    if not named or not all(isinstance(key, str) and SEPARATOR not in key for key in names):
+        raise InvalidValueError(
+            f"state[{POSES!r}]: expected a pair (keys, poses), the keys a sequence of names"
+        )
+    text = SEPARATOR.join(names).encode()
+    return {POSES: poses, POSE_KEYS: np.frombuffer(text, np.uint8)}
 
 
 def _state_key(key: object) -> str:

@@ -18,6 +18,7 @@ from heliograph.raster.types import (
     Side,
     Texture,
     TextureKind,
+    flat_shaded,
 )
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "Side",
     "Texture",
     "TextureKind",
+    "flat_shaded",
     "plane_grid",
 ]

@@ -330,3 +330,16 @@ def check_geometry(geometry: Geometry) -> None:
             f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
             f"{geometry.triangles.min()} to {geometry.triangles.max()}"
         )
+
+
+def flat_shaded(geometry: Geometry) -> Geometry:
+    """A geometry with normals: without any its vertices are split by face, each with its face's."""
+    if geometry.normals is not None:
+        return geometry
+    corners = np.asarray(geometry.positions)[geometry.triangles]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
+    uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
+    triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
+    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)

@@ -1,16 +1,16 @@
 """What is on the rasterizer already: each geometry and texture once, by its content.
 
-What the opened scene holds stays, its files as they were when it was opened. Of what edits bring
-the last used stays, up to a number of bytes.
+What a version of the scene shows stays as long as the version does, its files as they were when it
+was made. Of what the edits of single views bring the last used stays, up to a number of bytes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from heliograph.engines.components import meshes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
-from heliograph.raster import Geometry, Rasterizer, Texture
-from heliograph.scene import Mesh
+from heliograph.raster import Geometry, Rasterizer, Texture, flat_shaded
+from heliograph.scene import Component, Mesh
 from heliograph.scene.files import file_digest
+from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.values import fingerprint
 
@@ -29,7 +30,11 @@ _MOST_PIXELS = _MOST_TRIANGLES = 128 << 20
 _MOST_NOTES = 8 << 20
 _NOTE = 1024  # bytes of a small thing in a cache, about
 _TRIES = 3
+_TOPOLOGY = ("faces", "uvs", "colors")
 _T = TypeVar("_T")
+
+Handles: TypeAlias = tuple[Set[int], Set[int]]
+"""Handles of geometries, and of textures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +57,24 @@ class Piece:
     has_uvs: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Deformed:
+    """A mesh whose vertices an edit moved.
+
+    Attributes:
+        original: the mesh as it was before.
+        geometry: the handle that shows it; whoever draws gives it the vertices first.
+        positions, normals: (V, 3), the vertices.
+        corners: (8, 3), those of the box round them.
+    """
+
+    original: Component
+    geometry: int
+    positions: NDArray[Any]
+    normals: NDArray[Any]
+    corners: NDArray[np.float64]
+
+
 class Assets:
     """Uploads, and remembers by content.
 
@@ -69,11 +92,9 @@ class Assets:
         self._opened: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
-    def pin(self) -> None:
-        """Keep all that is there, with files as they are now: it is the opened scene's."""
+    def keep_files(self) -> None:
+        """A version was made: its files stay as they are now."""
         self._opened = dict(self._digests)
-        for each in (self._geometries, self._textures, self._meshes, self._images):
-            each.pin()
 
     def look_again(self) -> None:
         """Another view begins: files may have changed."""
@@ -84,13 +105,18 @@ class Assets:
         self._geometries.touch(geometries)
         self._textures.touch(textures)
 
-    def trim(self) -> tuple[set[int], set[int]]:
-        """Free what was not used for long, if there is too much of it.
+    def trim(self, shown: Handles, dropped: Handles) -> tuple[set[int], set[int]]:
+        """Free what no version shows any more and, if there is too much, what no view used lately.
+
+        Args:
+            shown: handles of what kept versions show; they stay.
+            dropped: handles of what versions showed that are not kept.
 
         Returns:
             Handles of geometries and of textures that are no more.
         """
-        geometries, textures = self._geometries.trim(), self._textures.trim()
+        geometries = self._geometries.trim(shown[0], dropped[0])
+        textures = self._textures.trim(shown[1], dropped[1])
         if geometries or textures:
             self._meshes.drop_if(
                 lambda pieces: any(
@@ -101,6 +127,31 @@ class Assets:
         self._meshes.trim()
         self._images.trim()
         return geometries, textures
+
+    def deformed(self, mesh: Component, original: Component) -> Deformed | None:
+        """A mesh with other vertices than its original; None where its triangles differ too.
+
+        No levels of detail are made of it: whoever moves vertices moves them again.
+
+        Raises:
+            InvalidValueError: vertices that cannot be drawn.
+        """
+        if not isinstance(mesh, Mesh) or not isinstance(original, Mesh) or mesh.get("src"):
+            return None
+        if not all(_same(mesh.get(name), original.get(name)) for name in _TOPOLOGY):
+            return None
+        if mesh.get("normals") is None and original.get("normals") is not None:
+            return None
+        parts = meshes.parts_of(mesh)
+        if len(parts) != 1:
+            return None
+        geometry = flat_shaded(replace(parts[0].geometry, simplify=False))
+        key = ("deformed", mesh.key, original.look, len(geometry.positions))
+        positions = np.asarray(geometry.positions, float)
+        low, high = positions.min(0), positions.max(0)
+        handle = self.shape(key, lambda: geometry)
+        normals = np.asarray(geometry.normals)
+        return Deformed(original, handle, positions, normals, low + CORNERS * (high - low))
 
     def digest(self, path: str) -> str:
         """Digest of a file, the same throughout a view.
@@ -201,6 +252,13 @@ class Assets:
     def _forget_geometry(self, handle: int) -> None:
         self._rasterizer.remove_geometry(handle)
         self._bounds.pop(handle, None)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two arrays, or None, are the same."""
+    if one is None or other is None:
+        return one is other
+    return one is other or bool(np.array_equal(one, other))
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

@@ -3,44 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine, Outs, resolve_cameras
+from heliograph.engine import (
+    Capability,
+    Engine,
+    Outcome,
+    Outs,
+    attempt_all,
+    check_version,
+)
 from heliograph.engines.components import state as states
-from heliograph.engines.components.assets import Assets
-from heliograph.engines.components.graph import SceneGraph
-from heliograph.engines.components.lights import HEAD, is_light
+from heliograph.engines.components.assets import Assets, Deformed
+from heliograph.engines.components.graph import Placed, SceneGraph
+from heliograph.engines.components.lights import HEAD
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
-from heliograph.frame import Frame, Labels, Sample, own_or_given
-from heliograph.lru import LruCache
+from heliograph.frame import Frame, Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
-from heliograph.raster import (
-    Rasterizer,
-    RasterOptions,
-)
-from heliograph.scene import (
-    Component,
-    Description,
-    Edit,
-    Item,
-    Mesh,
-    MoveCamera,
-    ObjectTable,
-    Scene,
-    apply,
-)
+from heliograph.raster import DrawList, Rasterizer, RasterOptions
+from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene
 from heliograph.scene.shapes import SUFFIXES
+from heliograph.scene.tree import Tree
 from heliograph.view import View
 
 Source: TypeAlias = Component | str | os.PathLike[str]
-_MAX_GRAPH_BYTES = 32 << 20  # bytes
+
+VERSIONS_KEPT = 16
+"""How many versions of a scene may be asked for, the newest and those before it."""
+_EDITED_KEPT = 8
 
 
 class ComponentEngine(Engine):
@@ -48,9 +47,11 @@ class ComponentEngine(Engine):
 
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
     moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
-    those of the tree come first, then those of how things look. A scene
-    without a light is lit from the camera. Files of the opened scene are shown as they were when it
-    was opened, those that edits name as they are.
+    those of the tree come first, then those of how things look. A scene without a light is lit
+    from the camera. Files are shown as they were when the version of the scene was made that shows
+    them, those that edits of a view name as they are.
+
+    `advance` takes edits of the tree. The newest 16 versions may be asked for.
 
     Args:
         source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
@@ -70,31 +71,42 @@ class ComponentEngine(Engine):
         size: tuple[int, int] = (320, 240),
         options: RasterOptions | None = None,
     ) -> None:
-        scene, name = _opened(source)
-        self._size = size
-        digest = scene.digest()
+        scene, self._name = _opened(source)
+        self._digests = {0: scene.digest()}
         self._rasterizer: Rasterizer | None = Rasterizer(options)
         try:
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
-            self._base = SceneGraph(scene, {}, self._translator, size)
-            self._scene = _describe(scene, name, digest)
-            self._base.cameras  # noqa: B018 -- a bad camera is found when the scene is opened
-            self._translator.pin()
+            graph = SceneGraph(Tree(scene), self._translator, size)
+            self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
+            self._cameras_of(graph)  # a bad camera is found when the scene is opened
         except BaseException:
             self.close()
             raise
-        self._graphs: LruCache[SceneGraph] = LruCache(_MAX_GRAPH_BYTES)
+        self._assets.keep_files()
+        self._provenance = Provenance("components", self._rasterizer.device)
+        self._edited: OrderedDict[tuple[int, ...], tuple[Sequence[Edit], SceneGraph]]
+        self._edited = OrderedDict()
+        self._shows: dict[int, Deformed] = {}
 
     @property
     def scene(self) -> Description:
-        """What the scene holds."""
-        return self._scene
+        """What the newest version holds."""
+        version, graph = self._newest
+        lights = tuple(Item(str(node.key), node.kind) for node in graph.lights)
+        return Description(
+            source=self._name,
+            hash=self._digest(version, graph),
+            objects=graph.table,
+            lights=lights or (Item(HEAD, "light", "at the camera, as the scene has none"),),
+            state=states.items(graph.tree),
+            version=version,
+        )
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
-        """The scene's cameras by key, and `fit`, which frames everything."""
-        return dict(self._base.cameras)
+        """The newest version's cameras by key, and `fit`, which frames everything."""
+        return self._cameras_of(self._newest[1])
 
     @property
     def passes(self) -> PassSpecs:
@@ -104,47 +116,56 @@ class ComponentEngine(Engine):
     @property
     def labels(self) -> Labels:
         """Segmentation id -> (key, type); a sample's own labels know what its edits added."""
-        return self._base.labels
+        return self._newest[1].labels
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Several views in one go, and versions."""
+        return frozenset({Capability.RENDER_MANY, Capability.ADVANCE})
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who draws."""
+        return replace(self._provenance, scene_version=self._newest[0])
+
+    def advance(self, changes: Sequence[Edit]) -> int:
+        """Make another version of the newest one; see `heliograph.engine.Described`."""
+        version, graph = self._newest
+        made = graph.edited(changes)
+        self._assets.keep_files()
+        self._versions[version + 1] = made
+        self._trim()
+        return version + 1
 
     def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
-        rasterizer = self._open
+        begun, rasterizer = time.time(), self._open
+        version = check_version(view, next(iter(self._versions)), self._newest[0])
         looks = [edit for edit in view.edits if isinstance(edit, APPEARANCE)]
-        graph = self._graph(tuple(edit for edit in view.edits if not isinstance(edit, APPEARANCE)))
-        looks, moves = camera_moves(looks, graph.cameras)
-        worlds = graph.worlds(view.state)
-        known = resolve_cameras(view, graph.cameras)
-        wanted = view.cameras or (known[0].name,)
-        cameras = [
-            _moved(graph.camera(name, worlds), moves) if isinstance(name, str) else camera
-            for name, camera in zip(wanted, known, strict=True)
-        ]
-        buffers = own_or_given(cameras, select_passes(view.pass_names, self.passes), out)
-        things = graph.draw_list(worlds)
-        if looks:
-            scenery = EditApplier(
-                things,
-                graph.light_names,
-                graph.objects,
-                partial(graph.frames, worlds),
-                rasterizer,
-            )
-            things = scenery.apply(looks)
+        changes = [edit for edit in view.edits if not isinstance(edit, APPEARANCE)]
+        graph = self._graph(version, changes)
+        placed = graph.placed(view.state)
+        specs = select_passes(view.pass_names, rasterizer.passes)
+        looks, moves = camera_moves(looks, graph.camera_names)
+        cameras = [_camera(graph, placed, camera, moves) for camera in _asked(view, graph)]
+        buffers = own_or_given(cameras, specs, out)
+        things = self._edited_things(graph, placed, looks) if looks else placed.draw_list
+        self._deform(graph)
         rasterizer.draw(things, cameras, view.pass_names, buffers)
         labels = graph.labels
         frames = {
             camera.name: Frame(camera, passes, labels)
             for camera, passes in zip(cameras, buffers, strict=True)
         }
-        return Sample(frames, labels, view.state, view.seed, view.index)
+        made = replace(self._provenance, scene_version=version, begun=begun, done=time.time())
+        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
-    def together(self) -> AbstractContextManager[None]:
-        """See `heliograph.engine.Gathering`."""
-        return self._open.together()
-
-    def settle(self) -> None:
-        """See `heliograph.engine.Gathering`."""
-        self._open.settle()
+    def render_many(
+        self, views: Iterable[View], outs: Iterable[Outs] | None = None
+    ) -> list[Outcome]:
+        """Draw several views; a GPU is waited for once. See `heliograph.engine.Engine`."""
+        with self._open.together():
+            return attempt_all(self, views, outs)
 
     def close(self) -> None:
         """Free the GL context; may be called twice."""
@@ -158,39 +179,87 @@ class ComponentEngine(Engine):
             raise ClosedError("this renderer is closed")
         return self._rasterizer
 
-    def _graph(self, edits: tuple[Edit, ...]) -> SceneGraph:
-        """The scene with edits applied; the last ones used are kept."""
-        if not edits:
-            return self._base
+    @property
+    def _newest(self) -> tuple[int, SceneGraph]:
+        return next(reversed(self._versions.items()))
+
+    def _digest(self, version: int, graph: SceneGraph) -> str:
+        if version not in self._digests:
+            self._digests = {version: graph.tree.scene().digest()}
+        return self._digests[version]
+
+    def _cameras_of(self, graph: SceneGraph) -> dict[str, Camera]:
+        placed = graph.placed({})
+        return {name: graph.camera(name, placed) for name in graph.camera_names}
+
+    def _edited_things(self, graph: SceneGraph, placed: Placed, looks: Sequence[Edit]) -> DrawList:
+        applier = EditApplier(
+            placed.draw_list,
+            placed.light_names,
+            graph.objects,
+            partial(graph.frames, placed),
+            self._open,
+        )
+        return applier.apply(looks)
+
+    def _graph(self, version: int, changes: Sequence[Edit]) -> SceneGraph:
+        """A version with edits of the tree; the last ones used are kept."""
+        base = self._versions[version]
+        if not changes:
+            return base
         self._assets.look_again()
-        graph = self._graphs.get(edits)
+        key = (version, *map(id, changes))
+        found = self._edited.pop(key, None)
+        graph = None if found is None else found[1]
         if graph is None or any(self._assets.digest(p) != d for p, d in graph.files.items()):
-            self._trim()
-            scene = apply(self._base.scene, edits)
-            graph = SceneGraph(scene, self._base.ids, self._translator, self._size)
-            self._graphs.put(edits, graph, graph.size + sum(map(_size, edits)))
+            graph = base.edited(changes)
+        self._edited[key] = changes, graph
         self._assets.touch(*graph.handles)
+        while len(self._edited) > _EDITED_KEPT:
+            self._edited.popitem(last=False)
+        self._trim()
         return graph
 
     def _trim(self) -> None:
-        """Forget what was not used for long; nothing that is drawn now may depend on it."""
-        gone = self._translator.trim()
-        self._graphs.drop_if(lambda graph: _overlap(graph.handles, gone))
-        self._graphs.trim()
+        """Forget versions beyond those kept, and free what nothing shows any more."""
+        dropped: list[SceneGraph] = []
+        while len(self._versions) > VERSIONS_KEPT:
+            dropped.append(self._versions.popitem(last=False)[1])
+        graphs = [*self._versions.values(), *(graph for _, graph in self._edited.values())]
+        self._translator.trim(_handles(graphs), _handles(dropped))
+
+    def _deform(self, graph: SceneGraph) -> None:
+        """Give geometries that several versions share the vertices of this one."""
+        for deformed in graph.deformed:
+            if self._shows.get(deformed.geometry) is not deformed:
+                self._open.update_geometry(deformed.geometry, deformed.positions, deformed.normals)
+                self._shows[deformed.geometry] = deformed
 
 
-def _overlap(some: tuple[set[int], set[int]], others: tuple[set[int], set[int]]) -> bool:
-    return not all(a.isdisjoint(b) for a, b in zip(some, others, strict=True))
+def _handles(graphs: Iterable[SceneGraph]) -> tuple[set[int], set[int]]:
+    geometries: set[int] = set()
+    textures: set[int] = set()
+    for some, others in {id(graph.handles): graph.handles for graph in graphs}.values():
+        geometries |= some
+        textures |= others
+    return geometries, textures
 
 
-def _size(edit: Edit) -> int:
-    """Bytes of the arrays that an edit brings."""
-    brought = vars(edit).get("component") or vars(edit).get("scene")
-    return sum(node.size for node in brought.walk()) if isinstance(brought, Component) else 0
+def _asked(view: View, graph: SceneGraph) -> Sequence[str | Camera]:
+    return view.cameras or (graph.camera_names[0],)
 
 
-def _moved(camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
-    return edited_camera(camera, moves[camera.name]) if camera.name in moves else camera
+def _camera(
+    graph: SceneGraph,
+    placed: Placed,
+    asked: str | Camera,
+    moves: Mapping[str, list[MoveCamera]],
+) -> Camera:
+    """A camera by value; one that is named follows the state and edits."""
+    if isinstance(asked, Camera):
+        return asked
+    camera = graph.camera(asked, placed)
+    return edited_camera(camera, moves[asked]) if asked in moves else camera
 
 
 def _opened(source: Source) -> tuple[Scene, str]:
@@ -207,15 +276,3 @@ def _opened(source: Source) -> tuple[Scene, str]:
     if path.suffix.lower() not in SUFFIXES:
         raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
     return Scene(Mesh(key=path.stem or "mesh", src=str(path))), str(path)
-
-
-def _describe(scene: Scene, name: str, digest: str) -> Description:
-    nodes = list(scene.walk())
-    return Description(
-        source=name,
-        hash=digest,
-        objects=ObjectTable.empty(),
-        lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node))
-        or (Item(HEAD, "light", "at the camera, as the scene has none"),),
-        state=states.items(scene),
-    )

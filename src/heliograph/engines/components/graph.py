@@ -1,9 +1,20 @@
-"""A scene laid out as arrays: who stands on whom, and what each component draws."""
+"""One version of a scene as arrays: who stands on whom, and what each component draws.
+
+`SceneGraph.edited` makes another version. The two share every array that the edits leave alone, so
+an edit costs what it changes:
+
+    edits -> Tree.apply -> keys that changed -> their columns patched -> their world poses patched
+
+Rows are the tree's. Instances are what the rasterizer draws, one or more for each component that
+draws anything, in the order of the rows.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,259 +23,578 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.engines.components import cameras as cams
-from heliograph.engines.components.lights import (
-    DEFAULT,
-    DEFAULT_AMBIENT,
-    HEAD,
-    Colour,
-    is_light,
-    lights,
-)
-from heliograph.engines.components.state import moved
+from heliograph.engines.components import lights as lamps
+from heliograph.engines.components.assets import Deformed
+from heliograph.engines.components.state import moved_rows
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
-from heliograph.frame import BACKGROUND, Label, Labels
+from heliograph.errors import UnknownNameError
+from heliograph.frame import Labels
 from heliograph.raster import DrawList, Environment, Instances, Light
-from heliograph.raster import Mapping as TextureMapping
-from heliograph.scene import CameraView, Component, Scene
+from heliograph.scene import CameraView, Component, Edit, ObjectTable
+from heliograph.scene.components import PLACEMENT, Props
+from heliograph.scene.objects import around
+from heliograph.scene.shapes import ARRAYS
+from heliograph.scene.tree import Changes, Tree
 
 Matrix = NDArray[np.float64]
-_OF_STAGE, _OF_NODE, _OF_INSTANCE = 8192, 1024, 768
+Rows = NDArray[np.intp]
+_ARRAYS = frozenset(ARRAYS)
+DRAWN, LIGHT, CAMERA, GROUP = range(4)
+"""Sorts of components."""
+_CACHED = ("table", "fit", "handles", "_visible", "_row_visible")
+
+
+@dataclass(eq=False)
+class Layout:
+    """What stays while nothing is added, removed, or drawn in another number of parts.
+
+    Attributes:
+        names: (N,) keys.
+        types: (N,) types of components.
+        ids: (N,) int32, the object id of each row; 0 for the scene, lights and cameras.
+        first: (N + 1,) int64, the first instance of each row.
+        parents, depths: (N,) as in `Tree`.
+        sorts: (N,) int8, DRAWN, LIGHT, CAMERA or GROUP.
+    """
+
+    names: Sequence[str]
+    types: Sequence[type[Component]]
+    ids: NDArray[np.int32]
+    first: NDArray[np.int64]
+    parents: NDArray[np.int64]
+    depths: NDArray[np.int64]
+    sorts: NDArray[np.int8]
+
+    @cached_property
+    def drawn(self) -> Rows:
+        """The rows of what draws something."""
+        return np.flatnonzero(self.sorts == DRAWN)
+
+    @cached_property
+    def lights(self) -> Rows:
+        """The rows of lights."""
+        return np.flatnonzero(self.sorts == LIGHT)
+
+    @cached_property
+    def cameras(self) -> Rows:
+        """The rows of cameras."""
+        return np.flatnonzero(self.sorts == CAMERA)
+
+    @cached_property
+    def owner(self) -> NDArray[np.int64]:
+        """(M,) the row of each instance."""
+        return np.repeat(np.arange(len(self.ids)), np.diff(self.first))
+
+    @cached_property
+    def levels(self) -> list[Rows]:
+        """The rows at each depth from 1 on."""
+        return [np.flatnonzero(self.depths == d) for d in range(1, int(self.depths.max()) + 1)]
+
+    @cached_property
+    def is_leaf(self) -> NDArray[np.bool_]:
+        """(N,) what nothing stands on."""
+        leaf = np.ones(len(self.ids), bool)
+        leaf[self.parents[1:]] = False
+        return leaf
+
+    @cached_property
+    def objects(self) -> Objects:
+        """Which instances show which components."""
+        first = self.first.tolist()
+        rows = {row: range(first[row], first[row + 1]) for row in self.drawn.tolist()}
+        return Objects(rows, {self.names[row]: [row] for row in rows})
+
+    @cached_property
+    def listed(self) -> Rows:
+        """The rows that are objects: what is drawn, then what only groups."""
+        grouping = np.setdiff1d(np.flatnonzero(self.ids > 0), self.drawn)
+        return np.concatenate([self.drawn, grouping])
+
+    @cached_property
+    def table(self) -> ObjectTable:
+        """The object table, as far as it does not depend on poses and looks."""
+        rows = self.listed
+        above = np.where(self.parents >= 0, self.ids[self.parents], 0)
+        return ObjectTable(
+            ids=self.ids[rows],
+            names=tuple(self.names[row] for row in rows.tolist()),
+            categories=tuple(self.types[row].__name__.lower() for row in rows.tolist()),
+            materials=("",) * len(rows),
+            parents=above[rows].astype(np.int32),
+            boxes=np.full((len(rows), 2, 3), np.nan),
+            seen=np.isin(rows, self.drawn),
+            poses=np.tile(np.eye(4), (len(rows), 1, 1)),
+            colours=np.full((len(rows), 4), np.nan),
+        )
+
+    def instances_of(self, rows: Rows) -> Rows:
+        """The instances of some rows, one row's after the other's."""
+        counts = self.first[rows + 1] - self.first[rows]
+        return _ranges(self.first[rows], counts)
+
+
+@dataclass(eq=False)
+class Placed:
+    """Where everything is in one state.
+
+    Attributes:
+        worlds: (N, 4, 4), world_from_component.
+        instances: the instances there.
+        corners: (M, 8, 3), world corners of the boxes round the instances, once asked for.
+        draw_list: what is to be drawn.
+        light_names: a name for each of its lights.
+    """
+
+    worlds: Matrix
+    instances: Instances
+    corners: Matrix | None = None
+    draw_list: DrawList = field(default_factory=lambda: DrawList(Instances.blank(0)))
+    light_names: tuple[str, ...] = ()
 
 
 class SceneGraph:
-    """One scene, ready to be drawn in any state.
+    """One version of a scene, ready to be drawn in any state.
 
     Args:
-        scene: the scene.
-        ids: segmentation ids by key; those of other components come after them.
-        translator: where components become instances.
+        tree: the scene; the graph's own.
+        translator: where components become parts.
         size: of the camera that frames everything, pixels.
 
     Attributes:
-        scene: the scene.
-        nodes: its components, parents first.
-        files: digests of the files it shows, by path.
+        tree: the scene.
+        next_id: the first object id that was never used.
+        files: digests of the files that edits brought since the version before, by path.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
     """
 
-    def __init__(
-        self, scene: Scene, ids: Mapping[str, int], translator: Translator, size: tuple[int, int]
-    ) -> None:
-        self.scene = scene
-        self.nodes: list[Component] = []
-        self._parent: list[int] = []
-        self._visible: list[bool] = []
-        self._depth: list[int] = []
-        self._lay_out(scene)
-        self._index = {str(node.key): i for i, node in enumerate(self.nodes)}
-        self._rest = np.array([node.local for node in self.nodes])
-        self._layers = _layers(self._depth, self._parent)
-        self._ids = self._number(ids)
+    def __init__(self, tree: Tree, translator: Translator, size: tuple[int, int]) -> None:
+        nodes = tree.nodes()
+        self.tree = tree
+        self.next_id = 1
+        self.files: Mapping[str, str] = {}
+        self._translator = translator
         self._fit_size = size
-        drawn = [(i, node) for i, node in enumerate(self.nodes) if node.drawable]
-        parts = [(i, translator.parts(node)) for i, node in drawn]
-        paths = dict.fromkeys(path for _, node in drawn for path in node.files)
-        self.files = {path: translator.assets.digest(path) for path in paths}
-        self._shining: tuple[Light, ...] = ()
-        self._light_names: tuple[str, ...] = ()
-        self._place(parts)
-        lit = [i for i, node in enumerate(self.nodes) if is_light(node)]
-        self._unlit = not lit
-        self._lights = [i for i in lit if self._visible[i]]
-        self._shadows = any(self.nodes[i].props.get("castShadow") for i in self._lights)
+        self._local = np.array([node.local for node in nodes])
+        self._shown = np.array([node.get("visible") for node in nodes], bool)
+        self._plain = np.zeros(len(nodes), bool)
+        self._columns = Parts.joined([])
+        self._deformed: Mapping[str, Deformed] = {}
+        self._made: tuple[Parts, Instances] | None = None
+        self._rest: Placed | None = None
+        self._lights_before: tuple[Light, ...] = ()
+        sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
+        ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
+        self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
+        self._draw(np.arange(len(nodes)))
 
     @property
     def labels(self) -> Labels:
-        """Segmentation id -> (name, category)."""
-        named = {
-            number: Label(key, self.nodes[self._index[key]].kind)
-            for key, number in self._ids.items()
-        }
-        return {0: BACKGROUND, **named}
+        """Segmentation id -> (key, type); the same object until something is added or removed."""
+        return self._layout.table.labels
 
     @property
-    def ids(self) -> Mapping[str, int]:
-        """Segmentation ids by key."""
-        return self._ids
+    def objects(self) -> Objects:
+        """Which instances show which components."""
+        return self._layout.objects
 
-    def worlds(self, state: Mapping[str, NDArray[Any]]) -> Matrix:
-        """world_from_component, (N, 4, 4), of all components in a state.
+    @property
+    def deformed(self) -> Iterable[Deformed]:
+        """The vertices that must stand in geometries before it is drawn."""
+        return self._deformed.values()
+
+    @cached_property
+    def handles(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Handles of the geometries and of the textures that it shows."""
+        columns = self._columns
+        return frozenset(columns.geometry.tolist()), frozenset(columns.texture.tolist())
+
+    @cached_property
+    def table(self) -> ObjectTable:
+        """The object table."""
+        layout, columns = self._layout, self._columns
+        rows, poses = layout.listed, self.placed({}).worlds
+        boxes, colours = np.full((len(rows), 2, 3), np.nan), np.full((len(rows), 4), np.nan)
+        own = np.stack([columns.corners.min(1), columns.corners.max(1)], 1)
+        for i, row in enumerate(rows.tolist()):
+            start, stop = layout.first[row : row + 2].tolist()
+            if start < stop:
+                boxes[i] = own[start:stop, 0].min(0), own[start:stop, 1].max(0)
+                colours[i] = columns.rgba[start]
+        seen = len(layout.drawn)
+        for i, row in enumerate(rows[seen:].tolist(), seen):
+            below = (rows[:seen] > row) & (rows[:seen] < self.tree.stop(row))
+            boxes[i] = around(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
+        return replace(layout.table, poses=poses[rows], boxes=boxes, colours=colours)
+
+    @property
+    def lights(self) -> list[Component]:
+        """The light components."""
+        return [self.tree.node(row) for row in self._layout.lights.tolist()]
+
+    @property
+    def camera_names(self) -> list[str]:
+        """Keys of the cameras, and `fit`."""
+        names = [self._layout.names[row] for row in self._layout.cameras.tolist()]
+        return names if cams.FIT in names else [*names, cams.FIT]
+
+    def camera(self, name: str, placed: Placed) -> Camera:
+        """A camera where the components are; `fit` frames the scene in its own state.
+
+        Raises:
+            UnknownNameError: there is none called so.
+        """
+        row = self.tree.index.get(name, 0)
+        node = self.tree.node(row)
+        if isinstance(node, CameraView):
+            return cams.camera(node, placed.worlds[row])
+        if name != cams.FIT:
+            raise UnknownNameError.of("camera", name, self.camera_names)
+        return self.fit
+
+    @cached_property
+    def fit(self) -> Camera:
+        """A camera that frames everything."""
+        return cams.fit(self._seen_corners(self.placed({})).reshape(-1, 3), self._fit_size)
+
+    def placed(self, state: Mapping[str, NDArray[Any]]) -> Placed:
+        """Where everything is in a state.
 
         Raises:
             UnknownNameError, InvalidValueError: a state that does not fit the scene.
         """
+        if self._rest is None:
+            worlds, poses = self._local.copy(), np.zeros((len(self._columns), 3, 4))
+            every = np.arange(len(worlds))
+            self._rest = self._moved(Placed(worlds, self._form.moved(poses)), self._local, every)
         if not state:
-            return self._rest_worlds
-        local = self._rest.copy()
-        for key, matrix in moved(state, self._node).items():
-            local[self._index[key]] = matrix
-        return self._composed(local)
+            return self._rest
+        rows, placements = moved_rows(state, self.tree)
+        local = self._local.copy()
+        local[rows] = placements
+        return self._moved(self._rest, local, self._with_below(rows))
 
-    @cached_property
-    def handles(self) -> tuple[set[int], set[int]]:
-        """Handles of the geometries and of the textures that it shows."""
-        instances = self._instances
-        return set(instances.geometry.tolist()), set(instances.texture.tolist())
-
-    @property
-    def size(self) -> int:
-        """Bytes, about, besides what components hold."""
-        return _OF_STAGE + _OF_NODE * len(self.nodes) + _OF_INSTANCE * len(self._owner)
-
-    @cached_property
-    def names(self) -> dict[str, list[int]]:
-        """Keys of what is drawn -> the component's number, as `placed` has them."""
-        return {str(node.key): [i] for i, node in enumerate(self.nodes) if node.drawable}
-
-    @property
-    def light_names(self) -> tuple[str, ...]:
-        """Names of the lights of the last draw list: the component's key, `head` without any."""
-        return (HEAD,) if self._unlit else self._light_names
-
-    @cached_property
-    def objects(self) -> Objects:
-        """Which instances show which components."""
-        rows: dict[int, list[int]] = {}
-        for row, owner in enumerate(self._owner.tolist()):
-            rows.setdefault(owner, []).append(row)
-        return Objects(rows, self.names)
-
-    def frames(self, worlds: Matrix) -> Matrix:
+    def frames(self, placed: Placed) -> Matrix:
         """Where each instance's component is, (M, 3, 4)."""
-        frames: Matrix = worlds[self._owner][:, :3]
+        frames: Matrix = placed.worlds[self._layout.owner][:, :3]
         return frames
 
-    def draw_list(self, worlds: Matrix) -> DrawList:
-        """What is to be drawn with the components there."""
-        if worlds is self._rest_worlds:
-            return self._rest_draw_list
-        return self._drawn(worlds)
+    def edited(self, edits: Sequence[Edit]) -> SceneGraph:
+        """Another version; this one stays as it is.
 
-    @cached_property
-    def cameras(self) -> dict[str, Camera]:
-        """The scene's cameras by key where they stand without a state, and `fit`."""
-        found = {
-            str(node.key): cams.camera(node, self._rest_worlds[i])
-            for i, node in enumerate(self.nodes)
-            if isinstance(node, CameraView)
-        }
-        found.setdefault(cams.FIT, cams.fit(self._corners(self._rest_worlds), self._fit_size))
-        return found
+        Raises:
+            HeliographError: an edit that does not fit, or a file that it names does not.
+        """
+        made = copy.copy(self)
+        for name in _CACHED:
+            made.__dict__.pop(name, None)
+        made.tree, made.files, made._rest = self.tree.copy(), {}, None
+        made._lights_before = () if self._rest is None else self._rest.draw_list.lights
+        changes = made.tree.apply(edits)
+        kept = np.arange(len(made.tree))
+        instances = np.arange(len(self._columns))
+        if changes.spliced:
+            kept = made._take_over(self, changes)
+            instances = self._layout.instances_of(kept[kept >= 0])
+        given = {made.tree.index[key]: props for key, props in changes.given.items()}
+        new = np.flatnonzero(kept < 0)
+        tints, placed, looks = _sorted(given, made._plain)
+        made._place([*placed, *new.tolist()])
+        bent = made._bend(self, kept, {row: given[row] for row in looks})
+        drawn = [
+            row for row in looks if given[row].keys() - PLACEMENT.keys() - bent.get(row, set())
+        ]
+        anew = np.array([*drawn, *new.tolist()], np.intp)
+        if len(anew):
+            instances = _picked(instances, made._draw(np.unique(anew)))
+        made._tint(tints)
+        made._show_deformed()
+        if self._rest is not None:
+            before = made._followed(self._rest, kept, instances)
+            rows = np.unique(np.array([*placed, *anew.tolist(), *bent], np.intp))
+            made._rest = made._moved(before, made._local, made._with_below(rows))
+        return made
 
-    def camera(self, name: str, worlds: Matrix) -> Camera:
-        """One of `cameras` with the components there; `fit` stays."""
-        index = self._index.get(name)
-        if index is None or worlds is self._rest_worlds or name not in self.cameras:
-            return self.cameras[name]
-        node = self.nodes[index]
-        return (
-            cams.camera(node, worlds[index]) if isinstance(node, CameraView) else self.cameras[name]
-        )
+    def _take_over(self, base: SceneGraph, changes: Changes) -> Rows:
+        """Columns by row for a tree to which rows were added or from which some went.
 
-    @cached_property
-    def _rest_worlds(self) -> Matrix:
-        return self._composed(self._rest)
+        Returns:
+            (N,) the base's row of each, -1 for what is new.
+        """
+        keys, known = self.tree.keys(), base.tree.index
+        kept = np.array([-1 if k in changes.fresh else known.get(k, -1) for k in keys], np.intp)
+        self._local, self._shown = base._local[kept], base._shown[kept]
+        self._plain = base._plain[kept]
+        ids = np.where(kept >= 0, base._layout.ids[kept], 0).astype(np.int32)
+        if changes.replaced:  # of another scene, what has the same key is the same object
+            own = base._layout.ids.tolist()
+            ids = np.array([own[known[k]] if k in known else 0 for k in keys], np.int32)
+        counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
+        self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
+        self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
+        self._deformed = {k: d for k, d in self._deformed.items() if k not in changes.fresh}
+        sorts = np.where(kept >= 0, base._layout.sorts[kept], 0).astype(np.int8)
+        new = np.flatnonzero(kept < 0).tolist()
+        sorts[new] = [_sort(self.tree.kind(row)) for row in new]
+        first = np.concatenate([[0], counts.cumsum()])
+        self._layout = self._laid_out(self._numbered(ids, sorts), first, sorts)
+        return kept
 
-    @cached_property
-    def _rest_draw_list(self) -> DrawList:
-        return self._drawn(self._rest_worlds)
-
-    def _lay_out(self, root: Component) -> None:
-        stack = [(root, -1, True, 0)]
-        while stack:
-            node, parent, shown, depth = stack.pop()
-            shown = shown and node.get("visible")
-            index = len(self.nodes)
-            self.nodes.append(node)
-            self._parent.append(parent)
-            self._visible.append(shown)
-            self._depth.append(depth)
-            stack += [(child, index, shown, depth + 1) for child in reversed(node.children)]
-
-    def _number(self, known: Mapping[str, int]) -> dict[str, int]:
-        keys = [str(node.key) for node in self.nodes if node.drawable]
-        following = max(known.values(), default=0) + 1
-        ids = {key: known[key] for key in keys if key in known}
-        fresh = (key for key in keys if key not in known)
-        ids.update({key: following + i for i, key in enumerate(fresh)})
+    def _numbered(self, ids: NDArray[np.int32], sorts: NDArray[np.int8]) -> NDArray[np.int32]:
+        """Ids (N,) with new ones for objects that have none: what is drawn first, then groups."""
+        new = [np.flatnonzero((sorts == sort) & (ids == 0)) for sort in (DRAWN, GROUP)]
+        rows = np.concatenate(new)
+        rows = rows[rows > 0]  # the scene itself is no object
+        ids[rows] = self.next_id + np.arange(len(rows), dtype=np.int32)
+        self.next_id += len(rows)
         return ids
 
-    def _node(self, key: str) -> Component | None:
-        return self.nodes[self._index[key]] if key in self._index else None
+    def _laid_out(
+        self, ids: NDArray[np.int32], first: NDArray[np.int64], sorts: NDArray[np.int8]
+    ) -> Layout:
+        tree = self.tree
+        return Layout(tree.keys(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
 
-    def _composed(self, local: Matrix) -> Matrix:
-        worlds = local.copy()
-        for rows, parents in self._layers:
-            worlds[rows] = worlds[parents] @ local[rows]
-        return worlds
+    def _place(self, rows: Sequence[int]) -> None:
+        """Take over where these components stand, and whether they are visible."""
+        if not rows:
+            return
+        nodes = [self.tree.node(row) for row in rows]
+        self._local = self._local.copy()
+        self._local[rows] = [node.local for node in nodes]
+        shown = np.array([node.get("visible") for node in nodes], bool)
+        if (shown != self._shown[rows]).any():
+            self._shown = self._shown.copy()
+            self._shown[rows] = shown
 
-    def _place(self, parts: list[tuple[int, Parts]]) -> None:
-        """Everything about the instances but where they stand."""
-        counts = [len(part.geometry) for _, part in parts]
-        self._owner = np.repeat(np.array([i for i, _ in parts], int), counts)
-        numbers = [self._ids[str(self.nodes[i].key)] for i, _ in parts]
-        shown = [self._visible[i] for i, _ in parts]
-        self._pose = _stacked(parts, "pose", np.empty((0, 4, 4)))
-        texture = _stacked(parts, "texture", np.empty(0, np.int32))
-        length = _stacked(parts, "length", np.empty(0))
-        self._instances = Instances(
-            geometry=_stacked(parts, "geometry", np.empty(0, np.int32)),
-            world_from_object=self._pose[:, :3],
-            rgba=_stacked(parts, "rgba", np.empty((0, 4), np.float32)),
-            surface=_stacked(parts, "surface", np.empty((0, 4), np.float32)),
-            texture=texture,
-            mapping=np.where(texture >= 0, TextureMapping.UV, 0).astype(np.int8),
-            texture_scale=np.ones((len(texture), 3), np.float32),
-            ids=np.repeat(np.array(numbers, np.int32), counts),
-            side=_stacked(parts, "side", np.empty(0, np.int8)),
-            shading=_stacked(parts, "shading", np.empty(0, np.int8)),
-            casts_shadow=np.ones(len(texture), np.bool_),
-            visible=np.repeat(np.array(shown, np.bool_), counts),
-            length=length if length.any() else None,
+    def _tint(self, tints: Mapping[int, Any]) -> None:
+        """Give plain things other colours."""
+        if not tints:
+            return
+        rgba = self._columns.rgba.copy()
+        rgba[self._layout.first[[*tints]], :3] = [*tints.values()]
+        self._columns = replace(self._columns, rgba=rgba)
+
+    def _bend(
+        self, base: SceneGraph, kept: Rows, given: Mapping[int, Mapping[str, Any]]
+    ) -> dict[int, Set[str]]:
+        """Note the vertices of meshes that keep their triangles; their rows, and what that covers.
+
+        No levels of detail are made of such a mesh: whoever moves its vertices moves them again.
+        """
+        bent: dict[int, Set[str]] = {}
+        for row, props in given.items():
+            if not props.keys() & _ARRAYS or kept[row] < 0:
+                continue
+            node, old = self.tree.node(row), base.tree.node(int(kept[row]))
+            before = base._deformed.get(str(node.key))
+            made = self._translator.assets.deformed(
+                node, old if before is None else before.original
+            )
+            if made is not None:
+                self._deformed = {**self._deformed, str(node.key): made}
+                bent[row] = _ARRAYS
+        for row in given.keys() - bent.keys():
+            if given[row].keys() & {"src", *_ARRAYS}:
+                key = str(self.tree.node(row).key)
+                self._deformed = {k: d for k, d in self._deformed.items() if k != key}
+        return bent
+
+    def _show_deformed(self) -> None:
+        """Show deformed meshes with the geometries that have their vertices."""
+        if not self._deformed:
+            return
+        geometry, corners = self._columns.geometry.copy(), self._columns.corners.copy()
+        for key, deformed in self._deformed.items():
+            instance = self._layout.first[self.tree.index[key]]
+            geometry[instance], corners[instance] = deformed.geometry, deformed.corners
+        self._columns = replace(self._columns, geometry=geometry, corners=corners)
+
+    def _draw(self, rows: Rows) -> Rows:
+        """Make the parts of these components anew.
+
+        Returns:
+            (M,) which instance of before each is; those at or beyond their number are new.
+        """
+        nodes = [self._drawn_node(row) for row in rows.tolist()]
+        parts = [self._translator.parts(node) for node in nodes]
+        self.files = {**self.files, **self._translator.digests(nodes)}
+        self._plain = self._plain.copy()
+        self._plain[rows] = [part.plain for part in parts]
+        first, had = self._layout.first, len(self._columns)
+        lengths = np.array([len(part) for part in parts], np.int64)
+        starts, counts = first[:-1].copy(), np.diff(first)
+        starts[rows], counts[rows] = had + lengths.cumsum() - lengths, lengths
+        source = _ranges(starts, counts)
+        self._columns = Parts.joined([self._columns, *parts]).taken(source)
+        self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
+        return source
+
+    def _drawn_node(self, row: int) -> Component:
+        """A component as its parts are made of it: a deformed mesh with the vertices it had."""
+        node = self.tree.node(row)
+        deformed = self._deformed.get(str(node.key))
+        if deformed is None:
+            return node
+        given = {name: node.props[name] for name in node.props if name not in _ARRAYS}
+        own = deformed.original.props
+        return node.changed(props={**given, **{name: own[name] for name in own if name in _ARRAYS}})
+
+    def _followed(self, before: Placed, kept: Rows, instances: Rows) -> Placed:
+        """Where everything was before, by the rows and instances there are now."""
+        worlds, poses, corners = before.worlds, before.instances.world_from_object, before.corners
+        if len(kept) != len(worlds) or (kept != np.arange(len(kept))).any():
+            worlds = worlds[kept]
+        if len(instances) != len(poses) or (instances != np.arange(len(instances))).any():
+            inside = np.minimum(instances, max(len(poses) - 1, 0))
+            poses = poses[inside] if len(poses) else np.zeros((len(instances), 3, 4))
+            corners = None if corners is None or not len(corners) else corners[inside]
+        return Placed(worlds, before.instances.moved(poses, rigidly=True), corners)
+
+    def _moved(self, before: Placed, local: Matrix, rows: Rows) -> Placed:
+        """Where everything is if only these rows, and all on them among these, stand elsewhere."""
+        layout, worlds = self._layout, before.worlds.copy()
+        worlds[0] = local[0]
+        for level in [rows[rows > 0]] if layout.is_leaf[rows].all() else layout.levels:
+            mine = level if len(rows) == len(worlds) else level[np.isin(level, rows)]
+            worlds[mine] = worlds[layout.parents[mine]] @ local[mine]
+        poses, mine = before.instances.world_from_object.copy(), layout.instances_of(rows)
+        poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
+        instances = self._form.moved(poses, self._visible)
+        old = before.instances
+        if len(old) == len(poses) and old.length is instances.length:
+            if np.array_equal(old.world_from_object[mine, :, :3], poses[mine, :, :3]):
+                instances.scaling = old.scaling  # nothing but positions changed
+        corners = before.corners
+        if corners is not None:
+            corners = corners.copy()
+            corners[mine] = self._world_corners(worlds, mine)
+        return self._lit(Placed(worlds, instances, corners))
+
+    def _with_below(self, rows: Rows) -> Rows:
+        """Rows and all that stand on them, in order."""
+        if self._layout.is_leaf[rows].all():
+            return rows
+        return np.unique(
+            np.concatenate([np.arange(row, self.tree.stop(row)) for row in rows.tolist()])
         )
-        seen = [(i, part.corners) for (i, part), show in zip(parts, shown, strict=True) if show]
-        lengths = [len(corners) for _, corners in seen]
-        self._corner_owner = np.repeat(np.array([i for i, _ in seen], int), lengths)
-        self._corner = np.concatenate([np.empty((0, 3)), *(corners for _, corners in seen)])
 
-    def _corners(self, worlds: Matrix) -> Matrix:
-        """World corners (M, 3) of the boxes round all that is visible."""
-        maps = worlds[self._corner_owner]
-        turned: Matrix = (maps[:, :3, :3] @ self._corner[:, :, None])[:, :, 0] + maps[:, :3, 3]
-        return turned
+    @property
+    def _form(self) -> Instances:
+        """The instances at some place; the same object, as far as they look the same."""
+        if self._made is None or self._made[0] is not self._columns:
+            had, columns = self._made, self._columns
+            if had is not None and columns.geometry is had[0].geometry:  # but for their colours
+                form = had[1].painted(rgba=columns.rgba)
+            else:
+                form = columns.instances(self._layout.ids[self._layout.owner])
+            self._made = columns, form
+        return self._made[1]
 
-    def _drawn(self, worlds: Matrix) -> DrawList:
-        instances = self._instances.moved((worlds[self._owner] @ self._pose)[:, :3])
-        shining, ambient = self._shine(worlds)
-        red, green, blue = self.scene.get("background")[:3]
-        return DrawList(instances, shining, Environment((red, green, blue)), ambient)
+    @cached_property
+    def _row_visible(self) -> NDArray[np.bool_]:
+        """(N,) what neither it nor anything above it hides."""
+        shown = self._shown
+        if not shown.all():
+            shown = shown.copy()
+            for rows in self._layout.levels:
+                shown[rows] &= shown[self._layout.parents[rows]] & shown[0]
+        return shown
 
-    def _shine(self, worlds: Matrix) -> tuple[tuple[Light, ...], Colour]:
-        """Lights, and light from everywhere; one at the camera for a scene without any."""
-        if self._unlit:
-            return DEFAULT, DEFAULT_AMBIENT
-        centre, radius = np.zeros(3), 0.0
-        if self._shadows:
-            centre, radius = _sphere(self._corners(worlds))
-        placed = [(self.nodes[i], worlds[i]) for i in self._lights]
-        shining, ambient, self._light_names = lights(placed, centre, radius)
-        # The rasterizer keeps what it prepared for lights while they are the same tuple.
-        self._shining = self._shining if shining == self._shining else shining
-        return self._shining, ambient
+    @cached_property
+    def _visible(self) -> NDArray[np.bool_]:
+        """(M,) the instances of what is visible."""
+        visible: NDArray[np.bool_] = self._row_visible[self._layout.owner]
+        return visible
+
+    def _lit(self, placed: Placed) -> Placed:
+        """With lights, one at the camera for a scene without any, and all that is to be drawn."""
+        lights: tuple[Light, ...] = lamps.DEFAULT
+        ambient = lamps.DEFAULT_AMBIENT
+        names: tuple[str, ...] = (lamps.HEAD,)
+        if len(self._layout.lights):
+            rows = [row for row in self._layout.lights.tolist() if self._row_visible[row]]
+            nodes = [self.tree.node(row) for row in rows]
+            centre, radius = np.zeros(3), 0.0
+            if any(node.props.get("castShadow") for node in nodes):
+                centre, radius = _sphere(self._seen_corners(placed).reshape(-1, 3))
+            pairs = [(node, placed.worlds[row]) for node, row in zip(nodes, rows, strict=True)]
+            lights, ambient, names = lamps.lights(pairs, centre, radius)
+            # The rasterizer keeps what it prepared for lights while they are the same tuple.
+            lights = self._lights_before if lights == self._lights_before else lights
+            self._lights_before = lights
+        red, green, blue = self.tree.node(0).get("background")[:3]
+        behind = Environment((red, green, blue))
+        placed.draw_list = DrawList(placed.instances, lights, behind, ambient)
+        placed.light_names = names
+        return placed
+
+    def _world_corners(self, worlds: Matrix, instances: Rows) -> Matrix:
+        maps = worlds[self._layout.owner[instances]]
+        corners: Matrix = self._columns.corners[instances] @ maps[:, :3, :3].transpose(0, 2, 1)
+        return corners + maps[:, None, :3, 3]
+
+    def _seen_corners(self, placed: Placed) -> Matrix:
+        """World corners (K, 8, 3) of the boxes round all that is visible."""
+        if placed.corners is None:
+            every = np.arange(len(self._columns))
+            placed.corners = self._world_corners(placed.worlds, every)
+        return placed.corners[self._visible]
 
 
-def _layers(depth: list[int], parent: list[int]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """For each depth from 1 on the components there, and their parents."""
-    depths, parents = np.array(depth), np.array(parent)
-    rows = [np.flatnonzero(depths == level) for level in range(1, int(depths.max()) + 1)]
-    return [(each, parents[each]) for each in rows]
+def _sort(kind: type[Component]) -> int:
+    if kind.drawable:
+        return DRAWN
+    if issubclass(kind, lamps.LightComponent):
+        return LIGHT
+    return CAMERA if issubclass(kind, CameraView) else GROUP
 
 
-def _stacked(parts: list[tuple[int, Parts]], name: str, nothing: NDArray[Any]) -> NDArray[Any]:
-    return np.concatenate([nothing, *(getattr(part, name) for _, part in parts)])
+def _sorted(
+    given: Mapping[int, Props], plain: NDArray[np.bool_]
+) -> tuple[dict[int, Any], list[int], list[int]]:
+    """What properties given anew change, by row.
+
+    Returns:
+        Colours of what is plain and changes nothing else of its looks, the rows whose placement
+        changes, and the rows that look otherwise.
+    """
+    tints, placed, looks = {}, [], []
+    tintable = plain.tolist()
+    for row, props in given.items():
+        others = len(props)
+        if others > 1 or "material" not in props:
+            there = props.keys() & PLACEMENT.keys()
+            others -= len(there)
+            if there:
+                placed.append(row)
+        if not others:
+            continue
+        material = props.get("material") if others == 1 else None
+        colour = None if material is None or len(material) > 1 else material.get("color")
+        if colour is not None and len(colour) == 3 and tintable[row]:
+            tints[row] = colour
+        else:
+            looks.append(row)
+    return tints, placed, looks
+
+
+def _picked(instances: Rows, source: Rows) -> Rows:
+    """Instances of the base by what they are after some were made anew; any for those."""
+    if not len(instances):
+        return np.zeros(len(source), np.intp)
+    picked: Rows = instances[np.minimum(source, len(instances) - 1)]
+    return picked
+
+
+def _ranges(starts: NDArray[np.int64], counts: NDArray[np.int64]) -> Rows:
+    """start, start + 1, ... `count` numbers for each start, one after the other."""
+    ends = counts.cumsum()
+    offsets = np.repeat(starts - ends + counts, counts)
+    ranges: Rows = offsets + np.arange(len(offsets))
+    return ranges
 
 
 def _sphere(corners: Matrix) -> tuple[Matrix, float]:

@@ -6,62 +6,101 @@
   (3,) metres, which keeps its rotation and scale;
 - `arm.position`, `arm.rotation`, `arm.quaternion`, `arm.scale`, `arm.matrix`: one property, as the
   component takes it (`matrix` is 16 numbers, column after column).
+
+Many components move at once, in a fraction of the time, with `poses`: a pair of their keys and
+their placements, (K, 4, 4), or positions, (K, 3). What else is said of a component comes after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.scene import Component, Item, Scene
+from heliograph.scene import Component, Item
 from heliograph.scene.components import PLACEMENT
+from heliograph.scene.tree import Tree
+from heliograph.view import POSE_KEYS, POSES, SEPARATOR
 
 PARTS = ("position", "rotation", "quaternion", "scale", "matrix")
 
 
-def items(scene: Scene) -> tuple[Item, ...]:
-    """What a scene's state may hold, a row for each component."""
+def items(tree: Tree) -> tuple[Item, ...]:
+    """What a scene's state may hold: a row for each component, and one for many at once."""
     meaning = f"(4, 4) parent_from_component or (3,) metres; also .{', .'.join(PARTS)}"
-    return tuple(Item(str(node.key), "pose", meaning) for node in scene.walk())
+    many = Item(POSES, "poses", "(keys, (K, 4, 4) parent_from_component or (K, 3) metres)")
+    return (*(Item(key, "pose", meaning) for key in tree.keys()), many)
 
 
-def moved(
-    state: Mapping[str, NDArray[Any]], find: Callable[[str], Component | None]
-) -> dict[str, NDArray[np.float64]]:
-    """parent_from_component (4, 4) by key of the components that a state moves.
-
-    Args:
-        state: arrays as this module says.
-        find: the component with a key, or None.
+def moved_rows(
+    state: Mapping[str, NDArray[Any]], tree: Tree
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The rows (K,) that a state moves, and their parent_from_component (K, 4, 4).
 
     Raises:
         UnknownNameError: no such component, or nothing of it has this name.
         InvalidValueError: a value of another shape.
     """
-    changes: dict[str, dict[str, Any]] = {}
-    for name, value in state.items():
-        key, part = _split(name, find)
-        changes.setdefault(key, {})[part] = _checked(name, part, value)
-    return {key: _local(find(key), props) for key, props in changes.items()}
+    rest = {name: state[name] for name in state if name not in (POSES, POSE_KEYS)}
+    rows, local = np.empty(0, np.intp), np.empty((0, 4, 4))
+    if POSES in state:
+        rows, local = _columns(state, tree)
+    if not rest:
+        return rows, local
+    changes: dict[int, dict[str, Any]] = {}
+    for name, value in rest.items():
+        row, part = _split(name, tree)
+        changes.setdefault(row, {})[part] = _checked(name, part, value)
+    others = ~np.isin(rows, [*changes])
+    maps = [_local(tree.node(row), props) for row, props in changes.items()]
+    return (
+        np.concatenate([rows[others], np.array([*changes], np.intp)]),
+        np.concatenate([local[others], np.array(maps)]),
+    )
 
 
-def _split(name: str, find: Callable[[str], Component | None]) -> tuple[str, str]:
-    """A key, and what is given of the component; empty for the value without a name."""
-    if find(name) is not None:
-        return name, ""
+def _columns(
+    state: Mapping[str, NDArray[Any]], tree: Tree
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    poses = state[POSES]
+    keys = _keys(state[POSE_KEYS].tobytes()) if POSE_KEYS in state else ()
+    if poses.shape not in ((len(keys), 3), (len(keys), 4, 4)):
+        raise InvalidValueError(
+            f"state[{POSES!r}]: expected keys and (K, 4, 4) placements or (K, 3) positions, one for "
+            f"each, got {len(keys)} keys and {poses.shape}"
+        )
+    rows = tree.rows(keys)
+    if poses.ndim == 2:
+        local = np.array([tree.node(row).local for row in rows.tolist()]).reshape(-1, 4, 4)
+        local[:, :3, 3] = poses
+        return rows, local
+    if (poses[:, 3] != (0, 0, 0, 1)).any():
+        raise InvalidValueError(f"state[{POSES!r}]: expected (0, 0, 0, 1) as last row of each map")
+    return rows, poses.astype(float)
+
+
+@lru_cache(maxsize=16)
+def _keys(data: bytes) -> tuple[str, ...]:
+    return tuple(data.decode().split(SEPARATOR)) if data else ()
+
+
+def _split(name: str, tree: Tree) -> tuple[int, str]:
+    """A row, and what is given of its component; empty for the value without a name."""
+    if name in tree.index:
+        return tree.index[name], ""
     key, dot, part = name.rpartition(".")
-    if not dot or find(key) is None:
+    if not dot or key not in tree.index:
         raise UnknownNameError(
             f"unknown state {name!r}: no component of the scene has this key; `scene.state` lists "
             "what there is"
         )
     if part not in PARTS:
         raise UnknownNameError.of(f"state of component {key!r}", part, PARTS)
-    return key, part
+    return tree.index[key], part
 
 
 def _checked(name: str, part: str, value: NDArray[Any]) -> Any:
@@ -78,9 +117,7 @@ def _checked(name: str, part: str, value: NDArray[Any]) -> Any:
     return PLACEMENT["matrix"].check(value.T.ravel(), where)
 
 
-def _local(component: Component | None, props: dict[str, Any]) -> NDArray[np.float64]:
-    if component is None:
-        raise InvalidValueError("state: expected the key of a component")
+def _local(component: Component, props: dict[str, Any]) -> NDArray[np.float64]:
     whole = props.pop("", None)
     if whole is not None:
         props["matrix" if len(whole) == 16 else "position"] = whole

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
-from heliograph.engines.components.assets import Assets
+from heliograph.engines.components.assets import Assets, Handles
 from heliograph.lru import LruCache
-from heliograph.raster import Shading, Shape, Side
+from heliograph.raster import Instances, Shading, Shape, Side
+from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import Component, Mesh
 from heliograph.scene.values import MATERIAL
 
@@ -31,7 +32,7 @@ UPRIGHT: Matrix = Z_TO_Y.T
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What one component draws; row i is one instance.
+    """What components draw; row i is one instance.
 
     Attributes:
         geometry, texture: (K,) handles.
@@ -39,7 +40,9 @@ class Parts:
         length: (K,), of capsules, as `Instances` has it.
         rgba, surface: (K, 4).
         side, shading: (K,) members of `Side` and `Shading`.
-        corners: (8 K, 3), those of the boxes round them, in the component's axes.
+        corners: (K, 8, 3), those of the boxes round them, in the component's axes.
+        plain: whether another colour of the component changes nothing but the first three numbers
+            of `rgba`.
     """
 
     geometry: NDArray[np.int32]
@@ -51,16 +54,75 @@ class Parts:
     side: NDArray[np.int8]
     shading: NDArray[np.int8]
     corners: Matrix
+    plain: bool = False
+
+    @classmethod
+    def joined(cls, parts: Sequence[Parts]) -> Parts:
+        """The instances of all, one after the other."""
+        columns: dict[str, Any] = {
+            name: np.concatenate([like, *(getattr(part, name) for part in parts)])
+            for name, like in _NOTHING.items()
+        }
+        return cls(**columns)
+
+    def taken(self, rows: NDArray[np.intp]) -> Parts:
+        """Some of the instances, in this order."""
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _NOTHING}
+        return Parts(**columns)
+
+    def __len__(self) -> int:
+        """How many instances."""
+        return len(self.geometry)
+
+    def instances(self, ids: NDArray[np.int32]) -> Instances:
+        """What the rasterizer draws, at some place.
+
+        Args:
+            ids: (K,) for the segmentation pass.
+        """
+        count = len(self)
+        return Instances(
+            geometry=self.geometry,
+            world_from_object=np.zeros((count, 3, 4)),
+            rgba=self.rgba,
+            surface=self.surface,
+            texture=self.texture,
+            mapping=np.where(self.texture >= 0, TextureMapping.UV, 0).astype(np.int8),
+            texture_scale=np.ones((count, 3), np.float32),
+            ids=ids,
+            side=self.side,
+            shading=self.shading,
+            casts_shadow=np.ones(count, np.bool_),
+            visible=np.ones(count, np.bool_),
+            length=self.length if self.length.any() else None,
+        )
 
     @property
     def size(self) -> int:
         """Bytes, about."""
-        return _OF_PARTS + sum(int(rows.nbytes) for rows in vars(self).values())
+        return _OF_PARTS + sum(int(getattr(self, name).nbytes) for name in _NOTHING)
 
     def shows(self, geometries: set[int], textures: set[int]) -> bool:
         """Whether it needs one of these handles."""
         here, painted = self.geometry.tolist(), self.texture.tolist()
         return not (geometries.isdisjoint(here) and textures.isdisjoint(painted))
+
+
+_NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType(
+    {
+        "geometry": np.empty(0, np.int32),
+        "pose": np.empty((0, 4, 4)),
+        "length": np.empty(0),
+        "rgba": np.empty((0, 4), np.float32),
+        "surface": np.empty((0, 4), np.float32),
+        "texture": np.empty(0, np.int32),
+        "side": np.empty(0, np.int8),
+        "shading": np.empty(0, np.int8),
+        "corners": np.empty((0, 8, 3)),
+    }
+)
+"""The columns of parts, empty."""
+_NO_PARTS = Parts.joined([])
 
 
 class Translator:
@@ -77,18 +139,17 @@ class Translator:
         self.assets = assets
         self._parts: LruCache[Parts] = LruCache(_MOST_PARTS)
 
-    def pin(self) -> None:
-        """Keep all that is there: it is the opened scene's."""
-        self.assets.pin()
-        self._parts.pin()
+    def trim(self, shown: Handles, dropped: Handles) -> None:
+        """Free what was not used for long, and what no version shows any more.
 
-    def trim(self) -> tuple[set[int], set[int]]:
-        """Free what was not used for long; handles of geometries and textures that are no more."""
-        geometries, textures = self.assets.trim()
+        Args:
+            shown: handles of what versions show that are kept; they stay.
+            dropped: handles of what versions showed that are not kept.
+        """
+        geometries, textures = self.assets.trim(shown, dropped)
         if geometries or textures:
             self._parts.drop_if(lambda parts: parts.shows(geometries, textures))
         self._parts.trim()
-        return geometries, textures
 
     def parts(self, component: Component) -> Parts:
         """What a component draws, whatever stands below it.
@@ -96,11 +157,17 @@ class Translator:
         Raises:
             SceneError: a file of it is missing or malformed.
         """
+        if not component.drawable:
+            return _NO_PARTS
         made = self._parts.get(self._key(component))
         if made is None:
             made = self._make(component)
             self._parts.put(self._key(component), made, made.size)
         return made
+
+    def digests(self, components: Iterable[Component]) -> dict[str, str]:
+        """Digests of the files that components show, by path."""
+        return {path: self.assets.digest(path) for each in components for path in each.files}
 
     def _key(self, component: Component) -> tuple[object, ...]:
         return component.look, *map(self.assets.digest, component.files)
@@ -111,7 +178,7 @@ class Translator:
         placed = self._shape(component)
         texture, clear = self._texture(component.get("material"))
         paint = _paint(component.get("material"), component.get("materialType"), clear)
-        return self._rows([placed], [paint], [texture])
+        return self._rows([placed], [paint], [texture], plain=paint.plain)
 
     def _mesh(self, mesh: Mesh) -> Parts:
         pieces = self.assets.mesh(mesh)
@@ -136,7 +203,14 @@ class Translator:
         make = _SHAPES[type(component).__name__]
         return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
-    def _rows(self, placed: list[_Placed], paints: list[_Paint], textures: list[int]) -> Parts:
+    def _rows(
+        self,
+        placed: list[_Placed],
+        paints: list[_Paint],
+        textures: list[int],
+        *,
+        plain: bool = False,
+    ) -> Parts:
         count = len(placed)
         return Parts(
             geometry=np.array([each.geometry for each in placed], np.int32),
@@ -148,17 +222,18 @@ class Translator:
             side=np.array([paint.side for paint in paints], np.int8),
             shading=np.array([paint.shading for paint in paints], np.int8),
             corners=self._corners(placed),
+            plain=plain,
         )
 
     def _corners(self, placed: list[_Placed]) -> Matrix:
-        """Corners (8 K, 3) of the parts' boxes in the component's axes."""
-        corners = [np.empty((0, 3))]
+        """Corners (K, 8, 3) of the parts' boxes in the component's axes."""
+        corners = []
         for each in placed:
             pose, ends = each.pose, np.stack(self.assets.bounds(each.geometry))
             ends[:, 2] += -each.length, each.length
             box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
             corners.append(box @ pose[:3, :3].T + pose[:3, 3])
-        return np.concatenate(corners)
+        return np.array(corners).reshape(-1, 8, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +249,7 @@ class _Paint:
     surface: tuple[float, float, float, float]
     side: Side
     shading: Shading
+    plain: bool
 
 
 def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
@@ -189,6 +265,7 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
         surface=(emission, *_gloss(material, kind), 0.0),
         side=Side.DOUBLE if material["side"] == "double" else Side.FRONT,
         shading=Shading.UNLIT if kind == "basic" else Shading.LIT,
+        plain=len(material["color"]) == 3 and not emission,
     )
 
 

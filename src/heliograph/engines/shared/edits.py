@@ -282,7 +282,7 @@ APPEARANCE: tuple[type[Edit], ...] = (*_APPLY, MoveCamera)
 
 
 def camera_moves(
-    edits: Iterable[Edit], known: Mapping[str, Camera]
+    edits: Iterable[Edit], known: Iterable[str]
 ) -> tuple[list[Edit], dict[str, list[MoveCamera]]]:
     """Edits of what is seen, and those of cameras by the camera's name, in order.
 

@@ -14,7 +14,7 @@ from heliograph.errors import InvalidValueError
 from heliograph.raster import lod, shapes
 from heliograph.raster.gl.ranges import Ranges, Stream
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
-from heliograph.raster.types import Geometry, Shape, check_geometry
+from heliograph.raster.types import Geometry, Shape, check_geometry, flat_shaded
 
 _ABREAST = 256
 _BOX = 4  # place of the bounding box in a row of the table; the radius comes next
@@ -63,8 +63,7 @@ class GeometryStore:
             InvalidValueError: shapes, NaN or indices that cannot be drawn.
         """
         check_geometry(geometry)
-        if geometry.normals is None:
-            geometry = _flat(geometry)
+        geometry = flat_shaded(geometry)
         positions = np.asarray(geometry.positions, np.float32)
         normals = np.asarray(geometry.normals, np.float32)
         triangles = lod.optimize(positions, np.asarray(geometry.triangles, np.uint32))
@@ -91,7 +90,7 @@ class GeometryStore:
         for geometry, _ in levels:
             check_geometry(geometry)
         chain = levels if self._simplify else levels[:1]
-        whole = [_flat(each) if each.normals is None else each for each, _ in chain]
+        whole = [flat_shaded(each) for each, _ in chain]
         block, points = self._levels_block(whole)
         return self._add_row(block, np.concatenate(points), [error for _, error in chain], None)
 
@@ -262,14 +261,3 @@ def _in_order(
 
 def _picked(rows: NDArray[Any], order: NDArray[np.intp] | None) -> NDArray[Any]:
     return rows if order is None else rows[order]
-
-
-def _flat(geometry: Geometry) -> Geometry:
-    """Vertices split by face, each with its face's normal."""
-    corners = np.asarray(geometry.positions)[geometry.triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
-    uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
-    triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
-    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)
