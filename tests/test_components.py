@@ -127,7 +127,7 @@ def test_labels_number_things_in_order(engine):
     assert {i: label.name for i, label in added.labels.items()} == {
         0: "background",
         2: "box",
-        3: "a",
+        4: "a",
     }
     assert added["front"].labels == added.labels
     assert len(engine.labels) == 3

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene.components import Component, Props, Scene, keyed
@@ -61,7 +62,7 @@ class Tree:
         """How many components."""
         return len(self._nodes)
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         """The keys, by row."""
         return [str(node.key) for node in self._nodes]
 

@@ -33,6 +33,7 @@ from heliograph.frame import Labels
 from heliograph.raster import DrawList, Environment, Instances, Light
 from heliograph.scene import CameraView, Component, Edit, ObjectTable
 from heliograph.scene.components import PLACEMENT, Props
+from heliograph.scene.lights import Light as LightComponent
 from heliograph.scene.objects import around
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.tree import Changes, Tree
@@ -303,9 +304,8 @@ class SceneGraph:
         tints, placed, looks = _sorted(given, made._plain)
         made._place([*placed, *new.tolist()])
         bent = made._bend(self, kept, {row: given[row] for row in looks})
-        drawn = [
-            row for row in looks if given[row].keys() - PLACEMENT.keys() - bent.get(row, set())
-        ]
+        covered = {row: PLACEMENT.keys() | bent.get(row, frozenset()) for row in looks}
+        drawn = [row for row in looks if not given[row].keys() <= covered[row]]
         anew = np.array([*drawn, *new.tolist()], np.intp)
         if len(anew):
             instances = _picked(instances, made._draw(np.unique(anew)))
@@ -323,7 +323,7 @@ class SceneGraph:
         Returns:
             (N,) the base's row of each, -1 for what is new.
         """
-        keys, known = self.tree.keys(), base.tree.index
+        keys, known = self.tree.names(), base.tree.index
         kept = np.array([-1 if k in changes.fresh else known.get(k, -1) for k in keys], np.intp)
         self._local, self._shown = base._local[kept], base._shown[kept]
         self._plain = base._plain[kept]
@@ -355,7 +355,7 @@ class SceneGraph:
         self, ids: NDArray[np.int32], first: NDArray[np.int64], sorts: NDArray[np.int8]
     ) -> Layout:
         tree = self.tree
-        return Layout(tree.keys(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
+        return Layout(tree.names(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
 
     def _place(self, rows: Sequence[int]) -> None:
         """Take over where these components stand, and whether they are visible."""
@@ -464,9 +464,9 @@ class SceneGraph:
         poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
         instances = self._form.moved(poses, self._visible)
         old = before.instances
-        if len(old) == len(poses) and old.length is instances.length:
-            if np.array_equal(old.world_from_object[mine, :, :3], poses[mine, :, :3]):
-                instances.scaling = old.scaling  # nothing but positions changed
+        same = len(old) == len(poses) and old.length is instances.length
+        if same and np.array_equal(old.world_from_object[mine, :, :3], poses[mine, :, :3]):
+            instances.scaling = old.scaling  # nothing but positions changed
         corners = before.corners
         if corners is not None:
             corners = corners.copy()
@@ -547,7 +547,7 @@ class SceneGraph:
 def _sort(kind: type[Component]) -> int:
     if kind.drawable:
         return DRAWN
-    if issubclass(kind, lamps.LightComponent):
+    if issubclass(kind, LightComponent):
         return LIGHT
     return CAMERA if issubclass(kind, CameraView) else GROUP
 

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from heliograph.raster import Light, LightKind
 from heliograph.scene import Component
-from heliograph.scene.lights import Light as LightComponent
 
 Colour = tuple[float, float, float]
 Placed = tuple[Component, NDArray[np.float64]]
@@ -49,11 +48,6 @@ def lights(
         names += [f"{key}{number or ''}" for number in range(len(found))]
         ambient += around
     return tuple(made), _triple(ambient), tuple(names)
-
-
-def is_light(component: Component) -> bool:
-    """Whether a component is a light."""
-    return isinstance(component, LightComponent)
 
 
 Made = tuple[list[Light], NDArray[np.float64]]

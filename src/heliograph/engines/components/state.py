@@ -33,7 +33,7 @@ def items(tree: Tree) -> tuple[Item, ...]:
     """What a scene's state may hold: a row for each component, and one for many at once."""
     meaning = f"(4, 4) parent_from_component or (3,) metres; also .{', .'.join(PARTS)}"
     many = Item(POSES, "poses", "(keys, (K, 4, 4) parent_from_component or (K, 3) metres)")
-    return (*(Item(key, "pose", meaning) for key in tree.keys()), many)
+    return (*(Item(key, "pose", meaning) for key in tree.names()), many)
 
 
 def moved_rows(
@@ -70,8 +70,8 @@ def _columns(
     keys = _keys(state[POSE_KEYS].tobytes()) if POSE_KEYS in state else ()
     if poses.shape not in ((len(keys), 3), (len(keys), 4, 4)):
         raise InvalidValueError(
-            f"state[{POSES!r}]: expected keys and (K, 4, 4) placements or (K, 3) positions, one for "
-            f"each, got {len(keys)} keys and {poses.shape}"
+            f"state[{POSES!r}]: expected keys, and (K, 4, 4) placements or (K, 3) positions, one "
+            f"for each, got {len(keys)} keys and {poses.shape}"
         )
     rows = tree.rows(keys)
     if poses.ndim == 2:
