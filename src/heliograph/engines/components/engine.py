@@ -191,7 +191,7 @@ def _overlap(some: tuple[set[int], set[int]], others: tuple[set[int], set[int]])
 def _size(edit: Edit) -> int:
     """Bytes of the arrays that an edit brings."""
     brought = vars(edit).get("component") or vars(edit).get("scene")
-    return sum(node.size for node in brought.walk()) if isinstance(brought, Component) else 0
+    return sum(node.nbytes for node in brought.walk()) if isinstance(brought, Component) else 0
 
 
 def _moved(camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene import Component, Item, Scene
-from heliograph.scene.components import PLACEMENT
+from heliograph.scene.placement import PLACEMENT
 
 PARTS = ("position", "rotation", "quaternion", "scale", "matrix")
 
