@@ -8,6 +8,7 @@ these are relative to the parent. What is not given keeps its default.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import (
@@ -69,6 +70,7 @@ class Component:
         InvalidValueError: a property of the wrong type, length or range.
     """
 
+    __signature__: ClassVar[inspect.Signature]
     SPEC: ClassVar[Mapping[str, Prop]] = PLACEMENT
     drawable: ClassVar[bool] = False
 
