@@ -184,7 +184,7 @@ class MoveObject(CheckedEdit):
     Attributes:
         name: the object.
         pose: (4, 4) world_from_object, its last row (0, 0, 0, 1), or relative to where the state
-            has it (applied on the object's own side: pose' = pose_of_state @ this).
+            and the moves before this one have it (on the object's own side: pose' = pose @ this).
         scale: factors along its axes, none of them 0; or one for all.
         relative: which of the two.
     """
