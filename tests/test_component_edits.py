@@ -56,7 +56,7 @@ def test_things_move_and_hide_after_the_tree_was_edited(renderer):
 def test_moves_of_one_object_follow_each_other(renderer):
     there, turn = np.eye(4), np.eye(4)
     there[:3, 3] = 0.3, -0.5, 0.2
-    turn[:3, :3] = [[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]
+    turn[:3, :3] = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]
     turn[0, 3] = 0.2
     absolute = hg.MoveObject("cube", there, relative=False)
     alone = shot(renderer, absolute)

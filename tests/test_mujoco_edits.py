@@ -90,7 +90,7 @@ def test_a_texture_is_repeated_and_shifted(engine):
 def test_moves_of_one_object_follow_each_other(engine):
     there, turn = np.eye(4), np.eye(4)
     there[:3, 3] = 0.3, -0.5, 0.2
-    turn[:3, :3] = [[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]
+    turn[:3, :3] = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]
     turn[0, 3] = 0.2
     absolute = MoveObject("cube", there, relative=False)
     alone = shot(engine, absolute, qpos=[0.7])

@@ -21,6 +21,7 @@ from heliograph.scene.lights import (
     PointLight,
     SpotLight,
 )
+from heliograph.scene.material import Material, MaterialProps
 from heliograph.scene.shapes import (
     Box,
     Capsule,
@@ -54,6 +55,8 @@ __all__ = [
     "HemisphereLight",
     "Hide",
     "Item",
+    "Material",
+    "MaterialProps",
     "Mesh",
     "MoveCamera",
     "MoveObject",

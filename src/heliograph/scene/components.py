@@ -95,7 +95,9 @@ class Component:
         cls.__doc__ = described(cls.__doc__ or "", cls.SPEC)
         cls.__signature__ = signature(cls.SPEC)
 
-    def __init__(self, *children: Component, key: str | None = None, **props: Any) -> None:
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[PlacementProps]
+    ) -> None:
         self._build(children, key, props)
 
     def _build(
@@ -311,11 +313,6 @@ class Group(Component):
 
     __slots__ = ()
 
-    def __init__(
-        self, *children: Component, key: str | None = None, **props: Unpack[PlacementProps]
-    ) -> None:
-        self._build(children, key, props)
-
 
 class CameraViewProps(PlacementProps, total=False):
     """What a camera takes."""
@@ -454,7 +451,9 @@ def _from_dict(data: Any, depth: int) -> Component:
         raise v.refuse(f"{data['tag']} children", "a list", below)
     children = [_from_dict(each, depth + 1) for each in below]
     props = {str(name): data[name] for name in data if name not in _RESERVED}
-    return _KINDS[data["tag"]](*children, key=data.get("key"), **props)
+    kind: Any = _KINDS[data["tag"]]
+    made: Component = kind(*children, key=data.get("key"), **props)
+    return made
 
 
 def _plain(value: Any) -> Any:
