@@ -6,8 +6,7 @@ three), `matrix` (16 floats, column after column; it wins over the others) and `
 these are relative to the parent. What is not given keeps its default.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 import inspect
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -21,7 +20,6 @@ from typing import (
     TypeVar,
     Unpack,
     get_args,
-    get_type_hints,
 )
 
 import numpy as np
@@ -45,7 +43,7 @@ from heliograph.scene.props import (
 
 Props = Mapping[str, Any]
 _C = TypeVar("_C", bound="Component")
-_KINDS: dict[str, type[Component]] = {}
+_KINDS: dict[str, type["Component"]] = {}
 _RESERVED = ("tag", "key", "children")
 MAX_DEPTH = 100
 _CameraType: TypeAlias = Literal["perspective", "orthographic"]
@@ -76,7 +74,7 @@ class Component:
 
     __slots__ = ("_depth", "_equal", "_local", "_look", "_own", "_props", "children", "key")
     key: str | None
-    children: tuple[Component, ...]
+    children: tuple["Component", ...]
     _props: dict[str, Any]
     _depth: int
     _local: NDArray[np.float64]
@@ -90,18 +88,18 @@ class Component:
         if abstract:
             return
         _KINDS[cls.__name__] = cls
-        (takes,) = get_args(get_type_hints(cls.__init__)["props"])
+        (takes,) = get_args(cls.__init__.__annotations__["props"])
         cls.SPEC = properties(takes)
         cls.__doc__ = described(cls.__doc__ or "", cls.SPEC)
         cls.__signature__ = signature(cls.SPEC)
 
     def __init__(
-        self, *children: Component, key: str | None = None, **props: Unpack[PlacementProps]
+        self, *children: "Component", key: str | None = None, **props: Unpack[PlacementProps]
     ) -> None:
         self._build(children, key, props)
 
     def _build(
-        self, children: tuple[Component, ...], key: str | None, props: Mapping[str, Any]
+        self, children: tuple["Component", ...], key: str | None, props: Mapping[str, Any]
     ) -> None:
         """What `__init__` of every component does."""
         kind = type(self)
@@ -112,7 +110,7 @@ class Component:
         self._fill(checked, _check_children(where, children), self._check(props, where))
 
     def _fill(
-        self, key: str | None, children: tuple[Component, ...], props: dict[str, Any]
+        self, key: str | None, children: tuple["Component", ...], props: dict[str, Any]
     ) -> None:
         depth = 1 + max([child._depth for child in children]) if children else 1
         _set(self, "key", key)
@@ -175,7 +173,7 @@ class Component:
             _set(self, "_local", v.frozen(placement.matrix_of(props)))
         return self._local
 
-    def walk(self) -> Iterator[Component]:
+    def walk(self) -> Iterator["Component"]:
         """This component and all below it, parents first, in order."""
         yield self
         for child in self.children:
@@ -201,7 +199,7 @@ class Component:
         self,
         *,
         key: str | None = None,
-        children: tuple[Component, ...] | None = None,
+        children: tuple["Component", ...] | None = None,
         props: dict[str, Any] | None = None,
     ) -> Self:
         """This component with parts replaced by checked ones, all else shared."""
@@ -224,7 +222,7 @@ class Component:
         return data
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Component:
+    def from_dict(data: Mapping[str, Any]) -> "Component":
         """The component of plain data, checked anew.
 
         Raises:

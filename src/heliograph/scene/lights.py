@@ -5,8 +5,7 @@ distance, 2 with its square). Directional and spot lights shine from their `posi
 `target`, a world point. `castShadow` asks for shadows where the rasterizer draws them.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 import math
 from typing import Annotated, Any, Literal, TypedDict, Unpack
 

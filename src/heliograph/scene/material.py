@@ -1,7 +1,6 @@
 """Materials: the properties that components take, and one value for what all engines have."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral

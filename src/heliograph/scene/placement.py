@@ -1,7 +1,6 @@
 """Where a component stands: position, rotation, scale and matrix, from and to 4x4 maps."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 from collections.abc import Mapping
 from typing import Annotated, Any, TypedDict
 

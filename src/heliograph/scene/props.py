@@ -11,7 +11,7 @@ import inspect
 import os
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, TypeAlias, get_type_hints
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +76,11 @@ class Prop(NamedTuple):
 
 
 def properties(kind: type) -> Mapping[str, Prop]:
-    """The properties of a `TypedDict`, by name, in order."""
-    hints = get_type_hints(kind, include_extras=True)
+    """The properties of a `TypedDict`, by name, in order.
+
+    Its module must not have `from __future__ import annotations`, which would make them strings.
+    """
+    hints = kind.__annotations__
     return MappingProxyType(
         {name: hint.__metadata__[0]._replace(type=hint.__origin__) for name, hint in hints.items()}
     )

@@ -5,8 +5,7 @@ Their sizes have three.js's names (`radius`, `width`, ...); `args` gives them in
 `props` and `to_dict` hold the names they stand for.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Unpack
