@@ -10,7 +10,8 @@ from heliograph.scene.appearance import (
     MoveCamera,
     MoveObject,
 )
-from heliograph.scene.components import CameraView, Component, Group, Scene
+from heliograph.scene.camera_view import CameraView
+from heliograph.scene.components import Component, Group, Scene
 from heliograph.scene.description import Description, Item
 from heliograph.scene.edit import Edit
 from heliograph.scene.edits import Add, Remove, Set, Update, Upsert

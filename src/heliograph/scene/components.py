@@ -1,26 +1,14 @@
 """Components: immutable values that make up a scene, with three.js's names and meanings.
 
-The world is Z up and in metres. Every component takes `position` [x, y, z], `rotation` (Euler
-angles in radians, three.js's order "XYZ"), `quaternion` (x, y, z, w), `scale` (one number or
-three), `matrix` (16 floats, column after column; it wins over the others) and `visible`. All of
-these are relative to the parent. What is not given keeps its default.
+The world is Z up and in metres. Every component takes `PlacementProps`. What is not given keeps its
+default.
 """
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
 import inspect
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import (
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    Self,
-    TypeAlias,
-    TypeVar,
-    Unpack,
-    get_args,
-)
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,24 +18,13 @@ from heliograph.scene import placement
 from heliograph.scene import values as v
 from heliograph.scene.files import file_digest
 from heliograph.scene.placement import PLACEMENT, PlacementProps
-from heliograph.scene.props import (
-    Color,
-    Number,
-    Prop,
-    Vector,
-    Whole,
-    described,
-    properties,
-    signature,
-)
+from heliograph.scene.props import Color, Prop, described, properties, signature
 
 Props = Mapping[str, Any]
 _C = TypeVar("_C", bound="Component")
 _KINDS: dict[str, type["Component"]] = {}
 _RESERVED = ("tag", "key", "children")
 MAX_DEPTH = 100
-_CameraType: TypeAlias = Literal["perspective", "orthographic"]
-_pixels, _above_0 = v.whole(1, v.MAX_PIXELS), v.number(0, above=True)
 
 
 class Component:
@@ -310,45 +287,6 @@ class Group(Component):
     """Draws nothing; places its children."""
 
     __slots__ = ()
-
-
-class CameraViewProps(PlacementProps, total=False):
-    """What a camera takes."""
-
-    fov: Annotated[
-        Number,
-        Prop(v.number(1e-4, 179.9), 50.0, "Vertical field of view; perspective only.", "deg"),
-    ]
-    width: Annotated[Whole, Prop(_pixels, 320, "Of its picture.", "px")]
-    height: Annotated[Whole, Prop(_pixels, 240, "Of its picture.", "px")]
-    near: Annotated[Number, Prop(_above_0, 0.1, "Nothing nearer is seen.", "m")]
-    far: Annotated[Number, Prop(_above_0, 20.0, "Nothing farther is seen.", "m")]
-    lookAt: Annotated[
-        Vector,
-        Prop(v.vector(3), None, "A world point; it wins over the rotation, world z is up.", "m"),
-    ]
-    ctype: Annotated[_CameraType, Prop(v.choice(_CameraType), "perspective", "Its projection.")]
-    extent: Annotated[
-        Number, Prop(_above_0, 2.0, "What the picture's height shows; orthographic only.", "m")
-    ]
-
-
-class CameraView(Component):
-    """A virtual camera; it looks along its own -z with +y up, and is never seen itself."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, *children: Component, key: str | None = None, **props: Unpack[CameraViewProps]
-    ) -> None:
-        self._build(children, key, props)
-
-    @classmethod
-    def _check_together(cls, props: Props, where: str) -> None:
-        near = props.get("near", cls.SPEC["near"].default)
-        far = props.get("far", cls.SPEC["far"].default)
-        if near >= far:
-            raise InvalidValueError(f"{where} near: expected less than far ({far}), got {near}")
 
 
 class SceneProps(PlacementProps, total=False):
