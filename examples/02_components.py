@@ -5,9 +5,9 @@ import numpy as np
 import heliograph as hg
 
 scene = hg.Scene(
-    hg.Plane(key="floor", args=[4, 4], material={"color": "#8899aa"}),
-    hg.Box(key="crate", args=[0.4, 0.4, 0.4], position=[0.5, 0, 0.2], material={"color": "tan"}),
-    hg.Sphere(key="ball", args=[0.2], position=[-0.4, 0, 0.2], material={"color": "crimson"}),
+    hg.Plane(key="floor", size=[4, 4], color="#8899aa"),
+    hg.Box(key="crate", size=[0.4, 0.4, 0.4], position=[0.5, 0, 0.2], color="tan"),
+    hg.Sphere(key="ball", radius=0.2, position=[-0.4, 0, 0.2], color="crimson"),
     hg.DirectionalLight(key="sun", position=[2, -2, 4]),
     hg.CameraView(key="ego", position=[0, -2.5, 1.2], lookAt=[0, 0, 0.2], width=320, height=240),
 )

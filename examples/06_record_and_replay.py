@@ -5,7 +5,7 @@ from pathlib import Path
 import heliograph as hg
 from heliograph.record import record
 
-scene = hg.Scene(hg.Sphere(key="ball", args=[0.3]), hg.CameraView(key="ego", position=[0, 0, 2]))
+scene = hg.Scene(hg.Sphere(key="ball", radius=0.3), hg.CameraView(key="ego", position=[0, 0, 2]))
 folder = Path("recording")
 
 with hg.open(scene) as renderer:

@@ -53,6 +53,24 @@ def test_things_move_and_hide_after_the_tree_was_edited(renderer):
     assert np.array_equal(both.depth, shot(renderer).depth)
 
 
+def test_moves_of_one_object_follow_each_other(renderer):
+    there, turn = np.eye(4), np.eye(4)
+    there[:3, 3] = 0.3, -0.5, 0.2
+    turn[:3, :3] = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]
+    turn[0, 3] = 0.2
+    absolute = hg.MoveObject("cube", there, relative=False)
+    alone = shot(renderer, absolute)
+    for before in (turn, there):
+        for relative in (True, False):
+            first = hg.MoveObject("cube", before, 1.5, relative=relative)
+            after = shot(renderer, first, absolute)
+            assert all(np.array_equal(after[name], alone[name]) for name in PASSES)
+    both = shot(renderer, absolute, hg.MoveObject("cube", turn))
+    composed = shot(renderer, hg.MoveObject("cube", there @ turn, relative=False))
+    assert all(np.array_equal(both[name], composed[name]) for name in PASSES)
+    assert not np.array_equal(both.depth, alone.depth)
+
+
 def test_lights_and_cameras(renderer):
     assert [item.name for item in renderer.scene.lights] == ["head"]
     dark = shot(renderer, hg.EditLight("head", active=False))

@@ -14,12 +14,13 @@ from heliograph.camera import Camera
 from heliograph.engines.components import ComponentEngine, obj
 from heliograph.errors import SceneError
 from heliograph.scene import Mesh
+from heliograph.scene.shapes import ShapeProps
 from heliograph.view import View
 
 FRONT = Camera.look_at(
     eye=(0, -4, 0), target=(0, 0, 0), fov_y=0.8, width=160, height=120, name="front", far=100
 )
-UNLIT = {"materialType": "basic"}
+UNLIT: ShapeProps = {"materialType": "basic"}
 TRIANGLE = "v -1 0 -1\nv 1 0 -1\nv 1 0 1\n"
 
 

@@ -22,6 +22,7 @@ from heliograph.scene import (
     Edit,
     Group,
     Mesh,
+    Plane,
     Remove,
     Scene,
     Set,
@@ -106,6 +107,14 @@ def test_the_fit_camera_frames_everything(size):
     assert rows.max() < height - 1
     assert max(np.ptp(rows) / height, np.ptp(columns) / width) > 0.75
     assert set(np.unique(frame.segmentation)) == {0, 1, 2}
+
+
+def test_the_fit_camera_comes_near_what_is_small():
+    ball = Sphere(key="ball", radius=0.005, position=[0, 0, 0.005])
+    with heliograph.open(Scene(Plane(size=[0.05, 0.05]), ball), size=(160, 160)) as renderer:
+        seen = renderer.render(View(("fit",), ALL))["fit"].segmentation > 0
+    rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
+    assert max(np.ptp(rows), np.ptp(columns)) > 0.9 * 160
 
 
 def test_hidden_things_and_what_is_below_them_do_not_show(engine):

@@ -87,6 +87,24 @@ def test_a_texture_is_repeated_and_shifted(engine):
     assert np.count_nonzero(np.diff(whites(repeat=(4.0, 1.0)))) > np.count_nonzero(np.diff(plain))
 
 
+def test_moves_of_one_object_follow_each_other(engine):
+    there, turn = np.eye(4), np.eye(4)
+    there[:3, 3] = 0.3, -0.5, 0.2
+    turn[:3, :3] = [[0.8, -0.6, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]]
+    turn[0, 3] = 0.2
+    absolute = MoveObject("cube", there, relative=False)
+    alone = shot(engine, absolute, qpos=[0.7])
+    for before in (turn, there):
+        for relative in (True, False):
+            first = MoveObject("cube", before, 1.5, relative=relative)
+            after = shot(engine, first, absolute, qpos=[0.7])
+            assert all(np.array_equal(after[name], alone[name]) for name in PASSES)
+    both = shot(engine, absolute, MoveObject("cube", turn), qpos=[0.7])
+    composed = shot(engine, MoveObject("cube", there @ turn, relative=False), qpos=[0.7])
+    assert all(np.array_equal(both[name], composed[name]) for name in PASSES)
+    assert not np.array_equal(both.depth, alone.depth)
+
+
 def test_many_textures_do_not_pile_up(engine):
     rng = np.random.default_rng(0)
     for _ in range(300):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 from typing import assert_type
 
 import numpy as np
@@ -44,7 +46,7 @@ def views() -> None:
         cameras=["front"],
         passes=("rgb", "depth"),
         state={"qpos": [0.1]},
-        edits=[hg.Hide(("ball",)), hg.EditMaterial(("cube",), rgba=(1.0, 0.0, 0.0, None))],
+        edits=[hg.Hide("ball"), hg.EditMaterial(["cube"], rgba=np.array([1.0, 0.0, 0.0]))],
         seed=7,
         index=3,
     )
@@ -52,8 +54,33 @@ def views() -> None:
 
 
 def scenes() -> None:
-    scene = hg.Scene(hg.Sphere(key="ball", args=[0.1]), hg.CameraView(key="ego", fov=50))
+    scene = hg.Scene(
+        hg.Sphere(key="ball", radius=0.1, color="red", position=np.zeros(3)),
+        hg.Box(hg.Group(), size=[1, 2, 3], material={"color": (1, 0, 0), "map": "wood.png"}),
+        hg.Mesh(src=Path("mug.glb"), up="z", scale=0.1),
+        hg.SpotLight(position=(0, 0, 2), decay=1, castShadow=True),
+        hg.CameraView(key="ego", fov=50, lookAt=[0, 0, 1]),
+        background=0x112233,
+    )
     assert_type(scene, hg.Scene)
+    assert_type(scene.merged({}), hg.Scene)
+
+
+def edits() -> None:
+    paint = hg.EditMaterial("cube", rgba=[1, 0, 0], texture=np.zeros((2, 2, 3), np.uint8))
+    assert_type(paint.objects, tuple[str, ...])
+    assert_type(paint.rgba, tuple[float, float, float, float | None] | None)
+    assert_type(paint.specular, float | None)
+    assert_type(paint.texture, NDArray[np.uint8] | None)
+    many = hg.EditMaterials([["cube", "ball"], "arm"], rgba=[[1, 0, 0, 1]] * 2)
+    assert_type(many.objects, tuple[tuple[str, ...], ...])
+    assert_type(many.rgba, NDArray[np.float64] | None)
+    light = hg.EditLight("sun", position=np.ones(3), active=False)
+    assert_type(light.position, tuple[float, float, float] | None)
+    move = hg.MoveObject("cube", np.eye(4), scale=2)
+    assert_type(move.pose, NDArray[np.float64])
+    assert_type(move.scale, tuple[float, float, float])
+    assert_type(replace(move, relative=False), hg.MoveObject)
 
 
 def many(renderer: hg.LocalRenderer) -> None:

@@ -247,7 +247,7 @@ class Hsv(Sampler):
     saturation: Sampler = Uniform(0.0, 1.0)
     value: Sampler = Uniform(0.0, 1.0)
     kind: ClassVar[str] = "hsv"
-    width: int = 3
+    width = 3
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -266,7 +266,7 @@ class OnSphere(Sampler):
 
     radius: Sampler = Constant(1.0)
     kind: ClassVar[str] = "on_sphere"
-    width: int = 3
+    width = 3
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -296,7 +296,7 @@ class InBall(Sampler):
 
     radius: float = 1.0
     kind: ClassVar[str] = "in_ball"
-    width: int = 3
+    width = 3
 
     def __post_init__(self) -> None:
         _ordered(self.kind, 0.0, self.radius)
@@ -320,7 +320,7 @@ class Quaternion(Sampler):
 
     angle: float = 180.0
     kind: ClassVar[str] = "quaternion"
-    width: int = 4
+    width = 4
 
     def __post_init__(self) -> None:
         _ordered(self.kind, 0.0, self.angle)

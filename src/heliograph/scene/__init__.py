@@ -10,7 +10,8 @@ from heliograph.scene.appearance import (
     MoveCamera,
     MoveObject,
 )
-from heliograph.scene.components import CameraView, Component, Group, Scene
+from heliograph.scene.camera_view import CameraView
+from heliograph.scene.components import Component, Group, Scene
 from heliograph.scene.description import Description, Item
 from heliograph.scene.edit import Edit
 from heliograph.scene.edits import Add, Remove, Set, Update, Upsert
@@ -21,6 +22,7 @@ from heliograph.scene.lights import (
     PointLight,
     SpotLight,
 )
+from heliograph.scene.material import Material, MaterialProps
 from heliograph.scene.objects import ObjectTable, SceneObject
 from heliograph.scene.shapes import (
     Box,
@@ -57,6 +59,8 @@ __all__ = [
     "Hide",
     "Item",
     "Joint",
+    "Material",
+    "MaterialProps",
     "Mesh",
     "MoveCamera",
     "MoveObject",

@@ -11,8 +11,8 @@ kept as read-only copies.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,21 @@ from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError
 from heliograph.scene import checks
 from heliograph.scene import values as v
-from heliograph.scene.checks import CheckedEdit, Field, fields
+from heliograph.scene.checks import CheckedEdit, Converted, LightType, checked, convert
+from heliograph.scene.props import Flag, Number, Rows, Scale, SupportsArray, Vector, Whole
 
-Colour = tuple[float, float, float]
-Vector = tuple[float, float, float]
+Names: TypeAlias = tuple[str, ...]
+Pair: TypeAlias = tuple[float, float]
+Triple: TypeAlias = tuple[float, float, float]
+Rgba: TypeAlias = tuple[float, float, float, float | None]
+
+_Number: TypeAlias = Converted[float | None, Number | None]
+_Vector: TypeAlias = Converted[Triple | None, Vector | None]
+_Column: TypeAlias = Converted[NDArray[np.float64] | None, Vector | None]
+_Rows: TypeAlias = Converted[NDArray[np.float64] | None, Rows | None]
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class EditMaterial(CheckedEdit):
     """Paint objects.
 
@@ -41,29 +49,22 @@ class EditMaterial(CheckedEdit):
         offset: where it starts, in parts of itself.
     """
 
-    objects: tuple[str, ...]
-    rgba: tuple[float, float, float, float | None] | None = None
-    specular: float | None = None
-    shininess: float | None = None
-    emission: float | None = None
-    reflectance: float | None = None
-    texture: NDArray[np.uint8] | None = None
-    repeat: tuple[float, float] = (1.0, 1.0)
-    offset: tuple[float, float] = (0.0, 0.0)
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "EditMaterial",
-        {"objects": checks.names, "repeat": checks.repeat, "offset": checks.offset},
-        rgba=checks.rgba,
-        specular=checks.share,
-        shininess=checks.share,
-        emission=checks.share,
-        reflectance=checks.share,
-        texture=checks.texture,
+    objects: Converted[Names, str | Sequence[str]] = convert(checks.names)
+    rgba: Converted[Rgba | None, Sequence[Number | None] | SupportsArray | None] = convert(
+        checks.rgba, default=None
     )
+    specular: _Number = convert(checks.share, default=None)
+    shininess: _Number = convert(checks.share, default=None)
+    emission: _Number = convert(checks.share, default=None)
+    reflectance: _Number = convert(checks.share, default=None)
+    texture: Converted[NDArray[np.uint8] | None, SupportsArray | None] = convert(
+        checks.texture, default=None
+    )
+    repeat: Converted[Pair, Vector] = convert(checks.repeat, default=(1.0, 1.0))
+    offset: Converted[Pair, Vector] = convert(checks.offset, default=(0.0, 0.0))
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class EditMaterials(CheckedEdit):
     """Paint many objects at once, each row as an `EditMaterial` would, in a fraction of its time.
 
@@ -77,33 +78,24 @@ class EditMaterials(CheckedEdit):
         offset: (N, 2) where they start, in parts of themselves; 0 without it.
     """
 
-    objects: tuple[tuple[str, ...], ...]
-    rgba: NDArray[np.float64] | None = None
-    specular: NDArray[np.float64] | None = None
-    shininess: NDArray[np.float64] | None = None
-    emission: NDArray[np.float64] | None = None
-    reflectance: NDArray[np.float64] | None = None
-    texture: NDArray[np.int64] | None = None
-    images: tuple[NDArray[np.uint8], ...] = ()
-    repeat: NDArray[np.float64] | None = None
-    offset: NDArray[np.float64] | None = None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "EditMaterials",
-        {"objects": checks.groups, "images": checks.images},
-        rgba=checks.colours,
-        specular=checks.shares,
-        shininess=checks.shares,
-        emission=checks.shares,
-        reflectance=checks.shares,
-        texture=checks.places,
-        repeat=checks.pairs(above=0.0),
-        offset=checks.pairs(),
+    objects: Converted[tuple[Names, ...], Sequence[str | Sequence[str]]] = convert(checks.groups)
+    rgba: _Rows = convert(checks.colours, default=None)
+    specular: _Column = convert(checks.shares, default=None)
+    shininess: _Column = convert(checks.shares, default=None)
+    emission: _Column = convert(checks.shares, default=None)
+    reflectance: _Column = convert(checks.shares, default=None)
+    texture: Converted[NDArray[np.int64] | None, Sequence[Whole] | SupportsArray | None] = convert(
+        checks.places, default=None
     )
+    images: Converted[tuple[NDArray[np.uint8], ...], Sequence[SupportsArray]] = convert(
+        checks.images, default=()
+    )
+    repeat: _Rows = convert(checks.pairs(above=0.0), default=None)
+    offset: _Rows = convert(checks.pairs(), default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, where, _, _ in self.FIELDS:
+        for name, where, _, _ in self.CHECKS:
             column = getattr(self, name)
             if name != "images" and column is not None and len(column) != len(self.objects):
                 raise InvalidValueError(
@@ -138,7 +130,7 @@ class EditMaterials(CheckedEdit):
         return EditMaterial(self.objects[i], **given)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class EditLight(CheckedEdit):
     """Change one of the scene's lights, or add one under a new name.
 
@@ -155,37 +147,21 @@ class EditLight(CheckedEdit):
         active: False switches it off.
     """
 
-    name: str
-    kind: str | None = None
-    position: Vector | None = None
-    direction: Vector | None = None
-    diffuse: Colour | None = None
-    specular: Colour | None = None
-    ambient: Colour | None = None
-    cutoff: float | None = None
-    exponent: float | None = None
-    softness: float | None = None
-    casts_shadow: bool | None = None
-    active: bool | None = None
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "EditLight",
-        {"name": checks.name},
-        kind=checks.kind,
-        position=checks.vector,
-        direction=checks.direction,
-        diffuse=checks.light_colour,
-        specular=checks.light_colour,
-        ambient=checks.light_colour,
-        cutoff=checks.cutoff,
-        exponent=checks.from_0,
-        softness=checks.share,
-        casts_shadow=v.flag,
-        active=v.flag,
-    )
+    name: str = convert(checks.name)
+    kind: LightType | None = convert(checks.kind, default=None)
+    position: _Vector = convert(checks.vector, default=None)
+    direction: _Vector = convert(checks.direction, default=None)
+    diffuse: _Vector = convert(checks.light_colour, default=None)
+    specular: _Vector = convert(checks.light_colour, default=None)
+    ambient: _Vector = convert(checks.light_colour, default=None)
+    cutoff: _Number = convert(checks.cutoff, default=None)
+    exponent: _Number = convert(checks.from_0, default=None)
+    softness: _Number = convert(checks.share, default=None)
+    casts_shadow: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
+    active: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class MoveCamera(CheckedEdit):
     """Show a named camera as another value: pose, field of view, near and far.
 
@@ -196,39 +172,30 @@ class MoveCamera(CheckedEdit):
             (world_from_camera = scene's pose @ this pose).
     """
 
-    name: str
-    camera: Camera
-    relative: bool = False
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "MoveCamera", {"name": checks.name, "camera": checks.camera, "relative": v.flag}
-    )
+    name: str = convert(checks.name)
+    camera: Camera = convert(checks.camera)
+    relative: Converted[bool, Flag] = convert(v.flag, default=False)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class MoveObject(CheckedEdit):
     """Show an object elsewhere.
 
     Attributes:
         name: the object.
         pose: (4, 4) world_from_object, its last row (0, 0, 0, 1), or relative to where the state
-            has it (applied on the object's own side: pose' = pose_of_state @ this).
+            and the moves before this one have it (on the object's own side: pose' = pose @ this).
         scale: factors along its axes, none of them 0; or one for all.
         relative: which of the two.
     """
 
-    name: str
-    pose: NDArray[Any]
-    scale: Vector = (1.0, 1.0, 1.0)
-    relative: bool = True
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "MoveObject",
-        {"name": checks.name, "pose": checks.pose, "scale": v.scale, "relative": v.flag},
-    )
+    name: str = convert(checks.name)
+    pose: Converted[NDArray[np.float64], Rows] = convert(checks.pose)
+    scale: Converted[Triple, Scale] = convert(v.scale, default=(1.0, 1.0, 1.0))
+    relative: Converted[bool, Flag] = convert(v.flag, default=True)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class Hide(CheckedEdit):
     """Leave objects out of every pass.
 
@@ -236,12 +203,10 @@ class Hide(CheckedEdit):
         objects: names of objects; a single one may be given as it is.
     """
 
-    objects: tuple[str, ...]
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields("Hide", {"objects": checks.names})
+    objects: Converted[Names, str | Sequence[str]] = convert(checks.names)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class EditBackground(CheckedEdit):
     """Show another background where nothing is.
 
@@ -249,12 +214,10 @@ class EditBackground(CheckedEdit):
         colour: red, green, blue, 0 to 1; takes the place of a sky.
     """
 
-    colour: Colour
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields("EditBackground", {"colour": checks.colour})
+    colour: Converted[Triple, Vector] = convert(checks.colour)
 
 
-@dataclass(frozen=True, eq=False)
+@checked
 class EditImage(CheckedEdit):
     """Post-processing of rgb, done after the engine by whoever called it; touches no other pass.
 
@@ -263,9 +226,7 @@ class EditImage(CheckedEdit):
         seed: what noise in it is drawn from.
     """
 
-    steps: tuple[tuple[str, dict[str, float]], ...]
-    seed: int = 0
-
-    FIELDS: ClassVar[tuple[Field, ...]] = fields(
-        "EditImage", {"steps": checks.steps, "seed": checks.seed}
-    )
+    steps: Converted[
+        tuple[tuple[str, dict[str, float]], ...], Sequence[tuple[str, Mapping[str, Number]]]
+    ] = convert(checks.steps)
+    seed: Converted[int, Whole] = convert(checks.seed, default=0)

@@ -10,7 +10,19 @@ import math
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, ClassVar, TypeAlias
+from typing import (
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Self,
+    TypeAlias,
+    TypeVar,
+    cast,
+    dataclass_transform,
+    get_args,
+    overload,
+)
 
 import numpy as np
 
@@ -21,10 +33,11 @@ from heliograph.scene import values as v
 from heliograph.scene.edit import Edit
 from heliograph.scene.values import Check
 
-Field: TypeAlias = tuple[str, str, Check, bool]
-"""A field's name, what messages call it, its check, and whether it may be None."""
-
-KINDS = ("directional", "point", "spot")
+LightType: TypeAlias = Literal["directional", "point", "spot"]
+KINDS = get_args(LightType)
+_E = TypeVar("_E", bound="CheckedEdit")
+_Kept = TypeVar("_Kept", covariant=True)
+_Taken = TypeVar("_Taken", contravariant=True)
 _MOST, _LEAST = sys.float_info.max, sys.float_info.min
 _SHORTEST = 1e-12
 _LAST_ROW = (0.0, 0.0, 0.0, 1.0)
@@ -32,38 +45,59 @@ _TOLERANCE = 1e-6
 _MAX_SEED = 2**63 - 1
 
 
+class Converted(Generic[_Kept, _Taken]):
+    """The type of an edit's field, as checkers read it: what it keeps, and what it takes."""
+
+    @overload
+    def __get__(self, edit: None, owner: Any = ...) -> Self: ...
+    @overload
+    def __get__(self, edit: object, owner: Any = ...) -> _Kept: ...
+    def __get__(self, edit: object, owner: Any = None) -> Any:
+        """Never called: at run time a field is a plain attribute."""
+        raise NotImplementedError
+
+    def __set__(self, edit: Any, value: _Taken) -> None:
+        """Never called: see `__get__`."""
+        raise NotImplementedError
+
+
+def convert(check: Check, *, default: Any = dataclasses.MISSING) -> Any:
+    """A field whose value a check converts; its default passes as it is."""
+    return dataclasses.field(default=default, metadata={"check": check})
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(convert,))
+def checked(kind: type[_E]) -> type[_E]:
+    """Make a class a frozen dataclass whose fields are converted when one is made."""
+    made = dataclasses.dataclass(frozen=True, eq=False)(kind)
+    made.CHECKS = [
+        (each.name, f"{kind.__name__} {each.name}", each.metadata["check"], each.default)
+        for each in dataclasses.fields(cast("Any", made))
+    ]
+    return made
+
+
 class CheckedEdit(Edit):
-    """Base of edits whose fields `FIELDS` checks; a copy of one is checked and frozen anew."""
+    """Base of edits made by `checked`; a copy of one is checked and frozen anew."""
 
     __slots__ = ()
-    FIELDS: ClassVar[Sequence[Field]] = ()
+    CHECKS: ClassVar[Sequence[tuple[str, str, Check, Any]]] = ()
+    """A field's name, what messages call it, its check, and its default, which passes."""
 
     def __post_init__(self) -> None:
-        for name, where, check, optional in self.FIELDS:
-            value = getattr(self, name)
-            if value is None and optional:
-                continue
-            checked = check(value, where)
-            if checked is not value:
-                object.__setattr__(self, name, checked)
+        fields = self.__dict__
+        for name, where, check, default in self.CHECKS:
+            value = fields[name]
+            if value is not default:
+                fields[name] = check(value, where)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields: arrays of a copy are read-only as well."""
-        mine: Any = self
-        known = {f.name: getattr(self, f.name) for f in dataclasses.fields(mine) if f.init}
-        return _make, (type(self), known)
+        return _make, (type(self), dict(vars(self)))
 
 
 def _make(kind: type[Edit], fields: Mapping[str, Any]) -> Edit:
     return kind(**fields)
-
-
-def fields(edit: str, needed: Mapping[str, Check], **optional: Check) -> tuple[Field, ...]:
-    """The fields of an edit: those that must have a value, and those that may be None."""
-    return (
-        *((name, f"{edit} {name}", check, False) for name, check in needed.items()),
-        *((name, f"{edit} {name}", check, True) for name, check in optional.items()),
-    )
 
 
 def floats(expected: str, length: int, low: float = -_MOST, high: float = _MOST) -> Check:

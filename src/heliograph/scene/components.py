@@ -1,16 +1,14 @@
 """Components: immutable values that make up a scene, with three.js's names and meanings.
 
-The world is Z up and in metres. Every component takes `position` [x, y, z], `rotation` (Euler
-angles in radians, three.js's order "XYZ"), `quaternion` (x, y, z, w), `scale` (one number or
-three), `matrix` (16 floats, column after column; it wins over the others) and `visible`. All of
-these are relative to the parent. What is not given keeps its default.
+The world is Z up and in metres. Every component takes `PlacementProps`. What is not given keeps its
+default.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
+import inspect
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,24 +17,14 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene import placement
 from heliograph.scene import values as v
 from heliograph.scene.files import file_digest
-from heliograph.scene.values import Prop
+from heliograph.scene.placement import PLACEMENT, PlacementProps
+from heliograph.scene.props import Color, Prop, described, properties, signature
 
 Props = Mapping[str, Any]
 _C = TypeVar("_C", bound="Component")
-_KINDS: dict[str, type[Component]] = {}
+_KINDS: dict[str, type["Component"]] = {}
 _RESERVED = ("tag", "key", "children")
 MAX_DEPTH = 100
-
-PLACEMENT: Props = MappingProxyType(
-    {
-        "position": Prop(v.vector(3), (0.0, 0.0, 0.0)),
-        "rotation": Prop(v.vector(3)),
-        "quaternion": Prop(v.quaternion),
-        "scale": Prop(v.scale, (1.0, 1.0, 1.0)),
-        "matrix": Prop(v.matrix),
-        "visible": Prop(v.flag, True),
-    }
-)
 
 
 class Component:
@@ -57,59 +45,91 @@ class Component:
         InvalidValueError: a property of the wrong type, length or range.
     """
 
+    __signature__: ClassVar[inspect.Signature]
     SPEC: ClassVar[Mapping[str, Prop]] = PLACEMENT
     drawable: ClassVar[bool] = False
 
-    __slots__ = ("_depth", "_memo", "children", "key", "props")
+    __slots__ = ("_depth", "_equal", "_local", "_look", "_own", "_props", "children", "key")
     key: str | None
-    children: tuple[Component, ...]
-    props: Props
-    _memo: dict[str, Any]
+    children: tuple["Component", ...]
+    _props: dict[str, Any]
     _depth: int
+    _local: NDArray[np.float64]
+    _own: bytes
+    _look: bytes
+    _equal: bytes
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        """Read the properties that a component's `__init__` names."""
         super().__init_subclass__()
-        cls.SPEC = MappingProxyType({**cls.SPEC, **cls.__dict__.get("OWN", {})})
-        if not abstract:
-            _KINDS[cls.__name__] = cls
+        if abstract:
+            return
+        _KINDS[cls.__name__] = cls
+        (takes,) = get_args(cls.__init__.__annotations__["props"])
+        cls.SPEC = properties(takes)
+        cls.__doc__ = described(cls.__doc__ or "", cls.SPEC)
+        cls.__signature__ = signature(cls.SPEC)
 
-    def __init__(self, *children: Component, key: str | None = None, **props: Any) -> None:
-        if _KINDS.get(type(self).__name__) is not type(self):
-            raise InvalidValueError(f"{type(self).__name__} is only a base; use one of {[*_KINDS]}")
-        checked = _check_key(type(self).__name__, key)
-        where = f"{type(self).__name__} {checked!r}" if checked else type(self).__name__
+    def __init__(
+        self, *children: "Component", key: str | None = None, **props: Unpack[PlacementProps]
+    ) -> None:
+        self._build(children, key, props)
+
+    def _build(
+        self, children: tuple["Component", ...], key: str | None, props: Mapping[str, Any]
+    ) -> None:
+        """What `__init__` of every component does."""
+        kind = type(self)
+        if _KINDS.get(kind.__name__) is not kind:
+            raise InvalidValueError(f"{kind.__name__} is only a base; use one of {[*_KINDS]}")
+        checked = _check_key(kind.__name__, key)
+        where = f"{kind.__name__} {checked!r}" if checked else kind.__name__
         self._fill(checked, _check_children(where, children), self._check(props, where))
 
-    def _fill(self, key: str | None, children: tuple[Component, ...], props: Props) -> None:
-        object.__setattr__(self, "key", key)
-        object.__setattr__(self, "children", children)
-        object.__setattr__(self, "props", MappingProxyType(dict(props)))
-        object.__setattr__(self, "_memo", {})
-        depth = 1 + max((child._depth for child in children), default=0)
+    def _fill(
+        self, key: str | None, children: tuple["Component", ...], props: dict[str, Any]
+    ) -> None:
+        depth = 1 + max([child._depth for child in children]) if children else 1
+        _set(self, "key", key)
+        _set(self, "children", children)
+        _set(self, "_props", props)
+        _set(self, "_depth", depth)
         if depth > MAX_DEPTH:
             raise InvalidValueError(f"{self._name}: nested deeper than {MAX_DEPTH}")
-        object.__setattr__(self, "_depth", depth)
 
     @classmethod
-    def _check(cls, props: Props, where: str) -> Props:
+    def _check(cls, props: Props, where: str) -> dict[str, Any]:
+        spec, checked = cls.SPEC, {}
         for name in props:
-            if name not in cls.SPEC:
-                raise UnknownNameError.of(f"property of {where}", name, cls.SPEC)
-        checked = {name: cls.SPEC[name].check(props[name], f"{where} {name}") for name in props}
+            if name not in spec:
+                raise UnknownNameError.of(f"property of {where}", name, spec)
+            checked[name] = spec[name].check(props[name], f"{where} {name}")
         if "rotation" in checked and "quaternion" in checked:
             raise InvalidValueError(f"{where}: give either rotation or quaternion, not both")
+        cls._expand(checked, where)
         cls._check_together(checked, where)
         return checked
+
+    @classmethod
+    def _expand(cls, props: dict[str, Any], where: str) -> None:
+        """Replace short forms among checked properties by what they stand for."""
 
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:
         """Refuse properties that do not go together."""
 
+    @property
+    def props(self) -> Props:
+        """The properties that were given, checked and canonical; read-only."""
+        return MappingProxyType(self._props)
+
     def get(self, name: str) -> Any:
         """A property's value, its default where it was not given."""
+        if name in self._props:
+            return self._props[name]
         if name not in self.SPEC:
             raise UnknownNameError.of(f"property of {self._name}", name, self.SPEC)
-        return self.props.get(name, self.SPEC[name].default)
+        return self.SPEC[name].default
 
     @property
     def kind(self) -> str:
@@ -123,29 +143,32 @@ class Component:
     @property
     def local(self) -> NDArray[np.float64]:
         """parent_from_component, (4, 4), read-only."""
-        if "local" not in self._memo:
-            props = {"position": self.get("position"), **self.props}
-            self._memo["local"] = v.frozen(placement.matrix_of(props))
-        made: NDArray[np.float64] = self._memo["local"]
-        return made
+        try:
+            return self._local
+        except AttributeError:
+            props = {"position": self.get("position"), **self._props}
+            _set(self, "_local", v.frozen(placement.matrix_of(props)))
+        return self._local
 
-    def walk(self) -> Iterator[Component]:
+    def walk(self) -> Iterator["Component"]:
         """This component and all below it, parents first, in order."""
         yield self
         for child in self.children:
             yield from child.walk()
 
     def merged(self, props: Props) -> Self:
-        """This component with checked properties changed; material properties one by one.
+        """This component with checked properties changed; what is given later holds.
 
-        A rotation replaces a quaternion and the other way round. Where a matrix was given before,
-        a new position, rotation or scale replaces just its part of that matrix.
+        Material properties change one by one, as sizes do: `color` and `radius` leave all else as
+        it was, `args` and `size` give all sizes. A rotation replaces a quaternion and the other
+        way round. Where a matrix was given before, a new position, rotation or scale replaces just
+        its part of that matrix.
         """
-        kept = placement.before(self.props, props, self._name)
-        if "material" in kept and "material" in props:
-            both = {**kept["material"], **props["material"]}
-            props = {**props, "material": MappingProxyType(both)}
-        together = {**kept, **props}
+        together = placement.before(self._props, props, self._name)
+        together.update(props)
+        before = self._props.get("material")
+        if before is not None and "material" in props:
+            together["material"] = MappingProxyType({**before, **props["material"]})
         self._check_together(together, self._name)
         return self.changed(props=together)
 
@@ -153,15 +176,15 @@ class Component:
         self,
         *,
         key: str | None = None,
-        children: tuple[Component, ...] | None = None,
-        props: Props | None = None,
+        children: tuple["Component", ...] | None = None,
+        props: dict[str, Any] | None = None,
     ) -> Self:
-        """This component with parts replaced by checked ones; all else is shared."""
+        """This component with parts replaced by checked ones, all else shared."""
         made = object.__new__(type(self))
         made._fill(
             self.key if key is None else key,
             self.children if children is None else children,
-            self.props if props is None else props,
+            self._props if props is None else props,
         )
         return made
 
@@ -170,13 +193,13 @@ class Component:
         data: dict[str, Any] = {"tag": type(self).__name__}
         if self.key is not None:
             data["key"] = self.key
-        data.update({name: _plain(value) for name, value in self.props.items()})
+        data.update({name: _plain(value) for name, value in self._props.items()})
         if self.children:
             data["children"] = [child.to_dict() for child in self.children]
         return data
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Component:
+    def from_dict(data: Mapping[str, Any]) -> "Component":
         """The component of plain data, checked anew.
 
         Raises:
@@ -200,34 +223,37 @@ class Component:
         return ()
 
     def _hash(self) -> bytes:
-        if "equal" not in self._memo:
-            below = tuple(child._hash() for child in self.children)
-            self._memo["equal"] = v.fingerprint((self.own, below))
-        made: bytes = self._memo["equal"]
-        return made
+        try:
+            return self._equal
+        except AttributeError:
+            below = tuple([child._hash() for child in self.children])
+            _set(self, "_equal", v.fingerprint((self.own, below)))
+        return self._equal
 
     @property
-    def size(self) -> int:
+    def nbytes(self) -> int:
         """Bytes of the arrays in its properties."""
-        given = (*self.props.values(), *self.props.get("material", {}).values())
+        given = (*self._props.values(), *self._props.get("material", {}).values())
         return sum(each.nbytes for each in given if isinstance(each, np.ndarray))
 
     @property
     def own(self) -> bytes:
         """Digest of its type, key and properties, without files and children."""
-        if "own" not in self._memo:
-            self._memo["own"] = v.fingerprint((type(self).__name__, self.key, self.props))
-        made: bytes = self._memo["own"]
-        return made
+        try:
+            return self._own
+        except AttributeError:
+            _set(self, "_own", v.fingerprint((type(self).__name__, self.key, self._props)))
+        return self._own
 
     @property
     def look(self) -> bytes:
         """Digest of its type and properties other than the placement, without files."""
-        if "look" not in self._memo:
-            props = {name: self.props[name] for name in self.props if name not in PLACEMENT}
-            self._memo["look"] = v.fingerprint((type(self).__name__, props))
-        made: bytes = self._memo["look"]
-        return made
+        try:
+            return self._look
+        except AttributeError:
+            props = {name: self._props[name] for name in self._props if name not in PLACEMENT}
+            _set(self, "_look", v.fingerprint((type(self).__name__, props)))
+        return self._look
 
     def __eq__(self, other: object) -> bool:
         """Whether type, key, properties and children are equal."""
@@ -254,67 +280,48 @@ class Component:
         return f"<{self._name}{f' with {below} below' if below else ''}>"
 
 
+_set = object.__setattr__  # components are values, so their own `__setattr__` refuses
+
+
 class Group(Component):
     """Draws nothing; places its children."""
 
     __slots__ = ()
 
 
-class CameraView(Component):
-    """A virtual camera; it looks along its own -z with +y up, and is never seen itself.
+class SceneProps(PlacementProps, total=False):
+    """What a scene takes."""
 
-    Properties besides the placement: `fov` (vertical, degrees), `width`, `height` (pixels),
-    `near`, `far` (metres), `lookAt` (a world point, with world z up; it wins over the rotation),
-    `ctype` ("perspective" or "orthographic"), `extent` (metres that the picture's height shows,
-    orthographic only).
-    """
-
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "fov": Prop(v.number(1e-4, 179.9), 50.0),
-        "width": Prop(v.whole(1, v.MAX_PIXELS), 320),
-        "height": Prop(v.whole(1, v.MAX_PIXELS), 240),
-        "near": Prop(v.number(0, above=True), 0.1),
-        "far": Prop(v.number(0, above=True), 20.0),
-        "lookAt": Prop(v.vector(3)),
-        "ctype": Prop(v.choice("perspective", "orthographic"), "perspective"),
-        "extent": Prop(v.number(0, above=True), 2.0),
-    }
-    __slots__ = ()
-
-    @classmethod
-    def _check_together(cls, props: Props, where: str) -> None:
-        near = props.get("near", cls.SPEC["near"].default)
-        far = props.get("far", cls.SPEC["far"].default)
-        if near >= far:
-            raise InvalidValueError(f"{where} near: expected less than far ({far}), got {near}")
+    background: Annotated[Color, Prop(v.colour, (0.0, 0.0, 0.0), "What is seen where nothing is.")]
 
 
 class Scene(Component):
-    """The root of a tree: gives every component a key, and refuses one given twice.
+    """The root of a tree: gives every component a key, and refuses one given twice."""
 
-    Properties besides the placement: `background`, a colour.
-    """
+    __slots__ = ("_parents",)
+    _parents: Mapping[str, str]
 
-    OWN: ClassVar[Mapping[str, Prop]] = {"background": Prop(v.colour, (0.0, 0.0, 0.0))}
-    __slots__ = ()
-
-    def __init__(self, *children: Component, key: str | None = None, **props: Any) -> None:
-        super().__init__(*children, key="scene" if key is None else key, **props)
-        object.__setattr__(self, "children", keyed(self.children, {self.key}))
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[SceneProps]
+    ) -> None:
+        self._build(children, "scene" if key is None else key, props)
+        _set(self, "children", keyed(self.children, {self.key}))
 
     @property
     def parents(self) -> Mapping[str, str]:
         """Key of each component -> key of its parent; the scene's own is not in it."""
-        if "parents" not in self._memo:
-            self._memo["parents"] = {
+        try:
+            return self._parents
+        except AttributeError:
+            parents = {
                 str(child.key): str(node.key) for node in self.walk() for child in node.children
             }
-        made: Mapping[str, str] = self._memo["parents"]
-        return made
+            self.with_parents(parents)
+        return self._parents
 
     def with_parents(self, parents: Mapping[str, str]) -> Self:
         """The same scene, told its `parents`."""
-        self._memo["parents"] = parents
+        _set(self, "_parents", parents)
         return self
 
 
@@ -380,7 +387,9 @@ def _from_dict(data: Any, depth: int) -> Component:
         raise v.refuse(f"{data['tag']} children", "a list", below)
     children = [_from_dict(each, depth + 1) for each in below]
     props = {str(name): data[name] for name in data if name not in _RESERVED}
-    return _KINDS[data["tag"]](*children, key=data.get("key"), **props)
+    kind: Any = _KINDS[data["tag"]]
+    made: Component = kind(*children, key=data.get("key"), **props)
+    return made
 
 
 def _plain(value: Any) -> Any:

@@ -39,7 +39,8 @@ class Add(Edit):
 class Update(Edit):
     """Change the properties given of the component with this key; children only if some are given.
 
-    `material` is changed property by property.
+    `material` is changed property by property, and so are sizes; `args` and `size` give them all.
+    Of two updates the later holds.
     """
 
     component: Component

@@ -5,17 +5,14 @@ distance, 2 with its square). Directional and spot lights shine from their `posi
 `target`, a world point. `castShadow` asks for shadows where the rasterizer draws them.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
-from heliograph.scene.values import Prop
-
-_ABOVE = (0.0, 0.0, 1.0)
+from heliograph.scene.placement import PlacementProps, TurnProps
+from heliograph.scene.props import Color, Flag, Number, Prop, Vector
 
 
 def _decay(value: Any, where: str) -> int:
@@ -24,13 +21,59 @@ def _decay(value: Any, where: str) -> int:
     return int(value)
 
 
+class _LightProps(TypedDict, total=False):
+    color: Annotated[Color, Prop(v.colour, (1.0, 1.0, 1.0), "Its colour.")]
+    intensity: Annotated[Number, Prop(v.number(0), 1.0, "Multiplies the colour.")]
+
+
+class _Casting(TypedDict, total=False):
+    castShadow: Annotated[Flag, Prop(v.flag, False, "Whether things in it cast shadows.")]
+
+
+class _Fading(TypedDict, total=False):
+    decay: Annotated[
+        Literal[0, 1, 2], Prop(_decay, 2, "0 fades not at all, 1 with the distance, 2 its square.")
+    ]
+
+
+class _Aimed(TypedDict, total=False):
+    position: Annotated[Vector, Prop(v.vector(3), (0.0, 0.0, 1.0), "(x, y, z) in its parent.", "m")]
+    target: Annotated[
+        Vector, Prop(v.vector(3), (0.0, 0.0, 0.0), "A world point that it shines on.", "m")
+    ]
+
+
+class AmbientLightProps(PlacementProps, _LightProps, total=False):
+    """What ambient light takes."""
+
+
+class HemisphereLightProps(PlacementProps, _LightProps, total=False):
+    """What hemisphere light takes."""
+
+    groundColor: Annotated[Color, Prop(v.colour, (1.0, 1.0, 1.0), "Light from below.")]
+
+
+class DirectionalLightProps(_Aimed, TurnProps, _LightProps, _Casting, total=False):
+    """What directional light takes."""
+
+
+class PointLightProps(PlacementProps, _LightProps, _Fading, _Casting, total=False):
+    """What a point light takes."""
+
+
+class SpotLightProps(_Aimed, TurnProps, _LightProps, _Fading, _Casting, total=False):
+    """What a spot light takes."""
+
+    angle: Annotated[
+        Number,
+        Prop(v.number(0, math.pi / 2, above=True), math.pi / 3, "From its axis to its rim.", "rad"),
+    ]
+    penumbra: Annotated[Number, Prop(v.number(0, 1), 0.0, "The part of the cone that fades.")]
+
+
 class Light(Component, abstract=True):
     """Base of lights; not a component itself."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "color": Prop(v.colour, (1.0, 1.0, 1.0)),
-        "intensity": Prop(v.number(0), 1.0),
-    }
     __slots__ = ()
 
 
@@ -39,44 +82,51 @@ class AmbientLight(Light):
 
     __slots__ = ()
 
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[AmbientLightProps]
+    ) -> None:
+        self._build(children, key, props)
+
 
 class HemisphereLight(Light):
     """Light from all round: `color` from above (its own +z), `groundColor` from below."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {"groundColor": Prop(v.colour, (1.0, 1.0, 1.0))}
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[HemisphereLightProps]
+    ) -> None:
+        self._build(children, key, props)
 
 
 class DirectionalLight(Light):
     """Parallel light; without a position it comes from straight above."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "position": Prop(v.vector(3), _ABOVE),
-        "target": Prop(v.vector(3), (0.0, 0.0, 0.0)),
-        "castShadow": Prop(v.flag, False),
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[DirectionalLightProps]
+    ) -> None:
+        self._build(children, key, props)
 
 
 class PointLight(Light):
     """Light in all directions from a point."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "decay": Prop(_decay, 2),
-        "castShadow": Prop(v.flag, False),
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[PointLightProps]
+    ) -> None:
+        self._build(children, key, props)
 
 
 class SpotLight(Light):
-    """A cone of light: `angle` from its axis in radians, `penumbra` the part that fades, 0 to 1."""
+    """A cone of light."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "position": Prop(v.vector(3), _ABOVE),
-        "target": Prop(v.vector(3), (0.0, 0.0, 0.0)),
-        "angle": Prop(v.number(0, math.pi / 2, above=True), math.pi / 3),
-        "penumbra": Prop(v.number(0, 1), 0.0),
-        "decay": Prop(_decay, 2),
-        "castShadow": Prop(v.flag, False),
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[SpotLightProps]
+    ) -> None:
+        self._build(children, key, props)

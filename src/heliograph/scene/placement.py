@@ -1,20 +1,52 @@
 """Where a component stands: position, rotation, scale and matrix, from and to 4x4 maps."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.poses import AngleUnit, QuaternionOrder, from_euler, from_quaternion, to_quaternion
+from heliograph.scene import values as v
+from heliograph.scene.props import Flag, Prop, Scale, Vector, properties
 
 PARTS = ("position", "rotation", "quaternion", "scale")
 _SHEAR = 1e-6
 
 Matrix = NDArray[np.float64]
+
+_NOWHERE = (0.0, 0.0, 0.0)
+
+
+class PositionProps(TypedDict, total=False):
+    """Where a component stands."""
+
+    position: Annotated[Vector, Prop(v.vector(3), _NOWHERE, "(x, y, z) in its parent.", "m")]
+
+
+class TurnProps(TypedDict, total=False):
+    """How a component is turned and scaled in its parent, and whether it is seen."""
+
+    rotation: Annotated[
+        Vector, Prop(v.vector(3), None, "Euler angles (x, y, z), three.js's order XYZ.", "rad")
+    ]
+    quaternion: Annotated[
+        Vector, Prop(v.quaternion, None, "(x, y, z, w) of any length, instead of `rotation`.")
+    ]
+    scale: Annotated[Scale, Prop(v.scale, (1.0, 1.0, 1.0), "One factor, or (x, y, z).")]
+    matrix: Annotated[
+        Vector, Prop(v.matrix, None, "16 numbers, column after column; wins over all of these.")
+    ]
+    visible: Annotated[Flag, Prop(v.flag, True, "Whether it and all below it are seen.")]
+
+
+class PlacementProps(PositionProps, TurnProps, total=False):
+    """What every component takes, all of it relative to its parent."""
+
+
+PLACEMENT = properties(PlacementProps)
 
 
 def matrix_of(props: Mapping[str, Any]) -> Matrix:

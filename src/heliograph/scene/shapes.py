@@ -1,45 +1,61 @@
-"""Components that are seen. `args` are three.js's, segment counts are taken and dropped.
+"""Components that are seen.
 
-All take `material`, a mapping with `color`, `opacity`, `transparent`, `emissive`,
-`emissiveIntensity`, `roughness`, `metalness`, `shininess`, `specular`, `side` ("front" or
-"double") and `map` (an image's path or pixels), and `materialType`: "standard", "phong",
-"lambert" or "basic" (unlit).
+Their sizes have three.js's names (`radius`, `width`, ...); `args` gives them in three.js's order.
+`color` and `opacity` are short for those of `material`. `get` knows the short names as well;
+`props` and `to_dict` hold the names they stand for.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+# No `from __future__ import annotations`: properties are read from them when this is imported.
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Unpack
 
 import numpy as np
 
 from heliograph.errors import InvalidValueError
 from heliograph.scene import values as v
 from heliograph.scene.components import Component, Props
-from heliograph.scene.values import Prop
+from heliograph.scene.material import MATERIAL, MaterialProps, MaterialType, check_material
+from heliograph.scene.placement import PlacementProps
+from heliograph.scene.props import Color, FilePath, Number, Prop, Rows, Vector
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf")
+_Axis: TypeAlias = Literal["y", "z"]
+_above_0, _from_0 = v.number(0, above=True), v.number(0)
+
+
+class ShapeProps(PlacementProps, total=False):
+    """What everything that is seen takes."""
+
+    material: Annotated[
+        MaterialProps, Prop(check_material, MappingProxyType({}), "Properties of its surface.")
+    ]
+    materialType: Annotated[
+        MaterialType, Prop(v.choice(MaterialType), "standard", "How light makes its colour.")
+    ]
+    color: Annotated[Color, MATERIAL["color"]._replace(doc="Short for that of `material`.")]
+    opacity: Annotated[Number, MATERIAL["opacity"]._replace(doc="Short for that of `material`.")]
 
 
 class Shape(Component, abstract=True):
     """Base of what is seen; not a component itself."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "material": Prop(v.material, MappingProxyType({})),
-        "materialType": Prop(v.choice("standard", "phong", "lambert", "basic"), "standard"),
-    }
     drawable: ClassVar[bool] = True
+    SIZES: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
+
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        super().__init_subclass__(abstract=abstract)
+        args = cls.SPEC.get("args")
+        if args is not None and isinstance(args.check, v.Sizes):
+            cls.SIZES = args.check.names
 
     @property
     def args(self) -> tuple[float, ...]:
-        """Its sizes, those that were not given filled in."""
-        default: tuple[float, ...] = self.SPEC["args"].default
-        given: tuple[float, ...] = self.props.get("args", ())
-        return (*given, *default[len(given) :])
+        """Its sizes in three.js's order, those that were not given filled in."""
+        given, spec = self._props, self.SPEC
+        return tuple(given.get(name, spec[name].default) for name in self.SIZES)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -47,97 +63,234 @@ class Shape(Component, abstract=True):
         image = self.get("material").get("map")
         return (image,) if isinstance(image, str) else ()
 
+    def get(self, name: str) -> Any:
+        """A property's value, its default where it was not given."""
+        if name in _SHORT:
+            return self.get("material").get(name, MATERIAL[name].default)
+        return self.args if name in _ALL_SIZES and name in self.SPEC else super().get(name)
+
+    @classmethod
+    def _expand(cls, props: dict[str, Any], where: str) -> None:
+        for short in _ALL_SIZES:
+            if short in props:
+                cls._name_sizes(short, props, where)
+        for name in _SHORT:
+            if name in props:
+                given, said = props.pop(name), props.get("material", {})
+                if said.get(name, given) != given:
+                    raise InvalidValueError(
+                        f"{where}: {name} is short for material.{name}, and they differ: got "
+                        f"{given} and {said[name]}; give one of them"
+                    )
+                props["material"] = MappingProxyType({**said, name: given})
+
+    @classmethod
+    def _name_sizes(cls, short: str, props: dict[str, Any], where: str) -> None:
+        """Put the sizes of `args` or `size` under their names, defaults for those left out."""
+        given = props.pop(short)
+        for place, name in enumerate(cls.SIZES):
+            if place >= len(given):
+                props.setdefault(name, cls.SPEC[name].default)
+                continue
+            size = cls.SPEC[name].check(given[place], f"{where} {short} {name}")
+            if props.setdefault(name, size) != size:
+                raise InvalidValueError(
+                    f"{where}: {short} and {name} differ: got {size:g} and {props[name]:g}; give "
+                    "one of them"
+                )
+
+
+_SHORT = ("color", "opacity")
+_ALL_SIZES = ("args", "size")
+
+
+class BoxProps(ShapeProps, total=False):
+    """What a box takes."""
+
+    width: Annotated[Number, Prop(_above_0, 1.0, "Along x.", "m")]
+    height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
+    depth: Annotated[Number, Prop(_above_0, 1.0, "Along z.", "m")]
+    size: Annotated[Vector, Prop(v.vector(3), None, "[width, height, depth]", "m")]
+    args: Annotated[
+        Vector,
+        Prop(v.Sizes("width", "height", "depth", segments=3), None, "[width, height, depth]", "m"),
+    ]
+
 
 class Box(Shape):
-    """A box, `args` [width, height, depth]: x, y and z."""
+    """A box round its own origin."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(
-            v.sizes(("width", 0), ("height", 0), ("depth", 0), segments=3), (1.0, 1.0, 1.0)
-        )
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[BoxProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class SphereProps(ShapeProps, total=False):
+    """What a sphere takes."""
+
+    radius: Annotated[Number, Prop(_above_0, 1.0, "From its middle to its surface.", "m")]
+    args: Annotated[Vector, Prop(v.Sizes("radius"), None, "[radius]", "m")]
 
 
 class Sphere(Shape):
-    """A sphere, `args` [radius]."""
+    """A sphere round its own origin."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {"args": Prop(v.sizes(("radius", 0)), (1.0,))}
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[SphereProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class PlaneProps(ShapeProps, total=False):
+    """What a plane takes."""
+
+    width: Annotated[Number, Prop(_above_0, 1.0, "Along x.", "m")]
+    height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
+    size: Annotated[Vector, Prop(v.vector(2), None, "[width, height]", "m")]
+    args: Annotated[Vector, Prop(v.Sizes("width", "height"), None, "[width, height]", "m")]
 
 
 class Plane(Shape):
-    """A rectangle in the xy plane that faces +z, `args` [width, height]."""
+    """A rectangle in the xy plane that faces +z."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(v.sizes(("width", 0), ("height", 0)), (1.0, 1.0))
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[PlaneProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class CylinderProps(ShapeProps, total=False):
+    """What a cylinder takes."""
+
+    radiusTop: Annotated[Number, Prop(_from_0, 1.0, "At +y.", "m")]
+    radiusBottom: Annotated[Number, Prop(_from_0, 1.0, "At -y.", "m")]
+    height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("radiusTop", "radiusBottom", "height"),
+            None,
+            "[radiusTop, radiusBottom, height]",
+            "m",
+        ),
+    ]
 
 
 class Cylinder(Shape):
-    """A cylinder or cone stump along its own y, `args` [radiusTop, radiusBottom, height]."""
+    """A cylinder or cone stump along its own y."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(
-            v.sizes(("radiusTop", -1), ("radiusBottom", -1), ("height", 0)), (1.0, 1.0, 1.0)
-        )
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[CylinderProps]
+    ) -> None:
+        self._build(children, key, props)
 
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:
-        if props.get("args", ())[:2] == (0.0, 0.0):
-            raise InvalidValueError(f"{where} args: expected one radius above 0, got two zeros")
+        if props.get("radiusTop") == props.get("radiusBottom") == 0.0:
+            raise InvalidValueError(f"{where}: expected one radius above 0, got two zeros")
+
+
+class CapsuleProps(ShapeProps, total=False):
+    """What a capsule takes."""
+
+    radius: Annotated[Number, Prop(_above_0, 1.0, "Of its tube and its caps.", "m")]
+    length: Annotated[Number, Prop(_from_0, 1.0, "Of its tube; the caps come on top.", "m")]
+    args: Annotated[Vector, Prop(v.Sizes("radius", "length"), None, "[radius, length]", "m")]
 
 
 class Capsule(Shape):
-    """A capsule along its own y, `args` [radius, length]; the caps come on top of the length."""
+    """A capsule along its own y."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(v.sizes(("radius", 0), ("length", -1)), (1.0, 1.0))
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[CapsuleProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class ConeProps(ShapeProps, total=False):
+    """What a cone takes."""
+
+    radius: Annotated[Number, Prop(_above_0, 1.0, "Of its base, at -y.", "m")]
+    height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
+    args: Annotated[Vector, Prop(v.Sizes("radius", "height"), None, "[radius, height]", "m")]
 
 
 class Cone(Shape):
-    """A cone along its own y with the tip at +y, `args` [radius, height]."""
+    """A cone along its own y with the tip at +y."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(v.sizes(("radius", 0), ("height", 0)), (1.0, 1.0))
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[ConeProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class TorusProps(ShapeProps, total=False):
+    """What a torus takes."""
+
+    radius: Annotated[Number, Prop(_above_0, 1.0, "Of the tube's centre line.", "m")]
+    tube: Annotated[Number, Prop(_above_0, 0.4, "The tube's own radius.", "m")]
+    args: Annotated[Vector, Prop(v.Sizes("radius", "tube"), None, "[radius, tube]", "m")]
 
 
 class Torus(Shape):
-    """A ring in the xy plane, `args` [radius, tube]; radius is that of the tube's centre line."""
+    """A ring in the xy plane, round its own z."""
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "args": Prop(v.sizes(("radius", 0), ("tube", 0)), (1.0, 0.4))
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[TorusProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class MeshProps(ShapeProps, total=False):
+    """What a mesh takes."""
+
+    src: Annotated[FilePath, Prop(v.path, None, f"A file of {' '.join(SUFFIXES)}, without arrays.")]
+    vertices: Annotated[Rows, Prop(v.array(3, np.float64), None, "(N, 3) positions.", "m")]
+    faces: Annotated[Rows, Prop(v.indices, None, "(M, 3) vertex numbers of triangles.")]
+    normals: Annotated[
+        Rows, Prop(v.array(3, np.float64), None, "(N, 3) directions; without them faces are flat.")
+    ]
+    uvs: Annotated[Rows, Prop(v.array(2, np.float64), None, "(N, 2) texture coordinates.")]
+    colors: Annotated[
+        Rows, Prop(v.vertex_colours, None, "(N, 3 or 4) colours, 0 to 1, or whole ones 0 to 255.")
+    ]
+    up: Annotated[
+        _Axis,
+        Prop(
+            v.choice(_Axis),
+            None,
+            'The file\'s axis that is turned to point up: "y" for .glb and .gltf, else "z".',
+        ),
+    ]
 
 
 class Mesh(Shape):
-    """Triangles, of a file or as arrays.
+    """Triangles, of a file (`src`) or as arrays (`vertices`, `faces`, ...).
 
-    Properties besides the placement and the material: `src`, the path of a .glb, .gltf, .obj, .ply
-    or .stl file; or `vertices` (N, 3), `faces` (M, 3), and maybe `normals` (N, 3), `uvs` (N, 2),
-    `colors` (N, 3 or 4). Without normals faces are flat. `up` is the file's axis that is turned
-    to point up, "y" or "z": without it "y" for .glb and .gltf, "z" for all else. Material
-    properties that are given replace the file's.
+    Material properties that are given replace the file's.
     """
 
-    OWN: ClassVar[Mapping[str, Prop]] = {
-        "src": Prop(v.path),
-        "vertices": Prop(v.array(3, np.float64)),
-        "faces": Prop(v.indices),
-        "normals": Prop(v.array(3, np.float64)),
-        "uvs": Prop(v.array(2, np.float64)),
-        "colors": Prop(v.vertex_colours),
-        "up": Prop(v.choice("y", "z")),
-    }
     __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[MeshProps]
+    ) -> None:
+        self._build(children, key, props)
 
     @property
     def y_up(self) -> bool:

@@ -10,26 +10,21 @@ import hashlib
 import math
 import os
 import reprlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from numbers import Integral, Real
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from functools import lru_cache
+from numbers import Real
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError
 from heliograph.poses import check_numbers, check_vector
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
 _MOST_SEGMENTS = 1_000_000
-
-
-class Prop(NamedTuple):
-    """A property: how it is checked, and what it is where it is not given."""
-
-    check: Check
-    default: Any = None
+_MOST = sys.float_info.max
 
 
 def refuse(where: str, expected: str, came: object) -> InvalidValueError:
@@ -43,6 +38,8 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
     limits += "" if high == math.inf else f" to {high:g}"
 
     def check(value: Any, where: str) -> float:
+        if type(value) is float and low < value < high:
+            return value + 0.0
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
             raise refuse(where, f"a number{limits}", value)
         result = float(value) + 0.0
@@ -72,8 +69,9 @@ def flag(value: Any, where: str) -> bool:
     return bool(value)
 
 
-def choice(*known: str) -> Check:
-    """One of some words."""
+def choice(words: Any) -> Check:
+    """One of the words of a `Literal`."""
+    known = get_args(words)
 
     def check(value: Any, where: str) -> str:
         if value not in known:
@@ -94,9 +92,24 @@ def vector(length: int) -> Check:
     """`length` finite numbers."""
 
     def check(value: Any, where: str) -> tuple[float, ...]:
-        return tuple(check_vector(value, where, length).tolist())
+        numbers = _floats(value)
+        if numbers is None or len(numbers) != length:
+            return tuple(check_vector(value, where, length).tolist())
+        return numbers
 
     return check
+
+
+def _floats(value: Any) -> tuple[float, ...] | None:
+    """A plain row of finite numbers as `check_vector` keeps it, without its cost; None for else."""
+    if type(value) is np.ndarray and value.ndim == 1 and value.dtype.kind in "iuf":
+        value = value.tolist()
+    if type(value) is not tuple and type(value) is not list:
+        return None
+    for each in value:
+        if (type(each) is not float and type(each) is not int) or not -_MOST <= each <= _MOST:
+            return None
+    return tuple([each + 0.0 for each in value])
 
 
 def quaternion(value: Any, where: str) -> tuple[float, ...]:
@@ -127,31 +140,32 @@ def matrix(value: Any, where: str) -> tuple[float, ...]:
     return result
 
 
-def sizes(*low: tuple[str, float], segments: int = 2) -> Check:
-    """A shape's `args`: named sizes, then up to `segments` counts as three.js takes them.
+class Sizes:
+    """The check of a shape's `args`: named sizes, then segment counts as three.js takes them.
 
     Args:
-        *low: name of each size, and its least value (0 for more than 0, -1 for 0 or more).
+        *names: of the sizes, whose own checks look at them.
         segments: how many segment counts may follow; shapes are exact, so these are dropped.
     """
-    names = f"[{', '.join(name for name, _ in low)}]"
 
-    def check(value: Any, where: str) -> tuple[float, ...]:
+    def __init__(self, *names: str, segments: int = 2) -> None:
+        self.names = names
+        self._segments = segments
+
+    def __call__(self, value: Any, where: str) -> tuple[Any, ...]:
+        """The sizes that are given."""
+        names = f"[{', '.join(self.names)}]"
         if isinstance(value, (str, Mapping)) or not isinstance(value, (Sequence, np.ndarray)):
             raise refuse(where, names, value)
-        if len(value) > len(low) + segments:
-            raise refuse(where, f"{names} and at most {segments} segment counts", value)
-        for each in value[len(low) :]:
-            whole(1, _MOST_SEGMENTS)(each, f"{where} segments")
-        pairs = zip(low, value, strict=False)
-        return tuple(_size(each, least, f"{where} {name}") for (name, least), each in pairs)
-
-    return check
+        count = len(self.names)
+        if len(value) > count + self._segments:
+            raise refuse(where, f"{names} and at most {self._segments} segment counts", value)
+        for each in value[count:]:
+            _segment_count(each, f"{where} segments")
+        return tuple(value[:count])
 
 
-def _size(value: Any, least: float, where: str) -> float:
-    result: float = number(max(least, 0.0), above=least == 0)(value, where)
-    return result
+_segment_count = whole(1, _MOST_SEGMENTS)
 
 
 def colour(value: Any, where: str) -> tuple[float, ...]:
@@ -169,6 +183,9 @@ def colour(value: Any, where: str) -> tuple[float, ...]:
 
 
 def _shares(value: Any, where: str) -> tuple[float, ...]:
+    plain = _floats(value)
+    if plain is not None and len(plain) in (3, 4) and min(plain) >= 0 and max(plain) <= 1:
+        return plain
     shares = check_numbers(value, where)
     inside = np.isfinite(shares).all() and (shares >= 0).all() and (shares <= 1).all()
     if shares.shape not in ((3,), (4,)) or not inside:
@@ -177,13 +194,20 @@ def _shares(value: Any, where: str) -> tuple[float, ...]:
 
 
 def _named(name: str, where: str) -> tuple[float, ...]:
+    made = _css(name)
+    if made is None:
+        raise refuse(where, "'#rrggbb' or the name of a CSS colour", name)
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _css(name: str) -> tuple[float, ...] | None:
     from PIL import ImageColor
 
     try:
-        parts = ImageColor.getrgb(name)
+        return tuple(part / 255 for part in ImageColor.getrgb(name))
     except ValueError:
-        raise refuse(where, "'#rrggbb' or the name of a CSS colour", name) from None
-    return tuple(part / 255 for part in parts)
+        return None
 
 
 def pixels(value: Any, where: str) -> Any:
@@ -239,72 +263,21 @@ def frozen(rows: Any) -> Any:
     return copy
 
 
-_SIDES = {0: "front", 2: "double"}
-
-
-def side(value: Any, where: str) -> str:
-    """Front or double; three.js's numbers 0 and 2 are good as well."""
-    whole_number = isinstance(value, Integral) and not isinstance(value, bool)
-    name: str = choice("front", "double")(
-        _SIDES.get(int(value), value) if whole_number else value, where
-    )
-    return name
-
-
-def specular(value: Any, where: str) -> tuple[float, ...]:
-    """A colour, or one strength from 0 to 1."""
-    return colour((value,) * 3 if isinstance(value, float) else value, where)
-
-
-MATERIAL: Mapping[str, Prop] = MappingProxyType(
-    {
-        "color": Prop(colour, (1.0, 1.0, 1.0)),
-        "opacity": Prop(number(0, 1), 1.0),
-        "transparent": Prop(flag, None),
-        "emissive": Prop(colour, (0.0, 0.0, 0.0)),
-        "emissiveIntensity": Prop(number(0), 1.0),
-        "roughness": Prop(number(0, 1), 1.0),
-        "metalness": Prop(number(0, 1), 0.0),
-        "shininess": Prop(number(0), 30.0),
-        "specular": Prop(specular, (0x11 / 255,) * 3),
-        "side": Prop(side, "front"),
-        "map": Prop(pixels, None),
-    }
-)
-
-
-def material(value: Any, where: str) -> Mapping[str, Any]:
-    """A read-only mapping of material properties, those given only."""
-    if not isinstance(value, Mapping):
-        raise refuse(where, "a mapping such as {'color': 'red'}", value)
-    for name in value:
-        if name not in MATERIAL:
-            raise UnknownNameError.of(f"property of {where}", name, MATERIAL)
-    return MappingProxyType(
-        {name: MATERIAL[name].check(value[name], f"{where}.{name}") for name in sorted(value)}
-    )
-
-
 def fingerprint(value: Any) -> bytes:
     """Digest (32 bytes) of a canonical value; equal values have equal digests."""
-    digest = hashlib.sha256()
-    _feed(digest, value)
-    return digest.digest()
+    return hashlib.sha256(repr(_ordered(value)).encode()).digest()
 
 
-def _feed(digest: Any, value: Any) -> None:
+_FLAT = frozenset({float, int, str, bool, bytes, type(None)})
+
+
+def _ordered(value: Any) -> Any:
+    """The same with mappings in the order of their keys, and arrays as digests."""
+    if isinstance(value, tuple):
+        return tuple([each if type(each) in _FLAT else _ordered(each) for each in value])
+    if isinstance(value, Mapping):
+        return {name: _ordered(value[name]) for name in sorted(value)}
     if isinstance(value, np.ndarray):
-        digest.update(f"array {value.shape} {value.dtype.str} ".encode())
-        digest.update(value.tobytes())
-    elif isinstance(value, Mapping):
-        digest.update(f"mapping {len(value)} ".encode())
-        for name in sorted(value):
-            _feed(digest, name)
-            _feed(digest, value[name])
-    elif isinstance(value, tuple):
-        digest.update(f"tuple {len(value)} ".encode())
-        for each in value:
-            _feed(digest, each)
-    else:
-        text = repr(value).encode()
-        digest.update(f"{type(value).__name__} {len(text)} ".encode() + text)
+        digest = hashlib.sha256(value.tobytes()).digest()
+        return b"array %s %s %s" % (str(value.shape).encode(), value.dtype.str.encode(), digest)
+    return value

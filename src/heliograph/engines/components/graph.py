@@ -32,9 +32,10 @@ from heliograph.errors import UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import DrawList, Environment, Instances, Light
 from heliograph.scene import CameraView, Component, Edit, ObjectTable
-from heliograph.scene.components import PLACEMENT, Props
+from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
 from heliograph.scene.objects import around
+from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.tree import Changes, Tree
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene import Component, Item
-from heliograph.scene.components import PLACEMENT
+from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.tree import Tree
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR
 

@@ -16,7 +16,7 @@ from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import Component, Mesh
-from heliograph.scene.values import MATERIAL
+from heliograph.scene.material import MATERIAL
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
 _ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with the transparent

@@ -65,6 +65,7 @@ class EditApplier:
         self.things = things
         self._instances = things.instances
         self._own: dict[str, NDArray[Any]] = {}
+        self._moved: dict[int, NDArray[np.float64]] = {}  # world_from_object (4, 4) by row
         self._lights = dict(zip(light_names, things.lights, strict=True))
         self._dark = dict(dark or {})
         self._objects, self._frames = objects, frames
@@ -140,14 +141,16 @@ class EditApplier:
         self._instances = self._instances.moved(self._instances.world_from_object, visible)
 
     def move(self, edit: MoveObject) -> None:
-        """Apply a MoveObject."""
+        """Apply a MoveObject; after others of the object it is relative to where they put it."""
         rows, frames = self._objects.rows((edit.name,)), self._frames()
         change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
         poses = np.array(self._instances.world_from_object)
         for row in rows:
-            frame, pose = _square(frames[row]), _square(poses[row])
-            local = np.linalg.solve(frame, pose)
-            poses[row] = ((frame if edit.relative else np.eye(4)) @ change @ local)[:3]
+            frame = _square(frames[row])
+            local = np.linalg.solve(frame, _square(self.things.instances.world_from_object[row]))
+            moved = (self._moved.get(row, frame) if edit.relative else np.eye(4)) @ change
+            self._moved[row] = moved
+            poses[row] = (moved @ local)[:3]
         self._instances = self._instances.moved(poses)
 
     def light(self, edit: EditLight) -> None:

@@ -1,0 +1,137 @@
+"""Materials: the properties that components take, and one value for what all engines have."""
+
+# No `from __future__ import annotations`: properties are read from them when this is imported.
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypedDict
+
+from heliograph.errors import UnknownNameError
+from heliograph.scene import values as v
+from heliograph.scene.components import Component
+from heliograph.scene.props import Color, Flag, Image, Number, Prop, Shine, properties
+
+MaterialType: TypeAlias = Literal["standard", "phong", "lambert", "basic"]
+"""How light makes a surface's colour; "basic" shows it as it is, unlit."""
+Side: TypeAlias = Literal["front", "double"]
+AlphaMode: TypeAlias = Literal["opaque", "mask", "blend"]
+
+MOST_SHININESS = 128.0
+"""three.js's `shininess` that MuJoCo's 1 stands for."""
+
+_SIDES = {0: "front", 2: "double"}
+_word = v.choice(Side)
+
+
+def _side(value: Any, where: str) -> str:
+    """Front or double; three.js's numbers 0 and 2 are good as well."""
+    whole_number = isinstance(value, Integral) and not isinstance(value, bool)
+    name: str = _word(_SIDES.get(int(value), value) if whole_number else value, where)
+    return name
+
+
+def _specular(value: Any, where: str) -> tuple[float, ...]:
+    """A colour, or one strength from 0 to 1."""
+    return v.colour((value,) * 3 if isinstance(value, float) else value, where)
+
+
+class MaterialProps(TypedDict, total=False):
+    """What `material` takes, with three.js's names."""
+
+    color: Annotated[Color, Prop(v.colour, (1.0, 1.0, 1.0), "Its colour.")]
+    opacity: Annotated[Number, Prop(v.number(0, 1), 1.0, "0 is clear, 1 hides what is behind.")]
+    transparent: Annotated[Flag, Prop(v.flag, None, "False draws it as if opacity were 1.")]
+    emissive: Annotated[Color, Prop(v.colour, (0.0, 0.0, 0.0), "Light of its own.")]
+    emissiveIntensity: Annotated[Number, Prop(v.number(0), 1.0, "Multiplies `emissive`.")]
+    roughness: Annotated[Number, Prop(v.number(0, 1), 1.0, "Of `standard`: 0 mirrors, 1 is matt.")]
+    metalness: Annotated[Number, Prop(v.number(0, 1), 0.0, "Of `standard`: 1 is metal.")]
+    shininess: Annotated[Number, Prop(v.number(0), 30.0, "Of `phong`: how sharp highlights are.")]
+    specular: Annotated[
+        Shine,
+        Prop(_specular, (0x11 / 255,) * 3, "Of `phong`: colour or strength of highlights."),
+    ]
+    side: Annotated[
+        Side | Literal[0, 2], Prop(_side, "front", "Which sides are seen; or three.js's 0 and 2.")
+    ]
+    map: Annotated[Image, Prop(v.pixels, None, "An image that multiplies the colour.")]
+
+
+MATERIAL = properties(MaterialProps)
+
+
+def check_material(value: Any, where: str) -> Mapping[str, Any]:
+    """A read-only mapping of material properties, those given only."""
+    if not isinstance(value, Mapping):
+        raise v.refuse(where, "a mapping such as {'color': 'red'}", value)
+    checked = {}
+    for name in value:
+        if name not in MATERIAL:
+            raise UnknownNameError.of(f"property of {where}", name, MATERIAL)
+        checked[name] = MATERIAL[name].check(value[name], f"{where}.{name}")
+    return MappingProxyType(checked)
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material as every engine can say it: glTF 2.0's numbers, and MuJoCo's classic ones.
+
+    Attributes:
+        name: its own name; empty for one that has none.
+        kind: how light makes its colour.
+        base_color: red, green, blue (sRGB) and alpha, 0 to 1; a texture multiplies it.
+        metallic, roughness: 0 to 1.
+        emissive: red, green, blue of its own light (sRGB), from 0.
+        double_sided: whether its back is seen.
+        alpha_mode: what alpha does: nothing, cut out what is below `alpha_cutoff`, or blend.
+        alpha_cutoff: 0 to 1; of "mask" only.
+        base_color_texture: the image's file, or a name that equal images share; None without.
+        specular, shininess, reflectance, emission: 0 to 1 as in MuJoCo; None where the scene has
+            none.
+    """
+
+    name: str = ""
+    kind: MaterialType = "standard"
+    base_color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    metallic: float = 0.0
+    roughness: float = 1.0
+    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    double_sided: bool = False
+    alpha_mode: AlphaMode = "opaque"
+    alpha_cutoff: float = 0.5
+    base_color_texture: str | None = None
+    specular: float | None = None
+    shininess: float | None = None
+    reflectance: float | None = None
+    emission: float | None = None
+
+    @classmethod
+    def of(cls, component: Component) -> Self:
+        """The material that a component's own properties say; a mesh's file may say more.
+
+        Raises:
+            UnknownNameError: nothing is seen of such a component.
+        """
+        given, kind = component.get("material"), component.get("materialType")
+        said = {name: given.get(name, prop.default) for name, prop in MATERIAL.items()}
+        red, green, blue, alpha = (*said["color"], 1.0)[:4]
+        if said["transparent"] is not False:
+            alpha *= said["opacity"]
+        glow = [said["emissiveIntensity"] * part for part in said["emissive"][:3]]
+        phong = kind == "phong"
+        return cls(
+            kind=kind,
+            base_color=(red, green, blue, alpha),
+            metallic=said["metalness"],
+            roughness=said["roughness"],
+            emissive=(glow[0], glow[1], glow[2]),
+            double_sided=said["side"] == "double",
+            alpha_mode="blend" if alpha < 1 else "opaque",
+            base_color_texture=_texture(said["map"]),
+            specular=sum(said["specular"][:3]) / 3 if phong else None,
+            shininess=min(said["shininess"] / MOST_SHININESS, 1.0) if phong else None,
+        )
+
+
+def _texture(image: Any) -> str | None:
+    return image if image is None or isinstance(image, str) else v.fingerprint(image).hex()
