@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -316,6 +317,25 @@ def test_a_plane_loses_nothing(tmp_path, monkeypatch):
     normals = np.tile(np.float32([0, 0, 1]), (900, 1))
     first = lod.levels(lod.Surface(points, normals, faces))
     assert first[-1][1] < 1e-6
+
+
+def test_cameras_of_all_sizes_leave_nothing_behind(rasterizer):
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    rng, sizes = np.random.default_rng(0), set()
+    instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.5, 0.5)))
+    for turn in range(1500):
+        width, height = rng.integers(8, 160, 2).tolist()
+        sizes.add((width, height))
+        lens = {"fov_y": rng.uniform(0.3, 1.5), "near": rng.uniform(0.01, 0.1)}
+        eye = rng.normal(size=3) * 3
+        view = Camera.look_at(eye=eye, target=(0, 0, 0), width=width, height=height, **lens)
+        draw(rasterizer, instances, view)
+        if turn == 200:
+            before = resident()
+    assert len(sizes) > 1000
+    assert resident() - before < 20 << 20
 
 
 def test_two_rasterizers_do_not_disturb_each_other(rasterizer):

@@ -278,7 +278,7 @@ def _sampled(
     """
     edges = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).max(1)
     extent = float(np.ptp(corners.reshape(-1, 3), axis=0).max())
-    parts = np.clip(np.ceil(edges / max(extent / _SAMPLES, 1e-12)), 1, _SAMPLES).astype(int)
+    parts = np.clip(np.ceil(edges / (extent / _SAMPLES or 1.0)), 1, _SAMPLES).astype(int)
     samples, owners = [], []
     for count in np.unique(parts):
         rows = np.flatnonzero(parts == count)

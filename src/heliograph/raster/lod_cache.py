@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -149,7 +149,7 @@ def _unpacked(packed: bytes) -> Levels:
     return levels
 
 
-@cache
+@lru_cache(maxsize=16)
 def _warn(trouble: str) -> None:
     """Log a trouble once."""
     _LOG.warning("%s; to use another cache of simplified meshes, set HELIOGRAPH_CACHE", trouble)

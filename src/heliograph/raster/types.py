@@ -17,6 +17,9 @@ from heliograph.errors import InvalidValueError
 
 Floats = NDArray[np.floating[Any]]
 
+SMALLEST, LARGEST = 1e-16, 1e17
+"""Metres that can be drawn: the shaders' float32 holds squares of lengths, and one over them."""
+
 
 class Shape(IntEnum):
     """Built-in geometries; their numbers are the geometry handles that are always there.
@@ -317,6 +320,11 @@ def check_geometry(geometry: Geometry) -> None:
         raise InvalidValueError(
             f"{geometry.name}: expected positions (V, 3) of finite numbers, got "
             f"{geometry.positions.shape}"
+        )
+    if np.abs(geometry.positions).max(initial=0) > LARGEST:
+        raise InvalidValueError(
+            f"{geometry.name}: expected positions up to {LARGEST:g} m, got "
+            f"{np.abs(geometry.positions).max():g}; give all lengths in a larger unit"
         )
     if geometry.triangles.ndim != 2 or geometry.triangles.shape[1] != 3:
         raise InvalidValueError(

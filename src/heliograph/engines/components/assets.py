@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from heliograph.engines.components import meshes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
-from heliograph.raster import Geometry, Rasterizer, Texture
+from heliograph.raster import Geometry, Rasterizer, Shape, Texture
 from heliograph.scene import Mesh
 from heliograph.scene.files import file_digest
 from heliograph.scene.shapes import ARRAYS
@@ -118,7 +118,8 @@ class Assets:
 
     def bounds(self, handle: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper corner (3,) of a geometry; built-in shapes reach from -1 to 1."""
-        return self._bounds.get(handle, (np.full(3, -1.0), np.full(3, 1.0)))
+        ends = np.array([1.0, 1.0, 0.0 if handle == Shape.PLANE else 1.0])
+        return self._bounds.get(handle, (-ends, ends))
 
     def mesh(self, mesh: Mesh) -> list[Piece]:
         """The pieces of a mesh.

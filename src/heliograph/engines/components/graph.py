@@ -23,8 +23,9 @@ from heliograph.engines.components.lights import (
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
+from heliograph.errors import InvalidValueError
 from heliograph.frame import BACKGROUND, Label, Labels
-from heliograph.raster import DrawList, Environment, Instances, Light
+from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import CameraView, Component, Scene
 
@@ -237,10 +238,27 @@ class SceneGraph:
         return turned
 
     def _drawn(self, worlds: Matrix) -> DrawList:
-        instances = self._instances.moved((worlds[self._owner] @ self._pose)[:, :3])
+        placed = (worlds[self._owner] @ self._pose)[:, :3]
+        self._check_lengths(np.abs(placed))
+        instances = self._instances.moved(placed)
         shining, ambient = self._shine(worlds)
         red, green, blue = self.scene.get("background")[:3]
         return DrawList(instances, shining, Environment((red, green, blue)), ambient)
+
+    def _check_lengths(self, placed: Matrix) -> None:
+        """Refuse what is too large, too far or too small to be drawn, given as (M, 3, 4)."""
+        if not placed.size:
+            return
+        axes = np.maximum.reduce(placed, 1)
+        if axes.max() <= LARGEST and axes[:, :3].min() >= SMALLEST:
+            return
+        fits = (axes.max(1) <= LARGEST) & (axes[:, :3].min(1) >= SMALLEST)
+        node, row = self.nodes[self._owner[np.argmin(fits)]], axes[np.argmin(fits)]
+        raise InvalidValueError(
+            f"{node.kind} {node.key!r}: expected sizes and positions from {SMALLEST:g} to "
+            f"{LARGEST:g} m, got axes of {row[:3].tolist()} at up to {row[3]:g}; give all lengths "
+            "in another unit"
+        )
 
     def _shine(self, worlds: Matrix) -> tuple[tuple[Light, ...], Colour]:
         """Lights, and light from everywhere; one at the camera for a scene without any."""

@@ -266,7 +266,7 @@ def _picked(rows: NDArray[Any], order: NDArray[np.intp] | None) -> NDArray[Any]:
 
 def _flat(geometry: Geometry) -> Geometry:
     """Vertices split by face, each with its face's normal."""
-    corners = np.asarray(geometry.positions)[geometry.triangles]
+    corners = np.asarray(geometry.positions, np.float64)[geometry.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
