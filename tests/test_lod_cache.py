@@ -42,7 +42,7 @@ def surface() -> lod.Surface:
     cells = (np.arange(29)[:, None] * 30 + np.arange(29)).ravel()
     corners = [cells, cells + 1, cells + 31], [cells, cells + 31, cells + 30]
     faces = np.concatenate([np.stack(three, 1) for three in corners]).astype(np.uint32)
-    return lod.Surface(points, np.tile(np.float32([0, 0, 1]), (900, 1)), faces)
+    return lod.Surface(points, np.tile(np.array([0, 0, 1], np.float32), (900, 1)), faces)
 
 
 def same(found: lod_cache.Levels | None, expected: lod_cache.Levels) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from types import MappingProxyType
@@ -17,8 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.poses import check_numbers, check_vector
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
+from heliograph.poses import as_array, check_numbers, check_vector
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
@@ -34,7 +33,7 @@ class Prop(NamedTuple):
 
 def refuse(where: str, expected: str, came: object) -> InvalidValueError:
     """The error that says what was expected and what came."""
-    return InvalidValueError(f"{where}: expected {expected}, got {reprlib.repr(came)}")
+    return InvalidValueError(f"{where}: expected {expected}, got {shown(came)}")
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
@@ -45,7 +44,10 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
     def check(value: Any, where: str) -> float:
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
             raise refuse(where, f"a number{limits}", value)
-        result = float(value) + 0.0
+        try:
+            result = float(value) + 0.0
+        except OverflowError:
+            result = math.inf
         if not (math.isfinite(result) and low <= result <= high) or (above and result == low):
             raise refuse(where, f"a finite number{limits}", value)
         return result
@@ -76,7 +78,7 @@ def choice(*known: str) -> Check:
     """One of some words."""
 
     def check(value: Any, where: str) -> str:
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise refuse(where, " or ".join(map(repr, known)), value)
         return str(value)
 
@@ -137,7 +139,8 @@ def sizes(*low: tuple[str, float], segments: int = 2) -> Check:
     names = f"[{', '.join(name for name, _ in low)}]"
 
     def check(value: Any, where: str) -> tuple[float, ...]:
-        if isinstance(value, (str, Mapping)) or not isinstance(value, (Sequence, np.ndarray)):
+        listed = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+        if isinstance(value, str) or not listed:
             raise refuse(where, names, value)
         if len(value) > len(low) + segments:
             raise refuse(where, f"{names} and at most {segments} segment counts", value)
@@ -201,10 +204,7 @@ def array(width: int, dtype: type[np.generic], *, wider: int = 0) -> Check:
     """(N, width) numbers as an array of one dtype; with `wider` that width is good as well."""
 
     def check(value: Any, where: str) -> Any:
-        try:
-            rows = np.asarray(value)
-        except ValueError:
-            raise refuse(where, f"an array (N, {width})", value) from None
+        rows = as_array(value, where)
         if rows.ndim != 2 or rows.shape[1] not in (width, wider) or rows.dtype.kind not in "iuf":
             raise refuse(where, f"numbers (N, {width})", f"{rows.shape} {rows.dtype}")
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
@@ -216,15 +216,15 @@ def array(width: int, dtype: type[np.generic], *, wider: int = 0) -> Check:
 
 def indices(value: Any, where: str) -> Any:
     """(N, 3) vertex numbers."""
-    rows = np.asarray(value)
-    if rows.dtype.kind not in "iu" or (rows.size and rows.min() < 0):
-        raise refuse(where, "whole numbers (N, 3) from 0", f"{rows.shape} {rows.dtype}")
+    rows = as_array(value, where)
+    if rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < 2**32):
+        raise refuse(where, "whole numbers (N, 3) from 0 to 2**32 - 1", value)
     return array(3, np.uint32)(rows, where)
 
 
 def vertex_colours(value: Any, where: str) -> Any:
     """(N, 3 or 4) colours, integers from 0 to 255 or numbers from 0 to 1, as uint8."""
-    rows = np.asarray(value)
+    rows = as_array(value, where)
     top = 255 if rows.dtype.kind in "iu" else 1
     checked = array(3, np.float64, wider=4)(rows, where)
     if checked.size and not 0 <= checked.min() <= checked.max() <= top:
