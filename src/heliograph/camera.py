@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import reprlib
 from dataclasses import dataclass
 from enum import Enum
 from numbers import Integral, Real
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from heliograph import poses
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 from heliograph.poses import Floats
 
 MAX_SIZE: Final = 16384  # pixels, of the width and of the height
@@ -90,7 +89,7 @@ class Camera:
         pose.flags.writeable = False
         keep("world_from_camera", pose)
         if not isinstance(self.name, str) or not self.name:
-            raise InvalidValueError(f"name: expected a non-empty string, got {self.name!r}")
+            raise InvalidValueError(f"name: expected a non-empty string, got {shown(self.name)}")
         for field in ("width", "height"):
             keep(field, _check_size(getattr(self, field), field))
         for field in ("cx", "cy"):
@@ -100,7 +99,9 @@ class Camera:
         if self.near >= self.far:
             raise InvalidValueError(f"near: expected less than far ({self.far}), got {self.near}")
         if not isinstance(self.projection, Projection):
-            raise InvalidValueError(f"projection: expected a Projection, got {self.projection!r}")
+            raise InvalidValueError(
+                f"projection: expected a Projection, got {shown(self.projection)}"
+            )
 
     @classmethod
     def perspective(
@@ -345,13 +346,13 @@ def _check_size(value: object, name: str) -> int:
         if 1 <= pixels <= MAX_SIZE:
             return pixels
     raise InvalidValueError(
-        f"{name}: expected a whole number of pixels from 1 to {MAX_SIZE}, got {reprlib.repr(value)}"
+        f"{name}: expected a whole number of pixels from 1 to {MAX_SIZE}, got {shown(value)}"
     )
 
 
 def _check_number(value: object, name: str, above: float = -math.inf) -> float:
     if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
-        raise InvalidValueError(f"{name}: expected a number, got {reprlib.repr(value)}")
+        raise InvalidValueError(f"{name}: expected a number, got {shown(value)}")
     try:
         number = float(value)
     except OverflowError:

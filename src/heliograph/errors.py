@@ -7,6 +7,7 @@ again from their text, `type(error)(str(error))`, so no wire needs pickle to car
 from __future__ import annotations
 
 import difflib
+import reprlib
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -120,6 +121,14 @@ class ClosedError(HeliographError):
 
 class RecordError(HeliographError):
     """A recording that cannot be written, or is incomplete or damaged."""
+
+
+def shown(value: object) -> str:
+    """Return a short text for any value."""
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # Python writes out integers up to a number of digits
+        return f"a {type(value).__name__} of too many digits"
 
 
 def _nearest(name: str, known: Sequence[str]) -> str | None:

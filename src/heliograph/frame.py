@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations, pairwise, starmap
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,6 +30,8 @@ BACKGROUND = Label("background", "background")
 Labels: TypeAlias = Mapping[int, Label]
 Buffers: TypeAlias = Mapping[str, Array]
 
+_FEW = 6
+
 
 def allocate(camera: Camera, specs: PassSpecs) -> dict[str, Array]:
     """Fresh arrays for the passes of one camera, one each, uninitialized."""
@@ -39,14 +42,22 @@ def check_buffers(buffers: Buffers, camera: Camera, specs: PassSpecs) -> None:
     """Check that arrays given to be drawn into fit the camera and the passes.
 
     Raises:
-        InvalidValueError: one is missing, or has another shape, dtype or memory order.
+        InvalidValueError: one is missing, is no plain array, or has another shape, dtype or
+            memory order.
     """
+    if not isinstance(buffers, Mapping):
+        raise InvalidValueError(
+            f"buffers for {camera.name!r}: expected a mapping of passes to arrays, got "
+            f"{type(buffers).__name__}"
+        )
     for name, spec in specs.items():
-        array, shape = buffers.get(name), spec.shape(camera)
-        if array is None or array.shape != shape or array.dtype != spec.dtype:
-            came = "nothing" if array is None else f"{array.shape} {array.dtype}"
+        array: Any = buffers.get(name)
+        shape = spec.shape(camera)
+        fits = isinstance(array, np.ndarray) and not hasattr(array, "mask")  # of masked arrays
+        if not fits or array.shape != shape or array.dtype != spec.dtype:
             raise InvalidValueError(
-                f"buffer for {camera.name!r}.{name}: expected {shape} {spec.dtype}, got {came}"
+                f"buffer for {camera.name!r}.{name}: expected a numpy array {shape} {spec.dtype}, "
+                f"got {_told(array)}"
             )
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise InvalidValueError(
@@ -60,15 +71,37 @@ def own_or_given(
     """What an engine draws into: fresh arrays, or the caller's after a look at them.
 
     Raises:
-        InvalidValueError: buffers for another number of cameras, or that do not fit.
+        InvalidValueError: buffers for another number of cameras, that do not fit, or that share
+            memory.
     """
     if out is None:
         return [allocate(camera, specs) for camera in cameras]
-    if len(out) != len(cameras):
-        raise InvalidValueError(f"out: expected buffers for {len(cameras)} cameras, got {len(out)}")
+    if not isinstance(out, Sequence) or len(out) != len(cameras):
+        came = len(out) if isinstance(out, Sequence) else type(out).__name__
+        raise InvalidValueError(
+            f"out: expected a sequence of buffers for {len(cameras)} cameras, got {came}"
+        )
     for camera, buffers in zip(cameras, out, strict=True):
         check_buffers(buffers, camera, specs)
-    return [{name: buffers[name] for name in specs} for buffers in out]
+    given = [{name: buffers[name] for name in specs} for buffers in out]
+    if not _apart([array for buffers in given for array in buffers.values()]):
+        raise InvalidValueError("out: expected memory of its own for each pass of each camera")
+    return given
+
+
+def _apart(arrays: Sequence[Array]) -> bool:
+    """Whether no two contiguous arrays overlap."""
+    if len(arrays) <= _FEW:  # quicker than to ask for addresses
+        return not any(starmap(np.may_share_memory, combinations(arrays, 2)))
+    places = sorted((array.__array_interface__["data"][0], array.nbytes) for array in arrays)
+    return all(start + size <= following for (start, size), (following, _) in pairwise(places))
+
+
+def _told(array: object) -> str:
+    if array is None:
+        return "nothing"
+    kind = type(array).__name__
+    return f"{array.shape} {array.dtype} ({kind})" if isinstance(array, np.ndarray) else kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,7 +28,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
 
 PassName: TypeAlias = Literal["rgb", "depth", "normals", "segmentation", "alpha", "distance"]
 """The passes that an editor completes; those of other engines are given as `PassSpec`."""
@@ -173,10 +173,10 @@ def check_pass_names(passes: object) -> tuple[str, ...]:
     if isinstance(passes, Mapping):
         passes = tuple(passes)
     if isinstance(passes, (str, PassSpec)) or not isinstance(passes, Sequence):
-        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
+        raise InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")
     names = tuple(each.name if isinstance(each, PassSpec) else each for each in passes)
     if not all(isinstance(name, str) for name in names):
-        raise InvalidValueError(f"passes: expected a sequence of names, got {passes!r}")
+        raise InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")
     if not names or len(set(names)) != len(names):
-        raise InvalidValueError(f"passes: expected one or more different names, got {names!r}")
+        raise InvalidValueError(f"passes: expected one or more different names, got {shown(names)}")
     return names

@@ -11,14 +11,13 @@ bit-identical however many points a call takes: no BLAS is involved.
 from __future__ import annotations
 
 import math
-import reprlib
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +32,7 @@ TOLERANCE: Final = 1e-5
 
 _LAST_ROW: Final = (0.0, 0.0, 0.0, 1.0)
 _SINGULAR: Final = 1e-6
-_SAME_POINT: Final = 1e-9
+_SAME_POINT: Final = 1e-12  # of their distance from the origin
 _PARALLEL: Final = 1e-6
 _GIMBAL: Final = 1e-12
 _EULER_AXES: Final = ("xyz", "xzy", "yxz", "yzx", "zxy", "zyx")
@@ -53,17 +52,26 @@ class AngleUnit(Enum):
     DEGREES = "degrees"
 
 
+def as_array(value: object, name: str) -> NDArray[Any]:
+    """Return an array of whatever numpy makes of a value, maybe the value's own memory.
+
+    Raises:
+        InvalidValueError: a ragged list, a number too large, a tensor that numpy cannot read.
+    """
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise InvalidValueError(f"{name}: expected an array of numbers ({error})") from None
+
+
 def check_numbers(value: ArrayLike, name: str) -> Floats:
     """Return a float64 copy of real numbers of any shape, NaN and infinity among them.
 
     Negative zeros become zeros, so that equal values have equal bytes.
     """
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidValueError(f"{name}: expected an array of numbers ({error})") from None
+    array = as_array(value, name)
     if array.dtype.kind not in "iuf":
-        came = f"{reprlib.repr(value)} (dtype {array.dtype})"
+        came = f"{shown(value)} (dtype {array.dtype})"
         raise InvalidValueError(f"{name}: expected real numbers, got {came}")
     return array.astype(np.float64, order="C") + 0.0
 
@@ -180,7 +188,7 @@ def look_at(eye: ArrayLike, target: ArrayLike, up: ArrayLike = (0.0, 0.0, 1.0)) 
     """
     position = check_vector(eye, "eye")
     ahead = _finite(check_vector(target, "target") - position, "target - eye")
-    if np.abs(ahead).max() < _SAME_POINT:
+    if np.abs(ahead).max() <= _SAME_POINT * np.abs([position, position + ahead]).max():
         raise InvalidValueError(
             f"look_at: expected two points, got eye and target both at {_listed(position)}; "
             "move the target along the direction to look in"

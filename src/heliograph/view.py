@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 from heliograph.passes import Passes, check_pass_names
+from heliograph.poses import as_array
 from heliograph.scene import Edit
 
 StateValue: TypeAlias = NDArray[Any]
@@ -91,10 +92,10 @@ def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
     if isinstance(cameras, (str, Camera)):
         cameras = (cameras,)
     if not isinstance(cameras, Sequence):
-        raise InvalidValueError(f"cameras: expected names or Cameras, got {cameras!r}")
+        raise InvalidValueError(f"cameras: expected names or Cameras, got {shown(cameras)}")
     for camera in cameras:
         if not isinstance(camera, (str, Camera)):
-            raise InvalidValueError(f"cameras: expected a name or a Camera, got {camera!r}")
+            raise InvalidValueError(f"cameras: expected a name or a Camera, got {shown(camera)}")
     names = [camera if isinstance(camera, str) else camera.name for camera in cameras]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -107,7 +108,7 @@ def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
 
 def _check_state(state: object) -> Mapping[str, StateValue]:
     if not isinstance(state, Mapping):
-        raise InvalidValueError(f"state: expected a mapping of names to arrays, got {state!r}")
+        raise InvalidValueError(f"state: expected a mapping of names to arrays, got {shown(state)}")
     if isinstance(state.get(POSES), tuple):
         state = {**state, **_columns(*state[POSES])}
     return MappingProxyType({_state_key(key): _state_value(key, state[key]) for key in state})
@@ -127,15 +128,12 @@ def _columns(keys: object = None, poses: object = None, *more: object) -> dict[s
 
 def _state_key(key: object) -> str:
     if not isinstance(key, str):
-        raise InvalidValueError(f"state: expected names as keys, got {key!r}")
+        raise InvalidValueError(f"state: expected names as keys, got {shown(key)}")
     return key
 
 
 def _state_value(key: str, value: object) -> StateValue:
-    try:
-        array = np.array(value)
-    except ValueError as error:
-        raise InvalidValueError(f"state[{key!r}]: not an array ({error})") from None
+    array = as_array(value, f"state[{key!r}]").copy()
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"state[{key!r}]: expected numbers, got dtype {array.dtype}")
     if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), None):
@@ -149,14 +147,16 @@ def _check_edits(edits: object) -> tuple[Edit, ...]:
     if isinstance(edits, Edit):
         return (edits,)
     if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
-        raise InvalidValueError(f"edits: expected heliograph edits, got {edits!r}")
+        raise InvalidValueError(f"edits: expected heliograph edits, got {shown(edits)}")
     return tuple(edits)
 
 
 def _check_integer(name: str, value: object) -> None:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
-        raise InvalidValueError(f"{name}: expected an integer from 0 to 2**63 - 1, got {value!r}")
+        raise InvalidValueError(
+            f"{name}: expected an integer from 0 to 2**63 - 1, got {shown(value)}"
+        )
 
 
 _DEFAULTS: Mapping[str, Any] = {

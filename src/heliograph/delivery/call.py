@@ -23,7 +23,7 @@ from heliograph.engines.registry import (
     make_engine,
     resolve_source,
 )
-from heliograph.errors import HeliographError, InvalidValueError
+from heliograph.errors import HeliographError, InvalidValueError, shown
 from heliograph.frame import Array, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
 from heliograph.randomize.config import describe
@@ -298,6 +298,7 @@ def _check_size(size: object) -> tuple[int, int]:
     whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not whole or not all(1 <= side <= MAX_SIZE for side in sides):
         raise InvalidValueError(
-            f"size: expected (width, height) in pixels, each from 1 to {MAX_SIZE}, got {size!r}"
+            f"size: expected (width, height) in pixels, each from 1 to {MAX_SIZE}, got "
+            f"{shown(size)}"
         )
     return int(sides[0]), int(sides[1])

@@ -5,6 +5,8 @@ from heliograph.raster.options import RasterOptions
 from heliograph.raster.rasterizer import Rasterizer
 from heliograph.raster.shapes import plane_grid
 from heliograph.raster.types import (
+    LARGEST,
+    SMALLEST,
     DrawList,
     Environment,
     Geometry,
@@ -22,6 +24,8 @@ from heliograph.raster.types import (
 )
 
 __all__ = [
+    "LARGEST",
+    "SMALLEST",
     "Context",
     "DrawList",
     "Environment",

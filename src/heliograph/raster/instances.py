@@ -174,6 +174,7 @@ def scaling(looks: Looks, pose: NDArray[np.float64], length: NDArray[np.float64]
     largest = np.sqrt(squares.max(1, initial=0))
     across = np.sqrt(squares[:, :2].max(1, initial=0))
     stretch = np.where(looks.straight, across, largest)[:, None]
+    stretch = np.maximum(stretch, _SPECK)  # times infinity, where there is no such level
     determinant = _determinant(linear)
     mirrored = determinant < 0
     error = looks.error * stretch

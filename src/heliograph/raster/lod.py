@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from ctypes import c_float, c_size_t, c_uint
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from heliograph.raster import lod_cache
 
 Positions = NDArray[np.float32]
 Triangles = NDArray[np.uint32]
@@ -73,19 +69,12 @@ def levels(surface: Surface) -> list[tuple[Triangles, float]]:
     triangles = surface.triangles
     if len(triangles) < 2 * FEWEST:
         return [(triangles, 0.0)]
-    path = cache_folder() / f"{_digest(surface)}.npz"
-    coarser = _load(path, len(surface.positions))
+    key = _digest(surface)
+    coarser = lod_cache.load(key)
     if coarser is None:
         coarser = _simplify(surface)
-        _save(path, coarser)
+        lod_cache.save(key, coarser)
     return [(triangles, 0.0), *coarser]
-
-
-def cache_folder() -> Path:
-    """Where simplified meshes are kept: `$HELIOGRAPH_CACHE`, else the user's cache folder."""
-    chosen = os.environ.get("HELIOGRAPH_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return (Path(chosen) if chosen else Path(base).expanduser() / "heliograph") / "lod"
 
 
 def _digest(surface: Surface) -> str:
@@ -289,7 +278,7 @@ def _sampled(
     """
     edges = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).max(1)
     extent = float(np.ptp(corners.reshape(-1, 3), axis=0).max())
-    parts = np.clip(np.ceil(edges / max(extent / _SAMPLES, 1e-12)), 1, _SAMPLES).astype(int)
+    parts = np.clip(np.ceil(edges / (extent / _SAMPLES or 1.0)), 1, _SAMPLES).astype(int)
     samples, owners = [], []
     for count in np.unique(parts):
         rows = np.flatnonzero(parts == count)
@@ -338,25 +327,3 @@ def _point_segment(
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
     product: NDArray[np.float64] = np.einsum("ij,ij->i", a, b)
     return product
-
-
-def _load(path: Path, vertices: int) -> list[tuple[Triangles, float]] | None:
-    """What the cache holds, or None if nothing or not readable (then it is made anew)."""
-    with suppress(OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile):
-        with path.open("rb") as stream:
-            stored = np.load(stream)
-            errors: NDArray[Any] = stored["errors"]
-            found = [(stored[f"level{i}"], float(error)) for i, error in enumerate(errors)]
-        if all(level.size and level.max() < vertices for level, _ in found):
-            return found
-    return None
-
-
-def _save(path: Path, coarser: list[tuple[Triangles, float]]) -> None:
-    """Keep the levels; a cache that cannot be written only costs time."""
-    arrays: dict[str, Any] = {f"level{i}": level for i, (level, _) in enumerate(coarser)}
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            np.savez_compressed(part, errors=np.array([e for _, e in coarser]), **arrays)
-        Path(part.name).replace(path)

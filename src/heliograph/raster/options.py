@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 from heliograph.raster.types import Lighting
+
+_CHOICES = {
+    "msaa": (0, 4),
+    "lighting": ("auto", "vertex", "pixel"),
+    "readback": ("auto", "direct", "deferred"),
+    "lod": ("auto", "off"),
+}
 
 
 @dataclass(frozen=True)
@@ -35,24 +42,21 @@ class RasterOptions:
     readback: Literal["auto", "direct", "deferred"] = "auto"
 
     def __post_init__(self) -> None:
-        if self.msaa not in (0, 4):
-            raise InvalidValueError(f"msaa: expected 0 or 4, got {self.msaa!r}")
-        if self.lighting not in ("auto", "vertex", "pixel"):
-            raise InvalidValueError(
-                f"lighting: expected 'auto', 'vertex' or 'pixel', got {self.lighting!r}"
-            )
-        if self.readback not in ("auto", "direct", "deferred"):
-            raise InvalidValueError(
-                f"readback: expected 'auto', 'direct' or 'deferred', got {self.readback!r}"
-            )
-        if self.lod not in ("auto", "off"):
-            raise InvalidValueError(f"lod: expected 'auto' or 'off', got {self.lod!r}")
+        for name, known in _CHOICES.items():
+            value = getattr(self, name)
+            if not isinstance(value, (int, str)) or value not in known:
+                *others, last = map(repr, known)
+                raise InvalidValueError(
+                    f"{name}: expected {', '.join(others)} or {last}, got {shown(value)}"
+                )
         if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
             raise InvalidValueError(
-                f"shadow_size: expected 16 to 16384 texels, got {self.shadow_size!r}"
+                f"shadow_size: expected 16 to 16384 texels, got {shown(self.shadow_size)}"
             )
         if self.device is not None and (not isinstance(self.device, int) or self.device < 0):
-            raise InvalidValueError(f"device: expected an EGL device index, got {self.device!r}")
+            raise InvalidValueError(
+                f"device: expected an EGL device index, got {shown(self.device)}"
+            )
 
     def lit(self, default: Lighting) -> Lighting:
         """Where light is computed, for an engine whose own way is `default`."""

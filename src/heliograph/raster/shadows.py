@@ -16,6 +16,7 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph import poses
 from heliograph.camera import Camera, Projection
 from heliograph.raster import plan as planning
 from heliograph.raster.gl.pipeline import Pipeline
@@ -167,15 +168,14 @@ def _extent(
 def shadow_camera(light: Light, size: int) -> Camera:
     """The light as a camera whose picture is all that it can shadow."""
     near, far = light.shadow_range
-    eye = np.array(light.position, float)
-    target = eye + np.array(light.direction, float)
+    pose = poses.look_at(np.zeros(3), light.direction)  # beside a far position it would vanish
+    pose[:3, 3] = light.position
     common = {"width": size, "height": size, "near": near, "far": far, "name": "shadow"}
     if light.kind is LightKind.SPOT:
         angle = 2 * min(light.cutoff, _WIDEST)
-        return Camera.look_at(eye=eye, target=target, fov_y=angle, **common)  # type: ignore[arg-type]
-    pose = Camera.look_at(eye=eye, target=target, fov_y=1.0, **common)  # type: ignore[arg-type]
+        return Camera.perspective(fov_y=angle, world_from_camera=pose, **common)  # type: ignore[arg-type]
     return Camera.orthographic(
         extent_y=2 * light.shadow_extent,
-        world_from_camera=pose.world_from_camera,
+        world_from_camera=pose,
         **common,  # type: ignore[arg-type]
     )

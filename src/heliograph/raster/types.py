@@ -17,6 +17,9 @@ from heliograph.errors import InvalidValueError
 
 Floats = NDArray[np.floating[Any]]
 
+SMALLEST, LARGEST = 1e-16, 1e17
+"""Metres that can be drawn: the shaders' float32 holds squares of lengths, and one over them."""
+
 
 class Shape(IntEnum):
     """Built-in geometries; their numbers are the geometry handles that are always there.
@@ -318,6 +321,11 @@ def check_geometry(geometry: Geometry) -> None:
             f"{geometry.name}: expected positions (V, 3) of finite numbers, got "
             f"{geometry.positions.shape}"
         )
+    if np.abs(geometry.positions).max(initial=0) > LARGEST:
+        raise InvalidValueError(
+            f"{geometry.name}: expected positions up to {LARGEST:g} m, got "
+            f"{np.abs(geometry.positions).max():g}; give all lengths in a larger unit"
+        )
     if geometry.triangles.ndim != 2 or geometry.triangles.shape[1] != 3:
         raise InvalidValueError(
             f"{geometry.name}: expected triangles (T, 3), got {geometry.triangles.shape}"
@@ -336,7 +344,7 @@ def flat_shaded(geometry: Geometry) -> Geometry:
     """A geometry with normals: without any its vertices are split by face, each with its face's."""
     if geometry.normals is not None:
         return geometry
-    corners = np.asarray(geometry.positions)[geometry.triangles]
+    corners = np.asarray(geometry.positions, np.float64)[geometry.triangles]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)

@@ -16,7 +16,7 @@ from heliograph.scene.props import Color, Flag, Number, Prop, Vector
 
 
 def _decay(value: Any, where: str) -> int:
-    if isinstance(value, bool) or value not in (0, 1, 2):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or value not in (0, 1, 2):
         raise v.refuse(where, "0, 1 or 2", value)
     return int(value)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import reprlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -18,8 +17,8 @@ from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError
-from heliograph.poses import check_numbers, check_vector
+from heliograph.errors import InvalidValueError, shown
+from heliograph.poses import as_array, check_numbers, check_vector
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
@@ -29,7 +28,7 @@ _MOST = sys.float_info.max
 
 def refuse(where: str, expected: str, came: object) -> InvalidValueError:
     """The error that says what was expected and what came."""
-    return InvalidValueError(f"{where}: expected {expected}, got {reprlib.repr(came)}")
+    return InvalidValueError(f"{where}: expected {expected}, got {shown(came)}")
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, above: bool = False) -> Check:
@@ -42,7 +41,10 @@ def number(low: float = -math.inf, high: float = math.inf, *, above: bool = Fals
             return value + 0.0
         if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
             raise refuse(where, f"a number{limits}", value)
-        result = float(value) + 0.0
+        try:
+            result = float(value) + 0.0
+        except OverflowError:
+            result = math.inf
         if not (math.isfinite(result) and low <= result <= high) or (above and result == low):
             raise refuse(where, f"a finite number{limits}", value)
         return result
@@ -74,7 +76,7 @@ def choice(words: Any) -> Check:
     known = get_args(words)
 
     def check(value: Any, where: str) -> str:
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             raise refuse(where, " or ".join(map(repr, known)), value)
         return str(value)
 
@@ -155,7 +157,8 @@ class Sizes:
     def __call__(self, value: Any, where: str) -> tuple[Any, ...]:
         """The sizes that are given."""
         names = f"[{', '.join(self.names)}]"
-        if isinstance(value, (str, Mapping)) or not isinstance(value, (Sequence, np.ndarray)):
+        listed = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
+        if isinstance(value, str) or not listed:
             raise refuse(where, names, value)
         count = len(self.names)
         if len(value) > count + self._segments:
@@ -225,10 +228,7 @@ def array(width: int, dtype: type[np.generic], *, wider: int = 0) -> Check:
     """(N, width) numbers as an array of one dtype; with `wider` that width is good as well."""
 
     def check(value: Any, where: str) -> Any:
-        try:
-            rows = np.asarray(value)
-        except ValueError:
-            raise refuse(where, f"an array (N, {width})", value) from None
+        rows = as_array(value, where)
         if rows.ndim != 2 or rows.shape[1] not in (width, wider) or rows.dtype.kind not in "iuf":
             raise refuse(where, f"numbers (N, {width})", f"{rows.shape} {rows.dtype}")
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
@@ -240,15 +240,15 @@ def array(width: int, dtype: type[np.generic], *, wider: int = 0) -> Check:
 
 def indices(value: Any, where: str) -> Any:
     """(N, 3) vertex numbers."""
-    rows = np.asarray(value)
-    if rows.dtype.kind not in "iu" or (rows.size and rows.min() < 0):
-        raise refuse(where, "whole numbers (N, 3) from 0", f"{rows.shape} {rows.dtype}")
+    rows = as_array(value, where)
+    if rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < 2**32):
+        raise refuse(where, "whole numbers (N, 3) from 0 to 2**32 - 1", value)
     return array(3, np.uint32)(rows, where)
 
 
 def vertex_colours(value: Any, where: str) -> Any:
     """(N, 3 or 4) colours, integers from 0 to 255 or numbers from 0 to 1, as uint8."""
-    rows = np.asarray(value)
+    rows = as_array(value, where)
     top = 255 if rows.dtype.kind in "iu" else 1
     checked = array(3, np.float64, wider=4)(rows, where)
     if checked.size and not 0 <= checked.min() <= checked.max() <= top:

@@ -28,9 +28,9 @@ from heliograph.engines.components.assets import Deformed
 from heliograph.engines.components.state import moved_rows
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
-from heliograph.errors import UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
-from heliograph.raster import DrawList, Environment, Instances, Light
+from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
 from heliograph.scene import CameraView, Component, Edit, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
@@ -463,6 +463,7 @@ class SceneGraph:
             worlds[mine] = worlds[layout.parents[mine]] @ local[mine]
         poses, mine = before.instances.world_from_object.copy(), layout.instances_of(rows)
         poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
+        self._check_lengths(np.abs(poses[mine]), mine)
         instances = self._form.moved(poses, self._visible)
         old = before.instances
         same = len(old) == len(poses) and old.length is instances.length
@@ -473,6 +474,22 @@ class SceneGraph:
             corners = corners.copy()
             corners[mine] = self._world_corners(worlds, mine)
         return self._lit(Placed(worlds, instances, corners))
+
+    def _check_lengths(self, placed: Matrix, instances: Rows) -> None:
+        """Refuse what is too large, too far or too small to be drawn, given as (K, 3, 4)."""
+        if not placed.size:
+            return
+        axes = np.maximum.reduce(placed, 1)
+        if axes.max() <= LARGEST and axes[:, :3].min() >= SMALLEST:
+            return
+        fits = (axes.max(1) <= LARGEST) & (axes[:, :3].min(1) >= SMALLEST)
+        owner, row = self._layout.owner[instances[np.argmin(fits)]], axes[np.argmin(fits)]
+        node = self.tree.node(int(owner))
+        raise InvalidValueError(
+            f"{node.kind} {node.key!r}: expected sizes and positions from {SMALLEST:g} to "
+            f"{LARGEST:g} m, got axes of {row[:3].tolist()} at up to {row[3]:g}; give all lengths "
+            "in another unit"
+        )
 
     def _with_below(self, rows: Rows) -> Rows:
         """Rows and all that stand on them, in order."""

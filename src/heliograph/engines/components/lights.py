@@ -85,7 +85,7 @@ def _directional(
     component: Component, world: NDArray[np.float64], centre: NDArray[np.float64], radius: float
 ) -> Made:
     way = _towards(component, world)
-    reach = max(radius, _NEAR)
+    reach = radius or _NEAR
     light = Light(
         LightKind.DIRECTIONAL,
         position=_triple(centre - 2 * reach * way),
@@ -136,7 +136,7 @@ def _towards(component: Component, world: NDArray[np.float64]) -> NDArray[np.flo
 def _range(
     world: NDArray[np.float64], centre: NDArray[np.float64], radius: float
 ) -> tuple[float, float]:
-    far = float(np.linalg.norm(world[:3, 3] - centre)) + max(radius, _NEAR)
+    far = float(np.linalg.norm(world[:3, 3] - centre)) + (radius or _NEAR)
     return _NEAR * far, 1.01 * far
 
 

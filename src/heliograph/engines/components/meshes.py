@@ -55,9 +55,10 @@ def parts_of(mesh: Mesh) -> list[Part]:
     vertices = mesh.get("vertices")
     if vertices is None:
         return []
-    geometry = Geometry(
-        vertices, mesh.get("faces"), mesh.get("normals"), mesh.get("uvs"), name=f"mesh {mesh.key!r}"
-    )
+    faces, normals = mesh.get("faces"), mesh.get("normals")
+    if normals is not None:
+        normals = _completed(normals, vertices[faces], faces)
+    geometry = Geometry(vertices, faces, normals, mesh.get("uvs"), name=f"mesh {mesh.key!r}")
     colours = mesh.get("colors")
     return [Part(geometry)] if colours is None else [_coloured(geometry, colours)]
 
@@ -223,6 +224,24 @@ def _normals(mesh: Any) -> NDArray[np.float64] | None:
     if "vertex_normals" not in mesh._cache.cache:
         return None
     return _unit(np.array(mesh.vertex_normals, float))
+
+
+def _completed(
+    normals: NDArray[np.float64], corners: NDArray[np.float64], faces: NDArray[np.uint32]
+) -> NDArray[np.float64]:
+    """Normals (V, 3) of length 1; those of length 0 are of a face (T, 3, 3) at that vertex."""
+    longest = np.abs(normals).max(1, keepdims=True)
+    if not longest.all():
+        edges = corners[:, 1:] - corners[:, :1]
+        across = np.cross(*(edges / (np.abs(edges).max() or 1.0)).swapaxes(0, 1))
+        flat = np.tile([0.0, 0.0, 1.0], (len(normals), 1))
+        solid = across.any(1)
+        flat[faces[solid]] = across[solid, None]
+        normals = np.where(longest > 0, normals, flat)
+        longest = np.abs(normals).max(1, keepdims=True)
+    scaled = normals / longest  # whose squares neither overflow nor vanish
+    unit: NDArray[np.float64] = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    return unit
 
 
 def _unit(normals: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -295,7 +295,7 @@ def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
 
 def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
     handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
-    return _Placed(handle, _scaled(args[0] / 2, args[1] / 2, 1.0))
+    return _Placed(handle, _scaled(args[0] / 2, args[1] / 2, max(args[:2]) / 2))
 
 
 def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:

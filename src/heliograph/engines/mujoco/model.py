@@ -8,10 +8,27 @@ from typing import TypeAlias
 
 import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, SceneError
 
 ModelSource: TypeAlias = str | Path | mujoco.MjModel
+
+_O, _T = mujoco.mjtObj, mujoco.mjtGeom
+_FINITE = (
+    (_O.mjOBJ_BODY, "body", ("pos", "quat")),
+    (_O.mjOBJ_GEOM, "geom", ("pos", "quat", "size", "rgba")),
+    (_O.mjOBJ_SITE, "site", ("pos", "quat", "size", "rgba")),
+    (_O.mjOBJ_CAMERA, "cam", ("pos", "quat", "fovy")),
+    (_O.mjOBJ_LIGHT, "light", ("pos", "dir", "diffuse", "specular", "ambient")),
+    (_O.mjOBJ_MATERIAL, "mat", ("rgba", "texrepeat", "reflectance", "shininess", "specular")),
+)
+_REFERENCES = (
+    (_O.mjOBJ_GEOM, "geom_matid", "nmat"),
+    (_O.mjOBJ_GEOM, "geom_bodyid", "nbody"),
+    (_O.mjOBJ_SITE, "site_matid", "nmat"),
+    (_O.mjOBJ_MATERIAL, "mat_texid", "ntex"),
+)
 
 
 def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
@@ -22,10 +39,11 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
             (copied, so that what its owner does to it later does not show).
 
     Raises:
-        SceneError: the file is missing or MuJoCo refuses it; the message is MuJoCo's own.
+        SceneError: the file is missing or MuJoCo refuses it; the message is MuJoCo's own. Or a
+            compiled model was edited to what MuJoCo's compiler refuses.
     """
     if isinstance(source, mujoco.MjModel):
-        return _copy(source), "MjModel"
+        return _checked(_copy(source)), "MjModel"
     if not isinstance(source, (str, Path)):
         raise InvalidValueError(
             f"expected a path, MJCF text or mujoco.MjModel, got {type(source).__name__}"
@@ -35,13 +53,49 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
     path = Path(source)
     if not path.is_file():
         raise SceneError(f"{path}: no such file")
-    return _from_file(path), str(path)
+    return _checked(_from_file(path)), str(path)
 
 
 def _copy(model: mujoco.MjModel) -> mujoco.MjModel:
     import copy
 
     return copy.copy(model)
+
+
+def _checked(model: mujoco.MjModel) -> mujoco.MjModel:
+    """The model, if what is drawn of it is finite and refers to what there is."""
+    for kind, prefix, fields in _FINITE:
+        for field in fields:
+            rows = np.asarray(getattr(model, f"{prefix}_{field}"))
+            _refuse(model, kind, f"{prefix}_{field}", ~np.isfinite(rows), "finite numbers")
+    if not np.isfinite(model.qpos0).all():
+        raise SceneError(f"expected finite numbers in qpos0, got {model.qpos0.tolist()}")
+    for kind, field, known in _REFERENCES:
+        rows, count = getattr(model, field), getattr(model, known)
+        wrong = (rows < -1) | (rows >= count)
+        _refuse(model, kind, field, wrong, f"-1 or a number below {known} = {count}")
+    kinds, data = model.geom_type, model.geom_dataid
+    wrong = (kinds < 0) | (kinds >= int(_T.mjGEOM_SDF) + 1)
+    _refuse(model, _O.mjOBJ_GEOM, "geom_type", wrong, "a type of geom (mjtGeom)")
+    high = np.where(kinds == _T.mjGEOM_HFIELD, model.nhfield, model.nmesh)
+    needed = np.isin(kinds, (_T.mjGEOM_HFIELD, _T.mjGEOM_MESH, _T.mjGEOM_SDF))
+    wrong = (data < np.where(needed, 0, -1)) | (data >= high)
+    _refuse(model, _O.mjOBJ_GEOM, "geom_dataid", wrong, "a mesh or height field that there is")
+    return model
+
+
+def _refuse(
+    model: mujoco.MjModel, kind: mujoco.mjtObj, field: str, wrong: NDArray[np.bool_], expected: str
+) -> None:
+    if not wrong.any():
+        return
+    row = int(np.argwhere(wrong)[0][0])
+    word = kind.name.removeprefix("mjOBJ_").lower()
+    name, came = mujoco.mj_id2name(model, kind, row) or row, np.asarray(getattr(model, field))[row]
+    raise SceneError(
+        f"{word} {name!r}: expected {expected} in {field}, got {came.tolist()}; was the compiled "
+        "model edited?"
+    )
 
 
 def _from_text(text: str) -> mujoco.MjModel:

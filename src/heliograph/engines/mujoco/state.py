@@ -85,15 +85,21 @@ class Poser:
                 f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), "
                 f"got {value.shape}"
             )
+        largest = float(np.abs(value).max(initial=0))
+        if largest > mujoco.mjMAXVAL:
+            raise InvalidValueError(
+                f"state[{name!r}]: expected numbers up to {mujoco.mjMAXVAL:g}, as MuJoCo takes "
+                f"them, got {largest:g}"
+            )
         return value
 
 
 def _steps(steps: NDArray[Any]) -> int:
-    if steps.size != 1 or steps.dtype.kind not in "iu" or not 0 <= int(steps) <= MAX_STEPS:
+    if steps.size != 1 or steps.dtype.kind not in "iu" or not 0 <= steps.item() <= MAX_STEPS:
         raise InvalidValueError(
             f"state['steps']: expected one integer from 0 to {MAX_STEPS}, got {steps!r}"
         )
-    return int(steps)
+    return int(steps.item())
 
 
 _KINDS = {

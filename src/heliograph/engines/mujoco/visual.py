@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import SceneError
+from heliograph.errors import EngineError, SceneError
 
 GEOM = np.dtype(
     {
@@ -33,6 +33,7 @@ GEOM = np.dtype(
 )
 """mjvGeom as mjvisualize.h declares it; `surface` is emission, specular, shininess, reflectance."""
 
+_SPARE_ROOM = 20_000
 _POSITION = 52  # where `pos` lies in it
 
 
@@ -52,7 +53,7 @@ class GeomBuffer:
         self._option = option
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
-        room = 1000 + 2 * (model.ngeom + model.nsite + model.nbody) + 4 * model.nwrap
+        room = _room(model)
         self.scene = mujoco.MjvScene(model, maxgeom=room)
         self._all = self._view(room)
         self._checked = False
@@ -70,6 +71,11 @@ class GeomBuffer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self.scene,
         )
+        if self.scene.status:
+            raise EngineError(
+                f"this state shows more than the {self.scene.maxgeom} elements there is room for "
+                f"({data.ncon} contacts); show fewer kinds of them (flags and groups of MjvOption)"
+            )
         geoms = self._all[: self.scene.ngeom]
         if not self._checked and len(geoms):
             self._check(geoms)
@@ -86,11 +92,28 @@ class GeomBuffer:
             same = [truth.type == row["type"], truth.objid == row["objid"]]
             same += [truth.castshadow == row["castshadow"], truth.texid == row["texid"]]
             for name in ("size", "pos", "mat", "rgba", "texrepeat"):
-                same.append(np.array_equal(np.ravel(getattr(truth, name)), row[name].ravel()))
-            same.append(np.float32(truth.reflectance) == row["surface"][3])
+                same.append(_equal(np.ravel(getattr(truth, name)), row[name].ravel()))
+            same.append(_equal(truth.reflectance, row["surface"][3]))
             if not all(same):
                 raise SceneError(
                     f"MuJoCo {mujoco.__version__} lays out its geoms in a way this version does "
                     "not know; install mujoco>=4,<5"
                 )
         self._checked = True
+
+
+def _room(model: mujoco.MjModel) -> int:
+    """How many geoms to have memory for; the system gives none for those that are never shown.
+
+    Each kind of element counts as often as MuJoCo may show it with every flag on; contacts, of
+    which there is no end, have what is left.
+    """
+    often = model.ngeom + model.nsite + model.nu + model.neq + model.ntendon + model.nskin
+    frames = 8 * (model.nbody + model.njnt + model.ncam + model.nlight)
+    return int(
+        _SPARE_ROOM + 5 * often + frames + 4 * model.nwrap + model.nbvh + 8 * model.nflexvert
+    )
+
+
+def _equal(truth: Any, read: Any) -> bool:
+    return np.array_equal(np.float32(truth), read, equal_nan=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError
 from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS
-from heliograph.raster.types import DrawList, Light, LightKind
+from heliograph.raster.types import LARGEST, SMALLEST, DrawList, Light, LightKind
 
 _LIGHTS = 52
 _DEEPEST = 2e7
@@ -103,6 +103,11 @@ def clip_from_camera(camera: Camera) -> Matrix:
         raise InvalidValueError(
             f"camera {camera.name!r}: near {camera.near:g} and far {camera.far:g} are too far "
             f"apart for a depth buffer; give a near of at least far / {_DEEPEST:g}"
+        )
+    if camera.near < SMALLEST or camera.far > LARGEST:
+        raise InvalidValueError(
+            f"camera {camera.name!r}: expected near and far from {SMALLEST:g} to {LARGEST:g} m, "
+            f"got {camera.near:g} and {camera.far:g}; give all lengths in another unit"
         )
     matrix = np.array(camera.projection_matrix)
     matrix[1] *= -1

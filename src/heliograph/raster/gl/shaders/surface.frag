@@ -55,7 +55,7 @@ uniform sampler2D mirror;
 // not. The point nearest the middle comes first: B^2 - AC would cancel for far, small shapes.
 #define ENTER_ROUND(vec)                                  \
     float enter_round(vec c, vec d, out bool missed) {    \
-        float over = 1.0 / max(dot(d, d), 1e-30);         \
+        float over = 1.0 / max(dot(d, d), 1e-38);         \
         float middle = -dot(d, c) * over;                 \
         vec k = c + middle * d;                           \
         float within = 1.0 - dot(k, k);                   \

@@ -1,0 +1,122 @@
+"""Compiled models that were edited, and states with more to show than usual."""
+
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.engines.mujoco.visual import GeomBuffer
+
+MJCF = """<mujoco><asset><texture name="t" builtin="flat" type="2d" width="4" height="4"/>
+<material name="paint" texture="t"/></asset><worldbody><light name="lamp" pos="0 0 3"/>
+<geom name="ball" type="sphere" size=".3" material="paint"/>
+<site name="mark"/><camera name="eye" pos="0 0 3"/>
+<body name="arm"><joint/><geom name="rod" type="capsule" size=".1 .2" pos="1 0 0"/></body>
+</worldbody></mujoco>"""
+CLOTH = """<mujoco><worldbody><light pos="0 0 3"/><geom type="plane" size="3 3 .1"/>
+<flexcomp name="cloth" type="grid" count="{0} {0} 1" spacing=".05 .05 .05" mass="1" pos="0 0 .3"
+ radius=".01" dim="2"><edge equality="true"/></flexcomp></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize(
+    ("field", "row", "value", "name"),
+    [
+        ("geom_type", 0, 99, "geom 'ball'"),
+        ("geom_type", 1, -1, "geom 'rod'"),
+        ("geom_dataid", 0, 5, "geom 'ball'"),
+        ("geom_size", 0, np.nan, "geom 'ball'"),
+        ("geom_size", 1, np.inf, "geom 'rod'"),
+        ("geom_pos", 1, np.nan, "geom 'rod'"),
+        ("geom_quat", 1, np.nan, "geom 'rod'"),
+        ("geom_rgba", 1, np.nan, "geom 'rod'"),
+        ("geom_matid", 1, 7, "geom 'rod'"),
+        ("geom_bodyid", 1, 99, "geom 'rod'"),
+        ("site_pos", 0, np.nan, "site 'mark'"),
+        ("body_pos", 1, np.nan, "body 'arm'"),
+        ("cam_pos", 0, np.nan, "camera 'eye'"),
+        ("light_pos", 0, np.nan, "light 'lamp'"),
+        ("mat_rgba", 0, np.nan, "material 'paint'"),
+        ("mat_texid", 0, 3, "material 'paint'"),
+        ("qpos0", 0, np.nan, ""),
+    ],
+)
+def test_an_edited_model_is_refused_by_name_and_field(
+    field: str, row: int, value: float, name: str, tmp_path: Path
+) -> None:
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    getattr(model, field)[row] = value
+    with pytest.raises(hg.SceneError, match=f"{name}.*{field}"):
+        hg.open(model)
+    mujoco.mj_saveModel(model, str(tmp_path / "edited.mjb"), None)
+    with pytest.raises(hg.SceneError):  # of some fields MuJoCo tells itself
+        hg.open(tmp_path / "edited.mjb")
+
+
+@pytest.mark.parametrize("kind", ["MESH", "SDF", "HFIELD"])
+def test_a_geom_made_a_mesh_needs_one(kind: str) -> None:
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    model.geom_type[1] = getattr(mujoco.mjtGeom, f"mjGEOM_{kind}")
+    with pytest.raises(hg.SceneError, match=r"geom 'rod'.*geom_dataid"):
+        hg.open(model)
+
+
+def test_an_edited_model_that_is_sound_is_drawn() -> None:
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    model.geom_size[0] = 0  # nothing to see
+    model.geom_type[1] = mujoco.mjtGeom.mjGEOM_BOX
+    model.geom_size[1] = 0.2
+    with hg.open(model, size=(32, 32)) as renderer:
+        sample = renderer.render(hg.View(cameras=["eye"], passes=("segmentation",)))
+        shown = {sample.labels[i].name for i in np.unique(sample["eye"].segmentation).tolist()}
+    assert shown == {"background", "rod"}
+
+
+def test_what_is_not_finite_does_not_look_like_another_mujoco() -> None:
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    model.geom_size[:] = np.nan
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    buffer = GeomBuffer(model, mujoco.MjvOption())
+    assert np.isnan(buffer.update(data)["size"]).any()
+
+
+def shown(model: mujoco.MjModel, option: mujoco.MjvOption) -> np.ndarray:
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    buffer = GeomBuffer(model, option)
+    return np.array(buffer.update(data))
+
+
+def test_a_flex_is_one_geom_whatever_of_it_is_shown() -> None:
+    model = mujoco.MjModel.from_xml_string(CLOTH.format(9))
+    for flag in ("VERT", "EDGE", "FACE", "SKIN"):
+        option = mujoco.MjvOption()
+        option.flags[getattr(mujoco.mjtVisFlag, f"mjVIS_FLEX{flag}")] = 1
+        assert len(shown(model, option)) == 2
+
+
+def test_there_is_room_for_all_that_a_model_can_show() -> None:
+    """Every flag on for a cloth of 1,600 vertices, each with three joints of its own."""
+    model = mujoco.MjModel.from_xml_string(CLOTH.format(40))
+    option = mujoco.MjvOption()
+    option.flags[mujoco.mjtVisFlag.mjVIS_JOINT] = 1
+    geoms = shown(model, option)
+    joints = geoms["objtype"] == mujoco.mjtObj.mjOBJ_JOINT
+    assert set(geoms["objid"][joints].tolist()) == set(range(model.njnt))
+    option.flags[:] = 1
+    option.bvh_depth = 20
+    for frame in range(int(mujoco.mjtFrame.mjNFRAME)):
+        option.frame = frame
+        assert len(shown(model, option)) > 3 * model.nbody
+
+
+def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heliograph.engines.mujoco.visual._room", lambda _: 2)
+    model = mujoco.MjModel.from_xml_string(MJCF)
+    option: Any = mujoco.MjvOption()
+    option.flags[mujoco.mjtVisFlag.mjVIS_COM] = 1
+    with pytest.raises(hg.EngineError, match="more than the 2 elements"):
+        shown(model, option)
