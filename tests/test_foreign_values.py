@@ -15,7 +15,8 @@ import torch
 
 import heliograph as hg
 from heliograph.errors import HeliographError
-from heliograph.frame import PASSES, Buffers, allocate, own_or_given
+from heliograph.frame import Buffers, allocate, own_or_given
+from heliograph.passes import PASSES
 
 
 class Table:
