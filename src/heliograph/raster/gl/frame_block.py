@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError
+from heliograph.raster.gl.depth import clip_from_camera
 from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS
 from heliograph.raster.types import DrawList, Light, LightKind
 
 _LIGHTS = 52
-_DEEPEST = 2e7
 _SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
 LENS = _LIGHTS
 """Numbers before the lights: all that the background depends on."""
@@ -95,18 +94,6 @@ class FrameBlocks:
         direction = np.array([shown[i].direction for i in self._placed], float).reshape(-1, 3)
         length = np.linalg.norm(direction, axis=1, keepdims=True)
         self._direction = direction / np.maximum(length, 1e-12)
-
-
-def clip_from_camera(camera: Camera) -> Matrix:
-    """The camera's projection with y turned, so that row 0 of what is read is the top."""
-    if camera.far > _DEEPEST * camera.near:
-        raise InvalidValueError(
-            f"camera {camera.name!r}: near {camera.near:g} and far {camera.far:g} are too far "
-            f"apart for a depth buffer; give a near of at least far / {_DEEPEST:g}"
-        )
-    matrix = np.array(camera.projection_matrix)
-    matrix[1] *= -1
-    return matrix
 
 
 def _row(light: Light) -> list[float]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
+from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
 from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
     MIRROR_UNIT,
@@ -146,7 +147,7 @@ class Pipeline:
             picture.mirror.use(MIRROR_UNIT)
         picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
+        self._gl.depth_func = IN_FRONT
         self._draw_groups(picture, picture.plan.opaque)
         if picture.backdrop is None:
             self._draw_sky(picture, sky)
@@ -154,10 +155,13 @@ class Pipeline:
             self._draw_transparent(picture)
 
     def draw_depth(self, plan: Plan, clip_from_camera: NDArray[np.float64]) -> None:
-        """Draw a plan's depth alone into the framebuffer in use (shadow maps)."""
+        """Draw a plan's depth alone into the framebuffer in use (shadow maps).
+
+        Depth goes from 0 to 1 there where OpenGL's `clip_from_camera` (4, 4) has -1 to 1.
+        """
         self._upload(plan, None)
-        program = self._programs.shadow
-        uniform(program, "clip_from_camera").write(clip_from_camera.T.astype(np.float32).tobytes())
+        program, matrix = self._programs.shadow, window_from_camera(clip_from_camera)
+        uniform(program, "clip_from_camera").write(matrix.T.astype(np.float32).tobytes())
         if len(plan.commands):
             self._array(program).render_indirect(
                 self._commands, moderngl.TRIANGLES, count=len(plan.commands)

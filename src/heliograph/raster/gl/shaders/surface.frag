@@ -184,11 +184,11 @@ void main() {
     float depth = max(enter(o, d, object_normal, missed), ambient.w);
 #ifdef CAST
 #ifdef ORTHO
-    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z - clip_from_camera[2].z * depth);
+    gl_FragDepth = clip_from_camera[3].z - clip_from_camera[2].z * depth;
 #else
-    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z / depth - clip_from_camera[2].z);
+    gl_FragDepth = clip_from_camera[3].z / depth - clip_from_camera[2].z;
 #endif
-    missed = missed || gl_FragDepth > 1.0;
+    missed = missed || gl_FragDepth < 0.0;
     if (missed) discard;
 #endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
