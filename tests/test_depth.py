@@ -52,9 +52,9 @@ def drawn(rasterizer, view, *rows, passes=("depth", "segmentation"), lights=HEAD
 
 
 def before(shape, distance, gap, size):
-    """A wall that faces the camera there, and a smaller thing whose front is nearer by a gap."""
-    wall = (Shape.BOX, (0, distance + size, 0), (2 * size, size, 2 * size))
-    plate = (shape, (0, distance + gap, 0), (0.24 * size, 2 * gap, 0.24 * size))
+    """A wall, and a smaller thing whose front is at that distance, before the wall by a gap."""
+    wall = (Shape.BOX, (0, distance + gap + size, 0), (2 * size, size, 2 * size))
+    plate = (shape, (0, distance + 2 * gap, 0), (0.24 * size, 2 * gap, 0.24 * size))
     return wall, plate
 
 
@@ -62,7 +62,7 @@ def before(shape, distance, gap, size):
 @pytest.mark.parametrize("flipped", [False, True])
 def test_a_plate_two_centimetres_before_a_wall_a_hundred_metres_away_shows(msaa, flipped):
     made = Rasterizer(RasterOptions(msaa=msaa))
-    wall, plate = before(Shape.BOX, 100.0, 0.02, 100.0)
+    wall, plate = before(Shape.BOX, 99.98, 0.02, 100.0)
     rows = [plate, wall] if flipped else [wall, plate]
     out = drawn(made, looking(0.01, 1000.0), *rows, passes=("rgb", "depth", "segmentation"))
     made.close()
