@@ -53,7 +53,7 @@ def drawn(rasterizer, view, *rows, passes=("depth", "segmentation"), lights=HEAD
 
 def before(shape, distance, gap, size):
     """A wall, and a smaller thing whose front is at that distance, before the wall by a gap."""
-    wall = (Shape.BOX, (0, distance + gap + size, 0), (2 * size, size, 2 * size))
+    wall = (Shape.BOX, (0, distance + 3 * gap, 0), (2 * size, 2 * gap, 2 * size))
     plate = (shape, (0, distance + 2 * gap, 0), (0.24 * size, 2 * gap, 0.24 * size))
     return wall, plate
 
