@@ -84,8 +84,8 @@ class Context:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
             before = self._egl.current
-            if before.context != self._own.context:
-                self._egl.make_current(self._own)
+            if before.context != self._own.context and not self._egl.make_current(self._own):
+                raise ContextError("EGL could not make the context of this renderer current")
             self._before.append(before)
         except BaseException:
             self._lock.release()
@@ -107,11 +107,11 @@ class Context:
                 gl.release()
 
     def _give_back(self, before: Current) -> None:
-        """Make current what was, and be it nothing, so that another thread can have ours."""
-        if before is NOTHING:
-            before = NOTHING._replace(display=self._own.display)
-        if before.context != self._own.context:
-            self._egl.make_current(before)
+        """Make current what was, or nothing, so that another thread can have ours."""
+        if before.context == self._own.context:
+            return
+        if before is NOTHING or not self._egl.make_current(before):
+            self._egl.make_current(NOTHING._replace(display=self._own.display))
 
 
 class _Current(AbstractContextManager[moderngl.Context]):

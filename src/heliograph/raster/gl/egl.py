@@ -39,7 +39,7 @@ class Egl:
             raise ContextError(f"no EGL here ({error}); {INSTALL}") from None
         self._display, self._context = library.eglGetCurrentDisplay, library.eglGetCurrentContext
         self._surface, self._address = library.eglGetCurrentSurface, library.eglGetProcAddress
-        self._make_current, self._error = library.eglMakeCurrent, library.eglGetError
+        self._make_current = library.eglMakeCurrent
         for function in (self._display, self._context, self._surface, self._address):
             function.restype = handle
         self._surface.argtypes, self._address.argtypes = [ctypes.c_int], [ctypes.c_char_p]
@@ -63,17 +63,9 @@ class Egl:
             return NOTHING
         return Current(self._display(), self._surface(_DRAW), self._surface(_READ), context)
 
-    def make_current(self, wanted: Current) -> None:
-        """Make this current in this thread; without a context nothing is.
-
-        Raises:
-            ContextError: EGL refuses.
-        """
-        if not self._make_current(*wanted):
-            raise ContextError(
-                f"EGL could not make a context current (error {self._error():#x}): is it current "
-                "in another thread?"
-            )
+    def make_current(self, wanted: Current) -> bool:
+        """Make this current in this thread, or nothing where it has no context; whether EGL did."""
+        return bool(self._make_current(*wanted))
 
     def function(self, name: str, *arguments: Any) -> Any:
         """A function of GL that returns nothing, by its name and the ctypes of its arguments.
