@@ -2,8 +2,8 @@
 
 All take `material`, a mapping with `color`, `opacity`, `transparent`, `emissive`,
 `emissiveIntensity`, `roughness`, `metalness`, `shininess`, `specular`, `side` ("front" or
-"double") and `map` (an image's path or pixels), and `materialType`: "standard", "phong",
-"lambert" or "basic" (unlit).
+"double"), `map` (an image's path or pixels) and `alphaTest` (what is less opaque is a hole in all
+passes), and `materialType`: "standard", "phong", "lambert" or "basic" (unlit).
 """
 
 from __future__ import annotations

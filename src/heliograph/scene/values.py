@@ -268,6 +268,7 @@ MATERIAL: Mapping[str, Prop] = MappingProxyType(
         "shininess": Prop(number(0), 30.0),
         "specular": Prop(specular, (0x11 / 255,) * 3),
         "side": Prop(side, "front"),
+        "alphaTest": Prop(number(0, 1), 0.0),
         "map": Prop(pixels, None),
     }
 )

@@ -210,6 +210,8 @@ class SceneGraph:
         self._pose = _stacked(parts, "pose", np.empty((0, 4, 4)))
         texture = _stacked(parts, "texture", np.empty(0, np.int32))
         length = _stacked(parts, "length", np.empty(0))
+        cutoff = _stacked(parts, "cutoff", np.empty(0, np.float32))
+        emissive = _stacked(parts, "emissive", np.empty((0, 3), np.float32))
         self._instances = Instances(
             geometry=_stacked(parts, "geometry", np.empty(0, np.int32)),
             world_from_object=self._pose[:, :3],
@@ -224,6 +226,8 @@ class SceneGraph:
             casts_shadow=np.ones(len(texture), np.bool_),
             visible=np.repeat(np.array(shown, np.bool_), counts),
             length=length if length.any() else None,
+            cutoff=cutoff if cutoff.any() else None,
+            emissive=emissive if emissive.any() else None,
         )
         seen = [(i, part.corners) for (i, part), show in zip(parts, shown, strict=True) if show]
         lengths = [len(corners) for _, corners in seen]

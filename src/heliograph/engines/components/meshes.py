@@ -245,7 +245,10 @@ def _material(material: Any, linear: bool, path: Path) -> tuple[dict[str, Any], 
     if getattr(material, "emissiveFactor", None) is not None:
         found["emissive"] = tuple(np.clip(material.emissiveFactor, 0, 1) ** (1 / 2.2))
     found["side"] = "double" if getattr(material, "doubleSided", False) else "front"
-    opaque = linear and getattr(material, "alphaMode", None) in (None, "OPAQUE")
+    mode = getattr(material, "alphaMode", None)
+    if mode == "MASK":
+        found["alphaTest"] = 0.5 if material.alphaCutoff is None else float(material.alphaCutoff)
+    opaque = linear and (mode in (None, "OPAQUE") or found.get("alphaTest") == 0)
     if opaque:
         found["opacity"] = 1.0
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)

@@ -35,6 +35,7 @@ _LOOKS = {
     **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
     "in_id": "1i",
     "in_offset": "2f",
+    "in_emissive": "3f",
 }
 """The fields of the records per instance in order, as plan.py lays them out."""
 
@@ -250,7 +251,8 @@ class Pipeline:
 
     def _variant(self, base: Variant, kind: Kind) -> Variant:
         coloured = "rgb" in base.passes
-        texture = self._textures.kind(kind.texture) if kind.texture >= 0 and coloured else None
+        looked_up = kind.texture >= 0 and (coloured or kind.cutout)
+        texture = self._textures.kind(kind.texture) if looked_up else None
         variant = replace(
             base,
             solver=kind.solver,
@@ -263,6 +265,8 @@ class Pipeline:
             vertex_lit=base.vertex_lit and not (kind.double_sided or kind.line or kind.boxed),
             line=kind.line > 0,
             boxed=kind.boxed,
+            cutout=kind.cutout,
+            emissive=coloured and kind.emissive,
         )
         return variant if variant.needs_surface else replace(variant, solver=plain(kind.solver))
 

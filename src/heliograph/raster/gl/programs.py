@@ -52,6 +52,8 @@ class Variant:
         line: lines instead of triangles.
         cast: whether rays decide the outline, inside of triangles that contain the shape.
         boxed: whether those are a box, to be turned to the camera.
+        cutout: whether there are holes where the texture is clear.
+        emissive: whether light of its own is added.
     """
 
     passes: tuple[str, ...]
@@ -68,6 +70,8 @@ class Variant:
     line: bool = False
     cast: bool = False
     boxed: bool = False
+    cutout: bool = False
+    emissive: bool = False
 
     @property
     def needs_surface(self) -> bool:
@@ -99,6 +103,8 @@ class Variant:
             "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
             "CAST": self.cast and CAST[self.solver],
             "BOXED": self.boxed,
+            "CUTOUT": self.cutout,
+            "EMISSIVE": self.emissive,
         }
         names = [name for name, on in flags.items() if on]
         return [*names, *SOLVERS[self.solver], *map(str.upper, self.passes)]
