@@ -206,7 +206,7 @@ def test_what_contexts_a_thread_makes_stays():
 def test_a_driver_without_clip_control_is_told_what_is_needed(simulator, monkeypatch):
     class Old:
         version_code = 430
-        extensions = frozenset()
+        extensions: frozenset[str] = frozenset()
 
     mine, right = current(), depth.set_range
     monkeypatch.setattr("heliograph.raster.gl.context.set_range", lambda gl: right(Old()))

@@ -20,7 +20,7 @@ from heliograph.raster import (
     Shape,
     Texture,
 )
-from heliograph.scene import AmbientLight, Mesh, Plane, Scene
+from heliograph.scene import AmbientLight, DirectionalLight, Mesh, Plane, Scene
 from heliograph.view import View
 from raster_scenes import ALL, HEAD
 
@@ -150,8 +150,8 @@ def glb(path, **material):
     """A square of 4 m that faces +z where files are y-up, checkered."""
     corners = [[-2, 0, 2], [2, 0, 2], [2, 0, -2], [-2, 0, -2]]
     image = Image.fromarray(checkered(clear=100))
-    material = trimesh.visual.material.PBRMaterial(baseColorTexture=image, **material)
-    visual = trimesh.visual.TextureVisuals(uv=[[0, 0], [1, 0], [1, 1], [0, 1]], material=material)
+    surface = trimesh.visual.material.PBRMaterial(baseColorTexture=image, **material)
+    visual = trimesh.visual.TextureVisuals(uv=[[0, 0], [1, 0], [1, 1], [0, 1]], material=surface)
     mesh = trimesh.Trimesh(corners, [[0, 1, 2], [0, 2, 3]], visual=visual, process=False)
     mesh.export(path)
     return Mesh(src=str(path))
@@ -173,3 +173,24 @@ def test_a_file_says_where_its_holes_are(tmp_path, material, hole):
     out = shown(glb(tmp_path / "fence.glb", **material), AmbientLight(intensity=1))
     assert np.unique(out.segmentation[cell(0, 0)]).tolist() == [0 if hole else 1]
     assert np.unique(out.segmentation[cell(1, 0)]).tolist() == [1]
+
+
+@pytest.mark.parametrize("kind", ["plane", "file"])
+@pytest.mark.parametrize("material", [{"alphaTest": 0.5}, {"alphaTest": 0.5, "transparent": True}])
+def test_light_falls_through_holes(tmp_path, kind, material):
+    """The sun shines along x at 45 degrees, so that shadows are 1.5 m to the side on the floor."""
+    floor = Plane(args=[12, 12], position=[0, 0, -1.5])
+    sun = DirectionalLight(position=[-3, 0, 3], castShadow=True)
+    fence = Plane(args=[4, 4], material={"map": checkered(clear=100), **material})
+    if kind == "file":
+        fence = glb(tmp_path / "fence.glb", alphaMode="MASK", alphaCutoff=0.5)
+    engine = ComponentEngine(Scene(floor, fence, sun))
+    beside = above(parallel=True).moved(
+        Camera.look_at(eye=(1.5, 0, -0.5), target=(1.5, 0, -1), up=(0, 1, 0), fov_y=1,
+                       width=4, height=4).world_from_camera
+    )  # fmt: skip
+    rgb = engine.render(View(cameras=[beside], passes=("rgb",)))["camera"].rgb.max(-1)
+    engine.close()
+    lit = np.array([[rgb[cell(x, y)].mean() for x in range(4)] for y in range(4)])
+    holes = np.add.outer(np.arange(4), np.arange(4)) % 2 == 0
+    assert lit[holes].min() > lit[~holes].max() + 100

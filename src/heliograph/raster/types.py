@@ -130,8 +130,8 @@ class Instances:
         length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
             None for spheres.
         layers: how many times what is transparent counts, one over the other.
-        cutoff: (N,) float32; where the texture's alpha is below it there is a hole, in all passes
-            and in shadows; or None for no holes.
+        cutoff: (N,) float32; where the texture's alpha is below it there is a hole in all passes,
+            and in shadows of meshes that have uvs; or None for no holes.
         emissive: (N, 3) float32, light of its own that no texture colours, where it is lit at all;
             or None for none.
         looks: stands for everything but `world_from_object`, `visible` and `length`: instances that

@@ -14,15 +14,13 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.camera import Camera, Projection
-from heliograph.errors import ContextError, InvalidValueError
+from heliograph.errors import ContextError
 from heliograph.raster.gl import egl
 
-NEAREST, FARTHEST = 1.0, 0.0
-"""Depth of the near and of the far plane."""
+FARTHEST = 0.0
+"""Depth of the far plane; that of the near one is 1."""
 IN_FRONT = ">="
 """The comparison that lets nearer things show, and of coinciding ones the later, as MuJoCo does."""
-_DEEPEST = 1e30  # beyond it depth is too small for a float
 _LOWER_LEFT, _ZERO_TO_ONE = 0x8CA1, 0x935F
 _RENDERBUFFER, _FLOATS = 0x8D41, 0x8CAC
 _TO_WINDOW = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
@@ -51,27 +49,6 @@ def renderbuffer(gl: moderngl.Context, size: tuple[int, int], samples: int) -> A
     store = _function("glRenderbufferStorageMultisample", c_uint, c_int, c_uint, c_int, c_int)
     store(_RENDERBUFFER, samples, _FLOATS, *size)
     return made
-
-
-def clip_from_camera(camera: Camera) -> Matrix:
-    """The camera's projection (4, 4) for such a buffer.
-
-    Its y is turned, so that row 0 of what is read is the top.
-
-    Raises:
-        InvalidValueError: near and far are too far apart for a float.
-    """
-    near, far = camera.near, camera.far
-    if far > _DEEPEST * near:
-        raise InvalidValueError(
-            f"camera {camera.name!r}: near {near:g} and far {far:g} are too far apart for a depth "
-            f"buffer; give a near of at least far / {_DEEPEST:g}"
-        )
-    matrix = np.array(camera.projection_matrix)
-    matrix[1] *= -1
-    slope = (1.0 if camera.projection is Projection.ORTHOGRAPHIC else near) / (far - near)
-    matrix[2] = 0.0, 0.0, slope, slope * far
-    return matrix
 
 
 def window_from_camera(projection: Matrix) -> Matrix:

@@ -161,12 +161,30 @@ class Pipeline:
         Depth goes from 0 to 1 there where OpenGL's `clip_from_camera` (4, 4) has -1 to 1.
         """
         self._upload(plan, None)
-        program, matrix = self._programs.shadow, window_from_camera(clip_from_camera)
-        uniform(program, "clip_from_camera").write(matrix.T.astype(np.float32).tobytes())
-        if len(plan.commands):
+        matrix = window_from_camera(clip_from_camera).T.astype(np.float32).tobytes()
+        for texture, first, count in self._casters(plan):
+            program = self._programs.shadow(cutout=texture >= 0)
+            uniform(program, "clip_from_camera").write(matrix)
+            if texture >= 0:
+                self._textures.use(texture)
             self._array(program).render_indirect(
-                self._commands, moderngl.TRIANGLES, count=len(plan.commands)
+                self._commands, moderngl.TRIANGLES, count=count, first=first
             )
+
+    def _casters(self, plan: Plan) -> list[tuple[int, int, int]]:
+        """Runs of draw commands: the texture that cuts holes into them or -1, first, number.
+
+        Only what has texture coordinates in its vertices casts a shadow with holes.
+        """
+        runs: list[tuple[int, int, int]] = []
+        for kind, first, count in (*plan.opaque, *plan.transparent):
+            holed = kind.cutout and kind.own_uv and not kind.solver
+            texture = kind.texture if holed else -1
+            if runs and runs[-1][0] == texture:
+                runs[-1] = texture, runs[-1][1], runs[-1][2] + count
+            else:
+                runs.append((texture, first, count))
+        return runs
 
     def _upload(self, plan: Plan, block: NDArray[np.float32] | None) -> None:
         self._reserve(len(plan.maps))
