@@ -84,7 +84,9 @@ class Context:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
             before = self._egl.current
-            if before.context != self._own.context and not self._egl.make_current(self._own):
+            if before is NOTHING:
+                self._gl.__enter__()  # type: ignore[no-untyped-call]  # costs least
+            elif before.context != self._own.context and not self._egl.make_current(self._own):
                 raise ContextError("EGL could not make the context of this renderer current")
             self._before.append(before)
         except BaseException:
@@ -108,9 +110,9 @@ class Context:
 
     def _give_back(self, before: Current) -> None:
         """Make current what was, or nothing, so that another thread can have ours."""
-        if before.context == self._own.context:
-            return
-        if before is NOTHING or not self._egl.make_current(before):
+        if before is NOTHING and self._gl is not None:
+            self._gl.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        elif before.context != self._own.context and not self._egl.make_current(before):
             self._egl.make_current(NOTHING._replace(display=self._own.display))
 
 
