@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import trimesh
+from PIL import Image
 
 from heliograph.camera import Camera
 from heliograph.engines.components.engine import ComponentEngine
 from heliograph.frame import allocate
 from heliograph.raster import DrawList, Instances, Light, Lighting, LightKind
-from heliograph.scene import AmbientLight, Box, EditMaterial, EditMaterials, Scene
+from heliograph.scene import AmbientLight, Box, EditMaterial, EditMaterials, Mesh, Scene
 from heliograph.view import View
 
 TOP = Camera.look_at(eye=(0, 0, 5), target=(0, 0, 0), up=(0, 1, 0), fov_y=0.8, width=64, height=64)
@@ -67,3 +69,17 @@ def test_emission_is_added_to_light_and_saturates(rasterizer, lighting):
     rasterizer.draw(DrawList(glowing, lights, lighting=lighting), [TOP], ("rgb",), [out])
     assert out["rgb"][32, 16] == pytest.approx([128, 64, 255], abs=1)
     assert out["rgb"][32, 48] == pytest.approx([64, 64, 64], abs=1)
+
+
+def test_a_file_glows_in_its_factor_times_the_mean_of_its_texture(tmp_path):
+    spots = np.zeros((8, 8, 3), np.uint8)
+    spots[:4] = 255, 128, 0
+    for texture, expected in ((None, (255, 0, 255)), (Image.fromarray(spots), (128, 0, 0))):
+        box = trimesh.creation.box((1, 1, 1))
+        surface = trimesh.visual.material.PBRMaterial(
+            baseColorFactor=[255, 255, 255, 255], emissiveFactor=[1, 0, 1], emissiveTexture=texture
+        )
+        box.visual = trimesh.visual.TextureVisuals(uv=np.zeros((8, 2)), material=surface)
+        box.export(tmp_path / "lamp.glb")
+        (found,) = colours(Mesh(src=str(tmp_path / "lamp.glb")))
+        assert found == pytest.approx(expected, abs=1)
