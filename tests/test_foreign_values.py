@@ -253,7 +253,7 @@ def test_one_number_of_steps_may_come_in_an_array(model: Any) -> None:
 
 
 def buffers() -> dict[str, np.ndarray]:
-    return allocate(CAMERA, tuple(PASSES))
+    return allocate(CAMERA, PASSES)
 
 
 @pytest.mark.parametrize(
@@ -272,19 +272,19 @@ def buffers() -> dict[str, np.ndarray]:
 )
 def test_arrays_to_draw_into_are_plain_ones(out: Any, message: str) -> None:
     with pytest.raises(hg.InvalidValueError, match=message):
-        own_or_given([CAMERA], tuple(PASSES), out)
+        own_or_given([CAMERA], PASSES, out)
 
 
 @pytest.mark.parametrize("cameras", [1, 2, 5])
 def test_passes_may_not_share_memory(cameras: int) -> None:
     many = [CAMERA] * cameras
     out: list[Buffers] = [buffers() for _ in many]
-    assert len(own_or_given(many, tuple(PASSES), out)) == cameras
+    assert len(own_or_given(many, PASSES, out)) == cameras
     block = np.zeros(2 * 8 * 8 * 4, np.uint8)  # one behind the other is fine
     beside = block[:256].view(np.float32).reshape(8, 8), block[256:].view(np.int32).reshape(8, 8)
     out[-1] = {**out[-1], "depth": beside[0], "segmentation": beside[1]}
-    assert len(own_or_given(many, tuple(PASSES), out)) == cameras
+    assert len(own_or_given(many, PASSES, out)) == cameras
     out[0] = {**out[0], "depth": block[:256].view(np.float32).reshape(8, 8)}
     out[-1] = {**out[-1], "segmentation": block[100:356].view(np.int32).reshape(8, 8)}
     with pytest.raises(hg.InvalidValueError, match="memory of its own"):
-        own_or_given(many, tuple(PASSES), out)
+        own_or_given(many, PASSES, out)

@@ -28,9 +28,9 @@ _SPARE = [np.inf] * (MAX_LEVELS - len(CAST_PIXELS))
 _PER_CAST_PIXEL = np.array([1 / pixels for pixels in CAST_PIXELS] + _SPARE)
 _CAST_LEVELS = np.array([min(1 / pixels, _SPECK) for pixels in CAST_PIXELS] + _SPARE)
 
-LOOKS_RECORD = 15
-"""float32 numbers per instance that only its looks decide: rgba, surface, texturing (4 each), the
-bits of the id, and the texture's offset (2)."""
+LOOKS_RECORD = 18
+"""float32 numbers per instance that only its looks decide: rgba and surface (4 each), the texture's
+scale (3), the cutoff, the bits of the id, the texture's offset (2), and the emissive colour (3)."""
 
 
 @dataclass(eq=False)
@@ -241,6 +241,10 @@ def _records(instances: Instances) -> NDArray[np.float32]:
     records[:, 12] = instances.ids.astype(np.int32).view(np.float32)
     if instances.texture_offset is not None:
         records[:, 13:15] = instances.texture_offset
+    if instances.cutoff is not None:
+        records[:, 11] = instances.cutoff
+    if instances.emissive is not None:
+        records[:, 15:18] = instances.emissive
     return records
 
 

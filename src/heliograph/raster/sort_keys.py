@@ -18,12 +18,12 @@ MIRRORED = 1 << 21
 BOXED = 1 << 37
 """Set in the key of what is drawn as a box that rays are cast into."""
 
-TRANSPARENT = 1 << 40
+TRANSPARENT = 1 << 41
 """Larger than any key."""
 
 _WIDEST = 31
 _REFLECTIVE_BIT = 23
-_FLOOR_BIT = 38
+_FLOOR_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Kind:
     texture: int
     line: int  # width in pixels, 0 for triangles
     boxed: bool  # drawn as a box that rays are cast into
+    cutout: bool  # with holes where the texture is clear
+    emissive: bool
 
 
 def keys(instances: Instances, tables: GeometryTable) -> NDArray[np.int64]:
@@ -56,6 +58,10 @@ def keys(instances: Instances, tables: GeometryTable) -> NDArray[np.int64]:
     key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
     # Planes last: most of a floor is behind other things.
     key |= tables.plane[instances.geometry].astype(np.int64) << _FLOOR_BIT
+    if instances.cutoff is not None:
+        key |= (textured & (instances.cutoff > 0)).astype(np.int64) << _CUTOUT_BIT
+    if instances.emissive is not None:
+        key |= (instances.emissive > 0).any(1).astype(np.int64) << _EMISSIVE_BIT
     return key
 
 
@@ -80,4 +86,6 @@ def unpack(key: int) -> Kind:
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,
         boxed=bool(key & BOXED),
+        cutout=bool(key >> _CUTOUT_BIT & 1),
+        emissive=bool(key >> _EMISSIVE_BIT & 1),
     )

@@ -133,6 +133,10 @@ class Instances:
         length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
             None for spheres.
         layers: how many times what is transparent counts, one over the other.
+        cutoff: (N,) float32; where the texture's alpha is below it there is a hole in all passes,
+            and in shadows of meshes that have uvs; or None for no holes.
+        emissive: (N, 3) float32, light of its own that no texture colours, where it is lit at all;
+            or None for none.
         looks: stands for everything but `world_from_object`, `visible` and `length`: instances that
             share it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
             read-only.
@@ -156,6 +160,8 @@ class Instances:
     texture_offset: NDArray[np.float32] | None = None
     length: NDArray[np.float64] | None = None
     layers: int = 1
+    cutoff: NDArray[np.float32] | None = None
+    emissive: NDArray[np.float32] | None = None
     looks: object = field(default_factory=object, init=False, repr=False)
     form: object = field(default_factory=object, init=False, repr=False)
     scaling: object = field(default_factory=object, init=False, repr=False)

@@ -54,6 +54,9 @@ class MaterialProps(TypedDict, total=False):
     side: Annotated[
         Side | Literal[0, 2], Prop(_side, "front", "Which sides are seen; or three.js's 0 and 2.")
     ]
+    alphaTest: Annotated[
+        Number, Prop(v.number(0, 1), 0.0, "What is less opaque is a hole in all passes.")
+    ]
     map: Annotated[Image, Prop(v.pixels, None, "An image that multiplies the colour.")]
 
 
@@ -126,7 +129,8 @@ class Material:
             roughness=said["roughness"],
             emissive=(glow[0], glow[1], glow[2]),
             double_sided=said["side"] == "double",
-            alpha_mode="blend" if alpha < 1 else "opaque",
+            alpha_mode="mask" if said["alphaTest"] else "blend" if alpha < 1 else "opaque",
+            alpha_cutoff=said["alphaTest"] or 0.5,
             base_color_texture=_texture(said["map"]),
             specular=sum(said["specular"][:3]) / 3 if phong else None,
             shininess=min(said["shininess"] / MOST_SHININESS, 1.0) if phong else None,

@@ -262,13 +262,30 @@ def _material(material: Any, linear: bool, path: Path) -> tuple[dict[str, Any], 
         if getattr(material, name, None) is not None:
             found[ours] = float(getattr(material, name))
     if getattr(material, "emissiveFactor", None) is not None:
-        found["emissive"] = tuple(np.clip(material.emissiveFactor, 0, 1) ** (1 / 2.2))
+        found["emissive"] = tuple(
+            np.clip(material.emissiveFactor, 0, 1) ** (1 / 2.2) * _glow(material)
+        )
     found["side"] = "double" if getattr(material, "doubleSided", False) else "front"
-    opaque = linear and getattr(material, "alphaMode", None) in (None, "OPAQUE")
+    mode = getattr(material, "alphaMode", None)
+    if mode == "MASK":
+        found["alphaTest"] = 0.5 if material.alphaCutoff is None else float(material.alphaCutoff)
+    opaque = linear and (mode in (None, "OPAQUE") or found.get("alphaTest") == 0)
     if opaque:
         found["opacity"] = 1.0
     image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
     return found, None if image is None else _image(image, opaque, path)
+
+
+def _glow(material: Any) -> NDArray[np.float64]:
+    """The mean colour (3,) of the texture that says where a material glows, if any; white without.
+
+    Only one colour is shown; most such textures are black but for a few spots.
+    """
+    image = getattr(material, "emissiveTexture", None)
+    if image is None:
+        return np.ones(3)
+    colour: NDArray[np.float64] = np.asarray(image.convert("RGB")).mean((0, 1)) / 255
+    return colour
 
 
 def _image(image: Any, opaque: bool, path: Path) -> Texture:

@@ -20,6 +20,7 @@ from heliograph.scene.material import MATERIAL
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
 _ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with the transparent
+_HOLE = 1 / 512  # what is less opaque than half of the least step is not there
 _MOST_SHININESS = 128.0
 
 Matrix = NDArray[np.float64]
@@ -39,6 +40,7 @@ class Parts:
         pose: (K, 4, 4), component_from_object.
         length: (K,), of capsules, as `Instances` has it.
         rgba, surface: (K, 4).
+        emissive, cutoff: (K, 3) and (K,), as `Instances` has them.
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (K, 8, 3), those of the boxes round them, in the component's axes.
         plain: whether another colour of the component changes nothing but the first three numbers
@@ -50,6 +52,8 @@ class Parts:
     length: NDArray[np.float64]
     rgba: NDArray[np.float32]
     surface: NDArray[np.float32]
+    emissive: NDArray[np.float32]
+    cutoff: NDArray[np.float32]
     texture: NDArray[np.int32]
     side: NDArray[np.int8]
     shading: NDArray[np.int8]
@@ -95,6 +99,8 @@ class Parts:
             casts_shadow=np.ones(count, np.bool_),
             visible=np.ones(count, np.bool_),
             length=self.length if self.length.any() else None,
+            cutoff=self.cutoff if self.cutoff.any() else None,
+            emissive=self.emissive if self.emissive.any() else None,
         )
 
     @property
@@ -115,6 +121,8 @@ _NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType(
         "length": np.empty(0),
         "rgba": np.empty((0, 4), np.float32),
         "surface": np.empty((0, 4), np.float32),
+        "emissive": np.empty((0, 3), np.float32),
+        "cutoff": np.empty(0, np.float32),
         "texture": np.empty(0, np.int32),
         "side": np.empty(0, np.int8),
         "shading": np.empty(0, np.int8),
@@ -218,6 +226,8 @@ class Translator:
             length=np.array([each.length for each in placed], float),
             rgba=np.array([paint.rgba for paint in paints], np.float32).reshape(count, 4),
             surface=np.array([paint.surface for paint in paints], np.float32).reshape(count, 4),
+            emissive=np.array([paint.emissive for paint in paints], np.float32).reshape(count, 3),
+            cutoff=np.array([paint.cutoff for paint in paints], np.float32),
             texture=np.array(textures, np.int32),
             side=np.array([paint.side for paint in paints], np.int8),
             shading=np.array([paint.shading for paint in paints], np.int8),
@@ -247,6 +257,8 @@ class _Placed:
 class _Paint:
     rgba: tuple[float, ...]
     surface: tuple[float, float, float, float]
+    emissive: tuple[float, ...]
+    cutoff: float
     side: Side
     shading: Shading
     plain: bool
@@ -256,16 +268,23 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
     """A material as the rasterizer has it."""
     material = {name: given.get(name, MATERIAL[name].default) for name in MATERIAL}
     red, green, blue, alpha = (*material["color"], 1.0)[:4]
-    if material["transparent"] is not False:
+    test, blended, cutoff = material["alphaTest"], material["transparent"], _HOLE if clear else 0.0
+    if blended is not False or test:
         alpha *= material["opacity"]
-    emission = material["emissiveIntensity"] * _mean(material["emissive"])
-    emission /= max(_mean((red, green, blue)), 1 / 255)
+    if test:
+        cutoff = test / max(alpha, test)
+        alpha = (alpha if blended else 1.0) * (alpha >= test)
+    if clear and (blended or not test):
+        alpha = min(alpha, _ALMOST)
+    glow = 0.0 if kind == "basic" else material["emissiveIntensity"]
     return _Paint(
-        rgba=(red, green, blue, min(alpha, _ALMOST) if clear else alpha),
-        surface=(emission, *_gloss(material, kind), 0.0),
+        rgba=(red, green, blue, alpha),
+        surface=(0.0, *_gloss(material, kind), 0.0),
+        emissive=tuple(glow * part for part in material["emissive"][:3]),
+        cutoff=cutoff,
         side=Side.DOUBLE if material["side"] == "double" else Side.FRONT,
         shading=Shading.UNLIT if kind == "basic" else Shading.LIT,
-        plain=len(material["color"]) == 3 and not emission,
+        plain=len(material["color"]) == 3,
     )
 
 

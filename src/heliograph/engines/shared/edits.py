@@ -98,6 +98,8 @@ class EditApplier:
             value = getattr(edit, name)
             if value is not None:
                 self._mine("surface")[rows, column] = value
+        if edit.emission is not None:
+            self._darken(np.array(rows))
         if edit.texture is not None:
             self._lay(
                 np.array(rows), edit.texture, np.array([edit.repeat]), np.array([edit.offset])
@@ -116,8 +118,15 @@ class EditApplier:
             values = getattr(edit, name)
             if values is not None:
                 _put(self._mine("surface")[:, column], rows, values[group])
+        if edit.emission is not None:
+            self._darken(rows[~np.isnan(edit.emission[group])])
         if edit.texture is not None:
             self._lay_all(edit, edit.texture[group], group, rows)
+
+    def _darken(self, rows: NDArray[np.intp]) -> None:
+        """Take light of another colour away: what is told how much to emit does so in its own."""
+        if self._instances.emissive is not None:
+            self._mine("emissive")[rows] = 0.0
 
     def _lay_all(
         self,

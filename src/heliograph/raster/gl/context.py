@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 import moderngl
 
 from heliograph.errors import ClosedError, ContextError
+from heliograph.raster.gl import egl
+from heliograph.raster.gl.depth import set_range
+from heliograph.raster.gl.egl import NOTHING, Current
 
 GL_VERSION = 430
-_EGL_DRAW, _EGL_READ = 0x3059, 0x305A
 _FORKED = (
     "GL does not survive a fork: start processes with the 'spawn' method, or draw in none before "
     "they are forked"
@@ -35,8 +35,20 @@ class Context:
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._gl: moderngl.Context | None = None
-        with _kept_current():
+        self._egl = egl.load()
+        self._before: list[Current] = []
+        self._own = NOTHING
+        before, api = self._egl.current, self._egl.api
+        try:
             self._gl = _create(device)
+            self._own = self._egl.current
+            set_range(self._gl)
+        except BaseException:
+            self.release()
+            raise
+        finally:
+            self._give_back(before)
+            self._egl.api = api
 
     @property
     def software(self) -> bool:
@@ -71,7 +83,12 @@ class Context:
         try:
             if self._gl is None:
                 raise ClosedError("this renderer is closed")
-            self._gl.__enter__()  # type: ignore[no-untyped-call]
+            before = self._egl.current
+            if before is NOTHING:
+                self._gl.__enter__()  # type: ignore[no-untyped-call]  # costs least
+            elif before.context != self._own.context and not self._egl.make_current(self._own):
+                raise ContextError("EGL could not make the context of this renderer current")
+            self._before.append(before)
         except BaseException:
             self._lock.release()
             raise
@@ -80,8 +97,7 @@ class Context:
     def end(self) -> None:
         """What leaving `current` does."""
         try:
-            if self._gl is not None:
-                self._gl.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._give_back(self._before.pop())
         finally:
             self._lock.release()
 
@@ -90,8 +106,14 @@ class Context:
         with self._lock:
             gl, self._gl = self._gl, None
             if gl is not None and self._pid == os.getpid():
-                with _kept_current():
-                    gl.release()
+                gl.release()
+
+    def _give_back(self, before: Current) -> None:
+        """Make current what was, or nothing, so that another thread can have ours."""
+        if before is NOTHING and self._gl is not None:
+            self._gl.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        elif before.context != self._own.context and not self._egl.make_current(before):
+            self._egl.make_current(NOTHING._replace(display=self._own.display))
 
 
 class _Current(AbstractContextManager[moderngl.Context]):
@@ -130,36 +152,4 @@ def _create(device: int | None) -> moderngl.Context:
 def _remedy(device: int | None) -> str:
     if device is not None:
         return f"EGL device {device} was asked for: try another, or none"
-    return "on Debian or Ubuntu: apt-get install libegl1 libgl1 libgl1-mesa-dri"
-
-
-@contextmanager
-def _kept_current() -> Iterator[None]:
-    """Give back whatever context was current in this thread."""
-    egl = _egl()
-    if egl is None:
-        yield
-        return
-    before = (
-        egl.eglGetCurrentDisplay(),
-        egl.eglGetCurrentSurface(_EGL_DRAW),
-        egl.eglGetCurrentSurface(_EGL_READ),
-        egl.eglGetCurrentContext(),
-    )
-    try:
-        yield
-    finally:
-        if before[0]:
-            egl.eglMakeCurrent(*before)
-
-
-def _egl() -> ctypes.CDLL | None:
-    with suppress(OSError):
-        egl = ctypes.CDLL("libEGL.so.1")
-        handle = ctypes.c_void_p
-        for name in ("eglGetCurrentDisplay", "eglGetCurrentContext", "eglGetCurrentSurface"):
-            getattr(egl, name).restype = handle
-        egl.eglGetCurrentSurface.argtypes = [ctypes.c_int]
-        egl.eglMakeCurrent.argtypes = [handle] * 4
-        return egl
-    return None
+    return egl.INSTALL

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.camera import Camera
+from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
 from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS
 from heliograph.raster.types import LARGEST, SMALLEST, DrawList, Light, LightKind
 
 _LIGHTS = 52
-_DEEPEST = 2e7
+_DEEPEST = 1e30  # beyond it depth is too small for a float32
 _SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
 LENS = _LIGHTS
 """Numbers before the lights: all that the background depends on."""
@@ -98,8 +98,12 @@ class FrameBlocks:
 
 
 def clip_from_camera(camera: Camera) -> Matrix:
-    """The camera's projection with y turned, so that row 0 of what is read is the top."""
-    if camera.far > _DEEPEST * camera.near:
+    """The camera's projection with depth from 1 (near) to 0 (far), as depth.py has it.
+
+    Its y is turned, so that row 0 of what is read is the top.
+    """
+    near, far = camera.near, camera.far
+    if far > _DEEPEST * near:
         raise InvalidValueError(
             f"camera {camera.name!r}: near {camera.near:g} and far {camera.far:g} are too far "
             f"apart for a depth buffer; give a near of at least far / {_DEEPEST:g}"
@@ -111,6 +115,8 @@ def clip_from_camera(camera: Camera) -> Matrix:
         )
     matrix = np.array(camera.projection_matrix)
     matrix[1] *= -1
+    slope = (1.0 if camera.projection is Projection.ORTHOGRAPHIC else near) / (far - near)
+    matrix[2] = 0.0, 0.0, slope, slope * far
     return matrix
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
+from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
 from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
     MIRROR_UNIT,
@@ -34,6 +35,7 @@ _LOOKS = {
     **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
     "in_id": "1i",
     "in_offset": "2f",
+    "in_emissive": "3f",
 }
 """The fields of the records per instance in order, as plan.py lays them out."""
 
@@ -146,7 +148,7 @@ class Pipeline:
             picture.mirror.use(MIRROR_UNIT)
         picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._gl.depth_func = "<="  # where surfaces coincide the later one shows, as in MuJoCo
+        self._gl.depth_func = IN_FRONT
         self._draw_groups(picture, picture.plan.opaque)
         if picture.backdrop is None:
             self._draw_sky(picture, sky)
@@ -154,14 +156,35 @@ class Pipeline:
             self._draw_transparent(picture)
 
     def draw_depth(self, plan: Plan, clip_from_camera: NDArray[np.float64]) -> None:
-        """Draw a plan's depth alone into the framebuffer in use (shadow maps)."""
+        """Draw a plan's depth alone into the framebuffer in use (shadow maps).
+
+        Depth goes from 0 to 1 there where OpenGL's `clip_from_camera` (4, 4) has -1 to 1.
+        """
         self._upload(plan, None)
-        program = self._programs.shadow
-        uniform(program, "clip_from_camera").write(clip_from_camera.T.astype(np.float32).tobytes())
-        if len(plan.commands):
+        matrix = window_from_camera(clip_from_camera).T.astype(np.float32).tobytes()
+        for texture, first, count in self._casters(plan):
+            program = self._programs.shadow(cutout=texture >= 0)
+            uniform(program, "clip_from_camera").write(matrix)
+            if texture >= 0:
+                self._textures.use(texture)
             self._array(program).render_indirect(
-                self._commands, moderngl.TRIANGLES, count=len(plan.commands)
+                self._commands, moderngl.TRIANGLES, count=count, first=first
             )
+
+    def _casters(self, plan: Plan) -> list[tuple[int, int, int]]:
+        """Runs of draw commands: the texture that cuts holes into them or -1, first, number.
+
+        Only what has texture coordinates in its vertices casts a shadow with holes.
+        """
+        runs: list[tuple[int, int, int]] = []
+        for kind, first, count in (*plan.opaque, *plan.transparent):
+            holed = kind.cutout and kind.own_uv and not kind.solver
+            texture = kind.texture if holed else -1
+            if runs and runs[-1][0] == texture:
+                runs[-1] = texture, runs[-1][1], runs[-1][2] + count
+            else:
+                runs.append((texture, first, count))
+        return runs
 
     def _upload(self, plan: Plan, block: NDArray[np.float32] | None) -> None:
         self._reserve(len(plan.maps))
@@ -246,7 +269,8 @@ class Pipeline:
 
     def _variant(self, base: Variant, kind: Kind) -> Variant:
         coloured = "rgb" in base.passes
-        texture = self._textures.kind(kind.texture) if kind.texture >= 0 and coloured else None
+        looked_up = kind.texture >= 0 and (coloured or kind.cutout)
+        texture = self._textures.kind(kind.texture) if looked_up else None
         variant = replace(
             base,
             solver=kind.solver,
@@ -259,6 +283,8 @@ class Pipeline:
             vertex_lit=base.vertex_lit and not (kind.double_sided or kind.line or kind.boxed),
             line=kind.line > 0,
             boxed=kind.boxed,
+            cutout=kind.cutout,
+            emissive=coloured and kind.emissive,
         )
         return variant if variant.needs_surface else replace(variant, solver=plain(kind.solver))
 

@@ -52,6 +52,8 @@ class Variant:
         line: lines instead of triangles.
         cast: whether rays decide the outline, inside of triangles that contain the shape.
         boxed: whether those are a box, to be turned to the camera.
+        cutout: whether there are holes where the texture is clear.
+        emissive: whether light of its own is added.
     """
 
     passes: tuple[str, ...]
@@ -68,6 +70,8 @@ class Variant:
     line: bool = False
     cast: bool = False
     boxed: bool = False
+    cutout: bool = False
+    emissive: bool = False
 
     @property
     def needs_surface(self) -> bool:
@@ -99,6 +103,8 @@ class Variant:
             "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
             "CAST": self.cast and CAST[self.solver],
             "BOXED": self.boxed,
+            "CUTOUT": self.cutout,
+            "EMISSIVE": self.emissive,
         }
         names = [name for name, on in flags.items() if on]
         return [*names, *SOLVERS[self.solver], *map(str.upper, self.passes)]
@@ -111,7 +117,7 @@ class Programs:
         self._gl = gl
         self._surfaces: dict[Variant, moderngl.Program] = {}
         self._skies: dict[Variant, moderngl.Program] = {}
-        self._shadow: moderngl.Program | None = None
+        self._shadows: dict[bool, moderngl.Program] = {}
 
     def surface(self, variant: Variant) -> moderngl.Program:
         """The program of one variant."""
@@ -125,15 +131,15 @@ class Programs:
             self._skies[variant] = self._compile("sky", variant)
         return self._skies[variant]
 
-    @property
-    def shadow(self) -> moderngl.Program:
-        """The program that draws shadow maps."""
-        if self._shadow is None:
-            self._shadow = self._gl.program(
-                vertex_shader=_version() + _read("shadow.vert"),
-                fragment_shader=_version() + _read("shadow.frag"),
+    def shadow(self, *, cutout: bool) -> moderngl.Program:
+        """The program that draws shadow maps; of meshes with holes with `cutout`."""
+        if cutout not in self._shadows:
+            head = _version() + "#define CUTOUT\n" * cutout
+            self._shadows[cutout] = self._gl.program(
+                vertex_shader=head + _read("shadow.vert"),
+                fragment_shader=head + _read("shadow.frag"),
             )
-        return self._shadow
+        return self._shadows[cutout]
 
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
         head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())

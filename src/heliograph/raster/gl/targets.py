@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES
+from heliograph.raster.gl.depth import FARTHEST, renderbuffer
 
 _KEPT = 8
 _FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (3, "f4"), "segmentation": (1, "i4")}
@@ -45,9 +46,8 @@ class Target:
             for place, name in enumerate(passes)
         ]
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
-        depth = gl.depth_renderbuffer(size, samples=samples)
-        self.framebuffer = gl.framebuffer(self.images, depth)
-        self._depth = depth
+        self._depth = renderbuffer(gl, size, samples)
+        self.framebuffer = gl.framebuffer(self.images, self._depth)
         self.resolved: moderngl.Framebuffer | None = None
         self._resolved_images: list[moderngl.Texture] = []
         if samples:
@@ -63,10 +63,10 @@ class Target:
         self.framebuffer.depth_mask = True
         if colour is not None:
             self.write_only(self.passes)
-            self.framebuffer.clear(*colour, 1.0, depth=1.0)
+            self.framebuffer.clear(*colour, 1.0, depth=FARTHEST)
             return
         self.write_only(())
-        self.framebuffer.clear(depth=1.0)
+        self.framebuffer.clear(depth=FARTHEST)
         self.write_only(self.passes)
 
     def write_only(self, passes: Sequence[str]) -> None:

@@ -4,8 +4,18 @@ in vec3 in_position;
 in vec2 in_uv;
 in vec4 in_row0, in_row1, in_row2;
 in float in_length;
+#ifdef CUTOUT
+in vec4 in_texturing;
+in vec2 in_offset;
+out vec2 v_uv;
+flat out float v_cutoff;
+#endif
 void main() {
     vec4 p = vec4(in_position, 1.0);
     if (in_length > 0.0) p.z += in_uv.x * in_length;  // ends of capsules
+#ifdef CUTOUT
+    v_uv = in_uv * in_texturing.xy + in_offset;
+    v_cutoff = in_texturing.w;
+#endif
     gl_Position = clip_from_camera * vec4(dot(in_row0, p), dot(in_row1, p), dot(in_row2, p), 1.0);
 }

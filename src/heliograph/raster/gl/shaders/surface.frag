@@ -12,7 +12,10 @@ in vec3 v_direct[SHADOWS];
 flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess exponent, reflectance
 #endif
 #ifdef TEXTURED
-flat in vec4 v_texturing;        // scale
+flat in vec4 v_texturing;        // scale, cutoff
+#endif
+#ifdef EMISSIVE
+flat in vec3 v_emissive;
 #endif
 #ifdef FACE
 flat in vec3 v_plane, v_facing;  // where its plane is, and its normal in camera axes
@@ -184,11 +187,11 @@ void main() {
     float depth = max(enter(o, d, object_normal, missed), ambient.w);
 #ifdef CAST
 #ifdef ORTHO
-    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z - clip_from_camera[2].z * depth);
+    gl_FragDepth = clip_from_camera[3].z - clip_from_camera[2].z * depth;
 #else
-    gl_FragDepth = 0.5 + 0.5 * (clip_from_camera[3].z / depth - clip_from_camera[2].z);
+    gl_FragDepth = clip_from_camera[3].z / depth - clip_from_camera[2].z;
 #endif
-    missed = missed || gl_FragDepth > 1.0;
+    missed = missed || gl_FragDepth < 0.0;
     if (missed) discard;
 #endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
@@ -217,8 +220,7 @@ void main() {
 #ifdef SEGMENTATION
     o_id = v_id;
 #endif
-#ifdef RGB
-#define POINT (origin + depth * ray)
+#if defined(RGB) || defined(CUTOUT)
     vec4 texel = vec4(1.0);
 #if defined(EXACT) && defined(TEXTURED)
     vec3 object = o + depth * d;
@@ -255,6 +257,12 @@ void main() {
     texel = texture(image, v_object * v_texturing.xyz);
 #endif
 #endif
+#endif
+#ifdef CUTOUT
+    if (texel.a < v_texturing.w) discard;
+#endif
+#ifdef RGB
+#define POINT (origin + depth * ray)
     // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
 #ifdef VERTEX_LIT
     vec3 lit = v_lit;
@@ -264,6 +272,9 @@ void main() {
 #else
     vec3 lit = clamp(shade(POINT, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
     float alpha = v_rgba.a, reflectance = v_surface.w;
+#endif
+#ifdef EMISSIVE
+    lit += v_emissive;
 #endif
 #ifdef REFLECTIVE
     lit += reflectance * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;

@@ -23,6 +23,10 @@ flat out vec4 v_rgba, v_surface;
 #ifdef TEXTURED
 flat out vec4 v_texturing;
 #endif
+#ifdef EMISSIVE
+in vec3 in_emissive;
+flat out vec3 v_emissive;
+#endif
 #ifdef FACE
 flat out vec3 v_plane, v_facing;
 #endif
@@ -138,6 +142,9 @@ void main() {
 #endif
 #ifdef FLAT_TEXTURE
     v_offset = in_offset;
+#endif
+#ifdef EMISSIVE
+    v_emissive = in_emissive;
 #endif
 #if defined(FACE) || defined(SMOOTH) || defined(VERTEX_LIT)
     // Normals map with the inverse transpose.
