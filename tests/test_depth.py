@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heliograph.camera import Camera
 from heliograph.frame import allocate
+from heliograph.passes import PASSES, select_passes
 from heliograph.raster import (
     DrawList,
     Instances,
@@ -46,7 +47,7 @@ def drawn(rasterizer, view, *rows, passes=("depth", "segmentation"), lights=HEAD
         instances.geometry[i] = shape
         instances.world_from_object[i, :, :3] = np.diag(half)
         instances.world_from_object[i, :, 3] = centre
-    out = allocate(view, passes)
+    out = allocate(view, select_passes(passes, PASSES))
     rasterizer.draw(DrawList(instances, lights), [view], passes, [out])
     return out
 

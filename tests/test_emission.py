@@ -13,6 +13,7 @@ from PIL import Image
 from heliograph.camera import Camera
 from heliograph.engines.components.engine import ComponentEngine
 from heliograph.frame import allocate
+from heliograph.passes import PASSES, select_passes
 from heliograph.raster import DrawList, Instances, Light, Lighting, LightKind
 from heliograph.scene import AmbientLight, Box, EditMaterial, EditMaterials, Mesh, Scene
 from heliograph.view import View
@@ -65,7 +66,7 @@ def test_emission_is_added_to_light_and_saturates(rasterizer, lighting):
     instances.surface[:] = 0
     glowing = replace(instances, emissive=np.array([[0.25, 0, 2], [0, 0, 0]], np.float32))
     lights = (Light(kind=LightKind.HEAD, diffuse=(0.5, 0.5, 0.5)),)
-    out = allocate(TOP, ("rgb",))
+    out = allocate(TOP, select_passes(("rgb",), PASSES))
     rasterizer.draw(DrawList(glowing, lights, lighting=lighting), [TOP], ("rgb",), [out])
     assert out["rgb"][32, 16] == pytest.approx([128, 64, 255], abs=1)
     assert out["rgb"][32, 48] == pytest.approx([64, 64, 64], abs=1)
