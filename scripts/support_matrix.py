@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "support-matrix.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from engine_contract import CASES, report  # noqa: E402
-from heliograph.frame import PASSES  # noqa: E402
+from heliograph.passes import PASSES  # noqa: E402
 from heliograph.testing import CHECKS, Report, Verdict  # noqa: E402
 
 HEAD = """# Support matrix

@@ -68,10 +68,19 @@ def _components() -> Engine:
     return engine
 
 
+def _moved_rod() -> Any:
+    scene = import_module("heliograph.scene")
+    return scene.Update(scene.Box(key="rod", position=[0.5, -0.2, 0.6]))
+
+
 CASES: dict[str, Case] = {
     "fake": Case(
         _fake,
-        {"other_state": {"ball": (0.0, -0.6, 0.5)}, "edits": (Paint("ball", (0.0, 1.0, 1.0)),)},
+        {
+            "other_state": {"ball": (0.0, -0.6, 0.5)},
+            "edits": (Paint("ball", (0.0, 1.0, 1.0)),),
+            "changes": (Paint("ball", (1.0, 1.0, 0.0)), Paint("globe", (0.0, 1.0, 0.0))),
+        },
     ),
     "mujoco": Case(
         _mujoco,
@@ -87,6 +96,12 @@ if find_spec("heliograph.engines.components"):
         {
             "other_state": {"ball": (-0.2, -0.6, 0.5)},
             "edits": (import_module("heliograph.scene").Remove("ball"),),
+            "changes": (_moved_rod(),),
+        },
+        gaps={
+            "objects_are_numbered_once": "its object table is empty",
+            "sample_says_who_drew_it": "its samples have no provenance",
+            "views_are_taken_one_by_one": "its samples do not say when they were begun",
         },
     )
 

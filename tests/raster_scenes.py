@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.passes import PASSES
+from heliograph.frame import allocate
+from heliograph.passes import PASSES, select_passes
 from heliograph.raster import Light, LightKind
 
 ALL = tuple(PASSES)
@@ -19,3 +20,8 @@ def camera(**changes):
     """A camera at EYE that looks at MIDDLE."""
     facts = {"eye": EYE, "target": MIDDLE, "fov_y": 0.8, "width": 160, "height": 120}
     return Camera.look_at(**{**facts, "near": 0.01, "far": 50, **changes})
+
+
+def buffers(view, passes=ALL):
+    """Fresh arrays for these passes of a camera."""
+    return allocate(view, select_passes(passes, PASSES))

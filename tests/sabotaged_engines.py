@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
+from itertools import repeat
 
 import numpy as np
 
 from heliograph.camera import Projection
-from heliograph.errors import ClosedError, UnknownNameError
-from heliograph.frame import Frame
+from heliograph.engine import Engine, attempt, attempt_all, resolve_cameras
+from heliograph.errors import ClosedError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.frame import Frame, Provenance, Sample
+from heliograph.scene import StateSpace
+from heliograph.wrappers import Wrapper
 
 
-class Sabotaged:
+class Sabotaged(Wrapper):
     """A good engine; subclasses spoil what they override.
 
     Args:
@@ -21,23 +24,8 @@ class Sabotaged:
     """
 
     def __init__(self, engine):
+        super().__init__(engine)
         self.good = engine
-
-    @property
-    def scene(self):
-        return self.good.scene
-
-    @property
-    def cameras(self):
-        return self.good.cameras
-
-    @property
-    def passes(self):
-        return self.good.passes
-
-    @property
-    def labels(self):
-        return self.good.labels
 
     def render(self, view, out=None):
         if out is not None:
@@ -50,6 +38,15 @@ class Sabotaged:
                 passes = self.deliver(passes, out[i])
             frames[frame.camera.name] = self.framed(frame, passes)
         return replace(sample, frames=frames)
+
+    def render_many(self, views, outs=None):
+        return attempt_all(self, views, outs)
+
+    def refine(self, view, cancel=None):
+        sizes = [camera.size for camera in resolve_cameras(view, self.cameras)]
+        for sample in self.good.refine(view, cancel):
+            whole = [frame.camera.size for frame in sample] == sizes
+            yield self.render(view) if whole else sample
 
     def draw(self, view):
         return self.good.render(view)
@@ -64,9 +61,6 @@ class Sabotaged:
 
     def framed(self, frame, passes):
         return Frame(frame.camera, passes, frame.labels)
-
-    def close(self):
-        self.good.close()
 
 
 def directions(camera):
@@ -370,32 +364,310 @@ class AnswersToAnEarlierView(Sabotaged):
         return Frame(frame.camera, late.passes, frame.labels)
 
 
-class FillsNothingInOneGo(Sabotaged):
-    """Within `together` nothing is filled, nor after."""
+class LeavesArraysAloneInOneGo(Sabotaged):
+    """The samples of `render_many` are right, the arrays that were given are not filled."""
+
+    def render_many(self, views, outs=None):
+        return self.good.render_many(views, None if outs is None else (None for _ in outs))
+
+
+class MixesUpWhatIsInOneGo(Sabotaged):
+    """Within `render_many` every view looks as the first one of its size."""
 
     within = False
 
-    @contextmanager
-    def together(self):
-        self.within = True
-        yield
-        self.within = False
-
-    def settle(self):
-        pass
-
-    def spoil(self, name, frame):
-        return np.zeros_like(frame[name]) if self.within else frame[name]
-
-
-class MixesUpWhatIsInOneGo(FillsNothingInOneGo):
-    """Within `together` every view looks as the first one of its size."""
-
-    def __init__(self, engine):
-        super().__init__(engine)
-        self.first = {}
+    def render_many(self, views, outs=None):
+        self.within, self.first = True, {}
+        try:
+            return super().render_many(views, outs)
+        finally:
+            self.within = False
 
     def spoil(self, name, frame):
         if not self.within:
             return frame[name]
         return self.first.setdefault((name, frame[name].shape), frame[name]).copy()
+
+
+class LastBitsDifferInOneGo(Sabotaged):
+    def render_many(self, views, outs=None):
+        outcomes = self.good.render_many(views, outs)
+        for outcome in outcomes:
+            if isinstance(outcome, Sample):
+                depth = next(iter(outcome)).depth
+                np.nextafter(depth, np.float32(0), out=depth)
+        return outcomes
+
+
+class OneErrorFailsAllInOneGo(Sabotaged):
+    def render_many(self, views, outs=None):
+        outcomes = self.good.render_many(views, outs)
+        errors = [each for each in outcomes if not isinstance(each, Sample)]
+        return errors[:1] * len(outcomes) if errors else outcomes
+
+
+class RaisesInOneGo(Sabotaged):
+    def render_many(self, views, outs=None):
+        outs = repeat(None) if outs is None else outs
+        return [self.render(view, out) for view, out in zip(views, outs, strict=False)]
+
+
+class TakesAllViewsAtOnce(Sabotaged):
+    def render_many(self, views, outs=None):
+        outs = repeat(None) if outs is None else outs
+        pairs = list(zip(views, outs, strict=False))
+        return [attempt(self, view, out) for view, out in pairs]
+
+
+class TakesArraysBeforeTheirView(Sabotaged):
+    def render_many(self, views, outs=None):
+        outs = repeat(None) if outs is None else outs
+        return [attempt(self, view, out) for out, view in zip(outs, views, strict=False)]
+
+
+class LastRefinementIsCoarse(Sabotaged):
+    def refine(self, view, cancel=None):
+        *coarse, _ = self.good.refine(view, cancel) if not cancelled(cancel) else [None]
+        yield from coarse
+
+
+class RefinesAfterCancel(Sabotaged):
+    def refine(self, view, cancel=None):
+        del cancel
+        yield from self.good.refine(view)
+
+
+class RefinesOnceMoreAfterCancel(Sabotaged):
+    """Looks at the token before the first sample alone."""
+
+    def refine(self, view, cancel=None):
+        if not cancelled(cancel):
+            yield from self.good.refine(view)
+
+
+class RefinesNothing(Sabotaged):
+    """Says that it refines, and yields the picture alone."""
+
+    def refine(self, view, cancel=None):
+        if not cancelled(cancel):
+            yield self.good.render(view)
+
+
+def cancelled(cancel):
+    return cancel is not None and cancel.cancelled
+
+
+class OldVersionsShowTheNewScene(Sabotaged):
+    def draw(self, view):
+        sample = self.good.render(replace(view, scene_version=None))
+        self.good.render(view)  # refuses versions that never were
+        if view.scene_version is None:
+            return sample
+        return stamped(sample, scene_version=view.scene_version)
+
+
+class AdvancesInPart(Sabotaged):
+    """Changes before the one that is refused stay."""
+
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.kept = ()
+
+    def advance(self, changes):
+        try:
+            return self.good.advance(changes)
+        except HeliographError:
+            self.kept = changes[:-1]
+            raise
+
+    def draw(self, view):
+        sample = self.good.render(replace(view, edits=(*self.kept, *view.edits)))
+        return replace(sample, state=view.state)
+
+
+class CountsRefusedChanges(Sabotaged):
+    def advance(self, changes):
+        try:
+            return self.good.advance(changes)
+        except HeliographError:
+            self.good.advance(())
+            raise
+
+
+class SamplesSayAnotherVersion(Sabotaged):
+    def draw(self, view):
+        return stamped(self.good.render(view), scene_version=0)
+
+
+class ChangesDoNotShow(Sabotaged):
+    def draw(self, view):
+        sample = self.good.render(view)
+        first = self.good.render(replace(view, scene_version=0))
+        return replace(sample, frames=first.frames)
+
+
+class SwallowsChanges(Sabotaged):
+    """Says that its scene does not change, and takes changes in silence."""
+
+    capabilities = frozenset()
+
+    def refine(self, view, cancel=None):
+        return Engine.refine(self, view, cancel)
+
+
+class DrawsVersionsThatNeverWere(Sabotaged):
+    def draw(self, view):
+        try:
+            return self.good.render(view)
+        except InvalidValueError:
+            return self.good.render(replace(view, scene_version=None))
+
+
+class KeepsItsHash(Sabotaged):
+    def __init__(self, engine):
+        super().__init__(engine)
+        self.hash = engine.scene.hash
+
+    @property
+    def scene(self):
+        return replace(self.good.scene, hash=self.hash)
+
+
+def stamped(sample, **changes):
+    return replace(sample, provenance=replace(sample.provenance, **changes))
+
+
+class NoEngineName(Sabotaged):
+    provenance = Provenance()
+
+    def draw(self, view):
+        return stamped(self.good.render(view), engine="", device="")
+
+
+class SaysAnotherDevice(Sabotaged):
+    def draw(self, view):
+        return stamped(self.good.render(view), device="another")
+
+
+class DoneBeforeBegun(Sabotaged):
+    def draw(self, view):
+        sample = self.good.render(view)
+        made = sample.provenance
+        return stamped(sample, done=made.begun - 1e-6)
+
+
+class PassesAsSaidWrong(Sabotaged):
+    """Its depth is float32, its spec says float64."""
+
+    @property
+    def passes(self):
+        wrong = replace(self.good.passes["depth"], dtype=np.dtype(np.float64))
+        return {**self.good.passes, "depth": wrong}
+
+
+class SpecsUnderAnotherName(Sabotaged):
+    @property
+    def passes(self):
+        known = dict(self.good.passes)
+        return {**known, "depth": replace(known["depth"], name="deep")}
+
+
+class WithAnotherTable(Sabotaged):
+    """Its object table is changed by `other`."""
+
+    @property
+    def scene(self):
+        return replace(self.good.scene, objects=self.other(self.good.scene.objects))
+
+    def other(self, table):
+        return table
+
+
+class IdsTwice(WithAnotherTable):
+    def other(self, table):
+        return replace(table, ids=np.where(np.arange(len(table)) < 2, table.ids[0], table.ids))
+
+
+class LabelsAreNotTheTables(Sabotaged):
+    """The picture's ids have labels, and the object table calls them otherwise."""
+
+    @property
+    def scene(self):
+        table = self.good.scene.objects
+        named = tuple(f"{name}'s twin" for name in table.names)
+        return replace(self.good.scene, objects=replace(table, names=named))
+
+
+class ParentsAreNotThere(WithAnotherTable):
+    def other(self, table):
+        return replace(table, parents=np.full(len(table), 4711, np.int32))
+
+
+class ObjectsBelowThemselves(WithAnotherTable):
+    def other(self, table):
+        return replace(table, parents=np.roll(table.ids, 1))
+
+
+class BoxesInsideOut(WithAnotherTable):
+    def other(self, table):
+        return replace(table, boxes=table.boxes[:, ::-1].copy())
+
+
+class BoxesAreTooSmall(WithAnotherTable):
+    def other(self, table):
+        return replace(table, boxes=0.97 * table.boxes)
+
+
+class BoxesStandElsewhere(WithAnotherTable):
+    def other(self, table):
+        poses = np.array(table.poses)
+        poses[:, :3, 3] += 0.02
+        return replace(table, poses=poses)
+
+
+class RandomStatesOfItsOwn(Sabotaged):
+    """Takes its random numbers from elsewhere as well."""
+
+    rng = np.random.default_rng(1)
+
+    def random_state(self, rng):
+        return self.good.random_state(self.rng)
+
+
+class RandomStatesTheSame(Sabotaged):
+    def random_state(self, rng):
+        return self.good.scene.space.rest
+
+
+class RandomStatesOthersThanDescribed(Sabotaged):
+    def random_state(self, rng):
+        rng.random()
+        return self.good.random_state(rng)
+
+
+class RandomStatesNobodyKnows(Sabotaged):
+    def random_state(self, rng):
+        return {"nobody": rng.random(3)}
+
+    @property
+    def scene(self):
+        none = np.zeros(3)
+        space = StateSpace(ranges={"nobody": (none, none + 1)})
+        return replace(self.good.scene, space=space)
+
+
+class HeatIsWide(Sabotaged):
+    """A pass of its own is float64, its spec says float32."""
+
+    def spoil(self, name, frame):
+        return frame[name].astype(np.float64) if name == "heat" else frame[name]
+
+
+class HeatLacksAChannel(Sabotaged):
+    def spoil(self, name, frame):
+        return frame[name][..., :1].copy() if name == "heat" else frame[name]
+
+
+class HeatOfNothingIsZero(Sabotaged):
+    def spoil(self, name, frame):
+        return np.nan_to_num(frame[name], nan=0.0) if name == "heat" else frame[name]

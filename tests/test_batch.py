@@ -13,7 +13,7 @@ from heliograph.passes import PASSES
 from heliograph.pool import Pool
 from heliograph.pool.stock import MOST_LENT
 
-ALL = tuple(PASSES)
+ALL = PASSES
 MJCF = "<mujoco><worldbody><body><joint/><geom name='ball' size='1'/></body></worldbody></mujoco>"
 Faces = hg.LocalRenderer | Pool
 

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -15,6 +15,7 @@ from heliograph.delivery import call
 from heliograph.delivery.call import LocalRenderer
 from heliograph.engine import Renderer
 from heliograph.engines import registry
+from heliograph.engines.fake import FakeEngine
 
 MJCF = """<mujoco>
   <worldbody>
@@ -42,7 +43,7 @@ def test_open_draws_what_the_text_says(renderer: LocalRenderer) -> None:
 def test_it_is_a_renderer(renderer: LocalRenderer) -> None:
     assert isinstance(renderer, Renderer)
     assert "front" in renderer.cameras
-    assert renderer.passes[0] == "rgb"
+    assert next(iter(renderer.passes)) == "rgb"
     assert renderer.labels[0].name == "background"
     assert renderer.scene.hash
 
@@ -164,16 +165,16 @@ class Entry:
         return OtherEngine
 
 
-class OtherEngine:
+class OtherEngine(FakeEngine):
+    made: ClassVar[list[tuple[object, tuple[int, int]]]] = []
+
     def __init__(self, source: object, *, size: tuple[int, int]) -> None:
-        self.source, self.size = source, size
+        super().__init__(size=size)
+        self.made.append((source, size))
 
     @staticmethod
     def accepts(source: object) -> bool:
         return str(source).startswith("other://")
-
-    def close(self) -> None:
-        pass
 
 
 def test_installed_engines_are_asked_for_what_we_do_not_know(
@@ -181,8 +182,8 @@ def test_installed_engines_are_asked_for_what_we_do_not_know(
 ) -> None:
     monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
     with hg.open("other://thing", size=(5, 4)) as opened:
-        engine: Any = opened.engine
-        assert (engine.source, engine.size) == ("other://thing", (5, 4))
+        assert OtherEngine.made == [("other://thing", (5, 4))]
+        assert opened.cameras["front"].size == (5, 4)
     assert "other" in call.engine_names()
 
 

@@ -14,11 +14,12 @@ from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.passes import PASSES
 from heliograph.record import Recording, record
 from heliograph.view import View
 
 SIZE = (16, 12)
-ALL = ("rgb", "depth", "normals", "segmentation")
+ALL = PASSES
 
 
 def local(source: str = "fake") -> LocalRenderer:

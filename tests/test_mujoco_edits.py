@@ -44,7 +44,7 @@ def engine():
 
 
 def shot(engine, *edits, **state):
-    return engine.render(View(("eye",), tuple(PASSES), state, edits))["eye"]
+    return engine.render(View(("eye",), PASSES, state, edits))["eye"]
 
 
 def at_middle(frame, name):

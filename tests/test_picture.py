@@ -6,6 +6,7 @@ from PIL import Image
 
 import heliograph as hg
 from heliograph import Sample, picture
+from heliograph.passes import PASSES
 
 MJCF = """<mujoco>
   <worldbody>
@@ -22,10 +23,9 @@ MJCF = """<mujoco>
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    passes = ("rgb", "depth", "normals", "segmentation")
     with hg.open(MJCF, size=(48, 32)) as renderer:
         return [
-            renderer.render(hg.View(("front", "wide"), passes, seed=0, index=i)) for i in range(2)
+            renderer.render(hg.View(("front", "wide"), PASSES, seed=0, index=i)) for i in range(2)
         ]
 
 

@@ -12,8 +12,9 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,17 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from heliograph.engine import Renderer
+from heliograph.engine import Capability, Engine, Outs, Renderer
 from heliograph.engines.fake import EXIT, FAIL, HANG, KILL, Paint
 from heliograph.errors import WorkerError
-from heliograph.frame import Sample
-from heliograph.passes import PASSES
+from heliograph.frame import Labels, Provenance, Sample, own_or_given
+from heliograph.passes import PASSES, PassSpecs, select_passes
 from heliograph.pool import Pool, PoolOptions
 from heliograph.pool.stock import MOST_LENT
+from heliograph.scene import Description
 from heliograph.testing import check_engine
 
-ALL = tuple(PASSES)
+ALL = PASSES
 SIZE = {"size": (32, 24)}
 MJCF = """<mujoco>
   <worldbody>
@@ -138,33 +140,54 @@ def test_samples_are_those_of_the_engine_in_this_process(
         same(sample, local.render(view))
 
 
-class AsEngine:
+class AsEngine(Engine):
     """A pool of one worker as an engine, for the conformance suite."""
 
     def __init__(self, *arguments: Any) -> None:
         self.pool = Pool(*arguments)
 
-    def render(self, view: hg.View, out: Any = None) -> Sample:
+    @property
+    def scene(self) -> Description:
+        return self.pool.scene
+
+    @property
+    def cameras(self) -> Mapping[str, hg.Camera]:
+        return self.pool.cameras
+
+    @property
+    def passes(self) -> PassSpecs:
+        return self.pool.passes
+
+    @property
+    def labels(self) -> Labels:
+        return self.pool.labels
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return self.pool.capabilities
+
+    @property
+    def provenance(self) -> Provenance:
+        return self.pool.provenance
+
+    def random_state(self, rng: np.random.Generator) -> Mapping[str, Any]:
+        return self.pool.random_state(rng)
+
+    def render(self, view: hg.View, out: Outs = None) -> Sample:
         sample = self.pool.render(view)
-        return sample if out is None else self._into(sample, view, out)
+        if out is None:
+            return sample
+        cameras = [frame.camera for frame in sample]
+        given = own_or_given(cameras, select_passes(view.pass_names, self.passes), out)
+        frames = {}
+        for frame, buffers in zip(sample, given, strict=True):
+            for name, array in buffers.items():
+                array[...] = frame[name]
+            frames[frame.camera.name] = replace(frame, passes=buffers)
+        return replace(sample, frames=frames)
 
-    def _into(self, sample: Sample, view: hg.View, out: Any) -> Sample:
-        from heliograph.frame import Frame, check_buffers
-
-        if len(out) != len(sample):
-            raise hg.InvalidValueError("out")
-        for frame, buffers in zip(sample, out, strict=True):
-            check_buffers(buffers, frame.camera, view.passes)
-            for name in view.passes:
-                buffers[name][...] = frame[name]
-        frames = {
-            frame.camera.name: Frame(frame.camera, buffers, frame.labels)
-            for frame, buffers in zip(sample, out, strict=True)
-        }
-        return Sample(frames, sample.labels, sample.state, sample.seed, sample.index)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.pool, name)
+    def close(self) -> None:
+        self.pool.close()
 
 
 def test_it_keeps_the_promises_of_engines() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ from heliograph.randomize import (
     sampler,
     stream,
 )
-from heliograph.scene import Description, Edit, Item
+from heliograph.scene import Description, Edit, Item, Joint, StateSpace
 from heliograph.scene.appearance import (
     EditBackground,
     EditImage,
@@ -48,9 +48,10 @@ from heliograph.scene.appearance import (
     MoveObject,
 )
 from heliograph.view import View
+from randomize_scenes import objects
 
 T = TypeVar("T")
-OBJECTS = tuple(Item(f"{kind}{i}", "box") for kind in ("cube", "hand:finger") for i in range(4))
+NAMES = {f"{kind}{i}": "box" for kind in ("cube", "hand:finger") for i in range(4)}
 TOP = Camera.look_at(eye=(1, 1, 1), target=(0, 0, 0), fov_y=0.8, width=64, height=48, name="top")
 SIDE = Camera.look_at(
     eye=(2, 0, 0.5), target=(0, 0, 0), fov_y=0.6, width=64, height=48, name="side"
@@ -59,7 +60,7 @@ SIDE = Camera.look_at(
 
 def scene() -> Facts:
     lights = (Item("sun", "light"), Item("lamp", "light"))
-    description = Description("test", "0", OBJECTS, lights)
+    description = Description("test", "0", objects(NAMES), lights)
     materials = {"red": ("cube0", "cube1"), "skin": ("hand:finger0",)}
     return Facts(description, {"top": TOP, "side": SIDE}, materials=materials)
 
@@ -317,23 +318,35 @@ def test_applying_needs_a_seed_and_merges_state() -> None:
     assert int(view.state["steps"]) == 1
 
 
-def test_facts_come_from_a_renderer_and_its_engine() -> None:
-    class Engine:
-        def random_state(self, rng: np.random.Generator) -> dict[str, object]:
-            return {"qpos": rng.random(2)}
+def test_facts_come_from_the_object_table() -> None:
+    rest = {"qpos": np.zeros(2)}
+    joints = (Joint("a", "hinge", 0, -1, 1), Joint("b", "slide", 1, 0, 2))
+    table = objects(NAMES, materials={"cube0": "red", "cube2": "red"})
+    boxes, colours = np.array(table.boxes), np.array(table.colours)
+    boxes[0], colours[1] = [(-1, -2, -3), (1, 2, 3)], (1, 0, 0, 1)
 
-        details: ClassVar[dict[str, object]] = {"colours": {"cube0": (1, 0, 0, 1)}}
-
-    class Fake:
-        engine = Engine()
-        scene = Description("test", "0", OBJECTS, (), (Item("red", "material", "", ("cube0",)),))
+    class Renderer:
         cameras: ClassVar[dict[str, Camera]] = {"top": TOP}
-        labels: ClassVar[dict[int, object]] = {}
+        scene = Description(
+            "test",
+            "0",
+            replace(table, boxes=boxes, colours=colours),
+            space=StateSpace(rest, joints),
+        )
 
-    known = Facts.of(Fake())  # type: ignore[arg-type]
-    assert known.colours == {"cube0": (1, 0, 0, 1)}
-    assert known.materials == {"red": ("cube0",)}
-    assert Randomization([JointStates()])(0, 0, known).state["qpos"].shape == (2,)
+        def random_state(self, rng: np.random.Generator) -> Any:
+            return self.scene.random_state(rng)
+
+    known = Facts.of(Renderer())
+    assert known.colours == {"cube1": (1, 0, 0, 1)}
+    assert known.materials == {"red": ("cube0", "cube2")}
+    assert set(known.boxes) == {"cube0"}
+    assert np.array_equal(known.boxes["cube0"].max(0), (1, 2, 3))
+    assert known.joints == joints
+    assert known.labels[1].name == "cube0"
+    drawn = known.random_state and known.random_state(np.random.default_rng(0))
+    assert drawn is not None
+    assert drawn["qpos"].shape == (2,)
 
 
 def test_a_description_is_for_json() -> None:

@@ -28,6 +28,7 @@ from heliograph.scene.appearance import (
     MoveCamera,
     MoveObject,
 )
+from randomize_scenes import objects
 
 CAM = Camera.look_at(eye=(1, 1, 1), target=(0, 0, 0), fov_y=0.8, width=64, height=48, name="cam")
 NAMES = {"cube:a": "box", "palm": "mesh", "finger": "mesh", "touch1": "site", "floor": "plane"}
@@ -41,7 +42,6 @@ def pose(x: float, y: float, z: float) -> Any:
 
 
 def scene(**more: Any) -> Facts:
-    objects = tuple(Item(name, kind) for name, kind in NAMES.items())
     lights = (Item("sun", "light"), Item("head", "light"))
     known: dict[str, Any] = {
         "materials": {"cube:mat": ("cube:a",), "robot0:skin": ("palm", "finger")},
@@ -52,7 +52,7 @@ def scene(**more: Any) -> Facts:
         "joints": (Joint("j", "hinge", 0, -1, 2), Joint("f", "hinge", 1), Joint("b", "ball", 2)),
         "state": {"qpos": np.array([0.0, 7.0, 1.0, 0.0, 0.0, 0.0])},
     }
-    return Facts(Description("test", "0", objects, lights), {"cam": CAM}, **(known | more))
+    return Facts(Description("test", "0", objects(NAMES), lights), {"cam": CAM}, **(known | more))
 
 
 def drawn_by(*components: orrb.Component, index: int = 0, known: Facts | None = None) -> Drawn:

@@ -13,7 +13,7 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.errors import ClosedError, ContextError, InvalidValueError
-from heliograph.frame import Buffers, allocate
+from heliograph.frame import Buffers
 from heliograph.raster import (
     DrawList,
     Environment,
@@ -30,7 +30,7 @@ from heliograph.raster import (
     TextureKind,
 )
 from heliograph.raster.gl import targets
-from raster_scenes import ALL, EYE, HEAD, camera
+from raster_scenes import ALL, EYE, HEAD, buffers, camera
 
 
 def placed(*rows):
@@ -45,7 +45,7 @@ def placed(*rows):
 
 def draw(rasterizer, instances, view=None, passes=ALL, lights=HEAD, **around):
     view = view or camera()
-    out = allocate(view, passes)
+    out = buffers(view, passes)
     scene = DrawList(instances, lights, Environment(**around))
     rasterizer.draw(scene, [view], passes, [out])
     return out
@@ -230,7 +230,7 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
         made = Rasterizer(RasterOptions(msaa=msaa, readback=readback))
         for passes in (("depth",), ALL, ("segmentation", "rgb")):
             for chosen in (views, views[::-1], views[:1]):
-                out = [allocate(view, passes) for view in chosen]
+                out = [buffers(view, passes) for view in chosen]
                 made.draw(scene, chosen, passes, out)
                 drawn.setdefault(readback, []).extend(out)
         made.close()
@@ -254,7 +254,7 @@ def test_a_call_that_fails_late_leaves_nothing_behind():
     made = Rasterizer(RasterOptions(readback="deferred"))
     instances = placed((Shape.BOX, (0, 0, 0.4), (0.4,) * 3))
     good, deep = camera(), camera(near=1e-20, far=1e20)
-    out = [allocate(view, ALL) for view in (good, deep)]
+    out = [buffers(view) for view in (good, deep)]
     with pytest.raises(InvalidValueError, match="too far apart"):
         made.draw(DrawList(instances, HEAD), [good, deep], ALL, out)
     again = draw(made, instances, good)

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
-from heliograph.frame import allocate
 from heliograph.raster import (
     DrawList,
     Environment,
@@ -22,7 +21,7 @@ from heliograph.raster import (
     Texture,
     TextureKind,
 )
-from raster_scenes import ALL, HEAD, MIDDLE, camera
+from raster_scenes import ALL, HEAD, MIDDLE, buffers, camera
 
 ROUND = (Shape.SPHERE, Shape.CYLINDER, Shape.CAPSULE)
 SLACK = 1e-5  # as part of the shape: rays that pass closer to its outline may do either
@@ -39,7 +38,7 @@ def things(*rows):
 
 
 def draw(rasterizer, instances, view, passes=ALL, lighting=Lighting.VERTEX):
-    out = allocate(view, passes)
+    out = buffers(view, passes)
     scene = DrawList(instances, HEAD, Environment(), (0.1, 0.1, 0.1), lighting)
     rasterizer.draw(scene, [view], passes, [out])
     return out
@@ -267,7 +266,7 @@ def test_a_capsule_casts_a_shadow_as_long_as_it_is(rasterizer):
     lamp = Light(position=(0, 0, 4), casts_shadow=True, shadow_extent=4)
     view = camera(eye=(0, -5, 5), target=(0, 0, 0), width=320, height=240)
     instances = things((Shape.PLANE, floor, 0.0), (Shape.CAPSULE, pose, 4.0))
-    out = allocate(view, ("rgb",))
+    out = buffers(view, ("rgb",))
     rasterizer.draw(DrawList(instances, (lamp,)), [view], ("rgb",), [out])
     spots = np.array([[0.9, 0, 0], [-0.9, 0, 0], [1.2, 0, 0], [-1.2, 0, 0]])
     columns, rows = view.project(spots).astype(int).T

@@ -24,12 +24,13 @@ from heliograph.delivery.samples import samples
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, RecordError
 from heliograph.frame import Frame, Label, Sample
+from heliograph.passes import PASSES
 from heliograph.record import Recording, record
 from heliograph.source import Outcome
 from heliograph.view import View
 
 SIZE = (16, 12)
-ALL = ("rgb", "depth", "normals", "segmentation")
+ALL = PASSES
 
 
 def local() -> LocalRenderer:
@@ -134,15 +135,15 @@ def test_any_tar_reads_a_shard_in_webdataset_s_layout(tmp_path: Path) -> None:
         "000000001.front.rgb.png",
         "000000001.front.depth.npy",
         "000000001.front.normals.npy",
-        "000000001.front.segmentation.png",
+        "000000001.front.segmentation.npy",
         "000000001.json",
     ]
     frame = live["front"]
     with Image.open(io.BytesIO(files["000000001.front.rgb.png"])) as image:
         assert np.array_equal(np.array(image), frame.rgb)
-    with Image.open(io.BytesIO(files["000000001.front.segmentation.png"])) as image:
-        assert np.array_equal(np.array(image), frame.segmentation)
-    assert np.array_equal(np.load(io.BytesIO(files["000000001.front.depth.npy"])), frame.depth)
+    for name in ("depth", "segmentation"):
+        stored = np.load(io.BytesIO(files[f"000000001.front.{name}.npy"]))
+        assert np.array_equal(stored, frame[name])
     meta = json.loads(files["000000001.json"])
     assert meta["cameras"]["front"]["K"] == frame.camera.K.tolist()
     assert meta["state"]["ball"] == live.state["ball"].tolist()

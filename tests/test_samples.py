@@ -25,11 +25,12 @@ from heliograph.errors import (
     UnknownNameError,
 )
 from heliograph.frame import Sample
+from heliograph.passes import PASSES
 from heliograph.randomize import load_randomization, stream, to_json
 from heliograph.view import View
 
 SIZE = (16, 12)
-ALL = ("rgb", "depth", "normals", "segmentation")
+ALL = PASSES
 
 
 class ThreadedRenderer(LocalRenderer):
@@ -198,7 +199,7 @@ def test_unknown_cameras_and_passes_are_told_before_anything_is_drawn() -> None:
         with pytest.raises(UnknownNameError, match="did you mean 'front'"):
             samples(renderer, count=1, cameras=["frond"])
         with pytest.raises(UnknownNameError, match="did you mean 'depth'"):
-            samples(renderer, count=1, passes=["deppth"])
+            samples(renderer, count=1, passes=["deppth"])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("drop_last", [False, True])

@@ -19,7 +19,7 @@ from heliograph.passes import PASSES
 from heliograph.pool import Pool
 from heliograph.pool.stock import MOST_LENT
 
-ALL = tuple(PASSES)
+ALL = PASSES
 
 
 @pytest.fixture(scope="module")

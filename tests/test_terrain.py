@@ -45,7 +45,7 @@ def model(heights: np.ndarray) -> mujoco.MjModel:
 def frame(heights: np.ndarray, camera: Camera, lod: Any = "auto", **order: Any) -> Frame:
     engine = MujocoEngine(model(heights), options=RasterOptions(shadows=False, lod=lod))
     try:
-        view = View(cameras=[camera], passes=tuple(PASSES), **order)
+        view = View(cameras=[camera], passes=PASSES, **order)
         return engine.render(view)[camera.name]
     finally:
         engine.close()

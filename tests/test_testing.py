@@ -10,8 +10,10 @@ import pytest
 
 import sabotaged_engines as bad
 from engine_contract import CASES, broken, report
+from heat_engine import HeatEngine
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
+from heliograph.passes import DEPTH, SEGMENTATION, select_passes, specs
 from heliograph.testing import CHECKS, ContractError, Verdict, check_engine
 from heliograph.view import View
 
@@ -58,8 +60,52 @@ SABOTAGES = [
     (bad.LosesTheSeed, "sample_carries_the_order"),
     (bad.DrawsAfterClose, "closed_means_closed"),
     (bad.AnswersToAnEarlierView, "no_state_leaks"),
-    (bad.FillsNothingInOneGo, "views_together_are_as_alone"),
     (bad.MixesUpWhatIsInOneGo, "views_together_are_as_alone"),
+    (bad.PassesAsSaidWrong, "describes_itself"),
+    (bad.PassesAsSaidWrong, "arrays_are_laid_out"),
+    (bad.SpecsUnderAnotherName, "describes_itself"),
+    (bad.BoxesInsideOut, "objects_are_numbered_once"),
+]
+ALONE = [
+    (bad.LeavesArraysAloneInOneGo, "views_together_are_as_alone"),
+    (bad.MixesUpWhatIsInOneGo, "views_together_are_as_alone"),
+    (bad.LastBitsDifferInOneGo, "views_together_are_as_alone"),
+    (bad.OneErrorFailsAllInOneGo, "views_together_are_as_alone"),
+    (bad.RaisesInOneGo, "views_together_are_as_alone"),
+    (bad.TakesAllViewsAtOnce, "views_are_taken_one_by_one"),
+    (bad.TakesArraysBeforeTheirView, "views_are_taken_one_by_one"),
+    (bad.LastRefinementIsCoarse, "refinement_ends_with_the_picture"),
+    (bad.RefinesAfterCancel, "refinement_ends_with_the_picture"),
+    (bad.RefinesOnceMoreAfterCancel, "refinement_ends_with_the_picture"),
+    (bad.RefinesNothing, "refinement_ends_with_the_picture"),
+    (bad.OldVersionsShowTheNewScene, "versions_stay"),
+    (bad.AdvancesInPart, "versions_stay"),
+    (bad.CountsRefusedChanges, "versions_stay"),
+    (bad.SamplesSayAnotherVersion, "versions_stay"),
+    (bad.ChangesDoNotShow, "versions_stay"),
+    (bad.DrawsVersionsThatNeverWere, "versions_stay"),
+    (bad.KeepsItsHash, "versions_stay"),
+    (bad.SwallowsChanges, "refuses_changes_it_cannot_make"),
+    (bad.NoEngineName, "sample_says_who_drew_it"),
+    (bad.SaysAnotherDevice, "sample_says_who_drew_it"),
+    (bad.DoneBeforeBegun, "sample_says_who_drew_it"),
+    (bad.IdsTwice, "objects_are_numbered_once"),
+    (bad.LabelsAreNotTheTables, "objects_are_numbered_once"),
+    (bad.ParentsAreNotThere, "objects_are_numbered_once"),
+    (bad.ObjectsBelowThemselves, "objects_are_numbered_once"),
+    (bad.BoxesAreTooSmall, "boxes_hold_what_is_seen"),
+    (bad.BoxesStandElsewhere, "boxes_hold_what_is_seen"),
+    (bad.RandomStatesOfItsOwn, "random_states_are_the_generator_s"),
+    (bad.RandomStatesTheSame, "random_states_are_the_generator_s"),
+    (bad.RandomStatesOthersThanDescribed, "random_states_are_the_generator_s"),
+    (bad.RandomStatesNobodyKnows, "random_states_are_the_generator_s"),
+]
+"""Engines that break one promise, and no other."""
+
+WITH_HEAT = [
+    (bad.HeatIsWide, "arrays_are_laid_out"),
+    (bad.HeatLacksAChannel, "arrays_are_laid_out"),
+    (bad.HeatOfNothingIsZero, "nothing_holds_the_fill"),
 ]
 ON_MUJOCO = (
     bad.ReturnsItsOwnBuffer,
@@ -74,6 +120,7 @@ ON_MUJOCO = (
     bad.OnePixelOff,
     bad.HalfAPixelOff,
     bad.MixesUpWhatIsInOneGo,
+    bad.PassesAsSaidWrong,
 )
 
 
@@ -111,8 +158,35 @@ def test_a_sabotaged_mujoco_engine_fails(sabotage, check):
     assert check in faults(sabotage, "mujoco")
 
 
-def test_the_wrapper_alone_is_no_fault():
-    assert not faults(bad.Sabotaged, "fake")
+@pytest.mark.parametrize(("sabotage", "check"), ALONE)
+def test_an_engine_that_breaks_one_promise_fails_there_alone(sabotage, check):
+    assert faults(sabotage, "fake") == {check}
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "check"),
+    [
+        (bad.LastBitsDifferInOneGo, "views_together_are_as_alone"),
+        (bad.TakesAllViewsAtOnce, "views_are_taken_one_by_one"),
+        (bad.DoneBeforeBegun, "sample_says_who_drew_it"),
+        (bad.BoxesAreTooSmall, "boxes_hold_what_is_seen"),
+        (bad.BoxesStandElsewhere, "boxes_hold_what_is_seen"),
+        (bad.RandomStatesOthersThanDescribed, "random_states_are_the_generator_s"),
+    ],
+)
+def test_a_mujoco_engine_that_breaks_one_promise_fails_there_alone(sabotage, check):
+    assert faults(sabotage, "mujoco") == {check}
+
+
+@pytest.mark.parametrize(("sabotage", "check"), WITH_HEAT)
+def test_passes_of_an_engine_s_own_are_checked_by_their_spec(sabotage, check):
+    assert check in broken(lambda: sabotage(HeatEngine()))
+    assert "describes_itself" not in broken(lambda: sabotage(HeatEngine()))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_wrapper_alone_is_no_fault(name):
+    assert faults(bad.Sabotaged, name) == set(CASES[name].gaps)
 
 
 def test_every_check_has_a_docstring_and_every_pass_is_covered():
@@ -132,12 +206,12 @@ def test_the_error_lists_what_was_expected_and_what_came():
 
 def test_an_engine_without_a_pass_is_checked_on_the_others():
     class Fewer(bad.Sabotaged):
-        passes = ("depth", "segmentation")
+        @property
+        def passes(self):
+            return specs(DEPTH, SEGMENTATION)
 
         def render(self, view, out=None):
-            for name in view.passes:
-                if name not in self.passes:
-                    raise UnknownNameError.of("pass", name, self.passes)
+            select_passes(view.pass_names, self.passes)
             return super().render(view, out)
 
     found = check_engine(lambda: Fewer(FakeEngine()))

@@ -15,7 +15,7 @@ from heliograph.batch import Batch
 from heliograph.engines.fake import Paint
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import allocate
-from heliograph.passes import PASSES
+from heliograph.passes import DEPTH, PASSES, RGB, specs
 from heliograph.scene import Edit
 from heliograph.transport.channel import MAX_MESSAGE, Channel, pair
 from heliograph.transport.layout import ALIGNMENT, lay_out
@@ -74,7 +74,7 @@ register(Colour, Texture)
 
 def test_layout_is_aligned_apart_and_complete() -> None:
     cameras = [CAMERA, CAMERA.resized(7, 5).replace(name="small")]
-    layout = lay_out(cameras, tuple(PASSES))
+    layout = lay_out(cameras, PASSES)
     ends = 0
     for part in layout.parts:
         assert part.offset % ALIGNMENT == 0
@@ -89,10 +89,10 @@ def test_layout_is_aligned_apart_and_complete() -> None:
 
 
 def test_layout_of_batches_stacks() -> None:
-    (arrays,) = lay_out([CAMERA], ("rgb", "depth"), 5).arrays(bytearray(1 << 16))
+    (arrays,) = lay_out([CAMERA], specs(RGB, DEPTH), 5).arrays(bytearray(1 << 16))
     assert arrays["rgb"].shape == (5, 21, 33, 3)
     assert arrays["depth"].shape == (5, 21, 33)
-    assert lay_out([CAMERA], ("rgb",), 0).nbytes == 0
+    assert lay_out([CAMERA], specs(RGB), 0).nbytes == 0
 
 
 @pytest.mark.parametrize("nbytes", [0, 1, SMALLEST, SMALLEST + 1, 100_000, 1 << 20, 3_000_001])

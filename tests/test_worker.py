@@ -9,10 +9,12 @@ import pytest
 import heliograph as hg
 from heliograph.engines.fake import FAIL, FakeEngine
 from heliograph.errors import WorkerError
+from heliograph.passes import DEPTH, RGB, specs
 from heliograph.raster import RasterOptions
 from heliograph.transport.channel import Channel, pair
 from heliograph.transport.layout import lay_out
 from heliograph.transport.messages import Done, Failed, Hello, Render, RenderMany, Stop, ViewWire
+from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.slots import Region
 from heliograph.transport.status import read_status
 from heliograph.transport.values import pack_array
@@ -35,8 +37,11 @@ def test_openings_make_the_engine_they_name() -> None:
     engine = open_engine(order)
     assert engine.cameras["front"].size == (9, 7)
     opened = describe(engine)
-    assert opened.scene == engine.scene
-    assert opened.passes == list(engine.passes)
+    scene = unpack_scene(opened.scene)
+    assert (scene.hash, scene.version) == (engine.scene.hash, engine.scene.version)
+    assert [unpack_pass(each) for each in opened.passes] == list(engine.passes.values())
+    assert opened.capabilities == [each.value for each in engine.capabilities]
+    assert opened.provenance == engine.provenance
 
 
 def test_options_of_the_rasterizer_travel() -> None:
@@ -52,7 +57,7 @@ def test_orders_are_drawn_in_place_and_announced(artist: Artist) -> None:
     assert isinstance(done, Done)
     assert read_status(artist._status).ticket == 7
     camera = artist.engine.cameras["front"]
-    (arrays,) = lay_out([camera], view.passes).arrays(artist.regions[0].memory)
+    (arrays,) = lay_out([camera], specs(RGB, DEPTH)).arrays(artist.regions[0].memory)
     assert (arrays["rgb"] == 65).all()
     assert (arrays["depth"] == 3).all()
 

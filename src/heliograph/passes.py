@@ -39,7 +39,7 @@ _PNG = {("|u1", 0), ("|u1", 3), ("|u1", 4), ("<u2", 0), ("<i4", 0)}
 """What a PNG holds without loss: dtype and channels; int32 as 16 bits, where ids fit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PassSpec:
     """What one pass is.
 
@@ -68,12 +68,16 @@ class PassSpec:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise InvalidValueError(f"PassSpec name: expected an identifier, got {self.name!r}")
         try:
-            dtype = np.dtype(self.dtype)
-        except TypeError:
-            raise InvalidValueError(f"PassSpec dtype: expected one, got {self.dtype!r}") from None
+            dtype, fill = np.dtype(self.dtype), float(self.fill)
+        except (TypeError, ValueError):
+            raise InvalidValueError(
+                f"PassSpec: expected a dtype and a number as fill, got {self.dtype!r} and "
+                f"{self.fill!r}"
+            ) from None
         if dtype.kind not in "biuf":
             raise InvalidValueError(f"PassSpec dtype: expected one of numbers, got {dtype}")
         object.__setattr__(self, "dtype", dtype)
+        object.__setattr__(self, "fill", fill)
         if not isinstance(self.channels, int) or not 0 <= self.channels <= MAX_CHANNELS:
             raise InvalidValueError(
                 f"PassSpec channels: expected 0 to {MAX_CHANNELS}, got {self.channels!r}"
@@ -87,6 +91,17 @@ class PassSpec:
             raise InvalidValueError(
                 f"PassSpec file_form: expected 'png' or 'npy', got {self.file_form!r}"
             )
+
+    def __eq__(self, other: object) -> bool:
+        return self._key == other._key if isinstance(other, PassSpec) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[object, ...]:
+        """All fields; the fill as text, since NaN equals nothing."""
+        return *self.layout, self.unit, str(self.fill), self.meaning, self.file_form
 
     def shape(self, camera: Camera) -> tuple[int, ...]:
         """Shape of this pass for a camera: (H, W) or (H, W, channels)."""

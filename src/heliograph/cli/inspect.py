@@ -42,9 +42,20 @@ def _facts(renderer: LocalRenderer) -> dict[str, Any]:
         }
         for name, camera in renderer.cameras.items()
     ]
-    items = {kind: [asdict(item) for item in getattr(scene, kind)] for kind in _KINDS}
+    objects = [
+        {
+            "name": each.name,
+            "category": each.category,
+            "detail": each.material,
+            "id": each.id,
+            "parent": each.parent,
+        }
+        for each in scene.objects
+    ]
+    listed = {"lights": scene.lights, "materials": scene.materials, "state": scene.state}
+    items = {kind: [asdict(item) for item in found] for kind, found in listed.items()}
     known = {"source": scene.source, "hash": scene.hash, "passes": list(renderer.passes)}
-    return {**known, "cameras": cameras, **items}
+    return {**known, "cameras": cameras, "objects": objects, **items}
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Frame, Label, Provenance, Sample
-from heliograph.passes import KNOWN_PASSES, PassSpec, PassSpecs, specs
+from heliograph.passes import KNOWN_PASSES, FileForm, PassSpec, PassSpecs, specs
 
 META = "json"
 
@@ -39,7 +39,7 @@ def encode(sample: Sample) -> dict[str, bytes]:
     for (name, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
-            form = frame.spec(kind).file_form
+            form = _form(frame.spec(kind), array)
             names[kind] = f"{short}.{kind}.{form}"
             files[names[kind]] = _png(array) if form == "png" else _npy(array)
         cameras[name] = {**_camera_facts(frame.camera), "files": names}
@@ -84,7 +84,12 @@ def _decoded(read: Callable[[str], bytes]) -> Sample:
 
 def _specs(passes: list[dict[str, Any]]) -> PassSpecs:
     """The passes that this package does not name."""
-    return specs(*(PassSpec(**{**each, "dtype": np.dtype(each["dtype"])}) for each in passes))
+    return specs(
+        *(
+            PassSpec(**{**each, "dtype": np.dtype(each["dtype"]), "fill": float(each["fill"])})
+            for each in passes
+        )
+    )
 
 
 def _own_passes(sample: Sample) -> list[dict[str, Any]]:
@@ -95,7 +100,9 @@ def _own_passes(sample: Sample) -> list[dict[str, Any]]:
         for name in frame.passes
         if name not in KNOWN_PASSES
     }
-    return [{**asdict(spec), "dtype": spec.dtype.str} for spec in own.values()]
+    # JSON has no NaN and no infinity.
+    told = {name: {"dtype": spec.dtype.str, "fill": str(spec.fill)} for name, spec in own.items()}
+    return [{**asdict(spec), **told[name]} for name, spec in own.items()]
 
 
 def _short_names(sample: Sample) -> list[str]:
@@ -104,6 +111,12 @@ def _short_names(sample: Sample) -> list[str]:
     return [
         f"{name}-{place}" if names.count(name) > 1 else name for place, name in enumerate(names)
     ]
+
+
+def _form(spec: PassSpec, array: NDArray[Any]) -> FileForm:
+    """The form that the spec names; .npy for ids that 16 bits do not hold."""
+    wide = array.dtype.itemsize > 2 and array.size and not 0 <= array.min() <= array.max() < 2**16
+    return "npy" if wide else spec.file_form
 
 
 def _npy(array: NDArray[Any]) -> bytes:
@@ -116,7 +129,8 @@ def _png(array: NDArray[Any]) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.fromarray(array).save(stream, "PNG", compress_level=1)
+    fitting = array if array.dtype.itemsize <= 2 else array.astype(np.uint16)
+    Image.fromarray(fitting).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 

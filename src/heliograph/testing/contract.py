@@ -20,6 +20,7 @@ from heliograph.testing import (  # noqa: F401
     history,
     lenses,
     normals,
+    objects,
     ownership,
     pictures,
     refusals,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.engine import Engine
-from heliograph.frame import BACKGROUND
+from heliograph.engine import Capability, Engine
+from heliograph.frame import BACKGROUND, Array
 from heliograph.passes import PASSES, PassSpec
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.report import expect, promise
@@ -22,6 +24,8 @@ def describes_itself(probe: Probe) -> None:
     for name, camera in engine.cameras.items():
         right = isinstance(camera, Camera) and camera.name == name
         expect(right, f"cameras[{name!r}]: expected a Camera of that name, got {camera!r}")
+    strange = [each for each in engine.capabilities if not isinstance(each, Capability)]
+    expect(not strange, f"capabilities: expected members of Capability, got {strange}")
     expect(engine.passes, "expected at least one pass")
     for name, spec in engine.passes.items():
         right = isinstance(spec, PassSpec) and spec.name == name
@@ -88,3 +92,29 @@ def state_shows(probe: Probe) -> None:
     probe.need(probe.setting.told and other is not None, "no two states were given")
     a, b = probe.frame(probe.camera), probe.frame(probe.camera, state=other)
     expect(differs(a, b), "expected other_state to look different from state, got equal pictures")
+
+
+@promise("random states are the generator's")
+def random_states_are_the_generator_s(probe: Probe) -> None:
+    """One generator, one state, in any process: as the description draws it; `render` takes it."""
+    probe.need(Capability.RANDOM_STATE in probe.engine.capabilities, "it draws no random states")
+    first, other = _drawn(probe, 7), _drawn(probe, 8)
+    expect(first, "random_state: expected a state, got nothing")
+    probe.frame(probe.camera, state=first)
+    _expect_state(_drawn(probe, 7), first, "drawn again")
+    probe.reopen()
+    _expect_state(_drawn(probe, 7), first, "drawn by a fresh engine")
+    described = probe.engine.scene.random_state(np.random.default_rng(7))
+    _expect_state(described, first, "drawn from the description")
+    probe.frame(probe.camera, state=other)
+    same = all(np.array_equal(first[key], other[key]) for key in first.keys() & other.keys())
+    expect(not same, "random_state: expected other generators to give other states")
+
+
+def _drawn(probe: Probe, seed: int) -> Mapping[str, Array]:
+    return probe.engine.random_state(np.random.default_rng(seed))
+
+
+def _expect_state(came: Mapping[str, Array], first: Mapping[str, Array], how: str) -> None:
+    same = came.keys() == first.keys() and all(np.array_equal(came[k], first[k]) for k in first)
+    expect(same, f"random_state {how}: expected {first}, got {came}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.frame import Frame
 from heliograph.poses import Floats
-from heliograph.testing.probe import Mask, Probe, eroded, uniform
+from heliograph.testing.probe import Mask, Probe, eroded, identical, uniform
 from heliograph.testing.report import expect, promise
 
 MAX_SHIFT = 0.05
@@ -187,6 +187,20 @@ def _consistent(frame: Frame) -> None:
 @promise("one camera, one picture, whatever its name")
 def names_do_not_matter(probe: Probe) -> None:
     """The name of a camera by value does not enter its picture."""
-    a, b = probe.picture, probe.frame(probe.camera.replace(name="another name"))
-    for name in a.passes:
-        expect(np.array_equal(a[name], b[name]), f"{name}: expected the same under another name")
+    other = probe.frame(probe.camera.replace(name="another name"))
+    identical(probe.picture, other, "a camera under another name")
+
+
+@promise("where nothing is, passes hold their fill", "depth")
+def nothing_holds_the_fill(probe: Probe) -> None:
+    """Where nothing is hit every pass has its spec's fill; sRGB has the scene's background."""
+    nearest = float(probe.picture.depth.min())
+    empty = probe.camera.replace(near=nearest * 1e-3, far=nearest * 0.5)
+    for frame in (probe.picture, probe.frame(empty)):
+        nothing = np.isposinf(frame.depth)
+        for name in probe.passes:
+            spec, values = probe.specs[name], frame[name][nothing]
+            if spec.unit != "sRGB":
+                fill = np.array(spec.fill).astype(spec.dtype)
+                filled = (values == fill) | ((values != values) & (fill != fill))
+                expect(filled.all(), f"{name}: expected {fill} where nothing is hit, got others")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from math import inf
 
 import numpy as np
 
@@ -96,35 +98,53 @@ def views_together_are_as_alone(probe: Probe) -> None:
 
 @promise("views of one go are taken one after the other")
 def views_are_taken_one_by_one(probe: Probe) -> None:
-    """`render_many` takes a view when its drawing begins: who watches knows which one it is at."""
-    taken: list[int] = []
+    """`render_many` takes a view, then its arrays, when its drawing begins and not before."""
+    taken: list[float] = []
+    asked: list[int] = []
 
     def views() -> Iterator[View]:
-        for i in range(3):
-            taken.append(i)
-            yield View((probe.camera,), probe.specs)
+        for _ in range(3):
+            taken.append(time.time())
+            yield View((probe.camera,), probe.specs, probe.setting.state)
 
     def outs() -> Iterator[None]:
         while True:
-            expect(len(taken) > 0, "expected `outs` to be asked after `views`")
+            asked.append(len(taken))
             yield None
 
-    probe.engine.render_many(views(), outs())
-    expect(taken == [0, 1, 2], f"expected each view once, got {taken}")
+    outcomes = probe.engine.render_many(views(), outs())
+    expect(len(taken) == len(outcomes) == 3, f"expected each view once, got {len(taken)} taken")
+    expect(asked == [1, 2, 3], f"expected each `out` right after its view, got them after {asked}")
+    for number, (outcome, after) in enumerate(zip(outcomes, [*taken[1:], inf], strict=True)):
+        begun = outcome.provenance.begun if isinstance(outcome, Sample) else inf
+        timely = taken[number] <= begun <= after
+        expect(timely, f"view {number}: expected it to be begun before the next one is taken")
 
 
 @promise("refinement ends with the picture")
 def refinement_ends_with_the_picture(probe: Probe) -> None:
     """The last sample of `refine` is what `render` gives; once cancelled nothing is yielded."""
-    named = probe.specs
-    view = View((probe.camera,), named, probe.setting.state)
+    view = View((probe.camera,), probe.specs, probe.setting.state)
     samples = list(probe.engine.refine(view))
     expect(len(samples) > 0, "expected at least one sample")
     identical(samples[-1][probe.camera.name], probe.picture, "the last refinement and the picture")
     several = Capability.REFINE in probe.engine.capabilities
     expect(len(samples) > 1 or not several, "expected coarser samples first, got one alone")
-    cancel = CancelToken()
-    cancel.cancel()
-    left = list(probe.engine.refine(view, cancel))
-    expect(not left, f"expected nothing once it is cancelled, got {len(left)} samples")
+    for sample in samples:
+        (width, height), most = sample[probe.camera.name].camera.size, probe.camera.size
+        small = width <= most[0] and height <= most[1]
+        expect(small, f"expected samples of up to {most} pixels, got {width}x{height}")
+    for before in (0, 1):
+        _expect_cancelled(probe, view, before)
     identical(probe.frame(probe.camera), probe.picture, "a view after a cancelled one")
+
+
+def _expect_cancelled(probe: Probe, view: View, before: int) -> None:
+    """Nothing more comes of a view that is cancelled after so many samples."""
+    cancel = CancelToken()
+    samples = probe.engine.refine(view, cancel)
+    for _ in range(before):
+        next(iter(samples))
+    cancel.cancel()
+    left = sum(1 for _ in samples)
+    expect(not left, f"expected nothing once it is cancelled, got {left} more samples")

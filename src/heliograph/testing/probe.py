@@ -72,7 +72,7 @@ class Probe:
         out: Sequence[Buffers] | None = order.pop("out", None)
         many = (cameras,) if isinstance(cameras, (Camera, str)) else tuple(cameras)
         wanted = self.passes if passes is None else tuple(passes)
-        self.used.update(wanted)
+        self.used.update(self.specs.keys() & set(wanted))
         named: Any = wanted
         view = View(many, named, **{"state": self.setting.state, **order})
         return self.engine.render(view, out) if out is not None else self.engine.render(view)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import Any
 
 from heliograph.engine import Capability
 from heliograph.errors import HeliographError
+from heliograph.frame import Frame
+from heliograph.scene import Edit
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.refusals import UnknownEdit
 from heliograph.testing.report import BrokenPromiseError, expect, promise
@@ -13,53 +17,78 @@ from heliograph.testing.report import BrokenPromiseError, expect, promise
 
 @promise("a sample says who drew it, what and when")
 def sample_says_who_drew_it(probe: Probe) -> None:
-    """Engine, device and version are the engine's; it began and ended in this order."""
+    """Engine, device and version are the engine's; it began and ended in this order, just now."""
+    before = time.time()
     made = probe.render(probe.camera).provenance
+    after = time.time()
     own = probe.engine.provenance
     expect(own.engine, "provenance: expected the name of the engine, got nothing")
     said, known = (made.engine, made.device), (own.engine, own.device)
     expect(said == known, f"provenance: expected {known}, got {said}")
-    expect(0 < made.begun <= made.done, f"provenance: begun {made.begun}, done {made.done}")
-    version = probe.engine.scene.version
-    expect(made.scene_version == version, f"scene_version: got {made.scene_version}, not {version}")
+    expect(
+        before <= made.begun <= made.done <= after,
+        f"provenance: expected {before} <= begun <= done <= {after} (time.time()), got begun "
+        f"{made.begun}, done {made.done}",
+    )
+    _expect_version(made.scene_version, probe.engine.scene.version)
+
+
+@promise("a scene that does not change says so")
+def refuses_changes_it_cannot_make(probe: Probe) -> None:
+    """Without `Capability.ADVANCE` changes are refused, not left out in silence."""
+    able = Capability.ADVANCE in probe.engine.capabilities
+    probe.need(not able, "its scene can change")
+    _expect_refused_change(probe, probe.setting.changes or probe.setting.edits)
+    identical(probe.frame(probe.camera), probe.picture, "a view after refused changes")
 
 
 @promise("versions of a scene stay what they are")
 def versions_stay(probe: Probe) -> None:
     """`advance` shows from the next view on; each version is the same bits however it is asked."""
-    engine, changes = probe.engine, probe.setting.changes
-    able = Capability.ADVANCE in engine.capabilities
+    changes = probe.setting.changes
+    able = Capability.ADVANCE in probe.engine.capabilities
     probe.need(able and changes, "its scene does not change, or no changes were given")
     probe.reopen()
     engine = probe.engine
-    first, before = engine.scene.version, probe.frame(probe.camera)
+    old, before = engine.scene, probe.frame(probe.camera)
+    _expect_refused_change(probe, [*changes, UnknownEdit()])
+    identical(probe.frame(probe.camera), before, "the scene after changes of which one is refused")
     version = engine.advance(changes)
-    expect(version > first, f"expected a version after {first}, got {version}")
-    after = probe.render(probe.camera)
-    frame = after[probe.camera.name]
-    expect(differs(before, frame), "expected the changes to show, got an equal picture")
-    came = after.provenance.scene_version
-    expect(came == version, f"scene_version: expected {version}, got {came}")
-    old = probe.render(probe.camera, scene_version=first)
-    identical(old[probe.camera.name], before, "the version before, asked for by number")
-    came = old.provenance.scene_version
-    expect(came == first, f"scene_version: expected {first}, got {came}")
-    new = probe.render(probe.camera, scene_version=version)
-    identical(new[probe.camera.name], frame, "the newest version, asked for by number")
+    expect(version > old.version, f"expected a version after {old.version}, got {version}")
+    _expect_version(engine.scene.version, version)
+    expect(
+        engine.scene.hash != old.hash, "expected another hash of the changed scene, got the same"
+    )
+    after = _version(probe, None, version)
+    expect(differs(before, after), "expected the changes to show, got an equal picture")
+    identical(_version(probe, old.version, old.version), before, "the old version by its number")
+    identical(_version(probe, version, version), after, "the newest version by its number")
+    identical(_version(probe, None, version), after, "the newest version after the old one")
     _refused(probe, "a version that never was", scene_version=version + 1000)
-    _check_refused_change(probe, version)
-    identical(probe.frame(probe.camera), frame, "the newest version after refused changes")
+    _expect_refused_change(probe, [*changes, UnknownEdit()])
+    identical(probe.frame(probe.camera), after, "the newest version after refused changes")
 
 
-def _check_refused_change(probe: Probe, version: int) -> None:
-    """Changes of which one is refused change nothing."""
+def _version(probe: Probe, asked: int | None, expected: int) -> Frame:
+    """The picture of a version, which the sample must say it is."""
+    sample = probe.render(probe.camera, scene_version=asked)
+    _expect_version(sample.provenance.scene_version, expected)
+    return sample[probe.camera.name]
+
+
+def _expect_version(came: int, expected: int) -> None:
+    expect(came == expected, f"scene version: expected {expected}, got {came}")
+
+
+def _expect_refused_change(probe: Probe, changes: Sequence[Edit]) -> None:
+    """Changes of which one is refused make no version."""
+    version = probe.engine.scene.version
     try:
-        probe.engine.advance([*probe.setting.changes, UnknownEdit()])
+        probe.engine.advance(changes)
     except HeliographError:
-        now = probe.engine.scene.version
-        expect(now == version, f"expected version {version} after refused changes, got {now}")
+        _expect_version(probe.engine.scene.version, version)
         return
-    raise BrokenPromiseError("advance: expected an unknown change to be refused")
+    raise BrokenPromiseError("advance: expected the changes to be refused, got a version")
 
 
 def _refused(probe: Probe, what: str, **order: Any) -> None:
