@@ -86,6 +86,7 @@ class ComponentEngine:
             self._scene = _describe(scene, name, digest)
             self._base.cameras  # noqa: B018 -- a bad camera is found when the scene is opened
             self._translator.pin()
+            self._rasterizer.expect_lights(self._base.draw_list(self._base.worlds({})).lights)
         except BaseException:
             self.close()
             raise

@@ -78,6 +78,7 @@ class RasterBackend:
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene)
         self._lighting = lighting
+        self._drawn = False
 
     @property
     def passes(self) -> tuple[str, ...]:
@@ -105,6 +106,9 @@ class RasterBackend:
         for handle, flex in zip(self._translator.flexes, self._flexes, strict=False):
             self._rasterizer.update_geometry(int(handle), *flex.place())
         lights = self._lights.update()
+        if not self._drawn:
+            self._rasterizer.expect_lights(lights)
+            self._drawn = True
         things = DrawList(
             instances=self._translator.instances(geoms),  # before its environment
             lights=lights,
