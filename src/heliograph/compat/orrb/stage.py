@@ -184,16 +184,10 @@ class Stage:
         from heliograph.engines.mujoco.segments import Segments
 
         known = details(self.model, self._poser.apply({}), Segments(self.model))
-        off = {
-            self.model.light(i).name or f"light{i}"
-            for i in range(self.model.nlight)
-            if not self.model.light_active[i]
-        }
         return PosedFacts(
             drawn.scene,
             self._cameras,
             drawn.labels,
-            lights=tuple(item.name for item in drawn.scene.lights if item.name not in off),
             shown=tuple(names),
             posing=self.posed,
             **known,

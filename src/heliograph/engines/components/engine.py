@@ -130,7 +130,7 @@ class ComponentEngine:
         if looks:
             scenery = EditApplier(
                 things,
-                graph.light_names,
+                partial(graph.lights, worlds),
                 graph.objects,
                 partial(graph.frames, worlds),
                 rasterizer,
@@ -222,6 +222,6 @@ def _describe(scene: Scene, name: str, digest: str) -> Description:
         hash=digest,
         objects=tuple(Item(str(node.key), node.kind) for node in nodes if node.drawable),
         lights=tuple(Item(str(node.key), node.kind) for node in nodes if is_light(node))
-        or (Item(HEAD, "light", "at the camera, as the scene has none"),),
+        or (Item(HEAD, "head", "at the camera, as the scene has none"),),
         state=states.items(scene),
     )

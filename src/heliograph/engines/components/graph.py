@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,17 @@ from heliograph.engines.components.lights import (
     DEFAULT,
     DEFAULT_AMBIENT,
     HEAD,
-    Colour,
     is_light,
     lights,
 )
 from heliograph.engines.components.state import moved
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
+from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of, flat
 from heliograph.frame import BACKGROUND, Label, Labels
 from heliograph.raster import DrawList, Environment, Instances, Light
 from heliograph.raster import Mapping as TextureMapping
+from heliograph.raster.types import Colour
 from heliograph.scene import CameraView, Component, Scene
 
 Matrix = NDArray[np.float64]
@@ -69,11 +70,11 @@ class SceneGraph:
         paths = dict.fromkeys(path for _, node in drawn for path in node.files)
         self.files = {path: translator.assets.digest(path) for path in paths}
         self._shining: tuple[Light, ...] = ()
-        self._light_names: tuple[str, ...] = ()
         self._place(parts)
         lit = [i for i, node in enumerate(self.nodes) if is_light(node)]
         self._unlit = not lit
         self._lights = [i for i in lit if self._visible[i]]
+        self._dark = [i for i in lit if not self._visible[i]]
         self._shadows = any(self.nodes[i].props.get("castShadow") for i in self._lights)
 
     @property
@@ -119,10 +120,13 @@ class SceneGraph:
         """Keys of what is drawn -> the component's number, as `placed` has them."""
         return {str(node.key): [i] for i, node in enumerate(self.nodes) if node.drawable}
 
-    @property
-    def light_names(self) -> tuple[str, ...]:
-        """Names of the lights of the last draw list: the component's key, `head` without any."""
-        return (HEAD,) if self._unlit else self._light_names
+    def lights(self, worlds: Matrix) -> LightEdits:
+        """Its lights by key, to be edited; `head` without any."""
+        sphere = partial(_sphere, self._corners(worlds))
+        if self._unlit:
+            return LightEdits({HEAD: SceneLight(DEFAULT)}, {}, sphere)
+        on, dark = (self._scene_lights(worlds, rows) for rows in (self._lights, self._dark))
+        return LightEdits(on, dark, sphere)
 
     @cached_property
     def objects(self) -> Objects:
@@ -246,14 +250,15 @@ class SceneGraph:
         """Lights, and light from everywhere; one at the camera for a scene without any."""
         if self._unlit:
             return DEFAULT, DEFAULT_AMBIENT
-        centre, radius = np.zeros(3), 0.0
-        if self._shadows:
-            centre, radius = _sphere(self._corners(worlds))
-        placed = [(self.nodes[i], worlds[i]) for i in self._lights]
-        shining, ambient, self._light_names = lights(placed, centre, radius)
+        named = self._scene_lights(worlds, self._lights).values()
+        shining = flat(named)
         # The rasterizer keeps what it prepared for lights while they are the same tuple.
         self._shining = self._shining if shining == self._shining else shining
-        return self._shining, ambient
+        return self._shining, ambient_of(named)
+
+    def _scene_lights(self, worlds: Matrix, rows: list[int]) -> dict[str, SceneLight]:
+        sphere = _sphere(self._corners(worlds)) if self._shadows else None
+        return lights([(self.nodes[i], worlds[i]) for i in rows], sphere)
 
 
 def _layers(depth: list[int], parent: list[int]) -> list[tuple[NDArray[Any], NDArray[Any]]]:

@@ -118,11 +118,10 @@ class RasterBackend:
         if edits:
             scenery = EditApplier(
                 things,
-                self._lights.names,
+                partial(self._lights.edits, data),
                 self._translator.objects,
                 partial(self._translator.frames, geoms),
                 self._rasterizer,
-                dark=self._lights.dark(data),
             )
             things = scenery.apply(edits)
         if not lights and not things.lights:  # those that edits put out leave it dark

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.mujoco.cameras import light_names
 from heliograph.engines.mujoco.segments import Segments
 from heliograph.randomize import Joint
 
@@ -50,7 +51,15 @@ def details(model: mujoco.MjModel, data: mujoco.MjData, segments: Segments) -> d
         "boxes": _body_boxes(places, members, poses, boxes) | boxes,
         "joints": tuple(_joint(model, i) for i in range(model.njnt)),
         "state": {"qpos": np.array(model.qpos0)},
+        "lights": _shining(model),
     }
+
+
+def _shining(model: mujoco.MjModel) -> tuple[str, ...]:
+    """Names of the lights that are on, in the description's order."""
+    *names, head = light_names(model)
+    on = [name for name, active in zip(names, model.light_active, strict=True) if active]
+    return (*[head] * bool(model.vis.headlight.active), *on)
 
 
 def _pose(position: Array, rotation: Array) -> Array:

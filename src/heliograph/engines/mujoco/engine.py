@@ -185,10 +185,11 @@ def _check_edits(edits: Sequence[Edit], able: bool) -> None:
 
 def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segments) -> Description:
     objects = tuple(Item(label.name, label.category) for label in segments.objects)
-    lights = (Item(cams.HEAD, "light", "at the camera"),) * bool(model.vis.headlight.active)
+    *names, head = cams.light_names(model)
+    lights = (Item(head, "head", "at the camera"),) * bool(model.vis.headlight.active)
     lights += tuple(
-        Item(cams.light_name(model, i), "light", f"at {model.light_pos[i].tolist()}")
-        for i in range(model.nlight)
+        Item(name, "light", f"at {place}")
+        for name, place in zip(names, model.light_pos.tolist(), strict=True)
     )
     materials = tuple(
         Item(
