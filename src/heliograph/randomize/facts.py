@@ -127,9 +127,7 @@ class Facts:
 
     def is_head(self, light: str) -> bool:
         """Whether a light is the one at the camera."""
-        return any(
-            item.name == light and item.category == HEAD for item in self.description.lights
-        )
+        return any(item.name == light and item.category == HEAD for item in self.description.lights)
 
     def is_shown(self, camera: str) -> bool:
         """Whether a camera is asked for."""

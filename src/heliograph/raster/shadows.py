@@ -57,8 +57,10 @@ class ShadowMap:
         """
         camera, (width, height) = self.faces[0][0], atlas
         if len(self.faces) == 1:
-            part = corner[0] / width, corner[1] / height, self.size[0] / width, self.size[1] / height
-            matrix = _to_part(*part) @ camera.projection_matrix @ camera.camera_from_world
+            part = _to_part(
+                corner[0] / width, corner[1] / height, self.size[0] / width, self.size[1] / height
+            )
+            matrix = part @ camera.projection_matrix @ camera.camera_from_world
             return np.concatenate([matrix.ravel(), np.zeros(8)])
         matrix = np.eye(4)
         matrix[:3, 3] = -np.array(self.position)

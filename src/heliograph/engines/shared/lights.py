@@ -67,7 +67,8 @@ def hemisphere(
     """Exactly mix(ground, sky, 0.5 n.z + 0.5): a mean, and light from above less one from below.
 
     Args:
-        sky, ground: (3,) colours of the light that goes along `way`, and against it.
+        sky: (3,) colour of the light that goes along `way`.
+        ground: (3,) colour of the light that goes against it.
         way: (3,) world.
     """
     half = (sky - ground) / 2

@@ -20,7 +20,7 @@ _KINDS = {
     LightKind.POINT: KINDS.index("POINT_LIGHT"),
     LightKind.SPOT: KINDS.index("SPOT_LIGHT"),
 }
-_MOST_MEASURED, _FEW = 8, 4
+_MOST_MEASURED = 8
 _SHADOW_STEPS = (0, 1, 2, 4, MAX_SHADOWS)
 _DARK = (0.0, 0.0, 0.0)
 _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
@@ -46,27 +46,27 @@ class LightLayouts:
     """
 
     def __init__(self) -> None:
-        self._kinds: tuple[int, ...] = ()
-        self._casting: tuple[int, ...] = ()
+        self._expected: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
 
     def expect(self, lights: Sequence[Light], casting: tuple[int, ...]) -> None:
-        """Have programs made to measure for such lights, and for the same without shadows."""
+        """Have programs made to measure for such lights: shadowed, not shadowed, in a mirror."""
         if len(lights) <= _MOST_MEASURED:
-            self._kinds, self._casting = tuple(_KINDS[light.kind] for light in lights), casting
+            kinds = tuple(_KINDS[light.kind] for light in lights)
+            mirrored = tuple(max(kind, _KINDS[LightKind.DIRECTIONAL]) for kind in kinds)
+            self._expected = {(kinds, casting), (kinds, ()), (mirrored, ())}
 
     def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
         """What programs must know of lights of which those at the places `casting` cast shadows."""
         kinds = tuple(_KINDS[light.kind] for light in lights)
-        six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
         if not kinds:
             return LightLayout()
-        if kinds == self._kinds and casting in ((), self._casting):
+        if (kinds, casting) in self._expected:
             others = (kind for place, kind in enumerate(kinds) if place not in casting)
             rows = (*(kinds[place] for place in casting), *others)
-            return LightLayout(len(kinds), len(casting), six_faces, rows)
+            six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
+            return LightLayout(len(casting), six_faces, rows)
         shadows = next(step for step in _SHADOW_STEPS if step >= len(casting))
-        number = shadows + len(lights) - len(casting)
-        return LightLayout(_FEW if number <= _FEW else 0, shadows, six_faces, ())
+        return LightLayout(shadows, six_faces=shadows > 0, kinds=())
 
 
 class FrameBlocks:
@@ -147,7 +147,7 @@ class FrameBlocks:
         first = [lights[place] for place in casting]
         others = [light for place, light in enumerate(lights) if place not in casting]
         layout = self._layout = self._layouts.choose(lights, casting)
-        black = [_BLACK] * (max(layout.shadows, layout.rows - len(others)) - len(first))
+        black = [_BLACK] * (max(layout.shadows, len(layout.kinds) - len(others)) - len(first))
         shown = [*first, *black, *others]
         looks = [light.look for light in shown]
         if looks != self._looks:

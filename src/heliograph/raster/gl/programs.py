@@ -35,16 +35,17 @@ class LightLayout(NamedTuple):
     """What programs are compiled for of the lights; all else is data.
 
     Attributes:
-        rows: how many there are; 0 if a program counts them itself.
-        shadows: how many rows from the first have shadow maps.
-        six_faces: whether any of those is a point light.
-        kinds: what each row is, an index into KINDS; empty for programs that suit all.
+        shadows: how many of the first have shadow maps.
+        six_faces: whether any of those may be a point light.
+        kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
     """
 
-    rows: int = 1
     shadows: int = 0
     six_faces: bool = False
     kinds: tuple[int, ...] = (0,)
+
+
+_DARK = LightLayout()
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Variant:
     ortho: bool = False
     haze: bool = False
     reflective: bool = False
-    lights: LightLayout = LightLayout()
+    lights: LightLayout = _DARK
     vertex_lit: bool = False
     line: bool = False
     cast: bool = False
@@ -165,13 +166,13 @@ class Programs:
             "ATLAS_COLUMNS": columns,
             "ATLAS_ROWS": rows,
             "SHADOWED_LIGHTS": _each("ADD_SHADOWED", range(lights.shadows)),
-            "OTHER_LIGHTS": _each("ADD", range(lights.shadows, lights.rows)),
+            "OTHER_LIGHTS": _each("ADD", range(lights.shadows, len(lights.kinds))),
             **{name: number for number, name in enumerate(KINDS)},
         }
-        if not lights.rows:
-            numbers["OTHER_LIGHTS"] = "for (int i = SHADOWS; i < light_count; ++i) { ADD(i) }"
         if lights.kinds:
             numbers["KINDS"] = sum(kind << 2 * row for row, kind in enumerate(lights.kinds))
+        else:
+            numbers["OTHER_LIGHTS"] = "for (int i = SHADOWS; i < light_count; ++i) { ADD(i) }"
         head += "".join(f"#define {name} {number}\n" for name, number in numbers.items())
         head += _read("frame.glsl")
         outputs = "".join(

@@ -74,9 +74,7 @@ class ShadowMaps:
         casters = shadows.casters(placed)
         fine = size
         while True:
-            maps = [
-                shadows.shadow_map(lights[place], fine, placed, casters) for place in casting
-            ]
+            maps = [shadows.shadow_map(lights[place], fine, placed, casters) for place in casting]
             whole, corners = shadows.arrange(maps)
             if max(whole) <= self._widest:
                 break
