@@ -38,7 +38,7 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     found = {}
     for component, world in placed:
         made = _MAKERS[type(component).__name__](component, world)
-        if sphere is not None and len(made.lights) == 1:
+        if sphere is not None and component.props.get("castShadow"):
             made = replace(made, lights=(covering(made.lights[0], sphere),))
         found[str(component.key)] = made
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -81,17 +82,17 @@ def hemisphere(
 
 def covering(light: Light, sphere: Sphere) -> Light:
     """The same light with a shadow map that holds all that is in a sphere."""
-    centre, radius = sphere[0], max(sphere[1], _LEAST)
+    (x, y, z), radius = sphere[0].tolist(), max(sphere[1], _LEAST)
     if light.kind is LightKind.DIRECTIONAL:
-        way = np.array(light.direction, float)
-        way /= max(float(np.linalg.norm(way)), 1e-12)
+        u, v, w = light.direction
+        back = 2 * radius / max(math.hypot(u, v, w), 1e-12)
         return replace(
             light,
-            position=triple(centre - 2 * radius * way),
+            position=(x - back * u, y - back * v, z - back * w),
             shadow_extent=1.05 * radius,
             shadow_range=(_NEAR * radius, 4 * radius),
         )
-    far = float(np.linalg.norm(light.position - centre)) + radius
+    far = math.dist(light.position, (x, y, z)) + radius
     return replace(light, shadow_range=(_NEAR * far, 1.01 * far))
 
 
