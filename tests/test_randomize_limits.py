@@ -30,7 +30,7 @@ def lights(**keys: Any) -> dict[str, Any]:
     ("config", "told"),
     [
         (lights(number="x"), "number: expected numbers, got 'x'"),
-        (lights(number=-1), "number: expected 0 to 1000"),
+        (lights(number=-1), "number: expected 0 to 100 (a whole number)"),
         (lights(number=1.5), "number: expected whole numbers, got 1.5"),
         (lights(number={"uniform": [1, 3]}), '{"integer": [1, 3]} draws them'),
         (lights(number={"integer": [-1, 3]}), "which draws from -1 to 3"),

@@ -42,7 +42,7 @@ def pose(x: float, y: float, z: float) -> Any:
 
 
 def scene(**more: Any) -> Facts:
-    lights = (Item("sun", "light"), Item("head", "light"))
+    lights = (Item("sun", "light"), Item("head", "head"))
     known: dict[str, Any] = {
         "materials": {"cube:mat": ("cube:a",), "robot0:skin": ("palm", "finger")},
         "bodies": {"hand": ("palm", "finger", "touch1"), "thumb": ("finger",)},

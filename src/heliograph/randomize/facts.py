@@ -20,7 +20,7 @@ from heliograph.scene.appearance import EditLight, MoveCamera
 
 _T = TypeVar("_T")
 HEAD = "head"
-"""The light at the camera."""
+"""The category of the light at the camera."""
 _TOLD = (MoveCamera, EditLight)
 
 
@@ -56,6 +56,7 @@ class Facts:
         state: what the state is before anything is drawn, by key.
         random_state: draws a state that suits the scene.
         lights: names of the lights that are on; those of the description without it.
+        dark: names of lights that are off; an edit that does not switch them on leaves them so.
         shown: names of the cameras that are asked for; others need no edits. All without it.
         memory: what was worked out once; shared by all that `after` returns.
     """
@@ -72,6 +73,7 @@ class Facts:
     state: Mapping[str, Any] = field(default_factory=dict)
     random_state: Callable[[Generator], Mapping[str, NDArray[Any]]] | None = None
     lights: tuple[str, ...] | None = None
+    dark: frozenset[str] = frozenset()
     shown: tuple[str, ...] | None = None
     memory: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -79,6 +81,9 @@ class Facts:
         if not self.materials:
             known = {item.name: item.members for item in self.description.materials}
             object.__setattr__(self, "materials", known)
+        if not self.dark:
+            dark = frozenset(_names(self.description.lights)).difference(self.lit)
+            object.__setattr__(self, "dark", dark)
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:
@@ -99,6 +104,7 @@ class Facts:
             "poses": {name: table.poses[row] for name, row in rows.items()},
             "boxes": {name: box for name, box in corners.items() if box is not None},
             "joints": space.joints,
+            "lights": tuple(item.name for item in scene.lights if item.active),
             "state": space.rest,
             "random_state": renderer.random_state if space.drawable else None,
         }
@@ -113,6 +119,10 @@ class Facts:
     def lit(self) -> tuple[str, ...]:
         """Names of the lights that are on."""
         return _names(self.description.lights) if self.lights is None else self.lights
+
+    def is_head(self, light: str) -> bool:
+        """Whether a light is the one at the camera."""
+        return any(item.name == light and item.category == HEAD for item in self.description.lights)
 
     def is_shown(self, camera: str) -> bool:
         """Whether a camera is asked for."""
@@ -140,18 +150,23 @@ class Facts:
         edits = [edit for edit in edits if type(edit) in _TOLD]
         if not edits and not state:
             return self
-        cameras, lights = dict(self.cameras), dict.fromkeys(self.lit)
+        cameras, lights, dark = dict(self.cameras), dict.fromkeys(self.lit), set(self.dark)
         for edit in edits:
             if isinstance(edit, MoveCamera) and edit.name in cameras:
                 cameras[edit.name] = _moved(cameras[edit.name], edit)
             elif isinstance(edit, EditLight):
-                lights[edit.name] = None
-                if edit.active is False:
-                    del lights[edit.name]
+                on = edit.name not in dark if edit.active is None else edit.active
+                if on:
+                    lights[edit.name] = None
+                    dark.discard(edit.name)
+                else:
+                    lights.pop(edit.name, None)
+                    dark.add(edit.name)
         merged = {**self.state, **state}
         known = object.__new__(type(self))  # `replace` would take a third of a sample's time
         known.__dict__.update(self.__dict__)
         known.__dict__.update(cameras=cameras, lights=tuple(lights), state=merged)
+        known.__dict__.update(dark=frozenset(dark))
         return known
 
     def camera(self, name: str) -> Camera:

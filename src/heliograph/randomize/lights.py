@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
-from heliograph.randomize.facts import HEAD, Facts
+from heliograph.randomize.facts import Facts
 from heliograph.randomize.limits import (
     check_one,
     check_span,
@@ -27,7 +27,7 @@ from heliograph.randomize.samplers import Constant, Hsv, OnDome, Sampler, Unifor
 from heliograph.scene.appearance import EditLight
 
 KINDS = ("spot", "point", "directional")
-_MOST = 1000
+_MOST = 100
 _LEAST = 1e-6
 _UNITS = {"intensity": "a factor", "cutoff": 'radians; {"angle": [15, 40]} takes degrees'}
 
@@ -47,7 +47,7 @@ class Lights(Randomizer):
     Attributes:
         own: whether the lights that are there stay, are varied like new ones, or go out.
         lights: prefixes of the lights that `own` is about; all but the head light without them.
-        number: how many to add, 0 to 1000; a sampler of whole numbers (`{"integer": [1, 3]}`).
+        number: how many to add, 0 to 100; a sampler of whole numbers (`{"integer": [1, 3]}`).
         kind: `spot`, `point` or `directional`, of new ones.
         position: metres from `target`; new lights stand there. Lights of the scene stay where
             they are unless `move` is on.
@@ -86,7 +86,7 @@ class Lights(Randomizer):
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
-        chosen = [name for name in scene.lit if self._is_meant(name)]
+        chosen = [name for name in scene.lit if self._is_meant(name, scene)]
         if self.own is Own.OFF:
             return {"off": chosen, **self._lights(rng, [], self._number(rng))}
         varied = chosen if self.own is Own.VARY else []
@@ -97,8 +97,8 @@ class Lights(Randomizer):
         off = tuple(EditLight(name, active=False) for name in values["off"])
         return Drawn((*off, *shine(values)))
 
-    def _is_meant(self, name: str) -> bool:
-        return name.startswith(self.lights) if self.lights else name != HEAD
+    def _is_meant(self, name: str, scene: Facts) -> bool:
+        return name.startswith(self.lights) if self.lights else not scene.is_head(name)
 
     def _number(self, rng: Generator) -> int:
         return int(self.number.draw(rng))

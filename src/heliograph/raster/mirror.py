@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.raster.gl.programs import MAX_LIGHTS, LightPlan
 from heliograph.raster.instances import Placed
 from heliograph.raster.types import DrawList, Light, LightKind
 
@@ -22,13 +21,11 @@ class Reflection:
     Attributes:
         camera: the camera turned over to behind the mirror; its axes are left-handed.
         lights: the lights, without one that is wherever the camera is.
-        plan: what shaders must know of them.
         point, normal: of the mirror, world.
     """
 
     camera: Camera
     lights: tuple[Light, ...]
-    plan: LightPlan
     point: Matrix
     normal: Matrix
 
@@ -49,7 +46,6 @@ class Mirrors:
         self._turn, self._normal = np.eye(4), np.zeros(3)
         self._looks: list[object] = []
         self._fixed: list[Light] = []
-        self._plan = LightPlan()
         self._seen: tuple[Camera, tuple[Light, ...], bytes] | None = None
         self._found: Reflection | None = None
 
@@ -76,14 +72,13 @@ class Mirrors:
         if (pose[:3, 3] - point) @ normal <= 0:
             return None
         there = camera.placed(self._turn @ pose)
-        return Reflection(there, self._still(lights, pose), self._plan, point, normal)
+        return Reflection(there, self._still(lights, pose), point, normal)
 
     def _still(self, lights: tuple[Light, ...], pose: Matrix) -> tuple[Light, ...]:
         """The lights where they are, though the camera is elsewhere."""
         looks = [light.look for light in lights]
         if looks != self._looks:
             self._looks, self._fixed = looks, [_fixed(light) for light in lights]
-            self._plan = LightPlan(tuple(light.kind for light in self._fixed[:MAX_LIGHTS]))
         if all(light.kind is not LightKind.HEAD for light in lights):
             return lights
         x, y, z = (-pose[:3, 2]).tolist()

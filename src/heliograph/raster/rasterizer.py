@@ -17,16 +17,24 @@ from heliograph.raster import instances as placing
 from heliograph.raster import plan as planning
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.context import Context
-from heliograph.raster.gl.frame_block import FrameBlocks
+from heliograph.raster.gl.frame_block import FrameBlocks, LightLayouts
 from heliograph.raster.gl.pipeline import Picture, Pipeline
-from heliograph.raster.gl.programs import ATTACHMENTS, LightPlan
+from heliograph.raster.gl.programs import ATTACHMENTS, LightLayout
 from heliograph.raster.gl.readback import Readback
+from heliograph.raster.gl.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.gl.targets import Target, Targets
 from heliograph.raster.gl.textures import TextureStore
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
-from heliograph.raster.shadows import ShadowMap, Shadows
-from heliograph.raster.types import DrawList, Geometry, Instances, Lighting, Texture
+from heliograph.raster.types import (
+    DrawList,
+    Geometry,
+    Instances,
+    Light,
+    Lighting,
+    Texture,
+    check_lights,
+)
 
 
 class Rasterizer:
@@ -51,9 +59,10 @@ class Rasterizer:
             self._targets = Targets(gl)
             self._readback = Readback(gl, deferred=deferred)
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
-            self._shadows = Shadows(gl, self._pipeline, self.options)
+            self._shadows = ShadowMaps(gl, self._pipeline, self.options)
         self._mirrors = Mirrors()
-        self._blocks, self._mirrored_blocks = FrameBlocks(), FrameBlocks()
+        self._layouts = LightLayouts()
+        self._blocks, self._mirrored_blocks = FrameBlocks(self._layouts), FrameBlocks(self._layouts)
         self._looks: tuple[object, object, placing.Looks] | None = None
         self._scaling: tuple[object, placing.Scaling] | None = None
 
@@ -66,6 +75,13 @@ class Rasterizer:
     def device(self) -> str:
         """The GL driver's name for itself, and its version."""
         return self._device
+
+    def expect_lights(self, lights: tuple[Light, ...]) -> None:
+        """Have programs made to measure for such kinds of lights; call it before the first `draw`.
+
+        All other lights are drawn by programs that suit any, of which there are few.
+        """
+        self._layouts.expect(lights, self._shadows.casting(lights))
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `Instances.geometry` names them by."""
@@ -148,25 +164,28 @@ class Rasterizer:
             passes: which images each camera yields.
             out: per camera, an array of the right shape and dtype for each pass; filled when this
                 returns, or within `together` by its end.
+
+        Raises:
+            InvalidValueError: more lights than can be drawn.
         """
+        check_lights(scene.lights)
         with self.context.current(), self._readback:
             self._geometries.upload()
             placed = self._place(scene.instances)
-            shadowed: dict[int, tuple[LightPlan, list[ShadowMap]]] = {}
+            shadowed: dict[int, ShadowAtlas] = {}
             for camera, buffers in zip(cameras, out, strict=True):
-                mirror, lights = None, LightPlan()
-                maps: list[ShadowMap] = []
+                mirror, atlas = None, NO_SHADOWS
                 if "rgb" in passes:
                     mirror = self._mirror(scene, placed, camera)
                     size = self._shadows.size(camera)
                     if size not in shadowed:
-                        shadowed[size] = self._shadows.draw(scene, placed, size)
-                    lights, maps = shadowed[size]
-                block = self._blocks.make(scene, camera, [each.clip_from_world for each in maps])
+                        shadowed[size] = self._shadows.draw(scene.lights, placed, size)
+                    atlas = shadowed[size]
+                made = self._blocks.make(scene, camera, atlas.casting, atlas.maps)
                 for target in self._goals(camera, passes):
                     plan = self._plan(scene, placed, camera, cast=target.cast)
-                    picture = self._picture(scene, camera, target, (plan, block, lights))
-                    picture.mirror, picture.shadow_maps = mirror, [each.texture for each in maps]
+                    picture = self._picture(scene, camera, target, (plan, *made))
+                    picture.mirror, picture.shadows = mirror, atlas.texture
                     self._pipeline.draw(picture)
                     self._readback.take(target, buffers)
             self._textures.settle()
@@ -197,8 +216,8 @@ class Rasterizer:
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
         mask = found.ahead(placed)
         plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
-        block = self._mirrored_blocks.make(turned, found.camera, ())
-        picture = self._picture(turned, camera, target, (plan, block, found.plan))
+        made = self._mirrored_blocks.make(turned, found.camera)
+        picture = self._picture(turned, camera, target, (plan, *made))
         picture.reflected = True
         self._pipeline.draw(picture)
         return target.images[0]
@@ -240,7 +259,7 @@ class Rasterizer:
         scene: DrawList,
         camera: Camera,
         target: Target,
-        made: tuple[planning.Plan, NDArray[np.float32], LightPlan],
+        made: tuple[planning.Plan, NDArray[np.float32], LightLayout],
     ) -> Picture:
         plan, block, lights = made
         return Picture(

@@ -1,126 +1,107 @@
-"""Shadow maps: the scene's depth as lights see it, drawn once for all cameras of a state.
+"""Shadow maps: which lights have one, and what each of them sees. Pure numpy, no GL.
 
 A map covers only what casts shadows: its texels stay as fine as those of a map of all that the
-light reaches, at a fraction of the work. Outside of it everything is lit.
+light reaches, at a fraction of the work. Outside of it everything is lit. A point light has six
+square faces, side by side: those towards +x, +y, +z below, towards -x, -y, -z above them.
 """
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera, Projection
-from heliograph.raster import plan as planning
-from heliograph.raster.gl.pipeline import Pipeline
-from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS, LightPlan
 from heliograph.raster.instances import Placed
-from heliograph.raster.options import RasterOptions
-from heliograph.raster.types import DrawList, Light, LightKind
+from heliograph.raster.types import Light, LightKind
 
-_TO_UNIT = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
-_SLOPE_BIAS, _UNIT_BIAS = 2.0, 4.0
+MAX_SHADOWS = 8
+"""How many lights have shadow maps at most."""
+
+MARGIN = 2.0
+"""Texels round what casts shadows, for the filter."""
+
 _WIDEST = math.radians(85)
 _TEXELS, _LEAST = 2, 256
 _STEP = 64  # maps have sides of whole tiles, so that a few framebuffers serve all states
-_MARGIN = 2.0  # texels round what casts, for the filter
-_KEPT = 16
 
 Bools = NDArray[np.bool_]
+Matrix = NDArray[np.float64]
+Size = tuple[int, int]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class ShadowMap:
-    """A drawn map: its depth texture, and map coordinates (0 to 1) from world, 4x4."""
+    """The shadow map of one light.
 
-    texture: moderngl.Texture
-    clip_from_world: NDArray[np.float64]
+    Attributes:
+        faces: what it sees, one camera or six, each with its lowest corner on the map, texels.
+        size: of the map, texels.
+        position: of the light, world.
+    """
 
+    faces: tuple[tuple[Camera, Size], ...]
+    size: Size
+    position: tuple[float, float, float]
 
-class Shadows:
-    """Draws and keeps the shadow maps of one rasterizer."""
-
-    def __init__(self, gl: moderngl.Context, pipeline: Pipeline, options: RasterOptions) -> None:
-        self._gl = gl
-        self._pipeline = pipeline
-        self._options = options
-        self._lights: tuple[Light, ...] = ()
-        self._plan = LightPlan()
-        self._kept: OrderedDict[Any, tuple[moderngl.Texture, moderngl.Framebuffer]] = OrderedDict()
-
-    def size(self, camera: Camera) -> int:
-        """Texels over a light's whole reach: two to four for each pixel of the camera's picture."""
-        wanted = 1 << math.ceil(math.log2(max(_TEXELS * max(camera.size), _LEAST)))
-        return min(wanted, self._options.shadow_size)
-
-    def draw(self, scene: DrawList, placed: Placed, size: int) -> tuple[LightPlan, list[ShadowMap]]:
-        """Draw a map for each light that casts shadows.
+    def placed(self, corner: Size, atlas: Size) -> NDArray[np.float64]:
+        """The map's 24 numbers in frame.glsl's order, its matrix row-major and from world.
 
         Args:
-            scene: its lights.
-            placed: its instances.
-            size: as `size` gives it.
-
-        Returns:
-            What shaders must know of the lights, and the maps in its order.
+            corner: its lowest corner on the atlas, texels.
+            atlas: size of the atlas, texels.
         """
-        lights = scene.lights[:MAX_LIGHTS]
-        if self._lights is not scene.lights:
-            kinds = tuple(light.kind for light in lights)
-            casting = [place for place, light in enumerate(lights) if self._casts(light)]
-            self._lights, self._plan = scene.lights, LightPlan(kinds, tuple(casting[:MAX_SHADOWS]))
-        if not self._plan.shadows:
-            return self._plan, []
-        casters = _casters(placed)
-        maps = [
-            self._map(shadow_camera(lights[place], size), placed, casters, number)
-            for number, place in enumerate(self._plan.shadows)
-        ]
-        return self._plan, maps
-
-    def _casts(self, light: Light) -> bool:
-        able = light.kind in (LightKind.DIRECTIONAL, LightKind.SPOT)
-        return self._options.shadows and light.casts_shadow and able
-
-    def _map(self, whole: Camera, placed: Placed, casters: Bools, number: int) -> ShadowMap:
-        camera = _cropped(whole, placed, casters)
-        texture, framebuffer = self._target(camera.size, number)
-        plan = planning.plan(placed, camera, casters)
-        framebuffer.use()
-        framebuffer.depth_mask = True
-        framebuffer.clear(depth=1.0)
-        self._gl.enable_only(moderngl.DEPTH_TEST)
-        self._gl.depth_func = "<"
-        self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
-        self._pipeline.draw_depth(plan, camera.projection_matrix)
-        self._gl.polygon_offset = 0.0, 0.0
-        return ShadowMap(texture, _TO_UNIT @ camera.projection_matrix @ camera.camera_from_world)
-
-    def _target(
-        self, size: tuple[int, int], number: int
-    ) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
-        key = (size, number)
-        if key not in self._kept:
-            while len(self._kept) >= _KEPT:
-                for thing in reversed(self._kept.popitem(last=False)[1]):
-                    thing.release()
-            texture = self._gl.depth_texture(size)
-            texture.compare_func = "<="
-            texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-            texture.repeat_x = texture.repeat_y = False
-            self._kept[key] = texture, self._gl.framebuffer(depth_attachment=texture)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        camera, (width, height) = self.faces[0][0], atlas
+        if len(self.faces) == 1:
+            part = _to_part(
+                corner[0] / width, corner[1] / height, self.size[0] / width, self.size[1] / height
+            )
+            matrix = part @ camera.projection_matrix @ camera.camera_from_world
+            return np.concatenate([matrix.ravel(), np.zeros(8)])
+        matrix = np.eye(4)
+        matrix[:3, 3] = -np.array(self.position)
+        depth = -(_to_part(0, 0, 1, 1) @ camera.projection_matrix)[2]
+        side, reach = camera.width, camera.width / 2 - MARGIN
+        faces = side / width, side / height, reach / width, reach / height
+        return np.array([*matrix.ravel(), *faces, depth[2], depth[3], 0.0, 0.0])
 
 
-def _casters(placed: Placed) -> Bools:
+def casting(lights: Sequence[Light]) -> tuple[int, ...]:
+    """Places of the lights that get shadow maps: of more than MAX_SHADOWS the strongest.
+
+    Of equally strong ones the first.
+    """
+    wanted = [place for place, light in enumerate(lights) if _casts(light)]
+    wanted.sort(key=lambda place: -sum(lights[place].diffuse))
+    return tuple(sorted(wanted[:MAX_SHADOWS]))
+
+
+def map_size(camera: Camera, limit: int) -> int:
+    """Texels over a light's whole reach: two to four for each pixel of the camera's picture."""
+    wanted = 1 << math.ceil(math.log2(max(_TEXELS * max(camera.size), _LEAST)))
+    return min(wanted, limit)
+
+
+def shadow_map(light: Light, size: int, placed: Placed, casters: Bools) -> ShadowMap:
+    """The map of one light, cut down to what casts shadows; `size` as `map_size` gives it."""
+    if light.kind is LightKind.POINT:
+        side = size // 2
+        faces = tuple(
+            (_face_camera(light, side, axis, turned), (axis * side, turned * side))
+            for axis in range(3)
+            for turned in range(2)
+        )
+        return ShadowMap(faces, (3 * side, 2 * side), light.position)
+    camera = _cropped(shadow_camera(light, size), placed, casters)
+    return ShadowMap(((camera, (0, 0)),), camera.size, light.position)
+
+
+def casters(placed: Placed) -> Bools:
     """What can throw a shadow on something: not a floor with nothing behind it."""
     looks = placed.looks
     casters = looks.casts_shadow & placed.show
@@ -133,6 +114,34 @@ def _casters(placed: Placed) -> Bools:
     return casters
 
 
+def atlas_grid(number: int) -> Size:
+    """Columns and rows of the cells of an atlas of so many maps; the same for 3 and 4, 5 and 8.
+
+    Cells are alike, so that programs need not be told where they are.
+    """
+    return 1 if number <= 2 else 2, min(number, 2) if number <= 4 else 4
+
+
+def arrange(maps: Sequence[ShadowMap]) -> tuple[Size, list[Size]]:
+    """Size of the atlas, and each map's lowest corner on it."""
+    columns, rows = atlas_grid(len(maps))
+    gap = 1 if len(maps) > 1 else 0  # where it is lit, so that no filter reads its neighbour
+    width = max(each.size[0] for each in maps) + gap
+    height = max(each.size[1] for each in maps) + gap
+    corners = [(i % columns * width, i // columns * height) for i in range(len(maps))]
+    return (columns * width, rows * height), corners
+
+
+def _to_part(x: float, y: float, width: float, height: float) -> Matrix:
+    """From clip coordinates to a part of a texture, whose sides are 1."""
+    right, up = width / 2, height / 2
+    return np.array([[right, 0, 0, x + right], [0, up, 0, y + up], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
+
+
+def _casts(light: Light) -> bool:
+    return light.casts_shadow and light.kind is not LightKind.HEAD
+
+
 def _cropped(whole: Camera, placed: Placed, casters: Bools) -> Camera:
     """The light's camera with its picture cut down to what casts shadows."""
     view = whole.camera_from_world
@@ -140,8 +149,8 @@ def _cropped(whole: Camera, placed: Placed, casters: Bools) -> Camera:
     low, high = _extent(seen, placed.radius[casters], whole.projection)
     focal, centre = np.array([whole.fx, -whole.fy]), np.array([whole.cx, whole.cy])
     corners = np.sort(np.stack([low, high]) * focal + centre, axis=0)
-    first = np.clip(np.floor(corners[0] - _MARGIN), 0, whole.width - _STEP)
-    last = np.clip(np.ceil(corners[1] + _MARGIN), first + 1, whole.width)
+    first = np.clip(np.floor(corners[0] - MARGIN), 0, whole.width - _STEP)
+    last = np.clip(np.ceil(corners[1] + MARGIN), first + 1, whole.width)
     sides = (np.ceil((last - first) / _STEP) * _STEP).astype(int)
     cx, cy = (centre - first).tolist()
     return whole.replace(width=int(sides[0]), height=int(sides[1]), cx=cx, cy=cy)
@@ -178,4 +187,22 @@ def shadow_camera(light: Light, size: int) -> Camera:
         extent_y=2 * light.shadow_extent,
         world_from_camera=pose,
         **common,  # type: ignore[arg-type]
+    )
+
+
+@lru_cache(maxsize=256)
+def _face_camera(light: Light, side: int, axis: int, turned: int) -> Camera:
+    """One face of a point light's map: along an axis, or `turned` against it.
+
+    It sees MARGIN texels more than its sixth of all directions.
+    """
+    pose = np.zeros((4, 4))
+    sign = -1.0 if turned else 1.0
+    pose[(axis + 1) % 3, 0], pose[(axis + 2) % 3, 1], pose[axis, 2] = -sign, 1.0, -sign
+    pose[:, 3] = *light.position, 1.0
+    near, far = light.shadow_range
+    return Camera.perspective(
+        fov_y=2 * math.atan(side / (side - 2 * MARGIN)),
+        world_from_camera=pose,
+        **{"width": side, "height": side, "near": near, "far": far, "name": "shadow"},  # type: ignore[arg-type]
     )

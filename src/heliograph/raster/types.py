@@ -227,6 +227,9 @@ class LightKind(Enum):
 
 Colour = tuple[float, float, float]
 
+MAX_LIGHTS = 100
+"""How many lights a draw list may have; as many as a MuJoCo scene."""
+
 
 @dataclass(frozen=True)
 class Light:
@@ -313,6 +316,19 @@ class DrawList:
     environment: Environment = field(default_factory=Environment)
     ambient: Colour = (0.0, 0.0, 0.0)
     lighting: Lighting = Lighting.PIXEL
+
+
+def check_lights(lights: tuple[Light, ...]) -> None:
+    """Refuse more lights than can be drawn.
+
+    Raises:
+        InvalidValueError: more than MAX_LIGHTS.
+    """
+    if len(lights) > MAX_LIGHTS:
+        raise InvalidValueError(
+            f"lights: expected at most {MAX_LIGHTS} that are on, got {len(lights)}; switch some "
+            "off or leave some out"
+        )
 
 
 def check_geometry(geometry: Geometry) -> None:

@@ -135,11 +135,13 @@ class EditLight(CheckedEdit):
     """Change one of the scene's lights, or add one under a new name.
 
     Attributes:
-        name: the light's name; `head` is the light at the camera.
+        name: the light's name; `head` is the light at the camera (`headlight` where a MuJoCo model
+            has a light called `head`).
         kind: `directional`, `point` or `spot`; must be given for a new light.
         position: world metres.
         direction: world, the way the light goes; of any length but 0.
-        diffuse, specular, ambient: colours, 0 to 1 and above.
+        diffuse, specular, ambient: colours, 0 to 1 and above. Of a `HemisphereLight` `diffuse` is
+            the colour from above and `ambient` the one from below.
         cutoff: half-angle of a spot's cone, radians, above 0 to pi / 2.
         exponent: how a spot fades from its axis, from 0.
         softness: over which part of the cone's rim it fades, 0 to 1.

@@ -20,12 +20,14 @@ class Item:
         category: what sort of thing it is (`box`, `mesh`, `spot`, `hinge`, ...).
         detail: one short line for people.
         members: names of the objects it belongs to, for a material.
+        active: whether a light shines; edits may switch it.
     """
 
     name: str
     category: str
     detail: str = ""
     members: tuple[str, ...] = ()
+    active: bool = True
 
 
 @dataclass(frozen=True, eq=False)

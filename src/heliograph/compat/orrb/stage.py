@@ -180,15 +180,9 @@ class Stage:
         return cameras
 
     def _known(self, drawn: Described, names: Sequence[str]) -> PosedFacts:
-        off = {
-            self.model.light(i).name or f"light{i}"
-            for i in range(self.model.nlight)
-            if not self.model.light_active[i]
-        }
         return PosedFacts.of(
             drawn,
             cameras=self._cameras,
-            lights=tuple(item.name for item in drawn.scene.lights if item.name not in off),
             shown=tuple(names),
             posing=self.posed,
         )

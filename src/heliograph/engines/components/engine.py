@@ -80,6 +80,7 @@ class ComponentEngine(Engine):
             graph = SceneGraph(Tree(scene), self._translator, size)
             self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
             self._cameras_of(graph)  # a bad camera is found when the scene is opened
+            self._rasterizer.expect_lights(graph.placed({}).draw_list.lights)
         except BaseException:
             self.close()
             raise
@@ -93,12 +94,12 @@ class ComponentEngine(Engine):
     def scene(self) -> Description:
         """What the newest version holds."""
         version, graph = self._newest
-        lights = tuple(Item(str(node.key), node.kind) for node in graph.lights)
+        lights = tuple(Item(str(node.key), node.kind, active=shown) for node, shown in graph.lights)
         return Description(
             source=self._name,
             hash=self._digest(version, graph),
             objects=graph.table,
-            lights=lights or (Item(HEAD, "light", "at the camera, as the scene has none"),),
+            lights=lights or (Item(HEAD, "head", "at the camera, as the scene has none"),),
             state=states.items(graph.tree),
             version=version,
         )
@@ -195,7 +196,7 @@ class ComponentEngine(Engine):
     def _edited_things(self, graph: SceneGraph, placed: Placed, looks: Sequence[Edit]) -> DrawList:
         applier = EditApplier(
             placed.draw_list,
-            placed.light_names,
+            partial(graph.light_edits, placed),
             graph.objects,
             partial(graph.frames, placed),
             self._open,

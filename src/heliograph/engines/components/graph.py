@@ -15,7 +15,7 @@ import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from heliograph.engines.components.assets import Deformed
 from heliograph.engines.components.state import moved_rows
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
+from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of, flat
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
@@ -145,14 +146,12 @@ class Placed:
         instances: the instances there.
         corners: (M, 8, 3), world corners of the boxes round the instances, once asked for.
         draw_list: what is to be drawn.
-        light_names: a name for each of its lights.
     """
 
     worlds: Matrix
     instances: Instances
     corners: Matrix | None = None
     draw_list: DrawList = field(default_factory=lambda: DrawList(Instances.blank(0)))
-    light_names: tuple[str, ...] = ()
 
 
 class SceneGraph:
@@ -232,9 +231,10 @@ class SceneGraph:
         return replace(layout.table, poses=poses[rows], boxes=boxes, colours=colours)
 
     @property
-    def lights(self) -> list[Component]:
-        """The light components."""
-        return [self.tree.node(row) for row in self._layout.lights.tolist()]
+    def lights(self) -> list[tuple[Component, bool]]:
+        """The light components, and whether each shines."""
+        rows = self._layout.lights.tolist()
+        return [(self.tree.node(row), bool(self._row_visible[row])) for row in rows]
 
     @property
     def camera_names(self) -> list[str]:
@@ -527,26 +527,37 @@ class SceneGraph:
         visible: NDArray[np.bool_] = self._row_visible[self._layout.owner]
         return visible
 
+    def light_edits(self, placed: Placed) -> LightEdits:
+        """Its lights by key, to be edited; `head` without any."""
+        sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
+        rows = self._layout.lights
+        if not len(rows):
+            return LightEdits({lamps.HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere)
+        shown = self._row_visible[rows]
+        on, dark = (self._scene_lights(placed, rows[mask]) for mask in (shown, ~shown))
+        return LightEdits(on, dark, sphere)
+
+    def _scene_lights(self, placed: Placed, rows: Rows) -> dict[str, SceneLight]:
+        nodes = [self.tree.node(row) for row in rows.tolist()]
+        sphere = None
+        if any(node.props.get("castShadow") for node in nodes):
+            sphere = _sphere(self._seen_corners(placed).reshape(-1, 3))
+        pairs = zip(nodes, placed.worlds[rows], strict=True)
+        return lamps.lights(list(pairs), sphere)
+
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
+        rows, ambient = self._layout.lights, lamps.DEFAULT_AMBIENT
         lights: tuple[Light, ...] = lamps.DEFAULT
-        ambient = lamps.DEFAULT_AMBIENT
-        names: tuple[str, ...] = (lamps.HEAD,)
-        if len(self._layout.lights):
-            rows = [row for row in self._layout.lights.tolist() if self._row_visible[row]]
-            nodes = [self.tree.node(row) for row in rows]
-            centre, radius = np.zeros(3), 0.0
-            if any(node.props.get("castShadow") for node in nodes):
-                centre, radius = _sphere(self._seen_corners(placed).reshape(-1, 3))
-            pairs = [(node, placed.worlds[row]) for node, row in zip(nodes, rows, strict=True)]
-            lights, ambient, names = lamps.lights(pairs, centre, radius)
+        if len(rows):
+            named = self._scene_lights(placed, rows[self._row_visible[rows]]).values()
+            made, ambient = flat(named), ambient_of(named)
             # The rasterizer keeps what it prepared for lights while they are the same tuple.
-            lights = self._lights_before if lights == self._lights_before else lights
-            self._lights_before = lights
+            self._lights_before = made if made != self._lights_before else self._lights_before
+            lights = self._lights_before
         red, green, blue = self.tree.node(0).get("background")[:3]
         behind = Environment((red, green, blue))
         placed.draw_list = DrawList(placed.instances, lights, behind, ambient)
-        placed.light_names = names
         return placed
 
     def _world_corners(self, worlds: Matrix, instances: Rows) -> Matrix:

@@ -81,6 +81,7 @@ class RasterBackend:
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene)
         self._lighting = lighting
+        self._drawn = False
 
     @property
     def passes(self) -> PassSpecs:
@@ -113,6 +114,9 @@ class RasterBackend:
         for handle, flex in zip(self._translator.flexes, self._flexes, strict=False):
             self._rasterizer.update_geometry(int(handle), *flex.place())
         lights = self._lights.update()
+        if not self._drawn:
+            self._rasterizer.expect_lights(lights)
+            self._drawn = True
         things = DrawList(
             instances=self._translator.instances(geoms),  # before its environment
             lights=lights,
@@ -122,11 +126,10 @@ class RasterBackend:
         if edits:
             scenery = EditApplier(
                 things,
-                self._lights.names,
+                partial(self._lights.edits, data),
                 self._translator.objects,
                 partial(self._translator.frames, geoms),
                 self._rasterizer,
-                dark=self._lights.dark(data),
             )
             things = scenery.apply(edits)
         if not lights and not things.lights:  # those that edits put out leave it dark

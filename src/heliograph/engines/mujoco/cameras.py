@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.shared.lights import LightEdits, SceneLight
 from heliograph.errors import SceneError
 from heliograph.raster import Light, LightKind
 
@@ -155,13 +156,23 @@ class Lights:
         self._memory: NDArray[np.float32] | None = None
         self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
-        self.names: tuple[str, ...] = ()
+        self._names: tuple[str, ...] = ()
 
-    def dark(self, data: mujoco.MjData) -> dict[str, Light]:
-        """The lights that are off, by name, where the state has them."""
+    def edits(self, data: mujoco.MjData) -> LightEdits:
+        """The lights by name, to be edited."""
+        on = {
+            name: SceneLight((light,))
+            for name, light in zip(self._names, self._lights, strict=True)
+        }
+        stat = self._model.stat
+        sphere = np.array(stat.center, float), float(stat.extent)
+        return LightEdits(on, self._dark(data), lambda: sphere)
+
+    def _dark(self, data: mujoco.MjData) -> dict[str, SceneLight]:
+        """The lights that are off, where the state has them."""
         model, extent = self._model, float(self._model.stat.extent)
         reach = (model.vis.map.znear * extent, model.vis.map.zfar * extent)
-        found = {}
+        found, names = {}, light_names(model)
         for index in np.flatnonzero(model.light_active == 0).tolist():
             light = mujoco.MjvLight()
             for name in ("attenuation", "ambient", "diffuse", "specular"):
@@ -171,7 +182,7 @@ class Lights:
             light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
             light.castshadow = int(model.light_castshadow[index])
             clip = float(model.vis.map.shadowclip) * extent
-            found[light_name(model, index)] = _light(light, clip, reach)
+            found[names[index]] = SceneLight((_light(light, clip, reach),))
         return found
 
     def update(self) -> tuple[Light, ...]:
@@ -198,14 +209,27 @@ class Lights:
         extent, reach = float(self._model.stat.extent), self._model.vis.map
         clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
         self._lights = tuple(_light(light, clip, ends) for light in shown)
-        self.names = tuple(
-            HEAD if light.headlight else light_name(self._model, int(light.id)) for light in shown
-        )
+        *names, head = light_names(self._model)
+        self._names = tuple(head if light.headlight else names[int(light.id)] for light in shown)
 
 
-def light_name(model: mujoco.MjModel, index: int) -> str:
-    """A light's name; `light0`, ... without one."""
-    return str(model.light(index).name) or f"light{index}"
+def light_names(model: mujoco.MjModel) -> list[str]:
+    """Names of the model's lights, `light0`, ... without one, and then of the head light.
+
+    The model's own names win: where they are taken already, ours have `_` behind them, and the
+    head light is `headlight` instead of `head`.
+    """
+    given = [str(model.light(index).name) for index in range(model.nlight)]
+    taken = set(given)
+    names = [name or _free_name(f"light{index}", taken) for index, name in enumerate(given)]
+    return [*names, _free_name("headlight" if HEAD in taken else HEAD, taken)]
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.float32]:
@@ -234,7 +258,8 @@ def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float
         attenuation=(a, b, c) if a + b + c > 0 else (1.0, 0.0, 0.0),
         cutoff=math.radians(float(light.cutoff)),
         exponent=float(light.exponent),
-        casts_shadow=bool(light.castshadow),
+        # MuJoCo's renderer draws no shadows of point lights.
+        casts_shadow=bool(light.castshadow) and kind is not LightKind.POINT,
         shadow_extent=clip,
         shadow_range=shadow_range,
     )

@@ -199,10 +199,11 @@ def _check_edits(edits: Sequence[Edit], able: bool) -> None:
 def _describe(
     model: mujoco.MjModel, source: str, poser: Poser, objects: ObjectTable
 ) -> Description:
-    lights = (Item(cams.HEAD, "light", "at the camera"),) * bool(model.vis.headlight.active)
+    *light_names, head = cams.light_names(model)
+    lights = (Item(head, "head", "at the camera"),) * bool(model.vis.headlight.active)
     lights += tuple(
-        Item(cams.light_name(model, i), "light", f"at {model.light_pos[i].tolist()}")
-        for i in range(model.nlight)
+        Item(name, "light", f"at {model.light_pos[i].tolist()}", active=bool(model.light_active[i]))
+        for i, name in enumerate(light_names)
     )
     names = [material_name(model, i) for i in range(model.nmat)]
     materials = [Item(name, "material", members=objects.wearers.get(name, ())) for name in names]

@@ -10,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
 from heliograph.raster.rasterizer import Rasterizer
-from heliograph.raster.types import (
-    DrawList,
-    Environment,
-    Light,
-    LightKind,
-    Shape,
-    Texture,
-)
+from heliograph.raster.types import DrawList, Environment, Shape, Texture
 from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
     Edit,
@@ -33,11 +27,6 @@ from heliograph.scene import (
 )
 
 _SURFACE = ("emission", "specular", "shininess", "reflectance")
-_LIGHT_FIELDS = (
-    *("position", "direction", "diffuse", "specular", "ambient"),
-    *("cutoff", "exponent", "softness", "casts_shadow"),
-)
-_SHADOW_EXTENT = 3.0
 
 
 class EditApplier:
@@ -45,29 +34,26 @@ class EditApplier:
 
     Args:
         things: what is drawn; never changed in place.
-        light_names: names of its lights.
+        lights: its lights; asked for where an edit changes one.
         objects: which instances show which objects.
         frames: (M, 3, 4) where each instance's object is; asked for where an edit moves one.
         rasterizer: where textures go.
-        dark: lights that are off, by name; an edit may switch them on.
     """
 
     def __init__(
         self,
         things: DrawList,
-        light_names: Sequence[str],
+        lights: Callable[[], LightEdits],
         objects: Objects,
         frames: Callable[[], NDArray[np.float64]],
         rasterizer: Rasterizer,
-        *,
-        dark: Mapping[str, Light] | None = None,
     ) -> None:
         self.things = things
         self._instances = things.instances
         self._own: dict[str, NDArray[Any]] = {}
         self._moved: dict[int, NDArray[np.float64]] = {}  # world_from_object (4, 4) by row
-        self._lights = dict(zip(light_names, things.lights, strict=True))
-        self._dark = dict(dark or {})
+        self._ask_lights = lights
+        self._lights: LightEdits | None = None
         self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
 
@@ -81,10 +67,12 @@ class EditApplier:
         for edit in edits:
             _APPLY[type(edit)](self, edit)
         self._settle()
-        lights = tuple(self._lights.values())
-        if lights == self.things.lights:
-            lights = self.things.lights
-        return replace(self.things, instances=self._instances, lights=lights)
+        shown = replace(self.things, instances=self._instances)
+        if self._lights is not None:
+            shown.ambient = self._lights.ambient(shown.ambient)
+            if self._lights.lights != shown.lights:  # it is kept by identity
+                shown.lights = self._lights.lights
+        return shown
 
     def paint(self, edit: EditMaterial) -> None:
         """Apply an EditMaterial."""
@@ -164,17 +152,9 @@ class EditApplier:
 
     def light(self, edit: EditLight) -> None:
         """Apply an EditLight."""
-        known = self._lights.get(edit.name) or self._dark.get(edit.name)
-        if known is None and edit.kind is None:
-            raise UnknownNameError.of("light", edit.name, (*self._lights, *self._dark))
-        light = known or Light(shadow_extent=_SHADOW_EXTENT)
-        given = {name: getattr(edit, name) for name in _LIGHT_FIELDS}
-        given["kind"] = None if edit.kind is None else _kind(edit.kind)
-        given = {name: value for name, value in given.items() if value is not None}
-        on = edit.name not in self._dark if edit.active is None else edit.active
-        here, there = (self._lights, self._dark) if on else (self._dark, self._lights)
-        here[edit.name] = replace(light, **given)
-        there.pop(edit.name, None)
+        if self._lights is None:
+            self._lights = self._ask_lights()
+        self._lights.apply(edit)
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
@@ -326,13 +306,6 @@ def _moved(camera: Camera, edit: MoveCamera) -> Camera:
         pose = camera.world_from_camera @ pose
     changed = edit.camera.replace(name=camera.name, world_from_camera=pose)
     return changed if changed.size == camera.size else changed.resized(*camera.size)
-
-
-def _kind(name: str) -> LightKind:
-    known = {kind.value: kind for kind in LightKind}
-    if name not in known:
-        raise UnknownNameError.of("kind of light", name, known)
-    return known[name]
 
 
 def _square(pose: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from heliograph.errors import InvalidValueError
-from heliograph.randomize.facts import HEAD, Facts
+from heliograph.randomize.facts import Facts
 from heliograph.randomize.hsv import hsv_to_rgb
 from heliograph.randomize.orrb.component import Component
 from heliograph.randomize.orrb.unity import Vector3, uniform, uniforms, vector
@@ -61,14 +61,18 @@ class LightingRig(Component):
         offsets = np.stack((reach * np.cos(angles), reach * np.sin(angles), heights), axis=1)
         lengths = np.maximum(np.linalg.norm(offsets, axis=1, keepdims=True), 1e-9)
         return {
-            "off": list(scene.lit),
+            "off": [name for name in scene.lit if not scene.is_head(name)],
+            "head": [name for name in scene.lit if scene.is_head(name)],
             "position": (offsets + vector(self.target)).tolist(),
             "direction": (-offsets / lengths).tolist(),
         }
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
-        off = [_off(name) for name in values["off"]]
+        off = [
+            *(EditLight(name, active=False) for name in values["off"]),
+            *(EditLight(name, diffuse=_DARK, specular=_DARK) for name in values["head"]),
+        ]
         places = zip(values["position"], values["direction"], strict=True)
         return Drawn((*off, *(_head(i, *place) for i, place in enumerate(places))))
 
@@ -95,7 +99,7 @@ class LightRandomizer(Component):
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`; `intensity` is in ORRB's units."""
-        names = [name for name in scene.lit if name != HEAD]
+        names = [name for name in scene.lit if not scene.is_head(name)]
         total = uniform(rng, self.min_scene_intensity, self.max_scene_intensity)
         weights = uniforms(rng, self.min_light_intensity, self.max_light_intensity, len(names))
         shares = total * weights / max(float(weights.sum()), 1e-9)
@@ -126,12 +130,6 @@ def _shining(name: str, intensity: float, angle: float, colour: list[float]) -> 
     half = math.radians(min(max(angle, 0.1), 179.0)) / 2
     light = (red, green, blue)
     return EditLight(name, diffuse=light, specular=light, cutoff=half)
-
-
-def _off(name: str) -> EditLight:
-    if name == HEAD:
-        return EditLight(name, diffuse=_DARK, specular=_DARK)
-    return EditLight(name, active=False)
 
 
 def _head(number: int, position: Any, direction: Any) -> EditLight:

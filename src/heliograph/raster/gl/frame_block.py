@@ -9,41 +9,100 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
-from heliograph.raster.gl.programs import MAX_LIGHTS, MAX_SHADOWS
+from heliograph.raster.gl.programs import KINDS, MAX_ROWS, LightLayout
+from heliograph.raster.shadows import MAX_SHADOWS
 from heliograph.raster.types import LARGEST, SMALLEST, DrawList, Light, LightKind
 
-_LIGHTS = 52
-_DEEPEST = 1e30  # beyond it depth is too small for a float32
-_SHADOWS = _LIGHTS + 24 * MAX_LIGHTS
-LENS = _LIGHTS
+_POSITIONAL = (LightKind.POINT, LightKind.SPOT)
+_KINDS = {
+    LightKind.HEAD: KINDS.index("HEAD_LIGHT"),
+    LightKind.DIRECTIONAL: KINDS.index("PARALLEL_LIGHT"),
+    LightKind.POINT: KINDS.index("POINT_LIGHT"),
+    LightKind.SPOT: KINDS.index("SPOT_LIGHT"),
+}
+_MOST_MEASURED = 8
+_SHADOW_STEPS = (0, 1, 2, 4, MAX_SHADOWS)
+_DARK = (0.0, 0.0, 0.0)
+_BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
+
+LENS = 52
 """Numbers before the lights: all that the background depends on."""
-SIZE = _SHADOWS + 16 * MAX_SHADOWS
+_DEEPEST = 1e30  # beyond it depth is too small for a float32
+_SHADOWS = 56
+_ROW = 24
+_LIGHTS = _SHADOWS + _ROW * MAX_SHADOWS
+SIZE = _LIGHTS + _ROW * MAX_ROWS
 """Length of the block in float32 numbers."""
 
 Matrix = NDArray[np.float64]
 
 
-class FrameBlocks:
-    """Makes uniform blocks, each in the memory of the last: what stands still stays written."""
+class LightLayouts:
+    """Chooses what programs a picture's lights need.
+
+    Programs made to measure are for the lights of the opened scene alone: else every combination
+    of kinds and shadows that views ask for would have its own. Which ones a picture gets depends
+    on nothing but the scene and the picture, so that equal views are equal to the last bit.
+    """
 
     def __init__(self) -> None:
+        self._expected: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+
+    def expect(self, lights: Sequence[Light], casting: tuple[int, ...]) -> None:
+        """Have programs made to measure for such lights: shadowed, not shadowed, in a mirror."""
+        if len(lights) <= _MOST_MEASURED:
+            kinds = tuple(_KINDS[light.kind] for light in lights)
+            mirrored = tuple(max(kind, _KINDS[LightKind.DIRECTIONAL]) for kind in kinds)
+            self._expected = {(kinds, casting), (kinds, ()), (mirrored, ())}
+
+    def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
+        """What programs must know of lights of which those at the places `casting` cast shadows."""
+        kinds = tuple(_KINDS[light.kind] for light in lights)
+        if not kinds:
+            return LightLayout()
+        if (kinds, casting) in self._expected:
+            others = (kind for place, kind in enumerate(kinds) if place not in casting)
+            rows = (*(kinds[place] for place in casting), *others)
+            six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
+            return LightLayout(len(casting), six_faces, rows)
+        shadows = next(step for step in _SHADOW_STEPS if step >= len(casting))
+        return LightLayout(shadows, six_faces=shadows > 0, kinds=())
+
+
+class FrameBlocks:
+    """Makes uniform blocks, each in the memory of the last: what stands still stays written.
+
+    Args:
+        layouts: chooses what programs the lights need.
+    """
+
+    def __init__(self, layouts: LightLayouts) -> None:
+        self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
+        self._casting: tuple[int, ...] = ()
         self._looks: list[object] = []
         self._camera: Camera | None = None
         self._lens: object = None
         self._around: object = None
         self._block = np.zeros(SIZE, np.float32)
-        self._pack(())
+        self._pack((), ())
 
     def make(
-        self, scene: DrawList, camera: Camera, shadows: Sequence[Matrix]
-    ) -> NDArray[np.float32]:
-        """(SIZE,) float32: matrices column-major, lights in camera axes; good until the next call.
+        self,
+        scene: DrawList,
+        camera: Camera,
+        casting: tuple[int, ...] = (),
+        shadows: Sequence[NDArray[np.float64]] | Matrix = (),
+    ) -> tuple[NDArray[np.float32], LightLayout]:
+        """The block, (N,) float32, good until the next call, and what programs it is for.
+
+        Matrices are column-major, lights in camera axes.
 
         Args:
             scene: its lights and environment.
             camera: the camera of the picture.
-            shadows: for each shadow map, map coordinates (0 to 1) from world, 4x4.
+            casting: places of its lights that have shadow maps.
+            shadows: (K, 24), the numbers of each map, as `ShadowMap.placed` gives them.
         """
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
@@ -52,16 +111,17 @@ class FrameBlocks:
             block[24:27] = back.colour if back.haze is None else back.haze
             block[27], block[32] = back.haze_range
             block[28:32] = back.haze_plane
-        relit = scene.lights is not self._lights
+        relit = scene.lights is not self._lights or casting != self._casting
         if relit:
-            self._pack(scene.lights)
+            self._pack(scene.lights, casting)
         if relit or camera is not self._camera:
             self._look_through(camera)
-            self._place_lights(block[_LIGHTS:_SHADOWS].reshape(MAX_LIGHTS, 24), camera)
-        for place, matrix in enumerate(shadows):
-            start = _SHADOWS + 16 * place
-            block[start : start + 16] = (matrix @ camera.world_from_camera).T.ravel()
-        return block
+            self._place_lights(camera)
+        for place, numbers in enumerate(shadows):
+            row = block[_SHADOWS + _ROW * place :][:_ROW]
+            row[:16] = (numbers[:16].reshape(4, 4) @ camera.world_from_camera).T.ravel()
+            row[16:] = numbers[16:]
+        return block, self._layout
 
     def _look_through(self, camera: Camera) -> None:
         block, fx, fy, cx, cy = self._block, camera.fx, camera.fy, camera.cx, camera.cy
@@ -74,27 +134,37 @@ class FrameBlocks:
         block[36:52] = camera.world_from_camera.T.ravel()
         self._camera = camera
 
-    def _place_lights(self, rows: NDArray[np.float32], camera: Camera) -> None:
+    def _place_lights(self, camera: Camera) -> None:
         """Write the lights with positions and directions as the camera sees them."""
-        rows = rows[: len(self._rows)]
+        rows = self._block[_LIGHTS : _LIGHTS + self._rows.size].reshape(-1, _ROW)
         rows[:] = self._rows
         view = camera.camera_from_world
-        if len(self._placed):
-            rows[self._placed, 0:3] = self._position @ view[:3, :3].T + view[:3, 3]
-            rows[self._placed, 4:7] = self._direction @ view[:3, :3].T
+        rows[self._placed, 0:3] = self._position @ view[:3].T
+        rows[self._placed, 4:7] = self._direction @ view[:3, :3].T
 
-    def _pack(self, lights: tuple[Light, ...]) -> None:
-        shown = lights[:MAX_LIGHTS]
+    def _pack(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> None:
+        """Lay lights out in rows: those that cast shadows, black ones, the others."""
+        first = [lights[place] for place in casting]
+        others = [light for place, light in enumerate(lights) if place not in casting]
+        layout = self._layout = self._layouts.choose(lights, casting)
+        black = [_BLACK] * (max(layout.shadows, len(layout.kinds) - len(others)) - len(first))
+        shown = [*first, *black, *others]
         looks = [light.look for light in shown]
-        if looks != self._looks or not shown:
+        if looks != self._looks:
             self._looks = looks
-            self._rows = np.array([_row(light) for light in shown], np.float32).reshape(-1, 24)
+            self._rows = np.array([_row(light) for light in shown], np.float32)
             self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
-        self._lights = lights
-        self._position = np.array([shown[i].position for i in self._placed], float).reshape(-1, 3)
-        direction = np.array([shown[i].direction for i in self._placed], float).reshape(-1, 3)
+            self._block[LENS] = len(shown)
+        self._lights, self._casting = lights, casting
+        placed = [shown[i] for i in self._placed]
+        direction = np.array([light.direction for light in placed], float).reshape(-1, 3)
         length = np.linalg.norm(direction, axis=1, keepdims=True)
         self._direction = direction / np.maximum(length, 1e-12)
+        # Homogeneous, as GL has them: parallel light comes from infinitely far away.
+        self._position = np.ones((len(placed), 4))
+        self._position[:, :3] = np.array([light.position for light in placed]).reshape(-1, 3)
+        parallel = np.array([light.kind is LightKind.DIRECTIONAL for light in placed], bool)
+        self._position[parallel, :3], self._position[parallel, 3] = -self._direction[parallel], 0.0
 
 
 def clip_from_camera(camera: Camera) -> Matrix:
@@ -122,13 +192,15 @@ def clip_from_camera(camera: Camera) -> Matrix:
 
 def _row(light: Light) -> list[float]:
     """A light's 24 numbers; a head light stays at the camera and looks along its axis."""
-    rim = float(np.cos(light.cutoff))
-    soft = float(np.cos(light.cutoff * (1 - light.softness))) - rim
+    rim, exponent, fading = -2.0, 0.0, 1.0  # in these a light shines to all sides
+    if light.kind is LightKind.SPOT:
+        rim, exponent = float(np.cos(light.cutoff)), light.exponent
+        fading = max(float(np.cos(light.cutoff * (1 - light.softness))) - rim, 1e-6)
     return [
-        *(0.0, 0.0, 0.0, soft),
+        *(0.0, 0.0, 1.0, float(light.kind in _POSITIONAL)),
         *(0.0, 0.0, -1.0, rim),
-        *(*light.diffuse, light.exponent),
-        *(*light.specular, 0.0),
-        *(*light.attenuation, 0.0),
+        *(*light.diffuse, exponent),
+        *(*light.specular, fading),
+        *(*(light.attenuation if light.kind in _POSITIONAL else (1.0, 0.0, 0.0)), 0.0),
         *(*light.ambient, 0.0),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import moderngl
@@ -15,7 +15,7 @@ from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
     MIRROR_UNIT,
     SHADOW_UNIT,
-    LightPlan,
+    LightLayout,
     Programs,
     Variant,
     uniform,
@@ -49,25 +49,25 @@ class Picture:
     Attributes:
         target: where to.
         plan: what, in which order.
-        block: the uniform block.
-        lights: what shaders must know of the lights.
+        block: the uniform block, as far as it is used.
+        lights: how many lights there are, and of what sort.
         environment: what is behind everything.
         ortho: whether the camera is orthographic.
         vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
-        shadow_maps: depth textures of the lights that have one.
+        shadows: the shadow maps, or None.
         reflected: whether the camera's axes are left-handed, as those of one behind a mirror.
     """
 
     target: Target
     plan: Plan
     block: NDArray[np.float32]
-    lights: LightPlan
+    lights: LightLayout
     environment: Environment
     ortho: bool = False
     vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
-    shadow_maps: list[moderngl.Texture] = field(default_factory=list)
+    shadows: moderngl.Texture | None = None
     reflected: bool = False
 
     @property
@@ -82,20 +82,10 @@ class Picture:
         """Whether rgb is among its passes."""
         return "rgb" in self.target.passes
 
-
-@dataclass(eq=False)
-class Common:
-    """What all draws of pictures of one sort have in common.
-
-    Attributes:
-        base: what their programs have in common.
-        states: what each kind of instance needs.
-        skies: the programs that fill what is behind everything, by the sort of texture they read.
-    """
-
-    base: Variant
-    states: dict[Kind, State] = field(default_factory=dict)
-    skies: dict[TextureKind | None, moderngl.Program] = field(default_factory=dict)
+    @property
+    def hazy(self) -> bool:
+        """Whether far parts may fade."""
+        return self.coloured and self.environment.haze is not None
 
 
 class State(NamedTuple):
@@ -119,9 +109,8 @@ class Pipeline:
         self._textures = textures
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
-        self._commons: dict[tuple[Any, ...], Common] = {}
+        self._bases: dict[tuple[Any, ...], tuple[Variant, dict[Kind, State]]] = {}
         self._colours: dict[moderngl.Program, tuple[float, float, float]] = {}
-        self._last: dict[bool, tuple[LightPlan, tuple[Any, ...], Common]] = {}
         self._version = -1
         self._room = 0
         self._commands: moderngl.Buffer
@@ -142,8 +131,8 @@ class Pipeline:
         """Draw into the picture's target; every pixel of every pass is written."""
         self._upload(picture.plan, picture.block)
         sky = self._kept_sky(picture)
-        for unit, texture in enumerate(picture.shadow_maps):
-            texture.use(SHADOW_UNIT + unit)
+        if picture.shadows is not None:
+            picture.shadows.use(SHADOW_UNIT)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
         picture.target.begin(picture.backdrop)
@@ -199,7 +188,7 @@ class Pipeline:
             self._frame.bind_to_uniform_block(0)
 
     def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
-        for how, first, count in self._calls(self._common(picture), groups):
+        for how, first, count in self._calls(picture, groups):
             if how.texture >= 0:
                 self._textures.use(how.texture)
             if how.double_sided:
@@ -213,44 +202,39 @@ class Pipeline:
             array = self._array(how.program)
             array.render_indirect(self._commands, mode, count=count, first=first)
 
-    def _common(self, picture: Picture) -> Common:
-        coloured, around = picture.coloured, picture.environment
-        lights = picture.lights if coloured else LightPlan()
+    def _base(self, picture: Picture) -> tuple[Variant, dict[Kind, State]]:
+        """What a picture's programs have in common, and what each kind of instance needs."""
         key = (
             picture.target.passes,
             picture.ortho,
-            coloured and around.haze is not None,
+            picture.hazy,
             picture.mirror is not None,
+            picture.lights if picture.coloured else LightLayout(),
             picture.vertex_lit,
             picture.target.cast,
         )
-        last = self._last.get(picture.reflected)
-        if last is not None and last[0] is lights and last[1] == key:  # light plans hash slowly
-            return last[2]
-        common = self._commons.get((*key, lights))
-        if common is None:
-            passes, ortho, haze, reflective, vertex_lit, cast = key
-            common = self._commons[*key, lights] = Common(
-                Variant(
-                    passes=passes,
-                    ortho=ortho,
-                    haze=haze,
-                    reflective=reflective,
-                    lights=lights,
-                    vertex_lit=vertex_lit,
-                    cast=cast,
-                )
+        if key not in self._bases:
+            passes, ortho, haze, reflective, lights, vertex_lit, cast = key
+            base = Variant(
+                passes=passes,
+                ortho=ortho,
+                haze=haze,
+                reflective=reflective,
+                lights=lights,
+                vertex_lit=vertex_lit,
+                cast=cast,
             )
-        self._last[picture.reflected] = lights, key, common
-        return common
+            self._bases[key] = base, {}
+        return self._bases[key]
 
-    def _calls(self, common: Common, groups: list[Group]) -> list[tuple[State, int, int]]:
+    def _calls(self, picture: Picture, groups: list[Group]) -> list[tuple[State, int, int]]:
         """What to draw how: state, first command, number; neighbours of one state become one."""
+        base, states = self._base(picture)
         calls: list[tuple[State, int, int]] = []
         for kind, first, count in groups:
-            how = common.states.get(kind)
+            how = states.get(kind)
             if how is None:
-                how = common.states[kind] = self._state(common.base, kind)
+                how = states[kind] = self._state(base, kind)
             if calls and calls[-1][0] == how:
                 calls[-1] = how, calls[-1][1], calls[-1][2] + count
             else:
@@ -296,7 +280,8 @@ class Pipeline:
             kept.use(0)
         elif sky is not None:
             self._textures.use(sky)
-        program = self._sky_program(picture, read)
+        haze = picture.hazy and read is not TextureKind.FLAT
+        program = self._programs.sky(picture.target.passes, read, haze=haze, ortho=picture.ortho)
         colour = picture.environment.colour
         if self._colours.get(program) != colour:
             self._colours[program] = colour
@@ -304,18 +289,6 @@ class Pipeline:
                 uniform(program, "colour").value = colour
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
-
-    def _sky_program(self, picture: Picture, read: TextureKind | None) -> moderngl.Program:
-        common = self._common(picture)
-        if read not in common.skies:
-            variant = Variant(
-                passes=picture.target.passes,
-                texture=read,
-                haze=common.base.haze and read is not TextureKind.FLAT,
-                ortho=picture.ortho,
-            )
-            common.skies[read] = self._programs.sky(variant)
-        return common.skies[read]
 
     def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:
         """A picture of the sky that was drawn for the same camera before, or None.

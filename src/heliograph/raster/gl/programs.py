@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import moderngl
 
+from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
-from heliograph.raster.types import LightKind, Shading, TextureKind
+from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
 
-MAX_LIGHTS = 32
-MAX_SHADOWS = 8
+MAX_ROWS = MAX_LIGHTS + MAX_SHADOWS
+"""Rows of the frame block's table of lights: some are black, to make up the number."""
 MIRROR_UNIT, SHADOW_UNIT = 1, 2
 """Texture units; unit 0 is the surface's own texture."""
+_UNITS = {"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT}
 _OUTPUTS = {
     "rgb": "vec4 o_rgb",
     "depth": "float o_depth",
@@ -25,12 +27,25 @@ ATTACHMENTS = tuple(_OUTPUTS)
 """Order of the attachments of a framebuffer that holds every pass."""
 
 
-@dataclass(frozen=True)
-class LightPlan:
-    """What a shader must know of the lights: their kinds, and which of them have shadow maps."""
+KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
+"""What a light is to a program."""
 
-    kinds: tuple[LightKind, ...] = ()
-    shadows: tuple[int, ...] = ()
+
+class LightLayout(NamedTuple):
+    """What programs are compiled for of the lights; all else is data.
+
+    Attributes:
+        shadows: how many of the first have shadow maps.
+        six_faces: whether any of those may be a point light.
+        kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
+    """
+
+    shadows: int = 0
+    six_faces: bool = False
+    kinds: tuple[int, ...] = (0,)
+
+
+_DARK = LightLayout()
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,7 @@ class Variant:
         ortho: orthographic camera.
         haze: whether far parts fade.
         reflective: whether a mirror image is added.
-        lights: what the shader must know of them.
+        lights: how many there are, and of what sort.
         vertex_lit: whether light is computed per vertex.
         line: lines instead of triangles.
         cast: whether rays decide the outline, inside of triangles that contain the shape.
@@ -65,7 +80,7 @@ class Variant:
     ortho: bool = False
     haze: bool = False
     reflective: bool = False
-    lights: LightPlan = field(default_factory=LightPlan)
+    lights: LightLayout = _DARK
     vertex_lit: bool = False
     line: bool = False
     cast: bool = False
@@ -105,6 +120,7 @@ class Variant:
             "BOXED": self.boxed,
             "CUTOUT": self.cutout,
             "EMISSIVE": self.emissive,
+            "SIX_FACES": self.lights.six_faces,
         }
         names = [name for name, on in flags.items() if on]
         return [*names, *SOLVERS[self.solver], *map(str.upper, self.passes)]
@@ -116,7 +132,7 @@ class Programs:
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
         self._surfaces: dict[Variant, moderngl.Program] = {}
-        self._skies: dict[Variant, moderngl.Program] = {}
+        self._skies: dict[tuple[Any, ...], moderngl.Program] = {}
         self._shadows: dict[bool, moderngl.Program] = {}
 
     def surface(self, variant: Variant) -> moderngl.Program:
@@ -125,11 +141,15 @@ class Programs:
             self._surfaces[variant] = self._compile("surface", variant)
         return self._surfaces[variant]
 
-    def sky(self, variant: Variant) -> moderngl.Program:
-        """The program that fills what is behind everything."""
-        if variant not in self._skies:
-            self._skies[variant] = self._compile("sky", variant)
-        return self._skies[variant]
+    def sky(
+        self, passes: tuple[str, ...], texture: TextureKind | None, *, haze: bool, ortho: bool
+    ) -> moderngl.Program:
+        """The program that fills what is behind everything; see `Variant`."""
+        key = passes, texture, haze, ortho
+        if key not in self._skies:
+            variant = Variant(passes, texture=texture, haze=haze, ortho=ortho)
+            self._skies[key] = self._compile("sky", variant)
+        return self._skies[key]
 
     def shadow(self, *, cutout: bool) -> moderngl.Program:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
@@ -143,24 +163,36 @@ class Programs:
 
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
         head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())
-        head += f"#define MAX_LIGHTS {MAX_LIGHTS}\n#define MAX_SHADOWS {MAX_SHADOWS}\n"
-
-        head += f"#define SHADOWS {len(variant.lights.shadows)}\n" + _read("frame.glsl")
+        lights = variant.lights
+        columns, rows = atlas_grid(lights.shadows)
+        numbers: dict[str, object] = {
+            "MAX_LIGHTS": MAX_ROWS,
+            "MAX_SHADOWS": MAX_SHADOWS,
+            "SHADOWS": lights.shadows,
+            "ATLAS_COLUMNS": columns,
+            "ATLAS_ROWS": rows,
+            "SHADOWED_LIGHTS": _each("ADD_SHADOWED", range(lights.shadows)),
+            "OTHER_LIGHTS": _each("ADD", range(lights.shadows, len(lights.kinds))),
+            **{name: number for number, name in enumerate(KINDS)},
+        }
+        if lights.kinds:
+            numbers["KINDS"] = sum(kind << 2 * row for row, kind in enumerate(lights.kinds))
+        else:
+            numbers["OTHER_LIGHTS"] = "for (int i = SHADOWS; i < light_count; ++i) { ADD(i) }"
+        head += "".join(f"#define {name} {number}\n" for name, number in numbers.items())
+        head += _read("frame.glsl")
         outputs = "".join(
             f"layout(location = {place}) out {_OUTPUTS[name]};\n"
             for place, name in enumerate(variant.passes)
         )
-        texts = [_assembled(_read(f"{name}.{stage}"), variant) for stage in ("vert", "frag")]
+        texts = [_assembled(_read(f"{name}.{stage}")) for stage in ("vert", "frag")]
         program = self._gl.program(
             vertex_shader=head + texts[0], fragment_shader=head + outputs + texts[1]
         )
         uniform(program, "Frame").binding = 0
-        for sampler, unit in (("image", 0), ("sky", 0), ("mirror", MIRROR_UNIT)):
+        for sampler, unit in _UNITS.items():
             if sampler in program:
                 uniform(program, sampler).value = unit
-        if "shadow_maps" in program:
-            units = [SHADOW_UNIT + place for place in range(len(variant.lights.shadows))]
-            uniform(program, "shadow_maps").value = units if len(units) > 1 else units[0]
         return program
 
 
@@ -169,53 +201,15 @@ def uniform(program: moderngl.Program, name: str) -> Any:
     return program[name]
 
 
-def _assembled(text: str, variant: Variant) -> str:
-    """A shader's text with what it includes, and the code that its lights need."""
-    lights = variant.lights
+def _assembled(text: str) -> str:
+    """A shader's text with what it includes."""
     for part in ("lighting", "shadows"):
         text = text.replace(f"#include {part}\n", _read(f"{part}.glsl"))
-    shadowed = [
-        f"lit += lit_part({place}, POINT) * v_direct[{place}];"
-        for place in range(len(lights.shadows))
-    ]
-    made = {
-        "LIGHT_VERTEX": _light_calls(lights, "clamp(direct, 0.0, 1.0)", "v_direct[{}] = {}"),
-        "LIGHT_PIXEL": _light_calls(lights, "direct", "sum += lit_part({}, point) * {}"),
-        "SHADOWED_LIGHT": "\n    ".join(shadowed),
-        "SHADOW_LOOKUP": _shadow_lookup(len(lights.shadows)),
-    }
-    for name, code in made.items():
-        text = text.replace(name, code)
     return text
 
 
-def _light_calls(lights: LightPlan, direct: str, shadowed: str) -> str:
-    """One call for each light; `shadowed` says what becomes of one that casts shadows."""
-    lines = []
-    for place, kind in enumerate(lights.kinds):
-        flags = (
-            kind is LightKind.HEAD,
-            kind in (LightKind.POINT, LightKind.SPOT),
-            kind is LightKind.SPOT,
-        )
-        head, positional, spot = (str(flag).lower() for flag in flags)
-        lines.append(
-            f"add_light({place}, {head}, {positional}, {spot}, rgb, surface, point, normal, view,"
-            " sum, direct);"
-        )
-        if place in lights.shadows:
-            lines.append(f"{shadowed.format(lights.shadows.index(place), direct)};")
-        else:
-            lines.append("sum += direct;")
-    return "\n    ".join(lines)
-
-
-def _shadow_lookup(count: int) -> str:
-    """Samplers may only be indexed by constants, so the choice is spelled out."""
-    text = f"texture(shadow_maps[{max(count - 1, 0)}], q)"
-    for place in reversed(range(count - 1)):
-        text = f"(map == {place} ? texture(shadow_maps[{place}], q) : {text})"
-    return text
+def _each(macro: str, rows: range) -> str:
+    return " ".join(f"{macro}({row})" for row in rows)
 
 
 def _version() -> str:

@@ -1,4 +1,17 @@
 // What one camera of one state needs, written once per picture. `camera` means camera axes.
+struct Light {
+    vec4 position;     // metres, and 1; of parallel light the way to where it comes from, and 0
+    vec4 direction;    // the way the light goes, and the cosine where a spot is dark
+    vec4 diffuse;      // rgb, and a spot's exponent
+    vec4 specular;     // rgb, and over how much of the cosine a spot's rim fades
+    vec4 attenuation;  // constant, linear, quadratic
+    vec4 ambient;
+};
+struct ShadowMap {
+    mat4 from_camera;  // to the atlas; of six faces to metres from the light, world axes
+    vec4 faces;        // of six: size on the atlas, and how far from its middle the next one begins
+    vec4 depth;        // of six: x - y / metres from the light; else 0
+};
 layout(std140) uniform Frame {
     mat4 clip_from_camera;
     vec4 unproject;    // pixel * xy + zw = point on the plane one metre ahead (ORTHO: metres)
@@ -7,8 +20,9 @@ layout(std140) uniform Frame {
     vec4 haze_plane;   // world plane it lies on: normal, offset
     float haze_end;    // where fading is complete (metres)
     mat4 world_from_camera;
-    vec4 lights[6 * MAX_LIGHTS];
-    mat4 shadow_from_camera[MAX_SHADOWS];
+    float light_count;
+    ShadowMap shadow_maps[MAX_SHADOWS];
+    Light lights[MAX_LIGHTS];  // those with shadow maps first
 };
 #ifdef HAZE
 // How much haze is seen along a way from the eye, world axes. It lies on the plane from where it

@@ -267,10 +267,11 @@ void main() {
 #ifdef VERTEX_LIT
     vec3 lit = v_lit;
     float alpha = v_look.x, reflectance = v_look.y;
-    SHADOWED_LIGHT
+#define ADD_SHADOWED(i) lit += lit_part(i, POINT) * v_direct[i];
+    SHADOWED_LIGHTS
     lit *= texel.rgb;
 #else
-    vec3 lit = clamp(shade(POINT, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
+    vec3 lit = clamp(shade(v_rgba.rgb, v_surface, POINT, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
     float alpha = v_rgba.a, reflectance = v_surface.w;
 #endif
 #ifdef EMISSIVE

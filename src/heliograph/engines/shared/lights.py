@@ -1,0 +1,167 @@
+"""A scene's lights by name, and what edits make of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import UnknownNameError
+from heliograph.raster.types import Colour, Light, LightKind
+from heliograph.scene import EditLight
+
+_FIELDS = (
+    *("position", "direction", "diffuse", "specular", "ambient"),
+    *("cutoff", "exponent", "softness", "casts_shadow"),
+)
+_PLACED = ("kind", "position", "direction", "casts_shadow")
+_LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
+_BLACK: Colour = (0.0, 0.0, 0.0)
+
+Sphere = tuple[NDArray[np.float64], float]
+"""Centre (3,) and radius in metres of what is seen."""
+
+
+@dataclass(frozen=True)
+class SceneLight:
+    """One light of a scene.
+
+    Attributes:
+        lights: what the rasterizer makes it of: one light; none for light from everywhere alone;
+            for a hemisphere one from above, and one from below that takes as much away.
+        ambient: what it adds everywhere.
+    """
+
+    lights: tuple[Light, ...] = ()
+    ambient: Colour = _BLACK
+
+    def edited(self, given: Mapping[str, Any], sphere: Callable[[], Sphere]) -> SceneLight:
+        """The same light with other fields, as `EditLight` names them.
+
+        `diffuse` is the colour of light from everywhere, and a hemisphere's from above; `ambient`
+        is its colour from below.
+        """
+        if len(self.lights) == 1 or "kind" in given:
+            light = replace(self.lights[0] if len(self.lights) == 1 else Light(), **given)
+            placed = any(name in given for name in _PLACED)
+            return replace(self, lights=(covering(light, sphere()) if placed else light,))
+        if not self.lights:
+            colour = given.get("ambient", given.get("diffuse", self.ambient))
+            return replace(self, ambient=colour)
+        mean, half = np.array(self.ambient), np.array(self.lights[0].diffuse)
+        way = given.get("direction", self.lights[0].direction)
+        return hemisphere(
+            np.array(given.get("diffuse", mean + half), float),
+            np.array(given.get("ambient", mean - half), float),
+            np.array(way, float),
+        )
+
+
+def hemisphere(
+    sky: NDArray[np.float64], ground: NDArray[np.float64], way: NDArray[np.float64]
+) -> SceneLight:
+    """Exactly mix(ground, sky, 0.5 n.z + 0.5): a mean, and light from above less one from below.
+
+    Args:
+        sky: (3,) colour of the light that goes along `way`.
+        ground: (3,) colour of the light that goes against it.
+        way: (3,) world.
+    """
+    half = (sky - ground) / 2
+    pair = tuple(
+        Light(direction=triple(sign * way), diffuse=triple(sign * half), specular=_BLACK)
+        for sign in (1.0, -1.0)
+    )
+    return SceneLight(pair, triple((sky + ground) / 2))
+
+
+def covering(light: Light, sphere: Sphere) -> Light:
+    """The same light with a shadow map that holds all that is in a sphere."""
+    (x, y, z), radius = sphere[0].tolist(), sphere[1] or _LEAST
+    if light.kind is LightKind.DIRECTIONAL:
+        u, v, w = light.direction
+        back = 2 * radius / max(math.hypot(u, v, w), 1e-12)
+        return replace(
+            light,
+            position=(x - back * u, y - back * v, z - back * w),
+            shadow_extent=1.05 * radius,
+            shadow_range=(_NEAR * radius, 4 * radius),
+        )
+    far = math.dist(light.position, (x, y, z)) + radius
+    return replace(light, shadow_range=(_NEAR * far, 1.01 * far))
+
+
+class LightEdits:
+    """The lights of one state, while edits change them.
+
+    Args:
+        on: the lights that shine, by name.
+        dark: those that are off; an edit may switch them on.
+        sphere: what is seen; asked for where an edit places a light.
+    """
+
+    def __init__(
+        self,
+        on: Mapping[str, SceneLight],
+        dark: Mapping[str, SceneLight],
+        sphere: Callable[[], Sphere],
+    ) -> None:
+        self._on, self._dark, self._sphere = dict(on), dict(dark), sphere
+        self._before = ambient_of(on.values())
+
+    def apply(self, edit: EditLight) -> None:
+        """Change, add or switch a light.
+
+        Raises:
+            UnknownNameError: a light that is not there, and no kind for a new one.
+        """
+        known = self._on.get(edit.name) or self._dark.get(edit.name)
+        if known is None and edit.kind is None:
+            raise UnknownNameError.of("light", edit.name, (*self._on, *self._dark))
+        given = {name: getattr(edit, name) for name in _FIELDS}
+        given["kind"] = None if edit.kind is None else _kind(edit.kind)
+        given = {name: value for name, value in given.items() if value is not None}
+        on = edit.name not in self._dark if edit.active is None else edit.active
+        here, there = (self._on, self._dark) if on else (self._dark, self._on)
+        here[edit.name] = (known or SceneLight()).edited(given, self._sphere)
+        there.pop(edit.name, None)
+
+    @property
+    def lights(self) -> tuple[Light, ...]:
+        """What the rasterizer draws."""
+        return flat(self._on.values())
+
+    def ambient(self, before: Colour) -> Colour:
+        """The light from everywhere, where it was so before the edits."""
+        now = ambient_of(self._on.values())
+        if now == self._before:
+            return before
+        return triple(np.maximum(np.array(before) - self._before + now, 0.0))
+
+
+def flat(lights: Iterable[SceneLight]) -> tuple[Light, ...]:
+    """The rasterizer's lights of a scene's."""
+    return tuple(chain.from_iterable(light.lights for light in lights))
+
+
+def ambient_of(lights: Iterable[SceneLight]) -> Colour:
+    """What lights add everywhere."""
+    return triple(np.sum([_BLACK, *(light.ambient for light in lights)], axis=0))
+
+
+def triple(values: NDArray[np.float64]) -> Colour:
+    """Three numbers of an array (3,)."""
+    x, y, z = values.tolist()
+    return x, y, z
+
+
+def _kind(name: str) -> LightKind:
+    known = {kind.value: kind for kind in LightKind}
+    if name not in known:
+        raise UnknownNameError.of("kind of light", name, known)
+    return known[name]

@@ -1,0 +1,126 @@
+"""Draws shadow maps, all of one state side by side in one depth texture, for all its cameras."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.raster import plan as planning
+from heliograph.raster import shadows
+from heliograph.raster.gl.pipeline import Pipeline
+from heliograph.raster.instances import Placed
+from heliograph.raster.options import RasterOptions
+from heliograph.raster.types import Light
+
+_SLOPE_BIAS, _UNIT_BIAS = 2.0, 4.0
+_KEPT = 8  # more than the sizes that one state can need
+
+Texels = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class ShadowAtlas:
+    """Drawn shadow maps.
+
+    Attributes:
+        texture: their depths; None without any.
+        casting: places of the lights that have one.
+        maps: (K, 24) their numbers, as `ShadowMap.placed` gives them.
+    """
+
+    texture: moderngl.Texture | None = None
+    casting: tuple[int, ...] = ()
+    maps: NDArray[np.float64] | tuple[()] = ()
+
+
+NO_SHADOWS = ShadowAtlas()
+
+
+class ShadowMaps:
+    """Draws and keeps the shadow maps of one rasterizer."""
+
+    def __init__(self, gl: moderngl.Context, pipeline: Pipeline, options: RasterOptions) -> None:
+        self._gl = gl
+        self._pipeline = pipeline
+        self._options = options
+        self._lights: tuple[Light, ...] = ()
+        self._casting: tuple[int, ...] = ()
+        self._widest: int = gl.info["GL_MAX_TEXTURE_SIZE"]
+        self._kept: OrderedDict[
+            tuple[int, Texels], tuple[moderngl.Texture, moderngl.Framebuffer]
+        ] = OrderedDict()
+
+    def size(self, camera: Camera) -> int:
+        """How fine the maps for a camera are, for `draw`."""
+        return shadows.map_size(camera, self._options.shadow_size)
+
+    def casting(self, lights: tuple[Light, ...]) -> tuple[int, ...]:
+        """Places of the lights that get a shadow map."""
+        if self._lights is not lights:
+            self._casting = shadows.casting(lights) if self._options.shadows else ()
+            self._lights = lights
+        return self._casting
+
+    def draw(self, lights: tuple[Light, ...], placed: Placed, size: int) -> ShadowAtlas:
+        """Draw a map for each light that casts shadows; `size` as `size` gives it."""
+        casting = self.casting(lights)
+        if not casting:
+            return NO_SHADOWS
+        casters = shadows.casters(placed)
+        fine = size
+        while True:
+            maps = [shadows.shadow_map(lights[place], fine, placed, casters) for place in casting]
+            whole, corners = shadows.arrange(maps)
+            if max(whole) <= self._widest:
+                break
+            fine //= 2
+        texture, framebuffer = self._target(size, whole)
+        numbers = [each.placed(corner, whole) for each, corner in zip(maps, corners, strict=True)]
+        faces = [
+            (camera, (x + left, y + low))
+            for each, (x, y) in zip(maps, corners, strict=True)
+            for camera, (left, low) in each.faces
+        ]
+        self._fill(framebuffer, faces, placed, casters)
+        return ShadowAtlas(texture, casting, np.array(numbers))
+
+    def _fill(
+        self,
+        framebuffer: moderngl.Framebuffer,
+        faces: list[tuple[Camera, Texels]],
+        placed: Placed,
+        casters: NDArray[np.bool_],
+    ) -> None:
+        framebuffer.use()
+        framebuffer.depth_mask = True
+        framebuffer.clear(depth=1.0)
+        self._gl.enable_only(moderngl.DEPTH_TEST)
+        self._gl.depth_func = "<"
+        self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
+        try:
+            for camera, corner in faces:
+                framebuffer.viewport = (*corner, *camera.size)
+                plan = planning.plan(placed, camera, casters)
+                self._pipeline.draw_depth(plan, camera.projection_matrix)
+        finally:
+            self._gl.polygon_offset = 0.0, 0.0
+
+    def _target(self, size: int, whole: Texels) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
+        """A texture for what is drawn for one size; other sizes' stay as they are meanwhile."""
+        key = (size, whole)
+        if key not in self._kept:
+            while len(self._kept) >= _KEPT:
+                for thing in reversed(self._kept.popitem(last=False)[1]):
+                    thing.release()
+            texture = self._gl.depth_texture(whole)
+            texture.compare_func = "<="
+            texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
+            texture.repeat_x = texture.repeat_y = False
+            self._kept[key] = texture, self._gl.framebuffer(depth_attachment=texture)
+        self._kept.move_to_end(key)
+        return self._kept[key]
