@@ -98,11 +98,6 @@ if find_spec("heliograph.engines.components"):
             "edits": (import_module("heliograph.scene").Remove("ball"),),
             "changes": (_moved_rod(),),
         },
-        gaps={
-            "objects_are_numbered_once": "its object table is empty",
-            "sample_says_who_drew_it": "its samples have no provenance",
-            "views_are_taken_one_by_one": "its samples do not say when they were begun",
-        },
     )
 
 

@@ -14,6 +14,7 @@ from heliograph.engines.components import ComponentEngine
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import allocate
+from heliograph.passes import PASSES, select_passes
 from heliograph.randomize import Facts
 from heliograph.raster import (
     DrawList,
@@ -84,7 +85,7 @@ def near_change(mask, pixels=2):
 
 
 def picture(rasterizer, instances, lights, view, lighting=Lighting.PIXEL):
-    out = allocate(view, ("rgb", "depth", "segmentation"))
+    out = allocate(view, select_passes(("rgb", "depth", "segmentation"), PASSES))
     rasterizer.draw(DrawList(instances, lights, lighting=lighting), [view], tuple(out), [out])
     return out
 
@@ -273,7 +274,7 @@ specular="0 0 0"/>
 def mujoco_shots(text, *edits):
     engine = MujocoEngine(text, size=(60, 60))
     try:
-        known = [item.name for item in engine.scene.lights], engine.details["lights"]
+        known = [item.name for item in engine.scene.lights], Facts.of(engine).lit
         shots = [engine.render(View(("eye",), edits=each))["eye"].rgb for each in ((), *edits)]
     finally:
         engine.close()
@@ -338,7 +339,7 @@ def test_maps_of_cameras_of_other_sizes_do_not_replace_each_other():
     ]
     for options in (RasterOptions(), RasterOptions(shadow_size=256)):
         rasterizer = Rasterizer(options)
-        out = [allocate(view, ("rgb",)) for view in views]
+        out = [allocate(view, select_passes(("rgb",), PASSES)) for view in views]
         rasterizer.draw(DrawList(scene, lights), views, ("rgb",), out)
         alone = picture(rasterizer, scene, lights, views[0])
         rasterizer.close()

@@ -386,8 +386,10 @@ def test_a_forked_child_is_told_that_a_new_renderer_would_hang(rasterizer):
 def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):
     instances = placed((Shape.BOX, (0, 0, 0), (1, 1, 1)))
     with pytest.raises(InvalidValueError, match="at least far"):
+        draw(rasterizer, instances, camera(near=1e-15, far=1e16))
+    with pytest.raises(InvalidValueError, match="near"):
         draw(rasterizer, instances, camera(near=1e-29))
-    shown = draw(rasterizer, instances, camera(near=1e-28))
+    shown = draw(rasterizer, instances, camera(near=1e-15, far=1e14))
     assert shown["segmentation"].any()
 
 
