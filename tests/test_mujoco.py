@@ -28,12 +28,18 @@ from heliograph.raster import RasterOptions
 from heliograph.view import View
 
 ALL = ("rgb", "depth", "normals", "segmentation")
-SCENE = """<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane" size="0 0 1"/>
+# MuJoCo 3.2 knows the older word alone.
+ORTHOGRAPHIC = (
+    'projection="orthographic"'
+    if hasattr(mujoco.MjModel, "cam_projection")
+    else 'orthographic="true"'
+)
+SCENE = f"""<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane" size="0 0 1"/>
 <body name="arm" pos="0 0 .5"><joint name="hinge" axis="0 0 1"/>
 <geom name="rod" type="box" size=".5 .1 .1" pos=".5 0 0" rgba="1 0 0 1"/></body>
 <body name="free" mocap="true" pos="0 -1 .3"><geom name="ball" size=".3" rgba="0 0 1 1"/></body>
 <camera name="top" pos="0 0 4"/>
-<camera name="ortho" pos="0 0 4" projection="orthographic" fovy="3"/>
+<camera name="ortho" pos="0 0 4" {ORTHOGRAPHIC} fovy="3"/>
 </worldbody></mujoco>"""
 
 
