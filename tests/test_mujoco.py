@@ -289,6 +289,30 @@ def test_a_camera_by_value_stays_where_it_is():
     assert shown == {"name": 1.0, "value": 0.0, "copy": 0.0}
 
 
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        (("free",), ("free", "fit")),
+        (("fit",), ("fit", "free")),
+        (("", "camera0"), ("camera1", "camera0", "free", "fit")),
+        (("camera1", "", ""), ("camera1", "camera2", "camera3", "free", "fit")),
+    ],
+)
+def test_every_camera_of_the_model_has_a_name_and_follows_the_state(given, known):
+    bodies = "".join(
+        f'<body pos="0 {10 * i} 0"><joint type="slide" axis="1 0 0"/><geom size=".3"/>'
+        f"<camera {f'name={name!r}' if name else ''}/></body>"
+        for i, name in enumerate(given)
+    )
+    engine = MujocoEngine(f"<mujoco><worldbody>{bodies}</worldbody></mujoco>", size=(16, 12))
+    order = View(known, ("depth",), {"qpos": np.arange(1.0, 1 + len(given))})
+    frames = engine.render(order)
+    engine.close()
+    assert tuple(engine.cameras) == known
+    for index, name in enumerate(known[: len(given)]):
+        assert frames[name].camera.world_from_camera[:3, 3].tolist() == [index + 1, 10 * index, 0]
+
+
 @pytest.mark.parametrize("uniform", ["false", "true"])
 def test_textures_lie_on_round_things_as_in_mujoco(tmp_path, uniform):
     x, y = np.meshgrid(np.arange(64), np.arange(64))

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.mujoco.state import random_qpos
-from heliograph.engines.mujoco.versions import texels
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.raster import Geometry, Texture, TextureKind
 
@@ -118,11 +117,14 @@ def _vertex_normals(vertices: Array, faces: Array) -> Array:
 
 def texture(model: mujoco.MjModel, index: int) -> Texture:
     """One texture; MuJoCo keeps row 0 at the bottom, we at the top."""
-    pixels = texels(model, index)
-    width, channels = pixels.shape[1:]
+    height, width = int(model.tex_height[index]), int(model.tex_width[index])
+    channels = int(model.tex_nchannel[index])
+    start = model.tex_adr[index]
+    pixels = model.tex_data[start : start + height * width * channels]
     name = f"texture {model.texture(index).name!r}"
     if model.tex_type[index] == mujoco.mjtTexture.mjTEXTURE_2D:
-        return Texture(np.array(pixels[::-1, :, : _usable(channels)]), name=name)
+        flat = pixels.reshape(height, width, channels)[::-1]
+        return Texture(np.array(flat[..., : _usable(channels)]), name=name)
     faces = pixels.reshape(-1, width, width, channels)[..., : _usable(channels)]
     if len(faces) == 1:  # one square image stands for all six faces
         faces = np.repeat(faces, 6, 0)

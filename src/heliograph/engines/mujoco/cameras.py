@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 from typing import Any
 
 import mujoco
@@ -30,18 +31,28 @@ _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
 def model_cameras(
     model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]
 ) -> dict[str, Camera]:
-    """The model's cameras by name as this state places them, and two of ours.
+    """The model's cameras by name as this state places them, in its order, then two of ours.
 
     `free` is MuJoCo's default view; `fit` looks from the same side and frames all bounded geoms.
-    Unnamed cameras are called `camera0`, ...; a camera with a resolution of its own keeps it.
+    Both give way to a model's camera of that name. Unnamed cameras are called `camera0`, ... as far
+    as the model leaves these names; a camera with a resolution of its own keeps it.
     """
-    cameras = {}
-    for index in range(model.ncam):
-        name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_CAMERA, index) or f"camera{index}"
-        cameras[name] = _fixed(model, data, index, name, size)
-    cameras.setdefault(FREE, _free(model, size))
-    cameras.setdefault(FIT, _fit(model, data, cameras[FREE]))
-    return cameras
+    names = enumerate(_names(model))
+    cameras = {name: _fixed(model, data, index, name, size) for index, name in names}
+    free = _free(model, size)
+    ours = {FREE: free, FIT: _fit(model, data, free)}
+    return cameras | {name: camera for name, camera in ours.items() if name not in cameras}
+
+
+def _names(model: mujoco.MjModel) -> list[str]:
+    """A name for each camera; an unnamed one gets the first free `cameraN` from its own number."""
+    kind = mujoco.mjtObj.mjOBJ_CAMERA
+    names = [mujoco.mj_id2name(model, kind, index) or "" for index in range(model.ncam)]
+    for index, name in enumerate(names):
+        if not name:
+            numbered = (f"camera{number}" for number in count(index))
+            names[index] = next(free for free in numbered if free not in names)
+    return names
 
 
 class CameraPoses:

@@ -17,7 +17,7 @@ from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.backends import Backend, ClassicBackend, RasterBackend
 from heliograph.engines.mujoco.details import details
 from heliograph.engines.mujoco.model import ModelSource, digest, load
-from heliograph.engines.mujoco.segments import SegmentBy, Segments
+from heliograph.engines.mujoco.segments import SegmentBy, Segments, material_members
 from heliograph.engines.mujoco.state import Poser, random_qpos
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
@@ -84,7 +84,7 @@ class MujocoEngine:
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
-        """The model's cameras in its initial state, and `free`, MuJoCo's default view."""
+        """The model's cameras in its initial state, then `free` and `fit` unless it has its own."""
         return dict(self._cameras)
 
     @property
@@ -146,8 +146,9 @@ class MujocoEngine:
     def _place(self, camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
         """A camera that was named follows the state and edits."""
         name = camera.name
-        if name not in (cams.FREE, cams.FIT):
-            camera = self._camera_poses.placed(camera, self._places[name])
+        place = self._places[name]
+        if place < self.model.ncam:  # ours come after the model's, and stay
+            camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
 
     def _sample(self, view: View, placed: list[Camera], buffers: Sequence[Buffers]) -> Sample:
@@ -191,13 +192,7 @@ def _describe(model: mujoco.MjModel, source: str, poser: Poser, segments: Segmen
         for i in range(model.nlight)
     )
     materials = tuple(
-        Item(
-            model.mat(i).name,
-            "material",
-            members=tuple(
-                segments.objects[geom].name for geom in np.flatnonzero(model.geom_matid == i)
-            ),
-        )
-        for i in range(model.nmat)
+        Item(model.mat(i).name, "material", members=members)
+        for i, members in enumerate(material_members(model, segments))
     )
     return Description(source, digest(model), objects, lights, materials, poser.items)

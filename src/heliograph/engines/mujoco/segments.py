@@ -80,6 +80,21 @@ class Segments:
         return rows
 
 
+def material_members(model: mujoco.MjModel, segments: Segments) -> list[tuple[str, ...]]:
+    """The names of the objects that wear each of a model's materials, in the order of ids."""
+    kinds = ("geom", "site", "tendon", "skin", "flex")  # as the objects are numbered
+    worn = np.concatenate([getattr(model, f"{kind}_matid") for kind in kinds])
+    flexes = np.arange(model.nflex)
+    if len(model.flex_matid) != model.nflex:  # since MuJoCo 4 each of their elements has its own
+        flexes = np.repeat(flexes, model.flex_elemnum)
+    others = len(worn) - len(flexes)
+    rows = np.concatenate([np.arange(others), others + flexes])
+    return [
+        tuple(segments.objects[row].name for row in np.unique(rows[worn == material]))
+        for material in range(model.nmat)
+    ]
+
+
 def _label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> Label:
     category = kind.name.removeprefix("mjOBJ_").lower()
     name = mujoco.mj_id2name(model, kind, index) or _unnamed(model, kind, index)

@@ -1,4 +1,4 @@
-"""What differs between the versions of MuJoCo that the engine runs on, 3.2 to 4.
+"""What differs between the versions of MuJoCo that the engine runs on, 3.2.7 to 4.
 
 MuJoCo's structs are read straight from its memory: reading their fields one Python attribute at a
 time costs more than drawing. Where each field lies differs between versions, so it is found out
@@ -9,7 +9,6 @@ where it lies.
 from __future__ import annotations
 
 import ctypes
-import math
 from functools import cache
 from typing import Any
 
@@ -43,8 +42,7 @@ _LIGHT = np.dtype([("id", "<i4"), ("pos", "<f4", 3), ("dir", "<f4", 3)])
 _WORN = np.dtype(
     [(name, GEOM[name]) for name in ("texid", "texuniform", "texrepeat", "castshadow")]
 )
-_NEW_TEXTURES = hasattr(mujoco, "mjtTextureRole")  # since 3.2.2
-_RGB_ROLE = int(mujoco.mjtTextureRole.mjTEXROLE_RGB) if _NEW_TEXTURES else 0
+_RGB_ROLE = int(mujoco.mjtTextureRole.mjTEXROLE_RGB)
 
 CAMERA_KIND = "cam_projection"
 if not hasattr(mujoco.MjModel, CAMERA_KIND):
@@ -114,15 +112,6 @@ def light_ids(model: mujoco.MjModel, lights: list[Any]) -> list[int]:
     return [-1 if light.headlight else getattr(light, "id", next(shown, -1)) for light in lights]
 
 
-def texels(model: mujoco.MjModel, texture: int) -> NDArray[np.uint8]:
-    """The bytes (H, W, channels) of one texture, as MuJoCo keeps them."""
-    channels = int(model.tex_nchannel[texture]) if _NEW_TEXTURES else 3
-    shape = int(model.tex_height[texture]), int(model.tex_width[texture]), channels
-    start = int(model.tex_adr[texture])
-    data = model.tex_data if _NEW_TEXTURES else model.tex_rgb
-    return np.asarray(data[start : start + math.prod(shape)]).reshape(shape)
-
-
 def _worn(model: mujoco.MjModel) -> NDArray[Any]:
     """What each material gives to its geoms, and last what a geom without one has."""
     worn = np.zeros(model.nmat + 1, _WORN)
@@ -185,5 +174,5 @@ def _write(struct: Any, name: str, value: NDArray[Any]) -> None:
 def _unknown(kind: str, field: str) -> SceneError:
     return SceneError(
         f"MuJoCo {mujoco.__version__} lays out '{field}' of its {kind} in a way this version does "
-        "not know; install mujoco>=3.2,<5"
+        "not know; install mujoco>=3.2.7,<5"
     )
