@@ -68,7 +68,8 @@ class GeomMemory:
 
     def __init__(self, model: mujoco.MjModel, scene: mujoco.MjvScene) -> None:
         layout, room = _layout("geoms", GEOM), scene.maxgeom
-        fields, wanted = layout.fields or {}, GEOM.fields or {}
+        fields: Any = layout.fields
+        wanted: Any = GEOM.fields
         self._same = list(fields)
         self._lacking = [name for name in _WORN.names or () if name not in fields]
         self._direct = not self._lacking and layout.itemsize == GEOM.itemsize
@@ -99,7 +100,7 @@ class GeomMemory:
 def light_memory(scene: mujoco.MjvScene) -> tuple[NDArray[np.float32], slice]:
     """The lights of a scene as rows (L, W) of numbers, and which are position and direction."""
     layout = _layout("lights", _LIGHT)
-    start, after = ((layout.fields or {})[name][1] for name in ("pos", "dir"))
+    start, after = (layout.fields[name][1] for name in ("pos", "dir"))  # type: ignore[index]
     if after != start + 12:
         raise _unknown("lights", "dir")
     memory = _view(scene.lights, layout, len(scene.lights)).view(np.float32)
@@ -124,7 +125,7 @@ def _worn(model: mujoco.MjModel) -> NDArray[Any]:
 
 def _view(structs: Any, layout: np.dtype[Any], count: int) -> NDArray[Any]:
     """The memory of so many of MuJoCo's structs."""
-    address = structs[0].pos.ctypes.data - (layout.fields or {})["pos"][1]
+    address = structs[0].pos.ctypes.data - layout.fields["pos"][1]  # type: ignore[index]
     memory = (ctypes.c_ubyte * (count * layout.itemsize)).from_address(address)
     return np.frombuffer(memoryview(memory), layout)
 
@@ -143,13 +144,14 @@ def _layout(kind: str, wanted: np.dtype[Any]) -> np.dtype[Any]:
         if place is None:
             raise _unknown(kind, name)
         offsets.append(start + place - here)
-    layout = {
+    layout: Any = {
         "names": list(fields),
         "formats": list(fields.values()),
         "offsets": [offset - min(offsets) for offset in offsets],
         "itemsize": end - here,
     }
-    return np.dtype(layout)  # type: ignore[call-overload]
+    made: np.dtype[Any] = np.dtype(layout)
+    return made
 
 
 def _place(struct: Any, name: str, form: np.dtype[Any], memory: NDArray[np.uint8]) -> int | None:
