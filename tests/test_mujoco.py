@@ -28,12 +28,18 @@ from heliograph.raster import RasterOptions
 from heliograph.view import View
 
 ALL = ("rgb", "depth", "normals", "segmentation")
-SCENE = """<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane" size="0 0 1"/>
+# MuJoCo 3.2 knows the older word alone.
+ORTHOGRAPHIC = (
+    'projection="orthographic"'
+    if hasattr(mujoco.MjModel, "cam_projection")
+    else 'orthographic="true"'
+)
+SCENE = f"""<mujoco><worldbody><light pos="0 0 3"/><geom name="floor" type="plane" size="0 0 1"/>
 <body name="arm" pos="0 0 .5"><joint name="hinge" axis="0 0 1"/>
 <geom name="rod" type="box" size=".5 .1 .1" pos=".5 0 0" rgba="1 0 0 1"/></body>
 <body name="free" mocap="true" pos="0 -1 .3"><geom name="ball" size=".3" rgba="0 0 1 1"/></body>
 <camera name="top" pos="0 0 4"/>
-<camera name="ortho" pos="0 0 4" projection="orthographic" fovy="3"/>
+<camera name="ortho" pos="0 0 4" {ORTHOGRAPHIC} fovy="3"/>
 </worldbody></mujoco>"""
 
 
@@ -281,6 +287,30 @@ def test_a_camera_by_value_stays_where_it_is():
         shown[key] = frame.camera.world_from_camera[0, 3]
     engine.close()
     assert shown == {"name": 1.0, "value": 0.0, "copy": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        (("free",), ("free", "fit")),
+        (("fit",), ("fit", "free")),
+        (("", "camera0"), ("camera1", "camera0", "free", "fit")),
+        (("camera1", "", ""), ("camera1", "camera2", "camera3", "free", "fit")),
+    ],
+)
+def test_every_camera_of_the_model_has_a_name_and_follows_the_state(given, known):
+    bodies = "".join(
+        f'<body pos="0 {10 * i} 0"><joint type="slide" axis="1 0 0"/><geom size=".3"/>'
+        f"<camera {f'name={name!r}' if name else ''}/></body>"
+        for i, name in enumerate(given)
+    )
+    engine = MujocoEngine(f"<mujoco><worldbody>{bodies}</worldbody></mujoco>", size=(16, 12))
+    order = View(known, ("depth",), {"qpos": np.arange(1.0, 1 + len(given))})
+    frames = engine.render(order)
+    engine.close()
+    assert tuple(engine.cameras) == known
+    for index, name in enumerate(known[: len(given)]):
+        assert frames[name].camera.world_from_camera[:3, 3].tolist() == [index + 1, 10 * index, 0]
 
 
 @pytest.mark.parametrize("uniform", ["false", "true"])

@@ -209,6 +209,19 @@ def test_materials_name_their_objects(engine):
     assert paint.members == ("wall", "cube")
 
 
+def test_a_material_names_everything_that_wears_it():
+    text = """<mujoco><asset><material name="worn"/><material name="bare"/></asset><worldbody>
+    <site name="mark" material="worn"/><site name="plain"/>
+    <body><joint/><geom name="ball" size=".1" material="worn"/><site name="end" pos="0 0 1"/></body>
+    <flexcomp name="rope" type="grid" dim="1" count="3 1 1" spacing=".1 .1 .1" material="worn"/>
+    </worldbody><tendon><spatial name="wire" material="worn"><site site="mark"/><site site="end"/>
+    </spatial></tendon></mujoco>"""
+    engine = MujocoEngine(text, size=(16, 12))
+    found = {item.name: item.members for item in engine.scene.materials}
+    engine.close()
+    assert found == {"worn": ("ball", "mark", "wire", "rope"), "bare": ()}
+
+
 def test_many_are_painted_as_one_by_one(engine):
     nan, checks = np.nan, np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     many = EditMaterials(

@@ -11,9 +11,10 @@ from heliograph.frame import Frame
 from heliograph.raster import RasterOptions
 from heliograph.view import View
 
+# Up to 3.3 MuJoCo has no sky where a model has no material.
 MJCF = """<mujoco><visual><headlight {}/><map znear=".01" zfar="60" haze="{}"/></visual>
 <statistic extent="1"/><asset><texture type="skybox" builtin="flat" rgb1=".1 .2 .4" width="8"
-height="48"/></asset><worldbody>
+height="48"/><material name="m"/></asset><worldbody>
 <geom type="plane" size="0 0 .1" rgba=".3 .2 .1 1"/>
 <geom name="box" type="box" size=".3 .2 .4" pos=".4 .2 .5" rgba=".2 .8 .3 1"/>
 <camera name="c" pos="0 -4 2" xyaxes="1 0 0 0 .2 1" {}/></worldbody></mujoco>"""

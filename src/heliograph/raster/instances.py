@@ -217,7 +217,7 @@ def place(
         scaling=scaled,
         pose=pose,
         half=half,
-        centre=np.vecdot(pose[:, :, :3], box[:, :1]) + pose[:, :, 3],
+        centre=np.einsum("nij,nj->ni", pose[:, :, :3], box[:, 0]) + pose[:, :, 3],
         radius=radius * scaled.largest,
         key=looks.key if scaled.turned is None else looks.key | scaled.turned,
         show=visible & looks.drawn & scaled.solid,

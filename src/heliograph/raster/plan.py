@@ -169,7 +169,7 @@ def _pixel_sizes(
     pixel = 1 / max(camera.fx, camera.fy)
     if camera.projection is Projection.ORTHOGRAPHIC:
         return np.full(len(depth), pixel)
-    reach = np.vecdot(np.abs(maps[:, 2, :3]), placed.half)
+    reach = np.einsum("ni,ni->n", np.abs(maps[:, 2, :3]), placed.half)
     nearest = depth - np.minimum(reach, placed.radius)
     size: NDArray[np.float64] = pixel * np.maximum(nearest, camera.near)
     return size

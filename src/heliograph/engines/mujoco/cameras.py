@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
+from itertools import count
 from typing import Any
 
 import mujoco
@@ -11,38 +11,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.mujoco.versions import (
+    CAMERA_KIND,
+    LIGHT_KIND,
+    PRINCIPAL_UP,
+    light_ids,
+    light_memory,
+)
 from heliograph.engines.shared.lights import LightEdits, SceneLight
-from heliograph.errors import SceneError
 from heliograph.raster import Light, LightKind
 
 FREE = "free"
 FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
-_LIGHT_SIZE = 112  # bytes, as mjvisualize.h declares mjvLight
-_PLACE = slice(2, 8)  # of its position and direction in float32 numbers, as _light_memory has it
-_LIGHT_KINDS = {
-    mujoco.mjtLightType.mjLIGHT_SPOT: LightKind.SPOT,
-    mujoco.mjtLightType.mjLIGHT_DIRECTIONAL: LightKind.DIRECTIONAL,
-    mujoco.mjtLightType.mjLIGHT_POINT: LightKind.POINT,
-}
+_LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
+"""MuJoCo's numbers of them; other kinds are drawn as points."""
 
 
 def model_cameras(
     model: mujoco.MjModel, data: mujoco.MjData, size: tuple[int, int]
 ) -> dict[str, Camera]:
-    """The model's cameras by name as this state places them, and two of ours.
+    """The model's cameras by name as this state places them, in its order, then two of ours.
 
     `free` is MuJoCo's default view; `fit` looks from the same side and frames all bounded geoms.
-    Unnamed cameras are called `camera0`, ...; a camera with a resolution of its own keeps it.
+    Both give way to a model's camera of that name. Unnamed cameras are called `camera0`, ... as far
+    as the model leaves these names; a camera with a resolution of its own keeps it.
     """
-    cameras = {}
-    for index in range(model.ncam):
-        name = mujoco.mj_id2name(model, mujoco.mjtObj.mjOBJ_CAMERA, index) or f"camera{index}"
-        cameras[name] = _fixed(model, data, index, name, size)
-    cameras.setdefault(FREE, _free(model, size))
-    cameras.setdefault(FIT, _fit(model, data, cameras[FREE]))
-    return cameras
+    names = enumerate(_names(model))
+    cameras = {name: _fixed(model, data, index, name, size) for index, name in names}
+    free = _free(model, size)
+    ours = {FREE: free, FIT: _fit(model, data, free)}
+    return cameras | {name: camera for name, camera in ours.items() if name not in cameras}
+
+
+def _names(model: mujoco.MjModel) -> list[str]:
+    """A name for each camera; an unnamed one gets the first free `cameraN` from its own number."""
+    kind = mujoco.mjtObj.mjOBJ_CAMERA
+    names = [mujoco.mj_id2name(model, kind, index) or "" for index in range(model.ncam)]
+    for index, name in enumerate(names):
+        if not name:
+            numbered = (f"camera{number}" for number in count(index))
+            names[index] = next(free for free in numbered if free not in names)
+    return names
 
 
 class CameraPoses:
@@ -85,7 +96,7 @@ def _fixed(
     common: dict[str, Any] = {"width": width, "height": height, "name": name, **_range(model)}
     pose = CameraPoses(data).pose(index)
     fovy = float(model.cam_fovy[index])
-    if model.cam_projection[index]:
+    if getattr(model, CAMERA_KIND)[index]:
         return Camera.orthographic(extent_y=fovy, world_from_camera=pose, **common)
     if model.cam_sensorsize[index].any():
         return Camera.from_K(
@@ -102,7 +113,7 @@ def _intrinsics(model: mujoco.MjModel, index: int, width: int, height: int) -> N
     return np.array(
         [
             [fx * per_metre[0], 0, width / 2 - px * per_metre[0]],
-            [0, fy * per_metre[1], height / 2 - py * per_metre[1]],
+            [0, fy * per_metre[1], height / 2 - PRINCIPAL_UP * py * per_metre[1]],
             [0, 0, 1.0],
         ]
     )
@@ -153,7 +164,7 @@ class Lights:
     def __init__(self, model: mujoco.MjModel, scene: mujoco.MjvScene) -> None:
         self._model = model
         self._scene = scene
-        self._memory: NDArray[np.float32] | None = None
+        self._memory, self._place = light_memory(scene)
         self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
         self._names: tuple[str, ...] = ()
@@ -178,7 +189,7 @@ class Lights:
             for name in ("attenuation", "ambient", "diffuse", "specular"):
                 getattr(light, name)[:] = getattr(model, f"light_{name}")[index]
             light.pos[:], light.dir[:] = data.light_xpos[index], data.light_xdir[index]
-            light.type = int(model.light_type[index])
+            setattr(light, LIGHT_KIND, int(getattr(model, f"light_{LIGHT_KIND}")[index]))
             light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
             light.castshadow = int(model.light_castshadow[index])
             clip = float(model.vis.map.shadowclip) * extent
@@ -187,30 +198,28 @@ class Lights:
 
     def update(self) -> tuple[Light, ...]:
         """The lights of the scene's last update; the same tuple while nothing changes."""
-        if self._memory is None:
-            self._memory = _light_memory(self._scene)
-        count = self._scene.nlight
-        rows = self._memory[: count + 1]
+        rows, place = self._memory[: self._scene.nlight], self._place
         now = rows.tobytes()
         if now != self._before:
-            look = rows[:, : _PLACE.start].tobytes(), rows[:count, _PLACE.stop :].tobytes()
+            look = rows[:, : place.start].tobytes(), rows[:, place.stop :].tobytes()
             if look == self._look:
-                places = zip(self._lights, rows[:, _PLACE].tolist(), strict=False)
+                places = zip(self._lights, rows[:, place].tolist(), strict=True)
                 self._lights = tuple(
                     light.moved((x, y, z), (u, v, w)) for light, (x, y, z, u, v, w) in places
                 )
             else:
-                self._make(count)
+                self._make()
             self._before, self._look = now, look
         return self._lights
 
-    def _make(self, count: int) -> None:
-        shown = self._scene.lights[:count]
+    def _make(self) -> None:
+        shown = self._scene.lights[: self._scene.nlight]
         extent, reach = float(self._model.stat.extent), self._model.vis.map
         clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
         self._lights = tuple(_light(light, clip, ends) for light in shown)
         *names, head = light_names(self._model)
-        self._names = tuple(head if light.headlight else names[int(light.id)] for light in shown)
+        ids = light_ids(self._model, shown)
+        self._names = tuple(head if index < 0 else names[index] for index in ids)
 
 
 def light_names(model: mujoco.MjModel) -> list[str]:
@@ -232,21 +241,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _light_memory(scene: mujoco.MjvScene) -> NDArray[np.float32]:
-    """The memory of all lights of a scene but one, in rows from a little before each's position."""
-    places = [light.pos.ctypes.data for light in scene.lights[:2]]
-    if places[1] - places[0] != _LIGHT_SIZE or scene.lights[0].dir.ctypes.data != places[0] + 12:
-        raise SceneError(
-            f"MuJoCo {mujoco.__version__} lays out its lights in a way this version does not "
-            "know; install mujoco>=4,<5"
-        )
-    size = (len(scene.lights) - 1) * _LIGHT_SIZE
-    memory = (ctypes.c_ubyte * size).from_address(places[0] - 4 * _PLACE.start)
-    return np.frombuffer(memoryview(memory), np.float32).reshape(-1, _LIGHT_SIZE // 4)
-
-
 def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:
-    kind = LightKind.HEAD if light.headlight else _LIGHT_KINDS.get(light.type, LightKind.POINT)
+    kind = (
+        LightKind.HEAD
+        if light.headlight
+        else _LIGHT_KINDS.get(int(getattr(light, LIGHT_KIND)), LightKind.POINT)
+    )
     a, b, c = (float(n) for n in light.attenuation)
     return Light(
         kind=kind,

@@ -93,7 +93,7 @@ class MujocoEngine(Engine):
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
-        """The model's cameras in its initial state, and `free`, MuJoCo's default view."""
+        """The model's cameras in its initial state, then `free` and `fit` unless it has its own."""
         return dict(self._cameras)
 
     @property
@@ -156,8 +156,9 @@ class MujocoEngine(Engine):
     def _place(self, camera: Camera, moves: Mapping[str, list[MoveCamera]]) -> Camera:
         """A camera that was named follows the state and edits."""
         name = camera.name
-        if name not in (cams.FREE, cams.FIT):
-            camera = self._camera_poses.placed(camera, self._places[name])
+        place = self._places[name]
+        if place < self.model.ncam:  # ours come after the model's, and stay
+            camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
 
     def _sample(

@@ -29,6 +29,7 @@ class Flex:
         self._scene = scene
         self._index = index
         self._radius = float(model.flex_radius[index])
+        self._round = int(model.flex_dim[index]) == 1
         start, count = int(scene.flexfaceadr[index]), int(scene.flexfacenum[index])
         self._faces = slice(start, start + count)
         start, count = int(scene.flexvertadr[index]), int(scene.flexvertnum[index])
@@ -53,10 +54,6 @@ class Flex:
         normals = np.array(np.reshape(self._scene.flexnormal, (-1, 9))[self._faces])
         points[int(self._scene.flexfaceused[self._index]) :] = 0
         return points.reshape(-1, 3), normals.reshape(-1, 3)
-
-    @property
-    def _round(self) -> bool:
-        return self._faces.start == self._faces.stop
 
     def _triangles(self) -> Array:
         if not self._round:

@@ -134,10 +134,11 @@ def material_name(model: mujoco.MjModel, index: int) -> str:
 
 
 def _materials(model: mujoco.MjModel, count: int) -> tuple[str, ...]:
-    worn = [
-        *(model.geom_matid, model.site_matid, model.tendon_matid, model.skin_matid),
-        model.flex_matid,
-    ]
+    """What each object wears; a flex what its first element does."""
+    flexes = model.flex_matid
+    if len(flexes) != model.nflex:  # since MuJoCo 4 each of their elements has its own
+        flexes = flexes[model.flex_elemadr]
+    worn = [model.geom_matid, model.site_matid, model.tendon_matid, model.skin_matid, flexes]
     names = [
         material_name(model, index) if index >= 0 else "" for index in np.concatenate(worn).tolist()
     ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.planes import Planes
-from heliograph.engines.mujoco.visual import GEOM
+from heliograph.engines.mujoco.versions import FLAT_TEXTURES, GEOM
 from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
     Environment,
@@ -45,6 +45,7 @@ _ROUND = [
     int(_T.mjGEOM_CAPSULE),
     int(_T.mjGEOM_CYLINDER),
 ]
+_WRAPPED = [] if FLAT_TEXTURES else _ROUND
 _TYPES = 128
 _UNDERSIDE = 0.3
 _LAYERS = 2  # MuJoCo draws what is transparent twice
@@ -303,7 +304,7 @@ class Translator:
         self, geoms: NDArray[Any], scale: NDArray[np.float64]
     ) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32] | None]:
         textured = geoms["texid"] >= 0
-        round_ones = np.isin(geoms["type"], _ROUND) & ~self._is_cube(geoms["texid"])
+        round_ones = np.isin(geoms["type"], _WRAPPED) & ~self._is_cube(geoms["texid"])
         own = textured & ((geoms["texcoord"] != 0) | round_ones)
         mapping = np.where(own, Mapping.UV, np.where(textured, Mapping.OBJECT, Mapping.NONE))
         factor = np.ones((len(geoms), 3), np.float32)
@@ -316,10 +317,11 @@ class Translator:
         stretched = 0.5 * factor[:, :2] * np.where(spatial, np.abs(scale[:, :2]), 1.0)
         factor[flat, :2] = stretched[flat]
         offset, plain = None, ~np.isin(geoms["type"], _SIZED)
-        laid = flat & plain
+        laid = flat & (plain | FLAT_TEXTURES)
         if laid.any():  # from the middle outwards; without texuniform once over the whole size
             reach = geoms["size"][:, :2]
-            factor[laid, :2] /= np.where(spatial | (reach <= 0), 1, reach)[laid]
+            whole = spatial | (reach <= 0) | ~plain[:, None]
+            factor[laid, :2] /= np.where(whole, 1, reach)[laid]
             offset = np.where(laid[:, None], 0.5 - factor[:, :2], 0).astype(np.float32)
         cube = textured & self._is_cube(geoms["texid"])
         lengths = np.where(geoms["type"] == _T.mjGEOM_CAPSULE, geoms["size"][:, 2], scale[:, 2])
