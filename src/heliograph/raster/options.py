@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from heliograph.errors import InvalidValueError
 from heliograph.raster.types import Lighting
 
@@ -26,7 +28,7 @@ class RasterOptions:
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
     """
 
-    msaa: int = 0
+    msaa: Literal[0, 4] = 0
     shadows: bool = True
     shadow_size: int = 4096
     lod: Literal["auto", "off"] = "auto"
@@ -37,6 +39,8 @@ class RasterOptions:
     def __post_init__(self) -> None:
         if self.msaa not in (0, 4):
             raise InvalidValueError(f"msaa: expected 0 or 4, got {self.msaa!r}")
+        if not isinstance(self.shadows, (bool, np.bool_)):
+            raise InvalidValueError(f"shadows: expected True or False, got {self.shadows!r}")
         if self.lighting not in ("auto", "vertex", "pixel"):
             raise InvalidValueError(
                 f"lighting: expected 'auto', 'vertex' or 'pixel', got {self.lighting!r}"

@@ -115,14 +115,10 @@ def _contents(randomize: object) -> dict[str, Any]:
 def _flat(
     options: Mapping[str, Any], randomization: Callable[[object], object] = _contents
 ) -> dict[str, Any]:
-    """Options with `RasterOptions` as keywords and enums as their values; engines take both."""
+    """Options with enums as their values; engines take both."""
     flat = {key: each.value if isinstance(each, Enum) else each for key, each in options.items()}
     if flat.get("randomize") is not None:
         flat["randomize"] = randomization(flat["randomize"])
-    raster = flat.get("options")
-    if dataclasses.is_dataclass(raster) and type(raster).__name__ == "RasterOptions":
-        del flat["options"]
-        flat.update({f.name: getattr(raster, f.name) for f in dataclasses.fields(raster)})
     return flat
 
 

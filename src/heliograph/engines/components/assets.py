@@ -19,6 +19,7 @@ from heliograph.engines.components import meshes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Texture
+from heliograph.requires import Requires
 from heliograph.scene import Mesh
 from heliograph.scene.files import file_digest
 from heliograph.scene.shapes import ARRAYS
@@ -204,7 +205,8 @@ class Assets:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
+    with Requires("PIL"):
+        from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
