@@ -19,6 +19,7 @@ import numpy as np
 
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import check_numbers, check_vector
+from heliograph.requires import Requires
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
@@ -177,7 +178,8 @@ def _shares(value: Any, where: str) -> tuple[float, ...]:
 
 
 def _named(name: str, where: str) -> tuple[float, ...]:
-    from PIL import ImageColor
+    with Requires("PIL"):
+        from PIL import ImageColor
 
     try:
         parts = ImageColor.getrgb(name)
