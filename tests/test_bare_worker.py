@@ -62,6 +62,7 @@ def test_a_pool_draws_under_an_interpreter_with_numpy_and_msgspec_alone(python: 
     with hg.open("fake", size=(32, 24)) as renderer:
         expected = renderer.render(view)
     with hg.open("fake", size=(32, 24), workers=1, python=python) as pool:
+        assert pool.options.python == str(python)
         found = pool.render(view)
         stacked = pool.render_batch({"ball": np.full((5, 3), 0.5), "seed": 0})
     assert stacked["front"].shape == (5, 24, 32, 3)
@@ -69,6 +70,16 @@ def test_a_pool_draws_under_an_interpreter_with_numpy_and_msgspec_alone(python: 
     for frame in expected:
         for name, array in frame.passes.items():
             assert np.array_equal(found[frame.camera.name][name], array), name
+
+
+def test_a_pool_is_opened_from_such_an_interpreter_too(python: Path) -> None:
+    code = (
+        "import heliograph as hg\n"
+        "if __name__ == '__main__':\n"
+        "    with hg.open('fake', workers=1, engine_options={'cost': 1e-4}) as pool:\n"
+        "        print(pool.render(hg.View())['front'].rgb.shape)\n"
+    )
+    assert run(python, code) == "(240, 320, 3)\n"
 
 
 def test_what_such_a_worker_imports_needs_nothing_else(python: Path) -> None:

@@ -172,8 +172,7 @@ def test_every_option_is_typed_as_where_it_goes_and_explained_with_its_default()
         typed = get_type_hints(kind)
         for each in fields(kind):
             defaults[each.name] = each.default
-            if each.name != "python":
-                assert hints[each.name] == typed[each.name], each.name
+            assert hints[each.name] == typed[each.name], each.name
     assert hints.keys() == defaults.keys()
     defaults["python"] = "this interpreter"
     for name, default in defaults.items():

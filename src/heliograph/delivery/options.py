@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
+from heliograph.pool.options import PoolSettings
 from heliograph.randomize import Randomization
 
 
-class OpenOptions(TypedDict, total=False):
+class OpenOptions(PoolSettings, total=False):
     """What `heliograph.open` takes besides source, size, engine, workers and seed."""
 
     randomize: str | Path | Mapping[str, Any] | Randomization | None
@@ -27,12 +27,3 @@ class OpenOptions(TypedDict, total=False):
     style: Literal["raster", "classic"]
     visual: object
     segment_by: Literal["object", "body", "category"]
-
-    deadline: float | None
-    max_kills: int
-    recycle_after: int | None
-    memory_limit: int | None
-    depth: int
-    threads: int | None
-    python: str | os.PathLike[str]
-    start_timeout: float

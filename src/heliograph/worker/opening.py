@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from heliograph.engine import Engine
+from heliograph.engines.entries import SHIPPED
 from heliograph.engines.registry import make_engine
 from heliograph.errors import InvalidValueError
 from heliograph.randomize import to_json
@@ -56,7 +57,7 @@ def describe_opening(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat = _flat(options, as_randomization)
     randomization = flat.pop("randomize", None)
-    told: dict[str, Any] = {"engine": engine, "options": _plain(_chosen(flat))}
+    told: dict[str, Any] = {"engine": engine, "options": _plain(_chosen(engine, flat))}
     if randomization is not None:
         told["randomize"] = describe_randomization(randomization)
     return told
@@ -122,9 +123,9 @@ def _flat(
     return flat
 
 
-def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options without those of the rasterizer that are as they are anyway."""
-    if not options.keys() - {"size"}:
+    if engine not in SHIPPED or not SHIPPED[engine].rasterizes or not options.keys() - {"size"}:
         return dict(options)
     from heliograph.raster import RasterOptions
 
