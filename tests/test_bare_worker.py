@@ -62,6 +62,7 @@ def test_a_pool_draws_under_an_interpreter_with_numpy_and_msgspec_alone(python: 
     with hg.open("fake", size=(32, 24)) as renderer:
         expected = renderer.render(view)
     with hg.open("fake", size=(32, 24), workers=1, python=python) as pool:
+        assert isinstance(pool, hg.Pool)
         assert pool.options.python == str(python)
         found = pool.render(view)
         stacked = pool.render_batch({"ball": np.full((5, 3), 0.5), "seed": 0})
