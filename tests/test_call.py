@@ -1,21 +1,22 @@
+import inspect
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, get_type_hints
 
 import mujoco
 import numpy as np
 import pytest
 
 import heliograph as hg
-from heliograph.delivery import call
 from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.options import OpenOptions
 from heliograph.engine import Renderer
-from heliograph.engines import registry
-from heliograph.engines.fake import FakeEngine
+from heliograph.pool import PoolOptions
 
 MJCF = """<mujoco>
   <worldbody>
@@ -145,46 +146,53 @@ def test_bad_sizes_are_refused(size: Any) -> None:
 def test_unknown_engines_and_options_are_named() -> None:
     with pytest.raises(hg.UnknownNameError, match="did you mean 'mujoco'"):
         hg.open(MJCF, engine="mujoko")
-    with pytest.raises(hg.UnknownNameError, match="segment_by"):
-        hg.open(MJCF, segment_bi="body")
+    wrong: dict[str, Any] = {"segment_bi": "body"}
+    with pytest.raises(hg.UnknownNameError, match=r"option of the mujoco engine.*'segment_by'"):
+        hg.open(MJCF, **wrong)
+    with pytest.raises(hg.UnknownNameError, match="option of the fake engine 'msaa'"):
+        hg.open("fake", msaa=4)
 
 
 def test_raster_options_are_keywords() -> None:
     with hg.open(MJCF, size=(8, 8), msaa=4, shadows=False, lod="off") as opened:
         opened.render(hg.View())
-    with pytest.raises(hg.InvalidValueError, match="msaa"):
-        hg.open(MJCF, msaa=3)
-    with pytest.raises(hg.InvalidValueError, match="not both"):
-        hg.open(MJCF, msaa=4, options=hg.RasterOptions())
+    wrong: dict[str, Any]
+    for wrong in ({"msaa": 3}, {"shadows": "no"}, {"lighting": "pixl"}, {"device": -1}):
+        with pytest.raises(hg.InvalidValueError, match=f"^{next(iter(wrong))}: expected"):
+            hg.open(MJCF, **wrong)
 
 
-class Entry:
-    name = "other"
+def test_every_option_is_typed_as_where_it_goes_and_explained_with_its_default() -> None:
+    hints = get_type_hints(OpenOptions)
+    told = inspect.getdoc(hg.open)
+    assert told is not None
+    defaults: dict[str, Any] = {"randomize": None, "engine_options": None, "visual": None}
+    defaults |= {"style": "raster", "segment_by": "object"}
+    for kind in (hg.RasterOptions, PoolOptions):
+        typed = get_type_hints(kind)
+        for each in fields(kind):
+            defaults[each.name] = each.default
+            assert hints[each.name] == typed[each.name], each.name
+    assert hints.keys() == defaults.keys()
+    defaults["python"] = "this interpreter"
+    for name, default in defaults.items():
+        shown = default if name == "python" else repr(default)
+        assert f"    {name}: ({shown}) " in told, name
 
-    def load(self) -> type:
-        return OtherEngine
 
-
-class OtherEngine(FakeEngine):
-    made: ClassVar[list[tuple[object, tuple[int, int]]]] = []
-
-    def __init__(self, source: object, *, size: tuple[int, int]) -> None:
-        super().__init__(size=size)
-        self.made.append((source, size))
-
-    @staticmethod
-    def accepts(source: object) -> bool:
-        return str(source).startswith("other://")
-
-
-def test_installed_engines_are_asked_for_what_we_do_not_know(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry()])
-    with hg.open("other://thing", size=(5, 4)) as opened:
-        assert OtherEngine.made == [("other://thing", (5, 4))]
-        assert opened.cameras["front"].size == (5, 4)
-    assert "other" in call.engine_names()
+def test_engine_options_are_the_engines_alone() -> None:
+    further = {"segment_by": "body"}
+    with hg.open(MJCF, size=(8, 8), engine_options=further) as opened:
+        assert opened.opened["options"]["segment_by"] == "body"
+    with hg.open("fake", workers=1, engine_options={"cost": 1e-4}) as pool:
+        assert pool.render(hg.View(index=3)).index == 3
+    with pytest.raises(hg.UnknownNameError, match="option of the fake engine 'deadline'"):
+        hg.open("fake", engine_options={"deadline": 3})
+    with pytest.raises(hg.InvalidValueError, match="engine_options: segment_by is a keyword"):
+        hg.open(MJCF, segment_by="body", engine_options=further)
+    wrong: Any = ["segment_by"]
+    with pytest.raises(hg.InvalidValueError, match="engine_options: expected a mapping"):
+        hg.open(MJCF, engine_options=wrong)
 
 
 def test_importing_heliograph_loads_nothing_heavy() -> None:

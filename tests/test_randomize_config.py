@@ -82,7 +82,7 @@ def test_yaml_is_read_or_its_package_asked_for(tmp_path: Path) -> None:
     if importlib.util.find_spec("yaml"):
         assert load_randomization(path).names == ("background",)
     else:
-        with pytest.raises(MissingDependencyError, match="PyYAML"):
+        with pytest.raises(MissingDependencyError, match="pip install pyyaml"):
             load_randomization(path)
 
 

@@ -63,13 +63,14 @@ def test_a_replaced_worker_draws_as_the_first_one(tmp_path: Path) -> None:
 
 
 def test_a_wrong_config_is_told_before_anything_is_opened(tmp_path: Path) -> None:
+    wrong: Any = 5
     for workers in (0, 1):
         with pytest.raises(InvalidValueError, match="cannot be read"):
             hg.open("fake", workers=workers, randomize=tmp_path / "none.json")
         with pytest.raises(InvalidValueError, match="randomize: expected the path"):
-            hg.open("fake", workers=workers, randomize=5)
+            hg.open("fake", workers=workers, randomize=wrong)
     with pytest.raises(InvalidValueError, match="expected a path"):
-        load_randomization(5)  # type: ignore[arg-type]
+        load_randomization(wrong)
 
 
 def test_a_folder_is_relative_to_the_config(

@@ -139,8 +139,7 @@ def test_a_run_is_not_resumed_with_other_options_of_the_engine(tmp_path: Path) -
         pytest.raises(RecordError, match=r"renderer\.options\.msaa is 4; here it is None"),
     ):
         record(hg.Dataset(renderer, 2), tmp_path, resume=True)
-    same = hg.RasterOptions(msaa=4)
-    with hg.open(MJCF, size=SIZE, options=same) as renderer:
+    with hg.open(MJCF, size=SIZE, msaa=4, lod="auto") as renderer:
         assert len(record(hg.Dataset(renderer, 2), tmp_path, resume=True)) == 2
 
 

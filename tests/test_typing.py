@@ -1,7 +1,3 @@
-"""What type checkers find: every wrong call, and none that is right."""
-
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -9,25 +5,31 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parent.parent
+WRONG = sorted((ROOT / "tests" / "typing").glob("errors_*.py"))
 MARK = "# expect-error"
 
 
-def errors_in(path: Path) -> list[tuple[int, str]]:
-    command = [sys.executable, "-m", "basedpyright", "--outputjson", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout)["generalDiagnostics"]
-    return [
-        (row["range"]["start"]["line"] + 1, row["message"])
-        for row in found
-        if row["severity"] == "error"
-    ]
+def errors_of(path: Path, config: Path) -> dict[int, str]:
+    """What strict basedpyright finds: line, from 1 -> message."""
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "-p", str(config), str(path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads(run.stdout)["generalDiagnostics"]
+    return {each["range"]["start"]["line"] + 1: each["message"] for each in found}
 
 
-@pytest.mark.parametrize("name", ["public.py", "wrong.py"])
-def test_a_checker_finds_each_wrong_call_and_no_other(name: str) -> None:
-    path = ROOT / "tests" / "typing" / name
+@pytest.mark.parametrize("path", WRONG, ids=[path.stem for path in WRONG])
+def test_a_type_checker_finds_what_is_wrong_and_nothing_else(path: Path, tmp_path: Path) -> None:
+    settings = {
+        "include": [str(path)],
+        "typeCheckingMode": "strict",
+        "extraPaths": [str(ROOT / "src")],
+        "venvPath": str(Path(sys.prefix).parent),
+        "venv": Path(sys.prefix).name,
+    }
+    config = tmp_path / "pyrightconfig.json"
+    config.write_text(json.dumps(settings))
     lines = path.read_text().splitlines()
-    wrong = {number for number, line in enumerate(lines, 1) if line.endswith(MARK)}
-    found = errors_in(path)
-    assert {number for number, _ in found} == wrong, found
+    expected = {number for number, line in enumerate(lines, 1) if line.endswith(MARK)}
+    assert expected
+    assert errors_of(path, tmp_path).keys() == expected

@@ -123,7 +123,7 @@ def test_what_was_rendered_can_be_copied(copied: Copied) -> None:
 
 
 @pytest.mark.parametrize("randomize", [3, [1], b"config.json", True])
-def test_a_randomization_that_is_none_is_refused(randomize: object) -> None:
+def test_a_randomization_that_is_none_is_refused(randomize: Any) -> None:
     expected = "randomize: expected the path of a config, a mapping .* or a Randomization, got"
     with pytest.raises(hg.InvalidValueError, match=expected):
         hg.open(hg.Scene(hg.Box()), randomize=randomize)

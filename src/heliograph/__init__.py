@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from heliograph.camera import Camera, Projection
     from heliograph.delivery.call import LocalRenderer, open  # noqa: A004
     from heliograph.delivery.dataset import Dataset
+    from heliograph.delivery.options import OpenOptions
     from heliograph.delivery.samples import batches, samples
     from heliograph.errors import (
         ClosedError,
@@ -78,6 +79,7 @@ _NAMES = {
         "open",
     ),
     "delivery.dataset": ("Dataset",),
+    "delivery.options": ("OpenOptions",),
     "delivery.samples": (
         "batches",
         "samples",
@@ -176,6 +178,7 @@ __all__ = [
     "MissingDependencyError",
     "MoveCamera",
     "MoveObject",
+    "OpenOptions",
     "Plane",
     "PointLight",
     "Pool",

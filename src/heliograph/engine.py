@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from itertools import repeat
+from pathlib import Path
 from queue import Queue
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -118,7 +119,38 @@ class Described(Protocol):
 
 
 @runtime_checkable
-class Engine(Described, Protocol):
+class Opener(Protocol):
+    """What the class of an engine says before anything is opened; all of it has a default.
+
+    It is asked of classes that the entry-point group `heliograph.engines` names, whenever a source
+    is opened without `engine=`; so the module of such a class should be quick to import.
+
+    Attributes:
+        suffixes: endings of the files it opens, in lower case, such as `.ply`.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def opens(cls, path: Path, head: bytes) -> bool:
+        """Whether it opens this file or folder; by default its ending says so.
+
+        Args:
+            path: it exists.
+            head: the first 4096 bytes of a file, or all of a shorter one; empty for a folder.
+        """
+        del head
+        return path.suffix.lower() in cls.suffixes
+
+    @classmethod
+    def accepts(cls, source: object) -> bool:
+        """Whether it opens what is no file: text, an address, an object; by default it does not."""
+        del source
+        return False
+
+
+@runtime_checkable
+class Engine(Described, Opener, Protocol):
     """Draws views of one scene in the process it lives in; one thread at a time.
 
     Derive from it: only `scene`, `cameras`, `passes`, `labels`, `render` and `close` must be

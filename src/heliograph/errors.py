@@ -87,18 +87,30 @@ class MissingDependencyError(HeliographError, ImportError):
     """A package or system library that is not installed; `of` writes the message."""
 
     @classmethod
-    def of(cls, module: str, *, extra: str | None = None, apt: str | None = None) -> Self:
+    def of(
+        cls,
+        module: str,
+        *,
+        extra: str | None = None,
+        pip: str | None = None,
+        apt: str | None = None,
+        cause: str = "",
+    ) -> Self:
         """Return an error that says what is missing and what to install.
 
         Args:
             module: the Python module or the shared library that could not be loaded.
             extra: the extra of heliograph that brings it.
+            pip: the package on PyPI that brings it.
             apt: the Debian or Ubuntu package that brings it.
+            cause: why it could not be loaded, where it is there.
         """
         commands = [f"pip install 'heliograph[{extra}]'"] if extra else []
+        commands += [f"pip install {pip}"] if pip else []
         commands += [f"apt-get install {apt}"] if apt else []
         advice = f"; install it: {' or '.join(commands)}" if commands else ""
-        error = cls(f"{module} is needed here and cannot be loaded{advice}")
+        why = f" ({cause})" if cause else ""
+        error = cls(f"{module} is needed here and cannot be loaded{why}{advice}")
         error.name = module
         return error
 

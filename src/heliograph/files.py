@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heliograph.errors import RecordError
 from heliograph.frame import Frame, Sample
+from heliograph.requires import Requires
 
 _SHORT = 2**16
 
@@ -69,7 +70,8 @@ def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
 
 def png(array: NDArray[Any]) -> bytes:
     """An array as PNG: (H, W, 3) uint8 or (H, W) uint16."""
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     stream = io.BytesIO()
     Image.fromarray(array).save(stream, "PNG", compress_level=3)

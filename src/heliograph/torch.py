@@ -16,16 +16,15 @@ from heliograph.delivery import dataset as core
 from heliograph.delivery.samples import Tree, as_arrays, side_by_side, stack
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
-from heliograph.errors import InvalidValueError, MissingDependencyError
+from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample
 from heliograph.randomize import stream
+from heliograph.requires import Requires
 from heliograph.source import OnError, SampleSource, check_position, close, digests, kept
 
-try:
+with Requires("torch"):
     import torch
     from torch.utils import data
-except ModuleNotFoundError:
-    raise MissingDependencyError.of("torch", extra="torch") from None
 
 Transform: TypeAlias = Callable[[Tree], Any]
 """Turns the dict of a sample into what the loader collates; must not draw from global state."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from heliograph.errors import HeliographError
+from heliograph.requires import Requires
 
 _MISTAKE, _INTERRUPTED = 2, 130
 
@@ -39,12 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    import tyro
+    with Requires("tyro"):
+        import tyro
 
-    from heliograph.cli.doctor import doctor
-    from heliograph.cli.generate import generate
-    from heliograph.cli.inspect import inspect
-    from heliograph.cli.render import render
+        from heliograph.cli.doctor import doctor
+        from heliograph.cli.generate import generate
+        from heliograph.cli.inspect import inspect
+        from heliograph.cli.render import render
 
     commands: dict[str, Callable[..., Any]] = {
         "render": render,

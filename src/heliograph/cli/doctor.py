@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from heliograph import __version__
+from heliograph.cli.gpus import find_gpus, gpu_advice
 from heliograph.delivery.call import engine_names
 from heliograph.delivery.call import open as open_scene
 from heliograph.errors import ContextError, HeliographError
@@ -56,6 +57,7 @@ def _gl() -> list[str]:
     if software:
         threads = os.environ.get("LP_NUM_THREADS", f"not set: all {os.cpu_count()} cores")
         lines.append(f"GL threads: {threads} (LP_NUM_THREADS)")
+        lines += gpu_advice(find_gpus())
     return lines
 
 

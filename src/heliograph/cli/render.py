@@ -19,6 +19,7 @@ from heliograph.errors import InvalidValueError
 from heliograph.files import save_sample, write_atomically
 from heliograph.frame import Sample
 from heliograph.picture import contact_sheet
+from heliograph.requires import Requires
 from heliograph.view import View
 
 _ON_SHEET = 8
@@ -113,7 +114,8 @@ def _seed(order: Render) -> int:
 
 
 def _fill(folder: Path, renderer: LocalRenderer, views: Sequence[View]) -> None:
-    from tqdm import tqdm
+    with Requires("tqdm"):
+        from tqdm import tqdm
 
     shown: list[Sample] = []
     for view in tqdm(views, desc="render", unit="sample", leave=False, disable=None):

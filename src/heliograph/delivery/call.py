@@ -9,14 +9,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 
 from heliograph.camera import MAX_SIZE, Camera
+from heliograph.delivery.options import OpenOptions
 from heliograph.engine import CancelToken, Capability, Engine, Renderer
 from heliograph.engines.registry import (
-    SHIPPED,
     engine_names,
     engine_of,
     load_engine,
@@ -35,7 +35,7 @@ from heliograph.wrappers import RandomizedEngine
 if TYPE_CHECKING:
     from heliograph.pool import Pool
 
-__all__ = ["SHIPPED", "LocalRenderer", "engine_names", "load_engine", "open"]
+__all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
 
 
 @overload
@@ -46,7 +46,7 @@ def open(  # noqa: A001
     engine: str | None = ...,
     workers: Literal[0] = ...,
     seed: int = ...,
-    **options: Any,
+    **options: Unpack[OpenOptions],
 ) -> LocalRenderer: ...
 
 
@@ -58,7 +58,7 @@ def open(  # noqa: A001
     engine: str | None = ...,
     workers: int,
     seed: int = ...,
-    **options: Any,
+    **options: Unpack[OpenOptions],
 ) -> LocalRenderer | Pool: ...
 
 
@@ -69,9 +69,11 @@ def open(  # noqa: A001
     engine: str | None = None,
     workers: int = 0,
     seed: int = 0,
-    **options: Any,
+    **options: Unpack[OpenOptions],
 ) -> LocalRenderer | Pool:
     """Open a scene, in this process or in worker processes; both have the same face.
+
+    Each keyword below names its default in parentheses.
 
     Args:
         source: a path, `package:path/inside/it`, MJCF text, or an object that an engine takes.
@@ -79,11 +81,36 @@ def open(  # noqa: A001
         engine: which engine, by name; without it the source decides.
         workers: how many processes draw; 0 draws in this one.
         seed: of the run; samples and datasets over the renderer take it unless told otherwise.
-        **options: the engine's own; for those that rasterize also `msaa`, `shadows`,
-            `shadow_size`, `lod`, `device`, `lighting` and `readback`, as in
-            `heliograph.RasterOptions`; with workers also the fields of
-            `heliograph.pool.PoolOptions`. With `randomize`, a config or its path, views that have
-            a seed are randomized, see docs/randomization.md.
+        **options: see below.
+
+    Any engine:
+        randomize: (None) a config, its path or a `Randomization`: views that have a seed are
+            randomized, see docs/randomization.md.
+        engine_options: (None) further keywords of an engine that another package brings.
+
+    Engines that rasterize, see `heliograph.RasterOptions`:
+        msaa: (0) samples per pixel for rgb, 0 or 4.
+        shadows: (True) whether lights that cast shadows get shadow maps.
+        shadow_size: (4096) upper limit of a shadow map's side, in texels.
+        lod: ('auto') simplify surfaces below a quarter of a pixel, or 'off'.
+        device: (None) index of the EGL device; None for the driver's default.
+        lighting: ('auto') compute light per 'vertex' or per 'pixel'.
+        readback: ('auto') fetch each picture at once, 'direct', or many together, 'deferred'.
+
+    The MuJoCo engine:
+        style: ('raster') our rasterizer, or 'classic' for `mujoco.Renderer`.
+        visual: (None) a `mujoco.MjvOption`: which geom groups and elements are shown.
+        segment_by: ('object') what one segmentation id stands for: 'object', 'body', 'category'.
+
+    With workers, see `heliograph.pool.PoolOptions`:
+        deadline: (120.0) seconds that a view may take; None for as long as it wants.
+        max_kills: (3) how many workers a view may kill before it is given up.
+        recycle_after: (None) views after which a worker is replaced by a fresh one.
+        memory_limit: (None) resident bytes above which a worker is replaced.
+        depth: (2) orders that a worker holds at once.
+        threads: (None) threads of each worker; None shares the cores out.
+        python: (this interpreter) the workers' interpreter.
+        start_timeout: (300.0) seconds that a worker may take to open the scene.
 
     Raises:
         SceneError: no such file, nothing opens it, or the engine refuses it.
@@ -94,15 +121,33 @@ def open(  # noqa: A001
     source = resolve_source(source)
     name = engine or engine_of(source)
     seed = _check_seed(seed)
-    arguments = with_randomization({"size": _check_size(size), **options})
+    further = options.pop("engine_options", None)
+    given = with_randomization({"size": _check_size(size), **options})
     if isinstance(workers, int) and not workers:
+        arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)
         return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
     from heliograph.pool import Pool
     from heliograph.pool.options import split_options
 
-    settings, rest = split_options(arguments)
-    return Pool(name, source, workers, rest, seed=seed, **settings)
+    settings, rest = split_options(given)
+    return Pool(name, source, workers, _with_further(rest, further), seed=seed, **settings)
+
+
+def _with_further(given: Mapping[str, Any], further: object) -> dict[str, Any]:
+    """Keywords and `engine_options` as one."""
+    if further is None:
+        return dict(given)
+    if not isinstance(further, Mapping) or not all(isinstance(key, str) for key in further):
+        raise InvalidValueError(
+            f"engine_options: expected a mapping of names to values, got {further!r}"
+        )
+    twice = sorted(given.keys() & further.keys())
+    if twice:
+        raise InvalidValueError(
+            f"engine_options: {', '.join(twice)} is a keyword of open; give it there alone"
+        )
+    return {**given, **further}
 
 
 class LocalRenderer(Renderer):

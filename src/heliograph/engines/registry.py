@@ -3,49 +3,34 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from heliograph.engine import Engine
+from heliograph.engines.entries import SHIPPED, EngineEntry, installed, installed_entry
 from heliograph.errors import (
+    EngineError,
+    HeliographError,
     InvalidValueError,
-    MissingDependencyError,
     SceneError,
     UnknownNameError,
 )
 from heliograph.randomize import Randomization, load_randomization
+from heliograph.requires import missing
 from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
 
-SHIPPED: Mapping[str, str] = MappingProxyType(
-    {
-        "mujoco": "heliograph.engines.mujoco:MujocoEngine",
-        "components": "heliograph.engines.components:ComponentEngine",
-        "fake": "heliograph.engines.fake:FakeEngine",
-    }
-)
-_SUFFIXES = {
-    "mujoco": (".xml", ".mjcf", ".mjb", ".urdf"),
-    "components": (".glb", ".gltf", ".obj", ".ply", ".stl"),
-}
-_RASTERIZED = tuple(_SUFFIXES)
-_KNOWN = (
-    f"what can be opened: {' '.join(_SUFFIXES['mujoco'])} (MuJoCo), "
-    f"{' '.join(_SUFFIXES['components'])} (meshes), MJCF text, mujoco.MjModel, scene components, "
-    "package:path/of/a/file"
-)
+HEAD_BYTES = 4096
+"""How much of a file is looked at to find out who opens it."""
 
 
 def engine_names() -> list[str]:
     """The engines that can be named here: shipped ones and installed ones."""
-    shipped = (name for name, place in SHIPPED.items() if find_spec(place.partition(":")[0]))
-    return sorted({*shipped, *(entry.name for entry in _installed())})
+    return sorted({*SHIPPED, *installed()})
 
 
 def load_engine(name: str) -> Callable[..., Engine]:
@@ -54,13 +39,20 @@ def load_engine(name: str) -> Callable[..., Engine]:
     Raises:
         UnknownNameError: no such engine.
         MissingDependencyError: a package it needs is not installed.
+        EngineError: an installed engine that cannot be imported.
     """
     if name not in engine_names():
         raise UnknownNameError.of("engine", name, engine_names())
+    entry = SHIPPED.get(name) or EngineEntry(name, installed()[name])
     try:
-        return _imported(name)
+        loaded: Callable[..., Engine] = entry.load()
     except ModuleNotFoundError as error:
-        raise MissingDependencyError.of(str(error.name)) from None
+        raise missing(error) from error
+    except Exception as error:
+        if name in SHIPPED or isinstance(error, HeliographError):
+            raise
+        raise EngineError(f"engine {name!r} cannot be imported: {_told(error)}") from error
+    return loaded
 
 
 def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine:
@@ -78,10 +70,9 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
         UnknownNameError: no such engine, or it has no such option.
         HeliographError: whatever the engine says about the source.
     """
-    own = {key: value for key, value in options.items() if key != "randomize"}
-    arguments = _folded(name, own)
     factory = load_engine(name)
-    _check_options(name, factory, arguments)
+    own = {key: value for key, value in options.items() if key != "randomize"}
+    arguments = _arguments(name, factory, own)
     config = options.get("randomize")
     randomization = None if config is None else _randomization(config)
     engine = PostProcessingEngine(factory(source, **arguments))
@@ -99,6 +90,32 @@ def _randomization(config: Any) -> Randomization:
     return load_randomization(config)
 
 
+def _arguments(
+    name: str, factory: Callable[..., Engine], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The keywords of an engine's class; fields of `RasterOptions` become one where it takes it.
+
+    Raises:
+        UnknownNameError: an option that it does not take.
+    """
+    parameters = list(inspect.signature(factory).parameters.values())[1:]
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+        return dict(given)
+    known, ours = {each.name for each in parameters}, set[str]()
+    if name in SHIPPED and SHIPPED[name].rasterizes:
+        from heliograph.raster import RasterOptions
+
+        ours = {field.name for field in fields(RasterOptions)}
+        known = (known - {"options"}) | ours
+    for option in given:
+        if option not in known:
+            raise UnknownNameError.of(f"option of the {name} engine", option, sorted(known))
+    rest = {key: value for key, value in given.items() if key not in ours}
+    if not ours & given.keys():
+        return rest
+    return {**rest, "options": RasterOptions(**{key: given[key] for key in ours & given.keys()})}
+
+
 def resolve_source(source: object) -> object:
     """Turn `package:path` into the path of a file that a package carries, without importing it.
 
@@ -112,22 +129,41 @@ def resolve_source(source: object) -> object:
         return source
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise SceneError(f"{source}: no package {package!r} is installed here; {_KNOWN}")
+        raise SceneError(
+            f"{source}: no package {package!r} is installed here; {_known(SHIPPED.values())}"
+        )
     return str(Path(spec.submodule_search_locations[0]) / inside)
 
 
 def engine_of(source: object) -> str:
-    """The name of the engine that opens a source.
+    """The name of the engine that opens a source: all are asked, ours and installed ones.
 
     Raises:
-        SceneError: no such file, or nothing opens it.
+        SceneError: no such file, nothing opens it, or more than one engine does.
     """
-    if isinstance(source, (str, Path)):
-        return _engine_of_text(str(source))
-    home = type(source).__module__
-    if home.split(".")[0] == "mujoco":
-        return "mujoco"
-    return "components" if f"{home}.".startswith("heliograph.scene.") else _asked(source)
+    file = Path(source) if isinstance(source, (str, Path)) and _exists(source) else None
+    head = b"" if file is None else _head(file)
+    entries, claims, broken = list(SHIPPED.values()), list[str](), ""
+    for name, place in installed().items():
+        try:
+            entry = installed_entry(name, place)
+            entries.append(entry)
+            claims += [name] * entry.claims(source, file, head)
+        except Exception as error:  # noqa: BLE001 -- a broken engine must not stop the others
+            broken += f"; engine {name!r} failed: {_told(error)}"
+    claims += [name for name, entry in SHIPPED.items() if entry.claims(source, file, head)]
+    if len(claims) != 1:
+        raise SceneError(f"{_unopened(source, file, claims)}; {_known(entries)}{broken}")
+    return claims[0]
+
+
+def _unopened(source: object, file: Path | None, claims: list[str]) -> str:
+    """Why a source is not opened."""
+    named = isinstance(source, (str, Path))
+    what = str(source)[:200] if named else f"a {type(source).__name__}"
+    if claims:
+        return f"{what}: {' and '.join(claims)} all open it; say which, as engine={claims[0]!r}"
+    return f"{what}: {'no such file' if named and file is None else 'nothing here opens it'}"
 
 
 def _exists(path: str | Path) -> bool:
@@ -136,64 +172,29 @@ def _exists(path: str | Path) -> bool:
     return False
 
 
-def _engine_of_text(source: str) -> str:
-    if source.lstrip().startswith("<"):
-        return "mujoco"
-    if source == "fake":
-        return "fake"
-    suffix = Path(source).suffix.lower()
-    if _exists(source):
-        for name, suffixes in _SUFFIXES.items():
-            if suffix in suffixes:
-                return name
-    return _asked(source)
+def _head(path: Path) -> bytes:
+    """The first bytes of a file; none of a folder. What would block or never end is not read."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        return b""
+    if not stat.S_ISREG(mode):
+        raise SceneError(f"{path}: expected a file or a folder, got a pipe, socket or device")
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise SceneError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _asked(source: object) -> str:
-    """Ask installed engines that are not ours whether they take this source."""
-    for entry in _installed():
-        accepts = None if entry.name in SHIPPED else getattr(entry.load(), "accepts", None)
-        if accepts is not None and accepts(source):
-            return str(entry.name)
-    if isinstance(source, (str, Path)):
-        what = "nothing here opens it" if _exists(source) else "no such file"
-        raise SceneError(f"{str(source)[:200]}: {what}; {_KNOWN}")
-    raise SceneError(f"a {type(source).__name__}: nothing here opens it; {_KNOWN}")
+def _known(entries: Iterable[EngineEntry]) -> str:
+    files = [
+        f"{' '.join(entry.suffixes)} ({entry.description})" for entry in entries if entry.suffixes
+    ]
+    return (
+        f"what can be opened: {', '.join(files)}, MJCF text, mujoco.MjModel, scene components, "
+        "package:path/of/a/file"
+    )
 
 
-def _folded(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords that are fields of `RasterOptions` become one, for engines that rasterize."""
-    if name not in _RASTERIZED or not options:
-        return options
-    from heliograph.raster import RasterOptions
-
-    ours = {field.name for field in fields(RasterOptions)} & options.keys()
-    if not ours:
-        return options
-    if options.get("options") is not None:
-        raise InvalidValueError(f"give either options= or {', '.join(sorted(ours))}, not both")
-    rest = {key: value for key, value in options.items() if key not in ours}
-    return {**rest, "options": RasterOptions(**{key: options[key] for key in ours})}
-
-
-def _check_options(name: str, factory: Callable[..., Engine], given: Mapping[str, Any]) -> None:
-    known = inspect.signature(factory).parameters
-    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in known.values()):
-        return
-    for option in given:
-        if option not in known:
-            raise UnknownNameError.of(f"option of the {name} engine", option, known)
-
-
-def _imported(name: str) -> Callable[..., Engine]:
-    for entry in _installed():
-        if entry.name == name:
-            loaded: Callable[..., Engine] = entry.load()
-            return loaded
-    module, _, attribute = SHIPPED[name].partition(":")
-    found: Callable[..., Engine] = getattr(import_module(module), attribute)
-    return found
-
-
-def _installed() -> list[Any]:
-    return list(entry_points(group="heliograph.engines"))
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -10,11 +10,13 @@ import numpy as np
 
 from heliograph.frame import Frame, Sample
 from heliograph.picture.colours import pass_picture
+from heliograph.requires import Requires
 
 
 def frame_png(frame: Frame) -> bytes:
     """All passes of a frame side by side, as PNG."""
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     stream = io.BytesIO()
     pictures = [pass_picture(frame.spec(name), array) for name, array in frame.passes.items()]

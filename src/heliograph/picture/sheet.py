@@ -19,6 +19,7 @@ from heliograph.picture.colours import (
     pass_picture,
     segment_colours,
 )
+from heliograph.requires import Requires
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -48,7 +49,8 @@ def contact_sheet(samples: Sequence[Sample]) -> Image.Image:
     Raises:
         InvalidValueError: no sample, or none with a frame.
     """
-    from PIL import Image, ImageDraw
+    with Requires("PIL"):
+        from PIL import Image, ImageDraw
 
     rows = [_Row(sample, frame) for sample in samples for frame in sample]
     if not rows:
@@ -108,7 +110,8 @@ class _Sheet:
             self.names(top, segments)
 
     def depth_scale(self, left: int, top: int, limits: Limits) -> None:
-        from PIL import Image
+        with Requires("PIL"):
+            from PIL import Image
 
         width, height = _BAR
         bar = np.tile(colour_map(np.linspace(1, 0, width))[None], (height, 1, 1))
@@ -120,7 +123,8 @@ class _Sheet:
             self.write(at, _metres(metres, limits), anchor=anchor)
 
     def normals_ball(self, left: int, top: int) -> None:
-        from PIL import Image, ImageDraw
+        with Requires("PIL"):
+            from PIL import Image, ImageDraw
 
         mask = Image.new("L", (4 * _BALL, 4 * _BALL))
         ImageDraw.Draw(mask).ellipse((0, 0, 4 * _BALL - 1, 4 * _BALL - 1), fill=255)
@@ -178,7 +182,8 @@ def _shown_size(frame: Frame) -> tuple[int, int]:
 
 
 def _scaled(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Image.Image:
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     picture = Image.fromarray(pixels)
     shrinks = size[0] < picture.width
@@ -233,6 +238,7 @@ def _legend_height(passes: Sequence[str], segments: Sequence[tuple[int, str]], w
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    from PIL import ImageFont
+    with Requires("PIL"):
+        from PIL import ImageFont
 
     return ImageFont.load_default(size)

@@ -53,7 +53,7 @@ class Inquest:
         index, seed, wire = order.numbers(entry)
         options = self._crew.options
         try:
-            repro = command(self._crew.opening, wire, options.python)
+            repro = command(self._crew.opening, wire, str(options.python))
         except OSError:  # a long one goes to a file, for which there is no room
             repro = None
         return WorkerError(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any, TypedDict
 
 from heliograph.errors import InvalidValueError
 
@@ -20,6 +21,19 @@ _THREAD_VARIABLES = (
 )
 _POSITIVE = ("deadline", "start_timeout", "memory_limit")
 _COUNTS = ("max_kills", "recycle_after", "depth", "threads")
+
+
+class PoolSettings(TypedDict, total=False):
+    """The fields of `PoolOptions` as keywords."""
+
+    deadline: float | None
+    max_kills: int
+    recycle_after: int | None
+    memory_limit: int | None
+    depth: int
+    threads: int | None
+    python: str | os.PathLike[str]
+    start_timeout: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class PoolOptions:
     memory_limit: int | None = None
     depth: int = 2
     threads: int | None = None
-    python: str = sys.executable
+    python: str | os.PathLike[str] = sys.executable
     start_timeout: float = 300.0
 
     def __post_init__(self) -> None:
@@ -61,6 +75,7 @@ class PoolOptions:
                 raise InvalidValueError(f"{name}: expected an integer above 0, got {value!r}")
         if not isinstance(self.python, (str, os.PathLike)):
             raise InvalidValueError(f"python: expected a path, got {self.python!r}")
+        object.__setattr__(self, "python", os.fspath(self.python))
 
     def environment(self, workers: int) -> dict[str, str]:
         """The environment of a worker, one of so many."""
@@ -86,7 +101,7 @@ def check_count(name: str, count: object) -> int:
     return int(count)  # type: ignore[call-overload, no-any-return]
 
 
-def split_options(options: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Keywords that are a pool's, and the rest, which are the engine's."""
     ours = PoolOptions.__dataclass_fields__.keys()
     return (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from heliograph.batch import Batch
 from heliograph.camera import Camera
@@ -24,7 +24,7 @@ from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
-from heliograph.pool.options import PoolOptions, check_count
+from heliograph.pool.options import PoolOptions, PoolSettings, check_count
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
 from heliograph.transport.scenes import unpack_pass, unpack_scene
@@ -68,7 +68,7 @@ class Pool(Renderer):
         options: Mapping[str, Any] | None = None,
         *,
         seed: int = 0,
-        **settings: Any,
+        **settings: Unpack[PoolSettings],
     ) -> None:
         for name in settings:
             if name not in PoolOptions.__dataclass_fields__:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, MissingDependencyError, SceneError
+from heliograph.requires import Requires
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 _KEPT = 512
@@ -99,8 +100,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _opened(data: bytes) -> Any:
-    try:
+    with Requires("PIL"):
         from PIL import Image
-    except ImportError:
-        raise MissingDependencyError.of("PIL") from None
+
     return Image.open(io.BytesIO(data))

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from heliograph.errors import InvalidValueError, MissingDependencyError
+from heliograph.errors import InvalidValueError
+from heliograph.requires import Requires
 
 _YAML = (".yaml", ".yml")
 
@@ -51,13 +52,8 @@ def _json(content: bytes, path: Path) -> Any:
 
 
 def _yaml(content: bytes, path: Path) -> Any:
-    try:
+    with Requires("yaml"):
         yaml: Any = importlib.import_module("yaml")
-    except ImportError:
-        raise MissingDependencyError(
-            f"{path}: PyYAML is needed to read YAML; install it (pip install pyyaml) or write the "
-            "config as JSON"
-        ) from None
     try:
         return yaml.safe_load(content)
     except yaml.YAMLError as error:

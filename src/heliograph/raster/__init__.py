@@ -1,6 +1,9 @@
 """Triangles in, all passes out, in one draw. Knows no engine."""
 
-from heliograph.raster.gl.context import Context
+from heliograph.requires import Requires
+
+with Requires("moderngl"):
+    from heliograph.raster.gl.context import Context
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.rasterizer import Rasterizer
 from heliograph.raster.shapes import plane_grid

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster import lod_cache
+from heliograph.requires import Requires
 
 Positions = NDArray[np.float32]
 Triangles = NDArray[np.uint32]
@@ -33,7 +34,8 @@ _SAMPLES = 48
 
 def optimize(positions: Positions, triangles: Triangles) -> Triangles:
     """The same triangles, ordered so that vertices are shaded as seldom as possible."""
-    import meshoptimizer
+    with Requires("meshoptimizer"):
+        import meshoptimizer
 
     flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
     ordered = np.empty_like(flat)
@@ -158,7 +160,8 @@ def _weld(surface: Surface) -> _Welded:
 def _reduce(
     positions: Positions, poses: Sequence[Positions], triangles: Triangles, target: int
 ) -> Triangles:
-    import meshoptimizer
+    with Requires("meshoptimizer"):
+        import meshoptimizer
 
     flat = np.ascontiguousarray(triangles, np.uint32).reshape(-1)
     result = np.empty_like(flat)
@@ -239,7 +242,8 @@ def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _to_surface(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance of each point (P, 3) to triangles (T, 3, 3), from the nearest few candidates."""
-    from scipy.spatial import cKDTree
+    with Requires("scipy"):
+        from scipy.spatial import cKDTree
 
     samples, owner, reach = _sampled(corners)
     tree = cKDTree(samples, balanced_tree=False)  # quicker to make, as quick to ask

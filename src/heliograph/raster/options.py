@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from heliograph.errors import InvalidValueError, shown
 from heliograph.raster.types import Lighting
 
@@ -33,7 +35,7 @@ class RasterOptions:
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
     """
 
-    msaa: int = 0
+    msaa: Literal[0, 4] = 0
     shadows: bool = True
     shadow_size: int = 4096
     lod: Literal["auto", "off"] = "auto"
@@ -49,6 +51,8 @@ class RasterOptions:
                 raise InvalidValueError(
                     f"{name}: expected {', '.join(others)} or {last}, got {shown(value)}"
                 )
+        if not isinstance(self.shadows, (bool, np.bool_)):
+            raise InvalidValueError(f"shadows: expected True or False, got {shown(self.shadows)}")
         if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
             raise InvalidValueError(
                 f"shadow_size: expected 16 to 16384 texels, got {shown(self.shadow_size)}"

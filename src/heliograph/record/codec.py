@@ -20,6 +20,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Frame, Label, Provenance, Sample
 from heliograph.passes import KNOWN_PASSES, FileForm, PassSpec, PassSpecs, specs
+from heliograph.requires import Requires
 
 META = "json"
 
@@ -126,7 +127,8 @@ def _npy(array: NDArray[Any]) -> bytes:
 
 
 def _png(array: NDArray[Any]) -> bytes:
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     stream = io.BytesIO()
     fitting = array if array.dtype.itemsize <= 2 else array.astype(np.uint16)
@@ -143,7 +145,8 @@ def _array(data: bytes, spec: PassSpec, camera: Camera) -> NDArray[Any]:
 
 
 def _from_png(data: bytes) -> NDArray[Any]:
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         return np.array(image)

@@ -19,6 +19,7 @@ import numpy as np
 
 from heliograph.errors import InvalidValueError, shown
 from heliograph.poses import as_array, check_numbers, check_vector
+from heliograph.requires import Requires
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
@@ -205,7 +206,8 @@ def _named(name: str, where: str) -> tuple[float, ...]:
 
 @lru_cache(maxsize=1024)
 def _css(name: str) -> tuple[float, ...] | None:
-    from PIL import ImageColor
+    with Requires("PIL"):
+        from PIL import ImageColor
 
     try:
         return tuple(part / 255 for part in ImageColor.getrgb(name))

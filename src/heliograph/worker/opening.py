@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from heliograph.engine import Engine
+from heliograph.engines.entries import SHIPPED
 from heliograph.engines.registry import make_engine
 from heliograph.errors import InvalidValueError
 from heliograph.randomize import to_json
@@ -56,7 +57,7 @@ def describe_opening(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat = _flat(options, as_randomization)
     randomization = flat.pop("randomize", None)
-    told: dict[str, Any] = {"engine": engine, "options": _plain(_chosen(flat))}
+    told: dict[str, Any] = {"engine": engine, "options": _plain(_chosen(engine, flat))}
     if randomization is not None:
         told["randomize"] = describe_randomization(randomization)
     return told
@@ -115,20 +116,16 @@ def _contents(randomize: object) -> dict[str, Any]:
 def _flat(
     options: Mapping[str, Any], randomization: Callable[[object], object] = _contents
 ) -> dict[str, Any]:
-    """Options with `RasterOptions` as keywords and enums as their values; engines take both."""
+    """Options with enums as their values; engines take both."""
     flat = {key: each.value if isinstance(each, Enum) else each for key, each in options.items()}
     if flat.get("randomize") is not None:
         flat["randomize"] = randomization(flat["randomize"])
-    raster = flat.get("options")
-    if dataclasses.is_dataclass(raster) and type(raster).__name__ == "RasterOptions":
-        del flat["options"]
-        flat.update({f.name: getattr(raster, f.name) for f in dataclasses.fields(raster)})
     return flat
 
 
-def _chosen(options: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options without those of the rasterizer that are as they are anyway."""
-    if not options.keys() - {"size"}:
+    if engine not in SHIPPED or not SHIPPED[engine].rasterizes or not options.keys() - {"size"}:
         return dict(options)
     from heliograph.raster import RasterOptions
 

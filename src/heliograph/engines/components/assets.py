@@ -19,6 +19,7 @@ from heliograph.engines.components import meshes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
+from heliograph.requires import Requires
 from heliograph.scene import Component, Mesh
 from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
@@ -263,7 +264,8 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
+    with Requires("PIL"):
+        from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:

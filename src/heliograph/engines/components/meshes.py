@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heliograph.engines.components import obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
+from heliograph.requires import Requires
 from heliograph.scene import Mesh
 from heliograph.scene.files import text_of
 
@@ -133,7 +134,8 @@ def _no_uvs(name: str) -> str:
 
 def _opened(path: Path) -> Texture | None:
     """An image file, or None where it cannot be read."""
-    from PIL import Image
+    with Requires("PIL"):
+        from PIL import Image
 
     try:
         with Image.open(path) as image:
@@ -173,10 +175,9 @@ def _utf8(path: Path) -> bytes:
 
 
 def _trimesh() -> Any:
-    try:
+    with Requires("trimesh"):
         import trimesh
-    except ModuleNotFoundError as error:
-        raise MissingDependencyError.of(str(error.name)) from None
+
     return trimesh
 
 

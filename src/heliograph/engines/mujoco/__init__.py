@@ -7,6 +7,9 @@ import os
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("MUJOCO_GL", "egl")
 
-from heliograph.engines.mujoco.engine import MujocoEngine
+from heliograph.requires import Requires
+
+with Requires("mujoco"):
+    from heliograph.engines.mujoco.engine import MujocoEngine
 
 __all__ = ["MujocoEngine"]

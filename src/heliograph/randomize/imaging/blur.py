@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.random import Generator
 
-from heliograph.errors import MissingDependencyError
 from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.requires import Requires
 
 
 def gaussian_blur(
@@ -31,10 +31,9 @@ def motion_blur(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Ge
 def jpeg(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
     """What is left of the picture in a JPEG file of this quality."""
     del shot, rng
-    try:
+    with Requires("PIL"):
         from PIL import Image
-    except ImportError:
-        raise MissingDependencyError.of("PIL") from None
+
     rgb = np.round(np.clip(planes, 0.0, 1.0) * 255).astype(np.uint8).transpose(1, 2, 0)
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(rgb)).save(file, "JPEG", quality=round(values["quality"]))

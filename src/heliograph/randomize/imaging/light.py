@@ -15,6 +15,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.imaging.pyramid import doubled, halved
 from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.requires import Requires
 
 _DIRECTIONS = 8
 _BIAS = 0.05
@@ -149,7 +150,8 @@ def _offsets(reach: int) -> list[tuple[int, int]]:
 
 
 def _smoothed(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    from scipy.ndimage import uniform_filter
+    with Requires("scipy"):
+        from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(light, 3, mode="nearest"), np.float32)
 

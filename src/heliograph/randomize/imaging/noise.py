@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.requires import Requires
 
 _LEVELS = 1 << 16
 _BLOCK = 32768
@@ -58,7 +59,8 @@ def normal(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.float32]:
 @functools.cache
 def _table() -> NDArray[np.float32]:
     """The normal distribution's quantiles in the middle of 65536 equal parts."""
-    from scipy.special import ndtri
+    with Requires("scipy"):
+        from scipy.special import ndtri
 
     return np.asarray(ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS), np.float32)
 

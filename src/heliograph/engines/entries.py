@@ -1,0 +1,118 @@
+"""What each engine opens, told without importing what only drawing needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from heliograph.engine import Opener
+from heliograph.scene import Component
+
+GROUP = "heliograph.engines"
+"""The group of entry points by which an installed package brings an engine."""
+
+_XML = (".xml", ".mjcf", ".urdf")
+_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
+_COMMENT = re.compile(rb"<!--.*?(-->|\Z)", re.DOTALL)
+_MODELS = (*_XML, ".mjb")
+_MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """An engine, and what it opens.
+
+    Attributes:
+        name: of the engine.
+        place: of its class, `module:Class`; imported when it is loaded.
+        suffixes: endings of the files that it may open, for messages.
+        description: what these files are, for messages.
+        opens: whether it opens this file or folder, by its path and its first bytes.
+        accepts: whether it opens what is no file.
+        rasterizes: whether its option `options` is a `RasterOptions`.
+    """
+
+    name: str
+    place: str
+    suffixes: tuple[str, ...] = ()
+    description: str = ""
+    opens: Callable[[Path, bytes], bool] = lambda _path, _head: False
+    accepts: Callable[[object], bool] = lambda _source: False
+    rasterizes: bool = False
+
+    def load(self) -> Any:
+        """Its class."""
+        return EntryPoint(self.name, self.place, GROUP).load()
+
+    def claims(self, source: object, file: Path | None, head: bytes) -> bool:
+        """Whether it opens this source, which may be a file that begins so."""
+        return self.accepts(source) or (file is not None and self.opens(file, head))
+
+
+def _is_model(path: Path, head: bytes) -> bool:
+    """XML with another root element than MuJoCo's is somebody else's."""
+    suffix = path.suffix.lower()
+    root = _ROOT.search(_COMMENT.sub(b"", head)) if suffix in _XML else None
+    return suffix in _MODELS and (root is None or root[1] in (b"mujoco", b"robot"))
+
+
+def _is_model_here(source: object) -> bool:
+    text = isinstance(source, str) and source.lstrip().startswith("<")
+    return text or type(source).__module__.partition(".")[0] == "mujoco"
+
+
+def _is_mesh(path: Path, head: bytes) -> bool:
+    """Points with `f_dc_0` and without faces are gaussian splats."""
+    suffix = path.suffix.lower()
+    splats = b"property float f_dc_0" in head and b"element face" not in head
+    return suffix in _MESHES and not (suffix == ".ply" and splats)
+
+
+_OURS = (
+    EngineEntry(
+        "mujoco",
+        "heliograph.engines.mujoco:MujocoEngine",
+        _MODELS,
+        "MuJoCo",
+        _is_model,
+        _is_model_here,
+        rasterizes=True,
+    ),
+    EngineEntry(
+        "components",
+        "heliograph.engines.components:ComponentEngine",
+        _MESHES,
+        "meshes",
+        _is_mesh,
+        lambda source: isinstance(source, Component),
+        rasterizes=True,
+    ),
+    EngineEntry(
+        "fake", "heliograph.engines.fake:FakeEngine", accepts=lambda source: source == "fake"
+    ),
+)
+SHIPPED: Mapping[str, EngineEntry] = MappingProxyType({entry.name: entry for entry in _OURS})
+"""The engines of this package, by name."""
+
+
+def installed() -> dict[str, str]:
+    """The engines that other packages bring: name -> place of the class. Ours keep their names."""
+    found = entry_points(group=GROUP)
+    return {each.name: each.value for each in found if each.name not in SHIPPED}
+
+
+def installed_entry(name: str, place: str) -> EngineEntry:
+    """What an installed engine opens, as its class tells it; see `heliograph.engine.Opener`.
+
+    Raises:
+        Exception: whatever importing it raises.
+    """
+    loaded = EngineEntry(name, place).load()
+    if not isinstance(loaded, Opener):
+        return EngineEntry(name, place)
+    return EngineEntry(name, place, tuple(loaded.suffixes), name, loaded.opens, loaded.accepts)

@@ -1,0 +1,55 @@
+"""Packages that are imported where they are used; a missing one is named with what brings it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from heliograph.errors import HeliographError, MissingDependencyError
+
+EXTRAS = {"torch": "torch", "OpenEXR": "exr"}
+"""Packages that only an extra brings, and its name."""
+
+_ON_PYPI = {"PIL": "pillow", "yaml": "pyyaml"}
+_LINKED = {"libEGL": "libegl1", "libGL": "libgl1"}
+
+
+class Requires:
+    """Stands around an import: `with Requires("PIL"): from PIL import Image`.
+
+    Args:
+        package: what is imported, by the name it is imported by.
+
+    Raises:
+        MissingDependencyError: it or what it imports is not installed; names what to install.
+    """
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, ImportError) and not isinstance(error, HeliographError):
+            raise missing(error, self._package) from error
+
+
+def missing(error: ImportError, package: str = "") -> MissingDependencyError:
+    """What to say of an import that failed.
+
+    Args:
+        error: that of the import.
+        package: what was imported, for errors that do not name it.
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        apt = next((_LINKED[name] for name in _LINKED if name in str(error)), None)
+        return MissingDependencyError.of(package, apt=apt, cause=str(error))
+    name = (error.name or package).partition(".")[0]
+    extra = EXTRAS.get(name)
+    pip = None if extra else _ON_PYPI.get(name, name)
+    return MissingDependencyError.of(name, extra=extra, pip=pip)
