@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.checks import MAX_INTEGER, check_integer
 from heliograph.errors import InvalidValueError
 from heliograph.frame import check_passes
 from heliograph.scene import Edit
 
 StateValue: TypeAlias = NDArray[Any]
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = MAX_INTEGER
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +48,9 @@ class View:
         object.__setattr__(self, "passes", check_passes(self.passes))
         object.__setattr__(self, "state", _check_state(self.state))
         object.__setattr__(self, "edits", _check_edits(self.edits))
-        _check_integer("index", self.index)
+        object.__setattr__(self, "index", check_integer("index", self.index))
         if self.seed is not None:
-            _check_integer("seed", self.seed)
+            object.__setattr__(self, "seed", check_integer("seed", self.seed))
 
     def edited(self, edits: Sequence[Edit]) -> View:
         """The same with other edits; what else it holds is sound and not looked at again."""
@@ -113,9 +114,3 @@ def _check_edits(edits: object) -> tuple[Edit, ...]:
     if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
         raise InvalidValueError(f"edits: expected heliograph edits, got {edits!r}")
     return tuple(edits)
-
-
-def _check_integer(name: str, value: object) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
-        raise InvalidValueError(f"{name}: expected an integer from 0 to 2**63 - 1, got {value!r}")

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from numbers import Integral
 from queue import Queue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from heliograph.camera import MAX_SIZE, Camera
+from heliograph.checks import check_integer, is_integer
 from heliograph.engine import Engine
 from heliograph.engines.registry import (
     SHIPPED,
@@ -31,8 +31,6 @@ from heliograph.worker.opening import describe_opening, with_randomization
 
 if TYPE_CHECKING:
     from heliograph.pool import Pool
-
-_R = TypeVar("_R", "LocalRenderer", "Pool")
 
 __all__ = ["SHIPPED", "LocalRenderer", "engine_names", "load_engine", "open"]
 
@@ -93,15 +91,19 @@ def open(  # noqa: A001
     source = resolve_source(source)
     name = engine or engine_of(source)
     arguments = with_randomization({"size": _check_size(size), **options})
+    seed = check_integer("seed", seed)
+    renderer: LocalRenderer | Pool
     if isinstance(workers, int) and not workers:
         opened = describe_opening(name, arguments)
-        return _seeded(LocalRenderer(make_engine(name, source, arguments), opened), seed)
-    from heliograph.pool import Pool
-    from heliograph.pool.options import split_options
+        renderer = LocalRenderer(make_engine(name, source, arguments), opened)
+    else:
+        from heliograph.pool import Pool
+        from heliograph.pool.options import split_options
 
-    settings, rest = split_options(arguments)
-    _check_seed(seed)
-    return _seeded(Pool(name, source, workers, rest, **settings), seed)
+        settings, rest = split_options(arguments)
+        renderer = Pool(name, source, workers, rest, **settings)
+    renderer.seed = seed
+    return renderer
 
 
 class LocalRenderer:
@@ -196,10 +198,8 @@ class LocalRenderer:
     ) -> Iterator[Future[Sample]]:
         """As `map`, but finished futures: a view that fails does not end the rest."""
         del ordered
-        if window is not None and (
-            isinstance(window, bool) or not isinstance(window, int) or window < 1
-        ):
-            raise InvalidValueError(f"window: expected an integer above 0, got {window!r}")
+        if window is not None:
+            check_integer("window", window, 1)
         return (self.submit(view) for view in views)
 
     @contextmanager
@@ -279,21 +279,9 @@ def _told_by(engine: Engine) -> Mapping[str, Any]:
     return {"randomize": describe(randomization)}
 
 
-def _seeded(renderer: _R, seed: int) -> _R:
-    renderer.seed = _check_seed(seed)
-    return renderer
-
-
-def _check_seed(seed: object) -> int:
-    if View(seed=seed).seed is None:  # type: ignore[arg-type]
-        raise InvalidValueError("seed: expected an integer from 0 to 2**63 - 1, got None")
-    return int(seed)  # type: ignore[call-overload, no-any-return]
-
-
 def _check_size(size: object) -> tuple[int, int]:
     sides = tuple(size) if isinstance(size, (tuple, list)) else ()
-    whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not whole or not all(1 <= side <= MAX_SIZE for side in sides):
+    if len(sides) != 2 or not all(is_integer(side, 1, MAX_SIZE) for side in sides):
         raise InvalidValueError(
             f"size: expected (width, height) in pixels, each from 1 to {MAX_SIZE}, got {size!r}"
         )

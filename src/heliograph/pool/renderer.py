@@ -13,6 +13,7 @@ from typing import Any, Self, overload
 
 from heliograph.batch import Batch
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
 from heliograph.frame import Labels, Sample
@@ -23,7 +24,7 @@ from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
-from heliograph.pool.options import PoolOptions, check_count
+from heliograph.pool.options import PoolOptions, check_workers
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
 from heliograph.transport.values import unpack_camera
@@ -72,7 +73,7 @@ class Pool:
         chosen = with_randomization(options or {})
         self.opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
-        crew = Crew(opening, PoolOptions(**settings), check_count("workers", workers))
+        crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
         self._courier = Courier()
         self._driver = Driver(crew)
         self._gone = weakref.finalize(self, _abandon, self._driver, self._courier)
@@ -149,7 +150,7 @@ class Pool:
         Raises:
             InvalidValueError: a count that is no integer above 0.
         """
-        blocks = Blocks(self._driver, check_count("count", count))
+        blocks = Blocks(self._driver, check_integer("count", count, 1))
 
         def submit(view: View) -> Future[Sample]:
             return self._submitted(view, blocks)
@@ -180,7 +181,7 @@ class Pool:
         if window is None:
             window = max(4, 2 * self.workers * self.options.depth)
         flow = in_order if ordered else unordered
-        return flow(self.submit, views, check_count("window", window))
+        return flow(self.submit, views, check_integer("window", window, 1))
 
     @contextmanager
     def borrow(self, view: View) -> Iterator[Sample]:

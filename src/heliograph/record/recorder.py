@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from heliograph.errors import HeliographError, InvalidValueError, RecordError
+from heliograph.checks import check_integer
+from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Sample
 from heliograph.record.codec import encode
 from heliograph.record.manifest import (
@@ -60,8 +61,7 @@ def record(
             there.
         HeliographError: a sample failed, and there is no `on_error`.
     """
-    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
-        raise InvalidValueError(f"shard_size: expected an integer from 1, got {shard_size!r}")
+    shard_size = check_integer("shard_size", shard_size, 1)
     samples = source if isinstance(source, SampleSource) else _Sequential(source)
     folder = Path(path)
     with _locked(folder):
