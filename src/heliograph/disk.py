@@ -69,6 +69,13 @@ def reason(error: OSError) -> str:
     return "no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
 
 
+def printable(path: str | Path) -> str:
+    """A path as text that can be encoded: bytes of it that are no text are written as escapes."""
+    with suppress(UnicodeEncodeError):  # letters that the file system's encoding lacks
+        return os.fsencode(path).decode(errors="backslashreplace")
+    return str(path)
+
+
 def write_file(path: Path, data: bytes, *, settle: bool = True) -> None:
     """Write a file under a temporary name beside it, then rename.
 

@@ -16,6 +16,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.disk import open_file
+
 Positions = NDArray[np.float32]
 Triangles = NDArray[np.uint32]
 
@@ -343,7 +345,7 @@ def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
 def _load(path: Path, vertices: int) -> list[tuple[Triangles, float]] | None:
     """What the cache holds, or None if nothing or not readable (then it is made anew)."""
     with suppress(OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile):
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             stored = np.load(stream)
             errors: NDArray[Any] = stored["errors"]
             found = [(stored[f"level{i}"], float(error)) for i, error in enumerate(errors)]

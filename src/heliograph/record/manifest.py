@@ -15,12 +15,10 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from heliograph.disk import read_file
 from heliograph.errors import RecordError
 
 MANIFEST = "manifest.json"
-PART = ".part"
-"""What names of unfinished files end in."""
-
 _WROTE = "written by heliograph.record or `heliograph generate`"
 
 
@@ -104,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest:
         what = "is no folder" if folder.exists() else "no such folder"
         raise RecordError(f"{folder}: {what}; expected one {_WROTE}")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         raise RecordError(
             f"{folder}: holds no {MANIFEST}, so it is no recording {_WROTE}"

@@ -1,7 +1,8 @@
 """Samples as files in memory, without loss, and back.
 
-rgb is PNG, depth and normals are .npy float32, segmentation is 16-bit PNG or, for larger ids, .npy
-int32; `json` holds the rest: cameras, labels, state, randomization, annotations, seed, index.
+rgb is PNG, depth and normals are .npy float32, segmentation is 16-bit PNG where 16 bits hold every
+id in the sample's labels, else .npy int32: one form for all samples of a scene, whatever they show.
+`json` holds the rest: cameras, labels, state, randomization, annotations, seed, index.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,27 +21,34 @@ from heliograph.frame import PASSES, Frame, Label, Sample
 
 META = "json"
 
+Form: TypeAlias = Literal["png", "npy"]
+"""How an array is kept: both without loss; PNG for integers, which it packs."""
+
 _SHORT = 2**16
 _NAME = 60
 _NUMBERS = ("width", "height", "fx", "fy", "cx", "cy", "near", "far")
 _ASCII = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
-def encode(sample: Sample) -> dict[str, bytes]:
-    """The files of a sample by what follows the key: `front.rgb.png`, ..., and last `json`.
+def encode(sample: Sample, name: str = "{camera}.{kind}") -> dict[str, bytes]:
+    """The files of a sample by name: `front.rgb.png`, ..., and last `json`.
+
+    Args:
+        sample: what is to be kept.
+        name: of a file without suffix, for the camera and the kind of pass.
 
     Raises:
-        RecordError: its randomization or annotations are not JSON.
+        RecordError: its randomization or annotations are not JSON, or an id is not in its labels.
     """
     files: dict[str, bytes] = {}
     cameras: dict[str, Any] = {}
-    for (name, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
+    for (camera, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
-            suffix, data = _encoded(kind, array)
-            names[kind] = f"{short}.{kind}.{suffix}"
-            files[names[kind]] = data
-        cameras[name] = {**_camera_facts(frame.camera), "files": names}
+            form = _form(array, sample)
+            names[kind] = f"{name.format(camera=short, kind=kind)}.{form}"
+            files[names[kind]] = encode_array(array, form)
+        cameras[camera] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
 
 
@@ -84,38 +92,68 @@ def _short_names(sample: Sample) -> list[str]:
     ]
 
 
-def _encoded(kind: str, array: NDArray[Any]) -> tuple[str, bytes]:
-    if kind == "rgb":
-        return "png", _png(array)
-    if kind == "segmentation" and array.min(initial=0) >= 0 and array.max(initial=0) < _SHORT:
-        return "png", _png(array.astype(np.uint16))
+def encode_array(array: NDArray[Any], form: Form) -> bytes:
+    """An array as the bytes of a file, without loss.
+
+    Args:
+        array: for "png" (H, W, 3) or (H, W) uint8, or (H, W) integers from 0 to 65535.
+        form: "png" or "npy".
+
+    Raises:
+        RecordError: numbers that a 16-bit PNG does not hold.
+    """
     stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return "npy", stream.getvalue()
-
-
-def _png(array: NDArray[Any]) -> bytes:
+    if form == "npy":
+        np.save(stream, array, allow_pickle=False)
+        return stream.getvalue()
     from PIL import Image
 
-    stream = io.BytesIO()
-    Image.fromarray(array).save(stream, "PNG", compress_level=1)
+    Image.fromarray(_pixels(array)).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
+def decode_array(data: bytes) -> NDArray[Any]:
+    """The array in the bytes of a file; integers of a 16-bit PNG come as they are stored.
+
+    Raises:
+        ValueError, OSError: neither a PNG nor an array of numbers.
+    """
+    if data[:4] != b"\x89PNG":
+        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+        return array
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        return np.array(image)
+
+
+def _form(array: NDArray[Any], sample: Sample) -> Form:
+    """The form of a pass: the same for all samples with these labels."""
+    if array.dtype.kind not in "iu":
+        return "npy"
+    known = array.dtype == np.uint8 or 0 <= max(sample.labels, default=-1) < _SHORT
+    return "png" if known else "npy"
+
+
+def _pixels(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype == np.uint8:
+        return array
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    if low < 0 or high >= _SHORT:
+        raise RecordError(
+            f"segmentation: expected ids among the sample's labels, from 0 to {_SHORT - 1}, got "
+            f"{low} to {high}; give labels that name them"
+        )
+    return array.astype(np.uint16)
+
+
 def _array(data: bytes, kind: str, camera: Camera) -> NDArray[Any]:
-    array = _from_png(data) if data[:4] == b"\x89PNG" else np.load(io.BytesIO(data))
+    array = decode_array(data)
     spec = PASSES[kind]
     if array.shape != spec.shape(camera):
         raise RecordError(f"{kind}: expected shape {spec.shape(camera)}, got {array.shape}")
     found: NDArray[Any] = array.astype(spec.dtype, copy=False)
     return found
-
-
-def _from_png(data: bytes) -> NDArray[Any]:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        return np.array(image)
 
 
 def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:

@@ -1,6 +1,6 @@
 import json
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from heliograph import Camera, Frame, Label, Sample
+from heliograph.cli.folder import save_sample
+from heliograph.codec import Form, decode_array, encode, encode_array
 from heliograph.errors import RecordError
-from heliograph.files import save_sample, write_atomically
 
 
 def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
@@ -33,6 +34,7 @@ def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
         }
         frames[name] = Frame(camera, passes)
     labels = {0: Label("background", "background"), 3: Label("ball", "sphere")}
+    labels[largest] = Label("last", "sphere") if largest != 3 else labels[3]
     return Sample(frames, labels, {"qpos": np.arange(3.0)}, 7, 2, {"light": np.float32(0.5)})
 
 
@@ -56,7 +58,7 @@ def test_passes_come_back_bit_for_bit(tmp_path: Path, largest: int) -> None:
 
 def test_the_json_says_what_the_files_are(tmp_path: Path) -> None:
     sample = made_sample()
-    paths = save_sample(sample, tmp_path, "s")
+    save_sample(sample, tmp_path, "s")
     facts = json.loads((tmp_path / "s.json").read_text())
     camera, used = facts["cameras"]["top"], sample["top"].camera
     assert np.array_equal(camera["K"], used.K)
@@ -66,7 +68,8 @@ def test_the_json_says_what_the_files_are(tmp_path: Path) -> None:
     assert facts["labels"]["3"] == ["ball", "sphere"]
     assert (facts["seed"], facts["index"], facts["state"]) == (7, 2, {"qpos": [0.0, 1.0, 2.0]})
     assert facts["randomization"] == {"light": 0.5}
-    assert sorted(paths) == sorted(tmp_path.iterdir())
+    named = {*camera["files"].values(), "s.json"}
+    assert named == {path.name for path in tmp_path.iterdir()}
 
 
 def test_names_of_cameras_cannot_leave_the_folder_or_meet(tmp_path: Path) -> None:
@@ -77,20 +80,44 @@ def test_names_of_cameras_cannot_leave_the_folder_or_meet(tmp_path: Path) -> Non
     assert len(list(folder.iterdir())) == 3 * 4 + 1
 
 
-def test_a_file_that_fails_half_way_is_not_there(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def fail(stream: IO[bytes]) -> None:
-        stream.write(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(RecordError, match="No space left"):
-        write_atomically(path, fail)
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+@pytest.mark.parametrize(("most", "form"), [(65535, "png"), (65536, "npy")])
+def test_labels_alone_decide_the_form_of_segmentation(most: int, form: str) -> None:
+    """Samples of one scene are files of one kind, whatever each of them shows."""
+    for shown in (3, most):
+        made = made_sample(largest=shown)
+        sample = Sample(made.frames, {0: Label("", ""), most: Label("last", "")})
+        names = [name for name in encode(sample) if "segmentation" in name]
+        assert names == [f"top.segmentation.{form}"]
 
 
-def test_a_missing_folder_is_an_error_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="cannot be written"):
-        save_sample(made_sample(), tmp_path / "nowhere", "s")
+def test_an_id_that_labels_do_not_reach_is_told_and_never_cut() -> None:
+    made = made_sample(largest=65536)
+    with pytest.raises(RecordError, match="got 0 to 65536; give labels that name them"):
+        encode(Sample(made.frames, {0: Label("", "")}))
+    ids = decode_array(encode(Sample(made.frames, {}))["top.segmentation.npy"])
+    assert np.array_equal(ids, made["top"].segmentation)
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype", "shape"),
+    [
+        ("png", "u1", (4, 6, 3)),
+        ("png", "u1", (4, 6)),
+        ("png", "u2", (4, 6)),
+        ("npy", "f4", (4, 6, 2)),
+        ("npy", "i8", (4, 6)),
+        ("npy", "?", (4, 6)),
+    ],
+)
+def test_arrays_come_back_bit_for_bit(form: Form, dtype: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    array = rng.integers(0, 256, (*shape, 8)).astype(np.uint8).view("u8")[..., 0].astype(dtype)
+    back = decode_array(encode_array(array, form))
+    assert back.dtype == array.dtype
+    assert np.array_equal(back, array, equal_nan=dtype[0] == "f")
+
+
+def test_names_of_files_are_ascii() -> None:
+    sample = made_sample(("größe→", "gr__e_"))
+    assert all(name.isascii() for name in encode(sample))
+    assert len(encode(sample)) == 2 * 4 + 1
