@@ -168,7 +168,7 @@ def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:
         "labels": {str(number): list(label) for number, label in sample.labels.items()},
     }
     try:
-        return json.dumps(facts, separators=(",", ":"), default=_plain).encode()
+        return json.dumps(facts, separators=(",", ":"), default=as_lists).encode()
     except (TypeError, ValueError) as error:
         raise RecordError(f"sample {sample.index} cannot be written as JSON: {error}") from None
 
@@ -191,7 +191,7 @@ def _camera(name: str, facts: Mapping[str, Any]) -> Camera:
     )
 
 
-def _plain(value: object) -> Any:
+def as_lists(value: object) -> Any:
     """What JSON does not know: arrays and numpy's numbers."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()

@@ -314,9 +314,8 @@ def _check_share(share: Share, source: SampleSource) -> Share:
     if ("rank" in share) != ("world_size" in share):
         raise InvalidValueError("share: give rank and world_size, or neither")
     if "rank" in share:
-        world = check_integer("world_size", share["world_size"], least=1)
-        if check_integer("rank", share["rank"]) >= world:
-            raise InvalidValueError(f"rank: expected 0 to {world - 1}, got {share['rank']}")
+        world = check_integer("world_size", share["world_size"], 1)
+        check_integer("rank", share["rank"], 0, world - 1)
     if share.get("fresh", False) and not isinstance(source, core.Dataset):
         raise InvalidValueError(_NOT_FRESH)
     return share

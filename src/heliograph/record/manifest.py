@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
+from heliograph.codec import as_lists
 from heliograph.disk import read_file
 from heliograph.errors import RecordError
 
@@ -86,7 +86,7 @@ def plain(value: Any) -> Any:
         RecordError: it holds something that JSON does not know.
     """
     try:
-        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_lists, order="sorted"))
+        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=as_lists, order="sorted"))
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise RecordError(f"the description of the samples is not JSON: {error}") from None
 
@@ -115,9 +115,3 @@ def read_manifest(folder: Path) -> Manifest:
         raise RecordError(
             f"{path}: damaged, or not a manifest {_WROTE} of this version ({error})"
         ) from None
-
-
-def _lists(value: object) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
