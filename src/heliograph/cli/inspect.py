@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from heliograph.cli.streams import say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 
@@ -28,7 +29,7 @@ def inspect(
     """
     with open_scene(model, engine=engine) as renderer:
         facts = _facts(renderer)
-    print(codec.dumps(facts, indent=1) if json else _text(facts))
+    say(codec.dumps(facts, indent=1) if json else _text(facts))
     return 0
 
 
@@ -42,9 +43,20 @@ def _facts(renderer: LocalRenderer) -> dict[str, Any]:
         }
         for name, camera in renderer.cameras.items()
     ]
-    items = {kind: [asdict(item) for item in getattr(scene, kind)] for kind in _KINDS}
+    objects = [
+        {
+            "name": each.name,
+            "category": each.category,
+            "detail": each.material,
+            "id": each.id,
+            "parent": each.parent,
+        }
+        for each in scene.objects
+    ]
+    listed = {"lights": scene.lights, "materials": scene.materials, "state": scene.state}
+    items = {kind: [asdict(item) for item in found] for kind, found in listed.items()}
     known = {"source": scene.source, "hash": scene.hash, "passes": list(renderer.passes)}
-    return {**known, "cameras": cameras, **items}
+    return {**known, "cameras": cameras, "objects": objects, **items}
 
 
 def _text(facts: dict[str, Any]) -> str:

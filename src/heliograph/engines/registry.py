@@ -20,7 +20,7 @@ from heliograph.errors import (
     SceneError,
     UnknownNameError,
 )
-from heliograph.randomize import Randomization, load_randomization
+from heliograph.randomize.config import as_randomization
 from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
 
 SHIPPED: Mapping[str, str] = MappingProxyType(
@@ -83,20 +83,9 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
     factory = load_engine(name)
     _check_options(name, factory, arguments)
     config = options.get("randomize")
-    randomization = None if config is None else _randomization(config)
+    randomization = None if config is None else as_randomization(config)
     engine = PostProcessingEngine(factory(source, **arguments))
     return engine if randomization is None else RandomizedEngine(engine, randomization)
-
-
-def _randomization(config: Any) -> Randomization:
-    if isinstance(config, Randomization):
-        return config
-    if not isinstance(config, (str, Path, Mapping)):
-        raise InvalidValueError(
-            "randomize: expected the path of a config, a mapping (what a config holds) or a "
-            f"Randomization, got {config!r}"
-        )
-    return load_randomization(config)
 
 
 def resolve_source(source: object) -> object:
