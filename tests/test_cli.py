@@ -130,8 +130,8 @@ BAD = [
     (("--size", "9" * 5000 + "x1"), "WIDTHxHEIGHT"),
     (("--passes", "rgb", "dept"), "did you mean 'depth'"),
     (("--camera", "frnt"), "did you mean 'front'"),
-    (("--count", "0"), "--count: expected 1 or more"),
-    (("--seed=-1",), "--seed: expected 0 or more"),
+    (("--count", "0"), "--count: expected an integer from 1"),
+    (("--seed=-1",), "--seed: expected an integer from 0"),
     (("--qpos", "nowhere.npy"), "nowhere.npy: no such file"),
     (("--engine", "nope"), "unknown engine 'nope'"),
 ]

@@ -279,7 +279,7 @@ def test_failed_samples_raise_or_are_left_out() -> None:
     ("share", "message"),
     [
         ({"rank": 2}, "rank and world_size"),
-        ({"rank": 2, "world_size": 2}, "rank: expected 0 to 1, got 2"),
+        ({"rank": 2, "world_size": 2}, "rank: expected an integer from 0 to 1, got 2"),
         ({"rank": 0, "world_size": 0}, "world_size"),
         ({"shufle": True}, "unknown 'shufle'"),
     ],

@@ -94,7 +94,7 @@ def test_cameras_passes_and_states_are_chosen(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("fake", "--count", 0), "--count: expected 1 or more, got 0"),
+        (("fake", "--count", 0), "--count: expected an integer from 1 to 2**63 - 1, got 0"),
         (("fake", "--count", 2, "--seed", -1), "--seed"),
         (("fake", "--count", 2, "--shard-size", 0), "--shard-size"),
         (("fake", "--count", 2, "--workers", -1), "--workers"),

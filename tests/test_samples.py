@@ -178,7 +178,7 @@ def test_leaving_the_loop_cancels_what_was_ordered() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"count": -1}, "count: expected an integer from 0, got -1"),
+        ({"count": -1}, "count: expected an integer from 0 to 2\\*\\*63 - 1, got -1"),
         ({"count": 1.5}, "count"),
         ({"count": True}, "count"),
         ({"count": 1, "seed": 2**63}, "seed"),

@@ -166,7 +166,7 @@ def test_batches_of_another_size_are_copied_rightly(pool: Pool) -> None:
 
 def test_a_block_has_a_place_at_least(pool: Pool) -> None:
     for count in (0, -1, True, 1.5, "4"):
-        with pytest.raises(hg.InvalidValueError, match="count: expected an integer above 0"):
+        with pytest.raises(hg.InvalidValueError, match="count: expected an integer from 1"):
             pool.side_by_side(count)  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from heliograph import array_pool
 from heliograph import poses as pose_checks
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Array, Sample
 from heliograph.passes import PassSpecs, select_passes
@@ -263,11 +264,5 @@ def _explicit(value: ArrayLike) -> NDArray[np.int64]:
 
 
 def _counted(value: object, count: int) -> NDArray[np.int64]:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    first = int(value) if whole else -1  # type: ignore[call-overload]
-    if not 0 <= first <= MAX_SEED - max(count - 1, 0):
-        raise InvalidValueError(
-            f"batch['seed']: expected an integer from 0 to 2**63 - 1 less the {count} entries, "
-            f"got {value!r}"
-        )
+    first = check_integer("batch['seed']", value, 0, MAX_SEED - max(count - 1, 0))
     return first + np.arange(count, dtype=np.int64)

@@ -11,13 +11,14 @@ import functools
 import math
 from dataclasses import dataclass
 from enum import Enum
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Final, Self, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from heliograph import poses
+from heliograph.checks import check_integer
 from heliograph.errors import InvalidValueError, shown
 from heliograph.poses import Floats
 
@@ -341,13 +342,7 @@ class Camera:
 
 
 def _check_size(value: object, name: str) -> int:
-    if not isinstance(value, bool) and isinstance(value, Integral):
-        pixels = int(value)
-        if 1 <= pixels <= MAX_SIZE:
-            return pixels
-    raise InvalidValueError(
-        f"{name}: expected a whole number of pixels from 1 to {MAX_SIZE}, got {shown(value)}"
-    )
+    return check_integer(name, value, 1, MAX_SIZE, what="a whole number of pixels")
 
 
 def _check_number(value: object, name: str, above: float = -math.inf) -> float:

@@ -28,6 +28,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.errors import InvalidValueError, UnknownNameError, shown
 
 PassName: TypeAlias = Literal["rgb", "depth", "normals", "segmentation", "alpha", "distance"]
@@ -36,7 +37,7 @@ PassName: TypeAlias = Literal["rgb", "depth", "normals", "segmentation", "alpha"
 FileForm: TypeAlias = Literal["png", "npy"]
 MAX_CHANNELS = 64
 _PNG = {("|u1", 0), ("|u1", 3), ("|u1", 4), ("<u2", 0), ("<i4", 0)}
-"""What a PNG holds without loss: dtype and channels; int32 as 16 bits, where ids fit."""
+"""What a PNG holds without loss: dtype and channels; int32 as 16 bits, see `PassSpec`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,8 @@ class PassSpec:
         unit: of its numbers, such as `m`; empty for none.
         fill: what stands where nothing was hit.
         meaning: one line for people.
-        file_form: the form of a file that holds it without loss.
+        file_form: the form of a file that holds it without loss; "png" for int32 means ids of
+            the sample's labels: 16-bit PNG where all of those fit into it, else npy.
 
     Raises:
         InvalidValueError: a field that is not as said here.
@@ -78,10 +80,8 @@ class PassSpec:
             raise InvalidValueError(f"PassSpec dtype: expected one of numbers, got {dtype}")
         object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "fill", fill)
-        if not isinstance(self.channels, int) or not 0 <= self.channels <= MAX_CHANNELS:
-            raise InvalidValueError(
-                f"PassSpec channels: expected 0 to {MAX_CHANNELS}, got {self.channels!r}"
-            )
+        channels = check_integer("PassSpec channels", self.channels, 0, MAX_CHANNELS)
+        object.__setattr__(self, "channels", channels)
         if self.file_form == "png" and (dtype.str, self.channels) not in _PNG:
             raise InvalidValueError(
                 f"PassSpec file_form: {dtype} with {self.channels} channels does not fit a PNG; "
@@ -130,7 +130,7 @@ NORMALS = PassSpec(
     "normals", np.dtype(np.float32), 3, "", 0, "unit, camera axes, 0 where nothing is"
 )
 SEGMENTATION = PassSpec(
-    "segmentation", np.dtype(np.int32), 0, "id", 0, "object ids, 0 is background"
+    "segmentation", np.dtype(np.int32), 0, "id", 0, "object ids, 0 is background", "png"
 )
 ALPHA = PassSpec(
     "alpha",

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.checks import check_integer
 from heliograph.delivery import dataset as core
 from heliograph.delivery.samples import Tree, as_arrays, side_by_side, stack
 from heliograph.delivery.views import ViewOptions
@@ -174,7 +175,7 @@ class IterableDataset(_IterableBase):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch for the next iteration, from its start."""
-        self._epoch.fill_(core.check_whole("epoch", epoch))
+        self._epoch.fill_(check_integer("epoch", epoch))
         self._position, self._resumed = 0, None
 
     def state_dict(self) -> dict[str, Any]:
@@ -194,8 +195,8 @@ class IterableDataset(_IterableBase):
                     f"state_dict: its {name} is {state.get(name)!r}, here it is {here!r}; "
                     "load it where the dataset is made with the same arguments"
                 )
-        epoch = core.check_whole("state_dict epoch", state.get("epoch"))
-        position = core.check_whole("state_dict position", state.get("position"))
+        epoch = check_integer("state_dict epoch", state.get("epoch"))
+        position = check_integer("state_dict position", state.get("position"))
         self.set_epoch(epoch)
         self._position, self._resumed = position, list(_worker())
 
@@ -314,9 +315,8 @@ def _check_share(share: Share, source: SampleSource) -> Share:
     if ("rank" in share) != ("world_size" in share):
         raise InvalidValueError("share: give rank and world_size, or neither")
     if "rank" in share:
-        world = core.check_whole("world_size", share["world_size"], least=1)
-        if core.check_whole("rank", share["rank"]) >= world:
-            raise InvalidValueError(f"rank: expected 0 to {world - 1}, got {share['rank']}")
+        world = check_integer("world_size", share["world_size"], 1)
+        check_integer("rank", share["rank"], 0, world - 1)
     if share.get("fresh", False) and not isinstance(source, core.Dataset):
         raise InvalidValueError(_NOT_FRESH)
     return share

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.checks import MAX_INTEGER, check_integer
 from heliograph.errors import InvalidValueError, shown
 from heliograph.passes import Passes, check_pass_names
 from heliograph.poses import as_array
@@ -18,7 +19,7 @@ from heliograph.scene import Edit
 
 StateValue: TypeAlias = NDArray[Any]
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = MAX_INTEGER
 
 POSES, POSE_KEYS = "poses", "poses.keys"
 """State keys of many placements at once, and of whose they are, as UTF-8 bytes."""
@@ -58,10 +59,10 @@ class View:
         object.__setattr__(self, "passes", check_pass_names(self.passes))
         object.__setattr__(self, "state", _check_state(self.state))
         object.__setattr__(self, "edits", _check_edits(self.edits))
-        _check_integer("index", self.index)
+        object.__setattr__(self, "index", check_integer("index", self.index))
         for name in ("seed", "scene_version"):
-            if getattr(self, name) is not None:
-                _check_integer(name, getattr(self, name))
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_integer(name, value))
 
     @property
     def pass_names(self) -> tuple[str, ...]:
@@ -149,14 +150,6 @@ def _check_edits(edits: object) -> tuple[Edit, ...]:
     if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
         raise InvalidValueError(f"edits: expected heliograph edits, got {shown(edits)}")
     return tuple(edits)
-
-
-def _check_integer(name: str, value: object) -> None:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
-        raise InvalidValueError(
-            f"{name}: expected an integer from 0 to 2**63 - 1, got {shown(value)}"
-        )
 
 
 _DEFAULTS: Mapping[str, Any] = {

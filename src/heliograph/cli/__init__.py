@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from heliograph.cli.streams import output, prepare, say, tell
 from heliograph.errors import HeliographError
 from heliograph.requires import Requires
 
-_MISTAKE, _INTERRUPTED = 2, 130
+_REFUSED, _MISTAKE, _INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line.
 
-    Exits with 0, 1 (doctor: nothing works; generate: a sample failed), 2 (mistake) or 130 (Ctrl-C).
+    Exits with 0, 1 (doctor: nothing works; generate: a sample failed; the system refused to read
+    or write), 2 (mistake) or 130 (Ctrl-C).
 
     Args:
         arguments: without the program's name; `sys.argv` without it.
     """
-    from heliograph import __version__
-
+    prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:
-        print(f"heliograph {__version__}")
-        return
     try:
         sys.exit(_run(given))
     except HeliographError as error:
-        print(f"error: {_one_line(str(error))}", file=sys.stderr)
+        tell(f"error: {_one_line(str(error))}")
         sys.exit(_MISTAKE)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
-    except BrokenPipeError:  # whoever read us has seen enough, as in `heliograph inspect X | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:
+        tell(f"error: {_one_line(str(error))}")
+        sys.exit(_REFUSED)
+    finally:
+        with output():
+            sys.stdout.flush()
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        from heliograph import __version__
+
+        say(f"heliograph {__version__}")
+        return 0
     with Requires("tyro"):
         import tyro
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from heliograph import __version__
 from heliograph.cli.gpus import find_gpus, gpu_advice
+from heliograph.cli.streams import say
 from heliograph.delivery.call import engine_names
 from heliograph.delivery.call import open as open_scene
 from heliograph.errors import ContextError, HeliographError
@@ -28,10 +29,10 @@ _SYSTEM = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
 def doctor() -> int:
     """Show which engines work here, what draws, and what to install for the rest."""
-    print(f"heliograph {__version__}, Python {platform.python_version()}, {platform.platform()}")
-    print(f"packages: {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}")
+    say(f"heliograph {__version__}, Python {platform.python_version()}, {platform.platform()}")
+    say(f"packages: {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}")
     for line in _gl():
-        print(line)
+        say(line)
     works = [_try(name) for name in engine_names()]
     return 0 if any(works) else 1
 
@@ -73,14 +74,14 @@ def _try(name: str) -> bool:
     try:
         trial = _trial(name)
         if trial is None:
-            print(f"engine {name}: installed, not tried")
+            say(f"engine {name}: installed, not tried")
             return False
         with open_scene(trial, engine=name, size=(32, 24)) as renderer:
             sample = renderer.render(View(passes=renderer.passes))
     except Exception as error:  # noqa: BLE001 -- whatever it is, the next engine may work
-        print(f"engine {name}: does not work: {_advice(error)}")
+        say(f"engine {name}: does not work: {_advice(error)}")
         return False
-    print(f"engine {name}: works ({_seen(sample)})")
+    say(f"engine {name}: works ({_seen(sample)})")
     return True
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from heliograph.codec import META, encode
+from heliograph.disk import write_file
 from heliograph.errors import RecordError
+from heliograph.frame import Sample
+from heliograph.picture import contact_sheet
 
 SHEET = "contact_sheet.png"
 
@@ -19,7 +24,7 @@ def check_free(out: Path, *, overwrite: bool) -> None:
     Raises:
         RecordError: it is something else.
     """
-    if not out.exists():
+    if not is_there(out):
         return
     if not out.is_dir():
         raise RecordError(f"--out: {out}: is a file; give a folder")
@@ -32,6 +37,18 @@ def check_free(out: Path, *, overwrite: bool) -> None:
             f"--out: {out}: holds files but no {SHEET}, so it was not written by this command and "
             "is left alone; give another folder"
         )
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something in the place of `--out`, or in it.
+
+    Raises:
+        RecordError: no folder can be there.
+    """
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, or a folder that is not ours to enter
+        raise _cannot_use(path, error) from None
 
 
 @contextmanager
@@ -54,6 +71,34 @@ def whole_folder(out: Path) -> Iterator[Path]:
             _remove_if_empty(parent)
 
 
+def save_sample(sample: Sample, folder: Path, stem: str) -> None:
+    """Write every pass of every camera, and a JSON file that says what they are.
+
+    Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes last.
+
+    Raises:
+        RecordError: something cannot be written.
+    """
+    for name, data in encode(sample, f"{stem}_{{camera}}_{{kind}}").items():
+        path = folder / (f"{stem}.json" if name == META else name)
+        write_file(path, data, settle=False)
+
+
+def save_sheet(samples: Sequence[Sample], folder: Path) -> None:
+    """Write the contact sheet of these samples.
+
+    Raises:
+        RecordError: it cannot be written.
+    """
+    stream = io.BytesIO()
+    contact_sheet(samples).save(stream, "PNG")
+    write_file(folder / SHEET, stream.getvalue(), settle=False)
+
+
+def _cannot_use(out: Path, error: OSError) -> RecordError:
+    return RecordError(f"--out: {out}: cannot be used ({error.strerror}); give another folder")
+
+
 def _missing_parents(out: Path) -> list[Path]:
     """Folders above `out` that are not there yet, the deepest first."""
     return [parent for parent in out.absolute().parents if not parent.exists()]
@@ -66,7 +111,7 @@ def _temporary(out: Path) -> Path:
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=parent))
         work.chmod(0o755)
     except OSError as error:
-        raise RecordError(f"--out: {out}: cannot be made ({error.strerror})") from None
+        raise _cannot_use(out, error) from None
     return work
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from typing import Annotated, Any
 import tyro
 from tqdm import tqdm
 
-from heliograph.cli.folder import SHEET
+from heliograph.checks import check_integer
+from heliograph.cli.folder import SHEET, is_there, save_sheet
 from heliograph.cli.states import chosen_passes, parse_size, split_names
+from heliograph.cli.streams import Progress, say, tell
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.dataset import Dataset
 from heliograph.delivery.views import Randomized, random_states
 from heliograph.engine import Described, Renderer
-from heliograph.errors import HeliographError, InvalidValueError, RecordError
-from heliograph.files import write_atomically
-from heliograph.picture import contact_sheet
+from heliograph.errors import HeliographError, RecordError
 from heliograph.randomize import load_randomization, stream
 from heliograph.record import Recording, record
 from heliograph.record.manifest import MANIFEST
@@ -74,7 +74,7 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
     try:
         return _report(order, _recorded(order))
     except KeyboardInterrupt:
-        print(f"stopped; the same command with --resume goes on: {order.out}", file=sys.stderr)
+        tell(f"stopped; the same command with --resume goes on: {order.out}")
         raise
 
 
@@ -103,18 +103,18 @@ class _Watched:
         return len(self._dataset)
 
     def outcomes(self, positions: Iterable[int]) -> Iterator[Outcome]:
-        wanted = list(positions)
-        total, pause = len(self), 0.1 if sys.stderr.isatty() else _PAUSE
-        done = total - len(wanted)
+        total, told = len(self), Progress()
+        done = total - operator.length_hint(positions, total)
+        pause = 0.1 if told.isatty() else _PAUSE
         self._bar = tqdm(
-            desc="generate", unit="sample", total=total, initial=done, mininterval=pause
+            None, "generate", total, initial=done, mininterval=pause, unit="sample", file=told
         )
-        for outcome in self._dataset.outcomes(wanted):
+        for outcome in self._dataset.outcomes(positions):
             yield outcome
             self._bar.update()
 
     def failed(self, error: HeliographError) -> None:
-        tqdm.write(f"failed: {error}", file=sys.stderr)
+        tqdm.write(f"failed: {error}", file=Progress())
 
     def describe(self) -> Mapping[str, Any]:
         return {**self._dataset.describe(), "size": self._order.size, "engine": self._order.engine}
@@ -129,11 +129,8 @@ class _Watched:
 
 def _check(order: Generate) -> None:
     for name, least in (("count", 1), ("seed", 0), ("workers", 0), ("shard_size", 1)):
-        value = getattr(order, name)
-        if value < least:
-            option = name.replace("_", "-")
-            raise InvalidValueError(f"--{option}: expected {least} or more, got {value}")
-    if (order.out / MANIFEST).exists() and not order.resume:
+        check_integer(f"--{name.replace('_', '-')}", getattr(order, name), least)
+    if is_there(order.out / MANIFEST) and not order.resume:
         raise RecordError(
             f"--out: {order.out}: holds a recording; --resume goes on with it, or give another "
             "folder"
@@ -178,9 +175,9 @@ def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Descri
 def _report(order: Generate, recording: Recording) -> int:
     if len(recording):
         _write_sheet(order, recording)
-        print(order.out / SHEET)
+        say(str(order.out / SHEET))
     total = len(recording) + len(recording.failed)
-    print(f"{order.out}: {len(recording)} of {total} samples, {len(recording.failed)} failed")
+    say(f"{order.out}: {len(recording)} of {total} samples, {len(recording.failed)} failed")
     return _SOME_FAILED if recording.failed else 0
 
 
@@ -188,5 +185,4 @@ def _write_sheet(order: Generate, recording: Recording) -> None:
     """Samples drawn at random, the same ones for the same run."""
     rng = stream(order.seed, 0, "/contact sheet")
     chosen = rng.choice(len(recording), min(_ON_SHEET, len(recording)), replace=False)
-    sheet = contact_sheet([recording[position] for position in sorted(chosen.tolist())])
-    write_atomically(order.out / SHEET, lambda stream: sheet.save(stream, "PNG"))
+    save_sheet([recording[position] for position in sorted(chosen.tolist())], order.out)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from heliograph.cli.streams import say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 
@@ -28,7 +29,7 @@ def inspect(
     """
     with open_scene(model, engine=engine) as renderer:
         facts = _facts(renderer)
-    print(codec.dumps(facts, indent=1) if json else _text(facts))
+    say(codec.dumps(facts, indent=1) if json else _text(facts))
     return 0
 
 

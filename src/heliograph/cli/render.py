@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from heliograph.cli.folder import SHEET, check_free, whole_folder
+from heliograph.checks import check_integer
+from heliograph.cli.folder import SHEET, check_free, save_sample, save_sheet, whole_folder
 from heliograph.cli.states import chosen_passes, parse_size, split_names, states
+from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.engine import resolve_cameras
-from heliograph.errors import InvalidValueError
-from heliograph.files import save_sample, write_atomically
 from heliograph.frame import Sample
-from heliograph.picture import contact_sheet
 from heliograph.requires import Requires
 from heliograph.view import View
 
@@ -69,14 +68,15 @@ class Render:
 def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
     """Render a scene into lossless files and a contact sheet."""
     size = parse_size(order.size)
-    if order.count is not None and order.count < 1:
-        raise InvalidValueError(f"--count: expected 1 or more, got {order.count}")
+    check_integer("--seed", order.seed)
+    if order.count is not None:
+        check_integer("--count", order.count, 1)
     check_free(order.out, overwrite=order.overwrite)
     with open_scene(order.model, size=size, engine=order.engine, **_options(order)) as renderer:
-        views = _views(order, renderer)
+        total, views = _views(order, renderer)
         with whole_folder(order.out) as folder:
-            _fill(folder, renderer, views)
-    print(order.out / SHEET)
+            _fill(folder, renderer, total, views)
+    say(str(order.out / SHEET))
     return 0
 
 
@@ -95,32 +95,28 @@ def _options(order: Render) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _views(order: Render, renderer: LocalRenderer) -> list[View]:
-    """One view a state; all are made, and thereby checked, before anything is drawn."""
+def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]:
+    """How many views there are, and what yields them, one a state."""
     cameras = split_names(order.camera)
     resolve_cameras(View(cameras), renderer.cameras)
     passes = chosen_passes(order.passes, renderer)
-    shown = states(renderer, qpos=order.qpos, count=order.count, seed=_seed(order))
-    return [
+    total, shown = states(renderer, qpos=order.qpos, count=order.count, seed=order.seed)
+    views = (
         View(cameras, passes, state, seed=order.seed, index=index)
         for index, state in enumerate(shown)
-    ]
+    )
+    return total, views
 
 
-def _seed(order: Render) -> int:
-    if order.seed < 0:
-        raise InvalidValueError(f"--seed: expected 0 or more, got {order.seed}")
-    return order.seed
-
-
-def _fill(folder: Path, renderer: LocalRenderer, views: Sequence[View]) -> None:
+def _fill(folder: Path, renderer: LocalRenderer, total: int, views: Iterator[View]) -> None:
     with Requires("tqdm"):
         from tqdm import tqdm
 
     shown: list[Sample] = []
-    for view in tqdm(views, desc="render", unit="sample", leave=False, disable=None):
+    for view in tqdm(
+        views, "render", total, leave=False, disable=None, unit="sample", file=Progress()
+    ):
         sample = renderer.render(view)
         save_sample(sample, folder, f"{view.index:06d}")
         shown = [*shown, sample][:_ON_SHEET]
-    sheet = contact_sheet(shown)
-    write_atomically(folder / SHEET, lambda stream: sheet.save(stream, "PNG"))
+    save_sheet(shown, folder)

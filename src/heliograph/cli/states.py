@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import MAX_SIZE
 from heliograph.delivery.call import LocalRenderer
+from heliograph.disk import read_file, reason
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
 from heliograph.passes import PASSES, PassSpecs, check_pass_names, select_passes
@@ -43,8 +45,11 @@ def split_names(words: Sequence[str]) -> tuple[str, ...]:
 
 def states(
     renderer: LocalRenderer, *, qpos: Path | None, count: int | None, seed: int
-) -> list[dict[str, Any]]:
+) -> tuple[int, Iterable[dict[str, Any]]]:
     """The states to show: rows of a file, `count` random ones, or the scene's own.
+
+    Returns:
+        How many, and what yields them; random ones are drawn one by one.
 
     Raises:
         InvalidValueError: the file is not as it should be, or there are no random states.
@@ -53,10 +58,10 @@ def states(
         rows = read_states(qpos, _width(renderer))
         if count is not None and count > len(rows):
             raise InvalidValueError(f"--count: {count}, but --qpos {qpos} holds {len(rows)} states")
-        return [{"qpos": row} for row in rows[:count]]
+        return len(rows[:count]), ({"qpos": row} for row in rows[:count])
     if count is None:
-        return [{}]
-    return [_random_state(renderer, seed, index) for index in range(count)]
+        return 1, [{}]
+    return count, (_random_state(renderer, seed, index) for index in range(count))
 
 
 def read_states(path: Path, width: int | None = None) -> NDArray[Any]:
@@ -69,11 +74,13 @@ def read_states(path: Path, width: int | None = None) -> NDArray[Any]:
     Raises:
         InvalidValueError: no such file, or not numbers in rows of equal length.
     """
-    if not path.is_file():
-        raise InvalidValueError(f"--qpos: {path}: no such file")
     try:
-        rows = np.asarray(_read(path))
-    except (ValueError, OSError, EOFError) as error:
+        data = io.BytesIO(read_file(path))
+    except OSError as error:
+        raise InvalidValueError(f"--qpos: {path}: {reason(error)}") from None
+    try:
+        rows = np.asarray(_parsed(data, path.suffix))
+    except (ValueError, EOFError) as error:
         raise InvalidValueError(f"--qpos: {path}: not an array of numbers ({error})") from None
     if rows.ndim == 1:
         rows = rows.reshape((-1, 1) if width == 1 else (1, -1))
@@ -81,16 +88,19 @@ def read_states(path: Path, width: int | None = None) -> NDArray[Any]:
         raise InvalidValueError(
             f"--qpos: {path}: expected numbers, (N, nq) or (nq,), got {rows.shape} {rows.dtype}"
         )
+    finite = np.isfinite(rows).all(1)
+    if not finite.all():
+        raise InvalidValueError(f"--qpos: {path}: NaN or infinity in row {int(finite.argmin())}")
     return rows
 
 
-def _read(path: Path) -> NDArray[Any]:
-    if path.suffix == ".npy":
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+def _parsed(data: io.BytesIO, suffix: str) -> NDArray[Any]:
+    if suffix == ".npy":
+        array: NDArray[Any] = np.load(data, allow_pickle=False)
         return array
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an empty file is told by its shape
-        return np.loadtxt(path, delimiter="," if path.suffix == ".csv" else None)
+        return np.loadtxt(data, delimiter="," if suffix == ".csv" else None)
 
 
 def _is_count(text: str) -> bool:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import numpy as np
 
 from heliograph.camera import MAX_SIZE, Camera
+from heliograph.checks import check_integer, is_integer
 from heliograph.delivery.options import OpenOptions
 from heliograph.engine import CancelToken, Capability, Engine, Renderer
 from heliograph.engines.registry import (
@@ -120,7 +120,7 @@ def open(  # noqa: A001
     """
     source = resolve_source(source)
     name = engine or engine_of(source)
-    seed = _check_seed(seed)
+    seed = check_integer("seed", seed)
     further = options.pop("engine_options", None)
     given = with_randomization({"size": _check_size(size), **options})
     if isinstance(workers, int) and not workers:
@@ -274,10 +274,8 @@ class LocalRenderer(Renderer):
     ) -> Iterator[Future[Sample]]:
         """As `map`, but finished futures: a view that fails does not end the rest."""
         del ordered
-        if window is not None and (
-            isinstance(window, bool) or not isinstance(window, int) or window < 1
-        ):
-            raise InvalidValueError(f"window: expected an integer above 0, got {window!r}")
+        if window is not None:
+            check_integer("window", window, 1)
         return (self.submit(view) for view in views)
 
     @contextmanager
@@ -332,16 +330,9 @@ def _ordered(sample: Sample, when: float) -> Sample:
     return replace(sample, provenance=replace(sample.provenance, ordered=when))
 
 
-def _check_seed(seed: object) -> int:
-    if View(seed=seed).seed is None:  # type: ignore[arg-type]
-        raise InvalidValueError("seed: expected an integer from 0 to 2**63 - 1, got None")
-    return int(seed)  # type: ignore[call-overload, no-any-return]
-
-
 def _check_size(size: object) -> tuple[int, int]:
     sides = tuple(size) if isinstance(size, (tuple, list)) else ()
-    whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not whole or not all(1 <= side <= MAX_SIZE for side in sides):
+    if len(sides) != 2 or not all(is_integer(side, 1, MAX_SIZE) for side in sides):
         raise InvalidValueError(
             f"size: expected (width, height) in pixels, each from 1 to {MAX_SIZE}, got "
             f"{shown(size)}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, Self, TypeAlias, Unpack
 
+from heliograph.checks import check_integer
 from heliograph.delivery.views import Order, ViewOptions, Views
 from heliograph.engine import Renderer
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
 from heliograph.source import Outcome, ahead, check_position, kept
-from heliograph.view import MAX_SEED, View
+from heliograph.view import View
 
 WINDOW = 32
 """How many samples are in flight at once, and so at most in memory, where nothing is said."""
@@ -51,12 +51,12 @@ class Dataset:
         **options: Unpack[ViewOptions],
     ) -> None:
         self.renderer = renderer
-        self.count = check_whole("count", count)
+        self.count = check_integer("count", count)
         given = renderer.seed if seed is None else seed
-        self.seed = check_whole("seed", given)
-        self.start = check_whole("start", start)
-        self.window = check_whole("window", window, least=1)
-        self.together = check_whole("together", together, least=1)
+        self.seed = check_integer("seed", given)
+        self.start = check_integer("start", start)
+        self.window = check_integer("window", window, least=1)
+        self.together = check_integer("together", together, least=1)
         self.views = Views(**options)
         self.views.check(renderer)
 
@@ -79,7 +79,7 @@ class Dataset:
         """The samples of the same run that begin `by` later."""
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
-        other.start = check_whole("start", self.start + by)
+        other.start = check_integer("start", self.start + by)
         return other
 
     def order(self, position: int) -> Order:
@@ -157,18 +157,3 @@ LIVE = (
     "program all the same), or record it once and load the heliograph.Recording with any number "
     "of DataLoader workers"
 )
-
-
-def check_whole(name: str, value: object, *, least: int = 0) -> int:
-    """A whole number from `least` to 2**63 - 1.
-
-    Raises:
-        InvalidValueError: it is not.
-    """
-    try:
-        number = -1 if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = -1
-    if not least <= number <= MAX_SEED:
-        raise InvalidValueError(f"{name}: expected an integer from {least}, got {value!r}")
-    return number

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias, Unpack
 import numpy as np
 
 from heliograph import array_pool
-from heliograph.delivery.dataset import WINDOW, Dataset, check_whole
+from heliograph.checks import check_integer
+from heliograph.delivery.dataset import WINDOW, Dataset
 from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
@@ -61,7 +62,7 @@ def batches(source: Iterable[Sample], size: int, *, drop_last: bool = False) -> 
     Raises:
         InvalidValueError: a sample that differs from the first of its batch in a shape or name.
     """
-    return _batches(iter(source), check_whole("size", size, least=1), drop_last=drop_last)
+    return _batches(iter(source), check_integer("size", size, least=1), drop_last=drop_last)
 
 
 def as_arrays(sample: Sample) -> Tree:

@@ -16,11 +16,10 @@ from heliograph.engines.entries import SHIPPED, EngineEntry, installed, installe
 from heliograph.errors import (
     EngineError,
     HeliographError,
-    InvalidValueError,
     SceneError,
     UnknownNameError,
 )
-from heliograph.randomize import Randomization, load_randomization
+from heliograph.randomize.config import as_randomization
 from heliograph.requires import missing
 from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
 
@@ -74,20 +73,9 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
     own = {key: value for key, value in options.items() if key != "randomize"}
     arguments = _arguments(name, factory, own)
     config = options.get("randomize")
-    randomization = None if config is None else _randomization(config)
+    randomization = None if config is None else as_randomization(config)
     engine = PostProcessingEngine(factory(source, **arguments))
     return engine if randomization is None else RandomizedEngine(engine, randomization)
-
-
-def _randomization(config: Any) -> Randomization:
-    if isinstance(config, Randomization):
-        return config
-    if not isinstance(config, (str, Path, Mapping)):
-        raise InvalidValueError(
-            "randomize: expected the path of a config, a mapping (what a config holds) or a "
-            f"Randomization, got {config!r}"
-        )
-    return load_randomization(config)
 
 
 def _arguments(

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, TypedDict
 
+from heliograph.checks import MAX_INTEGER, check_integer
 from heliograph.errors import InvalidValueError
 
 _THREAD_VARIABLES = (
@@ -20,7 +21,7 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 _POSITIVE = ("deadline", "start_timeout", "memory_limit")
-_COUNTS = ("max_kills", "recycle_after", "depth", "threads")
+_COUNTS = {"max_kills": MAX_INTEGER, "recycle_after": MAX_INTEGER, "depth": 1024, "threads": 4096}
 
 
 class PoolSettings(TypedDict, total=False):
@@ -68,11 +69,11 @@ class PoolOptions:
             optional = name != "start_timeout"
             if not (optional and value is None) and not _positive(value):
                 raise InvalidValueError(f"{name}: expected a number above 0, got {value!r}")
-        for name in _COUNTS:
+        for name, most in _COUNTS.items():
             value = getattr(self, name)
             optional = name in ("recycle_after", "threads")
-            if not (optional and value is None) and not _counts(value):
-                raise InvalidValueError(f"{name}: expected an integer above 0, got {value!r}")
+            if not (optional and value is None):
+                check_integer(name, value, 1, most)
         if not isinstance(self.python, (str, os.PathLike)):
             raise InvalidValueError(f"python: expected a path, got {self.python!r}")
         object.__setattr__(self, "python", os.fspath(self.python))
@@ -90,15 +91,13 @@ class PoolOptions:
         return environment
 
 
-def check_count(name: str, count: object) -> int:
-    """How many there are to be.
+def check_workers(count: object) -> int:
+    """How many workers there are to be.
 
     Raises:
-        InvalidValueError: not an integer above 0.
+        InvalidValueError: not an integer from 1 to 4 for each core, or to 64 on a small machine.
     """
-    if not _counts(count):
-        raise InvalidValueError(f"{name}: expected an integer above 0, got {count!r}")
-    return int(count)  # type: ignore[call-overload, no-any-return]
+    return check_integer("workers", count, 1, max(64, 4 * (os.cpu_count() or 1)))
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -113,8 +112,3 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
 def _positive(value: object) -> bool:
     real = isinstance(value, Real) and not isinstance(value, bool)
     return real and 0 < float(value) < math.inf  # type: ignore[arg-type]
-
-
-def _counts(value: object) -> bool:
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    return whole and int(value) > 0  # type: ignore[call-overload]

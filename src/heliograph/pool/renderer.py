@@ -12,6 +12,7 @@ from typing import Any, Unpack, overload
 
 from heliograph.batch import Batch
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.engine import Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError
@@ -24,7 +25,7 @@ from heliograph.pool.courier import Courier
 from heliograph.pool.crew import Crew
 from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
-from heliograph.pool.options import PoolOptions, PoolSettings, check_count
+from heliograph.pool.options import PoolOptions, PoolSettings, check_workers
 from heliograph.pool.orders import SampleOrder
 from heliograph.scene import Description
 from heliograph.transport.scenes import unpack_pass, unpack_scene
@@ -79,7 +80,7 @@ class Pool(Renderer):
         self._seed = seed
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
-        crew = Crew(opening, PoolOptions(**settings), check_count("workers", workers))
+        crew = Crew(opening, PoolOptions(**settings), check_workers(workers))
         self._courier = Courier()
         self._driver = Driver(crew)
         self._gone = weakref.finalize(self, _abandon, self._driver, self._courier)
@@ -179,7 +180,7 @@ class Pool(Renderer):
         Raises:
             InvalidValueError: a count that is no integer above 0.
         """
-        blocks = Blocks(self._driver, check_count("count", count))
+        blocks = Blocks(self._driver, check_integer("count", count, 1))
 
         def submit(view: View) -> Future[Sample]:
             return self._submitted(view, blocks)
@@ -210,7 +211,7 @@ class Pool(Renderer):
         if window is None:
             window = max(4, 2 * self.workers * self.options.depth)
         flow = in_order if ordered else unordered
-        return flow(self.submit, views, check_count("window", window))
+        return flow(self.submit, views, check_integer("window", window, 1))
 
     @contextmanager
     def borrow(self, view: View) -> Iterator[Sample]:

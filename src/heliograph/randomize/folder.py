@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.disk import read_file
 from heliograph.errors import InvalidValueError, MissingDependencyError, SceneError
 from heliograph.requires import Requires
 
@@ -58,7 +59,7 @@ def image(path: str, digest: str) -> NDArray[np.uint8]:
         SceneError: it cannot be read, or holds other bytes by now.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise SceneError(f"textures: {path}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(data).hexdigest() != digest:
@@ -94,7 +95,7 @@ def _checked(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise InvalidValueError(f"textures: {path}: cannot be read ({error.strerror})") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from heliograph.disk import read_file
 from heliograph.errors import InvalidValueError
 from heliograph.requires import Requires
 
@@ -30,7 +31,7 @@ def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str
         )
     path = Path(source)
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise InvalidValueError(f"{path}: cannot be read ({error.strerror})") from None
     parsed = _yaml(content, path) if path.suffix.lower() in _YAML else _json(content, path)

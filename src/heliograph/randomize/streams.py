@@ -13,8 +13,7 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
-from heliograph.view import MAX_SEED
+from heliograph.checks import check_integer
 
 _DOMAIN = "heliograph/1"
 
@@ -56,13 +55,6 @@ def subseed(rng: np.random.Generator) -> int:
 
 
 def _key(seed: int, index: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    text = f"{_DOMAIN}/{_whole('seed', seed)}/{_whole('index', index)}/{name}"
+    text = f"{_DOMAIN}/{check_integer('seed', seed)}/{check_integer('index', index)}/{name}"
     digest = hashlib.sha256(text.encode()).digest()
     return np.frombuffer(digest, "<u8", 2).astype(np.uint64)
-
-
-def _whole(name: str, value: object) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not 0 <= int(value) <= MAX_SEED:  # type: ignore[call-overload]
-        raise InvalidValueError(f"{name}: expected an integer from 0 to 2**63 - 1, got {value!r}")
-    return int(value)  # type: ignore[call-overload, no-any-return]

@@ -23,6 +23,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.disk import read_file, reason
+
 Levels: TypeAlias = list[tuple[NDArray[np.uint32], float]]
 """Triangles (T, 3) of each level, and its error in metres."""
 
@@ -61,11 +63,11 @@ def load(key: str) -> Levels | None:
         return None
     path = place / f"{key}.lod"
     try:
-        entry = path.read_bytes()
+        entry = read_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:
-        _warn(f"{place}: cannot be read ({error.strerror})")
+        _warn(f"{place}: cannot be read ({reason(error)})")
         return None
     if entry[:_CHECKSUM] != _checksum(key, entry[_CHECKSUM:]):
         _warn(f"{place}: holds a damaged file, which is made anew")

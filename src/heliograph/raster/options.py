@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from heliograph.checks import is_integer
 from heliograph.errors import InvalidValueError, shown
 from heliograph.raster.types import Lighting
 
@@ -53,11 +54,11 @@ class RasterOptions:
                 )
         if not isinstance(self.shadows, (bool, np.bool_)):
             raise InvalidValueError(f"shadows: expected True or False, got {shown(self.shadows)}")
-        if not isinstance(self.shadow_size, int) or not 16 <= self.shadow_size <= 16384:
+        if not is_integer(self.shadow_size, 16, 16384):
             raise InvalidValueError(
                 f"shadow_size: expected 16 to 16384 texels, got {shown(self.shadow_size)}"
             )
-        if self.device is not None and (not isinstance(self.device, int) or self.device < 0):
+        if self.device is not None and not is_integer(self.device):
             raise InvalidValueError(
                 f"device: expected an EGL device index, got {shown(self.device)}"
             )

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 
+from heliograph.codec import as_lists
+from heliograph.disk import read_file
 from heliograph.errors import RecordError
 
 MANIFEST = "manifest.json"
-PART = ".part"
-"""What names of unfinished files end in."""
-
 _WROTE = "written by heliograph.record or `heliograph generate`"
 
 
@@ -88,7 +86,7 @@ def plain(value: Any) -> Any:
         RecordError: it holds something that JSON does not know.
     """
     try:
-        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_lists, order="sorted"))
+        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=as_lists, order="sorted"))
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise RecordError(f"the description of the samples is not JSON: {error}") from None
 
@@ -104,7 +102,7 @@ def read_manifest(folder: Path) -> Manifest:
         what = "is no folder" if folder.exists() else "no such folder"
         raise RecordError(f"{folder}: {what}; expected one {_WROTE}")
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         raise RecordError(
             f"{folder}: holds no {MANIFEST}, so it is no recording {_WROTE}"
@@ -117,9 +115,3 @@ def read_manifest(folder: Path) -> Manifest:
         raise RecordError(
             f"{path}: damaged, or not a manifest {_WROTE} of this version ({error})"
         ) from None
-
-
-def _lists(value: object) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

@@ -7,18 +7,20 @@ import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
-from heliograph.errors import HeliographError, InvalidValueError, RecordError
+from heliograph.checks import check_integer
+from heliograph.codec import encode
+from heliograph.disk import PART, cannot_write, write_file
+from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Sample
-from heliograph.record.codec import encode
 from heliograph.record.manifest import (
     MANIFEST,
-    PART,
     Manifest,
     Shard,
     plain,
@@ -26,7 +28,7 @@ from heliograph.record.manifest import (
     versions,
 )
 from heliograph.record.recording import Recording
-from heliograph.record.shard import ShardWriter, cannot_write, check_hash, write_whole
+from heliograph.record.shard import ShardWriter, check_hash
 from heliograph.source import OnError, Outcome, SampleSource, ahead
 
 _Encoded: TypeAlias = tuple[int, int, dict[str, bytes]] | tuple[int, HeliographError]
@@ -60,8 +62,7 @@ def record(
             there.
         HeliographError: a sample failed, and there is no `on_error`.
     """
-    if isinstance(shard_size, bool) or not isinstance(shard_size, int) or shard_size < 1:
-        raise InvalidValueError(f"shard_size: expected an integer from 1, got {shard_size!r}")
+    shard_size = check_integer("shard_size", shard_size, 1)
     samples = source if isinstance(source, SampleSource) else _Sequential(source)
     folder = Path(path)
     with _locked(folder):
@@ -103,7 +104,7 @@ def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> _Work:
     """What is left to draw; the folder then holds nothing unfinished."""
     if not (folder / MANIFEST).exists():
         _check_empty(folder)
-        write_whole(folder / MANIFEST, fresh.encoded())
+        write_file(folder / MANIFEST, fresh.encoded())
         return _Work(fresh, ())
     if not resume:
         raise RecordError(
@@ -151,13 +152,14 @@ def _remove_unfinished(folder: Path, finished: set[str]) -> None:
                 path.unlink()
 
 
-class _Work(NamedTuple):
+@dataclass(frozen=True)
+class _Work:
     """What is left to draw: damaged shards and, unless it is complete, all that follow."""
 
     manifest: Manifest
     damaged: tuple[int, ...]
 
-    def positions(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[int]:
         """The positions to draw, in order; without end where it is not known how many there are."""
         size = self.manifest.shard_size
         for number in self.damaged:
@@ -167,6 +169,14 @@ class _Work(NamedTuple):
         if not self.manifest.complete:
             yield from count(start) if length is None else range(start, length)
 
+    def __length_hint__(self) -> int:
+        """How many positions there are; where that is not known, those of damaged shards."""
+        manifest = self.manifest
+        again = _positions(manifest.shards[number] for number in self.damaged)
+        if manifest.complete or manifest.length is None:
+            return again
+        return again + manifest.length - len(manifest.shards) * manifest.shard_size
+
 
 def _found(folder: Path, manifest: Manifest) -> _Work:
     """What is left to draw; a recording with damaged shards does not count as complete."""
@@ -175,7 +185,7 @@ def _found(folder: Path, manifest: Manifest) -> _Work:
     )
     if damaged and manifest.complete:
         unfinished = msgspec.structs.replace(manifest, complete=False)
-        write_whole(folder / MANIFEST, unfinished.encoded())
+        write_file(folder / MANIFEST, unfinished.encoded())
     return _Work(manifest, damaged)
 
 
@@ -190,7 +200,7 @@ def _is_whole(folder: Path, shard: Shard) -> bool:
 def _write_rest(
     folder: Path, work: _Work, source: SampleSource | _Sequential, on_error: OnError | None
 ) -> None:
-    outcomes = source.outcomes(work.positions())
+    outcomes = source.outcomes(work)
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         coming = _encoded(threads, outcomes, on_error)
         try:
@@ -216,7 +226,7 @@ def _write_shards(folder: Path, work: _Work, coming: Iterator[_Encoded]) -> None
 def _kept(folder: Path, manifest: Manifest, **changes: Any) -> Manifest:
     """The manifest with these changes, on disk as well."""
     changed = msgspec.structs.replace(manifest, **changes)
-    write_whole(folder / MANIFEST, changed.encoded())
+    write_file(folder / MANIFEST, changed.encoded())
     return changed
 
 

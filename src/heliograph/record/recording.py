@@ -9,9 +9,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from heliograph.codec import decode
 from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Sample
-from heliograph.record.codec import decode
 from heliograph.record.manifest import Failure, Manifest, read_manifest
 from heliograph.record.shard import Place, check_hash, check_size, read_places
 from heliograph.source import Outcome, check_position

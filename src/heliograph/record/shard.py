@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, TypeAlias
+from typing import BinaryIO, Self, TypeAlias
 
 import msgspec
 
+from heliograph.disk import PART, cannot_write, put_in_place, read_file, write_file
 from heliograph.errors import RecordError
-from heliograph.record.manifest import PART, Failure, Shard
+from heliograph.record.manifest import Failure, Shard
 
 Member: TypeAlias = tuple[str, int, int]
 """What follows the key in a file's name, where its bytes start in the tar, how many they are."""
@@ -51,7 +51,7 @@ class ShardWriter:
         self._size = 0
         self._places: list[Place] = []
         self._failed: list[Failure] = []
-        self._stream: IO[bytes] = _opened(self._part)
+        self._stream: BinaryIO = _opened(self._part)
 
     def add(self, position: int, index: int, files: Mapping[str, bytes]) -> None:
         """Append the files of a sample."""
@@ -69,15 +69,15 @@ class ShardWriter:
         """Put the shard and its index in place, safe from a power cut."""
         self._write(_END)
         try:
-            _settle(self._stream, self._path)
+            put_in_place(self._stream, self._path)
         except OSError as error:
             raise cannot_write(self._path, error) from None
         listed = msgspec.json.encode(self._places)
-        index = write_whole(self._path.with_suffix(".json"), listed)
+        write_file(self._path.with_suffix(".json"), listed)
         return Shard(
             self._path.stem,
             self._hash.hexdigest(),
-            index,
+            hashlib.sha256(listed).hexdigest(),
             self._size,
             len(self._places),
             tuple(self._failed),
@@ -115,32 +115,6 @@ class ShardWriter:
             raise cannot_write(self._path, error) from None
 
 
-def write_whole(path: Path, data: bytes) -> str:
-    """Write a file so that it is whole or not there even after a power cut; returns its SHA-256.
-
-    Raises:
-        RecordError: it cannot be written.
-    """
-    part = path.with_name(path.name + PART)
-    try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            _settle(stream, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise cannot_write(path, error) from None
-    return hashlib.sha256(data).hexdigest()
-
-
-def cannot_write(path: Path, error: OSError) -> RecordError:
-    """What is told when the disk is full, a limit is reached or the folder is read-only."""
-    return RecordError(
-        f"{path}: cannot be written ({error.strerror or error}); the shards finished so far are "
-        "whole: make room, then resume"
-    )
-
-
 def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
     """Where the samples of a shard stand.
 
@@ -149,7 +123,7 @@ def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
     """
     path = folder / f"{shard.name}.json"
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         places = msgspec.json.decode(data, type=tuple[Place, ...])
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise RecordError(f"{path}: missing or damaged ({error})") from None
@@ -192,21 +166,8 @@ def check_hash(folder: Path, shard: Shard) -> None:
         raise RecordError(f"{path}: damaged, its SHA-256 is not that of the manifest")
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("wb")
     except OSError as error:
         raise cannot_write(path, error) from None
-
-
-def _settle(stream: IO[bytes], path: Path) -> None:
-    """Everything to the disk, then the name."""
-    stream.flush()
-    os.fsync(stream.fileno())
-    stream.close()
-    Path(stream.name).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -27,6 +27,7 @@ from typing import (
 import numpy as np
 
 from heliograph.camera import Camera
+from heliograph.checks import MAX_INTEGER
 from heliograph.errors import InvalidValueError
 from heliograph.poses import check_matrix, check_numbers
 from heliograph.scene import values as v
@@ -42,7 +43,6 @@ _MOST, _LEAST = sys.float_info.max, sys.float_info.min
 _SHORTEST = 1e-12
 _LAST_ROW = (0.0, 0.0, 0.0, 1.0)
 _TOLERANCE = 1e-6
-_MAX_SEED = 2**63 - 1
 
 
 class Converted(Generic[_Kept, _Taken]):
@@ -137,7 +137,7 @@ _from_0_to_1 = v.number(0, 1)
 from_0 = v.number(0)
 _cutoff = v.number(0, math.pi / 2, above=True)
 _KINDS = " or ".join(map(repr, KINDS))
-seed = v.whole(0, _MAX_SEED)
+seed = v.whole(0, MAX_INTEGER)
 
 
 def share(value: Any, where: str) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from heliograph.disk import read_file, reason
 from heliograph.errors import SceneError
 
 _NAMED = {
@@ -42,6 +43,18 @@ def file_digest(path: str) -> str:
         SceneError: the file cannot be read.
     """
     return hashlib.sha256("".join(_chain(Path(path), 0)).encode()).hexdigest()
+
+
+def read_scene_file(path: Path) -> bytes:
+    """The content of a file that a scene shows.
+
+    Raises:
+        SceneError: no such file, not a regular one, too large, or not readable.
+    """
+    try:
+        return read_file(path)
+    except OSError as error:
+        raise SceneError(f"{path}: {reason(error)}") from None
 
 
 def text_of(data: bytes) -> str:
@@ -85,22 +98,17 @@ def _known(path: Path) -> _Read:
 def _stamp(path: Path) -> Stamp:
     try:
         facts = path.stat()
-    except (OSError, ValueError) as error:
-        raise SceneError(f"{path}: {_reason(error)}") from None
+    except OSError as error:
+        raise SceneError(f"{path}: {reason(error)}") from None
+    except ValueError as error:  # a NUL inside
+        raise SceneError(f"{path}: {error}") from None
     return facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_ino, facts.st_dev
 
 
 def _read(path: Path, stamp: Stamp) -> _Read:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SceneError(f"{path}: {_reason(error)}") from None
+    data = read_scene_file(path)
     pattern = _NAMED.get(path.suffix.lower())
     names = pattern.findall(data) if pattern else []
     if path.suffix.lower() == ".gltf":
         names = [unquote(text_of(name)).encode() for name in names]
     return _Read(stamp, hashlib.sha256(data).hexdigest(), tuple(map(text_of, names)))
-
-
-def _reason(error: Exception) -> str:
-    return "no such file" if isinstance(error, FileNotFoundError) else str(error)

@@ -13,10 +13,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from numbers import Real
+from operator import index
 from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
+from heliograph.checks import is_integer
 from heliograph.errors import InvalidValueError, shown
 from heliograph.poses import as_array, check_numbers, check_vector
 from heliograph.requires import Requires
@@ -57,10 +59,9 @@ def whole(low: int, high: int) -> Check:
     """An integer from `low` to `high`."""
 
     def check(value: Any, where: str) -> int:
-        integer = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-        if not integer or not low <= value <= high:
+        if not is_integer(value, low, high):
             raise refuse(where, f"a whole number from {low} to {high}", value)
-        return int(value)
+        return index(value)
 
     return check
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from heliograph.disk import printable
 from heliograph.engine import Engine
 from heliograph.engines.entries import SHIPPED
 from heliograph.engines.registry import make_engine
@@ -103,9 +104,15 @@ def _absolute(source: str | Path) -> str:
     if isinstance(source, str) and text.lstrip().startswith("<"):
         return text
     try:
-        return str(Path(text).absolute()) if Path(text).exists() else text
+        text = str(Path(text).absolute()) if Path(text).exists() else text
     except (OSError, ValueError):
         return text
+    if text != printable(text):
+        raise InvalidValueError(
+            f"{printable(text)}: a file name that is not UTF-8 does not travel to a worker; rename "
+            "the file, or open it with workers=0"
+        )
+    return text
 
 
 def _contents(randomize: object) -> dict[str, Any]:

@@ -8,10 +8,10 @@ import shlex
 import sys
 import tempfile
 import zlib
-from pathlib import Path
 
 import msgspec
 
+from heliograph.disk import read_file
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.transport.messages import Open, ViewWire
 from heliograph.transport.views import unpack_view
@@ -63,10 +63,7 @@ def replay(text: str) -> int:
 
 def _read(text: str) -> Order:
     try:
-        if text.startswith("@"):
-            data = Path(text[1:]).read_bytes()
-        else:
-            data = base64.urlsafe_b64decode(text)
+        data = read_file(text[1:]) if text.startswith("@") else base64.urlsafe_b64decode(text)
         return msgspec.msgpack.decode(zlib.decompress(data), type=Order)
     except (OSError, binascii.Error, zlib.error, msgspec.MsgspecError) as error:
         raise InvalidValueError(f"not an order as an error message shows it: {error}") from None

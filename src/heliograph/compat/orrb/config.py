@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from heliograph.camera import MAX_SIZE
+from heliograph.checks import is_integer
 from heliograph.compat.orrb.problems import RendererError
 
 _E = TypeVar("_E", bound=StrEnum)
@@ -155,8 +156,7 @@ def _names(names: object) -> tuple[str, ...]:
 
 def _side(name: str, config: RemoteRendererConfig) -> int:
     value: Any = getattr(config, name)
-    whole = isinstance(value, Integral) and not isinstance(value, bool)
-    if not whole or not 1 <= value <= MAX_SIZE:
+    if not is_integer(value, 1, MAX_SIZE):
         raise RendererError(f"{name}: expected pixels from 1 to {MAX_SIZE}, got {value!r}")
     return int(value)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.compat.orrb.problems import RendererError
+from heliograph.disk import read_file, reason
 from heliograph.scene import Joint
 
 WIDTHS: Mapping[str, int] = {"free": 7, "ball": 4, "slide": 1, "hinge": 1}
@@ -94,8 +95,10 @@ def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float6
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_file(path).decode("utf-8-sig").splitlines()
+    except OSError as error:
+        raise RendererError(f"{path}: cannot be read ({reason(error)})") from None
+    except UnicodeDecodeError as error:
         raise RendererError(f"{path}: cannot be read ({error})") from None
 
 

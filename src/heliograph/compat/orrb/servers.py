@@ -6,10 +6,10 @@ import itertools
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from heliograph.checks import is_integer
 from heliograph.compat.orrb.problems import RendererError
 from heliograph.errors import HeliographError
 from heliograph.frame import Sample
@@ -95,7 +95,7 @@ def check_servers(configs: Any) -> tuple[tuple[int, int], ...]:
         pairs = tuple(tuple(each) for each in configs)
     except TypeError:
         raise RendererError(f"{what}, got {configs!r}") from None
-    whole = all(isinstance(n, Integral) and int(n) >= 0 for pair in pairs for n in pair)
+    whole = all(is_integer(n) for pair in pairs for n in pair)
     if not pairs or not whole or any(len(pair) != 2 for pair in pairs):
         raise RendererError(f"{what}, got {configs!r}")
     return tuple((int(gpu), int(port)) for gpu, port in pairs)

@@ -7,6 +7,7 @@ was made. Of what the edits of single views bring the last used stays, up to a n
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.requires import Requires
 from heliograph.scene import Component, Mesh
-from heliograph.scene.files import file_digest
+from heliograph.scene.files import file_digest, read_scene_file
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.values import fingerprint
@@ -268,12 +269,12 @@ def _read(path: Path) -> NDArray[np.uint8]:
         from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_scene_file(path))) as image:
             clear = "A" in image.getbands() or "transparency" in image.info
             return np.asarray(image.convert("RGBA" if clear else "RGB"))
-    except FileNotFoundError:
-        raise SceneError(f"{path}: no such file") from None
-    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:
+        raise SceneError(f"{path}: not a readable image (of no format that Pillow knows)") from None
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise SceneError(f"{path}: not a readable image ({str(error)[:200]})") from None
 
 

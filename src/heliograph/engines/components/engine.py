@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from heliograph.camera import Camera
+from heliograph.disk import printable
 from heliograph.engine import (
     Capability,
     Engine,
@@ -276,4 +277,4 @@ def _opened(source: Source) -> tuple[Scene, str]:
     path = Path(source)
     if path.suffix.lower() not in SUFFIXES:
         raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
-    return Scene(Mesh(key=path.stem or "mesh", src=str(path))), str(path)
+    return Scene(Mesh(key=path.stem or "mesh", src=str(path))), printable(path)

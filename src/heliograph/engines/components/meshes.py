@@ -19,7 +19,7 @@ from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
 from heliograph.scene import Mesh
-from heliograph.scene.files import text_of
+from heliograph.scene.files import read_scene_file, text_of
 
 _STL_HEAD = 84
 _LINEAR_COLOURS = (".glb", ".gltf")  # glTF stores factors and vertex colours as linear light
@@ -70,8 +70,6 @@ def load(path: Path) -> list[Part]:
     Raises:
         SceneError: the file is missing, malformed or has no triangles.
     """
-    if not path.is_file():
-        raise SceneError(f"{path}: no such file")
     with _one_line_errors(path):
         parts = list(_pieces(path) if path.suffix.lower() == ".obj" else _nodes(path))
     if not parts:
@@ -138,19 +136,17 @@ def _opened(path: Path) -> Texture | None:
         from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(read_scene_file(path))) as image:
             return _image(image, False, path)
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except (SceneError, OSError, ValueError, Image.DecompressionBombError):
         return None
 
 
 def _nodes(path: Path) -> Iterator[Part]:
-    trimesh = _trimesh()
-    source: dict[str, Any] = {"file_obj": path}
-    if path.suffix.lower() != ".glb":
-        resolver = trimesh.resolvers.FilePathResolver(str(path))
-        source = {"file_obj": io.BytesIO(_utf8(path)), "resolver": resolver}
-    scene = trimesh.load_scene(**source, file_type=path.suffix.lower()[1:], process=False)
+    trimesh, kind = _trimesh(), path.suffix.lower()[1:]
+    data = io.BytesIO(read_scene_file(path) if kind == "glb" else _utf8(path))
+    resolver = _resolver(trimesh, path)
+    scene = trimesh.load_scene(data, file_type=kind, process=False, resolver=resolver)
     made: dict[str, Part] = {}
     for node in scene.graph.nodes_geometry:
         pose, name = scene.graph.get(node)
@@ -163,7 +159,7 @@ def _nodes(path: Path) -> Iterator[Part]:
 
 def _utf8(path: Path) -> bytes:
     """A file with all text of it in UTF-8, which is all that trimesh reads."""
-    data = path.read_bytes()
+    data = read_scene_file(path)
     text = len(data)
     if path.suffix.lower() == ".stl" and len(data) >= _STL_HEAD:
         count = int.from_bytes(data[_STL_HEAD - 4 : _STL_HEAD], "little")
@@ -172,6 +168,19 @@ def _utf8(path: Path) -> bytes:
     if path.suffix.lower() == ".ply" and b"format ascii" not in data[:256]:
         text = max(data.find(b"end_header"), 0)
     return text_of(data[:text]).encode() + data[text:]
+
+
+def _resolver(trimesh: Any, path: Path) -> Any:
+    """What opens the files that a file names: only regular ones."""
+
+    class Resolver(trimesh.resolvers.FilePathResolver):  # type: ignore[misc]
+        def get(self, name: str) -> Any:
+            named = path.parent / name.strip()
+            if named.exists() and not named.is_file():
+                raise SceneError(f"{path}: names {named}, which is no regular file")
+            return super().get(name)
+
+    return Resolver(str(path))
 
 
 def _trimesh() -> Any:
@@ -187,7 +196,7 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     before, log.disabled = log.disabled, True
     try:
         yield
-    except MissingDependencyError:
+    except (MissingDependencyError, SceneError):
         raise
     except Exception as error:  # noqa: BLE001 -- readers of broken files raise whatever they like
         text = getattr(error, "name", None) == "charset_normalizer"  # which guesses encodings

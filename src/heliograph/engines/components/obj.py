@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.scene.files import named_files, text_of
+from heliograph.scene.files import named_files, read_scene_file, text_of
 
 Floats = NDArray[np.float64]
 _NUMBERS = ("v", "vt", "vn", "f")
@@ -63,7 +63,7 @@ class _Reader:
 
     def read(self) -> Iterator[Piece]:
         """Go through the file; its pieces."""
-        text = text_of(self._path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+        text = text_of(read_scene_file(self._path)).replace("\r\n", "\n").replace("\r", "\n")
         for line in text.replace("\\\n", " ").split("\n"):
             tag, *words = line.split() or ("",)
             if tag in _NUMBERS and "#" in line:
@@ -116,7 +116,7 @@ def read(path: Path) -> list[Piece]:
 
     Raises:
         ValueError: it is malformed.
-        OSError: it cannot be read.
+        SceneError: it cannot be read.
     """
     return list(_Reader(path).read())
 
@@ -125,7 +125,7 @@ def materials(path: Path) -> dict[str, Material]:
     """The materials of an MTL file by name."""
     found: dict[str, Material] = {}
     now = Material()
-    for line in text_of(path.read_bytes()).replace("\r", "\n").split("\n"):
+    for line in text_of(read_scene_file(path)).replace("\r", "\n").split("\n"):
         tag, *words = line.split() or ("",)
         tag, rest, numbers = tag.lower(), " ".join(words), _floats(words)
         if tag == "newmtl":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,6 +11,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.disk import check_file, printable, reason
 from heliograph.errors import InvalidValueError, SceneError
 
 ModelSource: TypeAlias = str | Path | mujoco.MjModel
@@ -51,9 +53,11 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
     if isinstance(source, str) and source.lstrip().startswith("<"):
         return _from_text(source), "MJCF text"
     path = Path(source)
-    if not path.is_file():
-        raise SceneError(f"{path}: no such file")
-    return _checked(_from_file(path)), str(path)
+    try:
+        check_file(path)
+    except OSError as error:
+        raise SceneError(f"{path}: {reason(error)}") from None
+    return _checked(_from_file(path)), printable(path)
 
 
 def _copy(model: mujoco.MjModel) -> mujoco.MjModel:
@@ -109,13 +113,16 @@ def _from_file(path: Path) -> mujoco.MjModel:
     binary = path.suffix == ".mjb"
     read = mujoco.MjModel.from_binary_path if binary else mujoco.MjModel.from_xml_path
     try:
-        return read(str(path))
+        return read(os.fsencode(path))
     except (ValueError, mujoco.FatalError) as error:
         raise SceneError(f"{path}: {_one_line(error)}") from None
 
 
 def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+    told = str(error)
+    if isinstance(error, UnicodeDecodeError):  # MuJoCo's message holds the bytes of the file's name
+        told = error.object.decode(errors="backslashreplace")
+    return " ".join(told.split())
 
 
 def digest(model: mujoco.MjModel) -> str:

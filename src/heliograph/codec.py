@@ -1,8 +1,9 @@
 """Samples as files in memory, without loss, and back.
 
-A pass has the form that its spec names: rgb is PNG, depth, normals and segmentation are .npy;
-`json` holds the rest: cameras, what passes are that this package does not name, labels, state,
-randomization, annotations, seed, index, scene version.
+A pass has the form that its spec names: rgb is PNG, depth and normals are .npy float32. Ids are
+16-bit PNG where 16 bits hold every id in the sample's labels, else .npy int32: one form for all
+samples of a scene, whatever they show. `json` holds the rest: cameras, what passes are that this
+package does not name, labels, state, randomization, annotations, seed, index, scene version.
 """
 
 from __future__ import annotations
@@ -24,26 +25,31 @@ from heliograph.requires import Requires
 
 META = "json"
 
+_SHORT = 2**16
 _NAME = 60
 _NUMBERS = ("width", "height", "fx", "fy", "cx", "cy", "near", "far")
 _ASCII = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 
-def encode(sample: Sample) -> dict[str, bytes]:
-    """The files of a sample by what follows the key: `front.rgb.png`, ..., and last `json`.
+def encode(sample: Sample, name: str = "{camera}.{kind}") -> dict[str, bytes]:
+    """The files of a sample by name: `front.rgb.png`, ..., and last `json`.
+
+    Args:
+        sample: what is to be kept.
+        name: of a file without suffix, for the camera and the kind of pass.
 
     Raises:
-        RecordError: its randomization or annotations are not JSON.
+        RecordError: its randomization or annotations are not JSON, or an id is not in its labels.
     """
     files: dict[str, bytes] = {}
     cameras: dict[str, Any] = {}
-    for (name, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
+    for (camera, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
-            form = _form(frame.spec(kind), array)
-            names[kind] = f"{short}.{kind}.{form}"
-            files[names[kind]] = _png(array) if form == "png" else _npy(array)
-        cameras[name] = {**_camera_facts(frame.camera), "files": names}
+            form = _form(frame.spec(kind), sample)
+            names[kind] = f"{name.format(camera=short, kind=kind)}.{form}"
+            files[names[kind]] = encode_array(array, form)
+        cameras[camera] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
 
 
@@ -114,42 +120,67 @@ def _short_names(sample: Sample) -> list[str]:
     ]
 
 
-def _form(spec: PassSpec, array: NDArray[Any]) -> FileForm:
-    """The form that the spec names; .npy for ids that 16 bits do not hold."""
-    wide = array.dtype.itemsize > 2 and array.size and not 0 <= array.min() <= array.max() < 2**16
-    return "npy" if wide else spec.file_form
+def encode_array(array: NDArray[Any], form: FileForm) -> bytes:
+    """An array as the bytes of a file, without loss.
 
+    Args:
+        array: for "png" (H, W), (H, W, 3) or (H, W, 4) uint8, or (H, W) integers from 0 to 65535.
+        form: "png" or "npy".
 
-def _npy(array: NDArray[Any]) -> bytes:
+    Raises:
+        RecordError: numbers that a 16-bit PNG does not hold.
+    """
     stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()
-
-
-def _png(array: NDArray[Any]) -> bytes:
+    if form == "npy":
+        np.save(stream, array, allow_pickle=False)
+        return stream.getvalue()
     with Requires("PIL"):
         from PIL import Image
 
-    stream = io.BytesIO()
-    fitting = array if array.dtype.itemsize <= 2 else array.astype(np.uint16)
-    Image.fromarray(fitting).save(stream, "PNG", compress_level=1)
+    Image.fromarray(_pixels(array)).save(stream, "PNG", compress_level=1)
     return stream.getvalue()
 
 
-def _array(data: bytes, spec: PassSpec, camera: Camera) -> NDArray[Any]:
-    array = _from_png(data) if data[:4] == b"\x89PNG" else np.load(io.BytesIO(data))
-    if array.shape != spec.shape(camera):
-        raise RecordError(f"{spec.name}: expected shape {spec.shape(camera)}, got {array.shape}")
-    found: NDArray[Any] = array.astype(spec.dtype, copy=False)
-    return found
+def decode_array(data: bytes) -> NDArray[Any]:
+    """The array in the bytes of a file; integers of a 16-bit PNG come as they are stored.
 
-
-def _from_png(data: bytes) -> NDArray[Any]:
+    Raises:
+        ValueError, OSError: neither a PNG nor an array of numbers.
+    """
+    if data[:4] != b"\x89PNG":
+        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+        return array
     with Requires("PIL"):
         from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         return np.array(image)
+
+
+def _form(spec: PassSpec, sample: Sample) -> FileForm:
+    """The form of a pass: the same for all samples with these labels."""
+    ids_fit = 0 <= max(sample.labels, default=-1) < _SHORT
+    return "npy" if spec.dtype == np.int32 and not ids_fit else spec.file_form
+
+
+def _pixels(array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype == np.uint8:
+        return array
+    low, high = int(array.min(initial=0)), int(array.max(initial=0))
+    if low < 0 or high >= _SHORT:
+        raise RecordError(
+            f"ids in a PNG: expected those of the sample's labels, from 0 to {_SHORT - 1}, got "
+            f"{low} to {high}; give labels that name them"
+        )
+    return array.astype(np.uint16)
+
+
+def _array(data: bytes, spec: PassSpec, camera: Camera) -> NDArray[Any]:
+    array = decode_array(data)
+    if array.shape != spec.shape(camera):
+        raise RecordError(f"{spec.name}: expected shape {spec.shape(camera)}, got {array.shape}")
+    found: NDArray[Any] = array.astype(spec.dtype, copy=False)
+    return found
 
 
 def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:
@@ -166,7 +197,7 @@ def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:
         "labels": {str(number): list(label) for number, label in sample.labels.items()},
     }
     try:
-        return json.dumps(facts, separators=(",", ":"), default=_plain).encode()
+        return json.dumps(facts, separators=(",", ":"), default=as_lists).encode()
     except (TypeError, ValueError) as error:
         raise RecordError(f"sample {sample.index} cannot be written as JSON: {error}") from None
 
@@ -189,7 +220,7 @@ def _camera(name: str, facts: Mapping[str, Any]) -> Camera:
     )
 
 
-def _plain(value: object) -> Any:
+def as_lists(value: object) -> Any:
     """What JSON does not know: arrays and numpy's numbers."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()

@@ -1,0 +1,150 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from heliograph import Camera, Frame, Label, Sample
+from heliograph.cli.folder import save_sample
+from heliograph.codec import decode, decode_array, encode, encode_array
+from heliograph.errors import RecordError
+from heliograph.frame import Provenance
+from heliograph.passes import FileForm, PassSpec, specs
+
+
+def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
+    rng = np.random.default_rng(0)
+    frames = {}
+    for name in names:
+        camera = Camera.look_at(
+            name=name, eye=(2, 0, 1), target=(0, 0, 0), fov_y=0.9, width=6, height=4
+        )
+        ids = rng.integers(0, 4, (4, 6)).astype(np.int32)
+        ids[0, 0] = largest
+        depth = rng.random((4, 6)).astype(np.float32)
+        depth[1, 1] = np.inf
+        rgb = rng.integers(0, 256, (4, 6, 3)).astype(np.uint8)
+        normals = rng.random((4, 6, 3)).astype(np.float32)
+        passes: dict[str, NDArray[Any]] = {
+            "rgb": rgb,
+            "depth": depth,
+            "normals": normals,
+            "segmentation": ids,
+        }
+        frames[name] = Frame(camera, passes)
+    labels = {0: Label("background", "background"), 3: Label("ball", "sphere")}
+    labels[largest] = Label("last", "sphere") if largest != 3 else labels[3]
+    return Sample(frames, labels, {"qpos": np.arange(3.0)}, 7, 2, {"light": np.float32(0.5)})
+
+
+def read(path: Path) -> NDArray[Any]:
+    if path.suffix == ".npy":
+        return np.asarray(np.load(path))
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+@pytest.mark.parametrize("largest", [3, 65535, 65536, 2**31 - 1])
+def test_passes_come_back_bit_for_bit(tmp_path: Path, largest: int) -> None:
+    sample = made_sample(largest=largest)
+    save_sample(sample, tmp_path, "000002")
+    facts = json.loads((tmp_path / "000002.json").read_text())
+    for kind, array in sample["top"].passes.items():
+        back = read(tmp_path / facts["cameras"]["top"]["files"][kind])
+        assert np.array_equal(back, array)
+    assert read(tmp_path / "000002_top_depth.npy").dtype == np.float32
+
+
+def test_the_json_says_what_the_files_are(tmp_path: Path) -> None:
+    sample = made_sample()
+    save_sample(sample, tmp_path, "s")
+    facts = json.loads((tmp_path / "s.json").read_text())
+    camera, used = facts["cameras"]["top"], sample["top"].camera
+    assert np.array_equal(camera["K"], used.K)
+    assert np.array_equal(camera["world_from_camera"], used.world_from_camera)
+    assert (camera["width"], camera["height"]) == used.size
+    assert (camera["near"], camera["far"]) == (used.near, used.far)
+    assert facts["labels"]["3"] == ["ball", "sphere"]
+    assert (facts["seed"], facts["index"], facts["state"]) == (7, 2, {"qpos": [0.0, 1.0, 2.0]})
+    assert facts["randomization"] == {"light": 0.5}
+    named = {*camera["files"].values(), "s.json"}
+    assert named == {path.name for path in tmp_path.iterdir()}
+
+
+def test_names_of_cameras_cannot_leave_the_folder_or_meet(tmp_path: Path) -> None:
+    folder = tmp_path / "inside"
+    folder.mkdir()
+    save_sample(made_sample(("../a/b", ".._a_b", "ok")), folder, "s")
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+    assert len(list(folder.iterdir())) == 3 * 4 + 1
+
+
+@pytest.mark.parametrize(("most", "form"), [(65535, "png"), (65536, "npy")])
+def test_labels_alone_decide_the_form_of_segmentation(most: int, form: str) -> None:
+    """Samples of one scene are files of one kind, whatever each of them shows."""
+    for shown in (3, most):
+        made = made_sample(largest=shown)
+        sample = Sample(made.frames, {0: Label("", ""), most: Label("last", "")})
+        names = [name for name in encode(sample) if "segmentation" in name]
+        assert names == [f"top.segmentation.{form}"]
+
+
+def test_an_id_that_labels_do_not_reach_is_told_and_never_cut() -> None:
+    made = made_sample(largest=65536)
+    with pytest.raises(RecordError, match="got 0 to 65536; give labels that name them"):
+        encode(Sample(made.frames, {0: Label("", "")}))
+    ids = decode_array(encode(Sample(made.frames, {}))["top.segmentation.npy"])
+    assert np.array_equal(ids, made["top"].segmentation)
+
+
+@pytest.mark.parametrize(
+    ("form", "dtype", "shape"),
+    [
+        ("png", "u1", (4, 6, 3)),
+        ("png", "u1", (4, 6)),
+        ("png", "u2", (4, 6)),
+        ("npy", "f4", (4, 6, 2)),
+        ("npy", "i8", (4, 6)),
+        ("npy", "?", (4, 6)),
+    ],
+)
+def test_arrays_come_back_bit_for_bit(form: FileForm, dtype: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(1)
+    array = rng.integers(0, 256, (*shape, 8)).astype(np.uint8).view("u8")[..., 0].astype(dtype)
+    back = decode_array(encode_array(array, form))
+    assert back.dtype == array.dtype
+    assert np.array_equal(back, array, equal_nan=dtype[0] == "f")
+
+
+def test_passes_of_other_engines_are_described_and_come_back() -> None:
+    own = specs(
+        PassSpec("flow", np.dtype(np.float32), 2, "px", np.inf, "motion"),
+        PassSpec("parts", np.dtype(np.int32), 0, "id", 0, "parts of objects", "png"),
+        PassSpec("tint", np.dtype(np.uint8), 4, file_form="png"),
+    )
+    camera = Camera.look_at(eye=(2, 0, 1), target=(0, 0, 0), fov_y=0.9, width=6, height=4)
+    passes = {
+        name: np.arange(np.prod(spec.shape(camera))).reshape(spec.shape(camera)).astype(spec.dtype)
+        for name, spec in own.items()
+    }
+    frames = {"top": Frame(camera, passes, {}, own)}
+    files = encode(Sample(frames, {23: Label("last", "")}, provenance=Provenance(scene_version=5)))
+    assert [name.partition(".")[2] for name in files if name != "json"] == [
+        "flow.npy",
+        "parts.png",
+        "tint.png",
+    ]
+    back = decode(files.__getitem__)
+    assert back.provenance.scene_version == 5
+    for name, spec in own.items():
+        assert back["top"].spec(name) == spec
+        assert np.array_equal(back["top"][name], passes[name])
+
+
+def test_names_of_files_are_ascii() -> None:
+    sample = made_sample(("größe→", "gr__e_"))
+    assert all(name.isascii() for name in encode(sample))
+    assert len(encode(sample)) == 2 * 4 + 1
