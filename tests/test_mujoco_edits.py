@@ -10,6 +10,7 @@ from heliograph.camera import Camera
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.passes import PASSES
+from heliograph.randomize import Facts
 from heliograph.raster import RasterOptions
 from heliograph.scene import (
     EditBackground,
@@ -174,14 +175,14 @@ def test_what_cannot_be_applied_is_refused(engine, edit, error, text):
     assert shot(engine).segmentation.max() == 2
 
 
-def test_details_tell_where_things_are_and_what_they_hold(engine):
-    known = engine.details
-    assert known["bodies"] == {"world": ("wall", "cube"), "b": ("cube",)}
-    assert known["colours"]["cube"] == (0.5, 0.5, 0.5, 1.0)
-    assert known["poses"]["wall"][:3, 3].tolist() == [0, 2, 0]
-    assert np.abs(known["boxes"]["cube"]).max() == pytest.approx(0.3)
-    assert known["boxes"]["world"][:, 1].max() == pytest.approx(2.1)
-    (joint,) = known["joints"]
+def test_the_table_tells_where_things_are_and_what_they_hold(engine):
+    known = Facts.of(engine)
+    assert known.bodies == {"world": ("wall", "cube"), "b": ("cube",)}
+    assert known.colours["cube"] == (0.5, 0.5, 0.5, 1.0)
+    assert known.poses["wall"][:3, 3].tolist() == [0, 2, 0]
+    assert np.abs(known.boxes["cube"]).max() == pytest.approx(0.3)
+    assert known.boxes["world"][:, 1].max() == pytest.approx(2.1)
+    (joint,) = known.joints
     assert (joint.kind, joint.at, joint.low) == ("hinge", 0, None)
 
 
