@@ -37,10 +37,10 @@ def assembled(kind: type[_T], **values: Any) -> _T:
 
     For what is made for every picture. Nothing is checked but that no field is left out.
     """
-    if len(values) != len(vars(kind)["__dataclass_fields__"]):
+    if len(values) != len(kind.__dataclass_fields__):  # type: ignore[attr-defined]
         raise TypeError(f"{kind.__name__}: expected all fields, got {', '.join(values)}")
     made = object.__new__(kind)
-    made.__dict__.update(values)
+    object.__setattr__(made, "__dict__", values)
     return made
 
 

@@ -166,14 +166,13 @@ class SampleOrder:
         cameras, layout = self._shown(used)
         block, place = self.block, self._place
         shown = layout.arrays(memory) if block is None else block.arrays(place)
-        specs = self._specs
         frames = {
             camera.name: assembled(
                 Frame,
                 camera=camera,
                 passes=_copied(arrays) if copy else arrays,
                 labels=labels,
-                specs=specs,
+                specs=self._specs,
             )
             for camera, arrays in zip(cameras, shown, strict=True)
         }
