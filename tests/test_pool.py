@@ -32,6 +32,7 @@ from heliograph.pool import Pool, PoolOptions
 from heliograph.pool.stock import MOST_LENT
 from heliograph.scene import Description
 from heliograph.testing import check_engine
+from heliograph.transport.scenes import pack_scene
 
 ALL = PASSES
 SIZE = {"size": (32, 24)}
@@ -114,7 +115,9 @@ def blank_is_right(sample: Sample, index: int, seed: int = 0) -> None:
 
 def test_it_is_a_renderer(pool: Pool, local: hg.LocalRenderer) -> None:
     assert isinstance(pool, Renderer)
-    assert pool.scene == local.scene
+    assert pack_scene(pool.scene) == pack_scene(local.scene)  # array by array
+    assert pool.provenance == local.provenance
+    assert pool.capabilities == {Capability.RANDOM_STATE}
     assert pool.cameras == local.cameras
     assert pool.passes == local.passes
     assert pool.labels == local.labels

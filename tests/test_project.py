@@ -6,14 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-MOST_LINES = 400
 HEAVY = ("mujoco", "moderngl", "trimesh", "tyro", "PIL", "scipy", "torch")
 # Joined here, so that this file does not contain what it looks for.
 PRIVATE = tuple("/" + first + rest + "/" for first, rest in (("wo", "rk"), ("ro", "ot")))
-
-
-def lines_of(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def tracked_files() -> list[Path]:
@@ -28,13 +23,6 @@ def tracked_files() -> list[Path]:
     )
     paths = (ROOT / name for name in listed.stdout.decode().split("\0") if name)
     return [path for path in paths if path.is_file()]
-
-
-def test_no_source_file_is_too_long() -> None:
-    sources = sorted((ROOT / "src").rglob("*.py"))
-    assert sources
-    long = {str(p.relative_to(ROOT)): lines_of(p) for p in sources if lines_of(p) > MOST_LINES}
-    assert not long
 
 
 def test_importing_heliograph_loads_nothing_heavy() -> None:

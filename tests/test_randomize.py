@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import heliograph as hg
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize import (
     Background,
     CameraJitter,
@@ -56,6 +58,8 @@ TOP = Camera.look_at(eye=(1, 1, 1), target=(0, 0, 0), fov_y=0.8, width=64, heigh
 SIDE = Camera.look_at(
     eye=(2, 0, 0.5), target=(0, 0, 0), fov_y=0.6, width=64, height=48, name="side"
 )
+
+EMPTY = "<mujoco><worldbody><light pos='0 0 3'/><geom size='1'/></worldbody></mujoco>"
 
 
 def scene() -> Facts:
@@ -199,6 +203,37 @@ def test_a_prefix_that_matches_nothing_is_warned_of_once() -> None:
     with pytest.warns(UserWarning, match="no object starts with 'kube'; there are cube, hand"):
         assert not paint(0, 0, known).edits
     assert not paint(0, 1, known).edits
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("kind", ["objects", "exclude"])
+def test_whoever_draws_the_user_is_warned_once(workers: int, kind: str) -> None:
+    config = {"randomizers": [{"type": "materials", kind: ["bal", "kube"]}]}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with hg.open("fake", size=(8, 6), workers=workers, randomize=config) as renderer:
+            for index in range(3):
+                renderer.submit(View(seed=0, index=index)).exception()
+    found = [str(each.message) for each in told if "starts with" in str(each.message)]
+    assert found == ["no object starts with 'kube'; there are floor, ball, globe, marble"]
+
+
+def test_a_pool_whose_warnings_are_errors_leaves_nothing_behind() -> None:
+    config = {"randomizers": [{"type": "materials", "objects": ["kube"]}]}
+    with hg.open("fake", size=(8, 6), workers=1):
+        pass  # what a first pool leaves open for others is not this one's
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(UserWarning, match="kube"):
+        hg.open("fake", size=(8, 6), workers=1, randomize=config)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_config_that_does_not_fit_the_scene_is_told_with_its_views() -> None:
+    config = {"randomizers": [{"type": "joint_states"}]}
+    with hg.open(EMPTY, size=(8, 6), workers=1, randomize=config) as pool:
+        error = pool.submit(View(seed=0)).exception()
+        assert isinstance(error, HeliographError)
+        assert len(pool.render(View())) == 1
 
 
 def test_textures_are_made_once_and_read_only() -> None:

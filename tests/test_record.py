@@ -135,15 +135,16 @@ def test_any_tar_reads_a_shard_in_webdataset_s_layout(tmp_path: Path) -> None:
         "000000001.front.rgb.png",
         "000000001.front.depth.npy",
         "000000001.front.normals.npy",
-        "000000001.front.segmentation.npy",
+        "000000001.front.segmentation.png",
         "000000001.json",
     ]
     frame = live["front"]
     with Image.open(io.BytesIO(files["000000001.front.rgb.png"])) as image:
         assert np.array_equal(np.array(image), frame.rgb)
-    for name in ("depth", "segmentation"):
-        stored = np.load(io.BytesIO(files[f"000000001.front.{name}.npy"]))
-        assert np.array_equal(stored, frame[name])
+    with Image.open(io.BytesIO(files["000000001.front.segmentation.png"])) as image:
+        assert np.array_equal(np.array(image), frame.segmentation)
+    stored = np.load(io.BytesIO(files["000000001.front.depth.npy"]))
+    assert np.array_equal(stored, frame.depth)
     meta = json.loads(files["000000001.json"])
     assert meta["cameras"]["front"]["K"] == frame.camera.K.tolist()
     assert meta["state"]["ball"] == live.state["ball"].tolist()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import heliograph as hg
 from heliograph import array_pool
 from heliograph.camera import Camera
 from heliograph.delivery.call import LocalRenderer
@@ -281,3 +282,29 @@ def test_no_more_memory_is_kept_than_said(monkeypatch: pytest.MonkeyPatch) -> No
     gc.collect()
     assert array_pool.kept() <= array_pool.KEPT
     assert array_pool.empty((10,), np.uint8).nbytes == 10
+
+
+MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
+<camera name="eye" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/>
+<body><joint name="hinge" range="-1 1" limited="true"/><joint name="slide" type="slide"/>
+<geom name="box" type="box" size=".5 .2 .1"/></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize("scene", ["fake", MJCF])
+def test_random_states_are_the_same_wherever_they_are_drawn(scene: str) -> None:
+    with hg.open(scene, size=SIZE) as here, hg.open(scene, size=SIZE, workers=2) as pool:
+        runs = [
+            list(samples(each, count=6, seed=3, start=2, passes=ALL, state=random_states(each)))
+            for each in (here, pool)
+        ]
+        states = [[{k: v.tolist() for k, v in s.state.items()} for s in run] for run in runs]
+        assert states[0] == states[1]
+        assert [digest(s) for s in runs[0]] == [digest(s) for s in runs[1]]
+        assert len({repr(each) for each in states[0]}) == 6
+        assert len({next(iter(s)).depth.tobytes() for s in runs[1]}) == 6
+
+
+def test_a_renderer_without_random_states_has_none() -> None:
+    with hg.open("<mujoco/>", size=SIZE) as still:
+        assert random_states(still) is not None
+        assert dict(still.random_state(np.random.default_rng(0))) == {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise, starmap
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,19 @@ class Label(NamedTuple):
 BACKGROUND = Label("background", "background")
 Labels: TypeAlias = Mapping[int, Label]
 Buffers: TypeAlias = Mapping[str, Array]
+_T = TypeVar("_T")
+
+
+def assembled(kind: type[_T], **values: Any) -> _T:
+    """A frozen dataclass of all its fields, in a third of the time that its `__init__` takes.
+
+    For what is made for every picture. Nothing is checked but that no field is left out.
+    """
+    if len(values) != len(kind.__dataclass_fields__):  # type: ignore[attr-defined]
+        raise TypeError(f"{kind.__name__}: expected all fields, got {', '.join(values)}")
+    made = object.__new__(kind)
+    object.__setattr__(made, "__dict__", values)
+    return made
 
 _FEW = 6
 
@@ -183,6 +197,12 @@ class Provenance:
     ordered: float = 0.0
     begun: float = 0.0
     done: float = 0.0
+
+    def drawn(self, begun: float, scene_version: int) -> Provenance:
+        """The same of one view, drawn from `begun` until now."""
+        made = object.__new__(Provenance)
+        made.__dict__.update(vars(self), begun=begun, scene_version=scene_version, done=time.time())
+        return made
 
 
 @dataclass(frozen=True, eq=False)

@@ -183,6 +183,8 @@ class PostProcessingEngine(Wrapper):
 
     def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view and finish its rgb; see `heliograph.engine.Engine`."""
+        if not view.edits:
+            return self._engine.render(view, out)
         order = _order(view, out)
         return order.finished(self._engine.render(order.plain, order.plain_out))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, TypeAlias, TypedDict
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, runtime_checkable
 
 import numpy as np
 
@@ -28,6 +28,14 @@ It is pure. If it has a method `describe`, recordings keep what that returns, in
 
 STATE = "/state"
 """Name of the stream of random numbers of `Views.state`; no randomizer's starts with a slash."""
+
+
+@runtime_checkable
+class DescribesItself(Protocol):
+    """A function of `Views` of which recordings keep more than its name."""
+
+    def describe(self) -> Any:
+        """What it does, in terms of JSON."""
 
 
 class ViewOptions(TypedDict, total=False):
@@ -177,9 +185,8 @@ def _described(recipe: object) -> Any:
         return None
     if isinstance(recipe, Mapping):
         return {str(key): np.asarray(value).tolist() for key, value in recipe.items()}
-    describe = getattr(recipe, "describe", None)
-    if describe is not None:
-        return describe()
+    if isinstance(recipe, DescribesItself):
+        return recipe.describe()
     kind = type(recipe)
     name = getattr(recipe, "__qualname__", kind.__qualname__)
     return f"{getattr(recipe, '__module__', kind.__module__)}.{name}"

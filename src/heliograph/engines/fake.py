@@ -110,6 +110,7 @@ class FakeEngine(Engine):
         self._objects = ObjectTable.empty() if self._blank else _objects()
         self._source = source
         self._versions: list[tuple[Edit, ...]] = [()]
+        self._made = Provenance("fake", f"numpy {np.__version__}")
 
     @property
     def scene(self) -> Description:
@@ -139,14 +140,16 @@ class FakeEngine(Engine):
     @property
     def provenance(self) -> Provenance:
         """Who draws."""
-        return Provenance("fake", f"numpy {np.__version__}", len(self._versions) - 1)
+        return self._made
 
     def advance(self, changes: Sequence[Edit]) -> int:
         """Paint balls for good; see `heliograph.engine.Described`."""
         edits = (*self._versions[-1], *changes)
         _colours(edits)
         self._versions.append(edits)
-        return len(self._versions) - 1
+        version = len(self._versions) - 1
+        self._made = replace(self._made, scene_version=version)
+        return version
 
     def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
@@ -172,7 +175,7 @@ class FakeEngine(Engine):
             camera.name: Frame(camera, arrays, labels)
             for camera, arrays in zip(cameras, buffers, strict=True)
         }
-        made = replace(self.provenance, scene_version=version, begun=begun, done=time.time())
+        made = self.provenance.drawn(begun, version)
         return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:

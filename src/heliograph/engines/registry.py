@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import stat
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -11,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from heliograph.disk import open_file, reason
 from heliograph.engine import Engine
 from heliograph.engines.entries import SHIPPED, EngineEntry, installed, installed_entry
 from heliograph.errors import (
@@ -162,16 +162,13 @@ def _exists(path: str | Path) -> bool:
 
 def _head(path: Path) -> bytes:
     """The first bytes of a file; none of a folder. What would block or never end is not read."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
+    if path.is_dir():
         return b""
-    if not stat.S_ISREG(mode):
-        raise SceneError(f"{path}: expected a file or a folder, got a pipe, socket or device")
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(HEAD_BYTES)
     except OSError as error:
-        raise SceneError(f"{path}: cannot be read ({error.strerror})") from None
+        raise SceneError(f"{path}: {reason(error)}") from None
 
 
 def _known(entries: Iterable[EngineEntry]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, WorkerError
-from heliograph.frame import Array, Frame, Labels, Provenance, Sample
+from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.blocks import Block, Blocks
 from heliograph.transport.layout import Layout, lay_out
@@ -166,15 +166,21 @@ class SampleOrder:
         cameras, layout = self._shown(used)
         block, place = self.block, self._place
         shown = layout.arrays(memory) if block is None else block.arrays(place)
-        specs = self._specs
         frames = {
-            camera.name: Frame(camera, _copied(arrays) if copy else arrays, labels, specs)
+            camera.name: assembled(
+                Frame,
+                camera=camera,
+                passes=_copied(arrays) if copy else arrays,
+                labels=labels,
+                specs=self._specs,
+            )
             for camera, arrays in zip(cameras, shown, strict=True)
         }
         state: Mapping[str, Any] = view.state
         if used.state is not None:
             state = {key: unpack_array(each) for key, each in used.state.items()}
-        return Sample(
+        return assembled(
+            Sample,
             frames=frames,
             labels=labels,
             state=state,
@@ -182,7 +188,8 @@ class SampleOrder:
             index=view.index,
             randomization=unpack(used.randomization) or {},
             annotations=unpack(used.annotations) or {},
-            provenance=Provenance(
+            provenance=assembled(
+                Provenance,
                 engine=self._made.engine,
                 device=self._made.device,
                 scene_version=used.scene_version,

@@ -27,6 +27,7 @@ from heliograph.pool.driver import Driver
 from heliograph.pool.flow import in_order, unordered
 from heliograph.pool.options import PoolOptions, PoolSettings, check_workers
 from heliograph.pool.orders import SampleOrder
+from heliograph.randomize import Facts
 from heliograph.scene import Description
 from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.values import unpack_camera
@@ -87,19 +88,21 @@ class Pool(Renderer):
         self._gone.atexit = False
         try:
             opened = self._driver.ready.result()
+            self._scene = unpack_scene(opened.scene)
+            self._cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
+            self._passes = specs(*map(unpack_pass, opened.passes))
+            self._layouts = Layouts(self._cameras, self._passes)
+            self._provenance = opened.provenance
+            self._drawn_by = (opened.provenance, self._passes)
+            self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
+            self._labels = opened.labels
+            self.workers = crew.count
+            self.options = crew.options
+            if "randomize" in chosen:  # workers would warn where nobody reads it
+                chosen["randomize"].check(Facts.of(self))
         except BaseException:
             self.close()
             raise
-        self._scene = unpack_scene(opened.scene)
-        self._cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
-        self._passes = specs(*map(unpack_pass, opened.passes))
-        self._layouts = Layouts(self._cameras, self._passes)
-        self._provenance = opened.provenance
-        self._drawn_by = (opened.provenance, self._passes)
-        self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
-        self._labels = opened.labels
-        self.workers = crew.count
-        self.options = crew.options
 
     @property
     def scene(self) -> Description:

@@ -140,7 +140,7 @@ class Facts:
     ) -> tuple[str, ...]:
         """Names of `objects`, `materials`, `bodies` or `cameras` by prefix.
 
-        A prefix of `include` that nothing starts with is warned of, once.
+        A prefix that nothing starts with is warned of, once.
         """
         key = ("choose", kind, tuple(include), tuple(exclude))
         return self.remember(key, lambda: self._choose(kind, include, exclude))
@@ -183,7 +183,7 @@ class Facts:
         self, kind: str, include: names.Prefixes, exclude: names.Prefixes
     ) -> tuple[str, ...]:
         known = tuple(getattr(self, kind))
-        names.warn_of_nothing(kind[:-1].replace("bodie", "body"), include, known)
+        names.warn_of_nothing(kind[:-1].replace("bodie", "body"), (*include, *exclude), known)
         return names.choose(known, include, exclude)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
@@ -14,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
@@ -100,6 +101,14 @@ class Randomization:
             scene = scene.after(part.edits, part.state)
             part = parts[name] = randomizer.draw(stream(seed, index, name), scene)
         return _merged(parts)
+
+    def check(self, scene: Facts) -> None:
+        """Warn here of prefixes that choose nothing; what draws later may be another process.
+
+        What cannot be drawn for this scene is told with the views that need it.
+        """
+        with suppress(HeliographError):
+            self(0, 0, scene)
 
     def replay(self, facts: Mapping[str, Any]) -> Drawn:
         """Make the edits and state of what was drawn before, maybe read back from JSON.

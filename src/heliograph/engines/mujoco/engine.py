@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 from typing import TypeVar
 
@@ -169,7 +168,7 @@ class MujocoEngine(Engine):
             camera.name: Frame(camera, passes, labels)
             for camera, passes in zip(placed, buffers, strict=True)
         }
-        made = replace(self.provenance, begun=begun, done=time.time())
+        made = self.provenance.drawn(begun, 0)
         return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
 
