@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+collect_ignore_glob = ["typing/errors_*.py"]  # only type checkers read these
+
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("LP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.

@@ -186,7 +186,7 @@ def test_pipes_and_devices_are_not_read(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket.ply"))
         for path in (pipe, tmp_path / "socket.ply", Path("/dev/zero")):
-            with pytest.raises(hg.SceneError, match="expected a regular file|No such device|cannot be opened"):
+            with pytest.raises(hg.SceneError, match=r"expected a regular|No such device"):
                 hg.open(path)
     with pytest.raises(hg.SceneError, match="nothing here opens it"):
         hg.open(tmp_path)

@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 import heliograph as hg
 import heliograph.torch as hgt
 from heat_engine import HEAT, SOURCE, HeatEngine, heat
-from heliograph import cli, picture
+from heliograph import cli, codec, picture
 from heliograph.engine import Renderer
 from heliograph.errors import UnknownNameError
 from heliograph.passes import PASSES, RGB, PassSpec
-from heliograph.record import Recording, codec, record
+from heliograph.record import Recording, record
 from heliograph.testing import Verdict, check_engine
 
 SIZE = (24, 18)
