@@ -22,7 +22,7 @@ def renderer():
 
 
 def shot(renderer, *edits):
-    return renderer.render(hg.View(("eye",), tuple(PASSES), edits=edits))["eye"]
+    return renderer.render(hg.View(("eye",), PASSES, edits=edits))["eye"]
 
 
 def at_middle(frame, name):

@@ -234,7 +234,7 @@ def test_integers_too_long_to_be_written_out_are_refused() -> None:
         lambda: hg.View(passes=[10**5000]),  # type: ignore[list-item]
         lambda: CAMERA.replace(far=10**5000),
         lambda: CAMERA.replace(name=10**5000),  # type: ignore[arg-type]
-        lambda: hg.RasterOptions(msaa=10**5000),
+        lambda: hg.RasterOptions(msaa=10**5000),  # type: ignore[arg-type]
     ):
         with pytest.raises(hg.InvalidValueError):
             make()

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.passes import PassName
 from heliograph.raster import LARGEST, SMALLEST
 
-PASSES = ("rgb", "depth", "normals", "segmentation")
+PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
 FACES = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
 
@@ -167,8 +168,8 @@ def test_normals_without_a_length_are_those_of_the_face() -> None:
 
 
 def test_vertices_of_no_face_need_no_normal() -> None:
-    flat = {"vertices": [*CORNERS.tolist(), [5, 5, 5]], "faces": [[0, 1, 2], [0, 0, 3]]}
-    mesh = hg.Mesh(key="mesh", normals=np.zeros((5, 3)), **flat)
+    vertices, faces = [*CORNERS.tolist(), [5, 5, 5]], [[0, 1, 2], [0, 0, 3]]
+    mesh = hg.Mesh(key="mesh", normals=np.zeros((5, 3)), vertices=vertices, faces=faces)
     with hg.open(hg.Scene(mesh)) as renderer:
         frame = renderer.render(hg.View(cameras=[camera(1.0)], passes=PASSES))["camera"]
     assert (frame.segmentation == 1).any()

@@ -206,7 +206,7 @@ def test_the_object_table_tells_where_things_are_and_what_they_hold(engine):
 
 def test_materials_name_their_objects(engine):
     (paint,) = engine.scene.materials
-    assert paint.members == ("wall", "cube")
+    assert engine.scene.objects.wearers == {paint.name: ("wall", "cube")}
 
 
 def test_a_material_names_everything_that_wears_it():
@@ -217,9 +217,11 @@ def test_a_material_names_everything_that_wears_it():
     </worldbody><tendon><spatial name="wire" material="worn"><site site="mark"/><site site="end"/>
     </spatial></tendon></mujoco>"""
     engine = MujocoEngine(text, size=(16, 12))
-    found = {item.name: item.members for item in engine.scene.materials}
+    names = [material.name for material in engine.scene.materials]
+    worn = engine.scene.objects.wearers
     engine.close()
-    assert found == {"worn": ("ball", "mark", "wire", "rope"), "bare": ()}
+    assert names == ["worn", "bare"]
+    assert worn == {"worn": ("ball", "mark", "wire", "rope")}
 
 
 def test_many_are_painted_as_one_by_one(engine):

@@ -790,7 +790,7 @@ def test_bad_settings_are_refused(settings: dict[str, Any]) -> None:
 
 def test_unknown_settings_are_named() -> None:
     with pytest.raises(hg.UnknownNameError, match="did you mean 'deadline'"):
-        Pool("fake", "fake", dedline=3)
+        Pool("fake", "fake", dedline=3)  # type: ignore[call-arg]
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

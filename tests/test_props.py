@@ -23,7 +23,7 @@ KINDS = (
 UNITS = {"", "m", "rad", "deg", "px"}
 
 
-def find(scene, key):
+def find(scene: hg.Component, key: str) -> hg.Component:
     return next(node for node in scene.walk() if node.key == key)
 
 

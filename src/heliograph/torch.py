@@ -265,8 +265,8 @@ class IterableDataset(_IterableBase):
         }
 
 
-_COUNTED = ("seed", "count")
-"""What `state_dict` says by itself."""
+_COUNTED = ("seed", "count", "drawn_by")
+"""What `state_dict` says by itself, and what may draw the rest on another machine."""
 _NOT_HERE = (
     "a state that was loaded outside of the DataLoader's workers does not say where each of them "
     "stood: use num_workers=0, or torchdata's StatefulDataLoader, which keeps one state a worker"

@@ -12,6 +12,7 @@ from heliograph.cli.streams import say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 
+_SHOWN = 8
 _KINDS = ("objects", "lights", "materials", "state")
 
 
@@ -53,8 +54,18 @@ def _facts(renderer: LocalRenderer) -> dict[str, Any]:
         }
         for each in scene.objects
     ]
-    listed = {"lights": scene.lights, "materials": scene.materials, "state": scene.state}
+    materials = [
+        {
+            "name": each.name,
+            "category": each.kind,
+            "detail": ", ".join(scene.objects.wearers.get(each.name, ())[:_SHOWN]),
+            **asdict(each),
+        }
+        for each in scene.materials
+    ]
+    listed = {"lights": scene.lights, "state": scene.state}
     items = {kind: [asdict(item) for item in found] for kind, found in listed.items()}
+    items["materials"] = materials
     known = {"source": scene.source, "hash": scene.hash, "passes": list(renderer.passes)}
     return {**known, "cameras": cameras, "objects": objects, **items}
 

@@ -103,8 +103,9 @@ class Dataset:
 
     def describe(self) -> dict[str, Any]:
         """What decides the samples, in terms of JSON."""
-        scene = self.renderer.scene
+        scene, made = self.renderer.scene, self.renderer.provenance
         return {
+            "drawn_by": {"engine": made.engine, "device": made.device},
             "scene": {"source": PurePath(scene.source).name, "hash": scene.hash},
             "renderer": dict(self.renderer.opened),
             "seed": self.seed,

@@ -79,8 +79,7 @@ class Facts:
 
     def __post_init__(self) -> None:
         if not self.materials:
-            known = {item.name: item.members for item in self.description.materials}
-            object.__setattr__(self, "materials", known)
+            object.__setattr__(self, "materials", self.description.objects.wearers)
         if not self.dark:
             dark = frozenset(_names(self.description.lights)).difference(self.lit)
             object.__setattr__(self, "dark", dark)

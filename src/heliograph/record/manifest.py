@@ -7,8 +7,8 @@ it stands in the manifest.
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,9 +74,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def versions() -> dict[str, str]:
-    """The versions of what decides the bytes of a recording."""
-    named = {name: version(name) for name in ("heliograph", "numpy", "pillow")}
-    return {**named, "python": platform.python_version()}
+    """The versions of what decides the bytes of a recording, as far as it is installed."""
+    named = {}
+    for name in ("heliograph", "numpy", "pillow", "mujoco", "moderngl"):
+        with suppress(PackageNotFoundError):
+            named[name] = version(name)
+    return named
 
 
 def plain(value: Any) -> Any:

@@ -7,26 +7,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from heliograph.frame import Array
+from heliograph.scene.material import Material
 from heliograph.scene.objects import ObjectTable
 from heliograph.scene.state_space import StateSpace
 
 
 @dataclass(frozen=True)
 class Item:
-    """One named thing of a scene: an object, a light, a material, a joint.
+    """One named thing of a scene: a light, or a key of its state.
 
     Attributes:
         name: its name, unique among its kind.
         category: what sort of thing it is (`box`, `mesh`, `spot`, `hinge`, ...).
         detail: one short line for people.
-        members: names of the objects it belongs to, for a material.
         active: whether a light shines; edits may switch it.
     """
 
     name: str
     category: str
     detail: str = ""
-    members: tuple[str, ...] = ()
     active: bool = True
 
 
@@ -39,7 +38,7 @@ class Description:
         hash: hexadecimal digest of everything that can change a pixel; equal scenes, equal hash.
         objects: the object table.
         lights: its lights.
-        materials: its materials.
+        materials: its materials by name; `objects.wearers` says who wears them.
         state: the keys of `View.state` it knows, with shape and meaning.
         space: its own state, its joints, and which random states suit it.
         version: which version it is; the scene as it was opened is 0.
@@ -49,7 +48,7 @@ class Description:
     hash: str
     objects: ObjectTable = field(default_factory=ObjectTable.empty)
     lights: tuple[Item, ...] = ()
-    materials: tuple[Item, ...] = ()
+    materials: tuple[Material, ...] = ()
     state: tuple[Item, ...] = ()
     space: StateSpace = field(default_factory=StateSpace)
     version: int = 0

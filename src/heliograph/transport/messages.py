@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heliograph.frame import Label, Provenance
-from heliograph.scene import Item, Joint
+from heliograph.scene import Item, Joint, Material
 from heliograph.transport.values import ArrayWire, CameraWire
 
 PROTOCOL = 3
@@ -61,7 +61,7 @@ class SceneWire(msgspec.Struct, array_like=True):
     hash: str
     objects: ObjectsWire
     lights: tuple[Item, ...]
-    materials: tuple[Item, ...]
+    materials: tuple[Material, ...]
     state: tuple[Item, ...]
     rest: dict[str, ArrayWire]
     joints: tuple[Joint, ...]

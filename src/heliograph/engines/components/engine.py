@@ -100,6 +100,7 @@ class ComponentEngine(Engine):
             source=self._name,
             hash=self._digest(version, graph),
             objects=graph.table,
+            materials=graph.materials,
             lights=lights or (Item(HEAD, "head", "at the camera, as the scene has none"),),
             state=states.items(graph.tree),
             version=version,

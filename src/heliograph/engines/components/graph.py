@@ -32,7 +32,7 @@ from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of,
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
-from heliograph.scene import CameraView, Component, Edit, ObjectTable
+from heliograph.scene import CameraView, Component, Edit, Material, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
 from heliograph.scene.objects import around
@@ -45,7 +45,7 @@ Rows = NDArray[np.intp]
 _ARRAYS = frozenset(ARRAYS)
 DRAWN, LIGHT, CAMERA, GROUP = range(4)
 """Sorts of components."""
-_CACHED = ("table", "fit", "handles", "_visible", "_row_visible")
+_CACHED = ("table", "_worn", "fit", "handles", "_visible", "_row_visible")
 
 
 @dataclass(eq=False)
@@ -228,7 +228,23 @@ class SceneGraph:
         for i, row in enumerate(rows[seen:].tolist(), seen):
             below = (rows[:seen] > row) & (rows[:seen] < self.tree.stop(row))
             boxes[i] = around(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
-        return replace(layout.table, poses=poses[rows], boxes=boxes, colours=colours)
+        worn = [material.name for material in self._worn]
+        names = (*worn, *[""] * (len(rows) - len(worn)))
+        return replace(
+            layout.table, poses=poses[rows], boxes=boxes, colours=colours, materials=names
+        )
+
+    @property
+    def materials(self) -> tuple[Material, ...]:
+        """The materials, each once; components give them no names, so they are numbered."""
+        return tuple(dict.fromkeys(self._worn))
+
+    @cached_property
+    def _worn(self) -> list[Material]:
+        """The material of each component that is drawn, in order."""
+        worn = [Material.of(self.tree.node(row)) for row in self._layout.drawn.tolist()]
+        number = {material: i for i, material in enumerate(dict.fromkeys(worn), 1)}
+        return [replace(material, name=f"material-{number[material]}") for material in worn]
 
     @property
     def lights(self) -> list[tuple[Component, bool]]:

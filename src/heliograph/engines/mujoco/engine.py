@@ -22,7 +22,7 @@ from heliograph.engine import (
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.backends import Backend, ClassicBackend, RasterBackend
 from heliograph.engines.mujoco.model import ModelSource, digest, load
-from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material_name
+from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material
 from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
@@ -205,14 +205,12 @@ def _describe(
         Item(name, "light", f"at {model.light_pos[i].tolist()}", active=bool(model.light_active[i]))
         for i, name in enumerate(light_names)
     )
-    names = [material_name(model, i) for i in range(model.nmat)]
-    materials = [Item(name, "material", members=objects.wearers.get(name, ())) for name in names]
     return Description(
         source=source,
         hash=digest(model),
         objects=objects,
         lights=lights,
-        materials=tuple(materials),
+        materials=tuple(material(model, i) for i in range(model.nmat)),
         state=poser.items,
         space=state_space(model),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.frame import Label
-from heliograph.scene import ObjectTable
+from heliograph.scene import Material, ObjectTable
 from heliograph.scene.objects import around
 
 _O = mujoco.mjtObj
@@ -128,8 +128,27 @@ def _shown_as(
     return np.where(seen, own, 0).astype(np.int32)
 
 
-def material_name(model: mujoco.MjModel, index: int) -> str:
-    """A material's name, or one by its number."""
+def material(model: mujoco.MjModel, index: int) -> Material:
+    """One of the model's materials; one without a name is called by its number."""
+    red, green, blue, alpha = model.mat_rgba[index].tolist()
+    metallic, roughness = float(model.mat_metallic[index]), float(model.mat_roughness[index])
+    texture = int(model.mat_texid[index, mujoco.mjtTextureRole.mjTEXROLE_RGB])
+    return Material(
+        name=_material_name(model, index),
+        kind="standard" if metallic >= 0 or roughness >= 0 else "phong",
+        base_color=(red, green, blue, alpha),
+        metallic=max(metallic, 0.0),  # below 0 it was not given
+        roughness=roughness if roughness >= 0 else 1.0,
+        alpha_mode="blend" if alpha < 1 else "opaque",
+        base_color_texture=None if texture < 0 else model.texture(texture).name,
+        specular=float(model.mat_specular[index]),
+        shininess=float(model.mat_shininess[index]),
+        reflectance=float(model.mat_reflectance[index]),
+        emission=float(model.mat_emission[index]),
+    )
+
+
+def _material_name(model: mujoco.MjModel, index: int) -> str:
     return model.mat(index).name or f"material{index}"
 
 
@@ -140,7 +159,8 @@ def _materials(model: mujoco.MjModel, count: int) -> tuple[str, ...]:
         flexes = flexes[model.flex_elemadr]
     worn = [model.geom_matid, model.site_matid, model.tendon_matid, model.skin_matid, flexes]
     names = [
-        material_name(model, index) if index >= 0 else "" for index in np.concatenate(worn).tolist()
+        _material_name(model, index) if index >= 0 else ""
+        for index in np.concatenate(worn).tolist()
     ]
     return (*names, *[""] * (count - len(names)))
 
