@@ -1,4 +1,5 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="union-attr, index, arg-type", typeddict-item
+# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: disable-error-code="union-attr, index, arg-type, typeddict-item"
 """Holes that a texture's alpha cuts: in every pass they show what is behind, exactly."""
 
 from __future__ import annotations
