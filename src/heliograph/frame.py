@@ -44,6 +44,7 @@ def assembled(kind: type[_T], **values: Any) -> _T:
     object.__setattr__(made, "__dict__", values)
     return made
 
+
 _FEW = 6
 
 
