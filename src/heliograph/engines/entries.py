@@ -93,7 +93,9 @@ _OURS = (
         rasterizes=True,
     ),
     EngineEntry(
-        "fake", "heliograph.engines.fake:FakeEngine", accepts=lambda source: source == "fake"
+        "fake",
+        "heliograph.engines.fake:FakeEngine",
+        accepts=lambda source: isinstance(source, str) and source == "fake",
     ),
 )
 SHIPPED: Mapping[str, EngineEntry] = MappingProxyType({entry.name: entry for entry in _OURS})
