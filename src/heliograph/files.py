@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heliograph.errors import RecordError
 from heliograph.frame import Frame, Sample
+from heliograph.passes import PassSpec
 from heliograph.requires import Requires
 
 _SHORT = 2**16
@@ -45,8 +46,8 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> Path:
 def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
     """Write every pass of every camera, and a JSON file that says what they are.
 
-    rgb is PNG, depth and normals are .npy float32, segmentation is 16-bit PNG or, for larger ids,
-    .npy int32. Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes last, so where
+    rgb and alpha are PNG, lengths and normals are .npy float32, segmentation is 16-bit PNG or, for
+    larger ids, .npy int32. Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes last, so where
     it stands all it names stand too. It holds the cameras (K, pose, size, near, far), the files,
     labels, state, seed and index.
 
@@ -69,7 +70,7 @@ def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
 
 
 def png(array: NDArray[Any]) -> bytes:
-    """An array as PNG: (H, W, 3) uint8 or (H, W) uint16."""
+    """An array as PNG: uint8 or (H, W) uint16."""
     with Requires("PIL"):
         from PIL import Image
 
@@ -79,7 +80,7 @@ def png(array: NDArray[Any]) -> bytes:
 
 
 def _save_pass(path: Path, frame: Frame, kind: str) -> Path:
-    suffix, data = _encoded(kind, frame[kind])
+    suffix, data = _encoded(frame.spec(kind), frame[kind])
     return write_atomically(path.with_name(path.name + suffix), lambda stream: stream.write(data))
 
 
@@ -95,10 +96,10 @@ def _safe(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)[:80]
 
 
-def _encoded(kind: str, array: NDArray[Any]) -> tuple[str, bytes]:
-    if kind == "rgb":
+def _encoded(spec: PassSpec, array: NDArray[Any]) -> tuple[str, bytes]:
+    if spec.file_form == "png" and array.dtype == np.uint8:
         return ".png", png(array)
-    if kind == "segmentation" and array.min(initial=0) >= 0 and array.max(initial=0) < _SHORT:
+    if spec.name == "segmentation" and array.min(initial=0) >= 0 and array.max(initial=0) < _SHORT:
         return ".png", png(array.astype(np.uint16))
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
