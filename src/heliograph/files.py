@@ -47,9 +47,9 @@ def save_sample(sample: Sample, folder: Path, stem: str) -> list[Path]:
     """Write every pass of every camera, and a JSON file that says what they are.
 
     rgb and alpha are PNG, lengths and normals are .npy float32, segmentation is 16-bit PNG or, for
-    larger ids, .npy int32. Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes last, so where
-    it stands all it names stand too. It holds the cameras (K, pose, size, near, far), the files,
-    labels, state, seed and index.
+    larger ids, .npy int32. Names read `<stem>_<camera>_<pass>`; the JSON, `<stem>.json`, comes
+    last, so where it stands all it names stand too. It holds the cameras (K, pose, size, near,
+    far), the files, labels, state, seed and index.
 
     Returns:
         The paths written.
