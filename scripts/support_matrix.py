@@ -18,7 +18,7 @@ PAGE = ROOT / "docs" / "support-matrix.md"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from engine_contract import CASES, report  # noqa: E402
-from heliograph.passes import PASSES  # noqa: E402
+from heliograph.passes import KNOWN_PASSES  # noqa: E402
 from heliograph.testing import CHECKS, Report, Verdict  # noqa: E402
 
 HEAD = """# Support matrix
@@ -48,7 +48,7 @@ def cell(engine: str, found: Report, check: str) -> str:
         return "**no**"
     if outcome.verdict is Verdict.PASSED:
         every = set(outcome.passes) == set(found.passes)
-        names = [name for name in PASSES if name in outcome.passes]
+        names = [name for name in KNOWN_PASSES if name in outcome.passes]
         return "all" if every else ", ".join(names) or "yes"
     return "-"
 
@@ -58,7 +58,7 @@ def page() -> str:
     found = {name: report(name) for name in CASES}
     passes = [
         [name, *("yes" if name in found[engine].passes else "-" for engine in found)]
-        for name in PASSES
+        for name in KNOWN_PASSES
     ]
     promises = [
         [f"{check.feature} (`{name}`)", *(cell(each, found[each], name) for each in found)]

@@ -7,10 +7,10 @@ import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.frame import allocate
-from heliograph.passes import PASSES, select_passes
+from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import Light, LightKind
 
-ALL = tuple(PASSES)
+ALL = tuple(KNOWN_PASSES)
 EYE = np.array([2.0, -3.0, 2.0])
 HEAD = (Light(kind=LightKind.HEAD),)
 MIDDLE = np.array([0, 0, 0.4])
@@ -24,4 +24,4 @@ def camera(**changes):
 
 def buffers(view, passes=ALL):
     """Fresh arrays for these passes of a camera."""
-    return allocate(view, select_passes(passes, PASSES))
+    return allocate(view, select_passes(passes, KNOWN_PASSES))

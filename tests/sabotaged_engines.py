@@ -163,6 +163,14 @@ class LeaksEdits(Sabotaged):
         return self.good.render(replace(view, edits=self.edits))
 
 
+class DistanceAlongTheAxis(Sabotaged):
+    def spoil(self, name, frame):
+        if name != "distance":
+            return frame[name]
+        length = np.linalg.norm(directions(frame.camera), axis=-1)
+        return (frame["distance"] / length).astype(np.float32)
+
+
 class IgnoresState(Sabotaged):
     def draw(self, view):
         self.good.render(view)

@@ -66,6 +66,21 @@ def test_render_writes_every_pass_and_a_sheet(model: Path, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
+def test_render_writes_the_passes_asked_for(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, words = tmp_path / "out", ("--passes", "alpha", "distance", "--size", "32x24")
+    assert run(capsys, "render", model, *words, "--out", out)[0] == 0
+    assert len(list(out.iterdir())) == 2 + 1 + 1
+    alpha, distance = (
+        pixels(out / "000000_front_alpha.png"),
+        np.load(out / "000000_front_distance.npy"),
+    )
+    assert set(np.unique(alpha)) == {0, 255}
+    assert np.array_equal(alpha == 255, np.isfinite(distance))
+    assert distance.min() == pytest.approx(2.5, rel=0.01)
+
+
 def test_mistakes_are_one_line_and_exit_code_2_in_a_real_process(tmp_path: Path) -> None:
     done = command("render", "nowhere.xml", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2

@@ -33,6 +33,8 @@ def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
             "depth": depth,
             "normals": normals,
             "segmentation": ids,
+            "alpha": rgb[..., 0].copy(),
+            "distance": depth,
         }
         frames[name] = Frame(camera, passes)
     labels = {0: Label("background", "background"), 3: Label("ball", "sphere")}
@@ -56,6 +58,7 @@ def test_passes_come_back_bit_for_bit(tmp_path: Path, largest: int) -> None:
         back = read(tmp_path / facts["cameras"]["top"]["files"][kind])
         assert np.array_equal(back, array)
     assert read(tmp_path / "000002_top_depth.npy").dtype == np.float32
+    assert read(tmp_path / "000002_top_alpha.png").dtype == np.uint8
 
 
 def test_the_json_says_what_the_files_are(tmp_path: Path) -> None:
@@ -79,7 +82,7 @@ def test_names_of_cameras_cannot_leave_the_folder_or_meet(tmp_path: Path) -> Non
     folder.mkdir()
     save_sample(made_sample(("../a/b", ".._a_b", "ok")), folder, "s")
     assert [path.name for path in tmp_path.iterdir()] == ["inside"]
-    assert len(list(folder.iterdir())) == 3 * 4 + 1
+    assert len(list(folder.iterdir())) == 3 * 6 + 1
 
 
 @pytest.mark.parametrize(("most", "form"), [(65535, "png"), (65536, "npy")])

@@ -14,7 +14,7 @@ from PIL import Image
 from heliograph.camera import Camera
 from heliograph.engines.components.engine import ComponentEngine
 from heliograph.frame import allocate
-from heliograph.passes import PASSES, select_passes
+from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import (
     DrawList,
     Instances,
@@ -65,7 +65,7 @@ def scene(rasterizer, *, pixels, cutoff, alpha=1.0, own_uv=True):
 
 
 def drawn(rasterizer, instances, view, passes=ALL):
-    out = allocate(view, select_passes(passes, PASSES))
+    out = allocate(view, select_passes(passes, KNOWN_PASSES))
     rasterizer.draw(DrawList(instances, HEAD), [view], passes, [out])
     return out
 

@@ -1,12 +1,14 @@
 import io
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import heliograph as hg
 from heliograph import Sample, picture
-from heliograph.passes import PASSES
+from heliograph.passes import KNOWN_PASSES
 
 MJCF = """<mujoco>
   <worldbody>
@@ -25,7 +27,8 @@ MJCF = """<mujoco>
 def samples() -> list[Sample]:
     with hg.open(MJCF, size=(48, 32)) as renderer:
         return [
-            renderer.render(hg.View(("front", "wide"), PASSES, seed=0, index=i)) for i in range(2)
+            renderer.render(hg.View(("front", "wide"), KNOWN_PASSES, seed=0, index=i))
+            for i in range(2)
         ]
 
 
@@ -72,7 +75,7 @@ def test_segments_have_stable_colours_of_their_own() -> None:
 def test_a_frame_is_a_png_with_its_passes_side_by_side(samples: list[Sample]) -> None:
     frame = samples[0]["front"]
     image = Image.open(io.BytesIO(frame._repr_png_()))
-    assert image.size == (4 * 48, 32)
+    assert image.size == (6 * 48, 32)
     assert np.array_equal(np.array(image)[:, :48], frame.rgb)
 
 
@@ -113,7 +116,27 @@ def test_the_sheet_says_how_many_segments_are_not_named(samples: list[Sample]) -
     assert sheet.height < 700
 
 
-@pytest.mark.parametrize("passes", [("rgb",), ("depth",), ("normals", "rgb"), ("segmentation",)])
+def test_lengths_of_a_sheet_share_one_scale_and_opaque_is_white(samples: list[Sample]) -> None:
+    frame = samples[0]["front"]
+    near = {"distance": frame["distance"] / 100}
+    several: list[dict[str, NDArray[Any]]] = [near, {"depth": frame.depth, **near}]
+    for lengths in several:
+        passes = {**lengths, "alpha": frame["alpha"]}
+        sheet = np.array(
+            picture.contact_sheet([hg.Sample({"front": hg.Frame(frame.camera, passes)})])
+        )
+        limits = picture.depth_range(list(lengths.values()))
+        expected = [picture.depth_picture(array, limits) for array in lengths.values()]
+        expected.append(frame["alpha"][..., None].repeat(3, -1))
+        for place, shown in enumerate(expected):
+            left = 16 + place * (5 * 48 + 16)
+            assert np.array_equal(sheet[54 : 54 + 5 * 32 : 5, left : left + 5 * 48 : 5], shown)
+
+
+@pytest.mark.parametrize(
+    "passes",
+    [("rgb",), ("depth",), ("normals", "rgb"), ("segmentation",), ("alpha", "distance")],
+)
 def test_any_choice_of_passes_makes_a_sheet(samples: list[Sample], passes: tuple[str, ...]) -> None:
     frame = samples[0]["front"]
     frame = hg.Frame(frame.camera, {name: frame[name] for name in passes})

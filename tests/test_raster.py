@@ -262,15 +262,17 @@ def test_a_call_that_fails_late_leaves_nothing_behind():
     made.close()
 
 
-def test_multisampling_smooths_rgb_and_nothing_else(rasterizer):
+def test_multisampling_smooths_rgb_and_alpha_and_nothing_else(rasterizer):
     smooth = Rasterizer(RasterOptions(msaa=4))
     try:
         instances = placed((Shape.BOX, (0, 0, 0.5), (0.5, 0.3, 0.4)))
         plain, fine = draw(rasterizer, instances), draw(smooth, instances)
     finally:
         smooth.close()
-    for name in ("depth", "normals", "segmentation"):
+    for name in ("depth", "normals", "segmentation", "distance"):
         assert np.array_equal(plain[name], fine[name])
+    assert np.unique(plain["alpha"]).tolist() == [0, 255]
+    assert len(np.unique(fine["alpha"])) == 5
     assert len(np.unique(fine["rgb"].reshape(-1, 3), axis=0)) > len(
         np.unique(plain["rgb"].reshape(-1, 3), axis=0)
     )

@@ -166,6 +166,7 @@ def test_an_engine_that_breaks_one_promise_fails_there_alone(sabotage, check):
 @pytest.mark.parametrize(
     ("sabotage", "check"),
     [
+        (bad.DistanceAlongTheAxis, "distance_is_along_the_ray"),
         (bad.LastBitsDifferInOneGo, "views_together_are_as_alone"),
         (bad.TakesAllViewsAtOnce, "views_are_taken_one_by_one"),
         (bad.DoneBeforeBegun, "sample_says_who_drew_it"),

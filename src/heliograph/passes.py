@@ -13,7 +13,8 @@ alpha          (H, W)         uint8     1/255    how opaque what is seen is, 0 w
 distance       (H, W)         float32   m        along the ray of the pixel, inf where nothing is
 ============== ============== ========= ======== =================================================
 
-Every engine has the first four; an engine may have others, which it describes by a spec of its own.
+Every engine has the first four. An engine may have others, as the rasterizer has the last two, or
+passes of its own, each described by a spec.
 """
 
 from __future__ import annotations

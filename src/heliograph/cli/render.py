@@ -41,7 +41,7 @@ class Render:
         overwrite: replace --out if an earlier run wrote it.
         engine: which engine; the file decides without it.
         style: "classic" draws with MuJoCo's own renderer.
-        msaa: samples per pixel for rgb.
+        msaa: samples per pixel for rgb and alpha.
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.

@@ -89,7 +89,7 @@ def open(  # noqa: A001
         engine_options: (None) further keywords of an engine that another package brings.
 
     Engines that rasterize, see `heliograph.RasterOptions`:
-        msaa: (0) samples per pixel for rgb, 0 or 4.
+        msaa: (0) samples per pixel for rgb and alpha, 0 or 4.
         shadows: (True) whether lights that cast shadows get shadow maps.
         shadow_size: (4096) upper limit of a shadow map's side, in texels.
         lod: ('auto') simplify surfaces below a quarter of a pixel, or 'off'.

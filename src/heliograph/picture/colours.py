@@ -92,13 +92,18 @@ def segmentation_picture(ids: Array) -> Pixels:
     return segment_colours(known)[places.reshape(ids.shape)]
 
 
+def is_length(spec: PassSpec) -> bool:
+    """Whether a pass is metres, one number per pixel, as depth is."""
+    return spec.unit == "m" and not spec.channels
+
+
 def pass_picture(spec: PassSpec, array: Array, limits: Limits | None = None) -> Pixels:
     """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for lengths.
 
     Lengths, ids and unit vectors are shown as `depth`, `segmentation` and `normals` are; other
     numbers from their least to their greatest, in grey or, of three channels, in colour.
     """
-    if spec.unit == "m" and not spec.channels:
+    if is_length(spec):
         return depth_picture(array, limits)
     if spec.unit == "id" and not spec.channels:
         return segmentation_picture(array)

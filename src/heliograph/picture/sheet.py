@@ -10,11 +10,13 @@ import numpy as np
 
 from heliograph.errors import InvalidValueError
 from heliograph.frame import BACKGROUND, Frame, Sample
+from heliograph.passes import PassSpecs
 from heliograph.picture.colours import (
     Limits,
     Pixels,
     colour_map,
     depth_range,
+    is_length,
     normals_picture,
     pass_picture,
     segment_colours,
@@ -55,7 +57,7 @@ def contact_sheet(samples: Sequence[Sample]) -> Image.Image:
     rows = [_Row(sample, frame) for sample in samples for frame in sample]
     if not rows:
         raise InvalidValueError("contact sheet: expected at least one sample with a frame")
-    passes = tuple(dict.fromkeys(name for row in rows for name in row.frame.passes))
+    passes = {name: row.frame.spec(name) for row in rows for name in row.frame.passes}
     cell = max(_shown_size(row.frame)[0] for row in rows)
     width = max(_MARGIN + len(passes) * (cell + _MARGIN), 2 * _MARGIN + 3 * _NAME_WIDTH)
     segments = _segments(rows)
@@ -72,11 +74,12 @@ class _Sheet:
     def fill(
         self,
         rows: Sequence[_Row],
-        passes: Sequence[str],
+        passes: PassSpecs,
         cell: int,
         segments: Sequence[tuple[int, str]],
     ) -> None:
-        limits = depth_range([row.frame.depth for row in rows if "depth" in row.frame.passes])
+        shown = [row.frame.passes.get(name) for row in rows for name in _lengths(passes)]
+        limits = depth_range([array for array in shown if array is not None])
         lefts = {name: _MARGIN + place * (cell + _MARGIN) for place, name in enumerate(passes)}
         for name, left in lefts.items():
             self.write((left, 8), name, _HEADING_SIZE)
@@ -96,15 +99,16 @@ class _Sheet:
             self.image.paste(picture, (lefts[name], top))
 
     def legend(
-        self, top: int, passes: Sequence[str], limits: Limits, segments: Sequence[tuple[int, str]]
+        self, top: int, passes: PassSpecs, limits: Limits, segments: Sequence[tuple[int, str]]
     ) -> None:
-        left = _MARGIN
-        if "depth" in passes:
+        left, lengths = _MARGIN, _lengths(passes)
+        if lengths:
+            self.write((left, top - 2), f"{', '.join(lengths)}: log scale (black: nothing there)")
             self.depth_scale(left, top, limits)
             left += _BAR[0] + 3 * _MARGIN
         if "normals" in passes:
             self.normals_ball(left, top)
-        if "depth" in passes or "normals" in passes:
+        if lengths or "normals" in passes:
             top += _BALL + _MARGIN
         if segments:
             self.names(top, segments)
@@ -115,7 +119,6 @@ class _Sheet:
 
         width, height = _BAR
         bar = np.tile(colour_map(np.linspace(1, 0, width))[None], (height, 1, 1))
-        self.write((left, top - 2), "depth, log scale (black: nothing there)")
         self.image.paste(Image.fromarray(bar), (left, top + 18))
         for part, anchor in ((0.0, "la"), (0.5, "ma"), (1.0, "ra")):
             metres = limits[0] * (limits[1] / limits[0]) ** part
@@ -230,8 +233,12 @@ def _columns(width: int) -> int:
     return max(1, (width - _MARGIN) // _NAME_WIDTH)
 
 
-def _legend_height(passes: Sequence[str], segments: Sequence[tuple[int, str]], width: int) -> int:
-    height = _BALL + _MARGIN if {"depth", "normals"} & set(passes) else 0
+def _lengths(passes: PassSpecs) -> list[str]:
+    return [name for name, spec in passes.items() if is_length(spec)]
+
+
+def _legend_height(passes: PassSpecs, segments: Sequence[tuple[int, str]], width: int) -> int:
+    height = _BALL + _MARGIN if _lengths(passes) or "normals" in passes else 0
     if segments:
         height += _LINE * (1 + -(-len(segments) // _columns(width))) + _MARGIN // 2
     return height

@@ -24,7 +24,7 @@ class RasterOptions:
     """How to rasterize.
 
     Attributes:
-        msaa: samples per pixel for rgb, 0 or 4; depth, normals and ids are never multisampled.
+        msaa: samples per pixel for rgb and alpha, 0 or 4; no other pass is multisampled.
         shadows: whether lights that cast shadows get shadow maps.
         shadow_size: upper limit of a shadow map's side in texels; the side follows the picture's.
         lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
-from heliograph.passes import PASSES, PassSpecs
+from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import instances as placing
 from heliograph.raster import plan as planning
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.context import Context
 from heliograph.raster.gl.frame_block import FrameBlocks, LightLayouts
 from heliograph.raster.gl.pipeline import Picture, Pipeline
-from heliograph.raster.gl.programs import ATTACHMENTS, LightLayout
+from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, LightLayout
 from heliograph.raster.gl.readback import Readback
 from heliograph.raster.gl.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.gl.targets import Target, Targets
@@ -69,7 +69,7 @@ class Rasterizer:
     @property
     def passes(self) -> PassSpecs:
         """The passes it can draw."""
-        return PASSES
+        return KNOWN_PASSES
 
     @property
     def device(self) -> str:
@@ -195,13 +195,13 @@ class Rasterizer:
         self.context.release()
 
     def _goals(self, camera: Camera, passes: Sequence[str]) -> list[Target]:
-        """One framebuffer for all passes; with multisampling rgb has one of its own."""
+        """One framebuffer for all passes; with multisampling the blended ones have their own."""
         wanted = tuple(name for name in ATTACHMENTS if name in passes)
-        if not self.options.msaa or "rgb" not in wanted:
+        if not self.options.msaa:
             return [self._targets.get(camera.size, wanted)]
-        rest = wanted[1:]
-        smooth = self._targets.get(camera.size, ("rgb",), self.options.msaa)
-        return [smooth, self._targets.get(camera.size, rest)] if rest else [smooth]
+        smooth = tuple(name for name in wanted if name in BLENDED)
+        parts = ((smooth, self.options.msaa), (wanted[len(smooth) :], 0))
+        return [self._targets.get(camera.size, *part) for part in parts if part[0]]
 
     def _mirror(
         self, scene: DrawList, placed: placing.Placed, camera: Camera

@@ -9,7 +9,7 @@ import numpy as np
 from heliograph.camera import Camera
 from heliograph.engine import Capability, Engine
 from heliograph.frame import BACKGROUND, Array
-from heliograph.passes import PASSES, PassSpec
+from heliograph.passes import KNOWN_PASSES, PassSpec
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.report import expect, promise
 
@@ -30,7 +30,7 @@ def describes_itself(probe: Probe) -> None:
     for name, spec in engine.passes.items():
         right = isinstance(spec, PassSpec) and spec.name == name
         expect(right, f"passes[{name!r}]: expected a PassSpec of that name, got {spec!r}")
-        known = PASSES.get(name, spec).layout
+        known = KNOWN_PASSES.get(name, spec).layout
         expect(spec.layout == known, f"passes[{name!r}]: expected {known}, got {spec.layout}")
     zero = engine.labels.get(0)
     expect(zero == BACKGROUND, f"labels[0]: expected {BACKGROUND}, got {zero}")

@@ -14,6 +14,7 @@ from heliograph.testing.probe import Mask, Probe, angle_that_stays_in_view, rigi
 from heliograph.testing.report import expect, promise
 
 EXACT = 1e-3
+RAY = 1e-5
 ENOUGH = 12
 COLOURS = 6.0
 
@@ -122,6 +123,22 @@ def _stepped(probe: Probe, pixel: tuple[float, float], step: float) -> Floats:
     camera = probe.camera
     pose[:3, 3] += camera.unproject(pixel, 2 * step) - camera.unproject(pixel, step)
     return rigid(pose)
+
+
+@promise("distance is along the ray", "depth", "distance")
+def distance_is_along_the_ray(probe: Probe) -> None:
+    """From the camera to the point that depth shows; as depth itself for an orthographic one."""
+    shifted = probe.camera.replace(cx=probe.camera.cx + 9, cy=probe.camera.cy - 5)
+    for camera in (probe.camera, shifted, probe.parallel()):
+        frame = probe.frame(camera)
+        hit = np.isfinite(frame.depth)
+        expect((np.isposinf(frame["distance"]) != hit).all(), "distance: expected inf as in depth")
+        away = frame.depth[hit].astype(float)
+        if camera.projection is Projection.PERSPECTIVE:
+            points = camera.unproject(camera.pixel_centres()[hit], away)
+            away = np.linalg.norm(points - camera.world_from_camera[:3, 3], axis=-1)
+        worst = float(np.abs(frame["distance"][hit] / away - 1).max(initial=0))
+        expect(worst < RAY, f"distance: expected it along the ray, got {worst:.3%} off (largest)")
 
 
 @promise("cameras elsewhere see the same world", "depth")

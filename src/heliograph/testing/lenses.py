@@ -37,8 +37,9 @@ def agree(ours: Frame, theirs: Frame, pick: tuple[Pick, Pick], what: str) -> Non
 def _close(name: str, a: Picture, b: Picture) -> Mask:
     if name == "segmentation":
         return np.asarray(a == b)
-    if name == "rgb":
-        return np.asarray(np.abs(a.astype(int) - b).max(-1) <= COLOUR)
+    if a.dtype == np.uint8:
+        off = np.abs(a.astype(int) - b)
+        return np.asarray(off.reshape(*off.shape[:2], -1).max(-1) <= COLOUR)
     if name == "normals":
         return np.asarray(np.abs(a - b).max(-1) <= 0.15)
     both = np.isfinite(a) & np.isfinite(b)

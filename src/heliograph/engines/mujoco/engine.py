@@ -97,7 +97,7 @@ class MujocoEngine(Engine):
 
     @property
     def passes(self) -> PassSpecs:
-        """All passes; without normals in the classic style."""
+        """All six passes; rgb, depth and segmentation in the classic style."""
         return self._open.passes
 
     @property

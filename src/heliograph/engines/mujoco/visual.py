@@ -50,7 +50,7 @@ class GeomBuffer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self.scene,
         )
-        if self.scene.status:
+        if self.scene.ngeom >= self.scene.maxgeom:
             raise EngineError(
                 f"this state shows more than the {self.scene.maxgeom} elements there is room for "
                 f"({data.ncon} contacts); show fewer kinds of them (flags and groups of MjvOption)"

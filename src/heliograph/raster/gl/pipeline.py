@@ -13,6 +13,7 @@ from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
 from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
+    BLENDED,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
@@ -253,7 +254,8 @@ class Pipeline:
 
     def _variant(self, base: Variant, kind: Kind) -> Variant:
         coloured = "rgb" in base.passes
-        looked_up = kind.texture >= 0 and (coloured or kind.cutout)
+        blended = not BLENDED.isdisjoint(base.passes)
+        looked_up = kind.texture >= 0 and (blended or kind.cutout)
         texture = self._textures.kind(kind.texture) if looked_up else None
         variant = replace(
             base,
@@ -310,18 +312,19 @@ class Pipeline:
         return target.images[0]
 
     def _draw_transparent(self, picture: Picture) -> None:
-        """Blend colour back to front, then show the nearest surface in every other pass."""
+        """Blend colour and alpha back to front, then show the nearest surface in other passes."""
         target, passes = picture.target, picture.target.passes
+        blended = [name for name in passes if name in BLENDED]
         target.framebuffer.depth_mask = False
         self._gl.enable(moderngl.BLEND)
         self._gl.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
-        if "rgb" in passes:
-            target.write_only(("rgb",))
+        if blended:
+            target.write_only(blended)
             self._draw_groups(picture, picture.plan.transparent)
         target.framebuffer.depth_mask = True
         self._gl.disable(moderngl.BLEND)
-        if passes != ("rgb",):
-            target.write_only([name for name in passes if name != "rgb"])
+        if len(blended) < len(passes):
+            target.write_only([name for name in passes if name not in BLENDED])
             self._draw_groups(picture, picture.plan.transparent)
         target.write_only(passes)
 

@@ -19,13 +19,16 @@ MIRROR_UNIT, SHADOW_UNIT = 1, 2
 _UNITS = {"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT}
 _OUTPUTS = {
     "rgb": "vec4 o_rgb",
+    "alpha": "vec4 o_alpha",
     "depth": "float o_depth",
     "normals": "vec4 o_normal",
     "segmentation": "int o_id",
+    "distance": "float o_distance",
 }
 ATTACHMENTS = tuple(_OUTPUTS)
 """Order of the attachments of a framebuffer that holds every pass."""
-
+BLENDED = frozenset(("rgb", "alpha"))
+"""The passes in which transparent things let others through, and edges are smooth with samples."""
 
 KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
 """What a light is to a program."""
@@ -96,7 +99,7 @@ class Variant:
         coloured = "rgb" in self.passes
         lit_here = coloured and not self.vertex_lit and self.shading is not Shading.UNLIT
         uses = (self.texture, self.haze, lit_here, coloured and self.lights.shadows)
-        return "depth" in self.passes or "normals" in self.passes or any(uses)
+        return not {"depth", "normals", "distance"}.isdisjoint(self.passes) or any(uses)
 
     def defines(self) -> list[str]:
         """Names that the GLSL text tests."""

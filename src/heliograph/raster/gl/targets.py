@@ -11,11 +11,18 @@ import moderngl
 from numpy.typing import NDArray
 
 from heliograph.frame import Buffers
-from heliograph.passes import PASSES
+from heliograph.passes import KNOWN_PASSES
 from heliograph.raster.gl.depth import FARTHEST, renderbuffer
 
 _KEPT = 8
-_FORMATS = {"rgb": (4, "f1"), "depth": (1, "f4"), "normals": (3, "f4"), "segmentation": (1, "i4")}
+_FORMATS = {
+    "rgb": (4, "f1"),
+    "alpha": (1, "f1"),
+    "depth": (1, "f4"),
+    "normals": (3, "f4"),
+    "segmentation": (1, "i4"),
+    "distance": (1, "f4"),
+}
 _WIDE = {**_FORMATS, "normals": (4, "f4")}
 _ALL, _NONE = (True,) * 4, (False,) * 4
 Size = tuple[int, int]
@@ -25,7 +32,7 @@ Formats = Mapping[str, tuple[int, str]]
 class Target:
     """One framebuffer with one attachment per pass, in the order of `passes`.
 
-    With samples it holds rgb alone, and `resolved` is what is read.
+    With samples it holds blended passes alone, and `resolved` is what is read.
     """
 
     def __init__(
@@ -42,7 +49,7 @@ class Target:
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
         self._reads = [
-            (name, PASSES[name].channels or 1, place, formats[name][1])
+            (name, KNOWN_PASSES[name].channels or 1, place, formats[name][1])
             for place, name in enumerate(passes)
         ]
         self.images = [_image(gl, size, formats[name], samples) for name in passes]

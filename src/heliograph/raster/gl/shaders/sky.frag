@@ -29,6 +29,12 @@ void main() {
 #endif
     o_rgb = vec4(rgb, 1.0);
 #endif
+#ifdef ALPHA
+    o_alpha = vec4(0.0);
+#endif
+#ifdef DISTANCE
+    o_distance = uintBitsToFloat(0x7F800000u);
+#endif
 #ifdef DEPTH
     o_depth = uintBitsToFloat(0x7F800000u);
 #endif

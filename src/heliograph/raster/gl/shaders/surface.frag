@@ -8,7 +8,7 @@ in vec3 v_lit;
 #if SHADOWS > 0
 in vec3 v_direct[SHADOWS];
 #endif
-#elif defined(RGB)
+#elif defined(RGB) || defined(ALPHA)
 flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess exponent, reflectance
 #endif
 #ifdef TEXTURED
@@ -214,13 +214,16 @@ void main() {
 #ifdef DEPTH
     o_depth = depth;
 #endif
+#ifdef DISTANCE
+    o_distance = depth * length(ray);
+#endif
 #ifdef NORMALS
     o_normal = vec4(normal, 1.0);
 #endif
 #ifdef SEGMENTATION
     o_id = v_id;
 #endif
-#if defined(RGB) || defined(CUTOUT)
+#if defined(RGB) || defined(ALPHA) || defined(CUTOUT)
     vec4 texel = vec4(1.0);
 #if defined(EXACT) && defined(TEXTURED)
     vec3 object = o + depth * d;
@@ -261,18 +264,26 @@ void main() {
 #ifdef CUTOUT
     if (texel.a < v_texturing.w) discard;
 #endif
+#ifdef VERTEX_LIT
+    float alpha = v_look.x * texel.a;
+#elif defined(RGB) || defined(ALPHA)
+    float alpha = v_rgba.a * texel.a;
+#endif
+#ifdef ALPHA
+    o_alpha = vec4(1.0, 1.0, 1.0, alpha);  // white, blended as colour is: what it hides
+#endif
 #ifdef RGB
 #define POINT (origin + depth * ray)
     // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
 #ifdef VERTEX_LIT
     vec3 lit = v_lit;
-    float alpha = v_look.x, reflectance = v_look.y;
+    float reflectance = v_look.y;
 #define ADD_SHADOWED(i) lit += lit_part(i, POINT) * v_direct[i];
     SHADOWED_LIGHTS
     lit *= texel.rgb;
 #else
     vec3 lit = clamp(shade(v_rgba.rgb, v_surface, POINT, normal, normalize(-ray)), 0.0, 1.0) * texel.rgb;
-    float alpha = v_rgba.a, reflectance = v_surface.w;
+    float reflectance = v_surface.w;
 #endif
 #ifdef EMISSIVE
     lit += v_emissive;
@@ -283,6 +294,6 @@ void main() {
 #ifdef HAZE
     lit = mix(lit, haze.rgb, haze_along(mat3(world_from_camera) * POINT));
 #endif
-    o_rgb = vec4(clamp(lit, 0.0, 1.0), alpha * texel.a);
+    o_rgb = vec4(clamp(lit, 0.0, 1.0), alpha);
 #endif
 }

@@ -17,7 +17,7 @@ flat out vec2 v_offset;
 #ifdef SEGMENTATION
 flat out int v_id;
 #endif
-#if defined(RGB) && !defined(VERTEX_LIT)
+#if (defined(RGB) || defined(ALPHA)) && !defined(VERTEX_LIT)
 flat out vec4 v_rgba, v_surface;
 #endif
 #ifdef TEXTURED
@@ -133,7 +133,7 @@ void main() {
 #ifdef SEGMENTATION
     v_id = in_id;
 #endif
-#if defined(RGB) && !defined(VERTEX_LIT)
+#if (defined(RGB) || defined(ALPHA)) && !defined(VERTEX_LIT)
     v_rgba = in_rgba;
     v_surface = in_surface;
 #endif
