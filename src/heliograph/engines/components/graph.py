@@ -32,6 +32,7 @@ from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of,
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
+from heliograph.raster.types import Colour
 from heliograph.scene import CameraView, Component, Edit, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
@@ -42,10 +43,10 @@ from heliograph.scene.tree import Changes, Tree
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
-_ARRAYS = frozenset(ARRAYS)
+_ARRAYS, _POSITION = frozenset(ARRAYS), {"position"}
 DRAWN, LIGHT, CAMERA, GROUP = range(4)
 """Sorts of components."""
-_CACHED = ("table", "fit", "handles", "_visible", "_row_visible")
+_CACHED = ("table", "fit")
 
 
 @dataclass(eq=False)
@@ -151,7 +152,7 @@ class Placed:
     worlds: Matrix
     instances: Instances
     corners: Matrix | None = None
-    draw_list: DrawList = field(default_factory=lambda: DrawList(Instances.blank(0)))
+    draw_list: DrawList = field(init=False)
 
 
 class SceneGraph:
@@ -185,7 +186,7 @@ class SceneGraph:
         self._deformed: Mapping[str, Deformed] = {}
         self._made: tuple[Parts, Instances] | None = None
         self._rest: Placed | None = None
-        self._lights_before: tuple[Light, ...] = ()
+        self._shining: tuple[object, tuple[Light, ...], Colour] = None, (), lamps.DEFAULT_AMBIENT
         sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
         ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
         self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
@@ -293,7 +294,6 @@ class SceneGraph:
         for name in _CACHED:
             made.__dict__.pop(name, None)
         made.tree, made.files, made._rest = self.tree.copy(), {}, None
-        made._lights_before = () if self._rest is None else self._rest.draw_list.lights
         changes = made.tree.apply(edits)
         kept = np.arange(len(made.tree))
         instances = np.arange(len(self._columns))
@@ -302,8 +302,8 @@ class SceneGraph:
             instances = self._layout.instances_of(kept[kept >= 0])
         given = {made.tree.index[key]: props for key, props in changes.given.items()}
         new = np.flatnonzero(kept < 0)
-        tints, placed, looks = _sorted(given, made._plain)
-        made._place([*placed, *new.tolist()])
+        tints, moved, placed, looks = _sorted(given, made._plain, made.tree)
+        made._place([*placed, *new.tolist()], moved)
         bent = made._bend(self, kept, {row: given[row] for row in looks})
         covered = {row: PLACEMENT.keys() | bent.get(row, frozenset()) for row in looks}
         drawn = [row for row in looks if not given[row].keys() <= covered[row]]
@@ -312,11 +312,21 @@ class SceneGraph:
             instances = _picked(instances, made._draw(np.unique(anew)))
         made._tint(tints)
         made._show_deformed()
+        made._forget(self)
         if self._rest is not None:
             before = made._followed(self._rest, kept, instances)
-            rows = np.unique(np.array([*placed, *anew.tolist(), *bent], np.intp))
+            rows = np.array(sorted({*moved, *placed, *anew.tolist(), *bent}), np.intp)
             made._rest = made._moved(before, made._local, made._with_below(rows))
         return made
+
+    def _forget(self, base: SceneGraph) -> None:
+        """Forget what was made of the base's columns and is otherwise here."""
+        shown, before = self._columns, base._columns
+        if shown.geometry is not before.geometry or shown.texture is not before.texture:
+            self.__dict__.pop("handles", None)
+        if self._shown is not base._shown or self._layout is not base._layout:
+            self.__dict__.pop("_visible", None)
+            self.__dict__.pop("_row_visible", None)
 
     def _take_over(self, base: SceneGraph, changes: Changes) -> Rows:
         """Columns by row for a tree to which rows were added or from which some went.
@@ -358,12 +368,19 @@ class SceneGraph:
         tree = self.tree
         return Layout(tree.names(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
 
-    def _place(self, rows: Sequence[int]) -> None:
-        """Take over where these components stand, and whether they are visible."""
+    def _place(self, rows: Sequence[int], moved: Mapping[int, Any]) -> None:
+        """Take over where components stand, and of these rows whether they are visible.
+
+        Those `moved` only have another position.
+        """
+        if not rows and not moved:
+            return
+        self._local = self._local.copy()
+        if moved:
+            self._local[[*moved], :3, 3] = [*moved.values()]
         if not rows:
             return
         nodes = [self.tree.node(row) for row in rows]
-        self._local = self._local.copy()
         self._local[rows] = [node.local for node in nodes]
         shown = np.array([node.get("visible") for node in nodes], bool)
         if (shown != self._shown[rows]).any():
@@ -458,8 +475,7 @@ class SceneGraph:
         """Where everything is if only these rows, and all on them among these, stand elsewhere."""
         layout, worlds = self._layout, before.worlds.copy()
         worlds[0] = local[0]
-        for level in [rows[rows > 0]] if layout.is_leaf[rows].all() else layout.levels:
-            mine = level if len(rows) == len(worlds) else level[np.isin(level, rows)]
+        for mine in self._in_order(rows):
             worlds[mine] = worlds[layout.parents[mine]] @ local[mine]
         poses, mine = before.instances.world_from_object.copy(), layout.instances_of(rows)
         poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
@@ -474,6 +490,15 @@ class SceneGraph:
             corners = corners.copy()
             corners[mine] = self._world_corners(worlds, mine)
         return self._lit(Placed(worlds, instances, corners))
+
+    def _in_order(self, rows: Rows) -> Iterable[Rows]:
+        """These rows without the scene's own: groups of them, each after what it stands on."""
+        layout = self._layout
+        if layout.is_leaf[rows].all():
+            return [rows[rows > 0]]
+        if len(rows) == len(layout.ids):
+            return layout.levels
+        return [level[np.isin(level, rows)] for level in layout.levels]
 
     def _check_lengths(self, placed: Matrix, instances: Rows) -> None:
         """Refuse what is too large, too far or too small to be drawn, given as (K, 3, 4)."""
@@ -547,18 +572,27 @@ class SceneGraph:
 
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
-        rows, ambient = self._layout.lights, lamps.DEFAULT_AMBIENT
-        lights: tuple[Light, ...] = lamps.DEFAULT
-        if len(rows):
-            named = self._scene_lights(placed, rows[self._row_visible[rows]]).values()
-            made, ambient = flat(named), ambient_of(named)
-            # The rasterizer keeps what it prepared for lights while they are the same tuple.
-            self._lights_before = made if made != self._lights_before else self._lights_before
-            lights = self._lights_before
+        lights, ambient = lamps.DEFAULT, lamps.DEFAULT_AMBIENT
+        if len(self._layout.lights):
+            lights, ambient = self._lights_of(placed)
         red, green, blue = self.tree.node(0).get("background")[:3]
         behind = Environment((red, green, blue))
         placed.draw_list = DrawList(placed.instances, lights, behind, ambient)
         return placed
+
+    def _lights_of(self, placed: Placed) -> tuple[tuple[Light, ...], Colour]:
+        """What shines; the rasterizer keeps what it prepared for lights that are the same tuple."""
+        rows, (before, lights, ambient) = self._layout.lights, self._shining
+        rows = rows[self._row_visible[rows]]
+        nodes = tuple([self.tree.node(row) for row in rows.tolist()])
+        shadows = any(node.props.get("castShadow") for node in nodes)  # which depend on all objects
+        key = None if shadows else (nodes, placed.worlds[rows].tobytes())
+        if key is None or key != before:
+            named = self._scene_lights(placed, rows).values()
+            made, ambient = flat(named), ambient_of(named)
+            lights = lights if made == lights else made
+            self._shining = key, lights, ambient
+        return lights, ambient
 
     def _world_corners(self, worlds: Matrix, instances: Rows) -> Matrix:
         maps = worlds[self._layout.owner[instances]]
@@ -582,22 +616,25 @@ def _sort(kind: type[Component]) -> int:
 
 
 def _sorted(
-    given: Mapping[int, Props], plain: NDArray[np.bool_]
-) -> tuple[dict[int, Any], list[int], list[int]]:
+    given: Mapping[int, Props], plain: NDArray[np.bool_], tree: Tree
+) -> tuple[dict[int, Any], dict[int, Any], list[int], list[int]]:
     """What properties given anew change, by row.
 
     Returns:
-        Colours of what is plain and changes nothing else of its looks, the rows whose placement
-        changes, and the rows that look otherwise.
+        Colours of what is plain and changes nothing else of its looks, positions of what changes
+        nothing else of its placement, the rows whose placement changes otherwise, and the rows
+        that look otherwise.
     """
-    tints, placed, looks = {}, [], []
+    tints, moved, placed, looks = {}, {}, [], []
     tintable = plain.tolist()
     for row, props in given.items():
         others = len(props)
         if others > 1 or "material" not in props:
             there = props.keys() & PLACEMENT.keys()
             others -= len(there)
-            if there:
+            if there == _POSITION and tree.is_pending(row):
+                moved[row] = props["position"]
+            elif there:
                 placed.append(row)
         if not others:
             continue
@@ -607,7 +644,7 @@ def _sorted(
             tints[row] = colour
         else:
             looks.append(row)
-    return tints, placed, looks
+    return tints, moved, placed, looks
 
 
 def _picked(instances: Rows, source: Rows) -> Rows:
