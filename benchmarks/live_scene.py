@@ -1,8 +1,8 @@
 """What it costs that a scene changes before each view, over a view of one that stays.
 
-1,000 spheres that fill much of the picture, 128 x 128, four passes, one process. All ways take turns
-with the plain view, so that a busy machine slows both; medians. Every change differs from the one
-before it, and is made before the clock starts.
+1,000 spheres that fill much of the picture, 128 x 128, four passes, one process. All ways take
+turns with the plain view, so that a busy machine slows both; medians. Every change differs from the
+one before it, and is made before the clock starts.
 
     python benchmarks/live_scene.py [rounds]
 """

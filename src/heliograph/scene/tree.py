@@ -108,6 +108,10 @@ class Tree:
         """The types, by row."""
         return [type(node) for node in self._nodes]
 
+    def things(self) -> list[tuple[str, type[Component]]]:
+        """The keys and types, by row."""
+        return list(zip(self.names(), self.kinds(), strict=True))
+
     def node(self, row: int) -> Component:
         """The component of a row, without children."""
         node = self._nodes[row]

@@ -146,8 +146,10 @@ class Assets:
         parts = meshes.parts_of(mesh)
         if len(parts) != 1:
             return None
-        geometry = flat_shaded(replace(parts[0].geometry, simplify=False))
-        key = ("deformed", mesh.key, original.look, len(geometry.positions))
+        given = replace(parts[0].geometry, simplify=False)
+        geometry = flat_shaded(given)
+        split = given.normals is None  # by face, so that its triangles are others
+        key = ("deformed", mesh.key, original.look, split, len(geometry.positions))
         positions = np.asarray(geometry.positions, float)
         low, high = positions.min(0), positions.max(0)
         handle = self.shape(key, lambda: geometry)

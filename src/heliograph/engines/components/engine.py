@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from heliograph.camera import Camera
 from heliograph.engine import (
@@ -88,7 +89,7 @@ class ComponentEngine(Engine):
         self._provenance = Provenance("components", self._rasterizer.device)
         self._edited: OrderedDict[tuple[int, ...], tuple[Sequence[Edit], SceneGraph]]
         self._edited = OrderedDict()
-        self._shows: dict[int, Deformed] = {}
+        self._shows: WeakValueDictionary[int, Deformed] = WeakValueDictionary()
 
     @property
     def scene(self) -> Description:

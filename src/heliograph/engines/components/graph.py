@@ -339,9 +339,9 @@ class SceneGraph:
         self._local, self._shown = base._local[kept], base._shown[kept]
         self._plain = base._plain[kept]
         ids = np.where(kept >= 0, base._layout.ids[kept], 0).astype(np.int32)
-        if changes.replaced:  # of another scene, what has the same key is the same object
-            own = base._layout.ids.tolist()
-            ids = np.array([own[known[k]] if k in known else 0 for k in keys], np.int32)
+        if changes.replaced:  # of another scene, what has the same key and type is the same object
+            own = dict(zip(base.tree.things(), base._layout.ids.tolist(), strict=True))
+            ids = np.array([own.get(thing, 0) for thing in self.tree.things()], np.int32)
         counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
         self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
         self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
