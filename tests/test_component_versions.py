@@ -201,6 +201,7 @@ def check_like_fresh(engine, scene):
         assert table.names == other.names
         assert table.categories == other.categories
         np.testing.assert_array_equal(table.colours, other.colours)
+        np.testing.assert_array_equal(table.poses, other.poses)
         np.testing.assert_allclose(table.boxes, other.boxes, atol=1e-12)
     finally:
         fresh.close()
@@ -263,7 +264,9 @@ def engine():
 def like_fresh(engine, scene, *edits):
     fresh = ComponentEngine(scene)
     try:
-        return same(by_key(looked_at(engine, None, *edits)), by_key(looked_at(fresh, None, *edits)))
+        placed = np.array_equal(engine.scene.objects.poses, fresh.scene.objects.poses)
+        one, other = (by_key(looked_at(each, None, *edits)) for each in (engine, fresh))
+        return placed and same(one, other)
     finally:
         fresh.close()
 
