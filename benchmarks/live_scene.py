@@ -25,7 +25,7 @@ import numpy as np
 import heliograph as hg
 from heliograph.scene import Edit, EditMaterials
 
-COUNT, SIZE, RADIUS, SOME = 1000, (128, 128), 0.15, 30
+COUNT, SIZE, RADIUS, SOME = 1000, (128, 128), 0.14, 30
 PASSES = ("rgb", "depth", "normals", "segmentation")
 KEYS = [f"ball{i}" for i in range(COUNT)]
 AIMS = {"one": 10, "some": 25, "column": 30, "colours": 100, "edit": 100}

@@ -8,6 +8,7 @@ import pytest
 import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from component_scenes import ALL, UNLIT
 from heliograph.camera import Camera
@@ -23,6 +24,7 @@ from heliograph.scene import (
     Cone,
     Cylinder,
     DirectionalLight,
+    Edit,
     EditBackground,
     EditMaterial,
     Group,
@@ -101,7 +103,9 @@ def a_look(rng):
         "map": lambda: rng.integers(0, 255, (8, 8, 3), np.uint8),
     }
     chosen = [name for name in ways if rng.random() < (0.6 if name == "color" else 0.15)]
-    look = {"material": {name: ways[name]() for name in chosen}} if chosen else {}
+    look: dict[str, object] = (
+        {"material": {name: ways[name]() for name in chosen}} if chosen else {}
+    )
     if rng.random() < 0.2:
         look["materialType"] = str(rng.choice(["basic", "lambert", "standard"]))
     return look
@@ -173,7 +177,7 @@ def applied(scene, edits):
 
 def steps(scene, rng, count):
     """Edits that fit a scene one after the other, and the scenes that they lead to."""
-    found = []
+    found: list[tuple[list[Edit], Scene]] = []
     while len(found) < count:
         edits = [an_edit(rng) for _ in range(rng.integers(1, 3))]
         made = applied(scene, edits)
@@ -440,3 +444,35 @@ def test_normals_that_come_and_go_with_moving_vertices():
             assert np.abs(one["rgb"].astype(int) - other["rgb"]).max() <= 1
     finally:
         engine.close()
+
+
+def test_files_are_forgotten_with_the_last_version_that_shows_them(engine, tmp_path):
+    def boxes(colour):
+        Image.new("RGB", (4, 4), colour).save(tmp_path / "again.png")
+        return [Upsert(Box(key="painted", material={"map": tmp_path / "again.png"}, **UNLIT))]
+
+    engine.advance(boxes((200, 10, 10)))
+    red = by_key(looked_at(engine))
+    for step in range(2 * VERSIONS_KEPT):
+        path = tmp_path / f"{step}.png"
+        Image.new("RGB", (4, 4), (step, 0, 0)).save(path)
+        engine.advance([Update(Box(key="painted", material={"map": path}))])
+    assert len(engine._assets._opened) <= VERSIONS_KEPT
+    changed = boxes((10, 200, 10))
+    engine.advance(changed)
+    green = by_key(looked_at(engine))
+    assert not np.array_equal(green["rgb"], red["rgb"])
+    assert like_fresh(engine, apply(a_start(), changed))
+
+
+def test_a_version_shows_files_as_they_are_when_it_is_made(engine, tmp_path):
+    path = tmp_path / "a.png"
+    edits = [Update(Box(key="box", material={"map": path}, **UNLIT))]
+    Image.new("RGB", (4, 4), (200, 10, 10)).save(path)
+    red = by_key(looked_at(engine, None, *edits))
+    Image.new("RGB", (4, 4), (10, 200, 10)).save(path)
+    engine.advance(edits)
+    assert not np.array_equal(by_key(looked_at(engine))["rgb"], red["rgb"])
+    assert like_fresh(engine, apply(a_start(), edits))
+    Image.new("RGB", (4, 4), (10, 10, 200)).save(path)
+    assert not like_fresh(engine, apply(a_start(), edits))

@@ -93,9 +93,9 @@ class Assets:
         self._opened: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
-    def keep_files(self) -> None:
-        """A version was made: its files stay as they are now."""
-        self._opened = dict(self._digests)
+    def keep_files(self, paths: Iterable[str]) -> None:
+        """A version was made: files that kept versions show stay as they are now, others go."""
+        self._opened = {path: self.digest(path) for path in paths}
 
     def look_again(self) -> None:
         """Another view begins: files may have changed."""

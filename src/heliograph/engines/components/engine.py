@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -85,7 +86,7 @@ class ComponentEngine(Engine):
         except BaseException:
             self.close()
             raise
-        self._assets.keep_files()
+        self._keep_files()
         self._provenance = Provenance("components", self._rasterizer.device)
         self._edited: OrderedDict[tuple[int, ...], tuple[Sequence[Edit], SceneGraph]]
         self._edited = OrderedDict()
@@ -133,10 +134,11 @@ class ComponentEngine(Engine):
     def advance(self, changes: Sequence[Edit]) -> int:
         """Make another version of the newest one; see `heliograph.engine.Described`."""
         version, graph = self._newest
+        self._assets.look_again()
         made = graph.edited(changes)
-        self._assets.keep_files()
         self._versions[version + 1] = made
         self._trim()
+        self._keep_files()
         return version + 1
 
     def render(self, view: View, out: Outs = None) -> Sample:
@@ -221,6 +223,11 @@ class ComponentEngine(Engine):
             self._edited.popitem(last=False)
         self._trim()
         return graph
+
+    def _keep_files(self) -> None:
+        shown = {id(graph.paths): graph.paths for graph in self._versions.values()}
+        files = chain.from_iterable(paths.values() for paths in shown.values())
+        self._assets.keep_files({*chain.from_iterable(files)})
 
     def _trim(self) -> None:
         """Forget versions beyond those kept, and free what nothing shows any more."""

@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,7 @@ class SceneGraph:
         tree: the scene.
         next_id: the first object id that was never used.
         files: digests of the files that edits brought since the version before, by path.
+        paths: the files that each component shows, by key; those without any are left out.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
@@ -177,6 +179,7 @@ class SceneGraph:
         self.tree = tree
         self.next_id = 1
         self.files: Mapping[str, str] = {}
+        self.paths: Mapping[str, tuple[str, ...]] = {}
         self._translator = translator
         self._fit_size = size
         self._local = np.array([node.local for node in nodes])
@@ -344,6 +347,7 @@ class SceneGraph:
             ids = np.array([own.get(thing, 0) for thing in self.tree.things()], np.int32)
         counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
         self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
+        self.paths = {k: p for k, p in base.paths.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in self._deformed.items() if k not in changes.fresh}
         sorts = np.where(kept >= 0, base._layout.sorts[kept], 0).astype(np.int8)
@@ -392,7 +396,8 @@ class SceneGraph:
         if not tints:
             return
         rgba = self._columns.rgba.copy()
-        rgba[self._layout.first[[*tints]], :3] = [*tints.values()]
+        colours = np.fromiter(chain.from_iterable(tints.values()), np.float32, 3 * len(tints))
+        rgba[self._layout.first[[*tints]], :3] = colours.reshape(-1, 3)
         self._columns = replace(self._columns, rgba=rgba)
 
     def _bend(
@@ -439,6 +444,8 @@ class SceneGraph:
         nodes = [self._drawn_node(row) for row in rows.tolist()]
         parts = [self._translator.parts(node) for node in nodes]
         self.files = {**self.files, **self._translator.digests(nodes)}
+        paths = {**self.paths, **{str(node.key): node.files for node in nodes}}
+        self.paths = {key: files for key, files in paths.items() if files}
         self._plain = self._plain.copy()
         self._plain[rows] = [part.plain for part in parts]
         first, had = self._layout.first, len(self._columns)
@@ -572,7 +579,8 @@ class SceneGraph:
 
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
-        lights, ambient = lamps.DEFAULT, lamps.DEFAULT_AMBIENT
+        lights: tuple[Light, ...] = lamps.DEFAULT
+        ambient = lamps.DEFAULT_AMBIENT
         if len(self._layout.lights):
             lights, ambient = self._lights_of(placed)
         red, green, blue = self.tree.node(0).get("background")[:3]
@@ -628,21 +636,18 @@ def _sorted(
     tints, moved, placed, looks = {}, {}, [], []
     tintable = plain.tolist()
     for row, props in given.items():
-        others = len(props)
-        if others > 1 or "material" not in props:
+        material, others = props.get("material"), len(props)
+        if others > 1 or material is None:
             there = props.keys() & PLACEMENT.keys()
             others -= len(there)
             if there == _POSITION and tree.is_pending(row):
                 moved[row] = props["position"]
             elif there:
                 placed.append(row)
-        if not others:
-            continue
-        material = props.get("material") if others == 1 else None
-        colour = None if material is None or len(material) > 1 else material.get("color")
-        if colour is not None and len(colour) == 3 and tintable[row]:
+        colour = material.get("color") if material and others == len(material) == 1 else None
+        if colour and len(colour) == 3 and tintable[row]:
             tints[row] = colour
-        else:
+        elif others:
             looks.append(row)
     return tints, moved, placed, looks
 
