@@ -474,5 +474,5 @@ def test_a_version_shows_files_as_they_are_when_it_is_made(engine, tmp_path):
     engine.advance(edits)
     assert not np.array_equal(by_key(looked_at(engine))["rgb"], red["rgb"])
     assert like_fresh(engine, apply(a_start(), edits))
-    Image.new("RGB", (4, 4), (10, 10, 200)).save(path)
+    Image.new("RGB", (4, 4), (100, 10, 200)).save(path)
     assert not like_fresh(engine, apply(a_start(), edits))
