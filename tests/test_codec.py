@@ -85,6 +85,18 @@ def test_names_of_cameras_cannot_leave_the_folder_or_meet(tmp_path: Path) -> Non
     assert len(list(folder.iterdir())) == 3 * 6 + 1
 
 
+@pytest.mark.parametrize(
+    "cameras", [("a.b", "a:b", "a_b-0"), ("a", "A", "a-1"), ("x" * 70, "x" * 80, "x" * 60)]
+)
+def test_every_camera_has_files_of_its_own(cameras: tuple[str, ...]) -> None:
+    sample = made_sample(cameras)
+    files = encode(sample)
+    assert len({name.lower() for name in files}) == 3 * 6 + 1
+    again = decode(files.__getitem__)
+    for camera in cameras:
+        assert np.array_equal(again[camera].rgb, sample[camera].rgb)
+
+
 @pytest.mark.parametrize(("most", "form"), [(65535, "png"), (65536, "npy")])
 def test_labels_alone_decide_the_form_of_segmentation(most: int, form: str) -> None:
     """Samples of one scene are files of one kind, whatever each of them shows."""
@@ -150,4 +162,4 @@ def test_passes_of_other_engines_are_described_and_come_back() -> None:
 def test_names_of_files_are_ascii() -> None:
     sample = made_sample(("größe→", "gr__e_"))
     assert all(name.isascii() for name in encode(sample))
-    assert len(encode(sample)) == 2 * 4 + 1
+    assert len(encode(sample)) == 2 * 6 + 1

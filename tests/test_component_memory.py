@@ -15,10 +15,10 @@ from heliograph import lru
 from heliograph.camera import Camera
 from heliograph.engines.components import ComponentEngine, assets
 from heliograph.errors import SceneError
-from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, Texture
+from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, RasterOptions, Texture
 from heliograph.raster.gl import textures as stores
 from heliograph.raster.gl.ranges import Ranges
-from heliograph.scene import Add, Box, EditMaterial, Mesh, Scene, Sphere, Torus, Update
+from heliograph.scene import Add, Box, EditMaterial, Mesh, Scene, Sphere, Torus, Update, Upsert
 from heliograph.scene.files import file_digest
 from heliograph.view import View
 
@@ -284,3 +284,40 @@ def test_a_file_that_never_rests_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(assets, "file_digest", lambda _: str(next(digests)))
     with pytest.raises(SceneError, match="changes while it is read"):
         ComponentEngine(Box(material={"map": str(path)}))
+
+
+def a_sheet(cells, height):
+    """A level mesh of so many cells along each side."""
+    side = np.linspace(-1, 1, cells + 1)
+    x, y = np.meshgrid(side, side)
+    points = np.stack([x.ravel(), y.ravel(), np.full(x.size, height)], axis=1)
+    ids = np.arange(x.size).reshape(x.shape)
+    near, far = ids[:-1, :-1].ravel(), ids[1:, 1:].ravel()
+    faces = np.concatenate(
+        [
+            np.stack([near, ids[:-1, 1:].ravel(), far], 1),
+            np.stack([near, far, ids[1:, :-1].ravel()], 1),
+        ]
+    )
+    return Upsert(
+        Mesh(key="m", vertices=points, faces=faces, normals=np.tile([0, 0, 1.0], (x.size, 1)))
+    )
+
+
+def test_versions_that_nobody_draws_leave_no_mark_on_later_ones():
+    above = Camera.look_at(
+        eye=(0.01, 0, 6), target=(0, 0, 0), fov_y=0.6, width=8, height=8, name="above"
+    )
+    engine = ComponentEngine(Scene(Box(key="b", scale=0.01)), options=RasterOptions(lod="off"))
+    try:
+        view = View((above,), ("depth",))
+        engine.render(view)
+        engine.advance([a_sheet(5, 0.0)])
+        engine.render(view)
+        engine.advance([a_sheet(150, -3.0)])  # larger than there is room for, and never drawn
+        for _ in range(20):
+            engine.advance([a_sheet(5, 0.0)])
+        engine.advance([a_sheet(12, 1.0)])
+        assert engine.render(view)["above"].depth[4, 4] == pytest.approx(5.0, abs=1e-3)
+    finally:
+        engine.close()

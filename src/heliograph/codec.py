@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,12 @@ def encode(sample: Sample, name: str = "{camera}.{kind}") -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     cameras: dict[str, Any] = {}
-    for (camera, frame), short in zip(sample.frames.items(), _short_names(sample), strict=True):
+    for camera, frame in sample.frames.items():
+        short = "".join(c if c in _ASCII else "_" for c in camera)[:_NAME]
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
             form = _form(frame.spec(kind), sample)
-            names[kind] = f"{name.format(camera=short, kind=kind)}.{form}"
+            names[kind] = _unused(name.format(camera=short, kind=kind), form, files)
             files[names[kind]] = encode_array(array, form)
         cameras[camera] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
@@ -112,12 +114,11 @@ def _own_passes(sample: Sample) -> list[dict[str, Any]]:
     return [{**asdict(spec), **told[name]} for name, spec in own.items()]
 
 
-def _short_names(sample: Sample) -> list[str]:
-    """The cameras' names as parts of file names; made different where they would be the same."""
-    names = ["".join(c if c in _ASCII else "_" for c in name)[:_NAME] for name in sample.frames]
-    return [
-        f"{name}-{place}" if names.count(name) > 1 else name for place, name in enumerate(names)
-    ]
+def _unused(stem: str, form: FileForm, files: Mapping[str, bytes]) -> str:
+    """The name of a file, numbered where another one has it, be it in other letters' cases."""
+    taken = {name.lower() for name in files}
+    numbered = chain([stem], (f"{stem}-{number}" for number in count(1)))
+    return next(f"{each}.{form}" for each in numbered if f"{each}.{form}".lower() not in taken)
 
 
 def encode_array(array: NDArray[Any], form: FileForm) -> bytes:

@@ -56,7 +56,7 @@ class Stream:
     def put(self, start: int, rows: NDArray[Any]) -> None:
         """Write rows with the next upload."""
         end = start + len(rows)
-        if end > len(self._rows):
+        if self._waiting or end > len(self._rows):  # in the order they came: rows are used again
             self._waiting.append((start, np.array(rows, self._rows.dtype, order="C")))
             return
         self._rows[start:end] = rows
@@ -68,7 +68,7 @@ class Stream:
             return False
         waiting, self._waiting = self._waiting, []
         self._grow(max((start + len(rows) for start, rows in waiting), default=0))
-        for start, rows in waiting:
+        for start, rows in waiting:  # nothing waits now
             self.put(start, rows)
         written, self._written = self._written, []
         if self.buffer is None or self.buffer.size < self._rows.nbytes:
