@@ -181,7 +181,7 @@ class _Columns:
         self._poses = {name: unpack_array(each) for name, each in order.poses.items()}
         self._edits = [unpack_edits(each) for each in order.edits] or [()] * len(self._seeds)
         self.count = len(self._seeds)
-        lengths = {len(each) for _, each in self._state} | {len(each) for each in self._edits[:0]}
+        lengths = {len(each) for _, each in self._state}
         if lengths - {self.count} or len(self._edits) != self.count:
             raise WorkerError("a batch with columns of different lengths")
 

@@ -124,14 +124,14 @@ class RasterBackend:
             lighting=self._lighting,
         )
         if edits:
-            scenery = EditApplier(
+            applier = EditApplier(
                 things,
                 partial(self._lights.edits, data),
                 self._translator.objects,
                 partial(self._translator.frames, geoms),
                 self._rasterizer,
             )
-            things = scenery.apply(edits)
+            things = applier.apply(edits)
         if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
         self._rasterizer.draw(things, cameras, view.pass_names, out)
