@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Handles
 from heliograph.lru import LruCache
-from heliograph.raster import Instances, Shading, Shape, Side
+from heliograph.raster import (
+    Instances,
+    InstanceTable,
+    MaterialTable,
+    Shading,
+    Shape,
+    Side,
+    Transforms,
+)
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.scene import Component, Mesh
 from heliograph.scene.material import MATERIAL
@@ -38,9 +46,9 @@ class Parts:
     Attributes:
         geometry, texture: (K,) handles.
         pose: (K, 4, 4), component_from_object.
-        length: (K,), of capsules, as `Instances` has it.
+        length: (K,), of capsules, as `Transforms` has it.
         rgba, surface: (K, 4).
-        emissive, cutoff: (K, 3) and (K,), as `Instances` has them.
+        emissive, cutoff: (K, 3) and (K,), as `MaterialTable` and `InstanceTable` have them.
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (K, 8, 3), those of the boxes round them, in the component's axes.
         plain: whether another colour of the component changes nothing but the first three numbers
@@ -85,11 +93,8 @@ class Parts:
             ids: (K,) for the segmentation pass.
         """
         count = len(self)
-        return Instances(
+        table = InstanceTable(
             geometry=self.geometry,
-            world_from_object=np.zeros((count, 3, 4)),
-            rgba=self.rgba,
-            surface=self.surface,
             texture=self.texture,
             mapping=np.where(self.texture >= 0, TextureMapping.UV, 0).astype(np.int8),
             texture_scale=np.ones((count, 3), np.float32),
@@ -97,11 +102,12 @@ class Parts:
             side=self.side,
             shading=self.shading,
             casts_shadow=np.ones(count, np.bool_),
-            visible=np.ones(count, np.bool_),
-            length=self.length if self.length.any() else None,
             cutoff=self.cutoff if self.cutoff.any() else None,
-            emissive=self.emissive if self.emissive.any() else None,
         )
+        emissive = self.emissive if self.emissive.any() else None
+        materials = MaterialTable(self.rgba, self.surface, emissive)
+        pose, length = np.zeros((count, 3, 4)), self.length if self.length.any() else None
+        return Instances(table, materials, Transforms(pose, pose, np.ones(count, np.bool_), length))
 
     @property
     def size(self) -> int:

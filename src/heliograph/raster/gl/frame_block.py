@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,11 @@ SIZE = _LIGHTS + _ROW * MAX_ROWS
 """Length of the block in float32 numbers."""
 
 Matrix = NDArray[np.float64]
+
+_emission = attrgetter(
+    *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness")
+)
+"""What a light's row holds besides its position and direction."""
 
 
 class LightLayouts:
@@ -80,7 +86,7 @@ class FrameBlocks:
         self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
-        self._looks: list[object] = []
+        self._emissions: list[object] = []
         self._camera: Camera | None = None
         self._lens: object = None
         self._around: object = None
@@ -102,7 +108,7 @@ class FrameBlocks:
             scene: its lights and environment.
             camera: the camera of the picture.
             casting: places of its lights that have shadow maps.
-            shadows: (K, 24), the numbers of each map, as `ShadowMap.placed` gives them.
+            shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
         """
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
@@ -149,9 +155,9 @@ class FrameBlocks:
         layout = self._layout = self._layouts.choose(lights, casting)
         black = [_BLACK] * (max(layout.shadows, len(layout.kinds) - len(others)) - len(first))
         shown = [*first, *black, *others]
-        looks = [light.look for light in shown]
-        if looks != self._looks:
-            self._looks = looks
+        emissions = [_emission(light) for light in shown]
+        if emissions != self._emissions:
+            self._emissions = emissions
             self._rows = np.array([_row(light) for light in shown], np.float32)
             self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
             self._block[LENS] = len(shown)
