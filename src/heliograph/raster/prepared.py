@@ -37,10 +37,10 @@ colour (3)."""
 
 @dataclass(eq=False)
 class Prepared:
-    """What follows from instances wherever they are; row i is instance i.
+    """All that does not depend on where instances are; row i is instance i.
 
     Attributes:
-        table, materials: what it was prepared from.
+        table, materials: what it was computed from.
         key: (N,) what program an instance needs, packed so that it sorts.
         drawn, transparent: (N,) bool.
         flat: rows of one-sided planes.
@@ -102,7 +102,7 @@ class Scaling:
 
     @classmethod
     def of(cls, prepared: Prepared, scales: NDArray[np.float64]) -> Scaling:
-        """Prepare what depends on where instances are only by how they are scaled."""
+        """Compute it for scales (N, 3, 4), which are made read-only, since the result is kept."""
         scales.flags.writeable = False
         linear = scales[:, :, :3]
         squares = (linear * linear).sum(1)
@@ -163,7 +163,7 @@ class PlacedInstances:
 
 
 def prepare(instances: Instances, tables: GeometryTable) -> Prepared:
-    """Prepare what does not move; the tables are made read-only, since the result is kept."""
+    """Prepare what does not move; both tables are made read-only, since the result is kept."""
     table, geometry = instances.table, instances.table.geometry
     _make_read_only(table)
     one_sided = table.side == Side.FRONT
@@ -225,7 +225,7 @@ def _of_materials(
     flat: NDArray[np.intp],
     records: NDArray[np.float32],
 ) -> dict[str, Any]:
-    """The fields of Prepared that depend on materials; they are written into the records given."""
+    """The fields of Prepared that depend on materials, which are written into the records too."""
     _make_read_only(materials)
     rgba, surface = materials.rgba, materials.surface
     records[:, 0:3] = rgba[:, :3]

@@ -137,7 +137,8 @@ class Translator:
         textures = [assets.texture(model, i) for i in range(model.ntex)]
         self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
-        self.sky = self._find_sky(model)
+        skies = np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
+        self.sky = int(self._textures[skies[0]]) if len(skies) else None
         self._structure: Structure | None = None
 
     def add_flexes(self, flexes: Iterable[Geometry]) -> None:
@@ -235,7 +236,7 @@ class Translator:
             ),
             endless=np.flatnonzero(self._endless(geoms)),
         )
-        structure.instances = self._unplaced(shown, handles, structure)
+        structure.instances = self._instances(shown, handles, structure)
         return structure
 
     def _resize(self, made: Structure, geoms: NDArray[Any]) -> None:
@@ -249,11 +250,10 @@ class Translator:
             length[made.capsules] = half_length / np.maximum(radius, _TINY)
         scales = np.zeros((len(made.rows), 3, 4))
         scales[:, range(3), range(3)] = made.scale
-        visible = made.instances.transforms.visible
-        transforms = Transforms(scales, scales, visible, length)
+        transforms = Transforms(scales, scales, made.instances.transforms.visible, length)
         made.instances = replace(made.instances, transforms=transforms)
 
-    def _unplaced(
+    def _instances(
         self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure
     ) -> Instances:
         """The instances, not scaled yet."""
@@ -343,10 +343,6 @@ class Translator:
 
     def _is_cube(self, texid: NDArray[np.int32]) -> NDArray[np.bool_]:
         return self._cube[texid] if len(self._cube) else np.zeros(len(texid), bool)
-
-    def _find_sky(self, model: mujoco.MjModel) -> int | None:
-        skies = np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
-        return int(self._textures[skies[0]]) if len(skies) else None
 
 
 def _handles(made: Any) -> NDArray[np.int32]:
