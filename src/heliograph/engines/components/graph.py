@@ -31,15 +31,8 @@ from heliograph.engines.shared.edits import Objects
 from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of, flat
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
-from heliograph.raster import (
-    LARGEST,
-    SMALLEST,
-    DrawList,
-    Environment,
-    Instances,
-    Light,
-    Transforms,
-)
+from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
+from heliograph.raster.types import Transforms
 from heliograph.scene import CameraView, Component, Edit, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent

@@ -13,16 +13,9 @@ from numpy.typing import NDArray
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Handles
 from heliograph.lru import LruCache
-from heliograph.raster import (
-    Instances,
-    InstanceTable,
-    MaterialTable,
-    Shading,
-    Shape,
-    Side,
-    Transforms,
-)
+from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
+from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
 from heliograph.scene.material import MATERIAL
 
