@@ -49,10 +49,10 @@ def placed(*rows):
     """Instances from (geometry, position, scale, opacity)."""
     instances = Instances.blank(len(rows))
     for i, (shape, position, scale, opacity) in enumerate(rows):
-        instances.geometry[i] = shape
-        instances.world_from_object[i, :, :3] = np.diag(scale)
-        instances.world_from_object[i, :, 3] = position
-        instances.rgba[i, 3] = opacity
+        instances.table.geometry[i] = shape
+        instances.transforms.world_from_object[i, :, :3] = np.diag(scale)
+        instances.transforms.world_from_object[i, :, 3] = position
+        instances.materials.rgba[i, 3] = opacity
     return instances
 
 
@@ -189,10 +189,10 @@ def holed(rasterizer, opacity, cutoff):
     )
     pixels = np.full((16, 16, 4), 255, np.uint8)
     pixels[..., 3] = np.where(np.add.outer(np.arange(16), np.arange(16)) // 4 % 2, 60, 200)
-    rows.rgba[:, :3] = 1
-    rows.shading[:] = Shading.UNLIT
-    rows.texture[0] = rasterizer.add_texture(Texture(pixels))
-    rows.mapping[0] = Mapping.UV
+    rows.materials.rgba[:, :3] = 1
+    rows.table.shading[:] = Shading.UNLIT
+    rows.table.texture[0] = rasterizer.add_texture(Texture(pixels))
+    rows.table.mapping[0] = Mapping.UV
     rows.texture_scale[0, :2] = 1
     return replace(rows, cutoff=np.array([cutoff, 0, 0, 0], np.float32), layers=2)
 
@@ -218,8 +218,8 @@ def test_holes_are_clear_and_what_is_between_is_opaque(rasterizer):
     pixels = np.full((4, 4, 4), 255, np.uint8)
     pixels[..., 3] = 255 * (np.add.outer(np.arange(4), np.arange(4)) % 2)
     rows = placed((Shape.PLANE, (0, 0, 0), (2, 2, 1), 1))
-    rows.texture[:] = rasterizer.add_texture(Texture(pixels))
-    rows.mapping[:] = Mapping.UV
+    rows.table.texture[:] = rasterizer.add_texture(Texture(pixels))
+    rows.table.mapping[:] = Mapping.UV
     rows.texture_scale[:, :2] = 1
     rows = replace(rows, cutoff=np.array([0.5], np.float32))
     alpha = draw(rasterizer, rows, above(), ("alpha",))["alpha"]
@@ -236,8 +236,8 @@ def test_alpha_at_edges_is_the_area_that_is_covered(sampled, opacity, angle):
     """The edge of half a plane, turned: what it covers of the pixels it goes through."""
     rows = placed((Shape.PLANE, (0, 0, 0), (9, 9, 1), opacity))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    rows.world_from_object[0, :2, :2] = 9 * turn
-    rows.world_from_object[0, :2, 3] = turn @ (9.013, 0)
+    rows.transforms.world_from_object[0, :2, :2] = 9 * turn
+    rows.transforms.world_from_object[0, :2, 3] = turn @ (9.013, 0)
     view = above(128)
     alpha = draw(sampled, rows, view, ("alpha",))["alpha"]
     steps = (np.arange(128 * 16) + 0.5) / (128 * 16) * 4 - 2

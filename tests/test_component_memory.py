@@ -167,7 +167,7 @@ def test_geometries_are_removed_and_others_stay():
 
     def drawn(handle):
         things = Instances.blank(1)
-        things.geometry[:] = handle
+        things.table.geometry[:] = handle
         out = {"depth": np.empty((48, 64), np.float32)}
         rasterizer.draw(DrawList(things), [FRONT], ("depth",), [out])
         return out["depth"]

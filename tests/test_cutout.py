@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import trimesh
@@ -54,14 +52,15 @@ def above(*, parallel):
 def scene(rasterizer, *, pixels, cutoff, alpha=1.0, own_uv=True):
     """A sphere on a wall, with a plane before them that fills the picture."""
     instances = Instances.blank(3)
-    instances.geometry[:] = Shape.PLANE, Shape.SPHERE, Shape.PLANE
-    instances.world_from_object[:, :2] *= [[[8]], [[1]], [[2]]]
-    instances.world_from_object[:2, 2, 3] = -3, -2
-    instances.texture[2] = rasterizer.add_texture(Texture(pixels))
-    instances.mapping[2] = Mapping.UV if own_uv else Mapping.OBJECT
-    instances.texture_scale[2, :2] = 1.0 if own_uv else 0.5
-    instances.rgba[2] = 0.9, 0.1, 0.1, alpha
-    return replace(instances, cutoff=np.array([0, 0, cutoff], np.float32))
+    instances.table.geometry[:] = Shape.PLANE, Shape.SPHERE, Shape.PLANE
+    instances.transforms.world_from_object[:, :2] *= [[[8]], [[1]], [[2]]]
+    instances.transforms.world_from_object[:2, 2, 3] = -3, -2
+    instances.table.texture[2] = rasterizer.add_texture(Texture(pixels))
+    instances.table.mapping[2] = Mapping.UV if own_uv else Mapping.OBJECT
+    instances.table.texture_scale[2, :2] = 1.0 if own_uv else 0.5
+    instances.materials.rgba[2] = 0.9, 0.1, 0.1, alpha
+    instances.table.cutoff = np.array([0, 0, cutoff], np.float32)
+    return instances
 
 
 def drawn(rasterizer, instances, view, passes=ALL):
@@ -78,7 +77,7 @@ def test_holes_show_what_is_behind_exactly(rasterizer, passes, alpha, parallel, 
     view, hole = above(parallel=parallel), CLEAR if own_uv else CLEAR[::-1]
     instances = scene(rasterizer, pixels=checkered(), cutoff=0.5, alpha=alpha, own_uv=own_uv)
     out = drawn(rasterizer, instances, view, passes)
-    behind = instances.moved(instances.world_from_object, np.array([True, True, False]))
+    behind = instances.moved(instances.transforms.world_from_object, np.array([True, True, False]))
     expected = drawn(rasterizer, behind, view, passes)
     for name in passes:
         assert np.array_equal(out[name][hole], expected[name][hole]), name

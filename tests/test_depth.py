@@ -41,12 +41,12 @@ def looking(near, far, *, parallel=False):
 def drawn(rasterizer, view, *rows, passes=("depth", "segmentation"), lights=HEAD):
     """Pictures of (shape, centre, half sizes): the first is red and number 1, then green and 2."""
     instances = Instances.blank(len(rows))
-    instances.rgba[:, :3] = np.eye(3)[: len(rows)]
-    instances.surface[:, 1] = 0.0
+    instances.materials.rgba[:, :3] = np.eye(3)[: len(rows)]
+    instances.materials.surface[:, 1] = 0.0
     for i, (shape, centre, half) in enumerate(rows):
-        instances.geometry[i] = shape
-        instances.world_from_object[i, :, :3] = np.diag(half)
-        instances.world_from_object[i, :, 3] = centre
+        instances.table.geometry[i] = shape
+        instances.transforms.world_from_object[i, :, :3] = np.diag(half)
+        instances.transforms.world_from_object[i, :, 3] = centre
     out = allocate(view, select_passes(passes, PASSES))
     rasterizer.draw(DrawList(instances, lights), [view], passes, [out])
     return out

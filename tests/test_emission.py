@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import trimesh
@@ -61,10 +59,10 @@ def test_what_is_told_how_much_to_emit_does_so_in_its_own_colour():
 @pytest.mark.parametrize("lighting", list(Lighting))
 def test_emission_is_added_to_light_and_saturates(rasterizer, lighting):
     instances = Instances.blank(2)
-    instances.world_from_object[:, 0, 3] = -1, 1
-    instances.rgba[:, :3] = 0.5
-    instances.surface[:] = 0
-    glowing = replace(instances, emissive=np.array([[0.25, 0, 2], [0, 0, 0]], np.float32))
+    instances.transforms.world_from_object[:, 0, 3] = -1, 1
+    instances.materials.rgba[:, :3] = 0.5
+    instances.materials.surface[:] = 0
+    glowing = instances.painted(emissive=np.array([[0.25, 0, 2], [0, 0, 0]], np.float32))
     lights = (Light(kind=LightKind.HEAD, diffuse=(0.5, 0.5, 0.5)),)
     out = allocate(TOP, select_passes(("rgb",), PASSES))
     rasterizer.draw(DrawList(glowing, lights, lighting=lighting), [TOP], ("rgb",), [out])

@@ -57,12 +57,12 @@ def room():
         axis, sign = wall // 2, 1.0 - 2 * (wall % 2)
         turn = np.zeros((3, 3))
         turn[(axis + 1) % 3, 0], turn[(axis + 2) % 3, 1], turn[axis, 2] = -sign, 1.0, -sign
-        instances.geometry[wall] = Shape.PLANE
-        instances.world_from_object[wall, :, :3] = REACH * turn
-        instances.world_from_object[wall, axis, 3] = sign * REACH
-    instances.world_from_object[6:, :, :3] = HALF * np.eye(3)
-    instances.world_from_object[6:, :, 3] = LAMP + WAYS
-    instances.surface[:] = 0
+        instances.table.geometry[wall] = Shape.PLANE
+        instances.transforms.world_from_object[wall, :, :3] = REACH * turn
+        instances.transforms.world_from_object[wall, axis, 3] = sign * REACH
+    instances.transforms.world_from_object[6:, :, :3] = HALF * np.eye(3)
+    instances.transforms.world_from_object[6:, :, 3] = LAMP + WAYS
+    instances.materials.surface[:] = 0
     return instances
 
 
@@ -128,7 +128,7 @@ def lamps(number, **fields):
 
 def test_as_many_lights_shine_as_are_allowed_and_more_are_refused(rasterizer):
     floor = Instances.blank(1)
-    floor.geometry[0] = Shape.PLANE
+    floor.table.geometry[0] = Shape.PLANE
     one = picture(rasterizer, floor, lamps(1, diffuse=(0.9, 0.6, 0.3)), camera())
     many = picture(rasterizer, floor, lamps(100, diffuse=(0.009, 0.006, 0.003)), camera())
     assert one["rgb"].max() > 100
@@ -144,12 +144,12 @@ def test_of_more_casting_lights_than_maps_the_strongest_have_one(rasterizer):
     assert casting((*strong, *weak)) == tuple(range(8))
     assert casting((*strong[:4], *weak)) == tuple(range(6))
     scene = Instances.blank(2)
-    scene.geometry[0] = Shape.PLANE
-    scene.world_from_object[0, :, :3] *= 3
-    scene.world_from_object[1, :, :3] *= 0.3
-    scene.world_from_object[1, :, 3] = 0, 0, 1
-    scene.rgba[:, :3] = 1
-    scene.surface[:] = 0
+    scene.table.geometry[0] = Shape.PLANE
+    scene.transforms.world_from_object[0, :, :3] *= 3
+    scene.transforms.world_from_object[1, :, :3] *= 0.3
+    scene.transforms.world_from_object[1, :, 3] = 0, 0, 1
+    scene.materials.rgba[:, :3] = 1
+    scene.materials.surface[:] = 0
     view = camera(eye=(0, -4, 3), target=(0, 0, 0))
     x, y = view.project(np.zeros((1, 3))).astype(int)[0]
     both = picture(rasterizer, scene, (*weak, *strong), view)["rgb"][y, x]
@@ -349,7 +349,7 @@ def test_maps_of_cameras_of_other_sizes_do_not_replace_each_other():
 
 def test_a_randomizer_knows_a_light_that_stays_dark():
     lights = (Item("sun", "light"), Item("lamp", "light"), Item("headlight", "head"))
-    facts = Facts(Description("test", "0", (), lights), lights=("sun", "headlight"))
+    facts = Facts(Description("test", "0", lights=lights), lights=("sun", "headlight"))
     assert facts.is_head("headlight")
     assert not facts.is_head("sun")
     still = facts.after([EditLight("lamp", diffuse=(1, 1, 1))], {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 from skimage.metrics import structural_similarity
 
@@ -107,6 +111,23 @@ def test_the_state_moves_things_and_leaves_no_trace(engine):
     again = engine.render(View(("top",), ALL))
     for name in ALL:
         assert np.array_equal(rest["top"][name], again["top"][name])
+
+
+@settings(max_examples=10, deadline=None)
+@given(turns=arrays(float, (2, 4), elements=st.floats(0.1, 1.0)))
+def test_the_first_view_does_not_decide_levels_of_detail(turns):
+    """The ball's radius is 35 pixels, where another level begins."""
+    ball = '<body><freejoint/><geom size="1"/></body><light pos="2 -2 4"/>'
+    above = np.eye(4)
+    above[2, 3] = 10
+    view = Camera.orthographic(extent_y=4, width=140, height=140, world_from_camera=above)
+    before, now = (View([view], ALL, state={"qpos": [0, 0, 0, *turn]}) for turn in turns)
+    pictures = []
+    for views in ([before, now], [now]):
+        with closing(MujocoEngine(f"<mujoco><worldbody>{ball}</worldbody></mujoco>")) as engine:
+            pictures.append([engine.render(each)["camera"] for each in views][-1])
+    used, fresh = pictures
+    assert all(np.array_equal(used[name], fresh[name]) for name in ALL)
 
 
 def test_depth_of_the_endless_floor_is_exact(engine):

@@ -37,9 +37,9 @@ def placed(*rows):
     """Instances from (shape, position, scale)."""
     instances = Instances.blank(len(rows))
     for i, (shape, position, scale) in enumerate(rows):
-        instances.geometry[i] = shape
-        instances.world_from_object[i, :, :3] = np.diag(scale)
-        instances.world_from_object[i, :, 3] = position
+        instances.table.geometry[i] = shape
+        instances.transforms.world_from_object[i, :, :3] = np.diag(scale)
+        instances.transforms.world_from_object[i, :, 3] = position
     return instances
 
 
@@ -140,7 +140,7 @@ def test_where_nothing_is(rasterizer):
 
 def test_big_ids_survive(rasterizer):
     instances = placed((Shape.BOX, (0, 0, 0.4), (0.5, 0.5, 0.5)))
-    instances.ids[0] = 2**31 - 7
+    instances.table.ids[0] = 2**31 - 7
     assert set(np.unique(draw(rasterizer, instances)["segmentation"])) == {0, 2**31 - 7}
 
 
@@ -157,8 +157,8 @@ def test_subsets_of_passes_and_repetition_give_the_same_bits(rasterizer):
 
 def test_transparent_things_blend_in_rgb_and_are_solid_elsewhere(rasterizer):
     instances = placed((Shape.BOX, (0, 0, -4), (1, 1, 1)), (Shape.BOX, (0, 0, -2), (0.2, 0.2, 0.2)))
-    instances.rgba[:] = [[1, 0, 0, 1], [0, 0, 1, 0.25]]
-    instances.shading[:] = Shading.UNLIT
+    instances.materials.rgba[:] = [[1, 0, 0, 1], [0, 0, 1, 0.25]]
+    instances.table.shading[:] = Shading.UNLIT
     view = Camera.perspective(fov_y=0.6, width=32, height=32)
     out = draw(rasterizer, instances, view)
     assert out["rgb"][16, 16].tolist() == pytest.approx([191, 0, 64], abs=1)
@@ -174,8 +174,8 @@ def test_flat_textures_stand_upright(rasterizer):
     uvs = np.array([[0, 0], [1, 0], [1, 1], [0, 1.0]])
     mesh = Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]]), np.tile([0, 0, 1.0], (4, 1)), uvs)
     instances = placed((rasterizer.add_geometry(mesh), (0, 0, -3), (1, 1, 1)))
-    instances.rgba[:], instances.shading[:] = 1, Shading.UNLIT
-    instances.texture[:], instances.mapping[:] = texture, Mapping.UV
+    instances.materials.rgba[:], instances.table.shading[:] = 1, Shading.UNLIT
+    instances.table.texture[:], instances.table.mapping[:] = texture, Mapping.UV
     view = Camera.perspective(fov_y=0.6, width=64, height=64)
     rgb = draw(rasterizer, instances, view)["rgb"]
     assert rgb[22, 22].tolist() == [255, 0, 0]
@@ -186,7 +186,8 @@ def test_flat_textures_stand_upright(rasterizer):
 def test_double_sided_things_show_their_back_with_a_normal_towards_the_camera(rasterizer):
     instances = placed((Shape.PLANE, (0, 0, 3), (1, 1, 1)))
     assert not draw(rasterizer, instances)["segmentation"].any()
-    instances = replace(instances, side=np.full(1, Side.DOUBLE, np.int8))
+    double = replace(instances.table, side=np.full(1, Side.DOUBLE, np.int8))
+    instances = replace(instances, table=double)
     view = camera(target=(0, 0, 3))
     out = draw(rasterizer, instances, view)
     hit = out["segmentation"] == 1
@@ -212,7 +213,7 @@ def test_each_pass_is_the_same_whatever_else_is_asked_for(rasterizer):
         (Shape.SPHERE, (0.3, 0, 0.2), (0.5, 0.4, 0.3)),
         (Shape.CYLINDER, (-0.3, 0, 0.2), (0.3, 0.3, 0.2)),
     )
-    instances.length = np.array([0, 0, 1.5, 0, 0])
+    instances.transforms.length = np.array([0, 0, 1.5, 0, 0])
     for colour in [*np.random.default_rng(0).random((20, 3)).tolist(), [0.5, 0.1, 0.3]]:
         whole = draw(rasterizer, instances, colour=tuple(colour))
         for name in ALL:
@@ -443,9 +444,9 @@ def test_a_mesh_without_uvs_is_painted_from_above(rasterizer):
     view = Camera.perspective(fov_y=0.6, width=64, height=64)
     for geometry in (rasterizer.add_geometry(mesh), Shape.PLANE):
         instances = placed((geometry, (0, 0, -3), (1, 1, 1)))
-        instances.rgba[:], instances.shading[:] = 1, Shading.UNLIT
-        instances.texture[:], instances.mapping[:] = texture, Mapping.OBJECT
-        instances.texture_scale[:] = 0.5
+        instances.materials.rgba[:], instances.table.shading[:] = 1, Shading.UNLIT
+        instances.table.texture[:], instances.table.mapping[:] = texture, Mapping.OBJECT
+        instances.table.texture_scale[:] = 0.5
         rgb = draw(rasterizer, instances, view)["rgb"]
         assert rgb[42, 22].tolist() == [255, 0, 0]
         assert rgb[22, 22].tolist() == [0, 0, 0]

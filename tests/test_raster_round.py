@@ -31,9 +31,9 @@ NOTHING = np.inf
 def things(*rows):
     """Instances from (shape, pose (3, 4), length)."""
     made = Instances.blank(len(rows))
-    made.length = np.array([length for _, _, length in rows], float)
+    made.transforms.length = np.array([length for _, _, length in rows], float)
     for i, (shape, pose, _) in enumerate(rows):
-        made.geometry[i], made.world_from_object[i] = shape, pose
+        made.table.geometry[i], made.transforms.world_from_object[i] = shape, pose
     return made
 
 
@@ -240,8 +240,8 @@ def test_textures_are_laid_alike_on_boxes_and_polygons(rasterizer, shape, kind):
     handle = rasterizer.add_texture(Texture(pixels.astype(np.uint8), kind))
     pose = np.column_stack([0.3 * np.eye(3), MIDDLE])
     instances = things((shape, pose, 0.8))
-    instances.texture[:] = handle
-    instances.mapping[:] = Mapping.UV if kind is TextureKind.FLAT else Mapping.OBJECT
+    instances.table.texture[:] = handle
+    instances.table.mapping[:] = Mapping.UV if kind is TextureKind.FLAT else Mapping.OBJECT
     small = draw(rasterizer, instances, camera(width=80, height=80))["rgb"].astype(float)
     large = draw(rasterizer, instances, camera(width=800, height=800))["rgb"].astype(float)
     mean = large.reshape(80, 10, 80, 10, 3).mean((1, 3))
@@ -255,7 +255,7 @@ def test_a_capsule_seen_from_both_sides_is_as_long(rasterizer):
     pose = np.column_stack([0.2 * np.eye(3), MIDDLE])
     view = camera(width=400, height=300)
     one_sided, double = (things((Shape.CAPSULE, pose, 2.0)) for _ in range(2))
-    double.side[:] = Side.DOUBLE
+    double.table.side[:] = Side.DOUBLE
     a, b = (draw(rasterizer, rows, view)["segmentation"] == 1 for rows in (one_sided, double))
     assert (a & ~b).sum() + (b & ~a).sum() < 0.02 * a.sum()
 

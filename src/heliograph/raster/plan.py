@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.raster.instances import Looks, Placed
+from heliograph.raster.prepared import PlacedInstances, Prepared
 from heliograph.raster.shapes import BOX_LEVEL
 from heliograph.raster.sort_keys import BOXED, TRANSPARENT, Kind, unpack
 from heliograph.raster.table import MAX_LEVELS
@@ -57,18 +57,18 @@ class Plan:
         commands: (M, 5) uint32: index count, 1, first index, base vertex, instance.
         opaque, transparent: the groups they fall into, in drawing order.
         maps: (N, MAP_RECORD) float32, a row per instance.
-        looks: what the instances look like.
+        prepared: what the instances are.
     """
 
     commands: NDArray[np.uint32]
     opaque: list[Group]
     transparent: list[Group]
     maps: NDArray[np.float32]
-    looks: Looks
+    prepared: Prepared
 
 
 def plan(
-    placed: Placed,
+    placed: PlacedInstances,
     camera: Camera,
     mask: NDArray[np.bool_] | None = None,
     policy: LodPolicy | None = None,
@@ -77,7 +77,7 @@ def plan(
 
     Only what `mask` (N,) says may be seen is drawn.
     """
-    looks, view, policy = placed.looks, camera.camera_from_world, policy or LodPolicy()
+    prepared, view, policy = placed.prepared, camera.camera_from_world, policy or LodPolicy()
     maps = view[:3, :3] @ placed.pose
     maps[:, :, 3] += view[:3, 3]
     seen = placed.centre @ view[:3, :3].T + view[:3, 3]
@@ -88,27 +88,30 @@ def plan(
     chosen = show.nonzero()[0]
     level = _levels(placed, maps, depth, camera, policy)
     keys = placed.key
-    if policy.cast and looks.cast is not None:
-        keys = keys | (_BOXED[level] & looks.cast)
+    if policy.cast and prepared.cast is not None:
+        keys = keys | (_BOXED[level] & prepared.cast)
     far, key = depth[chosen], keys[chosen]
     split = len(chosen)
-    if looks.clear:
-        clear = looks.transparent[chosen]
+    if prepared.clear:
+        clear = prepared.transparent[chosen]
         far, key = np.where(clear, -far, far), np.where(clear, TRANSPARENT, key)
         split -= int(clear.sum())
     chosen = chosen[np.lexsort((far, key))]
     ordered = keys[chosen].tolist()
+    records = np.empty((len(maps), MAP_RECORD), np.float32)
+    records[:, :12] = maps.reshape(-1, 12)
+    records[:, 12] = 0.0 if placed.length is None else placed.length
     return Plan(
-        commands=looks.commands[chosen, level[chosen]],
+        commands=prepared.commands[chosen, level[chosen]],
         opaque=_groups(ordered, 0, split),
         transparent=_groups(ordered, split, len(ordered)),
-        maps=_records(maps, placed.scaling.length),
-        looks=looks,
+        maps=records,
+        prepared=prepared,
     )
 
 
 def _levels(
-    placed: Placed,
+    placed: PlacedInstances,
     maps: NDArray[np.float64],
     depth: NDArray[np.float64],
     camera: Camera,
@@ -116,13 +119,13 @@ def _levels(
 ) -> NDArray[np.intp]:
     """The coarsest level of each instance (N,) that does."""
     size = _pixel_sizes(placed, maps, depth, camera)
-    cast = placed.looks.cast
+    cast = placed.prepared.cast
     if policy.cast and cast is not None:
         # Near and far plane must not cut boxes.
         middle, half = (camera.near + camera.far) / 2, (camera.far - camera.near) / 2
         cut = np.abs(depth - middle) + _ROOM * placed.radius >= half
         size[cut & (cast > 0)] = 0
-    needed = placed.scaling.needed(vertex_lit=policy.vertex_lit, cast=policy.cast)
+    needed = placed.scaling.pixel[policy.vertex_lit, policy.cast]
     if policy.reflected:
         good = needed <= REFLECTED * size[:, None]
     else:
@@ -132,19 +135,12 @@ def _levels(
     return levels
 
 
-def _records(maps: NDArray[np.float64], length: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    records = np.empty((len(maps), MAP_RECORD), np.float32)
-    records[:, :12] = maps.reshape(-1, 12)
-    records[:, 12] = 0.0 if length is None else length
-    return records
-
-
-def facing(placed: Placed, camera: Camera) -> NDArray[np.bool_] | None:
+def facing(placed: PlacedInstances, camera: Camera) -> NDArray[np.bool_] | None:
     """Which instances may show a front to the camera; None where that is unknown of all.
 
     There are few planes: they are looked at one by one, which costs less than arrays of them.
     """
-    rows = placed.looks.flat
+    rows = placed.prepared.flat
     if not len(rows):
         return None
     eye, ahead = camera.world_from_camera[:3, 3].tolist(), camera.world_from_camera[:3, 2].tolist()
@@ -163,7 +159,7 @@ def facing(placed: Placed, camera: Camera) -> NDArray[np.bool_] | None:
 
 
 def _pixel_sizes(
-    placed: Placed, maps: NDArray[np.float64], depth: NDArray[np.float64], camera: Camera
+    placed: PlacedInstances, maps: NDArray[np.float64], depth: NDArray[np.float64], camera: Camera
 ) -> NDArray[np.float64]:
     """How large a pixel is, in metres, where each instance (N,) comes nearest to the camera."""
     pixel = 1 / max(camera.fx, camera.fy)

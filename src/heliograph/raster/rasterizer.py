@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
-from heliograph.raster import instances as placing
 from heliograph.raster import plan as planning
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.context import Context
@@ -26,6 +25,7 @@ from heliograph.raster.gl.targets import Target, Targets
 from heliograph.raster.gl.textures import TextureStore
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
+from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, prepare
 from heliograph.raster.types import (
     DrawList,
     Geometry,
@@ -63,8 +63,8 @@ class Rasterizer:
         self._mirrors = Mirrors()
         self._layouts = LightLayouts()
         self._blocks, self._mirrored_blocks = FrameBlocks(self._layouts), FrameBlocks(self._layouts)
-        self._looks: tuple[object, object, placing.Looks] | None = None
-        self._scaling: tuple[object, placing.Scaling] | None = None
+        self._prepared: Prepared | None = None
+        self._scaling: Scaling | None = None
 
     @property
     def passes(self) -> PassSpecs:
@@ -84,7 +84,7 @@ class Rasterizer:
         self._layouts.expect(lights, self._shadows.casting(lights))
 
     def add_geometry(self, geometry: Geometry) -> int:
-        """Take in triangles; the handle that `Instances.geometry` names them by."""
+        """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
         with self.context.current():
             return self._geometries.add(geometry)
 
@@ -109,7 +109,7 @@ class Rasterizer:
             self._textures.remove(handle)
 
     def add_texture(self, texture: Texture) -> int:
-        """Take in pixels; the handle that `Instances.texture` names them by."""
+        """Take in pixels; the handle that `InstanceTable.texture` names them by."""
         with self.context.current():
             return self._textures.add(texture)
 
@@ -204,7 +204,7 @@ class Rasterizer:
         return [self._targets.get(camera.size, *part) for part in parts if part[0]]
 
     def _mirror(
-        self, scene: DrawList, placed: placing.Placed, camera: Camera
+        self, scene: DrawList, placed: PlacedInstances, camera: Camera
     ) -> moderngl.Texture | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
         found = self._mirrors.find(scene, placed, camera)
@@ -222,26 +222,23 @@ class Rasterizer:
         self._pipeline.draw(picture)
         return target.images[0]
 
-    def _place(self, instances: Instances) -> placing.Placed:
-        tables, pose = self._geometries.tables, instances.world_from_object
-        looks = self._looks_of(instances)
-        if self._scaling is None or self._scaling[0] is not instances.scaling:
-            self._scaling = instances.scaling, placing.scaling(looks, pose, instances.length)
-        return placing.place(looks, self._scaling[1], pose, instances.visible, tables)
-
-    def _looks_of(self, instances: Instances) -> placing.Looks:
-        form, token, looks = self._looks or (None, None, None)
-        if looks is None or form is not instances.form:
-            looks, self._scaling = placing.compile_looks(instances, self._geometries.tables), None
-        elif token is not instances.looks:
-            looks = placing.repaint(looks, instances)
-        self._looks = instances.form, instances.looks, looks
-        return looks
+    def _place(self, instances: Instances) -> PlacedInstances:
+        """Prepare instances for drawing; each step is done again only where its input changed."""
+        geometries, transforms = self._geometries.tables, instances.transforms
+        prepared, scaling = self._prepared, self._scaling
+        if prepared is None or prepared.table is not instances.table:
+            prepared, scaling = prepare(instances, geometries), None
+        elif prepared.materials is not instances.materials:
+            prepared = prepared.with_materials(instances.materials)
+        if scaling is None or scaling.scales is not transforms.scales:
+            scaling = Scaling.of(prepared, transforms.scales)
+        self._prepared, self._scaling = prepared, scaling
+        return place(prepared, scaling, transforms, geometries)
 
     def _plan(
         self,
         scene: DrawList,
-        placed: placing.Placed,
+        placed: PlacedInstances,
         camera: Camera,
         *,
         cast: bool,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera, Projection
-from heliograph.raster.instances import Placed
+from heliograph.raster.prepared import PlacedInstances
 from heliograph.raster.types import Light, LightKind
 
 MAX_SHADOWS = 8
@@ -49,7 +49,7 @@ class ShadowMap:
     size: Size
     position: tuple[float, float, float]
 
-    def placed(self, corner: Size, atlas: Size) -> NDArray[np.float64]:
+    def numbers(self, corner: Size, atlas: Size) -> NDArray[np.float64]:
         """The map's 24 numbers in frame.glsl's order, its matrix row-major and from world.
 
         Args:
@@ -76,7 +76,11 @@ def casting(lights: Sequence[Light]) -> tuple[int, ...]:
 
     Of equally strong ones the first.
     """
-    wanted = [place for place, light in enumerate(lights) if _casts(light)]
+    wanted = [
+        place
+        for place, light in enumerate(lights)
+        if light.casts_shadow and light.kind is not LightKind.HEAD
+    ]
     wanted.sort(key=lambda place: -sum(lights[place].diffuse))
     return tuple(sorted(wanted[:MAX_SHADOWS]))
 
@@ -87,7 +91,7 @@ def map_size(camera: Camera, limit: int) -> int:
     return min(wanted, limit)
 
 
-def shadow_map(light: Light, size: int, placed: Placed, casters: Bools) -> ShadowMap:
+def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools) -> ShadowMap:
     """The map of one light, cut down to what casts shadows; `size` as `map_size` gives it."""
     if light.kind is LightKind.POINT:
         side = size // 2
@@ -101,13 +105,13 @@ def shadow_map(light: Light, size: int, placed: Placed, casters: Bools) -> Shado
     return ShadowMap(((camera, (0, 0)),), camera.size, light.position)
 
 
-def casters(placed: Placed) -> Bools:
+def casters(placed: PlacedInstances) -> Bools:
     """What can throw a shadow on something: not a floor with nothing behind it."""
-    looks = placed.looks
-    casters = looks.casts_shadow & placed.show
+    flat = placed.prepared.flat
+    casters = placed.prepared.table.casts_shadow & placed.show
     solid = np.array(placed.show)
-    solid[looks.flat] = False
-    for row in looks.flat[casters[looks.flat]]:
+    solid[flat] = False
+    for row in flat[casters[flat]]:
         pose = placed.pose[row]
         normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
         casters[row] = bool(((placed.centre[solid] - pose[:, 3]) @ normal < 0).any())
@@ -138,11 +142,7 @@ def _to_part(x: float, y: float, width: float, height: float) -> Matrix:
     return np.array([[right, 0, 0, x + right], [0, up, 0, y + up], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])
 
 
-def _casts(light: Light) -> bool:
-    return light.casts_shadow and light.kind is not LightKind.HEAD
-
-
-def _cropped(whole: Camera, placed: Placed, casters: Bools) -> Camera:
+def _cropped(whole: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
     """The light's camera with its picture cut down to what casts shadows."""
     view = whole.camera_from_world
     seen = placed.centre[casters] @ view[:3, :3].T + view[:3, 3]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster.shapes import STRETCHED
 from heliograph.raster.table import GeometryTable
-from heliograph.raster.types import Instances, Mapping, Shading, Shape, Side
+from heliograph.raster.types import InstanceTable, Mapping, MaterialTable, Shading, Shape, Side
 
 MIRRORED = 1 << 21
 """Set in the key of what is mirrored."""
@@ -43,39 +43,41 @@ class Kind:
     emissive: bool
 
 
-def keys(instances: Instances, tables: GeometryTable) -> NDArray[np.int64]:
-    """A key (N,) for each instance: equal keys are drawn together, smaller ones first."""
-    double = instances.side == Side.DOUBLE
-    textured = (instances.texture >= 0) & (instances.mapping != Mapping.NONE)
-    key: NDArray[np.int64] = np.where(textured, instances.texture + 1, 0).astype(np.int64)
+def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
+    """A key (N,) for each instance, without the bits of its material.
+
+    Instances with equal keys are drawn together, those with smaller ones first.
+    """
+    double = table.side == Side.DOUBLE
+    textured = (table.texture >= 0) & (table.mapping != Mapping.NONE)
+    key: NDArray[np.int64] = np.where(textured, table.texture + 1, 0).astype(np.int64)
     key |= double.astype(np.int64) << 20
-    key |= (textured & (instances.mapping == Mapping.UV)).astype(np.int64) << 22
-    key |= (instances.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
-    key |= instances.shading.astype(np.int64) << 24
-    plain = np.where(instances.geometry == Shape.CAPSULE, STRETCHED, 0)
-    key |= np.where(double, plain, tables.solver[instances.geometry]) << 28
-    width = np.clip(np.rint(instances.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
-    key |= np.where(instances.geometry == Shape.LINE, width, 0) << 32
+    key |= (textured & (table.mapping == Mapping.UV)).astype(np.int64) << 22
+    key |= table.shading.astype(np.int64) << 24
+    plain = np.where(table.geometry == Shape.CAPSULE, STRETCHED, 0)
+    key |= np.where(double, plain, geometries.solver[table.geometry]) << 28
+    width = np.clip(np.rint(table.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
+    key |= np.where(table.geometry == Shape.LINE, width, 0) << 32
     # Planes last: most of a floor is behind other things.
-    key |= tables.plane[instances.geometry].astype(np.int64) << _FLOOR_BIT
-    if instances.cutoff is not None:
-        key |= (textured & (instances.cutoff > 0)).astype(np.int64) << _CUTOUT_BIT
-    if instances.emissive is not None:
-        key |= (instances.emissive > 0).any(1).astype(np.int64) << _EMISSIVE_BIT
+    key |= geometries.plane[table.geometry].astype(np.int64) << _FLOOR_BIT
+    if table.cutoff is not None:
+        key |= (textured & (table.cutoff > 0)).astype(np.int64) << _CUTOUT_BIT
     return key
 
 
-def repainted(key: NDArray[np.int64], instances: Instances) -> NDArray[np.int64]:
-    """Keys (N,) for other surfaces than they were made for."""
-    reflective = (instances.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
-    changed: NDArray[np.int64] = key & ~(1 << _REFLECTIVE_BIT) | reflective
-    return changed
+def with_material_bits(key: NDArray[np.int64], materials: MaterialTable) -> NDArray[np.int64]:
+    """Keys (N,) with the bits of these materials in place of others'."""
+    key = key & ~(1 << _REFLECTIVE_BIT | 1 << _EMISSIVE_BIT)
+    key |= (materials.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
+    if materials.emissive is not None:
+        key |= (materials.emissive > 0).any(1).astype(np.int64) << _EMISSIVE_BIT
+    return key
 
 
 @lru_cache(maxsize=4096)
 def unpack(key: int) -> Kind:
     """What a key says."""
-    double, mirrored, own_uv, reflective = (bool(key >> (20 + place) & 1) for place in range(4))
+    double, mirrored, own_uv, reflective = (bool(key >> bit & 1) for bit in range(20, 24))
     return Kind(
         solver=key >> 28 & 15,
         shading=Shading(key >> 24 & 15),

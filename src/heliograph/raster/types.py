@@ -6,7 +6,7 @@ and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Any
 
@@ -26,7 +26,7 @@ class Shape(IntEnum):
 
     Depth and normals of these are computed from the exact surface, whatever the tessellation.
     All are centred, with half-extent 1; PLANE is the square -1..1 at z = 0 facing +z; CYLINDER has
-    radius 1 and z from -1 to 1; CAPSULE is a sphere in halves along z, `Instances.length` apart.
+    radius 1 and z from -1 to 1; CAPSULE is a sphere in halves along z, `Transforms.length` apart.
     LINE runs from the origin to z = 1, is as many pixels wide as the first number of its
     `texture_scale` says, is never lit or textured, and its normal points at the camera.
     """
@@ -113,14 +113,14 @@ class Shading(IntEnum):
 
 
 @dataclass(eq=False)
-class Instances:
-    """N placed geometries with their materials, as arrays; row i is one instance.
+class InstanceTable:
+    """What N instances are, apart from their materials and where they are; row i is one instance.
+
+    A table is not changed after it was drawn: what is prepared from it is kept while the same
+    table is drawn again, and its arrays are read-only from then on.
 
     Attributes:
         geometry: (N,) int32 handles: `Shape` members or what `Rasterizer.add_geometry` returned.
-        world_from_object: (N, 3, 4) float64 affine maps; scale and mirroring are allowed.
-        rgba: (N, 4) float32; alpha below 1 is blended.
-        surface: (N, 4) float32: emission, specular, shininess (0 to 1), reflectance (planes only).
         texture: (N,) int32 handles from `Rasterizer.add_texture`, -1 for none.
         mapping: (N,) int8, `Mapping` members.
         texture_scale: (N, 3) float32, multiplies texture coordinates.
@@ -128,27 +128,13 @@ class Instances:
         side: (N,) int8, `Side` members.
         shading: (N,) int8, `Shading` members.
         casts_shadow: (N,) bool.
-        visible: (N,) bool.
         texture_offset: (N, 2) float32, added to FLAT texture coordinates; or None for none.
-        length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
-            None for spheres.
-        layers: how many times what is transparent counts, one over the other.
         cutoff: (N,) float32; where the texture's alpha is below it there is a hole in all passes,
             and in shadows of meshes that have uvs; or None for no holes.
-        emissive: (N, 3) float32, light of its own that no texture colours, where it is lit at all;
-            or None for none.
-        looks: stands for everything but `world_from_object`, `visible` and `length`: instances that
-            share it, as `moved` makes them, differ in nothing else. Once drawn, their arrays are
-            read-only.
-        form: stands for all of `looks` but `rgba` and `surface`.
-        scaling: stands for the lengths and handedness of the axes of `world_from_object`, and for
-            `length`.
+        layers: how many times what is transparent counts, one over the other.
     """
 
     geometry: NDArray[np.int32]
-    world_from_object: NDArray[np.float64]
-    rgba: NDArray[np.float32]
-    surface: NDArray[np.float32]
     texture: NDArray[np.int32]
     mapping: NDArray[np.int8]
     texture_scale: NDArray[np.float32]
@@ -156,15 +142,55 @@ class Instances:
     side: NDArray[np.int8]
     shading: NDArray[np.int8]
     casts_shadow: NDArray[np.bool_]
-    visible: NDArray[np.bool_]
     texture_offset: NDArray[np.float32] | None = None
-    length: NDArray[np.float64] | None = None
-    layers: int = 1
     cutoff: NDArray[np.float32] | None = None
+    layers: int = 1
+
+
+@dataclass(eq=False)
+class MaterialTable:
+    """Colours of N instances. Kept by identity and read-only once drawn, as `InstanceTable` is.
+
+    Attributes:
+        rgba: (N, 4) float32; alpha below 1 is blended.
+        surface: (N, 4) float32: emission, specular, shininess (0 to 1), reflectance (planes only).
+        emissive: (N, 3) float32, light of its own that no texture colours, where it is lit at all;
+            or None for none.
+    """
+
+    rgba: NDArray[np.float32]
+    surface: NDArray[np.float32]
     emissive: NDArray[np.float32] | None = None
-    looks: object = field(default_factory=object, init=False, repr=False)
-    form: object = field(default_factory=object, init=False, repr=False)
-    scaling: object = field(default_factory=object, init=False, repr=False)
+
+
+@dataclass(eq=False)
+class Transforms:
+    """Where N instances are.
+
+    Attributes:
+        world_from_object: (N, 3, 4) float64 affine maps; scale and mirroring are allowed.
+        scales: (N, 3, 4) float64 maps whose axes have the same lengths and handedness, from which
+            levels of detail follow. `world_from_object` itself will do; transforms that differ
+            rigidly share one array, and what is prepared from it is kept while they do. It is
+            read-only once it was drawn.
+        visible: (N,) bool.
+        length: (N,) float64, half the way between the ends' centres of a CAPSULE, in its radii; or
+            None for spheres.
+    """
+
+    world_from_object: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+    length: NDArray[np.float64] | None = None
+
+
+@dataclass(eq=False)
+class Instances:
+    """N geometries, their materials and where they are."""
+
+    table: InstanceTable
+    materials: MaterialTable
+    transforms: Transforms
 
     def moved(
         self,
@@ -177,30 +203,26 @@ class Instances:
 
         Moved `rigidly`, nothing may be scaled or mirrored otherwise than here.
         """
-        other = object.__new__(type(self))  # a tenth of what copy.copy costs
-        vars(other).update(vars(self))
-        other.world_from_object = world_from_object
-        other.visible = self.visible if visible is None else visible
-        if not rigidly:
-            other.scaling = object()
-        return other
+        here = self.transforms
+        there = Transforms(
+            world_from_object,
+            here.scales if rigidly else world_from_object,
+            here.visible if visible is None else visible,
+            here.length,
+        )
+        return Instances(self.table, self.materials, there)
 
-    def painted(self, **columns: NDArray[Any]) -> Instances:
-        """The same things with other `rgba` or `surface`, (N, 4) each."""
-        other = self.moved(self.world_from_object, rigidly=True)
-        vars(other).update(columns, looks=object())
-        return other
+    def painted(self, **columns: NDArray[np.float32]) -> Instances:
+        """The same things with other columns of their `MaterialTable`."""
+        return Instances(self.table, replace(self.materials, **columns), self.transforms)
 
     @classmethod
     def blank(cls, count: int) -> Instances:
         """`count` grey unit boxes at the origin, ids 1 to `count`, to be filled in."""
         pose = np.zeros((count, 3, 4))
         pose[:, :, :3] = np.eye(3)
-        return cls(
+        table = InstanceTable(
             geometry=np.full(count, Shape.BOX, np.int32),
-            world_from_object=pose,
-            rgba=np.full((count, 4), (0.5, 0.5, 0.5, 1.0), np.float32),
-            surface=np.full((count, 4), (0.0, 0.5, 0.5, 0.0), np.float32),
             texture=np.full(count, -1, np.int32),
             mapping=np.zeros(count, np.int8),
             texture_scale=np.ones((count, 3), np.float32),
@@ -208,12 +230,16 @@ class Instances:
             side=np.zeros(count, np.int8),
             shading=np.zeros(count, np.int8),
             casts_shadow=np.ones(count, np.bool_),
-            visible=np.ones(count, np.bool_),
         )
+        materials = MaterialTable(
+            rgba=np.full((count, 4), (0.5, 0.5, 0.5, 1.0), np.float32),
+            surface=np.full((count, 4), (0.0, 0.5, 0.5, 0.0), np.float32),
+        )
+        return cls(table, materials, Transforms(pose, pose, np.ones(count, np.bool_)))
 
     def __len__(self) -> int:
         """Number of instances."""
-        return len(self.geometry)
+        return len(self.table.geometry)
 
 
 class LightKind(Enum):
@@ -247,8 +273,6 @@ class Light:
         casts_shadow: whether it does, where the rasterizer draws shadows.
         shadow_extent: half-width in metres of a directional light's shadow map.
         shadow_range: near and far end of the shadow map, metres from the light.
-        look: stands for everything but position and direction: lights that share it, as `moved`
-            makes them, differ in nothing else.
     """
 
     kind: LightKind = LightKind.DIRECTIONAL
@@ -264,7 +288,6 @@ class Light:
     casts_shadow: bool = False
     shadow_extent: float = 10.0
     shadow_range: tuple[float, float] = (0.05, 100.0)
-    look: object = field(default_factory=object, init=False, repr=False, compare=False)
 
     def moved(self, position: Colour, direction: Colour) -> Light:
         """The same light elsewhere."""

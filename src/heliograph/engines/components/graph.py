@@ -33,7 +33,7 @@ from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of,
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
-from heliograph.raster.types import Colour
+from heliograph.raster.types import Colour, Transforms
 from heliograph.scene import CameraView, Component, Edit, Material, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
@@ -485,14 +485,17 @@ class SceneGraph:
 
     def _followed(self, before: Placed, kept: Rows, instances: Rows) -> Placed:
         """Where everything was before, by the rows and instances there are now."""
-        worlds, poses, corners = before.worlds, before.instances.world_from_object, before.corners
+        worlds, corners, transforms = before.worlds, before.corners, before.instances.transforms
+        poses, scales = transforms.world_from_object, transforms.scales
         if len(kept) != len(worlds) or (kept != np.arange(len(kept))).any():
             worlds = worlds[kept]
         if len(instances) != len(poses) or (instances != np.arange(len(instances))).any():
             inside = np.minimum(instances, max(len(poses) - 1, 0))
             poses = poses[inside] if len(poses) else np.zeros((len(instances), 3, 4))
+            scales = poses
             corners = None if corners is None or not len(corners) else corners[inside]
-        return Placed(worlds, before.instances.moved(poses, rigidly=True), corners)
+        moved = replace(transforms, world_from_object=poses, scales=scales)
+        return Placed(worlds, replace(before.instances, transforms=moved), corners)
 
     def _moved(self, before: Placed, local: Matrix, rows: Rows) -> Placed:
         """Where everything is if only these rows, and all on them among these, stand elsewhere."""
@@ -500,14 +503,14 @@ class SceneGraph:
         worlds[0] = local[0]
         for mine in self._in_order(rows):
             worlds[mine] = worlds[layout.parents[mine]] @ local[mine]
-        poses, mine = before.instances.world_from_object.copy(), layout.instances_of(rows)
+        old = before.instances.transforms
+        poses, mine = old.world_from_object.copy(), layout.instances_of(rows)
         poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
         self._check_lengths(np.abs(poses[mine]), mine)
-        instances = self._form.moved(poses, self._visible)
-        old = before.instances
-        same = len(old) == len(poses) and old.length is instances.length
-        if same and np.array_equal(old.world_from_object[mine, :, :3], poses[mine, :, :3]):
-            instances.scaling = old.scaling  # nothing but positions changed
+        shifted = np.array_equal(old.world_from_object[mine, :, :3], poses[mine, :, :3])
+        form, scales = self._form, old.scales if shifted else poses
+        transforms = Transforms(poses, scales, self._visible, form.transforms.length)
+        instances = replace(form, transforms=transforms)
         corners = before.corners
         if corners is not None:
             corners = corners.copy()

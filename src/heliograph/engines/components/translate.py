@@ -1,4 +1,4 @@
-"""Components to instances: which geometry, how placed in the component, painted with what."""
+"""Components to instances: which geometry, how posed in the component, painted with what."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from heliograph.engines.components.assets import Assets, Handles
 from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
+from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
 from heliograph.scene.material import MATERIAL
 
@@ -38,9 +39,9 @@ class Parts:
     Attributes:
         geometry, texture: (K,) handles.
         pose: (K, 4, 4), component_from_object.
-        length: (K,), of capsules, as `Instances` has it.
+        length: (K,), of capsules, as `Transforms` has it.
         rgba, surface: (K, 4).
-        emissive, cutoff: (K, 3) and (K,), as `Instances` has them.
+        emissive, cutoff: (K, 3) and (K,), as `MaterialTable` and `InstanceTable` have them.
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (K, 8, 3), those of the boxes round them, in the component's axes.
         plain: whether another colour of the component changes nothing but the first three numbers
@@ -85,11 +86,8 @@ class Parts:
             ids: (K,) for the segmentation pass.
         """
         count = len(self)
-        return Instances(
+        table = InstanceTable(
             geometry=self.geometry,
-            world_from_object=np.zeros((count, 3, 4)),
-            rgba=self.rgba,
-            surface=self.surface,
             texture=self.texture,
             mapping=np.where(self.texture >= 0, TextureMapping.UV, 0).astype(np.int8),
             texture_scale=np.ones((count, 3), np.float32),
@@ -97,11 +95,12 @@ class Parts:
             side=self.side,
             shading=self.shading,
             casts_shadow=np.ones(count, np.bool_),
-            visible=np.ones(count, np.bool_),
-            length=self.length if self.length.any() else None,
             cutoff=self.cutoff if self.cutoff.any() else None,
-            emissive=self.emissive if self.emissive.any() else None,
         )
+        emissive = self.emissive if self.emissive.any() else None
+        materials = MaterialTable(self.rgba, self.surface, emissive)
+        pose, length = np.zeros((count, 3, 4)), self.length if self.length.any() else None
+        return Instances(table, materials, Transforms(pose, pose, np.ones(count, np.bool_), length))
 
     @property
     def size(self) -> int:
@@ -183,10 +182,10 @@ class Translator:
     def _make(self, component: Component) -> Parts:
         if isinstance(component, Mesh):
             return self._mesh(component)
-        placed = self._shape(component)
+        posed = self._shape(component)
         texture, clear = self._texture(component.get("material"))
         paint = _paint(component.get("material"), component.get("materialType"), clear)
-        return self._rows([placed], [paint], [texture], plain=paint.plain)
+        return self._rows([posed], [paint], [texture], plain=paint.plain)
 
     def _mesh(self, mesh: Mesh) -> Parts:
         pieces = self.assets.mesh(mesh)
@@ -199,31 +198,31 @@ class Translator:
             clear = own_clear if replaced else piece.see_through
             paints.append(_paint({**piece.material, **given}, mesh.get("materialType"), clear))
             textures.append(own if replaced else piece.texture)
-        placed = [_Placed(piece.geometry, turn @ piece.pose) for piece in pieces]
-        return self._rows(placed, paints, textures)
+        posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
+        return self._rows(posed, paints, textures)
 
     def _texture(self, material: Mapping[str, Any]) -> tuple[int, bool]:
         source = material.get("map")
         return (-1, False) if source is None else self.assets.image(source)
 
-    def _shape(self, component: Component) -> _Placed:
+    def _shape(self, component: Component) -> _Posed:
         textured = component.get("material").get("map") is not None
         make = _SHAPES[type(component).__name__]
         return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
     def _rows(
         self,
-        placed: list[_Placed],
+        posed: list[_Posed],
         paints: list[_Paint],
         textures: list[int],
         *,
         plain: bool = False,
     ) -> Parts:
-        count = len(placed)
+        count = len(posed)
         return Parts(
-            geometry=np.array([each.geometry for each in placed], np.int32),
-            pose=np.array([each.pose for each in placed], float).reshape(count, 4, 4),
-            length=np.array([each.length for each in placed], float),
+            geometry=np.array([each.geometry for each in posed], np.int32),
+            pose=np.array([each.pose for each in posed], float).reshape(count, 4, 4),
+            length=np.array([each.length for each in posed], float),
             rgba=np.array([paint.rgba for paint in paints], np.float32).reshape(count, 4),
             surface=np.array([paint.surface for paint in paints], np.float32).reshape(count, 4),
             emissive=np.array([paint.emissive for paint in paints], np.float32).reshape(count, 3),
@@ -231,14 +230,14 @@ class Translator:
             texture=np.array(textures, np.int32),
             side=np.array([paint.side for paint in paints], np.int8),
             shading=np.array([paint.shading for paint in paints], np.int8),
-            corners=self._corners(placed),
+            corners=self._corners(posed),
             plain=plain,
         )
 
-    def _corners(self, placed: list[_Placed]) -> Matrix:
+    def _corners(self, posed: list[_Posed]) -> Matrix:
         """Corners (K, 8, 3) of the parts' boxes in the component's axes."""
         corners = []
-        for each in placed:
+        for each in posed:
             pose, ends = each.pose, np.stack(self.assets.bounds(each.geometry))
             ends[:, 2] += -each.length, each.length
             box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
@@ -247,7 +246,7 @@ class Translator:
 
 
 @dataclass(frozen=True, eq=False)
-class _Placed:
+class _Posed:
     geometry: int
     pose: Matrix
     length: float = 0.0
@@ -291,69 +290,65 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
 def _gloss(material: Mapping[str, Any], kind: str) -> tuple[float, float]:
     """Strength and sharpness (0 to 1) of highlights."""
     if kind == "phong":
-        return _mean(material["specular"]), min(material["shininess"] / _MOST_SHININESS, 1.0)
+        return sum(material["specular"][:3]) / 3, min(material["shininess"] / _MOST_SHININESS, 1.0)
     if kind != "standard":
         return 0.0, 0.5
     smooth = 1.0 - material["roughness"]
     return smooth * (0.4 + 0.6 * material["metalness"]), max(smooth * smooth, 0.02)
 
 
-def _mean(colour: tuple[float, ...]) -> float:
-    return float(sum(colour[:3]) / 3)
-
-
 def _scaled(x: float, y: float, z: float) -> Matrix:
     return np.diag([x, y, z, 1.0])
 
 
-def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     handle = assets.shape("box", tessellate.box) if textured else Shape.BOX
     width, height, depth = args
-    return _Placed(handle, _scaled(width / 2, height / 2, depth / 2))
+    return _Posed(handle, _scaled(width / 2, height / 2, depth / 2))
 
 
-def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
-    return _Placed(handle, _scaled(args[0] / 2, args[1] / 2, max(args[:2]) / 2))
+    return _Posed(handle, _scaled(args[0] / 2, args[1] / 2, max(args[:2]) / 2))
 
 
-def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     handle = assets.shape("sphere", tessellate.sphere) if textured else Shape.SPHERE
-    return _Placed(handle, _scaled(args[0], args[0], args[0]))
+    return _Posed(handle, _scaled(args[0], args[0], args[0]))
 
 
-def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     top, bottom, height = args
     if top == bottom and not textured:
-        return _Placed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
+        return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
     wide = max(top, bottom)
     shares = (top / wide, bottom / wide)
     handle = assets.shape(("cylinder", *shares), lambda: tessellate.cylinder(*shares))
-    return _Placed(handle, _scaled(wide, height / 2, wide))
+    return _Posed(handle, _scaled(wide, height / 2, wide))
 
 
-def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     radius, height = args
     return _cylinder(assets, (0.0, radius, height), textured)
 
 
-def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> _Placed:
+def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
     radius, length = args
     if textured:
         share = length / radius
         handle = assets.shape(("capsule", share), lambda: tessellate.capsule(share))
-        return _Placed(handle, _scaled(radius, radius, radius))
-    return _Placed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
+        return _Posed(handle, _scaled(radius, radius, radius))
+    return _Posed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
 
 
-def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> _Placed:
+def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> _Posed:
     radius, tube = args
     share = tube / radius
     handle = assets.shape(("torus", share), lambda: tessellate.torus(1.0, share))
-    return _Placed(handle, _scaled(radius, radius, radius))
+    return _Posed(handle, _scaled(radius, radius, radius))
 
 
-_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Placed]] = MappingProxyType(
+_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Posed]] = MappingProxyType(
     {
         "Box": _box,
         "Sphere": _sphere,

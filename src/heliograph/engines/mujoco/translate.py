@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,12 +20,15 @@ from heliograph.raster import (
     Environment,
     Geometry,
     Instances,
+    InstanceTable,
     Lighting,
     Mapping,
+    MaterialTable,
     Rasterizer,
     Shading,
     Shape,
     TextureKind,
+    Transforms,
 )
 
 _T = mujoco.mjtGeom
@@ -66,7 +69,7 @@ class Structure:
         facts: everything of the geoms it was made from.
         shown: everything of the geoms it stands for now but where they are.
         rows: (M,) the geom of each instance.
-        looks: the instances, at some place.
+        instances: the instances, at some place.
         plain, capsules, lines, under, planes, skins: rows that are scaled or placed in a way of
             their own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
@@ -78,7 +81,7 @@ class Structure:
 
     facts: tuple[bytes, ...]
     rows: NDArray[np.intp]
-    looks: Instances
+    instances: Instances
     plain: NDArray[np.intp]
     capsules: NDArray[np.intp]
     lines: NDArray[np.intp]
@@ -134,7 +137,8 @@ class Translator:
         textures = [assets.texture(model, i) for i in range(model.ntex)]
         self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
-        self.sky = self._find_sky(model)
+        skies = np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
+        self.sky = int(self._textures[skies[0]]) if len(skies) else None
         self._structure: Structure | None = None
 
     def add_flexes(self, flexes: Iterable[Geometry]) -> None:
@@ -145,7 +149,7 @@ class Translator:
         """Instances (M,) of geoms (N,).
 
         A plane makes two, a height field one for each tile, what is not drawn none. While geoms
-        only move, the instances share their looks.
+        only move, all but the world_from_object of the instances stays the same objects.
         """
         made, shown = self._structure, _shown(geoms)
         if made is None or made.shown != shown:
@@ -158,7 +162,7 @@ class Translator:
             pose[made.skins] = np.eye(3, 4)  # their vertices are world points
         if len(made.endless):
             self._planes.recentre(pose, made.planes, geoms)
-        return made.looks.moved(pose, rigidly=True)
+        return made.instances.moved(pose, rigidly=True)
 
     @property
     def objects(self) -> Objects:
@@ -218,7 +222,7 @@ class Translator:
         structure = Structure(
             facts=facts,
             rows=rows,
-            looks=Instances.blank(0),
+            instances=Instances.blank(0),
             plain=np.flatnonzero(~np.isin(kinds, _SIZED)),
             capsules=np.flatnonzero(kinds == _T.mjGEOM_CAPSULE),
             lines=np.flatnonzero(kinds == _T.mjGEOM_LINE),
@@ -232,20 +236,27 @@ class Translator:
             ),
             endless=np.flatnonzero(self._endless(geoms)),
         )
-        structure.looks = self._looks(shown, handles, structure)
+        structure.instances = self._instances(shown, handles, structure)
         return structure
 
     def _resize(self, made: Structure, geoms: NDArray[Any]) -> None:
         """Scales for the sizes that these geoms have now."""
         made.sizes = np.array(geoms["size"])
         made.scale = self._scale(made.sizes[made.rows].astype(float), made)
-        made.looks = made.looks.moved(made.looks.world_from_object)  # scaled otherwise from here on
+        length = None
         if len(made.capsules):
             radius, _, half_length = made.sizes[made.rows[made.capsules]].T.astype(float)
-            made.looks.length = np.zeros(len(made.rows))
-            made.looks.length[made.capsules] = half_length / np.maximum(radius, _TINY)
+            length = np.zeros(len(made.rows))
+            length[made.capsules] = half_length / np.maximum(radius, _TINY)
+        scales = np.zeros((len(made.rows), 3, 4))
+        scales[:, range(3), range(3)] = made.scale
+        transforms = Transforms(scales, scales, made.instances.transforms.visible, length)
+        made.instances = replace(made.instances, transforms=transforms)
 
-    def _looks(self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure) -> Instances:
+    def _instances(
+        self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure
+    ) -> Instances:
+        """The instances, not scaled yet."""
         count, textures = len(shown), shown["texid"]
         scale = self._scale(shown["size"].astype(float), made)
         mapping, texture_scale, texture_offset = self._texturing(shown, scale)
@@ -253,11 +264,8 @@ class Translator:
         rgba = np.array(shown["rgba"])
         rgba[made.under, 3] *= _UNDERSIDE  # MuJoCo shows the underside of planes so
         shading = np.where(self._endless(shown), Shading.HAZY, Shading.LIT)
-        return Instances(
+        table = InstanceTable(
             geometry=handles,
-            world_from_object=np.zeros((count, 3, 4)),
-            rgba=rgba,
-            surface=np.array(shown["surface"]),
             texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
             mapping=mapping,
             texture_scale=texture_scale,
@@ -266,9 +274,11 @@ class Translator:
             side=np.zeros(count, np.int8),
             shading=shading.astype(np.int8),
             casts_shadow=(shown["castshadow"] != 0) & (scale[:, 1] > 0),  # no undersides
-            visible=np.ones(count, bool),
             layers=_LAYERS,
         )
+        pose, visible = np.zeros((count, 3, 4)), np.ones(count, bool)
+        materials = MaterialTable(rgba, np.array(shown["surface"]))
+        return Instances(table, materials, Transforms(pose, pose, visible))
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
         flat = geoms["type"] == _T.mjGEOM_PLANE
@@ -333,10 +343,6 @@ class Translator:
 
     def _is_cube(self, texid: NDArray[np.int32]) -> NDArray[np.bool_]:
         return self._cube[texid] if len(self._cube) else np.zeros(len(texid), bool)
-
-    def _find_sky(self, model: mujoco.MjModel) -> int | None:
-        skies = np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
-        return int(self._textures[skies[0]]) if len(skies) else None
 
 
 def _handles(made: Any) -> NDArray[np.int32]:

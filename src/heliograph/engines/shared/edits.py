@@ -26,6 +26,7 @@ from heliograph.scene import (
     MoveObject,
 )
 
+_MATERIAL = ("rgba", "surface", "emissive")
 _SURFACE = ("emission", "specular", "shininess", "reflectance")
 
 
@@ -113,7 +114,7 @@ class EditApplier:
 
     def _darken(self, rows: NDArray[np.intp]) -> None:
         """Take light of another colour away: what is told how much to emit does so in its own."""
-        if self._instances.emissive is not None:
+        if self._instances.materials.emissive is not None:
             self._mine("emissive")[rows] = 0.0
 
     def _lay_all(
@@ -133,18 +134,20 @@ class EditApplier:
 
     def hide(self, edit: Hide) -> None:
         """Apply a Hide."""
-        visible = np.array(self._instances.visible)
+        visible = np.array(self._instances.transforms.visible)
         visible[self._objects.rows(edit.objects)] = False
-        self._instances = self._instances.moved(self._instances.world_from_object, visible)
+        poses = self._instances.transforms.world_from_object
+        self._instances = self._instances.moved(poses, visible, rigidly=True)
 
     def move(self, edit: MoveObject) -> None:
         """Apply a MoveObject; after others of the object it is relative to where they put it."""
         rows, frames = self._objects.rows((edit.name,)), self._frames()
+        before = self.things.instances.transforms.world_from_object
         change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
-        poses = np.array(self._instances.world_from_object)
+        poses = np.array(self._instances.transforms.world_from_object)
         for row in rows:
             frame = _square(frames[row])
-            local = np.linalg.solve(frame, _square(self.things.instances.world_from_object[row]))
+            local = np.linalg.solve(frame, _square(before[row]))
             moved = (self._moved.get(row, frame) if edit.relative else np.eye(4)) @ change
             self._moved[row] = moved
             poses[row] = (moved @ local)[:3]
@@ -163,24 +166,27 @@ class EditApplier:
     def _mine(self, field: str) -> NDArray[Any]:
         """An array of the instances that is ours to change."""
         if field not in self._own:
-            rows = getattr(self._instances, field)
-            self._own[field] = np.zeros((len(self._instances), 2), np.float32)
+            instances = self._instances
+            owner = instances.materials if field in _MATERIAL else instances.table
+            rows = getattr(owner, field)
+            self._own[field] = np.zeros((len(instances), 2), np.float32)
             if rows is not None:
                 self._own[field] = rows.copy()
         return self._own[field]
 
     def _settle(self) -> None:
         """Put what was changed into the instances."""
-        mine, instances = self._own, self._instances
-        if mine.keys() <= {"rgba", "surface"}:
-            self._instances = instances.painted(**mine) if mine else instances
-        else:
-            columns: dict[str, Any] = dict(mine)
-            self._instances = replace(instances, **columns)
+        material = {name: rows for name, rows in self._own.items() if name in _MATERIAL}
+        others: dict[str, Any] = {n: rows for n, rows in self._own.items() if n not in _MATERIAL}
+        if material:
+            self._instances = self._instances.painted(**material)
+        if others:
+            table = replace(self._instances.table, **others)
+            self._instances = replace(self._instances, table=table)
 
     def _strip(self, rows: NDArray[np.intp]) -> None:
         """Take textures away, where there are any."""
-        rows = rows[self._own.get("texture", self._instances.texture)[rows] >= 0]
+        rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
         if len(rows):
             self._mine("texture")[rows] = -1
             self._mine("mapping")[rows] = TextureMapping.NONE
@@ -199,7 +205,7 @@ class EditApplier:
         texture = Texture(pixels, name="texture of an edit")
         self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
         self._mine("texture_offset")[rows] = offset
-        geometry = self._instances.geometry[rows]
+        geometry = self._instances.table.geometry[rows]
         own = self._rasterizer.has_uvs(geometry)
         self._mine("mapping")[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
         size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,11 @@ SIZE = _LIGHTS + _ROW * MAX_ROWS
 """Length of the block in float32 numbers."""
 
 Matrix = NDArray[np.float64]
+
+_emission = attrgetter(
+    *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness")
+)
+"""What a light's row holds besides its position and direction."""
 
 
 class LightLayouts:
@@ -80,7 +86,7 @@ class FrameBlocks:
         self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
-        self._looks: list[object] = []
+        self._emissions: Sequence[object] = ()
         self._camera: Camera | None = None
         self._lens: object = None
         self._around: object = None
@@ -102,7 +108,7 @@ class FrameBlocks:
             scene: its lights and environment.
             camera: the camera of the picture.
             casting: places of its lights that have shadow maps.
-            shadows: (K, 24), the numbers of each map, as `ShadowMap.placed` gives them.
+            shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
         """
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
@@ -116,7 +122,7 @@ class FrameBlocks:
             self._pack(scene.lights, casting)
         if relit or camera is not self._camera:
             self._look_through(camera)
-            self._place_lights(camera)
+            self._write_lights(camera)
         for place, numbers in enumerate(shadows):
             row = block[_SHADOWS + _ROW * place :][:_ROW]
             row[:16] = (numbers[:16].reshape(4, 4) @ camera.world_from_camera).T.ravel()
@@ -134,13 +140,13 @@ class FrameBlocks:
         block[36:52] = camera.world_from_camera.T.ravel()
         self._camera = camera
 
-    def _place_lights(self, camera: Camera) -> None:
+    def _write_lights(self, camera: Camera) -> None:
         """Write the lights with positions and directions as the camera sees them."""
         rows = self._block[_LIGHTS : _LIGHTS + self._rows.size].reshape(-1, _ROW)
         rows[:] = self._rows
         view = camera.camera_from_world
-        rows[self._placed, 0:3] = self._position @ view[:3].T
-        rows[self._placed, 4:7] = self._direction @ view[:3, :3].T
+        rows[self._in_world, 0:3] = self._position @ view[:3].T
+        rows[self._in_world, 4:7] = self._direction @ view[:3, :3].T
 
     def _pack(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> None:
         """Lay lights out in rows: those that cast shadows, black ones, the others."""
@@ -149,21 +155,22 @@ class FrameBlocks:
         layout = self._layout = self._layouts.choose(lights, casting)
         black = [_BLACK] * (max(layout.shadows, len(layout.kinds) - len(others)) - len(first))
         shown = [*first, *black, *others]
-        looks = [light.look for light in shown]
-        if looks != self._looks:
-            self._looks = looks
+        emissions = tuple(_emission(light) for light in shown)
+        if emissions != self._emissions:
+            self._emissions = emissions
             self._rows = np.array([_row(light) for light in shown], np.float32)
-            self._placed = [i for i, light in enumerate(shown) if light.kind is not LightKind.HEAD]
+            rows = enumerate(shown)
+            self._in_world = [row for row, light in rows if light.kind is not LightKind.HEAD]
             self._block[LENS] = len(shown)
         self._lights, self._casting = lights, casting
-        placed = [shown[i] for i in self._placed]
-        direction = np.array([light.direction for light in placed], float).reshape(-1, 3)
+        in_world = [shown[i] for i in self._in_world]
+        direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
         length = np.linalg.norm(direction, axis=1, keepdims=True)
         self._direction = direction / np.maximum(length, 1e-12)
         # Homogeneous, as GL has them: parallel light comes from infinitely far away.
-        self._position = np.ones((len(placed), 4))
-        self._position[:, :3] = np.array([light.position for light in placed]).reshape(-1, 3)
-        parallel = np.array([light.kind is LightKind.DIRECTIONAL for light in placed], bool)
+        self._position = np.ones((len(in_world), 4))
+        self._position[:, :3] = np.array([light.position for light in in_world]).reshape(-1, 3)
+        parallel = np.array([light.kind is LightKind.DIRECTIONAL for light in in_world], bool)
         self._position[parallel, :3], self._position[parallel, 3] = -self._direction[parallel], 0.0
 
 

@@ -23,8 +23,8 @@ from heliograph.raster.gl.programs import (
 )
 from heliograph.raster.gl.targets import Target, TargetCache
 from heliograph.raster.gl.textures import TextureStore
-from heliograph.raster.instances import LOOKS_RECORD, Looks
 from heliograph.raster.plan import MAP_RECORD, Group, Plan
+from heliograph.raster.prepared import MATERIAL_RECORD, Prepared
 from heliograph.raster.shapes import plain
 from heliograph.raster.sort_keys import Kind
 from heliograph.raster.table import GeometryTable
@@ -32,13 +32,13 @@ from heliograph.raster.types import Environment, Shading, TextureKind
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
-_LOOKS = {
+_MATERIALS = {
     **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
     "in_id": "1i",
     "in_offset": "2f",
     "in_emissive": "3f",
 }
-"""The fields of the records per instance in order, as plan.py lays them out."""
+"""The fields of the records per instance in order, as plan.py and prepared.py lay them out."""
 
 _SEAMLESS_CUBES = 0x884F
 
@@ -116,8 +116,8 @@ class Pipeline:
         self._room = 0
         self._commands: moderngl.Buffer
         self._maps: moderngl.Buffer
-        self._looks: moderngl.Buffer
-        self._uploaded: Looks | None = None
+        self._materials: moderngl.Buffer
+        self._uploaded: Prepared | None = None
         self._skies = TargetCache(gl)
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
@@ -181,9 +181,9 @@ class Pipeline:
         if len(plan.commands):
             self._commands.write(plan.commands)
             self._maps.write(plan.maps)
-            if self._uploaded is not plan.looks:
-                self._looks.write(plan.looks.records)
-                self._uploaded = plan.looks
+            if self._uploaded is not plan.prepared:
+                self._materials.write(plan.prepared.records)
+                self._uploaded = plan.prepared
         if block is not None:
             self._frame.write(block)
             self._frame.bind_to_uniform_block(0)
@@ -338,7 +338,7 @@ class Pipeline:
                 for name, layout in _STREAMS.items()
                 if name in program
             ]
-            for buffer, fields in ((self._maps, _MAPS), (self._looks, _LOOKS)):
+            for buffer, fields in ((self._maps, _MAPS), (self._materials, _MATERIALS)):
                 layout, names = _layout(program, fields)
                 if names:
                     content.append((buffer, layout, *names))
@@ -357,12 +357,12 @@ class Pipeline:
         if count <= self._room:
             return
         if self._room:
-            for buffer in (self._commands, self._maps, self._looks):
+            for buffer in (self._commands, self._maps, self._materials):
                 buffer.release()
         self._room = max(count, 2 * self._room)
         self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
         self._maps = self._gl.buffer(reserve=4 * MAP_RECORD * self._room, dynamic=True)
-        self._looks = self._gl.buffer(reserve=4 * LOOKS_RECORD * self._room, dynamic=True)
+        self._materials = self._gl.buffer(reserve=4 * MATERIAL_RECORD * self._room, dynamic=True)
         self._uploaded = None
         self._forget_arrays()
 

@@ -13,8 +13,8 @@ from heliograph.camera import Camera
 from heliograph.raster import plan as planning
 from heliograph.raster import shadows
 from heliograph.raster.gl.pipeline import Pipeline
-from heliograph.raster.instances import Placed
 from heliograph.raster.options import RasterOptions
+from heliograph.raster.prepared import PlacedInstances
 from heliograph.raster.types import Light
 
 _SLOPE_BIAS, _UNIT_BIAS = 2.0, 4.0
@@ -30,7 +30,7 @@ class ShadowAtlas:
     Attributes:
         texture: their depths; None without any.
         casting: places of the lights that have one.
-        maps: (K, 24) their numbers, as `ShadowMap.placed` gives them.
+        maps: (K, 24) their numbers, as `ShadowMap.numbers` gives them.
     """
 
     texture: moderngl.Texture | None = None
@@ -66,7 +66,7 @@ class ShadowMaps:
             self._lights = lights
         return self._casting
 
-    def draw(self, lights: tuple[Light, ...], placed: Placed, size: int) -> ShadowAtlas:
+    def draw(self, lights: tuple[Light, ...], placed: PlacedInstances, size: int) -> ShadowAtlas:
         """Draw a map for each light that casts shadows; `size` as `size` gives it."""
         casting = self.casting(lights)
         if not casting:
@@ -80,7 +80,7 @@ class ShadowMaps:
                 break
             fine //= 2
         texture, framebuffer = self._target(size, whole)
-        numbers = [each.placed(corner, whole) for each, corner in zip(maps, corners, strict=True)]
+        numbers = [each.numbers(corner, whole) for each, corner in zip(maps, corners, strict=True)]
         faces = [
             (camera, (x + left, y + low))
             for each, (x, y) in zip(maps, corners, strict=True)
@@ -93,7 +93,7 @@ class ShadowMaps:
         self,
         framebuffer: moderngl.Framebuffer,
         faces: list[tuple[Camera, Texels]],
-        placed: Placed,
+        placed: PlacedInstances,
         casters: NDArray[np.bool_],
     ) -> None:
         framebuffer.use()

@@ -1,0 +1,258 @@
+"""Instances prepared for drawing: what they are, how large they are, where they are.
+
+Each step is kept as long as its input is the same object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.raster.shapes import CAST, CAST_PIXELS
+from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, with_material_bits
+from heliograph.raster.table import MAX_LEVELS, GeometryTable
+from heliograph.raster.types import Instances, InstanceTable, MaterialTable, Shape, Side, Transforms
+
+LOD_PIXELS = 0.25
+"""Largest error of a simplified surface on the picture, pixels."""
+
+LOD_DEPTH = 6.5e-4
+"""Largest error of a simplified surface as a part of its distance."""
+
+_ALONG = np.array([0.0, 0.0, 1.0])
+_SPECK = 1e-30  # metres; every pixel is larger, unless it is given as none
+_SPARE = [np.inf] * (MAX_LEVELS - len(CAST_PIXELS))
+_PER_CAST_PIXEL = np.array([1 / pixels for pixels in CAST_PIXELS] + _SPARE)
+_CAST_LEVELS = np.array([min(1 / pixels, _SPECK) for pixels in CAST_PIXELS] + _SPARE)
+
+MATERIAL_RECORD = 18
+"""float32 numbers per instance that do not depend on where it is: rgba and surface (4 each), the
+texture's scale (3), the cutoff, the bits of the id, the texture's offset (2), and the emissive
+colour (3)."""
+
+
+@dataclass(eq=False)
+class Prepared:
+    """All that does not depend on where instances are; row i is instance i.
+
+    Attributes:
+        table, materials: what it was computed from.
+        key: (N,) what program an instance needs, packed so that it sorts.
+        drawn, transparent: (N,) bool.
+        flat: rows of one-sided planes.
+        mirrors: those of them that reflect.
+        records: (N, MATERIAL_RECORD) float32 for the GPU.
+        commands: (N, MAX_LEVELS, 5) uint32, the draw command of each level.
+        error, lit_pixels: the rows of GeometryTable of each instance's geometry.
+        mesh: (N,) bool, what is no exact shape.
+        straight: (N,) bool, what is straight along z, so that coarser levels err only across it.
+        cast: (N,) `sort_keys.BOXED` for what has an outline that rays can decide, else 0; None
+            where nothing has.
+        clear: whether anything is transparent.
+    """
+
+    table: InstanceTable
+    materials: MaterialTable
+    key: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
+    transparent: NDArray[np.bool_]
+    flat: NDArray[np.intp]
+    mirrors: NDArray[np.intp]
+    records: NDArray[np.float32]
+    commands: NDArray[np.uint32]
+    error: NDArray[np.float64]
+    lit_pixels: NDArray[np.float64]
+    mesh: NDArray[np.bool_]
+    straight: NDArray[np.bool_]
+    cast: NDArray[np.int64] | None
+    clear: bool
+
+    def with_materials(self, materials: MaterialTable) -> Prepared:
+        """The same with other materials."""
+        records, layers = self.records.copy(), self.table.layers
+        return replace(self, **_of_materials(materials, layers, self.key, self.flat, records))
+
+
+@dataclass(eq=False)
+class Scaling:
+    """What follows from how instances are scaled; row i is instance i.
+
+    Attributes:
+        scales: what it was computed from, as `Transforms` has it.
+        determinant: (N,) of the linear part of each map.
+        largest: (N,) the largest scale of each map.
+        turned: (N,) what mirrored maps change of the key; None where there are none.
+        solid: (N,) bool, what is not flattened to nothing.
+        pixel: (N, MAX_LEVELS) how large a pixel must be, in metres, for a level to do: by whether
+            light is computed per vertex, and whether rays decide the outline of what is round.
+        far: (N, MAX_LEVELS) how far away an instance must be for it, metres.
+    """
+
+    scales: NDArray[np.float64]
+    determinant: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    turned: NDArray[np.int64] | None
+    solid: NDArray[np.bool_]
+    pixel: Mapping[tuple[bool, bool], NDArray[np.float64]]
+    far: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, prepared: Prepared, scales: NDArray[np.float64]) -> Scaling:
+        """Compute it for scales (N, 3, 4), which are made read-only, since the result is kept."""
+        scales.flags.writeable = False
+        linear = scales[:, :, :3]
+        squares = (linear * linear).sum(1)
+        largest = np.sqrt(squares.max(1, initial=0))
+        across = np.sqrt(squares[:, :2].max(1, initial=0))
+        stretch = np.where(prepared.straight, across, largest)[:, None]
+        stretch = np.maximum(stretch, _SPECK)  # times infinity, where there is no such level
+        determinant = _determinant(linear)
+        mirrored = determinant < 0
+        error = prepared.error * stretch
+        pixel = error / LOD_PIXELS
+        lit_pixel = np.maximum(pixel, stretch / prepared.lit_pixels)
+        cast_pixel, lit_cast_pixel = pixel, lit_pixel
+        if prepared.cast is not None:
+            cast = prepared.cast[:, None] > 0
+            cast_pixel = np.where(cast, _CAST_LEVELS, pixel)
+            lit_cast_pixel = np.where(cast, stretch * _PER_CAST_PIXEL, lit_pixel)
+        return cls(
+            scales=scales,
+            determinant=determinant,
+            largest=largest,
+            turned=np.where(mirrored, MIRRORED, 0) if mirrored.any() else None,
+            solid=determinant != 0,
+            pixel={
+                (False, False): pixel,
+                (False, True): cast_pixel,
+                (True, False): lit_pixel,
+                (True, True): lit_cast_pixel,
+            },
+            far=np.where(prepared.mesh[:, None], error / LOD_DEPTH, 0.0),
+        )
+
+
+@dataclass(eq=False)
+class PlacedInstances:
+    """Instances of one state; row i is instance i.
+
+    Attributes:
+        prepared: what they are.
+        scaling: how they are scaled.
+        pose: (N, 3, 4) world_from_object.
+        length: (N,) of capsules, as `Transforms` has it; or None.
+        half: (N, 3) half-sizes of their bounding boxes in object axes.
+        centre, radius: (N, 3), (N,) world bounding spheres; the boxes have the same centres.
+        key: (N,) as in Prepared, with what mirrored maps need.
+        show: (N,) bool, what can be seen at all.
+    """
+
+    prepared: Prepared
+    scaling: Scaling
+    pose: NDArray[np.float64]
+    length: NDArray[np.float64] | None
+    half: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    key: NDArray[np.int64]
+    show: NDArray[np.bool_]
+
+
+def prepare(instances: Instances, tables: GeometryTable) -> Prepared:
+    """Prepare what does not move; both tables are made read-only, since the result is kept."""
+    table, geometry = instances.table, instances.table.geometry
+    _make_read_only(table)
+    one_sided = table.side == Side.FRONT
+    cast = np.array(CAST)[tables.solver[geometry]] & one_sided
+    flat = np.flatnonzero(tables.plane[geometry] & one_sided)
+    commands = np.empty((*tables.first[geometry].shape, 5), np.uint32)
+    commands[:, :, 0] = tables.count[geometry]
+    commands[:, :, 1] = 1
+    commands[:, :, 2] = tables.first[geometry]
+    commands[:, :, 3] = tables.base[geometry][:, None]
+    commands[:, :, 4] = np.arange(len(geometry))[:, None]
+    records = np.zeros((len(geometry), MATERIAL_RECORD), np.float32)
+    records[:, 8:11] = table.texture_scale
+    if table.cutoff is not None:
+        records[:, 11] = table.cutoff
+    records[:, 12] = table.ids.astype(np.int32).view(np.float32)
+    if table.texture_offset is not None:
+        records[:, 13:15] = table.texture_offset
+    return Prepared(
+        table=table,
+        flat=flat,
+        commands=commands,
+        error=tables.error[geometry],
+        lit_pixels=tables.lit_pixels[geometry],
+        mesh=tables.solver[geometry] == 0,
+        straight=geometry == Shape.CYLINDER,
+        cast=np.where(cast, BOXED, 0) if cast.any() else None,
+        **_of_materials(instances.materials, table.layers, keys(table, tables), flat, records),
+    )
+
+
+def place(
+    prepared: Prepared, scaling: Scaling, transforms: Transforms, tables: GeometryTable
+) -> PlacedInstances:
+    """Prepare one state for drawing from any number of cameras."""
+    geometry, pose = prepared.table.geometry, transforms.world_from_object
+    box, radius = tables.box[geometry], tables.radius[geometry]
+    half = box[:, 1]
+    if transforms.length is not None:
+        radius = radius + transforms.length
+        half = half + transforms.length[:, None] * _ALONG
+    return PlacedInstances(
+        prepared=prepared,
+        scaling=scaling,
+        pose=pose,
+        length=transforms.length,
+        half=half,
+        centre=np.einsum("nij,nj->ni", pose[:, :, :3], box[:, 0]) + pose[:, :, 3],
+        radius=radius * scaling.largest,
+        key=prepared.key if scaling.turned is None else prepared.key | scaling.turned,
+        show=transforms.visible & prepared.drawn & scaling.solid,
+    )
+
+
+def _of_materials(
+    materials: MaterialTable,
+    layers: int,
+    key: NDArray[np.int64],
+    flat: NDArray[np.intp],
+    records: NDArray[np.float32],
+) -> dict[str, Any]:
+    """The fields of Prepared that depend on materials, which are written into the records too."""
+    _make_read_only(materials)
+    rgba, surface = materials.rgba, materials.surface
+    records[:, 0:3] = rgba[:, :3]
+    records[:, 3] = 1 - (1 - rgba[:, 3]) ** layers
+    records[:, 4:8] = surface
+    records[:, 6] *= 128
+    records[:, 15:18] = 0.0 if materials.emissive is None else materials.emissive
+    transparent = rgba[:, 3] < 1
+    return {
+        "materials": materials,
+        "key": with_material_bits(key, materials),
+        "drawn": rgba[:, 3] > 0,
+        "transparent": transparent,
+        "mirrors": flat[surface[flat, 3] > 0],
+        "records": records,
+        "clear": bool(transparent.any()),
+    }
+
+
+def _make_read_only(table: InstanceTable | MaterialTable) -> None:
+    for rows in vars(table).values():
+        if isinstance(rows, np.ndarray):
+            rows.flags.writeable = False
+
+
+def _determinant(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Determinants (N,) of (N, 3, 3)."""
+    (a, b, c), (d, e, f), (g, h, i) = np.ascontiguousarray(matrices.transpose(1, 2, 0))
+    result: NDArray[np.float64] = a * (e * i - f * h) + b * (f * g - d * i) + c * (d * h - e * g)
+    return result
