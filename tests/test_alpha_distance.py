@@ -193,8 +193,9 @@ def holed(rasterizer, opacity, cutoff):
     rows.table.shading[:] = Shading.UNLIT
     rows.table.texture[0] = rasterizer.add_texture(Texture(pixels))
     rows.table.mapping[0] = Mapping.UV
-    rows.texture_scale[0, :2] = 1
-    return replace(rows, cutoff=np.array([cutoff, 0, 0, 0], np.float32), layers=2)
+    rows.table.texture_scale[0, :2] = 1
+    table = replace(rows.table, cutoff=np.array([cutoff, 0, 0, 0], np.float32), layers=2)
+    return replace(rows, table=table)
 
 
 @pytest.mark.parametrize("opacity", [1.0, 0.5])
@@ -220,8 +221,8 @@ def test_holes_are_clear_and_what_is_between_is_opaque(rasterizer):
     rows = placed((Shape.PLANE, (0, 0, 0), (2, 2, 1), 1))
     rows.table.texture[:] = rasterizer.add_texture(Texture(pixels))
     rows.table.mapping[:] = Mapping.UV
-    rows.texture_scale[:, :2] = 1
-    rows = replace(rows, cutoff=np.array([0.5], np.float32))
+    rows.table.texture_scale[:, :2] = 1
+    rows = replace(rows, table=replace(rows.table, cutoff=np.array([0.5], np.float32)))
     alpha = draw(rasterizer, rows, above(), ("alpha",))["alpha"]
     size = SIDE // 4
     for y in range(4):
