@@ -121,9 +121,13 @@ def _columns(keys: object = None, poses: object = None, *more: object) -> dict[s
     named = isinstance(keys, Sequence) and not isinstance(keys, str) and not more
     if not named or not all(isinstance(key, str) and SEPARATOR not in key for key in names):
         raise InvalidValueError(
-            f"state[{POSES!r}]: expected a pair (keys, poses), the keys a sequence of names"
+            f"state[{POSES!r}]: expected a pair (keys, poses), the keys a sequence of names "
+            "without NUL"
         )
-    text = SEPARATOR.join(names).encode()
+    try:
+        text = SEPARATOR.join(names).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(f"state[{POSES!r}]: a key that is no text ({error})") from None
     return {POSES: poses, POSE_KEYS: np.frombuffer(text, np.uint8)}
 
 

@@ -27,7 +27,11 @@ _FINITE = (
 )
 _REFERENCES = (
     (_O.mjOBJ_GEOM, "geom_matid", "nmat"),
+    (_O.mjOBJ_BODY, "body_parentid", "nbody"),
     (_O.mjOBJ_GEOM, "geom_bodyid", "nbody"),
+    (_O.mjOBJ_SITE, "site_bodyid", "nbody"),
+    (_O.mjOBJ_CAMERA, "cam_bodyid", "nbody"),
+    (_O.mjOBJ_LIGHT, "light_bodyid", "nbody"),
     (_O.mjOBJ_SITE, "site_matid", "nmat"),
     (_O.mjOBJ_MATERIAL, "mat_texid", "ntex"),
 )
@@ -76,8 +80,14 @@ def _checked(model: mujoco.MjModel) -> mujoco.MjModel:
         raise SceneError(f"expected finite numbers in qpos0, got {model.qpos0.tolist()}")
     for kind, field, known in _REFERENCES:
         rows, count = getattr(model, field), getattr(model, known)
-        wrong = (rows < -1) | (rows >= count)
-        _refuse(model, kind, field, wrong, f"-1 or a number below {known} = {count}")
+        lowest = 0 if known == "nbody" else -1
+        wrong = (rows < lowest) | (rows >= count)
+        _refuse(model, kind, field, wrong, f"a number from {lowest} to {known} - 1 = {count - 1}")
+    start, height = model.tex_adr.astype(np.int64), model.tex_height.astype(np.int64)
+    end = start + height * model.tex_width * model.tex_nchannel
+    wrong = (start < 0) | (height < 0) | (model.tex_width < 0) | (end > model.ntexdata)
+    told = f"pixels within ntexdata = {model.ntexdata}"
+    _refuse(model, _O.mjOBJ_TEXTURE, "tex_height", wrong, f"{told} (tex_adr, tex_width)")
     kinds, data = model.geom_type, model.geom_dataid
     wrong = (kinds < 0) | (kinds >= int(_T.mjGEOM_SDF) + 1)
     _refuse(model, _O.mjOBJ_GEOM, "geom_type", wrong, "a type of geom (mjtGeom)")
