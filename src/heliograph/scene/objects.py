@@ -110,13 +110,19 @@ class ObjectTable(Sequence[SceneObject]):
         return (self._row(row) for row in range(len(self)))
 
     @overload
-    def __getitem__(self, row: int) -> SceneObject: ...
+    def __getitem__(self, row: int | str) -> SceneObject: ...
 
     @overload
     def __getitem__(self, row: slice) -> tuple[SceneObject, ...]: ...
 
-    def __getitem__(self, row: int | slice) -> SceneObject | tuple[SceneObject, ...]:
-        """The object of a row, or those of several."""
+    def __getitem__(self, row: int | str | slice) -> SceneObject | tuple[SceneObject, ...]:
+        """The object of a row, the first of a name, or those of several rows.
+
+        Raises:
+            UnknownNameError: nothing has this name.
+        """
+        if isinstance(row, str):
+            return self._row(self.row(row))
         if isinstance(row, slice):
             return tuple(self._row(each) for each in range(len(self))[row])
         return self._row(range(len(self))[row])
