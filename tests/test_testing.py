@@ -129,7 +129,6 @@ def test_engines_keep_their_promises(name):
     found = report(name)
     assert not found.of(Verdict.FAILED)
     assert len(found.of(Verdict.PASSED)) > 25
-    assert found.seconds < 10
 
 
 @pytest.mark.parametrize("name", CASES)
