@@ -19,6 +19,7 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene.components import Component, Props, Scene, keyed
 from heliograph.scene.edit import Edit
 from heliograph.scene.edits import Add, Remove, Set, Update, Upsert
+from heliograph.scene.placement import PLACEMENT
 
 _INDEPENDENT = frozenset({"position", "material"})
 """Properties that others do not depend on, unless a matrix is given."""
@@ -107,6 +108,10 @@ class Tree:
         """The types, by row."""
         return [type(node) for node in self._nodes]
 
+    def things(self) -> list[tuple[str, type[Component]]]:
+        """The keys and types, by row."""
+        return list(zip(self.names(), self.kinds(), strict=True))
+
     def node(self, row: int) -> Component:
         """The component of a row, without children."""
         node = self._nodes[row]
@@ -114,6 +119,13 @@ class Tree:
         if pending is not None:
             node = self._nodes[row] = node.merged(pending)
         return node
+
+    def is_pending(self, row: int) -> bool:
+        """Whether a component's new properties wait to be merged: a position, a material, no more.
+
+        That is, it has no matrix, and its rotation and scale are what they were.
+        """
+        return str(self._nodes[row].key) in self._pending
 
     def nodes(self) -> list[Component]:
         """All components, by row."""
@@ -175,20 +187,23 @@ class Tree:
         row = self.index.get(key)
         if row is None:
             row = self.row(str(key))
-        old, props = self._nodes[row], new.props
+        old, props, before = self._nodes[row], new.props, self._pending.get(key)
         if type(old) is not type(new):
             raise InvalidValueError(
                 f"Update: {old.key!r} is a {type(old).__name__}, got a {type(new).__name__}; "
                 "Upsert replaces it"
             )
-        if props.keys() <= _INDEPENDENT and "matrix" not in old.props:
-            before = self._pending.get(key)
+        if not props:
+            return
+        if props.keys() <= _INDEPENDENT and (before is not None or "matrix" not in old.props):
             self._pending[key] = props if before is None else _both(before, props)
-        elif props:
-            self._nodes[row] = self.node(row).merged(props)
-        if key not in changes.fresh and props:
-            before = changes.given.get(key)
-            changes.given[key] = props if before is None else _both(before, props)
+        else:
+            made = self._nodes[row] = self.node(row).merged(props)
+            if "matrix" in old.props:  # its rotation and scale may stand there in its place
+                props = {**props, **{n: made.props[n] for n in PLACEMENT if n in made.props}}
+        if key not in changes.fresh:
+            given = changes.given.get(key)
+            changes.given[key] = props if given is None else _both(given, props)
 
     def _update_whole(self, edit: Update | Upsert, changes: Changes) -> None:
         """Update properties and, where any are given, the children."""
@@ -266,10 +281,10 @@ def apply(scene: Scene, edits: Iterable[Edit]) -> Scene:
 
 def _both(before: Props, props: Props) -> Props:
     """Properties given one after the other; those of materials one by one."""
-    merged = {**before, **props}
-    if "material" in before and "material" in props:
-        merged["material"] = MappingProxyType({**before["material"], **props["material"]})
-    return merged
+    old, new = before.get("material"), props.get("material")
+    if old and new is not None and not old.keys() <= new.keys():
+        props = {**props, "material": MappingProxyType({**old, **new})}
+    return props if before.keys() <= props.keys() else {**before, **props}
 
 
 def _laid_out(

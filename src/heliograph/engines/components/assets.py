@@ -94,9 +94,9 @@ class Assets:
         self._opened: dict[str, str] = {}
         self._digests: dict[str, str] = {}
 
-    def keep_files(self) -> None:
-        """A version was made: its files stay as they are now."""
-        self._opened = dict(self._digests)
+    def keep_files(self, paths: Iterable[str]) -> None:
+        """A version was made: files that kept versions show stay as they are now, others go."""
+        self._opened = {path: self.digest(path) for path in paths}
 
     def look_again(self) -> None:
         """Another view begins: files may have changed."""
@@ -147,8 +147,10 @@ class Assets:
         parts = meshes.parts_of(mesh)
         if len(parts) != 1:
             return None
-        geometry = flat_shaded(replace(parts[0].geometry, simplify=False))
-        key = ("deformed", mesh.key, original.look, len(geometry.positions))
+        given = replace(parts[0].geometry, simplify=False)
+        geometry = flat_shaded(given)
+        split = given.normals is None  # by face, so that its triangles are others
+        key = ("deformed", mesh.key, original.look, split, len(geometry.positions))
         positions = np.asarray(geometry.positions, float)
         low, high = positions.min(0), positions.max(0)
         handle = self.shape(key, lambda: geometry)

@@ -8,8 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 from heliograph.camera import Camera
 from heliograph.disk import printable
@@ -85,11 +87,11 @@ class ComponentEngine(Engine):
         except BaseException:
             self.close()
             raise
-        self._assets.keep_files()
+        self._keep_files()
         self._provenance = Provenance("components", self._rasterizer.device)
         self._edited: OrderedDict[tuple[int, ...], tuple[Sequence[Edit], SceneGraph]]
         self._edited = OrderedDict()
-        self._shows: dict[int, Deformed] = {}
+        self._shows: WeakValueDictionary[int, Deformed] = WeakValueDictionary()
 
     @property
     def scene(self) -> Description:
@@ -134,10 +136,11 @@ class ComponentEngine(Engine):
     def advance(self, changes: Sequence[Edit]) -> int:
         """Make another version of the newest one; see `heliograph.engine.Described`."""
         version, graph = self._newest
+        self._assets.look_again()
         made = graph.edited(changes)
-        self._assets.keep_files()
         self._versions[version + 1] = made
         self._trim()
+        self._keep_files()
         return version + 1
 
     def render(self, view: View, out: Outs = None) -> Sample:
@@ -222,6 +225,11 @@ class ComponentEngine(Engine):
             self._edited.popitem(last=False)
         self._trim()
         return graph
+
+    def _keep_files(self) -> None:
+        shown = {id(graph.paths): graph.paths for graph in self._versions.values()}
+        files = chain.from_iterable(paths.values() for paths in shown.values())
+        self._assets.keep_files({*chain.from_iterable(files)})
 
     def _trim(self) -> None:
         """Forget versions beyond those kept, and free what nothing shows any more."""

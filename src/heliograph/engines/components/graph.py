@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of,
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
+from heliograph.raster.types import Colour
 from heliograph.scene import CameraView, Component, Edit, Material, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
@@ -42,10 +44,10 @@ from heliograph.scene.tree import Changes, Tree
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
-_ARRAYS = frozenset(ARRAYS)
+_ARRAYS, _POSITION = frozenset(ARRAYS), {"position"}
 DRAWN, LIGHT, CAMERA, GROUP = range(4)
 """Sorts of components."""
-_CACHED = ("table", "_worn", "fit", "handles", "_visible", "_row_visible")
+_CACHED = ("table", "_worn", "fit")
 
 
 @dataclass(eq=False)
@@ -151,7 +153,7 @@ class Placed:
     worlds: Matrix
     instances: Instances
     corners: Matrix | None = None
-    draw_list: DrawList = field(default_factory=lambda: DrawList(Instances.blank(0)))
+    draw_list: DrawList = field(init=False)
 
 
 class SceneGraph:
@@ -166,6 +168,7 @@ class SceneGraph:
         tree: the scene.
         next_id: the first object id that was never used.
         files: digests of the files that edits brought since the version before, by path.
+        paths: the files that each component shows, by key; those without any are left out.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
@@ -176,6 +179,7 @@ class SceneGraph:
         self.tree = tree
         self.next_id = 1
         self.files: Mapping[str, str] = {}
+        self.paths: Mapping[str, tuple[str, ...]] = {}
         self._translator = translator
         self._fit_size = size
         self._local = np.array([node.local for node in nodes])
@@ -185,7 +189,7 @@ class SceneGraph:
         self._deformed: Mapping[str, Deformed] = {}
         self._made: tuple[Parts, Instances] | None = None
         self._rest: Placed | None = None
-        self._lights_before: tuple[Light, ...] = ()
+        self._shining: tuple[object, tuple[Light, ...], Colour] = None, (), lamps.DEFAULT_AMBIENT
         sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
         ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
         self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
@@ -309,7 +313,6 @@ class SceneGraph:
         for name in _CACHED:
             made.__dict__.pop(name, None)
         made.tree, made.files, made._rest = self.tree.copy(), {}, None
-        made._lights_before = () if self._rest is None else self._rest.draw_list.lights
         changes = made.tree.apply(edits)
         kept = np.arange(len(made.tree))
         instances = np.arange(len(self._columns))
@@ -318,8 +321,8 @@ class SceneGraph:
             instances = self._layout.instances_of(kept[kept >= 0])
         given = {made.tree.index[key]: props for key, props in changes.given.items()}
         new = np.flatnonzero(kept < 0)
-        tints, placed, looks = _sorted(given, made._plain)
-        made._place([*placed, *new.tolist()])
+        tints, moved, placed, looks = _sorted(given, made._plain, made.tree)
+        made._place([*placed, *new.tolist()], moved)
         bent = made._bend(self, kept, {row: given[row] for row in looks})
         covered = {row: PLACEMENT.keys() | bent.get(row, frozenset()) for row in looks}
         drawn = [row for row in looks if not given[row].keys() <= covered[row]]
@@ -328,11 +331,21 @@ class SceneGraph:
             instances = _picked(instances, made._draw(np.unique(anew)))
         made._tint(tints)
         made._show_deformed()
+        made._forget(self)
         if self._rest is not None:
             before = made._followed(self._rest, kept, instances)
-            rows = np.unique(np.array([*placed, *anew.tolist(), *bent], np.intp))
+            rows = np.array(sorted({*moved, *placed, *anew.tolist(), *bent}), np.intp)
             made._rest = made._moved(before, made._local, made._with_below(rows))
         return made
+
+    def _forget(self, base: SceneGraph) -> None:
+        """Forget what was made of the base's columns and is otherwise here."""
+        shown, before = self._columns, base._columns
+        if shown.geometry is not before.geometry or shown.texture is not before.texture:
+            self.__dict__.pop("handles", None)
+        if self._shown is not base._shown or self._layout is not base._layout:
+            self.__dict__.pop("_visible", None)
+            self.__dict__.pop("_row_visible", None)
 
     def _take_over(self, base: SceneGraph, changes: Changes) -> Rows:
         """Columns by row for a tree to which rows were added or from which some went.
@@ -345,11 +358,12 @@ class SceneGraph:
         self._local, self._shown = base._local[kept], base._shown[kept]
         self._plain = base._plain[kept]
         ids = np.where(kept >= 0, base._layout.ids[kept], 0).astype(np.int32)
-        if changes.replaced:  # of another scene, what has the same key is the same object
-            own = base._layout.ids.tolist()
-            ids = np.array([own[known[k]] if k in known else 0 for k in keys], np.int32)
+        if changes.replaced:  # of another scene, what has the same key and type is the same object
+            own = dict(zip(base.tree.things(), base._layout.ids.tolist(), strict=True))
+            ids = np.array([own.get(thing, 0) for thing in self.tree.things()], np.int32)
         counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
         self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
+        self.paths = {k: p for k, p in base.paths.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in self._deformed.items() if k not in changes.fresh}
         sorts = np.where(kept >= 0, base._layout.sorts[kept], 0).astype(np.int8)
@@ -374,12 +388,19 @@ class SceneGraph:
         tree = self.tree
         return Layout(tree.names(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
 
-    def _place(self, rows: Sequence[int]) -> None:
-        """Take over where these components stand, and whether they are visible."""
+    def _place(self, rows: Sequence[int], moved: Mapping[int, Any]) -> None:
+        """Take over where components stand, and of these rows whether they are visible.
+
+        Those `moved` only have another position.
+        """
+        if not rows and not moved:
+            return
+        self._local = self._local.copy()
+        if moved:
+            self._local[[*moved], :3, 3] = [*moved.values()]
         if not rows:
             return
         nodes = [self.tree.node(row) for row in rows]
-        self._local = self._local.copy()
         self._local[rows] = [node.local for node in nodes]
         shown = np.array([node.get("visible") for node in nodes], bool)
         if (shown != self._shown[rows]).any():
@@ -391,7 +412,8 @@ class SceneGraph:
         if not tints:
             return
         rgba = self._columns.rgba.copy()
-        rgba[self._layout.first[[*tints]], :3] = [*tints.values()]
+        colours = np.fromiter(chain.from_iterable(tints.values()), np.float32, 3 * len(tints))
+        rgba[self._layout.first[[*tints]], :3] = colours.reshape(-1, 3)
         self._columns = replace(self._columns, rgba=rgba)
 
     def _bend(
@@ -438,6 +460,8 @@ class SceneGraph:
         nodes = [self._drawn_node(row) for row in rows.tolist()]
         parts = [self._translator.parts(node) for node in nodes]
         self.files = {**self.files, **self._translator.digests(nodes)}
+        paths = {**self.paths, **{str(node.key): node.files for node in nodes}}
+        self.paths = {key: files for key, files in paths.items() if files}
         self._plain = self._plain.copy()
         self._plain[rows] = [part.plain for part in parts]
         first, had = self._layout.first, len(self._columns)
@@ -474,8 +498,7 @@ class SceneGraph:
         """Where everything is if only these rows, and all on them among these, stand elsewhere."""
         layout, worlds = self._layout, before.worlds.copy()
         worlds[0] = local[0]
-        for level in [rows[rows > 0]] if layout.is_leaf[rows].all() else layout.levels:
-            mine = level if len(rows) == len(worlds) else level[np.isin(level, rows)]
+        for mine in self._in_order(rows):
             worlds[mine] = worlds[layout.parents[mine]] @ local[mine]
         poses, mine = before.instances.world_from_object.copy(), layout.instances_of(rows)
         poses[mine] = (worlds[layout.owner[mine]] @ self._columns.pose[mine])[:, :3]
@@ -490,6 +513,15 @@ class SceneGraph:
             corners = corners.copy()
             corners[mine] = self._world_corners(worlds, mine)
         return self._lit(Placed(worlds, instances, corners))
+
+    def _in_order(self, rows: Rows) -> Iterable[Rows]:
+        """These rows without the scene's own: groups of them, each after what it stands on."""
+        layout = self._layout
+        if layout.is_leaf[rows].all():
+            return [rows[rows > 0]]
+        if len(rows) == len(layout.ids):
+            return layout.levels
+        return [level[np.isin(level, rows)] for level in layout.levels]
 
     def _check_lengths(self, placed: Matrix, instances: Rows) -> None:
         """Refuse what is too large, too far or too small to be drawn, given as (K, 3, 4)."""
@@ -563,18 +595,28 @@ class SceneGraph:
 
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
-        rows, ambient = self._layout.lights, lamps.DEFAULT_AMBIENT
         lights: tuple[Light, ...] = lamps.DEFAULT
-        if len(rows):
-            named = self._scene_lights(placed, rows[self._row_visible[rows]]).values()
-            made, ambient = flat(named), ambient_of(named)
-            # The rasterizer keeps what it prepared for lights while they are the same tuple.
-            self._lights_before = made if made != self._lights_before else self._lights_before
-            lights = self._lights_before
+        ambient = lamps.DEFAULT_AMBIENT
+        if len(self._layout.lights):
+            lights, ambient = self._lights_of(placed)
         red, green, blue = self.tree.node(0).get("background")[:3]
         behind = Environment((red, green, blue))
         placed.draw_list = DrawList(placed.instances, lights, behind, ambient)
         return placed
+
+    def _lights_of(self, placed: Placed) -> tuple[tuple[Light, ...], Colour]:
+        """What shines; the rasterizer keeps what it prepared for lights that are the same tuple."""
+        rows, (before, lights, ambient) = self._layout.lights, self._shining
+        rows = rows[self._row_visible[rows]]
+        nodes = tuple([self.tree.node(row) for row in rows.tolist()])
+        shadows = any(node.props.get("castShadow") for node in nodes)  # which depend on all objects
+        key = None if shadows else (nodes, placed.worlds[rows].tobytes())
+        if key is None or key != before:
+            named = self._scene_lights(placed, rows).values()
+            made, ambient = flat(named), ambient_of(named)
+            lights = lights if made == lights else made
+            self._shining = key, lights, ambient
+        return lights, ambient
 
     def _world_corners(self, worlds: Matrix, instances: Rows) -> Matrix:
         maps = worlds[self._layout.owner[instances]]
@@ -598,32 +640,32 @@ def _sort(kind: type[Component]) -> int:
 
 
 def _sorted(
-    given: Mapping[int, Props], plain: NDArray[np.bool_]
-) -> tuple[dict[int, Any], list[int], list[int]]:
+    given: Mapping[int, Props], plain: NDArray[np.bool_], tree: Tree
+) -> tuple[dict[int, Any], dict[int, Any], list[int], list[int]]:
     """What properties given anew change, by row.
 
     Returns:
-        Colours of what is plain and changes nothing else of its looks, the rows whose placement
-        changes, and the rows that look otherwise.
+        Colours of what is plain and changes nothing else of its looks, positions of what changes
+        nothing else of its placement, the rows whose placement changes otherwise, and the rows
+        that look otherwise.
     """
-    tints, placed, looks = {}, [], []
+    tints, moved, placed, looks = {}, {}, [], []
     tintable = plain.tolist()
     for row, props in given.items():
-        others = len(props)
-        if others > 1 or "material" not in props:
+        material, others = props.get("material"), len(props)
+        if others > 1 or material is None:
             there = props.keys() & PLACEMENT.keys()
             others -= len(there)
-            if there:
+            if there == _POSITION and tree.is_pending(row):
+                moved[row] = props["position"]
+            elif there:
                 placed.append(row)
-        if not others:
-            continue
-        material = props.get("material") if others == 1 else None
-        colour = None if material is None or len(material) > 1 else material.get("color")
-        if colour is not None and len(colour) == 3 and tintable[row]:
+        colour = material.get("color") if material and others == len(material) == 1 else None
+        if colour and len(colour) == 3 and tintable[row]:
             tints[row] = colour
-        else:
+        elif others:
             looks.append(row)
-    return tints, placed, looks
+    return tints, moved, placed, looks
 
 
 def _picked(instances: Rows, source: Rows) -> Rows:
