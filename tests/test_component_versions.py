@@ -457,7 +457,7 @@ def test_files_are_forgotten_with_the_last_version_that_shows_them(engine, tmp_p
         path = tmp_path / f"{step}.png"
         Image.new("RGB", (4, 4), (step, 0, 0)).save(path)
         engine.advance([Update(Box(key="painted", material={"map": path}))])
-    assert len(engine._assets._opened) <= VERSIONS_KEPT
+    assert list(engine._newest[1]._files) == [str(path)]
     changed = boxes((10, 200, 10))
     engine.advance(changed)
     green = by_key(looked_at(engine))
