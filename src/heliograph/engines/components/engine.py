@@ -50,10 +50,11 @@ class ComponentEngine(Engine):
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
     moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
     those of the tree come first, then those of how things look. A scene without a light is lit
-    from the camera. Files are shown as they were when the version of the scene was made that shows
-    them, those that edits of a view name as they are.
+    from the camera. A file is shown as it was when the scene was opened or `advance` named it last;
+    edits of a view that name one show it as it is.
 
-    `advance` takes edits of the tree. The newest 16 versions may be asked for.
+    `advance` takes edits of the tree, and refuses what a scene could not be opened with. The newest
+    16 versions may be asked for.
 
     Args:
         source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.

@@ -532,7 +532,8 @@ class SceneGraph:
         starts[rows], counts[rows] = had + lengths.cumsum() - lengths, lengths
         source = _ranges(starts, counts)
         self._columns = Parts.joined([self._columns, *parts]).taken(source)
-        self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
+        if (counts != np.diff(first)).any():
+            self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
         return source
 
     def _drawn_node(self, row: int) -> Component:
