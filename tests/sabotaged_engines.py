@@ -531,6 +531,17 @@ class DrawsVersionsThatNeverWere(Sabotaged):
             return self.good.render(replace(view, scene_version=None))
 
 
+class NumbersAnew(Sabotaged):
+    """Another version's objects have ids that others had."""
+
+    @property
+    def scene(self):
+        scene = self.good.scene
+        if not scene.version:
+            return scene
+        return replace(scene, objects=replace(scene.objects, ids=scene.objects.ids[::-1].copy()))
+
+
 class KeepsItsHash(Sabotaged):
     def __init__(self, engine):
         super().__init__(engine)

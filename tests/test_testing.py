@@ -85,6 +85,7 @@ ALONE = [
     (bad.ChangesDoNotShow, "versions_stay"),
     (bad.DrawsVersionsThatNeverWere, "versions_stay"),
     (bad.KeepsItsHash, "versions_stay"),
+    (bad.NumbersAnew, "versions_stay"),
     (bad.SwallowsChanges, "refuses_changes_it_cannot_make"),
     (bad.NoEngineName, "sample_says_who_drew_it"),
     (bad.SaysAnotherDevice, "sample_says_who_drew_it"),

@@ -9,7 +9,7 @@ from typing import Any
 from heliograph.engine import Capability
 from heliograph.errors import HeliographError
 from heliograph.frame import Frame
-from heliograph.scene import Edit
+from heliograph.scene import Edit, ObjectTable
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.refusals import UnknownEdit
 from heliograph.testing.report import BrokenPromiseError, expect, promise
@@ -44,7 +44,10 @@ def refuses_changes_it_cannot_make(probe: Probe) -> None:
 
 @promise("versions of a scene stay what they are")
 def versions_stay(probe: Probe) -> None:
-    """`advance` shows from the next view on; each version is the same bits however it is asked."""
+    """`advance` shows from the next view on; each version is the same bits however it is asked.
+
+    Ids mean what they meant, and changes of which one is refused change nothing.
+    """
     changes = probe.setting.changes
     able = Capability.ADVANCE in probe.engine.capabilities
     probe.need(able and changes, "its scene does not change, or no changes were given")
@@ -59,6 +62,7 @@ def versions_stay(probe: Probe) -> None:
     expect(
         engine.scene.hash != old.hash, "expected another hash of the changed scene, got the same"
     )
+    _expect_same_ids(old.objects, engine.scene.objects)
     after = _version(probe, None, version)
     expect(differs(before, after), "expected the changes to show, got an equal picture")
     identical(_version(probe, old.version, old.version), before, "the old version by its number")
@@ -80,13 +84,26 @@ def _expect_version(came: int, expected: int) -> None:
     expect(came == expected, f"scene version: expected {expected}, got {came}")
 
 
+def _expect_same_ids(old: ObjectTable, new: ObjectTable) -> None:
+    """An id that stands in both tables means the same thing."""
+    meant = {thing.id: (thing.name, thing.category) for thing in old}
+    for thing in new:
+        known, came = meant.get(thing.id), (thing.name, thing.category)
+        expect(
+            known in (None, came),
+            f"id {thing.id}: expected {known} as before, or a new id for {came}",
+        )
+
+
 def _expect_refused_change(probe: Probe, changes: Sequence[Edit]) -> None:
     """Changes of which one is refused make no version."""
-    version = probe.engine.scene.version
+    before = probe.engine.scene
     try:
         probe.engine.advance(changes)
     except HeliographError:
-        _expect_version(probe.engine.scene.version, version)
+        after = probe.engine.scene
+        _expect_version(after.version, before.version)
+        expect(after.hash == before.hash, "expected refused changes to keep the hash")
         return
     raise BrokenPromiseError("advance: expected the changes to be refused, got a version")
 

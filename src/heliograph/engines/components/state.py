@@ -13,7 +13,7 @@ their placements, (K, 4, 4), or positions, (K, 3). What else is said of a compon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,13 +27,29 @@ from heliograph.scene.tree import Tree
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR
 
 PARTS = ("position", "rotation", "quaternion", "scale", "matrix")
+TAKEN = (POSES, POSE_KEYS)
+"""Keys that no component may have."""
 
 
-def items(tree: Tree) -> tuple[Item, ...]:
+def items(keys: Iterable[str]) -> tuple[Item, ...]:
     """What a scene's state may hold: a row for each component, and one for many at once."""
     meaning = f"(4, 4) parent_from_component or (3,) metres; also .{', .'.join(PARTS)}"
     many = Item(POSES, "poses", "(keys, (K, 4, 4) parent_from_component or (K, 3) metres)")
-    return (*(Item(key, "pose", meaning) for key in tree.names()), many)
+    return (*(Item(key, "pose", meaning) for key in keys), many)
+
+
+def check_keys(keys: Container[str]) -> None:
+    """Refuse keys of components that mean something else in a state.
+
+    Raises:
+        InvalidValueError: there is one.
+    """
+    for key in TAKEN:
+        if key in keys:
+            raise InvalidValueError(
+                f"key {key!r}: expected another one, as state[{key!r}] moves many components at "
+                "once; rename the component"
+            )
 
 
 def moved_rows(
@@ -45,7 +61,7 @@ def moved_rows(
         UnknownNameError: no such component, or nothing of it has this name.
         InvalidValueError: a value of another shape.
     """
-    rest = {name: state[name] for name in state if name not in (POSES, POSE_KEYS)}
+    rest = {name: state[name] for name in state if name not in TAKEN}
     rows, local = np.empty(0, np.intp), np.empty((0, 4, 4))
     if POSES in state:
         rows, local = _columns(state, tree)
@@ -85,7 +101,12 @@ def _columns(
 
 @lru_cache(maxsize=16)
 def _keys(data: bytes) -> tuple[str, ...]:
-    return tuple(data.decode().split(SEPARATOR)) if data else ()
+    try:
+        return tuple(data.decode().split(SEPARATOR)) if data else ()
+    except UnicodeDecodeError:
+        raise InvalidValueError(
+            f"state[{POSE_KEYS!r}]: expected keys as View writes them, got bytes that are no text"
+        ) from None
 
 
 def _split(name: str, tree: Tree) -> tuple[int, str]:
