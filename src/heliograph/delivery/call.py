@@ -23,7 +23,7 @@ from heliograph.engines.registry import (
     make_engine,
     resolve_source,
 )
-from heliograph.errors import HeliographError, InvalidValueError, shown
+from heliograph.errors import ClosedError, HeliographError, InvalidValueError, shown
 from heliograph.frame import Array, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
 from heliograph.randomize.config import describe
@@ -171,6 +171,7 @@ class LocalRenderer(Renderer):
         self._opened = _told_by(engine) if opened is None else opened
         self._seed = seed
         self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def scene(self) -> Description:
@@ -227,13 +228,24 @@ class LocalRenderer(Renderer):
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
+        Threads take turns sample by sample, and between two samples anything else may be drawn.
+
         Raises:
             HeliographError: the view cannot be drawn.
+            ClosedError: the renderer was closed before the next sample was asked for.
         """
         ordered = time.time()
-        with self._lock, _naming(view):
-            for sample in self.engine.refine(view, cancel):
-                yield _ordered(sample, ordered)
+        samples: Iterator[Sample] | None = None
+        while True:
+            with self._lock, _naming(view):  # and not across the `yield`, which may never return
+                if self._closed:
+                    raise ClosedError("this renderer is closed")
+                if samples is None:
+                    samples = iter(self.engine.refine(view, cancel))
+                sample = next(samples, None)
+            if sample is None:
+                return
+            yield _ordered(sample, ordered)
 
     def advance(self, changes: Sequence[Edit]) -> int:
         """Change the scene for good; see `heliograph.engine.Described`."""
@@ -306,6 +318,7 @@ class LocalRenderer(Renderer):
     def close(self) -> None:
         """Close the engine; may be called twice."""
         with self._lock:
+            self._closed = True
             self.engine.close()
 
 

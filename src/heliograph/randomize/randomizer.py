@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.removal import without_removed
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
 from heliograph.scene import Edit
@@ -137,8 +138,8 @@ class Randomization:
     def apply(self, view: View, scene: Facts) -> tuple[View, Drawn]:
         """Return a view with what its seed and index draw for it, and what was drawn.
 
-        The view's own edits come after the drawn ones; a state key that was drawn takes the place
-        of the view's.
+        The view's own edits come after the drawn ones, of which those are left out that name what
+        the view's remove; a state key that was drawn takes the place of the view's.
         """
         if view.seed is None:
             raise InvalidValueError("randomize: the view has no seed; give it one (View(seed=0))")
@@ -146,7 +147,8 @@ class Randomization:
             scene, state={**scene.state, **view.state}, shown=_shown(view, scene)
         )
         drawn = self(view.seed, view.index, known)
-        edits = (*drawn.edits, *view.edits)
+        left = without_removed(drawn.edits, view.edits, scene.description.objects)
+        edits = (*left, *view.edits)
         if not drawn.state:
             return view.edited(edits), drawn
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn

@@ -14,6 +14,9 @@ from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.refusals import UnknownEdit
 from heliograph.testing.report import BrokenPromiseError, expect, promise
 
+_SEEDED: dict[str, Any] = {"seed": 3, "index": 5}
+"""Of a view that an engine draws at random, where it does."""
+
 
 @promise("a sample says who drew it, what and when")
 def sample_says_who_drew_it(probe: Probe) -> None:
@@ -46,7 +49,8 @@ def refuses_changes_it_cannot_make(probe: Probe) -> None:
 def versions_stay(probe: Probe) -> None:
     """`advance` shows from the next view on; each version is the same bits however it is asked.
 
-    Ids mean what they meant, and changes of which one is refused change nothing.
+    Ids mean what they meant, changes of which one is refused change nothing, and what a view's
+    seed draws stays too.
     """
     changes = probe.setting.changes
     able = Capability.ADVANCE in probe.engine.capabilities
@@ -54,6 +58,7 @@ def versions_stay(probe: Probe) -> None:
     probe.reopen()
     engine = probe.engine
     old, before = engine.scene, probe.frame(probe.camera)
+    drawn = probe.frame(probe.camera, **_SEEDED)
     _expect_refused_change(probe, [*changes, UnknownEdit()])
     identical(probe.frame(probe.camera), before, "the scene after changes of which one is refused")
     version = engine.advance(changes)
@@ -66,6 +71,8 @@ def versions_stay(probe: Probe) -> None:
     after = _version(probe, None, version)
     expect(differs(before, after), "expected the changes to show, got an equal picture")
     identical(_version(probe, old.version, old.version), before, "the old version by its number")
+    seeded = _version(probe, old.version, old.version, **_SEEDED)
+    identical(seeded, drawn, "the old version with a seed")
     identical(_version(probe, version, version), after, "the newest version by its number")
     identical(_version(probe, None, version), after, "the newest version after the old one")
     _refused(probe, "a version that never was", scene_version=version + 1000)
@@ -73,9 +80,9 @@ def versions_stay(probe: Probe) -> None:
     identical(probe.frame(probe.camera), after, "the newest version after refused changes")
 
 
-def _version(probe: Probe, asked: int | None, expected: int) -> Frame:
+def _version(probe: Probe, asked: int | None, expected: int, **order: Any) -> Frame:
     """The picture of a version, which the sample must say it is."""
-    sample = probe.render(probe.camera, scene_version=asked)
+    sample = probe.render(probe.camera, scene_version=asked, **order)
     _expect_version(sample.provenance.scene_version, expected)
     return sample[probe.camera.name]
 

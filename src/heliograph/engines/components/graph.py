@@ -323,7 +323,7 @@ class SceneGraph:
         """
         if not state:
             return self._rest
-        rows, placements = moved_rows(state, self.tree)
+        rows, placements = moved_rows(state, self.tree, self._local)
         local = self._local.copy()
         local[rows] = placements
         return self._moved(self._rest, local, self._with_below(rows))

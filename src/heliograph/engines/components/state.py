@@ -53,20 +53,25 @@ def check_keys(keys: Container[str]) -> None:
 
 
 def moved_rows(
-    state: Mapping[str, NDArray[Any]], tree: Tree
+    state: Mapping[str, NDArray[Any]], tree: Tree, local: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The rows (K,) that a state moves, and their parent_from_component (K, 4, 4).
+
+    Args:
+        state: of a view.
+        tree: the scene.
+        local: (N, 4, 4) parent_from_component of every row of the tree without the state.
 
     Raises:
         UnknownNameError: no such component, or nothing of it has this name.
         InvalidValueError: a value of another shape.
     """
     rest = {name: state[name] for name in state if name not in TAKEN}
-    rows, local = np.empty(0, np.intp), np.empty((0, 4, 4))
+    rows, moved = np.empty(0, np.intp), np.empty((0, 4, 4))
     if POSES in state:
-        rows, local = _columns(state, tree)
+        rows, moved = _columns(state, tree, local)
     if not rest:
-        return rows, local
+        return rows, moved
     changes: dict[int, dict[str, Any]] = {}
     for name, value in rest.items():
         row, part = _split(name, tree)
@@ -75,12 +80,12 @@ def moved_rows(
     maps = [_local(tree.node(row), props) for row, props in changes.items()]
     return (
         np.concatenate([rows[others], np.array([*changes], np.intp)]),
-        np.concatenate([local[others], np.array(maps)]),
+        np.concatenate([moved[others], np.array(maps)]),
     )
 
 
 def _columns(
-    state: Mapping[str, NDArray[Any]], tree: Tree
+    state: Mapping[str, NDArray[Any]], tree: Tree, local: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     poses = state[POSES]
     keys = _keys(state[POSE_KEYS].tobytes()) if POSE_KEYS in state else ()
@@ -91,9 +96,9 @@ def _columns(
         )
     rows = tree.rows(keys)
     if poses.ndim == 2:
-        local = np.array([tree.node(row).local for row in rows.tolist()]).reshape(-1, 4, 4)
-        local[:, :3, 3] = poses
-        return rows, local
+        moved = local[rows]
+        moved[:, :3, 3] = poses
+        return rows, moved
     if (poses[:, 3] != (0, 0, 0, 1)).any():
         raise InvalidValueError(f"state[{POSES!r}]: expected (0, 0, 0, 1) as last row of each map")
     return rows, poses.astype(float)
