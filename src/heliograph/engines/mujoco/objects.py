@@ -194,16 +194,13 @@ def _boxes(
 
 
 def _label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> Label:
-    category = kind.name.removeprefix("mjOBJ_").lower()
-    name = mujoco.mj_id2name(model, kind, index) or _unnamed(model, kind, index)
+    """Its name, or without one its body's and its number in the model; and its category."""
+    word = category = kind.name.removeprefix("mjOBJ_").lower()
     if kind == _O.mjOBJ_GEOM:
         category = mujoco.mjtGeom(int(model.geom_type[index])).name.removeprefix("mjGEOM_").lower()
+    name = mujoco.mj_id2name(model, kind, index)
+    if not name:
+        bodies = {_O.mjOBJ_GEOM: model.geom_bodyid, _O.mjOBJ_SITE: model.site_bodyid}.get(kind)
+        body = "" if bodies is None else model.body(int(bodies[index])).name
+        name = f"{body}/{word}{index}" if body else f"{word}{index}"
     return Label(name, category)
-
-
-def _unnamed(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> str:
-    """A stable name: the body's, and the number of the geom or site in the model."""
-    word = kind.name.removeprefix("mjOBJ_").lower()
-    bodies = {_O.mjOBJ_GEOM: model.geom_bodyid, _O.mjOBJ_SITE: model.site_bodyid}.get(kind)
-    body = "" if bodies is None else model.body(int(bodies[index])).name
-    return f"{body}/{word}{index}" if body else f"{word}{index}"
