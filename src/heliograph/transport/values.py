@@ -147,10 +147,11 @@ def _pack(value: Any, where: str, depth: int) -> Any:
     for kind, make in _PACK:
         if isinstance(value, kind):
             return make(value, where, depth + 1)
-    if _known(type(value)):
+    cls = type(value)
+    if _name(cls) in _REGISTERED or (issubclass(cls, Edit) and dataclasses.is_dataclass(cls)):
         return _pack_object(value, where, depth + 1)
     raise InvalidValueError(
-        f"{where}: a {type(value).__module__}.{type(value).__name__} does not travel to a worker; "
+        f"{where}: a {cls.__module__}.{cls.__name__} does not travel to a worker; "
         "give numbers, text, arrays, cameras, components, or paths of files"
     )
 
@@ -207,27 +208,19 @@ def _unpack_object(inside: Any) -> Any:
     return made(**{key: unpack(each) for key, each in values.items()})
 
 
-def _unpack_component(inside: Any) -> Component:
-    return Component.from_dict(unpack(inside))
-
-
 def _unpack_enum(inside: Any) -> Any:
     name, value = inside
     return _class(name)(value)
 
 
-def _copied(inside: Any) -> NDArray[Any]:
-    return unpack_array(msgspec.convert(inside, ArrayWire)).copy()
-
-
 _UNPACK: Mapping[str, Callable[[Any], Any]] = {
-    "array": _copied,
+    "array": lambda inside: unpack_array(msgspec.convert(inside, ArrayWire)).copy(),
     "text": lambda inside: np.array(inside[1], inside[0]),
     "tuple": lambda inside: tuple(unpack(each) for each in inside),
     "set": lambda inside: frozenset(unpack(each) for each in inside),
     "dict": lambda inside: {unpack(key): unpack(each) for key, each in inside},
     "camera": lambda inside: unpack_camera(msgspec.convert(inside, CameraWire)),
-    "component": _unpack_component,
+    "component": lambda inside: Component.from_dict(unpack(inside)),
     "object": _unpack_object,
     "enum": _unpack_enum,
 }
@@ -250,10 +243,6 @@ def _projection(value: str) -> Projection:
 
 def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _known(kind: type) -> bool:
-    return _name(kind) in _REGISTERED or (issubclass(kind, Edit) and dataclasses.is_dataclass(kind))
 
 
 def _class(name: str) -> Any:
