@@ -37,7 +37,7 @@ from heliograph.raster.types import Colour, Transforms
 from heliograph.scene import CameraView, Component, Edit, Material, ObjectTable
 from heliograph.scene.components import Props
 from heliograph.scene.lights import Light as LightComponent
-from heliograph.scene.objects import around
+from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.tree import Changes, Tree
@@ -231,7 +231,7 @@ class SceneGraph:
         seen = len(layout.drawn)
         for i, row in enumerate(rows[seen:].tolist(), seen):
             below = (rows[:seen] > row) & (rows[:seen] < self.tree.stop(row))
-            boxes[i] = around(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
+            boxes[i] = union_box(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
         worn = [material.name for material in self._worn]
         names = (*worn, *[""] * (len(rows) - len(worn)))
         return replace(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.frame import Label
 from heliograph.scene import Material, ObjectTable
-from heliograph.scene.objects import around
+from heliograph.scene.objects import union_box
 
 _O = mujoco.mjtObj
 _KINDS = (
@@ -153,7 +153,7 @@ def _material_name(model: mujoco.MjModel, index: int) -> str:
 
 
 def _materials(model: mujoco.MjModel, count: int) -> tuple[str, ...]:
-    """What each object wears; a flex what its first element does."""
+    """Name of each object's material; a flex has that of its first element."""
     flexes = model.flex_matid
     if len(flexes) != model.nflex:  # since MuJoCo 4 each of their elements has its own
         flexes = flexes[model.flex_elemadr]
@@ -187,7 +187,7 @@ def _boxes(
     below = [np.flatnonzero(model.geom_bodyid == body).tolist() for body in range(model.nbody)]
     for body in range(model.nbody - 1, -1, -1):  # children come after their parents
         row, rows = first_body + body, below[body]
-        boxes[row] = around(boxes[rows], poses[rows], poses[row])
+        boxes[row] = union_box(boxes[rows], poses[rows], poses[row])
         if body:
             below[model.body_parentid[body]] += rows
     return boxes
