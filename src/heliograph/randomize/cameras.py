@@ -259,7 +259,7 @@ def move_to_json(
 
 
 def move_from_json(values: dict[str, Any]) -> MoveCamera:
-    """The edit of what `move_to_json` wrote."""
+    """The edit that `move_to_json` wrote."""
     camera = Camera(
         name=values["name"],
         world_from_camera=values["pose"],
