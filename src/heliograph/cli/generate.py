@@ -86,7 +86,16 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
 def _recorded(order: Generate) -> Recording:
     with ExitStack() as opened:
         renderer = opened.enter_context(open_scene(order.model, **_options(order)))
-        dataset = _dataset(order, renderer, _who_knows(order, renderer, opened))
+        scene, config = _who_knows(order, renderer, opened), order.randomize
+        dataset = Dataset(
+            renderer,
+            order.count,
+            seed=order.seed,
+            cameras=split_names(order.cameras),
+            passes=chosen_passes(order.passes, renderer),
+            state=random_states(scene) if order.random_states else None,
+            randomize=None if config is None else Randomized(load_randomization(config), scene),
+        )
         source = opened.enter_context(_Watched(dataset, order))
         return record(
             source,
@@ -133,21 +142,9 @@ class _Watched:
 
 
 def _options(order: Generate) -> dict[str, Any]:
-    """What differs from the defaults, so that engines without these options open too."""
+    """Only the options that differ from the defaults, so that engines without them open too."""
     options = {"size": parse_size(order.size), "engine": order.engine}
     return {**options, "workers": order.workers} if order.workers else options
-
-
-def _dataset(order: Generate, renderer: Renderer, scene: Described) -> Dataset:
-    return Dataset(
-        renderer,
-        order.count,
-        seed=order.seed,
-        cameras=split_names(order.cameras),
-        passes=chosen_passes(order.passes, renderer),
-        state=random_states(scene) if order.random_states else None,
-        randomize=order.randomize and Randomized(load_randomization(order.randomize), scene),
-    )
 
 
 def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Described:

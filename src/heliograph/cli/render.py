@@ -86,7 +86,7 @@ def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
 
 
 def _options(order: Render) -> dict[str, Any]:
-    """What differs from the engine's own choice, so that engines without these options open too."""
+    """Only the options that are not the engine's own choice, so that engines without them open."""
     if order.style == "classic" and "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco loads: it reads this once
     given = {

@@ -101,7 +101,7 @@ class Recording:
             check_hash(self.path, shard)
 
     def _find(self, position: int) -> tuple[int, Place]:
-        """The shard of a position, and where it stands there."""
+        """The shard of a position, and where the sample is in it."""
         wanted = check_position(position, len(self))
         number = bisect_right(self._ends, wanted)
         if number not in self._places:

@@ -36,7 +36,7 @@ def shard_name(number: int) -> str:
 
 
 class ShardWriter:
-    """Writes one shard under a temporary name; `finish` puts it in place, leaving drops it.
+    """Writes one shard under a temporary name; `finish` puts it in place, `with` drops the rest.
 
     Args:
         folder: of the recording.
@@ -64,7 +64,7 @@ class ShardWriter:
         self._places.append(Place(position, index, members))
 
     def fail(self, position: int, message: str) -> None:
-        """Keep in mind that a sample is missing."""
+        """Note that a sample failed."""
         self._failed.append(Failure(position, message))
 
     def finish(self) -> Shard:

@@ -61,7 +61,7 @@ def unpack_array(wire: ArrayWire) -> NDArray[Any]:
     """The array of a wire, read-only, without a copy.
 
     Raises:
-        WorkerError: the bytes do not fit the shape, or the dtype is none of numbers.
+        WorkerError: the bytes do not fit the shape, or the dtype is not one of numbers.
     """
     try:
         return np.frombuffer(wire.data, _dtype(wire.dtype)).reshape(wire.shape)
@@ -87,6 +87,10 @@ def pack_camera(camera: Camera) -> CameraWire:
 def unpack_camera(wire: CameraWire) -> Camera:
     """The camera of a wire, checked anew."""
     fx, fy, cx, cy = wire.intrinsics
+    try:
+        projection = Projection(wire.projection)
+    except ValueError:
+        raise WorkerError(f"an unknown projection {wire.projection[:40]!r}") from None
     return Camera(
         name=wire.name,
         world_from_camera=unpack_pose(wire.pose),
@@ -98,7 +102,7 @@ def unpack_camera(wire: CameraWire) -> Camera:
         cy=cy,
         near=wire.near,
         far=wire.far,
-        projection=_projection(wire.projection),
+        projection=projection,
     )
 
 
@@ -232,13 +236,6 @@ def _dtype(text: str) -> np.dtype[Any]:
     if dtype is None or dtype.kind not in "biuf":
         raise ValueError(f"expected a dtype of numbers, got {text[:20]!r}")
     return dtype
-
-
-def _projection(value: str) -> Projection:
-    try:
-        return Projection(value)
-    except ValueError:
-        raise WorkerError(f"an unknown projection {value[:40]!r}") from None
 
 
 def _name(kind: type) -> str:
