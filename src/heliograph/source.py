@@ -99,7 +99,7 @@ def check_position(position: object, count: int) -> int:
 
     Raises:
         InvalidValueError: not a whole number.
-        IndexError: there is none such.
+        IndexError: no sample has this position.
     """
     try:
         number = operator.index(position)  # type: ignore[arg-type]

@@ -107,7 +107,7 @@ def _parsed(data: io.BytesIO, suffix: str) -> NDArray[Any]:
 
 
 def chosen_passes(names: Sequence[str], renderer: Renderer) -> PassSpecs:
-    """The passes called so, names apart or in one word; those every engine has without any.
+    """The passes of these names, apart or joined by commas; without names those of every engine.
 
     Raises:
         UnknownNameError: a pass that the renderer does not have.

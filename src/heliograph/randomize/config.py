@@ -58,7 +58,7 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
         source: path of a JSON or YAML file, or what it holds.
 
     Raises:
-        UnknownNameError: a key or type there is not; the message says where and names the nearest.
+        UnknownNameError: an unknown key or type; the message says where and names the nearest.
         InvalidValueError: the file cannot be read, or a value is wrong.
         MissingDependencyError: a YAML file, and PyYAML is not installed.
     """

@@ -121,14 +121,13 @@ class Lights(Randomizer):
 def shine(values: Values) -> tuple[EditLight, ...]:
     """The edits of columns of values, named as the fields of `EditLight`, one row for each."""
     known = [key for key in values if key != "off"]
-    columns = [_tuples(values[key]) for key in known]
+    columns = [
+        [tuple(value) if isinstance(value, list) else value for value in values[key]]
+        for key in known
+    ]
     return tuple(
         EditLight(**dict(zip(known, row, strict=True))) for row in zip(*columns, strict=True)
     )
-
-
-def _tuples(column: list[Any]) -> list[Any]:
-    return [tuple(value) if isinstance(value, list) else value for value in column]
 
 
 def _where(mask: Sequence[bool], rows: NDArray[Any]) -> list[Any]:

@@ -42,7 +42,7 @@ class RenderExecutor:
     """Draws the orders of a pool with one engine.
 
     Args:
-        engine: who draws.
+        engine: draws the views.
         status: where to say what is being drawn.
     """
 

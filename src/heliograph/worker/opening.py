@@ -128,7 +128,7 @@ def _flat(
 
 
 def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without those of the rasterizer that are as they are anyway."""
+    """The options without those of the rasterizer that have their default value."""
     if engine not in SHIPPED or not SHIPPED[engine].rasterizes or not options.keys() - {"size"}:
         return dict(options)
     from heliograph.raster import RasterOptions

@@ -26,7 +26,7 @@ from heliograph.view import View
 
 _CLASSIC_PASSES = specs(*(spec for name, spec in PASSES.items() if name != "normals"))
 _WITHOUT_LIGHTS = (0.3, 0.3, 0.3)
-"""The light that is everywhere, as in MuJoCo, where there is none besides."""
+"""The ambient light of a scene without any lights, as in MuJoCo."""
 
 
 class Backend(Protocol):

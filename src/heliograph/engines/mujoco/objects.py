@@ -49,7 +49,7 @@ class ModelObjects:
 
     Attributes:
         table: the object table.
-        names: name -> numbers (ids) of the objects called so, bodies and categories left out.
+        names: name -> numbers (ids) of the objects of that name, without bodies and categories.
     """
 
     def __init__(

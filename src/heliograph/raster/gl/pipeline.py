@@ -49,7 +49,7 @@ class Picture:
 
     Attributes:
         target: where to.
-        plan: what, in which order.
+        plan: the draw commands, in order.
         block: the uniform block, as far as it is used.
         lights: how many lights there are, and of what sort.
         environment: what is behind everything.
