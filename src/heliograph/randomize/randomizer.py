@@ -45,7 +45,7 @@ class Drawn:
 
 
 class Randomizer(ABC):
-    """Turns random numbers into edits, by way of plain values that can be kept and used again."""
+    """Turns random numbers into edits, by way of plain values that can be stored and used again."""
 
     type_name: ClassVar[str] = ""
 
@@ -112,7 +112,7 @@ class Randomization:
             self(0, 0, scene)
 
     def replay(self, facts: Mapping[str, Any]) -> Drawn:
-        """Make the edits and state of what was drawn before, maybe read back from JSON.
+        """Make the same edits and state again from `Drawn.facts`, also after a trip through JSON.
 
         Raises:
             UnknownNameError: values of a randomizer that is not here.
@@ -143,9 +143,9 @@ class Randomization:
         """
         if view.seed is None:
             raise InvalidValueError("randomize: the view has no seed; give it one (View(seed=0))")
-        known = dataclasses.replace(
-            scene, state={**scene.state, **view.state}, shown=_shown(view, scene)
-        )
+        asked = view.cameras or tuple(scene.cameras)[:1]
+        shown = tuple(each if isinstance(each, str) else each.name for each in asked)
+        known = dataclasses.replace(scene, state={**scene.state, **view.state}, shown=shown)
         drawn = self(view.seed, view.index, known)
         left = without_removed(drawn.edits, view.edits, scene.description.objects)
         edits = (*left, *view.edits)
@@ -172,11 +172,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return value.value if isinstance(value, Enum) else value
-
-
-def _shown(view: View, scene: Facts) -> tuple[str, ...]:
-    asked = view.cameras or tuple(scene.cameras)[:1]
-    return tuple(each if isinstance(each, str) else each.name for each in asked)
 
 
 def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ from heliograph.scene import CameraView, Component, Edit, Item, Material, Object
 from heliograph.scene.components import Props
 from heliograph.scene.files import file_digest
 from heliograph.scene.lights import Light as LightComponent
-from heliograph.scene.objects import around
+from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.tree import Changes, Tree
@@ -265,7 +265,7 @@ class SceneGraph:
             colours[shown] = columns.rgba[first[shown]]
         for i, row in enumerate(rows[seen:].tolist(), seen):
             below = (rows[:seen] > row) & (rows[:seen] < self.tree.stop(row))
-            boxes[i] = around(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
+            boxes[i] = union_box(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
         names = (*self._worn[0], *[""] * (len(rows) - seen))
         return replace(
             layout.table, poses=poses[rows], boxes=boxes, colours=colours, materials=names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from copy import copy
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,25 +50,28 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
             compiled model was edited to what MuJoCo's compiler refuses.
     """
     if isinstance(source, mujoco.MjModel):
-        return _checked(_copy(source)), "MjModel"
+        return _checked(copy(source)), "MjModel"
     if not isinstance(source, (str, Path)):
         raise InvalidValueError(
             f"expected a path, MJCF text or mujoco.MjModel, got {type(source).__name__}"
         )
     if isinstance(source, str) and source.lstrip().startswith("<"):
-        return _from_text(source), "MJCF text"
+        try:
+            return mujoco.MjModel.from_xml_string(source), "MJCF text"
+        except ValueError as error:
+            raise SceneError(f"MJCF text: {_one_line(error)}") from None
     path = Path(source)
     try:
         check_file(path)
     except OSError as error:
         raise SceneError(f"{path}: {reason(error)}") from None
-    return _checked(_from_file(path)), printable(path)
-
-
-def _copy(model: mujoco.MjModel) -> mujoco.MjModel:
-    import copy
-
-    return copy.copy(model)
+    binary = path.suffix == ".mjb"
+    read = mujoco.MjModel.from_binary_path if binary else mujoco.MjModel.from_xml_path
+    try:
+        model = read(os.fsencode(path))
+    except (ValueError, mujoco.FatalError) as error:
+        raise SceneError(f"{path}: {_one_line(error)}") from None
+    return _checked(model), printable(path)
 
 
 def _checked(model: mujoco.MjModel) -> mujoco.MjModel:
@@ -110,22 +114,6 @@ def _refuse(
         f"{word} {name!r}: expected {expected} in {field}, got {came.tolist()}; was the compiled "
         "model edited?"
     )
-
-
-def _from_text(text: str) -> mujoco.MjModel:
-    try:
-        return mujoco.MjModel.from_xml_string(text)
-    except ValueError as error:
-        raise SceneError(f"MJCF text: {_one_line(error)}") from None
-
-
-def _from_file(path: Path) -> mujoco.MjModel:
-    binary = path.suffix == ".mjb"
-    read = mujoco.MjModel.from_binary_path if binary else mujoco.MjModel.from_xml_path
-    try:
-        return read(os.fsencode(path))
-    except (ValueError, mujoco.FatalError) as error:
-        raise SceneError(f"{path}: {_one_line(error)}") from None
 
 
 def _one_line(error: BaseException) -> str:

@@ -27,7 +27,7 @@ _DARK = (0.0, 0.0, 0.0)
 _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
 
 LENS = 52
-"""Numbers before the lights: all that the background depends on."""
+"""How many numbers come before the lights: those that the background depends on."""
 _DEEPEST = 1e30  # beyond it depth is too small for a float32
 _SHADOWS = 56
 _ROW = 24
@@ -62,7 +62,7 @@ class LightLayouts:
             self._expected = {(kinds, casting), (kinds, ()), (mirrored, ())}
 
     def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
-        """What programs must know of lights of which those at the places `casting` cast shadows."""
+        """What programs must know of these lights; those at the places `casting` cast shadows."""
         kinds = tuple(_KINDS[light.kind] for light in lights)
         if not kinds:
             return LightLayout()
