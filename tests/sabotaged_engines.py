@@ -9,7 +9,7 @@ from itertools import repeat
 import numpy as np
 
 from heliograph.camera import Projection
-from heliograph.engine import Engine, attempt, attempt_all, resolve_cameras
+from heliograph.engine import Capability, Engine, attempt, attempt_all, resolve_cameras
 from heliograph.engines.fake import Paint
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Frame, Provenance, Sample
@@ -69,6 +69,14 @@ def directions(camera):
     own = camera.moved(np.eye(4))
     pixels = own.pixel_centres()
     return own.unproject(pixels, 2.0) - own.unproject(pixels, 1.0)
+
+
+class SaysItCanWhatItCannot(Sabotaged):
+    render_many = Engine.render_many
+
+    @property
+    def capabilities(self):
+        return self.good.capabilities | {Capability.RENDER_MANY}
 
 
 class ReturnsItsOwnBuffer(Sabotaged):

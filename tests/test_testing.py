@@ -62,6 +62,7 @@ SABOTAGES = [
     (bad.AnswersToAnEarlierView, "no_state_leaks"),
     (bad.MixesUpWhatIsInOneGo, "views_together_are_as_alone"),
     (bad.PassesAsSaidWrong, "describes_itself"),
+    (bad.SaysItCanWhatItCannot, "describes_itself"),
     (bad.PassesAsSaidWrong, "arrays_are_laid_out"),
     (bad.SpecsUnderAnotherName, "describes_itself"),
     (bad.BoxesInsideOut, "objects_are_numbered_once"),

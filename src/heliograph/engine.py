@@ -91,12 +91,12 @@ class Described(Protocol):
     @property
     def provenance(self) -> Provenance:
         """Engine, device and newest version, as samples bear them."""
-        return Provenance()
+        return Provenance(engine=type(self).__name__)
 
     def advance(self, changes: Sequence[Edit]) -> int:
         """Change the scene for good; views that name no version show it from now on.
 
-        The cost follows what changes, not how large the scene is.
+        The cost follows what changes, hardly how large the scene is.
 
         Args:
             changes: applied in order, all of them or, if one is refused, none.
