@@ -96,6 +96,15 @@ class Assets:
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._lasting: set[bytes] = set()
+        self._opening = True
+
+    def opened(self) -> None:
+        """The scene is open: arrays that come from now on may be gone with the next view.
+
+        So no levels of detail are made of them, which takes longer than to draw them a few times.
+        """
+        self._opening = False
 
     def touch(self, geometries: Iterable[int], textures: Iterable[int]) -> None:
         """These handles are in use."""
@@ -168,13 +177,16 @@ class Assets:
         Raises:
             SceneError: its file is missing or malformed.
         """
-        source = mesh.get("src")
-        found = self._meshes.get(_source(mesh, files))
+        source, key = mesh.get("src"), _source(mesh, files)
+        if self._opening:
+            self._lasting.add(key)
+        found = self._meshes.get(key)
         if found is not None:
             return found
         parts = meshes.parts_of(mesh) if source is None else _steady(source, meshes.load, files)
-        pieces = [self._piece(part) for part in parts]
-        self._meshes.put(_source(mesh, files), pieces, _NOTE * (1 + len(pieces)))
+        simplify = source is not None or key in self._lasting
+        pieces = [self._piece(part, simplify=simplify) for part in parts]
+        self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
     def image(self, source: str | NDArray[np.uint8], files: Files) -> tuple[int, bool]:
@@ -196,10 +208,11 @@ class Assets:
             self._images.put(files[source], found, _NOTE)
         return found
 
-    def _piece(self, part: meshes.Part) -> Piece:
+    def _piece(self, part: meshes.Part, *, simplify: bool) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
-        handle = self.shape(_digest(*content), lambda: part.geometry)
+        geometry = replace(part.geometry, simplify=simplify)
+        handle = self.shape((_digest(*content), simplify), lambda: geometry)
         texture = part.texture
         return Piece(
             geometry=handle,

@@ -80,6 +80,7 @@ class ComponentEngine(Engine):
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
             graph = SceneGraph(Tree(scene), self._translator, size)
+            self._assets.opened()
             self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
             self._rasterizer.expect_lights(graph.placed({}).draw_list.lights)
         except BaseException:
