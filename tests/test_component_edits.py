@@ -106,3 +106,28 @@ def test_randomization_runs_on_components():
         again = made.render(hg.View(["eye"], seed=3, index=1))
     assert not np.array_equal(first["eye"].rgb, second["eye"].rgb)
     assert np.array_equal(again["eye"].rgb, second["eye"].rgb)
+
+
+@pytest.mark.parametrize("kind", [hg.DirectionalLight, hg.SpotLight, hg.PointLight])
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_an_edit_moves_far_away_casts_its_shadow(kind, edited):
+    there, pose = np.eye(4), np.eye(4)
+    there[:3, 3], pose[2, 3] = (3, 0, 6.5), 6
+    light = kind(key="sun", position=[6, 0, 13], castShadow=True, intensity=200)
+    if kind is hg.DirectionalLight:
+        light = kind(key="sun", position=[2, 0, 4], castShadow=True)
+    floor, ball = hg.Plane(key="floor", args=[2, 2]), hg.Sphere(key="ball", args=[0.4])
+    camera = hg.Camera.perspective(fov_y=0.8, world_from_camera=pose, width=64, height=64)
+    lit = [hg.EditLight("sun", casts_shadow=True)] * edited
+    moves = {
+        "edit": {"edits": [*lit, hg.MoveObject("ball", pose=there, relative=False)]},
+        "state": {"edits": lit, "state": {"ball": [3, 0, 6.5]}},
+        "none": {"edits": [*lit, hg.Hide(["ball"])]},
+    }
+    with hg.open(hg.Scene(floor, ball, light)) as renderer:
+        shots = {
+            name: renderer.render(hg.View([camera], ("rgb",), **how))["camera"].rgb.astype(int)
+            for name, how in moves.items()
+        }
+    assert (abs(shots["state"] - shots["none"]) > 10).any(-1).sum() > 50
+    assert np.array_equal(shots["edit"], shots["state"])

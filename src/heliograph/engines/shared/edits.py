@@ -26,6 +26,7 @@ from heliograph.scene import (
     MoveObject,
 )
 
+Moved = Mapping[int, NDArray[np.float64]]
 _MATERIAL = ("rgba", "surface", "emissive")
 _SURFACE = ("emission", "specular", "shininess", "reflectance")
 
@@ -35,7 +36,8 @@ class EditApplier:
 
     Args:
         things: what is drawn; never changed in place.
-        lights: its lights; asked for where an edit changes one.
+        lights: its lights, where objects were moved: world_from_object (4, 4) by row; asked for
+            where an edit changes one, or moves what casts a shadow.
         objects: which instances show which objects.
         frames: (M, 3, 4) where each instance's object is; asked for where an edit moves one.
         rasterizer: where textures go.
@@ -44,7 +46,7 @@ class EditApplier:
     def __init__(
         self,
         things: DrawList,
-        lights: Callable[[], LightEdits],
+        lights: Callable[[Moved], LightEdits],
         objects: Objects,
         frames: Callable[[], NDArray[np.float64]],
         rasterizer: Rasterizer,
@@ -52,9 +54,8 @@ class EditApplier:
         self.things = things
         self._instances = things.instances
         self._own: dict[str, NDArray[Any]] = {}
-        self._moved: dict[int, NDArray[np.float64]] = {}  # world_from_object (4, 4) by row
-        self._ask_lights = lights
-        self._lights: LightEdits | None = None
+        self._moved: dict[int, NDArray[np.float64]] = {}
+        self._lights, self._lit = lights, list[EditLight]()
         self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
 
@@ -69,10 +70,13 @@ class EditApplier:
             _APPLY[type(edit)](self, edit)
         self._settle()
         shown = replace(self.things, instances=self._instances)
-        if self._lights is not None:
-            shown.ambient = self._lights.ambient(shown.ambient)
-            if self._lights.lights != shown.lights:  # it is kept by identity
-                shown.lights = self._lights.lights
+        if self._lit or (self._moved and any(light.casts_shadow for light in shown.lights)):
+            lights = self._lights(self._moved)
+            for edit in self._lit:  # last: shadow maps hold all that was moved
+                lights.apply(edit)
+            shown.ambient = lights.ambient(shown.ambient)
+            if lights.lights != shown.lights:  # it is kept by identity
+                shown.lights = lights.lights
         return shown
 
     def paint(self, edit: EditMaterial) -> None:
@@ -154,10 +158,8 @@ class EditApplier:
         self._instances = self._instances.moved(poses)
 
     def light(self, edit: EditLight) -> None:
-        """Apply an EditLight."""
-        if self._lights is None:
-            self._lights = self._ask_lights()
-        self._lights.apply(edit)
+        """Have an EditLight applied, when all is where it is shown."""
+        self._lit.append(edit)
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
