@@ -23,6 +23,7 @@ REFLECTED = 3.0
 """How many times larger the error may be of what is only seen in a mirror."""
 
 _ROOM = 3.5  # how much farther than what is in it a box reaches that is turned to the camera
+_ROUNDING = 4e-6  # of a vertex's numbers, as a part of the largest: several roundings of a float32
 _BOXED = np.where(np.arange(MAX_LEVELS) == BOX_LEVEL, BOXED, 0)
 
 
@@ -58,6 +59,7 @@ class Plan:
         opaque, transparent: the groups they fall into, in drawing order.
         maps: (N, MAP_RECORD) float32, a row per instance.
         prepared: what the instances are.
+        reach: nearest and farthest depth to be told apart, metres.
     """
 
     commands: NDArray[np.uint32]
@@ -65,6 +67,7 @@ class Plan:
     transparent: list[Group]
     maps: NDArray[np.float32]
     prepared: Prepared
+    reach: tuple[float, float]
 
 
 def plan(
@@ -107,7 +110,38 @@ def plan(
         transparent=_groups(ordered, split, len(ordered)),
         maps=records,
         prepared=prepared,
+        reach=_reach(placed, camera, maps[chosen], chosen, cast=policy.cast),
     )
+
+
+def _reach(
+    placed: PlacedInstances,
+    camera: Camera,
+    maps: NDArray[np.float64],
+    chosen: NDArray[np.intp],
+    *,
+    cast: bool,
+) -> tuple[float, float]:
+    """Nearest and farthest depth of what is drawn, as far as the camera sees it.
+
+    Without perspective depth is equally fine everywhere, so it must not be spread over more than
+    that. With it, it is fine enough from the near plane to the far one.
+    """
+    if camera.projection is Projection.PERSPECTIVE or not len(chosen):
+        return camera.near, camera.far
+    view = camera.camera_from_world
+    depth = -(placed.centre[chosen] @ view[2, :3] + view[2, 3])
+    radius = placed.radius[chosen]
+    around = np.minimum((np.abs(maps[:, 2, :3]) * placed.half[chosen]).sum(1), radius)
+    if cast and placed.prepared.cast is not None:
+        around = np.where(placed.prepared.cast[chosen] > 0, _ROOM * radius, around)
+    aside = np.linalg.norm(placed.centre[chosen] - placed.pose[chosen, :, 3], axis=1)
+    around += _ROUNDING * (np.abs(maps[:, 2, 3]) + aside + radius)
+    first, last = np.maximum(depth - around, camera.near), np.minimum(depth + around, camera.far)
+    seen = first < last
+    if not seen.any():
+        return camera.near, camera.far
+    return float(first[seen].min()), float(last[seen].max())
 
 
 def _levels(

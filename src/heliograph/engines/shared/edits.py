@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
 from heliograph.raster.rasterizer import Rasterizer
@@ -55,6 +56,7 @@ class EditApplier:
         self._instances = things.instances
         self._own: dict[str, NDArray[Any]] = {}
         self._moved: dict[int, NDArray[np.float64]] = {}
+        self._holed = np.zeros(len(things.instances), bool)
         self._lights, self._lit = lights, list[EditLight]()
         self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
@@ -171,13 +173,15 @@ class EditApplier:
             instances = self._instances
             owner = instances.materials if field in _MATERIAL else instances.table
             rows = getattr(owner, field)
-            self._own[field] = np.zeros((len(instances), 2), np.float32)
-            if rows is not None:
-                self._own[field] = rows.copy()
+            if rows is None:
+                rows = np.zeros((len(instances), 2)[: 1 + (field == "texture_offset")], np.float32)
+            self._own[field] = rows.copy()
         return self._own[field]
 
     def _settle(self) -> None:
         """Put what was changed into the instances."""
+        if self._holed.any():
+            self._cut(self._holed.nonzero()[0])
         material = {name: rows for name, rows in self._own.items() if name in _MATERIAL}
         others: dict[str, Any] = {n: rows for n, rows in self._own.items() if n not in _MATERIAL}
         if material:
@@ -185,6 +189,13 @@ class EditApplier:
         if others:
             table = replace(self._instances.table, **others)
             self._instances = replace(self._instances, table=table)
+
+    def _cut(self, rows: NDArray[np.intp]) -> None:
+        """Have holes where textures are clear, unless the material says how clear that must be."""
+        cutoff, rgba = self._mine("cutoff"), self._mine("rgba")
+        rows = rows[cutoff[rows] <= HOLE]
+        cutoff[rows] = HOLE
+        rgba[rows, 3] = np.minimum(rgba[rows, 3], ALMOST)
 
     def _strip(self, rows: NDArray[np.intp]) -> None:
         """Take textures away, where there are any."""
@@ -201,6 +212,7 @@ class EditApplier:
         offset: NDArray[np.float64],
     ) -> None:
         """Lay an image on rows (M,), repeated and shifted by (M or 1, 2)."""
+        self._holed[rows] = pixels.size > 0 and has_holes(pixels)
         if not pixels.size:
             self._strip(rows)
             return

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
-from heliograph.raster.gl.frame_block import LENS, SIZE
+from heliograph.raster.gl.frame_block import BEHIND, SIZE
 from heliograph.raster.gl.programs import (
     BLENDED,
     MIRROR_UNIT,
@@ -300,7 +300,7 @@ class Pipeline:
         """
         if picture.environment.sky is None or not picture.coloured:
             return None
-        lens = picture.block[:LENS].tobytes()
+        lens = picture.block[BEHIND].tobytes(), picture.ortho
         key = (lens, picture.target.size, picture.environment)
         if not self._skies.seen(key):
             return None
