@@ -88,13 +88,13 @@ class FrameBlocks:
         self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
-        self._emissions: Sequence[object] = ()
+        self._emissions: Sequence[object] | None = None
         self._camera: Camera | None = None
         self._lens: object = None
         self._reach: object = None
         self._around: object = None
         self._block = np.zeros(SIZE, np.float32)
-        self._pack((), ())
+        self._whole = False
 
     def make(
         self,
@@ -115,6 +115,9 @@ class FrameBlocks:
             casting: places of its lights that have shadow maps.
             shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
         """
+        if not self._whole:
+            self._forget()
+        self._whole = False
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
             self._around = around
@@ -135,7 +138,14 @@ class FrameBlocks:
             row = block[_SHADOWS + _ROW * place :][:_ROW]
             row[:16] = (numbers[:16].reshape(4, 4) @ camera.world_from_camera).T.ravel()
             row[16:] = numbers[16:]
+        self._whole = True
         return block, self._layout
+
+    def _forget(self) -> None:
+        """Have all written again: an exception (Ctrl-C, say) may have come at any line."""
+        self._camera = self._lens = self._reach = self._around = None
+        self._emissions = None
+        self._pack((), ())
 
     def _look_through(self, camera: Camera) -> None:
         block, fx, fy, cx, cy = self._block, camera.fx, camera.fy, camera.cx, camera.cy

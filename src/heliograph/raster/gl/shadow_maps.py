@@ -102,13 +102,10 @@ class ShadowMaps:
         self._gl.enable_only(moderngl.DEPTH_TEST)
         self._gl.depth_func = "<"
         self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
-        try:
-            for camera, corner in faces:
-                framebuffer.viewport = (*corner, *camera.size)
-                plan = planning.plan(placed, camera, casters)
-                self._pipeline.draw_depth(plan, camera.projection_matrix)
-        finally:
-            self._gl.polygon_offset = 0.0, 0.0
+        for camera, corner in faces:
+            framebuffer.viewport = (*corner, *camera.size)
+            plan = planning.plan(placed, camera, casters)
+            self._pipeline.draw_depth(plan, camera.projection_matrix)
 
     def _target(self, size: int, whole: Texels) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
         """A texture for what is drawn for one size; other sizes' stay as they are meanwhile."""
