@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import heliograph
 from heliograph.camera import Camera
@@ -26,6 +30,27 @@ from heliograph.raster import (
     Texture,
     TextureKind,
 )
+from heliograph.raster.gl.signals import held_back
+
+COMPILES = """
+import signal, _moderngl, heliograph as hg
+
+made = _moderngl.Attribute.__init__
+
+def interrupted(self):
+    made(self)
+    _moderngl.Attribute.__init__ = made
+    signal.raise_signal(signal.SIGINT)
+
+_moderngl.Attribute.__init__ = interrupted
+with hg.open(hg.Scene(hg.Sphere(key="ball")), size=(16, 16)) as renderer:
+    try:
+        renderer.render(hg.View(["fit"]))
+    except KeyboardInterrupt:
+        print("interrupted")
+    print((renderer.render(hg.View(["fit"], ("segmentation",)))["fit"].segmentation > 0).sum() > 50)
+"""
+"""Ctrl-C while C code makes an object of Python's for each attribute of a program."""
 
 CAMERA = Camera.look_at(eye=(2, -4, 3), target=(0, 0, 0), fov_y=0.9, width=24, height=24)
 RASTER = str(Path(heliograph.__file__).parent / "raster")
@@ -136,3 +161,48 @@ def assert_alike(hurt, calm, number):
     got, expected = (each.drawn(each.state(number)) for each in (hurt, calm))
     for name in PASSES:
         assert np.array_equal(got[name], expected[name]), (number, name)
+
+
+def test_ctrl_c_while_a_program_is_compiled_is_raised_when_it_is_whole():
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILES], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "interrupted\nTrue\n"), done.stderr
+
+
+def test_signals_that_are_held_back_come_when_that_ends():
+    came = []
+
+    def handle(number, _):
+        came.append(number)
+        raise Interrupt
+
+    numbers = signal.SIGUSR1, signal.SIGUSR2
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        with pytest.raises(Interrupt):
+            raised_within(came)
+        assert came == [[], signal.SIGUSR1]
+        with pytest.raises(Interrupt):
+            signal.raise_signal(signal.SIGUSR2)
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def raised_within(came):
+    with held_back():
+        signal.raise_signal(signal.SIGUSR1)
+        came.append(list(came))
+
+
+def test_a_thread_holds_nothing_back():
+    def inside():
+        with held_back():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    found = []
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGINT)]
