@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,7 @@ def test_what_an_edit_moves_far_away_casts_its_shadow(kind, edited):
     floor, ball = hg.Plane(key="floor", args=[2, 2]), hg.Sphere(key="ball", args=[0.4])
     camera = hg.Camera.perspective(fov_y=0.8, world_from_camera=pose, width=64, height=64)
     lit = [hg.EditLight("sun", casts_shadow=True)] * edited
-    moves = {
+    moves: dict[str, Any] = {
         "edit": {"edits": [*lit, hg.MoveObject("ball", pose=there, relative=False)]},
         "state": {"edits": lit, "state": {"ball": [3, 0, 6.5]}},
         "none": {"edits": [*lit, hg.Hide(["ball"])]},
@@ -140,7 +142,7 @@ HALF[:, :4, 3], HALF[:, 4:, 3] = 0, 255
 @pytest.mark.parametrize("kind", [hg.Box, hg.Sphere, hg.Plane, hg.Cylinder])
 @pytest.mark.parametrize("many", [False, True])
 def test_alpha_of_an_edits_texture_makes_holes_as_a_map_does(kind, many):
-    edit = hg.EditMaterial("o", texture=HALF)
+    edit: hg.Edit = hg.EditMaterial("o", texture=HALF)
     if many:
         edit = hg.EditMaterials([["o"]], texture=[0], images=[HALF])
     view = hg.View(["fit"], passes=PASSES)

@@ -52,6 +52,7 @@ with hg.open(hg.Scene(hg.Sphere(key="ball")), size=(16, 16)) as renderer:
 """
 """Ctrl-C while C code makes an object of Python's for each attribute of a program."""
 
+ALL = tuple(PASSES)
 CAMERA = Camera.look_at(eye=(2, -4, 3), target=(0, 0, 0), fov_y=0.9, width=24, height=24)
 RASTER = str(Path(heliograph.__file__).parent / "raster")
 OTHERS = ("context.py", "egl.py")
@@ -132,8 +133,8 @@ class Scenes:
         return DrawList(things, lights[: 1 + number % 3], back, (0.1, 0.01 * (number % 11), 0))
 
     def drawn(self, scene, camera=CAMERA):
-        out = allocate(camera, select_passes(PASSES, PASSES))
-        self.rasterizer.draw(scene, [camera], PASSES, [out])
+        out = allocate(camera, select_passes(ALL, PASSES))
+        self.rasterizer.draw(scene, [camera], ALL, [out])
         return out
 
 
@@ -159,7 +160,7 @@ def test_no_line_at_which_a_draw_ends_spoils_a_later_one():
 
 def assert_alike(hurt, calm, number):
     got, expected = (each.drawn(each.state(number)) for each in (hurt, calm))
-    for name in PASSES:
+    for name in ALL:
         assert np.array_equal(got[name], expected[name]), (number, name)
 
 
@@ -201,7 +202,7 @@ def test_a_thread_holds_nothing_back():
         with held_back():
             found.append(signal.getsignal(signal.SIGINT))
 
-    found = []
+    found: list[object] = []
     thread = threading.Thread(target=inside)
     thread.start()
     thread.join()

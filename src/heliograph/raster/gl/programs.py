@@ -206,10 +206,10 @@ def uniform(program: moderngl.Program, name: str) -> Any:
     return program[name]
 
 
-def _compiled(gl: moderngl.Context, **texts: str) -> moderngl.Program:
+def _compiled(gl: moderngl.Context, vertex_shader: str, fragment_shader: str) -> moderngl.Program:
     """A program of these texts; a signal handler that raised on the way would crash moderngl."""
     with held_back():
-        return gl.program(**texts)
+        return gl.program(vertex_shader=vertex_shader, fragment_shader=fragment_shader)
 
 
 def _assembled(text: str) -> str:
