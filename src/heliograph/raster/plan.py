@@ -59,7 +59,6 @@ class Plan:
         opaque, transparent: the groups they fall into, in drawing order.
         maps: (N, MAP_RECORD) float32, a row per instance.
         prepared: what the instances are.
-        reach: nearest and farthest depth to be told apart, metres.
     """
 
     commands: NDArray[np.uint32]
@@ -67,7 +66,6 @@ class Plan:
     transparent: list[Group]
     maps: NDArray[np.float32]
     prepared: Prepared
-    reach: tuple[float, float]
 
 
 def plan(
@@ -110,38 +108,7 @@ def plan(
         transparent=_groups(ordered, split, len(ordered)),
         maps=records,
         prepared=prepared,
-        reach=_reach(placed, camera, maps[chosen], chosen, cast=policy.cast),
     )
-
-
-def _reach(
-    placed: PlacedInstances,
-    camera: Camera,
-    maps: NDArray[np.float64],
-    chosen: NDArray[np.intp],
-    *,
-    cast: bool,
-) -> tuple[float, float]:
-    """Nearest and farthest depth of what is drawn, as far as the camera sees it.
-
-    Without perspective depth is equally fine everywhere, so it must not be spread over more than
-    that. With it, it is fine enough from the near plane to the far one.
-    """
-    if camera.projection is Projection.PERSPECTIVE or not len(chosen):
-        return camera.near, camera.far
-    view = camera.camera_from_world
-    depth = -(placed.centre[chosen] @ view[2, :3] + view[2, 3])
-    radius = placed.radius[chosen]
-    around = np.minimum((np.abs(maps[:, 2, :3]) * placed.half[chosen]).sum(1), radius)
-    if cast and placed.prepared.cast is not None:
-        around = np.where(placed.prepared.cast[chosen] > 0, _ROOM * radius, around)
-    aside = np.linalg.norm(placed.centre[chosen] - placed.pose[chosen, :, 3], axis=1)
-    around += _ROUNDING * (np.abs(maps[:, 2, 3]) + aside + radius)
-    first, last = np.maximum(depth - around, camera.near), np.minimum(depth + around, camera.far)
-    seen = first < last
-    if not seen.any():
-        return camera.near, camera.far
-    return float(first[seen].min()), float(last[seen].max())
 
 
 def _levels(
@@ -167,6 +134,30 @@ def _levels(
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
     levels: NDArray[np.intp] = np.add.reduce(good, 1, np.intp) - 1  # the finest one always does
     return levels
+
+
+def reach(plan: Plan, placed: PlacedInstances, camera: Camera) -> tuple[float, float]:
+    """Nearest and farthest depth of what is drawn, as far as the camera sees it, in metres.
+
+    Without perspective depth is equally fine everywhere, so it must not be spread over more than
+    that. With it, it is fine enough from the near plane to the far one.
+    """
+    if camera.projection is Projection.PERSPECTIVE:
+        return camera.near, camera.far
+    rows = plan.commands[:, 4]
+    along, centre, radius = plan.maps[rows, 8:12], placed.centre[rows], placed.radius[rows]
+    view = camera.camera_from_world[2]
+    depth = -(centre @ view[:3] + view[3])
+    around = np.minimum(np.einsum("ni,ni->n", np.abs(along[:, :3]), placed.half[rows]), radius)
+    if placed.prepared.cast is not None:
+        around = np.where(placed.prepared.cast[rows] > 0, _ROOM * radius, around)
+    aside = centre - placed.pose[rows, :, 3]
+    around += _ROUNDING * (np.abs(along[:, 3]) + np.abs(aside).sum(1) + radius)
+    first, last = np.maximum(depth - around, camera.near), np.minimum(depth + around, camera.far)
+    seen = first < last
+    if not seen.any():
+        return camera.near, camera.far
+    return float(first[seen].min()), float(last[seen].max())
 
 
 def facing(placed: PlacedInstances, camera: Camera) -> NDArray[np.bool_] | None:

@@ -111,7 +111,7 @@ class FrameBlocks:
         Args:
             scene: its lights and environment.
             camera: the camera of the picture.
-            reach: nearest and farthest depth to be told apart, as `Plan` has it.
+            reach: nearest and farthest depth to be told apart, as `plan.reach` has it.
             casting: places of its lights that have shadow maps.
             shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
         """
