@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,62 @@ def test_randomization_runs_on_components():
         again = made.render(hg.View(["eye"], seed=3, index=1))
     assert not np.array_equal(first["eye"].rgb, second["eye"].rgb)
     assert np.array_equal(again["eye"].rgb, second["eye"].rgb)
+
+
+@pytest.mark.parametrize("kind", [hg.DirectionalLight, hg.SpotLight, hg.PointLight])
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_an_edit_moves_far_away_casts_its_shadow(kind, edited):
+    there, pose = np.eye(4), np.eye(4)
+    there[:3, 3], pose[2, 3] = (3, 0, 6.5), 6
+    light = kind(key="sun", position=[6, 0, 13], castShadow=True, intensity=200)
+    if kind is hg.DirectionalLight:
+        light = kind(key="sun", position=[2, 0, 4], castShadow=True)
+    floor, ball = hg.Plane(key="floor", args=[2, 2]), hg.Sphere(key="ball", args=[0.4])
+    camera = hg.Camera.perspective(fov_y=0.8, world_from_camera=pose, width=64, height=64)
+    lit = [hg.EditLight("sun", casts_shadow=True)] * edited
+    moves: dict[str, Any] = {
+        "edit": {"edits": [*lit, hg.MoveObject("ball", pose=there, relative=False)]},
+        "state": {"edits": lit, "state": {"ball": [3, 0, 6.5]}},
+        "none": {"edits": [*lit, hg.Hide(["ball"])]},
+    }
+    with hg.open(hg.Scene(floor, ball, light)) as renderer:
+        shots = {
+            name: renderer.render(hg.View([camera], ("rgb",), **how))["camera"].rgb.astype(int)
+            for name, how in moves.items()
+        }
+    assert (abs(shots["state"] - shots["none"]) > 10).any(-1).sum() > 50
+    assert np.array_equal(shots["edit"], shots["state"])
+
+
+HALF = np.full((8, 8, 4), 200, np.uint8)
+HALF[:, :4, 3], HALF[:, 4:, 3] = 0, 255
+
+
+@pytest.mark.parametrize("kind", [hg.Box, hg.Sphere, hg.Plane, hg.Cylinder])
+@pytest.mark.parametrize("many", [False, True])
+def test_alpha_of_an_edits_texture_makes_holes_as_a_map_does(kind, many):
+    edit: hg.Edit = hg.EditMaterial("o", texture=HALF)
+    if many:
+        edit = hg.EditMaterials([["o"]], texture=[0], images=[HALF])
+    view = hg.View(["fit"], passes=PASSES)
+    with hg.open(hg.Scene(kind(key="o", material={"map": HALF})), size=(64, 64)) as mapped:
+        solid, holed = (
+            mapped.render(hg.View(["fit"], PASSES, edits=edits))["fit"]
+            for edits in ([hg.EditMaterial("o", texture=HALF[..., :3])], [])
+        )
+    with hg.open(hg.Scene(kind(key="o")), size=(64, 64)) as plain:
+        before = plain.render(view)["fit"]
+        cut = plain.render(hg.View(["fit"], PASSES, edits=[edit]))["fit"]
+        clear = hg.EditMaterial("o", texture=HALF[:, :4])
+        gone = plain.render(hg.View(["fit"], PASSES, edits=[clear]))["fit"]
+        back = [edit, hg.EditMaterial("o", texture=HALF[..., :3])]
+        whole = plain.render(hg.View(["fit"], PASSES, edits=back))["fit"]
+        again = [edit, hg.EditMaterial("o", rgba=(1, 1, 1, 1))]
+        kept = plain.render(hg.View(["fit"], PASSES, edits=again))["fit"]
+    seen = (before.segmentation > 0).sum()
+    assert 0 < (cut.segmentation > 0).sum() < seen
+    assert 0 < (holed.segmentation > 0).sum() < seen
+    assert (gone.segmentation == 0).all()
+    for opaque in (whole, solid):
+        assert np.array_equal(opaque.segmentation > 0, before.segmentation > 0)
+    assert np.array_equal(kept.segmentation, cut.segmentation)

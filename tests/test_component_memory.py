@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr, misc"
 """What edits bring is freed again, and files that change are read again."""
 
 from __future__ import annotations

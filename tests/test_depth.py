@@ -130,3 +130,31 @@ def test_near_and_far_plane_cut_where_they_are(rasterizer, parallel, plane, near
         wall = (Shape.BOX, (0, distance + size, 0), (2 * size, size, 2 * size))
         shown = drawn(rasterizer, view, wall)["segmentation"]
         assert (shown == (near <= distance <= far)).all()  # nothing shows a wall from inside
+
+
+@pytest.mark.parametrize("msaa", [0, 4])
+@pytest.mark.parametrize("shape", [Shape.BOX, *ROUND])
+@pytest.mark.parametrize("aside", [False, True])
+def test_far_planes_cost_no_order_without_perspective(msaa, shape, aside):
+    made = Rasterizer(RasterOptions(msaa=msaa))
+    wall, plate = before(shape, 999.98, 0.02, 1.0)
+    behind = (Shape.BOX, (0, -5, 0), (50, 1, 50))
+    view = looking(1e-4, 1e6, parallel=True)
+    rows = [plate, wall, behind] if aside else [plate, wall]
+    shown = drawn(made, view, *rows, passes=("rgb", "segmentation"))
+    made.close()
+    assert shown["segmentation"][14:16, 19:21].tolist() == [[1, 1]] * 2
+    assert (shown["rgb"][14:16, 19:21].argmax(-1) == 0).all()
+
+
+@pytest.mark.parametrize("shape", [Shape.BOX, Shape.PLANE, *ROUND])
+@pytest.mark.parametrize("cut", ["near", "far", "neither"])
+def test_what_is_drawn_does_not_depend_on_the_planes_that_cut_nothing(rasterizer, shape, cut):
+    row = (shape, (0.1, 1000.0, 0.05), (0.3, 0.2, 0.25))
+    near, far = (1000 if cut == "near" else 1), (1000 if cut == "far" else 2e3)
+    pictures = [
+        drawn(rasterizer, looking(*ends, parallel=True), row, passes=tuple(PASSES))
+        for ends in ((near, far), (near if cut == "near" else 999, far if cut == "far" else 1001))
+    ]
+    for name in PASSES:
+        assert np.array_equal(pictures[0][name], pictures[1][name])

@@ -312,7 +312,7 @@ def test_point_lights_of_models_cast_no_shadow_as_in_mujoco():
     assert edited.astype(int).sum() < 0.99 * plain.astype(int).sum()
 
 
-def test_shadow_maps_that_fail_leave_no_offset_behind(monkeypatch):
+def test_shadow_maps_that_fail_leave_no_offset_to_pictures(monkeypatch):
     rasterizer = Rasterizer()
     pipeline = rasterizer._pipeline
     lights = lamps(1, casts_shadow=True, position=(0, 0, 4))
@@ -324,6 +324,7 @@ def test_shadow_maps_that_fail_leave_no_offset_behind(monkeypatch):
         patch.setattr(pipeline, "draw_depth", fail)
         with pytest.raises(RuntimeError):
             picture(rasterizer, Instances.blank(1), lights, camera())
+    picture(rasterizer, Instances.blank(1), (), camera())
     with rasterizer.context.current() as gl:
         offset = gl.polygon_offset
     rasterizer.close()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.engines.shared.lights import BRIGHTEST
 from heliograph.passes import PassName
 from heliograph.raster import LARGEST, SMALLEST
 
@@ -174,3 +175,48 @@ def test_vertices_of_no_face_need_no_normal() -> None:
         frame = renderer.render(hg.View(cameras=[camera(1.0)], passes=PASSES))["camera"]
     assert (frame.segmentation == 1).any()
     assert np.isfinite(frame.normals).all()
+
+
+@pytest.mark.parametrize("kind", [hg.PointLight, hg.SpotLight, hg.DirectionalLight])
+@pytest.mark.parametrize("shadows", [False, True])
+def test_the_brightest_and_farthest_light_is_white(kind: Any, shadows: bool) -> None:
+    near = {"intensity": BRIGHTEST, "position": [3, -4, 5]}
+    far: dict[str, Any] = {"position": [0, -LARGEST / 2, LARGEST / 2]}
+    if kind is not hg.DirectionalLight:
+        far["decay"] = 0
+    for given in (near, far):
+        light = kind(key="lamp", castShadow=shadows, **given)
+        with hg.open(hg.Scene(hg.Sphere(color="white"), light), size=(32, 32)) as renderer:
+            frame = renderer.render(hg.View(["fit"], passes=("rgb",)))["fit"]
+        assert frame.rgb.max() > 250
+        assert not np.array_equal(frame.rgb.min(), frame.rgb.max())
+
+
+@pytest.mark.parametrize(
+    ("light", "expected"),
+    [
+        (hg.PointLight(key="lamp", intensity=1e308), "intensity"),
+        (hg.AmbientLight(key="lamp", intensity=1e31), "intensity"),
+        (hg.HemisphereLight(key="lamp", intensity=1e31), "intensity"),
+        (hg.SpotLight(key="lamp", position=[1e200, 0, 0], castShadow=True), "positions"),
+        (hg.SpotLight(key="lamp", target=[1e200, 0, 0]), "positions"),
+        (hg.DirectionalLight(key="lamp", position=[0, 0, 1e18]), "positions"),
+        (hg.Group(hg.PointLight(key="lamp", position=[1, 0, 0]), scale=1e20), "positions"),
+    ],
+)
+def test_lights_beyond_are_refused_by_name(light: Any, expected: str) -> None:
+    with pytest.raises(hg.InvalidValueError, match=rf"'lamp': expected .*{expected} up to .*, got"):
+        hg.open(hg.Scene(hg.Sphere(key="ball"), light))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"position": (1e300, 0, 0)}, {"diffuse": (0, 0, 1e308)}, {"ambient": (1e31, 0, 0)}],
+)
+def test_edits_of_lights_beyond_are_refused_by_name(given: Any) -> None:
+    edit = hg.EditLight("new", kind="point", casts_shadow=True, **given)
+    with hg.open(hg.Scene(hg.Sphere(key="ball"))) as renderer:
+        before = renderer.render(hg.View(["fit"]))["fit"]
+        with pytest.raises(hg.InvalidValueError, match=r"'new': expected .* up to .*, got 1e\+3"):
+            renderer.render(hg.View(["fit"], edits=[edit]))
+        assert np.array_equal(renderer.render(hg.View(["fit"]))["fit"].rgb, before.rgb)

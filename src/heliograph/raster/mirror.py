@@ -52,8 +52,9 @@ class Mirrors:
         key = pose.tobytes()
         same = seen is not None and seen[0] is camera and seen[1] is scene.lights
         if seen is None or not same or seen[2] != key:
-            self._seen = camera, scene.lights, key
+            self._seen = None
             self._found = _reflection(pose, scene.lights, camera)
+            self._seen = camera, scene.lights, key
         return self._found
 
 

@@ -23,6 +23,7 @@ REFLECTED = 3.0
 """How many times larger the error of a level may be where it is only seen in a mirror."""
 
 _ROOM = 3.5  # how much farther than what is in it a box reaches that is turned to the camera
+_ROUNDING = 4e-6  # of a vertex's numbers, as a part of the largest: several roundings of a float32
 _BOXED = np.where(np.arange(MAX_LEVELS) == BOX_LEVEL, BOXED, 0)
 
 
@@ -133,6 +134,30 @@ def _levels(
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
     levels: NDArray[np.intp] = np.add.reduce(good, 1, np.intp) - 1  # the finest one always does
     return levels
+
+
+def reach(plan: Plan, placed: PlacedInstances, camera: Camera) -> tuple[float, float]:
+    """Nearest and farthest depth of what is drawn, as far as the camera sees it, in metres.
+
+    Without perspective depth is equally fine everywhere, so it must not be spread over more than
+    that. With it, it is fine enough from the near plane to the far one.
+    """
+    if camera.projection is Projection.PERSPECTIVE:
+        return camera.near, camera.far
+    rows = plan.commands[:, 4]
+    along, centre, radius = plan.maps[rows, 8:12], placed.centre[rows], placed.radius[rows]
+    view = camera.camera_from_world[2]
+    depth = -(centre @ view[:3] + view[3])
+    around = np.minimum(np.einsum("ni,ni->n", np.abs(along[:, :3]), placed.half[rows]), radius)
+    if placed.prepared.cast is not None:
+        around = np.where(placed.prepared.cast[rows] > 0, _ROOM * radius, around)
+    aside = centre - placed.pose[rows, :, 3]
+    around += _ROUNDING * (np.abs(along[:, 3]) + np.abs(aside).sum(1) + radius)
+    first, last = np.maximum(depth - around, camera.near), np.minimum(depth + around, camera.far)
+    seen = first < last
+    if not seen.any():
+        return camera.near, camera.far
+    return float(first[seen].min()), float(last[seen].max())
 
 
 def facing(placed: PlacedInstances, camera: Camera) -> NDArray[np.bool_] | None:

@@ -181,9 +181,10 @@ class Rasterizer:
                     if size not in shadowed:
                         shadowed[size] = self._shadows.draw(scene.lights, placed, size)
                     atlas = shadowed[size]
-                made = self._blocks.make(scene, camera, atlas.casting, atlas.maps)
                 for target in self._goals(camera, passes):
                     plan = self._plan(scene, placed, camera, cast=target.cast)
+                    reach = planning.reach(plan, placed, camera)
+                    made = self._blocks.make(scene, camera, reach, atlas.casting, atlas.maps)
                     picture = self._picture(scene, camera, target, (plan, *made))
                     picture.mirror, picture.shadows = mirror, atlas.texture
                     self._pipeline.draw(picture)
@@ -216,7 +217,8 @@ class Rasterizer:
         target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
         mask = found.ahead(placed)
         plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
-        made = self._mirrored_blocks.make(turned, found.camera)
+        reach = planning.reach(plan, placed, found.camera)
+        made = self._mirrored_blocks.make(turned, found.camera, reach)
         picture = self._picture(turned, camera, target, (plan, *made))
         picture.reflected = True
         self._pipeline.draw(picture)

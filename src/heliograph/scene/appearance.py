@@ -43,8 +43,8 @@ class EditMaterial(CheckedEdit):
         objects: names of objects; a single one may be given as it is.
         rgba: red, green, blue, alpha, 0 to 1; alpha None (or left out) keeps the object's.
         specular, shininess, emission, reflectance: 0 to 1 as in MuJoCo.
-        texture: (H, W, 3) uint8 image (or with 1 or 4 channels), row 0 on top, laid on the object;
-            an empty array removes the object's own texture.
+        texture: (H, W, 3) uint8 image (or with 1 or 4 channels), row 0 on top, laid on the object,
+            with holes where it is clear; an empty array removes the object's own texture.
         repeat: how often the texture repeats along its two directions, above 0.
         offset: where it starts, in parts of itself.
     """

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import meshes
+from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
@@ -200,11 +201,11 @@ class Assets:
             SceneError: the file is missing or no image.
         """
         if not isinstance(source, str):
-            return self._texture(Texture(source)), _clear(source)
+            return self._texture(Texture(source)), has_holes(source)
         found = self._images.get(files[source])
         if found is None:
             pixels = _steady(source, _read, files)
-            found = self._texture(Texture(pixels, name=source)), _clear(pixels)
+            found = self._texture(Texture(pixels, name=source)), has_holes(pixels)
             self._images.put(files[source], found, _NOTE)
         return found
 
@@ -219,7 +220,7 @@ class Assets:
             texture=_NONE if texture is None else self._texture(texture),
             pose=part.pose,
             material=part.material,
-            see_through=texture is not None and _clear(texture.pixels),
+            see_through=texture is not None and has_holes(texture.pixels),
             has_uvs=part.geometry.uvs is not None,
         )
 
@@ -283,10 +284,6 @@ def _read(path: Path) -> NDArray[np.uint8]:
         raise SceneError(f"{path}: not a readable image (of no format that Pillow knows)") from None
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise SceneError(f"{path}: not a readable image ({str(error)[:200]})") from None
-
-
-def _clear(pixels: NDArray[np.uint8]) -> bool:
-    return pixels.shape[2] == 4 and bool((pixels[:, :, 3] < 255).any())
 
 
 def _digest(*arrays: Any) -> bytes:

@@ -641,8 +641,18 @@ class SceneGraph:
         visible: NDArray[np.bool_] = self._row_visible[self._layout.owner]
         return visible
 
-    def light_edits(self, placed: Placed) -> LightEdits:
-        """Its lights by key, to be edited; `head` without any."""
+    def light_edits(self, placed: Placed, moved: Mapping[int, Matrix]) -> LightEdits:
+        """Its lights by key, to be edited; `head` without any.
+
+        Args:
+            placed: where everything is.
+            moved: world_from_component (4, 4) of instances that edits moved.
+        """
+        if moved:
+            corners = self._corners(placed).copy()
+            for row, world in moved.items():
+                corners[row] = self._columns.corners[row] @ world[:3, :3].T + world[:3, 3]
+            placed = replace(placed, corners=corners)
         sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
         rows = self._layout.lights
         if not len(rows):
@@ -694,12 +704,16 @@ class SceneGraph:
         corners: Matrix = self._columns.corners[instances] @ maps[:, :3, :3].transpose(0, 2, 1)
         return corners + maps[:, None, :3, 3]
 
-    def _seen_corners(self, placed: Placed) -> Matrix:
-        """World corners (K, 8, 3) of the boxes round all that is visible."""
+    def _corners(self, placed: Placed) -> Matrix:
+        """World corners (M, 8, 3) of the boxes round all instances."""
         if placed.corners is None:
             every = np.arange(len(self._columns))
             placed.corners = self._world_corners(placed.worlds, every)
-        return placed.corners[self._visible]
+        return placed.corners
+
+    def _seen_corners(self, placed: Placed) -> Matrix:
+        """World corners (K, 8, 3) of the boxes round all that is visible."""
+        return self._corners(placed)[self._visible]
 
 
 def _names_files(props: Props) -> bool:

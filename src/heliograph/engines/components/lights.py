@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.shared.lights import SceneLight, Sphere, covering, hemisphere, triple
+from heliograph.engines.shared.lights import (
+    SceneLight,
+    Sphere,
+    check_light,
+    covering,
+    hemisphere,
+    triple,
+)
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import Colour
 from heliograph.scene import Component
@@ -33,9 +40,14 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     Args:
         placed: the light components that shine.
         sphere: what is seen, for shadows; None where none are wanted.
+
+    Raises:
+        InvalidValueError: farther away or stronger than can be drawn.
     """
     found = {}
     for component, world in placed:
+        name, aim = f"{component.kind} {component.key!r}", component.props.get("target", ())
+        check_light(name, (*world[:3, 3].tolist(), *aim), (component.get("intensity"),))
         made = _MAKERS[type(component).__name__](component, world)
         if sphere is not None and component.props.get("castShadow"):
             made = replace(made, lights=(covering(made.lights[0], sphere),))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
+from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
@@ -20,8 +21,6 @@ from heliograph.scene import Component, Mesh
 from heliograph.scene.material import MATERIAL
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
-_ALMOST = 0.999  # what has an opaque colour but a clear texture is drawn with the transparent
-_HOLE = 1 / 512  # what is less opaque than half of the least step is not there
 _MOST_SHININESS = 128.0
 
 Matrix = NDArray[np.float64]
@@ -268,14 +267,14 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
     """A material as the rasterizer has it."""
     material = {name: given.get(name, MATERIAL[name].default) for name in MATERIAL}
     red, green, blue, alpha = (*material["color"], 1.0)[:4]
-    test, blended, cutoff = material["alphaTest"], material["transparent"], _HOLE if clear else 0.0
+    test, blended, cutoff = material["alphaTest"], material["transparent"], HOLE if clear else 0.0
     if blended is not False or test:
         alpha *= material["opacity"]
     if test:
         cutoff = test / max(alpha, test)
         alpha = (alpha if blended else 1.0) * (alpha >= test)
     if clear and (blended or not test):
-        alpha = min(alpha, _ALMOST)
+        alpha = min(alpha, ALMOST)
     glow = 0.0 if kind == "basic" else material["emissiveIntensity"]
     return _Paint(
         rgba=(red, green, blue, alpha),

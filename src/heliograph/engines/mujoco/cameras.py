@@ -169,8 +169,8 @@ class Lights:
         self._lights: tuple[Light, ...] = ()
         self._names: tuple[str, ...] = ()
 
-    def edits(self, data: mujoco.MjData) -> LightEdits:
-        """The lights by name, to be edited."""
+    def edits(self, data: mujoco.MjData, _: object = None) -> LightEdits:
+        """The lights by name, to be edited; the model says how far their shadows reach."""
         on = {
             name: SceneLight((light,))
             for name, light in zip(self._names, self._lights, strict=True)

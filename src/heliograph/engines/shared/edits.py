@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
 from heliograph.raster.rasterizer import Rasterizer
@@ -26,6 +27,7 @@ from heliograph.scene import (
     MoveObject,
 )
 
+Moved = Mapping[int, NDArray[np.float64]]
 _MATERIAL = ("rgba", "surface", "emissive")
 _SURFACE = ("emission", "specular", "shininess", "reflectance")
 
@@ -35,7 +37,8 @@ class EditApplier:
 
     Args:
         things: what is drawn; never changed in place.
-        lights: its lights; asked for where an edit changes one.
+        lights: its lights, where objects were moved: world_from_object (4, 4) by row; asked for
+            where an edit changes one, or moves what casts a shadow.
         objects: which instances show which objects.
         frames: (M, 3, 4) where each instance's object is; asked for where an edit moves one.
         rasterizer: where textures go.
@@ -44,7 +47,7 @@ class EditApplier:
     def __init__(
         self,
         things: DrawList,
-        lights: Callable[[], LightEdits],
+        lights: Callable[[Moved], LightEdits],
         objects: Objects,
         frames: Callable[[], NDArray[np.float64]],
         rasterizer: Rasterizer,
@@ -52,9 +55,9 @@ class EditApplier:
         self.things = things
         self._instances = things.instances
         self._own: dict[str, NDArray[Any]] = {}
-        self._moved: dict[int, NDArray[np.float64]] = {}  # world_from_object (4, 4) by row
-        self._ask_lights = lights
-        self._lights: LightEdits | None = None
+        self._moved: dict[int, NDArray[np.float64]] = {}
+        self._holed = np.zeros(len(things.instances), bool)
+        self._lights, self._lit = lights, list[EditLight]()
         self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
 
@@ -67,6 +70,8 @@ class EditApplier:
         """
         for edit in edits:
             _APPLY[type(edit)](self, edit)
+        if self._holed.any():
+            self._cut(self._holed.nonzero()[0])
         material = {name: rows for name, rows in self._own.items() if name in _MATERIAL}
         others: dict[str, Any] = {n: rows for n, rows in self._own.items() if n not in _MATERIAL}
         if material:
@@ -75,10 +80,13 @@ class EditApplier:
             table = replace(self._instances.table, **others)
             self._instances = replace(self._instances, table=table)
         shown = replace(self.things, instances=self._instances)
-        if self._lights is not None:
-            shown.ambient = self._lights.ambient(shown.ambient)
-            if self._lights.lights != shown.lights:  # caches compare it by identity
-                shown.lights = self._lights.lights
+        if self._lit or (self._moved and any(light.casts_shadow for light in shown.lights)):
+            lights = self._lights(self._moved)
+            for edit in self._lit:  # last: shadow maps hold all that was moved
+                lights.apply(edit)
+            shown.ambient = lights.ambient(shown.ambient)
+            if lights.lights != shown.lights:  # it is kept by identity
+                shown.lights = lights.lights
         return shown
 
     def paint(self, edit: EditMaterial) -> None:
@@ -160,10 +168,8 @@ class EditApplier:
         self._instances = self._instances.moved(poses)
 
     def light(self, edit: EditLight) -> None:
-        """Apply an EditLight."""
-        if self._lights is None:
-            self._lights = self._ask_lights()
-        self._lights.apply(edit)
+        """Have an EditLight applied, when all is where it is shown."""
+        self._lit.append(edit)
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
@@ -175,10 +181,17 @@ class EditApplier:
             instances = self._instances
             owner = instances.materials if field in _MATERIAL else instances.table
             rows = getattr(owner, field)
-            self._own[field] = np.zeros((len(instances), 2), np.float32)
-            if rows is not None:
-                self._own[field] = rows.copy()
+            if rows is None:
+                rows = np.zeros((len(instances), 2)[: 1 + (field == "texture_offset")], np.float32)
+            self._own[field] = rows.copy()
         return self._own[field]
+
+    def _cut(self, rows: NDArray[np.intp]) -> None:
+        """Have holes where textures are clear, unless the material says how clear that must be."""
+        cutoff, rgba = self._mine("cutoff"), self._mine("rgba")
+        rows = rows[cutoff[rows] <= HOLE]
+        cutoff[rows] = HOLE
+        rgba[rows, 3] = np.minimum(rgba[rows, 3], ALMOST)
 
     def _lay(
         self,
@@ -188,6 +201,7 @@ class EditApplier:
         offset: NDArray[np.float64],
     ) -> None:
         """Lay an image on rows (M,), repeated and shifted by (M or 1, 2); an empty one clears."""
+        self._holed[rows] = pixels.size > 0 and has_holes(pixels)
         if not pixels.size:
             rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
             if len(rows):

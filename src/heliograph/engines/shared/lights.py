@@ -11,17 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import UnknownNameError
-from heliograph.raster.types import Colour, Light, LightKind
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.raster.types import LARGEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
 
 _FIELDS = (
     *("position", "direction", "diffuse", "specular", "ambient"),
     *("cutoff", "exponent", "softness", "casts_shadow"),
 )
+_LENGTHS, _STRENGTHS = ("position", "direction"), ("diffuse", "specular", "ambient")
 _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
+
+BRIGHTEST = 1e30
+"""The strongest light that can be added up in a float32, however near or many they are."""
 
 Sphere = tuple[NDArray[np.float64], float]
 """Centre (3,) and radius in metres of what is seen."""
@@ -96,6 +100,21 @@ def covering(light: Light, sphere: Sphere) -> Light:
     return replace(light, shadow_range=(_NEAR * far, 1.01 * far))
 
 
+def check_light(where: str, lengths: Iterable[float], strengths: Iterable[float]) -> None:
+    """Refuse what no picture can show of a light: where it stands, and how strong it is.
+
+    Raises:
+        InvalidValueError: a number that is too large, or no number.
+    """
+    for values, most, expected, remedy in (
+        (lengths, LARGEST, f"positions up to {LARGEST:g} m", "give all lengths in another unit"),
+        (strengths, BRIGHTEST, f"an intensity up to {BRIGHTEST:g}", "make it dimmer"),
+    ):
+        for value in values:
+            if not abs(value) <= most:
+                raise InvalidValueError(f"{where}: expected {expected}, got {value:g}; {remedy}")
+
+
 class LightEdits:
     """The lights of one state, while edits change them.
 
@@ -119,6 +138,7 @@ class LightEdits:
 
         Raises:
             UnknownNameError: a light that is not there, and no kind for a new one.
+            InvalidValueError: farther away or stronger than can be drawn.
         """
         known = self._on.get(edit.name) or self._dark.get(edit.name)
         if known is None and edit.kind is None:
@@ -126,6 +146,11 @@ class LightEdits:
         given = {name: getattr(edit, name) for name in _FIELDS}
         given["kind"] = None if edit.kind is None else _kind(edit.kind)
         given = {name: value for name, value in given.items() if value is not None}
+        lengths, strengths = (
+            chain.from_iterable(given.get(name, ()) for name in names)
+            for names in (_LENGTHS, _STRENGTHS)
+        )
+        check_light(f"EditLight {edit.name!r}", lengths, strengths)
         on = edit.name not in self._dark if edit.active is None else edit.active
         here, there = (self._on, self._dark) if on else (self._dark, self._on)
         here[edit.name] = (known or SceneLight()).edited(given, self._sphere)

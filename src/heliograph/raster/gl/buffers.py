@@ -98,12 +98,12 @@ class GeometryStore:
 
     def remove(self, handle: int) -> None:
         """Forget a geometry that nothing shows any more; its handle is given out again."""
-        block = self._blocks[handle]
+        block, empty = self._blocks[handle], _Block(0, 0, [(0, 0)], False)
+        self._blocks[handle] = empty  # first: nothing is given back twice, whatever happens
+        self._set_row(handle, _row(empty, np.empty((0, 3)), [0.0], None))
         self._vertices.give(block.base, block.count)
         for first, count in block.ranges:
             self._indices.give(first, count)
-        self._blocks[handle] = _Block(0, 0, [(0, 0)], False)
-        self._set_row(handle, _row(self._blocks[handle], np.empty((0, 3)), [0.0], None))
         self._free.append(handle)
 
     def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -142,11 +142,14 @@ class GeometryStore:
 
     def upload(self) -> None:
         """Bring the buffers up to date; `version` tells vertex arrays when they are stale."""
-        fresh = [stream.upload() for stream in self._streams.values()]
-        if any(fresh):
-            made = {name: stream.buffer for name, stream in self._streams.items()}
-            self.buffers = {name: buffer for name, buffer in made.items() if buffer is not None}
+        made = {name: stream.upload() for name, stream in self._streams.items()}
+        old = self.buffers
+        if any(made[name] is not old.get(name) for name in made):
             self.version += 1
+            self.buffers = made
+            for name, buffer in old.items():
+                if buffer is not made[name]:
+                    buffer.release()
 
     def _levels_block(self, levels: Sequence[Geometry]) -> tuple[_Block, list[NDArray[np.float32]]]:
         """Store levels that each have vertices of their own; where, and their positions."""
@@ -186,10 +189,10 @@ class GeometryStore:
             self._blocks[handle] = block
             self._set_row(handle, row)
             return handle
-        self._rows.append(row)
-        self._blocks.append(block)
         self._tables = None
-        return len(self._rows) - 1
+        self._rows[len(self._blocks) :] = [row]
+        self._blocks.append(block)
+        return len(self._blocks) - 1
 
     def _set_row(self, handle: int, row: tuple[Any, ...]) -> None:
         self._rows[handle] = row

@@ -26,8 +26,9 @@ _SHADOW_STEPS = (0, 1, 2, 4, MAX_SHADOWS)
 _DARK = (0.0, 0.0, 0.0)
 _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
 
-LENS = 52
-"""How many numbers come before the lights: those that the background depends on."""
+_COUNT = 52
+BEHIND = slice(16, _COUNT)
+"""Where the numbers are that the background depends on."""
 _DEEPEST = 1e30  # beyond it depth is too small for a float32
 _SHADOWS = 56
 _ROW = 24
@@ -36,6 +37,7 @@ SIZE = _LIGHTS + _ROW * MAX_ROWS
 """Length of the block in float32 numbers."""
 
 Matrix = NDArray[np.float64]
+Reach = tuple[float, float]
 
 _emission = attrgetter(
     *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness")
@@ -86,17 +88,19 @@ class FrameBlocks:
         self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
-        self._emissions: Sequence[object] = ()
+        self._emissions: Sequence[object] | None = None
         self._camera: Camera | None = None
         self._lens: object = None
+        self._reach: object = None
         self._around: object = None
         self._block = np.zeros(SIZE, np.float32)
-        self._pack((), ())
+        self._whole = False
 
     def make(
         self,
         scene: DrawList,
         camera: Camera,
+        reach: Reach,
         casting: tuple[int, ...] = (),
         shadows: Sequence[NDArray[np.float64]] | Matrix = (),
     ) -> tuple[NDArray[np.float32], LightLayout]:
@@ -107,9 +111,13 @@ class FrameBlocks:
         Args:
             scene: its lights and environment.
             camera: the camera of the picture.
+            reach: nearest and farthest depth to be told apart, as `plan.reach` has it.
             casting: places of its lights that have shadow maps.
             shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
         """
+        if not self._whole:
+            self._forget()
+        self._whole = False
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
             self._around = around
@@ -123,17 +131,27 @@ class FrameBlocks:
         if relit or camera is not self._camera:
             self._look_through(camera)
             self._write_lights(camera)
+        if (self._lens, reach) != self._reach:
+            block[0:16] = clip_from_camera(camera, reach).T.ravel()
+            self._reach = self._lens, reach
         for place, numbers in enumerate(shadows):
             row = block[_SHADOWS + _ROW * place :][:_ROW]
             row[:16] = (numbers[:16].reshape(4, 4) @ camera.world_from_camera).T.ravel()
             row[16:] = numbers[16:]
+        self._whole = True
         return block, self._layout
+
+    def _forget(self) -> None:
+        """Have all written again: an exception (Ctrl-C, say) may have come at any line."""
+        self._camera = self._lens = self._reach = self._around = None
+        self._emissions = None
+        self._pack((), ())
 
     def _look_through(self, camera: Camera) -> None:
         block, fx, fy, cx, cy = self._block, camera.fx, camera.fy, camera.cx, camera.cy
         lens = camera.projection, camera.size, fx, fy, cx, cy, camera.near, camera.far
         if lens != self._lens:
-            block[0:16] = clip_from_camera(camera).T.ravel()
+            _check_reach(camera)
             block[16:20] = 1 / fx, -1 / fy, -cx / fx, cy / fy
             block[23] = camera.near
             self._lens = lens
@@ -161,7 +179,7 @@ class FrameBlocks:
             self._rows = np.array([_row(light) for light in shown], np.float32)
             rows = enumerate(shown)
             self._in_world = [row for row, light in rows if light.kind is not LightKind.HEAD]
-            self._block[LENS] = len(shown)
+            self._block[_COUNT] = len(shown)
         self._lights, self._casting = lights, casting
         in_world = [shown[i] for i in self._in_world]
         direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
@@ -174,27 +192,31 @@ class FrameBlocks:
         self._position[parallel, :3], self._position[parallel, 3] = -self._direction[parallel], 0.0
 
 
-def clip_from_camera(camera: Camera) -> Matrix:
-    """The camera's projection with depth from 1 (near) to 0 (far), as depth.py has it.
+def clip_from_camera(camera: Camera, reach: Reach) -> Matrix:
+    """The camera's projection with depth from 1 (nearest) to 0 (farthest), as depth.py has it.
 
     Its y is turned, so that row 0 of what is read is the top.
     """
+    near, far = reach
+    matrix = np.array(camera.projection_matrix)
+    matrix[1] *= -1
+    slope = (1.0 if camera.projection is Projection.ORTHOGRAPHIC else near) / (far - near)
+    matrix[2] = 0.0, 0.0, slope, slope * far
+    return matrix
+
+
+def _check_reach(camera: Camera) -> None:
     near, far = camera.near, camera.far
     if far > _DEEPEST * near:
         raise InvalidValueError(
             f"camera {camera.name!r}: near {camera.near:g} and far {camera.far:g} are too far "
             f"apart for a depth buffer; give a near of at least far / {_DEEPEST:g}"
         )
-    if camera.near < SMALLEST or camera.far > LARGEST:
+    if near < SMALLEST or far > LARGEST:
         raise InvalidValueError(
             f"camera {camera.name!r}: expected near and far from {SMALLEST:g} to {LARGEST:g} m, "
-            f"got {camera.near:g} and {camera.far:g}; give all lengths in another unit"
+            f"got {near:g} and {far:g}; give all lengths in another unit"
         )
-    matrix = np.array(camera.projection_matrix)
-    matrix[1] *= -1
-    slope = (1.0 if camera.projection is Projection.ORTHOGRAPHIC else near) / (far - near)
-    matrix[2] = 0.0, 0.0, slope, slope * far
-    return matrix
 
 
 def _row(light: Light) -> list[float]:

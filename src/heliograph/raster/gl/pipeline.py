@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
-from heliograph.raster.gl.frame_block import LENS, SIZE
+from heliograph.raster.gl.frame_block import BEHIND, SIZE
 from heliograph.raster.gl.programs import (
     BLENDED,
     MIRROR_UNIT,
@@ -139,6 +139,7 @@ class Pipeline:
         picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = IN_FRONT
+        self._gl.polygon_offset = 0.0, 0.0  # shadow maps have another
         self._draw_groups(picture, picture.plan.opaque)
         if picture.backdrop is None:
             self._draw_sky(picture, sky)
@@ -182,6 +183,7 @@ class Pipeline:
             self._commands.write(plan.commands)
             self._maps.write(plan.maps)
             if self._uploaded is not plan.prepared:
+                self._uploaded = None
                 self._materials.write(plan.prepared.records)
                 self._uploaded = plan.prepared
         if block is not None:
@@ -284,9 +286,10 @@ class Pipeline:
         program = self._programs.sky(picture.target.passes, read, haze=haze, ortho=picture.ortho)
         colour = picture.environment.colour
         if self._colours.get(program) != colour:
-            self._colours[program] = colour
+            self._colours.pop(program, None)
             if "colour" in program:
                 uniform(program, "colour").value = colour
+            self._colours[program] = colour
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
 
@@ -298,15 +301,17 @@ class Pipeline:
         """
         if picture.environment.sky is None or not picture.coloured:
             return None
-        lens = picture.block[:LENS].tobytes()
+        lens = picture.block[BEHIND].tobytes(), picture.ortho
         key = (lens, picture.target.size, picture.environment)
         if not self._skies.seen(key):
             return None
-        target, fresh = self._skies.get(key, picture.target.size)
-        if fresh:
+        target = self._skies.get(key)
+        if target is None:
+            target = self._skies.blank(picture.target.size)
             target.framebuffer.use()
             self._gl.enable_only(moderngl.NOTHING)
             self._draw_sky(replace(picture, target=target), None)
+            self._skies.keep(key, target)
         return target.images[0]
 
     def _draw_transparent(self, picture: Picture) -> None:
@@ -345,24 +350,27 @@ class Pipeline:
         return self._arrays[program]
 
     def _forget_arrays(self) -> None:
-        for array in self._arrays.values():
+        arrays, self._arrays = self._arrays, {}
+        for array in arrays.values():
             array.release()
-        self._arrays = {}
         self._version = self._geometries.version
 
     def _reserve(self, count: int) -> None:
         """Room for this many instances in the per-draw buffers."""
         if count <= self._room:
             return
-        if self._room:
-            for buffer in (self._commands, self._maps, self._materials):
-                buffer.release()
-        self._room = max(count, 2 * self._room)
-        self._commands = self._gl.buffer(reserve=20 * self._room, dynamic=True)
-        self._maps = self._gl.buffer(reserve=4 * MAP_RECORD * self._room, dynamic=True)
-        self._materials = self._gl.buffer(reserve=4 * MATERIAL_RECORD * self._room, dynamic=True)
+        room = max(count, 2 * self._room)
+        made = [
+            self._gl.buffer(reserve=size * room, dynamic=True)
+            for size in (20, 4 * MAP_RECORD, 4 * MATERIAL_RECORD)
+        ]
+        old = [self._commands, self._maps, self._materials] if self._room else []
         self._uploaded = None
         self._forget_arrays()
+        self._commands, self._maps, self._materials = made
+        self._room = room
+        for buffer in old:
+            buffer.release()
 
 
 def _layout(program: moderngl.Program, fields: dict[str, str]) -> tuple[str, list[str]]:

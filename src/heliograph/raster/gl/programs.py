@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import moderngl
 
+from heliograph.raster.gl.signals import held_back
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
 from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
@@ -159,7 +160,8 @@ class Programs:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
         if cutout not in self._shadows:
             head = _VERSION + "#define CUTOUT\n" * cutout
-            self._shadows[cutout] = self._gl.program(
+            self._shadows[cutout] = _compiled(
+                self._gl,
                 vertex_shader=head + _read("shadow.vert"),
                 fragment_shader=head + _read("shadow.frag"),
             )
@@ -190,8 +192,8 @@ class Programs:
             for place, name in enumerate(variant.passes)
         )
         texts = [_assembled(_read(f"{name}.{stage}")) for stage in ("vert", "frag")]
-        program = self._gl.program(
-            vertex_shader=head + texts[0], fragment_shader=head + outputs + texts[1]
+        program = _compiled(
+            self._gl, vertex_shader=head + texts[0], fragment_shader=head + outputs + texts[1]
         )
         uniform(program, "Frame").binding = 0
         for sampler, unit in _UNITS.items():
@@ -203,6 +205,12 @@ class Programs:
 def uniform(program: moderngl.Program, name: str) -> Any:
     """A uniform or block by name; moderngl types it as any member of a program."""
     return program[name]
+
+
+def _compiled(gl: moderngl.Context, vertex_shader: str, fragment_shader: str) -> moderngl.Program:
+    """A program of these texts; a signal handler that raised on the way would crash moderngl."""
+    with held_back():
+        return gl.program(vertex_shader=vertex_shader, fragment_shader=fragment_shader)
 
 
 def _assembled(text: str) -> str:

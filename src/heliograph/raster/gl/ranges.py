@@ -44,7 +44,11 @@ class Ranges:
 
 
 class Stream:
-    """Rows on the GPU, with a copy of them here for when the buffer is made anew."""
+    """Rows on the GPU, with a copy of them here for when the buffer is made anew.
+
+    An exception (Ctrl-C, a time limit) may come at any line: what was put stays noted until the
+    buffer holds it.
+    """
 
     def __init__(self, gl: moderngl.Context, width: int, dtype: type[np.generic]) -> None:
         self._gl = gl
@@ -59,27 +63,25 @@ class Stream:
         if self._waiting or end > len(self._rows):  # in the order they came: rows are used again
             self._waiting.append((start, np.array(rows, self._rows.dtype, order="C")))
             return
-        self._rows[start:end] = rows
         self._written.append((start, end))
+        self._rows[start:end] = rows
 
-    def upload(self) -> bool:
-        """Bring the buffer up to date; whether it is another one now."""
+    def upload(self) -> moderngl.Buffer:
+        """The buffer, brought up to date; another one where it had to grow."""
         if not self._waiting and not self._written and self.buffer is not None:
-            return False
-        waiting, self._waiting = self._waiting, []
-        self._grow(max((start + len(rows) for start, rows in waiting), default=0))
-        for start, rows in waiting:  # nothing waits now
-            self.put(start, rows)
-        written, self._written = self._written, []
+            return self.buffer
+        self._grow(max((start + len(rows) for start, rows in self._waiting), default=0))
+        for start, rows in self._waiting:
+            self._written.append((start, start + len(rows)))
+            self._rows[start : start + len(rows)] = rows
         if self.buffer is None or self.buffer.size < self._rows.nbytes:
-            if self.buffer is not None:
-                self.buffer.release()
-            self.buffer = self._gl.buffer(self._rows)
-            return True
-        for start, end in written:
-            if end > start:
-                self.buffer.write(self._rows[start:end], offset=start * self._rows.strides[0])
-        return False
+            self.buffer = self._gl.buffer(self._rows)  # vertex arrays may hold the old one yet
+        else:
+            for start, end in self._written:
+                if end > start:
+                    self.buffer.write(self._rows[start:end], offset=start * self._rows.strides[0])
+        self._waiting, self._written = [], []
+        return self.buffer
 
     def _grow(self, count: int) -> None:
         had = len(self._rows)

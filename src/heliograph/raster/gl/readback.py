@@ -70,12 +70,11 @@ class Readback:
 
     def finish(self) -> None:
         """Wait for all pictures that were taken."""
-        for staging, out in zip(self._staging, self._pending, strict=False):
+        pending, self._pending, self._nbytes = self._pending, [], 0
+        for staging, out in zip(self._staging, pending, strict=False):
             for name, offset in _offsets(out):
                 array = np.asarray(out[name])
                 staging.read_into(array.data.cast("B"), array.nbytes, offset=offset)
-        self._pending.clear()
-        self._nbytes = 0
 
     def _room(self, nbytes: int) -> moderngl.Buffer:
         """Memory of the GPU's for the next picture."""
@@ -83,8 +82,8 @@ class Readback:
         if place == len(self._staging):
             self._staging.append(self._gl.buffer(reserve=nbytes))
         elif self._staging[place].size < nbytes:
-            self._staging[place].release()
-            self._staging[place] = self._gl.buffer(reserve=nbytes)
+            old, self._staging[place] = self._staging[place], self._gl.buffer(reserve=nbytes)
+            old.release()
         return self._staging[place]
 
 

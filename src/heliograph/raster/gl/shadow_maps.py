@@ -92,13 +92,10 @@ class ShadowMaps:
         self._gl.enable_only(moderngl.DEPTH_TEST)
         self._gl.depth_func = "<"
         self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
-        try:
-            for camera, corner in faces:
-                framebuffer.viewport = (*corner, *camera.size)
-                plan = planning.plan(placed, camera, casters)
-                self._pipeline.draw_depth(plan, camera.projection_matrix)
-        finally:
-            self._gl.polygon_offset = 0.0, 0.0
+        for camera, corner in faces:
+            framebuffer.viewport = (*corner, *camera.size)
+            plan = planning.plan(placed, camera, casters)
+            self._pipeline.draw_depth(plan, camera.projection_matrix)
         return ShadowAtlas(texture, casting, np.array(numbers))
 
     def _target(self, size: int, whole: Texels) -> tuple[moderngl.Texture, moderngl.Framebuffer]:

@@ -145,13 +145,17 @@ class TargetCache:
                 oldest.release()
         return before
 
-    def get(self, key: Hashable, size: Size) -> tuple[Target, bool]:
-        """The rgb target of a key that was `seen`, and whether it is new, to be drawn into."""
-        target = self._asked[key]
-        if target is not None:
-            return target, False
-        target = self._asked[key] = Target(self._gl, size, ("rgb",), 0)
-        return target, True
+    def get(self, key: Hashable) -> Target | None:
+        """The target that was kept for a key that was `seen`, or None."""
+        return self._asked[key]
+
+    def blank(self, size: Size) -> Target:
+        """An rgb target, to be drawn into and then kept."""
+        return Target(self._gl, size, ("rgb",), 0)
+
+    def keep(self, key: Hashable, target: Target) -> None:
+        """Keep what was drawn for a key."""
+        self._asked[key] = target
 
 
 @lru_cache(maxsize=64)

@@ -63,8 +63,8 @@ class TextureStore:
     def remove(self, handle: int) -> None:
         """Forget a texture that nothing shows any more; its handle is given out again."""
         texture, kind = self._at(handle)
-        texture.release()
         self._textures[handle] = None
+        texture.release()
         if kind is TextureKind.FLAT:  # pictures of a sky are kept by the handle of its cube map
             self._free.append(handle)
 
