@@ -16,6 +16,7 @@ SAYS = {
     "04_randomize.py": "the same alone: True",
     "05_torch.py": "(16, 64, 64, 3) torch.uint8",
     "06_record_and_replay.py": "6 samples in 2 shards; 5",
+    "07_an_engine.py": "promises hold",
 }
 
 
