@@ -9,7 +9,8 @@ from itertools import repeat
 import numpy as np
 
 from heliograph.camera import Projection
-from heliograph.engine import Engine, attempt, attempt_all, resolve_cameras
+from heliograph.engine import Capability, Engine, attempt, attempt_all, resolve_cameras
+from heliograph.engines.fake import Paint
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Frame, Provenance, Sample
 from heliograph.scene import StateSpace
@@ -68,6 +69,14 @@ def directions(camera):
     own = camera.moved(np.eye(4))
     pixels = own.pixel_centres()
     return own.unproject(pixels, 2.0) - own.unproject(pixels, 1.0)
+
+
+class SaysItCanWhatItCannot(Sabotaged):
+    render_many = Engine.render_many
+
+    @property
+    def capabilities(self):
+        return self.good.capabilities | {Capability.RENDER_MANY}
 
 
 class ReturnsItsOwnBuffer(Sabotaged):
@@ -424,13 +433,13 @@ class TakesAllViewsAtOnce(Sabotaged):
     def render_many(self, views, outs=None):
         outs = repeat(None) if outs is None else outs
         pairs = list(zip(views, outs, strict=False))
-        return [attempt(self, view, out) for view, out in pairs]
+        return [attempt(self.render, view, out) for view, out in pairs]
 
 
 class TakesArraysBeforeTheirView(Sabotaged):
     def render_many(self, views, outs=None):
         outs = repeat(None) if outs is None else outs
-        return [attempt(self, view, out) for out, view in zip(outs, views, strict=False)]
+        return [attempt(self.render, view, out) for out, view in zip(outs, views, strict=False)]
 
 
 class LastRefinementIsCoarse(Sabotaged):
@@ -461,6 +470,20 @@ class RefinesNothing(Sabotaged):
             yield self.good.render(view)
 
 
+class RefinesWhatIsDrawnBetween(Sabotaged):
+    """Its samples show the view that was begun last."""
+
+    def draw(self, view):
+        self.begun = view
+        return self.good.render(view)
+
+    def refine(self, view, cancel=None):
+        self.begun = view
+        for sample in self.good.refine(view, cancel):
+            whole = next(iter(sample)).camera == resolve_cameras(view, self.cameras)[0]
+            yield self.good.render(self.begun) if whole else sample
+
+
 def cancelled(cancel):
     return cancel is not None and cancel.cancelled
 
@@ -472,6 +495,17 @@ class OldVersionsShowTheNewScene(Sabotaged):
         if view.scene_version is None:
             return sample
         return stamped(sample, scene_version=view.scene_version)
+
+
+class SeedsDrawOfTheNewestScene(Sabotaged):
+    """What a seed draws depends on the version that is the newest."""
+
+    def draw(self, view):
+        if view.seed is None:
+            return self.good.render(view)
+        red = np.random.default_rng((view.seed, view.index, self.good.scene.version)).random()
+        sample = self.good.render(replace(view, edits=(*view.edits, Paint("ball", (red, 0, 0)))))
+        return replace(sample, state=view.state)
 
 
 class AdvancesInPart(Sabotaged):
@@ -529,6 +563,17 @@ class DrawsVersionsThatNeverWere(Sabotaged):
             return self.good.render(view)
         except InvalidValueError:
             return self.good.render(replace(view, scene_version=None))
+
+
+class NumbersAnew(Sabotaged):
+    """Another version's objects have ids that others had."""
+
+    @property
+    def scene(self):
+        scene = self.good.scene
+        if not scene.version:
+            return scene
+        return replace(scene, objects=replace(scene.objects, ids=scene.objects.ids[::-1].copy()))
 
 
 class KeepsItsHash(Sabotaged):

@@ -26,12 +26,12 @@ def test_pictures_of_all_sizes_share_memory(store: array_pool._Store) -> None:
     sizes = np.random.default_rng(0).integers(1 << 18, 4 << 20, 4000)
     for nbytes in sizes.tolist():
         use(nbytes)
-    assert array_pool.kept() < 48 << 20  # four sizes between a power of two and the next
+    assert array_pool.pooled_bytes() < 48 << 20  # four sizes between a power of two and the next
     assert len(store._free) <= 17
-    assert array_pool.kept() == sum(n * len(free) for n, free in store._free.items())
-    before = array_pool.kept()
+    assert array_pool.pooled_bytes() == sum(n * len(free) for n, free in store._free.items())
+    before = array_pool.pooled_bytes()
     use(640 * 480 * 4)
-    assert array_pool.kept() == before  # it came from there
+    assert array_pool.pooled_bytes() == before  # it came from there
 
 
 def test_an_array_is_as_large_as_asked_for() -> None:
@@ -51,7 +51,7 @@ def test_the_size_that_was_not_used_for_the_longest_goes_first(
     use(3 << 20)
     assert [nbytes >> 20 for nbytes in store._free] == [1, 2, 3]
     use(9 << 20)  # more than may be kept
-    assert array_pool.kept() == 0
+    assert array_pool.pooled_bytes() == 0
     assert not store._free
 
 
@@ -59,10 +59,10 @@ def test_memory_may_come_back_while_memory_is_taken_or_given(store: array_pool._
     array = array_pool.empty((1 << 20,), np.uint8)
     with store._lock:  # as if this thread were at work there when garbage is collected
         del array
-        assert array_pool.kept() == 0
+        assert array_pool.pooled_bytes() == 0
         assert array_pool.empty((1 << 20,), np.uint8).size == 1 << 20
     use(1 << 19)
-    assert array_pool.kept() == (1 << 19) + 2 * (1 << 20)
+    assert array_pool.pooled_bytes() == (1 << 19) + 2 * (1 << 20)
 
 
 def test_a_lock_that_is_never_free_again_costs_only_reuse(store: array_pool._Store) -> None:
@@ -99,8 +99,8 @@ def test_threads_and_the_garbage_collector_give_back_at_once(store: array_pool._
     use(1 << 20)  # what was still waiting is put away
     assert not wrong
     assert not store._returned
-    assert array_pool.kept() == sum(n * len(free) for n, free in store._free.items())
-    assert array_pool.kept() <= array_pool.KEPT
+    assert array_pool.pooled_bytes() == sum(n * len(free) for n, free in store._free.items())
+    assert array_pool.pooled_bytes() <= array_pool.KEPT
 
 
 def test_a_forked_child_has_memory_as_well() -> None:

@@ -80,6 +80,39 @@ def test_threads_take_turns(renderer: LocalRenderer) -> None:
     assert all(np.array_equal(seen[i].rgb, alone[i]) for i in range(len(views)))
 
 
+def test_between_two_samples_of_a_refinement_anything_else_may_be_drawn() -> None:
+    with hg.open("fake", size=(16, 12)) as opened:
+        alone = [next(iter(sample)).rgb for sample in opened.refine(hg.View())]
+        other = hg.View(cameras=["top"], state={"ball": (0, 0, 2)})
+        found: list[Any] = []
+
+        def draw() -> None:
+            for sample in opened.refine(hg.View()):
+                found.append(next(iter(sample)).rgb)
+                assert len(list(opened.refine(other))) == len(alone) > 1
+                opened.render(other)
+
+        thread = threading.Thread(target=draw, daemon=True)
+        thread.start()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert all(np.array_equal(a, b) for a, b in zip(found, alone, strict=True))
+
+
+def test_a_refinement_left_alone_holds_nobody_up_and_ends_with_the_renderer() -> None:
+    opened = hg.open("fake", size=(16, 12))
+    samples = opened.refine(hg.View(seed=3))
+    next(samples)
+    closing = threading.Thread(target=opened.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
+    with pytest.raises(hg.ClosedError, match="closed"):
+        next(samples)
+    with pytest.raises(hg.ClosedError):
+        next(opened.refine(hg.View()))
+
+
 def test_closed_renderers_say_so_and_close_twice() -> None:
     opened = hg.open(MJCF, size=(8, 8))
     opened.close()

@@ -150,7 +150,7 @@ def test_an_engine_of_the_least_has_all_defaults() -> None:
     engine = Least()
     assert isinstance(engine, Engine)
     assert engine.capabilities == frozenset()
-    assert engine.provenance == Provenance()
+    assert engine.provenance == Provenance(engine="Least")
     first, second = engine.render_many([View(), View(("nothing",))])
     assert isinstance(first, Sample)
     assert isinstance(second, HeliographError)

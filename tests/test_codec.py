@@ -159,6 +159,31 @@ def test_passes_of_other_engines_are_described_and_come_back() -> None:
         assert np.array_equal(back["top"][name], passes[name])
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "channels", "value"),
+    [
+        ("alpha", "f4", 0, 0.5),
+        ("rgb", "f4", 3, 0.25),
+        ("rgb", "u2", 3, 60000),
+        ("segmentation", "i8", 0, 2**40),
+        ("distance", "f8", 0, 1e300),
+        ("wärme", "f4", 0, 300),
+    ],
+)
+def test_a_known_name_for_something_else_loses_nothing(
+    name: str, dtype: str, channels: int, value: float
+) -> None:
+    spec = PassSpec(name, np.dtype(dtype), channels)
+    camera = Camera.look_at(eye=(2, 0, 1), target=(0, 0, 0), fov_y=0.9, width=6, height=4)
+    array = np.full(spec.shape(camera), value, spec.dtype)
+    files = encode(Sample({"top": Frame(camera, {name: array}, {}, specs(spec))}))
+    assert all(each.isascii() for each in files)
+    back = decode(files.__getitem__)["top"]
+    assert back.spec(name) == spec
+    assert back[name].dtype == spec.dtype
+    assert np.array_equal(back[name], array)
+
+
 def test_names_of_files_are_ascii() -> None:
     sample = made_sample(("größe→", "gr__e_"))
     assert all(name.isascii() for name in encode(sample))

@@ -18,7 +18,20 @@ from heliograph.errors import SceneError
 from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, RasterOptions, Texture
 from heliograph.raster.gl import textures as stores
 from heliograph.raster.gl.ranges import Ranges
-from heliograph.scene import Add, Box, EditMaterial, Mesh, Scene, Sphere, Torus, Update, Upsert
+from heliograph.scene import (
+    Add,
+    Box,
+    EditMaterial,
+    Group,
+    Mesh,
+    Remove,
+    Scene,
+    Set,
+    Sphere,
+    Torus,
+    Update,
+    Upsert,
+)
 from heliograph.scene.files import file_digest
 from heliograph.view import View
 
@@ -319,5 +332,37 @@ def test_versions_that_nobody_draws_leave_no_mark_on_later_ones():
             engine.advance([a_sheet(5, 0.0)])
         engine.advance([a_sheet(12, 1.0)])
         assert engine.render(view)["above"].depth[4, 4] == pytest.approx(5.0, abs=1e-3)
+    finally:
+        engine.close()
+
+
+WAYS = {
+    "update": lambda mesh: [Update(mesh)],
+    "upsert": lambda mesh: [Upsert(mesh)],
+    "group": lambda mesh: [Upsert(Group(mesh, key="g"))],
+    "again": lambda mesh: [Remove("m"), Add(mesh, to="g")],
+    "scene": lambda mesh: [Set(Scene(Group(mesh, key="g")))],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_levels_of_detail_are_made_of_vertices_that_come_later(way, tmp_path, monkeypatch):
+    monkeypatch.setenv("HELIOGRAPH_CACHE", str(tmp_path))
+    sheet, rng = a_sheet(60, 0.0).component, np.random.default_rng(0)
+    vertices = np.array(sheet.get("vertices"))
+    engine = ComponentEngine(Scene(Group(sheet, key="g")))
+    try:
+        shown(engine)
+        files = len([*tmp_path.rglob("*")])
+        for _ in range(3):
+            bent = vertices + rng.uniform(-0.001, 0.001, vertices.shape)
+            other = Mesh(
+                key="m", vertices=bent, faces=sheet.get("faces"), normals=sheet.get("normals")
+            )
+            shown(engine, *WAYS[way](other))
+            engine.advance(WAYS[way](other))
+            shown(engine)
+        assert files > 0
+        assert len([*tmp_path.rglob("*")]) == files
     finally:
         engine.close()

@@ -207,6 +207,9 @@ def check_like_fresh(engine, scene):
         np.testing.assert_array_equal(table.colours, other.colours)
         np.testing.assert_array_equal(table.poses, other.poses)
         np.testing.assert_allclose(table.boxes, other.boxes, atol=1e-12)
+        assert table.materials == other.materials
+        assert engine.scene.materials == fresh.scene.materials
+        assert engine.scene.state == fresh.scene.state
     finally:
         fresh.close()
 
@@ -237,9 +240,11 @@ def test_versions_are_as_if_opened_so_and_stay(seed):
         shown, ids = [by_key(looked_at(engine))], ids_of(engine)
         meant = {number: thing for thing, number in ids.items()}
         for edits, scene in steps(scene, rng, 4):  # noqa: B020 -- the scene goes on
+            edited = by_key(looked_at(engine, None, *edits))
             assert engine.advance(edits) == len(shown)
             check_like_fresh(engine, scene)
             shown.append(by_key(looked_at(engine)))
+            assert same(edited, shown[-1])
             before, ids = ids, ids_of(engine)
             for thing, number in ids.items():
                 assert meant.setdefault(number, thing) == thing
@@ -330,6 +335,14 @@ def test_what_takes_the_key_of_another_type_is_another_object(engine):
     assert ids["box", "sphere"] not in numbers.values()
 
 
+def nested(depth):
+    """Groups, each on the one before it."""
+    made = Group()
+    for _ in range(depth - 1):
+        made = Group(made)
+    return made
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -339,12 +352,26 @@ def test_what_takes_the_key_of_another_type_is_another_object(engine):
         Remove("nobody"),
         Add(Mesh(key="new", src="/nowhere/missing.glb")),
         Add(Box(key="huge", args=[1e30, 1, 1])),
+        Add(CameraView(key="blind", position=[0, 0, 1], lookAt=[0, 0, 1])),
+        Update(CameraView(key="ego", lookAt=[0, -4, 1])),
+        Add(nested(99), to="boxes"),
+        Update(Mesh(key="soft", vertices=1e30 * BALL.vertices, faces=BALL.faces)),
+        Add(Sphere(key="poses")),
         EditBackground((0, 0, 0)),
     ],
     ids=lambda edit: f"{type(edit).__name__}",
 )
 def test_refused_changes_leave_everything_as_it_was(engine, wrong):
-    engine.advance([Update(Box(key="box", position=[-0.5, 0, 0]))])
+    soft = Mesh(key="soft", vertices=BALL.vertices, faces=BALL.faces, position=[0, 0, 1])
+    more = [
+        Update(Box(key="box", position=[-0.5, 0, 0])),
+        Add(Group(key="boxes")),
+        Add(CameraView(key="ego", position=[0, -4, 1], lookAt=[0, 0, 0])),
+        Add(soft),
+    ]
+    engine.advance(more)
+    soften = Update(Mesh(key="soft", vertices=1.1 * BALL.vertices, faces=BALL.faces))
+    engine.advance([soften])
     before, described, cameras = by_key(looked_at(engine)), engine.scene, repr(engine.cameras)
     changes = [
         Update(Box(key="box", position=[0, 0, 0], material={"color": "blue"})),
@@ -359,8 +386,8 @@ def test_refused_changes_leave_everything_as_it_was(engine, wrong):
     assert repr(engine.cameras) == cameras
     assert same(by_key(looked_at(engine)), before)
     assert engine.advance(changes) == described.version + 1
-    moved = Update(Box(key="box", position=[-0.5, 0, 0]))
-    assert like_fresh(engine, apply(a_start(), [moved, *changes]))
+    assert engine.scene.hash == apply(a_start(), [*more, soften, *changes]).digest()
+    assert engine.cameras.keys() == {"ego", "fit"}
 
 
 def test_versions_that_are_not_kept_are_refused(engine):
@@ -457,7 +484,7 @@ def test_files_are_forgotten_with_the_last_version_that_shows_them(engine, tmp_p
         path = tmp_path / f"{step}.png"
         Image.new("RGB", (4, 4), (step, 0, 0)).save(path)
         engine.advance([Update(Box(key="painted", material={"map": path}))])
-    assert len(engine._assets._opened) <= VERSIONS_KEPT
+    assert list(engine._newest[1]._files) == [str(path)]
     changed = boxes((10, 200, 10))
     engine.advance(changed)
     green = by_key(looked_at(engine))
@@ -476,3 +503,135 @@ def test_a_version_shows_files_as_they_are_when_it_is_made(engine, tmp_path):
     assert like_fresh(engine, apply(a_start(), edits))
     Image.new("RGB", (4, 4), (100, 10, 200)).save(path)
     assert not like_fresh(engine, apply(a_start(), edits))
+
+
+def painted(path, colour):
+    Image.new("RGB", (4, 4), colour).save(path)
+
+
+def test_a_file_that_is_named_again_is_read_again_for_all_that_show_it(engine, tmp_path):
+    path, colours = tmp_path / "a.png", ((200, 10, 10), (10, 200, 10), (10, 10, 200))
+    material = {"map": path}
+    painted(path, colours[0])
+    scene, add = a_start(), [Add(Box(key=f"a{i}", position=[i, 0, 1], **UNLIT)) for i in range(2)]
+    edits = [[*add, *(Update(Box(key=f"a{i}", material=material)) for i in range(2))]]
+    edits += [
+        [Update(Box(key="a1", material=material))],
+        [Add(Sphere(key="a2", material=material))],
+    ]
+    seen = []
+    for changes, colour in zip(edits, colours, strict=True):
+        painted(path, colour)
+        engine.advance(changes)
+        scene = apply(scene, changes)
+        assert like_fresh(engine, scene)
+        assert engine.scene.hash == scene.digest()
+        seen.append(by_key(looked_at(engine)))
+    for version, picture in enumerate(seen, 1):
+        assert same(by_key(looked_at(engine, version)), picture)
+
+
+def test_other_changes_refused_ones_and_views_leave_files_as_they_are(engine, tmp_path):
+    path = tmp_path / "a.png"
+    paint = Update(Box(key="box", material={"map": path}, **UNLIT))
+    move = Update(Sphere(key="ball", position=[0, 0, 0.1]))
+    painted(path, (200, 10, 10))
+    looked_at(engine, None, paint)
+    engine.advance([move])
+    with pytest.raises(HeliographError):
+        engine.advance([paint, Remove("nobody")])
+    painted(path, (10, 200, 10))
+    scene = apply(a_start(), [move, paint])
+    green = by_key(looked_at(engine, None, paint))
+    engine.advance([paint])
+    assert like_fresh(engine, scene)
+    assert same(by_key(looked_at(engine)), green)
+    digest = scene.digest()
+    painted(path, (10, 10, 200))
+    engine.advance([Update(Box(key="box", material={"roughness": 0.5}))])
+    assert same(by_key(looked_at(engine)), green)
+    engine.advance([Update(Box(key="box", material={"roughness": 1.0}))])
+    path.unlink()
+    assert engine.scene.hash != digest
+    assert same(by_key(looked_at(engine)), green)
+    with pytest.raises(HeliographError, match="no such file"):
+        engine.advance([paint])
+
+
+def three(maps):
+    """A scene of three boxes with these images, or None."""
+    given = [{} if image is None else {"map": image} for image in maps]
+    return Scene(
+        *(
+            Box(key=f"box{i}", position=[i - 1, 0, 0], material=material, **UNLIT)
+            for i, material in enumerate(given)
+        )
+    )
+
+
+def rewritten(path, rng):
+    colour = rng.integers(0, 255, 3, np.uint8)
+    painted(path, tuple(colour.tolist()))
+    return np.tile(colour, (4, 4, 1))
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2**32 - 1))
+def test_a_version_shows_each_file_as_it_was_when_it_was_last_named(tmp_path_factory, seed):
+    rng, folder = np.random.default_rng(seed), tmp_path_factory.mktemp("files")
+    paths = [folder / name for name in ("a.png", "b.png")]
+    there = {path: rewritten(path, rng) for path in paths}
+    shows, content = [None] * 3, {None: None}
+    engine = ComponentEngine(three(shows))
+    try:
+        for _ in range(8):
+            there |= {path: rewritten(path, rng) for path in paths if rng.random() < 0.4}
+            which, path, choice = int(rng.integers(3)), paths[rng.integers(2)], rng.random()
+            edits = [Update(Box(key=f"box{which}", material={"map": path}))]
+            after = [path if i == which else shown for i, shown in enumerate(shows)]
+            known = {**content, path: there[path]}
+            if choice < 0.3:  # what it does not show, all else stays
+                edits = [Update(Box(key=f"box{which}", material={"roughness": choice}))]
+                after, known = shows, content
+            came = by_key(looked_at(engine, None, *edits))
+            if choice < 0.8:
+                engine.advance(edits)
+                shows, content = after, known
+                assert same(by_key(looked_at(engine)), came)
+            fresh = ComponentEngine(three([known[shown] for shown in after]))
+            try:
+                assert same(by_key(looked_at(fresh)), came)
+            finally:
+                fresh.close()
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("far", [(2e14, -3.65e14, -7.2e13), (6.1e14, 2e15, -1.4e15)])
+@pytest.mark.parametrize("scale", [1e-11, 1e-9, 1e-7])
+def test_what_is_tiny_and_far_off_has_a_camera_that_frames_it(far, scale):
+    engine = ComponentEngine(Scene(Box(key="near"), Box(key="far", position=far, scale=scale)))
+    try:
+        engine.advance([Remove("near")])
+        camera = engine.cameras["fit"]
+        assert 0 < camera.near < camera.far
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("key", ["poses", "poses.keys"])
+def test_keys_that_mean_something_else_in_a_state_are_refused(key, tmp_path):
+    with pytest.raises(InvalidValueError, match="rename the component"):
+        ComponentEngine(Scene(Box(key=key)))
+    trimesh.creation.box().export(tmp_path / f"{key}.ply")
+    engine = ComponentEngine(tmp_path / f"{key}.ply")
+    try:
+        assert engine.scene.objects.names == ("mesh",)
+    finally:
+        engine.close()
+
+
+def test_keys_that_are_no_text_are_refused(engine):
+    state = {"poses": np.zeros((1, 3)), "poses.keys": np.array([255, 254], np.uint8)}
+    with pytest.raises(InvalidValueError, match="no text"):
+        engine.render(View((FRONT,), ALL, state=state))

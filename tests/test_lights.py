@@ -360,3 +360,15 @@ def test_a_randomizer_knows_a_light_that_stays_dark():
     assert new.lit == ("sun", "headlight", "new")
     gone = new.after([EditLight("new", active=False)], {})
     assert gone.after([EditLight("new", cutoff=0.3)], {}).lit == ("sun", "headlight")
+
+
+@pytest.mark.parametrize("kind", [hg.HemisphereLight, hg.AmbientLight])
+def test_a_light_from_all_around_that_gets_a_kind_is_a_light_of_this_kind_alone(kind):
+    scene = hg.Scene(hg.Sphere(key="ball"), kind(key="sky", intensity=1.0))
+    given = {"kind": "point", "position": (1, 2, 5), "specular": (0, 0, 0)}
+    black, red = ({**given, "diffuse": colour} for colour in ((0, 0, 0), (0.7, 0, 0)))
+    dark = shown(scene, TOP, edits=[EditLight("sky", **black)])
+    assert dark.rgb[dark.segmentation > 0].max() == 0
+    off = EditLight("sky", active=False)
+    ours = shown(scene, TOP, edits=[EditLight("sky", **red)])
+    assert np.array_equal(ours.rgb, shown(scene, TOP, edits=[off, EditLight("new", **red)]).rgb)

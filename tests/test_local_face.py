@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Iterator
 from itertools import count
 from queue import Queue
@@ -81,3 +82,43 @@ def test_a_batch_that_fails_is_told_by_its_future_and_queue(renderer: Any) -> No
     queue: Queue[Any] = Queue()
     renderer.render_batch_async(failing, queue)
     assert "entry 1 of 2" in str(queue.get(timeout=20))
+
+
+@pytest.mark.parametrize("act", ["close", "render"])
+def test_a_signal_handler_may_close_and_may_not_draw(act: str) -> None:
+    renderer = hg.open("fake", size=(16, 12))
+    engine, told = renderer.engine, list[str]()
+    draw = engine.render
+
+    def handle(*_: object) -> None:
+        try:
+            getattr(renderer, act)(*([hg.View()] if act == "render" else []))
+        except HeliographError as error:
+            told.append(str(error))
+
+    def interrupted(view: hg.View, out: Any = None) -> hg.Sample:
+        signal.raise_signal(signal.SIGUSR1)
+        return draw(view, out)
+
+    engine.render = interrupted  # type: ignore[method-assign]
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        assert renderer.render(hg.View(index=4)).index == 4
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    engine.render = draw  # type: ignore[method-assign]
+    if act == "render":
+        assert "do not draw in signal handlers" in told[0]
+        assert renderer.render(hg.View(index=5)).index == 5
+    else:
+        with pytest.raises(hg.ClosedError):
+            renderer.render(hg.View())
+    renderer.close()
+
+
+def test_one_change_is_as_good_as_a_sequence() -> None:
+    with hg.open(hg.Scene(hg.Box(key="b"))) as renderer:
+        assert renderer.advance(hg.Remove("b")) == 1
+        for wrong in (None, "b", [3]):
+            with pytest.raises(InvalidValueError, match="advance: expected heliograph edits"):
+                renderer.advance(wrong)  # type: ignore[arg-type]

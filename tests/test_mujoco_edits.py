@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import heliograph as hg
 from heliograph.camera import Camera
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
@@ -293,3 +294,20 @@ def test_what_is_transparent_counts_twice_as_in_mujoco():
     whole.close()
     assert shown.tolist() == [191] * 3
     assert edited["eye"].rgb[30, 30].tolist() == shown.tolist()
+
+
+def test_only_planes_show_what_the_floor_mirrors() -> None:
+    mjcf = """<mujoco><asset><material name="f" rgba=".5 .5 .5 1" reflectance=".9"/></asset>
+    <worldbody><light pos="0 -1 4" dir="0 .2 -1" directional="true"/>
+    <geom name="floor" type="plane" size="3 3 .1" material="f"/>
+    <geom name="slab" type="capsule" size=".2 .6" pos="0 -.9 .4" euler="0 90 0"/>
+    <geom type="sphere" size=".3" pos="0 .3 .5" rgba=".9 .1 .1 1"/>
+    <camera name="c" pos="0 -2.2 1.6" xyaxes="1 0 0 0 .5 .87"/></worldbody></mujoco>"""
+    with hg.open(mjcf, size=(160, 120)) as renderer:
+        plain = renderer.render(hg.View(["c"]))["c"].rgb
+        slab = hg.EditMaterial("slab", reflectance=0.8)
+        shiny = renderer.render(hg.View(["c"], edits=[slab]))["c"].rgb
+        dull = hg.EditMaterial("floor", reflectance=0)
+        without = renderer.render(hg.View(["c"], edits=[dull]))["c"].rgb
+    assert np.array_equal(plain, shiny)
+    assert (plain.astype(int) - without).max() > 10  # the ball's image on the floor

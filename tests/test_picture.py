@@ -8,7 +8,8 @@ from PIL import Image
 
 import heliograph as hg
 from heliograph import Sample, picture
-from heliograph.passes import KNOWN_PASSES
+from heliograph.passes import KNOWN_PASSES, PassSpec
+from heliograph.picture.colours import pass_picture
 
 MJCF = """<mujoco>
   <worldbody>
@@ -152,3 +153,12 @@ def test_large_pictures_are_shown_smaller() -> None:
 def test_no_sample_is_no_sheet() -> None:
     with pytest.raises(hg.InvalidValueError, match="at least one sample"):
         picture.contact_sheet([])
+
+
+def test_metres_whose_nothing_is_zero_are_not_shown_as_distances() -> None:
+    spec = PassSpec("blobs", np.dtype(np.float32), unit="m", fill=0)
+    array = np.zeros((2, 3), np.float32)
+    array[0] = (1, 2, 4)
+    shown = pass_picture(spec, array)
+    assert shown[1].max() == 0
+    assert shown[0, :, 0].tolist() == [64, 128, 255]

@@ -162,6 +162,14 @@ def test_whatever_one_view_raises_is_an_outcome_of_its_own():
     assert isinstance(second, hg.Sample)
 
 
+@pytest.mark.parametrize("wrap", [lambda engine: engine, PostProcessingEngine])
+def test_fewer_arrays_than_views_are_an_error(engine, wrap):
+    wrapped, outs = wrap(engine), [blank(engine), None]
+    with pytest.raises(InvalidValueError, match=r"outs: expected one for each view, got 2 and"):
+        wrapped.render_many(iter([view(0.1), view(0.2), view(0.3)]), iter(outs))
+    assert len(wrapped.render_many([view(0.1)], outs)) == 1
+
+
 def test_closed_engines_say_so(engine):
     engine.close()
     with pytest.raises(ClosedError):

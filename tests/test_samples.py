@@ -276,11 +276,11 @@ def test_memory_of_large_batches_comes_back_once_nothing_looks_at_it() -> None:
 
 
 def test_no_more_memory_is_kept_than_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(array_pool, "KEPT", array_pool.kept() + (5 << 20))
+    monkeypatch.setattr(array_pool, "KEPT", array_pool.pooled_bytes() + (5 << 20))
     arrays = [array_pool.empty((2 << 20,), np.uint8) for _ in range(6)]
     del arrays
     gc.collect()
-    assert array_pool.kept() <= array_pool.KEPT
+    assert array_pool.pooled_bytes() <= array_pool.KEPT
     assert array_pool.empty((10,), np.uint8).nbytes == 10
 
 

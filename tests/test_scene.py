@@ -16,6 +16,7 @@ from PIL import Image
 from scipy.spatial.transform import Rotation
 
 import heliograph
+import heliograph as hg
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.scene import (
     Add,
@@ -373,3 +374,14 @@ def test_an_edit_of_a_large_scene_touches_little():
     assert not changes.spliced
     pairs = zip(tree.nodes(), edited.nodes(), strict=True)
     assert [a.key for a, b in pairs if a is not b] == ["box-777"]
+
+
+def test_objects_are_found_by_name() -> None:
+    with hg.open(hg.Scene(hg.Sphere(key="ball"), hg.Box(key="cup"))) as renderer:
+        objects = renderer.scene.objects
+        assert objects["cup"].id == objects[1].id == 2
+        with pytest.raises(hg.UnknownNameError, match=r"'cap'.*cup"):
+            objects["cap"]
+        frame = renderer.render(hg.View(passes=("alpha", "distance")))["fit"]
+    assert frame.alpha is frame["alpha"]
+    assert frame.distance is frame["distance"]

@@ -62,6 +62,7 @@ SABOTAGES = [
     (bad.AnswersToAnEarlierView, "no_state_leaks"),
     (bad.MixesUpWhatIsInOneGo, "views_together_are_as_alone"),
     (bad.PassesAsSaidWrong, "describes_itself"),
+    (bad.SaysItCanWhatItCannot, "describes_itself"),
     (bad.PassesAsSaidWrong, "arrays_are_laid_out"),
     (bad.SpecsUnderAnotherName, "describes_itself"),
     (bad.BoxesInsideOut, "objects_are_numbered_once"),
@@ -78,13 +79,16 @@ ALONE = [
     (bad.RefinesAfterCancel, "refinement_ends_with_the_picture"),
     (bad.RefinesOnceMoreAfterCancel, "refinement_ends_with_the_picture"),
     (bad.RefinesNothing, "refinement_ends_with_the_picture"),
+    (bad.RefinesWhatIsDrawnBetween, "refinements_share_nothing"),
     (bad.OldVersionsShowTheNewScene, "versions_stay"),
+    (bad.SeedsDrawOfTheNewestScene, "versions_stay"),
     (bad.AdvancesInPart, "versions_stay"),
     (bad.CountsRefusedChanges, "versions_stay"),
     (bad.SamplesSayAnotherVersion, "versions_stay"),
     (bad.ChangesDoNotShow, "versions_stay"),
     (bad.DrawsVersionsThatNeverWere, "versions_stay"),
     (bad.KeepsItsHash, "versions_stay"),
+    (bad.NumbersAnew, "versions_stay"),
     (bad.SwallowsChanges, "refuses_changes_it_cannot_make"),
     (bad.NoEngineName, "sample_says_who_drew_it"),
     (bad.SaysAnotherDevice, "sample_says_who_drew_it"),
@@ -129,7 +133,6 @@ def test_engines_keep_their_promises(name):
     found = report(name)
     assert not found.of(Verdict.FAILED)
     assert len(found.of(Verdict.PASSED)) > 25
-    assert found.seconds < 10
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -127,3 +127,9 @@ def test_a_randomization_that_is_none_is_refused(randomize: Any) -> None:
     expected = "randomize: expected the path of a config, a mapping .* or a Randomization, got"
     with pytest.raises(hg.InvalidValueError, match=expected):
         hg.open(hg.Scene(hg.Box()), randomize=randomize)
+
+
+@pytest.mark.parametrize("keys", ["ball", ("a\0b",), ("\ud800",), (3,), None])
+def test_keys_of_columns_that_are_none_are_told(keys: Any) -> None:
+    with pytest.raises(hg.InvalidValueError, match="poses"):
+        hg.View(state={"poses": (keys, np.zeros((1, 3)))})

@@ -19,16 +19,16 @@ from heliograph.transport.status import read_status
 from heliograph.transport.values import pack_array
 from heliograph.transport.views import pack_view
 from heliograph.worker.__main__ import main
-from heliograph.worker.drawing import Artist
+from heliograph.worker.drawing import RenderExecutor
 from heliograph.worker.opening import describe, open_engine, pack_opening
 from heliograph.worker.replay import MAX_INLINE, command, replay
 
 
 @pytest.fixture
-def artist() -> Artist:
-    artist = Artist(FakeEngine("blank", size=(16, 12)), Region.create(-1, 1))
-    artist.regions[0] = Region.create(0, 1 << 16)
-    return artist
+def executor() -> RenderExecutor:
+    executor = RenderExecutor(FakeEngine("blank", size=(16, 12)), Region.create(-1, 1))
+    executor.regions[0] = Region.create(0, 1 << 16)
+    return executor
 
 
 def test_openings_make_the_engine_they_name() -> None:
@@ -48,24 +48,26 @@ def test_options_of_the_rasterizer_travel() -> None:
     open_engine(order).close()
 
 
-def test_orders_are_drawn_in_place_and_announced(artist: Artist) -> None:
+def test_orders_are_drawn_in_place_and_announced(executor: RenderExecutor) -> None:
     view = hg.View(passes=("rgb", "depth"), seed=2, index=3)
-    done = artist.draw(Render(7, 0, pack_view(view, {})))
+    done = executor.draw(Render(7, 0, pack_view(view, {})))
     assert isinstance(done, Done)
-    assert read_status(artist._status).ticket == 7
-    camera = artist.engine.cameras["front"]
-    (arrays,) = lay_out([camera], specs(RGB, DEPTH)).arrays(artist.regions[0].memory)
+    assert read_status(executor._status).ticket == 7
+    camera = executor.engine.cameras["front"]
+    (arrays,) = lay_out([camera], specs(RGB, DEPTH)).arrays(executor.regions[0].memory)
     assert (arrays["rgb"] == 65).all()
     assert (arrays["depth"] == 3).all()
 
 
-def test_memory_that_was_never_mapped_is_an_error(artist: Artist) -> None:
+def test_memory_that_was_never_mapped_is_an_error(executor: RenderExecutor) -> None:
     with pytest.raises(WorkerError, match="never mapped"):
-        artist.draw(Render(1, 9, pack_view(hg.View(), {})))
+        executor.draw(Render(1, 9, pack_view(hg.View(), {})))
 
 
 @pytest.mark.parametrize("change", [{"total": 10**6}, {"state": {"sleep": np.zeros(3)}}])
-def test_batches_that_do_not_fit_are_errors(artist: Artist, change: dict[str, Any]) -> None:
+def test_batches_that_do_not_fit_are_errors(
+    executor: RenderExecutor, change: dict[str, Any]
+) -> None:
     values: dict[str, Any] = {"total": 2, "state": {}} | change
     order = RenderMany(
         ticket=1,
@@ -79,7 +81,7 @@ def test_batches_that_do_not_fit_are_errors(artist: Artist, change: dict[str, An
         edits=[],
     )
     with pytest.raises(WorkerError):
-        artist.draw_many(order)
+        executor.draw_many(order)
 
 
 def test_replays_say_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,8 +42,8 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     return np.ndarray(shape, dtype, root)
 
 
-def kept() -> int:
-    """Bytes that are kept."""
+def pooled_bytes() -> int:
+    """Bytes of the free memory that waits here."""
     return _store.nbytes
 
 

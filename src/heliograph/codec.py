@@ -2,8 +2,8 @@
 
 A pass has the form that its spec names: rgb is PNG, depth and normals are .npy float32. Ids are
 16-bit PNG where 16 bits hold every id in the sample's labels, else .npy int32: one form for all
-samples of a scene, whatever they show. `json` holds the rest: cameras, what passes are that this
-package does not name, labels, state, randomization, annotations, seed, index, scene version.
+samples of a scene, whatever they show. `json` holds the rest: cameras, what passes are that are not
+as this package knows them, labels, state, randomization, annotations, seed, index, scene version.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def encode(sample: Sample, name: str = "{camera}.{kind}") -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     cameras: dict[str, Any] = {}
     for camera, frame in sample.frames.items():
-        short = "".join(c if c in _ASCII else "_" for c in camera)[:_NAME]
+        short = _ascii(camera)[:_NAME]
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
             form = _form(frame.spec(kind), sample)
-            names[kind] = _unused(name.format(camera=short, kind=kind), form, files)
+            names[kind] = _unused(name.format(camera=short, kind=_ascii(kind)), form, files)
             files[names[kind]] = encode_array(array, form)
         cameras[camera] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
@@ -92,7 +92,7 @@ def _decoded(read: Callable[[str], bytes]) -> Sample:
 
 
 def _specs(passes: list[dict[str, Any]]) -> PassSpecs:
-    """The passes that this package does not name."""
+    """The passes that are not as this package knows them."""
     return specs(
         *(
             PassSpec(**{**each, "dtype": np.dtype(each["dtype"]), "fill": float(each["fill"])})
@@ -102,16 +102,16 @@ def _specs(passes: list[dict[str, Any]]) -> PassSpecs:
 
 
 def _own_passes(sample: Sample) -> list[dict[str, Any]]:
-    """What the passes are that this package does not name, as JSON holds it."""
-    own = {
-        name: frame.spec(name)
-        for frame in sample
-        for name in frame.passes
-        if name not in KNOWN_PASSES
-    }
+    """What the passes are that are not as this package knows them, as JSON holds it."""
+    found = {name: frame.spec(name) for frame in sample for name in frame.passes}
+    own = {name: spec for name, spec in found.items() if KNOWN_PASSES.get(name) != spec}
     # JSON has no NaN and no infinity.
     told = {name: {"dtype": spec.dtype.str, "fill": str(spec.fill)} for name, spec in own.items()}
     return [{**asdict(spec), **told[name]} for name, spec in own.items()]
+
+
+def _ascii(name: str) -> str:
+    return "".join(letter if letter in _ASCII else "_" for letter in name)
 
 
 def _unused(stem: str, form: FileForm, files: Mapping[str, bytes]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -33,7 +34,10 @@ def read_file(path: str | Path) -> bytes:
             `strerror` says which.
     """
     with open_file(path) as stream:
-        return stream.read()
+        data: bytes | None = stream.read()
+    if data is None:  # of what only looks like a regular file, and has nothing at hand
+        raise OSError(errno.EINVAL, "not a regular file")
+    return data
 
 
 def open_file(path: str | Path) -> BinaryIO:

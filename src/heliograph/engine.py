@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from itertools import repeat
 from pathlib import Path
 from queue import Queue
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, ParamSpec, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from heliograph.frame import Array, Buffers, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.view import View
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 Outcome: TypeAlias = Sample | HeliographError
 """What came of a view: errors are results."""
@@ -88,12 +91,12 @@ class Described(Protocol):
     @property
     def provenance(self) -> Provenance:
         """Engine, device and newest version, as samples bear them."""
-        return Provenance()
+        return Provenance(engine=type(self).__name__)
 
     def advance(self, changes: Sequence[Edit]) -> int:
         """Change the scene for good; views that name no version show it from now on.
 
-        The cost follows what changes, not how large the scene is.
+        The cost follows what changes, hardly how large the scene is.
 
         Args:
             changes: applied in order, all of them or, if one is refused, none.
@@ -183,11 +186,17 @@ class Engine(Described, Opener, Protocol):
 
         Returns:
             For each view its sample, or the error; one that fails does not touch another.
+
+        Raises:
+            InvalidValueError: fewer `outs` than views.
         """
         return attempt_all(self, views, outs)
 
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better.
+
+        Between two samples other views may be drawn and refined: what an engine keeps from one
+        sample to the next belongs to that call of `refine` alone.
 
         Args:
             view: what to show.
@@ -207,10 +216,10 @@ class Engine(Described, Opener, Protocol):
         """Free what it holds; may be called twice. `render` then raises `ClosedError`."""
 
 
-def attempt(engine: Engine, view: View, out: Outs = None) -> Outcome:
-    """The sample of a view, or what went wrong."""
+def attempt(step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | HeliographError:
+    """What a call returns, or what went wrong."""
     try:
-        return engine.render(view, out)
+        return step(*args, **kwargs)
     except HeliographError as error:
         return error
     except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this view alone
@@ -220,9 +229,32 @@ def attempt(engine: Engine, view: View, out: Outs = None) -> Outcome:
 def attempt_all(
     engine: Engine, views: Iterable[View], outs: Iterable[Outs] | None = None
 ) -> list[Outcome]:
-    """What comes of views drawn one after the other."""
-    pairs = zip(views, repeat(None) if outs is None else outs, strict=False)
-    return [attempt(engine, view, out) for view, out in pairs]
+    """What comes of views drawn one after the other.
+
+    Raises:
+        InvalidValueError: fewer `outs` than views.
+    """
+    return [attempt(engine.render, view, out) for view, out in with_outs(views, outs)]
+
+
+def with_outs(
+    views: Iterable[View], outs: Iterable[Outs] | None = None
+) -> Iterator[tuple[View, Outs]]:
+    """Each view with where it is drawn into, which is taken right after it.
+
+    Raises:
+        InvalidValueError: fewer `outs` than views.
+    """
+    given = repeat(None) if outs is None else iter(outs)
+    for count, view in enumerate(views):
+        try:
+            out = next(given)
+        except StopIteration:
+            raise InvalidValueError(
+                f"outs: expected one for each view, got {count} and at least {count + 1} views; "
+                "give None for a view that is drawn into fresh arrays"
+            ) from None
+        yield view, out
 
 
 class Submit(Protocol):

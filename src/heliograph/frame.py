@@ -169,6 +169,16 @@ class Frame:
         """(H, W) int32 ids, 0 is background; `Sample.labels` names them."""
         return self["segmentation"]
 
+    @property
+    def alpha(self) -> NDArray[np.uint8]:
+        """(H, W) uint8, how opaque what is seen is: 255 fully, 0 where nothing is."""
+        return self["alpha"]
+
+    @property
+    def distance(self) -> NDArray[np.float32]:
+        """(H, W) float32, metres along the ray of the pixel, inf where nothing was hit."""
+        return self["distance"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields, in a copy or in another process."""
         return type(self), (self.camera, *map(_plain, (self.passes, self.labels, self.specs)))

@@ -36,9 +36,9 @@ class LruCache(Generic[_V]):
         self._bytes += size
 
     def trim(self, stays: Callable[[_V], bool] = lambda _: False) -> list[_V]:
-        """Forget the oldest if there are too many bytes, down to three quarters; what went.
+        """Drop the oldest values if there are too many bytes, down to three quarters; returns them.
 
-        What `stays` keeps does not count.
+        Values for which `stays` is true are left alone and do not count.
         """
         if self._bytes <= self._most:
             return []

@@ -36,7 +36,7 @@ PassName: TypeAlias = Literal["rgb", "depth", "normals", "segmentation", "alpha"
 """The passes that an editor completes; those of other engines are given as `PassSpec`."""
 
 FileForm: TypeAlias = Literal["png", "npy"]
-MAX_CHANNELS = 64
+MAX_CHANNELS, MAX_NAME = 64, 64
 _PNG = {("|u1", 0), ("|u1", 3), ("|u1", 4), ("<u2", 0), ("<i4", 0)}
 """What a PNG holds without loss: dtype and channels; int32 as 16 bits, see `PassSpec`."""
 
@@ -46,7 +46,7 @@ class PassSpec:
     """What one pass is.
 
     Attributes:
-        name: what it is asked for by; letters, digits and underscores.
+        name: what it is asked for by; at most 64 letters, digits and underscores.
         dtype: of its numbers.
         channels: numbers per pixel, 1 to 64, as a last axis; 0 for a plain (H, W) image.
         unit: of its numbers, such as `m`; empty for none.
@@ -68,17 +68,16 @@ class PassSpec:
     file_form: FileForm = "npy"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InvalidValueError(f"PassSpec name: expected an identifier, got {self.name!r}")
-        try:
-            dtype, fill = np.dtype(self.dtype), float(self.fill)
-        except (TypeError, ValueError):
+        told = {name: getattr(self, name) for name in ("name", "unit", "meaning")}
+        for name, text in told.items():
+            if not isinstance(text, str):
+                raise InvalidValueError(f"PassSpec {name}: expected text, got {shown(text)}")
+        if not self.name.isidentifier() or len(self.name) > MAX_NAME:
             raise InvalidValueError(
-                f"PassSpec: expected a dtype and a number as fill, got {self.dtype!r} and "
-                f"{self.fill!r}"
-            ) from None
-        if dtype.kind not in "biuf":
-            raise InvalidValueError(f"PassSpec dtype: expected one of numbers, got {dtype}")
+                f"PassSpec name: expected an identifier of at most {MAX_NAME} letters, got "
+                f"{shown(self.name)}"
+            )
+        dtype, fill = _numbers(self.dtype, self.fill)
         object.__setattr__(self, "dtype", dtype)
         object.__setattr__(self, "fill", fill)
         channels = check_integer("PassSpec channels", self.channels, 0, MAX_CHANNELS)
@@ -116,6 +115,23 @@ class PassSpec:
     def layout(self) -> tuple[str, int, np.dtype[Any]]:
         """Name, channels and dtype: all that decides where and how its numbers are stored."""
         return self.name, self.channels, self.dtype
+
+
+def _numbers(dtype: Any, fill: Any) -> tuple[np.dtype[Any], float]:
+    """The dtype of a pass and a fill that it can hold."""
+    try:
+        made, number = np.dtype(dtype), float(fill)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidValueError(
+            f"PassSpec: expected a dtype and a number as fill, got {shown(dtype)} and {shown(fill)}"
+        ) from None
+    if made.kind not in "biuf":
+        raise InvalidValueError(f"PassSpec dtype: expected one of numbers, got {made}")
+    with np.errstate(invalid="ignore", over="ignore"):
+        held = float(np.float64(number).astype(made))
+    if made.kind != "f" and held != number:
+        raise InvalidValueError(f"PassSpec fill: expected a number that {made} holds, got {fill}")
+    return made, number
 
 
 RGB = PassSpec("rgb", np.dtype(np.uint8), 3, "sRGB", 0, "colour", "png")

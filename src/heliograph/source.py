@@ -74,7 +74,7 @@ def ahead(
         close(coming)
 
 
-def kept(outcomes: Iterable[Outcome], on_error: OnError | None = None) -> Iterator[Sample]:
+def samples_of(outcomes: Iterable[Outcome], on_error: OnError | None = None) -> Iterator[Sample]:
     """The samples among the outcomes; the first error is raised, or each is told to `on_error`."""
     try:
         for _, result in outcomes:
@@ -89,7 +89,7 @@ def kept(outcomes: Iterable[Outcome], on_error: OnError | None = None) -> Iterat
 
 
 def close(iterator: object) -> None:
-    """Close a generator now, so that what it ordered is cancelled although an error may hold it."""
+    """Close a generator now, so that its orders are cancelled although an error may refer to it."""
     if isinstance(iterator, Generator):
         iterator.close()
 
@@ -99,7 +99,7 @@ def check_position(position: object, count: int) -> int:
 
     Raises:
         InvalidValueError: not a whole number.
-        IndexError: there is none such.
+        IndexError: no sample has this position.
     """
     try:
         number = operator.index(position)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample
 from heliograph.randomize import stream
 from heliograph.requires import Requires
-from heliograph.source import OnError, SampleSource, check_position, close, digests, kept
+from heliograph.source import OnError, SampleSource, check_position, close, digests, samples_of
 
 with Requires("torch"):
     import torch
@@ -85,7 +85,7 @@ class Dataset(_Base):
     def __iter__(self) -> Iterator[Any]:
         """All samples, in order; the first error is raised."""
         _check_worker(self._source)
-        made = kept(self._source.outcomes(range(len(self))))
+        made = samples_of(self._source.outcomes(range(len(self))))
         return (_finished(sample, self._transform) for sample in made)
 
     def __getitems__(self, positions: Sequence[int]) -> list[Any]:
@@ -93,9 +93,9 @@ class Dataset(_Base):
         _check_worker(self._source)
         wanted = [check_position(position, len(self)) for position in positions]
         if isinstance(self._source, core.Dataset):
-            made = kept(self._source.outcomes(wanted, together=len(wanted)))
+            made = samples_of(self._source.outcomes(wanted, together=len(wanted)))
         else:
-            made = kept(self._source.outcomes(wanted))
+            made = samples_of(self._source.outcomes(wanted))
         return [_finished(sample, self._transform) for sample in made]
 
 
@@ -159,14 +159,16 @@ class IterableDataset(_IterableBase):
         )
         self._samples = digests(self._source.describe())
         # Shared memory, so that DataLoader workers that live on hear of set_epoch.
-        self._epoch = _shared_zero()
+        self._epoch = torch.zeros((), dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
         self._position = 0
         self._resumed: list[int] | None = None  # the DataLoader worker that goes on from there
 
     def __len__(self) -> int:
         """How many samples this rank yields in a whole epoch."""
-        rank, world = _rank(self._share)
-        return _length(len(self._source), rank, world, even=self._share.get("even", False))
+        count, (rank, world) = len(self._source), _rank(self._share)
+        even = self._share.get("even", False)
+        return count // world if even else len(range(rank, count, world))
 
     @property
     def epoch(self) -> int:
@@ -179,7 +181,7 @@ class IterableDataset(_IterableBase):
         self._position, self._resumed = 0, None
 
     def state_dict(self) -> dict[str, Any]:
-        """Where it stands: how many samples of which epoch were yielded, of which run."""
+        """The position: how many samples of which epoch and run were yielded."""
         return {**self._run(), "epoch": self.epoch, "position": self._position}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -204,25 +206,20 @@ class IterableDataset(_IterableBase):
         """The samples of this epoch, rank and worker; after `load_state_dict` the rest of them."""
         _check_worker(self._source)
         source, positions = self._order()
-        self._position = self._start()
+        resumed, self._resumed = self._resumed, None
+        if resumed is None:
+            self._position = 0
+        elif resumed != list(_worker()) and self._position:
+            raise InvalidValueError(_NOT_HERE)
         outcomes = source.outcomes(positions[self._position :].tolist())
         try:
             for outcome in outcomes:
-                made = list(kept([outcome], self._on_error))
+                made = list(samples_of([outcome], self._on_error))
                 self._position += 1
                 for sample in made:
                     yield _finished(sample, self._transform)
         finally:
             close(outcomes)
-
-    def _start(self) -> int:
-        """Where the next iteration starts."""
-        resumed, self._resumed = self._resumed, None
-        if resumed is None:
-            return 0
-        if resumed != list(_worker()) and self._position:
-            raise InvalidValueError(_NOT_HERE)
-        return self._position
 
     def _order(self) -> tuple[SampleSource, NDArray[np.int64]]:
         """Where to read this epoch, and the positions that this rank and worker yield of it."""
@@ -234,7 +231,9 @@ class IterableDataset(_IterableBase):
         mine = positions[rank::world][: len(self)][worker::workers]
         if not self._share.get("fresh", False):
             return self._source, mine
-        return _of_epoch(self._source, self.epoch), mine
+        if not isinstance(self._source, core.Dataset):
+            raise InvalidValueError(_NOT_FRESH)
+        return self._source.shifted(self.epoch * len(self._source)), mine
 
     def _check_samples(self, there: object) -> None:
         """Check that the state is of the same scene, views and renderer."""
@@ -273,12 +272,6 @@ _NOT_HERE = (
 )
 
 
-def _shared_zero() -> torch.Tensor:
-    zero = torch.zeros((), dtype=torch.int64)
-    zero.share_memory_()  # type: ignore[no-untyped-call]
-    return zero
-
-
 def _source(
     source: Renderer | SampleSource, count: int | None, options: SourceOptions
 ) -> SampleSource:
@@ -296,12 +289,6 @@ def _source(
     if count is None:
         raise InvalidValueError("count: a dataset over a renderer needs one")
     return core.Dataset(source, count, **options)
-
-
-def _of_epoch(source: SampleSource, epoch: int) -> SampleSource:
-    if not isinstance(source, core.Dataset):
-        raise InvalidValueError(_NOT_FRESH)
-    return source.shifted(epoch * len(source))
 
 
 _NOT_FRESH = "fresh: only a renderer has new samples for every epoch; a recording has those it has"
@@ -330,10 +317,6 @@ def _rank(share: Share) -> tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def _length(count: int, rank: int, world: int, *, even: bool) -> int:
-    return count // world if even else len(range(rank, count, world))
 
 
 def _worker() -> tuple[int, int]:

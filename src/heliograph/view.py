@@ -58,7 +58,7 @@ class View:
         object.__setattr__(self, "cameras", _check_cameras(self.cameras))
         object.__setattr__(self, "passes", check_pass_names(self.passes))
         object.__setattr__(self, "state", _check_state(self.state))
-        object.__setattr__(self, "edits", _check_edits(self.edits))
+        object.__setattr__(self, "edits", check_edits(self.edits))
         object.__setattr__(self, "index", check_integer("index", self.index))
         for name in ("seed", "scene_version"):
             if (value := getattr(self, name)) is not None:
@@ -71,7 +71,7 @@ class View:
 
     def edited(self, edits: Sequence[Edit]) -> View:
         """The same with other edits; what else it holds is sound and not looked at again."""
-        return unchecked_view(**{**vars(self), "edits": _check_edits(edits)})
+        return unchecked_view(**{**vars(self), "edits": check_edits(edits)})
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Make it again from its fields; what makes `state` read-only cannot be pickled."""
@@ -121,9 +121,13 @@ def _columns(keys: object = None, poses: object = None, *more: object) -> dict[s
     named = isinstance(keys, Sequence) and not isinstance(keys, str) and not more
     if not named or not all(isinstance(key, str) and SEPARATOR not in key for key in names):
         raise InvalidValueError(
-            f"state[{POSES!r}]: expected a pair (keys, poses), the keys a sequence of names"
+            f"state[{POSES!r}]: expected a pair (keys, poses), the keys a sequence of names "
+            "without NUL"
         )
-    text = SEPARATOR.join(names).encode()
+    try:
+        text = SEPARATOR.join(names).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValueError(f"state[{POSES!r}]: a key that is no text ({error})") from None
     return {POSES: poses, POSE_KEYS: np.frombuffer(text, np.uint8)}
 
 
@@ -144,11 +148,16 @@ def _state_value(key: str, value: object) -> StateValue:
     return array
 
 
-def _check_edits(edits: object) -> tuple[Edit, ...]:
+def check_edits(edits: object, what: str = "edits") -> tuple[Edit, ...]:
+    """Edits given as one or several.
+
+    Raises:
+        InvalidValueError: something else; names `what` they were given as.
+    """
     if isinstance(edits, Edit):
         return (edits,)
     if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):
-        raise InvalidValueError(f"edits: expected heliograph edits, got {shown(edits)}")
+        raise InvalidValueError(f"{what}: expected heliograph edits, got {shown(edits)}")
     return tuple(edits)
 
 

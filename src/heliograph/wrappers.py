@@ -6,20 +6,33 @@ draws a view.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import repeat
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from heliograph.camera import Camera
-from heliograph.engine import CancelToken, Capability, Engine, Outcome, Outs
+from heliograph.engine import (
+    CancelToken,
+    Capability,
+    Engine,
+    Outcome,
+    Outs,
+    attempt,
+    with_outs,
+)
+from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
 from heliograph.randomize import Drawn, Facts, Randomization
 from heliograph.scene import Description, Edit, EditImage
 from heliograph.view import View, unchecked_view
+
+VERSIONS_KEPT = 16
+"""How many versions of a scene randomizers know, the newest and those before it."""
 
 
 class Wrapper(Engine):
@@ -89,12 +102,97 @@ class Wrapper(Engine):
         self._engine.close()
 
 
-class RandomizedEngine(Wrapper):
+class Order(NamedTuple):
+    """What a wrapper makes of a view, and of its sample.
+
+    Attributes:
+        view: what the engine draws.
+        out: where it draws to.
+        finish: makes the sample of the view of the engine's.
+    """
+
+    view: View
+    out: Outs
+    finish: Callable[[Sample], Sample] | None = None
+
+    def finished(self, sample: Sample) -> Sample:
+        """The sample of the view."""
+        return sample if self.finish is None else self.finish(sample)
+
+
+class PreparingEngine(Wrapper):
+    """An engine that changes views before another one draws them, and maybe its samples after."""
+
+    @abstractmethod
+    def _prepare(self, view: View, out: Outs) -> Order:
+        """What is drawn for a view, and what is done to the sample.
+
+        Raises:
+            HeliographError: the view cannot be drawn.
+        """
+
+    def render(self, view: View, out: Outs = None) -> Sample:
+        """Draw one view; see `heliograph.engine.Engine`."""
+        order = self._prepare(view, out)
+        return order.finished(self._engine.render(order.view, order.out))
+
+    def render_many(
+        self, views: Iterable[View], outs: Iterable[Outs] | None = None
+    ) -> list[Outcome]:
+        """Draw several views, each prepared when its drawing begins.
+
+        A view that cannot be prepared never reaches the engine, and fails alone.
+        """
+        orders: list[Order | HeliographError] = []
+        sound: list[Order] = []
+
+        def prepared() -> Iterator[View]:
+            for view, out in with_outs(views, outs):
+                order = attempt(self._prepare, view, out)
+                orders.append(order)
+                if isinstance(order, Order):
+                    sound.append(order)
+                    yield order.view
+
+        def given() -> Iterator[Outs]:
+            while True:  # asked right after a view
+                yield sound[-1].out
+
+        drawn = self._engine.render_many(prepared(), given())
+        finished = iter([_finished(*each) for each in zip(sound, drawn, strict=True)])
+        return [order if isinstance(order, HeliographError) else next(finished) for order in orders]
+
+    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Draw one view coarsely first; all samples are prepared and finished alike."""
+        order = self._prepare(view, None)
+        return map(order.finished, self._engine.refine(order.view, cancel))
+
+
+def _finished(order: Order, outcome: Outcome) -> Outcome:
+    return attempt(order.finished, outcome) if isinstance(outcome, Sample) else outcome
+
+
+@dataclass(frozen=True, eq=False)
+class _Version:
+    """What a version of a scene said of itself while it was the newest."""
+
+    scene: Description
+    cameras: Mapping[str, Camera]
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What randomizers know of it."""
+        return Facts.of(self)
+
+
+class RandomizedEngine(PreparingEngine):
     """An engine that draws a view with a seed as its seed and index say: pure in both.
+
+    Randomizers know the version of the scene that a view shows, of the newest 16.
 
     Args:
         engine: who draws.
-        randomization: what draws at random.
+        randomization: what draws.
 
     Attributes:
         randomization: the same.
@@ -103,132 +201,75 @@ class RandomizedEngine(Wrapper):
     def __init__(self, engine: Engine, randomization: Randomization) -> None:
         super().__init__(engine)
         self.randomization = randomization
-        self._facts = Facts.of(engine)
-
-    def render(self, view: View, out: Outs = None) -> Sample:
-        """Draw one view; without a seed it is drawn as it is."""
-        changed, drawn = self._randomized(view)
-        return _told(self._engine.render(changed, out), drawn)
-
-    def render_many(
-        self, views: Iterable[View], outs: Iterable[Outs] | None = None
-    ) -> list[Outcome]:
-        """Draw several views, each randomized when its drawing begins."""
-        told: list[Drawn | None] = []
-
-        def randomized() -> Iterator[View]:
-            for view in views:
-                changed, drawn = self._randomized(view)
-                told.append(drawn)
-                yield changed
-
-        outcomes = self._engine.render_many(randomized(), outs)
-        return [
-            _told(outcome, drawn) if isinstance(outcome, Sample) else outcome
-            for outcome, drawn in zip(outcomes, told, strict=True)
-        ]
-
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
-        """Draw one view coarsely first, all of them with one randomization."""
-        changed, drawn = self._randomized(view)
-        for sample in self._engine.refine(changed, cancel):
-            yield _told(sample, drawn)
+        self._versions: dict[int, _Version] = {}
+        self._keep()
 
     def advance(self, changes: Sequence[Edit]) -> int:
-        """Change the scene for good; randomizers know it as it is now."""
+        """Change the scene for good; see `heliograph.engine.Described`."""
         version = self._engine.advance(changes)
-        self._facts = Facts.of(self._engine)
+        self._keep()
         return version
 
-    def _randomized(self, view: View) -> tuple[View, Drawn | None]:
-        return (view, None) if view.seed is None else self.randomization.apply(view, self._facts)
+    def _keep(self) -> None:
+        """Note what the newest version says of itself, before it is an old one."""
+        scene = self._engine.scene
+        self._versions[scene.version] = _Version(scene, self._engine.cameras)
+        while len(self._versions) > VERSIONS_KEPT:
+            del self._versions[min(self._versions)]
+
+    def _prepare(self, view: View, out: Outs) -> Order:
+        """What the seed and index draw; without a seed the view as it is."""
+        if view.seed is None:
+            return Order(view, out)
+        version = max(self._versions) if view.scene_version is None else view.scene_version
+        if version not in self._versions:
+            raise InvalidValueError(
+                f"scene_version: expected one of {[*self._versions]} for a view with a seed (older "
+                f"ones are not kept), got {version}"
+            )
+        changed, drawn = self.randomization.apply(view, self._versions[version].facts)
+        return Order(changed, out, partial(_told, drawn))
 
 
-def _told(sample: Sample, drawn: Drawn | None) -> Sample:
+def _told(drawn: Drawn, sample: Sample) -> Sample:
     """The sample with what was drawn for it."""
-    if drawn is None:
-        return sample
     return replace(sample, randomization={**sample.randomization, **drawn.facts})
 
 
-class _Order(NamedTuple):
-    """A view with post-processing: what the engine draws for it, and what is made of that."""
-
-    asked: View
-    plain: View
-    finish: tuple[EditImage, ...]
-    out: Outs
-    extra: bool
-
-    @property
-    def plain_out(self) -> Outs:
-        """Where the engine draws to."""
-        return None if self.extra else self.out
-
-    def finished(self, sample: Sample) -> Sample:
-        """The sample with its rgb finished, and no pass that was not asked for."""
-        if self.plain is self.asked or not self.finish:
-            return sample
-        frames = {
-            name: _finished(frame, self.asked.pass_names, self.finish)
-            for name, frame in sample.frames.items()
-        }
-        if self.extra and self.out is not None:
-            frames = _copied(frames, self.out)
-        return replace(sample, frames=frames)
-
-
-class PostProcessingEngine(Wrapper):
+class PostProcessingEngine(PreparingEngine):
     """An engine whose views may hold `EditImage`; no pass but rgb changes."""
 
-    def render(self, view: View, out: Outs = None) -> Sample:
-        """Draw one view and finish its rgb; see `heliograph.engine.Engine`."""
-        if not view.edits:
-            return self._engine.render(view, out)
-        order = _order(view, out)
-        return order.finished(self._engine.render(order.plain, order.plain_out))
+    def _prepare(self, view: View, out: Outs) -> Order:
+        """What the engine draws for a view, its `EditImage`s left out; they finish its rgb."""
+        edits = tuple(edit for edit in view.edits if isinstance(edit, EditImage))
+        if not edits:
+            return Order(view, out)
+        plain = view.edited(tuple(edit for edit in view.edits if not isinstance(edit, EditImage)))
+        if "rgb" not in view.pass_names:
+            return Order(plain, out)
+        from heliograph.randomize import imaging
 
-    def render_many(
-        self, views: Iterable[View], outs: Iterable[Outs] | None = None
-    ) -> list[Outcome]:
-        """Draw several views and finish the rgb of each."""
-        orders: list[_Order] = []
-
-        def plain() -> Iterator[View]:
-            for view, out in zip(views, repeat(None) if outs is None else outs, strict=False):
-                orders.append(_order(view, out))
-                yield orders[-1].plain
-
-        def plain_outs() -> Iterator[Outs]:
-            while True:  # asked right after a view
-                yield orders[-1].plain_out
-
-        outcomes = self._engine.render_many(plain(), plain_outs())
-        return [
-            order.finished(outcome) if isinstance(outcome, Sample) else outcome
-            for order, outcome in zip(orders, outcomes, strict=True)
-        ]
-
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
-        """Draw one view coarsely first, and finish the rgb of each sample."""
-        order = _order(view, None)
-        return map(order.finished, self._engine.refine(order.plain, cancel))
+        steps = [step for edit in edits for step in edit.steps]
+        more = tuple(p for p in imaging.needed_passes(steps) if p not in view.pass_names)
+        if not more:
+            return Order(plain, out, partial(_post_processed, edits, view.pass_names, None))
+        complete = unchecked_view(**{**vars(plain), "passes": (*view.pass_names, *more)})
+        return Order(complete, None, partial(_post_processed, edits, view.pass_names, out))
 
 
-def _order(view: View, out: Outs) -> _Order:
-    finish = tuple(edit for edit in view.edits if isinstance(edit, EditImage))
-    if not finish:
-        return _Order(view, view, (), out, extra=False)
-    plain = view.edited(tuple(edit for edit in view.edits if not isinstance(edit, EditImage)))
-    if "rgb" not in view.pass_names:
-        return _Order(view, plain, (), out, extra=False)
-    from heliograph.randomize import imaging
+def _post_processed(
+    edits: Sequence[EditImage], passes: Sequence[str], out: Outs, sample: Sample
+) -> Sample:
+    """The sample with its rgb finished, and no pass that was not asked for.
 
-    steps = [step for edit in finish for step in edit.steps]
-    more = tuple(p for p in imaging.needed_passes(steps) if p not in view.pass_names)
-    names = (*view.pass_names, *more)
-    complete = unchecked_view(**{**vars(plain), "passes": names}) if more else plain
-    return _Order(view, complete, finish, out, extra=bool(more))
+    Args:
+        edits: what is done to rgb.
+        passes: those asked for.
+        out: where frames are copied to; None where they may stay.
+        sample: the engine's.
+    """
+    frames = {name: _with_edits(frame, passes, edits) for name, frame in sample.frames.items()}
+    return replace(sample, frames=frames if out is None else _copied(frames, out))
 
 
 def _copied(frames: Mapping[str, Frame], out: Sequence[Buffers]) -> dict[str, Frame]:
@@ -241,12 +282,12 @@ def _copied(frames: Mapping[str, Frame], out: Sequence[Buffers]) -> dict[str, Fr
     return copies
 
 
-def _finished(frame: Frame, passes: Sequence[str], finish: Sequence[EditImage]) -> Frame:
+def _with_edits(frame: Frame, passes: Sequence[str], edits: Sequence[EditImage]) -> Frame:
     """The frame with its rgb finished in place, and no pass that was not asked for."""
     from heliograph.randomize import imaging
 
     rgb: Any = frame.rgb
-    for edit in finish:
+    for edit in edits:
         rgb[...] = imaging.apply(
             edit.steps,
             rgb,

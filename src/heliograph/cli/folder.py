@@ -16,6 +16,7 @@ from heliograph.frame import Sample
 from heliograph.picture import contact_sheet
 
 SHEET = "contact_sheet.png"
+ON_SHEET = 8
 
 
 def check_free(out: Path, *, overwrite: bool) -> None:
@@ -58,7 +59,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
     Raises:
         RecordError: it cannot be made or moved.
     """
-    made = _missing_parents(out)
+    parents = out.absolute().parents
+    missing = [parent for parent in parents if not parent.exists()]  # the deepest first
     try:
         work = _temporary(out)
         try:
@@ -67,8 +69,9 @@ def whole_folder(out: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(work, ignore_errors=True)
     finally:
-        for parent in made:
-            _remove_if_empty(parent)
+        for parent in missing:
+            if parent.is_dir() and not any(parent.iterdir()):
+                parent.rmdir()
 
 
 def save_sample(sample: Sample, folder: Path, stem: str) -> None:
@@ -99,11 +102,6 @@ def _cannot_use(out: Path, error: OSError) -> RecordError:
     return RecordError(f"--out: {out}: cannot be used ({error.strerror}); give another folder")
 
 
-def _missing_parents(out: Path) -> list[Path]:
-    """Folders above `out` that are not there yet, the deepest first."""
-    return [parent for parent in out.absolute().parents if not parent.exists()]
-
-
 def _temporary(out: Path) -> Path:
     parent = out.absolute().parent
     try:
@@ -127,8 +125,3 @@ def _swap(work: Path, out: Path) -> None:
             old.rename(out)
         raise RecordError(f"--out: {out}: cannot be replaced ({error.strerror})") from None
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

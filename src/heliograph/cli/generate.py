@@ -13,7 +13,7 @@ import tyro
 from tqdm import tqdm
 
 from heliograph.checks import check_integer
-from heliograph.cli.folder import SHEET, is_there, save_sheet
+from heliograph.cli.folder import ON_SHEET, SHEET, is_there, save_sheet
 from heliograph.cli.states import chosen_passes, parse_size, split_names
 from heliograph.cli.streams import Progress, say, tell
 from heliograph.delivery.call import LocalRenderer
@@ -27,7 +27,6 @@ from heliograph.record import Recording, record
 from heliograph.record.manifest import MANIFEST
 from heliograph.source import Outcome
 
-_ON_SHEET = 8
 _SOME_FAILED = 1
 _PAUSE = 10.0
 """Seconds between two lines of progress where nobody watches them grow."""
@@ -70,7 +69,13 @@ class Generate:
 
 def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
     """Render a run of samples into a recording: tar shards that replay as a dataset."""
-    _check(order)
+    for name, least in (("count", 1), ("seed", 0), ("workers", 0), ("shard_size", 1)):
+        check_integer(f"--{name.replace('_', '-')}", getattr(order, name), least)
+    if is_there(order.out / MANIFEST) and not order.resume:
+        raise RecordError(
+            f"--out: {order.out}: holds a recording; --resume goes on with it, or give another "
+            "folder"
+        )
     try:
         return _report(order, _recorded(order))
     except KeyboardInterrupt:
@@ -81,7 +86,16 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
 def _recorded(order: Generate) -> Recording:
     with ExitStack() as opened:
         renderer = opened.enter_context(open_scene(order.model, **_options(order)))
-        dataset = _dataset(order, renderer, _who_knows(order, renderer, opened))
+        scene, config = _who_knows(order, renderer, opened), order.randomize
+        dataset = Dataset(
+            renderer,
+            order.count,
+            seed=order.seed,
+            cameras=split_names(order.cameras),
+            passes=chosen_passes(order.passes, renderer),
+            state=random_states(scene) if order.random_states else None,
+            randomize=None if config is None else Randomized(load_randomization(config), scene),
+        )
         source = opened.enter_context(_Watched(dataset, order))
         return record(
             source,
@@ -127,38 +141,10 @@ class _Watched:
             self._bar.close()
 
 
-def _check(order: Generate) -> None:
-    for name, least in (("count", 1), ("seed", 0), ("workers", 0), ("shard_size", 1)):
-        check_integer(f"--{name.replace('_', '-')}", getattr(order, name), least)
-    if is_there(order.out / MANIFEST) and not order.resume:
-        raise RecordError(
-            f"--out: {order.out}: holds a recording; --resume goes on with it, or give another "
-            "folder"
-        )
-
-
 def _options(order: Generate) -> dict[str, Any]:
-    """What differs from the defaults, so that engines without these options open too."""
+    """Only the options that differ from the defaults, so that engines without them open too."""
     options = {"size": parse_size(order.size), "engine": order.engine}
     return {**options, "workers": order.workers} if order.workers else options
-
-
-def _dataset(order: Generate, renderer: Renderer, scene: Described) -> Dataset:
-    return Dataset(
-        renderer,
-        order.count,
-        seed=order.seed,
-        cameras=split_names(order.cameras),
-        passes=chosen_passes(order.passes, renderer),
-        state=random_states(scene) if order.random_states else None,
-        randomize=_randomizers(order, scene),
-    )
-
-
-def _randomizers(order: Generate, scene: Described) -> Randomized | None:
-    if order.randomize is None:
-        return None
-    return Randomized(load_randomization(order.randomize), scene)
 
 
 def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Described:
@@ -173,16 +159,11 @@ def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Descri
 
 
 def _report(order: Generate, recording: Recording) -> int:
-    if len(recording):
-        _write_sheet(order, recording)
+    if len(recording):  # the same samples for the same run
+        rng = stream(order.seed, 0, "/contact sheet")
+        chosen = rng.choice(len(recording), min(ON_SHEET, len(recording)), replace=False)
+        save_sheet([recording[position] for position in sorted(chosen.tolist())], order.out)
         say(str(order.out / SHEET))
     total = len(recording) + len(recording.failed)
     say(f"{order.out}: {len(recording)} of {total} samples, {len(recording.failed)} failed")
     return _SOME_FAILED if recording.failed else 0
-
-
-def _write_sheet(order: Generate, recording: Recording) -> None:
-    """Samples drawn at random, the same ones for the same run."""
-    rng = stream(order.seed, 0, "/contact sheet")
-    chosen = rng.choice(len(recording), min(_ON_SHEET, len(recording)), replace=False)
-    save_sheet([recording[position] for position in sorted(chosen.tolist())], order.out)

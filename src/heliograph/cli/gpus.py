@@ -29,7 +29,7 @@ def find_gpus(root: Path = Path("/")) -> list[str]:
 
 
 def gpu_advice(gpus: Sequence[str], root: Path = Path("/")) -> list[str]:
-    """What to say where these GPUs are there and the CPU draws all the same; nothing without one.
+    """What to tell a user with these GPUs while the CPU draws; nothing without a GPU.
 
     Args:
         gpus: as `find_gpus` returns them.

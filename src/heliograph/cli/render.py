@@ -11,7 +11,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from heliograph.checks import check_integer
-from heliograph.cli.folder import SHEET, check_free, save_sample, save_sheet, whole_folder
+from heliograph.cli.folder import (
+    ON_SHEET,
+    SHEET,
+    check_free,
+    save_sample,
+    save_sheet,
+    whole_folder,
+)
 from heliograph.cli.states import chosen_passes, parse_size, split_names, states
 from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
@@ -20,8 +27,6 @@ from heliograph.engine import resolve_cameras
 from heliograph.frame import Sample
 from heliograph.requires import Requires
 from heliograph.view import View
-
-_ON_SHEET = 8
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
 
 
 def _options(order: Render) -> dict[str, Any]:
-    """What differs from the engine's own choice, so that engines without these options open too."""
+    """Only the options that are not the engine's own choice, so that engines without them open."""
     if order.style == "classic" and "DISPLAY" not in os.environ:
         os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco loads: it reads this once
     given = {
@@ -118,5 +123,5 @@ def _fill(folder: Path, renderer: LocalRenderer, total: int, views: Iterator[Vie
     ):
         sample = renderer.render(view)
         save_sample(sample, folder, f"{view.index:06d}")
-        shown = [*shown, sample][:_ON_SHEET]
+        shown = [*shown, sample][:ON_SHEET]
     save_sheet(shown, folder)

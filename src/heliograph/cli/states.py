@@ -28,7 +28,8 @@ def parse_size(text: str) -> tuple[int, int]:
         InvalidValueError: not such a text, zero, or beyond the limit.
     """
     sides = text.lower().split("x")
-    if len(sides) != 2 or not all(_is_count(side) for side in sides):
+    counts = [side.isascii() and side.isdigit() and len(side) <= _DIGITS for side in sides]
+    if len(sides) != 2 or not all(counts):
         raise InvalidValueError(f"--size: expected WIDTHxHEIGHT like 320x240, got {text[:80]!r}")
     width, height = (int(side) for side in sides)
     if not (1 <= width <= MAX_SIZE and 1 <= height <= MAX_SIZE):
@@ -55,13 +56,15 @@ def states(
         InvalidValueError: the file is not as it should be, or there are no random states.
     """
     if qpos is not None:
-        rows = read_states(qpos, _width(renderer))
+        rest = renderer.scene.space.rest
+        rows = read_states(qpos, np.size(rest["qpos"]) if "qpos" in rest else None)
         if count is not None and count > len(rows):
             raise InvalidValueError(f"--count: {count}, but --qpos {qpos} holds {len(rows)} states")
         return len(rows[:count]), ({"qpos": row} for row in rows[:count])
     if count is None:
         return 1, [{}]
-    return count, (_random_state(renderer, seed, index) for index in range(count))
+    streams = (np.random.default_rng([seed, index]) for index in range(count))
+    return count, (dict(renderer.random_state(rng)) for rng in streams)
 
 
 def read_states(path: Path, width: int | None = None) -> NDArray[Any]:
@@ -103,12 +106,8 @@ def _parsed(data: io.BytesIO, suffix: str) -> NDArray[Any]:
         return np.loadtxt(data, delimiter="," if suffix == ".csv" else None)
 
 
-def _is_count(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _DIGITS
-
-
 def chosen_passes(names: Sequence[str], renderer: Renderer) -> PassSpecs:
-    """The passes called so, names apart or in one word; those every engine has without any.
+    """The passes of these names, apart or joined by commas; without names those of every engine.
 
     Raises:
         UnknownNameError: a pass that the renderer does not have.
@@ -117,12 +116,3 @@ def chosen_passes(names: Sequence[str], renderer: Renderer) -> PassSpecs:
     known = renderer.passes
     asked = split_names(names) or tuple(name for name in PASSES if name in known)
     return select_passes(check_pass_names(asked), known)
-
-
-def _width(renderer: LocalRenderer) -> int | None:
-    rest = renderer.scene.space.rest
-    return np.size(rest["qpos"]) if "qpos" in rest else None
-
-
-def _random_state(renderer: LocalRenderer, seed: int, index: int) -> dict[str, Any]:
-    return dict(renderer.random_state(np.random.default_rng([seed, index])))

@@ -23,12 +23,12 @@ from heliograph.engines.registry import (
     make_engine,
     resolve_source,
 )
-from heliograph.errors import HeliographError, InvalidValueError, shown
+from heliograph.errors import ClosedError, EngineError, HeliographError, InvalidValueError, shown
 from heliograph.frame import Array, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
 from heliograph.randomize.config import describe
 from heliograph.scene import Description, Edit
-from heliograph.view import View
+from heliograph.view import View, check_edits
 from heliograph.worker.opening import describe_opening, with_randomization
 from heliograph.wrappers import RandomizedEngine
 
@@ -170,7 +170,7 @@ class LocalRenderer(Renderer):
         self.engine = engine
         self._opened = _told_by(engine) if opened is None else opened
         self._seed = seed
-        self._lock = threading.Lock()
+        self._turns = _Turns(engine)
 
     @property
     def scene(self) -> Description:
@@ -221,24 +221,35 @@ class LocalRenderer(Renderer):
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
         ordered = time.time()
-        with self._lock, _naming(view):
+        with self._turns, _naming(view):
             return _ordered(self.engine.render(view), ordered)
 
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
+        Threads take turns sample by sample, and between two samples anything else may be drawn.
+
         Raises:
             HeliographError: the view cannot be drawn.
+            ClosedError: the renderer was closed before the next sample was asked for.
         """
         ordered = time.time()
-        with self._lock, _naming(view):
-            for sample in self.engine.refine(view, cancel):
-                yield _ordered(sample, ordered)
+        samples: Iterator[Sample] | None = None
+        while True:
+            with self._turns, _naming(view):  # and not across the `yield`, which may never return
+                if self._turns.closed:
+                    raise ClosedError("this renderer is closed")
+                if samples is None:
+                    samples = iter(self.engine.refine(view, cancel))
+                sample = next(samples, None)
+            if sample is None:
+                return
+            yield _ordered(sample, ordered)
 
-    def advance(self, changes: Sequence[Edit]) -> int:
-        """Change the scene for good; see `heliograph.engine.Described`."""
-        with self._lock:
-            return self.engine.advance(changes)
+    def advance(self, changes: Edit | Sequence[Edit]) -> int:
+        """Change the scene for good, by one edit or several; see `heliograph.engine.Described`."""
+        with self._turns:
+            return self.engine.advance(check_edits(changes, "advance"))
 
     def random_state(self, rng: np.random.Generator) -> Mapping[str, Array]:
         """A random state that suits the scene."""
@@ -304,9 +315,45 @@ class LocalRenderer(Renderer):
         return [self.render(view) for view in batch]
 
     def close(self) -> None:
-        """Close the engine; may be called twice."""
+        """Close the engine; may be called twice.
+
+        A signal handler that closes it while a view is drawn closes it once that is done.
+        """
+        self._turns.close()
+
+
+class _Turns:
+    """Whose turn it is to use an engine: one thread's at a time, and once in each."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.RLock()
+        self._inside = False
+        self.closed = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        if self._inside:  # of this very thread, so a signal handler asks
+            self._lock.release()
+            raise EngineError(
+                "a view is being drawn: expected that to end before another one is drawn; do not "
+                "draw in signal handlers"
+            )
+        self._inside = True
+
+    def __exit__(self, *_: object) -> None:
+        self._inside = False
+        try:
+            if self.closed:
+                self._engine.close()
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
         with self._lock:
-            self.engine.close()
+            self.closed = True
+            if not self._inside:
+                self._engine.close()
 
 
 def _told_by(engine: Engine) -> Mapping[str, Any]:

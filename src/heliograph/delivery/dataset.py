@@ -12,7 +12,7 @@ from heliograph.delivery.views import Order, ViewOptions, Views
 from heliograph.engine import Renderer
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.source import Outcome, ahead, check_position, kept
+from heliograph.source import Outcome, ahead, check_position, samples_of
 from heliograph.view import View
 
 WINDOW = 32
@@ -66,11 +66,11 @@ class Dataset:
 
     def __getitem__(self, position: int) -> Sample:
         """One sample; `IndexError` where there is none, a `HeliographError` where it failed."""
-        return next(kept(self.outcomes([check_position(position, self.count)])))
+        return next(samples_of(self.outcomes([check_position(position, self.count)])))
 
     def __iter__(self) -> Iterator[Sample]:
         """All samples, in order; the first error is raised."""
-        return kept(self.outcomes(range(self.count)))
+        return samples_of(self.outcomes(range(self.count)))
 
     def __getstate__(self) -> Any:
         raise InvalidValueError(LIVE)

@@ -14,7 +14,7 @@ from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
 from heliograph.frame import Array, Sample
-from heliograph.source import OnError, kept
+from heliograph.source import OnError, samples_of
 
 Tree: TypeAlias = dict[str, Any]
 """Nested dicts with arrays and integers at their ends."""
@@ -48,7 +48,7 @@ def samples(
         HeliographError: at once for wrong arguments, later for a sample that failed.
     """
     dataset = Dataset(renderer, count, seed=seed, start=start, window=window, **options)
-    return kept(dataset.outcomes(range(count)), on_error)
+    return samples_of(dataset.outcomes(range(count)), on_error)
 
 
 def batches(source: Iterable[Sample], size: int, *, drop_last: bool = False) -> Iterator[Tree]:

@@ -169,7 +169,7 @@ class FakeEngine(Engine):
             if self._blank:
                 _fill(arrays, view.seed or 0, view.index)
             else:
-                _draw(self._rays_of(camera), _placed(camera, centres), colours, arrays)
+                _draw(self._rays_of(camera), _seen_from(camera, centres), colours, arrays)
         labels = self.labels
         frames = {
             camera.name: Frame(camera, arrays, labels)
@@ -216,8 +216,8 @@ class _Rays(NamedTuple):
     shape: tuple[int, int]
 
 
-class _Placed(NamedTuple):
-    """Where things are for one camera: its pose, range and the balls' centres in its axes."""
+class _Viewpoint(NamedTuple):
+    """One camera's pose and range, and the balls' centres in its axes."""
 
     pose: Floats
     near: float
@@ -242,14 +242,14 @@ def _cast(camera: Camera, parallel: bool) -> _Rays:
     return _Rays(x, y, none, none, shape) if parallel else _Rays(none, none, x, y, shape)
 
 
-def _placed(camera: Camera, centres: Mapping[str, Floats]) -> _Placed:
+def _seen_from(camera: Camera, centres: Mapping[str, Floats]) -> _Viewpoint:
     pose = camera.world_from_camera
     turned = {name: (centre - pose[:3, 3]) @ pose[:3, :3] for name, centre in centres.items()}
-    return _Placed(pose, camera.near, camera.far, turned)
+    return _Viewpoint(pose, camera.near, camera.far, turned)
 
 
 def _draw(
-    rays: _Rays, placed: _Placed, colours: Mapping[str, Floats], arrays: Mapping[str, Any]
+    rays: _Rays, eye: _Viewpoint, colours: Mapping[str, Floats], arrays: Mapping[str, Any]
 ) -> None:
     shape = rays.shape
     hits = _Hits(
@@ -258,35 +258,35 @@ def _draw(
     shaded = "rgb" in arrays
     if shaded:
         hits = hits._replace(colours=np.zeros((*shape, 3)))
-    _meet_floor(rays, placed, hits)
-    for name, centre in placed.centres.items():
-        _meet_ball(rays, placed, hits, (BALLS[name], centre, colours[name]))
+    _meet_floor(rays, eye, hits)
+    for name, centre in eye.centres.items():
+        _meet_ball(rays, eye, hits, (BALLS[name], centre, colours[name]))
     if shaded:
-        arrays["rgb"][...] = _shade(hits, placed.pose)
+        arrays["rgb"][...] = _shade(hits, eye.pose)
     geometry = {"depth": hits.depth, "normals": hits.normals, "segmentation": hits.ids}
     for name in arrays.keys() & geometry.keys():
         arrays[name][...] = geometry[name]
 
 
-def _meet_floor(rays: _Rays, placed: _Placed, hits: _Hits) -> None:
+def _meet_floor(rays: _Rays, eye: _Viewpoint, hits: _Hits) -> None:
     """The plane z = 0: the world's z is linear in camera axes, with these coefficients."""
-    (a, b, c), height = placed.pose[2, :3], placed.pose[2, 3]
+    (a, b, c), height = eye.pose[2, :3], eye.pose[2, 3]
     slope = a * rays.dx + b * rays.dy - c
     with np.errstate(divide="ignore", invalid="ignore"):
         depth = -(height + a * rays.ox + b * rays.oy) / slope
-    nearer = _nearer(np.broadcast_to(depth, rays.shape), placed, hits)
+    nearer = _nearer(np.broadcast_to(depth, rays.shape), eye, hits)
     facing = -np.sign(np.broadcast_to(slope, rays.shape)[nearer])[:, None]
     hits.depth[nearer] = np.broadcast_to(depth, rays.shape)[nearer]
     hits.ids[nearer] = FLOOR_ID
     hits.normals[nearer] = facing * np.array([a, b, c])
     if hits.colours.ndim:
-        points = _points(rays, hits.depth, nearer) @ placed.pose[:3, :3].T + placed.pose[:3, 3]
+        points = _points(rays, hits.depth, nearer) @ eye.pose[:3, :3].T + eye.pose[:3, 3]
         checks = np.floor(points[:, :2] * 2).sum(-1) % 2
         hits.colours[nearer] = (0.35 + 0.35 * checks)[:, None]
 
 
 def _meet_ball(
-    rays: _Rays, placed: _Placed, hits: _Hits, ball: tuple[Ball, Floats, Floats]
+    rays: _Rays, eye: _Viewpoint, hits: _Hits, ball: tuple[Ball, Floats, Floats]
 ) -> None:
     """The side of a ball that faces the camera; its inside is not drawn."""
     (number, radius, _, _), (x, y, z), colour = ball
@@ -295,7 +295,7 @@ def _meet_ball(
     b = rays.dx * mx + rays.dy * my + z
     under = b**2 - a * (mx**2 + my**2 + z**2 - radius**2)
     depth = np.where(under > 0, (-b - np.sqrt(np.maximum(under, 0))) / a, np.inf)
-    nearer = _nearer(depth, placed, hits)
+    nearer = _nearer(depth, eye, hits)
     hits.depth[nearer] = depth[nearer]
     hits.ids[nearer] = number
     hits.normals[nearer] = (_points(rays, depth, nearer) - (x, y, z)) / radius
@@ -303,8 +303,8 @@ def _meet_ball(
         hits.colours[nearer] = colour
 
 
-def _nearer(depth: Floats, placed: _Placed, hits: _Hits) -> NDArray[np.bool_]:
-    inside = (depth >= placed.near) & (depth <= placed.far)
+def _nearer(depth: Floats, eye: _Viewpoint, hits: _Hits) -> NDArray[np.bool_]:
+    inside = (depth >= eye.near) & (depth <= eye.far)
     found: NDArray[np.bool_] = inside & (depth < hits.depth)
     return found
 

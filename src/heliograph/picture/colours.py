@@ -93,14 +93,14 @@ def segmentation_picture(ids: Array) -> Pixels:
 
 
 def is_length(spec: PassSpec) -> bool:
-    """Whether a pass is metres, one number per pixel, as depth is."""
-    return spec.unit == "m" and not spec.channels
+    """Whether a pass is a distance as depth is: metres, one a pixel, inf where nothing is."""
+    return spec.unit == "m" and not spec.channels and spec.fill == np.inf
 
 
 def pass_picture(spec: PassSpec, array: Array, limits: Limits | None = None) -> Pixels:
-    """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for lengths.
+    """Any pass as (H, W, 3) uint8 for people; `limits` (metres) are for distances.
 
-    Lengths, ids and unit vectors are shown as `depth`, `segmentation` and `normals` are; other
+    Distances, ids and unit vectors are shown as `depth`, `segmentation` and `normals` are; other
     numbers from their least to their greatest, in grey or, of three channels, in colour.
     """
     if is_length(spec):

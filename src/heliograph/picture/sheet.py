@@ -85,7 +85,9 @@ class _Sheet:
             self.write((left, 8), name, _HEADING_SIZE)
         top = _TITLE
         for row in rows:
-            self.write((_MARGIN, top + 5), _caption(row), faint=True)
+            name, (width, height) = row.frame.camera.name, row.frame.camera.size
+            caption = f"sample {row.sample.index}, camera {name}, {width} x {height}"
+            self.write((_MARGIN, top + 5), caption, faint=True)
             self.pictures(row.frame, lefts, top + _CAPTION, limits)
             top += _CAPTION + _shown_size(row.frame)[1]
         self.legend(top + _MARGIN, passes, limits, segments)
@@ -150,11 +152,11 @@ class _Sheet:
 
     def shortened(self, text: str, width: int) -> str:
         """The text, its middle left out where it is too wide."""
-        font, kept = _font(_TEXT_SIZE), len(text)
+        font, length = _font(_TEXT_SIZE), len(text)
         short = text
-        while self.draw.textlength(short, font=font) > width and kept > 2:
-            kept -= 1
-            short = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
+        while self.draw.textlength(short, font=font) > width and length > 2:
+            length -= 1
+            short = f"{text[: (length + 1) // 2]}...{text[len(text) - length // 2 :]}"
         return short
 
     def write(
@@ -168,11 +170,6 @@ class _Sheet:
     ) -> None:
         ink = _FAINT if faint else _INK
         self.draw.text(at, text, fill=ink, font=_font(size), anchor=anchor)
-
-
-def _caption(row: _Row) -> str:
-    camera = row.frame.camera
-    return f"sample {row.sample.index}, camera {camera.name}, {camera.width} x {camera.height}"
 
 
 def _shown_size(frame: Frame) -> tuple[int, int]:

@@ -254,22 +254,22 @@ def move_to_json(
         "fov_y_degrees": math.degrees(fov_y),
         "fx": fx,
         "fy": fy,
-        **{key: getattr(camera, key) for key in _KEPT},
+        **{key: getattr(camera, key) for key in _COPIED},
     }
 
 
 def move_from_json(values: dict[str, Any]) -> MoveCamera:
-    """The edit of what `move_to_json` wrote."""
+    """The edit that `move_to_json` wrote."""
     camera = Camera(
         name=values["name"],
         world_from_camera=values["pose"],
         projection=Projection(values["projection"]),
         fx=values["fx"],
         fy=values["fy"],
-        **{key: values[key] for key in _KEPT},
+        **{key: values[key] for key in _COPIED},
     )
     return MoveCamera(values["name"], camera, relative=values["relative"])
 
 
-_KEPT: Sequence[str] = ("width", "height", "cx", "cy", "near", "far")
+_COPIED: Sequence[str] = ("width", "height", "cx", "cy", "near", "far")
 _UP = np.array([0.0, 0.0, 1.0])

@@ -58,7 +58,7 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
         source: path of a JSON or YAML file, or what it holds.
 
     Raises:
-        UnknownNameError: a key or type there is not; the message says where and names the nearest.
+        UnknownNameError: an unknown key or type; the message says where and names the nearest.
         InvalidValueError: the file cannot be read, or a value is wrong.
         MissingDependencyError: a YAML file, and PyYAML is not installed.
     """
@@ -75,7 +75,13 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
     for number, entry in enumerate(entries):
         place = f"{where}: randomizers[{number}]"
         made.append(_entry(_resolved(entry, folder_of(source)), place))
-    return _named(made, where)
+    randomizers = [randomizer for _, randomizer in made]
+    usual = Randomization(randomizers).names
+    names = [given or name for (given, _), name in zip(made, usual, strict=True)]
+    try:
+        return Randomization(randomizers, names)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{where}: {error.message}") from None
 
 
 def as_randomization(given: object) -> Randomization:
@@ -140,7 +146,10 @@ def json_schema() -> dict[str, Any]:
     )
     for kind in TYPES.values():
         own = components[kind.__name__]
-        _set_defaults(own["properties"], kind)
+        # As a config would write them; what msgspec says of samplers is not what one reads.
+        (usual,) = Randomization([kind()]).describe()
+        for name, property_schema in own["properties"].items():
+            property_schema["default"] = usual[name]
         own["properties"] |= {"type": {"const": kind.type_name}, "name": {"type": "string"}}
         own |= {"required": ["type"], "additionalProperties": False}
     components["PostProcess"]["properties"]["steps"] = _steps_schema()
@@ -162,15 +171,6 @@ def write_schema(path: str | Path) -> None:
     Path(path).write_bytes(text + b"\n")
 
 
-def _named(entries: Sequence[tuple[str | None, Randomizer]], where: str) -> Randomization:
-    usual = Randomization([each for _, each in entries]).names
-    names = [given or name for (given, _), name in zip(entries, usual, strict=True)]
-    try:
-        return Randomization([each for _, each in entries], names)
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{where}: {error.message}") from None
-
-
 def _entry(entry: Any, where: str) -> tuple[str | None, Randomizer]:
     if not isinstance(entry, Mapping):
         raise InvalidValueError(f"{where}: expected an object, got {entry!r}")
@@ -178,22 +178,17 @@ def _entry(entry: Any, where: str) -> tuple[str | None, Randomizer]:
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"{where}.name: expected a text, got {name!r}")
     try:
-        _check_type(entry)
+        if "type" not in entry:
+            likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
+            if likely:
+                raise UnknownNameError.of("key", likely[0], _OWN)
+            raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
         if kind not in TYPES:
             raise UnknownNameError.of("randomizer type", kind, TYPES)
         given = {key: value for key, value in entry.items() if key not in _OWN}
         return name, _converted(TYPES[kind], given)
     except HeliographError as error:
         raise type(error)(f"{where}: {error.message}") from None
-
-
-def _check_type(entry: Mapping[str, Any]) -> None:
-    if "type" in entry:
-        return
-    likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
-    if likely:
-        raise UnknownNameError.of("key", likely[0], _OWN)
-    raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
 
 
 def _resolved(entry: Any, folder: Path) -> Any:
@@ -264,13 +259,6 @@ def _schema_hook(kind: type) -> dict[str, Any]:
     if kind is Sampler:
         return {"$ref": "#/$defs/Sampler"}
     raise NotImplementedError(f"no schema of {kind.__name__}")
-
-
-def _set_defaults(properties: dict[str, Any], kind: type[Randomizer]) -> None:
-    """Write defaults as a config would; what msgspec says of samplers is not what one reads."""
-    (usual,) = Randomization([kind()]).describe()
-    for name, schema in properties.items():
-        schema["default"] = usual[name]
 
 
 def _steps_schema() -> dict[str, Any]:

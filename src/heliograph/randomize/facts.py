@@ -25,7 +25,7 @@ _TOLD = (MoveCamera, EditLight)
 
 
 class Describes(Protocol):
-    """What engines and other renderers say about themselves."""
+    """What engines and other renderers say about themselves; or about one version of a scene."""
 
     @property
     def scene(self) -> Description:
@@ -34,9 +34,6 @@ class Describes(Protocol):
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """Its cameras."""
-
-    def random_state(self, rng: Generator) -> Mapping[str, NDArray[Any]]:
-        """A random state that suits the scene."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +102,7 @@ class Facts:
             "joints": space.joints,
             "lights": tuple(item.name for item in scene.lights if item.active),
             "state": space.rest,
-            "random_state": renderer.random_state if space.drawable else None,
+            "random_state": scene.random_state if space.drawable else None,
         }
         return cls(scene, **{"cameras": renderer.cameras, **known, **more})
 

@@ -19,7 +19,7 @@ from heliograph.errors import InvalidValueError, MissingDependencyError, SceneEr
 from heliograph.requires import Requires
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
-_KEPT = 512
+_CACHE_SIZE = 512
 _SMALL = (8, 8)
 
 
@@ -51,7 +51,7 @@ def combined(files: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=_CACHE_SIZE)
 def image(path: str, digest: str) -> NDArray[np.uint8]:
     """The image (H, W, 3) of a file with this SHA-256, read-only.
 

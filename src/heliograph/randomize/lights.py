@@ -86,22 +86,18 @@ class Lights(Randomizer):
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
-        chosen = [name for name in scene.lit if self._is_meant(name, scene)]
-        if self.own is Own.OFF:
-            return {"off": chosen, **self._lights(rng, [], self._number(rng))}
+        if self.lights:
+            chosen = [name for name in scene.lit if name.startswith(self.lights)]
+        else:
+            chosen = [name for name in scene.lit if not scene.is_head(name)]
+        off = chosen if self.own is Own.OFF else []
         varied = chosen if self.own is Own.VARY else []
-        return {"off": [], **self._lights(rng, varied, self._number(rng))}
+        return {"off": off, **self._lights(rng, varied, int(self.number.draw(rng)))}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
         off = tuple(EditLight(name, active=False) for name in values["off"])
         return Drawn((*off, *shine(values)))
-
-    def _is_meant(self, name: str, scene: Facts) -> bool:
-        return name.startswith(self.lights) if self.lights else not scene.is_head(name)
-
-    def _number(self, rng: Generator) -> int:
-        return int(self.number.draw(rng))
 
     def _lights(self, rng: Generator, varied: Sequence[str], added: int) -> Values:
         count = len(varied) + added
@@ -109,13 +105,13 @@ class Lights(Randomizer):
         offsets = self.position.rows(rng, count)
         colours = self.colour.rows(rng, count) * self.intensity.rows(rng, count)[:, None]
         new = [False] * len(varied) + [True] * added
-        placed = [fresh or self.move for fresh in new]
+        moved = [fresh or self.move for fresh in new]
         names = [*varied, *(f"{self.type_name}/{i}" for i in range(added))]
         return {
             "name": names,
-            "kind": _kept(self.kind.rows(rng, count), new),
-            "position": _kept(target + offsets, placed),
-            "direction": _kept(_units(-offsets), placed),
+            "kind": _where(new, self.kind.rows(rng, count)),
+            "position": _where(moved, target + offsets),
+            "direction": _where(moved, _units(-offsets)),
             "diffuse": colours.tolist(),
             "cutoff": self.cutoff.rows(rng, count).tolist(),
             "casts_shadow": self.casts_shadow.rows(rng, count).astype(bool).tolist(),
@@ -125,18 +121,17 @@ class Lights(Randomizer):
 def shine(values: Values) -> tuple[EditLight, ...]:
     """The edits of columns of values, named as the fields of `EditLight`, one row for each."""
     known = [key for key in values if key != "off"]
-    columns = [_tuples(values[key]) for key in known]
+    columns = [
+        [tuple(value) if isinstance(value, list) else value for value in values[key]]
+        for key in known
+    ]
     return tuple(
         EditLight(**dict(zip(known, row, strict=True))) for row in zip(*columns, strict=True)
     )
 
 
-def _tuples(column: list[Any]) -> list[Any]:
-    return [tuple(value) if isinstance(value, list) else value for value in column]
-
-
-def _kept(rows: NDArray[Any], which: Sequence[bool]) -> list[Any]:
-    return [row if keep else None for row, keep in zip(rows.tolist(), which, strict=True)]
+def _where(mask: Sequence[bool], rows: NDArray[Any]) -> list[Any]:
+    return [row if there else None for row, there in zip(rows.tolist(), mask, strict=True)]
 
 
 def _units(rows: NDArray[Any]) -> NDArray[Any]:

@@ -69,7 +69,12 @@ class ObjectPoses(Randomizer):
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
         columns = (values[key] for key in ("objects", "position", "rotation", "scale"))
-        return Drawn(tuple(_move(*row) for row in zip(*columns, strict=True)))
+        return Drawn(
+            tuple(
+                MoveObject(name, pose_of(position, rotation), tuple(scale))
+                for name, position, rotation, scale in zip(*columns, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +111,3 @@ def pose_of(position: Any, quaternion: Any) -> Floats:
     """A pose (4, 4) of a position (3,) and a quaternion (w, x, y, z)."""
     rotation = poses.from_quaternion(quaternion, order=QuaternionOrder.WXYZ)
     return poses.compose(position, rotation)
-
-
-def _move(name: str, position: Any, quaternion: Any, scale: Any) -> MoveObject:
-    return MoveObject(name, pose_of(position, quaternion), tuple(scale))

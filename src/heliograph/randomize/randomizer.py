@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.removal import without_removed
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
 from heliograph.scene import Edit
@@ -44,7 +45,7 @@ class Drawn:
 
 
 class Randomizer(ABC):
-    """Turns random numbers into edits, by way of plain values that can be kept and used again."""
+    """Turns random numbers into edits, by way of plain values that can be stored and used again."""
 
     type_name: ClassVar[str] = ""
 
@@ -111,7 +112,7 @@ class Randomization:
             self(0, 0, scene)
 
     def replay(self, facts: Mapping[str, Any]) -> Drawn:
-        """Make the edits and state of what was drawn before, maybe read back from JSON.
+        """Make the same edits and state again from `Drawn.facts`, also after a trip through JSON.
 
         Raises:
             UnknownNameError: values of a randomizer that is not here.
@@ -137,16 +138,17 @@ class Randomization:
     def apply(self, view: View, scene: Facts) -> tuple[View, Drawn]:
         """Return a view with what its seed and index draw for it, and what was drawn.
 
-        The view's own edits come after the drawn ones; a state key that was drawn takes the place
-        of the view's.
+        The view's own edits come after the drawn ones, of which those are left out that name what
+        the view's remove; a state key that was drawn takes the place of the view's.
         """
         if view.seed is None:
             raise InvalidValueError("randomize: the view has no seed; give it one (View(seed=0))")
-        known = dataclasses.replace(
-            scene, state={**scene.state, **view.state}, shown=_shown(view, scene)
-        )
+        asked = view.cameras or tuple(scene.cameras)[:1]
+        shown = tuple(each if isinstance(each, str) else each.name for each in asked)
+        known = dataclasses.replace(scene, state={**scene.state, **view.state}, shown=shown)
         drawn = self(view.seed, view.index, known)
-        edits = (*drawn.edits, *view.edits)
+        left = without_removed(drawn.edits, view.edits, scene.description.objects)
+        edits = (*left, *view.edits)
         if not drawn.state:
             return view.edited(edits), drawn
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
@@ -170,11 +172,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return value.value if isinstance(value, Enum) else value
-
-
-def _shown(view: View, scene: Facts) -> tuple[str, ...]:
-    asked = view.cameras or tuple(scene.cameras)[:1]
-    return tuple(each if isinstance(each, str) else each.name for each in asked)
 
 
 def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:

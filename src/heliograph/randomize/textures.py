@@ -1,4 +1,4 @@
-"""Textures to draw from: image files, or patterns that are made from a number and kept."""
+"""Textures to draw from: image files, or patterns that are made from a number and cached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Image: TypeAlias = NDArray[np.uint8]
 Recipe: TypeAlias = list[Any]
 """`[kind, number]` of a made pattern, or `["file", name]`."""
 
-_KEPT = 512
+_CACHE_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Textures:
         ]
 
     def image(self, recipe: Recipe) -> Image:
-        """The image (H, W, 3) of a recipe, read-only; the same array each time while it is kept."""
+        """The image (H, W, 3) of a recipe, read-only; the same array while it is cached."""
         kind, which = recipe
         if kind == "file":
             return self._read(which)
@@ -82,7 +82,7 @@ class Textures:
         return _made(kind, int(which), self.size)
 
     def _listed(self) -> dict[str, str]:
-        """Names and hashes of the folder's files; now it is known by them."""
+        """Names and hashes of the folder's files, checked against `sha256` or setting it."""
         if self.folder is None:
             if self.sha256 is not None:
                 raise InvalidValueError("textures: sha256 is of a folder, and there is none")
@@ -110,13 +110,16 @@ class Textures:
         return folders.image(str(Path(self.folder) / name), files[name])
 
 
-@functools.lru_cache(maxsize=_KEPT)
+@functools.lru_cache(maxsize=_CACHE_SIZE)
 def _made(kind: str, number: int, size: int) -> Image:
     rng = stream(0, number, f"texture/{kind}")
     mix = PATTERNS[kind](rng, size)
-    low, high = _two_colours(rng)
+    # A darker and a lighter colour.
+    low, high = hsv_to_rgb(rng.random(2), rng.random(2) * 0.8, [0.1, 0.6] + rng.random(2) * 0.4)
     picture = low + (high - low) * (mix if mix.ndim == 3 else mix[..., None])
-    return _frozen(np.round(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8))
+    image: Image = np.round(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
+    image.flags.writeable = False
+    return image
 
 
 def noise(rng: Generator, size: int) -> NDArray[np.float64]:
@@ -169,16 +172,6 @@ def _corner(
     turned = angles[np.ix_((cell + dy) % cells, (cell + dx) % cells)]
     slope = np.cos(turned) * (part[None, :] - dx)
     return np.asarray(slope + np.sin(turned) * (part[:, None] - dy))
-
-
-def _two_colours(rng: Generator) -> NDArray[np.float64]:
-    """A darker and a lighter colour, (2, 3)."""
-    return hsv_to_rgb(rng.random(2), rng.random(2) * 0.8, [0.1, 0.6] + rng.random(2) * 0.4)
-
-
-def _frozen(image: NDArray[Any]) -> Image:
-    image.flags.writeable = False
-    return image
 
 
 PATTERNS: dict[str, Callable[[Generator, int], NDArray[np.float64]]] = {

@@ -276,7 +276,7 @@ def _nearest(
 def _sampled(
     corners: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], float]:
-    """Points all over triangles (T, 3, 3), the more the larger one is, and whose they are.
+    """Points on triangles (T, 3, 3), more on larger ones, and each point's triangle.
 
     And how far a point of a triangle can be from the nearest of its samples.
     """

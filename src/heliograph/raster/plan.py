@@ -20,7 +20,7 @@ MAP_RECORD = 13
 """float32 numbers per instance for each camera: camera_from_object (12), and a capsule's length."""
 
 REFLECTED = 3.0
-"""How many times larger the error may be of what is only seen in a mirror."""
+"""How many times larger the error of a level may be where it is only seen in a mirror."""
 
 _ROOM = 3.5  # how much farther than what is in it a box reaches that is turned to the camera
 _ROUNDING = 4e-6  # of a vertex's numbers, as a part of the largest: several roundings of a float32

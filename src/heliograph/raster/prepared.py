@@ -230,8 +230,11 @@ def _of_materials(
     rgba, surface = materials.rgba, materials.surface
     records[:, 0:3] = rgba[:, :3]
     records[:, 3] = 1 - (1 - rgba[:, 3]) ** layers
-    records[:, 4:8] = surface
+    mirrors = flat[surface[flat, 3] > 0]
+    records[:, 4:7] = surface[:, :3]
     records[:, 6] *= 128
+    records[:, 7] = 0  # what is no plane shows no mirror image
+    records[mirrors, 7] = surface[mirrors, 3]
     records[:, 15:18] = 0.0 if materials.emissive is None else materials.emissive
     transparent = rgba[:, 3] < 1
     return {
@@ -239,7 +242,7 @@ def _of_materials(
         "key": with_material_bits(key, materials),
         "drawn": rgba[:, 3] > 0,
         "transparent": transparent,
-        "mirrors": flat[surface[flat, 3] > 0],
+        "mirrors": mirrors,
         "records": records,
         "clear": bool(transparent.any()),
     }

@@ -89,7 +89,7 @@ class Rasterizer:
             return self._geometries.add(geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
-        """Take in one surface in several ways, finest first, each with its error in metres."""
+        """Take in one surface at several levels of detail, finest first, with errors in metres."""
         with self.context.current():
             return self._geometries.add_levels(levels)
 
@@ -144,7 +144,7 @@ class Rasterizer:
                 self.settle()
 
     def settle(self) -> None:
-        """Wait until the arrays of all that was drawn are filled."""
+        """Wait until the arrays of all pictures drawn so far are filled."""
         if self._readback.pending:
             with self.context.current():
                 self._readback.finish()

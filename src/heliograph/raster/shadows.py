@@ -106,7 +106,7 @@ def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools)
 
 
 def casters(placed: PlacedInstances) -> Bools:
-    """What can throw a shadow on something: not a floor with nothing behind it."""
+    """Which instances can cast a shadow on something: not a floor with nothing behind it."""
     flat = placed.prepared.flat
     casters = placed.prepared.table.casts_shadow & placed.show
     solid = np.array(placed.show)

@@ -50,10 +50,14 @@ def plane_grid(xs: Points, ys: Points) -> Geometry:
     x, y = np.meshgrid(xs, ys)
     points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
     grid = np.arange(x.size).reshape(x.shape)
-    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    triangles = np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
     up = np.tile(_UP, (x.size, 1))
-    return Geometry(points, triangles, up, simplify=False, surface=Shape.PLANE)
+    return Geometry(points, grid_triangles(grid), up, simplify=False, surface=Shape.PLANE)
+
+
+def grid_triangles(grid: NDArray[Any]) -> NDArray[Any]:
+    """Two triangles (T, 3) for each cell of a grid of vertices."""
+    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
+    return np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
 
 
 def _line(_: int) -> Geometry:

@@ -13,10 +13,10 @@ from heliograph.raster.table import GeometryTable
 from heliograph.raster.types import InstanceTable, Mapping, MaterialTable, Shading, Shape, Side
 
 MIRRORED = 1 << 21
-"""Set in the key of what is mirrored."""
+"""Set in the key of a mirrored instance."""
 
 BOXED = 1 << 37
-"""Set in the key of what is drawn as a box that rays are cast into."""
+"""Set in the key of an instance that is drawn as a box into which rays are cast."""
 
 TRANSPARENT = 1 << 41
 """Larger than any key."""

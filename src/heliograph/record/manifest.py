@@ -74,7 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def versions() -> dict[str, str]:
-    """The versions of what decides the bytes of a recording, as far as it is installed."""
+    """Versions of the installed packages that decide the bytes of a recording."""
     named = {}
     for name in ("heliograph", "numpy", "pillow", "mujoco", "moderngl"):
         with suppress(PackageNotFoundError):

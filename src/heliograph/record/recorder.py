@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
@@ -66,9 +66,20 @@ def record(
     samples = source if isinstance(source, SampleSource) else _Sequential(source)
     folder = Path(path)
     with _locked(folder):
-        work = _begun(folder, _fresh(samples, shard_size), resume=resume)
+        fresh = Manifest(
+            length=None if isinstance(samples, _Sequential) else len(samples),
+            shard_size=shard_size,
+            source=plain(samples.describe()),
+            versions=versions(),
+        )
+        work = _begun(folder, fresh, resume=resume)
         if work.damaged or not work.manifest.complete:
-            _write_rest(folder, work, samples, on_error)
+            outcomes = samples.outcomes(work)
+            with (
+                ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads,
+                closing(_encoded(threads, outcomes, on_error)) as coming,
+            ):
+                _write_shards(folder, work, coming)
     return Recording(folder)
 
 
@@ -94,16 +105,17 @@ class _Sequential:
         return {}
 
 
-def _fresh(source: SampleSource | _Sequential, shard_size: int) -> Manifest:
-    length = None if isinstance(source, _Sequential) else len(source)
-    described = plain(source.describe())
-    return Manifest(length=length, shard_size=shard_size, source=described, versions=versions())
-
-
 def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> _Work:
-    """What is left to draw; the folder then holds nothing unfinished."""
+    """What is left to draw; the folder then holds nothing unfinished.
+
+    A recording with damaged shards does not count as complete any more.
+    """
     if not (folder / MANIFEST).exists():
-        _check_empty(folder)
+        foreign = sorted(path.name for path in folder.iterdir() if path.suffix != PART)
+        if foreign:
+            raise RecordError(
+                f"{folder}: holds {foreign[0]!r} but no {MANIFEST}; give an empty folder"
+            )
         write_file(folder / MANIFEST, fresh.encoded())
         return _Work(fresh, ())
     if not resume:
@@ -113,13 +125,12 @@ def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> _Work:
     found = read_manifest(folder)
     _check_same(folder, found, fresh)
     _remove_unfinished(folder, {shard.name for shard in found.shards})
-    return _found(folder, found)
-
-
-def _check_empty(folder: Path) -> None:
-    foreign = sorted(p.name for p in folder.iterdir() if p.suffix != PART)
-    if foreign:
-        raise RecordError(f"{folder}: holds {foreign[0]!r} but no {MANIFEST}; give an empty folder")
+    damaged = tuple(
+        number for number, shard in enumerate(found.shards) if not _is_whole(folder, shard)
+    )
+    if damaged and found.complete:
+        _saved(folder, found, complete=False)
+    return _Work(found, damaged)
 
 
 def _check_same(folder: Path, found: Manifest, fresh: Manifest) -> None:
@@ -178,17 +189,6 @@ class _Work:
         return again + manifest.length - len(manifest.shards) * manifest.shard_size
 
 
-def _found(folder: Path, manifest: Manifest) -> _Work:
-    """What is left to draw; a recording with damaged shards does not count as complete."""
-    damaged = tuple(
-        number for number, shard in enumerate(manifest.shards) if not _is_whole(folder, shard)
-    )
-    if damaged and manifest.complete:
-        unfinished = msgspec.structs.replace(manifest, complete=False)
-        write_file(folder / MANIFEST, unfinished.encoded())
-    return _Work(manifest, damaged)
-
-
 def _is_whole(folder: Path, shard: Shard) -> bool:
     try:
         check_hash(folder, shard)
@@ -197,33 +197,21 @@ def _is_whole(folder: Path, shard: Shard) -> bool:
     return True
 
 
-def _write_rest(
-    folder: Path, work: _Work, source: SampleSource | _Sequential, on_error: OnError | None
-) -> None:
-    outcomes = source.outcomes(work)
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        coming = _encoded(threads, outcomes, on_error)
-        try:
-            _write_shards(folder, work, coming)
-        finally:
-            coming.close()
-
-
 def _write_shards(folder: Path, work: _Work, coming: Iterator[_Encoded]) -> None:
     manifest = msgspec.structs.replace(work.manifest, complete=False)
     for number in work.damaged:
         shards = list(manifest.shards)
         outcomes = _again(folder, shards[number], coming)
         shards[number] = _write_shard(folder, manifest, number, outcomes)
-        manifest = _kept(folder, manifest, shards=tuple(shards))
+        manifest = _saved(folder, manifest, shards=tuple(shards))
     for first in () if work.manifest.complete else coming:
         shard = _write_shard(folder, manifest, len(manifest.shards), chain([first], coming))
-        manifest = _kept(folder, manifest, shards=(*manifest.shards, shard))
+        manifest = _saved(folder, manifest, shards=(*manifest.shards, shard))
     length = _positions(manifest.shards) if manifest.length is None else manifest.length
-    _kept(folder, manifest, complete=True, length=length)
+    _saved(folder, manifest, complete=True, length=length)
 
 
-def _kept(folder: Path, manifest: Manifest, **changes: Any) -> Manifest:
+def _saved(folder: Path, manifest: Manifest, **changes: Any) -> Manifest:
     """The manifest with these changes, on disk as well."""
     changed = msgspec.structs.replace(manifest, **changes)
     write_file(folder / MANIFEST, changed.encoded())
@@ -290,14 +278,10 @@ def _locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise cannot_write(folder, error) from None
     try:
-        _lock(handle, folder)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RecordError(f"{folder}: another process is recording there") from None
         yield
     finally:
         os.close(handle)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RecordError(f"{folder}: another process is recording there") from None

@@ -33,8 +33,15 @@ class Recording:
     def __init__(self, path: str | Path, *, verify: bool = False) -> None:
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
-        self._check_complete()
-        self._ends = list(accumulate(shard.samples for shard in self.manifest.shards))
+        shards = self.manifest.shards
+        if not self.manifest.complete:
+            raise RecordError(
+                f"{self.path}: this recording is not finished ({len(shards)} shards are); "
+                "resume it (record(..., resume=True), heliograph generate --resume)"
+            )
+        for shard in shards:
+            check_size(self.path, shard)
+        self._ends = list(accumulate(shard.samples for shard in shards))
         self._places: dict[int, tuple[Place, ...]] = {}
         if verify:
             self.verify()
@@ -93,18 +100,8 @@ class Recording:
         for shard in self.manifest.shards:
             check_hash(self.path, shard)
 
-    def _check_complete(self) -> None:
-        shards = self.manifest.shards
-        if not self.manifest.complete:
-            raise RecordError(
-                f"{self.path}: this recording is not finished ({len(shards)} shards are); "
-                "resume it (record(..., resume=True), heliograph generate --resume)"
-            )
-        for shard in shards:
-            check_size(self.path, shard)
-
     def _find(self, position: int) -> tuple[int, Place]:
-        """The shard of a position, and where it stands there."""
+        """The shard of a position, and where the sample is in it."""
         wanted = check_position(position, len(self))
         number = bisect_right(self._ends, wanted)
         if number not in self._places:

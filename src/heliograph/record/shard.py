@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self, TypeAlias
 
 import msgspec
@@ -37,7 +36,7 @@ def shard_name(number: int) -> str:
 
 
 class ShardWriter:
-    """Writes one shard under a temporary name; `finish` puts it in place, leaving drops it.
+    """Writes one shard under a temporary name; `finish` puts it in place, `with` drops the rest.
 
     Args:
         folder: of the recording.
@@ -51,7 +50,10 @@ class ShardWriter:
         self._size = 0
         self._places: list[Place] = []
         self._failed: list[Failure] = []
-        self._stream: BinaryIO = _opened(self._part)
+        try:
+            self._stream: BinaryIO = self._part.open("wb")
+        except OSError as error:
+            raise cannot_write(self._part, error) from None
 
     def add(self, position: int, index: int, files: Mapping[str, bytes]) -> None:
         """Append the files of a sample."""
@@ -62,7 +64,7 @@ class ShardWriter:
         self._places.append(Place(position, index, members))
 
     def fail(self, position: int, message: str) -> None:
-        """Keep in mind that a sample is missing."""
+        """Note that a sample failed."""
         self._failed.append(Failure(position, message))
 
     def finish(self) -> Shard:
@@ -86,12 +88,7 @@ class ShardWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with suppress(OSError):
             self._stream.close()
         with suppress(OSError):
@@ -164,10 +161,3 @@ def check_hash(folder: Path, shard: Shard) -> None:
         raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
     if found != shard.sha256:
         raise RecordError(f"{path}: damaged, its SHA-256 is not that of the manifest")
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("wb")
-    except OSError as error:
-        raise cannot_write(path, error) from None

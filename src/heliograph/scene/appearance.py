@@ -1,4 +1,4 @@
-"""Edits that any engine applies: what one view shows in another colour, light, pose or not at all.
+"""Edits that any engine applies: colours, lights, poses of one view, or objects left out of it.
 
 Names are those that `Description` lists; an engine raises `UnknownNameError` for others and
 `InvalidValueError` for an edit that it cannot apply. A field that is None keeps the scene's value.

@@ -37,7 +37,7 @@ from heliograph.scene.values import Check
 LightType: TypeAlias = Literal["directional", "point", "spot"]
 KINDS = get_args(LightType)
 _E = TypeVar("_E", bound="CheckedEdit")
-_Kept = TypeVar("_Kept", covariant=True)
+_Stored = TypeVar("_Stored", covariant=True)
 _Taken = TypeVar("_Taken", contravariant=True)
 _MOST, _LEAST = sys.float_info.max, sys.float_info.min
 _SHORTEST = 1e-12
@@ -45,13 +45,13 @@ _LAST_ROW = (0.0, 0.0, 0.0, 1.0)
 _TOLERANCE = 1e-6
 
 
-class Converted(Generic[_Kept, _Taken]):
-    """The type of an edit's field, as checkers read it: what it keeps, and what it takes."""
+class Converted(Generic[_Stored, _Taken]):
+    """The type of an edit's field, as type checkers read it: what it stores, and what it takes."""
 
     @overload
     def __get__(self, edit: None, owner: Any = ...) -> Self: ...
     @overload
-    def __get__(self, edit: object, owner: Any = ...) -> _Kept: ...
+    def __get__(self, edit: object, owner: Any = ...) -> _Stored: ...
     def __get__(self, edit: object, owner: Any = None) -> Any:
         """Never called: at run time a field is a plain attribute."""
         raise NotImplementedError
@@ -240,7 +240,7 @@ def pose(value: Any, where: str) -> Any:
 def texture(value: Any, where: str) -> Any:
     """(H, W, C) uint8 with C 1, 3 or 4, read-only, or an empty array.
 
-    An array that is read-only and nobody's view is kept, so that its pixels are known again.
+    A read-only array that owns its memory is not copied, so that its pixels are known again.
     """
     try:
         pixels = np.asarray(value)
@@ -252,8 +252,8 @@ def texture(value: Any, where: str) -> Any:
     if not fits or max(pixels.shape[:2]) > v.MAX_PIXELS:
         expected = f"(H, W, C) uint8 pixels, C 1, 3 or 4, up to {v.MAX_PIXELS} a side"
         raise InvalidValueError(f"{where}: expected {expected}, got {pixels.shape} {pixels.dtype}")
-    kept = pixels.base is None and pixels.flags.c_contiguous and not pixels.flags.writeable
-    return pixels if kept else v.frozen(pixels)
+    shared = pixels.base is None and pixels.flags.c_contiguous and not pixels.flags.writeable
+    return pixels if shared else v.frozen(pixels)
 
 
 _NO_TEXTURE = v.frozen(np.zeros((0, 0, 3), np.uint8))

@@ -20,7 +20,7 @@ _NAMED = {
     ".obj": re.compile(rb"(?m)^\s*mtllib\s+(.+?)\s*$"),
     ".mtl": re.compile(rb"(?m)^\s*(?:map_\w+|bump|disp|decal|norm|refl)\s+(.+?)\s*$"),
 }
-_MOST_KEPT = 4096
+_CACHE_SIZE = 4096
 _SETTLED = 2_000_000_000  # ns; clocks of file systems are coarse, so newer files are read again
 Stamp = tuple[int, ...]
 
@@ -33,7 +33,7 @@ class _Read(NamedTuple):
     named: tuple[str, ...]
 
 
-_kept: OrderedDict[str, _Read] = OrderedDict()
+_cache: OrderedDict[str, _Read] = OrderedDict()
 
 
 def file_digest(path: str) -> str:
@@ -85,13 +85,13 @@ def _chain(path: Path, depth: int) -> list[str]:
 def _known(path: Path) -> _Read:
     """What a file holds, read once for each change of it."""
     now, stamp, key = time.time_ns(), _stamp(path), str(path)
-    found = _kept.pop(key, None)
+    found = _cache.pop(key, None)
     if found is None or found.stamp != stamp:
         found = _read(path, stamp)
     if now - max(stamp[:2]) > _SETTLED:
-        _kept[key] = found
-    while len(_kept) > _MOST_KEPT:
-        _kept.popitem(last=False)
+        _cache[key] = found
+    while len(_cache) > _CACHE_SIZE:
+        _cache.popitem(last=False)
     return found
 
 

@@ -110,13 +110,19 @@ class ObjectTable(Sequence[SceneObject]):
         return (self._row(row) for row in range(len(self)))
 
     @overload
-    def __getitem__(self, row: int) -> SceneObject: ...
+    def __getitem__(self, row: int | str) -> SceneObject: ...
 
     @overload
     def __getitem__(self, row: slice) -> tuple[SceneObject, ...]: ...
 
-    def __getitem__(self, row: int | slice) -> SceneObject | tuple[SceneObject, ...]:
-        """The object of a row, or those of several."""
+    def __getitem__(self, row: int | str | slice) -> SceneObject | tuple[SceneObject, ...]:
+        """The object of a row, the first of a name, or those of several rows.
+
+        Raises:
+            UnknownNameError: nothing has this name.
+        """
+        if isinstance(row, str):
+            return self._row(self.row(row))
         if isinstance(row, slice):
             return tuple(self._row(each) for each in range(len(self))[row])
         return self._row(range(len(self))[row])
@@ -134,17 +140,17 @@ class ObjectTable(Sequence[SceneObject]):
 
     @cached_property
     def rows(self) -> dict[str, list[int]]:
-        """Name -> the rows of all that is called so."""
+        """Name -> the rows of all objects of that name."""
         found: dict[str, list[int]] = {}
         for row, name in enumerate(self.names):
             found.setdefault(name, []).append(row)
         return found
 
     def row(self, name: str) -> int:
-        """The first row of what is called so.
+        """The first row of this name.
 
         Raises:
-            UnknownNameError: nothing is.
+            UnknownNameError: no object has it.
         """
         if name not in self.rows:
             raise UnknownNameError.of("object", name, self.rows)
@@ -163,7 +169,7 @@ class ObjectTable(Sequence[SceneObject]):
 
     @cached_property
     def seen_names(self) -> tuple[str, ...]:
-        """Names of all that can be seen itself."""
+        """Names of all objects that can be seen themselves."""
         return tuple(name for name, seen in zip(self.names, self.seen, strict=True) if seen)
 
     @cached_property
@@ -177,9 +183,9 @@ class ObjectTable(Sequence[SceneObject]):
 
     @cached_property
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """Name of what only groups -> names of all seen objects below it, in the table's order.
+        """Name of a group -> names of all visible objects below it, in the table's order.
 
-        Of groups of one name, the last one's.
+        Where several groups have one name, the last one counts.
         """
         row_of = {int(number): row for row, number in enumerate(self.ids)}
         below: dict[int, list[int]] = {row: [] for row in np.flatnonzero(~self.seen).tolist()}
@@ -197,7 +203,7 @@ class ObjectTable(Sequence[SceneObject]):
     def corners(self, row: int) -> Floats | None:
         """Corners (8, 3) of a row's box in its own axes, metres; None where it has none.
 
-        The box of what only groups is the one around all that is below it.
+        The box of a group encloses everything below it.
         """
         box = self.boxes[row]
         if np.isnan(box).any():
@@ -206,7 +212,7 @@ class ObjectTable(Sequence[SceneObject]):
         return np.asarray(low + CORNERS * (high - low))
 
 
-def around(boxes: Floats, poses: Floats, frame: Floats) -> Floats:
+def union_box(boxes: Floats, poses: Floats, frame: Floats) -> Floats:
     """The box (2, 3) in the axes of `frame` (4, 4) around boxes (N, 2, 3) at poses (N, 4, 4).
 
     Boxes of NaN are left out; NaN where none is left.

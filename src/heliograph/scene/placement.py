@@ -69,14 +69,14 @@ def _rotation(props: Mapping[str, Any]) -> Matrix:
 
 def before(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The old properties, less those that would hide new ones."""
-    kept = dict(old)
-    if "matrix" in kept and "matrix" not in new and any(part in new for part in PARTS):
-        kept.update(decomposed(matrix_of(kept), name))
-        del kept["matrix"]
+    rest = dict(old)
+    if "matrix" in rest and "matrix" not in new and any(part in new for part in PARTS):
+        rest.update(decomposed(matrix_of(rest), name))
+        del rest["matrix"]
     for one, other in (("rotation", "quaternion"), ("quaternion", "rotation")):
         if one in new:
-            kept.pop(other, None)
-    return kept
+            rest.pop(other, None)
+    return rest
 
 
 def decomposed(matrix: Matrix, name: str) -> dict[str, tuple[float, ...]]:

@@ -308,20 +308,18 @@ class Mesh(Shape):
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:
         if "src" in props:
-            _check_source(props, where)
+            arrays = [name for name in ARRAYS if name in props]
+            if arrays:
+                raise InvalidValueError(
+                    f"{where}: give either src or {', '.join(arrays)}, not both"
+                )
+            if Path(props["src"]).suffix.lower() not in SUFFIXES:
+                raise v.refuse(f"{where} src", f"a file of {' '.join(SUFFIXES)}", props["src"])
         elif props.keys() & ARRAYS:
             _check_arrays(props, where)
 
 
 ARRAYS = ("vertices", "faces", "normals", "uvs", "colors")
-
-
-def _check_source(props: Props, where: str) -> None:
-    arrays = [name for name in ARRAYS if name in props]
-    if arrays:
-        raise InvalidValueError(f"{where}: give either src or {', '.join(arrays)}, not both")
-    if Path(props["src"]).suffix.lower() not in SUFFIXES:
-        raise v.refuse(f"{where} src", f"a file of {' '.join(SUFFIXES)}", props["src"])
 
 
 def _check_arrays(props: Props, where: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.scene.components import Component, Props, Scene, keyed
+from heliograph.scene.components import MAX_DEPTH, Component, Props, Scene, keyed
 from heliograph.scene.edit import Edit
 from heliograph.scene.edits import Add, Remove, Set, Update, Upsert
 from heliograph.scene.placement import PLACEMENT
@@ -244,6 +244,9 @@ class Tree:
         taken.difference_update(gone)
         below = keyed(components, taken)
         nodes, parents, depths = _laid_out(below, start, parent, int(self.depths[parent]) + 1)
+        if max(depths, default=0) >= MAX_DEPTH:
+            key = self._nodes[parent].key
+            raise InvalidValueError(f"below component {key!r}: nested deeper than {MAX_DEPTH}")
         for key in gone:
             del self.index[key]
             self._pending.pop(key, None)

@@ -179,7 +179,10 @@ def colour(value: Any, where: str) -> tuple[float, ...]:
     Takes "#rrggbb", "#rgb", a CSS name, an integer 0xrrggbb, or the numbers themselves.
     """
     if isinstance(value, str):
-        return _named(value, where)
+        named = _css(value)
+        if named is None:
+            raise refuse(where, "'#rrggbb' or the name of a CSS colour", value)
+        return named
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         if not 0 <= value <= 0xFFFFFF:
             raise refuse(where, "a colour from 0x000000 to 0xffffff", value)
@@ -196,13 +199,6 @@ def _shares(value: Any, where: str) -> tuple[float, ...]:
     if shares.shape not in ((3,), (4,)) or not inside:
         raise refuse(where, "'#rrggbb', a CSS name, 0xrrggbb or 3 to 4 numbers from 0 to 1", value)
     return tuple(shares.tolist())
-
-
-def _named(name: str, where: str) -> tuple[float, ...]:
-    made = _css(name)
-    if made is None:
-        raise refuse(where, "'#rrggbb' or the name of a CSS colour", name)
-    return made
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,9 @@ def describes_itself(probe: Probe) -> None:
         expect(right, f"cameras[{name!r}]: expected a Camera of that name, got {camera!r}")
     strange = [each for each in engine.capabilities if not isinstance(each, Capability)]
     expect(not strange, f"capabilities: expected members of Capability, got {strange}")
+    for each in engine.capabilities - {Capability.RANDOM_STATE}:  # its default is for all
+        own = getattr(type(engine), each.value) is not getattr(Engine, each.value)
+        expect(own, f"{each}: expected a method {each.value!r} of its own, got the default")
     expect(engine.passes, "expected at least one pass")
     for name, spec in engine.passes.items():
         right = isinstance(spec, PassSpec) and spec.name == name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 from math import inf
 
 import numpy as np
@@ -12,7 +13,7 @@ from heliograph.engine import CancelToken, Capability
 from heliograph.errors import HeliographError
 from heliograph.frame import Frame, Sample, allocate
 from heliograph.passes import PassSpec
-from heliograph.testing.probe import Probe, identical
+from heliograph.testing.probe import Probe, identical, same_frames
 from heliograph.testing.report import BrokenPromiseError, expect, promise
 from heliograph.view import View
 
@@ -148,3 +149,21 @@ def _expect_cancelled(probe: Probe, view: View, before: int) -> None:
     cancel.cancel()
     left = sum(1 for _ in samples)
     expect(not left, f"expected nothing once it is cancelled, got {left} more samples")
+
+
+@promise("other views between two samples of a refinement do not show")
+def refinements_share_nothing(probe: Probe) -> None:
+    """Another view may be drawn, and another one refined, before the next sample is taken."""
+    states = (probe.setting.state, probe.setting.other_state or {})
+    cameras = (probe.camera, probe.turned(roll=0.4))
+    views = [View((c,), probe.specs, s) for c, s in zip(cameras, states, strict=True)]
+    alone = [list(probe.engine.refine(view)) for view in views]
+    first, second = (probe.engine.refine(view) for view in views)
+    for number, (ours, theirs) in enumerate(zip_longest(*alone)):
+        for refined, expected in ((first, ours), (second, theirs)):
+            probe.frame(probe.turned(pitch=0.1))
+            sample = next(iter(refined), None)
+            if sample is None or expected is None:
+                expect(sample is expected, "expected as many samples as without other views")
+            else:
+                same_frames(sample, expected, f"sample {number} with other views before it")

@@ -9,10 +9,13 @@ from typing import Any
 from heliograph.engine import Capability
 from heliograph.errors import HeliographError
 from heliograph.frame import Frame
-from heliograph.scene import Edit
+from heliograph.scene import Edit, ObjectTable
 from heliograph.testing.probe import Probe, differs, identical
 from heliograph.testing.refusals import UnknownEdit
 from heliograph.testing.report import BrokenPromiseError, expect, promise
+
+_SEEDED: dict[str, Any] = {"seed": 3, "index": 5}
+"""Of a view that an engine draws at random, where it does."""
 
 
 @promise("a sample says who drew it, what and when")
@@ -44,13 +47,18 @@ def refuses_changes_it_cannot_make(probe: Probe) -> None:
 
 @promise("versions of a scene stay what they are")
 def versions_stay(probe: Probe) -> None:
-    """`advance` shows from the next view on; each version is the same bits however it is asked."""
+    """`advance` shows from the next view on; each version is the same bits however it is asked.
+
+    Ids mean what they meant, changes of which one is refused change nothing, and what a view's
+    seed draws stays too.
+    """
     changes = probe.setting.changes
     able = Capability.ADVANCE in probe.engine.capabilities
     probe.need(able and changes, "its scene does not change, or no changes were given")
     probe.reopen()
     engine = probe.engine
     old, before = engine.scene, probe.frame(probe.camera)
+    drawn = probe.frame(probe.camera, **_SEEDED)
     _expect_refused_change(probe, [*changes, UnknownEdit()])
     identical(probe.frame(probe.camera), before, "the scene after changes of which one is refused")
     version = engine.advance(changes)
@@ -59,9 +67,12 @@ def versions_stay(probe: Probe) -> None:
     expect(
         engine.scene.hash != old.hash, "expected another hash of the changed scene, got the same"
     )
+    _expect_same_ids(old.objects, engine.scene.objects)
     after = _version(probe, None, version)
     expect(differs(before, after), "expected the changes to show, got an equal picture")
     identical(_version(probe, old.version, old.version), before, "the old version by its number")
+    seeded = _version(probe, old.version, old.version, **_SEEDED)
+    identical(seeded, drawn, "the old version with a seed")
     identical(_version(probe, version, version), after, "the newest version by its number")
     identical(_version(probe, None, version), after, "the newest version after the old one")
     _refused(probe, "a version that never was", scene_version=version + 1000)
@@ -69,9 +80,9 @@ def versions_stay(probe: Probe) -> None:
     identical(probe.frame(probe.camera), after, "the newest version after refused changes")
 
 
-def _version(probe: Probe, asked: int | None, expected: int) -> Frame:
+def _version(probe: Probe, asked: int | None, expected: int, **order: Any) -> Frame:
     """The picture of a version, which the sample must say it is."""
-    sample = probe.render(probe.camera, scene_version=asked)
+    sample = probe.render(probe.camera, scene_version=asked, **order)
     _expect_version(sample.provenance.scene_version, expected)
     return sample[probe.camera.name]
 
@@ -80,13 +91,25 @@ def _expect_version(came: int, expected: int) -> None:
     expect(came == expected, f"scene version: expected {expected}, got {came}")
 
 
+def _expect_same_ids(old: ObjectTable, new: ObjectTable) -> None:
+    """An id that stands in both tables means the same thing."""
+    known = set(old.ids.tolist())
+    meant = {(thing.id, thing.name, thing.category) for thing in old}
+    for thing in new:
+        came = (thing.id, thing.name, thing.category)
+        same = thing.id not in known or came in meant
+        expect(same, f"expected an id that nothing had before for what is new, got {came}")
+
+
 def _expect_refused_change(probe: Probe, changes: Sequence[Edit]) -> None:
     """Changes of which one is refused make no version."""
-    version = probe.engine.scene.version
+    before = probe.engine.scene
     try:
         probe.engine.advance(changes)
     except HeliographError:
-        _expect_version(probe.engine.scene.version, version)
+        after = probe.engine.scene
+        _expect_version(after.version, before.version)
+        expect(after.hash == before.hash, "expected refused changes to keep the hash")
         return
     raise BrokenPromiseError("advance: expected the changes to be refused, got a version")
 

@@ -6,7 +6,7 @@ import array
 import os
 import socket
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -161,7 +161,9 @@ class Channel:
         )
         for level, kind, data in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                self.descriptors.extend(_integers(data))
+                numbers = array.array("i")
+                numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
+                self.descriptors.extend(numbers)
         return count
 
     def _messages(self) -> Iterable[Any]:
@@ -193,9 +195,3 @@ class Channel:
 def pair() -> tuple[socket.socket, socket.socket]:
     """Both ends of a new socket pair."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-
-
-def _integers(data: bytes) -> Sequence[int]:
-    numbers = array.array("i")
-    numbers.frombytes(data[: len(data) - len(data) % numbers.itemsize])
-    return numbers

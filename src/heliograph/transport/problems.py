@@ -14,7 +14,7 @@ _KINDS: dict[str, type[HeliographError]] = {
 
 
 def pack_error(error: BaseException) -> Problem:
-    """An error for the wire; one that is none of ours becomes an `EngineError`."""
+    """An error for the wire; one that is not a `HeliographError` becomes an `EngineError`."""
     if not isinstance(error, HeliographError):
         return Problem("EngineError", f"{type(error).__name__}: {error}")
     kinds = (kind.__name__ for kind in type(error).__mro__ if _KINDS.get(kind.__name__) is kind)

@@ -91,7 +91,7 @@ def unpack_pass(wire: PassWire) -> PassSpec:
     """The pass of a wire.
 
     Raises:
-        WorkerError: it is none.
+        WorkerError: the wire does not hold one.
     """
     try:
         return PassSpec(

@@ -124,7 +124,11 @@ class Regions:
             if free is None:  # an interrupt hit between the list and the sum
                 self._idle = 0
                 return
-            self._drop(free.pop(0))
+            oldest = free.pop(0)
+            self._idle -= oldest.nbytes
+            del self._all[oldest.id]
+            oldest.close()
+            self._dropped(oldest.id)
 
     def close(self) -> None:
         """Close every descriptor; memory that somebody still looks at stays until they stop."""
@@ -132,9 +136,3 @@ class Regions:
             region.close()
         self._all.clear()
         self._free.clear()
-
-    def _drop(self, region: Region) -> None:
-        self._idle -= region.nbytes
-        del self._all[region.id]
-        region.close()
-        self._dropped(region.id)

@@ -61,7 +61,7 @@ def unpack_array(wire: ArrayWire) -> NDArray[Any]:
     """The array of a wire, read-only, without a copy.
 
     Raises:
-        WorkerError: the bytes do not fit the shape, or the dtype is none of numbers.
+        WorkerError: the bytes do not fit the shape, or the dtype is not one of numbers.
     """
     try:
         return np.frombuffer(wire.data, _dtype(wire.dtype)).reshape(wire.shape)
@@ -87,6 +87,10 @@ def pack_camera(camera: Camera) -> CameraWire:
 def unpack_camera(wire: CameraWire) -> Camera:
     """The camera of a wire, checked anew."""
     fx, fy, cx, cy = wire.intrinsics
+    try:
+        projection = Projection(wire.projection)
+    except ValueError:
+        raise WorkerError(f"an unknown projection {wire.projection[:40]!r}") from None
     return Camera(
         name=wire.name,
         world_from_camera=unpack_pose(wire.pose),
@@ -98,7 +102,7 @@ def unpack_camera(wire: CameraWire) -> Camera:
         cy=cy,
         near=wire.near,
         far=wire.far,
-        projection=_projection(wire.projection),
+        projection=projection,
     )
 
 
@@ -147,10 +151,11 @@ def _pack(value: Any, where: str, depth: int) -> Any:
     for kind, make in _PACK:
         if isinstance(value, kind):
             return make(value, where, depth + 1)
-    if _known(type(value)):
+    cls = type(value)
+    if _name(cls) in _REGISTERED or (issubclass(cls, Edit) and dataclasses.is_dataclass(cls)):
         return _pack_object(value, where, depth + 1)
     raise InvalidValueError(
-        f"{where}: a {type(value).__module__}.{type(value).__name__} does not travel to a worker; "
+        f"{where}: a {cls.__module__}.{cls.__name__} does not travel to a worker; "
         "give numbers, text, arrays, cameras, components, or paths of files"
     )
 
@@ -207,27 +212,19 @@ def _unpack_object(inside: Any) -> Any:
     return made(**{key: unpack(each) for key, each in values.items()})
 
 
-def _unpack_component(inside: Any) -> Component:
-    return Component.from_dict(unpack(inside))
-
-
 def _unpack_enum(inside: Any) -> Any:
     name, value = inside
     return _class(name)(value)
 
 
-def _copied(inside: Any) -> NDArray[Any]:
-    return unpack_array(msgspec.convert(inside, ArrayWire)).copy()
-
-
 _UNPACK: Mapping[str, Callable[[Any], Any]] = {
-    "array": _copied,
+    "array": lambda inside: unpack_array(msgspec.convert(inside, ArrayWire)).copy(),
     "text": lambda inside: np.array(inside[1], inside[0]),
     "tuple": lambda inside: tuple(unpack(each) for each in inside),
     "set": lambda inside: frozenset(unpack(each) for each in inside),
     "dict": lambda inside: {unpack(key): unpack(each) for key, each in inside},
     "camera": lambda inside: unpack_camera(msgspec.convert(inside, CameraWire)),
-    "component": _unpack_component,
+    "component": lambda inside: Component.from_dict(unpack(inside)),
     "object": _unpack_object,
     "enum": _unpack_enum,
 }
@@ -241,19 +238,8 @@ def _dtype(text: str) -> np.dtype[Any]:
     return dtype
 
 
-def _projection(value: str) -> Projection:
-    try:
-        return Projection(value)
-    except ValueError:
-        raise WorkerError(f"an unknown projection {value[:40]!r}") from None
-
-
 def _name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _known(kind: type) -> bool:
-    return _name(kind) in _REGISTERED or (issubclass(kind, Edit) and dataclasses.is_dataclass(kind))
 
 
 def _class(name: str) -> Any:

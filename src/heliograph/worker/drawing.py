@@ -8,7 +8,7 @@ from typing import Any
 from heliograph.camera import Camera
 from heliograph.engine import Engine, resolve_cameras
 from heliograph.errors import HeliographError, UnknownNameError, WorkerError
-from heliograph.frame import Buffers, Sample
+from heliograph.frame import Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
 from heliograph.transport.layout import Layout, lay_out
@@ -38,11 +38,11 @@ from heliograph.view import View, unchecked_view
 from heliograph.worker.layouts import Layouts
 
 
-class Artist:
+class RenderExecutor:
     """Draws the orders of a pool with one engine.
 
     Args:
-        engine: who draws.
+        engine: draws the views.
         status: where to say what is being drawn.
     """
 
@@ -68,10 +68,12 @@ class Artist:
         sample = None if asked is None else self._direct(view, asked, region, order)
         if sample is None:
             sample = self.engine.render(view)
-            layout = self._layout_of(sample, view)
+            layout = lay_out([frame.camera for frame in sample], self._specs(view))
             if order.total or layout.nbytes > region.nbytes:
                 return TooSmall(order.ticket, layout.nbytes)
-            _copy_into(sample, layout, region)
+            for frame, arrays in zip(sample, layout.arrays(region.memory), strict=True):
+                for name, array in arrays.items():
+                    array[...] = frame[name]
             asked = None
         return Done(order.ticket, self._used(view, asked and asked[0], sample))
 
@@ -99,7 +101,7 @@ class Artist:
         return DoneMany(order.ticket, problems)
 
     def _begun(self, order: RenderMany, columns: _Columns) -> Iterator[View]:
-        """The views of a batch; the driver sees which one was taken last, should we die over it."""
+        """The views of a batch; the status tells the driver which one we drew if we die."""
         for i in range(columns.count):
             write_status(self._status, order.ticket, order.first + i)
             yield columns.view(i)
@@ -115,7 +117,7 @@ class Artist:
             raise WorkerError(f"shared memory {region} was never mapped here") from None
 
     def _asked(self, view: View) -> tuple[Sequence[Camera], Layout] | None:
-        """Cameras and layout; None where only the engine can tell, as edits may bring cameras."""
+        """Cameras and layout; None where edits may add cameras, which only the engine knows."""
         try:
             return self._layouts.of(view)
         except UnknownNameError:
@@ -126,7 +128,7 @@ class Artist:
     def _direct(
         self, view: View, asked: tuple[Sequence[Camera], Layout], region: Region, order: Render
     ) -> Sample | None:
-        """Draw into the region; None if that did not work but edits may have changed sizes."""
+        """Draw into the region; None where it failed, but perhaps because edits changed sizes."""
         cameras, layout = asked
         if order.total:
             layout = lay_out(cameras, self._specs(view), order.total)
@@ -145,14 +147,16 @@ class Artist:
     def _specs(self, view: View) -> PassSpecs:
         return select_passes(view.pass_names, self._passes)
 
-    def _layout_of(self, sample: Sample, view: View) -> Layout:
-        return lay_out([frame.camera for frame in sample], self._specs(view))
-
     def _used(self, view: View, asked: Sequence[Camera] | None, sample: Sample) -> Used:
         """What came of a view besides the pictures."""
         made = sample.provenance
+        cameras: list[bytes | CameraWire | None]
+        if asked is None:
+            cameras = [pack_camera(frame.camera) for frame in sample]
+        else:
+            cameras = [_camera_used(*each) for each in zip(asked, sample, strict=True)]
         used = Used(
-            _cameras_used(asked, sample),
+            cameras,
             scene_version=made.scene_version,
             begun=made.begun,
             done=made.done,
@@ -190,7 +194,7 @@ class _Columns:
         cameras = self._cameras
         if self._poses:
             cameras = [_moved(camera, self._poses, i) for camera in cameras]
-        state = {key: _entry(column, i) for key, column in self._state}
+        state = {key: column[i, ...] for key, column in self._state}
         edits: tuple[Edit, ...] = self._edits[i]
         return unchecked_view(
             cameras=tuple(cameras),
@@ -202,30 +206,10 @@ class _Columns:
         )
 
 
-def _entry(column: Any, i: int) -> Any:
-    row = column[i]
-    return row if row.ndim else column[i, ...]
-
-
 def _moved(camera: str | Camera, poses: Mapping[str, Any], i: int) -> str | Camera:
     if isinstance(camera, str) or camera.name not in poses:
         return camera
     return camera.moved(poses[camera.name][i])
-
-
-def _copy_into(sample: Sample, layout: Layout, region: Region) -> None:
-    places: Sequence[Buffers] = layout.arrays(region.memory)
-    for frame, arrays in zip(sample, places, strict=True):
-        for name, array in arrays.items():
-            array[...] = frame[name]
-
-
-def _cameras_used(
-    asked: Sequence[Camera] | None, sample: Sample
-) -> list[bytes | CameraWire | None]:
-    if asked is None:
-        return [pack_camera(frame.camera) for frame in sample]
-    return [_camera_used(*each) for each in zip(asked, sample.frames.values(), strict=True)]
 
 
 def _camera_used(asked: Camera, frame: Any) -> bytes | CameraWire | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from heliograph.camera import Camera
@@ -11,11 +11,11 @@ from heliograph.passes import PassSpecs, select_passes
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.view import View
 
-_MOST_KEPT = 256
+_CACHE_SIZE = 256
 
 
 class Layouts:
-    """The cameras of views by value and where their passes stand, kept where all go by name.
+    """Finds cameras and layouts of views; cached for views that name all their cameras.
 
     Args:
         known: the scene's own cameras.
@@ -25,7 +25,7 @@ class Layouts:
     def __init__(self, known: Mapping[str, Camera], passes: PassSpecs) -> None:
         self._known = known
         self._passes = passes
-        self._kept: dict[Any, tuple[tuple[Camera, ...], Layout]] = {}
+        self._cache: dict[Any, tuple[tuple[Camera, ...], Layout]] = {}
 
     def of(self, view: View) -> tuple[tuple[Camera, ...], Layout]:
         """Cameras and layout of a view.
@@ -34,16 +34,12 @@ class Layouts:
             UnknownNameError: lists the cameras or passes there are.
         """
         key = (view.cameras, view.pass_names)
-        named = _named(view.cameras)
-        if named and key in self._kept:
-            return self._kept[key]
+        # To look a camera up by value would cost more than to lay it out.
+        named = all(isinstance(camera, str) for camera in view.cameras)
+        if named and key in self._cache:
+            return self._cache[key]
         cameras = resolve_cameras(view, self._known)
         found = cameras, lay_out(cameras, select_passes(view.pass_names, self._passes))
-        if named and len(self._kept) < _MOST_KEPT:
-            self._kept[key] = found
+        if named and len(self._cache) < _CACHE_SIZE:
+            self._cache[key] = found
         return found
-
-
-def _named(cameras: Sequence[str | Camera]) -> bool:
-    """Whether all are names; to look a camera up by value would cost more than to lay it out."""
-    return not cameras or all(isinstance(camera, str) for camera in cameras)

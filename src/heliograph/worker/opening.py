@@ -18,7 +18,6 @@ from heliograph.errors import InvalidValueError
 from heliograph.randomize import to_json
 from heliograph.randomize.config import as_randomization
 from heliograph.randomize.config import describe as describe_randomization
-from heliograph.scene import Component
 from heliograph.transport.messages import Open, Opened
 from heliograph.transport.scenes import pack_pass, pack_scene
 from heliograph.transport.values import pack, pack_camera, unpack
@@ -89,8 +88,6 @@ def describe(engine: Engine) -> Opened:
 def _pack_source(source: object) -> Any:
     if isinstance(source, (str, Path)):
         return _absolute(source)
-    if isinstance(source, Component):
-        return pack(source, "source")
     if type(source).__module__.split(".")[0] == "mujoco":
         raise InvalidValueError(
             "a compiled MjModel lives in this process and does not travel to a worker; give the "
@@ -131,7 +128,7 @@ def _flat(
 
 
 def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without those of the rasterizer that are as they are anyway."""
+    """The options without those of the rasterizer that have their default value."""
     if engine not in SHIPPED or not SHIPPED[engine].rasterizes or not options.keys() - {"size"}:
         return dict(options)
     from heliograph.raster import RasterOptions
@@ -158,10 +155,6 @@ def _plain(value: Any) -> Any:
         return _plain(value.value)
     if isinstance(value, PurePath):
         return str(value)
-    return _known_by(value)
-
-
-def _known_by(value: Any) -> Any:
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     if not dataclasses.is_dataclass(value):
         return kind

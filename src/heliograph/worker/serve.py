@@ -29,14 +29,14 @@ from heliograph.transport.messages import (
 )
 from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
-from heliograph.worker.drawing import Artist
+from heliograph.worker.drawing import RenderExecutor
 from heliograph.worker.opening import describe, open_engine
 
 HOLD = 200e-6
 """Answers wait for further ones while orders are at hand, but no longer than this; seconds."""
 
 QUICK = 150e-6
-"""Seconds; where the last order came so soon, the next is looked out for as long, without sleep."""
+"""Seconds; where the last order came so soon, the next is polled for as long, without sleep."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -77,7 +77,7 @@ class _Server:
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._status: Region | None = None
-        self._artist: Artist | None = None
+        self._executor: RenderExecutor | None = None
         self._stopped = False
 
     def run(self) -> int:
@@ -85,18 +85,18 @@ class _Server:
         quick = False
         try:
             while not self._stopped:
-                quick = self._look_out(quick)
+                quick = self._wait(quick)
                 messages = self._channel.receive()
                 if messages is None:
                     break
                 self._take(messages)
         finally:
-            if self._artist is not None:
-                self._artist.close()
+            if self._executor is not None:
+                self._executor.close()
         return 0
 
-    def _look_out(self, quick: bool) -> bool:
-        """Wait until something comes; whether it came soon. To sleep and be woken takes longer."""
+    def _wait(self, quick: bool) -> bool:
+        """Wait for a message; whether it came soon. While `quick`, poll: waking up takes longer."""
         began = time.perf_counter()
         while quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
             os.sched_yield()
@@ -129,11 +129,13 @@ class _Server:
             raise WorkerError(f"a worker does not take {type(message).__name__}")
 
     def _drawn(self, order: Render | RenderMany) -> Any:
-        artist = self._artist
-        if artist is None:
+        executor = self._executor
+        if executor is None:
             raise WorkerError("an order came before the engine was opened")
         try:
-            return artist.draw(order) if isinstance(order, Render) else artist.draw_many(order)
+            if isinstance(order, Render):
+                return executor.draw(order)
+            return executor.draw_many(order)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this order
             return Failed(order.ticket, _packed(error))
 
@@ -141,8 +143,8 @@ class _Server:
         if self._status is None:
             raise WorkerError("the status word was never mapped")
         try:
-            self._artist = Artist(open_engine(order), self._status)
-            self._channel.put(describe(self._artist.engine))
+            self._executor = RenderExecutor(open_engine(order), self._status)
+            self._channel.put(describe(self._executor.engine))
         except Exception as error:  # noqa: BLE001 -- the pool raises it at whoever opened it
             self._channel.put(Failed(0, _packed(error)))
 
@@ -158,9 +160,9 @@ class _Server:
 
     @property
     def _regions(self) -> dict[int, Region]:
-        if self._artist is None:
+        if self._executor is None:
             raise WorkerError("shared memory came before the engine was opened")
-        return self._artist.regions
+        return self._executor.regions
 
 
 def _packed(error: Exception) -> Any:

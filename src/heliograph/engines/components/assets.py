@@ -1,7 +1,7 @@
 """What is on the rasterizer already: each geometry and texture once, by its content.
 
-What a version of the scene shows stays as long as the version does, its files as they were when it
-was made. Of what the edits of single views bring the last used stays, up to a number of bytes.
+What a version of the scene shows stays as long as the version does. Of what the edits of single
+views bring the last used stays, up to a number of bytes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
+from heliograph.raster.types import check_geometry
 from heliograph.requires import Requires
 from heliograph.scene import Component, Mesh
 from heliograph.scene.files import file_digest, read_scene_file
@@ -38,6 +39,10 @@ _T = TypeVar("_T")
 
 Handles: TypeAlias = tuple[Set[int], Set[int]]
 """Handles of geometries, and of textures."""
+
+Files: TypeAlias = dict[str, str]
+"""Digests of the files that a version shows, by path; of one that has changed since, once it is
+read, as it is now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +97,15 @@ class Assets:
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
-        self._opened: dict[str, str] = {}
-        self._digests: dict[str, str] = {}
+        self._lasting: set[bytes] = set()
+        self._opening = True
 
-    def keep_files(self, paths: Iterable[str]) -> None:
-        """A version was made: files that kept versions show stay as they are now, others go."""
-        self._opened = {path: self.digest(path) for path in paths}
+    def opened(self) -> None:
+        """The scene is open: arrays that come from now on may be gone with the next view.
 
-    def look_again(self) -> None:
-        """Another view begins: files may have changed."""
-        self._digests = dict(self._opened)
+        So no levels of detail are made of them, which takes longer than to draw them a few times.
+        """
+        self._opening = False
 
     def touch(self, geometries: Iterable[int], textures: Iterable[int]) -> None:
         """These handles are in use."""
@@ -149,6 +153,7 @@ class Assets:
         if len(parts) != 1:
             return None
         given = replace(parts[0].geometry, simplify=False)
+        check_geometry(given)
         geometry = flat_shaded(given)
         split = given.normals is None  # by face, so that its triangles are others
         key = ("deformed", mesh.key, original.look, split, len(geometry.positions))
@@ -157,16 +162,6 @@ class Assets:
         handle = self.shape(key, lambda: geometry)
         normals = np.asarray(geometry.normals)
         return Deformed(original, handle, positions, normals, low + CORNERS * (high - low))
-
-    def digest(self, path: str) -> str:
-        """Digest of a file, the same throughout a view.
-
-        Raises:
-            SceneError: the file cannot be read.
-        """
-        if path not in self._digests:
-            self._digests[path] = file_digest(path)
-        return self._digests[path]
 
     def shape(self, key: object, make: Callable[[], Geometry]) -> int:
         """The handle of a generated geometry; made once for each key."""
@@ -177,57 +172,48 @@ class Assets:
         reach = np.array([1.0, 1.0, 0.0 if handle == Shape.PLANE else 1.0])
         return self._bounds.get(handle, (-reach, reach))
 
-    def mesh(self, mesh: Mesh) -> list[Piece]:
-        """The pieces of a mesh.
+    def mesh(self, mesh: Mesh, files: Files) -> list[Piece]:
+        """The pieces of a mesh of a version that shows these files.
 
         Raises:
             SceneError: its file is missing or malformed.
         """
-        source = mesh.get("src")
-        found = self._meshes.get(self._source(mesh))
+        source, key = mesh.get("src"), _source(mesh, files)
+        if self._opening:
+            self._lasting.add(key)
+        found = self._meshes.get(key)
         if found is not None:
             return found
-        parts = meshes.parts_of(mesh) if source is None else self._steady(source, meshes.load)
-        pieces = [self._piece(part) for part in parts]
-        self._meshes.put(self._source(mesh), pieces, _NOTE * (1 + len(pieces)))
+        parts = meshes.parts_of(mesh) if source is None else _steady(source, meshes.load, files)
+        simplify = source is not None or key in self._lasting
+        pieces = [self._piece(part, simplify=simplify) for part in parts]
+        self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
-    def image(self, source: str | NDArray[np.uint8]) -> tuple[int, bool]:
+    def image(self, source: str | NDArray[np.uint8], files: Files) -> tuple[int, bool]:
         """The handle of an image file or of pixels (H, W, C), and whether it is clear anywhere.
+
+        Args:
+            source: a path or pixels.
+            files: of the version that shows it.
 
         Raises:
             SceneError: the file is missing or no image.
         """
         if not isinstance(source, str):
             return self._texture(Texture(source)), has_holes(source)
-        found = self._images.get(self.digest(source))
+        found = self._images.get(files[source])
         if found is None:
-            pixels = self._steady(source, _read)
+            pixels = _steady(source, _read, files)
             found = self._texture(Texture(pixels, name=source)), has_holes(pixels)
-            self._images.put(self.digest(source), found, _NOTE)
+            self._images.put(files[source], found, _NOTE)
         return found
 
-    def _steady(self, path: str, read: Callable[[Path], _T]) -> _T:
-        """What a file reads as; its digest is of what was read, even while others write it."""
-        for _ in range(_TRIES):
-            before = self.digest(path)
-            made = read(Path(path))
-            self._digests[path] = file_digest(path)
-            if self._digests[path] == before:
-                return made
-        raise SceneError(f"{path}: changes while it is read")
-
-    def _source(self, mesh: Mesh) -> bytes:
-        """Digest of what the pieces of a mesh are made from."""
-        source = mesh.get("src")
-        if source is not None:
-            return fingerprint((Path(source).suffix.lower(), self.digest(source)))
-        return fingerprint({name: mesh.get(name) for name in ARRAYS})
-
-    def _piece(self, part: meshes.Part) -> Piece:
+    def _piece(self, part: meshes.Part, *, simplify: bool) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
-        handle = self.shape(_digest(*content), lambda: part.geometry)
+        geometry = replace(part.geometry, simplify=simplify)
+        handle = self.shape((_digest(*content), simplify), lambda: geometry)
         texture = part.texture
         return Piece(
             geometry=handle,
@@ -258,6 +244,25 @@ class Assets:
     def _forget_geometry(self, handle: int) -> None:
         self._rasterizer.remove_geometry(handle)
         self._bounds.pop(handle, None)
+
+
+def _steady(path: str, read: Callable[[Path], _T], files: Files) -> _T:
+    """What a file reads as; its digest is of what was read, even while others write it."""
+    for _ in range(_TRIES):
+        before = files[path]
+        made = read(Path(path))
+        files[path] = file_digest(path)
+        if files[path] == before:
+            return made
+    raise SceneError(f"{path}: changes while it is read")
+
+
+def _source(mesh: Mesh, files: Files) -> bytes:
+    """Digest of what the pieces of a mesh are made from."""
+    source = mesh.get("src")
+    if source is not None:
+        return fingerprint((Path(source).suffix.lower(), files[source]))
+    return fingerprint({name: mesh.get(name) for name in ARRAYS})
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -65,15 +65,16 @@ def fit(corners: Matrix, size: tuple[int, int]) -> Camera:
     y, far_y = _between(seen, 1, tall)
     nearest, deepest = float(seen[:, 2].max()), float(seen[:, 2].min())
     size_of_all = float(np.linalg.norm(seen.max(0) - seen.min(0)))
-    z = max(far_x, far_y, nearest + _SMALLEST * (size_of_all or _SMALLEST))
+    back = max(far_x - nearest, far_y - nearest, _SMALLEST * (size_of_all or _SMALLEST))
+    z = nearest + back
     pose[:3, 3] = pose[:3, :3] @ np.array([x, y, z])
     return Camera.perspective(
         fov_y=_FIT_FOV,
         width=width,
         height=height,
         name=FIT,
-        near=(z - nearest) / 10,
-        far=10 * (z - deepest),
+        near=back / 10,
+        far=10 * max(z - deepest, back),
         world_from_camera=pose,
     )
 

@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -23,10 +22,10 @@ from heliograph.engine import (
     attempt_all,
     check_version,
 )
-from heliograph.engines.components import state as states
 from heliograph.engines.components.assets import Assets, Deformed
 from heliograph.engines.components.graph import Placed, SceneGraph
 from heliograph.engines.components.lights import HEAD
+from heliograph.engines.components.state import TAKEN
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
@@ -51,10 +50,11 @@ class ComponentEngine(Engine):
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
     moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
     those of the tree come first, then those of how things look. A scene without a light is lit
-    from the camera. Files are shown as they were when the version of the scene was made that shows
-    them, those that edits of a view name as they are.
+    from the camera. A file is shown as it was when the scene was opened or `advance` named it last;
+    edits of a view that name one show it as it is.
 
-    `advance` takes edits of the tree. The newest 16 versions may be asked for.
+    `advance` takes edits of the tree, and refuses what a scene could not be opened with. The newest
+    16 versions may be asked for.
 
     Args:
         source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
@@ -75,19 +75,17 @@ class ComponentEngine(Engine):
         options: RasterOptions | None = None,
     ) -> None:
         scene, self._name = _opened(source)
-        self._digests = {0: scene.digest()}
         self._rasterizer: Rasterizer | None = Rasterizer(options)
         try:
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
             graph = SceneGraph(Tree(scene), self._translator, size)
+            self._assets.opened()
             self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
-            self._cameras_of(graph)  # a bad camera is found when the scene is opened
             self._rasterizer.expect_lights(graph.placed({}).draw_list.lights)
         except BaseException:
             self.close()
             raise
-        self._keep_files()
         self._provenance = Provenance("components", self._rasterizer.device)
         self._edited: OrderedDict[tuple[int, ...], tuple[Sequence[Edit], SceneGraph]]
         self._edited = OrderedDict()
@@ -100,18 +98,20 @@ class ComponentEngine(Engine):
         lights = tuple(Item(str(node.key), node.kind, active=shown) for node, shown in graph.lights)
         return Description(
             source=self._name,
-            hash=self._digest(version, graph),
+            hash=graph.hash,
             objects=graph.table,
             materials=graph.materials,
             lights=lights or (Item(HEAD, "head", "at the camera, as the scene has none"),),
-            state=states.items(graph.tree),
+            state=graph.state,
             version=version,
         )
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """The newest version's cameras by key, and `fit`, which frames everything."""
-        return self._cameras_of(self._newest[1])
+        graph = self._newest[1]
+        placed = graph.placed({})
+        return {name: graph.camera(name, placed) for name in graph.camera_names}
 
     @property
     def passes(self) -> PassSpecs:
@@ -136,11 +136,8 @@ class ComponentEngine(Engine):
     def advance(self, changes: Sequence[Edit]) -> int:
         """Make another version of the newest one; see `heliograph.engine.Described`."""
         version, graph = self._newest
-        self._assets.look_again()
-        made = graph.edited(changes)
-        self._versions[version + 1] = made
+        self._versions[version + 1] = graph.edited(changes)
         self._trim()
-        self._keep_files()
         return version + 1
 
     def render(self, view: View, out: Outs = None) -> Sample:
@@ -189,15 +186,6 @@ class ComponentEngine(Engine):
     def _newest(self) -> tuple[int, SceneGraph]:
         return next(reversed(self._versions.items()))
 
-    def _digest(self, version: int, graph: SceneGraph) -> str:
-        if version not in self._digests:
-            self._digests = {version: graph.tree.scene().digest()}
-        return self._digests[version]
-
-    def _cameras_of(self, graph: SceneGraph) -> dict[str, Camera]:
-        placed = graph.placed({})
-        return {name: graph.camera(name, placed) for name in graph.camera_names}
-
     def _edited_things(self, graph: SceneGraph, placed: Placed, looks: Sequence[Edit]) -> DrawList:
         applier = EditApplier(
             placed.draw_list,
@@ -213,23 +201,15 @@ class ComponentEngine(Engine):
         base = self._versions[version]
         if not changes:
             return base
-        self._assets.look_again()
         key = (version, *map(id, changes))
         found = self._edited.pop(key, None)
-        graph = None if found is None else found[1]
-        if graph is None or any(self._assets.digest(p) != d for p, d in graph.files.items()):
-            graph = base.edited(changes)
+        graph = base.edited(changes) if found is None or found[1].outdated else found[1]
         self._edited[key] = changes, graph
         self._assets.touch(*graph.handles)
         while len(self._edited) > _EDITED_KEPT:
             self._edited.popitem(last=False)
         self._trim()
         return graph
-
-    def _keep_files(self) -> None:
-        shown = {id(graph.paths): graph.paths for graph in self._versions.values()}
-        files = chain.from_iterable(paths.values() for paths in shown.values())
-        self._assets.keep_files({*chain.from_iterable(files)})
 
     def _trim(self) -> None:
         """Forget versions beyond those kept, and free what nothing shows any more."""
@@ -286,4 +266,5 @@ def _opened(source: Source) -> tuple[Scene, str]:
     path = Path(source)
     if path.suffix.lower() not in SUFFIXES:
         raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
-    return Scene(Mesh(key=path.stem or "mesh", src=str(path))), printable(path)
+    key = "mesh" if path.stem in ("", *TAKEN) else path.stem
+    return Scene(Mesh(key=key, src=str(path))), printable(path)

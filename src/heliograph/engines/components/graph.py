@@ -5,6 +5,9 @@ an edit costs what it changes:
 
     edits -> Tree.apply -> keys that changed -> their columns patched -> their world poses patched
 
+A version shows each file as it was when edits last named it. Where they name one that has changed,
+all that show it are drawn anew, so that a version has one content of each file.
+
 Rows are the tree's. Instances are what the rasterizer draws, one or more for each component that
 draws anything, in the order of the rows.
 """
@@ -25,8 +28,8 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engines.components import cameras as cams
 from heliograph.engines.components import lights as lamps
-from heliograph.engines.components.assets import Deformed
-from heliograph.engines.components.state import moved_rows
+from heliograph.engines.components.assets import Deformed, Files
+from heliograph.engines.components.state import check_keys, items, moved_rows
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
 from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of, flat
@@ -34,10 +37,11 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
 from heliograph.raster.types import Colour, Transforms
-from heliograph.scene import CameraView, Component, Edit, Material, ObjectTable
+from heliograph.scene import CameraView, Component, Edit, Item, Material, ObjectTable
 from heliograph.scene.components import Props
+from heliograph.scene.files import file_digest
 from heliograph.scene.lights import Light as LightComponent
-from heliograph.scene.objects import around
+from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.tree import Changes, Tree
@@ -47,7 +51,7 @@ Rows = NDArray[np.intp]
 _ARRAYS, _POSITION = frozenset(ARRAYS), {"position"}
 DRAWN, LIGHT, CAMERA, GROUP = range(4)
 """Sorts of components."""
-_CACHED = ("table", "_worn", "fit")
+_CACHED = ("table", "_worn", "fit", "hash")
 
 
 @dataclass(eq=False)
@@ -117,6 +121,11 @@ class Layout:
         return np.concatenate([self.drawn, grouping])
 
     @cached_property
+    def state(self) -> tuple[Item, ...]:
+        """What `View.state` may hold."""
+        return items(self.names)
+
+    @cached_property
     def table(self) -> ObjectTable:
         """The object table, as far as it does not depend on poses and looks."""
         rows = self.listed
@@ -167,19 +176,19 @@ class SceneGraph:
     Attributes:
         tree: the scene.
         next_id: the first object id that was never used.
-        files: digests of the files that edits brought since the version before, by path.
-        paths: the files that each component shows, by key; those without any are left out.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
+        InvalidValueError: a camera that sees nothing, or something too large or small to be drawn.
     """
 
     def __init__(self, tree: Tree, translator: Translator, size: tuple[int, int]) -> None:
         nodes = tree.nodes()
         self.tree = tree
         self.next_id = 1
-        self.files: Mapping[str, str] = {}
-        self.paths: Mapping[str, tuple[str, ...]] = {}
+        self._files: Files = {}
+        self._paths: Mapping[str, tuple[str, ...]] = {}  # key -> what it shows, if anything
+        self._named: Iterable[str] = ()  # files that the last edits named
         self._translator = translator
         self._fit_size = size
         self._local = np.array([node.local for node in nodes])
@@ -188,12 +197,16 @@ class SceneGraph:
         self._columns = Parts.joined([])
         self._deformed: Mapping[str, Deformed] = {}
         self._made: tuple[Parts, Instances] | None = None
-        self._rest: Placed | None = None
         self._shining: tuple[object, tuple[Light, ...], Colour] = None, (), lamps.DEFAULT_AMBIENT
         sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
         ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
         self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
-        self._draw(np.arange(len(nodes)))
+        self._look_again(range(len(nodes)))
+        self._draw(set(range(len(nodes))))
+        every, worlds = np.arange(len(nodes)), self._local.copy()
+        still = self._form.moved(np.zeros((len(self._columns), 3, 4)))
+        self._rest = self._moved(Placed(worlds, still), self._local, every)
+        self._check_cameras(every)
 
     @property
     def labels(self) -> Labels:
@@ -217,23 +230,43 @@ class SceneGraph:
         return frozenset(columns.geometry.tolist()), frozenset(columns.texture.tolist())
 
     @cached_property
+    def hash(self) -> str:
+        """Digest of the scene with its files as they are shown here."""
+        ordered = sorted(self._paths, key=self.tree.index.__getitem__)
+        paths = dict.fromkeys(path for key in ordered for path in self._paths[key])
+        return self.tree.scene().digest_with(self._files[path] for path in paths)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether a file has changed since that the edits named which made this version.
+
+        Raises:
+            SceneError: it cannot be read any more.
+        """
+        return any(file_digest(path) != self._files[path] for path in self._named)
+
+    @property
+    def state(self) -> tuple[Item, ...]:
+        """What `View.state` may hold."""
+        return self._layout.state
+
+    @cached_property
     def table(self) -> ObjectTable:
         """The object table."""
         layout, columns = self._layout, self._columns
-        rows, poses = layout.listed, self.placed({}).worlds
+        rows, poses = layout.listed, self._rest.worlds
         boxes, colours = np.full((len(rows), 2, 3), np.nan), np.full((len(rows), 4), np.nan)
-        own = np.stack([columns.corners.min(1), columns.corners.max(1)], 1)
-        for i, row in enumerate(rows.tolist()):
-            start, stop = layout.first[row : row + 2].tolist()
-            if start < stop:
-                boxes[i] = own[start:stop, 0].min(0), own[start:stop, 1].max(0)
-                colours[i] = columns.rgba[start]
-        seen = len(layout.drawn)
+        first, seen = layout.first[rows], len(layout.drawn)
+        shown = np.flatnonzero(layout.first[rows + 1] > first)  # some meshes have no triangles
+        if len(shown):
+            own = columns.corners
+            boxes[shown, 0] = np.minimum.reduceat(own.min(1), first[shown])
+            boxes[shown, 1] = np.maximum.reduceat(own.max(1), first[shown])
+            colours[shown] = columns.rgba[first[shown]]
         for i, row in enumerate(rows[seen:].tolist(), seen):
             below = (rows[:seen] > row) & (rows[:seen] < self.tree.stop(row))
-            boxes[i] = around(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
-        worn = [material.name for material in self._worn]
-        names = (*worn, *[""] * (len(rows) - len(worn)))
+            boxes[i] = union_box(boxes[:seen][below], poses[rows[:seen]][below], poses[row])
+        names = (*self._worn[0], *[""] * (len(rows) - seen))
         return replace(
             layout.table, poses=poses[rows], boxes=boxes, colours=colours, materials=names
         )
@@ -241,14 +274,15 @@ class SceneGraph:
     @property
     def materials(self) -> tuple[Material, ...]:
         """The materials, each once; components give them no names, so they are numbered."""
-        return tuple(dict.fromkeys(self._worn))
+        return self._worn[1]
 
     @cached_property
-    def _worn(self) -> list[Material]:
-        """The material of each component that is drawn, in order."""
+    def _worn(self) -> tuple[list[str], tuple[Material, ...]]:
+        """The name of the material of each component that is drawn, in order, and the materials."""
         worn = [Material.of(self.tree.node(row)) for row in self._layout.drawn.tolist()]
-        number = {material: i for i, material in enumerate(dict.fromkeys(worn), 1)}
-        return [replace(material, name=f"material-{number[material]}") for material in worn]
+        names = {material: f"material-{i}" for i, material in enumerate(dict.fromkeys(worn), 1)}
+        named = tuple(replace(material, name=name) for material, name in names.items())
+        return [names[material] for material in worn], named
 
     @property
     def lights(self) -> list[tuple[Component, bool]]:
@@ -279,7 +313,7 @@ class SceneGraph:
     @cached_property
     def fit(self) -> Camera:
         """A camera that frames everything."""
-        return cams.fit(self._seen_corners(self.placed({})).reshape(-1, 3), self._fit_size)
+        return cams.fit(self._seen_corners(self._rest).reshape(-1, 3), self._fit_size)
 
     def placed(self, state: Mapping[str, NDArray[Any]]) -> Placed:
         """Where everything is in a state.
@@ -287,13 +321,9 @@ class SceneGraph:
         Raises:
             UnknownNameError, InvalidValueError: a state that does not fit the scene.
         """
-        if self._rest is None:
-            worlds, poses = self._local.copy(), np.zeros((len(self._columns), 3, 4))
-            every = np.arange(len(worlds))
-            self._rest = self._moved(Placed(worlds, self._form.moved(poses)), self._local, every)
         if not state:
             return self._rest
-        rows, placements = moved_rows(state, self.tree)
+        rows, placements = moved_rows(state, self.tree, self._local)
         local = self._local.copy()
         local[rows] = placements
         return self._moved(self._rest, local, self._with_below(rows))
@@ -312,7 +342,7 @@ class SceneGraph:
         made = copy.copy(self)
         for name in _CACHED:
             made.__dict__.pop(name, None)
-        made.tree, made.files, made._rest = self.tree.copy(), {}, None
+        made.tree = self.tree.copy()
         changes = made.tree.apply(edits)
         kept = np.arange(len(made.tree))
         instances = np.arange(len(self._columns))
@@ -320,22 +350,24 @@ class SceneGraph:
             kept = made._take_over(self, changes)
             instances = self._layout.instances_of(kept[kept >= 0])
         given = {made.tree.index[key]: props for key, props in changes.given.items()}
-        new = np.flatnonzero(kept < 0)
+        new = np.flatnonzero(kept < 0).tolist()
         tints, moved, placed, looks = _sorted(given, made._plain, made.tree)
-        made._place([*placed, *new.tolist()], moved)
+        made._place([*placed, *new], moved)
         bent = made._bend(self, kept, {row: given[row] for row in looks})
         covered = {row: PLACEMENT.keys() | bent.get(row, frozenset()) for row in looks}
         drawn = [row for row in looks if not given[row].keys() <= covered[row]]
-        anew = np.array([*drawn, *new.tolist()], np.intp)
-        if len(anew):
-            instances = _picked(instances, made._draw(np.unique(anew)))
+        outdated = made._look_again([row for row in looks if _names_files(given[row])] + new)
+        anew = {*drawn, *new, *outdated}
+        if anew:
+            instances = _picked(instances, made._draw(anew))
         made._tint(tints)
-        made._show_deformed()
+        made._show_deformed(anew | bent.keys())
         made._forget(self)
-        if self._rest is not None:
-            before = made._followed(self._rest, kept, instances)
-            rows = np.array(sorted({*moved, *placed, *anew.tolist(), *bent}), np.intp)
-            made._rest = made._moved(before, made._local, made._with_below(rows))
+        before = made._followed(self._rest, kept, instances)
+        rows = np.array(sorted({*moved, *placed, *anew, *bent}), np.intp)
+        below = made._with_below(rows)
+        made._rest = made._moved(before, made._local, below)
+        made._check_cameras(below)
         return made
 
     def _forget(self, base: SceneGraph) -> None:
@@ -343,6 +375,8 @@ class SceneGraph:
         shown, before = self._columns, base._columns
         if shown.geometry is not before.geometry or shown.texture is not before.texture:
             self.__dict__.pop("handles", None)
+        if shown is not before or self._layout is not base._layout:
+            self.__dict__.pop("_worn", None)
         if self._shown is not base._shown or self._layout is not base._layout:
             self.__dict__.pop("_visible", None)
             self.__dict__.pop("_row_visible", None)
@@ -363,7 +397,7 @@ class SceneGraph:
             ids = np.array([own.get(thing, 0) for thing in self.tree.things()], np.int32)
         counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
         self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
-        self.paths = {k: p for k, p in base.paths.items() if k in self.tree.index}
+        self._paths = {k: p for k, p in base._paths.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in self._deformed.items() if k not in changes.fresh}
         sorts = np.where(kept >= 0, base._layout.sorts[kept], 0).astype(np.int8)
@@ -386,6 +420,7 @@ class SceneGraph:
         self, ids: NDArray[np.int32], first: NDArray[np.int64], sorts: NDArray[np.int8]
     ) -> Layout:
         tree = self.tree
+        check_keys(tree.index)
         return Layout(tree.names(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
 
     def _place(self, rows: Sequence[int], moved: Mapping[int, Any]) -> None:
@@ -441,27 +476,54 @@ class SceneGraph:
                 self._deformed = {k: d for k, d in self._deformed.items() if k != key}
         return bent
 
-    def _show_deformed(self) -> None:
-        """Show deformed meshes with the geometries that have their vertices."""
-        if not self._deformed:
+    def _show_deformed(self, rows: Set[int]) -> None:
+        """Show those among these rows that are deformed with the geometries of their vertices."""
+        bent = {self.tree.index[key]: deformed for key, deformed in self._deformed.items()}
+        if rows.isdisjoint(bent):
             return
         geometry, corners = self._columns.geometry.copy(), self._columns.corners.copy()
-        for key, deformed in self._deformed.items():
-            instance = self._layout.first[self.tree.index[key]]
+        for row in rows & bent.keys():
+            instance, deformed = self._layout.first[row], bent[row]
             geometry[instance], corners[instance] = deformed.geometry, deformed.corners
         self._columns = replace(self._columns, geometry=geometry, corners=corners)
 
-    def _draw(self, rows: Rows) -> Rows:
+    def _look_again(self, rows: Iterable[int]) -> Iterable[int]:
+        """Look at the files of these components; the rows of all that show one that has changed."""
+        self._named = dict.fromkeys(path for row in rows for path in self.tree.node(row).files)
+        return self._look_at({path: file_digest(path) for path in self._named})
+
+    def _look_at(self, files: Files) -> Iterable[int]:
+        """Show these files from now on; the rows of all that show one that has changed."""
+        before = self._files
+        changed = {path for path in files if before.get(path, files[path]) != files[path]}
+        self._files = {**before, **files}
+        showing = self._paths.items() if changed else ()
+        return [self.tree.index[key] for key, paths in showing if not changed.isdisjoint(paths)]
+
+    def _draw(self, rows: set[int]) -> Rows:
         """Make the parts of these components anew.
+
+        Args:
+            rows: which; those join them that show a file which was written while it was read.
 
         Returns:
             (M,) which instance of before each is; those at or beyond their number are new.
         """
+        source, todo = np.arange(len(self._columns)), sorted(rows)
+        while todo:
+            files = dict(self._files)
+            source = _picked(source, self._draw_once(np.array(todo, np.intp), files))
+            todo = sorted(self._look_at(files))
+            rows.update(todo)
+        shown = chain.from_iterable(self._paths.values())
+        self._files = {path: self._files[path] for path in shown}
+        return source
+
+    def _draw_once(self, rows: Rows, files: Files) -> Rows:
         nodes = [self._drawn_node(row) for row in rows.tolist()]
-        parts = [self._translator.parts(node) for node in nodes]
-        self.files = {**self.files, **self._translator.digests(nodes)}
-        paths = {**self.paths, **{str(node.key): node.files for node in nodes}}
-        self.paths = {key: files for key, files in paths.items() if files}
+        parts = [self._translator.parts(node, files) for node in nodes]
+        paths = {**self._paths, **{str(node.key): node.files for node in nodes}}
+        self._paths = {key: shown for key, shown in paths.items() if shown}
         self._plain = self._plain.copy()
         self._plain[rows] = [part.plain for part in parts]
         first, had = self._layout.first, len(self._columns)
@@ -470,7 +532,8 @@ class SceneGraph:
         starts[rows], counts[rows] = had + lengths.cumsum() - lengths, lengths
         source = _ranges(starts, counts)
         self._columns = Parts.joined([self._columns, *parts]).taken(source)
-        self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
+        if (counts != np.diff(first)).any():
+            self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
         return source
 
     def _drawn_node(self, row: int) -> Component:
@@ -606,6 +669,11 @@ class SceneGraph:
         pairs = zip(nodes, placed.worlds[rows], strict=True)
         return lamps.lights(list(pairs), sphere)
 
+    def _check_cameras(self, rows: Rows) -> None:
+        """Refuse cameras among these rows that cannot be one."""
+        for row in rows[self._layout.sorts[rows] == CAMERA].tolist():
+            self.camera(self._layout.names[row], self._rest)
+
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
         lights: tuple[Light, ...] = lamps.DEFAULT
@@ -646,6 +714,10 @@ class SceneGraph:
     def _seen_corners(self, placed: Placed) -> Matrix:
         """World corners (K, 8, 3) of the boxes round all that is visible."""
         return self._corners(placed)[self._visible]
+
+
+def _names_files(props: Props) -> bool:
+    return "src" in props or "map" in props.get("material", ())
 
 
 def _sort(kind: type[Component]) -> int:

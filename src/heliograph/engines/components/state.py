@@ -13,7 +13,7 @@ their placements, (K, 4, 4), or positions, (K, 3). What else is said of a compon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -27,30 +27,51 @@ from heliograph.scene.tree import Tree
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR
 
 PARTS = ("position", "rotation", "quaternion", "scale", "matrix")
+TAKEN = (POSES, POSE_KEYS)
+"""Keys that no component may have."""
 
 
-def items(tree: Tree) -> tuple[Item, ...]:
+def items(keys: Iterable[str]) -> tuple[Item, ...]:
     """What a scene's state may hold: a row for each component, and one for many at once."""
     meaning = f"(4, 4) parent_from_component or (3,) metres; also .{', .'.join(PARTS)}"
     many = Item(POSES, "poses", "(keys, (K, 4, 4) parent_from_component or (K, 3) metres)")
-    return (*(Item(key, "pose", meaning) for key in tree.names()), many)
+    return (*(Item(key, "pose", meaning) for key in keys), many)
+
+
+def check_keys(keys: Container[str]) -> None:
+    """Refuse keys of components that mean something else in a state.
+
+    Raises:
+        InvalidValueError: there is one.
+    """
+    for key in TAKEN:
+        if key in keys:
+            raise InvalidValueError(
+                f"key {key!r}: expected another one, as state[{key!r}] moves many components at "
+                "once; rename the component"
+            )
 
 
 def moved_rows(
-    state: Mapping[str, NDArray[Any]], tree: Tree
+    state: Mapping[str, NDArray[Any]], tree: Tree, local: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The rows (K,) that a state moves, and their parent_from_component (K, 4, 4).
+
+    Args:
+        state: of a view.
+        tree: the scene.
+        local: (N, 4, 4) parent_from_component of every row of the tree without the state.
 
     Raises:
         UnknownNameError: no such component, or nothing of it has this name.
         InvalidValueError: a value of another shape.
     """
-    rest = {name: state[name] for name in state if name not in (POSES, POSE_KEYS)}
-    rows, local = np.empty(0, np.intp), np.empty((0, 4, 4))
+    rest = {name: state[name] for name in state if name not in TAKEN}
+    rows, moved = np.empty(0, np.intp), np.empty((0, 4, 4))
     if POSES in state:
-        rows, local = _columns(state, tree)
+        rows, moved = _columns(state, tree, local)
     if not rest:
-        return rows, local
+        return rows, moved
     changes: dict[int, dict[str, Any]] = {}
     for name, value in rest.items():
         row, part = _split(name, tree)
@@ -59,12 +80,12 @@ def moved_rows(
     maps = [_local(tree.node(row), props) for row, props in changes.items()]
     return (
         np.concatenate([rows[others], np.array([*changes], np.intp)]),
-        np.concatenate([local[others], np.array(maps)]),
+        np.concatenate([moved[others], np.array(maps)]),
     )
 
 
 def _columns(
-    state: Mapping[str, NDArray[Any]], tree: Tree
+    state: Mapping[str, NDArray[Any]], tree: Tree, local: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     poses = state[POSES]
     keys = _keys(state[POSE_KEYS].tobytes()) if POSE_KEYS in state else ()
@@ -75,9 +96,9 @@ def _columns(
         )
     rows = tree.rows(keys)
     if poses.ndim == 2:
-        local = np.array([tree.node(row).local for row in rows.tolist()]).reshape(-1, 4, 4)
-        local[:, :3, 3] = poses
-        return rows, local
+        moved = local[rows]
+        moved[:, :3, 3] = poses
+        return rows, moved
     if (poses[:, 3] != (0, 0, 0, 1)).any():
         raise InvalidValueError(f"state[{POSES!r}]: expected (0, 0, 0, 1) as last row of each map")
     return rows, poses.astype(float)
@@ -85,7 +106,12 @@ def _columns(
 
 @lru_cache(maxsize=16)
 def _keys(data: bytes) -> tuple[str, ...]:
-    return tuple(data.decode().split(SEPARATOR)) if data else ()
+    try:
+        return tuple(data.decode().split(SEPARATOR)) if data else ()
+    except UnicodeDecodeError:
+        raise InvalidValueError(
+            f"state[{POSE_KEYS!r}]: expected keys as View writes them, got bytes that are no text"
+        ) from None
 
 
 def _split(name: str, tree: Tree) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
-from heliograph.engines.components.assets import Assets, Handles
+from heliograph.engines.components.assets import Assets, Files, Handles
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
@@ -157,40 +157,37 @@ class Translator:
             self._parts.drop_if(lambda parts: parts.shows(geometries, textures))
         self._parts.trim()
 
-    def parts(self, component: Component) -> Parts:
+    def parts(self, component: Component, files: Files) -> Parts:
         """What a component draws, whatever stands below it.
+
+        Args:
+            component: what to draw.
+            files: those of the version that shows it.
 
         Raises:
             SceneError: a file of it is missing or malformed.
         """
         if not component.drawable:
             return _NO_PARTS
-        made = self._parts.get(self._key(component))
+        made = self._parts.get(_key(component, files))
         if made is None:
-            made = self._make(component)
-            self._parts.put(self._key(component), made, made.size)
+            made = self._make(component, files)
+            self._parts.put(_key(component, files), made, made.size)
         return made
 
-    def digests(self, components: Iterable[Component]) -> dict[str, str]:
-        """Digests of the files that components show, by path."""
-        return {path: self.assets.digest(path) for each in components for path in each.files}
-
-    def _key(self, component: Component) -> tuple[object, ...]:
-        return component.look, *map(self.assets.digest, component.files)
-
-    def _make(self, component: Component) -> Parts:
+    def _make(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Mesh):
-            return self._mesh(component)
+            return self._mesh(component, files)
         posed = self._shape(component)
-        texture, clear = self._texture(component.get("material"))
+        texture, clear = self._texture(component.get("material"), files)
         paint = _paint(component.get("material"), component.get("materialType"), clear)
         return self._rows([posed], [paint], [texture], plain=paint.plain)
 
-    def _mesh(self, mesh: Mesh) -> Parts:
-        pieces = self.assets.mesh(mesh)
+    def _mesh(self, mesh: Mesh, files: Files) -> Parts:
+        pieces = self.assets.mesh(mesh, files)
         given = mesh.get("material")
         turn = UPRIGHT if mesh.y_up else np.eye(4)
-        own, own_clear = self._texture(given)
+        own, own_clear = self._texture(given, files)
         paints, textures = [], []
         for piece in pieces:
             replaced = own >= 0 and piece.has_uvs
@@ -200,9 +197,9 @@ class Translator:
         posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
         return self._rows(posed, paints, textures)
 
-    def _texture(self, material: Mapping[str, Any]) -> tuple[int, bool]:
+    def _texture(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
         source = material.get("map")
-        return (-1, False) if source is None else self.assets.image(source)
+        return (-1, False) if source is None else self.assets.image(source, files)
 
     def _shape(self, component: Component) -> _Posed:
         textured = component.get("material").get("map") is not None
@@ -242,6 +239,10 @@ class Translator:
             box = np.stack(np.meshgrid(*ends.T), -1).reshape(-1, 3)
             corners.append(box @ pose[:3, :3].T + pose[:3, 3])
         return np.array(corners).reshape(-1, 8, 3)
+
+
+def _key(component: Component, files: Files) -> tuple[object, ...]:
+    return component.look, *[files[path] for path in component.files]
 
 
 @dataclass(frozen=True, eq=False)

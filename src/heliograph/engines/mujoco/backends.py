@@ -26,7 +26,7 @@ from heliograph.view import View
 
 _CLASSIC_PASSES = specs(*(spec for name, spec in PASSES.items() if name != "normals"))
 _WITHOUT_LIGHTS = (0.3, 0.3, 0.3)
-"""The light that is everywhere, as in MuJoCo, where there is none besides."""
+"""The ambient light of a scene without any lights, as in MuJoCo."""
 
 
 class Backend(Protocol):
@@ -55,10 +55,10 @@ class Backend(Protocol):
         """Draw the state, edited, from each camera into the arrays given."""
 
     def together(self) -> AbstractContextManager[None]:
-        """What is drawn within is in its arrays by the end."""
+        """A block that may defer filling arrays: all that is drawn within is there by its end."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free its resources."""
 
 
 class RasterBackend:
@@ -95,7 +95,7 @@ class RasterBackend:
 
     @property
     def edits(self) -> bool:
-        """It can."""
+        """It can apply edits."""
         return True
 
     def draw(
@@ -137,7 +137,7 @@ class RasterBackend:
         self._rasterizer.draw(things, cameras, view.pass_names, out)
 
     def together(self) -> AbstractContextManager[None]:
-        """What is drawn within is in its arrays by the end."""
+        """A block that may defer filling arrays: all that is drawn within is there by its end."""
         return self._rasterizer.together()
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class ClassicBackend:
 
     @property
     def edits(self) -> bool:
-        """It cannot."""
+        """It cannot apply edits."""
         return False
 
     def draw(
@@ -221,7 +221,7 @@ class ClassicBackend:
                 buffers["depth"][ids == 0] = np.inf
 
     def together(self) -> AbstractContextManager[None]:
-        """It always is at once."""
+        """Nothing is deferred here: arrays are filled at once."""
         return nullcontext()
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material
 from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Buffers, Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Frame, Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Edit, Item, MoveCamera, ObjectTable
@@ -131,7 +131,13 @@ class MujocoEngine(Engine):
         ]
         buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
-        return self._sample(view, placed, buffers, begun)
+        labels = self._objects.table.labels
+        frames = {
+            camera.name: Frame(camera, passes, labels)
+            for camera, passes in zip(placed, buffers, strict=True)
+        }
+        made = self.provenance.drawn(begun, 0)
+        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
     def render_many(
         self, views: Iterable[View], outs: Iterable[Outs] | None = None
@@ -159,17 +165,6 @@ class MujocoEngine(Engine):
         if place < self.model.ncam:  # ours come after the model's, and stay
             camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
-
-    def _sample(
-        self, view: View, placed: list[Camera], buffers: Sequence[Buffers], begun: float
-    ) -> Sample:
-        labels = self._objects.table.labels
-        frames = {
-            camera.name: Frame(camera, passes, labels)
-            for camera, passes in zip(placed, buffers, strict=True)
-        }
-        made = self.provenance.drawn(begun, 0)
-        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
 
 
 _BACKENDS: dict[Style, type[RasterBackend] | type[ClassicBackend]] = {

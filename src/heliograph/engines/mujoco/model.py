@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from copy import copy
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,7 +28,11 @@ _FINITE = (
 )
 _REFERENCES = (
     (_O.mjOBJ_GEOM, "geom_matid", "nmat"),
+    (_O.mjOBJ_BODY, "body_parentid", "nbody"),
     (_O.mjOBJ_GEOM, "geom_bodyid", "nbody"),
+    (_O.mjOBJ_SITE, "site_bodyid", "nbody"),
+    (_O.mjOBJ_CAMERA, "cam_bodyid", "nbody"),
+    (_O.mjOBJ_LIGHT, "light_bodyid", "nbody"),
     (_O.mjOBJ_SITE, "site_matid", "nmat"),
     (_O.mjOBJ_MATERIAL, "mat_texid", "ntex"),
 )
@@ -45,25 +50,28 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
             compiled model was edited to what MuJoCo's compiler refuses.
     """
     if isinstance(source, mujoco.MjModel):
-        return _checked(_copy(source)), "MjModel"
+        return _checked(copy(source)), "MjModel"
     if not isinstance(source, (str, Path)):
         raise InvalidValueError(
             f"expected a path, MJCF text or mujoco.MjModel, got {type(source).__name__}"
         )
     if isinstance(source, str) and source.lstrip().startswith("<"):
-        return _from_text(source), "MJCF text"
+        try:
+            return mujoco.MjModel.from_xml_string(source), "MJCF text"
+        except ValueError as error:
+            raise SceneError(f"MJCF text: {_one_line(error)}") from None
     path = Path(source)
     try:
         check_file(path)
     except OSError as error:
         raise SceneError(f"{path}: {reason(error)}") from None
-    return _checked(_from_file(path)), printable(path)
-
-
-def _copy(model: mujoco.MjModel) -> mujoco.MjModel:
-    import copy
-
-    return copy.copy(model)
+    binary = path.suffix == ".mjb"
+    read = mujoco.MjModel.from_binary_path if binary else mujoco.MjModel.from_xml_path
+    try:
+        model = read(os.fsencode(path))
+    except (ValueError, mujoco.FatalError) as error:
+        raise SceneError(f"{path}: {_one_line(error)}") from None
+    return _checked(model), printable(path)
 
 
 def _checked(model: mujoco.MjModel) -> mujoco.MjModel:
@@ -76,8 +84,14 @@ def _checked(model: mujoco.MjModel) -> mujoco.MjModel:
         raise SceneError(f"expected finite numbers in qpos0, got {model.qpos0.tolist()}")
     for kind, field, known in _REFERENCES:
         rows, count = getattr(model, field), getattr(model, known)
-        wrong = (rows < -1) | (rows >= count)
-        _refuse(model, kind, field, wrong, f"-1 or a number below {known} = {count}")
+        lowest = 0 if known == "nbody" else -1
+        wrong = (rows < lowest) | (rows >= count)
+        _refuse(model, kind, field, wrong, f"a number from {lowest} to {known} - 1 = {count - 1}")
+    start, height = model.tex_adr.astype(np.int64), model.tex_height.astype(np.int64)
+    end = start + height * model.tex_width * model.tex_nchannel
+    wrong = (start < 0) | (height < 0) | (model.tex_width < 0) | (end > model.ntexdata)
+    told = f"pixels within ntexdata = {model.ntexdata}"
+    _refuse(model, _O.mjOBJ_TEXTURE, "tex_height", wrong, f"{told} (tex_adr, tex_width)")
     kinds, data = model.geom_type, model.geom_dataid
     wrong = (kinds < 0) | (kinds >= int(_T.mjGEOM_SDF) + 1)
     _refuse(model, _O.mjOBJ_GEOM, "geom_type", wrong, "a type of geom (mjtGeom)")
@@ -100,22 +114,6 @@ def _refuse(
         f"{word} {name!r}: expected {expected} in {field}, got {came.tolist()}; was the compiled "
         "model edited?"
     )
-
-
-def _from_text(text: str) -> mujoco.MjModel:
-    try:
-        return mujoco.MjModel.from_xml_string(text)
-    except ValueError as error:
-        raise SceneError(f"MJCF text: {_one_line(error)}") from None
-
-
-def _from_file(path: Path) -> mujoco.MjModel:
-    binary = path.suffix == ".mjb"
-    read = mujoco.MjModel.from_binary_path if binary else mujoco.MjModel.from_xml_path
-    try:
-        return read(os.fsencode(path))
-    except (ValueError, mujoco.FatalError) as error:
-        raise SceneError(f"{path}: {_one_line(error)}") from None
 
 
 def _one_line(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.frame import Label
 from heliograph.scene import Material, ObjectTable
-from heliograph.scene.objects import around
+from heliograph.scene.objects import union_box
 
 _O = mujoco.mjtObj
 _KINDS = (
@@ -49,7 +49,7 @@ class ModelObjects:
 
     Attributes:
         table: the object table.
-        names: name -> numbers (ids) of the objects called so, bodies and categories left out.
+        names: name -> numbers (ids) of the objects of that name, without bodies and categories.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ def _material_name(model: mujoco.MjModel, index: int) -> str:
 
 
 def _materials(model: mujoco.MjModel, count: int) -> tuple[str, ...]:
-    """What each object wears; a flex what its first element does."""
+    """Name of each object's material; a flex has that of its first element."""
     flexes = model.flex_matid
     if len(flexes) != model.nflex:  # since MuJoCo 4 each of their elements has its own
         flexes = flexes[model.flex_elemadr]
@@ -187,23 +187,20 @@ def _boxes(
     below = [np.flatnonzero(model.geom_bodyid == body).tolist() for body in range(model.nbody)]
     for body in range(model.nbody - 1, -1, -1):  # children come after their parents
         row, rows = first_body + body, below[body]
-        boxes[row] = around(boxes[rows], poses[rows], poses[row])
+        boxes[row] = union_box(boxes[rows], poses[rows], poses[row])
         if body:
             below[model.body_parentid[body]] += rows
     return boxes
 
 
 def _label(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> Label:
-    category = kind.name.removeprefix("mjOBJ_").lower()
-    name = mujoco.mj_id2name(model, kind, index) or _unnamed(model, kind, index)
+    """Its name, or without one its body's and its number in the model; and its category."""
+    word = category = kind.name.removeprefix("mjOBJ_").lower()
     if kind == _O.mjOBJ_GEOM:
         category = mujoco.mjtGeom(int(model.geom_type[index])).name.removeprefix("mjGEOM_").lower()
+    name = mujoco.mj_id2name(model, kind, index)
+    if not name:
+        bodies = {_O.mjOBJ_GEOM: model.geom_bodyid, _O.mjOBJ_SITE: model.site_bodyid}.get(kind)
+        body = "" if bodies is None else model.body(int(bodies[index])).name
+        name = f"{body}/{word}{index}" if body else f"{word}{index}"
     return Label(name, category)
-
-
-def _unnamed(model: mujoco.MjModel, kind: mujoco.mjtObj, index: int) -> str:
-    """A stable name: the body's, and the number of the geom or site in the model."""
-    word = kind.name.removeprefix("mjOBJ_").lower()
-    bodies = {_O.mjOBJ_GEOM: model.geom_bodyid, _O.mjOBJ_SITE: model.site_bodyid}.get(kind)
-    body = "" if bodies is None else model.body(int(bodies[index])).name
-    return f"{body}/{word}{index}" if body else f"{word}{index}"

@@ -76,11 +76,8 @@ class Planes:
                     continue
                 way = float((middle - pose[row, :, 3]) @ along) / half
                 if abs(way) > _REACH * self._extent:
-                    pose[row, :, 3] += along / half * self._whole(way)
-
-    def _whole(self, way: float) -> float:
-        """The nearest distance that keeps textures in place; they repeat every 2 / repeat."""
-        return 2.0 * round(way / 2.0)
+                    whole = 2.0 * round(way / 2.0)  # textures repeat every 2 / repeat, so they stay
+                    pose[row, :, 3] += along / half * whole
 
 
 def _cuts(half: float, step: float) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster import Geometry
+from heliograph.raster.shapes import grid_triangles
 
 Array = NDArray[Any]
 Levels = list[tuple[Geometry, float]]
@@ -49,13 +50,13 @@ def _tile(points: Array, row: int, column: int, floor: float, name: str) -> Leve
     last_row, last_column = row + rows == len(points) - 1, column + columns == points.shape[1] - 1
     walls = _walls(mine, floor, (row == 0, last_column, last_row, column == 0))
     grid = np.arange(mine.shape[0] * mine.shape[1]).reshape(mine.shape[:2])
-    levels = [(_geometry(mine, _cells(grid), walls, name), 0.0)]
+    levels = [(_geometry(mine, grid_triangles(grid), walls, name), 0.0)]
     step = 2
     while step < max(rows, columns) - 1 and min(rows, columns) > 2:
         inner = _cut(rows - 2, columns - 2, step)
         gap = _gap(mine[1:-1, 1:-1, 2], *inner)
         sparse = grid[1:-1, 1:-1][np.ix_(*inner)]
-        triangles = np.concatenate([_cells(sparse), *_rings(grid, sparse, inner)])
+        triangles = np.concatenate([grid_triangles(sparse), *_rings(grid, sparse, inner)])
         levels.append((_geometry(mine, triangles, walls, name), _STEEP * gap))
         step *= 2
     return levels
@@ -85,12 +86,6 @@ def _within(cuts: Array, count: int) -> tuple[Array, Array]:
     places = np.arange(count)
     cell = np.minimum(np.searchsorted(cuts, places, side="right") - 1, len(cuts) - 2)
     return cell, (places - cuts[cell]) / (cuts[cell + 1] - cuts[cell])
-
-
-def _cells(grid: Array) -> Array:
-    """Two triangles (T, 3) for each cell of a grid of vertices."""
-    a, b, c, d = grid[:-1, :-1], grid[:-1, 1:], grid[1:, 1:], grid[1:, :-1]
-    return np.stack([np.stack([a, b, c], -1), np.stack([a, c, d], -1)], 2).reshape(-1, 3)
 
 
 def _rings(grid: Array, sparse: Array, inner: tuple[Array, Array]) -> list[Array]:
@@ -147,7 +142,7 @@ def _geometry(
     faces = [vertex.reshape(-1, 3)]
     for wall, outward in walls:
         grid = sum(map(len, positions)) + np.arange(wall[..., 0].size).reshape(wall.shape[:2])
-        faces.append(_cells(grid[::-1]))
+        faces.append(grid_triangles(grid[::-1]))
         positions.append(wall.reshape(-1, 3))
         normals.append(np.tile(outward, (grid.size, 1)))
     return Geometry(

@@ -153,7 +153,13 @@ class Translator:
         """
         made, shown = self._structure, _shown(geoms)
         if made is None or made.shown != shown:
-            made = self._structure = self._changed(geoms, shown)
+            facts = _facts(geoms)
+            if made is None or made.facts != facts:
+                made = self._build(geoms, facts)
+            if not np.array_equal(made.sizes, geoms["size"]):
+                self._resize(made, geoms)
+            made.shown = shown
+            self._structure = made
         turn = geoms["mat"][made.rows]
         pose = np.empty((len(made.rows), 3, 4))
         np.multiply(turn, made.scale[:, None, :], out=pose[:, :, :3])
@@ -194,16 +200,6 @@ class Translator:
             haze_range=((1 - self._haze_part) * _HAZE * self._far, _HAZE * self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
         )
-
-    def _changed(self, geoms: NDArray[Any], shown: tuple[bytes, ...]) -> Structure:
-        """What these geoms make, which are not only elsewhere than the last ones."""
-        made, facts = self._structure, _facts(geoms)
-        if made is None or made.facts != facts:
-            made = self._build(geoms, facts)
-        if not np.array_equal(made.sizes, geoms["size"]):
-            self._resize(made, geoms)
-        made.shown = shown
-        return made
 
     def _build(self, geoms: NDArray[Any], facts: tuple[bytes, ...]) -> Structure:
         handles = self._geometry(geoms)

@@ -132,7 +132,7 @@ def _view(structs: Any, layout: np.dtype[Any], count: int) -> NDArray[Any]:
 
 @cache
 def _layout(kind: str, wanted: np.dtype[Any]) -> np.dtype[Any]:
-    """Where the wanted fields lie in the `geoms` or `lights` of MjvScene, of those there are."""
+    """The layout of MjvScene's `geoms` or `lights`: offsets of the wanted fields that exist."""
     scene = mujoco.MjvScene(mujoco.MjModel.from_xml_string("<mujoco/>"), maxgeom=3)
     structs = getattr(scene, kind)
     start, here, end = (structs[i].pos.ctypes.data for i in range(3))

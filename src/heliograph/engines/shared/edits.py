@@ -1,4 +1,4 @@
-"""Edits of a view that every engine over the rasterizer takes, applied to what it is to draw."""
+"""Applies the edits of a view, for every engine over the rasterizer, to what is to be drawn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SURFACE = ("emission", "specular", "shininess", "reflectance")
 
 
 class EditApplier:
-    """What one state shows, while edits change it.
+    """Applies edits to what one state shows.
 
     Args:
         things: what is drawn; never changed in place.
@@ -70,14 +70,22 @@ class EditApplier:
         """
         for edit in edits:
             _APPLY[type(edit)](self, edit)
-        self._settle()
+        if self._holed.any():
+            self._cut(self._holed.nonzero()[0])
+        material = {name: rows for name, rows in self._own.items() if name in _MATERIAL}
+        others: dict[str, Any] = {n: rows for n, rows in self._own.items() if n not in _MATERIAL}
+        if material:
+            self._instances = self._instances.painted(**material)
+        if others:
+            table = replace(self._instances.table, **others)
+            self._instances = replace(self._instances, table=table)
         shown = replace(self.things, instances=self._instances)
         if self._lit or (self._moved and any(light.casts_shadow for light in shown.lights)):
             lights = self._lights(self._moved)
             for edit in self._lit:  # last: shadow maps hold all that was moved
                 lights.apply(edit)
             shown.ambient = lights.ambient(shown.ambient)
-            if lights.lights != shown.lights:  # it is kept by identity
+            if lights.lights != shown.lights:  # caches compare it by identity
                 shown.lights = lights.lights
         return shown
 
@@ -119,7 +127,7 @@ class EditApplier:
             self._lay_all(edit, edit.texture[group], group, rows)
 
     def _darken(self, rows: NDArray[np.intp]) -> None:
-        """Take light of another colour away: what is told how much to emit does so in its own."""
+        """Clear emissive colours: what an edit tells to emit does so in the object's own colour."""
         if self._instances.materials.emissive is not None:
             self._mine("emissive")[rows] = 0.0
 
@@ -178,31 +186,12 @@ class EditApplier:
             self._own[field] = rows.copy()
         return self._own[field]
 
-    def _settle(self) -> None:
-        """Put what was changed into the instances."""
-        if self._holed.any():
-            self._cut(self._holed.nonzero()[0])
-        material = {name: rows for name, rows in self._own.items() if name in _MATERIAL}
-        others: dict[str, Any] = {n: rows for n, rows in self._own.items() if n not in _MATERIAL}
-        if material:
-            self._instances = self._instances.painted(**material)
-        if others:
-            table = replace(self._instances.table, **others)
-            self._instances = replace(self._instances, table=table)
-
     def _cut(self, rows: NDArray[np.intp]) -> None:
         """Have holes where textures are clear, unless the material says how clear that must be."""
         cutoff, rgba = self._mine("cutoff"), self._mine("rgba")
         rows = rows[cutoff[rows] <= HOLE]
         cutoff[rows] = HOLE
         rgba[rows, 3] = np.minimum(rgba[rows, 3], ALMOST)
-
-    def _strip(self, rows: NDArray[np.intp]) -> None:
-        """Take textures away, where there are any."""
-        rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
-        if len(rows):
-            self._mine("texture")[rows] = -1
-            self._mine("mapping")[rows] = TextureMapping.NONE
 
     def _lay(
         self,
@@ -211,10 +200,13 @@ class EditApplier:
         repeat: NDArray[np.float64],
         offset: NDArray[np.float64],
     ) -> None:
-        """Lay an image on rows (M,), repeated and shifted by (M or 1, 2)."""
+        """Lay an image on rows (M,), repeated and shifted by (M or 1, 2); an empty one clears."""
         self._holed[rows] = pixels.size > 0 and has_holes(pixels)
         if not pixels.size:
-            self._strip(rows)
+            rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
+            if len(rows):
+                self._mine("texture")[rows] = -1
+                self._mine("mapping")[rows] = TextureMapping.NONE
             return
         texture = Texture(pixels, name="texture of an edit")
         self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
@@ -232,7 +224,7 @@ class Objects:
 
     Args:
         rows: the instances of each object, by its number.
-        names: object name -> numbers of the objects called so.
+        names: object name -> numbers of the objects of that name.
     """
 
     def __init__(
@@ -243,7 +235,7 @@ class Objects:
         self._last: tuple[Any, tuple[NDArray[np.intp], NDArray[np.intp], bool]] | None = None
 
     def rows(self, objects: Sequence[str]) -> list[int]:
-        """The instances of the objects called so.
+        """The instances of the objects of these names.
 
         Raises:
             UnknownNameError: an object that is not there.
@@ -296,7 +288,7 @@ APPEARANCE: tuple[type[Edit], ...] = (*_APPLY, MoveCamera)
 def camera_moves(
     edits: Iterable[Edit], known: Iterable[str]
 ) -> tuple[list[Edit], dict[str, list[MoveCamera]]]:
-    """Edits of what is seen, and those of cameras by the camera's name, in order.
+    """The edits that are not of cameras, and those of cameras by name, both in order.
 
     Raises:
         UnknownNameError: a camera that is not known.
@@ -316,16 +308,12 @@ def camera_moves(
 def edited_camera(camera: Camera, edits: Iterable[MoveCamera]) -> Camera:
     """A camera of the scene as edits show it, one after the other; it keeps its name and size."""
     for edit in edits:
-        camera = _moved(camera, edit)
+        pose = edit.camera.world_from_camera
+        if edit.relative:
+            pose = camera.world_from_camera @ pose
+        changed = edit.camera.replace(name=camera.name, world_from_camera=pose)
+        camera = changed if changed.size == camera.size else changed.resized(*camera.size)
     return camera
-
-
-def _moved(camera: Camera, edit: MoveCamera) -> Camera:
-    pose = edit.camera.world_from_camera
-    if edit.relative:
-        pose = camera.world_from_camera @ pose
-    changed = edit.camera.replace(name=camera.name, world_from_camera=pose)
-    return changed if changed.size == camera.size else changed.resized(*camera.size)
 
 
 def _square(pose: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,12 +48,12 @@ class SceneLight:
         """The same light with other fields, as `EditLight` names them.
 
         `diffuse` is the colour of light from everywhere, and a hemisphere's from above; `ambient`
-        is its colour from below.
+        is its colour from below. Either with a kind is a light of this kind and nothing else.
         """
         if len(self.lights) == 1 or "kind" in given:
             light = replace(self.lights[0] if len(self.lights) == 1 else Light(), **given)
             placed = any(name in given for name in _PLACED)
-            return replace(self, lights=(covering(light, sphere()) if placed else light,))
+            return SceneLight((covering(light, sphere()) if placed else light,))
         if not self.lights:
             colour = given.get("ambient", given.get("diffuse", self.ambient))
             return replace(self, ambient=colour)

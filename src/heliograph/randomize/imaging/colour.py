@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,16 +56,12 @@ def tone_map(values: Mapping[str, float], x: NDArray[np.float32]) -> NDArray[np.
     """A filmic curve over linear light (Narkowicz's fit of ACES, 2015), mixed in by strength."""
     linear = np.power(x, 2.2) * 0.8
     mapped = linear * (2.51 * linear + 0.03) / (linear * (2.43 * linear + 0.59) + 0.14)
-    return _mixed(x, np.power(mapped, 1 / 2.2), values["strength"])
+    return np.asarray(x + (np.power(mapped, 1 / 2.2) - x) * values["strength"], np.float32)
 
 
 def gamma(values: Mapping[str, float], x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Every value to the power of 2**-amount: above 0 brightens the middle."""
     return np.asarray(np.power(x, 2.0 ** -values["amount"]), np.float32)
-
-
-def _mixed(x: NDArray[Any], mapped: NDArray[Any], strength: float) -> NDArray[np.float32]:
-    return np.asarray(x + (mapped - x) * strength, np.float32)
 
 
 def _amount(meaning: str, low: float = -1.0, high: float = 10.0) -> dict[str, Parameter]:

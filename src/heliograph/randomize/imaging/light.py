@@ -46,8 +46,9 @@ def bloom(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generato
 def vignette(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
     """Darken towards the corners, by 1 - intensity * r**falloff; r is 1 in the corner."""
     del shot, rng
-    shape = (planes.shape[1], planes.shape[2])
-    return planes * _vignette(shape, values["intensity"], values["falloff"])
+    squared, falloff = _distance(planes.shape[1], planes.shape[2]), values["falloff"]
+    shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
+    return planes * (np.float32(1.0) - shade * np.float32(values["intensity"]))
 
 
 def ambient_occlusion(
@@ -79,12 +80,6 @@ def _distance(height: int, width: int) -> NDArray[np.float32]:
     y = (np.arange(height, dtype=np.float32) + 0.5) * 2 / height - 1
     x = (np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1
     return np.asarray((y[:, None] ** 2 + x[None, :] ** 2) / 2, np.float32)
-
-
-def _vignette(shape: tuple[int, int], intensity: float, falloff: float) -> NDArray[np.float32]:
-    squared = _distance(*shape)
-    shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
-    return np.float32(1.0) - shade * np.float32(intensity)
 
 
 def _needed(shot: Shot) -> tuple[NDArray[Any], NDArray[Any], Camera]:

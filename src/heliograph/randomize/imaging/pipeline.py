@@ -75,7 +75,8 @@ def apply(
         InvalidValueError: a parameter out of range, a picture of another shape, or no depth,
             normals or camera for a step that needs them.
     """
-    _check_picture(rgb)
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise InvalidValueError(f"rgb: expected (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")
     shot = Shot(depth, normals, camera)
     todo = [(i, find_step(name), check_step(name, given)) for i, (name, given) in enumerate(steps)]
     todo = [each for each in todo if not each[1].does_nothing(each[2])]
@@ -148,8 +149,3 @@ def _picture(planes: Planes) -> NDArray[np.uint8]:
     for channel in range(3):
         rgb[..., channel] = planes[channel]
     return rgb
-
-
-def _check_picture(rgb: NDArray[np.uint8]) -> None:
-    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
-        raise InvalidValueError(f"rgb: expected (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")

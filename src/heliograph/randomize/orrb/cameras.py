@@ -109,13 +109,12 @@ class CameraProperties(CameraComponent):
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`; nothing is random."""
-        names = [name for name in self.chosen_cameras(scene) if scene.is_shown(name)]
-        return {"cameras": [self._set(name, scene.cameras[name]) for name in names]}
-
-    def _set(self, name: str, camera: Camera) -> dict[str, Any]:
-        seen = camera.replace(near=self.near_clip, far=self.far_clip)
-        fov = math.radians(self.field_of_view)
-        return move_to_json(name, seen, np.eye(4), fov=fov, relative=True)
+        moves, fov = [], math.radians(self.field_of_view)
+        for name in self.chosen_cameras(scene):
+            if scene.is_shown(name):
+                camera = scene.cameras[name].replace(near=self.near_clip, far=self.far_clip)
+                moves.append(move_to_json(name, camera, np.eye(4), fov=fov, relative=True))
+        return {"cameras": moves}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +141,10 @@ class CameraCalibrator(CameraComponent):
         shift = camera.world_from_camera[:3, :3].T @ vector(self.local_position_delta)
         delta = poses.compose(shift, camera_rotation(self.local_rotation_delta))
         fov = camera.fov_y + math.radians(self.fov_delta)
-        placed = np.asarray(camera.world_from_camera @ delta)
+        pose = np.asarray(camera.world_from_camera @ delta)
         return {
             "cameras": [move_to_json(name, camera, delta, fov=fov, relative=True)],
-            "position": placed[:3, 3].tolist(),
-            "rotation": poses.to_quaternion(placed[:3, :3], order=QuaternionOrder.WXYZ).tolist(),
+            "position": pose[:3, 3].tolist(),
+            "rotation": poses.to_quaternion(pose[:3, :3], order=QuaternionOrder.WXYZ).tolist(),
             "fov": math.degrees(fov),
         }

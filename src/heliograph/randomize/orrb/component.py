@@ -60,7 +60,7 @@ class Component(Randomizer):
         """This component with the properties of a config; those that are absent stay.
 
         Raises:
-            UnknownNameError: a group or parameter there is not.
+            UnknownNameError: an unknown group or parameter.
             InvalidValueError: a parameter in another group than its own, or of another type.
         """
         changes: dict[str, Any] = {"path": self.path if path is None else path}

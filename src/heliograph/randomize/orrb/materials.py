@@ -24,7 +24,7 @@ TEXTURES: tuple[tuple[str, int], ...] = (
     *(("perlin", i) for i in range(5)),
     *((kind, i) for kind in ("noise", "checker", "gradient") for i in range(2)),
 )
-"""The eleven textures that there are to draw from."""
+"""The eleven textures that are drawn from."""
 _MADE = Textures(size=128)
 _UNKNOWN = (0.5, 0.5, 0.5, 1.0)
 

@@ -3,7 +3,7 @@
 # ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,7 +35,7 @@ _NO_GEOMS = frozenset({"site", "tendon", "skin", "flex", "actuator"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placed(Component):
+class PoseComponent(Component):
     """A component that moves the camera, object or body at its path."""
 
     def build(self, values: Values) -> Drawn:
@@ -72,7 +72,7 @@ class Placed(Component):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LookAt(Placed):
+class LookAt(PoseComponent):
     """Turns what is at the path to a world point, its up to the vertical.
 
     A camera then looks there; of an object or body, Unity's forward (our -y) points there.
@@ -99,7 +99,7 @@ class LookAt(Placed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TranslateRotateScale(Placed):
+class TranslateRotateScale(PoseComponent):
     """Moves, turns and scales what is at the path, from where the scene has it.
 
     Attributes:
@@ -168,7 +168,10 @@ class JointRandomizer(Component):
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`; all of `qpos` is in the values."""
         if "qpos" not in scene.state or not scene.joints:
-            return {"qpos": _random_state(rng, scene)["qpos"].tolist()}
+            state = {} if scene.random_state is None else scene.random_state(rng)
+            if "qpos" not in state:
+                raise InvalidValueError("JointRandomizer: this scene names no joints")
+            return {"qpos": state["qpos"].tolist()}
         qpos = np.array(scene.state["qpos"], float)
         at, low, high = scene.remember("orrb hinges", lambda: _hinges(scene.joints))
         qpos[at] = low + (high - low) * rng.random(len(at))
@@ -192,13 +195,6 @@ def _hinges(joints: Sequence[Joint]) -> tuple[NDArray[Any], NDArray[Any], NDArra
     return at.astype(int), low, high
 
 
-def _random_state(rng: Generator, scene: Facts) -> Mapping[str, NDArray[Any]]:
-    state = {} if scene.random_state is None else scene.random_state(rng)
-    if "qpos" not in state:
-        raise InvalidValueError("JointRandomizer: this scene names no joints")
-    return state
-
-
 def _matching(kind: str, prefix: str, known: Sequence[str]) -> tuple[str, ...]:
     wanted = names.split(prefix)
     names.warn_of_nothing(kind, wanted, known)
@@ -212,7 +208,7 @@ def _pose(scene: Facts, name: str) -> Floats:
 
 
 def _carried(own: Floats, carried: Floats, scale: float) -> Floats:
-    """What carries a body, as a pose on the side of one of its objects."""
+    """The motion of a body as a pose relative to one of its objects."""
     pose = poses.invert(own) @ carried @ own
     pose[:3, :3] /= scale
     return pose

@@ -54,7 +54,9 @@ class GeometryStore:
         self.buffers: dict[str, moderngl.Buffer] = {}
         self.version = 0
         for shape in Shape:
-            self._add_shape(shape)
+            chain = shapes.levels(shape)
+            block, points = self._levels_block([level for level, _ in chain])
+            self._add_row(block, points[0], [error for _, error in chain], shape)
 
     def add(self, geometry: Geometry) -> int:
         """Take a geometry in; its handle.
@@ -82,7 +84,7 @@ class GeometryStore:
         return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
-        """Take in one surface in several ways, finest first, each with its error in metres.
+        """Take in one surface at several levels of detail, finest first, with errors in metres.
 
         Raises:
             InvalidValueError: shapes, NaN or indices that cannot be drawn.
@@ -149,13 +151,8 @@ class GeometryStore:
                 if buffer is not made[name]:
                     buffer.release()
 
-    def _add_shape(self, shape: Shape) -> None:
-        chain = shapes.levels(shape)
-        block, points = self._levels_block([level for level, _ in chain])
-        self._add_row(block, points[0], [error for _, error in chain], shape)
-
     def _levels_block(self, levels: Sequence[Geometry]) -> tuple[_Block, list[NDArray[np.float32]]]:
-        """Put levels that each have vertices of their own where there is room; their positions."""
+        """Store levels that each have vertices of their own; where, and their positions."""
         points = [np.asarray(level.positions, np.float32) for level in levels]
         starts = np.cumsum([0, *map(len, points)]).tolist()
         triangles = [
@@ -171,7 +168,7 @@ class GeometryStore:
         return self._block(positions, normals, np.concatenate(uvs), triangles), points
 
     def _block(self, positions: Any, normals: Any, uvs: Any, levels: list[NDArray[Any]]) -> _Block:
-        """Put vertices, and the triangles of each level, where there is room."""
+        """Store vertices, and the triangles of each level, where there is room."""
         count = len(positions)
         base = self._vertices.take(count)
         self._streams["in_position"].put(base, positions)
@@ -207,7 +204,7 @@ class GeometryStore:
 def _row(
     block: _Block, positions: Any, errors: list[float], shape: Shape | None
 ) -> tuple[Any, ...]:
-    """A geometry's facts in the order of GeometryTable' fields."""
+    """A geometry's facts in the order of GeometryTable's fields."""
     spare = MAX_LEVELS - len(block.ranges)
     first, count = zip(*block.ranges, strict=True)
     box = _box(positions)
@@ -218,7 +215,7 @@ def _row(
         block.base,
         (*errors, *[np.inf] * spare),
         box,
-        _radius(positions, box[0]),
+        float(np.sqrt(((positions - box[0]) ** 2).sum(1).max(initial=0))),  # bounding sphere
         0 if shape is None else shapes.SOLVER[shape],
         [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
         shape is Shape.PLANE,
@@ -241,15 +238,10 @@ def _over_rows(reduce: np.ufunc, rows: NDArray[Any]) -> NDArray[Any]:
     return result
 
 
-def _radius(positions: NDArray[Any], centre: NDArray[np.float64]) -> float:
-    """Of the bounding sphere round this centre."""
-    return float(np.sqrt(((positions - centre) ** 2).sum(1).max(initial=0)))
-
-
 def _in_order(
     levels: list[NDArray[np.uint32]], count: int
 ) -> tuple[NDArray[np.intp], list[NDArray[np.uint32]]]:
-    """An order of the vertices (V,) in which each level needs few and near ones, and the levels so.
+    """An order of the vertices (V,) in which each level's lie together, and the levels in it.
 
     Those of the coarsest level come first, as its triangles use them: what is drawn of a heavy mesh
     from afar then lies together in memory.

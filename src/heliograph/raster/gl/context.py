@@ -109,7 +109,7 @@ class Context:
                 gl.release()
 
     def _give_back(self, before: Current) -> None:
-        """Make current what was, or nothing, so that another thread can have ours."""
+        """Make current what was so before, or nothing, so that another thread can use ours."""
         if before is NOTHING and self._gl is not None:
             self._gl.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         elif before.context != self._own.context and not self._egl.make_current(before):
@@ -143,13 +143,8 @@ def _create(device: int | None) -> moderngl.Context:
     try:
         return moderngl.create_context(standalone=True, require=GL_VERSION, **chosen)
     except Exception as error:  # noqa: BLE001 -- the binding raises bare Exceptions
+        other = f"EGL device {device} was asked for: try another, or none"
         raise ContextError(
             f"no OpenGL {GL_VERSION // 100}.{GL_VERSION // 10 % 10} over EGL here ({error}); "
-            f"{_remedy(device)}"
+            f"{egl.INSTALL if device is None else other}"
         ) from None
-
-
-def _remedy(device: int | None) -> str:
-    if device is not None:
-        return f"EGL device {device} was asked for: try another, or none"
-    return egl.INSTALL

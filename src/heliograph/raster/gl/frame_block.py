@@ -64,7 +64,7 @@ class LightLayouts:
             self._expected = {(kinds, casting), (kinds, ()), (mirrored, ())}
 
     def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
-        """What programs must know of lights of which those at the places `casting` cast shadows."""
+        """What programs must know of these lights; those at the places `casting` cast shadows."""
         kinds = tuple(_KINDS[light.kind] for light in lights)
         if not kinds:
             return LightLayout()

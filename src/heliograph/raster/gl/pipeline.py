@@ -49,7 +49,7 @@ class Picture:
 
     Attributes:
         target: where to.
-        plan: what, in which order.
+        plan: the draw commands, in order.
         block: the uniform block, as far as it is used.
         lights: how many lights there are, and of what sort.
         environment: what is behind everything.
@@ -73,7 +73,7 @@ class Picture:
 
     @property
     def backdrop(self) -> tuple[float, float, float] | None:
-        """The colour of everything behind, where that is all that is seen of it."""
+        """The colour of the background, where it is plain and only rgb is drawn."""
         back = self.environment
         plain = self.target.passes == ("rgb",) and back.sky is None and back.haze is None
         return back.colour if plain else None
@@ -131,7 +131,7 @@ class Pipeline:
     def draw(self, picture: Picture) -> None:
         """Draw into the picture's target; every pixel of every pass is written."""
         self._upload(picture.plan, picture.block)
-        sky = self._kept_sky(picture)
+        sky = self._cached_sky(picture)
         if picture.shadows is not None:
             picture.shadows.use(SHADOW_UNIT)
         if picture.mirror is not None:
@@ -206,7 +206,7 @@ class Pipeline:
             array.render_indirect(self._commands, mode, count=count, first=first)
 
     def _base(self, picture: Picture) -> tuple[Variant, dict[Kind, State]]:
-        """What a picture's programs have in common, and what each kind of instance needs."""
+        """What a picture's programs have in common, and the GL state of each kind of instance."""
         key = (
             picture.target.passes,
             picture.ortho,
@@ -231,7 +231,7 @@ class Pipeline:
         return self._bases[key]
 
     def _calls(self, picture: Picture, groups: list[Group]) -> list[tuple[State, int, int]]:
-        """What to draw how: state, first command, number; neighbours of one state become one."""
+        """The draw calls: GL state, first command, number; neighbours with one state are merged."""
         base, states = self._base(picture)
         calls: list[tuple[State, int, int]] = []
         for kind, first, count in groups:
@@ -245,16 +245,6 @@ class Pipeline:
         return calls
 
     def _state(self, base: Variant, kind: Kind) -> State:
-        variant = self._variant(base, kind)
-        return State(
-            program=self._programs.surface(variant),
-            texture=-1 if variant.texture is None else kind.texture,
-            double_sided=kind.double_sided,
-            mirrored=kind.mirrored,
-            line=kind.line,
-        )
-
-    def _variant(self, base: Variant, kind: Kind) -> Variant:
         coloured = "rgb" in base.passes
         blended = not BLENDED.isdisjoint(base.passes)
         looked_up = kind.texture >= 0 and (blended or kind.cutout)
@@ -274,14 +264,22 @@ class Pipeline:
             cutout=kind.cutout,
             emissive=coloured and kind.emissive,
         )
-        return variant if variant.needs_surface else replace(variant, solver=plain(kind.solver))
+        if not variant.needs_surface:
+            variant = replace(variant, solver=plain(kind.solver))
+        return State(
+            program=self._programs.surface(variant),
+            texture=-1 if variant.texture is None else kind.texture,
+            double_sided=kind.double_sided,
+            mirrored=kind.mirrored,
+            line=kind.line,
+        )
 
-    def _draw_sky(self, picture: Picture, kept: moderngl.Texture | None) -> None:
+    def _draw_sky(self, picture: Picture, image: moderngl.Texture | None) -> None:
         sky = picture.environment.sky if picture.coloured else None
         read = None if sky is None else TextureKind.CUBE
-        if kept is not None:
+        if image is not None:
             read = TextureKind.FLAT
-            kept.use(0)
+            image.use(0)
         elif sky is not None:
             self._textures.use(sky)
         haze = picture.hazy and read is not TextureKind.FLAT
@@ -295,11 +293,11 @@ class Pipeline:
         self._gl.disable(moderngl.CULL_FACE)
         self._array(program).render(moderngl.TRIANGLES, vertices=3)
 
-    def _kept_sky(self, picture: Picture) -> moderngl.Texture | None:
+    def _cached_sky(self, picture: Picture) -> moderngl.Texture | None:
         """A picture of the sky that was drawn for the same camera before, or None.
 
-        Looking up a cube map costs more than all else of a pixel, and most cameras stand still: a
-        sky is kept from the second time on, so that a camera that never returns costs nothing.
+        Looking up a cube map costs more than the rest of a pixel, and most cameras stand still: a
+        sky is cached from the second time on, so that a camera that never returns costs nothing.
         """
         if picture.environment.sky is None or not picture.coloured:
             return None

@@ -1,4 +1,4 @@
-"""GLSL programs: one per combination of what is drawn; nothing unasked for costs anything."""
+"""GLSL programs: one per combination of features, so that unused features cost nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
 from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
 
+_VERSION = "#version 430\n"
 MAX_ROWS = MAX_LIGHTS + MAX_SHADOWS
 """Rows of the frame block's table of lights: some are black, to make up the number."""
 MIRROR_UNIT, SHADOW_UNIT = 1, 2
@@ -158,7 +159,7 @@ class Programs:
     def shadow(self, *, cutout: bool) -> moderngl.Program:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
         if cutout not in self._shadows:
-            head = _version() + "#define CUTOUT\n" * cutout
+            head = _VERSION + "#define CUTOUT\n" * cutout
             self._shadows[cutout] = _compiled(
                 self._gl,
                 vertex_shader=head + _read("shadow.vert"),
@@ -167,7 +168,7 @@ class Programs:
         return self._shadows[cutout]
 
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
-        head = _version() + "".join(f"#define {flag}\n" for flag in variant.defines())
+        head = _VERSION + "".join(f"#define {flag}\n" for flag in variant.defines())
         lights = variant.lights
         columns, rows = atlas_grid(lights.shadows)
         numbers: dict[str, object] = {
@@ -221,10 +222,6 @@ def _assembled(text: str) -> str:
 
 def _each(macro: str, rows: range) -> str:
     return " ".join(f"{macro}({row})" for row in rows)
-
-
-def _version() -> str:
-    return "#version 430\n"
 
 
 def _read(name: str) -> str:

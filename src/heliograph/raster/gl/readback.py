@@ -46,7 +46,9 @@ class Readback:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._forget(self._before)
+            for mine in self._pending[self._before :]:  # their arrays stay as they are
+                self._nbytes -= sum(_aligned(array.nbytes) for array in mine.values())
+            del self._pending[self._before :]
         elif not self.gathering:
             self.finish()
 
@@ -66,14 +68,8 @@ class Readback:
         self._pending.append(mine)
         self._nbytes += nbytes
 
-    def _forget(self, kept: int) -> None:
-        """Leave the arrays alone of all that was taken since that many were pending."""
-        for mine in self._pending[kept:]:
-            self._nbytes -= sum(_aligned(array.nbytes) for array in mine.values())
-        del self._pending[kept:]
-
     def finish(self) -> None:
-        """Wait for all that was taken."""
+        """Wait for all pictures that were taken."""
         pending, self._pending, self._nbytes = self._pending, [], 0
         for staging, out in zip(self._staging, pending, strict=False):
             for name, offset in _offsets(out):

@@ -18,7 +18,7 @@ from heliograph.raster.prepared import PlacedInstances
 from heliograph.raster.types import Light
 
 _SLOPE_BIAS, _UNIT_BIAS = 2.0, 4.0
-_KEPT = 8  # more than the sizes that one state can need
+_CACHE_SIZE = 8  # more than the sizes that one state can need
 
 Texels = tuple[int, int]
 
@@ -51,7 +51,7 @@ class ShadowMaps:
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
         self._widest: int = gl.info["GL_MAX_TEXTURE_SIZE"]
-        self._kept: OrderedDict[
+        self._targets: OrderedDict[
             tuple[int, Texels], tuple[moderngl.Texture, moderngl.Framebuffer]
         ] = OrderedDict()
 
@@ -86,16 +86,6 @@ class ShadowMaps:
             for each, (x, y) in zip(maps, corners, strict=True)
             for camera, (left, low) in each.faces
         ]
-        self._fill(framebuffer, faces, placed, casters)
-        return ShadowAtlas(texture, casting, np.array(numbers))
-
-    def _fill(
-        self,
-        framebuffer: moderngl.Framebuffer,
-        faces: list[tuple[Camera, Texels]],
-        placed: PlacedInstances,
-        casters: NDArray[np.bool_],
-    ) -> None:
         framebuffer.use()
         framebuffer.depth_mask = True
         framebuffer.clear(depth=1.0)
@@ -106,18 +96,19 @@ class ShadowMaps:
             framebuffer.viewport = (*corner, *camera.size)
             plan = planning.plan(placed, camera, casters)
             self._pipeline.draw_depth(plan, camera.projection_matrix)
+        return ShadowAtlas(texture, casting, np.array(numbers))
 
     def _target(self, size: int, whole: Texels) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
         """A texture for what is drawn for one size; other sizes' stay as they are meanwhile."""
         key = (size, whole)
-        if key not in self._kept:
-            while len(self._kept) >= _KEPT:
-                for thing in reversed(self._kept.popitem(last=False)[1]):
+        if key not in self._targets:
+            while len(self._targets) >= _CACHE_SIZE:
+                for thing in reversed(self._targets.popitem(last=False)[1]):
                     thing.release()
             texture = self._gl.depth_texture(whole)
             texture.compare_func = "<="
             texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
             texture.repeat_x = texture.repeat_y = False
-            self._kept[key] = texture, self._gl.framebuffer(depth_attachment=texture)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+            self._targets[key] = texture, self._gl.framebuffer(depth_attachment=texture)
+        self._targets.move_to_end(key)
+        return self._targets[key]

@@ -8,13 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import moderngl
-from numpy.typing import NDArray
 
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES
 from heliograph.raster.gl.depth import FARTHEST, renderbuffer
 
-_KEPT = 8
+_CACHE_SIZE = 8
 _FORMATS = {
     "rgb": (4, "f1"),
     "alpha": (1, "f1"),
@@ -83,7 +82,7 @@ class Target:
 
     def read(self, out: Buffers) -> None:
         """Copy every pass into its array, row 0 at the top."""
-        self._copy({name: _bytes(out[name]) for name in self.passes}, {})
+        self._copy({name: out[name].data.cast("B") for name in self.passes}, {})
 
     def stage(self, memory: moderngl.Buffer, offsets: Mapping[str, int]) -> None:
         """Have every pass copied to its offset in memory of the GPU's, without waiting for it."""
@@ -113,23 +112,23 @@ class Targets:
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
         self._formats = formats(gl)
-        self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
+        self._targets: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
     def get(
         self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = ""
     ) -> Target:
         """A framebuffer of this size for one purpose; what is in it is undefined."""
         key = (size, passes, samples, purpose)
-        if key not in self._kept:
-            while len(self._kept) >= _KEPT:
-                self._kept.popitem(last=False)[1].release()
-            self._kept[key] = Target(self._gl, size, passes, samples, self._formats)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._targets:
+            while len(self._targets) >= _CACHE_SIZE:
+                self._targets.popitem(last=False)[1].release()
+            self._targets[key] = Target(self._gl, size, passes, samples, self._formats)
+        self._targets.move_to_end(key)
+        return self._targets[key]
 
 
 class TargetCache:
-    """Pictures that are kept for when they are wanted again, the last few."""
+    """The last few pictures, for when they are wanted again."""
 
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
@@ -140,7 +139,7 @@ class TargetCache:
         before = key in self._asked
         self._asked.setdefault(key, None)
         self._asked.move_to_end(key)
-        while len(self._asked) > _KEPT:
+        while len(self._asked) > _CACHE_SIZE:
             oldest = self._asked.popitem(last=False)[1]
             if oldest is not None:
                 oldest.release()
@@ -188,7 +187,3 @@ def _image(
     if not samples and dtype != "i4":
         image.filter = (moderngl.NEAREST, moderngl.NEAREST)
     return image
-
-
-def _bytes(array: NDArray[Any]) -> memoryview:
-    return array.data.cast("B")
