@@ -197,7 +197,7 @@ def test_lights_that_are_switched_need_few_programs_and_leave_nothing_behind():
         for off in combinations(names, number):
             edits = tuple(EditLight(name, active=False) for name in off)
             drawn[off] = next(iter(engine.render(View((TOP,), edits=edits)))).rgb
-    programs = engine._rasterizer._pipeline._programs._surfaces
+    programs = engine._rasterizer._pipeline._programs._compiled
     shapes = {(each.solver, each.boxed, each.double_sided) for each in programs}
     engine.close()
     assert len(drawn) == 32

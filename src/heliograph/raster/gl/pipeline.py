@@ -14,6 +14,7 @@ from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
 from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
     BLENDED,
+    MEASURED,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
@@ -53,7 +54,6 @@ class Picture:
         block: the uniform block, as far as it is used.
         lights: how many lights there are, and of what sort.
         environment: what is behind everything.
-        ortho: whether the camera is orthographic.
         vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
         shadows: the shadow maps, or None.
@@ -65,7 +65,6 @@ class Picture:
     block: NDArray[np.float32]
     lights: LightLayout
     environment: Environment
-    ortho: bool = False
     vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
     shadows: moderngl.Texture | None = None
@@ -161,6 +160,19 @@ class Pipeline:
                 self._commands, moderngl.TRIANGLES, count=count, first=first
             )
 
+    def trim(self) -> None:
+        """Free programs that were not used for long; call it after each view."""
+        gone = self._programs.trim()
+        for program in gone:
+            if program in self._arrays:
+                self._arrays.pop(program).release()
+            self._colours.pop(program, None)
+            program.release()
+        if gone:
+            for _, states in self._bases.values():
+                for kind in [kind for kind, how in states.items() if how.program in gone]:
+                    del states[kind]
+
     def _casters(self, plan: Plan) -> list[tuple[int, int, int]]:
         """Runs of draw commands: the texture that cuts holes into them or -1, first, number.
 
@@ -207,7 +219,6 @@ class Pipeline:
         """What a picture's programs have in common, and what each kind of instance needs."""
         key = (
             picture.target.passes,
-            picture.ortho,
             picture.hazy,
             picture.mirror is not None,
             picture.lights if picture.coloured else LightLayout(),
@@ -215,10 +226,10 @@ class Pipeline:
             picture.target.cast,
         )
         if key not in self._bases:
-            passes, ortho, haze, reflective, lights, vertex_lit, cast = key
+            passes, haze, reflective, lights, vertex_lit, cast = key
             base = Variant(
                 passes=passes,
-                ortho=ortho,
+                any_projection=passes not in MEASURED,
                 haze=haze,
                 reflective=reflective,
                 lights=lights,
@@ -283,7 +294,7 @@ class Pipeline:
         elif sky is not None:
             self._textures.use(sky)
         haze = picture.hazy and read is not TextureKind.FLAT
-        program = self._programs.sky(picture.target.passes, read, haze=haze, ortho=picture.ortho)
+        program = self._programs.sky(picture.target.passes, read, haze=haze)
         colour = picture.environment.colour
         if self._colours.get(program) != colour:
             self._colours[program] = colour
@@ -313,7 +324,7 @@ class Pipeline:
 
     def _draw_transparent(self, picture: Picture) -> None:
         """Blend colour and alpha back to front, then show the nearest surface in other passes."""
-        target, passes = picture.target, picture.target.passes
+        target, passes = picture.target, picture.target.wanted
         blended = [name for name in passes if name in BLENDED]
         target.framebuffer.depth_mask = False
         self._gl.enable(moderngl.BLEND)
@@ -330,6 +341,7 @@ class Pipeline:
 
     def _array(self, program: moderngl.Program) -> moderngl.VertexArray:
         """The vertex array that feeds a program; all are made anew when buffers were."""
+        self._programs.use(program)
         if self._version != self._geometries.version:
             self._forget_arrays()
         if program not in self._arrays:

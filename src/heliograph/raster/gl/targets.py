@@ -32,7 +32,9 @@ Formats = Mapping[str, tuple[int, str]]
 class Target:
     """One framebuffer with one attachment per pass, in the order of `passes`.
 
-    With samples it holds blended passes alone, and `resolved` is what is read.
+    Only those `wanted` are ever written or read: the others are there for programs that write
+    more, and where the CPU draws take no memory. With samples it holds blended passes alone, and
+    `resolved` is what is read.
     """
 
     def __init__(
@@ -40,17 +42,20 @@ class Target:
         gl: moderngl.Context,
         size: Size,
         passes: tuple[str, ...],
+        wanted: tuple[str, ...],
         samples: int,
         formats: Formats = _FORMATS,
     ) -> None:
         self._gl = gl
         self.passes = passes
+        self.wanted = wanted
         self.size = size
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
         self._reads = [
             (name, KNOWN_PASSES[name].channels or 1, place, formats[name][1])
             for place, name in enumerate(passes)
+            if name in wanted
         ]
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
         self._depth = renderbuffer(gl, size, samples)
@@ -74,7 +79,7 @@ class Target:
             return
         self.write_only(())
         self.framebuffer.clear(depth=FARTHEST)
-        self.write_only(self.passes)
+        self.write_only(self.wanted)
 
     def write_only(self, passes: Sequence[str]) -> None:
         """Make it what is drawn into, and let only some passes be written."""
@@ -83,11 +88,11 @@ class Target:
 
     def read(self, out: Buffers) -> None:
         """Copy every pass into its array, row 0 at the top."""
-        self._copy({name: _bytes(out[name]) for name in self.passes}, {})
+        self._copy({name: _bytes(out[name]) for name in self.wanted}, {})
 
     def stage(self, memory: moderngl.Buffer, offsets: Mapping[str, int]) -> None:
         """Have every pass copied to its offset in memory of the GPU's, without waiting for it."""
-        self._copy(dict.fromkeys(self.passes, memory), offsets)
+        self._copy(dict.fromkeys(self.wanted, memory), offsets)
 
     def _copy(self, into: Mapping[str, Any], offsets: Mapping[str, int]) -> None:
         source = self.framebuffer
@@ -116,14 +121,19 @@ class Targets:
         self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
     def get(
-        self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = ""
+        self,
+        size: Size,
+        passes: tuple[str, ...],
+        wanted: tuple[str, ...],
+        samples: int = 0,
+        purpose: str = "",
     ) -> Target:
         """A framebuffer of this size for one purpose; what is in it is undefined."""
-        key = (size, passes, samples, purpose)
+        key = (size, passes, wanted, samples, purpose)
         if key not in self._kept:
             while len(self._kept) >= _KEPT:
                 self._kept.popitem(last=False)[1].release()
-            self._kept[key] = Target(self._gl, size, passes, samples, self._formats)
+            self._kept[key] = Target(self._gl, size, passes, wanted, samples, self._formats)
         self._kept.move_to_end(key)
         return self._kept[key]
 
@@ -151,7 +161,7 @@ class TargetCache:
         target = self._asked[key]
         if target is not None:
             return target, False
-        target = self._asked[key] = Target(self._gl, size, ("rgb",), 0)
+        target = self._asked[key] = Target(self._gl, size, ("rgb",), ("rgb",), 0)
         return target, True
 
 
