@@ -216,7 +216,7 @@ class Rasterizer:
     ) -> Target:
         ortho = camera.projection is Projection.ORTHOGRAPHIC
         passes = outputs(wanted, lights, ortho=ortho, samples=samples)
-        return self._targets.get(camera.size, passes, wanted, samples, purpose)
+        return self._targets.get(camera.size, passes, samples, purpose)
 
     def _mirror(
         self, scene: DrawList, placed: PlacedInstances, camera: Camera

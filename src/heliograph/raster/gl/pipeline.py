@@ -324,7 +324,7 @@ class Pipeline:
 
     def _draw_transparent(self, picture: Picture) -> None:
         """Blend colour and alpha back to front, then show the nearest surface in other passes."""
-        target, passes = picture.target, picture.target.wanted
+        target, passes = picture.target, picture.target.passes
         blended = [name for name in passes if name in BLENDED]
         target.framebuffer.depth_mask = False
         self._gl.enable(moderngl.BLEND)

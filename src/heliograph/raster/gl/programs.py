@@ -31,8 +31,10 @@ ATTACHMENTS = tuple(_OUTPUTS)
 """Order of the attachments of a framebuffer that holds every pass."""
 BLENDED = frozenset(("rgb", "alpha"))
 """The passes in which transparent things let others through, and edges are smooth with samples."""
+_CHEAP = ("depth", "segmentation", "distance")
 MEASURED = (
     ("rgb",),
+    ("depth",),
     ("rgb", "depth", "normals", "segmentation"),
     ("depth", "normals", "segmentation"),
 )
@@ -67,15 +69,14 @@ def outputs(
     """What programs write for the sake of some passes, in the order of ATTACHMENTS.
 
     The commonest pictures have programs that write no more than they ask for. All others share
-    those that write all there is, of which a framebuffer lets through what is wanted: what is
-    masked costs next to nothing, and each set of passes would need a program for every material.
-    This follows from the picture and the opened scene alone, so equal views have equal bits.
+    those that write whatever is cheap besides: else each set of passes would need a program for
+    every kind of thing. (To mask what is not wanted is no way out: drivers compile a program again
+    for each mask.) The choice follows from the picture and the opened scene alone.
     """
     coloured = "rgb" in passes
     if passes in MEASURED and not ortho and (lights != ANY_LIGHTS or not coloured):
         return passes
-    others = set() if samples else set(ATTACHMENTS) - BLENDED
-    written = others | set(passes) | (BLENDED if coloured else set())
+    written = {*passes, *(BLENDED if coloured else ()), *(() if samples else _CHEAP)}
     return tuple(name for name in ATTACHMENTS if name in written)
 
 

@@ -32,9 +32,7 @@ Formats = Mapping[str, tuple[int, str]]
 class Target:
     """One framebuffer with one attachment per pass, in the order of `passes`.
 
-    Only those `wanted` are ever written or read: the others are there for programs that write
-    more, and where the CPU draws take no memory. With samples it holds blended passes alone, and
-    `resolved` is what is read.
+    With samples it holds blended passes alone, and `resolved` is what is read.
     """
 
     def __init__(
@@ -42,21 +40,18 @@ class Target:
         gl: moderngl.Context,
         size: Size,
         passes: tuple[str, ...],
-        wanted: tuple[str, ...],
         samples: int,
         formats: Formats = _FORMATS,
     ) -> None:
         self._gl = gl
         self.passes = passes
-        self.wanted = wanted
         self.size = size
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
-        self._reads = [
-            (name, KNOWN_PASSES[name].channels or 1, place, formats[name][1])
+        self._reads = {
+            name: (KNOWN_PASSES[name].channels or 1, place, formats[name][1])
             for place, name in enumerate(passes)
-            if name in wanted
-        ]
+        }
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
         self._depth = renderbuffer(gl, size, samples)
         self.framebuffer = gl.framebuffer(self.images, self._depth)
@@ -79,7 +74,7 @@ class Target:
             return
         self.write_only(())
         self.framebuffer.clear(depth=FARTHEST)
-        self.write_only(self.wanted)
+        self.write_only(self.passes)
 
     def write_only(self, passes: Sequence[str]) -> None:
         """Make it what is drawn into, and let only some passes be written."""
@@ -87,21 +82,22 @@ class Target:
         self.framebuffer.use()  # a mask of a single attachment takes effect only here
 
     def read(self, out: Buffers) -> None:
-        """Copy every pass into its array, row 0 at the top."""
-        self._copy({name: _bytes(out[name]) for name in self.wanted}, {})
+        """Copy every pass that has an array into it, row 0 at the top."""
+        self._copy({name: _bytes(out[name]) for name in self.passes if name in out}, {})
 
     def stage(self, memory: moderngl.Buffer, offsets: Mapping[str, int]) -> None:
-        """Have every pass copied to its offset in memory of the GPU's, without waiting for it."""
-        self._copy(dict.fromkeys(self.wanted, memory), offsets)
+        """Have passes copied to their offsets in memory of the GPU's, without waiting for it."""
+        self._copy(dict.fromkeys(offsets, memory), offsets)
 
     def _copy(self, into: Mapping[str, Any], offsets: Mapping[str, int]) -> None:
         source = self.framebuffer
         if self.resolved is not None:
             self._gl.copy_framebuffer(self.resolved, self.framebuffer)
             source = self.resolved
-        for name, components, place, dtype in self._reads:
+        for name, goal in into.items():
+            components, place, dtype = self._reads[name]
             offset = offsets.get(name, 0)
-            source.read_into(into[name], None, components, place, dtype=dtype, write_offset=offset)
+            source.read_into(goal, None, components, place, dtype=dtype, write_offset=offset)
 
     def release(self) -> None:
         """Free the GPU's memory."""
@@ -121,19 +117,14 @@ class Targets:
         self._kept: OrderedDict[tuple[Any, ...], Target] = OrderedDict()
 
     def get(
-        self,
-        size: Size,
-        passes: tuple[str, ...],
-        wanted: tuple[str, ...],
-        samples: int = 0,
-        purpose: str = "",
+        self, size: Size, passes: tuple[str, ...], samples: int = 0, purpose: str = ""
     ) -> Target:
         """A framebuffer of this size for one purpose; what is in it is undefined."""
-        key = (size, passes, wanted, samples, purpose)
+        key = (size, passes, samples, purpose)
         if key not in self._kept:
             while len(self._kept) >= _KEPT:
                 self._kept.popitem(last=False)[1].release()
-            self._kept[key] = Target(self._gl, size, passes, wanted, samples, self._formats)
+            self._kept[key] = Target(self._gl, size, passes, samples, self._formats)
         self._kept.move_to_end(key)
         return self._kept[key]
 
@@ -161,7 +152,7 @@ class TargetCache:
         target = self._asked[key]
         if target is not None:
             return target, False
-        target = self._asked[key] = Target(self._gl, size, ("rgb",), ("rgb",), 0)
+        target = self._asked[key] = Target(self._gl, size, ("rgb",), 0)
         return target, True
 
 
