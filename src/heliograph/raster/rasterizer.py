@@ -186,7 +186,7 @@ class Rasterizer:
                 made = self._blocks.make(scene, camera, atlas.casting, atlas.maps)
                 for target in self._goals(camera, passes, made[1]):
                     plan = self._plan(scene, placed, camera, cast=target.cast)
-                    picture = self._picture(scene, target, (plan, *made))
+                    picture = self._picture(scene, camera, target, (plan, *made))
                     picture.mirror, picture.shadows = mirror, atlas.texture
                     self._pipeline.draw(picture)
                     self._readback.take(target, buffers)
@@ -232,7 +232,7 @@ class Rasterizer:
         target = self._target(camera, ("rgb",), made[1], purpose="mirror")
         mask = found.ahead(placed)
         plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
-        picture = self._picture(turned, target, (plan, *made))
+        picture = self._picture(turned, camera, target, (plan, *made))
         picture.reflected = True
         self._pipeline.draw(picture)
         return target.images[0]
@@ -269,6 +269,7 @@ class Rasterizer:
     def _picture(
         self,
         scene: DrawList,
+        camera: Camera,
         target: Target,
         made: tuple[planning.Plan, NDArray[np.float32], LightLayout],
     ) -> Picture:
@@ -279,5 +280,6 @@ class Rasterizer:
             block=block,
             lights=lights,
             environment=scene.environment,
+            ortho=camera.projection is Projection.ORTHOGRAPHIC,
             vertex_lit=scene.lighting is Lighting.VERTEX,
         )

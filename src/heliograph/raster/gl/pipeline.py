@@ -14,12 +14,12 @@ from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
 from heliograph.raster.gl.frame_block import LENS, SIZE
 from heliograph.raster.gl.programs import (
     BLENDED,
-    MEASURED,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
     Programs,
     Variant,
+    suits_any_projection,
     uniform,
 )
 from heliograph.raster.gl.targets import Target, TargetCache
@@ -54,6 +54,7 @@ class Picture:
         block: the uniform block, as far as it is used.
         lights: how many lights there are, and of what sort.
         environment: what is behind everything.
+        ortho: whether the camera is orthographic.
         vertex_lit: whether light is computed per vertex.
         mirror: what reflective surfaces show, or None.
         shadows: the shadow maps, or None.
@@ -65,6 +66,7 @@ class Picture:
     block: NDArray[np.float32]
     lights: LightLayout
     environment: Environment
+    ortho: bool = False
     vertex_lit: bool = False
     mirror: moderngl.Texture | None = None
     shadows: moderngl.Texture | None = None
@@ -219,6 +221,7 @@ class Pipeline:
         """What a picture's programs have in common, and what each kind of instance needs."""
         key = (
             picture.target.passes,
+            picture.ortho,
             picture.hazy,
             picture.mirror is not None,
             picture.lights if picture.coloured else LightLayout(),
@@ -226,10 +229,10 @@ class Pipeline:
             picture.target.cast,
         )
         if key not in self._bases:
-            passes, haze, reflective, lights, vertex_lit, cast = key
+            passes, ortho, haze, reflective, lights, vertex_lit, cast = key
             base = Variant(
                 passes=passes,
-                any_projection=passes not in MEASURED,
+                any_projection=suits_any_projection(passes, lights, ortho=ortho),
                 haze=haze,
                 reflective=reflective,
                 lights=lights,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
 from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
 
-_MOST = 32
+_MOST = 40
 """Programs that are kept besides those of the last view."""
 MIRROR_UNIT, SHADOW_UNIT = 1, 2
 """Texture units; unit 0 is the surface's own texture."""
@@ -32,13 +33,12 @@ ATTACHMENTS = tuple(_OUTPUTS)
 BLENDED = frozenset(("rgb", "alpha"))
 """The passes in which transparent things let others through, and edges are smooth with samples."""
 _CHEAP = ("depth", "segmentation", "distance")
-MEASURED = (
+_COMMON = (
     ("rgb",),
     ("depth",),
-    ("rgb", "depth", "normals", "segmentation"),
     ("depth", "normals", "segmentation"),
+    ("rgb", "depth", "normals", "segmentation"),
 )
-"""The sets of passes that have programs of their own, for cameras in perspective."""
 
 KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
 """What a light is to a program."""
@@ -63,6 +63,7 @@ _DARK = LightLayout()
 ANY_LIGHTS = LightLayout(MAX_SHADOWS, six_faces=True, kinds=())
 
 
+@lru_cache(maxsize=256)
 def outputs(
     passes: tuple[str, ...], lights: LightLayout, *, ortho: bool, samples: int
 ) -> tuple[str, ...]:
@@ -73,11 +74,16 @@ def outputs(
     every kind of thing. (To mask what is not wanted is no way out: drivers compile a program again
     for each mask.) The choice follows from the picture and the opened scene alone.
     """
-    coloured = "rgb" in passes
-    if passes in MEASURED and not ortho and (lights != ANY_LIGHTS or not coloured):
+    if passes in _COMMON or not suits_any_projection(passes, lights, ortho=ortho):
         return passes
-    written = {*passes, *(BLENDED if coloured else ()), *(() if samples else _CHEAP)}
+    written = {*passes, *(BLENDED if "rgb" in passes else ()), *(() if samples else _CHEAP)}
     return tuple(name for name in ATTACHMENTS if name in written)
+
+
+def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho: bool) -> bool:
+    """Whether a picture's programs are for orthographic and perspective cameras alike."""
+    rare = ortho or "alpha" in passes or "distance" in passes
+    return rare or ("rgb" in passes and lights == ANY_LIGHTS)
 
 
 @dataclass(frozen=True)
