@@ -187,10 +187,10 @@ class Programs:
     def shadow(self, *, cutout: bool) -> moderngl.Program:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
         head = _version() + "#define CUTOUT\n" * cutout
-        texts = {f"{part}_shader": f"shadow.{part[:4]}" for part in ("vertex", "fragment")}
+        vertex, fragment = (head + _read(f"shadow.{stage}") for stage in ("vert", "frag"))
         return self._get(
             ("shadow", cutout),
-            lambda: self._gl.program(**{key: head + _read(name) for key, name in texts.items()}),
+            lambda: self._gl.program(vertex_shader=vertex, fragment_shader=fragment),
         )
 
     def use(self, program: moderngl.Program) -> None:

@@ -155,7 +155,7 @@ void main() {
     float away = dot(in_normal, in_position) - dot(in_normal, shift);
     vec2 slope = normal.xy * unproject.xy;
     float start = dot(normal.xy, unproject.zw);
-    v_plane = ORTHO ? vec3(slope, start - away) / normal.z : vec3(slope, start - normal.z) / away;
+    v_plane = vec3(slope, start - (ORTHO ? away : normal.z)) / (ORTHO ? normal.z : away);
     v_facing = normalize(normal);
 #ifdef NATURAL_UV
     v_axis = in_normal;
