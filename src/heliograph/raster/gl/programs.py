@@ -60,7 +60,8 @@ class LightLayout(NamedTuple):
 
 
 _DARK = LightLayout()
-ANY_LIGHTS = LightLayout(MAX_SHADOWS, six_faces=True, kinds=())
+ANY_LIGHTS = LightLayout(kinds=()), LightLayout(MAX_SHADOWS, six_faces=True, kinds=())
+"""Of lights in any number and of any kind: without shadows, and with."""
 
 
 @lru_cache(maxsize=256)
@@ -83,7 +84,7 @@ def outputs(
 def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho: bool) -> bool:
     """Whether a picture's programs are for orthographic and perspective cameras alike."""
     rare = ortho or "alpha" in passes or "distance" in passes
-    return rare or ("rgb" in passes and lights == ANY_LIGHTS)
+    return rare or ("rgb" in passes and lights in ANY_LIGHTS)
 
 
 @dataclass(frozen=True)
@@ -248,11 +249,12 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
         **{name: number for number, name in enumerate(KINDS)},
     }
-    if lights == ANY_LIGHTS:
+    if lights in ANY_LIGHTS:
+        loop = "for (int i = 0; i < shadow_count; ++i) { ADD_SHADOWED(i) }"
         return numbers | {
             "ATLAS_COLUMNS": "atlas_grid.x",
             "ATLAS_ROWS": "atlas_grid.y",
-            "SHADOWED_LIGHTS": "for (int i = 0; i < shadow_count; ++i) { ADD_SHADOWED(i) }",
+            "SHADOWED_LIGHTS": loop if lights.shadows else "",
             "OTHER_LIGHTS": "for (int i = int(shadow_count); i < light_count; ++i) { ADD(i) }",
         }
     columns, rows = atlas_grid(lights.shadows)
