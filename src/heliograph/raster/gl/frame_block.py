@@ -72,7 +72,7 @@ class LightLayouts:
             rows = (*(kinds[place] for place in casting), *others)
             six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
             return LightLayout(len(casting), six_faces, rows or LightLayout().kinds)
-        return ANY_LIGHTS[bool(casting)]
+        return next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
 
 
 class FrameBlocks:

@@ -60,8 +60,8 @@ class LightLayout(NamedTuple):
 
 
 _DARK = LightLayout()
-ANY_LIGHTS = LightLayout(kinds=()), LightLayout(MAX_SHADOWS, six_faces=True, kinds=())
-"""Of lights in any number and of any kind: without shadows, and with."""
+ANY_LIGHTS = tuple(LightLayout(most, most > 0, ()) for most in (0, 1, 2, MAX_SHADOWS))
+"""Of lights in any number and of any kind, for at most so many shadows: room for more costs."""
 
 
 @lru_cache(maxsize=256)
