@@ -18,7 +18,7 @@ from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.context import Context
 from heliograph.raster.gl.frame_block import FrameBlocks, LightLayouts
 from heliograph.raster.gl.pipeline import Picture, Pipeline
-from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, LightLayout
+from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, LightLayout, outputs
 from heliograph.raster.gl.readback import Readback
 from heliograph.raster.gl.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.gl.targets import Target, Targets
@@ -61,8 +61,9 @@ class Rasterizer:
             self._pipeline = Pipeline(gl, self._geometries, self._textures)
             self._shadows = ShadowMaps(gl, self._pipeline, self.options)
         self._mirrors = Mirrors()
-        self._layouts = LightLayouts()
-        self._blocks, self._mirrored_blocks = FrameBlocks(self._layouts), FrameBlocks(self._layouts)
+        self._layouts, self._mirrored_layouts = LightLayouts(), LightLayouts()
+        self._blocks = FrameBlocks(self._layouts)
+        self._mirrored_blocks = FrameBlocks(self._mirrored_layouts)
         self._prepared: Prepared | None = None
         self._scaling: Scaling | None = None
 
@@ -82,6 +83,7 @@ class Rasterizer:
         All other lights are drawn by programs that suit any, of which there are few.
         """
         self._layouts.expect(lights, self._shadows.casting(lights))
+        self._mirrored_layouts.expect_mirrored(lights)
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
@@ -181,7 +183,8 @@ class Rasterizer:
                     if size not in shadowed:
                         shadowed[size] = self._shadows.draw(scene.lights, placed, size)
                     atlas = shadowed[size]
-                for target in self._goals(camera, passes):
+                lights = self._blocks.layout(scene.lights, atlas.casting)
+                for target in self._goals(camera, passes, lights):
                     plan = self._plan(scene, placed, camera, cast=target.cast)
                     reach = planning.reach(plan, placed, camera)
                     made = self._blocks.make(scene, camera, reach, atlas.casting, atlas.maps)
@@ -190,19 +193,32 @@ class Rasterizer:
                     self._pipeline.draw(picture)
                     self._readback.take(target, buffers)
             self._textures.settle()
+            self._pipeline.trim()
 
     def close(self) -> None:
         """Free the GL context and all it holds; may be called twice."""
         self.context.release()
 
-    def _goals(self, camera: Camera, passes: Sequence[str]) -> list[Target]:
+    def _goals(self, camera: Camera, passes: Sequence[str], lights: LightLayout) -> list[Target]:
         """One framebuffer for all passes; with multisampling the blended ones have their own."""
         wanted = tuple(name for name in ATTACHMENTS if name in passes)
-        if not self.options.msaa:
-            return [self._targets.get(camera.size, wanted)]
-        smooth = tuple(name for name in wanted if name in BLENDED)
-        parts = ((smooth, self.options.msaa), (wanted[len(smooth) :], 0))
-        return [self._targets.get(camera.size, *part) for part in parts if part[0]]
+        parts = [(wanted, 0)]
+        if self.options.msaa:
+            smooth = tuple(name for name in wanted if name in BLENDED)
+            parts = [(smooth, self.options.msaa), (wanted[len(smooth) :], 0)]
+        return [self._target(camera, part, lights, samples) for part, samples in parts if part]
+
+    def _target(
+        self,
+        camera: Camera,
+        wanted: tuple[str, ...],
+        lights: LightLayout,
+        samples: int = 0,
+        purpose: str = "",
+    ) -> Target:
+        ortho = camera.projection is Projection.ORTHOGRAPHIC
+        passes = outputs(wanted, lights, ortho=ortho, samples=samples)
+        return self._targets.get(camera.size, passes, samples, purpose)
 
     def _mirror(
         self, scene: DrawList, placed: PlacedInstances, camera: Camera
@@ -214,7 +230,8 @@ class Rasterizer:
         turned = DrawList(
             scene.instances, found.lights, ambient=scene.ambient, lighting=scene.lighting
         )
-        target = self._targets.get(camera.size, ("rgb",), purpose="mirror")
+        lights = self._mirrored_blocks.layout(turned.lights, ())
+        target = self._target(camera, ("rgb",), lights, purpose="mirror")
         mask = found.ahead(placed)
         plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
         reach = planning.reach(plan, placed, found.camera)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
-from heliograph.raster.gl.programs import KINDS, MAX_ROWS, LightLayout
-from heliograph.raster.shadows import MAX_SHADOWS
-from heliograph.raster.types import LARGEST, SMALLEST, DrawList, Light, LightKind
+from heliograph.raster.gl.programs import ANY_LIGHTS, KINDS, LightLayout
+from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
+from heliograph.raster.types import LARGEST, MAX_LIGHTS, SMALLEST, DrawList, Light, LightKind
 
 _POSITIONAL = (LightKind.POINT, LightKind.SPOT)
 _KINDS = {
@@ -22,7 +22,6 @@ _KINDS = {
     LightKind.SPOT: KINDS.index("SPOT_LIGHT"),
 }
 _MOST_MEASURED = 8
-_SHADOW_STEPS = (0, 1, 2, 4, MAX_SHADOWS)
 _DARK = (0.0, 0.0, 0.0)
 _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
 
@@ -33,7 +32,7 @@ _DEEPEST = 1e30  # beyond it depth is too small for a float32
 _SHADOWS = 56
 _ROW = 24
 _LIGHTS = _SHADOWS + _ROW * MAX_SHADOWS
-SIZE = _LIGHTS + _ROW * MAX_ROWS
+SIZE = _LIGHTS + _ROW * MAX_LIGHTS
 """Length of the block in float32 numbers."""
 
 Matrix = NDArray[np.float64]
@@ -54,27 +53,28 @@ class LightLayouts:
     """
 
     def __init__(self) -> None:
-        self._expected: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+        self._expected: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
     def expect(self, lights: Sequence[Light], casting: tuple[int, ...]) -> None:
-        """Have programs made to measure for such lights: shadowed, not shadowed, in a mirror."""
+        """Have programs made to measure for such lights."""
         if len(lights) <= _MOST_MEASURED:
-            kinds = tuple(_KINDS[light.kind] for light in lights)
-            mirrored = tuple(max(kind, _KINDS[LightKind.DIRECTIONAL]) for kind in kinds)
-            self._expected = {(kinds, casting), (kinds, ()), (mirrored, ())}
+            self._expected = tuple(_KINDS[light.kind] for light in lights), casting
+
+    def expect_mirrored(self, lights: Sequence[Light]) -> None:
+        """The same for what is seen in mirrors, where a head light is like any other."""
+        if len(lights) <= _MOST_MEASURED:
+            parallel = _KINDS[LightKind.DIRECTIONAL]
+            self._expected = tuple(max(_KINDS[each.kind], parallel) for each in lights), ()
 
     def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
         """What programs must know of these lights; those at the places `casting` cast shadows."""
         kinds = tuple(_KINDS[light.kind] for light in lights)
-        if not kinds:
-            return LightLayout()
-        if (kinds, casting) in self._expected:
+        if (kinds, casting) == self._expected:
             others = (kind for place, kind in enumerate(kinds) if place not in casting)
             rows = (*(kinds[place] for place in casting), *others)
             six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
-            return LightLayout(len(casting), six_faces, rows)
-        shadows = next(step for step in _SHADOW_STEPS if step >= len(casting))
-        return LightLayout(shadows, six_faces=shadows > 0, kinds=())
+            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds)
+        return next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
 
 
 class FrameBlocks:
@@ -95,6 +95,17 @@ class FrameBlocks:
         self._around: object = None
         self._block = np.zeros(SIZE, np.float32)
         self._whole = False
+
+    def layout(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> LightLayout:
+        """What programs a picture is for, with these lights, of which those cast shadows."""
+        if not self._whole:
+            self._forget()
+        if lights is not self._lights or casting != self._casting:
+            self._whole = False
+            self._pack(lights, casting)
+            self._camera = None  # which has them written
+        self._whole = True
+        return self._layout
 
     def make(
         self,
@@ -154,6 +165,7 @@ class FrameBlocks:
             _check_reach(camera)
             block[16:20] = 1 / fx, -1 / fy, -cx / fx, cy / fy
             block[23] = camera.near
+            block[33] = camera.projection is Projection.ORTHOGRAPHIC
             self._lens = lens
         block[36:52] = camera.world_from_camera.T.ravel()
         self._camera = camera
@@ -167,12 +179,11 @@ class FrameBlocks:
         rows[self._in_world, 4:7] = self._direction @ view[:3, :3].T
 
     def _pack(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> None:
-        """Lay lights out in rows: those that cast shadows, black ones, the others."""
+        """Lay lights out in rows: those that cast shadows, the others; a black one for none."""
         first = [lights[place] for place in casting]
         others = [light for place, light in enumerate(lights) if place not in casting]
-        layout = self._layout = self._layouts.choose(lights, casting)
-        black = [_BLACK] * (max(layout.shadows, len(layout.kinds) - len(others)) - len(first))
-        shown = [*first, *black, *others]
+        self._layout = self._layouts.choose(lights, casting)
+        shown = [*first, *others] or [_BLACK]
         emissions = tuple(_emission(light) for light in shown)
         if emissions != self._emissions:
             self._emissions = emissions
@@ -181,6 +192,7 @@ class FrameBlocks:
             self._in_world = [row for row, light in rows if light.kind is not LightKind.HEAD]
             self._block[_COUNT] = len(shown)
         self._lights, self._casting = lights, casting
+        self._block[_COUNT + 1 : _SHADOWS] = len(casting), *atlas_grid(len(casting))
         in_world = [shown[i] for i in self._in_world]
         direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
         length = np.linalg.norm(direction, axis=1, keepdims=True)

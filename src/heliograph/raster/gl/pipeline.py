@@ -19,6 +19,7 @@ from heliograph.raster.gl.programs import (
     LightLayout,
     Programs,
     Variant,
+    suits_any_projection,
     uniform,
 )
 from heliograph.raster.gl.targets import Target, TargetCache
@@ -162,6 +163,19 @@ class Pipeline:
                 self._commands, moderngl.TRIANGLES, count=count, first=first
             )
 
+    def trim(self) -> None:
+        """Free programs that were not used for long; call it after each view."""
+        gone = self._programs.trim()
+        for program in gone:
+            if program in self._arrays:
+                self._arrays.pop(program).release()
+            self._colours.pop(program, None)
+            program.release()
+        if gone:
+            for _, states in self._bases.values():
+                for kind in [kind for kind, how in states.items() if how.program in gone]:
+                    del states[kind]
+
     def _casters(self, plan: Plan) -> list[tuple[int, int, int]]:
         """Runs of draw commands: the texture that cuts holes into them or -1, first, number.
 
@@ -220,7 +234,7 @@ class Pipeline:
             passes, ortho, haze, reflective, lights, vertex_lit, cast = key
             base = Variant(
                 passes=passes,
-                ortho=ortho,
+                any_projection=suits_any_projection(passes, lights, ortho=ortho),
                 haze=haze,
                 reflective=reflective,
                 lights=lights,
@@ -283,7 +297,7 @@ class Pipeline:
         elif sky is not None:
             self._textures.use(sky)
         haze = picture.hazy and read is not TextureKind.FLAT
-        program = self._programs.sky(picture.target.passes, read, haze=haze, ortho=picture.ortho)
+        program = self._programs.sky(picture.target.passes, read, haze=haze)
         colour = picture.environment.colour
         if self._colours.get(program) != colour:
             self._colours.pop(program, None)
@@ -333,6 +347,7 @@ class Pipeline:
 
     def _array(self, program: moderngl.Program) -> moderngl.VertexArray:
         """The vertex array that feeds a program; all are made anew when buffers were."""
+        self._programs.use(program)
         if self._version != self._geometries.version:
             self._forget_arrays()
         if program not in self._arrays:

@@ -1,21 +1,24 @@
-"""GLSL programs: one per combination of features, so that unused features cost nothing."""
+"""GLSL programs: to measure for the commonest pictures of the opened scene, else shared by many."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 import moderngl
 
+from heliograph.lru import LruCache
 from heliograph.raster.gl.signals import held_back
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
 from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
 
 _VERSION = "#version 430\n"
-MAX_ROWS = MAX_LIGHTS + MAX_SHADOWS
-"""Rows of the frame block's table of lights: some are black, to make up the number."""
+_MOST = 40
+"""Programs that are kept besides those of the last view."""
 MIRROR_UNIT, SHADOW_UNIT = 1, 2
 """Texture units; unit 0 is the surface's own texture."""
 _UNITS = {"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT}
@@ -31,6 +34,13 @@ ATTACHMENTS = tuple(_OUTPUTS)
 """Order of the attachments of a framebuffer that holds every pass."""
 BLENDED = frozenset(("rgb", "alpha"))
 """The passes in which transparent things let others through, and edges are smooth with samples."""
+_CHEAP = ("depth", "segmentation", "distance")
+_COMMON = (
+    ("rgb",),
+    ("depth",),
+    ("depth", "normals", "segmentation"),
+    ("rgb", "depth", "normals", "segmentation"),
+)
 
 KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
 """What a light is to a program."""
@@ -43,6 +53,7 @@ class LightLayout(NamedTuple):
         shadows: how many of the first have shadow maps.
         six_faces: whether any of those may be a point light.
         kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
+            To those it is data how many there are and how many have shadow maps.
     """
 
     shadows: int = 0
@@ -51,6 +62,31 @@ class LightLayout(NamedTuple):
 
 
 _DARK = LightLayout()
+ANY_LIGHTS = tuple(LightLayout(most, most > 0, ()) for most in (0, 1, 2, MAX_SHADOWS))
+"""Of lights in any number and of any kind, for at most so many shadows: room for more costs."""
+
+
+@lru_cache(maxsize=256)
+def outputs(
+    passes: tuple[str, ...], lights: LightLayout, *, ortho: bool, samples: int
+) -> tuple[str, ...]:
+    """What programs write for the sake of some passes, in the order of ATTACHMENTS.
+
+    The commonest pictures have programs that write no more than they ask for. All others share
+    those that write whatever is cheap besides: else each set of passes would need a program for
+    every kind of thing. (To mask what is not wanted is no way out: drivers compile a program again
+    for each mask.) The choice follows from the picture and the opened scene alone.
+    """
+    if passes in _COMMON or not suits_any_projection(passes, lights, ortho=ortho):
+        return passes
+    written = {*passes, *(BLENDED if "rgb" in passes else ()), *(() if samples else _CHEAP)}
+    return tuple(name for name in ATTACHMENTS if name in written)
+
+
+def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho: bool) -> bool:
+    """Whether a picture's programs are for orthographic and perspective cameras alike."""
+    rare = ortho or "alpha" in passes or "distance" in passes
+    return rare or ("rgb" in passes and lights in ANY_LIGHTS)
 
 
 @dataclass(frozen=True)
@@ -64,7 +100,7 @@ class Variant:
         own_uv: whether texture coordinates are the geometry's own, else from object space.
         shading: how colour is made.
         double_sided: whether back faces show, with their normal turned.
-        ortho: orthographic camera.
+        any_projection: for orthographic cameras too, else for perspective ones alone.
         haze: whether far parts fade.
         reflective: whether a mirror image is added.
         lights: how many there are, and of what sort.
@@ -82,7 +118,7 @@ class Variant:
     own_uv: bool = False
     shading: Shading = Shading.LIT
     double_sided: bool = False
-    ortho: bool = False
+    any_projection: bool = False
     haze: bool = False
     reflective: bool = False
     lights: LightLayout = _DARK
@@ -117,7 +153,7 @@ class Variant:
             "MESH_UV": not exact and self.own_uv,
             "OBJECT_POINT": not exact and self.texture is not None and not self.own_uv,
             "DOUBLE_SIDED": self.double_sided,
-            "ORTHO": self.ortho,
+            "ANY_PROJECTION": self.any_projection,
             "HAZE": self.haze,
             "REFLECTIVE": self.reflective,
             "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
@@ -132,74 +168,105 @@ class Variant:
 
 
 class Programs:
-    """Compiles each variant once."""
+    """Compiles each variant once, and forgets those that were not used for long."""
 
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
-        self._surfaces: dict[Variant, moderngl.Program] = {}
-        self._skies: dict[tuple[Any, ...], moderngl.Program] = {}
-        self._shadows: dict[bool, moderngl.Program] = {}
+        self._compiled: dict[Hashable, moderngl.Program] = {}
+        self._order: LruCache[moderngl.Program] = LruCache(_MOST)
+        self._used: set[moderngl.Program] = set()
 
     def surface(self, variant: Variant) -> moderngl.Program:
         """The program of one variant."""
-        if variant not in self._surfaces:
-            self._surfaces[variant] = self._compile("surface", variant)
-        return self._surfaces[variant]
+        return self._get(variant, lambda: self._compile("surface", variant))
 
     def sky(
-        self, passes: tuple[str, ...], texture: TextureKind | None, *, haze: bool, ortho: bool
+        self, passes: tuple[str, ...], texture: TextureKind | None, *, haze: bool
     ) -> moderngl.Program:
         """The program that fills what is behind everything; see `Variant`."""
-        key = passes, texture, haze, ortho
-        if key not in self._skies:
-            variant = Variant(passes, texture=texture, haze=haze, ortho=ortho)
-            self._skies[key] = self._compile("sky", variant)
-        return self._skies[key]
+        variant = Variant(passes, texture=texture, haze=haze)
+        return self._get(("sky", variant), lambda: self._compile("sky", variant))
 
     def shadow(self, *, cutout: bool) -> moderngl.Program:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
-        if cutout not in self._shadows:
-            head = _VERSION + "#define CUTOUT\n" * cutout
-            self._shadows[cutout] = _compiled(
-                self._gl,
-                vertex_shader=head + _read("shadow.vert"),
-                fragment_shader=head + _read("shadow.frag"),
-            )
-        return self._shadows[cutout]
+        head = _VERSION + "#define CUTOUT\n" * cutout
+        vertex, fragment = (head + _read(f"shadow.{stage}") for stage in ("vert", "frag"))
+        return self._get(
+            ("shadow", cutout),
+            lambda: _compiled(self._gl, vertex_shader=vertex, fragment_shader=fragment),
+        )
+
+    def use(self, program: moderngl.Program) -> None:
+        """It belongs to the view that is drawn."""
+        self._used.add(program)
+
+    def trim(self) -> set[moderngl.Program]:
+        """Forget what was not used for long, once a view is drawn; the caller releases it.
+
+        The last view's programs stay, so that none is compiled for every view however many kinds
+        of things it shows.
+        """
+        for program in self._used:
+            self._order.get(program)
+        gone = set(self._order.trim(self._used.__contains__))
+        self._used.clear()
+        if gone:
+            kept = self._compiled.items()
+            self._compiled = {key: program for key, program in kept if program not in gone}
+        return gone
+
+    def _get(self, key: Hashable, make: Callable[[], moderngl.Program]) -> moderngl.Program:
+        if key not in self._compiled:
+            program = self._compiled[key] = make()
+            self._order.put(program, program, 1)
+        return self._compiled[key]
 
     def _compile(self, name: str, variant: Variant) -> moderngl.Program:
         head = _VERSION + "".join(f"#define {flag}\n" for flag in variant.defines())
-        lights = variant.lights
-        columns, rows = atlas_grid(lights.shadows)
-        numbers: dict[str, object] = {
-            "MAX_LIGHTS": MAX_ROWS,
-            "MAX_SHADOWS": MAX_SHADOWS,
-            "SHADOWS": lights.shadows,
-            "ATLAS_COLUMNS": columns,
-            "ATLAS_ROWS": rows,
-            "SHADOWED_LIGHTS": _each("ADD_SHADOWED", range(lights.shadows)),
-            "OTHER_LIGHTS": _each("ADD", range(lights.shadows, len(lights.kinds))),
-            **{name: number for number, name in enumerate(KINDS)},
-        }
-        if lights.kinds:
-            numbers["KINDS"] = sum(kind << 2 * row for row, kind in enumerate(lights.kinds))
-        else:
-            numbers["OTHER_LIGHTS"] = "for (int i = SHADOWS; i < light_count; ++i) { ADD(i) }"
+        numbers = _numbers(variant)
         head += "".join(f"#define {name} {number}\n" for name, number in numbers.items())
         head += _read("frame.glsl")
-        outputs = "".join(
+        outs = "".join(
             f"layout(location = {place}) out {_OUTPUTS[name]};\n"
             for place, name in enumerate(variant.passes)
         )
         texts = [_assembled(_read(f"{name}.{stage}")) for stage in ("vert", "frag")]
         program = _compiled(
-            self._gl, vertex_shader=head + texts[0], fragment_shader=head + outputs + texts[1]
+            self._gl, vertex_shader=head + texts[0], fragment_shader=head + outs + texts[1]
         )
         uniform(program, "Frame").binding = 0
         for sampler, unit in _UNITS.items():
             if sampler in program:
                 uniform(program, sampler).value = unit
         return program
+
+
+def _numbers(variant: Variant) -> dict[str, object]:
+    """Macros with values; those about lights are known now, or read from the frame block."""
+    lights = variant.lights
+    numbers: dict[str, object] = {
+        "MAX_LIGHTS": MAX_LIGHTS,
+        "MAX_SHADOWS": MAX_SHADOWS,
+        "SHADOWS": lights.shadows,
+        "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
+        **{name: number for number, name in enumerate(KINDS)},
+    }
+    if lights in ANY_LIGHTS:
+        loop = "for (int i = 0; i < shadow_count; ++i) { ADD_SHADOWED(i) }"
+        return numbers | {
+            "ATLAS_COLUMNS": "atlas_grid.x",
+            "ATLAS_ROWS": "atlas_grid.y",
+            "SHADOWED_LIGHTS": loop if lights.shadows else "",
+            "OTHER_LIGHTS": "for (int i = int(shadow_count); i < light_count; ++i) { ADD(i) }",
+        }
+    columns, rows = atlas_grid(lights.shadows)
+    return numbers | {
+        "ATLAS_COLUMNS": columns,
+        "ATLAS_ROWS": rows,
+        "SHADOWED_LIGHTS": _each("ADD_SHADOWED", range(lights.shadows)),
+        "OTHER_LIGHTS": _each("ADD", range(lights.shadows, len(lights.kinds))),
+        "KINDS": sum(kind << 2 * row for row, kind in enumerate(lights.kinds)),
+    }
 
 
 def uniform(program: moderngl.Program, name: str) -> Any:

@@ -62,7 +62,7 @@ class Readback:
         if not self._deferred:
             target.read(out)
             return
-        mine = {name: out[name] for name in target.passes}
+        mine = {name: out[name] for name in target.passes if name in out}
         nbytes = sum(_aligned(array.nbytes) for array in mine.values())
         target.stage(self._room(nbytes), dict(_offsets(mine)))
         self._pending.append(mine)

@@ -47,10 +47,10 @@ class Target:
         self.size = size
         self.samples = samples
         self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
-        self._reads = [
-            (name, KNOWN_PASSES[name].channels or 1, place, formats[name][1])
+        self._reads = {
+            name: (KNOWN_PASSES[name].channels or 1, place, formats[name][1])
             for place, name in enumerate(passes)
-        ]
+        }
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
         self._depth = renderbuffer(gl, size, samples)
         self.framebuffer = gl.framebuffer(self.images, self._depth)
@@ -81,21 +81,22 @@ class Target:
         self.framebuffer.use()  # a mask of a single attachment takes effect only here
 
     def read(self, out: Buffers) -> None:
-        """Copy every pass into its array, row 0 at the top."""
-        self._copy({name: out[name].data.cast("B") for name in self.passes}, {})
+        """Copy every pass that has an array into it, row 0 at the top."""
+        self._copy({name: out[name].data.cast("B") for name in self.passes if name in out}, {})
 
     def stage(self, memory: moderngl.Buffer, offsets: Mapping[str, int]) -> None:
-        """Have every pass copied to its offset in memory of the GPU's, without waiting for it."""
-        self._copy(dict.fromkeys(self.passes, memory), offsets)
+        """Have passes copied to their offsets in memory of the GPU's, without waiting for it."""
+        self._copy(dict.fromkeys(offsets, memory), offsets)
 
     def _copy(self, into: Mapping[str, Any], offsets: Mapping[str, int]) -> None:
         source = self.framebuffer
         if self.resolved is not None:
             self._gl.copy_framebuffer(self.resolved, self.framebuffer)
             source = self.resolved
-        for name, components, place, dtype in self._reads:
+        for name, goal in into.items():
+            components, place, dtype = self._reads[name]
             offset = offsets.get(name, 0)
-            source.read_into(into[name], None, components, place, dtype=dtype, write_offset=offset)
+            source.read_into(goal, None, components, place, dtype=dtype, write_offset=offset)
 
     def release(self) -> None:
         """Free the GPU's memory."""

@@ -14,13 +14,15 @@ struct ShadowMap {
 };
 layout(std140) uniform Frame {
     mat4 clip_from_camera;
-    vec4 unproject;    // pixel * xy + zw = point on the plane one metre ahead (ORTHO: metres)
+    vec4 unproject;    // pixel * xy + zw = point on the plane one metre ahead (orthographic: metres)
     vec4 ambient;      // rgb, and the near plane (metres)
     vec4 haze;         // rgb, and where fading starts (metres)
     vec4 haze_plane;   // world plane it lies on: normal, offset
     float haze_end;    // where fading is complete (metres)
+    float orthographic;
     mat4 world_from_camera;
-    float light_count;
+    float light_count, shadow_count;
+    vec2 atlas_grid;   // columns and rows of cells
     ShadowMap shadow_maps[MAX_SHADOWS];
     Light lights[MAX_LIGHTS];  // those with shadow maps first
 };

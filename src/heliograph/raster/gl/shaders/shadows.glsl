@@ -17,7 +17,7 @@ float lit_part(int i, vec3 point) {
     vec4 p = shadow_maps[i].from_camera * vec4(point, 1.0);
     vec3 q = p.xyz / p.w;
     vec2 cell = 1.0 / vec2(ATLAS_COLUMNS, ATLAS_ROWS);
-    vec2 low = cell * vec2(i % ATLAS_COLUMNS, i / ATLAS_COLUMNS);
+    vec2 low = cell * vec2(i % int(ATLAS_COLUMNS), i / int(ATLAS_COLUMNS));
 #ifdef SIX_FACES
     if (shadow_maps[i].depth.x > 0.0) q = on_faces(p.xyz, low, shadow_maps[i].faces, shadow_maps[i].depth);
 #endif

@@ -14,12 +14,8 @@ void main() {
     vec3 rgb = colour;
 #endif
 #ifdef CUBE_TEXTURE
-#ifdef ORTHO
-    vec3 ray = vec3(0.0, 0.0, -1.0);
-#else
-    vec3 ray = vec3(gl_FragCoord.xy * unproject.xy + unproject.zw, -1.0);
-#endif
-    ray = mat3(world_from_camera) * ray;
+    vec2 where = orthographic > 0.0 ? vec2(0.0) : gl_FragCoord.xy * unproject.xy + unproject.zw;
+    vec3 ray = mat3(world_from_camera) * vec3(where, -1.0);
     rgb = texture(sky, vec3(ray.x, ray.z, -ray.y)).rgb;  // cube maps have y up, our world has z
 #endif
 #ifdef HAZE

@@ -38,7 +38,7 @@ in vec2 v_uv;
 #ifdef OBJECT_POINT
 in vec3 v_object;
 #endif
-#if defined(ORTHO) && !defined(EXACT)
+#if defined(ANY_PROJECTION) && !defined(EXACT)
 in float v_depth;
 #endif
 #ifdef FLAT_TEXTURE
@@ -156,11 +156,8 @@ vec2 natural_uv(vec3 p, vec3 normal) {
 
 void main() {
     vec2 where = gl_FragCoord.xy * unproject.xy + unproject.zw;
-#ifdef ORTHO
-    vec3 origin = vec3(where, 0.0), ray = vec3(0.0, 0.0, -1.0);
-#else
-    vec3 origin = vec3(0.0), ray = vec3(where, -1.0);
-#endif
+    vec3 origin = ORTHO ? vec3(where, 0.0) : vec3(0.0);
+    vec3 ray = ORTHO ? vec3(0.0, 0.0, -1.0) : vec3(where, -1.0);
     vec3 normal;
 #ifdef OBJECT_FROM_CAMERA
     // The ray in object axes.
@@ -168,17 +165,12 @@ void main() {
     vec3 column_y = vec3(v_back0.y, v_back1.y, v_back2.y);
     vec3 column_z = vec3(v_back0.z, v_back1.z, v_back2.z);
     vec3 o = vec3(v_back0.w, v_back1.w, v_back2.w), d = -column_z;
-#ifdef ORTHO
-    o += where.x * column_x + where.y * column_y;
-#else
-    d += where.x * column_x + where.y * column_y;
-#endif
+    if (ORTHO) o += where.x * column_x + where.y * column_y;
+    else d += where.x * column_x + where.y * column_y;
 #endif
 #ifdef FACE
     float depth = dot(v_plane, vec3(gl_FragCoord.xy, 1.0));
-#ifndef ORTHO
-    depth = 1.0 / depth;
-#endif
+    if (!ORTHO) depth = 1.0 / depth;
     normal = v_facing;
 #elif defined(EXACT)
     vec3 object_normal;
@@ -186,19 +178,16 @@ void main() {
     // The true surface bulges out of its triangles, but not through the near plane.
     float depth = max(enter(o, d, object_normal, missed), ambient.w);
 #ifdef CAST
-#ifdef ORTHO
-    gl_FragDepth = clip_from_camera[3].z - clip_from_camera[2].z * depth;
-#else
-    gl_FragDepth = clip_from_camera[3].z / depth - clip_from_camera[2].z;
-#endif
+    vec2 to_window = vec2(clip_from_camera[3].z, clip_from_camera[2].z);
+    gl_FragDepth = ORTHO ? to_window.x - to_window.y * depth : to_window.x / depth - to_window.y;
     missed = missed || gl_FragDepth < 0.0;
     if (missed) discard;
 #endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
                        + object_normal.z * v_back2.xyz);
 #else
-#ifdef ORTHO
-    float depth = v_depth;
+#ifdef ANY_PROJECTION
+    float depth = ORTHO ? v_depth : 1.0 / gl_FragCoord.w;
 #else
     float depth = 1.0 / gl_FragCoord.w;
 #endif

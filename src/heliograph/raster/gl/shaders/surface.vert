@@ -51,7 +51,7 @@ out vec2 v_uv;
 #ifdef OBJECT_POINT
 out vec3 v_object;
 #endif
-#if defined(ORTHO) && !defined(EXACT)
+#if defined(ANY_PROJECTION) && !defined(EXACT)
 out float v_depth;
 #endif
 #ifdef VERTEX_LIT
@@ -78,13 +78,11 @@ vec3 boxed(vec3 eye) {
     corner.y *= 1.0 + in_length;
 #endif
 #endif
-#ifndef ORTHO
     // Its sides are planes through the eye that touch the shape.
-    float wide = away > 1.5 ? (away - corner.z) * inversesqrt(away * away - 1.0) : 1.0;
+    float wide = !ORTHO && away > 1.5 ? (away - corner.z) * inversesqrt(away * away - 1.0) : 1.0;
     corner.x *= wide;
 #ifdef BALL
     corner.y *= wide;
-#endif
 #endif
     return 1.0001 * (corner.x * cross(axis, ahead) + corner.y * axis + corner.z * ahead);
 }
@@ -109,11 +107,7 @@ void main() {
 #endif
     vec4 p = vec4(in_position, 1.0);
 #ifdef BOXED
-#ifdef ORTHO
-    p.xyz = boxed(column2);
-#else
-    p.xyz = boxed(shift);
-#endif
+    p.xyz = boxed(ORTHO ? column2 : shift);
 #else
 #ifdef CAST
 #ifdef CAPS
@@ -157,15 +151,11 @@ void main() {
 #endif
 #ifdef FACE
     // The plane of the face is normal . c = away in camera axes; along a ray that makes depth
-    // (ORTHO), or one over it, linear in the pixel's place.
+    // (orthographic), or one over it, linear in the pixel's place.
     float away = dot(in_normal, in_position) - dot(in_normal, shift);
     vec2 slope = normal.xy * unproject.xy;
     float start = dot(normal.xy, unproject.zw);
-#ifdef ORTHO
-    v_plane = vec3(slope, start - away) / normal.z;
-#else
-    v_plane = vec3(slope, start - normal.z) / away;
-#endif
+    v_plane = vec3(slope, start - (ORTHO ? away : normal.z)) / (ORTHO ? normal.z : away);
     v_facing = normalize(normal);
 #ifdef NATURAL_UV
     v_axis = in_normal;
@@ -180,16 +170,12 @@ void main() {
 #ifdef OBJECT_POINT
     v_object = in_position;
 #endif
-#if defined(ORTHO) && !defined(EXACT)
+#if defined(ANY_PROJECTION) && !defined(EXACT)
     v_depth = -c.z;
 #endif
 #ifdef VERTEX_LIT
     v_look = vec2(in_rgba.a, in_surface.w);
-#ifdef ORTHO
-    vec3 view = vec3(0.0, 0.0, 1.0);
-#else
-    vec3 view = normalize(-c.xyz);
-#endif
+    vec3 view = ORTHO ? vec3(0.0, 0.0, 1.0) : normalize(-c.xyz);
     light(in_rgba.rgb, in_surface, c.xyz, normalize(normal), view);
 #endif
     gl_Position = clip_from_camera * c;
