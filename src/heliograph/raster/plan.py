@@ -59,6 +59,7 @@ class Plan:
         opaque, transparent: the groups they fall into, in drawing order.
         maps: (N, MAP_RECORD) float32, a row per instance.
         prepared: what the instances are.
+        extreme: whether their scales call for care, as `Scaling` says.
     """
 
     commands: NDArray[np.uint32]
@@ -66,6 +67,7 @@ class Plan:
     transparent: list[Group]
     maps: NDArray[np.float32]
     prepared: Prepared
+    extreme: bool
 
 
 def plan(
@@ -108,6 +110,7 @@ def plan(
         transparent=_groups(ordered, split, len(ordered)),
         maps=records,
         prepared=prepared,
+        extreme=placed.scaling.extreme,
     )
 
 

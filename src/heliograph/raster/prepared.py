@@ -24,6 +24,7 @@ LOD_DEPTH = 6.5e-4
 """Largest error of a simplified surface as a part of its distance."""
 
 _ALONG = np.array([0.0, 0.0, 1.0])
+_ORDINARY = 1e18  # squared, metres
 _SPECK = 1e-30  # metres; every pixel is larger, unless it is given as none
 _SPARE = [np.inf] * (MAX_LEVELS - len(CAST_PIXELS))
 _PER_CAST_PIXEL = np.array([1 / pixels for pixels in CAST_PIXELS] + _SPARE)
@@ -87,6 +88,7 @@ class Scaling:
         largest: (N,) the largest scale of each map.
         turned: (N,) what mirrored maps change of the key; None where there are none.
         solid: (N,) bool, what is not flattened to nothing.
+        extreme: whether a product of three scales of any leaves the range of float32.
         pixel: (N, MAX_LEVELS) how large a pixel must be, in metres, for a level to do: by whether
             light is computed per vertex, and whether rays decide the outline of what is round.
         far: (N, MAX_LEVELS) how far away an instance must be for it, metres.
@@ -97,6 +99,7 @@ class Scaling:
     largest: NDArray[np.float64]
     turned: NDArray[np.int64] | None
     solid: NDArray[np.bool_]
+    extreme: bool
     pixel: Mapping[tuple[bool, bool], NDArray[np.float64]]
     far: NDArray[np.float64]
 
@@ -111,6 +114,9 @@ class Scaling:
         stretch = np.where(prepared.straight, across, largest)[:, None]
         stretch = np.maximum(stretch, _SPECK)  # times infinity, where there is no such level
         determinant = _determinant(linear)
+        solid = determinant != 0
+        shown = squares[solid]
+        extreme = shown.min(initial=1) < 1 / _ORDINARY or shown.max(initial=1) > _ORDINARY
         mirrored = determinant < 0
         error = prepared.error * stretch
         pixel = error / LOD_PIXELS
@@ -125,7 +131,8 @@ class Scaling:
             determinant=determinant,
             largest=largest,
             turned=np.where(mirrored, MIRRORED, 0) if mirrored.any() else None,
-            solid=determinant != 0,
+            solid=solid,
+            extreme=bool(extreme),
             pixel={
                 (False, False): pixel,
                 (False, True): cast_pixel,

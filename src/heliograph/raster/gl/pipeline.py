@@ -229,9 +229,10 @@ class Pipeline:
             picture.lights if picture.coloured else LightLayout(),
             picture.vertex_lit,
             picture.target.cast,
+            picture.plan.extreme,
         )
         if key not in self._bases:
-            passes, ortho, haze, reflective, lights, vertex_lit, cast = key
+            passes, ortho, haze, reflective, lights, vertex_lit, cast, extreme = key
             base = Variant(
                 passes=passes,
                 any_projection=suits_any_projection(passes, lights, ortho=ortho),
@@ -240,6 +241,7 @@ class Pipeline:
                 lights=lights,
                 vertex_lit=vertex_lit,
                 cast=cast,
+                extreme=extreme,
             )
             self._bases[key] = base, {}
         return self._bases[key]

@@ -110,6 +110,7 @@ class Variant:
         boxed: whether those are a box, to be turned to the camera.
         cutout: whether there are holes where the texture is clear.
         emissive: whether light of its own is added.
+        extreme: whether scales are guarded against leaving the range of float32.
     """
 
     passes: tuple[str, ...]
@@ -128,6 +129,7 @@ class Variant:
     boxed: bool = False
     cutout: bool = False
     emissive: bool = False
+    extreme: bool = False
 
     @property
     def needs_surface(self) -> bool:
@@ -161,6 +163,7 @@ class Variant:
             "BOXED": self.boxed,
             "CUTOUT": self.cutout,
             "EMISSIVE": self.emissive,
+            "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
         }
         names = [name for name, on in flags.items() if on]

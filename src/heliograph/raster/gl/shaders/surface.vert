@@ -90,14 +90,20 @@ vec3 boxed(vec3 eye) {
 
 void main() {
 #if defined(EXACT) || defined(SMOOTH) || defined(VERTEX_LIT)
-    // object_from_camera: the columns of the inverse are cross products of the rows. Each object axis
-    // is first divided by a power of two near its length, which changes no bit but those that would
-    // overflow or vanish: a determinant has three lengths in it.
+    // object_from_camera: the columns of the inverse are cross products of the rows.
+#ifdef EXTREME
+    // Each object axis is first divided by a power of two near its length, which changes no bit but
+    // those that would overflow or vanish: a determinant has three lengths in it.
     vec3 size = max(abs(in_row0.xyz), max(abs(in_row1.xyz), abs(in_row2.xyz)));
     vec3 shrink = 1.0 / uintBitsToFloat(floatBitsToUint(size) & 0x7F800000u);
     vec3 row0 = in_row0.xyz * shrink, row1 = in_row1.xyz * shrink, row2 = in_row2.xyz * shrink;
     vec3 column0 = cross(row1, row2), column1 = cross(row2, row0), column2 = cross(row0, row1);
     shrink /= dot(row0, column0);
+#else
+    vec3 column0 = cross(in_row1.xyz, in_row2.xyz), column1 = cross(in_row2.xyz, in_row0.xyz);
+    vec3 column2 = cross(in_row0.xyz, in_row1.xyz);
+    float shrink = 1.0 / dot(in_row0.xyz, column0);
+#endif
     column0 *= shrink;
     column1 *= shrink;
     column2 *= shrink;
