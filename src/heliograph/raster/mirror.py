@@ -61,7 +61,7 @@ class Mirrors:
 def _reflection(plane: Matrix, lights: tuple[Light, ...], camera: Camera) -> Reflection | None:
     """What a camera sees in a plane's pose (3, 4); None from behind it."""
     pose, point, normal = camera.world_from_camera, plane[:, 3].copy(), plane[:, 2]
-    normal = normal / np.linalg.norm(normal)
+    normal = normal / np.sqrt(normal @ normal)
     if (pose[:3, 3] - point) @ normal <= 0:
         return None
     turn = np.eye(4)

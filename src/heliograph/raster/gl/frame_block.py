@@ -182,25 +182,26 @@ class FrameBlocks:
         """Lay lights out in rows: those that cast shadows, the others; a black one for none."""
         first = [lights[place] for place in casting]
         others = [light for place, light in enumerate(lights) if place not in casting]
-        self._layout = self._layouts.choose(lights, casting)
         shown = [*first, *others] or [_BLACK]
         emissions = tuple(_emission(light) for light in shown)
-        if emissions != self._emissions:
+        if emissions != self._emissions or casting != self._casting:
             self._emissions = emissions
+            self._layout = self._layouts.choose(lights, casting)
             self._rows = np.array([_row(light) for light in shown], np.float32)
             rows = enumerate(shown)
             self._in_world = [row for row, light in rows if light.kind is not LightKind.HEAD]
+            kinds = [shown[row].kind for row in self._in_world]
+            self._parallel = np.array([kind is LightKind.DIRECTIONAL for kind in kinds], bool)
             self._block[_COUNT] = len(shown)
+            self._block[_COUNT + 1 : _SHADOWS] = len(casting), *atlas_grid(len(casting))
         self._lights, self._casting = lights, casting
-        self._block[_COUNT + 1 : _SHADOWS] = len(casting), *atlas_grid(len(casting))
-        in_world = [shown[i] for i in self._in_world]
+        in_world, parallel = [shown[row] for row in self._in_world], self._parallel
         direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
-        length = np.linalg.norm(direction, axis=1, keepdims=True)
+        length = np.sqrt((direction * direction).sum(1, keepdims=True))
         self._direction = direction / np.maximum(length, 1e-12)
         # Homogeneous, as GL has them: parallel light comes from infinitely far away.
         self._position = np.ones((len(in_world), 4))
         self._position[:, :3] = np.array([light.position for light in in_world]).reshape(-1, 3)
-        parallel = np.array([light.kind is LightKind.DIRECTIONAL for light in in_world], bool)
         self._position[parallel, :3], self._position[parallel, 3] = -self._direction[parallel], 0.0
 
 
