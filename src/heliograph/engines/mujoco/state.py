@@ -85,11 +85,6 @@ class Poser:
                 f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), "
                 f"got {value.shape}"
             )
-        flat = value.ravel()
-        if (
-            value.dtype == np.float64 and flat.dot(flat) < mujoco.mjMAXVAL
-        ):  # so each is, and quickly
-            return value
         largest = float(np.abs(value).max(initial=0))
         if largest > mujoco.mjMAXVAL:
             raise InvalidValueError(
