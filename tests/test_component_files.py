@@ -225,3 +225,20 @@ def test_pbr_factors_and_what_replaces_them(tmp_path):
     solid = shown(Mesh(src=tmp_path / "a.glb", material={"opacity": 1.0}, **UNLIT))
     assert solid.rgb[60, 80].tolist() == [255, 0, 0]
     assert not shown(Mesh()).segmentation.any()
+
+
+def test_parts_of_a_file_that_are_scaled_to_nothing_are_hidden(tmp_path):
+    scene = trimesh.Scene()
+    scene.add_geometry(trimesh.creation.box((1, 1, 1)), node_name="seen", geom_name="seen")
+    hidden = np.diag([0.0, 0.0, 0.0, 1.0])
+    other = trimesh.creation.icosphere()
+    scene.add_geometry(other, node_name="hidden", geom_name="hidden", transform=hidden)
+    scene.export(tmp_path / "two.glb")
+    engine = ComponentEngine(tmp_path / "two.glb")
+    try:
+        frame = engine.render(View(("fit",), ("segmentation",)))["fit"]
+        low, high = engine.scene.objects.boxes[0]
+    finally:
+        engine.close()
+    assert (frame.segmentation > 0).mean() > 0.05
+    assert np.allclose(high - low, 1)

@@ -186,7 +186,9 @@ class Assets:
             return found
         parts = meshes.parts_of(mesh) if source is None else _steady(source, meshes.load, files)
         simplify = source is not None or key in self._lasting
-        pieces = [self._piece(part, simplify=simplify) for part in parts]
+        # To scale by 0 is how exporters hide things.
+        shown = [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
+        pieces = [self._piece(part, simplify=simplify) for part in shown]
         self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
