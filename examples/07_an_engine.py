@@ -5,8 +5,8 @@ import time
 import numpy as np
 
 import heliograph as hg
-from heliograph.engine import Engine, Outs, check_version, resolve_cameras
-from heliograph.frame import BACKGROUND, Frame, Label, Sample, own_or_given
+from heliograph.engine import Engine, Outs, check_version, made_sample, resolve_cameras
+from heliograph.frame import BACKGROUND, Label, Sample, own_or_given
 from heliograph.passes import PASSES, PassSpecs, select_passes
 from heliograph.scene import Description, ObjectTable, SceneObject
 from heliograph.testing import Verdict, check_engine
@@ -67,12 +67,8 @@ class BallEngine(Engine):
             drawn = self.draw(camera, centre)
             for name, array in arrays.items():
                 array[...] = drawn[name]
-        frames = {
-            camera.name: Frame(camera, arrays, LABELS)
-            for camera, arrays in zip(cameras, buffers, strict=True)
-        }
         made = self.provenance.drawn(begun, scene_version=0)
-        return Sample(frames, LABELS, view.state, view.seed, view.index, provenance=made)
+        return made_sample(view, cameras, buffers, LABELS, made)
 
     def draw(self, camera: hg.Camera, centre: np.ndarray) -> dict[str, np.ndarray]:
         centres = camera.pixel_centres()

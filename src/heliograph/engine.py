@@ -17,7 +17,7 @@ import numpy as np
 from heliograph.batch import Batch, Stacked, stack
 from heliograph.camera import Camera
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
-from heliograph.frame import Array, Buffers, Labels, Provenance, Sample
+from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.view import View
@@ -359,6 +359,21 @@ class Renderer(Described, Protocol):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def made_sample(
+    view: View,
+    cameras: Sequence[Camera],
+    buffers: Sequence[Buffers],
+    labels: Labels,
+    provenance: Provenance,
+) -> Sample:
+    """The sample of a view whose cameras (as they were used) were drawn into these buffers."""
+    frames = {
+        camera.name: Frame(camera, passes, labels)
+        for camera, passes in zip(cameras, buffers, strict=True)
+    }
+    return Sample(frames, labels, view.state, view.seed, view.index, provenance=provenance)
 
 
 def check_version(view: View, oldest: int, newest: int) -> int:

@@ -18,7 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.engine import CancelToken, Capability, Engine, Outs, check_version, resolve_cameras
+from heliograph.engine import (
+    CancelToken,
+    Capability,
+    Engine,
+    Outs,
+    check_version,
+    made_sample,
+    resolve_cameras,
+)
 from heliograph.errors import (
     ClosedError,
     EngineError,
@@ -26,7 +34,7 @@ from heliograph.errors import (
     SceneError,
     UnknownNameError,
 )
-from heliograph.frame import Buffers, Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Buffers, Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PASSES, PassSpecs, select_passes
 from heliograph.poses import Floats
 from heliograph.scene import Description, Edit, Item, ObjectTable, SceneObject, StateSpace
@@ -170,13 +178,8 @@ class FakeEngine(Engine):
                 _fill(arrays, view.seed or 0, view.index)
             else:
                 _draw(self._rays_of(camera), _seen_from(camera, centres), colours, arrays)
-        labels = self.labels
-        frames = {
-            camera.name: Frame(camera, arrays, labels)
-            for camera, arrays in zip(cameras, buffers, strict=True)
-        }
         made = self.provenance.drawn(begun, version)
-        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
+        return made_sample(view, cameras, buffers, self.labels, made)
 
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """Draw at a quarter of each side, then half, then all of it."""

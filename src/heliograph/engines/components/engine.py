@@ -21,6 +21,7 @@ from heliograph.engine import (
     Outs,
     attempt_all,
     check_version,
+    made_sample,
 )
 from heliograph.engines.components.assets import Assets, Deformed
 from heliograph.engines.components.graph import Placed, SceneGraph
@@ -29,7 +30,7 @@ from heliograph.engines.components.state import TAKEN
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
-from heliograph.frame import Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import DrawList, Rasterizer, RasterOptions
 from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene
@@ -155,13 +156,8 @@ class ComponentEngine(Engine):
         things = self._edited_things(graph, placed, looks) if looks else placed.draw_list
         self._deform(graph)
         rasterizer.draw(things, cameras, view.pass_names, buffers)
-        labels = graph.labels
-        frames = {
-            camera.name: Frame(camera, passes, labels)
-            for camera, passes in zip(cameras, buffers, strict=True)
-        }
-        made = replace(self._provenance, scene_version=version, begun=begun, done=time.time())
-        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
+        made = self._provenance.drawn(begun, version)
+        return made_sample(view, cameras, buffers, graph.labels, made)
 
     def render_many(
         self, views: Iterable[View], outs: Iterable[Outs] | None = None

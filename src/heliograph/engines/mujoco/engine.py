@@ -17,6 +17,7 @@ from heliograph.engine import (
     Outs,
     attempt_all,
     check_version,
+    made_sample,
     resolve_cameras,
 )
 from heliograph.engines.mujoco import cameras as cams
@@ -26,7 +27,7 @@ from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material
 from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Frame, Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Edit, Item, MoveCamera, ObjectTable
@@ -131,13 +132,8 @@ class MujocoEngine(Engine):
         ]
         buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
-        labels = self._objects.table.labels
-        frames = {
-            camera.name: Frame(camera, passes, labels)
-            for camera, passes in zip(placed, buffers, strict=True)
-        }
         made = self.provenance.drawn(begun, 0)
-        return Sample(frames, labels, view.state, view.seed, view.index, provenance=made)
+        return made_sample(view, placed, buffers, self._objects.table.labels, made)
 
     def render_many(
         self, views: Iterable[View], outs: Iterable[Outs] | None = None
