@@ -8,12 +8,14 @@ import shlex
 import sys
 import tempfile
 import zlib
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from heliograph.disk import read_file
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.transport.messages import Open, ViewWire
+from heliograph.transport.values import ArrayWire, unpack_array
 from heliograph.transport.views import unpack_view
 from heliograph.worker.opening import open_engine
 
@@ -26,14 +28,23 @@ class Order(msgspec.Struct, array_like=True, tag=True):
 
     opening: Open
     view: ViewWire
+    blobs: dict[bytes, ArrayWire]
 
 
-def command(opening: Open, view: ViewWire, python: str) -> str:
+def command(
+    opening: Open, view: ViewWire, blobs: Mapping[bytes, ArrayWire], worker: Sequence[str]
+) -> str:
     """The one-line command that draws this view in a process of its own.
 
     An order that does not fit a command line is written to the directory for temporary files.
+
+    Args:
+        opening: what a worker opens.
+        view: the view.
+        blobs: arrays that it names by the hash of their content.
+        worker: the command that starts a worker.
     """
-    data = zlib.compress(msgspec.msgpack.encode(Order(opening, view)))
+    data = zlib.compress(msgspec.msgpack.encode(Order(opening, view, dict(blobs))))
     text = base64.urlsafe_b64encode(data).decode()
     if len(text) > MAX_INLINE:
         with tempfile.NamedTemporaryFile(
@@ -41,7 +52,7 @@ def command(opening: Open, view: ViewWire, python: str) -> str:
         ) as file:
             file.write(data)
         text = f"@{file.name}"
-    return f"{shlex.quote(python)} -m heliograph.worker --replay {shlex.quote(text)}"
+    return shlex.join([*worker, "--replay", text])
 
 
 def replay(text: str) -> int:
@@ -49,7 +60,8 @@ def replay(text: str) -> int:
     try:
         order = _read(text)
         engine = open_engine(order.opening)
-        view = unpack_view(order.view)
+        blobs = {digest: unpack_array(array) for digest, array in order.blobs.items()}
+        view = unpack_view(order.view, blobs)
         sys.stderr.write(f"drawing seed {view.seed}, index {view.index} ...\n")
         sample = engine.render(view)
     except HeliographError as error:
