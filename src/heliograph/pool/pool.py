@@ -440,7 +440,7 @@ class Pool(Renderer):
             UnknownNameError: no such camera or pass.
             ClosedError: the pool is closed.
         """
-        checked = Batch.of(batch, self.scene)
+        checked = Batch.of(batch)
         self._check_passes(checked.common)
         job = BatchJob(
             checked, dict(self._known), self._passes, self._version(), _checked_priority(priority)
