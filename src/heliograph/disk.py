@@ -26,37 +26,36 @@ _KINDS = (
 )
 
 
-def read_file(path: str | Path) -> bytes:
+def read_file(path: str | Path, *, follow: bool = True) -> bytes:
     """The content of a regular file; never waits for another process, as a FIFO would.
+
+    Args:
+        path: the file.
+        follow: whether the file may be a link to one; its folder may be in any case.
 
     Raises:
         OSError: no such file, not a regular one, larger than `MAX_BYTES`, or not readable; its
             `strerror` says which.
     """
-    with open_file(path) as stream:
+    with open_file(path, follow=follow) as stream:
         data: bytes | None = stream.read()
     if data is None:  # of what only looks like a regular file, and has nothing at hand
         raise OSError(errno.EINVAL, "not a regular file")
     return data
 
 
-def open_file(path: str | Path) -> BinaryIO:
-    """A regular file of bounded size, opened for reading.
+def open_file(path: str | Path, *, follow: bool = True, most: int | None = MAX_BYTES) -> BinaryIO:
+    """A regular file, opened for reading.
+
+    Args:
+        path: the file.
+        follow: as for `read_file`.
+        most: size of the largest that is opened; None for any.
 
     Raises:
         OSError: as `read_file`.
     """
-    try:
-        # What is opened is what is looked at, whatever the path names a moment later.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except ValueError as error:  # a NUL, or letters that the file system's encoding lacks
-        raise OSError(0, str(error)) from None
-    try:
-        _check_regular(os.fstat(handle))
-        return os.fdopen(handle, "rb")
-    except BaseException:
-        os.close(handle)
-        raise
+    return _opened(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW), most)
 
 
 def check_file(path: str | Path) -> None:
@@ -91,25 +90,40 @@ def write_file(path: Path, data: bytes, *, settle: bool = True) -> None:
     Raises:
         RecordError: the disk is full or the folder cannot be written.
     """
-    part = path.with_name(path.name + PART)
     try:
-        with part.open("wb") as stream:
-            stream.write(data)
-            put_in_place(stream, path, settle=settle)
+        with create_part(path) as stream:
+            try:
+                stream.write(data)
+                put_in_place(stream, path, settle=settle)
+            finally:
+                remove_part(path)
     except OSError as error:
         raise cannot_write(path, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+
+
+def create_part(path: Path) -> BinaryIO:
+    """The temporary file beside `path`, empty and opened for writing.
+
+    Raises:
+        OSError: it cannot be made, or its place is taken by something else, such as a link.
+    """
+    part = path.with_name(path.name + PART)
+    return _opened(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, None)
+
+
+def remove_part(path: Path) -> None:
+    """Remove the temporary file beside `path`, if it is still there."""
+    with suppress(OSError):
+        path.with_name(path.name + PART).unlink()
 
 
 def put_in_place(stream: BinaryIO, path: Path, *, settle: bool = True) -> None:
-    """Close a file that was written under another name in the same folder, and give it its own."""
+    """Close the temporary file beside `path`, and give it its own name."""
     stream.flush()
     if settle:
         os.fsync(stream.fileno())
     stream.close()
-    Path(stream.name).replace(path)
+    path.with_name(path.name + PART).replace(path)
     if settle:
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -126,11 +140,29 @@ def cannot_write(path: Path, error: OSError) -> RecordError:
     )
 
 
-def _check_regular(facts: os.stat_result) -> None:
+def _opened(path: str | Path, flags: int, most: int | None) -> BinaryIO:
+    """A regular file; what is opened is what is looked at, whatever the path names next."""
+    try:
+        handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except ValueError as error:  # a NUL, or letters that the file system's encoding lacks
+        raise OSError(0, str(error)) from None
+    except OSError as error:
+        if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
+            raise OSError(errno.ELOOP, "expected a regular file, got a link") from None
+        raise
+    try:
+        _check_regular(os.fstat(handle), most)
+        return os.fdopen(handle, "wb" if flags & os.O_WRONLY else "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check_regular(facts: os.stat_result, most: int | None) -> None:
     if not stat.S_ISREG(facts.st_mode):
         kind = next((name for fits, name in _KINDS if fits(facts.st_mode)), "something else")
         raise OSError(0, f"expected a regular file, got {kind}")
-    if facts.st_size > MAX_BYTES:
+    if most is not None and facts.st_size > most:
         raise OSError(
-            0, f"expected at most {MAX_BYTES >> 30} GiB, got {facts.st_size / (1 << 30):.1f} GiB"
+            0, f"expected at most {most >> 30} GiB, got {facts.st_size / (1 << 30):.1f} GiB"
         )

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import errno
+import hashlib
+import os
+import re
 import shlex
+import stat
 import sys
 import tempfile
 import zlib
+from contextlib import suppress
+from pathlib import Path
 
 import msgspec
 
-from heliograph.disk import read_file
+from heliograph.disk import create_part, put_in_place, read_file, remove_part
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.transport.messages import Open, ViewWire
 from heliograph.transport.views import unpack_view
@@ -19,6 +25,14 @@ from heliograph.worker.opening import open_engine
 
 MAX_INLINE = 8000
 """Characters of an order on the command line; a longer one is written to a file."""
+
+MAX_KEPT = 32
+"""Files of orders that are kept; beyond them the oldest are removed."""
+
+MAX_BYTES = 256 << 20
+"""Size of an order; a larger one is neither written nor read."""
+
+_FILE = re.compile(r"[0-9a-f]{16}\.order(\.part)?")
 
 
 class Order(msgspec.Struct, array_like=True, tag=True):
@@ -31,16 +45,19 @@ class Order(msgspec.Struct, array_like=True, tag=True):
 def command(opening: Open, view: ViewWire, python: str) -> str:
     """The one-line command that draws this view in a process of its own.
 
-    An order that does not fit a command line is written to the directory for temporary files.
+    An order that does not fit a command line is written to a folder of this user's in the directory
+    for temporary files, of which the newest `MAX_KEPT` stay. The same order has the same command.
+
+    Raises:
+        OSError: there is no room for that file, or the order is too large.
     """
-    data = zlib.compress(msgspec.msgpack.encode(Order(opening, view)))
+    encoded = msgspec.msgpack.encode(Order(opening, view))
+    if len(encoded) > MAX_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    data = zlib.compress(encoded)
     text = base64.urlsafe_b64encode(data).decode()
     if len(text) > MAX_INLINE:
-        with tempfile.NamedTemporaryFile(
-            prefix="heliograph-", suffix=".order", delete=False
-        ) as file:
-            file.write(data)
-        text = f"@{file.name}"
+        text = f"@{_kept(data)}"
     return f"{shlex.quote(python)} -m heliograph.worker --replay {shlex.quote(text)}"
 
 
@@ -61,9 +78,52 @@ def replay(text: str) -> int:
     return 0
 
 
+def _kept(data: bytes) -> Path:
+    """The file of an order, written now."""
+    folder = Path(tempfile.gettempdir()) / f"heliograph-orders-{os.geteuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    facts = folder.lstat()
+    # Others may write to the directory for temporary files, and so make this folder before us.
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+        raise OSError(errno.EPERM, "expected a folder that this user alone may write", str(folder))
+    path = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.order"
+    with create_part(path) as stream:
+        try:
+            stream.write(data)
+            put_in_place(stream, path, settle=False)
+        finally:
+            remove_part(path)
+    _remove_oldest(folder)
+    return path
+
+
+def _remove_oldest(folder: Path) -> None:
+    """Remove all but the newest files of orders, whoever else does so at the same time."""
+    ages: dict[Path, int] = {}
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if _FILE.fullmatch(path.name) and stat.S_ISREG((facts := path.lstat()).st_mode):
+                ages[path] = facts.st_mtime_ns
+    for path in sorted(ages, key=ages.__getitem__)[:-MAX_KEPT]:
+        with suppress(OSError):
+            path.unlink()
+
+
 def _read(text: str) -> Order:
     try:
         data = read_file(text[1:]) if text.startswith("@") else base64.urlsafe_b64decode(text)
-        return msgspec.msgpack.decode(zlib.decompress(data), type=Order)
-    except (OSError, binascii.Error, zlib.error, msgspec.MsgspecError) as error:
+        return msgspec.msgpack.decode(_decompressed(data), type=Order)
+    except FileNotFoundError:
+        raise InvalidValueError(
+            f"not an order as an error message shows it: no such file (the newest {MAX_KEPT} stay)"
+        ) from None
+    except (OSError, ValueError, RecursionError, zlib.error, msgspec.MsgspecError) as error:
         raise InvalidValueError(f"not an order as an error message shows it: {error}") from None
+
+
+def _decompressed(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    made = stream.decompress(data, MAX_BYTES)
+    if not stream.eof:
+        raise ValueError(f"cut short, or larger than {MAX_BYTES >> 20} MiB")
+    return made
