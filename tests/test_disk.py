@@ -131,6 +131,26 @@ def test_what_is_opened_is_what_is_looked_at(tmp_path: Path) -> None:
     assert {b"whole", fifo_told} <= found
 
 
+@pytest.mark.parametrize("make", [fifo, device, Path.mkdir], ids=lambda make: make.__name__)
+def test_nothing_but_a_file_is_written_to(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    part = tmp_path / "file.part"
+    make(part)
+    before = part.lstat()
+    with pytest.raises(RecordError, match="file: cannot be written"):
+        disk.write_file(tmp_path / "file", b"x")
+    assert (part.lstat().st_mode, part.lstat().st_ino) == (before.st_mode, before.st_ino)
+    assert [path.name for path in tmp_path.iterdir()] == ["file.part"]
+
+
+def test_links_are_followed_unless_told_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    assert disk.read_file(tmp_path / "link") == b"x"
+    with pytest.raises(OSError, match="expected a regular file, got a link"):
+        disk.read_file(tmp_path / "link", follow=False)
+    assert disk.read_file(tmp_path / "file", follow=False) == b"x"
+
+
 @pytest.mark.parametrize("settle", [True, False])
 def test_a_file_that_fails_half_way_is_not_there(tmp_path: Path, settle: bool) -> None:
     path = tmp_path / "file"
