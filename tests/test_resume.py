@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ import torch
 import heliograph as hg
 import heliograph.torch as hgt
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, RecordError
-from heliograph.record import Recording, manifest, record
+from heliograph.record import Recording, record
 from heliograph.source import Outcome
 from heliograph.view import View
 
@@ -300,15 +301,17 @@ def test_a_run_is_not_resumed_with_other_versions(
         dataset = hg.Dataset(renderer, 4)
         with pytest.raises(KeyboardInterrupt):
             record(Counted(dataset, 2), tmp_path, shard_size=2)
-        before, real = digests(tmp_path), manifest.version
+        before, real = digests(tmp_path), importlib.metadata.version
         other = {"mujoco": "9.9.8", "numpy": "9.9.9"}
-        monkeypatch.setattr(manifest, "version", lambda name: other.get(name) or real(name))
+        monkeypatch.setattr(
+            "heliograph.record.manifest.version", lambda name: other.get(name) or real(name)
+        )
         with pytest.raises(RecordError) as told:
             record(dataset, tmp_path, shard_size=2, resume=True)
         for name, here in other.items():
             assert f"versions.{name}: expected {real(name)!r}, got {here!r}" in str(told.value)
         assert digests(tmp_path) == before
-        monkeypatch.setattr(manifest, "version", real)
+        monkeypatch.setattr("heliograph.record.manifest.version", real)
         assert len(record(dataset, tmp_path, shard_size=2, resume=True)) == 4
 
 
@@ -327,7 +330,7 @@ def test_a_recording_of_a_recording_keeps_what_decided_its_pixels(
 ) -> None:
     with hg.open("fake", size=SIZE) as renderer:
         first = record(hg.Dataset(renderer, 2), tmp_path / "a")
-    monkeypatch.setattr(manifest, "version", lambda name: "9")
+    monkeypatch.setattr("heliograph.record.manifest.version", lambda name: "9")
     second = record(first, tmp_path / "b")
     third = record(second, tmp_path / "c")
     assert third.describe() == second.describe() == first.describe()

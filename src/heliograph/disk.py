@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import BinaryIO
 
 from heliograph.errors import RecordError
 
@@ -44,7 +45,9 @@ def read_file(path: str | Path, *, follow: bool = True) -> bytes:
     return data
 
 
-def open_file(path: str | Path, *, follow: bool = True, most: int | None = MAX_BYTES) -> BinaryIO:
+def open_file(
+    path: str | Path, *, follow: bool = True, most: int | None = MAX_BYTES
+) -> BufferedReader:
     """A regular file, opened for reading.
 
     Args:
@@ -55,7 +58,8 @@ def open_file(path: str | Path, *, follow: bool = True, most: int | None = MAX_B
     Raises:
         OSError: as `read_file`.
     """
-    return _opened(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW), most)
+    handle = _opened(path, os.O_RDONLY | (0 if follow else os.O_NOFOLLOW), most)
+    return os.fdopen(handle, "rb")
 
 
 def check_file(path: str | Path) -> None:
@@ -91,33 +95,31 @@ def write_file(path: Path, data: bytes, *, settle: bool = True) -> None:
         RecordError: the disk is full or the folder cannot be written.
     """
     try:
-        with create_part(path) as stream:
-            try:
-                stream.write(data)
-                put_in_place(stream, path, settle=settle)
-            finally:
-                remove_part(path)
+        with part_file(path) as stream:
+            stream.write(data)
+            put_in_place(stream, path, settle=settle)
     except OSError as error:
         raise cannot_write(path, error) from None
 
 
-def create_part(path: Path) -> BinaryIO:
-    """The temporary file beside `path`, empty and opened for writing.
+@contextmanager
+def part_file(path: Path) -> Iterator[BufferedWriter]:
+    """The temporary file beside `path`, empty and opened for writing; removed unless put in place.
 
     Raises:
         OSError: it cannot be made, or its place is taken by something else, such as a link.
     """
     part = path.with_name(path.name + PART)
-    return _opened(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, None)
+    handle = _opened(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, None)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
-def remove_part(path: Path) -> None:
-    """Remove the temporary file beside `path`, if it is still there."""
-    with suppress(OSError):
-        path.with_name(path.name + PART).unlink()
-
-
-def put_in_place(stream: BinaryIO, path: Path, *, settle: bool = True) -> None:
+def put_in_place(stream: BufferedWriter, path: Path, *, settle: bool = True) -> None:
     """Close the temporary file beside `path`, and give it its own name."""
     stream.flush()
     if settle:
@@ -140,9 +142,10 @@ def cannot_write(path: Path, error: OSError) -> RecordError:
     )
 
 
-def _opened(path: str | Path, flags: int, most: int | None) -> BinaryIO:
-    """A regular file; what is opened is what is looked at, whatever the path names next."""
+def _opened(path: str | Path, flags: int, most: int | None) -> int:
+    """The descriptor of a regular file."""
     try:
+        # What is opened is what is looked at, whatever the path names a moment later.
         handle = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except ValueError as error:  # a NUL, or letters that the file system's encoding lacks
         raise OSError(0, str(error)) from None
@@ -152,10 +155,10 @@ def _opened(path: str | Path, flags: int, most: int | None) -> BinaryIO:
         raise
     try:
         _check_regular(os.fstat(handle), most)
-        return os.fdopen(handle, "wb" if flags & os.O_WRONLY else "rb")
     except BaseException:
         os.close(handle)
         raise
+    return handle
 
 
 def _check_regular(facts: os.stat_result, most: int | None) -> None:

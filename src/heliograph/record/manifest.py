@@ -72,14 +72,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     shards: tuple[Shard, ...] = ()
 
-    def __post_init__(self) -> None:
-        for number, shard in enumerate(self.shards):
-            if shard.name != shard_name(number):
-                raise ValueError(f"expected {shard_name(number)!r}, got {shown(shard.name)}")
-            failed, places = [each.position for each in shard.failed], self.positions(number)
-            if failed != sorted(set(failed)) or not all(each in places for each in failed):
-                raise ValueError(f"{shard.name}: failures at other places than its own")
-
     def positions(self, number: int) -> range:
         """The positions of the run that a finished shard holds, failed ones too."""
         shard, start = self.shards[number], number * self.shard_size
@@ -151,8 +143,21 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise RecordError(f"{path}: cannot be read ({reason(error)})") from None
     try:
-        return msgspec.json.decode(data, type=Manifest)
+        manifest = msgspec.json.decode(data, type=Manifest)
+        _check_shards(manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RecordError(
             f"{path}: damaged, or not a manifest {_WROTE} of this version ({error})"
         ) from None
+    return manifest
+
+
+def _check_shards(manifest: Manifest) -> None:
+    """Check that shards are as we write them; their names are those of files that are opened."""
+    for number, shard in enumerate(manifest.shards):
+        if shard.name != shard_name(number):
+            raise ValueError(f"expected {shard_name(number)!r}, got {shown(shard.name)}")
+        failed, places = [each.position for each in shard.failed], manifest.positions(number)
+        apart = failed == sorted(set(failed)) and all(each in places for each in failed)
+        if not apart or len(places) > manifest.shard_size:
+            raise ValueError(f"{shard.name}: other samples than a shard of this number has")

@@ -6,20 +6,20 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
 from heliograph.disk import (
     cannot_write,
-    create_part,
     open_file,
+    part_file,
     put_in_place,
     read_file,
     reason,
-    remove_part,
     write_file,
 )
 from heliograph.errors import RecordError
@@ -60,8 +60,9 @@ class ShardWriter:
         for path in (self._path, self._path.with_suffix(".json")):
             if path.is_symlink():
                 raise RecordError(f"{path}: expected nothing or a file, got a link; move it away")
+        self._opened = ExitStack()
         try:
-            self._stream: BinaryIO = create_part(self._path)
+            self._stream = self._opened.enter_context(part_file(self._path))
         except OSError as error:
             raise cannot_write(self._path, error) from None
 
@@ -99,9 +100,8 @@ class ShardWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._stream.close()
-        remove_part(self._path)
+        with suppress(OSError):  # what is not written yet and finds no room
+            self._opened.close()
 
     def _append(self, name: str, data: bytes) -> int:
         info = tarfile.TarInfo(name)
@@ -138,7 +138,7 @@ def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
     return places
 
 
-def open_shard(folder: Path, shard: Shard) -> BinaryIO:
+def open_shard(folder: Path, shard: Shard) -> BufferedReader:
     """The tar of a shard, opened for reading, with as many bytes as it had.
 
     Raises:
@@ -188,7 +188,7 @@ def read_samples(folder: Path, shard: Shard) -> Iterator[Files]:
             yield place.position, place.index, files
 
 
-def read_member(stream: BinaryIO, start: int, size: int) -> bytes:
+def read_member(stream: BufferedReader, start: int, size: int) -> bytes:
     """The bytes of one file of a sample.
 
     Raises:

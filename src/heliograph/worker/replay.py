@@ -6,7 +6,6 @@ import base64
 import errno
 import hashlib
 import os
-import re
 import shlex
 import stat
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from heliograph.disk import create_part, put_in_place, read_file, remove_part
+from heliograph.disk import part_file, put_in_place, read_file
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.transport.messages import Open, ViewWire
 from heliograph.transport.views import unpack_view
@@ -32,7 +31,7 @@ MAX_KEPT = 32
 MAX_BYTES = 256 << 20
 """Size of an order; a larger one is neither written nor read."""
 
-_FILE = re.compile(r"[0-9a-f]{16}\.order(\.part)?")
+_DIGITS = 16
 
 
 class Order(msgspec.Struct, array_like=True, tag=True):
@@ -86,27 +85,15 @@ def _kept(data: bytes) -> Path:
     # Others may write to the directory for temporary files, and so make this folder before us.
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
         raise OSError(errno.EPERM, "expected a folder that this user alone may write", str(folder))
-    path = folder / f"{hashlib.sha256(data).hexdigest()[:16]}.order"
-    with create_part(path) as stream:
-        try:
-            stream.write(data)
-            put_in_place(stream, path, settle=False)
-        finally:
-            remove_part(path)
-    _remove_oldest(folder)
+    path = folder / f"{hashlib.sha256(data).hexdigest()[:_DIGITS]}.order"
+    with part_file(path) as stream:
+        stream.write(data)
+        put_in_place(stream, path, settle=False)
+    with suppress(OSError):  # another process may remove them at the same time
+        kept = folder.glob("[0-9a-f]" * _DIGITS + ".order")
+        for each in sorted(kept, key=lambda each: each.lstat().st_mtime_ns)[:-MAX_KEPT]:
+            each.unlink()
     return path
-
-
-def _remove_oldest(folder: Path) -> None:
-    """Remove all but the newest files of orders, whoever else does so at the same time."""
-    ages: dict[Path, int] = {}
-    for path in folder.iterdir():
-        with suppress(OSError):
-            if _FILE.fullmatch(path.name) and stat.S_ISREG((facts := path.lstat()).st_mode):
-                ages[path] = facts.st_mtime_ns
-    for path in sorted(ages, key=ages.__getitem__)[:-MAX_KEPT]:
-        with suppress(OSError):
-            path.unlink()
 
 
 def _read(text: str) -> Order:
