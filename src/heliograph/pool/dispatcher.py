@@ -9,6 +9,7 @@ import selectors
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -350,7 +351,8 @@ class Dispatcher:
         supervisor = self._supervisor
         repro = None
         if wire is not None:
-            repro = command(supervisor.opening, wire, order.blobs, supervisor.options.command)
+            with suppress(OSError):  # a long one goes to a file, for which there is no room
+                repro = command(supervisor.opening, wire, order.blobs, supervisor.options.command)
         return WorkerError(
             f"given up: {supervisor.options.max_kills} workers died over it; the last one {why}",
             index=index,
