@@ -12,7 +12,7 @@ from heliograph.engines.fake import FAIL, KILL, Paint
 from heliograph.errors import WorkerError
 from heliograph.passes import PASSES
 from heliograph.pool import Pool
-from heliograph.pool.stock import MOST_LENT
+from heliograph.pool.buffers import MOST_LENT
 
 ALL = PASSES
 MJCF = "<mujoco><worldbody><body><joint/><geom name='ball' size='1'/></body></worldbody></mujoco>"

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +23,15 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from heliograph.engine import Capability, Engine, Outs, Renderer
+from heliograph.engine import CancelToken, Capability, Engine, Outs, Renderer
 from heliograph.engines.fake import EXIT, FAIL, HANG, KILL, Paint
 from heliograph.errors import WorkerError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PASSES, PassSpecs, select_passes
 from heliograph.pool import Pool, PoolOptions
-from heliograph.pool.stock import MOST_LENT
-from heliograph.scene import Description
-from heliograph.testing import check_engine
+from heliograph.pool.buffers import MOST_LENT
+from heliograph.scene import Description, Edit
+from heliograph.testing import Verdict, check_engine
 from heliograph.transport.scenes import pack_scene
 
 ALL = PASSES
@@ -117,7 +117,7 @@ def test_it_is_a_renderer(pool: Pool, local: hg.LocalRenderer) -> None:
     assert isinstance(pool, Renderer)
     assert pack_scene(pool.scene) == pack_scene(local.scene)  # array by array
     assert pool.provenance == local.provenance
-    assert pool.capabilities == {Capability.RANDOM_STATE}
+    assert pool.capabilities == set(Capability) - {Capability.RENDER_MANY}
     assert pool.cameras == local.cameras
     assert pool.passes == local.passes
     assert pool.labels == local.labels
@@ -189,15 +189,31 @@ class AsEngine(Engine):
             frames[frame.camera.name] = replace(frame, passes=buffers)
         return replace(sample, frames=frames)
 
+    def refine(self, view: hg.View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        return self.pool.refine(view, cancel)
+
+    def advance(self, changes: Sequence[Edit]) -> int:
+        return self.pool.advance(changes)
+
+    def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        return (each for each in self.pool.published() if not (cancel and cancel.cancelled))
+
     def close(self) -> None:
         self.pool.close()
 
 
-def test_it_keeps_the_promises_of_engines() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_it_keeps_the_promises_of_engines(workers: int) -> None:
     def factory() -> Any:
-        return AsEngine("fake", "fake", 1, {"size": (64, 48)})
+        return AsEngine("fake", "fake", workers, {"size": (64, 48)})
 
-    check_engine(factory, other_state={"ball": (0.2, 0.1, 1.0)})
+    report = check_engine(
+        factory,
+        other_state={"ball": (0.2, 0.1, 1.0)},
+        edits=(Paint("ball", (0, 1, 0)),),
+        changes=(Paint("globe", (1, 1, 0)),),
+    )
+    assert not report.of(Verdict.SKIPPED)
 
 
 def test_cameras_follow_the_state_as_in_this_process() -> None:
@@ -823,16 +839,32 @@ def test_another_interpreter_draws(tmp_path: Path) -> None:
         blank_is_right(pool.render(hg.View(index=4)), 4)
 
 
-def test_another_version_is_refused(tmp_path: Path) -> None:
+def changed_worker(folder: Path, change: str) -> str:
+    """An interpreter whose worker has something else in its package."""
     code = (
-        "import sys, heliograph; heliograph.__version__ = '9.9'; sys.argv = sys.argv[4:]; "
+        f"import sys, heliograph.worker.serve as serve, heliograph; {change}; sys.argv = sys.argv[4:]; "
         "from heliograph.worker.__main__ import main; sys.exit(main(sys.argv))"
     )
-    python = script(
-        tmp_path / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"'
-    )
-    with pytest.raises(WorkerError, match=r"9\.9.*install the same version"):
-        fake(1, python=python)
+    return script(folder / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"')
+
+
+def test_another_protocol_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match=r"speaks protocol 99.*install the same versions"):
+        fake(1, python=changed_worker(tmp_path, "serve.PROTOCOL = 99"))
+
+
+def test_another_version_of_the_same_protocol_draws(tmp_path: Path) -> None:
+    with fake(1, python=changed_worker(tmp_path, "heliograph.__version__ = '9.9'")) as pool:
+        blank_is_right(pool.render(hg.View(index=4)), 4)
+
+
+def test_a_worker_that_would_draw_other_random_numbers_is_refused(tmp_path: Path) -> None:
+    python = changed_worker(tmp_path, "serve.random_digest = lambda: 'another'")
+    with fake(1, python=python) as pool:  # nothing is random here
+        blank_is_right(pool.render(hg.View(index=4)), 4)
+    randomize = {"randomizers": [{"type": "camera_jitter"}]}
+    with pytest.raises(WorkerError, match="draws other random numbers"):
+        Pool("fake", "fake", 1, {"randomize": randomize, **SIZE}, python=python)
 
 
 def test_a_worker_that_never_starts_is_given_up(tmp_path: Path) -> None:
@@ -904,7 +936,8 @@ def test_who_waits_survives_the_death_of_the_worker_it_hears() -> None:
             killer.start()
             blank_is_right(pool.render(hg.View(index=index, state={"sleep": 0.06})), index)
             killer.join()
-        assert pool._driver.inquest.kills == 12  # each killed view was begun anew, and once
+        stats = pool.stats()
+        assert (stats.retried, stats.done) == (12, 12)  # each was begun anew, and once
 
 
 def test_threads_that_wait_for_one_worker_each_get_their_own() -> None:
@@ -940,35 +973,6 @@ class Interrupted(BaseException):
     """CameraPoses for Ctrl-C, which may come between any two instructions."""
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["while it waits", "while it takes"])
-def test_an_interrupt_of_who_waits_loses_nothing(
-    torn: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with fake(1) as pool:
-        pool.render(hg.View())
-        take, main = pool._driver.reception._one, threading.current_thread()
-
-        def interrupted(worker: Any, message: Any) -> str:
-            if threading.current_thread() is not main:
-                return take(worker, message)
-            raise Interrupted  # what came is lost
-
-        def interrupt(_: Any) -> None:
-            raise Interrupted
-
-        with monkeypatch.context() as patched:
-            if torn:
-                patched.setattr(pool._driver.reception, "_one", interrupted)
-            else:
-                patched.setattr("heliograph.pool.attendant.Attendant._hear", interrupt)
-            with pytest.raises(Interrupted):
-                pool.render(hg.View(index=1))
-        for index in range(50):
-            blank_is_right(pool.render(hg.View(index=index)), index)
-        assert pool._driver.inquest.kills <= torn
-        assert not any(worker.leases for worker in pool._driver.workers)
-
-
 class Interrupter:
     """Interrupts this thread before the n-th line that it runs under the pool or its transport."""
 
@@ -989,35 +993,56 @@ class Interrupter:
         return self
 
 
+def order_some(pool: Pool, first: int) -> list[Future[Sample]]:
+    orders = [pool._order(hg.View(index=first + i)) for i in range(3)]
+    futures: list[Future[Sample]] = [pool._future(order) for order in orders]
+    pool._post(orders)
+    return futures
+
+
+def wait_for_one(pool: Pool, first: int) -> list[Future[Sample]]:
+    blank_is_right(pool.render(hg.View(index=first)), first)
+    return []
+
+
+def draw_a_batch(pool: Pool, first: int) -> list[Future[Sample]]:
+    made = pool.render_batch({"seed": 0, "index": np.arange(first, first + 5)})
+    assert (made["front"][:, 0, 0, 0] == np.arange(first, first + 5) % 256).all()
+    return []
+
+
 @pytest.mark.parametrize("first", [1, 2, 3])
-def test_an_interrupt_anywhere_in_submitting_loses_no_order(first: int) -> None:
+@pytest.mark.parametrize("act", [order_some, wait_for_one, draw_a_batch])
+def test_an_interrupt_anywhere_loses_no_order_and_no_worker_for_long(
+    act: Callable[[Pool, int], list[Future[Sample]]], first: int
+) -> None:
     with fake(2, deadline=None) as pool:
-        for at in range(first, 1000, 3):
-            orders = [pool._order(hg.View(index=at % 200 + i)) for i in range(3)]
+        futures, quiet = list[Future[Sample]](), 0
+        for at in range(first, 3000, 7):
             sys.settrace(Interrupter(at))
             try:
-                pool._driver.submit(orders)
+                futures = act(pool, at % 200)
+                quiet += 1
             except Interrupted:
-                sys.settrace(None)
-            else:
-                break
+                pass
             finally:
                 sys.settrace(None)
-            taken = any(order.future.running() or order.future.done() for order in orders)
-            if taken or any(each is orders[0] for each in pool._driver.queue):
-                for i, order in enumerate(orders):
-                    blank_is_right(order.future.result(10), at % 200 + i)
-            blank_is_right(pool.render(hg.View(index=3)), 3)
-        assert 20 < at < 900
-        for i, order in enumerate(orders):
-            blank_is_right(order.future.result(10), at % 200 + i)
+            for i, future in enumerate(futures):
+                blank_is_right(future.result(10), at % 200 + i)
+            futures = []
+            blank_is_right(pool.submit(hg.View(index=3)).result(10), 3)
+            if quiet > 3:
+                break
+        assert at > 60
+        eventually(lambda: pool.stats().in_flight == 0 == pool.stats().queued)
+        eventually(lambda: len(pool.pids) == 2)
 
 
 def no_more(*_: Any, **__: Any) -> Any:
     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
-@pytest.mark.parametrize("what", ["pool.process.pair", "pool.process.os.pipe2"])
+@pytest.mark.parametrize("what", ["pool.worker_handle.pair", "pool.worker_handle.os.pipe2"])
 def test_a_replacement_that_finds_no_descriptor_is_tried_again(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1034,9 +1059,9 @@ def test_a_replacement_that_finds_no_descriptor_is_tried_again(
 
 
 def test_a_pool_that_can_start_nobody_any_more_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heliograph.pool.hiring.MOST_ALONE", 3)
+    monkeypatch.setattr("heliograph.pool.supervisor.MOST_ALONE", 3)
     with fake(1) as pool:
-        monkeypatch.setattr("heliograph.pool.process.pair", no_more)
+        monkeypatch.setattr("heliograph.pool.worker_handle.pair", no_more)
         futures = sleeping(pool)
         os.kill(pool.pids[0], signal.SIGKILL)
         for future in futures:
@@ -1052,7 +1077,7 @@ def test_a_worker_that_is_half_started_is_taken_back(monkeypatch: pytest.MonkeyP
     gc.collect()
     before = descriptors()
     with monkeypatch.context() as patched:
-        patched.setattr("heliograph.pool.process.os.pidfd_open", no_more)
+        patched.setattr("heliograph.pool.worker_handle.os.pidfd_open", no_more)
         with pytest.raises(WorkerError, match=r"cannot start a worker.*Too many open files"):
             fake(1)
     gc.collect()
@@ -1063,7 +1088,7 @@ def test_heirs_that_find_no_descriptor_are_tried_again(monkeypatch: pytest.Monke
     with fake(1, recycle_after=5) as pool:
         before = pool.pids
         with monkeypatch.context() as patched:
-            patched.setattr("heliograph.pool.process.pair", no_more)
+            patched.setattr("heliograph.pool.worker_handle.pair", no_more)
             for sample in pool.map(hg.View(index=i) for i in range(50)):
                 blank_is_right(sample, sample.index)
             assert pool.pids == before
@@ -1092,8 +1117,9 @@ def test_a_view_that_was_leased_to_a_dead_worker_is_not_blamed() -> None:
     with fake(1, max_kills=1) as pool:
         gate = threading.Event()
         first = pool.submit(hg.View(state={"sleep": 0.1}))
-        first.add_done_callback(lambda _: gate.wait(10))
-        first.result(10)
+        first.add_done_callback(lambda _: gate.wait(10))  # the pool's own thread is held
+        wait([first])
+        time.sleep(0.05)
         os.kill(pool.pids[0], signal.SIGKILL)
         futures = [pool.submit(hg.View(index=i)) for i in range(5)]
         gate.set()
@@ -1101,23 +1127,28 @@ def test_a_view_that_was_leased_to_a_dead_worker_is_not_blamed() -> None:
             blank_is_right(future.result(10), i)
 
 
-def couriers() -> list[str]:
+def writers() -> list[str]:
     names = [thread.name for thread in threading.enumerate()]
-    return [name for name in names if name == "heliograph-courier"]
+    return [name for name in names if name == "heliograph-queue"]
 
 
-def test_a_full_queue_holds_nobody_up() -> None:
+def test_a_full_queue_holds_up_nobody_and_no_other_queue() -> None:
     full: queue.Queue[Any] = queue.Queue(maxsize=1)
+    other: queue.Queue[Any] = queue.Queue(maxsize=1)
     full.put("in the way")
     with fake(1) as pool:
-        pool.render_batch_async({"seeds": [1, 2]}, full)
+        for count in (2, 3, 4):
+            pool.render_batch_async({"seeds": np.arange(count)}, full)
+        pool.render_batch_async({"seeds": [1]}, other)
+        assert other.get(timeout=5)["front"].shape[0] == 1
         for index in range(20):
             blank_is_right(pool.submit(hg.View(index=index)).result(10), index)
         began = time.monotonic()
     assert time.monotonic() - began < 2
     assert full.get() == "in the way"
-    assert full.get(timeout=5)["front"].shape[0] == 2
-    eventually(lambda: not couriers())
+    for count in (2, 3, 4):  # in the order in which they came
+        assert full.get(timeout=5)["front"].shape[0] == count
+    eventually(lambda: not writers())
 
 
 def test_a_full_queue_that_nobody_holds_is_forgotten() -> None:
@@ -1125,9 +1156,9 @@ def test_a_full_queue_that_nobody_holds_is_forgotten() -> None:
     full.put("in the way")
     with fake(1) as pool:
         pool.render_batch_async({"seeds": [1, 2]}, full)
-    assert couriers()
+        eventually(lambda: bool(writers()))
     del full
-    eventually(lambda: not couriers())
+    eventually(lambda: not writers())
 
 
 def test_views_of_a_batch_are_all_drawn_before_an_error_is_raised() -> None:
@@ -1136,8 +1167,8 @@ def test_views_of_a_batch_are_all_drawn_before_an_error_is_raised() -> None:
         views += [hg.View(index=i, state={"sleep": 0.02}) for i in range(10)]
         with pytest.raises(hg.EngineError, match="told to fail"):
             pool.render_batch(views)
-        assert not pool._driver.queue
-        assert not any(worker.leases for worker in pool._driver.workers)
+        stats = pool.stats()
+        assert (stats.queued, stats.in_flight) == (0, 0)
 
 
 def test_cancelled_futures_of_a_closed_pool_are_done() -> None:

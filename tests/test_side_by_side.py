@@ -17,7 +17,7 @@ from heliograph.delivery.samples import side_by_side, stack
 from heliograph.frame import Sample
 from heliograph.passes import PASSES
 from heliograph.pool import Pool
-from heliograph.pool.stock import MOST_LENT
+from heliograph.pool.buffers import MOST_LENT
 
 ALL = PASSES
 

@@ -21,10 +21,11 @@ from heliograph.transport.channel import MAX_MESSAGE, Channel, pair
 from heliograph.transport.layout import ALIGNMENT, lay_out
 from heliograph.transport.messages import Done, Drop, Map, Problem, Stop, Used
 from heliograph.transport.problems import pack_error, unpack_error
-from heliograph.transport.slots import KEPT, SMALLEST, Region, Regions, size_class
-from heliograph.transport.status import read_status, write_status
+from heliograph.transport.slots import Region
+from heliograph.transport.status import StatusPage
 from heliograph.transport.tables import MOST_TABLES, HeardTables, SentTables
 from heliograph.transport.values import (
+    Blobs,
     ArrayWire,
     pack,
     pack_array,
@@ -95,33 +96,6 @@ def test_layout_of_batches_stacks() -> None:
     assert lay_out([CAMERA], specs(RGB), 0).nbytes == 0
 
 
-@pytest.mark.parametrize("nbytes", [0, 1, SMALLEST, SMALLEST + 1, 100_000, 1 << 20, 3_000_001])
-def test_size_classes_hold_what_they_are_for(nbytes: int) -> None:
-    size = size_class(nbytes)
-    assert nbytes <= size <= max(SMALLEST, 2 * nbytes)
-    assert size_class(size) == size
-    assert size % 4096 == 0
-
-
-def test_regions_are_shared_sealed_and_reused() -> None:
-    dropped: list[int] = []
-    regions = Regions(dropped.append)
-    one = regions.take(100_000)
-    other = Region.attach(one.id, one.nbytes, os.dup(one.descriptor))
-    one.memory[5] = 77
-    assert other.memory[5] == 77
-    with pytest.raises(OSError, match="not permitted"):
-        os.ftruncate(one.descriptor, 10)
-    regions.give(one)
-    assert regions.take(99_000) is one
-    big = [regions.take(KEPT // 2) for _ in range(3)]
-    for each in big:
-        regions.give(each)
-    assert dropped == [big[0].id]
-    regions.close()
-    regions.give(one)
-
-
 def test_a_region_smaller_than_said_is_refused() -> None:
     small = Region.create(1, 4096)
     with pytest.raises(WorkerError, match="expected 8192 bytes"):
@@ -134,12 +108,45 @@ def test_memory_that_nobody_has_is_an_error() -> None:
         Region.create(1, 1 << 62)
 
 
-def test_status_says_what_was_begun() -> None:
+def test_the_status_page_says_what_was_begun_what_is_urgent_and_what_nobody_waits_for() -> None:
     region = Region.create(-1, 1)
-    assert read_status(region).ticket == 0
-    write_status(region, 7, 3)
-    assert read_status(region)[:2] == (7, 3)
+    theirs = StatusPage(Region.attach(-1, region.nbytes, os.dup(region.descriptor)))
+    ours = StatusPage(region)
+    assert ours.status().ticket == theirs.urgency == 0
+    theirs.begin(7, 3)
+    assert ours.status()[:2] == (7, 3)
+    ours.urge(-5)
+    assert theirs.urgency == -5
+    for ticket in range(1, 1000):
+        assert not theirs.cancelled(ticket)
+        ours.cancel(ticket)
+        assert theirs.cancelled(ticket)
+    assert [ticket for ticket in range(1, 1000) if theirs.cancelled(ticket)] == list(range(504, 1000))
+    assert ours.status()[:2] == (7, 3)
+    assert theirs.urgency == -5
     region.close()
+
+
+def test_large_arrays_go_by_the_hash_of_their_content() -> None:
+    image = np.arange(3 * 64 * 64, dtype=np.uint8).reshape(64, 64, 3)
+    blobs = Blobs()
+    cover = Cover(Texture(image, Colour.RED), ())
+    data = pack([cover, cover, np.arange(3)], blobs=blobs)
+    (digest,) = blobs
+    assert len(msgspec.msgpack.encode(data)) < 600
+    arrays = {key: unpack_array(wire) for key, wire in blobs.items()}
+    back = unpack(data, arrays)
+    assert np.array_equal(back[0].texture.values, image)
+    assert back[0].texture.values is back[1].texture.values
+    with pytest.raises(WorkerError, match="never came"):
+        unpack(data)
+    image[0, 0, 0] += 1  # an array that may change is hashed each time
+    assert digest not in Blobs({Blobs().named(image): pack_array(image)})
+    final = image.copy()
+    final.flags.writeable = False
+    assert Blobs().named(final) == Blobs().named(final) == Blobs().named(image)
+    assert Blobs().named(image.astype(np.int8)) != Blobs().named(image)
+    assert Blobs().named(image.reshape(-1)) != Blobs().named(image)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from heliograph.transport.layout import lay_out
 from heliograph.transport.messages import Done, Failed, Hello, Render, RenderMany, Stop, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.slots import Region
-from heliograph.transport.status import read_status
+from heliograph.transport.status import StatusPage
 from heliograph.transport.values import pack_array
 from heliograph.transport.views import pack_view
 from heliograph.worker.__main__ import main
@@ -28,9 +28,13 @@ from heliograph.worker.opening import describe, open_engine, pack_opening
 from heliograph.worker.replay import MAX_BYTES, MAX_INLINE, MAX_KEPT, command, replay
 
 
+PYTHON = ("python", "-m", "heliograph.worker")
+
+
 @pytest.fixture
 def executor() -> RenderExecutor:
-    executor = RenderExecutor(FakeEngine("blank", size=(16, 12)), Region.create(-1, 1))
+    page = StatusPage(Region.create(-1, 1))
+    executor = RenderExecutor(FakeEngine("blank", size=(16, 12)), page)
     executor.regions[0] = Region.create(0, 1 << 16)
     return executor
 
@@ -54,9 +58,9 @@ def test_options_of_the_rasterizer_travel() -> None:
 
 def test_orders_are_drawn_in_place_and_announced(executor: RenderExecutor) -> None:
     view = hg.View(passes=("rgb", "depth"), seed=2, index=3)
-    done = executor.draw(Render(7, 0, pack_view(view, {})))
+    done = executor.draw(Render(7, 0, pack_view(view, {})[0]))
     assert isinstance(done, Done)
-    assert read_status(executor._status).ticket == 7
+    assert executor._page.status().ticket == 7
     camera = executor.engine.cameras["front"]
     (arrays,) = lay_out([camera], specs(RGB, DEPTH)).arrays(executor.regions[0].memory)
     assert (arrays["rgb"] == 65).all()
@@ -65,7 +69,7 @@ def test_orders_are_drawn_in_place_and_announced(executor: RenderExecutor) -> No
 
 def test_memory_that_was_never_mapped_is_an_error(executor: RenderExecutor) -> None:
     with pytest.raises(WorkerError, match="never mapped"):
-        executor.draw(Render(1, 9, pack_view(hg.View(), {})))
+        executor.draw(Render(1, 9, pack_view(hg.View(), {})[0]))
 
 
 @pytest.mark.parametrize("change", [{"total": 10**6}, {"state": {"sleep": np.zeros(3)}}])
@@ -80,6 +84,7 @@ def test_batches_that_do_not_fit_are_errors(
         first=0,
         view=ViewWire([], ["rgb"], {}, None, None, 0),
         seeds=pack_array(np.arange(2)),
+        indices=pack_array(np.zeros(2, np.int64)),
         state={key: pack_array(value) for key, value in values["state"].items()},
         poses={},
         edits=[],
@@ -90,13 +95,13 @@ def test_batches_that_do_not_fit_are_errors(
 
 def test_replays_say_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     opening = pack_opening("fake", "blank", {"size": (8, 8)})
-    text = command(opening, pack_view(hg.View(seed=3, index=4), {}), "python").split()[-1]
+    text = command(opening, *pack_view(hg.View(seed=3, index=4), {}), PYTHON).split()[-1]
     assert replay(text) == 0
     out, err = capsys.readouterr()
     assert "front" in out
     assert "seed 3, index 4" in err
-    failing = pack_view(hg.View(state={"crash": FAIL}), {})
-    assert main(["worker", "--replay", command(opening, failing, "python").split()[-1]][1:]) == 1
+    failing = pack_view(hg.View(state={"crash": FAIL}), {})[0]
+    assert main(["worker", "--replay", command(opening, failing, {}, PYTHON).split()[-1]][1:]) == 1
     assert "told to fail" in capsys.readouterr().err
 
 
@@ -122,7 +127,7 @@ def test_orders_are_decompressed_up_to_a_limit(capsys: pytest.CaptureFixture[str
 def long_command(seed: int) -> str:
     noise = np.random.default_rng(seed).normal(size=MAX_INLINE)
     view = hg.View(state={"noise": noise}, seed=seed)
-    return command(pack_opening("fake", "blank", {"size": (8, 8)}), pack_view(view, {}), "python")
+    return command(pack_opening("fake", "blank", {"size": (8, 8)}), *pack_view(view, {}), PYTHON)
 
 
 def test_long_orders_go_to_files_of_which_the_newest_stay(
@@ -224,7 +229,7 @@ def test_garbage_ends_a_worker_with_an_error(data: bytes) -> None:
 
 def test_orders_before_the_opening_end_a_worker() -> None:
     process, channel = spawn()
-    channel.send([Render(1, 0, pack_view(hg.View(), {}))])
+    channel.send([Render(1, 0, pack_view(hg.View(), {})[0])])
     code, errors = end(process, channel)
     assert code == 1
     assert "before the engine was opened" in errors

@@ -50,7 +50,7 @@ from heliograph.transport.values import (
     unpack_pose,
 )
 from heliograph.transport.views import pack_cameras, pack_edits, pack_view
-from heliograph.view import View
+from heliograph.view import View, unchecked_view
 
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
@@ -524,7 +524,10 @@ class StreamOrder(JobOrder):
             raise WorkerError(f"{len(message.data)} bytes for passes of {layout.nbytes}")
         arrays = layout.arrays(bytearray(message.data))
         shown = list(zip(cameras, arrays, strict=True))
-        return self._drawn_by.sample(self._view, message.used, labels, shown, self._ordered)
+        view = self._view
+        if self._wire is None:
+            view = unchecked_view(seed=message.seed, index=message.index)
+        return self._drawn_by.sample(view, message.used, labels, shown, self._ordered)
 
 
 class DescribeOrder(JobOrder):

@@ -35,6 +35,10 @@ _SLICE = 0.1
 _SILENT = 0.5
 """Seconds after which a leader that says nothing is gone."""
 
+_SHORT = 4e-3
+"""Seconds that the pool's own thread rests on after a leader that came and went soon: who asks for
+one sample after the other leads again at once, and to wake another thread each time costs more."""
+
 
 class PutOff(NamedTuple):
     """Something to be done after a step.
@@ -116,6 +120,7 @@ class Loop:
         self._torn = False
         self._leader = 0
         self._seen = 0.0
+        self._led_since = 0.0
         self._resting = False
         self._quick = False
         self._abandoned = False
@@ -145,8 +150,6 @@ class Loop:
             raise
         finally:
             self._leave(later)
-        if self._resting and not self._led():
-            self.wake()
 
     def cancel(self, target: Any) -> None:
         """Nobody waits for something any more."""
@@ -175,8 +178,9 @@ class Loop:
         end = None if timeout is None else time.monotonic() + timeout
         before, self._leader = self._leader, me
         later: Later = deque()
-        if threading.current_thread() is not self._thread and not self._resting:
-            self._seen = time.monotonic()
+        if not before:
+            self._seen = self._led_since = time.monotonic()
+        if not self._resting:
             self.wake()
         try:
             began = time.perf_counter()
@@ -191,8 +195,9 @@ class Loop:
             self._quick = time.perf_counter() - began < _QUICK
         finally:
             self._leader = before
+            self._seen = time.monotonic()
             self._leave(later)
-            if self._resting and (self._core.busy or self._left):
+            if self._resting and self._seen - self._led_since > _SHORT:
                 self.wake()
 
     def close(self, patience: float) -> None:
@@ -209,6 +214,7 @@ class Loop:
     def _look_out(self, done: Callable[[], bool], began: float, later: Later) -> None:
         while not done() and time.perf_counter() - began < _QUICK:
             self._listen(0, later)
+            os.sched_yield()  # the worker may be on this very core
 
     def _listen(self, pause: float, later: Later) -> None:
         """Wait for what the workers say, and take it."""
@@ -293,12 +299,12 @@ class Loop:
     def _round(self) -> None:
         """Listen, or rest while somebody else does; then do the chores."""
         self._resting = True
-        pause = min(self._core.pause(), _SLICE if self._leader else 10.0)
         later: Later = deque()
-        if self._led():
+        pause, now = self._core.pause(), time.monotonic()
+        if self._led() or now - self._seen < _SHORT:
             poll = select.poll()
             poll.register(self._bell, select.POLLIN)
-            poll.poll(pause * 1000)
+            poll.poll(min(pause, _SLICE if now - self._led_since > _SHORT else _SHORT) * 1000)
             self._resting = False
             events = []
         else:

@@ -57,7 +57,7 @@ class Launcher:
     cwd: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        argv = self.argv
+        argv: Any = self.argv
         if isinstance(argv, str) or not argv or not all(isinstance(each, str) for each in argv):
             raise InvalidValueError(
                 f"launcher.argv: expected a sequence of words, the last one an interpreter, such as "

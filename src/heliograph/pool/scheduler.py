@@ -257,7 +257,7 @@ class Scheduler(Generic[_W]):
                 order.sequence = self._sequence
             lease = order.lease
             if lease is not None and lease.worker in self._leases:
-                self._leases[lease.worker][lease.ticket] = lease  # type: ignore[index]
+                self._leases[lease.worker][lease.ticket] = lease
             else:
                 order.lease = None
                 self._push(order)
@@ -291,7 +291,8 @@ class Scheduler(Generic[_W]):
         self._push(rest)
 
     def _unlease(self, lease: Lease) -> None:
-        self._leases.get(lease.worker, {}).pop(lease.ticket, None)  # type: ignore[call-overload]
+        if lease.worker in self._leases:
+            self._leases[lease.worker].pop(lease.ticket, None)
         lease.order.lease = None
 
     def _forget(self, order: Order) -> None:

@@ -293,6 +293,7 @@ class Partial(_Message):
         used: what else came of it.
         passes: the names of its passes.
         data: their arrays, where `layout.lay_out` says; no shared memory is needed.
+        seed, index: of the sample, where nobody ordered it.
     """
 
     ticket: int
@@ -300,6 +301,8 @@ class Partial(_Message):
     used: Used
     passes: list[str]
     data: bytes
+    seed: int | None = None
+    index: int = 0
 
 
 class DoneMany(_Message):

@@ -209,7 +209,8 @@ class RenderExecutor:
         _copy(sample, layout, data)
         used = self._used(None, None, sample)
         stream.sent += 1
-        return Partial(stream.ticket, stream.sent - 1, used, names, bytes(data))
+        numbers = (sample.seed, int(sample.index))
+        return Partial(stream.ticket, stream.sent - 1, used, names, bytes(data), *numbers)
 
     def advance(self, order: Advance) -> Advanced:
         """Change the scene for good.

@@ -251,8 +251,9 @@ class _Server:
 
     def _stepped(self, stream: SampleStream) -> Partial | Done | Failed:
         """The next sample of a stream, or its end."""
+        answer: Partial | Done | Failed
         try:
-            answer: Any = self._drawing().step(stream)
+            answer = self._drawing().step(stream)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this order
             answer = Failed(stream.ticket, _packed(error))
         if not isinstance(answer, Partial):
