@@ -102,10 +102,6 @@ class Dispatcher:
         """Whether it is time to look whether anybody is late."""
         return now - self._ticked >= self._supervisor.tick
 
-    def command(self, command: Command, later: Later) -> None:
-        """Do what was posted."""
-        command(later)
-
     def hear(self, events: Iterable[Event], later: Later) -> None:
         """Take what the workers say, then give them what there is to do."""
         for heard, mask in events:

@@ -61,9 +61,6 @@ Event = tuple[Any, int]
 class Core(Protocol):
     """What the loop runs; called with the lock held, except for `chores` and `end`."""
 
-    def command(self, command: Command, later: Later) -> None:
-        """Do what was posted."""
-
     def hear(self, events: Iterable[Event], later: Later) -> None:
         """Take what the workers say, then give them what there is to do."""
 
@@ -249,23 +246,26 @@ class Loop:
         if self.inside:  # a signal handler: who is inside looks into the inbox again
             return
         while True:
-            with self._lock:
-                try:
-                    if self._torn:
-                        self._core.repair(later)
-                    self._torn = True
-                    while self._inbox:
-                        self._core.command(self._inbox[0], later)
-                        self._inbox.popleft()
-                    self._core.hear(events, later)
-                    self._torn = False
-                except HeliographError as error:
-                    self._core.fail(error, later)
-                except Exception as error:  # noqa: BLE001 -- nobody may wait for ever
-                    self._core.fail(WorkerError(f"the pool failed: {error!r}"), later)
+            with self._lock:  # a call alone: at a `try` that begins here an interrupt keeps the lock
+                self._step_inside(events, later)
             if not self._inbox:
                 return
             events = ()
+
+    def _step_inside(self, events: Iterable[Event], later: Later) -> None:
+        try:
+            if self._torn:
+                self._core.repair(later)
+            self._torn = True
+            while self._inbox:
+                self._inbox[0](later)
+                self._inbox.popleft()
+            self._core.hear(events, later)
+            self._torn = False
+        except HeliographError as error:
+            self._core.fail(error, later)
+        except Exception as error:  # noqa: BLE001 -- nobody may wait for ever
+            self._core.fail(WorkerError(f"the pool failed: {error!r}"), later)
 
     def _finish(self, later: Later) -> None:
         """Do what a step put off."""
