@@ -16,7 +16,7 @@ from heliograph.camera import Camera
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.delivery.samples import as_arrays, batches, samples
-from heliograph.delivery.views import Randomized, Views, random_states
+from heliograph.delivery.views import random_states
 from heliograph.engines.fake import FakeEngine, Paint
 from heliograph.errors import (
     ClosedError,
@@ -27,7 +27,7 @@ from heliograph.errors import (
 )
 from heliograph.frame import Sample
 from heliograph.passes import PASSES
-from heliograph.randomize import load_randomization, stream, to_json
+from heliograph.randomize import stream
 from heliograph.view import View
 
 SIZE = (16, 12)
@@ -115,14 +115,6 @@ def test_what_was_drawn_is_in_the_sample_and_can_be_shown_by_hand() -> None:
             View(edits=[Paint("globe", tuple(sample.randomization["colour"]))], seed=2, index=1)
         )
         assert digest(by_hand) == digest(sample)
-
-
-def test_a_randomization_is_applied_to_the_view() -> None:
-    drawn = load_randomization({"randomizers": []})
-    with local() as renderer:
-        views = Views(state=ball, randomize=Randomized(drawn, renderer.engine))
-        assert views.order(3, 4).view.state["ball"].shape == (3,)
-        assert views.describe()["randomize"] == to_json(drawn)
 
 
 def test_the_first_error_is_raised_and_names_its_sample() -> None:
