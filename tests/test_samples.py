@@ -212,6 +212,19 @@ def test_batches_stack_what_samples_hold(drop_last: bool) -> None:
     assert batch["seed"].tolist() == [0, 0, 0]
 
 
+def test_batches_hold_extras_as_lists() -> None:
+    with local() as renderer:
+        run = Dataset(renderer, 5, randomize=painted)
+        found = list(batches(run, 2, extras=("randomization", "labels")))
+        expected = [sample.randomization for sample in run]
+    assert [fact for batch in found for fact in batch["randomization"]] == expected
+    assert [len(batch["labels"]) for batch in found] == [2, 2, 1]
+    assert found[0]["labels"][0] == renderer.labels
+    assert "annotations" not in found[0]
+    with pytest.raises(UnknownNameError, match="randomization"):
+        batches(run, 2, extras=["randomisation"])
+
+
 def test_samples_that_do_not_stack_say_why() -> None:
     small = Camera.perspective(fov_y=1, width=4, height=4, name="front")
     with local() as renderer:
