@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from heliograph.checks import check_integer
 from heliograph.delivery import dataset as core
+from heliograph.delivery.dataset import RunOptions
 from heliograph.delivery.samples import EXTRAS, Tree, as_arrays, check_extras, side_by_side, stack
-from heliograph.delivery.views import ViewOptions
 from heliograph.engine import Renderer
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
@@ -47,15 +47,6 @@ _ARRAY = "heliograph_array"
 
 _Base: TypeAlias = data.Dataset[Any]
 _IterableBase: TypeAlias = data.IterableDataset[Any]
-
-
-class SourceOptions(ViewOptions, total=False):
-    """What a dataset over a renderer takes besides: see `heliograph.Dataset`."""
-
-    seed: int
-    start: int
-    window: int
-    together: int
 
 
 class Dataset(_Base):
@@ -89,7 +80,7 @@ class Dataset(_Base):
         transform: Transform | None = None,
         on_error: StandIn | None = None,
         extras: Sequence[str] = (),
-        **options: Unpack[SourceOptions],
+        **options: Unpack[RunOptions],
     ) -> None:
         self._source = _source(source, count, options)
         self._finish = _Finish(transform, check_extras(extras))
@@ -235,7 +226,7 @@ class IterableDataset(_IterableBase):
         share: Share | None = None,
         on_error: OnError | None = None,
         extras: Sequence[str] = (),
-        **options: Unpack[SourceOptions],
+        **options: Unpack[RunOptions],
     ) -> None:
         seed = options.pop("seed", None) if isinstance(source, SampleSource) else None
         self._source = _source(source, count, options)
@@ -371,7 +362,7 @@ _NOT_HERE = (
 
 
 def _source(
-    source: Renderer | SampleSource, count: int | None, options: SourceOptions
+    source: Renderer | SampleSource, count: int | None, options: RunOptions
 ) -> SampleSource:
     if isinstance(source, SampleSource):
         if count is not None or options:

@@ -10,8 +10,7 @@ import numpy as np
 
 from heliograph import array_pool
 from heliograph.checks import check_integer
-from heliograph.delivery.dataset import WINDOW, Dataset
-from heliograph.delivery.views import ViewOptions
+from heliograph.delivery.dataset import Dataset, RunOptions
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Array, Sample
@@ -29,29 +28,23 @@ def samples(
     renderer: Renderer,
     *,
     count: int,
-    seed: int | None = None,
-    start: int = 0,
-    window: int = WINDOW,
     on_error: OnError | None = None,
-    **options: Unpack[ViewOptions],
+    **options: Unpack[RunOptions],
 ) -> Iterator[Sample]:
-    """Samples `start` to `start + count` of a run, in order; each depends on (seed, index) alone.
+    """Samples of a run, in order; each depends on (seed, index) alone.
 
     Args:
         renderer: who draws; a pool is kept busy, with a bounded number of samples in flight.
         count: how many.
-        seed: of the run, 0 ... 2**63 - 1; the renderer's without it.
-        start: index of the first.
-        window: how many are in flight, and so at most in memory, at once.
         on_error: told of each sample that failed, which is then left out; without it the first
             error is raised.
-        **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
+        **options: `seed`, `start`, `window` and `together`, as for `Dataset`; `cameras`, `passes`,
+            `state` and `randomize`, as in `Views`.
 
     Raises:
         HeliographError: at once for wrong arguments, later for a sample that failed.
     """
-    dataset = Dataset(renderer, count, seed=seed, start=start, window=window, **options)
-    return samples_of(dataset.outcomes(range(count)), on_error)
+    return samples_of(Dataset(renderer, count, **options).outcomes(range(count)), on_error)
 
 
 def batches(
