@@ -1,5 +1,6 @@
 import pickle
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
-from heliograph.frame import Sample
+from heliograph.frame import Provenance, Sample
 from heliograph.passes import PASSES
 from heliograph.record import Recording, record
 from heliograph.view import View
@@ -350,6 +351,28 @@ def test_a_state_of_another_run_is_refused(recording: Recording) -> None:
     dataset.load_state_dict({**dataset.state_dict(), "position": 3})
     with pytest.raises(InvalidValueError, match="StatefulDataLoader"):
         list(DataLoader(dataset, num_workers=2))
+
+
+def test_the_rest_may_be_drawn_elsewhere_but_not_of_another_run() -> None:
+    class Elsewhere(FakeEngine):
+        @property
+        def provenance(self) -> Provenance:
+            return replace(super().provenance, device="another")
+
+    with local() as renderer, LocalRenderer(Elsewhere(size=SIZE)) as other:
+        dataset = hgt.IterableDataset(renderer, 6)
+        begun = indices(islice(dataset, 2))
+        state = dataset.state_dict()
+        on = hgt.IterableDataset(other, 6)
+        on.load_state_dict(state)
+        assert sorted(begun + indices(on)) == list(range(6))
+        ours, theirs = (Dataset(renderer, 6, seed=seed) for seed in (1, 2))
+        state = hgt.IterableDataset(ours, seed=5).state_dict()
+        hgt.IterableDataset(ours, seed=5).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="other samples, whose seed differs"):
+            hgt.IterableDataset(theirs, seed=5).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="its seed is 5, here it is 1"):
+            hgt.IterableDataset(ours).load_state_dict(state)
 
 
 def test_a_state_at_the_start_of_an_epoch_goes_to_any_workers(recording: Recording) -> None:

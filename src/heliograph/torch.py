@@ -233,7 +233,8 @@ class IterableDataset(_IterableBase):
         self._finish = _Finish(transform, check_extras(extras))
         self._share = _check_share(share or {}, self._source)
         self._on_error = on_error
-        described = self._source.describe()
+        described = {**self._source.describe()}
+        described.pop("drawn_by", None)  # another machine may draw the rest
         self._seed = check_integer("seed", described.get("seed", 0) if seed is None else seed)
         self._samples = digests(described)
         self._epochs = _Epochs()
@@ -267,13 +268,13 @@ class IterableDataset(_IterableBase):
         Raises:
             InvalidValueError: it is the state of another run, order, rank or worker.
         """
-        self._check_samples(state.get("samples"))
         for name, here in self._run().items():
-            if state.get(name) != here:
+            if name != "samples" and state.get(name) != here:
                 raise InvalidValueError(
                     f"state_dict: its {name} is {state.get(name)!r}, here it is {here!r}; "
                     "load it where the dataset is made with the same arguments"
                 )
+        self._check_samples(state.get("samples"))
         epoch = check_integer("state_dict epoch", state.get("epoch"))
         position = check_integer("state_dict position", state.get("position"))
         self.set_epoch(epoch)
@@ -327,8 +328,6 @@ class IterableDataset(_IterableBase):
         if not isinstance(there, Mapping):
             raise InvalidValueError(f"state_dict: its samples are {there!r}, expected a mapping")
         for name in {**self._samples, **there}:
-            if name in _COUNTED:
-                continue
             if there.get(name) != self._samples.get(name):
                 raise InvalidValueError(
                     f"state_dict: it is of other samples, whose {name} differs (engine, options "
@@ -353,8 +352,6 @@ class IterableDataset(_IterableBase):
 
 _KEPT = 64
 """How many iterations that began last are known to workers that begin late."""
-_COUNTED = ("seed", "count", "drawn_by")
-"""What `state_dict` says by itself, and what may draw the rest on another machine."""
 _NOT_HERE = (
     "a state that was loaded outside of the DataLoader's workers does not say where each of them "
     "stood: use num_workers=0, or torchdata's StatefulDataLoader, which keeps one state a worker"
