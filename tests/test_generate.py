@@ -278,6 +278,20 @@ def test_render_shows_a_sample_of_the_run_byte_for_byte(
     assert files_of(tmp_path / "two", 2) == members_of(tmp_path / "run", 2)
 
 
+def test_render_takes_the_words_of_generate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("fake", "--seed", 3, "--size", "8x8", "--cameras", "top,plan", "--passes", "rgb")
+    for more, name in (((), "moving"), (("--no-random-states",), "still")):
+        out = tmp_path / name
+        assert run(capsys, *words, *more, "--count", 3, "--out", out / "run")[0] == 0
+        with pytest.raises(SystemExit) as done:
+            cli.main(["render", *map(str, (*words, *more, "--index", 2, "--out", out / "one"))])
+        assert not done.value.code
+        assert files_of(out / "one", 2) == members_of(out / "run", 2)
+        assert bool(files_of(out / "one", 2)[1]["state"]) == (name == "moving")
+
+
 def test_the_samples_of_a_run_are_those_of_the_library(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

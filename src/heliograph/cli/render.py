@@ -42,6 +42,7 @@ class Render:
         index: the first sample shown of the run that `heliograph generate` makes of the seed.
         seed: seed of the run; sample i depends on the seed and i alone.
         randomize: file of randomizers (.json or .yaml): what the seed and each index draw.
+        random_states: whether samples of the run have random states, as `heliograph generate` says.
         qpos: file of joint states, (N, nq) or (nq,), .npy, .csv or text.
         out: folder for the files.
         overwrite: replace --out if an earlier run wrote it.
@@ -54,13 +55,14 @@ class Render:
     """
 
     model: Annotated[str, tyro.conf.Positional]
-    camera: tuple[str, ...] = ()
+    camera: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--cameras"])] = ()
     size: str = "320x240"
     passes: tuple[str, ...] = ()
     count: int | None = None
     index: int | None = None
     seed: int = 0
     randomize: Path | None = None
+    random_states: bool = True
     qpos: Path | None = None
     out: Path = Path("heliograph-out")
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -108,7 +110,13 @@ def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]
     cameras = split_names(order.camera)
     passes = chosen_passes(order.passes, renderer)
     Views(cameras, passes).check(renderer)
-    indices, recipe = recipes(renderer, qpos=order.qpos, index=order.index, count=order.count)
+    indices, recipe = recipes(
+        renderer,
+        qpos=order.qpos,
+        index=order.index,
+        count=order.count,
+        random=order.random_states,
+    )
     views = (
         Views(cameras, passes, recipe(index)).order(order.seed, index).view for index in indices
     )

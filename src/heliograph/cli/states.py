@@ -45,7 +45,12 @@ def split_names(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def recipes(
-    renderer: Renderer, *, qpos: Path | None, index: int | None, count: int | None
+    renderer: Renderer,
+    *,
+    qpos: Path | None = None,
+    index: int | None = None,
+    count: int | None = None,
+    random: bool = True,
 ) -> tuple[range, Callable[[int], StateRecipe | None]]:
     """The states to show: rows of a file, random ones of the run, or the scene's own.
 
@@ -54,6 +59,7 @@ def recipes(
         qpos: the file.
         index: of the first; 0 without it.
         count: how many; without it all rows, or one.
+        random: whether states are random where `index` or `count` ask for samples of the run.
 
     Returns:
         The indices of the samples, and what shows one, as `Views.state` takes it.
@@ -73,7 +79,7 @@ def recipes(
             )
         return range(start, end), lambda place: {"qpos": rows[place]}
     asked = count is not None or index is not None
-    state = random_states(renderer) if asked else None
+    state = random_states(renderer) if asked and random else None
     return range(start, start + (count or 1)), lambda _: state
 
 
