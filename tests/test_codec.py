@@ -1,6 +1,4 @@
 import json
-import tarfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import heliograph as hg
 from heliograph import Camera, Frame, Label, Sample
 from heliograph.cli.folder import save_sample
 from heliograph.codec import decode, decode_array, encode, encode_array
 from heliograph.errors import RecordError
 from heliograph.frame import Provenance
 from heliograph.passes import FileForm, PassSpec, specs
-from heliograph.record import record
-from heliograph.view import View
 
 
 def made_sample(names: tuple[str, ...] = ("top",), largest: int = 3) -> Sample:
@@ -193,23 +188,3 @@ def test_names_of_files_are_ascii() -> None:
     sample = made_sample(("größe→", "gr__e_"))
     assert all(name.isascii() for name in encode(sample))
     assert len(encode(sample)) == 2 * 6 + 1
-
-
-def crowded(view: View) -> tuple[View, dict[str, Any]]:
-    """Nothing but background, what there is, or more than there is."""
-    places = ([-1.2, 0, 0], [1.2, 0, 0])[: view.index]
-    more = [hg.Add(hg.Box(key=f"box{i}", position=at)) for i, at in enumerate(places)]
-    return replace(view, edits=more or [hg.Remove("ball")]), {}
-
-
-def test_a_recording_has_one_form_of_segmentation(tmp_path: Path) -> None:
-    scene = hg.Scene(hg.Sphere(key="ball"), hg.CameraView(key="eye", position=[0, 0, 4]))
-    with hg.open(scene, size=(16, 12)) as renderer:
-        run = hg.Dataset(renderer, 3, passes=("segmentation",), randomize=crowded)
-        shown = [set(np.unique(sample["eye"].segmentation).tolist()) for sample in run]
-        recording = record(run, tmp_path / "run")
-    assert shown[0] == {0}
-    assert len(set(map(frozenset, shown))) == 3
-    with tarfile.open(recording.path / "shard-000000.tar") as tar:
-        names = [name.partition(".")[2] for name in tar.getnames()]
-    assert sorted(names) == ["eye.segmentation.png"] * 3 + ["json"] * 3

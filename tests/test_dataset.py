@@ -1,6 +1,8 @@
 import pickle
+import tarfile
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+import heliograph as hg
 import heliograph.torch as hgt
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
@@ -526,3 +529,23 @@ def test_wrong_sources(recording: Recording) -> None:
             hgt.Dataset(renderer)
         with pytest.raises(UnknownNameError, match="frond"):
             hgt.Dataset(renderer, 3, cameras=["frond"])
+
+
+def crowded(view: View) -> tuple[View, dict[str, Any]]:
+    """Nothing but background, what there is, or more than there is."""
+    places = ([-1.2, 0, 0], [1.2, 0, 0])[: view.index]
+    more = [hg.Add(hg.Box(key=f"box{i}", position=at)) for i, at in enumerate(places)]
+    return replace(view, edits=more or [hg.Remove("ball")]), {}
+
+
+def test_a_recording_has_one_form_of_segmentation(tmp_path: Path) -> None:
+    scene = hg.Scene(hg.Sphere(key="ball"), hg.CameraView(key="eye", position=[0, 0, 4]))
+    with hg.open(scene, size=(16, 12)) as renderer:
+        run = hg.Dataset(renderer, 3, passes=("segmentation",), randomize=crowded)
+        shown = [set(np.unique(sample["eye"].segmentation).tolist()) for sample in run]
+        recording = record(run, tmp_path / "run")
+    assert shown[0] == {0}
+    assert len(set(map(frozenset, shown))) == 3
+    with tarfile.open(recording.path / "shard-000000.tar") as tar:
+        names = [name.partition(".")[2] for name in tar.getnames()]
+    assert sorted(names) == ["eye.segmentation.png"] * 3 + ["json"] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -81,7 +82,8 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
 
 
 def _recorded(order: Generate) -> Recording:
-    with open_scene(order.model, **_options(order)) as renderer:
+    with ExitStack() as opened:
+        renderer = opened.enter_context(open_scene(order.model, **_options(order)))
         dataset = Dataset(
             renderer,
             order.count,
@@ -89,14 +91,14 @@ def _recorded(order: Generate) -> Recording:
             passes=chosen_passes(order.passes, renderer),
             state=random_states(renderer) if order.random_states else None,
         )
-        with _Watched(dataset, order) as source:
-            return record(
-                source,
-                order.out,
-                shard_size=order.shard_size,
-                resume=order.resume,
-                on_error=source.failed,
-            )
+        source = opened.enter_context(_Watched(dataset, order))
+        return record(
+            source,
+            order.out,
+            shard_size=order.shard_size,
+            resume=order.resume,
+            on_error=source.failed,
+        )
 
 
 class _Watched:
