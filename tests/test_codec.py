@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -188,3 +190,106 @@ def test_names_of_files_are_ascii() -> None:
     sample = made_sample(("größe→", "gr__e_"))
     assert all(name.isascii() for name in encode(sample))
     assert len(encode(sample)) == 2 * 6 + 1
+
+
+def npy(header: str, data: bytes = bytes(96), version: int = 1) -> bytes:
+    """A file of numpy's with this header, whatever stands in it."""
+    text = header.encode("latin-1") + b"\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2, "little") + text + data
+
+
+HOSTILE = {
+    "no python": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 6), "),
+    "a line": npy("{'descr': '<f4',\n 'fortran_order' (((("),
+    "nested": npy("(" * 9000),
+    "calls": npy("{'descr': __import__('os').getpid(), 'fortran_order': False, 'shape': (4, 6), }"),
+    "huge": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 6), }"),
+    "huger": npy(f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({'9' * 5000}, 0), }}"),
+    "objects": npy("{'descr': '|O', 'fortran_order': False, 'shape': (4, 6), }"),
+    "short": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 6), }", bytes(90)),
+    "another type": npy("{'descr': '<f3', 'fortran_order': False, 'shape': (4, 6), }"),
+    "version 9": npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4, 6), }", version=9),
+    "zip": b"PK\x03\x04" + bytes(40),
+    "pickle": b"\x80\x04N.",
+    "nothing": b"",
+    "half a png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(13),
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
+def test_files_that_are_no_arrays_are_errors_of_ours(data: bytes) -> None:
+    files = encode(made_sample()) | {"top.depth.npy": data}
+    with pytest.raises(RecordError):
+        decode(files.__getitem__)
+
+
+def test_a_header_as_numpy_writes_it_is_read() -> None:
+    """So that the table above fails for what is wrong in it, and not for all of it."""
+    array = np.arange(24, dtype="<f4").reshape(4, 6)
+    header = "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 6), }"
+    files = encode(made_sample()) | {"top.depth.npy": npy(header, array.tobytes())}
+    assert np.array_equal(decode(files.__getitem__)["top"].depth, array)
+
+
+@pytest.mark.parametrize("facts", ["[" * 9000 + "]" * 9000, "1" * 9000, "null", "[1]", '{"a":', ""])
+def test_json_of_any_sort_is_an_error_of_ours(facts: str) -> None:
+    with pytest.raises(RecordError):
+        decode({"json": facts.encode()}.__getitem__)
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_damage_anywhere_is_a_sample_or_an_error_of_ours(data: st.DataObject) -> None:
+    files = encode(made_sample())
+    name = data.draw(st.sampled_from(sorted(files)))
+    damaged = bytearray(files[name])
+    for _ in range(data.draw(st.integers(1, 4))):
+        where = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[where] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.none() | st.integers(0, len(damaged)))
+    try:
+        decode((files | {name: bytes(damaged[:cut])}).__getitem__)
+    except RecordError:
+        return
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=5, unique=True)
+    | st.lists(st.text("aA_ .-0", min_size=1, max_size=5), min_size=2, max_size=8, unique=True)
+)
+def test_cameras_of_any_names_come_back(names: list[str]) -> None:
+    sample = made_sample(tuple(names))
+    files = encode(sample)
+    assert len({name.lower() for name in files}) == len(names) * 6 + 1
+    again = decode(files.__getitem__)
+    assert list(again.frames) == names
+    for name in names:
+        for kind, array in sample[name].passes.items():
+            assert np.array_equal(again[name][kind], array)
+
+
+def test_bytes_do_not_depend_on_the_order_of_an_array_in_memory() -> None:
+    array = np.arange(24, dtype="f4").reshape(4, 6)
+    assert encode_array(np.asfortranarray(array), "npy") == encode_array(array, "npy")
+    assert np.array_equal(decode_array(encode_array(array.T, "npy")), array.T)
+
+
+@pytest.mark.parametrize(
+    "facts", [np.longdouble(1), np.zeros(2, np.longdouble), [np.clongdouble(1)]]
+)
+def test_numbers_that_json_lacks_are_refused(facts: object) -> None:
+    made = made_sample()
+    with pytest.raises(RecordError, match="longdouble cannot be written as JSON; give float64"):
+        encode(Sample(made.frames, made.labels, randomization={"x": facts}))
+
+
+def test_facts_nested_without_end_are_refused() -> None:
+    made, facts = made_sample(), dict[str, Any]()
+    facts["again"] = facts
+    deep: list[Any] = []
+    for _ in range(9000):
+        deep = [deep]
+    for told in (facts, {"deep": deep}):
+        with pytest.raises(RecordError, match="cannot be written as JSON"):
+            encode(Sample(made.frames, made.labels, randomization=told))

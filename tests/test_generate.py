@@ -141,10 +141,12 @@ def test_a_folder_with_something_else_is_refused(
 def test_failed_samples_are_told_and_the_exit_code_is_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    broken = True
+
     class Brittle(fake.FakeEngine):
         def random_state(self, rng: object) -> dict[str, object]:  # type: ignore[override]
             self.asked = getattr(self, "asked", 0) + 1
-            return {"crash": 3 if self.asked == 2 else 0}
+            return {"crash": 3 if broken and self.asked == 2 else 0}
 
     monkeypatch.setattr(fake, "FakeEngine", Brittle)
     arguments = ("fake", "--count", 3, "--size", "8x8", "--out", tmp_path / "out")
@@ -153,8 +155,21 @@ def test_failed_samples_are_told_and_the_exit_code_is_1(
     assert "2 of 3 samples, 1 failed" in told
     assert "failed: this view was told to fail" in errors
     assert "index 1, seed 0" in errors
-    assert run(capsys, *arguments, "--resume")[0] == 1
+    assert "the same command with --retry-failed draws those that failed again" in errors
+    broken = False
+    code, told, errors = run(capsys, *arguments, "--resume")
+    assert (code, "1 failed" in told, "--retry-failed" in errors) == (1, True, True)
     assert [sample.index for sample in Recording(tmp_path / "out")] == [0, 2]
+    code, told, errors = run(capsys, *arguments, "--retry-failed")
+    assert (code, "3 of 3 samples, 0 failed" in told, "--retry-failed" in errors) == (
+        0,
+        True,
+        False,
+    )
+    assert [sample.index for sample in Recording(tmp_path / "out")] == [0, 1, 2]
+    other = (*arguments[:-1], tmp_path / "other")
+    assert run(capsys, *other, "--retry-failed")[0] == 0
+    assert digests(tmp_path / "out") == digests(tmp_path / "other")
 
 
 def test_killed_at_ten_random_points_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:

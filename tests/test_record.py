@@ -2,7 +2,9 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import resource
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -244,14 +246,17 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
         with pytest.raises(RecordError, match="holds a recording; resume it"):
             record(dataset(renderer, 3), run)
         for other, what in (
-            (dataset(renderer, 3, seed=1), "source.seed is 0; here it is 1"),
-            (dataset(renderer, 4), "source.count is 3; here it is 4"),
+            (dataset(renderer, 3, seed=1), "source.seed: expected 0, got 1"),
+            (dataset(renderer, 4), "source.count: expected 3, got 4"),
             (dataset(renderer, 3, cameras=["top"]), "source.views.cameras"),
-            (dataset(renderer, 3, randomize=fourths_fail), "source.views.randomize is None"),
+            (
+                dataset(renderer, 3, randomize=fourths_fail),
+                "source.views.randomize: expected None, got",
+            ),
         ):
             with pytest.raises(RecordError, match=what):
                 record(other, run, resume=True)
-        with pytest.raises(RecordError, match="shard_size is 1000; here it is 2"):
+        with pytest.raises(RecordError, match="shard_size: expected 1000, got 2"):
             record(dataset(renderer, 3), run, resume=True, shard_size=2)
         with pytest.raises(InvalidValueError, match="shard_size"):
             record(dataset(renderer, 3), run, shard_size=0)
@@ -312,6 +317,150 @@ def test_a_damaged_sample_is_an_error_of_its_own(tmp_path: Path) -> None:
     ]
 
 
+def hostile(folder: Path, old: str, new: str) -> None:
+    path = folder / "manifest.json"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+DEEP = "[" * 5000 + "]" * 5000
+HUGE = "1" + "0" * 400
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        *(('"complete": true', f'"complete": true, "more": {each}') for each in (DEEP, DEEP * 20)),
+        *(('"source": {', f'"source": {{"more": {each}, ') for each in (DEEP, "1" * 5000)),
+        *(('"shard_size": 3', f'"shard_size": {each}') for each in (HUGE, "0", "-1", DEEP)),
+        *(('"length": 6', f'"length": {each}') for each in (HUGE, "-1")),
+        *(('"size": ', f'"size": {each}') for each in (HUGE, "-")),
+        *(('"samples": 3', f'"samples": {each}') for each in (HUGE, "-3", "9" * 18)),
+        ('"failed": []', '"failed": [{"position": 7, "message": ""}]'),
+        *(
+            ('"shard-000000"', f'"{each}"')
+            for each in ("/etc/passwd", "../other/shard-000000", "shard-000001", "", "\\u0000")
+        ),
+    ],
+    ids=range(21),
+)
+def test_hostile_manifests_are_errors_of_ours(tmp_path: Path, old: str, new: str) -> None:
+    run = tmp_path / "run"
+    with local() as renderer:
+        source = dataset(renderer, 6)
+        record(source, run, shard_size=3)
+        record(source, tmp_path / "other", shard_size=3)
+        hostile(run, old, new)
+        with pytest.raises(RecordError):
+            Recording(run)[0]
+        if "more" not in new:
+            with pytest.raises(RecordError):
+                record(source, run, shard_size=3, resume=True).verify()
+
+
+def test_a_number_of_any_size_in_a_description_is_compared(tmp_path: Path) -> None:
+    with local() as renderer:
+        record(dataset(renderer, 3), tmp_path)
+        hostile(tmp_path, '"seed": 0', f'"seed": {HUGE}')
+        with pytest.raises(RecordError, match=r"source\.seed: expected 1000"):
+            record(dataset(renderer, 3), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("name", ["shard-000000.tar", "shard-000000.json", "manifest.json"])
+def test_links_are_not_followed_out_of_a_recording(tmp_path: Path, name: str) -> None:
+    with local() as renderer:
+        run = record(dataset(renderer, 3), tmp_path / "run").path
+    (tmp_path / "link").symlink_to(run)  # the folder itself may be one
+    Recording(tmp_path / "link", verify=True)
+    (run / name).rename(tmp_path / name)
+    (run / name).symlink_to(tmp_path / name)
+    with pytest.raises(RecordError, match=f"{name}: .*got a link"):
+        Recording(run)[0]
+
+
+def test_a_description_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    class Odd(Recording):
+        def describe(self) -> Any:
+            return told
+
+    told: dict[str, Any] = {}
+    told["again"] = told
+    with local() as renderer:
+        odd = Odd(record(dataset(renderer, 1), tmp_path / "a").path)
+    for description in (told, {"x": np.longdouble(1)}):
+        told = description
+        with pytest.raises(RecordError, match="the description of the samples is not JSON"):
+            record(odd, tmp_path / "b")
+
+
+def test_longdouble_states_are_refused(tmp_path: Path) -> None:
+    with local() as renderer:
+        sample = renderer.render(View(state={"ball": np.zeros(3, np.longdouble)}))
+        with pytest.raises(RecordError, match="longdouble cannot be written as JSON; give float64"):
+            record([sample], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with local() as renderer:
+        return record(
+            dataset(renderer, 5), tmp_path_factory.mktemp("pristine") / "run", shard_size=3
+        ).path
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_damage_without_verifying_is_an_error_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, pristine: Path, data: st.DataObject
+) -> None:
+    """Bytes flipped, overwritten or cut off anywhere: samples, or a RecordError, and no other."""
+    folder = shutil.copytree(pristine, tmp_path_factory.mktemp("fuzz") / "run")
+    path = folder / data.draw(st.sampled_from(sorted(path.name for path in folder.iterdir())))
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        where = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[where : where + 4] = data.draw(st.binary(min_size=1, max_size=4))
+    path.write_bytes(damaged[: data.draw(st.none() | st.integers(0, len(damaged)))])
+    try:
+        recording = Recording(folder)
+    except RecordError:
+        return
+    results = [result for _, result in recording.outcomes(range(len(recording)))]
+    assert all(isinstance(result, (Sample, RecordError)) for result in results)
+
+
+def many_cameras(names: list[str], index: int) -> Sample:
+    frames = {}
+    for number, name in enumerate(names):
+        camera = Camera.perspective(fov_y=1, width=3, height=2, name=name)
+        passes = {
+            kind: np.full(spec.shape(camera), number, spec.dtype) for kind, spec in ALL.items()
+        }
+        frames[name] = Frame(camera, passes, {0: Label("", ""), 200: Label("", "")})
+    return Sample(frames, {0: Label("", ""), 200: Label("", "")}, index=index)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a b", "a_b", "a_b-0", "a_b-1", "A_b", "a.b", "a/b"],
+        ["größe→" * 33 + f"{number:02x}" for number in range(120)],
+        [f"{number:03d}" + "x" * 197 for number in range(120)],
+    ],
+    ids=["alike", "unicode", "long"],
+)
+def test_every_camera_of_a_view_is_recorded(tmp_path: Path, names: list[str]) -> None:
+    samples = [many_cameras(names, index) for index in (0, 2**63 - 1)]
+    recording = record(samples, tmp_path)
+    recording.verify()
+    assert all(map(same, recording, samples))
+    with tarfile.open(tmp_path / "shard-000000.tar") as tar:
+        found = tar.getnames()
+        assert len(set(found)) == len(found) == 2 * (len(names) * len(ALL) + 1)
+        assert all(tar.extractfile(name) for name in found)
+
+
 FULL = """
 import resource, sys
 from heliograph.delivery.call import LocalRenderer
@@ -344,11 +493,56 @@ def test_a_full_disk_leaves_finished_shards_whole(tmp_path: Path) -> None:
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-def test_no_space_left_is_told(tmp_path: Path) -> None:
-    (tmp_path / "shard-000000.tar.part").symlink_to("/dev/full")
-    with local() as renderer, pytest.raises(RecordError, match="No space left on device"):
-        record(dataset(renderer), tmp_path)
-    assert Path("/dev/full").exists()
+SMALL = """
+import ctypes, os, resource, sys
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.engines.fake import FakeEngine
+from heliograph.errors import RecordError
+from heliograph.record import record
+
+folder, first = sys.argv[1], int(sys.argv[2])
+mount = ctypes.CDLL(None).mount
+NEW_NAMESPACE, REMOUNT, PRIVATE = 0x20000, 32, 0x44000
+
+def resize(pages, flags=REMOUNT):
+    return mount(b"none", folder.encode(), b"tmpfs", flags, f"size={pages * 4096}".encode()) == 0
+
+def limit(pages):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (pages * 1024, resource.RLIM_INFINITY))
+
+alone = ctypes.CDLL(None).unshare(NEW_NAMESPACE) == 0 and not mount(None, b"/", None, PRIVATE, None)
+change = resize if alone and resize(first, 0) else limit
+with LocalRenderer(FakeEngine(size=(64, 48))) as renderer:
+    source = Dataset(renderer, 12, passes=("rgb", "depth"))
+    for pages in range(first, 1000, 8):
+        change(pages)
+        try:
+            record(source, folder + "/run", shard_size=3, resume=True)
+            break
+        except RecordError as error:
+            print(error, file=sys.stderr)
+os.system(f"sha256sum {folder}/run/*")
+"""
+
+
+@pytest.mark.parametrize("pages", [1, 6, 23])
+def test_a_disk_that_fills_up_again_and_again_costs_nothing_but_time(
+    tmp_path: Path, pages: int
+) -> None:
+    """A real disk of few pages, where that may be mounted; else files of bounded size."""
+    with LocalRenderer(FakeEngine(size=(64, 48))) as renderer:
+        record(Dataset(renderer, 12, passes=("rgb", "depth")), tmp_path / "whole", shard_size=3)
+    small = tmp_path / "small"
+    small.mkdir()
+    words = [sys.executable, "-c", SMALL, str(small), str(pages)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    found = {Path(name).name: digest for digest, name in map(str.split, ended.stdout.splitlines())}
+    assert found == digests(tmp_path / "whole")
+    errors = ended.stderr.splitlines()
+    assert errors
+    reasons = "No space left on device|File too large"
+    assert all(re.search(f"cannot be written \\(({reasons})\\).*then resume", e) for e in errors)
 
 
 def test_a_read_only_folder_is_told() -> None:

@@ -1,6 +1,10 @@
+import base64
+import os
 import socket
 import subprocess
 import sys
+import zlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +25,7 @@ from heliograph.transport.views import pack_view
 from heliograph.worker.__main__ import main
 from heliograph.worker.drawing import RenderExecutor
 from heliograph.worker.opening import describe, open_engine, pack_opening
-from heliograph.worker.replay import MAX_INLINE, command, replay
+from heliograph.worker.replay import MAX_BYTES, MAX_INLINE, MAX_KEPT, command, replay
 
 
 @pytest.fixture
@@ -102,14 +106,71 @@ def test_broken_orders_are_told(text: str, capsys: pytest.CaptureFixture[str]) -
     assert "not an order" in capsys.readouterr().err
 
 
-def test_long_orders_go_to_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+@pytest.mark.parametrize("text", [base64.b64encode(zlib.compress(b"\x91" * 9000)).decode(), "é"])
+def test_hostile_orders_are_told(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert replay(text) == 1
+    assert "not an order" in capsys.readouterr().err
+
+
+def test_orders_are_decompressed_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    packer = zlib.compressobj()
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range((MAX_BYTES >> 20) + 1))
+    assert replay(base64.urlsafe_b64encode(bomb + packer.flush()).decode()) == 1
+    assert "larger than 256 MiB" in capsys.readouterr().err
+
+
+def long_command(seed: int) -> str:
+    noise = np.random.default_rng(seed).normal(size=MAX_INLINE)
+    view = hg.View(state={"noise": noise}, seed=seed)
+    return command(pack_opening("fake", "blank", {"size": (8, 8)}), pack_view(view, {}), "python")
+
+
+def test_long_orders_go_to_files_of_which_the_newest_stay(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    noise = np.random.default_rng(0).normal(size=MAX_INLINE)
-    line = command(
-        pack_opening("fake", "blank", {}), pack_view(hg.View(state={"x": noise}), {}), "python"
-    )
-    assert len(line) < 300
-    assert len(list(tmp_path.iterdir())) == 1
+    first = long_command(0)
+    assert len(first) < 300
+    (folder,) = tmp_path.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (path,) = folder.iterdir()
+    assert first.endswith(f"--replay @{path}")
+    replay(f"@{path}")
+    assert "drawing seed 0, index 0" in capsys.readouterr().err
+    for number, name in enumerate(("notes.order", "notes.txt", "a.part")):
+        (folder / name).write_text("x")
+        os.utime(folder / name, (number, number))
+    os.utime(path, (1, 1))
+    assert long_command(0) == first  # the same order, the same file, now new again
+    for seed in range(1, MAX_KEPT):
+        long_command(seed)
+    assert path.exists()
+    os.utime(path, (1, 1))
+    long_command(MAX_KEPT)
+    assert not path.exists()
+    assert len(list(folder.iterdir())) == MAX_KEPT + 3
+    assert replay(f"@{path}") == 1
+    assert "no such file (the newest 32 stay)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["link", "open to all", "file"])
+def test_orders_are_not_written_where_others_may_write(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    folder, other = tmp_path / "tmp" / f"heliograph-orders-{os.geteuid()}", tmp_path / "other"
+    other.mkdir()
+    folder.parent.mkdir()
+    if how == "link":
+        folder.symlink_to(other)
+    elif how == "file":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+    with pytest.raises(OSError, match=r"this user alone|exists"):
+        long_command(0)
+    assert list(other.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["x"], ["1", "x"], ["--replay"], ["1", "2", "3"]])
@@ -119,8 +180,6 @@ def test_wrong_usage_is_told(arguments: list[str], capsys: pytest.CaptureFixture
 
 
 def spawn() -> tuple[subprocess.Popen[str], Channel]:
-    import os
-
     ours, theirs = pair()
     process = subprocess.Popen(
         [sys.executable, "-m", "heliograph.worker", str(theirs.fileno()), str(os.getpid())],

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import chain, count
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.errors import HeliographError, RecordError
+from heliograph.errors import MissingDependencyError, RecordError
 from heliograph.frame import Frame, Label, Provenance, Sample
 from heliograph.passes import KNOWN_PASSES, FileForm, PassSpec, PassSpecs, specs
 from heliograph.requires import Requires
@@ -27,7 +28,16 @@ from heliograph.requires import Requires
 META = "json"
 
 _SHORT = 2**16
-_NAME = 60
+_NAME = 32
+"""Letters of a camera or a pass in a file's name; with index and number it fits a tar header."""
+
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][biuf][0-9]{1,2})', "
+    rb"'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n",
+    re.DOTALL,
+)
+"""The header of an array as `numpy.save` writes it."""
+
 _NUMBERS = ("width", "height", "fx", "fy", "cx", "cy", "near", "far")
 _ASCII = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
@@ -44,12 +54,14 @@ def encode(sample: Sample, name: str = "{camera}.{kind}") -> dict[str, bytes]:
     """
     files: dict[str, bytes] = {}
     cameras: dict[str, Any] = {}
+    taken: set[str] = set()
     for camera, frame in sample.frames.items():
         short = _ascii(camera)[:_NAME]
         names: dict[str, str] = {}
         for kind, array in frame.passes.items():
             form = _form(frame.spec(kind), sample)
-            names[kind] = _unused(name.format(camera=short, kind=_ascii(kind)), form, files)
+            stem = name.format(camera=short, kind=_ascii(kind)[:_NAME])
+            names[kind] = _unused(stem, form, taken)
             files[names[kind]] = encode_array(array, form)
         cameras[camera] = {**_camera_facts(frame.camera), "files": names}
     return {**files, META: _meta(sample, cameras)}
@@ -63,9 +75,9 @@ def decode(read: Callable[[str], bytes]) -> Sample:
     """
     try:
         return _decoded(read)
-    except RecordError:
+    except (RecordError, MissingDependencyError):
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, HeliographError) as error:
+    except Exception as error:  # noqa: BLE001 -- damaged bytes make Pillow and numpy raise anything
         raise RecordError(f"a damaged sample ({type(error).__name__}: {error})") from None
 
 
@@ -114,11 +126,12 @@ def _ascii(name: str) -> str:
     return "".join(letter if letter in _ASCII else "_" for letter in name)
 
 
-def _unused(stem: str, form: FileForm, files: Mapping[str, bytes]) -> str:
+def _unused(stem: str, form: FileForm, taken: set[str]) -> str:
     """The name of a file, numbered where another one has it, be it in other letters' cases."""
-    taken = {name.lower() for name in files}
     numbered = chain([stem], (f"{stem}-{number}" for number in count(1)))
-    return next(f"{each}.{form}" for each in numbered if f"{each}.{form}".lower() not in taken)
+    name = next(f"{each}.{form}" for each in numbered if f"{each}.{form}".lower() not in taken)
+    taken.add(name.lower())
+    return name
 
 
 def encode_array(array: NDArray[Any], form: FileForm) -> bytes:
@@ -133,7 +146,7 @@ def encode_array(array: NDArray[Any], form: FileForm) -> bytes:
     """
     stream = io.BytesIO()
     if form == "npy":
-        np.save(stream, array, allow_pickle=False)
+        np.save(stream, np.asarray(array, order="C"), allow_pickle=False)
         return stream.getvalue()
     with Requires("PIL"):
         from PIL import Image
@@ -146,11 +159,15 @@ def decode_array(data: bytes) -> NDArray[Any]:
     """The array in the bytes of a file; integers of a 16-bit PNG come as they are stored.
 
     Raises:
-        ValueError, OSError: neither a PNG nor an array of numbers.
+        Exception: neither a PNG nor an array of numbers, or damaged.
     """
     if data[:4] != b"\x89PNG":
-        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
-        return array
+        header = _NPY.match(data)
+        if header is None:
+            raise RecordError("expected a PNG or an array of numbers as numpy.save writes it")
+        shape = tuple(map(int, header[2].replace(b",", b" ").split()))
+        found = np.frombuffer(data, header[1].decode(), offset=header.end())
+        return found.reshape(shape).copy()
     with Requires("PIL"):
         from PIL import Image
 
@@ -199,7 +216,7 @@ def _meta(sample: Sample, cameras: Mapping[str, Any]) -> bytes:
     }
     try:
         return json.dumps(facts, separators=(",", ":"), default=as_lists).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise RecordError(f"sample {sample.index} cannot be written as JSON: {error}") from None
 
 
@@ -223,6 +240,8 @@ def _camera(name: str, facts: Mapping[str, Any]) -> Camera:
 
 def as_lists(value: object) -> Any:
     """What JSON does not know: arrays and numpy's numbers."""
+    if isinstance(value, np.longdouble | np.clongdouble):  # whose `tolist` gives the same again
+        raise TypeError(f"{type(value).__name__} cannot be written as JSON; give float64")
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")

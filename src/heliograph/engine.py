@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from enum import Enum
 from itertools import repeat
 from pathlib import Path
@@ -40,28 +41,40 @@ class Capability(Enum):
         REFINE: `refine` yields coarser samples before the last one.
         ADVANCE: `advance` makes new versions of the scene.
         RANDOM_STATE: `random_state` draws states that suit the scene.
+        PUBLISH: `publish` yields samples that nobody ordered.
     """
 
     RENDER_MANY = "render_many"
     REFINE = "refine"
     ADVANCE = "advance"
     RANDOM_STATE = "random_state"
+    PUBLISH = "publish"
 
 
 class CancelToken:
     """Says that nobody waits for a view any more; set in one thread, looked at in another."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._cancelled = False
+        self._calls: list[Callable[[], object]] = []
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
-        self._event.set()
+        """Nobody waits any more; from any thread or signal handler."""
+        self._cancelled = True
+        with suppress(IndexError):  # another thread calls them as well
+            while self._calls:
+                self._calls.pop()()
 
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits; takes a tenth of a microsecond."""
-        return self._event.is_set()
+        return self._cancelled
+
+    def on_cancel(self, call: Callable[[], object]) -> None:
+        """Have something called, once, when nobody waits any more; now, where that is so."""
+        self._calls.append(call)
+        if self._cancelled:
+            self.cancel()
 
 
 class Described(Protocol):
@@ -212,6 +225,21 @@ class Engine(Described, Opener, Protocol):
         if cancel is None or not cancel.cancelled:
             yield self.render(view)
 
+    def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """What the engine shows by itself, without an end; other views are drawn between two.
+
+        Args:
+            cancel: looked at where it is cheap; once it is cancelled nothing more is yielded.
+
+        Raises:
+            InvalidValueError: it publishes nothing, as most engines.
+        """
+        del cancel
+        raise InvalidValueError(
+            f"{type(self).__name__}: publishes nothing (it has no Capability.PUBLISH); order views "
+            "of it"
+        )
+
     def close(self) -> None:
         """Free what it holds; may be called twice. `render` then raises `ClosedError`."""
 
@@ -260,7 +288,7 @@ def with_outs(
 class Submit(Protocol):
     """Orders one view."""
 
-    def __call__(self, view: View) -> Future[Sample]:
+    def __call__(self, view: View, *, priority: int = 0) -> Future[Sample]:
         """The future holds the sample or the error."""
 
 
@@ -285,8 +313,13 @@ class Renderer(Described, Protocol):
         """Draw one view and wait for it."""
         return self.submit(view).result()
 
-    def submit(self, view: View) -> Future[Sample]:
-        """Order one view; the future holds the sample or the error."""
+    def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
+        """Order one view; the future holds the sample or the error.
+
+        Args:
+            view: what to show.
+            priority: higher ones go first, where several are on their way.
+        """
 
     def side_by_side(self, count: int) -> Submit:
         """A `submit` whose samples lie side by side where the renderer can do that.
@@ -338,13 +371,21 @@ class Renderer(Described, Protocol):
         threading.Thread(target=draw, daemon=True).start()
 
     def _checked_batch(self, batch: Mapping[str, Any]) -> Batch:
-        made = Batch.of(batch, self.scene)
+        made = Batch.of(batch)
         made.resolved(self.cameras)
         select_passes(made.common.pass_names, self.passes)
         return made
 
     def _stacked(self, batch: Batch) -> Stacked:
         return stack(batch, self.render, dict(self.cameras), self.passes)
+
+    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Draw one view coarsely first, then better and better; see `Engine.refine`.
+
+        By default the one sample that `render` returns.
+        """
+        if cancel is None or not cancel.cancelled:
+            yield self.render(view)
 
     def close(self) -> None:
         """Free what it holds; may be called twice. `with` ends so, too.

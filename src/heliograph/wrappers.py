@@ -89,6 +89,10 @@ class Wrapper(Engine):
         """Draw one view coarsely first; see `heliograph.engine.Engine`."""
         return self._engine.refine(view, cancel)
 
+    def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """As the engine does."""
+        return self._engine.publish(cancel)
+
     def advance(self, changes: Sequence[Edit]) -> int:
         """Change the scene for good; see `heliograph.engine.Engine`."""
         return self._engine.advance(changes)

@@ -46,6 +46,7 @@ class Generate:
         random_states: draw a random state for every sample, where the engine can.
         shard_size: samples in one tar file.
         resume: go on where an earlier call with the same arguments stopped.
+        retry_failed: go on likewise, and draw again the samples that failed.
         out: folder for the recording.
         engine: which engine; the file decides without it.
     """
@@ -61,6 +62,7 @@ class Generate:
     random_states: bool = True
     shard_size: int = 1000
     resume: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    retry_failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     out: Path = Path("heliograph-recording")
     engine: str | None = None
 
@@ -69,7 +71,7 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
     """Render a run of samples into a recording: tar shards that replay as a dataset."""
     for name, least in (("count", 1), ("seed", 0), ("workers", 0), ("shard_size", 1)):
         check_integer(f"--{name.replace('_', '-')}", getattr(order, name), least)
-    if is_there(order.out / MANIFEST) and not order.resume:
+    if is_there(order.out / MANIFEST) and not (order.resume or order.retry_failed):
         raise RecordError(
             f"--out: {order.out}: holds a recording; --resume goes on with it, or give another "
             "folder"
@@ -97,6 +99,7 @@ def _recorded(order: Generate) -> Recording:
             order.out,
             shard_size=order.shard_size,
             resume=order.resume,
+            retry_failed=order.retry_failed,
             on_error=source.failed,
         )
 
@@ -155,4 +158,7 @@ def _report(order: Generate, recording: Recording) -> int:
         say(str(order.out / SHEET))
     total = len(recording) + len(recording.failed)
     say(f"{order.out}: {len(recording)} of {total} samples, {len(recording.failed)} failed")
-    return _SOME_FAILED if recording.failed else 0
+    if not recording.failed:
+        return 0
+    tell(f"the same command with --retry-failed draws those that failed again: {order.out}")
+    return _SOME_FAILED

@@ -255,8 +255,9 @@ class LocalRenderer(Renderer):
         """A random state that suits the scene."""
         return self.engine.random_state(rng)
 
-    def submit(self, view: View) -> Future[Sample]:
-        """Draw one view now; the future that comes back is finished."""
+    def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
+        """Draw one view now; the future that comes back is finished, whatever its priority."""
+        del priority
         future: Future[Sample] = Future()
         try:
             future.set_result(self.render(view))

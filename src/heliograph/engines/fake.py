@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -42,6 +43,9 @@ from heliograph.view import View, unchecked_view
 
 EXIT, KILL, FAIL, HANG = 1, 2, 3, 4
 """What `crash` may be: `os._exit(3)`, SIGKILL to itself, an `EngineError`, never to return."""
+
+_STEP: Final = 1e-3
+"""Seconds after which a slow view that is refined looks whether anybody still waits."""
 
 EXIT_CODE: Final = 3
 SOURCES: Final = ("fake", "blank")
@@ -142,8 +146,8 @@ class FakeEngine(Engine):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """It refines, changes for good, and has random states."""
-        return frozenset({Capability.REFINE, Capability.ADVANCE, Capability.RANDOM_STATE})
+        """It refines, changes for good, has random states, and publishes."""
+        return frozenset(Capability) - {Capability.RENDER_MANY}
 
     @property
     def provenance(self) -> Provenance:
@@ -184,14 +188,28 @@ class FakeEngine(Engine):
     def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """Draw at a quarter of each side, then half, then all of it."""
         cameras = resolve_cameras(view, self._cameras)
+        slow = float(view.state.get("sleep", 0.0))
+        quick = {key: value for key, value in view.state.items() if key != "sleep"}
         for part in (4, 2, 1):
-            if cancel is not None and cancel.cancelled:
+            end = time.monotonic() + slow
+            while not _is(cancel) and (left := end - time.monotonic()) > 0:
+                time.sleep(min(left, _STEP))
+            if _is(cancel):
                 return
             coarse = [
                 camera.resized(max(1, camera.width // part), max(1, camera.height // part))
                 for camera in cameras
             ]
-            yield self.render(unchecked_view(**{**vars(view), "cameras": tuple(coarse)}))
+            changes = {"cameras": tuple(coarse), "state": quick}
+            made = self.render(unchecked_view(**{**vars(view), **changes}))
+            yield replace(made, state=view.state)
+
+    def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
+        """Views of index 0, 1, 2 ..., as fast as they are taken."""
+        for index in count():
+            if _is(cancel):
+                return
+            yield self.render(View(index=index))
 
     def close(self) -> None:
         """Forget the rays; may be called twice."""
@@ -360,6 +378,10 @@ def _colours(edits: Sequence[Edit]) -> dict[str, Floats]:
             raise UnknownNameError.of("ball", edit.name, BALLS)
         colours[edit.name] = np.array(edit.colour, float)
     return colours
+
+
+def _is(cancel: CancelToken | None) -> bool:
+    return cancel is not None and cancel.cancelled
 
 
 def _misbehave(state: Mapping[str, NDArray[Any]], cost: float) -> None:

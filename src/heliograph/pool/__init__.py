@@ -1,6 +1,32 @@
-"""Workers started, watched, replaced and shared out: one renderer over many processes."""
+"""Workers started, watched, replaced and shared out: one renderer over many processes.
 
-from heliograph.pool.options import PoolOptions
-from heliograph.pool.renderer import Pool
+```
+ pool.py ── posts calls, waits for futures ──► loop.py ── steps ──► dispatcher.py
+   the face                                      one lock, one selector    │ asks and tells
+                                                                           ├─► scheduler.py      who has which order
+                                                                           ├─► supervisor.py     which workers there are
+                                                                           │     └─ worker_handle.py   one process
+                                                                           ├─► buffers.py        shared memory
+                                                                           └─► history.py        changes of the scene
+ jobs.py: an order's message, and what is made of its answer          options.py: settings
+```
 
-__all__ = ["Pool", "PoolOptions"]
+The walk of one view:
+
+1. `Pool.submit` checks the view, packs it, and makes a `SampleOrder` with a `PoolFuture`.
+2. It posts the order to the loop, which makes a *step* right there, in the caller's thread.
+3. The dispatcher gives the order to the scheduler, which leases it to the worker with the least to
+   do: a new ticket. The order gets memory, and its message goes into the worker's socket.
+4. The worker writes the ticket into its status page, draws into the memory, and sends `Done`.
+5. Who waits for the future runs the loop meanwhile, so it is that thread which hears the answer;
+   if nobody waits, the pool's own thread does. The scheduler strikes the lease out.
+6. After the step, without the lock, the order makes the sample of its memory, and the future has it.
+
+If the worker dies instead, the supervisor says how it ended once the process is surely gone; the
+scheduler puts its orders back, except for one that killed too many; and another worker is started.
+"""
+
+from heliograph.pool.options import Launcher, PoolOptions
+from heliograph.pool.pool import Pool, PoolStats, WorkerStats
+
+__all__ = ["Launcher", "Pool", "PoolOptions", "PoolStats", "WorkerStats"]

@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypedDict
 
@@ -20,6 +20,7 @@ _THREAD_VARIABLES = (
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+_OF_THIS_INTERPRETER = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
 _POSITIVE = ("deadline", "start_timeout", "memory_limit")
 _COUNTS = {"max_kills": MAX_INTEGER, "recycle_after": MAX_INTEGER, "depth": 1024, "threads": 4096}
 
@@ -34,7 +35,40 @@ class PoolSettings(TypedDict, total=False):
     depth: int
     threads: int | None
     python: str | os.PathLike[str]
+    launcher: Launcher | None
     start_timeout: float
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """How a worker is started under another interpreter, with its packages and its environment.
+
+    Attributes:
+        argv: the command up to and including the interpreter, such as `("xvfb-run", "-a",
+            "venv/bin/python")`; wrappers and `setsid` are fine. It needs this package with numpy and
+            msgspec, of the same protocol.
+        environment: variables on top of this process's; None takes one away. `PYTHONPATH` and
+            `PYTHONHOME` are not passed on, as they are of this interpreter.
+        cwd: the working directory; without it this process's.
+    """
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    cwd: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        argv = self.argv
+        if isinstance(argv, str) or not argv or not all(isinstance(each, str) for each in argv):
+            raise InvalidValueError(
+                f"launcher.argv: expected a sequence of words, the last one an interpreter, such as "
+                f"('xvfb-run', '-a', 'python'), got {argv!r}"
+            )
+        object.__setattr__(self, "argv", tuple(argv))
+        for name, value in self.environment.items():
+            if not isinstance(name, str) or not (value is None or isinstance(value, str)):
+                raise InvalidValueError(
+                    f"launcher.environment: expected names and text, got {name!r}: {value!r}"
+                )
 
 
 @dataclass(frozen=True)
@@ -50,7 +84,8 @@ class PoolOptions:
         depth: orders that a worker holds at once, so that it never waits for the next.
         threads: threads of each worker's GL and numerics; None shares the cores out, unless
             `LP_NUM_THREADS` or the like is set already.
-        python: the interpreter of the workers; it needs heliograph of the same version.
+        python: the interpreter of the workers; short for a `Launcher` of it alone.
+        launcher: how workers are started under another interpreter; it takes the place of `python`.
         start_timeout: seconds that a worker may take to open the scene.
     """
 
@@ -61,6 +96,7 @@ class PoolOptions:
     depth: int = 2
     threads: int | None = None
     python: str | os.PathLike[str] = sys.executable
+    launcher: Launcher | None = None
     start_timeout: float = 300.0
 
     def __post_init__(self) -> None:
@@ -77,10 +113,26 @@ class PoolOptions:
         if not isinstance(self.python, (str, os.PathLike)):
             raise InvalidValueError(f"python: expected a path, got {self.python!r}")
         object.__setattr__(self, "python", os.fspath(self.python))
+        if not isinstance(self.launcher, (Launcher, type(None))):
+            raise InvalidValueError(f"launcher: expected a Launcher, got {self.launcher!r}")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command that starts a worker, but for what it is told."""
+        python = (str(self.python),) if self.launcher is None else self.launcher.argv
+        return (*python, "-P", "-m", "heliograph.worker")
+
+    @property
+    def cwd(self) -> str | os.PathLike[str] | None:
+        """The working directory of a worker; None for this process's."""
+        return None if self.launcher is None else self.launcher.cwd
 
     def environment(self, workers: int) -> dict[str, str]:
         """The environment of a worker, one of so many."""
         environment = dict(os.environ)
+        if self.launcher is not None or self.python != sys.executable:
+            for name in _OF_THIS_INTERPRETER:
+                environment.pop(name, None)
         share = max(1, len(os.sched_getaffinity(0)) // workers)
         for name in _THREAD_VARIABLES:
             if self.threads is not None:
@@ -88,6 +140,10 @@ class PoolOptions:
             else:
                 environment.setdefault(name, str(share))
         environment["PYTHONUNBUFFERED"] = "1"
+        for name, value in ({} if self.launcher is None else self.launcher.environment).items():
+            environment.pop(name, None)
+            if value is not None:
+                environment[name] = value
         return environment
 
 

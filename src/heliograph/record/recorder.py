@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import heapq
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,16 +25,20 @@ from heliograph.record.manifest import (
     MANIFEST,
     Manifest,
     Shard,
+    is_unfinished,
     plain,
     read_manifest,
     versions,
 )
 from heliograph.record.recording import Recording
-from heliograph.record.shard import ShardWriter, check_hash
+from heliograph.record.shard import Files, ShardWriter, check_hash, read_samples
 from heliograph.source import OnError, Outcome, SampleSource, ahead
 
-_Encoded: TypeAlias = tuple[int, int, dict[str, bytes]] | tuple[int, HeliographError]
+_Encoded: TypeAlias = Files | tuple[int, HeliographError]
 _AHEAD = 8
+_MOST_TOLD = 8
+_MOST_SHOWN = 100
+"""How many differences between two runs an error lists, and letters of each value."""
 
 
 def record(
@@ -41,6 +47,7 @@ def record(
     *,
     shard_size: int = 1000,
     resume: bool = False,
+    retry_failed: bool = False,
     on_error: OnError | None = None,
 ) -> Recording:
     """Write samples to disk, sharded; what is finished stays, whatever happens.
@@ -54,6 +61,7 @@ def record(
         shard_size: samples in one tar file.
         resume: go on where an earlier call stopped, also one that had finished: the hashes of all
             finished shards are compared first, and a missing or damaged one is drawn again.
+        retry_failed: resume, and draw again what failed in finished shards.
         on_error: told of each sample that failed, which the manifest then names; without it the
             first error is raised.
 
@@ -72,8 +80,8 @@ def record(
             source=plain(samples.describe()),
             versions=versions(),
         )
-        work = _begun(folder, fresh, resume=resume)
-        if work.damaged or not work.manifest.complete:
+        work = _begun(folder, fresh, resume=resume, retry_failed=retry_failed)
+        if work.again or not work.manifest.complete:
             outcomes = samples.outcomes(work)
             with (
                 ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads,
@@ -105,106 +113,123 @@ class _Sequential:
         return {}
 
 
-def _begun(folder: Path, fresh: Manifest, *, resume: bool) -> _Work:
+def _begun(folder: Path, fresh: Manifest, *, resume: bool, retry_failed: bool) -> _Work:
     """What is left to draw; the folder then holds nothing unfinished.
 
     A recording with damaged shards does not count as complete any more.
     """
-    if not (folder / MANIFEST).exists():
-        foreign = sorted(path.name for path in folder.iterdir() if path.suffix != PART)
+    if not os.path.lexists(folder / MANIFEST):
+        foreign = sorted(path.name for path in folder.iterdir() if path.name != MANIFEST + PART)
         if foreign:
             raise RecordError(
                 f"{folder}: holds {foreign[0]!r} but no {MANIFEST}; give an empty folder"
             )
         write_file(folder / MANIFEST, fresh.encoded())
-        return _Work(fresh, ())
-    if not resume:
+        return _Work(fresh, {})
+    if not (resume or retry_failed):
         raise RecordError(
             f"{folder}: holds a recording; resume it (resume=True, --resume) or give another folder"
         )
     found = read_manifest(folder)
     _check_same(folder, found, fresh)
-    _remove_unfinished(folder, {shard.name for shard in found.shards})
-    damaged = tuple(
-        number for number, shard in enumerate(found.shards) if not _is_whole(folder, shard)
-    )
-    if damaged and found.complete:
-        _saved(folder, found, complete=False)
-    return _Work(found, damaged)
+    _remove_unfinished(folder, len(found.shards))
+    again = {
+        number: positions
+        for number in range(len(found.shards))
+        if (positions := _to_draw_again(folder, found, number, retry_failed=retry_failed))
+    }
+    if found.complete and any(again[n] == found.positions(n) for n in again):
+        found = _saved(folder, found, complete=False)
+    return _Work(found, again)
 
 
 def _check_same(folder: Path, found: Manifest, fresh: Manifest) -> None:
-    for name in ("shard_size", "versions", "source", "length"):
-        there, here = getattr(found, name), getattr(fresh, name)
-        if there == here or (name == "length" and here is None):
-            continue
-        what, there, here = _difference(name, there, here)
+    told = [
+        f"{what}: expected {_shortened(there)}, got {_shortened(here)}"
+        for name in ("shard_size", "versions", "source", "length")
+        for what, there, here in _differences(name, getattr(found, name), getattr(fresh, name))
+        if what != "length" or here is not None
+    ]
+    if told:
+        more = [f"and {len(told) - _MOST_TOLD} more"] if len(told) > _MOST_TOLD else []
         raise RecordError(
-            f"{folder}: holds another run, whose {what} is {there!r}; here it is {here!r}: "
-            "use what it was begun with, or give another folder"
+            f"{folder}: holds another run ({'; '.join(told[:_MOST_TOLD] + more)}): use what it was "
+            "begun with, or give another folder"
         )
 
 
-def _difference(name: str, there: Any, here: Any) -> tuple[str, Any, Any]:
-    """The first place where two descriptions differ."""
-    if not (isinstance(there, dict) and isinstance(here, dict)):
-        return name, there, here
-    for key in {**there, **here}:
-        if there.get(key) != here.get(key):
-            return _difference(f"{name}.{key}", there.get(key), here.get(key))
-    return name, there, here
+def _differences(name: str, there: Any, here: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The places where two descriptions differ."""
+    if isinstance(there, list) and isinstance(here, list):
+        there, here = dict(enumerate(there)), dict(enumerate(here))
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in {**there, **here}:
+            yield from _differences(f"{name}.{key}", there.get(key), here.get(key))
+    elif there != here:
+        yield name, there, here
 
 
-def _remove_unfinished(folder: Path, finished: set[str]) -> None:
-    for path in folder.iterdir():
-        ours = path.name.startswith("shard-") and path.stem not in finished
-        if ours or path.suffix == PART:
-            with suppress(OSError):
-                path.unlink()
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}..."
+
+
+def _remove_unfinished(folder: Path, finished: int) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if is_unfinished(entry.name, finished) and entry.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    Path(entry).unlink()
+
+
+def _to_draw_again(
+    folder: Path, manifest: Manifest, number: int, *, retry_failed: bool
+) -> Sequence[int]:
+    """Of a finished shard, all positions where it is damaged, else those that failed."""
+    shard = manifest.shards[number]
+    try:
+        check_hash(folder, shard)
+    except RecordError:
+        return manifest.positions(number)
+    return [failure.position for failure in shard.failed] if retry_failed else []
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What is left to draw: damaged shards and, unless it is complete, all that follow."""
+    """What is left to draw.
+
+    Attributes:
+        manifest: of what is there; all that follows is to be drawn.
+        again: positions of finished shards that are to be drawn again, by the shard's number.
+    """
 
     manifest: Manifest
-    damaged: tuple[int, ...]
+    again: Mapping[int, Sequence[int]]
 
     def __iter__(self) -> Iterator[int]:
         """The positions to draw, in order; without end where it is not known how many there are."""
-        size = self.manifest.shard_size
-        for number in self.damaged:
-            start = number * size
-            yield from range(start, start + _positions((self.manifest.shards[number],)))
-        start, length = len(self.manifest.shards) * size, self.manifest.length
-        if not self.manifest.complete:
-            yield from count(start) if length is None else range(start, length)
+        yield from chain.from_iterable(self.again.values())
+        start, length = len(self.manifest.shards) * self.manifest.shard_size, self.manifest.length
+        yield from count(start) if length is None else range(start, length)
 
     def __length_hint__(self) -> int:
-        """How many positions there are; where that is not known, those of damaged shards."""
-        manifest = self.manifest
-        again = _positions(manifest.shards[number] for number in self.damaged)
-        if manifest.complete or manifest.length is None:
-            return again
-        return again + manifest.length - len(manifest.shards) * manifest.shard_size
-
-
-def _is_whole(folder: Path, shard: Shard) -> bool:
-    try:
-        check_hash(folder, shard)
-    except RecordError:
-        return False
-    return True
+        """How many positions there are; where that is not known, those of finished shards."""
+        start, length = len(self.manifest.shards) * self.manifest.shard_size, self.manifest.length
+        return sum(map(len, self.again.values())) + max((length or 0) - start, 0)
 
 
 def _write_shards(folder: Path, work: _Work, coming: Iterator[_Encoded]) -> None:
-    manifest = msgspec.structs.replace(work.manifest, complete=False)
-    for number in work.damaged:
+    manifest = work.manifest
+    for number, positions in work.again.items():
         shards = list(manifest.shards)
-        outcomes = _again(folder, shards[number], coming)
+        kept: Iterator[_Encoded] = iter(())
+        if len(positions) < len(manifest.positions(number)):
+            kept = read_samples(folder, shards[number])
+        drawn = _again(folder, shards[number], len(positions), coming)
+        outcomes = heapq.merge(kept, drawn, key=itemgetter(0))
         shards[number] = _write_shard(folder, manifest, number, outcomes)
         manifest = _saved(folder, manifest, shards=tuple(shards))
-    for first in () if work.manifest.complete else coming:
+    for first in coming:
         shard = _write_shard(folder, manifest, len(manifest.shards), chain([first], coming))
         manifest = _saved(folder, manifest, shards=(*manifest.shards, shard))
     length = _positions(manifest.shards) if manifest.length is None else manifest.length
@@ -218,15 +243,16 @@ def _saved(folder: Path, manifest: Manifest, **changes: Any) -> Manifest:
     return changed
 
 
-def _again(folder: Path, shard: Shard, coming: Iterator[_Encoded]) -> Iterator[_Encoded]:
-    """As many outcomes as a damaged shard had."""
-    wanted = _positions((shard,))
+def _again(
+    folder: Path, shard: Shard, wanted: int, coming: Iterator[_Encoded]
+) -> Iterator[_Encoded]:
+    """As many outcomes as a shard lacks."""
     for made in range(wanted):
         outcome = next(coming, None)
         if outcome is None:
             raise RecordError(
-                f"{folder}: {shard.name} is missing or damaged and is to be drawn again, but of "
-                f"its {wanted} samples only {made} were given; give all that it was recorded from"
+                f"{folder}: {wanted} samples of {shard.name} are missing or damaged and are to be "
+                f"drawn again, but only {made} were given; give all that it was recorded from"
             )
         yield outcome
 

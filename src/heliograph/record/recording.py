@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
@@ -12,8 +11,8 @@ from typing import Any
 from heliograph.codec import decode
 from heliograph.errors import HeliographError, RecordError
 from heliograph.frame import Sample
-from heliograph.record.manifest import Failure, Manifest, read_manifest
-from heliograph.record.shard import Place, check_hash, check_size, read_places
+from heliograph.record.manifest import Failure, Manifest, Shard, read_manifest
+from heliograph.record.shard import Place, check_hash, open_shard, read_member, read_places
 from heliograph.source import Outcome, check_position
 
 
@@ -40,7 +39,7 @@ class Recording:
                 "resume it (record(..., resume=True), heliograph generate --resume)"
             )
         for shard in shards:
-            check_size(self.path, shard)
+            open_shard(self.path, shard).close()
         self._ends = list(accumulate(shard.samples for shard in shards))
         self._places: dict[int, tuple[Place, ...]] = {}
         if verify:
@@ -61,19 +60,14 @@ class Recording:
         Raises:
             RecordError: it is damaged.
         """
-        number, place = self._find(position)
-        path = self.path / f"{self.manifest.shards[number].name}.tar"
+        shard, place = self._find(position)
         members = {name: (start, size) for name, start, size in place.members}
-        try:
-            handle = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
-        try:
-            return decode(lambda name: _read(handle, *members[name]))
-        except RecordError as error:
-            raise RecordError(f"{path}: sample {place.index}: {error.message}") from None
-        finally:
-            os.close(handle)
+        with open_shard(self.path, shard) as stream:
+            try:
+                return decode(lambda name: read_member(stream, *members[name]))
+            except RecordError as error:
+                where = f"{self.path / shard.name}.tar: sample {place.index}"
+                raise RecordError(f"{where}: {error.message}") from None
 
     def __iter__(self) -> Iterator[Sample]:
         """All samples, in the order of the run."""
@@ -88,8 +82,11 @@ class Recording:
                 yield position, error
 
     def describe(self) -> dict[str, Any]:
-        """What decided the samples when they were recorded."""
-        return dict(self.manifest.source)
+        """What decided the samples when they were recorded, and the versions they were made with.
+
+        Where those were themselves read from a recording, its versions stand.
+        """
+        return {"versions": self.manifest.versions, **self.manifest.source}
 
     def verify(self) -> None:
         """Read every byte and compare the hashes.
@@ -100,18 +97,11 @@ class Recording:
         for shard in self.manifest.shards:
             check_hash(self.path, shard)
 
-    def _find(self, position: int) -> tuple[int, Place]:
+    def _find(self, position: int) -> tuple[Shard, Place]:
         """The shard of a position, and where the sample is in it."""
         wanted = check_position(position, len(self))
         number = bisect_right(self._ends, wanted)
+        shard = self.manifest.shards[number]
         if number not in self._places:
-            self._places[number] = read_places(self.path, self.manifest.shards[number])
-        places = self._places[number]
-        return number, places[wanted - self._ends[number]]
-
-
-def _read(handle: int, start: int, size: int) -> bytes:
-    data = os.pread(handle, size, start)
-    if len(data) != size:
-        raise RecordError(f"expected {size} bytes at {start}, got {len(data)}")
-    return data
+            self._places[number] = read_places(self.path, shard)
+        return shard, self._places[number][wanted - self._ends[number]]

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import tarfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
-from heliograph.disk import PART, cannot_write, put_in_place, read_file, write_file
+from heliograph.disk import (
+    cannot_write,
+    open_file,
+    part_file,
+    put_in_place,
+    read_file,
+    reason,
+    write_file,
+)
 from heliograph.errors import RecordError
-from heliograph.record.manifest import Failure, Shard
+from heliograph.record.manifest import Count, Failure, Shard, shard_name
 
-Member: TypeAlias = tuple[str, int, int]
+Files: TypeAlias = tuple[int, int, Mapping[str, bytes]]
+"""A sample as it is recorded: its position in the run, its index, its files by name."""
+
+Member: TypeAlias = tuple[str, Count, Count]
 """What follows the key in a file's name, where its bytes start in the tar, how many they are."""
 
 _BLOCK = 512
@@ -25,14 +38,9 @@ _END = bytes(2 * _BLOCK)
 class Place(msgspec.Struct, frozen=True):
     """Where in its shard a sample stands: its position in the run, index, and files."""
 
-    position: int
-    index: int
+    position: Count
+    index: Count
     members: tuple[Member, ...]
-
-
-def shard_name(number: int) -> str:
-    """Name of the files of a shard, without suffix."""
-    return f"shard-{number:06d}"
 
 
 class ShardWriter:
@@ -45,15 +53,18 @@ class ShardWriter:
 
     def __init__(self, folder: Path, number: int) -> None:
         self._path = folder / f"{shard_name(number)}.tar"
-        self._part = self._path.with_name(self._path.name + PART)
         self._hash = hashlib.sha256()
         self._size = 0
         self._places: list[Place] = []
         self._failed: list[Failure] = []
+        for path in (self._path, self._path.with_suffix(".json")):
+            if path.is_symlink():
+                raise RecordError(f"{path}: expected nothing or a file, got a link; move it away")
+        self._opened = ExitStack()
         try:
-            self._stream: BinaryIO = self._part.open("wb")
+            self._stream = self._opened.enter_context(part_file(self._path))
         except OSError as error:
-            raise cannot_write(self._part, error) from None
+            raise cannot_write(self._path, error) from None
 
     def add(self, position: int, index: int, files: Mapping[str, bytes]) -> None:
         """Append the files of a sample."""
@@ -89,10 +100,8 @@ class ShardWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(OSError):
-            self._stream.close()
-        with suppress(OSError):
-            self._part.unlink(missing_ok=True)
+        with suppress(OSError):  # what is not written yet and finds no room
+            self._opened.close()
 
     def _append(self, name: str, data: bytes) -> int:
         info = tarfile.TarInfo(name)
@@ -120,29 +129,33 @@ def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
     """
     path = folder / f"{shard.name}.json"
     try:
-        data = read_file(path)
+        data = read_file(path, follow=False)
         places = msgspec.json.decode(data, type=tuple[Place, ...])
-    except (OSError, msgspec.MsgspecError, ValueError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise RecordError(f"{path}: missing or damaged ({error})") from None
     if hashlib.sha256(data).hexdigest() != shard.index_sha256 or len(places) != shard.samples:
         raise RecordError(f"{path}: damaged, its hash is not that of the manifest")
     return places
 
 
-def check_size(folder: Path, shard: Shard) -> None:
-    """Check that a shard is there with as many bytes as it had.
+def open_shard(folder: Path, shard: Shard) -> BufferedReader:
+    """The tar of a shard, opened for reading, with as many bytes as it had.
 
     Raises:
-        RecordError: it is not.
+        RecordError: it is not there, no regular file, or of another size.
     """
     path = folder / f"{shard.name}.tar"
     try:
-        size = path.stat().st_size if path.is_file() else None
+        stream = open_file(path, follow=False, most=None)
+    except FileNotFoundError:
+        raise RecordError(f"{path}: expected {shard.size} bytes, it is missing") from None
     except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
+        raise RecordError(f"{path}: cannot be read ({reason(error)})") from None
+    size = os.fstat(stream.fileno()).st_size
     if size != shard.size:
-        came = "it is missing" if size is None else f"it has {size}"
-        raise RecordError(f"{path}: damaged, expected {shard.size} bytes, {came}")
+        stream.close()
+        raise RecordError(f"{path}: damaged, expected {shard.size} bytes, it has {size}")
+    return stream
 
 
 def check_hash(folder: Path, shard: Shard) -> None:
@@ -151,13 +164,41 @@ def check_hash(folder: Path, shard: Shard) -> None:
     Raises:
         RecordError: one differs.
     """
-    check_size(folder, shard)
     read_places(folder, shard)
-    path = folder / f"{shard.name}.tar"
-    try:
-        with path.open("rb") as stream:
+    with open_shard(folder, shard) as stream:
+        try:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise RecordError(f"{path}: cannot be read ({error.strerror})") from None
+        except OSError as error:
+            raise RecordError(f"{stream.name}: cannot be read ({reason(error)})") from None
     if found != shard.sha256:
-        raise RecordError(f"{path}: damaged, its SHA-256 is not that of the manifest")
+        raise RecordError(
+            f"{folder / shard.name}.tar: damaged, its SHA-256 is not that of the manifest"
+        )
+
+
+def read_samples(folder: Path, shard: Shard) -> Iterator[Files]:
+    """The samples of a shard, not decoded.
+
+    Raises:
+        RecordError: it is missing or damaged.
+    """
+    with open_shard(folder, shard) as stream:
+        for place in read_places(folder, shard):
+            files = {name: read_member(stream, start, size) for name, start, size in place.members}
+            yield place.position, place.index, files
+
+
+def read_member(stream: BufferedReader, start: int, size: int) -> bytes:
+    """The bytes of one file of a sample.
+
+    Raises:
+        RecordError: the shard ends before them, or cannot be read.
+    """
+    handle = stream.fileno()
+    try:
+        data = os.pread(handle, min(size, os.fstat(handle).st_size), start)
+    except OSError as error:
+        raise RecordError(f"cannot be read ({reason(error)})") from None
+    if len(data) != size:
+        raise RecordError(f"expected {size} bytes at {start}, got {len(data)}")
+    return data

@@ -1,4 +1,9 @@
-"""What driver and worker say to each other. Every message is one of these, checked as it comes."""
+"""What driver and worker say to each other. Every message is one of these, checked as it comes.
+
+To a worker: `Open`, `Map`, `Drop`, `Blob`, `DropBlobs`; the orders `Render`, `RenderMany`, `Refine`,
+`Publish`, `Advance`, `Describe`; and `Credit`, `Cancel`, `Stop`. From it: `Hello`, `Opened`, and for
+each order what came of it: `Partial` any number of times, then one of the rest, by its ticket.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,7 @@ from heliograph.frame import Label, Provenance
 from heliograph.scene import Item, Joint, Material
 from heliograph.transport.values import ArrayWire, CameraWire
 
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 def version() -> str:
@@ -27,14 +32,18 @@ class Hello(_Message):
     """The worker is there.
 
     Attributes:
+        protocol: `PROTOCOL` of the worker; it comes first in every version of the protocol.
         version: of heliograph in the worker.
-        protocol: `PROTOCOL` of the worker.
         python: which interpreter, and its version.
+        pid: its process id, which is not that of the process that was started where a wrapper is.
+        random: a digest of what numpy's generators draw there, see `worker.opening`.
     """
 
-    version: str
     protocol: int
+    version: str
     python: str
+    pid: int
+    random: str
 
 
 class Open(_Message):
@@ -105,6 +114,19 @@ class Drop(_Message):
     region: int
 
 
+class Blob(_Message):
+    """Keep an array, for values that name it by the hash of its content."""
+
+    digest: bytes
+    array: ArrayWire
+
+
+class DropBlobs(_Message):
+    """Forget arrays; nothing that comes later names them."""
+
+    digests: list[bytes]
+
+
 class ViewWire(msgspec.Struct, array_like=True):
     """A view."""
 
@@ -125,6 +147,7 @@ class Render(_Message):
         region: where.
         view: what.
         place, total: which of how many views that lie stacked in the region; total 0 for one alone.
+        priority: which of the orders that are at hand is drawn first.
     """
 
     ticket: int
@@ -132,6 +155,7 @@ class Render(_Message):
     view: ViewWire
     place: int = 0
     total: int = 0
+    priority: int = 0
 
 
 class RenderMany(_Message):
@@ -143,10 +167,12 @@ class RenderMany(_Message):
         total: how many entries the batch has.
         first: the first entry to draw; there are as many as seeds.
         view: what all entries share.
-        seeds: (n,) int64.
+        seeds, indices: (n,) int64.
         state: what differs, by key: (n, ...).
         poses: for some cameras the pose of each entry, (n, 4, 4).
         edits: for each entry its edits, or nothing.
+        priority: as of `Render`; where a more urgent order comes, it is left before its end.
+        alone: draw one entry after the other, so that a crash tells which it was.
     """
 
     ticket: int
@@ -155,9 +181,65 @@ class RenderMany(_Message):
     first: int
     view: ViewWire
     seeds: ArrayWire
+    indices: ArrayWire
     state: dict[str, ArrayWire]
     poses: dict[str, ArrayWire]
     edits: list[Any]
+    priority: int = 0
+    alone: bool = False
+
+
+class Refine(_Message):
+    """Draw one view coarsely first, then better and better: a `Partial` for each sample.
+
+    Attributes:
+        ticket: number of the lease; the answers bear it.
+        view: what.
+        credits: how many samples may be sent before further `Credit` comes.
+        priority: as of `Render`.
+    """
+
+    ticket: int
+    view: ViewWire
+    credits: int
+    priority: int = 0
+
+
+class Publish(_Message):
+    """Send what the engine publishes, a `Partial` for each sample, until cancelled."""
+
+    ticket: int
+    credits: int
+    priority: int = 0
+
+
+class Credit(_Message):
+    """So many further samples of this order may be sent."""
+
+    ticket: int
+    count: int
+
+
+class Cancel(_Message):
+    """Nobody waits for this order any more; the status page says so as well, and sooner."""
+
+    ticket: int
+
+
+class Advance(_Message):
+    """Change the scene for good; `version` is the one that this makes."""
+
+    ticket: int
+    version: int
+    changes: Any
+    priority: int = 0
+
+
+class Describe(_Message):
+    """Say what `Opened` said, of the newest version of the scene."""
+
+    ticket: int
+    priority: int = 0
 
 
 class Used(msgspec.Struct, array_like=True):
@@ -196,17 +278,51 @@ class Problem(msgspec.Struct, array_like=True):
 
 
 class Done(_Message):
-    """A view is drawn."""
+    """A view is drawn, into its region; or all samples of a `Refine` or `Publish` were sent."""
 
     ticket: int
+    used: Used | None = None
+
+
+class Partial(_Message):
+    """One sample of several.
+
+    Attributes:
+        ticket: of the order.
+        number: which sample, from 0.
+        used: what else came of it.
+        passes: the names of its passes.
+        data: their arrays, where `layout.lay_out` says; no shared memory is needed.
+    """
+
+    ticket: int
+    number: int
     used: Used
+    passes: list[str]
+    data: bytes
 
 
 class DoneMany(_Message):
-    """Entries are drawn, except those with problems."""
+    """Entries are drawn, except those with problems: the first `count` of those ordered."""
 
     ticket: int
+    count: int
     problems: dict[int, Problem]
+
+
+class Advanced(_Message):
+    """The scene has changed, and these are its cameras now."""
+
+    ticket: int
+    version: int
+    cameras: list[CameraWire]
+
+
+class Described(_Message):
+    """What the engine says about itself."""
+
+    ticket: int
+    opened: Opened
 
 
 class TooSmall(_Message):
@@ -227,16 +343,25 @@ class Stop(_Message):
     """Close the engine and end."""
 
 
+Order: TypeAlias = Render | RenderMany | Refine | Publish | Advance | Describe
+"""What a worker does in turn, the most urgent first."""
+
 Message: TypeAlias = (
-    Hello
+    Order
+    | Hello
     | Open
     | Opened
     | Map
     | Drop
-    | Render
-    | RenderMany
+    | Blob
+    | DropBlobs
+    | Credit
+    | Cancel
     | Done
+    | Partial
     | DoneMany
+    | Advanced
+    | Described
     | TooSmall
     | Failed
     | Stop

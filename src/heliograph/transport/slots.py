@@ -5,12 +5,9 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-from collections.abc import Callable
 
 from heliograph.errors import WorkerError
 
-SMALLEST = 1 << 16
-KEPT = 256 << 20
 _ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4  # F_ADD_SEALS; F_SEAL_SEAL, _SHRINK, _GROW
 
 
@@ -75,64 +72,3 @@ class Region:
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
-
-
-def size_class(nbytes: int) -> int:
-    """The size that is taken for so many bytes: 1 or 1.5 times a power of two, 64 KiB or more."""
-    if nbytes <= SMALLEST:
-        return SMALLEST
-    power = 1 << (nbytes - 1).bit_length()
-    return power // 4 * 3 if nbytes <= power // 4 * 3 else power
-
-
-class Regions:
-    """The driver's shared memory: what is not in use is kept for the next, up to a limit.
-
-    Not safe for threads; the pool's lock guards it.
-
-    Args:
-        dropped: called with the id of a region that is gone for good.
-    """
-
-    def __init__(self, dropped: Callable[[int], None]) -> None:
-        self._dropped = dropped
-        self._free: dict[int, list[Region]] = {}
-        self._all: dict[int, Region] = {}
-        self._idle = 0
-        self._next = 0
-
-    def take(self, nbytes: int) -> Region:
-        """A region of at least so many bytes, for nobody else until it is given back."""
-        nbytes = size_class(nbytes)
-        free = self._free.get(nbytes)
-        if free:
-            self._idle -= nbytes
-            return free.pop()
-        region = Region.create(self._next, nbytes)
-        self._next += 1
-        self._all[region.id] = region
-        return region
-
-    def give(self, region: Region) -> None:
-        """Take a region back."""
-        if region.id not in self._all:
-            return
-        self._free.setdefault(region.nbytes, []).append(region)
-        self._idle += region.nbytes
-        while self._idle > KEPT:
-            free = next((free for free in self._free.values() if free), None)
-            if free is None:  # an interrupt hit between the list and the sum
-                self._idle = 0
-                return
-            oldest = free.pop(0)
-            self._idle -= oldest.nbytes
-            del self._all[oldest.id]
-            oldest.close()
-            self._dropped(oldest.id)
-
-    def close(self) -> None:
-        """Close every descriptor; memory that somebody still looks at stays until they stop."""
-        for region in self._all.values():
-            region.close()
-        self._all.clear()
-        self._free.clear()

@@ -1,4 +1,8 @@
-"""The status word: what a worker is at, readable after it has died."""
+"""The status page: what a worker is at, and what its driver wants; each sees it without a message.
+
+It can still be read after the worker has died. A word is 8 bytes and aligned, so it is written and
+read whole.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,12 @@ from typing import NamedTuple
 
 from heliograph.transport.slots import Region
 
-_WORD = struct.Struct("<qqd")
+_BEGUN = struct.Struct("<qqd")
+_WORD = struct.Struct("<q")
+_URGENCY = 24
+_CANCELLED = 64
+_TICKETS = 496
+"""Cancelled tickets have a place each, by their remainder; with the words before, that is a page."""
 
 
 class Status(NamedTuple):
@@ -25,11 +34,41 @@ class Status(NamedTuple):
     since: float
 
 
-def write_status(region: Region, ticket: int, entry: int = 0) -> None:
-    """Say what is begun now."""
-    _WORD.pack_into(region.memory, 0, ticket, entry, time.monotonic())
+class StatusPage:
+    """One page of shared memory between a worker and its driver.
+
+    Args:
+        region: the page.
+    """
+
+    def __init__(self, region: Region) -> None:
+        self._memory = region.memory
+
+    def begin(self, ticket: int, entry: int = 0) -> None:
+        """The worker says what it begins now."""
+        _BEGUN.pack_into(self._memory, 0, ticket, entry, time.monotonic())
+
+    def status(self) -> Status:
+        """What was begun last; certain only once the worker is dead."""
+        return Status(*_BEGUN.unpack_from(self._memory, 0))
+
+    def urge(self, priority: int) -> None:
+        """The driver says that an order of this priority is on its way."""
+        _WORD.pack_into(self._memory, _URGENCY, priority)
+
+    @property
+    def urgency(self) -> int:
+        """The priority of the most urgent order that is or was on its way."""
+        return int(_WORD.unpack_from(self._memory, _URGENCY)[0])
+
+    def cancel(self, ticket: int) -> None:
+        """The driver says that nobody waits for an order."""
+        _WORD.pack_into(self._memory, _place(ticket), ticket)
+
+    def cancelled(self, ticket: int) -> bool:
+        """Whether nobody waits for an order."""
+        return bool(_WORD.unpack_from(self._memory, _place(ticket))[0] == ticket)
 
 
-def read_status(region: Region) -> Status:
-    """What was begun last; certain only once the worker is dead."""
-    return Status(*_WORD.unpack_from(region.memory, 0))
+def _place(ticket: int) -> int:
+    return _CANCELLED + _WORD.size * (ticket % _TICKETS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import weakref
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import lru_cache
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -19,6 +21,9 @@ from heliograph.scene import Component, Edit
 
 MAX_DEPTH = 200
 """How deep values may be nested; scenes may be 100 deep, and each level of them takes two."""
+
+SMALLEST_BLOB = 1 << 12
+"""Bytes of an array from which its hash travels in its place."""
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _REGISTERED: dict[str, type] = {}
@@ -111,24 +116,44 @@ def unpack_pose(data: bytes) -> NDArray[np.float64]:
     return unpack_array(ArrayWire("<f8", (4, 4), data))
 
 
-def pack(value: Any, where: str = "value") -> Any:
+class Blobs(dict[bytes, ArrayWire]):
+    """Arrays that values name by the hash of their content, to be sent once to each worker."""
+
+    def named(self, value: NDArray[Any]) -> bytes:
+        """Keep an array; the name that it has here."""
+        digest = _digest(value)
+        if digest not in self:
+            self[digest] = pack_array(value)
+        return digest
+
+
+def pack(value: Any, where: str = "value", blobs: Blobs | None = None) -> Any:
     """A value as plain data: numbers, text, arrays, containers, cameras, components, edits.
+
+    Args:
+        value: the value.
+        where: what messages call it.
+        blobs: takes large arrays, which are then named by their hash; without it all is inside.
 
     Raises:
         InvalidValueError: something that does not travel; `where` names it.
     """
-    return _pack(value, where, 0)
+    return _pack(value, where, 0, blobs)
 
 
-def unpack(data: Any) -> Any:
+def unpack(data: Any, blobs: Mapping[bytes, NDArray[Any]] | None = None) -> Any:
     """The value of plain data.
+
+    Args:
+        data: as `pack` writes it.
+        blobs: the arrays that are named by their hash; they are not copied.
 
     Raises:
         WorkerError: not as `pack` writes it, or a name that is not known in this process.
         HeliographError: the values themselves are refused.
     """
     if isinstance(data, list):
-        return [unpack(each) for each in data]
+        return [unpack(each, blobs) for each in data]
     if not isinstance(data, dict):
         return data
     tag, inside = next(iter(data.items())) if len(data) == 1 else ("?", data)
@@ -136,98 +161,124 @@ def unpack(data: Any) -> Any:
     if make is None:
         raise WorkerError(f"a value of unknown kind {str(tag)[:40]!r}")
     try:
-        return make(inside)
+        return make(inside, blobs or {})
     except (TypeError, ValueError, KeyError, AttributeError, msgspec.MsgspecError) as error:
         if isinstance(error, InvalidValueError):
             raise
         raise WorkerError(f"a value {tag!r} that is none: {error}") from None
 
 
-def _pack(value: Any, where: str, depth: int) -> Any:
+def _pack(value: Any, where: str, depth: int, blobs: Blobs | None) -> Any:
     if depth > MAX_DEPTH:
         raise InvalidValueError(f"{where}: nested too deeply to travel to a worker")
     if type(value) in _PLAIN:
         return value
     for kind, make in _PACK:
         if isinstance(value, kind):
-            return make(value, where, depth + 1)
+            return make(value, where, depth + 1, blobs)
     cls = type(value)
     if _name(cls) in _REGISTERED or (issubclass(cls, Edit) and dataclasses.is_dataclass(cls)):
-        return _pack_object(value, where, depth + 1)
+        return _pack_object(value, where, depth + 1, blobs)
     raise InvalidValueError(
         f"{where}: a {cls.__module__}.{cls.__name__} does not travel to a worker; "
         "give numbers, text, arrays, cameras, components, or paths of files"
     )
 
 
-def _pack_list(value: Any, where: str, depth: int) -> Any:
-    return [_pack(each, where, depth) for each in value]
+def _pack_list(value: Any, where: str, depth: int, blobs: Blobs | None) -> Any:
+    return [_pack(each, where, depth, blobs) for each in value]
 
 
-def _pack_dict(value: Mapping[Any, Any], where: str, depth: int) -> Any:
-    pairs = [(key, _pack(each, f"{where}[{key!r}]", depth)) for key, each in value.items()]
-    return {"dict": [[_pack(key, where, depth), each] for key, each in pairs]}
+def _pack_dict(value: Mapping[Any, Any], where: str, depth: int, blobs: Blobs | None) -> Any:
+    pairs = [(key, _pack(each, f"{where}[{key!r}]", depth, blobs)) for key, each in value.items()]
+    return {"dict": [[_pack(key, where, depth, blobs), each] for key, each in pairs]}
 
 
-def _pack_object(value: Any, where: str, depth: int) -> Any:
+def _pack_object(value: Any, where: str, depth: int, blobs: Blobs | None) -> Any:
     if isinstance(value, Enum):
         return {"enum": [_name(type(value)), value.value]}
     inside = {
-        field.name: _pack(getattr(value, field.name), f"{where}.{field.name}", depth)
+        field.name: _pack(getattr(value, field.name), f"{where}.{field.name}", depth, blobs)
         for field in dataclasses.fields(value)
         if field.init
     }
     return {"object": [_name(type(value)), inside]}
 
 
-def _pack_numbers(value: NDArray[Any], where: str) -> Any:
+def _pack_numbers(value: NDArray[Any], where: str, depth: int, blobs: Blobs | None) -> Any:
+    del depth
     if value.dtype.kind not in "biufSU":
         raise InvalidValueError(f"{where}: an array of {value.dtype} does not travel to a worker")
     if value.dtype.kind in "SU":
         return {"text": [str(value.dtype.kind), value.tolist()]}
+    if blobs is not None and value.nbytes >= SMALLEST_BLOB:
+        return {"blob": blobs.named(value)}
     wire = pack_array(value)
     return {"array": [wire.dtype, wire.shape, wire.data]}
 
 
-def _pack_tuple(value: Any, where: str, depth: int) -> Any:
-    return {"tuple": _pack_list(value, where, depth)}
+def _pack_component(value: Component, where: str, depth: int, blobs: Blobs | None) -> Any:
+    return {"component": _pack(value.to_dict(), where, depth, blobs)}
 
 
-_PACK: tuple[tuple[Any, Callable[[Any, str, int], Any]], ...] = (
-    (np.ndarray, lambda value, where, _: _pack_numbers(value, where)),
-    (np.generic, lambda value, where, depth: _pack(value.item(), where, depth)),
+_Pack: TypeAlias = Callable[[Any, str, int, Blobs | None], Any]
+
+_PACK: tuple[tuple[Any, _Pack], ...] = (
+    (np.ndarray, _pack_numbers),
+    (np.generic, lambda value, where, depth, blobs: _pack(value.item(), where, depth, blobs)),
     (list, _pack_list),
-    (tuple, _pack_tuple),
+    (tuple, lambda value, *rest: {"tuple": _pack_list(value, *rest)}),
     (Camera, lambda value, *_: {"camera": msgspec.to_builtins(pack_camera(value))}),
-    (Component, lambda value, where, depth: {"component": _pack(value.to_dict(), where, depth)}),
+    (Component, _pack_component),
     (Mapping, _pack_dict),
     (PurePath, lambda value, *_: str(value)),
-    ((set, frozenset), lambda value, where, depth: {"set": _pack_list(value, where, depth)}),
+    ((set, frozenset), lambda value, *rest: {"set": _pack_list(value, *rest)}),
 )
 
+_Arrays: TypeAlias = Mapping[bytes, NDArray[Any]]
 
-def _unpack_object(inside: Any) -> Any:
+
+def _unpack_object(inside: Any, blobs: _Arrays) -> Any:
     name, values = inside
     made = _class(name)
-    return made(**{key: unpack(each) for key, each in values.items()})
+    return made(**{key: unpack(each, blobs) for key, each in values.items()})
 
 
-def _unpack_enum(inside: Any) -> Any:
-    name, value = inside
-    return _class(name)(value)
+def _unpack_blob(inside: Any, blobs: _Arrays) -> Any:
+    if inside not in blobs:
+        raise WorkerError("a value names an array that never came")
+    return blobs[inside]
 
 
-_UNPACK: Mapping[str, Callable[[Any], Any]] = {
-    "array": lambda inside: unpack_array(msgspec.convert(inside, ArrayWire)).copy(),
-    "text": lambda inside: np.array(inside[1], inside[0]),
-    "tuple": lambda inside: tuple(unpack(each) for each in inside),
-    "set": lambda inside: frozenset(unpack(each) for each in inside),
-    "dict": lambda inside: {unpack(key): unpack(each) for key, each in inside},
-    "camera": lambda inside: unpack_camera(msgspec.convert(inside, CameraWire)),
-    "component": lambda inside: Component.from_dict(unpack(inside)),
+_UNPACK: Mapping[str, Callable[[Any, _Arrays], Any]] = {
+    "array": lambda inside, _: unpack_array(msgspec.convert(inside, ArrayWire)).copy(),
+    "blob": _unpack_blob,
+    "text": lambda inside, _: np.array(inside[1], inside[0]),
+    "tuple": lambda inside, blobs: tuple(unpack(each, blobs) for each in inside),
+    "set": lambda inside, blobs: frozenset(unpack(each, blobs) for each in inside),
+    "dict": lambda inside, blobs: {unpack(k, blobs): unpack(v, blobs) for k, v in inside},
+    "camera": lambda inside, _: unpack_camera(msgspec.convert(inside, CameraWire)),
+    "component": lambda inside, blobs: Component.from_dict(unpack(inside, blobs)),
     "object": _unpack_object,
-    "enum": _unpack_enum,
+    "enum": lambda inside, _: _class(inside[0])(inside[1]),
 }
+
+
+def _digest(value: NDArray[Any]) -> bytes:
+    """The hash of an array; remembered for arrays that nobody can change."""
+    final = not value.flags.writeable and (value.base is None or isinstance(value.base, bytes))
+    known = _DIGESTS.get(id(value)) if final else None
+    if known is not None and known[0]() is value:
+        return known[1]
+    told = hashlib.blake2b(f"{value.dtype.str} {value.shape}".encode(), digest_size=16)
+    told.update(np.ascontiguousarray(value).data)
+    if final:
+        key = id(value)
+        _DIGESTS[key] = weakref.ref(value, lambda _: _DIGESTS.pop(key, None)), told.digest()
+    return told.digest()
+
+
+_DIGESTS: dict[int, tuple[weakref.ref[NDArray[Any]], bytes]] = {}
 
 
 @lru_cache(maxsize=64)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numpy.typing import NDArray
+
 from heliograph.camera import Camera
 from heliograph.errors import WorkerError
 from heliograph.scene import Edit
 from heliograph.transport.messages import ViewWire
 from heliograph.transport.values import (
+    Blobs,
     CameraWire,
     pack,
     pack_array,
@@ -21,26 +24,31 @@ from heliograph.transport.values import (
 from heliograph.view import View, unchecked_view
 
 
-def pack_view(view: View, known: Mapping[str, Camera]) -> ViewWire:
-    """A view for the wire.
+def pack_view(
+    view: View, known: Mapping[str, Camera], *, inline: bool = False
+) -> tuple[ViewWire, Blobs]:
+    """A view for the wire, and the arrays that it names by their hash.
 
     Args:
         view: the view.
         known: the scene's own cameras. One of them by value (the very object) means the camera
             that follows the scene's state, so it goes by its name.
+        inline: whether large arrays are inside as well.
 
     Raises:
         InvalidValueError: an edit that cannot travel.
     """
-    return ViewWire(
+    blobs = Blobs()
+    wire = ViewWire(
         pack_cameras(view.cameras, known) if view.cameras else [],
         list(view.pass_names),
         {name: pack_array(value) for name, value in view.state.items()} if view.state else {},
-        pack_edits(view.edits) if view.edits else None,
+        pack_edits(view.edits, None if inline else blobs) if view.edits else None,
         view.seed if view.seed is None else int(view.seed),
         int(view.index),
         view.scene_version if view.scene_version is None else int(view.scene_version),
     )
+    return wire, blobs
 
 
 def pack_cameras(
@@ -57,20 +65,20 @@ def pack_cameras(
     ]
 
 
-def pack_edits(edits: Sequence[Edit]) -> Any:
+def pack_edits(edits: Sequence[Edit], blobs: Blobs | None = None) -> Any:
     """Edits for the wire."""
-    return [pack(edit, f"edits[{i}]") for i, edit in enumerate(edits)] or None
+    return [pack(edit, f"edits[{i}]", blobs) for i, edit in enumerate(edits)] or None
 
 
-def unpack_view(wire: ViewWire) -> View:
-    """The view of a wire.
+def unpack_view(wire: ViewWire, blobs: Mapping[bytes, NDArray[Any]] | None = None) -> View:
+    """The view of a wire, with the arrays that it names by their hash.
 
     Raises:
         WorkerError: not as `pack_view` writes it.
     """
     cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
     state = {name: unpack_array(value) for name, value in wire.state.items()}
-    edits = unpack_edits(wire.edits) if wire.edits else ()
+    edits = unpack_edits(wire.edits, blobs) if wire.edits else ()
     return unchecked_view(
         cameras=tuple(cameras),
         passes=tuple(wire.passes),
@@ -82,9 +90,11 @@ def unpack_view(wire: ViewWire) -> View:
     )
 
 
-def unpack_edits(data: Any) -> tuple[Edit, ...]:
+def unpack_edits(
+    data: Any, blobs: Mapping[bytes, NDArray[Any]] | None = None
+) -> tuple[Edit, ...]:
     """The edits of a wire."""
-    edits = tuple(unpack(data or []))
+    edits = tuple(unpack(data or [], blobs))
     if not all(isinstance(edit, Edit) for edit in edits):
         raise WorkerError("something that is no edit among the edits of a view")
     return edits

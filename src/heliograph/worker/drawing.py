@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from numpy.typing import NDArray
+
 from heliograph.camera import Camera
-from heliograph.engine import Engine, resolve_cameras
-from heliograph.errors import HeliographError, UnknownNameError, WorkerError
-from heliograph.frame import Sample
+from heliograph.engine import CancelToken, Engine, Outcome, Outs, attempt, resolve_cameras
+from heliograph.errors import ClosedError, HeliographError, UnknownNameError, WorkerError
+from heliograph.frame import Array, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
 from heliograph.transport.layout import Layout, lay_out
 from heliograph.transport.messages import (
+    Advance,
+    Advanced,
+    Describe,
+    Described,
     Done,
     DoneMany,
+    Partial,
+    Publish,
+    Refine,
     Render,
     RenderMany,
     TooSmall,
@@ -23,7 +33,7 @@ from heliograph.transport.messages import (
 )
 from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
-from heliograph.transport.status import write_status
+from heliograph.transport.status import StatusPage
 from heliograph.transport.tables import SentTables
 from heliograph.transport.values import (
     CameraWire,
@@ -36,6 +46,47 @@ from heliograph.transport.values import (
 from heliograph.transport.views import unpack_edits, unpack_view
 from heliograph.view import View, unchecked_view
 from heliograph.worker.layouts import Layouts
+from heliograph.worker.opening import describe
+
+
+class SharedToken(CancelToken):
+    """A token that is cancelled by the status page, or in this process.
+
+    Args:
+        page: the page.
+        ticket: of the order.
+    """
+
+    def __init__(self, page: StatusPage, ticket: int) -> None:
+        super().__init__()
+        self._page = page
+        self._ticket = ticket
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._page.cancelled(self._ticket) or super().cancelled
+
+
+@dataclass
+class SampleStream:
+    """Samples that are drawn one after the other for one order.
+
+    Attributes:
+        ticket: of the order.
+        priority: of the order.
+        token: says that nobody waits any more.
+        samples: draws the next one.
+        credits: how many may be sent.
+        sent: how many were.
+    """
+
+    ticket: int
+    priority: int
+    token: CancelToken
+    samples: Iterator[Sample]
+    credits: int
+    sent: int = 0
 
 
 class RenderExecutor:
@@ -43,26 +94,44 @@ class RenderExecutor:
 
     Args:
         engine: draws the views.
-        status: where to say what is being drawn.
+        page: where to say what is being drawn, and to see what nobody waits for.
+        more_urgent: whether an order came of a higher priority than this.
+
+    Attributes:
+        regions: the shared memory by number.
+        blobs: arrays by the hash of their content.
     """
 
-    def __init__(self, engine: Engine, status: Region) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        page: StatusPage,
+        more_urgent: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self.engine = engine
         self.regions: dict[int, Region] = {}
-        self._status = status
-        self._known = engine.cameras
+        self.blobs: dict[bytes, NDArray[Any]] = {}
+        self._page = page
+        self._more_urgent = more_urgent
+        self._own_labels = engine.labels
         self._passes = engine.passes
+        self._tables = SentTables(self._own_labels)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Take the cameras of the newest version of the scene."""
+        self._known = self.engine.cameras
         self._layouts = Layouts(self._known, self._passes)
-        self._tables = SentTables(engine.labels)
+        self._newest = self.engine.provenance.scene_version
 
     def draw(self, order: Render) -> Done | TooSmall:
         """Draw one view.
 
         Raises:
-            HeliographError: it cannot be drawn.
+            HeliographError: it cannot be drawn, or nobody waits for it.
         """
-        write_status(self._status, order.ticket)
-        view = unpack_view(order.view)
+        self._begin(order.ticket)
+        view = unpack_view(order.view, self.blobs)
         region = self._region(order.region)
         asked = self._asked(view)
         sample = None if asked is None else self._direct(view, asked, region, order)
@@ -71,16 +140,17 @@ class RenderExecutor:
             layout = lay_out([frame.camera for frame in sample], self._specs(view))
             if order.total or layout.nbytes > region.nbytes:
                 return TooSmall(order.ticket, layout.nbytes)
-            for frame, arrays in zip(sample, layout.arrays(region.memory), strict=True):
-                for name, array in arrays.items():
-                    array[...] = frame[name]
+            _copy(sample, layout, region.memory)
             asked = None
         return Done(order.ticket, self._used(view, asked and asked[0], sample))
 
     def draw_many(self, order: RenderMany) -> DoneMany:
-        """Draw entries of a batch; those that fail are reported."""
-        write_status(self._status, order.ticket, order.first)
-        columns = _Columns(order)
+        """Draw entries of a batch until something more urgent comes; those that fail are reported.
+
+        What fails as a whole is drawn again one by one, so that each entry has its own error.
+        """
+        self._begin(order.ticket, order.first)
+        columns = _Columns(order, self.blobs)
         cameras = resolve_cameras(columns.view(0), self._known)
         region = self._region(order.region)
         specs = select_passes(order.view.passes, self._passes)
@@ -89,21 +159,89 @@ class RenderExecutor:
             raise WorkerError(f"a batch of {layout.nbytes} bytes in {region.nbytes}")
         stacks = [list(arrays.items()) for arrays in layout.arrays(region.memory)]
         entries = range(order.first, order.first + columns.count)
-        outs = (
-            [{name: stack[entry] for name, stack in each} for each in stacks] for entry in entries
-        )
-        outcomes = self.engine.render_many(self._begun(order, columns), outs)
+
+        def outs() -> Iterator[list[dict[str, Array]]]:
+            for entry in entries:
+                yield [{name: stack[entry] for name, stack in each} for each in stacks]
+
+        outcomes: Sequence[Outcome] | None = None
+        if not order.alone:
+            try:
+                outcomes = self.engine.render_many(self._begun(order, columns), outs())
+            except Exception:  # noqa: BLE001 -- whoever it belongs to raises it again
+                outcomes = None
+        if outcomes is None:
+            outcomes = _one_by_one(self.engine, self._begun(order, columns), outs())
         problems = {
             entry: pack_error(outcome)
-            for entry, outcome in zip(entries, outcomes, strict=True)
+            for entry, outcome in zip(entries, outcomes, strict=False)
             if isinstance(outcome, HeliographError)
         }
-        return DoneMany(order.ticket, problems)
+        return DoneMany(order.ticket, len(outcomes), problems)
+
+    def begin_stream(self, order: Refine | Publish) -> SampleStream:
+        """What yields the samples of an order.
+
+        Raises:
+            HeliographError: it cannot be drawn.
+        """
+        token = SharedToken(self._page, order.ticket)
+        if isinstance(order, Publish):
+            samples = self.engine.publish(token)
+        else:
+            samples = self.engine.refine(unpack_view(order.view, self.blobs), token)
+        return SampleStream(order.ticket, order.priority, token, iter(samples), order.credits)
+
+    def step(self, stream: SampleStream) -> Partial | Done:
+        """Draw the next sample of a stream; `Done` where that is its end.
+
+        Raises:
+            HeliographError: it cannot be drawn.
+        """
+        self._page.begin(stream.ticket, stream.sent)
+        sample = None if stream.token.cancelled else next(stream.samples, None)
+        if sample is None or stream.token.cancelled:
+            return Done(stream.ticket)
+        frames = list(sample)
+        names = list(frames[0].passes) if frames else []
+        layout = lay_out([frame.camera for frame in frames], select_passes(names, self._passes))
+        data = bytearray(layout.nbytes)
+        _copy(sample, layout, data)
+        used = self._used(None, None, sample)
+        stream.sent += 1
+        return Partial(stream.ticket, stream.sent - 1, used, names, bytes(data))
+
+    def advance(self, order: Advance) -> Advanced:
+        """Change the scene for good.
+
+        Raises:
+            HeliographError: the changes do not fit the scene.
+        """
+        self._page.begin(order.ticket)
+        changes = [] if order.changes is None else unpack_edits(order.changes, self.blobs)
+        version = self.engine.advance(changes)
+        self._look_again()
+        if version != order.version:
+            raise WorkerError(f"a change made version {version}, expected {order.version}")
+        return Advanced(order.ticket, version, [pack_camera(each) for each in self._known.values()])
+
+    def describe(self, order: Describe) -> Described:
+        """What the engine says about the newest version of the scene."""
+        return Described(order.ticket, describe(self.engine))
+
+    def _begin(self, ticket: int, entry: int = 0) -> None:
+        self._page.begin(ticket, entry)
+        if self._page.cancelled(ticket):
+            raise ClosedError("it was cancelled")
 
     def _begun(self, order: RenderMany, columns: _Columns) -> Iterator[View]:
-        """The views of a batch; the status tells the driver which one we drew if we die."""
+        """The views of a batch; the page tells the driver which one we drew if we die."""
         for i in range(columns.count):
-            write_status(self._status, order.ticket, order.first + i)
+            if self._page.cancelled(order.ticket):
+                return
+            if i and self._page.urgency > order.priority and self._more_urgent(order.priority):
+                return
+            self._page.begin(order.ticket, order.first + i)
             yield columns.view(i)
 
     def close(self) -> None:
@@ -117,7 +255,12 @@ class RenderExecutor:
             raise WorkerError(f"shared memory {region} was never mapped here") from None
 
     def _asked(self, view: View) -> tuple[Sequence[Camera], Layout] | None:
-        """Cameras and layout; None where edits may add cameras, which only the engine knows."""
+        """Cameras and layout; None where edits may add cameras, which only the engine knows.
+
+        An older version of the scene may have had other cameras.
+        """
+        if view.scene_version not in (None, self._newest):
+            return None
         try:
             return self._layouts.of(view)
         except UnknownNameError:
@@ -147,8 +290,8 @@ class RenderExecutor:
     def _specs(self, view: View) -> PassSpecs:
         return select_passes(view.pass_names, self._passes)
 
-    def _used(self, view: View, asked: Sequence[Camera] | None, sample: Sample) -> Used:
-        """What came of a view besides the pictures."""
+    def _used(self, view: View | None, asked: Sequence[Camera] | None, sample: Sample) -> Used:
+        """What came of a view, or of what was published, besides the pictures."""
         made = sample.provenance
         cameras: list[bytes | CameraWire | None]
         if asked is None:
@@ -161,13 +304,14 @@ class RenderExecutor:
             begun=made.begun,
             done=made.done,
         )
-        if sample.state is not view.state and not _same_state(sample.state, view.state):
+        ordered = {} if view is None else view.state
+        if sample.state is not ordered and not _same_state(sample.state, ordered):
             used.state = {key: pack_array(each) for key, each in sample.state.items()}
         if sample.randomization:
             used.randomization = pack(sample.randomization, "randomization")
         if sample.annotations:
             used.annotations = pack(sample.annotations, "annotations")
-        if sample.labels is not self.engine.labels:  # last: what is above may be refused
+        if sample.labels is not self._own_labels:  # last: what is above may be refused
             used.labels, used.table = self._tables.number(sample.labels)
         return used
 
@@ -175,18 +319,20 @@ class RenderExecutor:
 class _Columns:
     """The entries of an order as views."""
 
-    def __init__(self, order: RenderMany) -> None:
+    def __init__(self, order: RenderMany, blobs: Mapping[bytes, NDArray[Any]]) -> None:
         wire: ViewWire = order.view
         self._cameras = [c if isinstance(c, str) else unpack_camera(c) for c in wire.cameras]
         self._passes = tuple(wire.passes)
         self._version = wire.scene_version
         self._seeds = unpack_array(order.seeds).tolist()
+        self._indices = unpack_array(order.indices).tolist()
         self._state = [(key, unpack_array(each)) for key, each in order.state.items()]
         self._poses = {name: unpack_array(each) for name, each in order.poses.items()}
-        self._edits = [unpack_edits(each) for each in order.edits] or [()] * len(self._seeds)
+        self._edits = [unpack_edits(each, blobs) for each in order.edits] or [()] * len(self._seeds)
         self.count = len(self._seeds)
         lengths = {len(each) for _, each in self._state}
-        if lengths - {self.count} or len(self._edits) != self.count:
+        lengths |= {len(self._edits), len(self._indices)}
+        if lengths - {self.count}:
             raise WorkerError("a batch with columns of different lengths")
 
     def view(self, i: int) -> View:
@@ -202,8 +348,22 @@ class _Columns:
             state=state,
             edits=edits,
             seed=self._seeds[i],
+            index=self._indices[i],
             scene_version=self._version,
         )
+
+
+def _one_by_one(
+    engine: Engine, views: Iterator[View], outs: Iterator[Outs]
+) -> list[Outcome]:
+    """What comes of views that are drawn each by itself, not in a group."""
+    return [attempt(engine.render, view, out) for view, out in zip(views, outs, strict=False)]
+
+
+def _copy(sample: Sample, layout: Layout, memory: Any) -> None:
+    for frame, arrays in zip(sample, layout.arrays(memory), strict=True):
+        for name, array in arrays.items():
+            array[...] = frame[name]
 
 
 def _moved(camera: str | Camera, poses: Mapping[str, Any], i: int) -> str | Camera:

@@ -1,27 +1,40 @@
-"""The worker's loop: open an engine, then draw one order after the other."""
+"""The worker's loop: open an engine, then draw what it is told, the most urgent first."""
 
 from __future__ import annotations
 
 import ctypes
+import heapq
 import os
 import platform
 import select
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
+from collections import deque
 from typing import Any
 
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.transport.channel import Channel
 from heliograph.transport.messages import (
     PROTOCOL,
+    Advance,
+    Blob,
+    Cancel,
+    Credit,
+    Describe,
+    Done,
     Drop,
+    DropBlobs,
     Failed,
     Hello,
     Map,
     Open,
+    Partial,
+    Publish,
+    Refine,
     Render,
     RenderMany,
     Stop,
@@ -29,8 +42,10 @@ from heliograph.transport.messages import (
 )
 from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
-from heliograph.worker.drawing import RenderExecutor
-from heliograph.worker.opening import describe, open_engine
+from heliograph.transport.status import StatusPage
+from heliograph.transport.values import unpack_array
+from heliograph.worker.drawing import RenderExecutor, SampleStream
+from heliograph.worker.opening import describe, open_engine, random_digest
 
 HOLD = 200e-6
 """Answers wait for further ones while orders are at hand, but no longer than this; seconds."""
@@ -52,99 +67,205 @@ def serve(descriptor: int, parent: int) -> int:
         The exit status.
     """
     os.set_inheritable(descriptor, False)
-    _die_with(parent)
-    channel = Channel(socket.socket(fileno=descriptor))
+    end = socket.socket(fileno=descriptor)
+    _die_with(parent, end)
+    channel = Channel(end)
     python = f"{sys.executable} ({platform.python_version()})"
     try:
-        channel.send([Hello(version(), PROTOCOL, python)])
+        channel.send([Hello(PROTOCOL, version(), python, os.getpid(), random_digest())])
         return _Server(channel).run()
     except (BrokenPipeError, ConnectionResetError):
         return 0  # the pool is gone
 
 
-def _die_with(parent: int) -> None:
-    """Die with the driver, whatever kills it, even while an engine draws."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before that took hold
+def _die_with(parent: int, end: socket.socket) -> None:
+    """Die with the driver, whatever kills it, even while an engine draws.
+
+    Where a wrapper stands between, the kernel tells of the wrapper's death alone; so a thread waits
+    for the other end of the socket to be gone.
+    """
+    if os.getppid() == parent:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before that took hold
+            os._exit(0)
+        return
+
+    def wait() -> None:
+        gone = select.poll()
+        gone.register(end.fileno(), 0)  # that it was hung up is always told
+        gone.poll()
         os._exit(0)
+
+    threading.Thread(target=wait, name="heliograph-driver-gone", daemon=True).start()
 
 
 class _Server:
-    """What a worker knows: its channel, its engine and the shared memory."""
+    """What a worker knows: its channel, its engine, and what there is to do.
+
+    Messages are taken in the order in which they came, but orders wait in a heap, the most urgent
+    first; samples of streams are drawn while no order waits that is as urgent.
+    """
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
-        self._status: Region | None = None
+        self._page: StatusPage | None = None
         self._executor: RenderExecutor | None = None
+        self._messages: deque[Any] = deque()
+        self._orders: list[tuple[int, int, Any]] = []
+        self._streams: dict[int, SampleStream] = {}
+        self._count = 0
         self._stopped = False
+        self._gone = False
+        self._quick = False
 
     def run(self) -> int:
-        """Take messages until told to stop."""
-        quick = False
+        """Do what there is to do until told to stop."""
         try:
-            while not self._stopped:
-                quick = self._wait(quick)
-                messages = self._channel.receive()
-                if messages is None:
-                    break
-                self._take(messages)
+            while not self._stopped and not self._gone:
+                self._receive()
+                self._work()
         finally:
             if self._executor is not None:
                 self._executor.close()
         return 0
 
-    def _wait(self, quick: bool) -> bool:
-        """Wait for a message; whether it came soon. While `quick`, poll: waking up takes longer."""
+    def _work(self) -> None:
+        """Do all that is at hand; answers go out together where orders are quick."""
         began = time.perf_counter()
-        while quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
-            os.sched_yield()
-        self._poll.poll()
-        return time.perf_counter() - began < QUICK
-
-    def _take(self, messages: list[Any]) -> None:
-        """Obey messages in order; answers go out together where orders are quick."""
-        began = time.perf_counter()
-        for message in messages:
-            self._obey(message)
+        while not self._stopped and (step := self._next()) is not None:
+            self._channel.put(step())
             now = time.perf_counter()
             if now - began > HOLD:
                 self._channel.flush()
                 began = now
+            if self._streams or self._urgent():
+                self._receive(wait=False)
         self._channel.flush()
 
+    def _next(self) -> Any:
+        """What to do next; None if there is nothing."""
+        while self._messages:
+            self._obey(self._messages.popleft())
+        runnable = [
+            each
+            for each in self._streams.values()
+            if each.credits > each.sent or each.token.cancelled
+        ]
+        stream = max(runnable, key=lambda each: each.priority, default=None)
+        if self._orders and (stream is None or -self._orders[0][0] >= stream.priority):
+            order = heapq.heappop(self._orders)[2]
+            return lambda: self._drawn(order)
+        if stream is None:
+            return None
+        self._streams[stream.ticket] = self._streams.pop(stream.ticket)  # they take turns
+        return lambda: self._stepped(stream)
+
+    def _receive(self, *, wait: bool = True) -> None:
+        """Take in what has come; wait until something has."""
+        if wait:
+            self._wait()
+        elif not self._poll.poll(0):
+            return
+        messages = self._channel.receive()
+        self._gone = messages is None
+        self._stopped = self._stopped or self._gone
+        self._messages.extend(messages or ())
+
+    def _wait(self) -> None:
+        """Wait for a message. Where the last one came soon, look out first: waking takes longer."""
+        began = time.perf_counter()
+        while self._quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
+            os.sched_yield()
+        self._poll.poll()
+        self._quick = time.perf_counter() - began < QUICK
+
+    def _urgent(self) -> bool:
+        """Whether the driver says that something more urgent is on its way than what is at hand."""
+        page = self._page
+        return page is not None and bool(self._orders) and page.urgency > -self._orders[0][0]
+
+    def _more_urgent(self, priority: int) -> bool:
+        """Whether an order has come that is more urgent; asked while a batch is drawn."""
+        self._receive(wait=False)
+        waiting = [getattr(each, "priority", priority) for each in self._messages]
+        return max(waiting, default=priority) > priority or any(
+            -order[0] > priority for order in self._orders
+        )
+
     def _obey(self, message: Any) -> None:
-        if isinstance(message, (Render, RenderMany)):
-            self._channel.put(self._drawn(message))
+        if isinstance(message, (Render, RenderMany, Refine, Publish)):
+            self._count += 1
+            heapq.heappush(self._orders, (-message.priority, self._count, message))
         elif isinstance(message, Map):
             self._map(message)
-        elif isinstance(message, Drop):
-            self._regions.pop(message.region, None)
+        elif isinstance(message, (Credit, Cancel)):
+            self._adjust(message)
         elif isinstance(message, Open):
             self._open(message)
         elif isinstance(message, Stop):
             self._stopped = True
         else:
+            self._obey_engine(message)
+
+    def _obey_engine(self, message: Any) -> None:
+        executor = self._drawing()
+        if isinstance(message, Drop):
+            executor.regions.pop(message.region, None)
+        elif isinstance(message, Blob):
+            executor.blobs[message.digest] = unpack_array(message.array)
+        elif isinstance(message, DropBlobs):
+            for digest in message.digests:
+                executor.blobs.pop(digest, None)
+        elif isinstance(message, (Advance, Describe)):
+            self._channel.put(self._drawn(message))
+        else:
             raise WorkerError(f"a worker does not take {type(message).__name__}")
 
-    def _drawn(self, order: Render | RenderMany) -> Any:
-        executor = self._executor
-        if executor is None:
-            raise WorkerError("an order came before the engine was opened")
+    def _adjust(self, message: Credit | Cancel) -> None:
+        stream = self._streams.get(message.ticket)
+        if isinstance(message, Cancel):
+            if self._page is not None:  # also where its place on the page was taken meanwhile
+                self._page.cancel(message.ticket)
+            if stream is not None:
+                stream.token.cancel()
+        elif stream is not None:
+            stream.credits += message.count
+
+    def _drawn(self, order: Any) -> Any:
+        executor = self._drawing()
         try:
             if isinstance(order, Render):
                 return executor.draw(order)
-            return executor.draw_many(order)
+            if isinstance(order, RenderMany):
+                return executor.draw_many(order)
+            if isinstance(order, Advance):
+                return executor.advance(order)
+            if isinstance(order, Describe):
+                return executor.describe(order)
+            stream = self._streams[order.ticket] = executor.begin_stream(order)
+            return self._stepped(stream)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this order
             return Failed(order.ticket, _packed(error))
 
-    def _open(self, order: Open) -> None:
-        if self._status is None:
-            raise WorkerError("the status word was never mapped")
+    def _stepped(self, stream: SampleStream) -> Partial | Done | Failed:
+        """The next sample of a stream, or its end."""
         try:
-            self._executor = RenderExecutor(open_engine(order), self._status)
-            self._channel.put(describe(self._executor.engine))
+            answer: Any = self._drawing().step(stream)
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to this order
+            answer = Failed(stream.ticket, _packed(error))
+        if not isinstance(answer, Partial):
+            self._streams.pop(stream.ticket, None)
+        return answer
+
+    def _open(self, order: Open) -> None:
+        if self._page is None:
+            raise WorkerError("the status page was never mapped")
+        try:
+            engine = open_engine(order)
+            self._executor = RenderExecutor(engine, self._page, self._more_urgent)
+            self._channel.put(describe(engine))
         except Exception as error:  # noqa: BLE001 -- the pool raises it at whoever opened it
             self._channel.put(Failed(0, _packed(error)))
 
@@ -154,15 +275,14 @@ class _Server:
         descriptor = self._channel.descriptors.popleft()
         region = Region.attach(message.region, message.nbytes, descriptor)
         if message.region < 0:
-            self._status = region
+            self._page = StatusPage(region)
         else:
-            self._regions[message.region] = region
+            self._drawing().regions[message.region] = region
 
-    @property
-    def _regions(self) -> dict[int, Region]:
+    def _drawing(self) -> RenderExecutor:
         if self._executor is None:
-            raise WorkerError("shared memory came before the engine was opened")
-        return self._executor.regions
+            raise WorkerError("an order came before the engine was opened")
+        return self._executor
 
 
 def _packed(error: Exception) -> Any:

@@ -1,0 +1,159 @@
+"""The pool's shared memory: what is in use, what comes back, what the caller holds."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+
+import numpy as np
+
+from heliograph.errors import WorkerError
+from heliograph.frame import Array
+from heliograph.transport.layout import Layout
+from heliograph.transport.slots import Region
+
+SMALLEST = 1 << 16
+KEPT = 256 << 20
+MOST_KEPT = 16
+"""How many pieces, and bytes of them, are kept for the next; each costs a descriptor here and there."""
+
+MOST_LENT = 64
+"""How many samples and batches may lie in shared memory with the caller; further are copied."""
+
+
+def size_class(nbytes: int) -> int:
+    """The size that is taken for so many bytes: 1 or 1.5 times a power of two, 64 KiB or more."""
+    if nbytes <= SMALLEST:
+        return SMALLEST
+    power = 1 << (nbytes - 1).bit_length()
+    return power // 4 * 3 if nbytes <= power // 4 * 3 else power
+
+
+class BufferPool:
+    """Shared memory for orders and for their results.
+
+    Only `give` and `lend` may be called by anybody at any time, even while garbage is collected.
+    """
+
+    def __init__(self) -> None:
+        self._free: dict[int, Region] = {}
+        self._all: dict[int, Region] = {}
+        self._returned: deque[Region] = deque()
+        self._lent: set[int] = set()
+        self._next = 0
+        self._closed = False
+
+    def take(self, nbytes: int) -> Region:
+        """Memory for nobody else until it is given back.
+
+        Raises:
+            WorkerError: the system has no more memory or descriptors.
+        """
+        nbytes = size_class(nbytes)
+        self._collect()
+        found = next((each for each in self._free.values() if each.nbytes == nbytes), None)
+        if found is not None:
+            return self._free.pop(found.id)
+        region = Region.create(self._next, nbytes)
+        self._next += 1
+        self._all[region.id] = region
+        return region
+
+    def give(self, region: Region) -> None:
+        """Take memory back."""
+        if not self._closed:
+            self._returned.append(region)
+
+    def lend(self, root: Array, region: Region) -> bool:
+        """Take memory back once an array is gone; False if so much is lent that it must be copied.
+
+        Every mapping holds a descriptor, and who collects batches must not run out of them.
+        """
+        if len(self._lent) >= MOST_LENT:
+            return False
+        self._lent.add(region.id)
+        weakref.finalize(root, self._regain, region).atexit = False
+        return True
+
+    def trim(self) -> list[int]:
+        """Let go of what is too much; the ids of what is gone for good, for workers to forget."""
+        self._collect()
+        gone: list[int] = []
+        while len(self._free) > MOST_KEPT or self._free_bytes() > KEPT:
+            oldest = next(iter(self._free))
+            del self._free[oldest]
+            self._all.pop(oldest).close()
+            gone.append(oldest)
+        return gone
+
+    def close(self) -> None:
+        """Close every descriptor; memory that the caller still looks at stays until they stop."""
+        self._closed = True
+        self._returned.clear()
+        self._free.clear()
+        while self._all:
+            self._all.popitem()[1].close()
+
+    def _collect(self) -> None:
+        while self._returned:
+            region = self._returned.popleft()
+            if region.id in self._all:
+                self._free[region.id] = region
+
+    def _free_bytes(self) -> int:
+        return sum(region.nbytes for region in self._free.values())
+
+    def _regain(self, region: Region) -> None:
+        self._lent.discard(region.id)
+        self.give(region)
+
+
+class Block:
+    """Memory for several samples, stacked pass by pass; goes back once nobody looks at an array.
+
+    Args:
+        layout: of all the samples.
+        total: how many there are.
+    """
+
+    def __init__(self, layout: Layout, total: int) -> None:
+        self.total = total
+        self.region: Region | None = None
+        self._layout = layout
+        self._stacks: list[dict[str, Array]] = []
+
+    def mapped(self, buffers: BufferPool) -> Region | None:
+        """Its memory, taken by the first who asks; None if so much is lent that there is none."""
+        if self.region is None:
+            region = buffers.take(self._layout.nbytes)
+            root = np.frombuffer(region.memory, np.uint8)
+            if not buffers.lend(root, region):
+                buffers.give(region)
+                return None
+            self.region, self._stacks = region, self._layout.arrays(root)
+        return self.region
+
+    def arrays(self, place: int) -> list[dict[str, Array]]:
+        """The arrays of one sample: for each camera pass name -> array."""
+        return [{name: stack[place] for name, stack in each.items()} for each in self._stacks]
+
+
+class Blocks:
+    """Hands out the places of one block after the other.
+
+    Args:
+        total: places in a block.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._layout: Layout | None = None
+        self._block: Block | None = None
+        self._next = 0
+
+    def place(self, layout: Layout) -> tuple[Block, int]:
+        """The next place for a sample of which `layout` says how many would lie in a block."""
+        if self._block is None or self._next == 0 or layout != self._layout:
+            self._layout, self._block, self._next = layout, Block(layout, self.total), 0
+        place, self._next = self._next, (self._next + 1) % self.total
+        return self._block, place

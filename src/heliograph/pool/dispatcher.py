@@ -1,0 +1,502 @@
+"""Gives workers their orders and takes their answers: where scheduler, supervisor and memory meet.
+
+All of it is called by the loop, with the lock held; it owns nothing but the wiring.
+"""
+
+from __future__ import annotations
+
+import selectors
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, NamedTuple
+
+from heliograph.errors import ClosedError, HeliographError, WorkerError
+from heliograph.frame import Labels
+from heliograph.pool.buffers import BufferPool
+from heliograph.pool.history import AdvanceOrder, SceneHistory
+from heliograph.pool.jobs import ChunkOrder, DescribeOrder, JobOrder, SampleOrder, StreamOrder
+from heliograph.pool.loop import Command, Event, Later, PutOff
+from heliograph.pool.scheduler import Lease, Scheduler
+from heliograph.pool.supervisor import Supervisor
+from heliograph.pool.worker_handle import Phase, WorkerHandle
+from heliograph.transport.messages import (
+    Advanced,
+    Cancel,
+    Credit,
+    Described,
+    Done,
+    DoneMany,
+    Failed,
+    Hello,
+    Opened,
+    Partial,
+    TooSmall,
+)
+from heliograph.transport.problems import unpack_error
+from heliograph.transport.values import unpack_camera
+from heliograph.worker.replay import command
+
+_GRACE = 0.5
+_CUT_OFF = "was cut off by an interrupt"
+
+
+class _Heard(NamedTuple):
+    """What a descriptor belongs to."""
+
+    worker: WorkerHandle
+    what: str  # "channel", "end" or "output"
+
+
+class Dispatcher:
+    """What the loop of a pool runs.
+
+    Args:
+        supervisor: keeps the workers.
+        scheduler: keeps the orders.
+        buffers: keeps the memory.
+        history: keeps the changes of the scene.
+        selector: hears the workers.
+
+    Attributes:
+        ready: gets what the first worker said, once all have opened the scene.
+        broken: why nothing goes on.
+        closed: whether it is to end.
+    """
+
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        scheduler: Scheduler[WorkerHandle],
+        buffers: BufferPool,
+        history: SceneHistory,
+        selector: selectors.BaseSelector,
+    ) -> None:
+        self.ready: Future[Opened] = Future()
+        self.broken: HeliographError | None = None
+        self.closed = False
+        self._supervisor = supervisor
+        self._scheduler = scheduler
+        self._buffers = buffers
+        self._history = history
+        self._selector = selector
+        self._ticked = time.monotonic()
+        self._idle: list[WorkerHandle] = []
+
+    # What the loop calls ---------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is to be done for anybody."""
+        return bool(self._scheduler.orders) or self._history.waiting
+
+    def pause(self) -> float:
+        """Seconds until there is something to do in any case."""
+        if self.broken is not None:
+            return self._supervisor.tick
+        return min(self._supervisor.tick, self._supervisor.due())
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to look whether anybody is late."""
+        return now - self._ticked >= self._supervisor.tick
+
+    def command(self, command: Command, later: Later) -> None:
+        """Do what was posted."""
+        command(later)
+
+    def hear(self, events: Iterable[Event], later: Later) -> None:
+        """Take what the workers say, then give them what there is to do."""
+        for heard, mask in events:
+            self._hear(heard, mask, later)
+        if self.closed:
+            return
+        self._assign(later)
+        self._advance()
+        for worker in self._supervisor.workers:
+            if worker.channel.pending or worker.writing:
+                self._send(worker)
+
+    def tick(self, later: Later) -> None:
+        """Kill who is late, have replaced who is too large, let go of memory."""
+        del later
+        now = self._ticked = time.monotonic()
+        workers = self._supervisor.workers
+        tickets = [[lease.ticket for lease in self._scheduler.leases(each)] for each in workers]
+        for worker, late in self._supervisor.watch(tickets, now):
+            self._supervisor.kill(worker, late)
+        for region in self._buffers.trim():
+            for worker in workers:
+                worker.forget(region)
+
+    def chores(self) -> Command | None:
+        """Start a worker, if one is due; called without the lock."""
+        if self.closed or self.broken is not None or self._supervisor.due() > 0:
+            return None
+        return partial(self._started, self._supervisor.start())
+
+    def repair(self, later: Later) -> None:
+        """Make good what an interrupt left half done: who was being talked with is replaced."""
+        self._scheduler.repair()
+        self._history.repair()
+        for worker in self._supervisor.workers:
+            unsent = any(
+                isinstance(lease.order, JobOrder) and lease.order.sent != lease.ticket
+                for lease in self._scheduler.leases(worker)
+            )
+            if worker.torn or worker.taking or unsent:
+                worker.innocent = True
+                self._scheduler.stop_worker(worker)
+                self._supervisor.kill(worker, _CUT_OFF)
+        del later
+
+    def fail(self, error: HeliographError, later: Later) -> None:
+        """No worker can be kept alive: everything fails, now and later."""
+        if self.broken is None:
+            self.broken = error
+        for order in (*self._scheduler.clear(), *self._history.clear()):
+            self._put_off(order, partial(self._fail_order, order, error.message), later)
+        later.append(PutOff(partial(self._not_ready, error)))
+
+    def close(self, later: Later) -> None:
+        """The loop is to end; whatever is not finished fails."""
+        if not self.closed:
+            workers = self._supervisor.workers
+            ready = [each for each in workers if each.phase is Phase.READY]
+            self._idle = [each for each in ready if not self._scheduler.leases(each)]
+        self.closed = True
+        message = self.broken.message if self.broken else "this pool is closed"
+        for order in (*self._scheduler.clear(), *self._history.clear()):
+            fail = partial(order.fail, ClosedError(message), self._buffers)  # type: ignore[attr-defined]
+            self._put_off(order, fail, later)
+        later.append(
+            PutOff(partial(self._not_ready, ClosedError("the pool was closed while it started")))
+        )
+
+    def end(self) -> None:
+        """End all workers, and close the memory; called by the loop as it ends."""
+        later: Later = Later()
+        self.close(later)
+        self._supervisor.end(self._idle, _GRACE)
+        for each in later:
+            each.do()
+        self._buffers.close()
+
+    # What users post -------------------------------------------------------------------------------
+
+    def submit(self, orders: Iterable[JobOrder], later: Later) -> None:
+        """Take orders."""
+        for order in orders:
+            if self.closed or self.broken is not None:
+                self._put_off(order, partial(self._refuse, order), later)
+            else:
+                self._scheduler.submit(order)
+
+    def cancel(self, target: object, later: Later) -> None:
+        """Nobody waits for an order, or for all those of a batch, any more."""
+        if isinstance(target, JobOrder):
+            self._cancel(target, later)
+            return
+        for order in self._scheduler:
+            if isinstance(order, ChunkOrder) and order.of(target):
+                self._cancel(order, later)
+
+    def _cancel(self, order: JobOrder, later: Later) -> None:
+        lease = self._scheduler.cancel(order)
+        if lease is not None and isinstance(lease.worker, WorkerHandle):
+            lease.worker.page.cancel(lease.ticket)
+            lease.worker.put(Cancel(lease.ticket))
+        elif order.cancelled:
+            error = ClosedError("it was cancelled")
+            self._put_off(order, partial(order.fail, error, self._buffers), later)
+
+    def credit(self, order: StreamOrder, later: Later) -> None:
+        """One more sample may be sent."""
+        del later
+        order.taken()
+        lease = order.lease
+        if lease is not None and isinstance(lease.worker, WorkerHandle):
+            lease.worker.put(Credit(lease.ticket, 1))
+
+    def advance(self, order: AdvanceOrder, later: Later) -> None:
+        """Change the scene."""
+        if self.closed or self.broken is not None:
+            self._put_off(order, partial(self._refuse, order), later)
+        else:
+            self._history.add(order)
+
+    # Workers ---------------------------------------------------------------------------------------
+
+    def _started(self, started: WorkerHandle | WorkerError, later: Later) -> None:
+        error = self._supervisor.admit(started)
+        if isinstance(started, WorkerHandle):
+            channel, end, output = started.descriptors
+            self._register(started, channel, "channel")
+            self._register(started, end, "end")
+            self._register(started, output, "output")
+        elif error is not None:
+            self.fail(error, later)
+
+    def _register(self, worker: WorkerHandle, descriptor: int, what: str) -> None:
+        self._selector.register(descriptor, selectors.EVENT_READ, _Heard(worker, what))
+
+    def _unregister(self, worker: WorkerHandle) -> None:
+        mapped = self._selector.get_map() or {}
+        for key in [each for each in mapped.values() if each.data and each.data.worker is worker]:
+            self._selector.unregister(key.fileobj)
+
+    def _hear(self, heard: _Heard, mask: int, later: Later) -> None:
+        worker = heard.worker
+        if self.closed or worker not in self._supervisor.workers:
+            return
+        if heard.what == "output":
+            if worker.read_output() == 0:
+                self._selector.unregister(worker.output)
+        elif heard.what == "end":
+            if worker.dead():
+                self._bury(worker, later)
+            else:  # a wrapper, or what it wrapped, has ended without the other
+                worker.kill()
+        elif mask & selectors.EVENT_READ:
+            self._receive(worker, later)
+
+    def _receive(self, worker: WorkerHandle, later: Later) -> None:
+        worker.taking = True
+        try:
+            messages = worker.channel.receive()
+        except WorkerError as error:
+            messages, problem = [], f"said what is no message ({error.message})"
+        else:
+            problem = self._take(worker, messages or [], later)
+        worker.taking = False
+        if messages is None or problem:
+            self._scheduler.stop_worker(worker)
+            self._selector.unregister(worker.channel.fileno())
+            self._supervisor.kill(worker, problem)
+
+    def _take(self, worker: WorkerHandle, messages: Iterable[Any], later: Later) -> str:
+        """Take messages in order; what is wrong with the worker, if so."""
+        for message in messages:
+            problem = self._take_one(worker, message, later)
+            if problem:
+                return problem
+        return ""
+
+    def _take_one(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        if isinstance(message, Hello):
+            problem = self._supervisor.greet(worker, message)
+            if worker.own_pidfd >= 0:
+                self._register(worker, worker.own_pidfd, "end")
+            return problem
+        if isinstance(message, Opened):
+            return self._opened(worker, message, later)
+        ticket = getattr(message, "ticket", None)
+        if ticket is None:
+            return f"sent {type(message).__name__}, which is not for the driver"
+        if isinstance(message, Failed) and not ticket:
+            worker.refused = unpack_error(message.problem)
+            return "could not open the scene"
+        if ticket < 0:
+            return self._advanced(worker, message, later)
+        labels = None
+        if isinstance(message, (Done, Partial)) and message.used is not None:
+            labels = worker.tables.hear(message.used.labels, message.used.table)
+        lease = self._scheduler.lease(worker, ticket)
+        if lease is not None:
+            self._answered(worker, lease, message, labels, later)
+        return ""
+
+    def _opened(self, worker: WorkerHandle, opened: Opened, later: Later) -> str:
+        problem = self._supervisor.welcome(worker, opened)
+        if problem:
+            return problem
+        if self._supervisor.ready_once == 1:
+            cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
+            self._history.begin(opened.scene.version, cameras)
+        self._history.tell_all(worker)
+        self._scheduler.add_worker(worker)
+        if worker.replaces is not None:
+            self._scheduler.stop_worker(worker.replaces)
+            self._relieve(worker.replaces)
+        if self._supervisor.ready_once >= self._supervisor.count:
+            later.append(PutOff(self._now_ready))
+        return ""
+
+    def _bury(self, worker: WorkerHandle, later: Later) -> None:
+        """Hear the last of a dead worker; what it had still to do is for others."""
+        self._scheduler.stop_worker(worker)
+        if not (worker.torn or worker.taking):
+            self._take(worker, worker.last_words(), later)
+        self._unregister(worker)
+        status = worker.page.status()
+        death = self._supervisor.bury(worker)
+        dropped, verdicts = self._scheduler.remove_worker(
+            worker, status.ticket, status.entry, innocent=worker.innocent
+        )
+        for order in dropped:
+            fail = partial(order.fail, ClosedError("it was cancelled"), self._buffers)  # type: ignore[attr-defined]
+            self._put_off(order, fail, later)
+        for order, entry in verdicts:
+            error = self._verdict(order, entry, death.why + worker.last_output())
+            give_up = partial(order.give_up, entry, error, self._buffers)  # type: ignore[attr-defined]
+            self._put_off(order, give_up, later)
+        self._lost_change(worker, death.why, later)
+        worker.close()
+        if death.error is not None:
+            self.fail(death.error, later)
+
+    def _verdict(self, order: Any, entry: int, why: str) -> WorkerError:
+        index, seed, wire = order.numbers(entry)
+        supervisor = self._supervisor
+        repro = None
+        if wire is not None:
+            with suppress(OSError):  # a long one goes to a file, for which there is no room
+                repro = command(supervisor.opening, wire, order.blobs, supervisor.options.command)
+        return WorkerError(
+            f"given up: {supervisor.options.max_kills} workers died over it; the last one {why}",
+            index=index,
+            seed=seed,
+            repro=repro,
+        )
+
+    def _relieve(self, worker: WorkerHandle) -> None:
+        """Let a retiring worker go once it has nothing left to do."""
+        if worker.phase is Phase.RETIRING and not self._scheduler.leases(worker):
+            self._supervisor.dismiss(worker)
+
+    # Orders ----------------------------------------------------------------------------------------
+
+    def _assign(self, later: Later) -> None:
+        """Lease orders to workers that have room."""
+        while (lease := self._scheduler.assign()) is not None:
+            worker, order = lease.worker, lease.order
+            if not isinstance(worker, WorkerHandle) or not isinstance(order, JobOrder):
+                raise WorkerError(f"not an order of a pool: {order!r}")
+            if len(self._scheduler.leases(worker)) == 1:
+                worker.since = time.monotonic()
+            try:
+                order.prepare(self._buffers)
+                worker.put_blobs(order.blobs)
+                worker.put(order.message(lease.ticket), order.region)
+            except HeliographError as error:
+                self._scheduler.settle(lease)
+                self._put_off(order, partial(order.fail, error, self._buffers), later)
+            order.sent = lease.ticket
+            worker.urge(self._scheduler.urgency(worker))
+
+    def _send(self, worker: WorkerHandle) -> None:
+        """Send what waits, and hear when there is room for more."""
+        if worker.torn:
+            return
+        worker.flush()
+        if worker.channel.pending != worker.writing and not worker.dying:
+            worker.writing = worker.channel.pending
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.writing else 0)
+            self._selector.modify(worker.channel.fileno(), events, _Heard(worker, "channel"))
+
+    def _answered(
+        self, worker: WorkerHandle, lease: Lease, message: Any, labels: Labels | None, later: Later
+    ) -> None:
+        order, buffers = lease.order, self._buffers
+        if isinstance(order, StreamOrder) and isinstance(message, Partial):
+            later.append(PutOff(partial(order.partial, message, labels)))
+            return
+        if isinstance(order, SampleOrder) and isinstance(message, Done):
+            self._put_off(order, partial(order.finish, message, labels, buffers), later)
+        elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
+            self._put_off(order, partial(order.finish, message, buffers), later)
+            rest = order.rest(message)
+            if rest:
+                self._scheduler.replace(lease, rest, message.count)
+        elif isinstance(order, SampleOrder) and isinstance(message, TooSmall):
+            order.grow(message.nbytes, buffers)
+            self._scheduler.put_back(lease)
+        elif isinstance(order, StreamOrder) and isinstance(message, Done):
+            later.append(PutOff(partial(order.finish, message)))
+        elif isinstance(order, DescribeOrder) and isinstance(message, Described):
+            order.finish(message)
+        else:
+            error: HeliographError = WorkerError("a worker's answer does not fit its order")
+            if isinstance(message, Failed):
+                error = unpack_error(message.problem)
+            self._put_off(order, partial(order.fail, error, buffers), later)  # type: ignore[attr-defined]
+        if order in self._scheduler.orders and order.lease is lease:
+            self._scheduler.settle(lease)
+        worker.done += order.weight
+        worker.since = time.monotonic()
+        worker.urge(self._scheduler.urgency(worker))
+        self._relieve(worker)
+        if self._supervisor.spent(worker):
+            self._supervisor.supersede(worker)
+
+    def _put_off(self, order: Any, do: Any, later: Later) -> None:
+        future = order.future()
+        if future is None:
+            later.append(PutOff(do))
+        else:
+            later.append(PutOff(do, lambda: future.has_callbacks))
+
+    def _refuse(self, order: JobOrder) -> None:
+        if self.broken is not None:
+            self._fail_order(order, self.broken.message)
+        else:
+            order.fail(ClosedError("this pool is closed"), self._buffers)
+
+    def _fail_order(self, order: Any, message: str) -> None:
+        order.fail(WorkerError(message), self._buffers)
+
+    # The scene -------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Have a change tried by the worker that has the least to do."""
+        ready = [
+            each
+            for each in self._supervisor.workers
+            if each.phase is Phase.READY and not (each.dying or each.torn)
+        ]
+        if self._history.pending is not None and ready:
+            worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
+            if not self._scheduler.leases(worker):
+                worker.since = time.monotonic()
+            self._history.try_on(worker)
+
+    def _advanced(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        """What became of a change: of one that was tried, or of one that all must take."""
+        if not self._history.tried_by(worker):
+            refused = isinstance(message, Failed)
+            return "refused a change of the scene that another one took" if refused else ""
+        if isinstance(message, Advanced):
+            others = [
+                each
+                for each in self._supervisor.workers
+                if each.phase is not Phase.STARTING and each is not worker and not each.dying
+            ]
+            order = self._history.accept(message, others)
+            self._put_off(order, partial(self._made, order, message.version), later)
+            return ""
+        order = self._history.refuse()
+        if isinstance(message, Failed):
+            error = unpack_error(message.problem)
+            self._put_off(order, partial(order.fail, error, self._buffers), later)
+            return ""
+        return f"answered a change with {type(message).__name__}"
+
+    def _made(self, order: AdvanceOrder, version: int) -> None:
+        if order.held is not None:
+            order.held.settle(version)
+
+    def _lost_change(self, worker: WorkerHandle, why: str, later: Later) -> None:
+        order = self._history.lost(worker)
+        if order is not None and order.blame(0) >= self._supervisor.options.max_kills:
+            self._history.refuse()
+            error = WorkerError(f"a change of the scene killed workers; the last one {why}")
+            self._put_off(order, partial(order.fail, error, self._buffers), later)
+
+    def _now_ready(self) -> None:
+        if not self.ready.done() and self._supervisor.opened is not None:
+            self.ready.set_result(self._supervisor.opened)
+
+    def _not_ready(self, error: HeliographError) -> None:
+        if not self.ready.done():
+            self.ready.set_exception(error)

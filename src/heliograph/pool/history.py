@@ -1,0 +1,132 @@
+"""Which changes of the scene were made for good, and which worker has which of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from heliograph.camera import Camera
+from heliograph.errors import HeliographError
+from heliograph.pool.buffers import BufferPool
+from heliograph.pool.jobs import JobOrder, PoolFuture
+from heliograph.pool.worker_handle import WorkerHandle
+from heliograph.transport.messages import Advance, Advanced
+from heliograph.transport.values import ArrayWire, unpack_camera
+
+VERSIONS_KEPT = 16
+"""How many versions of a scene an engine keeps at least."""
+
+
+class AdvanceOrder(JobOrder):
+    """Changes that are to be made by every worker, in the same order.
+
+    Args:
+        changes: as `transport.values.pack` writes them.
+        blobs: arrays that they name by their hash.
+    """
+
+    def __init__(self, changes: Any, blobs: Mapping[bytes, ArrayWire]) -> None:
+        super().__init__()
+        self.changes = changes
+        self.blobs = blobs
+        self.held: PoolFuture[int] | None = None
+
+    def future(self) -> PoolFuture[int] | None:
+        """The future that gets the version that it makes."""
+        return self.held
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """The future gets the error."""
+        del buffers
+        if self.held is not None:
+            self.held.settle(None, error)
+
+
+class SceneHistory:
+    """Tries each change on one worker; what that one took all others get, and those that come later.
+
+    Attributes:
+        newest: the newest version of the scene.
+        cameras: its cameras by name.
+    """
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.cameras: dict[str, Camera] = {}
+        self._made: list[AdvanceOrder] = []
+        self._first = 0
+        self._waiting: deque[AdvanceOrder] = deque()
+        self._tried_by: WorkerHandle | None = None
+
+    def begin(self, version: int, cameras: Mapping[str, Camera]) -> None:
+        """The scene as it was opened."""
+        self.newest = self._first = version
+        self.cameras = dict(cameras)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any change is not made yet."""
+        return bool(self._waiting)
+
+    @property
+    def pending(self) -> AdvanceOrder | None:
+        """The change that is to be tried next, if none is being tried."""
+        return self._waiting[0] if self._waiting and self._tried_by is None else None
+
+    def add(self, order: AdvanceOrder) -> None:
+        """Take a change; one that is here already stays as it is."""
+        if order not in self._waiting and order not in self._made:
+            self._waiting.append(order)
+
+    def tried_by(self, worker: WorkerHandle) -> bool:
+        """Whether a worker is trying a change."""
+        return worker is self._tried_by
+
+    def try_on(self, worker: WorkerHandle) -> None:
+        """Have a worker try the next change."""
+        self._tried_by = worker
+        self._tell(worker, self._waiting[0], self.newest + 1)
+
+    def tell_all(self, worker: WorkerHandle) -> None:
+        """Tell a worker that has just opened the scene all that has changed since."""
+        for number, order in enumerate(self._made, start=self._first + 1):
+            self._tell(worker, order, number)
+
+    def accept(self, answer: Advanced, others: list[WorkerHandle]) -> AdvanceOrder:
+        """The change that was tried is made: tell the others."""
+        order = self._waiting[0]
+        self._made.append(order)
+        self.newest = answer.version
+        self.cameras = {wire.name: unpack_camera(wire) for wire in answer.cameras}
+        self._tried_by = None
+        for worker in others:
+            self._tell(worker, order, self.newest)
+        self._waiting.popleft()
+        return order
+
+    def refuse(self) -> AdvanceOrder:
+        """The change that was tried does not fit the scene."""
+        self._tried_by = None
+        return self._waiting.popleft()
+
+    def lost(self, worker: WorkerHandle) -> AdvanceOrder | None:
+        """A worker is dead; the change that it tried, which another one may try."""
+        if worker is not self._tried_by:
+            return None
+        self._tried_by = None
+        return self._waiting[0]
+
+    def clear(self) -> list[AdvanceOrder]:
+        """The changes that will not be made."""
+        orders, self._waiting = list(self._waiting), deque()
+        return orders
+
+    def repair(self) -> None:
+        """After an interrupt left a step half done."""
+        if self._waiting and self._waiting[0] in self._made:
+            self._waiting.popleft()
+
+    def _tell(self, worker: WorkerHandle, order: AdvanceOrder, version: int) -> None:
+        worker.put_blobs(order.blobs)
+        worker.put(Advance(-version, version, order.changes))

@@ -1,0 +1,776 @@
+"""What the workers are asked for, and what is made of their answers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from heliograph.batch import Batch, Stacked, key_of
+from heliograph.camera import Camera
+from heliograph.errors import HeliographError, WorkerError
+from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
+from heliograph.passes import PassSpecs, select_passes
+from heliograph.pool.buffers import Block, BufferPool
+from heliograph.pool.scheduler import Order
+from heliograph.pool.worker_handle import WorkerHandle
+from heliograph.transport.layout import Layout, lay_out
+from heliograph.transport.messages import (
+    Describe,
+    Described,
+    Done,
+    DoneMany,
+    Opened,
+    Partial,
+    Publish,
+    Refine,
+    Render,
+    RenderMany,
+    Used,
+    ViewWire,
+)
+from heliograph.transport.problems import unpack_error
+from heliograph.transport.slots import Region
+from heliograph.transport.values import (
+    ArrayWire,
+    Blobs,
+    CameraWire,
+    pack_array,
+    pack_camera,
+    unpack,
+    unpack_array,
+    unpack_camera,
+    unpack_pose,
+)
+from heliograph.transport.views import pack_cameras, pack_edits, pack_view
+from heliograph.view import View
+
+_LOG = logging.getLogger("heliograph.pool")
+_T = TypeVar("_T")
+
+LARGEST_CHUNK = 256
+LENT_FROM = 1 << 16
+"""Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
+
+
+class Waits(Protocol):
+    """The loop, as futures see it."""
+
+    def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> None:
+        """Run the loop in this thread, unless another one does, until something is done."""
+
+    def cancel(self, target: Target) -> None:
+        """Nobody waits for an order, or for all those of a batch, any more."""
+
+
+class Target(Protocol):
+    """What a future stands for."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a worker is at it."""
+
+
+class PoolFuture(Future[_T]):
+    """A future whose waiting thread runs the pool's loop, so that no other has to be woken for it.
+
+    It is running only once a worker has begun what it stands for, and can be cancelled until then.
+
+    Args:
+        loop: runs the pool.
+        target: what it stands for.
+        finished: called with it once it is done, before its callbacks.
+    """
+
+    def __init__(
+        self,
+        loop: Waits,
+        target: Target,
+        finished: Callable[[PoolFuture[_T]], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self._loop = loop
+        self._target = weakref.ref(target)
+        self._finished = finished
+        self._notified = False
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether anybody added a callback."""
+        return bool(self._done_callbacks)  # type: ignore[attr-defined]
+
+    def result(self, timeout: float | None = None) -> _T:
+        """As of `concurrent.futures.Future`."""
+        self._wait(timeout)
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As of `concurrent.futures.Future`."""
+        self._wait(timeout)
+        return super().exception(timeout)
+
+    def cancel(self) -> bool:
+        """Cancel it, unless a worker has begun it; whether it is cancelled."""
+        target = self._target()
+        if target is None or self.running() or not super().cancel():
+            return self.cancelled()
+        self._loop.cancel(target)
+        return True
+
+    def running(self) -> bool:
+        """Whether a worker has begun it and has not answered yet."""
+        target = self._target()
+        return not self.done() and (super().running() or (target is not None and target.begun))
+
+    def settle(self, result: _T | None, error: BaseException | None = None) -> bool:
+        """Give it what it waits for; False if nobody does."""
+        if self._notified or (not super().running() and not self._begin()):
+            return False
+        try:
+            if error is None:
+                self.set_result(result)  # type: ignore[arg-type]
+            else:
+                self.set_exception(error)
+        except Exception:
+            raise  # no callback's: the future itself says so
+        except BaseException:  # `SystemExit` of a callback must not end who serves everybody
+            if threading.current_thread() is threading.main_thread():
+                raise
+            _LOG.exception("a callback of a future wanted to end the thread of its pool")
+        self._notified = True
+        if self._finished is not None:
+            self._finished(self)
+        return True
+
+    def _begin(self) -> bool:
+        """Let it be set; False if it was cancelled, which those who wait for it are told."""
+        if self.done() and not self.cancelled():
+            return False
+        begun = self.set_running_or_notify_cancel()
+        self._notified = not begun
+        if not begun and self._finished is not None:
+            self._finished(self)
+        return begun
+
+    def _wait(self, timeout: float | None) -> None:
+        if not self.done():
+            self._loop.run_until(self.done, timeout)
+
+
+class JobOrder(Order):
+    """An order of a pool.
+
+    Attributes:
+        blobs: arrays that its message names by the hash of their content.
+        region: the memory that it is drawn into.
+        sent: the ticket of its last message.
+        shows: the version of the scene that it shows, where that changes.
+    """
+
+    shows: int | None = None
+
+    def __init__(self, priority: int = 0) -> None:
+        self.priority = priority
+        self.sent = 0
+        self.blobs: Mapping[bytes, ArrayWire] = {}
+        self.region: Region | None = None
+        self._kills = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a worker is at it."""
+        lease = self.lease
+        if lease is None or not isinstance(lease.worker, WorkerHandle):
+            return False
+        return lease.worker.page.status().ticket == lease.ticket
+
+    def future(self) -> PoolFuture[Any] | None:
+        """The future that gets what comes of it; None where there is none."""
+        return None
+
+    def prepare(self, buffers: BufferPool) -> None:
+        """Get the memory that it needs.
+
+        Raises:
+            WorkerError: there is none.
+        """
+
+    def message(self, ticket: int) -> Any:
+        """What to tell the worker."""
+        raise NotImplementedError
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """It will not be done."""
+
+    def blame(self, entry: int) -> int:
+        """Count a worker that died over it; how many there are now."""
+        del entry
+        self._kills += 1
+        return self._kills
+
+    def give_up(self, entry: int, error: WorkerError, buffers: BufferPool) -> None:
+        """An entry of it killed too many workers."""
+        del entry
+        self.fail(error, buffers)
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
+        """Index, seed and view of an entry."""
+        del entry
+        return 0, None, None
+
+
+class DrawnBy:
+    """What all samples of a pool have in common.
+
+    Args:
+        provenance: who draws.
+        specs: the passes there are.
+    """
+
+    def __init__(self, provenance: Provenance, specs: PassSpecs) -> None:
+        self.provenance = provenance
+        self.specs = specs
+
+    def sample(
+        self, view: View, used: Used, labels: Labels | None, shown: Shown, ordered: float
+    ) -> Sample:
+        """The sample of a view.
+
+        Args:
+            view: what was ordered.
+            used: what the worker says of it.
+            labels: the table that it names.
+            shown: the cameras as they were used, each with its arrays.
+            ordered: when it was ordered.
+        """
+        if labels is None:
+            raise WorkerError(f"a table of labels {used.labels} that never came")
+        state: Mapping[str, Any] = view.state
+        if used.state is not None:
+            state = {key: unpack_array(each) for key, each in used.state.items()}
+        frames = {
+            camera.name: assembled(
+                Frame, camera=camera, passes=arrays, labels=labels, specs=self.specs
+            )
+            for camera, arrays in shown
+        }
+        return assembled(
+            Sample,
+            frames=frames,
+            labels=labels,
+            state=state,
+            seed=view.seed,
+            index=view.index,
+            randomization=unpack(used.randomization) or {},
+            annotations=unpack(used.annotations) or {},
+            provenance=assembled(
+                Provenance,
+                engine=self.provenance.engine,
+                device=self.provenance.device,
+                scene_version=used.scene_version,
+                ordered=ordered,
+                begun=used.begun,
+                done=used.done,
+            ),
+        )
+
+
+Shown = Sequence[tuple[Camera, dict[str, Array]]]
+
+
+class SampleOrder(JobOrder):
+    """An order for one sample.
+
+    Args:
+        view: what to show.
+        wire: the same for the wire.
+        blobs: arrays that the wire names.
+        cameras: the cameras by value, or None where only the engine can tell.
+        layout: where their passes stand, or how many bytes to try with.
+        drawn_by: what all samples of the pool have in common.
+        priority: which of the orders goes first.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        packed: tuple[ViewWire, Blobs],
+        cameras: Sequence[Camera] | None,
+        layout: Layout | int,
+        drawn_by: DrawnBy,
+        priority: int = 0,
+    ) -> None:
+        super().__init__(priority)
+        self.view = view
+        self._wire, self.blobs = packed
+        self.shows = self._wire.scene_version
+        self.on_size: Callable[[int], object] | None = None
+        self.nbytes = layout if isinstance(layout, int) else layout.nbytes
+        self.borrowed = False
+        self.lent: Region | None = None
+        self._block: Block | None = None
+        self._place = 0
+        self._cameras = cameras
+        self._layout = layout
+        self._drawn_by = drawn_by
+        self._ordered = time.time()
+        self._held: PoolFuture[Sample] | None = None
+
+    def bind(self, future: PoolFuture[Sample]) -> PoolFuture[Sample]:
+        """The future gets what comes of it."""
+        self._held = future
+        return future
+
+    def future(self) -> PoolFuture[Sample] | None:
+        """The future that gets what comes of it."""
+        return self._held
+
+    def take_place(self, place: Callable[[Layout], tuple[Block, int]], total: int) -> None:
+        """Take a place beside others', where the cameras say how much room that is."""
+        if self._cameras is not None:
+            self._block, self._place = place(lay_out(self._cameras, self._specs(), total))
+
+    def prepare(self, buffers: BufferPool) -> None:
+        """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
+        if self._block is not None:
+            self.region = self._block.mapped(buffers)
+            if self.region is None:
+                self._block = None
+        if self.region is None:
+            self.region = buffers.take(self.nbytes)
+
+    def grow(self, nbytes: int, buffers: BufferPool) -> None:
+        """It needs so many bytes, which only the worker could tell."""
+        self._give_back(buffers)
+        self._block = None
+        self.nbytes = nbytes
+        if self.on_size is not None:
+            self.on_size(nbytes)
+
+    def message(self, ticket: int) -> Render:
+        """What to tell the worker."""
+        region = -1 if self.region is None else self.region.id
+        total = 0 if self._block is None else self._block.total
+        return Render(ticket, region, self._wire, self._place, total, self.priority)
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """The future gets the error, with the sample's numbers where it has a seed."""
+        self._give_back(buffers)
+        if self.view.seed is not None and error.seed is None:
+            error.index, error.seed = self.view.index, self.view.seed
+        if self._held is not None:
+            self._held.settle(None, error)
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
+        """Index, seed and view."""
+        del entry
+        return self.view.index, self.view.seed, self._wire
+
+    def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
+        """Make the sample; the future gets it. Nothing if that was done."""
+        region, future = self.region, self._held
+        if region is None or future is None or future.done():
+            self._give_back(buffers)
+            return
+        try:
+            sample = self._sample(done, region, labels, buffers)
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
+            self.fail(
+                WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index),
+                buffers,
+            )
+            return
+        if not future.settle(sample):
+            self.give_back_lent(buffers)
+
+    def give_back_lent(self, buffers: BufferPool) -> None:
+        """Nobody looks at what was borrowed any more."""
+        region, self.lent = self.lent, None
+        if region is not None:
+            buffers.give(region)
+
+    def _sample(
+        self, done: Done, region: Region, labels: Labels | None, buffers: BufferPool
+    ) -> Sample:
+        if done.used is None:
+            raise WorkerError("an answer that does not say what came of the view")
+        cameras, layout = self._shown(done.used)
+        lent = self.borrowed or self._block is not None
+        memory: Any = region.memory
+        if self.borrowed:
+            self.lent = region
+        elif self._block is None and self.nbytes >= LENT_FROM:
+            memory = np.frombuffer(region.memory, np.uint8)
+            lent = buffers.lend(memory, region)
+        if self._block is None:
+            arrays = layout.arrays(memory)
+        else:
+            arrays = self._block.arrays(self._place)
+        if not lent:
+            arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
+            buffers.give(region)
+        self.region = self._block = None
+        shown = list(zip(cameras, arrays, strict=True))
+        return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
+
+    def _shown(self, used: Used) -> tuple[Sequence[Camera], Layout]:
+        """The cameras as they were used, and where their passes stand."""
+        asked, layout = self._cameras, self._layout
+        if asked is not None and isinstance(layout, Layout) and not any(used.cameras):
+            if len(asked) != len(used.cameras):
+                raise WorkerError("an answer with another number of cameras")
+            return asked, layout
+        wanted: Sequence[Camera | None] = asked or [None] * len(used.cameras)
+        cameras = [_camera(*each) for each in zip(wanted, used.cameras, strict=True)]
+        return cameras, lay_out(cameras, self._specs())
+
+    def _give_back(self, buffers: BufferPool) -> None:
+        region, self.region = self.region, None
+        if region is not None and self._block is None:
+            buffers.give(region)
+
+    def _specs(self) -> PassSpecs:
+        return select_passes(self.view.pass_names, self._drawn_by.specs)
+
+
+class StreamOrder(JobOrder):
+    """An order whose answer is many samples, one after the other.
+
+    Args:
+        view: what is refined; None for what an engine publishes by itself.
+        packed: the same for the wire.
+        drawn_by: what all samples of the pool have in common.
+        ahead: how many samples a worker may be ahead of who takes them.
+        priority: which of the orders goes first.
+
+    Attributes:
+        samples: what came and was not taken yet; at the end an error, or None.
+    """
+
+    def __init__(
+        self,
+        view: View | None,
+        packed: tuple[ViewWire, Blobs] | None,
+        drawn_by: DrawnBy,
+        ahead: int,
+        priority: int = 0,
+    ) -> None:
+        super().__init__(priority)
+        self.samples: SimpleQueue[Sample | BaseException | None] = SimpleQueue()
+        self.ended = False
+        self._view = view or View()
+        self._wire = None if packed is None else packed[0]
+        self.blobs = {} if packed is None else packed[1]
+        self.shows = self._view.scene_version if packed is None else packed[0].scene_version
+        self._drawn_by = drawn_by
+        self._ahead = ahead
+        self._next = 0
+        self._taken = 0
+        self._ordered = time.time()
+
+    def message(self, ticket: int) -> Refine | Publish:
+        """What to tell the worker; one that begins anew also draws again what was taken."""
+        credits = self._taken + self._ahead
+        if self._wire is None:
+            self._next = self._taken = 0
+            return Publish(ticket, self._ahead, self.priority)
+        return Refine(ticket, self._wire, credits, self.priority)
+
+    def taken(self) -> None:
+        """One sample was taken, so one more may be sent."""
+        self._taken += 1
+
+    def partial(self, message: Partial, labels: Labels | None) -> None:
+        """Take a sample; one that came from another worker before is left out."""
+        if message.number < self._next:
+            return
+        self._next = message.number + 1
+        try:
+            self.samples.put(self._sample(message, labels))
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who waits
+            self._end(WorkerError(f"a worker's answer makes no sample: {error!r}"))
+
+    def finish(self, done: Done) -> None:
+        """All samples came."""
+        del done
+        self._end(None)
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """Who waits gets the error."""
+        del buffers
+        self._end(error)
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
+        """Index, seed and view."""
+        del entry
+        return self._view.index, self._view.seed, self._wire
+
+    def _end(self, what: BaseException | None) -> None:
+        if not self.ended:
+            self.ended = True
+            self.samples.put(what)
+
+    def _sample(self, message: Partial, labels: Labels | None) -> Sample:
+        cameras = [_camera(None, each) for each in message.used.cameras]
+        layout = lay_out(cameras, select_passes(message.passes, self._drawn_by.specs))
+        if layout.nbytes > len(message.data):
+            raise WorkerError(f"{len(message.data)} bytes for passes of {layout.nbytes}")
+        arrays = layout.arrays(bytearray(message.data))
+        shown = list(zip(cameras, arrays, strict=True))
+        return self._drawn_by.sample(self._view, message.used, labels, shown, self._ordered)
+
+
+class DescribeOrder(JobOrder):
+    """An order to say how the newest version of the scene is.
+
+    Attributes:
+        answer: what a worker said; or why there is no answer.
+    """
+
+    answer: Opened | HeliographError | None = None
+
+    def message(self, ticket: int) -> Describe:
+        """What to tell the worker."""
+        return Describe(ticket, self.priority)
+
+    def finish(self, described: Described) -> None:
+        """Take the answer."""
+        self.answer = described.opened
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """There will be none."""
+        del buffers
+        self.answer = error
+
+
+class BatchJob:
+    """A batch on its way.
+
+    Args:
+        batch: what to draw.
+        known: the scene's own cameras.
+        passes: the passes there are.
+        scene_version: which version of the scene it shows.
+        priority: which of the orders goes first.
+
+    Raises:
+        HeliographError: cameras, poses or edits that are refused.
+    """
+
+    def __init__(
+        self,
+        batch: Batch,
+        known: dict[str, Camera],
+        passes: PassSpecs,
+        scene_version: int | None = None,
+        priority: int = 0,
+    ) -> None:
+        self.batch = batch
+        self.priority = priority
+        self.blobs = Blobs()
+        self.region: Region | None = None
+        self.problems: dict[int, HeliographError] = {}
+        self.kills: dict[int, int] = {}
+        self.begun = False
+        self._settled = False
+        self.held: PoolFuture[Stacked] | None = None
+        self.cameras = batch.resolved(known)
+        self.layout = lay_out(
+            self.cameras, select_passes(batch.common.pass_names, passes), len(batch)
+        )
+        self._known = known
+        self._left = set(range(len(batch)))
+        self.common, _ = pack_view(batch.common, known)
+        self.common.scene_version = scene_version
+        if batch.poses:
+            self.common.cameras = self._by_value()
+
+    def chunks(self, workers: int) -> list[ChunkOrder]:
+        """The batch in pieces, ever smaller ones: few, and all workers finish at about a time."""
+        pieces: list[ChunkOrder] = []
+        first, count = 0, len(self.batch)
+        while first < count:
+            size = min(-(-(count - first) // (2 * workers)), LARGEST_CHUNK)
+            pieces.append(ChunkOrder(self, first, size))
+            first += size
+        return pieces
+
+    def settle(self, entries: range, buffers: BufferPool) -> None:
+        """These entries are drawn or given up; the future gets the result with the last."""
+        self._left.difference_update(entries)
+        future, region = self.held, self.region
+        if self._left or future is None or self._settled:
+            return
+        if self.problems or future.cancelled() or (region is None and len(self.batch)):
+            if region is not None:
+                buffers.give(region)
+            future.settle(None, self._first_problem())
+        else:
+            future.settle(self._stacked(region, buffers))
+        self._settled = True
+
+    def _first_problem(self) -> HeliographError:
+        entry = min(self.problems, default=0)
+        error = self.problems.get(entry) or WorkerError("the batch has no memory")
+        others = len(self.problems) - 1
+        more = f" (and {others} further entries failed)" if others > 0 else ""
+        message = f"entry {entry} of {len(self.batch)}: {error.message}{more}"
+        seed = int(self.batch.seeds[entry])
+        return type(error)(message, index=entry, seed=seed, repro=error.repro)
+
+    def _stacked(self, region: Region | None, buffers: BufferPool) -> Stacked:
+        if region is None:
+            root = np.empty(0, np.uint8)
+        else:
+            root = np.frombuffer(region.memory, np.uint8)
+            if not buffers.lend(root, region):
+                root = root[: self.layout.nbytes].copy()
+                buffers.give(region)
+        return {
+            key_of(camera.name, name): array
+            for camera, arrays in zip(self.cameras, self.layout.arrays(root), strict=True)
+            for name, array in arrays.items()
+        }
+
+    def _by_value(self) -> list[str | CameraWire]:
+        """Cameras that get poses of their own go by value, so that no state moves them."""
+        wires = pack_cameras(self.batch.common.cameras or self.cameras[:1], self._known)
+        return [
+            pack_camera(camera) if camera.name in self.batch.poses else wire
+            for wire, camera in zip(wires, self.cameras, strict=True)
+        ]
+
+    def view_wire(self, entry: int) -> ViewWire:
+        """One entry as a view of its own, to be drawn by hand."""
+        return pack_view(self.batch.view(entry, self._known), self._known, inline=True)[0]
+
+
+class ChunkOrder(JobOrder):
+    """Consecutive entries of a batch.
+
+    Args:
+        job: the batch.
+        first: the first entry.
+        count: how many.
+        alone: whether they are drawn one after the other, as one of them killed a worker.
+    """
+
+    def __init__(self, job: BatchJob, first: int, count: int, *, alone: bool = False) -> None:
+        super().__init__(job.priority)
+        self._job = job
+        self.shows = job.common.scene_version
+        self._first = first
+        self._alone = alone
+        self.weight = count
+        rows = slice(first, first + count)
+        self.blobs = Blobs()
+        self._edits = [pack_edits(edits, self.blobs) for edits in job.batch.edits[rows]]
+
+    @property
+    def begun(self) -> bool:
+        """Whether a worker is at any part of the batch, or was."""
+        self._job.begun = self._job.begun or super().begun
+        return self._job.begun
+
+    def of(self, target: object) -> bool:
+        """Whether it is a part of a batch."""
+        return target is self._job
+
+    def future(self) -> PoolFuture[Any] | None:
+        """The batch's."""
+        return self._job.held
+
+    def prepare(self, buffers: BufferPool) -> None:
+        """Get the memory of the whole batch, which the first one takes."""
+        if self._job.region is None:
+            self._job.region = buffers.take(self._job.layout.nbytes)
+        self.region = self._job.region
+
+    def message(self, ticket: int) -> RenderMany:
+        """What to tell the worker."""
+        batch, rows = self._job.batch, slice(self._first, self._first + self.weight)
+        region = self._job.region
+        return RenderMany(
+            ticket=ticket,
+            region=-1 if region is None else region.id,
+            total=len(batch),
+            first=self._first,
+            view=self._job.common,
+            seeds=pack_array(batch.seeds[rows]),
+            indices=pack_array(batch.indices[rows]),
+            state={key: pack_array(column[rows]) for key, column in batch.state.items()},
+            poses={name: pack_array(poses[rows]) for name, poses in batch.poses.items()},
+            edits=self._edits,
+            priority=self.priority,
+            alone=self._alone or self.weight == 1,
+        )
+
+    def fail(self, error: HeliographError, buffers: BufferPool) -> None:
+        """All its entries fail."""
+        self._job.problems.update(dict.fromkeys(self._entries, error))
+        self._job.settle(self._entries, buffers)
+
+    def blame(self, entry: int) -> int:
+        """Count a worker that died over an entry; how many there are now.
+
+        A group that dies may do so at its end, where no entry is to blame by itself: it is drawn
+        one by one from then on.
+        """
+        if not self._alone and self.weight > 1:
+            self._alone = True
+            return 0
+        entry = self._inside(entry)
+        self._job.kills[entry] = self._job.kills.get(entry, 0) + 1
+        return self._job.kills[entry]
+
+    def without(self, entry: int) -> Sequence[Order]:
+        """The pieces before and after an entry that is given up."""
+        entry = self._inside(entry)
+        end = self._entries.stop
+        pieces = [(self._first, entry - self._first), (entry + 1, end - entry - 1)]
+        return [ChunkOrder(self._job, first, n, alone=True) for first, n in pieces if n]
+
+    def give_up(self, entry: int, error: WorkerError, buffers: BufferPool) -> None:
+        """The entry fails; `without` says what goes on."""
+        entry = self._inside(entry)
+        self._job.problems[entry] = error
+        self._job.settle(range(entry, entry + 1), buffers)
+
+    def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
+        """Entry, seed and view."""
+        entry = self._inside(entry)
+        return entry, int(self._job.batch.seeds[entry]), self._job.view_wire(entry)
+
+    def rest(self, done: DoneMany) -> Sequence[Order]:
+        """What is left where something more urgent came between."""
+        count = min(max(done.count, 0), self.weight)
+        if count == self.weight:
+            return ()
+        first = self._first + count
+        return [ChunkOrder(self._job, first, self.weight - count, alone=self._alone)]
+
+    def finish(self, done: DoneMany, buffers: BufferPool) -> None:
+        """Its first entries are drawn, or have problems."""
+        for entry, problem in done.problems.items():
+            self._job.problems[entry] = unpack_error(problem)
+        self._job.settle(self._entries[: max(done.count, 0)], buffers)
+
+    @property
+    def _entries(self) -> range:
+        return range(self._first, self._first + self.weight)
+
+    def _inside(self, entry: int) -> int:
+        return entry if entry in self._entries else self._first
+
+
+def _camera(asked: Camera | None, used: Any) -> Camera:
+    if asked is None or not (used is None or isinstance(used, bytes)):
+        return unpack_camera(used)
+    return asked if used is None else asked.moved(unpack_pose(used))

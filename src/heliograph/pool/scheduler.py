@@ -1,0 +1,308 @@
+"""The ledger: which order waits, which worker has it, how often it killed one.
+
+Pure: no process, no clock, no lock. An order is in exactly one place: in the queue, leased to one
+worker, or settled. Each attempt is a lease with a ticket of its own, and an answer counts only while
+its ticket is in the ledger of the worker that sent it; so nothing counts twice.
+
+Where an order is, is told by the order alone (`lease`, and whether it is among `orders`). All else
+here is an index over that, which `repair` makes anew after an interrupt left one half done.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+MOST_VAIN = 16
+"""Workers in a row that may die with orders, none of them begun, before the first is blamed."""
+
+_W = TypeVar("_W", bound=Hashable)
+
+
+class Order:
+    """What one worker can be asked for in one message.
+
+    Attributes:
+        priority: higher ones go first; among equals the one that came first.
+        weight: how many views it is.
+        lease: the worker that has it now.
+        cancelled: nobody waits for it; a worker that has it settles it all the same.
+        sequence: when it came.
+    """
+
+    priority = 0
+    weight = 1
+    lease: Lease | None = None
+    cancelled = False
+    sequence = -1
+
+    def blame(self, entry: int) -> int:
+        """Count a worker that died over it, or over an entry of it; how many there are now."""
+        raise NotImplementedError
+
+    def without(self, entry: int) -> Sequence[Order]:
+        """What is left to do where an entry of it is given up."""
+        del entry
+        return ()
+
+
+class Lease(NamedTuple):
+    """An order that a worker has: a new ticket for each attempt."""
+
+    ticket: int
+    order: Order
+    worker: Hashable
+
+
+class Verdict(NamedTuple):
+    """An order that killed too many workers: it is settled, without an answer.
+
+    Attributes:
+        order: the order.
+        entry: which entry of it.
+    """
+
+    order: Order
+    entry: int
+
+
+@dataclass
+class Counts:
+    """What has happened so far; views, not orders.
+
+    Attributes:
+        done: answered.
+        retried: given to another worker, as the first one died.
+        quarantined: given up.
+        cancelled: nobody waited any more.
+        deaths: workers that died with orders.
+    """
+
+    done: int = 0
+    retried: int = 0
+    quarantined: int = 0
+    cancelled: int = 0
+    deaths: int = 0
+
+
+class Scheduler(Generic[_W]):
+    """Shares orders out among workers.
+
+    Args:
+        depth: how many orders a worker holds at once; more urgent ones come on top.
+        max_kills: how many workers an order may kill before it is given up.
+    """
+
+    def __init__(self, depth: int, max_kills: int) -> None:
+        self.counts = Counts()
+        self.orders: dict[Order, None] = {}
+        self._depth = depth
+        self._max_kills = max_kills
+        self._queue: list[tuple[int, int, Order]] = []
+        self._leases: dict[_W, dict[int, Lease]] = {}
+        self._open: set[_W] = set()
+        self._sequence = 0
+        self._ticket = 0
+        self._vain = 0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any order has no worker."""
+        return self._head() is not None
+
+    @property
+    def in_flight(self) -> int:
+        """How many views the workers have."""
+        return sum(lease.order.weight for each in self._leases.values() for lease in each.values())
+
+    def queued(self) -> int:
+        """How many views wait."""
+        return sum(order.weight for order in self.orders if order.lease is None)
+
+    def submit(self, order: Order) -> None:
+        """Take an order; one that is here already stays as it is."""
+        if order.sequence >= 0:
+            return
+        self._sequence += 1
+        order.sequence = self._sequence
+        self.orders[order] = None
+        self._push(order)
+
+    def add_worker(self, worker: _W) -> None:
+        """A worker takes orders from now on."""
+        self._leases.setdefault(worker, {})
+        self._open.add(worker)
+
+    def stop_worker(self, worker: _W) -> None:
+        """A worker gets no more orders; those that it has it may still answer."""
+        self._open.discard(worker)
+
+    def leases(self, worker: _W) -> Sequence[Lease]:
+        """What a worker has, the oldest first."""
+        return tuple(self._leases.get(worker, {}).values())
+
+    def urgency(self, worker: _W) -> int:
+        """The highest priority of what a worker has; 0 for nothing."""
+        leases = self._leases.get(worker)
+        return max(lease.order.priority for lease in leases.values()) if leases else 0
+
+    def assign(self) -> Lease | None:
+        """Lease the most urgent order to the worker with the fewest; None if none has room.
+
+        Only what is at least as urgent takes up room, so a long batch holds up nothing urgent.
+        """
+        order = self._head()
+        worker = None if order is None else self._freest(order.priority)
+        if order is None or worker is None:
+            return None
+        self._ticket += 1
+        lease = order.lease = Lease(self._ticket, order, worker)
+        heapq.heappop(self._queue)
+        self._leases[worker][lease.ticket] = lease
+        return lease
+
+    def lease(self, worker: _W, ticket: int) -> Lease | None:
+        """What a ticket stands for; None if the worker does not have it (any more)."""
+        return self._leases.get(worker, {}).get(ticket)
+
+    def settle(self, lease: Lease) -> None:
+        """The order is answered, or failed: it leaves the ledger."""
+        self.counts.done += lease.order.weight
+        self._vain = 0
+        self._forget(lease.order)
+
+    def put_back(self, lease: Lease) -> None:
+        """The order goes to the front of the queue again, though its worker is well."""
+        self._unlease(lease)
+        self._push(lease.order)
+
+    def replace(self, lease: Lease, rest: Sequence[Order], done: int) -> None:
+        """The order is done but for a rest, which is in the queue in its place.
+
+        Args:
+            lease: of the order.
+            rest: new orders.
+            done: how many views are drawn.
+        """
+        self.counts.done += done
+        for order in rest:
+            self._follow(lease.order, order)
+        self._forget(lease.order)
+
+    def cancel(self, order: Order) -> Lease | None:
+        """Nobody waits for an order. One that waits leaves the ledger; else its lease is told."""
+        if order.cancelled or order not in self.orders:
+            return None
+        order.cancelled = True
+        self.counts.cancelled += order.weight
+        if order.lease is None:
+            self._forget(order)
+        return order.lease
+
+    def remove_worker(
+        self, worker: _W, begun: int, entry: int = 0, *, innocent: bool = False
+    ) -> tuple[list[Order], list[Verdict]]:
+        """A worker is dead: what it had goes back to the queue, except for what killed too many.
+
+        Args:
+            worker: the worker.
+            begun: the ticket that it began last.
+            entry: and the entry of that.
+            innocent: nothing that it had is to blame.
+
+        Returns:
+            The orders that leave the ledger as nobody waits for them; and those that are given up.
+        """
+        leases = self._leases.pop(worker, {})
+        self._open.discard(worker)
+        self.counts.deaths += bool(leases)
+        guilty = None if innocent else self._guilty(list(leases.values()), begun)
+        dropped: list[Order] = []
+        verdicts: list[Verdict] = []
+        for lease in leases.values():
+            order = lease.order
+            if order.cancelled:
+                self._forget(order)
+                dropped.append(order)
+            elif lease is guilty and order.blame(entry) >= self._max_kills:
+                verdicts.append(Verdict(order, entry))
+                self.counts.quarantined += 1
+                for rest in order.without(entry):
+                    self._follow(order, rest)
+                self._forget(order)
+            else:
+                self.counts.retried += order.weight
+                order.lease = None
+                self._push(order)
+        return dropped, verdicts
+
+    def clear(self) -> list[Order]:
+        """All orders leave the ledger."""
+        orders, self.orders = list(self.orders), {}
+        self._queue.clear()
+        for leases in self._leases.values():
+            leases.clear()
+        return orders
+
+    def repair(self) -> None:
+        """Make the queue and the lists of the workers anew, from what the orders themselves say."""
+        self._queue = []
+        for leases in self._leases.values():
+            leases.clear()
+        for order in self.orders:
+            if order.sequence < 0:
+                self._sequence += 1
+                order.sequence = self._sequence
+            lease = order.lease
+            if lease is not None and lease.worker in self._leases:
+                self._leases[lease.worker][lease.ticket] = lease  # type: ignore[index]
+            else:
+                order.lease = None
+                self._push(order)
+
+    def __iter__(self) -> Iterator[Order]:
+        """The orders that are not settled."""
+        return iter(tuple(self.orders))
+
+    def _push(self, order: Order) -> None:
+        heapq.heappush(self._queue, (-order.priority, order.sequence, order))
+
+    def _head(self) -> Order | None:
+        """The next order; what was cancelled in the queue is still there, and goes now."""
+        while self._queue and self._queue[0][2] not in self.orders:
+            heapq.heappop(self._queue)
+        return self._queue[0][2] if self._queue else None
+
+    def _freest(self, priority: int) -> _W | None:
+        best, least = None, (self._depth, 0)
+        for worker in self._open:
+            leases = self._leases[worker]
+            ahead = sum(lease.order.priority >= priority for lease in leases.values())
+            if (ahead, len(leases)) < least:
+                best, least = worker, (ahead, len(leases))
+        return best
+
+    def _follow(self, order: Order, rest: Order) -> None:
+        """Put the rest of an order where it was in the queue."""
+        rest.priority, rest.sequence = order.priority, order.sequence
+        self.orders[rest] = None
+        self._push(rest)
+
+    def _unlease(self, lease: Lease) -> None:
+        self._leases.get(lease.worker, {}).pop(lease.ticket, None)  # type: ignore[call-overload]
+        lease.order.lease = None
+
+    def _forget(self, order: Order) -> None:
+        self.orders.pop(order, None)
+        if order.lease is not None:
+            self._unlease(order.lease)
+
+    def _guilty(self, leases: Sequence[Lease], begun: int) -> Lease | None:
+        """The order that was begun; nobody if none was, unless that goes on and on."""
+        if not leases:
+            return None
+        guilty = next((lease for lease in leases if lease.ticket == begun), None)
+        self._vain = 0 if guilty is not None else self._vain + 1
+        return leases[0] if self._vain > MOST_VAIN else guilty
