@@ -330,9 +330,9 @@ def test_workers_draw_what_is_random_and_orders_stay_small(
     orders: list[bytes] = []
     submit = Pool.submit
 
-    def watched(pool: Pool, view: hg.View) -> Future[hg.Sample]:
+    def watched(pool: Pool, view: hg.View, *, priority: int = 0) -> Future[hg.Sample]:
         orders.append(msgspec.msgpack.encode(pack_view(view, pool.cameras)))
-        return submit(pool, view)
+        return submit(pool, view, priority=priority)
 
     monkeypatch.setattr(Pool, "submit", watched)
     arguments = ("--count", 3, "--size", "16x12", "--randomize", config, "--workers", 1)

@@ -43,7 +43,7 @@ class ThreadedRenderer(LocalRenderer):
         self.submitted: list[Future[Sample]] = []
         self.most = 0
 
-    def submit(self, view: View) -> Future[Sample]:
+    def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
         future = self.threads.submit(self.render, view)
         self.submitted.append(future)
         self.most = max(self.most, sum(not f.done() for f in self.submitted))
