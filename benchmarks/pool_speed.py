@@ -2,7 +2,7 @@
 
 The Shadow hand at 200x200, one GL thread per engine. Ours yields four passes; the users' own
 `multiprocessing.Pool` rgb, depth and segmentation; Gymnasium's AsyncVectorEnv rgb alone. All run in
-turn, several times. Needs gymnasium and torch, which the package does not.
+turn, several times. Needs gymnasium, which `scripts/bench` installs.
 """
 
 from __future__ import annotations

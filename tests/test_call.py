@@ -244,3 +244,11 @@ def test_every_public_name_is_there() -> None:
     assert set(hg.__all__) <= set(dir(hg))
     with pytest.raises(AttributeError, match="nothing_like_it"):
         vars(hg)["__getattr__"]("nothing_like_it")
+
+
+def test_leaving_the_with_cancels_what_is_pending() -> None:
+    with hg.open("blank", engine="fake", size=(8, 8), workers=1) as pool:
+        futures = [pool.submit(hg.View(state={"sleep": 60}, index=index)) for index in range(5)]
+        done = pool.submit(hg.View())
+    for future in (*futures, done):
+        assert isinstance(future.exception(timeout=5), hg.ClosedError)

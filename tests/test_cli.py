@@ -135,6 +135,21 @@ def test_qpos_files_and_cameras_by_name(
     assert facts["state"] == {"qpos": [0.3, 0.4]}
     assert list(facts["cameras"]) == ["top", "front"]
     assert not (out / "000002.json").exists()
+    words = ("--qpos", tmp_path / "q.npy", "--index", 2, "--out", tmp_path / "last", *cameras)
+    assert run(capsys, "render", model, *words)[0] == 0
+    facts = json.loads((tmp_path / "last" / "000002.json").read_text())
+    assert (facts["state"], facts["index"]) == ({"qpos": [0.5, 0.6]}, 2)
+
+
+@pytest.mark.parametrize("words", [("--index", 3), ("--index", 2, "--count", 2), ("--count", 4)])
+def test_rows_that_a_file_does_not_hold(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[object, ...]
+) -> None:
+    np.save(tmp_path / "q.npy", np.zeros((3, 2)))
+    out = ("--out", tmp_path / "out")
+    code, _, told = run(capsys, "render", model, "--qpos", tmp_path / "q.npy", *words, *out)
+    assert (code, "expected some of the 3 states" in told) == (2, True), told
+    assert not (tmp_path / "out").exists()
 
 
 BAD = [
@@ -146,6 +161,7 @@ BAD = [
     (("--passes", "rgb", "dept"), "did you mean 'depth'"),
     (("--camera", "frnt"), "did you mean 'front'"),
     (("--count", "0"), "--count: expected an integer from 1"),
+    (("--index=-1",), "--index: expected an integer from 0"),
     (("--seed=-1",), "--seed: expected an integer from 0"),
     (("--qpos", "nowhere.npy"), "nowhere.npy: no such file"),
     (("--engine", "nope"), "unknown engine 'nope'"),

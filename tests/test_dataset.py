@@ -1,5 +1,8 @@
 import pickle
+import tarfile
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
+import heliograph as hg
 import heliograph.torch as hgt
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.frame import Provenance, Sample
 from heliograph.passes import PASSES
 from heliograph.record import Recording, record
 from heliograph.view import View
@@ -162,25 +167,101 @@ def test_workers_that_live_on_hear_of_the_epoch(recording: Recording) -> None:
 def test_epochs_differ_and_can_be_had_again() -> None:
     with local("blank") as renderer:
         dataset = hgt.IterableDataset(renderer, 20, seed=3)
-        orders = []
-        for epoch in (0, 1, 0):
-            dataset.set_epoch(epoch)
-            orders.append(indices(dataset))
-        assert orders[0] == orders[2] != orders[1]
-        assert sorted(orders[0]) == sorted(orders[1]) == list(range(20))
+        orders = [indices(dataset) for _ in range(3)]
+        assert len({tuple(order) for order in orders}) == 3
+        assert all(sorted(order) == list(range(20)) for order in orders)
+        assert dataset.epoch == 3
+        dataset.set_epoch(1)
+        assert [indices(dataset), indices(dataset)] == orders[1:]
+        other = hgt.IterableDataset(renderer, 20, seed=3)
+        assert [indices(DataLoader(other, batch_size=None)) for _ in range(3)] == orders
         assert indices(hgt.IterableDataset(renderer, 20, share={"shuffle": False})) == list(
             range(20)
         )
         assert indices(hgt.IterableDataset(renderer, 20, seed=4)) != orders[0]
 
 
+def test_an_iteration_that_was_left_is_an_epoch_too() -> None:
+    with local("blank") as renderer:
+        dataset = hgt.IterableDataset(renderer, 9)
+        whole = [indices(dataset) for _ in range(2)]
+        dataset.set_epoch(0)
+        next(iter(dataset))
+        assert indices(dataset) == whole[1]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_loader_workers_agree_on_the_epoch(
+    recording: Recording, persistent: bool, start: str
+) -> None:
+    options: dict[str, Any] = {
+        "batch_size": 3,
+        "num_workers": 2,
+        "persistent_workers": persistent,
+        "multiprocessing_context": start,
+    }
+
+    def epoch(loader: Any) -> list[int]:
+        return [int(index) for batch in loader for index in batch["index"]]
+
+    dataset = hgt.IterableDataset(recording, seed=5)
+    loader = DataLoader(dataset, **options)
+    orders = [epoch(loader) for _ in range(2)]
+    next(iter(loader))  # the third is left
+    orders.append(epoch(loader))
+    assert all(sorted(order) == list(range(23)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+    dataset.set_epoch(3)
+    assert epoch(loader) == orders[2]
+    assert dataset.epoch == 4
+    del loader
+
+
+def test_workers_that_begin_late_find_their_epoch() -> None:
+    epochs = hgt._Epochs()
+
+    class Worker:
+        """One loader worker: what it is told, and its count of iterations."""
+
+        def __init__(self, number: int, base: int) -> None:
+            self.info = type("Info", (), {"id": number, "seed": base + number})()
+            self.begun = 0
+
+        def begin(self, patch: pytest.MonkeyPatch) -> int:
+            patch.setattr(torch.utils.data, "get_worker_info", lambda: self.info)
+            epochs._begun, self.begun = self.begun, self.begun + 1
+            return epochs.begin()
+
+    with pytest.MonkeyPatch.context() as patch:
+        first, second = ([Worker(i, base) for i in range(3)] for base in (10**18, -7))
+        assert [first[0].begin(patch), first[1].begin(patch)] == [0, 0]
+        assert [worker.begin(patch) for worker in second] == [1, 1, 1]
+        assert first[2].begin(patch) == 0  # its iteration was left before it began
+        assert [worker.begin(patch) for worker in second] == [2, 2, 2]  # they live on
+    assert epochs.begin() == 3  # in no worker
+    epochs.set(1)
+    assert (epochs.begin(), epochs.begin()) == (1, 2)
+
+
+def test_a_recording_is_shuffled_by_the_seed_of_its_run_or_one_of_its_own(
+    recording: Recording, tmp_path: Any
+) -> None:
+    with local() as renderer:
+        live = indices(hgt.IterableDataset(renderer, 23, seed=6))
+        same = record(Dataset(renderer, 23, seed=6), tmp_path / "six")
+    assert indices(hgt.IterableDataset(same)) == live
+    assert indices(hgt.IterableDataset(recording)) != live
+    assert indices(hgt.IterableDataset(recording, seed=6)) == live
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(InvalidValueError, match="seed"):
+            hgt.IterableDataset(recording, seed=wrong)  # type: ignore[arg-type]
+
+
 def test_fresh_epochs_have_samples_of_their_own(recording: Recording) -> None:
     with local("blank") as renderer:
         dataset = hgt.IterableDataset(renderer, 5, start=2, share={"fresh": True})
-        seen = []
-        for epoch in range(3):
-            dataset.set_epoch(epoch)
-            seen += indices(dataset)
+        seen = [index for _ in range(3) for index in indices(dataset)]
         assert sorted(seen) == list(range(2, 17))
     with pytest.raises(InvalidValueError, match="fresh"):
         hgt.IterableDataset(recording, share={"fresh": True})
@@ -228,14 +309,29 @@ def test_a_state_goes_on_with_exactly_the_rest(count: int, taken: int, epoch: in
         second = hgt.IterableDataset(renderer, count)
         second.load_state_dict(first.state_dict())
         assert begun + indices(second) == expected
-        assert second.epoch == epoch
-        assert indices(second) == expected  # the next iteration is whole again
+        assert second.epoch == first.epoch == epoch + 1
+        assert indices(second) == indices(whole)  # the next iteration is whole again
+
+
+def test_after_a_whole_epoch_the_next_one_is_gone_on_with() -> None:
+    with local("blank") as renderer:
+        first = hgt.IterableDataset(renderer, 8)
+        orders = [[b["index"].tolist() for b in DataLoader(first, batch_size=4)] for _ in range(2)]
+        first.set_epoch(0)
+        list(DataLoader(first, batch_size=4))
+        second = hgt.IterableDataset(renderer, 8)
+        second.load_state_dict(first.state_dict())
+        assert second.epoch == 1
+        assert [b["index"].tolist() for b in DataLoader(second, batch_size=4)] == orders[1]
+        third = hgt.IterableDataset(renderer, 8)
+        assert third.state_dict()["position"] == third.state_dict()["epoch"] == 0
 
 
 def test_a_loader_is_resumed_between_batches() -> None:
     with local("blank") as renderer:
         dataset = hgt.IterableDataset(renderer, 17)
         expected = [batch["index"].tolist() for batch in DataLoader(dataset, batch_size=4)]
+        dataset.set_epoch(0)
         running = iter(DataLoader(dataset, batch_size=4))
         for _ in range(2):
             next(running)
@@ -260,6 +356,41 @@ def test_a_state_of_another_run_is_refused(recording: Recording) -> None:
         list(DataLoader(dataset, num_workers=2))
 
 
+def test_the_rest_may_be_drawn_elsewhere_but_not_of_another_run() -> None:
+    class Elsewhere(FakeEngine):
+        @property
+        def provenance(self) -> Provenance:
+            return replace(super().provenance, device="another")
+
+    with local() as renderer, LocalRenderer(Elsewhere(size=SIZE)) as other:
+        dataset = hgt.IterableDataset(renderer, 6)
+        begun = indices(islice(dataset, 2))
+        state = dataset.state_dict()
+        on = hgt.IterableDataset(other, 6)
+        on.load_state_dict(state)
+        assert sorted(begun + indices(on)) == list(range(6))
+        ours, theirs = (Dataset(renderer, 6, seed=seed) for seed in (1, 2))
+        state = hgt.IterableDataset(ours, seed=5).state_dict()
+        hgt.IterableDataset(ours, seed=5).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="other samples, whose seed differs"):
+            hgt.IterableDataset(theirs, seed=5).load_state_dict(state)
+        with pytest.raises(InvalidValueError, match="its seed is 5, here it is 1"):
+            hgt.IterableDataset(ours).load_state_dict(state)
+
+
+def test_a_state_at_the_start_of_an_epoch_goes_to_any_workers(recording: Recording) -> None:
+    def epoch(dataset: hgt.IterableDataset) -> list[int]:
+        return indices(DataLoader(dataset, batch_size=None, num_workers=2))
+
+    first = hgt.IterableDataset(recording)
+    orders = [epoch(first) for _ in range(3)]
+    first.set_epoch(1)
+    second = hgt.IterableDataset(recording)
+    second.load_state_dict(first.state_dict())
+    assert [epoch(second), epoch(second)] == orders[1:]
+    assert second.state_dict()["epoch"] == 3
+
+
 def test_failed_samples_raise_or_are_left_out() -> None:
     failed: list[HeliographError] = []
     straight: hgt.Share = {"shuffle": False}
@@ -273,6 +404,103 @@ def test_failed_samples_raise_or_are_left_out() -> None:
         )
         assert indices(dataset) == [0, 2]
     assert [error.index for error in failed] == [1]
+
+
+def test_something_stands_in_the_place_of_a_failed_sample() -> None:
+    failed: list[HeliographError] = []
+
+    def spare(error: HeliographError) -> Sample:
+        failed.append(error)
+        return blank
+
+    with local() as renderer:
+        blank = renderer.render(View(index=99, state={"crash": 0}))
+        dataset = hgt.Dataset(renderer, 4, randomize=second_fails, on_error=spare)
+        (batch,) = DataLoader(dataset, batch_size=4)
+        assert batch["index"].tolist() == [0, 99, 2, 3]
+        assert [error.index for error in failed] == [1]
+        assert dataset[1]["index"] == 99
+        assert [item["index"] for item in dataset] == [0, 99, 2, 3]
+        named = hgt.Dataset(
+            renderer, 2, randomize=second_fails, on_error=spare, transform=lambda t: t["index"]
+        )
+        assert named[1] == 99
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_failed_sample_is_left_out_of_its_batch(tmp_path: Any, on_disk: bool) -> None:
+    failed: list[HeliographError] = []
+    with local() as renderer:
+        source: Any = Dataset(renderer, 4, randomize=None if on_disk else second_fails)
+        if on_disk:
+            source = record(source, tmp_path)
+            damage(source, 1)
+        dataset = hgt.Dataset(source, on_error=failed.append)
+        batches = DataLoader(dataset, batch_size=2, collate_fn=hgt.collate)
+        assert [batch["index"].tolist() for batch in batches] == [[0], [2, 3]]
+        assert len(failed) == 1
+        assert dataset[1] is None
+        assert [item["index"] for item in dataset] == [0, 2, 3]
+        assert hgt.collate([None, None]) == {}
+        with pytest.raises(HeliographError):
+            list(hgt.Dataset(source))
+
+
+def damage(recording: Recording, position: int) -> None:
+    """Overwrite the facts of one sample."""
+    _, place = recording._find(position)
+    start = next(start for name, start, _ in place.members if name == "json")
+    shard = recording.path / f"{recording.manifest.shards[0].name}.tar"
+    with shard.open("r+b") as file:
+        file.seek(start)
+        file.write(b"no JSON")
+
+
+def test_a_stand_in_that_is_no_sample_is_refused() -> None:
+    with local() as renderer:
+        dataset = hgt.Dataset(
+            renderer,
+            2,
+            randomize=second_fails,
+            on_error=lambda error: {},  # type: ignore[arg-type, return-value]
+        )
+        with pytest.raises(InvalidValueError, match=r"on_error: expected the heliograph\.Sample"):
+            dataset[1]
+
+
+def drawn(view: View) -> tuple[View, dict[str, Any]]:
+    return view, {"parts": ["a"] * view.index}
+
+
+@pytest.mark.parametrize("kind", [hgt.Dataset, hgt.IterableDataset])
+def test_extras_come_as_lists(kind: Any) -> None:
+    extras = ("randomization", "labels", "annotations")
+    with local() as renderer:
+        options = {"randomize": drawn, "extras": extras}
+        if kind is hgt.IterableDataset:
+            options["share"] = {"shuffle": False}
+        dataset = kind(renderer, 3, **options)
+        first, second = DataLoader(dataset, batch_size=2, collate_fn=hgt.collate)
+        assert first["randomization"] == [{"parts": []}, {"parts": ["a"]}]
+        assert second["randomization"] == [{"parts": ["a", "a"]}]
+        assert first["labels"] == [dict(renderer.labels)] * 2
+        assert first["annotations"] == [{}, {}]
+        assert first["index"].tolist() == [0, 1]
+        plain = next(iter(DataLoader(kind(renderer, 3, randomize=drawn), batch_size=2)))
+        assert plain.keys() == first.keys() - set(extras)
+        chosen = kind(renderer, 1, **options, transform=lambda tree: tree["labels"])
+        assert list(chosen) == [dict(renderer.labels)]
+        with pytest.raises(UnknownNameError, match="labels"):
+            kind(renderer, 3, extras=["label"])
+
+
+@pytest.mark.parametrize("name", ["labels", "annotations"])
+def test_a_camera_may_have_the_name_of_an_extra(name: str) -> None:
+    with local() as renderer:
+        camera = renderer.cameras["top"].replace(name=name)
+        dataset = hgt.Dataset(renderer, 2, cameras=[camera])
+        (batch,) = DataLoader(dataset, batch_size=2, collate_fn=hgt.collate)
+        assert batch["frames"][name]["rgb"].shape == (2, 12, 16, 3)
 
 
 @pytest.mark.parametrize(
@@ -301,3 +529,23 @@ def test_wrong_sources(recording: Recording) -> None:
             hgt.Dataset(renderer)
         with pytest.raises(UnknownNameError, match="frond"):
             hgt.Dataset(renderer, 3, cameras=["frond"])
+
+
+def crowded(view: View) -> tuple[View, dict[str, Any]]:
+    """Nothing but background, what there is, or more than there is."""
+    places = ([-1.2, 0, 0], [1.2, 0, 0])[: view.index]
+    more = [hg.Add(hg.Box(key=f"box{i}", position=at)) for i, at in enumerate(places)]
+    return replace(view, edits=more or [hg.Remove("ball")]), {}
+
+
+def test_a_recording_has_one_form_of_segmentation(tmp_path: Path) -> None:
+    scene = hg.Scene(hg.Sphere(key="ball"), hg.CameraView(key="eye", position=[0, 0, 4]))
+    with hg.open(scene, size=(16, 12)) as renderer:
+        run = hg.Dataset(renderer, 3, passes=("segmentation",), randomize=crowded)
+        shown = [set(np.unique(sample["eye"].segmentation).tolist()) for sample in run]
+        recording = record(run, tmp_path / "run")
+    assert shown[0] == {0}
+    assert len(set(map(frozenset, shown))) == 3
+    with tarfile.open(recording.path / "shard-000000.tar") as tar:
+        names = [name.partition(".")[2] for name in tar.getnames()]
+    assert sorted(names) == ["eye.segmentation.png"] * 3 + ["json"] * 3

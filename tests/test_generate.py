@@ -1,17 +1,28 @@
 import hashlib
+import json
 import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from PIL import Image
 
+import heliograph as hg
 from heliograph import cli
+from heliograph.delivery.views import random_states
 from heliograph.engines import fake
+from heliograph.pool import Pool
 from heliograph.record import Recording
+from heliograph.transport.views import pack_view
 
 MJCF = """<mujoco>
   <worldbody>
@@ -219,8 +230,130 @@ def test_randomizers_are_read_applied_and_kept(
     assert run(capsys, *arguments)[0] == 0
     recording = Recording(out)
     assert list(recording[0].randomization) == ["camera_jitter"]
-    views = recording.manifest.source["views"]
-    assert views["randomize"]["randomizers"][0]["type"] == "camera_jitter"
+    renderer = recording.manifest.source["renderer"]
+    assert renderer["randomize"]["randomizers"][0]["type"] == "camera_jitter"
     config.write_text('{"randomizers": []}')
     code, _, told = run(capsys, *arguments, "--resume")
-    assert (code, "source.views.randomize.randomizers" in told) == (2, True)
+    assert (code, "source.renderer.randomize.randomizers" in told) == (2, True)
+
+
+TEXTURED = {
+    "randomizers": [
+        {"type": "materials", "texture_probability": 1},
+        {"type": "lights"},
+        {"type": "camera_jitter"},
+    ]
+}
+
+
+def files_of(folder: Path, index: int) -> tuple[dict[tuple[str, str], bytes], dict[str, Any]]:
+    """What `render` wrote of a sample: files by camera and pass, and the facts beside them."""
+    facts = json.loads((folder / f"{index:06d}.json").read_bytes())
+    return _apart(facts, lambda name: (folder / name).read_bytes())
+
+
+def members_of(folder: Path, index: int) -> tuple[dict[tuple[str, str], bytes], dict[str, Any]]:
+    """The same of a sample in the first shard of a recording."""
+    with tarfile.open(folder / "shard-000000.tar") as tar:
+        whole = {m.name: tar.extractfile(m).read() for m in tar}  # type: ignore[union-attr]
+    facts = json.loads(whole[f"{index:09d}.json"])
+    return _apart(facts, lambda name: whole[f"{index:09d}.{name}"])
+
+
+def _apart(
+    facts: dict[str, Any], read: Callable[[str], bytes]
+) -> tuple[dict[tuple[str, str], bytes], dict[str, Any]]:
+    files = {
+        (camera, kind): read(name)
+        for camera, each in facts["cameras"].items()
+        for kind, name in each.pop("files").items()
+    }
+    return files, facts
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_render_shows_a_sample_of_the_run_byte_for_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: int
+) -> None:
+    model, config = tmp_path / "model.xml", tmp_path / "dr.json"
+    model.write_text(MJCF)
+    config.write_text(json.dumps(TEXTURED))
+    common = (model, "--seed", 7, "--size", "16x12", "--randomize", config)
+    run_of = ("--count", 4, "--workers", workers, "--out", tmp_path / "run")
+    assert run(capsys, *common, *run_of)[0] == 0
+    for words, out in ((("--index", 3), "one"), (("--index", 2, "--count", 2), "two")):
+        with pytest.raises(SystemExit) as done:
+            cli.main(["render", *map(str, (*common, *words, "--out", tmp_path / out))])
+        assert not done.value.code
+    recorded, told = members_of(tmp_path / "run", 3)
+    assert (told["seed"], told["index"]) == (7, 3)
+    assert set(told["randomization"]) == {"materials", "lights", "camera_jitter"}
+    assert len(recorded) == 4
+    assert files_of(tmp_path / "one", 3) == files_of(tmp_path / "two", 3) == (recorded, told)
+    assert files_of(tmp_path / "two", 2) == members_of(tmp_path / "run", 2)
+
+
+def test_render_takes_the_words_of_generate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("fake", "--seed", 3, "--size", "8x8", "--cameras", "top,plan", "--passes", "rgb")
+    for more, name in (((), "moving"), (("--no-random-states",), "still")):
+        out = tmp_path / name
+        assert run(capsys, *words, *more, "--count", 3, "--out", out / "run")[0] == 0
+        with pytest.raises(SystemExit) as done:
+            cli.main(["render", *map(str, (*words, *more, "--index", 2, "--out", out / "one"))])
+        assert not done.value.code
+        assert files_of(out / "one", 2) == members_of(out / "run", 2)
+        assert bool(files_of(out / "one", 2)[1]["state"]) == (name == "moving")
+
+
+def test_the_samples_of_a_run_are_those_of_the_library(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tmp_path / "model.xml", tmp_path / "out"
+    model.write_text(MJCF)
+    arguments = ("--count", 3, "--seed", 5, "--size", "16x12", "--passes", "rgb", "--out", out)
+    assert run(capsys, model, *arguments)[0] == 0
+    with hg.open(str(model), size=(16, 12), seed=5) as renderer:
+        made = list(hg.samples(renderer, count=3, state=random_states(renderer)))
+    for sample, recorded in zip(made, Recording(out), strict=True):
+        assert np.array_equal(sample["front"].rgb, recorded["front"].rgb)
+        assert np.array_equal(sample.state["qpos"], recorded.state["qpos"])
+
+
+def test_workers_draw_what_is_random_and_orders_stay_small(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, config, out = tmp_path / "model.xml", tmp_path / "dr.json", tmp_path / "out"
+    model.write_text(MJCF)
+    config.write_text(json.dumps(TEXTURED))
+    orders: list[bytes] = []
+    submit = Pool.submit
+
+    def watched(pool: Pool, view: hg.View, *, priority: int = 0) -> Future[hg.Sample]:
+        orders.append(msgspec.msgpack.encode(pack_view(view, pool.cameras)))
+        return submit(pool, view, priority=priority)
+
+    monkeypatch.setattr(Pool, "submit", watched)
+    arguments = ("--count", 3, "--size", "16x12", "--randomize", config, "--workers", 1)
+    assert run(capsys, model, *arguments, "--out", out)[0] == 0
+    assert len(orders) == 3
+    assert max(map(len, orders)) < 1000
+    drawn = [sample.randomization["materials"]["texture"] for sample in Recording(out)]
+    assert drawn[0] != drawn[1] != drawn[2]
+
+
+def test_with_workers_no_engine_is_opened_in_the_driver(tmp_path: Path) -> None:
+    model, config, out = tmp_path / "model.xml", tmp_path / "dr.json", tmp_path / "out"
+    model.write_text(MJCF)
+    config.write_text(json.dumps(TEXTURED))
+    arguments = ["generate", model, "--count", 2, "--size", "16x12", "--randomize", config]
+    code = (
+        "import sys\nfrom heliograph import cli\n"
+        f"try:\n    cli.main({[*map(str, arguments), '--workers', '1', '--out', str(out)]!r})\n"
+        "finally:\n    print('heavy:', *sorted({'mujoco', 'moderngl'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["heavy:"]
+    assert len(Recording(out)) == 2

@@ -37,3 +37,26 @@ def test_no_tracked_file_names_a_place_on_one_machine(private: str) -> None:
     assert files
     found = [str(p.relative_to(ROOT)) for p in files if private.encode() in p.read_bytes()]
     assert not found
+
+
+def bench(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "scripts" / "bench", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_every_benchmark_is_listed_with_what_it_measures() -> None:
+    listed = bench()
+    assert (listed.returncode, listed.stderr) == (0, "")
+    lines = dict(line.split(maxsplit=1) for line in listed.stdout.splitlines()[1:])
+    assert lines.keys() == {p.stem for p in (ROOT / "benchmarks").glob("*.py")} - {"models"}
+    assert all(len(what) > 20 for what in lines.values())
+
+
+def test_an_unknown_benchmark_is_refused_before_anything_is_installed() -> None:
+    refused = bench("delivry")
+    assert refused.returncode == 2
+    assert "no benchmark is called 'delivry'" in refused.stderr
+    assert "  delivery " in refused.stderr
+    refused = bench("all", "--rounds", "3")
+    assert (refused.returncode, refused.stdout) == (2, "")

@@ -16,7 +16,7 @@ from heliograph.camera import Camera
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.delivery.samples import as_arrays, batches, samples
-from heliograph.delivery.views import Randomized, Views, random_states
+from heliograph.delivery.views import random_states
 from heliograph.engines.fake import FakeEngine, Paint
 from heliograph.errors import (
     ClosedError,
@@ -27,7 +27,7 @@ from heliograph.errors import (
 )
 from heliograph.frame import Sample
 from heliograph.passes import PASSES
-from heliograph.randomize import load_randomization, stream, to_json
+from heliograph.randomize import stream
 from heliograph.view import View
 
 SIZE = (16, 12)
@@ -43,7 +43,7 @@ class ThreadedRenderer(LocalRenderer):
         self.submitted: list[Future[Sample]] = []
         self.most = 0
 
-    def submit(self, view: View) -> Future[Sample]:
+    def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
         future = self.threads.submit(self.render, view)
         self.submitted.append(future)
         self.most = max(self.most, sum(not f.done() for f in self.submitted))
@@ -115,14 +115,6 @@ def test_what_was_drawn_is_in_the_sample_and_can_be_shown_by_hand() -> None:
             View(edits=[Paint("globe", tuple(sample.randomization["colour"]))], seed=2, index=1)
         )
         assert digest(by_hand) == digest(sample)
-
-
-def test_a_randomization_is_applied_to_the_view() -> None:
-    drawn = load_randomization({"randomizers": []})
-    with local() as renderer:
-        views = Views(state=ball, randomize=Randomized(drawn, renderer.engine))
-        assert views.order(3, 4).view.state["ball"].shape == (3,)
-        assert views.describe()["randomize"] == to_json(drawn)
 
 
 def test_the_first_error_is_raised_and_names_its_sample() -> None:
@@ -218,6 +210,19 @@ def test_batches_stack_what_samples_hold(drop_last: bool) -> None:
     assert batch["frames"]["front"]["K"].shape == (3, 3, 3)
     assert np.array_equal(batch["state"]["ball"][1], sample.state["ball"])
     assert batch["seed"].tolist() == [0, 0, 0]
+
+
+def test_batches_hold_extras_as_lists() -> None:
+    with local() as renderer:
+        run = Dataset(renderer, 5, randomize=painted)
+        found = list(batches(run, 2, extras=("randomization", "labels")))
+        expected = [sample.randomization for sample in run]
+    assert [fact for batch in found for fact in batch["randomization"]] == expected
+    assert [len(batch["labels"]) for batch in found] == [2, 2, 1]
+    assert found[0]["labels"][0] == renderer.labels
+    assert "annotations" not in found[0]
+    with pytest.raises(UnknownNameError, match="randomization"):
+        batches(run, 2, extras=["randomisation"])
 
 
 def test_samples_that_do_not_stack_say_why() -> None:

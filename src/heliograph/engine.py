@@ -388,7 +388,11 @@ class Renderer(Described, Protocol):
             yield self.render(view)
 
     def close(self) -> None:
-        """Free what it holds; may be called twice."""
+        """Free what it holds; may be called twice. `with` ends so, too.
+
+        What is pending is not waited for: its futures fail with `ClosedError`. Who wants the rest
+        waits for the futures first (`concurrent.futures.wait`).
+        """
 
     def __enter__(self) -> Self:
         return self

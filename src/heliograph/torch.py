@@ -1,27 +1,36 @@
 """Datasets for PyTorch's DataLoader, over any renderer or recording; needs `heliograph[torch]`.
 
 A sample is a nested dict, as `heliograph.delivery.samples.as_arrays` lays it out, of tensors that
-share the memory of the arrays; the DataLoader's own collation stacks it.
+share the memory of the arrays; the DataLoader's own collation stacks it. `collate` does so without
+a copy, and knows what does not stack: `extras`, and samples that are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, NamedTuple, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.checks import check_integer
 from heliograph.delivery import dataset as core
-from heliograph.delivery.samples import Tree, as_arrays, side_by_side, stack
-from heliograph.delivery.views import ViewOptions
+from heliograph.delivery.dataset import RunOptions
+from heliograph.delivery.samples import EXTRAS, Tree, as_arrays, check_extras, side_by_side, stack
 from heliograph.engine import Renderer
-from heliograph.errors import InvalidValueError
+from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
 from heliograph.randomize import stream
 from heliograph.requires import Requires
-from heliograph.source import OnError, SampleSource, check_position, close, digests, samples_of
+from heliograph.source import (
+    OnError,
+    Outcome,
+    SampleSource,
+    check_position,
+    close,
+    digests,
+    samples_of,
+)
 
 with Requires("torch"):
     import torch
@@ -30,20 +39,14 @@ with Requires("torch"):
 Transform: TypeAlias = Callable[[Tree], Any]
 """Turns the dict of a sample into what the loader collates; must not draw from global state."""
 
+StandIn: TypeAlias = Callable[[HeliographError], Sample | None]
+"""Told of a sample that failed; what it returns stands in its place, None leaves it out."""
+
 _ARRAY = "heliograph_array"
 """Attribute of tensors: the array whose memory they share."""
 
 _Base: TypeAlias = data.Dataset[Any]
 _IterableBase: TypeAlias = data.IterableDataset[Any]
-
-
-class SourceOptions(ViewOptions, total=False):
-    """What a dataset over a renderer takes besides: see `heliograph.Dataset`."""
-
-    seed: int
-    start: int
-    window: int
-    together: int
 
 
 class Dataset(_Base):
@@ -56,11 +59,17 @@ class Dataset(_Base):
         source: a renderer, a `heliograph.Dataset` or a `heliograph.Recording`.
         count: how many samples; for a renderer only, which must have one.
         transform: applied to each sample.
+        on_error: told of each sample that failed. The `heliograph.Sample` that it returns stands in
+            the same place; None leaves the place empty: the item is None, which `collate` leaves
+            out of the batch. Without it the first error is raised.
+        extras: of `labels`, `randomization` and `annotations` those that items hold as well, as
+            they stand in the sample; give the loader `collate`, which makes lists of them.
         **options: of a renderer: `seed`, `start`, `window`, `together`, `cameras`, `passes`,
             `state`, `randomize`.
 
     Raises:
         InvalidValueError: an argument out of its range, or that does not go with the source.
+        UnknownNameError: no such extra, camera or pass.
     """
 
     def __init__(
@@ -69,10 +78,13 @@ class Dataset(_Base):
         count: int | None = None,
         *,
         transform: Transform | None = None,
-        **options: Unpack[SourceOptions],
+        on_error: StandIn | None = None,
+        extras: Sequence[str] = (),
+        **options: Unpack[RunOptions],
     ) -> None:
         self._source = _source(source, count, options)
-        self._transform = transform
+        self._finish = _Finish(transform, check_extras(extras))
+        self._on_error = on_error
 
     def __len__(self) -> int:
         """How many samples there are."""
@@ -83,20 +95,39 @@ class Dataset(_Base):
         return self.__getitems__([position])[0]
 
     def __iter__(self) -> Iterator[Any]:
-        """All samples, in order; the first error is raised."""
+        """All samples that there are, in order."""
         _check_worker(self._source)
-        made = samples_of(self._source.outcomes(range(len(self))))
-        return (_finished(sample, self._transform) for sample in made)
+        made = self._items(self._source.outcomes(range(len(self))))
+        return (item for item in made if item is not None)
 
     def __getitems__(self, positions: Sequence[int]) -> list[Any]:
         """Several samples, made side by side; what the DataLoader asks for."""
         _check_worker(self._source)
         wanted = [check_position(position, len(self)) for position in positions]
         if isinstance(self._source, core.Dataset):
-            made = samples_of(self._source.outcomes(wanted, together=len(wanted)))
-        else:
-            made = samples_of(self._source.outcomes(wanted))
-        return [_finished(sample, self._transform) for sample in made]
+            return list(self._items(self._source.outcomes(wanted, together=len(wanted))))
+        return list(self._items(self._source.outcomes(wanted)))
+
+    def _items(self, outcomes: Iterator[Outcome]) -> Iterator[Any]:
+        """An item for each outcome; None where it is left out."""
+        try:
+            for _, result in outcomes:
+                sample = self._stand_in(result) if isinstance(result, HeliographError) else result
+                yield None if sample is None else self._finish(sample)
+        finally:
+            close(outcomes)
+
+    def _stand_in(self, error: HeliographError) -> Sample | None:
+        """What stands in the place of a sample that failed."""
+        if self._on_error is None:
+            raise error
+        sample: object = self._on_error(error)
+        if sample is None or isinstance(sample, Sample):
+            return sample
+        raise InvalidValueError(
+            "on_error: expected the heliograph.Sample that stands in the place of the one that "
+            f"failed, or None to leave it out, got {type(sample).__name__}"
+        )
 
 
 class Share(TypedDict, total=False):
@@ -118,12 +149,55 @@ class Share(TypedDict, total=False):
     even: bool
 
 
-class IterableDataset(_IterableBase):
-    """One pass over the samples an epoch, shared out to ranks and DataLoader workers.
+class _Epochs:
+    """Numbers the iterations of a dataset; DataLoader workers of one iteration agree on theirs.
 
-    A window of samples is in flight, also across batches: with a pool and `num_workers=0` the
-    render workers draw while the program trains. `state_dict` says where it stands, and
-    `load_state_dict` goes on with exactly the rest.
+    In memory that workers share: those that live on, and those that come for the next iteration,
+    count on and hear of `set`. Row 0 holds the number of the next iteration, the others which one
+    took the numbers before it: the loader gives the workers of one iteration a seed in common.
+    """
+
+    def __init__(self) -> None:
+        self._rows = torch.zeros((_KEPT + 1, 2), dtype=torch.int64)
+        self._rows.share_memory_()  # type: ignore[no-untyped-call]
+        self._begun = 0  # here, where a worker that lives on keeps its seed
+
+    @property
+    def next(self) -> int:
+        """The number that the next iteration takes."""
+        return int(self._rows[0, 0])
+
+    def set(self, number: int) -> None:
+        """Choose the number of the next iteration; those after it count on."""
+        self._rows[1:].zero_()
+        self._rows[0, 0] = number
+
+    def begin(self) -> int:
+        """The number of the iteration that begins."""
+        self._begun += 1
+        number = self.next  # first: where it was raised already, the row below is there, too
+        info = data.get_worker_info()
+        if info is not None:
+            # A hash of integers is the same in every process.
+            iteration = hash((info.seed - info.id, self._begun)) or 1
+            for before, taken in self._rows[1:].tolist():
+                if before == iteration:
+                    return int(taken)
+            row = self._rows[1 + number % _KEPT]
+            row[1] = number
+            row[0] = iteration  # last: it says that the number is there
+        self._rows[0, 0] = number + 1
+        return number
+
+
+class IterableDataset(_IterableBase):
+    """A pass over the samples an epoch, shared out to ranks and DataLoader workers.
+
+    Every iteration is an epoch, with an order of its own that depends on the seed and the epoch
+    alone; `set_epoch` chooses the next one, and those after it count on. A window of samples is in
+    flight, also across batches: with a pool and `num_workers=0` the render workers draw while the
+    program trains. `state_dict` says where it stands, and `load_state_dict` goes on with exactly
+    the rest. One iteration at a time.
 
     Args:
         source: a renderer, a `heliograph.Dataset` or a `heliograph.Recording`; of these a
@@ -133,11 +207,14 @@ class IterableDataset(_IterableBase):
         share: which part of it, in which order; see `Share`.
         on_error: told of each sample that failed, which is then left out; without it the first
             error is raised.
-        **options: of a renderer: `seed`, `start`, `window`, `together` (give it the loader's
+        extras: as for `Dataset`.
+        **options: `seed`, of the order, and of the run where the source is a renderer; the run's
+            without it. Of a renderer alone: `start`, `window`, `together` (give it the loader's
             batch_size, then `collate` need not copy), `cameras`, `passes`, `state`, `randomize`.
 
     Raises:
         InvalidValueError: an argument out of its range, or that does not go with the source.
+        UnknownNameError: no such extra, camera or pass.
     """
 
     def __init__(
@@ -148,21 +225,21 @@ class IterableDataset(_IterableBase):
         transform: Transform | None = None,
         share: Share | None = None,
         on_error: OnError | None = None,
-        **options: Unpack[SourceOptions],
+        extras: Sequence[str] = (),
+        **options: Unpack[RunOptions],
     ) -> None:
+        seed = options.pop("seed", None) if isinstance(source, SampleSource) else None
         self._source = _source(source, count, options)
-        self._transform = transform
+        self._finish = _Finish(transform, check_extras(extras))
         self._share = _check_share(share or {}, self._source)
         self._on_error = on_error
-        self._seed = options.get(
-            "seed", self._source.seed if isinstance(self._source, core.Dataset) else 0
-        )
-        self._samples = digests(self._source.describe())
-        # Shared memory, so that DataLoader workers that live on hear of set_epoch.
-        self._epoch = torch.zeros((), dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
-        self._position = 0
-        self._resumed: list[int] | None = None  # the DataLoader worker that goes on from there
+        described = {**self._source.describe()}
+        described.pop("drawn_by", None)  # another machine may draw the rest
+        self._seed = check_integer("seed", described.get("seed", 0) if seed is None else seed)
+        self._samples = digests(described)
+        self._epochs = _Epochs()
+        self._at: tuple[int, int] | None = None  # the epoch that is under way, and how far it is
+        self._resumed: tuple[tuple[int, int], tuple[int, int]] | None = None  # a worker, and where
 
     def __len__(self) -> int:
         """How many samples this rank yields in a whole epoch."""
@@ -173,16 +250,17 @@ class IterableDataset(_IterableBase):
     @property
     def epoch(self) -> int:
         """The epoch that the next iteration yields."""
-        return int(self._epoch)
+        return self._epochs.next
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch for the next iteration, from its start."""
-        self._epoch.fill_(check_integer("epoch", epoch))
-        self._position, self._resumed = 0, None
+        """Choose the epoch for the next iteration, from its start; those after it count on."""
+        self._epochs.set(check_integer("epoch", epoch))
+        self._at = self._resumed = None
 
     def state_dict(self) -> dict[str, Any]:
         """The position: how many samples of which epoch and run were yielded."""
-        return {**self._run(), "epoch": self.epoch, "position": self._position}
+        epoch, position = self._at or (self.epoch, 0)
+        return {**self._run(), "epoch": epoch, "position": position}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there: the next iteration yields the rest of that epoch.
@@ -190,42 +268,52 @@ class IterableDataset(_IterableBase):
         Raises:
             InvalidValueError: it is the state of another run, order, rank or worker.
         """
-        self._check_samples(state.get("samples"))
         for name, here in self._run().items():
-            if state.get(name) != here:
+            if name != "samples" and state.get(name) != here:
                 raise InvalidValueError(
                     f"state_dict: its {name} is {state.get(name)!r}, here it is {here!r}; "
                     "load it where the dataset is made with the same arguments"
                 )
+        self._check_samples(state.get("samples"))
         epoch = check_integer("state_dict epoch", state.get("epoch"))
         position = check_integer("state_dict position", state.get("position"))
         self.set_epoch(epoch)
-        self._position, self._resumed = position, list(_worker())
+        if position or data.get_worker_info() is not None:
+            self._at = epoch, position
+            self._resumed = _worker(), self._at
 
     def __iter__(self) -> Iterator[Any]:
         """The samples of this epoch, rank and worker; after `load_state_dict` the rest of them."""
         _check_worker(self._source)
-        source, positions = self._order()
         resumed, self._resumed = self._resumed, None
         if resumed is None:
-            self._position = 0
-        elif resumed != list(_worker()) and self._position:
+            self._at = self._epochs.begin(), 0
+        elif resumed[0] == _worker():
+            self._at = resumed[1]
+            self._epochs.set(self._at[0] + 1)
+        else:
             raise InvalidValueError(_NOT_HERE)
-        outcomes = source.outcomes(positions[self._position :].tolist())
+        return self._rest(*self._at)
+
+    def _rest(self, epoch: int, done: int) -> Iterator[Any]:
+        """What is left of an epoch of which so many are done."""
+        source, positions = self._order(epoch)
+        outcomes = source.outcomes(positions[done:].tolist())
         try:
-            for outcome in outcomes:
+            for place, outcome in enumerate(outcomes, done + 1):
                 made = list(samples_of([outcome], self._on_error))
-                self._position += 1
+                self._at = epoch, place
                 for sample in made:
-                    yield _finished(sample, self._transform)
+                    yield self._finish(sample)
         finally:
             close(outcomes)
+        self._at = None
 
-    def _order(self) -> tuple[SampleSource, NDArray[np.int64]]:
-        """Where to read this epoch, and the positions that this rank and worker yield of it."""
+    def _order(self, epoch: int) -> tuple[SampleSource, NDArray[np.int64]]:
+        """Where to read an epoch, and the positions that this rank and worker yield of it."""
         positions = np.arange(len(self._source))
         if self._share.get("shuffle", True):
-            stream(self._seed, self.epoch, "/shuffle").shuffle(positions)
+            stream(self._seed, epoch, "/shuffle").shuffle(positions)
         rank, world = _rank(self._share)
         worker, workers = _worker()
         mine = positions[rank::world][: len(self)][worker::workers]
@@ -233,15 +321,13 @@ class IterableDataset(_IterableBase):
             return self._source, mine
         if not isinstance(self._source, core.Dataset):
             raise InvalidValueError(_NOT_FRESH)
-        return self._source.shifted(self.epoch * len(self._source)), mine
+        return self._source.shifted(epoch * len(self._source)), mine
 
     def _check_samples(self, there: object) -> None:
         """Check that the state is of the same scene, views and renderer."""
         if not isinstance(there, Mapping):
             raise InvalidValueError(f"state_dict: its samples are {there!r}, expected a mapping")
         for name in {**self._samples, **there}:
-            if name in _COUNTED:
-                continue
             if there.get(name) != self._samples.get(name):
                 raise InvalidValueError(
                     f"state_dict: it is of other samples, whose {name} differs (engine, options "
@@ -264,8 +350,8 @@ class IterableDataset(_IterableBase):
         }
 
 
-_COUNTED = ("seed", "count", "drawn_by")
-"""What `state_dict` says by itself, and what may draw the rest on another machine."""
+_KEPT = 64
+"""How many iterations that began last are known to workers that begin late."""
 _NOT_HERE = (
     "a state that was loaded outside of the DataLoader's workers does not say where each of them "
     "stood: use num_workers=0, or torchdata's StatefulDataLoader, which keeps one state a worker"
@@ -273,7 +359,7 @@ _NOT_HERE = (
 
 
 def _source(
-    source: Renderer | SampleSource, count: int | None, options: SourceOptions
+    source: Renderer | SampleSource, count: int | None, options: RunOptions
 ) -> SampleSource:
     if isinstance(source, SampleSource):
         if count is not None or options:
@@ -331,25 +417,31 @@ def _check_worker(source: SampleSource) -> None:
         raise InvalidValueError(core.LIVE)
 
 
-def collate(trees: Sequence[Tree]) -> Tree:
+def collate(trees: Sequence[Tree | None]) -> Tree:
     """A batch of samples, as the DataLoader's own collation makes it; for `collate_fn`.
 
     Tensors that lie side by side in memory, as those of `Dataset` and of an `IterableDataset` with
     `together`, are not copied: the batch is that memory. The rest is copied in this thread alone;
     the threads of `torch.stack` wait for each other where render workers keep all cores busy.
+    `extras` become lists, one entry for each sample; items that are None are left out.
 
     Raises:
         InvalidValueError: a sample differs from the first in a shape or name.
     """
-    return _collated(trees, "batch") if trees else {}
+    there = [tree for tree in trees if tree is not None]
+    return _collated(there, "batch", EXTRAS) if there else {}
 
 
-def _collated(trees: Sequence[Tree], path: str) -> Tree:
+def _collated(trees: Sequence[Tree], path: str, listed: Sequence[str] = ()) -> Tree:
     names = trees[0].keys()
     for tree in trees:
         if tree.keys() != names:
             raise InvalidValueError(f"{path}: {[*tree]} does not stack with {[*names]}")
-    return {key: _column([tree[key] for tree in trees], f"{path}, {key}") for key in names}
+    columns = {key: [tree[key] for tree in trees] for key in names}
+    return {
+        key: column if key in listed else _column(column, f"{path}, {key}")
+        for key, column in columns.items()
+    }
 
 
 def _column(values: Sequence[Any], path: str) -> Any:
@@ -361,9 +453,17 @@ def _column(values: Sequence[Any], path: str) -> Any:
     return _tensor(stack(arrays, path) if whole is None else whole)
 
 
-def _finished(sample: Sample, transform: Transform | None) -> Any:
-    tree = _tensors(as_arrays(sample))
-    return tree if transform is None else transform(tree)
+class _Finish(NamedTuple):
+    """Makes items of samples."""
+
+    transform: Transform | None
+    extras: tuple[str, ...]
+
+    def __call__(self, sample: Sample) -> Any:
+        tree = _tensors(as_arrays(sample))
+        for name in self.extras:
+            tree[name] = dict(getattr(sample, name))
+        return tree if self.transform is None else self.transform(tree)
 
 
 def _tensors(tree: Tree) -> Tree:

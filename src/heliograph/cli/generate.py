@@ -16,13 +16,11 @@ from heliograph.checks import check_integer
 from heliograph.cli.folder import ON_SHEET, SHEET, is_there, save_sheet
 from heliograph.cli.states import chosen_passes, parse_size, split_names
 from heliograph.cli.streams import Progress, say, tell
-from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.dataset import Dataset
-from heliograph.delivery.views import Randomized, random_states
-from heliograph.engine import Described, Renderer
+from heliograph.delivery.views import random_states
 from heliograph.errors import HeliographError, RecordError
-from heliograph.randomize import load_randomization, stream
+from heliograph.randomize import stream
 from heliograph.record import Recording, record
 from heliograph.record.manifest import MANIFEST
 from heliograph.source import Outcome
@@ -88,15 +86,12 @@ def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
 def _recorded(order: Generate) -> Recording:
     with ExitStack() as opened:
         renderer = opened.enter_context(open_scene(order.model, **_options(order)))
-        scene, config = _who_knows(order, renderer, opened), order.randomize
         dataset = Dataset(
             renderer,
             order.count,
-            seed=order.seed,
             cameras=split_names(order.cameras),
             passes=chosen_passes(order.passes, renderer),
-            state=random_states(scene) if order.random_states else None,
-            randomize=None if config is None else Randomized(load_randomization(config), scene),
+            state=random_states(renderer) if order.random_states else None,
         )
         source = opened.enter_context(_Watched(dataset, order))
         return record(
@@ -145,20 +140,14 @@ class _Watched:
 
 
 def _options(order: Generate) -> dict[str, Any]:
-    """Only the options that differ from the defaults, so that engines without them open too."""
-    options = {"size": parse_size(order.size), "engine": order.engine}
-    return {**options, "workers": order.workers} if order.workers else options
-
-
-def _who_knows(order: Generate, renderer: Renderer, opened: ExitStack) -> Described:
-    """An engine that draws random states and knows its scene: here, even where workers draw."""
-    if isinstance(renderer, LocalRenderer):
-        return renderer.engine
-    if not (order.random_states or order.randomize):
-        return renderer
-    alone = {**_options(order), "workers": 0}
-    local = opened.enter_context(open_scene(order.model, **alone))
-    return local.engine if isinstance(local, LocalRenderer) else local
+    """Of `heliograph.open`; whoever draws a view also draws what is random in it."""
+    return {
+        "size": parse_size(order.size),
+        "engine": order.engine,
+        "workers": order.workers,
+        "seed": order.seed,
+        "randomize": order.randomize,
+    }
 
 
 def _report(order: Generate, recording: Recording) -> int:

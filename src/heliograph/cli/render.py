@@ -19,11 +19,11 @@ from heliograph.cli.folder import (
     save_sheet,
     whole_folder,
 )
-from heliograph.cli.states import chosen_passes, parse_size, split_names, states
+from heliograph.cli.states import chosen_passes, parse_size, recipes, split_names
 from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
-from heliograph.engine import resolve_cameras
+from heliograph.delivery.views import Views
 from heliograph.frame import Sample
 from heliograph.requires import Requires
 from heliograph.view import View
@@ -38,9 +38,11 @@ class Render:
         camera: cameras by name; the scene's first one without it.
         size: WIDTHxHEIGHT in pixels of cameras that the model gives no resolution.
         passes: which images each camera yields; those every engine has without it.
-        count: how many random states (the scene's own state without --count and --qpos).
-        seed: seed of the random states; state i depends on the seed and i alone.
+        count: how many random states (the scene's own state without --count, --index and --qpos).
+        index: the first sample shown of the run that `heliograph generate` makes of the seed.
+        seed: seed of the run; sample i depends on the seed and i alone.
         randomize: file of randomizers (.json or .yaml): what the seed and each index draw.
+        random_states: whether samples of the run have random states, as `heliograph generate` says.
         qpos: file of joint states, (N, nq) or (nq,), .npy, .csv or text.
         out: folder for the files.
         overwrite: replace --out if an earlier run wrote it.
@@ -53,12 +55,14 @@ class Render:
     """
 
     model: Annotated[str, tyro.conf.Positional]
-    camera: tuple[str, ...] = ()
+    camera: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--cameras"])] = ()
     size: str = "320x240"
     passes: tuple[str, ...] = ()
     count: int | None = None
+    index: int | None = None
     seed: int = 0
     randomize: Path | None = None
+    random_states: bool = True
     qpos: Path | None = None
     out: Path = Path("heliograph-out")
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
@@ -74,8 +78,9 @@ def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
     """Render a scene into lossless files and a contact sheet."""
     size = parse_size(order.size)
     check_integer("--seed", order.seed)
-    if order.count is not None:
-        check_integer("--count", order.count, 1)
+    for name, least in (("count", 1), ("index", 0)):
+        if (value := getattr(order, name)) is not None:
+            check_integer(f"--{name}", value, least)
     check_free(order.out, overwrite=order.overwrite)
     with open_scene(order.model, size=size, engine=order.engine, **_options(order)) as renderer:
         total, views = _views(order, renderer)
@@ -101,16 +106,21 @@ def _options(order: Render) -> dict[str, Any]:
 
 
 def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]:
-    """How many views there are, and what yields them, one a state."""
+    """How many views there are, and what yields them: samples of the run of the seed."""
     cameras = split_names(order.camera)
-    resolve_cameras(View(cameras), renderer.cameras)
     passes = chosen_passes(order.passes, renderer)
-    total, shown = states(renderer, qpos=order.qpos, count=order.count, seed=order.seed)
-    views = (
-        View(cameras, passes, state, seed=order.seed, index=index)
-        for index, state in enumerate(shown)
+    Views(cameras, passes).check(renderer)
+    indices, recipe = recipes(
+        renderer,
+        qpos=order.qpos,
+        index=order.index,
+        count=order.count,
+        random=order.random_states,
     )
-    return total, views
+    views = (
+        Views(cameras, passes, recipe(index)).order(order.seed, index).view for index in indices
+    )
+    return len(indices), views
 
 
 def _fill(folder: Path, renderer: LocalRenderer, total: int, views: Iterator[View]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import MAX_SIZE
-from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.views import StateRecipe, random_states
 from heliograph.disk import read_file, reason
 from heliograph.engine import Renderer
 from heliograph.errors import InvalidValueError
@@ -44,27 +44,43 @@ def split_names(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for word in words for name in word.split(",") if name)
 
 
-def states(
-    renderer: LocalRenderer, *, qpos: Path | None, count: int | None, seed: int
-) -> tuple[int, Iterable[dict[str, Any]]]:
-    """The states to show: rows of a file, `count` random ones, or the scene's own.
+def recipes(
+    renderer: Renderer,
+    *,
+    qpos: Path | None = None,
+    index: int | None = None,
+    count: int | None = None,
+    random: bool = True,
+) -> tuple[range, Callable[[int], StateRecipe | None]]:
+    """The states to show: rows of a file, random ones of the run, or the scene's own.
+
+    Args:
+        renderer: who draws them.
+        qpos: the file.
+        index: of the first; 0 without it.
+        count: how many; without it all rows, or one.
+        random: whether states are random where `index` or `count` ask for samples of the run.
 
     Returns:
-        How many, and what yields them; random ones are drawn one by one.
+        The indices of the samples, and what shows one, as `Views.state` takes it.
 
     Raises:
-        InvalidValueError: the file is not as it should be, or there are no random states.
+        InvalidValueError: the file is not as it should be, or has too few states.
     """
+    start = index or 0
     if qpos is not None:
         rest = renderer.scene.space.rest
         rows = read_states(qpos, np.size(rest["qpos"]) if "qpos" in rest else None)
-        if count is not None and count > len(rows):
-            raise InvalidValueError(f"--count: {count}, but --qpos {qpos} holds {len(rows)} states")
-        return len(rows[:count]), ({"qpos": row} for row in rows[:count])
-    if count is None:
-        return 1, [{}]
-    streams = (np.random.default_rng([seed, index]) for index in range(count))
-    return count, (dict(renderer.random_state(rng)) for rng in streams)
+        end = len(rows) if count is None else start + count
+        if not start < end <= len(rows):
+            raise InvalidValueError(
+                f"--index, --count: expected some of the {len(rows)} states (from 0) in --qpos "
+                f"{qpos}, got {start} to {max(start, end - 1)}"
+            )
+        return range(start, end), lambda place: {"qpos": rows[place]}
+    asked = count is not None or index is not None
+    state = random_states(renderer) if asked and random else None
+    return range(start, start + (count or 1)), lambda _: state
 
 
 def read_states(path: Path, width: int | None = None) -> NDArray[Any]:

@@ -110,6 +110,7 @@ def open(  # noqa: A001
         depth: (2) orders that a worker holds at once.
         threads: (None) threads of each worker; None shares the cores out.
         python: (this interpreter) the workers' interpreter.
+        launcher: (None) a `heliograph.pool.Launcher`: their command, environment and directory.
         start_timeout: (300.0) seconds that a worker may take to open the scene.
 
     Raises:

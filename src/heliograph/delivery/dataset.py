@@ -21,6 +21,15 @@ WINDOW = 32
 _Ordered: TypeAlias = tuple[int, Order | HeliographError]
 
 
+class RunOptions(ViewOptions, total=False):
+    """What a run takes besides its renderer and count: see `Dataset`."""
+
+    seed: int | None
+    start: int
+    window: int
+    together: int
+
+
 class Dataset:
     """`count` samples of a run: position i is sample `start + i`, which depends on (seed, i) alone.
 

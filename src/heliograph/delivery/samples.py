@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, TypeAlias, Unpack
 
 import numpy as np
 
 from heliograph import array_pool
 from heliograph.checks import check_integer
-from heliograph.delivery.dataset import WINDOW, Dataset
-from heliograph.delivery.views import ViewOptions
+from heliograph.delivery.dataset import Dataset, RunOptions
 from heliograph.engine import Renderer
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Array, Sample
 from heliograph.source import OnError, samples_of
 
@@ -20,49 +20,63 @@ Tree: TypeAlias = dict[str, Any]
 """Nested dicts with arrays and integers at their ends."""
 
 NO_SEED = -1
+EXTRAS = ("labels", "randomization", "annotations")
+"""What a sample holds besides that no two samples need have alike, so that it does not stack."""
 
 
 def samples(
     renderer: Renderer,
     *,
     count: int,
-    seed: int | None = None,
-    start: int = 0,
-    window: int = WINDOW,
     on_error: OnError | None = None,
-    **options: Unpack[ViewOptions],
+    **options: Unpack[RunOptions],
 ) -> Iterator[Sample]:
-    """Samples `start` to `start + count` of a run, in order; each depends on (seed, index) alone.
+    """Samples of a run, in order; each depends on (seed, index) alone.
 
     Args:
         renderer: who draws; a pool is kept busy, with a bounded number of samples in flight.
         count: how many.
-        seed: of the run, 0 ... 2**63 - 1; the renderer's without it.
-        start: index of the first.
-        window: how many are in flight, and so at most in memory, at once.
         on_error: told of each sample that failed, which is then left out; without it the first
             error is raised.
-        **options: `cameras`, `passes`, `state` and `randomize`, as in `Views`.
+        **options: `seed`, `start`, `window` and `together`, as for `Dataset`; `cameras`, `passes`,
+            `state` and `randomize`, as in `Views`.
 
     Raises:
         HeliographError: at once for wrong arguments, later for a sample that failed.
     """
-    dataset = Dataset(renderer, count, seed=seed, start=start, window=window, **options)
-    return samples_of(dataset.outcomes(range(count)), on_error)
+    return samples_of(Dataset(renderer, count, **options).outcomes(range(count)), on_error)
 
 
-def batches(source: Iterable[Sample], size: int, *, drop_last: bool = False) -> Iterator[Tree]:
+def batches(
+    source: Iterable[Sample], size: int, *, drop_last: bool = False, extras: Sequence[str] = ()
+) -> Iterator[Tree]:
     """Stacks samples into batches, laid out as `as_arrays` says with one more axis in front.
 
     Args:
         source: samples, a `Dataset` or a `Recording`; all must have the same cameras and sizes.
         size: samples in a batch; every batch has arrays of its own.
         drop_last: leave out a last batch that is not full.
+        extras: of `labels`, `randomization` and `annotations` those that batches hold as well, as
+            a list with an entry for each sample.
 
     Raises:
         InvalidValueError: a sample that differs from the first of its batch in a shape or name.
+        UnknownNameError: no such extra.
     """
-    return _batches(iter(source), check_integer("size", size, least=1), drop_last=drop_last)
+    check_integer("size", size, least=1)
+    return _batches(iter(source), size, check_extras(extras), drop_last=drop_last)
+
+
+def check_extras(names: Sequence[str]) -> tuple[str, ...]:
+    """The names of extras.
+
+    Raises:
+        UnknownNameError: one that is not in `EXTRAS`.
+    """
+    for name in names:
+        if name not in EXTRAS:
+            raise UnknownNameError.of("extra", name, EXTRAS)
+    return tuple(names)
 
 
 def as_arrays(sample: Sample) -> Tree:
@@ -85,33 +99,6 @@ def as_arrays(sample: Sample) -> Tree:
         },
         "state": dict(sample.state),
     }
-
-
-class Stack:
-    """A batch that is filled place by place; its arrays are made for the first.
-
-    Args:
-        size: how many places.
-    """
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.filled = 0
-        self._arrays: Tree = {}
-
-    def add(self, tree: Tree) -> None:
-        """Copy one more into its place.
-
-        Raises:
-            InvalidValueError: it differs from the first in a shape or name.
-        """
-        self._arrays = self._arrays or _allocate(tree, self.size)
-        _put(tree, self._arrays, self.filled, f"sample {tree.get('index', self.filled)}")
-        self.filled += 1
-
-    def arrays(self) -> Tree:
-        """What is filled."""
-        return self._arrays if self.filled == self.size else _cut(self._arrays, self.filled)
 
 
 def side_by_side(rows: Sequence[Any]) -> Array | None:
@@ -152,15 +139,21 @@ def _address(array: Array) -> int:
     return address
 
 
-def _batches(source: Iterator[Sample], size: int, *, drop_last: bool) -> Iterator[Tree]:
-    stack = Stack(size)
-    for sample in source:
-        stack.add(as_arrays(sample))
-        if stack.filled == size:
-            yield stack.arrays()
-            stack = Stack(size)
-    if stack.filled and not drop_last:
-        yield stack.arrays()
+def _batches(
+    source: Iterator[Sample], size: int, extras: tuple[str, ...], *, drop_last: bool
+) -> Iterator[Tree]:
+    for first in source:
+        tree = as_arrays(first)
+        batch, filled = _allocate(tree, size), 0
+        told: Tree = {name: [] for name in extras}
+        for sample in chain([first], islice(source, size - 1)):
+            _put(as_arrays(sample), batch, filled, f"sample {sample.index}")
+            for name, column in told.items():
+                column.append(getattr(sample, name))
+            filled += 1
+        if filled == size or not drop_last:
+            yield {**(batch if filled == size else _cut(batch, filled)), **told}
+        del batch, tree  # before the memory of the next one is taken
 
 
 def _allocate(tree: Tree, size: int) -> Tree:

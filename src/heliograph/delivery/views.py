@@ -13,8 +13,7 @@ from heliograph.engine import Capability, Described, resolve_cameras
 from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample
 from heliograph.passes import Passes, select_passes
-from heliograph.randomize import Facts, Randomization, stream
-from heliograph.randomize.config import describe
+from heliograph.randomize import stream
 from heliograph.view import View
 
 StateRecipe: TypeAlias = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
@@ -69,8 +68,8 @@ class Views:
         passes: as in `View`.
         state: the state of every sample, or a function that draws one from a generator, such as
             the `random_state` of an engine; the scene's own state without it.
-        randomize: changes the view, as `Randomized` does or a function of your own, and says what
-            it drew.
+        randomize: changes the view and says what it drew, besides what the renderer was opened
+            with (`heliograph.open(..., randomize=)`), which draws where the view is drawn.
     """
 
     cameras: Sequence[str | Camera] = ()
@@ -138,28 +137,6 @@ def random_states(renderer: Described) -> RandomStates | None:
     """What draws random states for a renderer, as `Views.state` takes; None where nothing does."""
     able = Capability.RANDOM_STATE in renderer.capabilities
     return RandomStates(renderer.random_state) if able else None
-
-
-class Randomized:
-    """What a `Randomization` draws for the views of a scene, as `Views.randomize` takes it.
-
-    Args:
-        randomization: what draws, as from `heliograph.randomize.load_randomization`.
-        scene: an engine, or another renderer; what it knows of its scene, randomizers know.
-    """
-
-    def __init__(self, randomization: Randomization, scene: Described) -> None:
-        self._randomization = randomization
-        self._facts = Facts.of(scene)
-
-    def __call__(self, view: View) -> tuple[View, Mapping[str, Any]]:
-        """The view with what was drawn for it, and what that was."""
-        changed, drawn = self._randomization.apply(view, self._facts)
-        return changed, drawn.facts
-
-    def describe(self) -> dict[str, Any]:
-        """The randomizers with their parameters, as in a config."""
-        return describe(self._randomization)
 
 
 def _check_drawn(drawn: object) -> tuple[View, Mapping[str, Any]]:
