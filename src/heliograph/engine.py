@@ -330,17 +330,20 @@ class Renderer(Described, Protocol):
         del count
         return self.submit
 
-    def submit_batch(self, batch: Mapping[str, Any]) -> Future[Stacked]:
+    def submit_batch(self, batch: Mapping[str, Any], *, priority: int = 0) -> Future[Stacked]:
         """Order a batch; the future holds the stacked arrays or the error.
 
-        See `heliograph.delivery.batch` for the keys.
-
         By default its entries are drawn one after the other, at once.
+
+        Args:
+            batch: see `heliograph.delivery.batch` for the keys.
+            priority: higher ones go first, where several are on their way.
 
         Raises:
             InvalidValueError: something is wrong with the batch.
             UnknownNameError: no such camera or pass.
         """
+        del priority
         entries = self._checked_batch(batch)
         future: Future[Stacked] = Future()
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
@@ -213,12 +213,13 @@ class LocalRenderer(Renderer):
         """Segmentation id -> (name, category)."""
         return self.engine.labels
 
-    def render(self, view: View) -> Sample:
-        """Draw one view and wait for it.
+    def render(self, view: View, *, priority: int = 0) -> Sample:
+        """Draw one view and wait for it; its priority is of no use here.
 
         Raises:
             HeliographError: the view cannot be drawn; it names the sample if the view has a seed.
         """
+        del priority
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
         ordered = time.time()
@@ -234,6 +235,9 @@ class LocalRenderer(Renderer):
             HeliographError: the view cannot be drawn.
             ClosedError: the renderer was closed before the next sample was asked for.
         """
+        return self._each(lambda: self.engine.refine(view, cancel), view)
+
+    def _each(self, begin: Callable[[], Iterable[Sample]], view: View) -> Iterator[Sample]:
         ordered = time.time()
         samples: Iterator[Sample] | None = None
         while True:
@@ -241,11 +245,21 @@ class LocalRenderer(Renderer):
                 if self._turns.closed:
                     raise ClosedError("this renderer is closed")
                 if samples is None:
-                    samples = iter(self.engine.refine(view, cancel))
+                    samples = iter(begin())
                 sample = next(samples, None)
             if sample is None:
                 return
             yield _ordered(sample, ordered)
+
+    def published(self, *, ahead: int = 1) -> Iterator[Sample]:
+        """What the engine shows by itself, each sample when it is asked for; see `Engine.publish`.
+
+        Raises:
+            InvalidValueError: the engine publishes nothing.
+            ClosedError: the renderer was closed before the next sample was asked for.
+        """
+        check_integer("ahead", ahead, 1)
+        return self._each(self.engine.publish, View())
 
     def advance(self, changes: Edit | Sequence[Edit]) -> int:
         """Change the scene for good, by one edit or several; see `heliograph.engine.Described`."""

@@ -100,11 +100,12 @@ class Scheduler(Generic[_W]):
         self.orders: dict[Order, None] = {}
         self._depth = depth
         self._max_kills = max_kills
-        self._queue: list[tuple[int, int, Order]] = []
+        self._queue: list[tuple[int, int, int, Order]] = []
         self._leases: dict[_W, dict[int, Lease]] = {}
         self._open: set[_W] = set()
         self._sequence = 0
         self._ticket = 0
+        self._pushed = 0
         self._vain = 0
 
     @property
@@ -267,13 +268,14 @@ class Scheduler(Generic[_W]):
         return iter(tuple(self.orders))
 
     def _push(self, order: Order) -> None:
-        heapq.heappush(self._queue, (-order.priority, order.sequence, order))
+        self._pushed += 1  # so that orders themselves are never compared
+        heapq.heappush(self._queue, (-order.priority, order.sequence, self._pushed, order))
 
     def _head(self) -> Order | None:
         """The next order; what was cancelled in the queue is still there, and goes now."""
-        while self._queue and self._queue[0][2] not in self.orders:
+        while self._queue and self._queue[0][3] not in self.orders:
             heapq.heappop(self._queue)
-        return self._queue[0][2] if self._queue else None
+        return self._queue[0][3] if self._queue else None
 
     def _freest(self, priority: int) -> _W | None:
         best, least = None, (self._depth, 0)

@@ -49,6 +49,9 @@ from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import describe
 
 
+_MOST_RESIZED = 256
+
+
 class SharedToken(CancelToken):
     """A token that is cancelled by the status page, or in this process.
 
@@ -121,6 +124,7 @@ class RenderExecutor:
     def _look_again(self) -> None:
         """Take the cameras of the newest version of the scene."""
         self._known = self.engine.cameras
+        self._resized: set[tuple[Any, ...]] = set()
         self._layouts = Layouts(self._known, self._passes)
         self._newest = self.engine.provenance.scene_version
 
@@ -138,6 +142,8 @@ class RenderExecutor:
         if sample is None:
             sample = self.engine.render(view)
             layout = lay_out([frame.camera for frame in sample], self._specs(view))
+            if asked is not None and layout != asked[1] and len(self._resized) < _MOST_RESIZED:
+                self._resized.add((view.cameras, view.pass_names))  # not tried in vain again
             if order.total or layout.nbytes > region.nbytes:
                 return TooSmall(order.ticket, layout.nbytes)
             _copy(sample, layout, region.memory)
@@ -261,6 +267,8 @@ class RenderExecutor:
         An older version of the scene may have had other cameras.
         """
         if view.scene_version not in (None, self._newest):
+            return None
+        if view.edits and (view.cameras, view.pass_names) in self._resized:
             return None
         try:
             return self._layouts.of(view)
