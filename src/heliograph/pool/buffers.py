@@ -51,7 +51,9 @@ class BufferPool:
         """
         nbytes = size_class(nbytes)
         self._collect()
-        found = next((each for each in self._free.values() if each.nbytes == nbytes), None)
+        # The one that came back last, which caches may still hold.
+        last_first = reversed(self._free.values())
+        found = next((each for each in last_first if each.nbytes == nbytes), None)
         if found is not None:
             return self._free.pop(found.id)
         region = Region.create(self._next, nbytes)
