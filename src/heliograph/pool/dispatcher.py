@@ -18,7 +18,7 @@ from heliograph.frame import Labels
 from heliograph.pool.buffers import BufferPool
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, StreamOrder
-from heliograph.pool.loop import Command, Event, Later, PutOff
+from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.scheduler import Order, Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle
@@ -61,6 +61,7 @@ class Dispatcher:
         ready: gets what the first worker said, once all have opened the scene.
         broken: why nothing goes on.
         closed: whether it is to end.
+        quick: whether the last view was drawn so soon that it is better not to sleep meanwhile.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Dispatcher:
         self.ready: Future[Opened] = Future()
         self.broken: HeliographError | None = None
         self.closed = False
+        self.quick = False
         self._supervisor = supervisor
         self._scheduler = scheduler
         self._buffers = buffers
@@ -394,6 +396,7 @@ class Dispatcher:
         labels: Labels | None = None
         if isinstance(message, (Done, Partial)) and message.used is not None:
             labels = worker.tables.hear(message.used.labels, message.used.table)
+            self.quick = message.used.done - message.used.begun < QUICK
         lease = self._scheduler.lease(worker, message.ticket)
         if lease is None:
             return

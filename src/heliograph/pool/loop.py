@@ -26,9 +26,9 @@ from typing import Any, NamedTuple, Protocol
 
 from heliograph.errors import HeliographError, WorkerError
 
-_QUICK = 150e-6
-"""Seconds; where the last answer came so soon, the next is looked out for as long without sleep, as
-sleeping and waking would take a good part of that."""
+QUICK = 150e-6
+"""Seconds; where the last view was drawn so soon, the next answer is looked out for as long without
+sleep, as sleeping and waking would take a good part of that."""
 
 _SLICE = 0.1
 """Seconds that a leader sleeps at a time, so that it is seen to be there."""
@@ -94,6 +94,10 @@ class Core(Protocol):
         """Whether anything is to be done for anybody."""
 
     @property
+    def quick(self) -> bool:
+        """Whether answers come so soon that it is better not to sleep."""
+
+    @property
     def closed(self) -> bool:
         """Whether the loop is to end."""
 
@@ -120,7 +124,6 @@ class Loop:
         self._seen = 0.0
         self._led_since = 0.0
         self._resting = False
-        self._quick = False
         self._abandoned = False
         self._delivering: set[int] = set()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -182,7 +185,7 @@ class Loop:
             self.wake()
         try:
             began = time.perf_counter()
-            if self._quick:
+            if self._core.quick:
                 self._look_out(done, began, later)
             while not done() and self._thread.is_alive():
                 self._seen = now = time.monotonic()
@@ -190,7 +193,6 @@ class Loop:
                     return
                 pause = _SLICE if end is None else min(_SLICE, end - now)
                 self._listen(pause, later)
-            self._quick = time.perf_counter() - began < _QUICK
         finally:
             self._leader = before
             self._seen = time.monotonic()
@@ -210,7 +212,7 @@ class Loop:
         self.wake()
 
     def _look_out(self, done: Callable[[], bool], began: float, later: Later) -> None:
-        while not done() and time.perf_counter() - began < _QUICK:
+        while not done() and time.perf_counter() - began < QUICK:
             self._listen(0, later)
             os.sched_yield()  # the worker may be on this very core
 
