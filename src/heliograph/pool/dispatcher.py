@@ -108,7 +108,8 @@ class Dispatcher:
         if self.closed:
             return
         self._assign(later)
-        self._advance()
+        if self._history.pending is not None:
+            self._advance()
         for worker in self._supervisor.workers:
             if worker.channel.pending or worker.writing:
                 self._send(worker)
@@ -288,6 +289,9 @@ class Dispatcher:
         return ""
 
     def _take_one(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        if isinstance(message, Done):
+            self._answered(worker, message, later)
+            return ""
         if isinstance(message, Hello):
             problem = self._supervisor.greet(worker, message)
             if worker.own_pidfd >= 0:
@@ -420,11 +424,7 @@ class Dispatcher:
             self._supervisor.supersede(worker)
 
     def _put_off(self, order: Any, do: Any, later: Later) -> None:
-        future = order.future()
-        if future is None:
-            later.append(PutOff(do))
-        else:
-            later.append(PutOff(do, lambda: future.has_callbacks))
+        later.append(PutOff(do, order.future()))
 
     def _refuse(self, order: JobOrder) -> None:
         if self.broken is not None:
@@ -444,7 +444,7 @@ class Dispatcher:
             for each in self._supervisor.workers
             if each.phase is Phase.READY and not (each.dying or each.torn)
         ]
-        if self._history.pending is not None and ready:
+        if ready:
             worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
             if not self._scheduler.leases(worker):
                 worker.since = time.monotonic()

@@ -41,16 +41,24 @@ _SHORT = 4e-3
 one sample after the other leads again at once, and to wake another thread each time costs more."""
 
 
+class HasCallbacks(Protocol):
+    """A future that may call what users added."""
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether anybody added anything."""
+
+
 class PutOff(NamedTuple):
     """Something to be done after a step.
 
     Attributes:
         do: what; doing it twice must be as good as once, as an interrupt may come between.
-        has_callbacks: whether it calls what users added, which only the pool's own thread does.
+        future: which it sets; what users added to be called then, only the pool's own thread calls.
     """
 
     do: Callable[[], object]
-    has_callbacks: Callable[[], bool] = lambda: False
+    future: HasCallbacks | None = None
 
 
 Later = deque[PutOff]
@@ -276,11 +284,12 @@ class Loop:
         """Do what a step put off."""
         own = threading.current_thread() is self._thread
         while later:
-            if not own and later[0].has_callbacks():
+            do, future = later[0]
+            if not own and future is not None and future.has_callbacks:
                 self._left.append(later[0])
                 self.wake()
             else:
-                later[0].do()
+                do()
             later.popleft()
 
     def _leave(self, later: Later) -> None:
