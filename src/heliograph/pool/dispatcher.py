@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
@@ -151,7 +152,7 @@ class Dispatcher:
         """No worker can be kept alive: everything fails, now and later."""
         if self.broken is None:
             self.broken = error
-        for order in (*self._scheduler.clear(), *self._history.clear()):
+        for order in chain(self._scheduler.clear(), self._history.clear()):
             self._put_off(order, partial(self._fail_order, order, error.message), later)
         later.append(PutOff(partial(self._not_ready, error)))
 
@@ -163,7 +164,7 @@ class Dispatcher:
             self._idle = [each for each in ready if not self._scheduler.leases(each)]
         self.closed = True
         message = self.broken.message if self.broken else "this pool is closed"
-        for order in (*self._scheduler.clear(), *self._history.clear()):
+        for order in chain(self._scheduler.clear(), self._history.clear()):
             fail = partial(order.fail, ClosedError(message), self._buffers)  # type: ignore[attr-defined]
             self._put_off(order, fail, later)
         later.append(
