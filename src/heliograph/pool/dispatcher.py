@@ -36,7 +36,7 @@ from heliograph.transport.messages import (
     Partial,
     TooSmall,
 )
-from heliograph.transport.problems import unpack_error
+from heliograph.transport.problems import pack_error, unpack_error
 from heliograph.transport.values import unpack_camera
 from heliograph.worker.replay import command
 
@@ -399,6 +399,8 @@ class Dispatcher:
         if isinstance(order, StreamOrder) and isinstance(message, Partial):
             later.append(PutOff(partial(order.partial, message, labels)))
             return
+        if order.cancelled:  # whatever it says: what is left is not drawn, and who waits is told
+            message = Failed(lease.ticket, pack_error(ClosedError("it was cancelled")))
         if isinstance(order, SampleOrder) and isinstance(message, Done):
             self._put_off(order, partial(order.finish, message, labels, buffers), later)
         elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
