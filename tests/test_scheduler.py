@@ -297,7 +297,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert isinstance(order, Views)
         done %= order.weight
         rest = order.piece(order.views[done:])
-        self.scheduler.replace(lease, [rest], done)
+        self.scheduler.replace(lease, [rest])
+        self.vain = 0
         assert rest.priority == order.priority
         self.drop(lease)
         self.past.append(order)

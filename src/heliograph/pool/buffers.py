@@ -7,7 +7,6 @@ from collections import deque
 
 import numpy as np
 
-from heliograph.errors import WorkerError
 from heliograph.frame import Array
 from heliograph.transport.layout import Layout
 from heliograph.transport.slots import Region
@@ -15,7 +14,7 @@ from heliograph.transport.slots import Region
 SMALLEST = 1 << 16
 KEPT = 256 << 20
 MOST_KEPT = 16
-"""How many pieces, and bytes of them, are kept for the next; each costs a descriptor here and there."""
+"""Bytes, and pieces, that are kept for the next; a piece costs a descriptor here and there."""
 
 MOST_LENT = 64
 """How many samples and batches may lie in shared memory with the caller; further are copied."""

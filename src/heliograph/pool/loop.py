@@ -1,9 +1,10 @@
 """The pool's loop: it hears all workers, in a thread of its own or in one that waits for an answer.
 
 A *step* takes what was posted and what the workers said, and is made with the lock held; what it
-puts off, copies and futures, is done after it. Nothing here waits for a thread: who posts leaves the
-call in a queue, and either makes the step or leaves it to whoever is inside. So a signal handler may
-post at any time, even in a thread that is inside a step, and so may who collects garbage.
+puts off, copies and futures, is done after it. Nothing here waits for a thread: who posts leaves
+the call in a queue, and either makes the step or leaves it to whoever is inside. So a signal
+handler may post at any time, even in a thread that is inside a step, and so may who collects
+garbage.
 
 Who waits for a future *leads*: it listens to the workers itself, and the pool's own thread rests,
 so that an answer wakes one thread and not two. The leader says all the time that it is there; when
@@ -246,7 +247,9 @@ class Loop:
         if self.inside:  # a signal handler: who is inside looks into the inbox again
             return
         while True:
-            with self._lock:  # a call alone: at a `try` that begins here an interrupt keeps the lock
+            with (
+                self._lock
+            ):  # a call alone: at a `try` that begins here an interrupt keeps the lock
                 self._step_inside(events, later)
             if not self._inbox:
                 return
@@ -289,8 +292,9 @@ class Loop:
         try:
             while not self._core.closed:
                 self._round()
-        except BaseException as error:  # noqa: BLE001 -- nobody may wait for ever for a dead thread
-            self._locked(lambda later: self._core.fail(WorkerError(f"{error!r}"), later))
+        except BaseException as error:  # noqa: BLE001 -- nobody may wait for ever
+            failure = WorkerError(f"the pool failed: {error!r}")
+            self._locked(lambda later: self._core.fail(failure, later))
         finally:
             self._core.end()
             self._finish_left()

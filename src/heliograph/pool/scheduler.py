@@ -1,8 +1,8 @@
 """The ledger: which order waits, which worker has it, how often it killed one.
 
 Pure: no process, no clock, no lock. An order is in exactly one place: in the queue, leased to one
-worker, or settled. Each attempt is a lease with a ticket of its own, and an answer counts only while
-its ticket is in the ledger of the worker that sent it; so nothing counts twice.
+worker, or settled. Each attempt is a lease with a ticket of its own, and an answer counts only
+while its ticket is in the ledger of the worker that sent it; so nothing counts twice.
 
 Where an order is, is told by the order alone (`lease`, and whether it is among `orders`). All else
 here is an index over that, which `repair` makes anew after an interrupt left one half done.
@@ -182,15 +182,10 @@ class Scheduler(Generic[_W]):
         self._unlease(lease)
         self._push(lease.order)
 
-    def replace(self, lease: Lease, rest: Sequence[Order], done: int) -> None:
-        """The order is done but for a rest, which is in the queue in its place.
-
-        Args:
-            lease: of the order.
-            rest: new orders.
-            done: how many views are drawn.
-        """
-        self.counts.done += done
+    def replace(self, lease: Lease, rest: Sequence[Order]) -> None:
+        """The order is done but for a rest, new orders, which are in the queue in its place."""
+        self.counts.done += lease.order.weight - sum(order.weight for order in rest)
+        self._vain = 0
         for order in rest:
             self._follow(lease.order, order)
         self._forget(lease.order)

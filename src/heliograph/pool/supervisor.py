@@ -202,7 +202,7 @@ class Supervisor:
         return Death(worker, why, error)
 
     def watch(self, tickets: Sequence[Sequence[int]], now: float) -> list[tuple[WorkerHandle, str]]:
-        """Who is late, and with what; and have those replaced that are too large or have done enough.
+        """Who is late, and with what; and have those replaced that are too large.
 
         Time in which this process did not run either, as the machine was suspended, does not count.
 
