@@ -414,10 +414,11 @@ class SampleOrder(JobOrder):
         return self.view.index, self.view.seed, self._wire
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
-        """Make the sample; the future gets it. Nothing if that was done."""
+        """Make the sample; the future gets it, unless it is done."""
         region, future = self.region, self._held
         if region is None or future is None or future.done():
-            self._give_back(buffers)
+            # If it was cancelled meanwhile, those who wait for it are still to be told.
+            self.fail(WorkerError("an interrupt came while the sample was made"), buffers)
             return
         try:
             sample = self._sample(done, region, labels, buffers)
@@ -442,16 +443,12 @@ class SampleOrder(JobOrder):
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        lent = self.borrowed or self._block is not None
-        memory: Any = region.memory
+        memory, block = np.frombuffer(region.memory, np.uint8), self._block
+        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
         if self.borrowed:
             self.lent = region
-        elif self._block is None and self.nbytes >= LENT_FROM:
-            memory = np.frombuffer(region.memory, np.uint8)
-            lent = buffers.lend(memory, region)
-        block = self._block
-        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
-        if not lent:
+        lent = self.borrowed or block is not None
+        if not lent and (self.nbytes < LENT_FROM or not buffers.lend(memory, region)):
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
             buffers.give(region)
         self.region = self._block = None
