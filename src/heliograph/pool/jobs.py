@@ -235,7 +235,9 @@ class JobOrder(Order):
         """
         del labels
         error: HeliographError = WorkerError("a worker's answer does not fit its order")
-        if isinstance(message, Failed):
+        if self.cancelled:
+            error = ClosedError("it was cancelled")
+        elif isinstance(message, Failed):
             error = unpack_error(message.problem)
         return Answer(partial(self.fail, error, buffers))
 
@@ -381,9 +383,9 @@ class SampleOrder(JobOrder):
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """It is drawn, or needs more memory, which only the worker could tell."""
-        if isinstance(message, Done):
+        if isinstance(message, Done) and not self.cancelled:
             return Answer(partial(self.finish, message, labels, buffers))
-        if not isinstance(message, TooSmall):
+        if not isinstance(message, TooSmall) or self.cancelled:
             return super().answer(message, labels, buffers)
         self._give_back(buffers)
         self._block = None
@@ -412,10 +414,11 @@ class SampleOrder(JobOrder):
         return self.view.index, self.view.seed, self._wire
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
-        """Make the sample; the future gets it. Nothing if that was done."""
+        """Make the sample; the future gets it, unless it is done."""
         region, future = self.region, self._held
         if region is None or future is None or future.done():
-            self._give_back(buffers)
+            # If it was cancelled meanwhile, those who wait for it are still to be told.
+            self.fail(WorkerError("an interrupt came while the sample was made"), buffers)
             return
         try:
             sample = self._sample(done, region, labels, buffers)
@@ -440,16 +443,12 @@ class SampleOrder(JobOrder):
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        lent = self.borrowed or self._block is not None
-        memory: Any = region.memory
+        memory, block = np.frombuffer(region.memory, np.uint8), self._block
+        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
         if self.borrowed:
             self.lent = region
-        elif self._block is None and self.nbytes >= LENT_FROM:
-            memory = np.frombuffer(region.memory, np.uint8)
-            lent = buffers.lend(memory, region)
-        block = self._block
-        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
-        if not lent:
+        lent = self.borrowed or block is not None
+        if not lent and (self.nbytes < LENT_FROM or not buffers.lend(memory, region)):
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
             buffers.give(region)
         self.region = self._block = None
@@ -810,10 +809,9 @@ class ChunkOrder(JobOrder):
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""
-        if not isinstance(message, DoneMany) or not 0 <= message.count <= self.weight:
+        fits = isinstance(message, DoneMany) and 0 <= message.count <= self.weight
+        if self.cancelled or not fits:
             return super().answer(message, labels, buffers)
-        if self.cancelled:
-            return Answer(partial(self.fail, ClosedError("it was cancelled"), buffers))
         do, first = partial(self.finish, message, buffers), self._first + message.count
         left = self.weight - message.count
         rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()
