@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.batch import Batch
 from heliograph.delivery.batch import render_batch, render_batch_async
 from heliograph.engines.fake import FAIL, KILL, Paint
 from heliograph.errors import WorkerError
@@ -137,7 +138,16 @@ def test_a_failing_entry_is_named(face: Any) -> None:
     crash[[21, 30]] = FAIL
     with pytest.raises(hg.EngineError, match=r"entry 21 of 40.*told to fail") as caught:
         face.render_batch({"crash": crash, "seed": 100})
-    assert (caught.value.index, caught.value.seed) == (21, 121)
+    assert caught.value.seed == 121
+
+
+def test_a_failing_entry_is_told_with_the_sample_that_it_is(local: hg.LocalRenderer) -> None:
+    with pytest.raises(hg.EngineError, match="entry 2 of 3") as caught:
+        local.render_batch({"crash": [0, 0, FAIL], "seed": 7, "index": [5, 6, 9]})
+    assert (caught.value.index, caught.value.seed) == (9, 7)
+    with pytest.raises(hg.EngineError, match="entry 2 of 3") as caught:
+        local.render_batch({"crash": [0, 0, FAIL], "seed": 7})
+    assert (caught.value.index, caught.value.seed) == (0, 9)
 
 
 def test_an_entry_that_kills_is_named() -> None:
@@ -181,6 +191,11 @@ def test_an_entry_that_kills_is_named() -> None:
         ({"seeds": [1], "edits": 3}, "edits"),
         ({"seeds": [1], "edits": [[3]]}, "edits"),
         ({"seeds": [1], 3: 4}, "names as keys"),
+        ({"index": [1]}, "expected 'seed', an integer.*or 'seeds'"),
+        ({"seeds": [1, 2], "index": range(3)}, "seeds 2, index 3"),
+        ({"seed": 1, "index": 5}, r"'index'.*shape \(N,\)"),
+        ({"seed": 1, "index": [-1]}, "'index'.*from -1 to -1"),
+        ({"seed": 1, "index": [True]}, "'index'.*dtype bool"),
         ({"ball": np.zeros((2, 2)), "seed": 0}, "entry 0 of 2.*shape"),
     ],
 )
@@ -209,9 +224,40 @@ def test_outputs_of_one_name_are_refused(face: Any) -> None:
         face.render_batch({"seeds": [1], "cameras": ["top", twin], "passes": ("rgb", "depth")})
 
 
-def test_qpos_is_missed_where_the_model_has_joints() -> None:
+def test_a_state_that_is_left_out_is_the_scenes_own() -> None:
     with hg.open(MJCF, size=(8, 8)) as local:
-        with pytest.raises(hg.InvalidValueError, match="'qpos' is missing"):
-            local.render_batch({"seeds": [1]})
-        made = local.render_batch({"seed": 0, "qpos": np.zeros((3, 1))})
-        assert next(iter(made.values())).shape == (3, 8, 8, 3)
+        made = local.render_batch({"seeds": [1, 2]})
+        given = local.render_batch({"seed": 1, "qpos": np.zeros((2, 1))})
+        for key, pictures in made.items():
+            assert np.array_equal(pictures, given[key])
+
+
+def test_entries_without_an_index_are_runs_of_their_own() -> None:
+    made = Batch.of({"seed": 7, "ball": places(3)})
+    assert (made.seeds.tolist(), made.indices.tolist()) == ([7, 8, 9], [0, 0, 0])
+    assert [(v.seed, v.index) for v in views(made)] == [(7, 0), (8, 0), (9, 0)]
+
+
+def test_entries_with_an_index_are_samples_of_one_run_or_of_theirs() -> None:
+    run = Batch.of({"seed": 2**63 - 1, "index": range(4, 7)})
+    assert [(v.seed, v.index) for v in views(run)] == [(2**63 - 1, i) for i in (4, 5, 6)]
+    paired = Batch.of({"seed": 1, "seeds": [3, 2], "index": np.array([9, 2**63 - 1])})
+    assert [(v.seed, v.index) for v in views(paired)] == [(3, 9), (2, 2**63 - 1)]
+    assert run.indices.dtype == paired.seeds.dtype == np.int64
+    assert len(Batch.of({"seed": 1, "index": []})) == 0
+
+
+def test_a_batch_of_indices_is_the_samples_of_a_run() -> None:
+    config = {"randomizers": [{"type": "background"}, {"type": "camera_jitter"}]}
+    with hg.open(MJCF, size=(16, 12), randomize=config, seed=7) as local:
+        batch = local.render_batch({"seed": 7, "index": range(2, 5), "cameras": ["free"]})
+        run = list(hg.samples(local, count=5, cameras=["free"]))[2:]
+        for i, sample in enumerate(run):
+            assert np.array_equal(batch["free"][i], sample["free"].rgb)
+        assert not np.array_equal(
+            local.render_batch({"seed": 7, "seeds": [9]})["free"][0], run[0]["free"].rgb
+        )
+
+
+def views(batch: Batch) -> list[hg.View]:
+    return [batch.view(entry, {}) for entry in range(len(batch))]

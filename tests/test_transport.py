@@ -407,7 +407,7 @@ def test_paths_travel_as_text(tmp_path: Path) -> None:
 
 
 def test_batches_need_no_pool() -> None:
-    batch = Batch.of({"seeds": [1, 2]}, hg.Description("x", "y"))
+    batch = Batch.of({"seeds": [1, 2]})
     assert len(batch) == 2
 
 

@@ -16,14 +16,12 @@ from heliograph.checks import check_integer
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Array, Sample
 from heliograph.passes import PassSpecs, select_passes
-from heliograph.scene import Description, Edit
+from heliograph.scene import Edit
 from heliograph.view import MAX_SEED, View
 
-RESERVED: Final = ("seed", "seeds", "cameras", "camera_poses", "passes", "edits")
+RESERVED: Final = ("seed", "seeds", "index", "cameras", "camera_poses", "passes", "edits")
 Stacked: TypeAlias = dict[str, Array]
 """Arrays (N, ...) by `key_of` camera and pass."""
-
-_REQUIRED: Final = ("qpos",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +29,8 @@ class Batch:
     """Many views that share cameras and passes; row i of every column is entry i.
 
     Attributes:
-        seeds: (N,) int64; entry i is the view with seed `seeds[i]` and index 0.
+        seeds: (N,) int64; entry i is the view with seed `seeds[i]` and index `indices[i]`.
+        indices: (N,) int64; all 0 where the batch names none.
         common: what all entries share: cameras and passes.
         state: (N, ...) by state key.
         poses: (N, 4, 4) by camera name, `world_from_camera` of each entry.
@@ -39,13 +38,14 @@ class Batch:
     """
 
     seeds: NDArray[np.int64]
+    indices: NDArray[np.int64]
     common: View = field(default_factory=View)
     state: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     poses: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     edits: Sequence[Sequence[Edit]] = ()
 
     @classmethod
-    def of(cls, given: object, scene: Description) -> Batch:
+    def of(cls, given: object) -> Batch:
         """The batch of a mapping; `heliograph.delivery.batch` says which keys there are.
 
         Raises:
@@ -54,7 +54,7 @@ class Batch:
         """
         if not isinstance(given, Mapping):
             raise InvalidValueError(f"batch: expected a mapping, got {type(given).__name__}")
-        _check_keys(given, scene)
+        _check_keys(given)
         state = {key: _column(key, given[key]) for key in given if key not in RESERVED}
         poses = _poses(given.get("camera_poses", {}))
         edits = _edits(given.get("edits", ()))
@@ -62,9 +62,9 @@ class Batch:
         counts = {key: len(column) for key, column in columns.items()}
         if edits:
             counts["edits"] = len(edits)
-        seeds = _seeds(given, counts)
+        seeds, indices = _samples(given, counts)
         common = View(given.get("cameras", ()), _names(given.get("passes", ("rgb",))))
-        return cls(seeds, common, state, poses, edits)
+        return cls(seeds, indices, common, state, poses, edits)
 
     def __len__(self) -> int:
         """How many entries."""
@@ -108,6 +108,16 @@ class Batch:
             state={key: column[entry] for key, column in self.state.items()},
             edits=self.edits[entry] if self.edits else (),
             seed=int(self.seeds[entry]),
+            index=int(self.indices[entry]),
+        )
+
+    def error(self, entry: int, error: HeliographError, more: str = "") -> HeliographError:
+        """An error of one entry that names it, its seed and its index; `more` ends the message."""
+        return type(error)(
+            f"entry {entry} of {len(self)}: {error.message}{more}",
+            index=int(self.indices[entry]),
+            seed=int(self.seeds[entry]),
+            repro=error.repro,
         )
 
 
@@ -134,7 +144,10 @@ def stack(
         for camera in cameras
     ]
     for entry in range(len(batch)):
-        sample = _entry(batch, entry, render, known)
+        try:
+            sample = render(batch.view(entry, known))
+        except HeliographError as error:
+            raise batch.error(entry, error) from None
         for arrays, frame in zip(stacks, sample, strict=True):
             for name, array in arrays.items():
                 array[entry] = frame[name]
@@ -145,35 +158,19 @@ def stack(
     }
 
 
-def _entry(
-    batch: Batch, entry: int, render: Callable[[View], Sample], known: Mapping[str, Camera]
-) -> Sample:
-    try:
-        return render(batch.view(entry, known))
-    except HeliographError as error:
-        message = f"entry {entry} of {len(batch)}: {error.message}"
-        seed = int(batch.seeds[entry])
-        raise type(error)(message, index=entry, seed=seed, repro=error.repro) from None
-
-
 def key_of(camera: str, name: str) -> str:
     """What a stacked array is found by: `<camera>` for rgb, `<camera>_<pass>` for the rest."""
     return camera if name == "rgb" else f"{camera}_{name}"
 
 
-def _check_keys(given: Mapping[Any, Any], scene: Description) -> None:
+def _check_keys(given: Mapping[Any, Any]) -> None:
     for key in given:
         if not isinstance(key, str):
             raise InvalidValueError(f"batch: expected names as keys, got {key!r}")
-    known = [item.name for item in scene.state]
-    for key in _REQUIRED:
-        if key in known and key not in given:
-            raise InvalidValueError(
-                f"batch: {key!r} is missing; expected it with shape (N, ...), a row per entry"
-            )
     if all(given.get(key) is None for key in ("seed", "seeds")):
         raise InvalidValueError(
-            "batch: expected 'seed', an integer (entry i uses seed + i), or 'seeds', shape (N,)"
+            "batch: expected 'seed', an integer (entry i uses seed + i; with 'index', (N,), every "
+            "entry uses it), or 'seeds', shape (N,)"
         )
 
 
@@ -234,35 +231,41 @@ def _edits(given: object) -> tuple[tuple[Edit, ...], ...]:
     return tuple(tuple(each) for each in given)
 
 
-def _seeds(given: Mapping[str, Any], counts: Mapping[str, int]) -> NDArray[np.int64]:
-    seeds = _explicit(given["seeds"]) if given.get("seeds") is not None else None
-    lengths = dict(counts)
-    if seeds is not None:
-        lengths["seeds"] = len(seeds)
+def _samples(
+    given: Mapping[str, Any], counts: Mapping[str, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Seed and index of each entry, (N,) both."""
+    columns = {
+        key: _integers(key, given[key]) for key in ("seeds", "index") if given.get(key) is not None
+    }
+    lengths = {**counts, **{key: len(column) for key, column in columns.items()}}
     if not lengths:
         raise InvalidValueError(
-            "batch: nothing says how many entries there are; give 'seeds' or a batched state"
+            "batch: nothing says how many entries there are; give 'seeds', 'index' or a batched "
+            "state"
         )
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{key} {count}" for key, count in lengths.items())
         raise InvalidValueError(f"batch: expected as many rows in every column, got {told}")
     count = next(iter(lengths.values()))
-    return _counted(given["seed"], count) if seeds is None else seeds
+    seeds, indices = columns.get("seeds"), columns.get("index")
+    if seeds is None:
+        further = (
+            np.zeros(count, np.int64) if indices is not None else np.arange(count, dtype=np.int64)
+        )
+        last = MAX_SEED - int(further.max(initial=0))
+        seeds = check_integer("batch['seed']", given["seed"], 0, last) + further
+    return seeds, np.zeros(count, np.int64) if indices is None else indices
 
 
-def _explicit(value: ArrayLike) -> NDArray[np.int64]:
-    array = _array("seeds", value)
+def _integers(key: str, value: ArrayLike) -> NDArray[np.int64]:
+    array = _array(key, value)
     low, high = (array.min(), array.max()) if array.size and array.dtype.kind in "iu" else (0, 0)
     whole = array.dtype.kind in "iu" or not array.size
     if array.ndim != 1 or not whole or low < 0 or high > MAX_SEED:
         raise InvalidValueError(
-            "batch['seeds']: expected shape (N,), integers from 0 to 2**63 - 1, got shape "
+            f"batch[{key!r}]: expected shape (N,), integers from 0 to 2**63 - 1, got shape "
             f"{array.shape}, dtype {array.dtype}"
             + (f", from {low} to {high}" if array.size and whole else "")
         )
     return array.astype(np.int64)
-
-
-def _counted(value: object, count: int) -> NDArray[np.int64]:
-    first = check_integer("batch['seed']", value, 0, MAX_SEED - max(count - 1, 0))
-    return first + np.arange(count, dtype=np.int64)

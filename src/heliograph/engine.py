@@ -338,7 +338,7 @@ class Renderer(Described, Protocol):
         threading.Thread(target=draw, daemon=True).start()
 
     def _checked_batch(self, batch: Mapping[str, Any]) -> Batch:
-        made = Batch.of(batch, self.scene)
+        made = Batch.of(batch)
         made.resolved(self.cameras)
         select_passes(made.common.pass_names, self.passes)
         return made

@@ -5,9 +5,10 @@ A batch is a mapping; row i of every column is entry i:
 ================ ============================================================================
 key              value
 ================ ============================================================================
-`seed`           an integer; entry i uses seed + i
-`seeds`          (N,) integers instead; it wins where both are given
-a state key      (N, ...) such as `qpos`, `mocap_pos` or a component's key
+`seed`           an integer; entry i uses seed + i, or with `index` every entry uses it
+`seeds`          (N,) integers instead; they win where both are given
+`index`          (N,) integers, such as a range: entry i is sample `index[i]` of its seed's run
+a state key      (N, ...), such as joint positions or the key of a component
 `cameras`        names or cameras, the same for all entries; the scene's first without it
 `camera_poses`   camera name -> (N, 4, 4), `world_from_camera` of each entry
 `passes`         names, ("rgb",) without it
@@ -15,7 +16,11 @@ a state key      (N, ...) such as `qpos`, `mocap_pos` or a component's key
 ================ ============================================================================
 
 The result maps `<camera>` (rgb) and `<camera>_<pass>` to arrays (N, ...), row 0 of each picture the
-top. Entry i is the view with seed `seeds[i]` and index 0.
+top.
+
+Entry i of `{"seed": s}` is the view with seed s + i and index 0. Sample i of run s is another one,
+with seed s and index i, and draws other numbers: `{"seed": s, "index": range(n)}` gives the first
+n samples of that run.
 """
 
 from __future__ import annotations

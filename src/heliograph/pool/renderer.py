@@ -269,7 +269,7 @@ class Pool(Renderer):
             UnknownNameError: no such camera or pass.
             ClosedError: the pool is closed.
         """
-        checked = Batch.of(batch, self._scene)
+        checked = Batch.of(batch)
         self._check_passes(checked.common)
         job = BatchJob(checked, self._cameras, self._passes, self._driver.stock)
         job.region = self._driver.take(job.layout.nbytes)
