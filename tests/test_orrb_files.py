@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 
 import heliograph.compat.orrb as orrb
-from heliograph.compat.orrb.components import RendererConfig
+from heliograph.compat.orrb.components import LookAt, read_renderer_config
 from heliograph.compat.orrb.config import RemoteRendererConfig
 from heliograph.compat.orrb.mapping import read_mapping
+from heliograph.compat.orrb.message import RendererConfig
 from heliograph.compat.orrb.problems import RendererError
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.engines.mujoco.model import load
-from heliograph.randomize import read_renderer_config
-from heliograph.randomize.orrb import LookAt
 from heliograph.scene import Joint
 
 CUBE = "v -1 -1 -1\nv 1 -1 -1\nv 0 1 -1\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"

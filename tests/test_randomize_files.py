@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +191,21 @@ def test_randomizers_of_ones_own_are_described(tmp_path: Path) -> None:
 
     told = describe(Randomization([Own()], ["mine"]))
     assert told == {"randomizers": [{"type": "Own", "name": "mine"}]}
+
+
+PLAIN = """
+import sys
+import heliograph as hg
+from heliograph.engines.registry import make_engine
+config = {"randomizers": [{"type": "materials"}, {"type": "lights"}, {"type": "camera_jitter"}]}
+engine = make_engine("mujoco", sys.argv[1], {"size": (16, 12), "randomize": config})
+engine.render(hg.View(seed=1))
+import heliograph.worker.serve
+print(*(name for name in sys.modules if "compat" in name.split(".")))
+"""
+
+
+def test_a_plain_randomized_worker_imports_nothing_of_orrb() -> None:
+    command = [sys.executable, "-c", PLAIN, MJCF]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

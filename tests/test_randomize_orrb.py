@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
+from heliograph.compat.orrb import components as orrb
+from heliograph.compat.orrb.components import read_renderer_config
+from heliograph.compat.orrb.components.lights import EXPOSURE
+from heliograph.compat.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize import Facts, Randomization, orrb, read_renderer_config
+from heliograph.randomize import Facts, Randomization
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.orrb.lights import EXPOSURE
-from heliograph.randomize.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.randomize.randomizer import Drawn
 from heliograph.scene import Description, Item, Joint
 from heliograph.scene.appearance import (

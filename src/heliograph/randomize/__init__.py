@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from heliograph.randomize.lights import Lights, Own
     from heliograph.randomize.materials import Materials
     from heliograph.randomize.objects import ObjectPoses, Visibility
-    from heliograph.randomize.orrb import read_renderer_config
     from heliograph.randomize.postprocess import PostProcess
     from heliograph.randomize.randomizer import Drawn, Randomization, Randomizer
     from heliograph.randomize.samplers import Sampler
@@ -46,7 +45,6 @@ _HOMES = {
     "Visibility": "objects",
     "json_schema": "config",
     "load_randomization": "config",
-    "read_renderer_config": "orrb",
     "sampler": "forms",
     "stream": "streams",
     "to_json": "config",
@@ -74,7 +72,6 @@ __all__ = [
     "Visibility",
     "json_schema",
     "load_randomization",
-    "read_renderer_config",
     "sampler",
     "stream",
     "to_json",

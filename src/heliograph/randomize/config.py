@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,6 @@ from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.orrb import Component, write_renderer_config
-from heliograph.randomize.orrb.config import read_components
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.samplers import Sampler
@@ -45,6 +44,8 @@ TYPES: dict[str, type[Randomizer]] = {
     )
 }
 _OWN = ("type", "name")
+_ORRB = "heliograph.compat.orrb.components"
+"""Reads configs with `components`; a layer above this one, imported where such a config comes."""
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -64,7 +65,9 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
     """
     config, where = read(source)
     if "components" in config:
-        return read_components(config, where)
+        orrb: Any = importlib.import_module(_ORRB)
+        read_by_orrb: Randomization = orrb.read_components(config, where)
+        return read_by_orrb
     for key in config:
         if key not in ("randomizers", "$schema"):
             raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
@@ -117,14 +120,13 @@ def to_json(randomization: Randomization) -> dict[str, Any]:
     """Return the config of a randomization, ORRB's if it is ORRB's; it can be loaded again.
 
     Raises:
-        InvalidValueError: it holds a randomizer that no config can name, or ORRB's among others.
+        InvalidValueError: it holds a randomizer that no config can name.
     """
-    if randomization.randomizers and isinstance(randomization.randomizers[0], Component):
-        return write_renderer_config(randomization)
-    for each in randomization.randomizers:
+    ours = type(randomization) is Randomization
+    for each in randomization.randomizers if ours else ():
         if TYPES.get(each.type_name) is not type(each):
             raise InvalidValueError(f"{type(each).__name__} is of no type that a config can name")
-    return {"randomizers": randomization.describe()}
+    return randomization.config()
 
 
 def _located_nowhere(value: Any) -> Any:

@@ -135,6 +135,10 @@ class Randomization:
             for name, each in pairs
         ]
 
+    def config(self) -> dict[str, Any]:
+        """What a config of it holds."""
+        return {"randomizers": self.describe()}
+
     def apply(self, view: View, scene: Facts) -> tuple[View, Drawn]:
         """Return a view with what its seed and index draw for it, and what was drawn.
 

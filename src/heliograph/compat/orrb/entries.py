@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph import poses as rigid
 from heliograph.camera import Camera
+from heliograph.compat.orrb.components import Tracker
 from heliograph.compat.orrb.config import Settings
 from heliograph.compat.orrb.stage import Posed, Stage, bounding, transformed
 from heliograph.errors import UnknownNameError
@@ -18,7 +19,6 @@ from heliograph.passes import PASSES, PassSpecs
 from heliograph.poses import Floats
 from heliograph.randomize import Drawn, Randomization
 from heliograph.randomize.names import split
-from heliograph.randomize.orrb import Tracker
 from heliograph.scene.appearance import MoveCamera, MoveObject
 from heliograph.view import View
 

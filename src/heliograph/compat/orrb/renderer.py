@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from heliograph.compat.orrb.components import RendererConfig
+from heliograph.compat.orrb.components import read_renderer_config
 from heliograph.compat.orrb.config import RemoteRendererConfig, Settings
 from heliograph.compat.orrb.destination import Destination, put
+from heliograph.compat.orrb.message import RendererConfig
 from heliograph.compat.orrb.problems import RendererError, renderer_errors
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
-from heliograph.randomize import Randomization, read_renderer_config
+from heliograph.randomize import Randomization
 
 
 class RemoteRenderer:

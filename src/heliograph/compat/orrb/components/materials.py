@@ -12,11 +12,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.random import Generator
 
+from heliograph.compat.orrb.components.component import Component, dressed
+from heliograph.compat.orrb.unity import uniforms
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
 from heliograph.randomize.materials import paint
-from heliograph.randomize.orrb.component import Component, dressed
-from heliograph.randomize.orrb.unity import uniforms
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.randomize.textures import Recipe, Textures
 

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from numpy.random import Generator
 
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.unity import uniform
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.unity import uniform
 from heliograph.randomize.postprocess import image_edit
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.randomize.streams import subseed

@@ -13,6 +13,13 @@ from numpy.random import Generator
 
 from heliograph import poses
 from heliograph.camera import Camera
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.unity import (
+    Quaternion,
+    Vector3,
+    camera_rotation,
+    vector,
+)
 from heliograph.poses import QuaternionOrder
 from heliograph.randomize.cameras import (
     move_from_json,
@@ -22,13 +29,6 @@ from heliograph.randomize.cameras import (
     turn,
 )
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.unity import (
-    Quaternion,
-    Vector3,
-    camera_rotation,
-    vector,
-)
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.randomize.samplers import directions
 

@@ -11,11 +11,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.compat.orrb.components.component import Component
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import Floats
 from heliograph.randomize import names
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.component import Component
 from heliograph.randomize.randomizer import Drawn, Values
 
 

@@ -12,13 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph import poses
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.poses import Floats
-from heliograph.randomize import names
-from heliograph.randomize.cameras import move_from_json, move_to_json
-from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.unity import (
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.unity import (
     Quaternion,
     Vector3,
     camera_rotation,
@@ -26,6 +21,11 @@ from heliograph.randomize.orrb.unity import (
     rotation,
     vector,
 )
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.poses import Floats
+from heliograph.randomize import names
+from heliograph.randomize.cameras import move_from_json, move_to_json
+from heliograph.randomize.facts import Facts
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.randomize.samplers import Quaternion as AnyTurn
 from heliograph.scene import Joint, appearance

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
+from heliograph.compat.orrb.unity import Quaternion, Vector3
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import names
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.unity import Quaternion, Vector3
 from heliograph.randomize.randomizer import Randomizer
 
 GROUPS: dict[str, type] = {

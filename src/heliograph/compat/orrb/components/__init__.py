@@ -4,23 +4,32 @@ Vectors are given in Unity's world, (-x, z, -y) of ours, angles in degrees where
 `read_renderer_config` reads a renderer_config.json.
 """
 
-from heliograph.randomize.orrb.cameras import (
+from heliograph.compat.orrb.components.cameras import (
     CameraCalibrator,
     CameraMode,
     CameraProperties,
     CameraRandomizer,
 )
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.config import (
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.components.lights import LightingRig, LightRandomizer
+from heliograph.compat.orrb.components.materials import (
+    MaterialFixedHueRandomizer,
+    MaterialRandomizer,
+)
+from heliograph.compat.orrb.components.objects import (
+    Hide,
+    JointRandomizer,
+    LookAt,
+    TranslateRotateScale,
+)
+from heliograph.compat.orrb.components.post import PostProcessingRandomizer
+from heliograph.compat.orrb.components.reading import (
     COMPONENTS,
+    read_components,
     read_renderer_config,
     write_renderer_config,
 )
-from heliograph.randomize.orrb.lights import LightingRig, LightRandomizer
-from heliograph.randomize.orrb.materials import MaterialFixedHueRandomizer, MaterialRandomizer
-from heliograph.randomize.orrb.objects import Hide, JointRandomizer, LookAt, TranslateRotateScale
-from heliograph.randomize.orrb.post import PostProcessingRandomizer
-from heliograph.randomize.orrb.tracker import Tracker
+from heliograph.compat.orrb.components.tracker import Tracker
 
 __all__ = [
     "COMPONENTS",
@@ -39,6 +48,7 @@ __all__ = [
     "PostProcessingRandomizer",
     "Tracker",
     "TranslateRotateScale",
+    "read_components",
     "read_renderer_config",
     "write_renderer_config",
 ]

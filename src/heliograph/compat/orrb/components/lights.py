@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.random import Generator
 
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.unity import Vector3, uniform, uniforms, vector
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.hsv import hsv_to_rgb
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.unity import Vector3, uniform, uniforms, vector
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.scene.appearance import EditLight
 

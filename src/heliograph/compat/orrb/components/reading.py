@@ -6,14 +6,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from heliograph.compat.orrb.components.cameras import (
+    CameraCalibrator,
+    CameraProperties,
+    CameraRandomizer,
+)
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.components.lights import LightingRig, LightRandomizer
+from heliograph.compat.orrb.components.materials import (
+    MaterialFixedHueRandomizer,
+    MaterialRandomizer,
+)
+from heliograph.compat.orrb.components.objects import (
+    Hide,
+    JointRandomizer,
+    LookAt,
+    TranslateRotateScale,
+)
+from heliograph.compat.orrb.components.post import PostProcessingRandomizer
+from heliograph.compat.orrb.components.tracker import Tracker
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.randomize.orrb.cameras import CameraCalibrator, CameraProperties, CameraRandomizer
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.lights import LightingRig, LightRandomizer
-from heliograph.randomize.orrb.materials import MaterialFixedHueRandomizer, MaterialRandomizer
-from heliograph.randomize.orrb.objects import Hide, JointRandomizer, LookAt, TranslateRotateScale
-from heliograph.randomize.orrb.post import PostProcessingRandomizer
-from heliograph.randomize.orrb.tracker import Tracker
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.source import read
 
@@ -36,6 +48,14 @@ COMPONENTS: dict[str, type[Component]] = {
     )
 }
 _KEYS = ("type", "name", "path", "config")
+
+
+class OrrbRandomization(Randomization):
+    """ORRB's components, run in order."""
+
+    def config(self) -> dict[str, Any]:
+        """What a renderer_config.json of them holds."""
+        return write_renderer_config(self)
 
 
 def read_renderer_config(
@@ -74,7 +94,7 @@ def read_components(
     fresh: set[str] = set()
     for number, entry in enumerate(components):
         _add(found, fresh, entry, f"{where}: components[{number}]")
-    return Randomization(tuple(found.values()), tuple(found))
+    return OrrbRandomization(tuple(found.values()), tuple(found))
 
 
 def write_renderer_config(randomization: Randomization) -> dict[str, Any]:

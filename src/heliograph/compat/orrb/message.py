@@ -176,7 +176,7 @@ class RendererConfig:
         return made
 
     def to_json(self) -> dict[str, Any]:
-        """What `heliograph.randomize.orrb.read_renderer_config` takes."""
+        """What `heliograph.compat.orrb.components.read_renderer_config` takes."""
         return {"components": [each.to_json() for each in self.components]}
 
 
