@@ -134,7 +134,7 @@ def test_unknown_names_name_the_nearest(config: Any, message: str) -> None:
         ({"randomizers": [3]}, r"randomizers\[0\]: expected an object"),
         (entry(type="background", name=3), "expected a text"),
         (entry(type="background", probability=3), "0 to 1"),
-        (entry(type="background", probability="x"), r"Expected `float`.*probability"),
+        (entry(type="background", probability="x"), "probability: expected numbers, got 'x'"),
         (entry(type="background", colour=1), r"\(red, green, blue\)"),
         (entry(type="lights", own="of"), "own"),
         (entry(type="materials", objects="cube"), "objects"),

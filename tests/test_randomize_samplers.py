@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize.forms import sampler
+from heliograph.randomize import sampler
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
@@ -140,7 +140,7 @@ def test_hue_wraps() -> None:
     [
         ({"uniform": [2, 1]}, "low <= high"),
         ({"uniform": [1]}, "expected 2 numbers"),
-        ({"uniform": ["a", 1]}, "expected 2 numbers"),
+        ({"uniform": ["a", 1]}, "expected numbers, got 'a'"),
         ({"uniform": [0, math.inf]}, "finite"),
         ({"normal": [0, -1]}, "deviation >= 0"),
         ({"normal": [0, 1, 2]}, "numbers"),
@@ -148,7 +148,7 @@ def test_hue_wraps() -> None:
         ({"integer": [0.5, 2]}, "whole"),
         ({"choice": []}, "one or more"),
         ({"choice": [1, [1, 2]]}, "one length"),
-        ({"hsv": [1, 1]}, "expected a list"),
+        ({"hsv": [1, 1]}, "expected 3 samplers"),
         ({"quaternion": 200}, "at most 180"),
         ({"uniform": [0, 1], "normal": [0, 1]}, "one of uniform"),
         (None, "expected a number"),

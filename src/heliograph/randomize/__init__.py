@@ -13,43 +13,15 @@ if TYPE_CHECKING:
     from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
     from heliograph.randomize.config import json_schema, load_randomization, to_json, write_schema
     from heliograph.randomize.facts import Facts
-    from heliograph.randomize.forms import sampler
     from heliograph.randomize.joints import JointStates
     from heliograph.randomize.lights import Lights, Own
     from heliograph.randomize.materials import Materials
     from heliograph.randomize.objects import ObjectPoses, Visibility
     from heliograph.randomize.postprocess import PostProcess
     from heliograph.randomize.randomizer import Drawn, Randomization, Randomizer
-    from heliograph.randomize.samplers import Sampler
+    from heliograph.randomize.samplers import Sampler, sampler
     from heliograph.randomize.streams import stream
     from heliograph.randomize.textures import Textures
-
-_HOMES = {
-    "Background": "background",
-    "CameraJitter": "cameras",
-    "CameraOrbit": "cameras",
-    "CameraPlace": "cameras",
-    "Drawn": "randomizer",
-    "Facts": "facts",
-    "FieldOfView": "cameras",
-    "JointStates": "joints",
-    "Lights": "lights",
-    "Materials": "materials",
-    "ObjectPoses": "objects",
-    "Own": "lights",
-    "PostProcess": "postprocess",
-    "Randomization": "randomizer",
-    "Randomizer": "randomizer",
-    "Sampler": "samplers",
-    "Textures": "textures",
-    "Visibility": "objects",
-    "json_schema": "config",
-    "load_randomization": "config",
-    "sampler": "forms",
-    "stream": "streams",
-    "to_json": "config",
-    "write_schema": "config",
-}
 
 __all__ = [
     "Background",
@@ -77,11 +49,27 @@ __all__ = [
     "to_json",
     "write_schema",
 ]
+_NAMES = {
+    "background": ["Background"],
+    "cameras": ["CameraJitter", "CameraOrbit", "CameraPlace", "FieldOfView"],
+    "config": ["json_schema", "load_randomization", "to_json", "write_schema"],
+    "facts": ["Facts"],
+    "joints": ["JointStates"],
+    "lights": ["Lights", "Own"],
+    "materials": ["Materials"],
+    "objects": ["ObjectPoses", "Visibility"],
+    "postprocess": ["PostProcess"],
+    "randomizer": ["Drawn", "Randomization", "Randomizer"],
+    "samplers": ["Sampler", "sampler"],
+    "streams": ["stream"],
+    "textures": ["Textures"],
+}
 
 
 if not TYPE_CHECKING:  # type checkers read the imports above
 
     def __getattr__(name: str) -> Any:
-        if name not in _HOMES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        for module, names in _NAMES.items():
+            if name in names:
+                return getattr(import_module(f"{__name__}.{module}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

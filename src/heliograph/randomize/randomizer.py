@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.parameters import parameters
 from heliograph.randomize.removal import without_removed
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import stream
@@ -45,9 +46,24 @@ class Drawn:
 
 
 class Randomizer(ABC):
-    """Turns random numbers into edits, by way of plain values that can be stored and used again."""
+    """Turns random numbers into edits, by way of plain values that can be stored and used again.
+
+    One that is a dataclass may declare what its parameters are, see
+    `heliograph.randomize.parameters`; they are read and checked when it is made.
+    """
 
     type_name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for name, each in parameters(self).items():
+            object.__setattr__(self, name, each.read(name, getattr(self, name)))
+
+    def check(self, scene: Facts) -> None:  # noqa: B027 -- most fit any scene
+        """Refuse a scene no view of which could be drawn; called once when it is opened.
+
+        Raises:
+            HeliographError: says why.
+        """
 
     @abstractmethod
     def choose(self, rng: Generator, scene: Facts) -> Values:
@@ -104,10 +120,18 @@ class Randomization:
         return _merged(parts)
 
     def check(self, scene: Facts) -> None:
-        """Warn here of prefixes that choose nothing; what draws later may be another process.
+        """Refuse a scene that a randomizer does not fit; warn of prefixes that match nothing.
 
-        What cannot be drawn for this scene is told with the views that need it.
+        What draws later may be another process, whose warnings nobody reads.
+
+        Raises:
+            HeliographError: names the randomizer.
         """
+        for name, each in zip(self.names, self.randomizers, strict=True):
+            try:
+                each.check(scene)
+            except HeliographError as error:
+                raise type(error)(f"randomizer {name!r}: {error.message}") from None
         with suppress(HeliographError):
             self(0, 0, scene)
 

@@ -1,18 +1,55 @@
-"""Samplers: small frozen values that say how a number, colour or direction is drawn."""
+"""Samplers: small frozen values that say how a number, a colour or a direction is drawn.
+
+Each says once what it is: its fields are its parameters, checked when it is made and listed in this
+order by its form in config files; `span` and `outcomes` say what it may draw, `rows` draws.
+`sampler(value)` reads a form and `Sampler.to_json` writes it:
+
+| JSON | draws |
+|---|---|
+| `0.5`, `"spot"`, `true` | that, always |
+| `[s, s, s]` | a vector, each part by its own sampler |
+| `{"uniform": [low, high]}` | uniform |
+| `{"angle": [low, high]}` | uniform; given in degrees, drawn in radians |
+| `{"normal": [mean, deviation]}` | normal; `[mean, deviation, low, high]` clips |
+| `{"log_uniform": [low, high]}` | uniform in the logarithm |
+| `{"integer": [low, high]}` | whole numbers, both ends included |
+| `{"choice": [...]}` | one of them, all alike |
+| `{"hsv": [h, s, v]}` | a colour (red, green, blue), each of the three by a sampler, 0 to 1 |
+| `{"on_sphere": radius}` | a point on a sphere about the origin |
+| `{"on_dome": radius}` | the same on its upper half |
+| `{"in_ball": radius}` | a point in a ball |
+| `{"quaternion": angle}` | a turn (w, x, y, z) by up to so many degrees; 180 is any rotation |
+"""
 
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
 from heliograph.randomize.hsv import hsv_to_rgb
+
+_DEVIATIONS = 8.5
+"""Further out is less than one of 10**16 normal numbers."""
+_LARGEST = sys.float_info.max
+_REFERENCE = {"$ref": "#/$defs/Sampler"}
+
+
+class Span(NamedTuple):
+    """The smallest and the largest number that may be drawn, and whether all are whole."""
+
+    low: float
+    high: float
+    whole: bool = False
 
 
 def directions(rng: Generator, count: int) -> NDArray[Any]:
@@ -26,32 +63,59 @@ def _units(rows: NDArray[Any]) -> NDArray[Any]:
     return units
 
 
-def _finite(kind: str, *values: Any) -> None:
-    for value in values:
-        if isinstance(value, str) or not math.isfinite(value):
-            raise InvalidValueError(f"{kind}: expected finite numbers, got {value!r}")
+def _number(value: Any, where: str = "") -> float:
+    """A finite number; true and false are none."""
+    expected = "numbers"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of more than 308 digits
+            number = math.inf
+        if math.isfinite(number):
+            return number
+        expected = "finite numbers"
+    raise InvalidValueError(f"{where}expected {expected}, got {shown(value)}")
 
 
-def _ordered(kind: str, low: Any, high: Any) -> None:
-    _finite(kind, low, high)
-    if low > high:
-        raise InvalidValueError(f"{kind}: expected low <= high, got {low} and {high}")
+def _covering(spans: Sequence[Span | None]) -> Span | None:
+    """The span of all of these; None where one of them is of words."""
+    numbers = [each for each in spans if each is not None]
+    if len(numbers) < len(spans):
+        return None
+    lows, highs, whole = zip(*numbers, strict=True)
+    return Span(min(lows), max(highs), all(whole))
+
+
+def _span_of_one(name: str, part: Sampler) -> Span:
+    """The span of a sampler that must draw single numbers."""
+    if part.width or part.span is None:
+        raise InvalidValueError(f"{name}: expected one number, got {shown(part.to_json())}")
+    return part.span
+
+
+def _plain(value: Any) -> Any:
+    """A parameter for JSON."""
+    if isinstance(value, Sampler):
+        return value.to_json()
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 class Sampler(ABC):
-    """How something is drawn."""
+    """How something is drawn; a kind of one's own is a frozen dataclass of its parameters."""
 
     kind: ClassVar[str] = ""
+    composite: ClassVar[bool] = False
+    """Whether its parameters are samplers themselves."""
     width: int = 0
     """How many numbers one draw has; 0 for a plain number or word."""
+    span: Span | None = Span(-math.inf, math.inf)
+    """Of the numbers that it draws; everything where that is not known, None of words."""
+    outcomes: Sequence[Any] = ()
+    """All that it may draw, where that can be listed."""
 
     @abstractmethod
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """Draw `count` of them: (count,) or (count, width)."""
-
-    @abstractmethod
-    def to_json(self) -> Any:
-        """The form that config files use."""
 
     def draw(self, rng: Generator, size: int | None = None) -> NDArray[Any]:
         """Draw one, () or (width,), or `size` of them, (size,) or (size, width)."""
@@ -59,6 +123,48 @@ class Sampler(ABC):
             return self.rows(rng, size)
         one: NDArray[Any] = self.rows(rng, 1)[0]
         return one
+
+    def may_be(self, number: float) -> bool:
+        """Whether it may draw just this number, which intervals are taken not to; in any part."""
+        return number in self.outcomes
+
+    def to_json(self) -> Any:
+        """The form that config files use."""
+        values = [_plain(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
+        return {self.kind: values if len(values) > 1 else values[0]}
+
+    @classmethod
+    def counts(cls) -> Sequence[int]:
+        """How many parameters its form may list."""
+        return (len(fields(cls)),)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, given: Any) -> Self:
+        """The sampler with the parameters that its form lists.
+
+        Raises:
+            InvalidValueError: too many or too few of them, or parameters out of range.
+        """
+        values = given if isinstance(given, (list, tuple)) else [given]
+        if len(values) not in cls.counts():
+            what = "samplers" if cls.composite else "numbers"
+            counts = " or ".join(map(str, cls.counts()))
+            raise InvalidValueError(f"{cls.kind}: expected {counts} {what}, got {shown(given)}")
+        make: Any = cls
+        made: Self = make(*(sampler(each) if cls.composite else each for each in values))
+        return made
+
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """The JSON schema of the parameters."""
+        item = _REFERENCE if cls.composite else {"type": "number"}
+        limits = {"minItems": min(cls.counts()), "maxItems": max(cls.counts())}
+        listed = {"type": "array", "items": item, **limits}
+        return {"anyOf": [listed, item]} if 1 in cls.counts() else listed
+
+    def _know(self, **known: Any) -> None:
+        """Note what follows from the parameters: `width`, `span`, `outcomes`."""
+        self.__dict__.update(known)
 
 
 @dataclass(frozen=True)
@@ -68,8 +174,10 @@ class Constant(Sampler):
     value: float | str | bool
 
     def __post_init__(self) -> None:
-        if not isinstance(self.value, str):
-            _finite("constant", float(self.value))
+        plain = isinstance(self.value, (str, bool))
+        number = 0.0 if plain else _number(self.value, "constant: ")
+        span = None if plain else Span(number, number, number.is_integer())
+        self._know(span=span, outcomes=(self.value,))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`; takes nothing from the stream."""
@@ -81,46 +189,115 @@ class Constant(Sampler):
 
 
 @dataclass(frozen=True)
-class Uniform(Sampler):
-    """Uniform from `low` to `high`."""
+class Vector(Sampler):
+    """A vector whose parts are drawn apart."""
 
-    low: float
-    high: float
-    kind: ClassVar[str] = "uniform"
+    parts: tuple[Sampler, ...]
 
     def __post_init__(self) -> None:
-        _ordered(self.kind, self.low, self.high)
+        if not self.parts or any(part.width for part in self.parts):
+            raise InvalidValueError(
+                f"vector: expected samplers of numbers, got {shown(self.to_json())}"
+            )
+        span = _covering([part.span for part in self.parts])
+        self._know(width=len(self.parts), span=span)
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
-        span: NDArray[Any] = rng.random(count)
-        span *= self.high - self.low
-        span += self.low
-        return np.asarray(np.minimum(span, self.high))
+        return np.stack([part.rows(rng, count) for part in self.parts], axis=1)
+
+    def may_be(self, number: float) -> bool:
+        """See `Sampler.may_be`."""
+        return any(part.may_be(number) for part in self.parts)
 
     def to_json(self) -> Any:
-        """`{"uniform": [low, high]}`."""
-        return {self.kind: [self.low, self.high]}
+        """A list of the parts."""
+        return [part.to_json() for part in self.parts]
 
 
 @dataclass(frozen=True)
-class Angle(Sampler):
-    """Uniform from `low` to `high` degrees; what is drawn is in radians."""
+class _Interval(Sampler):
+    """What is drawn from an interval."""
 
     low: float
     high: float
+
+    def __post_init__(self) -> None:
+        low, high = (_number(each, f"{self.kind}: ") for each in (self.low, self.high))
+        if not 0 <= high - low < math.inf:
+            raise InvalidValueError(
+                f"{self.kind}: expected low <= high and less than 1.8e308 between them, got "
+                f"{low:g} and {high:g}"
+            )
+        self._know(span=Span(self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Uniform(_Interval):
+    """Uniform from `low` to `high`."""
+
+    kind: ClassVar[str] = "uniform"
+
+    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
+        """See `Sampler.rows`."""
+        drawn: NDArray[Any] = rng.random(count)
+        drawn *= self.high - self.low
+        drawn += self.low
+        return np.asarray(np.minimum(drawn, self.high))
+
+
+@dataclass(frozen=True)
+class Angle(_Interval):
+    """Uniform from `low` to `high` degrees; what is drawn is in radians."""
+
     kind: ClassVar[str] = "angle"
 
     def __post_init__(self) -> None:
-        _ordered(self.kind, self.low, self.high)
+        super().__post_init__()
+        self._know(span=Span(math.radians(self.low), math.radians(self.high)))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         return np.asarray(np.radians(Uniform(self.low, self.high).rows(rng, count)))
 
-    def to_json(self) -> Any:
-        """`{"angle": [low, high]}`, degrees."""
-        return {self.kind: [self.low, self.high]}
+
+@dataclass(frozen=True)
+class LogUniform(_Interval):
+    """Uniform in the logarithm, from `low` to `high`, both above 0."""
+
+    kind: ClassVar[str] = "log_uniform"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.low <= 0:
+            raise InvalidValueError(f"log_uniform: expected low above 0, got {self.low}")
+
+    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
+        """See `Sampler.rows`."""
+        exponents = Uniform(math.log(self.low), math.log(self.high)).rows(rng, count)
+        return np.asarray(np.clip(np.exp(exponents), self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Integer(_Interval):
+    """Whole numbers of 64 bits from `low` to `high`, both included."""
+
+    low: int
+    high: int
+    kind: ClassVar[str] = "integer"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        low, high = int(self.low), int(self.high)
+        if (low, high) != (self.low, self.high) or low < -(2**63) or high >= 2**63:
+            raise InvalidValueError(
+                f"integer: expected whole numbers of 64 bits, got {self.low} and {self.high}"
+            )
+        self._know(span=Span(low, high, whole=True), outcomes=range(low, high + 1))
+
+    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
+        """See `Sampler.rows`."""
+        return rng.integers(int(self.low), int(self.high), count, endpoint=True)
 
 
 @dataclass(frozen=True)
@@ -134,9 +311,11 @@ class Normal(Sampler):
     kind: ClassVar[str] = "normal"
 
     def __post_init__(self) -> None:
-        _finite(self.kind, self.mean, self.deviation)
-        if self.deviation < 0 or not self.low <= self.high:
+        mean, deviation = (_number(each, "normal: ") for each in (self.mean, self.deviation))
+        if deviation < 0 or not self.low <= self.high:
             raise InvalidValueError(f"normal: expected deviation >= 0 and low <= high, got {self}")
+        reach = _number(_DEVIATIONS * deviation, "normal: ")
+        self._know(span=Span(*np.clip((mean - reach, mean + reach), self.low, self.high).tolist()))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -145,53 +324,14 @@ class Normal(Sampler):
 
     def to_json(self) -> Any:
         """`{"normal": [mean, deviation]}`, with the limits where there are any."""
-        limits = [self.low, self.high] if math.isfinite(self.high - self.low) else []
-        return {self.kind: [self.mean, self.deviation, *limits]}
+        limits = [max(self.low, -_LARGEST), min(self.high, _LARGEST)]
+        unlimited = limits == [-_LARGEST, _LARGEST]
+        return {self.kind: [self.mean, self.deviation, *([] if unlimited else limits)]}
 
-
-@dataclass(frozen=True)
-class LogUniform(Sampler):
-    """Uniform in the logarithm, from `low` to `high`, both above 0."""
-
-    low: float
-    high: float
-    kind: ClassVar[str] = "log_uniform"
-
-    def __post_init__(self) -> None:
-        _ordered(self.kind, self.low, self.high)
-        if self.low <= 0:
-            raise InvalidValueError(f"log_uniform: expected low above 0, got {self.low}")
-
-    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
-        """See `Sampler.rows`."""
-        exponents = Uniform(math.log(self.low), math.log(self.high)).rows(rng, count)
-        return np.asarray(np.clip(np.exp(exponents), self.low, self.high))
-
-    def to_json(self) -> Any:
-        """`{"log_uniform": [low, high]}`."""
-        return {self.kind: [self.low, self.high]}
-
-
-@dataclass(frozen=True)
-class Integer(Sampler):
-    """Whole numbers from `low` to `high`, both included."""
-
-    low: int
-    high: int
-    kind: ClassVar[str] = "integer"
-
-    def __post_init__(self) -> None:
-        _ordered(self.kind, self.low, self.high)
-        if self.low != int(self.low) or self.high != int(self.high):
-            raise InvalidValueError(f"integer: expected whole numbers, got {self}")
-
-    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
-        """See `Sampler.rows`."""
-        return rng.integers(int(self.low), int(self.high), count, endpoint=True)
-
-    def to_json(self) -> Any:
-        """`{"integer": [low, high]}`."""
-        return {self.kind: [self.low, self.high]}
+    @classmethod
+    def counts(cls) -> Sequence[int]:
+        """Both limits or none."""
+        return (2, 4)
 
 
 @dataclass(frozen=True)
@@ -202,41 +342,39 @@ class Choice(Sampler):
     kind: ClassVar[str] = "choice"
 
     def __post_init__(self) -> None:
-        lengths = {len(o) if isinstance(o, (list, tuple)) else 0 for o in self.options}
-        if len(lengths) != 1:
+        drawn = [sampler(each) for each in self.options]
+        parts = [
+            one for each in drawn for one in (each.parts if isinstance(each, Vector) else [each])
+        ]
+        widths = {each.width for each in drawn}
+        if len(widths) != 1 or not all(isinstance(each, Constant) for each in parts):
             raise InvalidValueError(
-                f"choice: expected one or more options of one length, got {list(self.options)}"
+                "choice: expected one or more numbers, words or vectors of one length, got "
+                f"{shown(list(self.options))}"
             )
-        object.__setattr__(self, "width", lengths.pop())
+        span = _covering([each.span for each in drawn])
+        self._know(width=widths.pop(), span=span, outcomes=self.options)
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         picked: NDArray[Any] = np.array(self.options)[rng.integers(0, len(self.options), count)]
         return picked
 
-    def to_json(self) -> Any:
-        """`{"choice": [...]}`."""
-        return {self.kind: [list(o) if isinstance(o, tuple) else o for o in self.options]}
+    def may_be(self, number: float) -> bool:
+        """See `Sampler.may_be`."""
+        return any(sampler(each).may_be(number) for each in self.options)
 
+    @classmethod
+    def read(cls, given: Any) -> Self:
+        """See `Sampler.read`; there may be any number of options."""
+        if not isinstance(given, (list, tuple)):
+            raise InvalidValueError(f"choice: expected a list, got {shown(given)}")
+        return cls(tuple(given))
 
-@dataclass(frozen=True)
-class Vector(Sampler):
-    """A vector whose parts are drawn apart."""
-
-    parts: tuple[Sampler, ...]
-
-    def __post_init__(self) -> None:
-        if not self.parts or any(part.width for part in self.parts):
-            raise InvalidValueError(f"vector: expected samplers of numbers, got {self.parts!r}")
-        object.__setattr__(self, "width", len(self.parts))
-
-    def rows(self, rng: Generator, count: int) -> NDArray[Any]:
-        """See `Sampler.rows`."""
-        return np.stack([part.rows(rng, count) for part in self.parts], axis=1)
-
-    def to_json(self) -> Any:
-        """A list of the parts."""
-        return [part.to_json() for part in self.parts]
+    @classmethod
+    def schema(cls) -> dict[str, Any]:
+        """See `Sampler.schema`."""
+        return {"type": "array", "minItems": 1}
 
 
 @dataclass(frozen=True)
@@ -247,17 +385,23 @@ class Hsv(Sampler):
     saturation: Sampler = Uniform(0.0, 1.0)
     value: Sampler = Uniform(0.0, 1.0)
     kind: ClassVar[str] = "hsv"
+    composite = True
     width = 3
+    span = Span(0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        _span_of_one("hsv: hue", self.hue)
+        for name in ("saturation", "value"):
+            span = _span_of_one(f"hsv: {name}", getattr(self, name))
+            if not 0 <= span.low <= span.high <= 1:
+                form = shown(self.to_json())
+                raise InvalidValueError(f"hsv: expected a {name} from 0 to 1, got {form}")
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         hue = self.hue.rows(rng, count)
         saturation = self.saturation.rows(rng, count)
         return hsv_to_rgb(hue, saturation, self.value.rows(rng, count))
-
-    def to_json(self) -> Any:
-        """`{"hsv": [hue, saturation, value]}`."""
-        return {self.kind: [part.to_json() for part in (self.hue, self.saturation, self.value)]}
 
 
 @dataclass(frozen=True)
@@ -266,15 +410,17 @@ class OnSphere(Sampler):
 
     radius: Sampler = Constant(1.0)
     kind: ClassVar[str] = "on_sphere"
+    composite = True
     width = 3
+
+    def __post_init__(self) -> None:
+        low, high, _ = _span_of_one(f"{self.kind}: radius", self.radius)
+        reach = max(abs(low), abs(high))
+        self._know(span=Span(-reach, reach))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         return np.asarray(directions(rng, count) * self.radius.rows(rng, count)[:, None])
-
-    def to_json(self) -> Any:
-        """`{"on_sphere": radius}`."""
-        return {self.kind: self.radius.to_json()}
 
 
 @dataclass(frozen=True)
@@ -299,16 +445,14 @@ class InBall(Sampler):
     width = 3
 
     def __post_init__(self) -> None:
-        _ordered(self.kind, 0.0, self.radius)
+        if _number(self.radius, "in_ball: ") < 0:
+            raise InvalidValueError(f"in_ball: expected a radius of 0 or more, got {self.radius}")
+        self._know(span=Span(-self.radius, self.radius))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         reach = self.radius * np.cbrt(rng.random(count))
         return directions(rng, count) * reach[:, None]
-
-    def to_json(self) -> Any:
-        """`{"in_ball": radius}`."""
-        return {self.kind: self.radius}
 
 
 @dataclass(frozen=True)
@@ -321,11 +465,11 @@ class Quaternion(Sampler):
     angle: float = 180.0
     kind: ClassVar[str] = "quaternion"
     width = 4
+    span = Span(-1.0, 1.0)
 
     def __post_init__(self) -> None:
-        _ordered(self.kind, 0.0, self.angle)
-        if self.angle > 180:
-            raise InvalidValueError(f"quaternion: expected at most 180 degrees, got {self.angle}")
+        if not 0 <= _number(self.angle, "quaternion: ") <= 180:
+            raise InvalidValueError(f"quaternion: expected 0 to at most 180, got {self.angle}")
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -335,6 +479,52 @@ class Quaternion(Sampler):
         parts = directions(rng, count) * np.sin(half)[:, None]
         return np.column_stack((np.cos(half), parts))
 
-    def to_json(self) -> Any:
-        """`{"quaternion": angle}`, degrees."""
-        return {self.kind: self.angle}
+
+KINDS: Mapping[str, type[Sampler]] = {
+    each.kind: each
+    for each in (
+        *(Uniform, Angle, Normal, LogUniform, Integer),
+        *(InBall, Quaternion, Choice, Hsv, OnSphere, OnDome),
+    )
+}
+
+
+def sampler(value: Any) -> Sampler:
+    """Read a sampler from its JSON form; a sampler is returned as it is.
+
+    Raises:
+        UnknownNameError: no such kind of sampler.
+        InvalidValueError: not the form of a sampler, or parameters out of range.
+    """
+    if isinstance(value, Sampler):
+        return value
+    if isinstance(value, (bool, str)):
+        return Constant(value)
+    if isinstance(value, Real):
+        return Constant(_number(value, "constant: "))
+    if isinstance(value, (list, tuple)):
+        return Vector(tuple(sampler(part) for part in value))
+    if not isinstance(value, Mapping) or len(value) != 1:
+        raise InvalidValueError(
+            f"sampler: expected a number, a list or one of {', '.join(KINDS)} as in "
+            f'{{"uniform": [0, 1]}}, got {shown(value)}'
+        )
+    ((kind, given),) = value.items()
+    if kind not in KINDS:
+        raise UnknownNameError.of("sampler", str(kind), KINDS)
+    return KINDS[kind].read(given)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a sampler."""
+    plain = [{"type": ["number", "string", "boolean"]}, {"type": "array", "items": _REFERENCE}]
+    draws = [
+        {
+            "type": "object",
+            "properties": {kind: each.schema()},
+            "required": [kind],
+            "additionalProperties": False,
+        }
+        for kind, each in KINDS.items()
+    ]
+    return {"title": "Sampler", "anyOf": [*plain, *draws]}

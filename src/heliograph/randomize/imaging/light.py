@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.imaging.pyramid import doubled, halved
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.randomize.imaging.step import Parameter, Planes, Shot, spatial
 from heliograph.requires import Requires
 
 _DIRECTIONS = 8
@@ -22,49 +20,65 @@ _BIAS = 0.05
 """Cosine below which a neighbour does not stand over the surface; flat ones would, by rounding."""
 
 
-def bloom(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@spatial(
+    ("intensity",),
+    intensity=Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
+    threshold=Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
+    diffusion=Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
+)
+def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion: float) -> Planes:
     """Add what is brighter than `threshold`, spread over a pyramid of ever smaller pictures."""
-    del shot, rng
     level = halved(planes)
-    level -= np.float32(values["threshold"])
+    level -= np.float32(threshold)
     np.maximum(level, 0, out=level)
-    levels = _levels(values["diffusion"], planes.shape[1:])
+    levels = _levels(diffusion, planes.shape[1:])
     pyramid = [level]
-    for _ in range(levels - 1):
+    for _level in range(levels - 1):
         pyramid.append(halved(pyramid[-1]))
     glow = pyramid.pop()
     while pyramid:
         finer = pyramid.pop()
         glow = doubled(glow, finer.shape[1:])
         glow += finer
-    glow *= np.float32(values["intensity"] / levels)
+    glow *= np.float32(intensity / levels)
     spread = doubled(glow, planes.shape[1:])
     spread += planes
     return spread
 
 
-def vignette(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@spatial(
+    ("intensity",),
+    intensity=Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
+    falloff=Parameter(2.0, 0.1, 16.0, "power of the distance"),
+)
+def vignette(planes: Planes, _: Shot, intensity: float, falloff: float) -> Planes:
     """Darken towards the corners, by 1 - intensity * r**falloff; r is 1 in the corner."""
-    del shot, rng
-    squared, falloff = _distance(planes.shape[1], planes.shape[2]), values["falloff"]
+    squared = _distance(planes.shape[1], planes.shape[2])
     shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
-    return planes * (np.float32(1.0) - shade * np.float32(values["intensity"]))
+    return planes * (np.float32(1.0) - shade * np.float32(intensity))
 
 
-def ambient_occlusion(
-    planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator
-) -> Planes:
+@spatial(
+    ("intensity",),
+    intensity=Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
+    radius=Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
+)
+def ambient_occlusion(planes: Planes, shot: Shot, intensity: float, radius: float) -> Planes:
     """Darken where nearby surfaces stand over a pixel's own, by depth and normals.
 
     Every other pixel looks along 8 directions at two distances; what stands above its surface
     within `radius` metres takes light away, less the further it is.
     """
-    del rng
-    depth, normals, camera = _needed(shot)
+    depth, normals, camera = shot.depth, shot.normals, shot.camera
+    if depth is None or normals is None or camera is None:
+        raise InvalidValueError(
+            "ambient_occlusion: needs depth, normals and the camera; render with "
+            "passes=('rgb', 'depth', 'normals')"
+        )
     points = _points(depth[::2, ::2], camera)
-    reach = _reach(depth, camera, values["radius"])
-    covered = _covered(points, normals[::2, ::2], reach, values["radius"])
-    light = 1.0 - np.clip(covered * np.float32(values["intensity"]), 0.0, 1.0)
+    reach = _reach(depth, camera, radius)
+    covered = _covered(points, normals[::2, ::2], reach, radius)
+    light = 1.0 - np.clip(covered * np.float32(intensity), 0.0, 1.0)
     return planes * doubled(_smoothed(light)[None], planes.shape[1:])
 
 
@@ -80,15 +94,6 @@ def _distance(height: int, width: int) -> NDArray[np.float32]:
     y = (np.arange(height, dtype=np.float32) + 0.5) * 2 / height - 1
     x = (np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1
     return np.asarray((y[:, None] ** 2 + x[None, :] ** 2) / 2, np.float32)
-
-
-def _needed(shot: Shot) -> tuple[NDArray[Any], NDArray[Any], Camera]:
-    if shot.depth is None or shot.normals is None or shot.camera is None:
-        raise InvalidValueError(
-            "ambient_occlusion: needs depth, normals and the camera; render with "
-            "passes=('rgb', 'depth', 'normals')"
-        )
-    return shot.depth, shot.normals, shot.camera
 
 
 def _points(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
@@ -149,32 +154,3 @@ def _smoothed(light: NDArray[np.float32]) -> NDArray[np.float32]:
         from scipy.ndimage import uniform_filter
 
     return np.asarray(uniform_filter(light, 3, mode="nearest"), np.float32)
-
-
-STEPS: dict[str, Step] = {
-    "ambient_occlusion": Step(
-        {
-            "intensity": Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
-            "radius": Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
-        },
-        ("intensity",),
-        spatial=ambient_occlusion,
-    ),
-    "bloom": Step(
-        {
-            "intensity": Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
-            "threshold": Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
-            "diffusion": Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
-        },
-        ("intensity",),
-        spatial=bloom,
-    ),
-    "vignette": Step(
-        {
-            "intensity": Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
-            "falloff": Parameter(2.0, 0.1, 16.0, "power of the distance"),
-        },
-        ("intensity",),
-        spatial=vignette,
-    ),
-}

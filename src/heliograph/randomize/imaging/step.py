@@ -11,7 +11,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
+from heliograph.randomize.parameters import Numbers
+from heliograph.randomize.samplers import Sampler
+from heliograph.randomize.streams import stream
 
 Planes: TypeAlias = NDArray[np.float32]
 """A picture while it is worked on: (3, H, W), 0 to 1, sRGB; red, green and blue apart."""
@@ -29,17 +32,25 @@ class Affine(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """What is known of a picture besides its colours; any of it may be None.
+    """What is known of a picture besides its colours.
 
     Attributes:
-        depth: (H, W) metres along the optical axis, inf where nothing is.
-        normals: (H, W, 3) unit, camera axes, 0 where nothing is.
-        camera: the camera as it was used.
+        depth: (H, W) metres along the optical axis, inf where nothing is; or None.
+        normals: (H, W, 3) unit, camera axes, 0 where nothing is; or None.
+        camera: the camera as it was used; or None.
+        seed: what noise is drawn from.
+        number: which step of the picture's it is, as each has noise of its own.
     """
 
     depth: NDArray[Any] | None
     normals: NDArray[Any] | None
     camera: Camera | None
+    seed: int = 0
+    number: int = 0
+
+    def rng(self) -> Generator:
+        """What the step draws its noise from."""
+        return stream(self.seed, self.number, "imaging")
 
 
 class Parameter(NamedTuple):
@@ -50,18 +61,18 @@ class Parameter(NamedTuple):
     high: float
     meaning: str
 
-
-Colour: TypeAlias = Callable[[Mapping[str, float]], Affine]
-Curve: TypeAlias = Callable[[Mapping[str, float], NDArray[np.float32]], NDArray[np.float32]]
-Spatial: TypeAlias = Callable[[Planes, Mapping[str, float], Shot, Generator], Planes]
+    def check(self, name: str, sampler: Sampler) -> None:
+        """Refuse a sampler that may draw a number out of range."""
+        Numbers(self.low, self.high, what=self.meaning).check(name, sampler)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step.
+    """One step, declared by a decorator beside the function that does it.
 
     Attributes:
-        parameters: its numbers by name.
+        name: of the function, and in configs.
+        parameters: its numbers by name, the function's keywords.
         neutral: the parameters that do nothing when all of them are 0; such a step is left out.
             Empty for a step that always does something.
         colour: what it does to colours, where that is linear; such steps are folded into one.
@@ -69,17 +80,18 @@ class Step:
         spatial: what it does to the picture, otherwise.
     """
 
+    name: str
     parameters: Mapping[str, Parameter]
     neutral: tuple[str, ...]
-    colour: Colour | None = None
-    curve: Curve | None = None
-    spatial: Spatial | None = None
+    colour: Callable[..., Affine] | None = None
+    curve: Callable[..., NDArray[np.float32]] | None = None
+    spatial: Callable[..., Planes] | None = None
 
     def check_names(self, names: Mapping[str, Any]) -> None:
         """Raise `UnknownNameError` for a parameter that it has not."""
         for name in names:
             if name not in self.parameters:
-                raise UnknownNameError.of("parameter", name, self.parameters)
+                raise UnknownNameError.of(f"parameter of step {self.name}", name, self.parameters)
 
     def complete(self, given: Mapping[str, float]) -> dict[str, float]:
         """All parameters, the defaults among them.
@@ -94,10 +106,37 @@ class Step:
             if not each.low <= values[name] <= each.high:
                 raise InvalidValueError(
                     f"{name}: expected {each.low:g} to {each.high:g} ({each.meaning}), "
-                    f"got {values[name]!r}"
+                    f"got {shown(values[name])}"
                 )
         return values
 
     def does_nothing(self, values: Mapping[str, float]) -> bool:
         """Whether these values leave every picture as it is."""
         return bool(self.neutral) and not any(values[name] for name in self.neutral)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its parameters in a config, where samplers draw them."""
+        return {
+            name: {"$ref": "#/$defs/Sampler", "description": each.meaning}
+            for name, each in self.parameters.items()
+        }
+
+
+Neutral: TypeAlias = tuple[str, ...]
+
+
+def colour(neutral: Neutral, **parameters: Parameter) -> Callable[[Callable[..., Affine]], Step]:
+    """The step of a function (parameters) -> linear change of colours."""
+    return lambda work: Step(work.__name__, parameters, neutral, colour=work)
+
+
+def curve(
+    neutral: Neutral, **parameters: Parameter
+) -> Callable[[Callable[..., NDArray[np.float32]]], Step]:
+    """The step of a function (values, parameters) -> values, each for itself."""
+    return lambda work: Step(work.__name__, parameters, neutral, curve=work)
+
+
+def spatial(neutral: Neutral, **parameters: Parameter) -> Callable[[Callable[..., Planes]], Step]:
+    """The step of a function (planes, shot, parameters) -> planes."""
+    return lambda work: Step(work.__name__, parameters, neutral, spatial=work)
