@@ -5,7 +5,8 @@ from __future__ import annotations
 import colorsys
 import json
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import sampler
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.samplers import Sampler
+from heliograph.randomize.samplers import Normal, Sampler
 from heliograph.randomize.streams import stream
 
 FORMS: list[Any] = [
@@ -27,6 +28,8 @@ FORMS: list[Any] = [
     {"angle": [-90, 90]},
     {"normal": [1, 2]},
     {"normal": [1, 2, 0, 3]},
+    Normal(1, 2, low=0.5),
+    Normal(1, 2, high=0.5),
     {"log_uniform": [0.01, 10]},
     {"integer": [1, 3]},
     {"choice": [1, 2, 5]},
@@ -44,7 +47,7 @@ def draw(form: Any, count: int = 1000) -> Any:
     return sampler(form).draw(stream(0, 0, "test"), count)
 
 
-@pytest.mark.parametrize("form", FORMS, ids=json.dumps)
+@pytest.mark.parametrize("form", FORMS, ids=str)
 def test_forms_go_to_json_and_back(form: Any) -> None:
     once = sampler(form)
     again = sampler(json.loads(json.dumps(once.to_json())))
@@ -52,7 +55,7 @@ def test_forms_go_to_json_and_back(form: Any) -> None:
     np.testing.assert_array_equal(draw(form, 10), again.draw(stream(0, 0, "test"), 10))
 
 
-@pytest.mark.parametrize("form", FORMS, ids=json.dumps)
+@pytest.mark.parametrize("form", FORMS, ids=str)
 def test_shapes(form: Any) -> None:
     each: Sampler = sampler(form)
     item = (each.width,) if each.width else ()
@@ -164,3 +167,34 @@ def test_what_is_no_sampler_is_refused(form: Any, message: str) -> None:
 def test_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'uniform'"):
         sampler({"unifrom": [0, 1]})
+
+
+def test_a_sampler_knows_what_it_may_draw() -> None:
+    for form in FORMS:
+        each = sampler(form)
+        if each.span is None:
+            assert form in ("spot", True)
+            continue
+        rows = each.draw(stream(1, 0, "x"), 2000)
+        assert each.span.low - 1e-12 <= rows.min() <= rows.max() <= each.span.high + 1e-12
+        if each.span.whole:
+            assert (rows == np.round(rows)).all()
+        if each.outcomes and not each.width:
+            assert set(rows.tolist()) <= set(each.outcomes)
+        assert not each.may_be(-77)
+    assert all(sampler(each).may_be(0) for each in (0, [1, 0], {"integer": [-1, 1]}))
+    assert sampler({"choice": [[1, 0], [1, 1]]}).may_be(0)
+
+
+def test_a_kind_of_ones_own_is_a_class(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Twice(Sampler):
+        number: float
+        kind: ClassVar[str] = "twice"
+
+        def rows(self, rng: np.random.Generator, count: int) -> Any:
+            return np.full(count, 2 * self.number)
+
+    made = Materials(specular=Twice(0.5), colour=None)
+    assert made.specular is not None
+    assert made.specular.to_json() == {"twice": 0.5}

@@ -121,15 +121,11 @@ def _textures(values: Values, textures: Textures) -> dict[str, Any]:
     if "texture" not in values:
         return {}
     columns: dict[str, Any] = {key: values[key] for key in ("repeat", "offset") if key in values}
-    images: dict[int, NDArray[np.uint8]] = {}
-    chosen = []
-    for recipe in values["texture"]:
-        image = _EMPTY if recipe is None else textures.image(recipe)
-        images.setdefault(id(image), image)  # the same recipe makes the very same image
-        chosen.append(id(image))
-    places = {each: place for place, each in enumerate(images)}
-    texture = np.array([places[each] for each in chosen], np.int64)
-    return {"texture": texture, "images": tuple(images.values()), **columns}
+    recipes = [() if recipe is None else tuple(recipe) for recipe in values["texture"]]
+    places = {recipe: place for place, recipe in enumerate(dict.fromkeys(recipes))}
+    images = tuple(textures.image([*recipe]) if recipe else _EMPTY for recipe in places)
+    texture = np.array([places[recipe] for recipe in recipes], np.int64)
+    return {"texture": texture, "images": images, **columns}
 
 
 def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:

@@ -66,7 +66,7 @@ def _units(rows: NDArray[Any]) -> NDArray[Any]:
 def _number(value: Any, where: str = "") -> float:
     """A finite number; true and false are none."""
     expected = "numbers"
-    if isinstance(value, Real) and not isinstance(value, bool):
+    if not isinstance(value, bool) and isinstance(value, Real):
         try:
             number = float(value)
         except OverflowError:  # an integer of more than 308 digits
@@ -175,7 +175,7 @@ class Constant(Sampler):
 
     def __post_init__(self) -> None:
         plain = isinstance(self.value, (str, bool))
-        number = 0.0 if plain else _number(self.value, "constant: ")
+        number = 0.0 if plain else _number(self.value)
         span = None if plain else Span(number, number, number.is_integer())
         self._know(span=span, outcomes=(self.value,))
 
@@ -501,7 +501,7 @@ def sampler(value: Any) -> Sampler:
     if isinstance(value, (bool, str)):
         return Constant(value)
     if isinstance(value, Real):
-        return Constant(_number(value, "constant: "))
+        return Constant(_number(value))
     if isinstance(value, (list, tuple)):
         return Vector(tuple(sampler(part) for part in value))
     if not isinstance(value, Mapping) or len(value) != 1:
