@@ -44,7 +44,7 @@ def lights(**keys: Any) -> dict[str, Any]:
         (lights(colour=["red", 0, 0]), "colour: expected numbers, got ['red', 0.0, 0.0]"),
         (
             lights(position={"on_dome": "far"}),
-            "position: on_dome: radius: expected one number, got 'far'",
+            "position: on_dome: expected one number as radius, got 'far'",
         ),
         (lights(colour={"hsv": [0, 2, 1]}), "a saturation from 0 to 1"),
         (step("jpeg", quality=-5), f"{STEPS}jpeg.quality: expected 1 to 95"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
-from heliograph.randomize.samplers import Constant, Normal, Sampler, sampler
+from heliograph.randomize.samplers import Constant, Normal, Sampler, Vector, sampler
 
 _COUNTS = {0: "one number", 2: "two numbers", 3: "three numbers", 4: "four numbers"}
 
@@ -70,7 +70,8 @@ class Numbers:
             if isinstance(value, Normal) and math.isinf(value.high - value.low):
                 hint += '; give it limits: {"normal": [mean, deviation, low, high]}'
             raise InvalidValueError(f"{name}: expected {self}, {got}{hint}")
-        if self.nonzero and value.may_be(0.0):
+        parts = value.parts if isinstance(value, Vector) else (value,)
+        if self.nonzero and any(0 in part.outcomes for part in parts):
             raise InvalidValueError(f"{name}: expected {self}, {got}")
 
 

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -19,7 +18,7 @@ from heliograph.errors import HeliographError, InvalidValueError, UnknownNameErr
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import parameters
 from heliograph.randomize.removal import without_removed
-from heliograph.randomize.samplers import Sampler
+from heliograph.randomize.samplers import plain
 from heliograph.randomize.streams import stream
 from heliograph.scene import Edit
 from heliograph.scene.appearance import MoveCamera
@@ -77,14 +76,8 @@ class Randomizer(ABC):
         """Draw for one sample; `facts` are the values."""
         values = self.choose(rng, scene)
         built = self.build(values)
-        return Drawn(built.edits, built.state, _listed(values))
-
-
-def _listed(values: Values) -> Values:
-    """Columns of values as lists, for JSON."""
-    return {
-        key: each.tolist() if isinstance(each, np.ndarray) else each for key, each in values.items()
-    }
+        for_json = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return Drawn(built.edits, built.state, for_json)
 
 
 class Randomization:
@@ -153,11 +146,12 @@ class Randomization:
 
     def describe(self) -> list[dict[str, Any]]:
         """Types, names and parameters, for JSON."""
-        pairs = zip(self.names, self.randomizers, strict=True)
-        return [
-            {"type": each.type_name or type(each).__name__, "name": name, **_parameters(each)}
-            for name, each in pairs
-        ]
+        described = []
+        for name, each in zip(self.names, self.randomizers, strict=True):
+            own: dict[str, Any] = plain(each) if dataclasses.is_dataclass(each) else {}
+            kind = each.type_name or type(each).__name__
+            described.append({"type": kind, "name": name, **own})
+        return described
 
     def config(self) -> dict[str, Any]:
         """What a config of it holds."""
@@ -180,26 +174,6 @@ class Randomization:
         if not drawn.state:
             return view.edited(edits), drawn
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
-
-
-def _parameters(randomizer: object) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(randomizer):
-        return {}
-    plain: dict[str, Any] = _plain(randomizer)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """A randomizer, or one of its parameters, for JSON."""
-    if isinstance(value, Sampler):
-        return value.to_json()
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value.value if isinstance(value, Enum) else value
 
 
 def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:

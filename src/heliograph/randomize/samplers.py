@@ -1,24 +1,8 @@
 """Samplers: small frozen values that say how a number, a colour or a direction is drawn.
 
 Each says once what it is: its fields are its parameters, checked when it is made and listed in this
-order by its form in config files; `span` and `outcomes` say what it may draw, `rows` draws.
-`sampler(value)` reads a form and `Sampler.to_json` writes it:
-
-| JSON | draws |
-|---|---|
-| `0.5`, `"spot"`, `true` | that, always |
-| `[s, s, s]` | a vector, each part by its own sampler |
-| `{"uniform": [low, high]}` | uniform |
-| `{"angle": [low, high]}` | uniform; given in degrees, drawn in radians |
-| `{"normal": [mean, deviation]}` | normal; `[mean, deviation, low, high]` clips |
-| `{"log_uniform": [low, high]}` | uniform in the logarithm |
-| `{"integer": [low, high]}` | whole numbers, both ends included |
-| `{"choice": [...]}` | one of them, all alike |
-| `{"hsv": [h, s, v]}` | a colour (red, green, blue), each of the three by a sampler, 0 to 1 |
-| `{"on_sphere": radius}` | a point on a sphere about the origin |
-| `{"on_dome": radius}` | the same on its upper half |
-| `{"in_ball": radius}` | a point in a ball |
-| `{"quaternion": angle}` | a turn (w, x, y, z) by up to so many degrees; 180 is any rotation |
+order by its form in config files, `{"uniform": [0, 1]}`; `width`, `span` and `outcomes` say what it
+may draw, `rows` draws. `sampler(value)` reads a form, `Sampler.to_json` writes it.
 """
 
 from __future__ import annotations
@@ -27,7 +11,8 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
 from numbers import Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -86,32 +71,38 @@ def _covering(spans: Sequence[Span | None]) -> Span | None:
     return Span(min(lows), max(highs), all(whole))
 
 
-def _span_of_one(name: str, part: Sampler) -> Span:
-    """The span of a sampler that must draw single numbers."""
+def _span_of_one(whole: Sampler, name: str) -> Span:
+    """The span of a part that draws single numbers; where the part is a form, it is read."""
+    part = whole.__dict__[name] = sampler(getattr(whole, name))
     if part.width or part.span is None:
-        raise InvalidValueError(f"{name}: expected one number, got {shown(part.to_json())}")
+        form = shown(part.to_json())
+        raise InvalidValueError(f"{whole.kind}: expected one number as {name}, got {form}")
     return part.span
 
 
-def _plain(value: Any) -> Any:
-    """A parameter for JSON."""
+def plain(value: Any) -> Any:
+    """A parameter, or a dataclass of parameters, for JSON."""
     if isinstance(value, Sampler):
         return value.to_json()
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 class Sampler(ABC):
     """How something is drawn; a kind of one's own is a frozen dataclass of its parameters."""
 
     kind: ClassVar[str] = ""
-    composite: ClassVar[bool] = False
-    """Whether its parameters are samplers themselves."""
     width: int = 0
     """How many numbers one draw has; 0 for a plain number or word."""
     span: Span | None = Span(-math.inf, math.inf)
     """Of the numbers that it draws; everything where that is not known, None of words."""
     outcomes: Sequence[Any] = ()
-    """All that it may draw, where that can be listed."""
+    """All that it may draw where that can be listed; of vectors all of their parts."""
 
     @abstractmethod
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
@@ -124,13 +115,9 @@ class Sampler(ABC):
         one: NDArray[Any] = self.rows(rng, 1)[0]
         return one
 
-    def may_be(self, number: float) -> bool:
-        """Whether it may draw just this number, which intervals are taken not to; in any part."""
-        return number in self.outcomes
-
     def to_json(self) -> Any:
         """The form that config files use."""
-        values = [_plain(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
+        values = [plain(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]
         return {self.kind: values if len(values) > 1 else values[0]}
 
     @classmethod
@@ -147,24 +134,20 @@ class Sampler(ABC):
         """
         values = given if isinstance(given, (list, tuple)) else [given]
         if len(values) not in cls.counts():
-            what = "samplers" if cls.composite else "numbers"
             counts = " or ".join(map(str, cls.counts()))
-            raise InvalidValueError(f"{cls.kind}: expected {counts} {what}, got {shown(given)}")
+            raise InvalidValueError(f"{cls.kind}: expected {counts} parameters, got {shown(given)}")
         make: Any = cls
-        made: Self = make(*(sampler(each) if cls.composite else each for each in values))
+        made: Self = make(*values)
         return made
 
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """The JSON schema of the parameters."""
-        item = _REFERENCE if cls.composite else {"type": "number"}
+        composite = fields(cls)[0].type == "Sampler"  # type: ignore[arg-type]
+        item = _REFERENCE if composite else {"type": "number"}
         limits = {"minItems": min(cls.counts()), "maxItems": max(cls.counts())}
         listed = {"type": "array", "items": item, **limits}
         return {"anyOf": [listed, item]} if 1 in cls.counts() else listed
-
-    def _know(self, **known: Any) -> None:
-        """Note what follows from the parameters: `width`, `span`, `outcomes`."""
-        self.__dict__.update(known)
 
 
 @dataclass(frozen=True)
@@ -177,7 +160,7 @@ class Constant(Sampler):
         plain = isinstance(self.value, (str, bool))
         number = 0.0 if plain else _number(self.value)
         span = None if plain else Span(number, number, number.is_integer())
-        self._know(span=span, outcomes=(self.value,))
+        self.__dict__.update(span=span, outcomes=(self.value,))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`; takes nothing from the stream."""
@@ -200,15 +183,11 @@ class Vector(Sampler):
                 f"vector: expected samplers of numbers, got {shown(self.to_json())}"
             )
         span = _covering([part.span for part in self.parts])
-        self._know(width=len(self.parts), span=span)
+        self.__dict__.update(width=len(self.parts), span=span)
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         return np.stack([part.rows(rng, count) for part in self.parts], axis=1)
-
-    def may_be(self, number: float) -> bool:
-        """See `Sampler.may_be`."""
-        return any(part.may_be(number) for part in self.parts)
 
     def to_json(self) -> Any:
         """A list of the parts."""
@@ -229,7 +208,7 @@ class _Interval(Sampler):
                 f"{self.kind}: expected low <= high and less than 1.8e308 between them, got "
                 f"{low:g} and {high:g}"
             )
-        self._know(span=Span(self.low, self.high))
+        self.__dict__.update(span=Span(self.low, self.high))
 
 
 @dataclass(frozen=True)
@@ -247,18 +226,18 @@ class Uniform(_Interval):
 
 
 @dataclass(frozen=True)
-class Angle(_Interval):
+class Angle(Uniform):
     """Uniform from `low` to `high` degrees; what is drawn is in radians."""
 
     kind: ClassVar[str] = "angle"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._know(span=Span(math.radians(self.low), math.radians(self.high)))
+        self.__dict__.update(span=Span(math.radians(self.low), math.radians(self.high)))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
-        return np.asarray(np.radians(Uniform(self.low, self.high).rows(rng, count)))
+        return np.asarray(np.radians(super().rows(rng, count)))
 
 
 @dataclass(frozen=True)
@@ -293,7 +272,7 @@ class Integer(_Interval):
             raise InvalidValueError(
                 f"integer: expected whole numbers of 64 bits, got {self.low} and {self.high}"
             )
-        self._know(span=Span(low, high, whole=True), outcomes=range(low, high + 1))
+        self.__dict__.update(span=Span(low, high, whole=True), outcomes=range(low, high + 1))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -315,7 +294,9 @@ class Normal(Sampler):
         if deviation < 0 or not self.low <= self.high:
             raise InvalidValueError(f"normal: expected deviation >= 0 and low <= high, got {self}")
         reach = _number(_DEVIATIONS * deviation, "normal: ")
-        self._know(span=Span(*np.clip((mean - reach, mean + reach), self.low, self.high).tolist()))
+        self.__dict__.update(
+            span=Span(*np.clip((mean - reach, mean + reach), self.low, self.high).tolist())
+        )
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -343,26 +324,20 @@ class Choice(Sampler):
 
     def __post_init__(self) -> None:
         drawn = [sampler(each) for each in self.options]
-        parts = [
-            one for each in drawn for one in (each.parts if isinstance(each, Vector) else [each])
-        ]
+        parts = [part for each in drawn for part in getattr(each, "parts", [each])]
         widths = {each.width for each in drawn}
         if len(widths) != 1 or not all(isinstance(each, Constant) for each in parts):
             raise InvalidValueError(
                 "choice: expected one or more numbers, words or vectors of one length, got "
                 f"{shown(list(self.options))}"
             )
-        span = _covering([each.span for each in drawn])
-        self._know(width=widths.pop(), span=span, outcomes=self.options)
+        span, outcomes = _covering([each.span for each in parts]), [each.value for each in parts]
+        self.__dict__.update(width=widths.pop(), span=span, outcomes=outcomes)
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
         picked: NDArray[Any] = np.array(self.options)[rng.integers(0, len(self.options), count)]
         return picked
-
-    def may_be(self, number: float) -> bool:
-        """See `Sampler.may_be`."""
-        return any(sampler(each).may_be(number) for each in self.options)
 
     @classmethod
     def read(cls, given: Any) -> Self:
@@ -385,15 +360,13 @@ class Hsv(Sampler):
     saturation: Sampler = Uniform(0.0, 1.0)
     value: Sampler = Uniform(0.0, 1.0)
     kind: ClassVar[str] = "hsv"
-    composite = True
     width = 3
     span = Span(0.0, 1.0)
 
     def __post_init__(self) -> None:
-        _span_of_one("hsv: hue", self.hue)
-        for name in ("saturation", "value"):
-            span = _span_of_one(f"hsv: {name}", getattr(self, name))
-            if not 0 <= span.low <= span.high <= 1:
+        for name in ("hue", "saturation", "value"):
+            span = _span_of_one(self, name)
+            if name != "hue" and not 0 <= span.low <= span.high <= 1:
                 form = shown(self.to_json())
                 raise InvalidValueError(f"hsv: expected a {name} from 0 to 1, got {form}")
 
@@ -410,13 +383,12 @@ class OnSphere(Sampler):
 
     radius: Sampler = Constant(1.0)
     kind: ClassVar[str] = "on_sphere"
-    composite = True
     width = 3
 
     def __post_init__(self) -> None:
-        low, high, _ = _span_of_one(f"{self.kind}: radius", self.radius)
+        low, high, _ = _span_of_one(self, "radius")
         reach = max(abs(low), abs(high))
-        self._know(span=Span(-reach, reach))
+        self.__dict__.update(span=Span(-reach, reach))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""
@@ -447,7 +419,7 @@ class InBall(Sampler):
     def __post_init__(self) -> None:
         if _number(self.radius, "in_ball: ") < 0:
             raise InvalidValueError(f"in_ball: expected a radius of 0 or more, got {self.radius}")
-        self._know(span=Span(-self.radius, self.radius))
+        self.__dict__.update(span=Span(-self.radius, self.radius))
 
     def rows(self, rng: Generator, count: int) -> NDArray[Any]:
         """See `Sampler.rows`."""

@@ -7,18 +7,19 @@ import math
 
 import numpy as np
 
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, spatial
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 
-@spatial(("sigma",), sigma=Parameter(1.0, 0.0, 50.0, "pixels"))
+@step(Kind.SPATIAL, "sigma", sigma=Parameter(1.0, 0.0, 50.0, "pixels"))
 def gaussian_blur(planes: Planes, _: Shot, sigma: float) -> Planes:
     """A Gaussian of `sigma` pixels; edges are repeated."""
     return weighted(weighted(planes, _column(sigma, 1)), _column(sigma, 0))
 
 
-@spatial(
-    ("length",),
+@step(
+    Kind.SPATIAL,
+    "length",
     length=Parameter(5.0, 0.0, 200.0, "pixels"),
     angle=Parameter(0.0, -360.0, 360.0, "degrees, counter-clockwise from the right"),
 )
@@ -28,7 +29,7 @@ def motion_blur(planes: Planes, _: Shot, length: float, angle: float) -> Planes:
     return weighted(planes, line(length, math.cos(along), -math.sin(along)))
 
 
-@spatial((), quality=Parameter(75.0, 1.0, 95.0, "as Pillow counts it"))
+@step(Kind.SPATIAL, quality=Parameter(75.0, 1.0, 95.0, "as Pillow counts it"))
 def jpeg(planes: Planes, _: Shot, quality: float) -> Planes:
     """What is left of the picture in a JPEG file of this quality."""
     with Requires("PIL"):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.randomize.imaging.step import Affine, Parameter, colour, curve
+from heliograph.randomize.imaging.step import Affine, Kind, Parameter, step
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 """How bright red, green and blue are (ITU-R BT.709)."""
@@ -15,27 +15,27 @@ _ZERO = np.zeros(3)
 _GREY = 0.5
 
 
-@colour(("amount",), amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is black"))
+@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is black"))
 def brightness(amount: float) -> Affine:
     """Every value times 1 + amount."""
     return Affine(np.eye(3) * (1.0 + amount), _ZERO)
 
 
-@colour(("amount",), amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is flat"))
+@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is flat"))
 def contrast(amount: float) -> Affine:
     """The distance from mid-grey times 1 + amount."""
     gain = 1.0 + amount
     return Affine(np.eye(3) * gain, np.full(3, _GREY * (1.0 - gain)))
 
 
-@colour(("amount",), amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is grey"))
+@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is grey"))
 def saturation(amount: float) -> Affine:
     """The distance from a grey of the same luma times 1 + amount; -1 leaves greys."""
     gain = 1.0 + amount
     return Affine(np.eye(3) * gain + np.tile(LUMA, (3, 1)) * (1.0 - gain), _ZERO)
 
 
-@colour(("degrees",), degrees=Parameter(0.0, -360.0, 360.0, "how far hues are turned"))
+@step(Kind.COLOUR, "degrees", degrees=Parameter(0.0, -360.0, 360.0, "how far hues are turned"))
 def hue(degrees: float) -> Affine:
     """A turn of the colours about the axis of greys; greys and every luma stay."""
     angle = math.radians(degrees)
@@ -45,8 +45,10 @@ def hue(degrees: float) -> Affine:
     return Affine(turn + np.tile(LUMA - LUMA @ turn, (3, 1)), _ZERO)
 
 
-@colour(
-    ("temperature", "tint"),
+@step(
+    Kind.COLOUR,
+    "temperature",
+    "tint",
     temperature=Parameter(0.0, -100.0, 100.0, "above 0 is warmer"),
     tint=Parameter(0.0, -100.0, 100.0, "above 0 is more magenta"),
 )
@@ -60,7 +62,7 @@ def white_balance(temperature: float, tint: float) -> Affine:
     return Affine(np.diag(gains / (LUMA @ gains)), _ZERO)
 
 
-@curve(("strength",), strength=Parameter(1.0, 0.0, 1.0, "how much of the filmic curve"))
+@step(Kind.CURVE, "strength", strength=Parameter(1.0, 0.0, 1.0, "how much of the filmic curve"))
 def tone_map(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
     """A filmic curve over linear light (Narkowicz's fit of ACES, 2015), mixed in by strength."""
     linear = np.power(x, 2.2) * 0.8
@@ -68,7 +70,7 @@ def tone_map(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
     return np.asarray(x + (np.power(mapped, 1 / 2.2) - x) * strength, np.float32)
 
 
-@curve(("amount",), amount=Parameter(0.0, -3.0, 3.0, "0 keeps it"))
+@step(Kind.CURVE, "amount", amount=Parameter(0.0, -3.0, 3.0, "0 keeps it"))
 def gamma(x: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
     """Every value to the power of 2**-amount: above 0 brightens the middle."""
     return np.asarray(np.power(x, 2.0**-amount), np.float32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.imaging.pyramid import doubled, halved
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, spatial
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 _DIRECTIONS = 8
@@ -20,8 +20,9 @@ _BIAS = 0.05
 """Cosine below which a neighbour does not stand over the surface; flat ones would, by rounding."""
 
 
-@spatial(
-    ("intensity",),
+@step(
+    Kind.SPATIAL,
+    "intensity",
     intensity=Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
     threshold=Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
     diffusion=Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
@@ -46,8 +47,9 @@ def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion
     return spread
 
 
-@spatial(
-    ("intensity",),
+@step(
+    Kind.SPATIAL,
+    "intensity",
     intensity=Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
     falloff=Parameter(2.0, 0.1, 16.0, "power of the distance"),
 )
@@ -58,8 +60,9 @@ def vignette(planes: Planes, _: Shot, intensity: float, falloff: float) -> Plane
     return planes * (np.float32(1.0) - shade * np.float32(intensity))
 
 
-@spatial(
-    ("intensity",),
+@step(
+    Kind.SPATIAL,
+    "intensity",
     intensity=Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
     radius=Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
 )

@@ -9,15 +9,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, spatial
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 _LEVELS = 1 << 16
 _BLOCK = 32768
 
 
-@spatial(
-    ("intensity",),
+@step(
+    Kind.SPATIAL,
+    "intensity",
     intensity=Parameter(0.05, 0.0, 1.0, "deviation, white being 1"),
     size=Parameter(1.0, 0.0, 64.0, "pixels, rounded, at least 1"),
     colour=Parameter(0.0, 0.0, 1.0, "0 is grey, 1 is coloured"),
@@ -37,8 +38,10 @@ def grain(planes: Planes, shot: Shot, intensity: float, size: float, colour: flo
     return planes + drawn
 
 
-@spatial(
-    ("shot", "read"),
+@step(
+    Kind.SPATIAL,
+    "shot",
+    "read",
     shot=Parameter(0.03, 0.0, 1.0, "deviation at white that comes of counting light"),
     read=Parameter(0.01, 0.0, 1.0, "deviation that is there in the dark as well"),
 )

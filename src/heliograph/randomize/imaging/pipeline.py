@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize.imaging import blur, colour, light, noise
-from heliograph.randomize.imaging.step import Affine, Planes, Shot, Step
+from heliograph.randomize.imaging.step import Affine, Kind, Planes, Shot, Step
 
 STEPS: Mapping[str, Step] = {
     step.name: step
@@ -89,18 +89,18 @@ def apply(
         return rgb.copy()
     planes, pending = _planes(rgb), None
     for number, step, values in todo:
-        if step.colour is not None:
-            change = step.colour(**values)
+        if step.kind is Kind.COLOUR:
+            change = step.work(**values)
             pending = change if pending is None else pending.then(change)
             continue
         planes = _linear(planes, pending)
         pending = None
-        if step.curve is not None:
-            planes = _looked_up(planes, step.curve(_PLACES, **values))
-        elif step.spatial is not None:
+        if step.kind is Kind.CURVE:
+            planes = _looked_up(planes, step.work(_PLACES, **values))
+        else:
             shot = Shot(depth, normals, camera, seed, number)
             # What works in place must not meet a copy.
-            planes = np.ascontiguousarray(step.spatial(planes, shot, **values))
+            planes = np.ascontiguousarray(step.work(planes, shot, **values))
     return _picture(_linear(planes, pending))
 
 

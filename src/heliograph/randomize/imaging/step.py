@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -66,26 +67,35 @@ class Parameter(NamedTuple):
         Numbers(self.low, self.high, what=self.meaning).check(name, sampler)
 
 
+class Kind(Enum):
+    """What the function of a step takes and makes; its parameters are its keywords."""
+
+    COLOUR = "() -> Affine; those in a row are folded into one"
+    CURVE = "values -> values, red, green and blue alike"
+    SPATIAL = "planes, shot -> planes"
+
+
 @dataclass(frozen=True)
 class Step:
-    """One step, declared by a decorator beside the function that does it.
+    """One step of post-processing.
 
     Attributes:
-        name: of the function, and in configs.
-        parameters: its numbers by name, the function's keywords.
+        kind: what `work` takes and makes.
+        work: the function; it has the step's name.
+        parameters: its numbers by name.
         neutral: the parameters that do nothing when all of them are 0; such a step is left out.
             Empty for a step that always does something.
-        colour: what it does to colours, where that is linear; such steps are folded into one.
-        curve: what it does to every value, where red, green and blue are treated alike.
-        spatial: what it does to the picture, otherwise.
     """
 
-    name: str
+    kind: Kind
+    work: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     neutral: tuple[str, ...]
-    colour: Callable[..., Affine] | None = None
-    curve: Callable[..., NDArray[np.float32]] | None = None
-    spatial: Callable[..., Planes] | None = None
+
+    @property
+    def name(self) -> str:
+        """What configs call it."""
+        return self.work.__name__
 
     def check_names(self, names: Mapping[str, Any]) -> None:
         """Raise `UnknownNameError` for a parameter that it has not."""
@@ -122,21 +132,8 @@ class Step:
         }
 
 
-Neutral: TypeAlias = tuple[str, ...]
-
-
-def colour(neutral: Neutral, **parameters: Parameter) -> Callable[[Callable[..., Affine]], Step]:
-    """The step of a function (parameters) -> linear change of colours."""
-    return lambda work: Step(work.__name__, parameters, neutral, colour=work)
-
-
-def curve(
-    neutral: Neutral, **parameters: Parameter
-) -> Callable[[Callable[..., NDArray[np.float32]]], Step]:
-    """The step of a function (values, parameters) -> values, each for itself."""
-    return lambda work: Step(work.__name__, parameters, neutral, curve=work)
-
-
-def spatial(neutral: Neutral, **parameters: Parameter) -> Callable[[Callable[..., Planes]], Step]:
-    """The step of a function (planes, shot, parameters) -> planes."""
-    return lambda work: Step(work.__name__, parameters, neutral, spatial=work)
+def step(
+    kind: Kind, *neutral: str, **parameters: Parameter
+) -> Callable[[Callable[..., Any]], Step]:
+    """Make the step of a function that is defined below this."""
+    return lambda work: Step(kind, work, parameters, neutral)
