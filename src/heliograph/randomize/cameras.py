@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from heliograph import poses
 from heliograph.camera import Camera, Projection
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.parameters import POINT, RADIANS, Numbers, drawn
+from heliograph.randomize.parameters import METRES, POINT, RADIANS, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Constant, OnDome, Sampler, Uniform, Vector, directions
 from heliograph.scene.appearance import MoveCamera
@@ -65,7 +65,7 @@ class CameraJitter(CameraRandomizer):
         fov: added to the vertical field of view, radians.
     """
 
-    position: Sampler = drawn(Uniform(-0.02, 0.02), Numbers(widths=(0, 3), what="metres"))
+    position: Sampler = drawn(Uniform(-0.02, 0.02), METRES)
     rotation: Sampler = drawn(Uniform(-0.03, 0.03), RADIANS)
     fov: Sampler = drawn(Uniform(-0.01, 0.01), RADIANS)
     type_name: ClassVar[str] = "camera_jitter"
@@ -116,7 +116,7 @@ class CameraPlace(CameraRandomizer):
         fov: vertical field of view, radians; None keeps it.
     """
 
-    position: Sampler = drawn(OnDome(Uniform(1.0, 2.0)), Numbers(widths=(0, 3), what="metres"))
+    position: Sampler = drawn(OnDome(Uniform(1.0, 2.0)), replace(METRES, away=True))
     target: Sampler = drawn(_ORIGIN, POINT)
     roll: Sampler = drawn(Constant(0.0), RADIANS)
     fov: Sampler | None = drawn(None, RADIANS, optional=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -50,9 +50,9 @@ class Lights(Randomizer):
 
     own: Own = Own.VARY
     lights: tuple[str, ...] = ()
-    number: Sampler = drawn(Constant(0), Numbers(0, 100, whole=True))
+    number: Sampler = drawn(Constant(0), Numbers(0, 100, whole=True, what="a whole number"))
     kind: Sampler = drawn(Constant("spot"), OneOf(("spot", "point", "directional")))
-    position: Sampler = drawn(OnDome(Uniform(1.5, 3.0)), POINT)
+    position: Sampler = drawn(OnDome(Uniform(1.5, 3.0)), replace(POINT, away=True))
     move: bool = False
     target: Sampler = drawn(Vector((Constant(0.0), Constant(0.0), Constant(0.0))), POINT)
     colour: Sampler = drawn(

@@ -12,7 +12,7 @@ from heliograph import poses
 from heliograph.poses import Floats, QuaternionOrder
 from heliograph.randomize.cameras import vectors
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.parameters import SHARE, Numbers, drawn, fixed
+from heliograph.randomize.parameters import METRES, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Constant, Quaternion, Sampler, Uniform
 from heliograph.scene.appearance import Hide, MoveObject
@@ -34,8 +34,8 @@ class ObjectPoses(Randomizer):
 
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    position: Sampler = drawn(Uniform(-0.05, 0.05), Numbers(widths=(0, 3), what="metres"))
-    rotation: Sampler = drawn(Quaternion(10.0), Numbers(widths=(4,), what=_TURN))
+    position: Sampler = drawn(Uniform(-0.05, 0.05), METRES)
+    rotation: Sampler = drawn(Quaternion(10.0), Numbers(widths=(4,), away=True, what=_TURN))
     scale: Sampler = drawn(Constant(1.0), Numbers(widths=(0, 3), nonzero=True))
     type_name: ClassVar[str] = "object_poses"
 

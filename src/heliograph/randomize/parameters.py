@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
-from heliograph.randomize.samplers import Constant, Normal, Sampler, Vector, sampler
+from heliograph.randomize.samplers import Constant, Normal, Sampler, Span, Vector, sampler
 
 _COUNTS = {0: "one number", 2: "two numbers", 3: "three numbers", 4: "four numbers"}
 
@@ -29,7 +29,8 @@ class Numbers:
         low, high: both included; infinite ones are no limits.
         widths: how many one draw may have, 0 being a plain number; any, where it is empty.
         whole: whether only whole ones.
-        nonzero: whether 0 is none of them.
+        nonzero: whether no part of a draw may be 0.
+        away: whether a draw may not be 0 in all of its parts.
         what: what they are, for people.
     """
 
@@ -38,6 +39,7 @@ class Numbers:
     widths: tuple[int, ...] = (0,)
     whole: bool = False
     nonzero: bool = False
+    away: bool = False
     what: str = ""
 
     def __str__(self) -> str:
@@ -45,8 +47,8 @@ class Numbers:
         span = f"{self.low:g} to {self.high:g}"
         if math.isinf(self.high):
             span = "finite numbers" if math.isinf(self.low) else f"{self.low:g} or more"
-        what = [each for each in (self.what, "a whole number" * self.whole) if each]
-        return span + ", but not 0" * self.nonzero + (f" ({', '.join(what)})" if what else "")
+        zero = ", but not 0" if self.nonzero or self.away else ""
+        return f"{span}{zero} ({self.what})" if self.what else f"{span}{zero}"
 
     def check(self, name: str, value: Sampler) -> None:
         """Refuse a sampler that may draw anything else.
@@ -70,9 +72,14 @@ class Numbers:
             if isinstance(value, Normal) and math.isinf(value.high - value.low):
                 hint += '; give it limits: {"normal": [mean, deviation, low, high]}'
             raise InvalidValueError(f"{name}: expected {self}, {got}{hint}")
-        parts = value.parts if isinstance(value, Vector) else (value,)
-        if self.nonzero and any(0 in part.outcomes for part in parts):
+        if (self.nonzero or self.away) and self._may_be_zero(value):
             raise InvalidValueError(f"{name}: expected {self}, {got}")
+
+    def _may_be_zero(self, value: Sampler) -> bool:
+        if self.nonzero and isinstance(value, Vector):
+            return any(self._may_be_zero(part) for part in value.parts)
+        listed = value.outcomes if self.nonzero or not value.width else ()
+        return value.span in (Span(0, 0), Span(0, 0, whole=True)) or 0 in listed
 
 
 @dataclass(frozen=True)
@@ -98,10 +105,10 @@ class OneOf:
             UnknownNameError: another word.
             InvalidValueError: something else.
         """
-        strange = [each for each in value.outcomes if each not in self.known]
-        if strange and isinstance(strange[0], str) and isinstance(self.known[0], str):
-            raise UnknownNameError.of(name, str(strange[0]), map(str, self.known))
-        if strange or not value.outcomes or value.width:
+        strange = next((each for each in value.outcomes if each not in self.known), None)
+        if isinstance(strange, str) and isinstance(self.known[0], str):
+            raise UnknownNameError.of(name, strange, map(str, self.known))
+        if strange is not None or not value.outcomes or value.width:
             raise InvalidValueError(
                 f"{name}: expected {self} or a choice of them, got {shown(value.to_json())}"
             )
@@ -151,7 +158,8 @@ class Parameter:
 
 SHARE = Numbers(0.0, 1.0)
 COLOUR = Numbers(0.0, 1.0, widths=(3,), what="red, green, blue")
-POINT = Numbers(widths=(3,), what="metres")
+METRES = Numbers(-1e17, 1e17, widths=(0, 3), what="metres")
+POINT = dataclasses.replace(METRES, widths=(3,))
 RADIANS = Numbers(what='radians; {"angle": [-3, 3]} takes degrees')
 
 
