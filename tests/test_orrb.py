@@ -207,7 +207,7 @@ def test_an_unknown_camera_is_an_error_at_the_start(make):
     [
         ([{"type": "Trakcer"}], r"config.json.*components\[0\].*did you mean 'Tracker'"),
         ([component("Hide", string={"geom_prefx": "x"})], "did you mean 'geom_prefix'"),
-        ([component("Hide", bogus={})], "no such property group: 'bogusProperties'"),
+        ([component("Hide", bogus={})], "unknown property group 'bogusProperties'"),
     ],
 )
 def test_unknown_components_are_errors(make, components, message):

@@ -13,8 +13,8 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.compat.orrb import components as orrb
-from heliograph.compat.orrb.components import read_renderer_config
 from heliograph.compat.orrb.components.lights import EXPOSURE
+from heliograph.compat.orrb.reading import read_renderer_config
 from heliograph.compat.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import Facts, Randomization

@@ -45,7 +45,7 @@ TYPES: dict[str, type[Randomizer]] = {
     )
 }
 _OWN = ("type", "name")
-_ORRB = "heliograph.compat.orrb.components"
+_ORRB = "heliograph.compat.orrb.reading"
 """Reads configs with `components`; a layer above this one, imported where such a config comes."""
 _SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 

@@ -110,7 +110,7 @@ class Randomization:
         for name, randomizer in zip(self.names, self.randomizers, strict=True):
             scene = scene.after(part.edits, part.state)
             part = parts[name] = randomizer.draw(stream(seed, index, name), scene)
-        return _merged(parts)
+        return merged(parts)
 
     def check(self, scene: Facts) -> None:
         """Refuse a scene that a randomizer does not fit; warn of prefixes that match nothing.
@@ -142,7 +142,7 @@ class Randomization:
             for name, randomizer in zip(self.names, self.randomizers, strict=True)
             if name in facts
         }
-        return _merged(parts)
+        return merged(parts)
 
     def describe(self) -> list[dict[str, Any]]:
         """Types, names and parameters, for JSON."""
@@ -186,7 +186,8 @@ def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _merged(parts: Mapping[str, Drawn]) -> Drawn:
+def merged(parts: Mapping[str, Drawn]) -> Drawn:
+    """What several randomizers drew, by name, as one."""
     edits = [edit for part in parts.values() for edit in part.edits]
     state = {key: value for part in parts.values() for key, value in part.state.items()}
     return Drawn(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from heliograph.checks import is_integer
 from heliograph.compat.orrb.problems import RendererError
-from heliograph.errors import HeliographError
 from heliograph.frame import Sample
 from heliograph.pool import Pool
 from heliograph.view import View
@@ -28,7 +25,7 @@ class Servers:
     Args:
         source: path or text of the model.
         configs: (gpu, port) of each server; ports mean nothing.
-        size: (width, height) in pixels.
+        options: of the workers' engine.
         deadline: seconds that one entry may take.
 
     Raises:
@@ -39,23 +36,17 @@ class Servers:
         self,
         source: str,
         configs: Sequence[tuple[int, int]],
-        size: tuple[int, int],
+        options: Mapping[str, Any],
         deadline: float,
     ) -> None:
-        options = {"size": size, "segment_by": "object"}
         self._pools: list[Pool] = []
         try:
             for device, workers in _by_device(configs).items():
-                more = {} if device is None else {"device": device}
-                opened = Pool("mujoco", source, workers, options | more, deadline=deadline)
-                self._pools.append(opened)
+                chosen = {**options} if device is None else {**options, "device": device}
+                self._pools.append(Pool("orrb", source, workers, chosen, deadline=deadline))
         except BaseException:
             self.close()
             raise
-        turns = [pool for pool in self._pools for _ in range(pool.workers)]
-        self._turns = itertools.cycle(turns)
-        self._lock = threading.Lock()
-        self.count = len(turns)
 
     @property
     def first(self) -> Pool:
@@ -67,16 +58,19 @@ class Servers:
         """Process ids of the workers there are right now."""
         return [pid for pool in self._pools for pid in pool.pids]
 
-    def submit(self, view: View) -> Future[Sample]:
-        """Order one view."""
-        with self._lock:
-            pool = next(self._turns)
-        try:
-            return pool.submit(view)
-        except HeliographError as error:
-            failed: Future[Sample] = Future()
-            failed.set_exception(error)
-            return failed
+    def submit(self, views: Sequence[View]) -> list[Future[Sample]]:
+        """Order views, shared out by how many workers a pool has.
+
+        What one pool draws lies side by side.
+        """
+        futures: list[Future[Sample]] = []
+        workers, begun = sum(pool.workers for pool in self._pools), 0
+        for pool in self._pools:
+            begun += pool.workers
+            share = views[len(futures) : len(views) * begun // workers]
+            submit = pool.side_by_side(max(len(share), 1))
+            futures += [submit(view) for view in share]
+        return futures
 
     def close(self) -> None:
         """End all workers."""

@@ -1,52 +1,48 @@
-"""A started renderer: batches in, results out, several at once, each to its own caller."""
+"""A started renderer: batches in, results out, several at once, each to its own caller.
+
+    render_batch(batch) -> Session.submit -> one view for each entry -> workers (`OrrbEngine`)
+                                                                            |
+    batch, its arrays added <- deliver <- Pending, when the last is there <-+
+
+Nobody waits here: whatever thread brings the last sample of a batch delivers it.
+"""
 
 from __future__ import annotations
 
-import atexit
 import threading
-from collections import deque
-from collections.abc import Callable, MutableMapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-from heliograph.compat.orrb.config import Settings
-from heliograph.compat.orrb.encode import Stacks, category_table
-from heliograph.compat.orrb.entries import Director, Entry
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.compat.orrb.config import RemoteRendererConfig
+from heliograph.compat.orrb.engine import COMPONENTS
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.problems import RendererError, as_renderer_error
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.request import Request
 from heliograph.compat.orrb.servers import Servers
-from heliograph.compat.orrb.stage import Stage
+from heliograph.delivery.samples import side_by_side
 from heliograph.frame import Sample
-from heliograph.randomize import Randomization
+from heliograph.randomize import Facts, Randomization
+from heliograph.view import View
 
 Batch = MutableMapping[str, Any]
 Outcome = Batch | RendererError
 Deliver = Callable[[Outcome], None]
-_AHEAD = 4
-"""Entries on their way for each worker."""
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """A batch, what it asked for when it came, and who gets the outcome."""
-
-    batch: Batch
-    request: Request
-    randomization: Randomization
-    deliver: Deliver
 
 
 class Session:
-    """Worker processes and threads from start to shutdown.
+    """Worker processes from start to shutdown.
 
     Args:
-        settings: what is asked for.
-        configs: the servers.
+        config: what is asked for, checked.
+        servers: (gpu, port) of each.
         randomization: the components at the start, to be checked.
 
     Raises:
@@ -55,165 +51,139 @@ class Session:
 
     def __init__(
         self,
-        settings: Settings,
-        configs: Sequence[tuple[int, int]],
+        config: RemoteRendererConfig,
+        servers: Sequence[tuple[int, int]],
         randomization: Randomization,
     ) -> None:
         from heliograph.engines.mujoco.model import load
 
-        source, model = load_repaired(Path(settings.model), load)
-        self._settings = settings
-        self.servers = Servers(source, configs, settings.size, settings.deadline)
+        source, _ = load_repaired(Path(str(config.model_xml_path)), load)
+        self._config = config
+        self.servers = Servers(source, servers, config.engine_options, config.deadline)
         try:
-            self._prepare(model, randomization)
+            space, mapping = self.servers.first.scene.space, config.model_mapping_path
+            self._initial: NDArray[np.float64] = np.asarray(space.rest["qpos"], float)
+            self._mapping = (
+                identity(space.joints, self._initial)
+                if mapping is None
+                else read_mapping(Path(mapping), space.joints, self._initial)
+            )
+            self.check(randomization)
         except BaseException:
             self.servers.close()
             raise
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
-        self._lock = threading.Lock()
-        self._closed = False
-        self._writers = ThreadPoolExecutor(max(2, self.servers.count), "orrb-write")
-        self._lanes = [
-            threading.Thread(target=self._work, name=f"orrb-{i}", daemon=True)
-            for i in range(self.servers.count + 1)
-        ]
-        for lane in self._lanes:
-            lane.start()
-        atexit.register(self.close)  # a thread inside MuJoCo at the interpreter's end is a crash
 
     def check(self, randomization: Randomization) -> None:
-        """Draw one entry's numbers, so that what is wrong with components shows now.
+        """Draw one entry, so that what is wrong with cameras and components shows now.
 
         Raises:
             HeliographError: something is.
         """
-        director = Director(self._stage, self._settings, randomization)
-        director.check()
-        director.entry(self._stage.initial, 0)
+        pool = self.servers.first
+        known = Facts.of(pool)
+        for name in self._config.camera_names:
+            known.camera(name)
+        randomization.check(known)  # workers would warn of prefixes where nobody reads it
+        pool.submit(self._views([self._initial], [0], randomization)[0]).result()
 
     def submit(self, batch: Batch, randomization: Randomization, deliver: Deliver) -> None:
         """Take a batch as it is now; its outcome, which may be an error, is delivered."""
         try:
-            job = Job(batch, Request.of(batch, self._mapping), randomization, deliver)
-            self._enqueue(job)
+            request = Request.of(batch, self._mapping)
+            views = self._views(request.qpos, request.seeds, randomization)
+            futures = self.servers.submit(views)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
             deliver(as_renderer_error(error))
+        else:
+            Pending(batch, futures, self._stacked, deliver).wait()
 
     def close(self) -> None:
         """End everything; batches that are not finished fail."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            atexit.unregister(self.close)
-            waiting = self._drained()
-            for _ in self._lanes:
-                self._jobs.put(None)
-        for job in waiting:
-            job.deliver(RendererError("the renderer was shut down before this batch was drawn"))
         self.servers.close()
-        for lane in self._lanes:
-            lane.join()
-        self._writers.shutdown()
 
-    def _enqueue(self, job: Job) -> None:
-        with self._lock:
-            if self._closed:
-                raise RendererError("the renderer is shut down")
-            self._jobs.put(job)
+    def _views(
+        self, rows: Sequence[Any] | NDArray[Any], seeds: Sequence[int], components: Randomization
+    ) -> list[View]:
+        text = np.frombuffer(msgspec.json.encode(components.config()), np.uint8)
+        cameras, passes = self._config.camera_names, list(self._config.passes)
+        return [
+            View(cameras, passes, {"qpos": qpos, COMPONENTS: text}, seed=seed)
+            for qpos, seed in zip(rows, seeds, strict=True)
+        ]
 
-    def _prepare(self, model: Any, randomization: Randomization) -> None:
-        drawn, settings = self.servers.first, self._settings
-        self._stage = Stage(model, drawn, settings.cameras, settings.size)
-        self._table = category_table(drawn.labels, self._stage.categories)
-        self._mapping = (
-            identity(self._stage.initial)
-            if settings.mapping is None
-            else read_mapping(settings.mapping, self._stage.joints, self._stage.initial)
-        )
-        self.check(randomization)
-
-    def _drained(self) -> list[Job]:
-        waiting = []
-        while not self._jobs.empty():
-            job = self._jobs.get()
-            if job is not None:
-                waiting.append(job)
-        return waiting
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job.deliver(self._outcome(job))
-
-    def _outcome(self, job: Job) -> Outcome:
-        try:
-            job.batch.update(self._drawn(job.request, job.randomization))
-        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
-            return as_renderer_error(error)
-        return job.batch
-
-    def _drawn(self, request: Request, randomization: Randomization) -> dict[str, Any]:
-        stacks = Stacks(self._settings, self._table, len(request))
-        director = Director(self._stage, self._settings, randomization)
-        flow = _Flow(self.servers, self._writers, stacks)
-        try:
-            for number, seed in enumerate(request.seeds):
-                flow.add(number, director.entry(request.qpos[number], seed))
-            flow.finish()
-        except BaseException:
-            flow.cancel()
-            raise
-        return stacks.result()
+    def _stacked(self, samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
+        """The arrays of a response; rows that lie side by side are not copied."""
+        height, width = self._config.image_height, self._config.image_width
+        specs, arrays = self.servers.first.passes, {}
+        for camera in self._config.camera_names:
+            for name, ending in self._config.passes.items():
+                rows = [sample[camera][name] for sample in samples]
+                whole = side_by_side(rows) if rows else None
+                if whole is None:  # of several pools, or there was no room
+                    shape = (len(rows), *specs[name].shape_of(height, width))
+                    whole = np.empty(shape, specs[name].dtype)
+                    for row, picture in zip(whole, rows, strict=True):
+                        row[...] = picture
+                arrays[camera + ending] = whole
+        streams = dict.fromkeys(name for sample in samples for name in sample.annotations)
+        told = {name: np.array([each.annotations[name] for each in samples]) for name in streams}
+        return {**arrays, **told}
 
 
-class _Flow:
-    """Entries of one batch on their way, so many at a time.
+class Pending:
+    """A batch on its way.
 
     Args:
-        servers: who draws.
-        writers: threads that post-process and write.
-        stacks: where to.
+        batch: the caller's, which gets the arrays.
+        futures: of its entries.
+        stack: makes arrays of samples.
+        deliver: gets the outcome, once.
     """
 
-    def __init__(self, servers: Servers, writers: ThreadPoolExecutor, stacks: Stacks) -> None:
-        self._servers = servers
-        self._writers = writers
-        self._stacks = stacks
-        self._window = _AHEAD * servers.count
-        self._drawing: deque[tuple[int, Entry, Future[Sample]]] = deque()
-        self._writing: deque[Future[None]] = deque()
+    def __init__(
+        self,
+        batch: Batch,
+        futures: Sequence[Future[Sample]],
+        stack: Callable[[Sequence[Sample]], Mapping[str, NDArray[Any]]],
+        deliver: Deliver,
+    ) -> None:
+        self._batch = batch
+        self._futures = futures
+        self._stack = stack
+        self._deliver = deliver
+        self._left = len(futures)
+        self._failed = False
+        self._lock = threading.Lock()
 
-    def add(self, number: int, entry: Entry) -> None:
-        """Order an entry; waits while there are too many on their way."""
-        while len(self._drawing) >= self._window:
-            self._write()
-        self._drawing.append((number, entry, self._servers.submit(entry.view)))
+    def wait(self) -> None:
+        """Deliver when all entries are there, or one has failed."""
+        if not self._futures:
+            self._finish()
+        for number, future in enumerate(self._futures):
+            future.add_done_callback(partial(self._done, number))
 
-    def finish(self) -> None:
-        """Wait for all."""
-        while self._drawing:
-            self._write()
-        while self._writing:
-            self._writing.popleft().result()
+    def _done(self, number: int, future: Future[Sample]) -> None:
+        error = RendererError("cancelled") if future.cancelled() else future.exception()
+        with self._lock:
+            first = error is not None and not self._failed
+            self._failed = self._failed or first
+            self._left -= 1
+            last = self._left == 0 and not self._failed
+        if first and error is not None:
+            self._fail(number, as_renderer_error(error))
+        elif last:
+            self._finish()
 
-    def cancel(self) -> None:
-        """Wait for none; what is written still is written to arrays that nobody sees."""
-        for _, _, future in self._drawing:
+    def _fail(self, number: int, error: RendererError) -> None:
+        message = f"entry {number}: {error.message}"
+        self._deliver(RendererError(message, seed=error.seed, repro=error.repro))
+        for future in self._futures:
             future.cancel()
-        for writing in self._writing:
-            writing.cancel()
 
-    def _write(self) -> None:
-        number, entry, future = self._drawing.popleft()
+    def _finish(self) -> None:
         try:
-            sample = future.result()
-        except Exception as error:
-            raise _of_entry(error, number) from error
-        while len(self._writing) >= self._window:
-            self._writing.popleft().result()
-        self._writing.append(self._writers.submit(self._stacks.write, number, entry, sample))
-
-
-def _of_entry(error: Exception, number: int) -> RendererError:
-    made = as_renderer_error(error)
-    return RendererError(f"entry {number}: {made.message}", seed=made.seed, repro=made.repro)
+            self._batch.update(self._stack([future.result() for future in self._futures]))
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
+            self._deliver(as_renderer_error(error))
+        else:
+            self._deliver(self._batch)

@@ -1,7 +1,7 @@
 """ORRB's thirteen renderer components, by their names, parameters and defaults.
 
 Vectors are given in Unity's world, (-x, z, -y) of ours, angles in degrees where ORRB has degrees.
-`read_renderer_config` reads a renderer_config.json.
+Random numbers are Unity's, in ORRB's order; see docs/orrb.md.
 """
 
 from heliograph.compat.orrb.components.cameras import (
@@ -23,13 +23,25 @@ from heliograph.compat.orrb.components.objects import (
     TranslateRotateScale,
 )
 from heliograph.compat.orrb.components.post import PostProcessingRandomizer
-from heliograph.compat.orrb.components.reading import (
-    COMPONENTS,
-    read_components,
-    read_renderer_config,
-    write_renderer_config,
-)
 from heliograph.compat.orrb.components.tracker import Tracker
+
+_ALL: tuple[type[Component], ...] = (
+    CameraRandomizer,
+    CameraProperties,
+    CameraCalibrator,
+    LookAt,
+    TranslateRotateScale,
+    Hide,
+    JointRandomizer,
+    LightingRig,
+    LightRandomizer,
+    MaterialRandomizer,
+    MaterialFixedHueRandomizer,
+    PostProcessingRandomizer,
+    Tracker,
+)
+COMPONENTS: dict[str, type[Component]] = {kind.type_name: kind for kind in _ALL}
+"""The components by type."""
 
 __all__ = [
     "COMPONENTS",
@@ -48,7 +60,4 @@ __all__ = [
     "PostProcessingRandomizer",
     "Tracker",
     "TranslateRotateScale",
-    "read_components",
-    "read_renderer_config",
-    "write_renderer_config",
 ]

@@ -4,33 +4,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 
 from heliograph import poses
-from heliograph.camera import Camera
 from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.unity import (
     Quaternion,
+    UnityRandom,
     Vector3,
+    about,
     camera_rotation,
+    rotation,
+    up_of,
     vector,
 )
-from heliograph.poses import QuaternionOrder
-from heliograph.randomize.cameras import (
-    move_from_json,
-    move_to_json,
-    orbited,
-    rigid,
-    turn,
-)
-from heliograph.randomize.facts import Facts
+from heliograph.poses import Floats, QuaternionOrder
+from heliograph.randomize.cameras import move_from_json, move_to_json
 from heliograph.randomize.randomizer import Drawn, Values
-from heliograph.randomize.samplers import directions
+
+_UP = (0.0, 1.0, 0.0)
 
 
 class CameraMode(Enum):
@@ -49,14 +47,25 @@ class CameraComponent(Component):
         """See `Randomizer.build`."""
         return Drawn(tuple(move_from_json(each) for each in values["cameras"]))
 
+    def _cameras(self, scene: OrrbFacts) -> Sequence[str]:
+        """The camera at the path, or all of them where it is on the root."""
+        if not self.node:
+            return scene.drawn_cameras
+        scene.camera(self.node)
+        return (self.node,)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CameraRandomizer(CameraComponent):
     """Shakes or orbits the camera at the path, or all cameras.
 
+    Takes of each camera seven numbers for the jitter (field of view, x, y, z, three of a turn whose
+    up is the axis, angle) and one for the orbit.
+
     Attributes:
         mode: jitter, orbit or both.
-        position_radius: full width of the jitter along each of the camera's axes, metres.
+        position_radius: full width of the jitter along each axis of what the camera is fixed to,
+            metres.
         quat_radius: full width of the turn about a random axis, radians.
         fov_radius: full width of the change of the vertical field of view, degrees.
         orbit_center: Unity world point whose vertical is orbited, by 0 to 360 degrees.
@@ -67,30 +76,31 @@ class CameraRandomizer(CameraComponent):
     quat_radius: float = 0.03
     fov_radius: float = 1.0
     orbit_center: Vector3 = Vector3()
-    type_name: ClassVar[str] = "CameraRandomizer"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; every mode takes the same numbers from the stream."""
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`."""
         moves = []
-        for name in self.chosen_cameras(scene):
-            numbers = rng.random(6) - 0.5
-            axis = directions(rng, 1)[0]
-            if scene.is_shown(name):
-                moves.append(self._moved(name, scene.cameras[name], numbers, axis))
+        for name in self._cameras(scene):
+            camera, fov, delta, angle = scene.cameras[name], 0.0, np.eye(4), 0.0
+            if self.mode is not CameraMode.ORBIT:
+                fov = random.spread(self.fov_radius)
+                shift = [random.spread(self.position_radius) for _ in range(3)]
+                axis = up_of(random.rotation())
+                turned = camera_rotation(about(axis, random.spread(self.quat_radius)))
+                along = scene.axes.get(name, np.eye(3)) @ vector(shift)
+                delta = poses.compose(camera.world_from_camera[:3, :3].T @ along, turned)
+            if self.mode is not CameraMode.JITTER:
+                angle = random.range(0.0, 2 * math.pi)
+            if not scene.is_shown(name):
+                continue
+            wider, stays = camera.fov_y + math.radians(fov), self.mode is CameraMode.JITTER
+            pose = delta if stays else self._orbited(camera.world_from_camera @ delta, angle)
+            moves.append(move_to_json(name, camera, pose, fov=wider, relative=stays))
         return {"cameras": moves}
 
-    def _moved(self, name: str, camera: Camera, numbers: Any, axis: Any) -> dict[str, Any]:
-        delta, fov = np.eye(4), camera.fov_y
-        if self.mode is not CameraMode.ORBIT:
-            spin = turn(axis, float(numbers[3]) * self.quat_radius)
-            delta = rigid(spin, numbers[:3] * self.position_radius)
-            fov += math.radians(float(numbers[4]) * self.fov_radius)
-        if self.mode is CameraMode.JITTER:
-            return move_to_json(name, camera, delta, fov=fov, relative=True)
-        angle = (float(numbers[5]) + 0.5) * 2 * math.pi
-        pose = np.asarray(camera.world_from_camera @ delta)
-        pose = orbited(pose, angle, vector(self.orbit_center))
-        return move_to_json(name, camera, pose, fov=fov)
+    def _orbited(self, pose: Floats, angle: float) -> Floats:
+        turn, centre = rotation(about(_UP, angle)), vector(self.orbit_center)
+        return poses.compose(turn @ (pose[:3, 3] - centre) + centre, turn @ pose[:3, :3])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +115,13 @@ class CameraProperties(CameraComponent):
     near_clip: float = 0.1
     far_clip: float = 20.0
     field_of_view: float = 20.0
-    type_name: ClassVar[str] = "CameraProperties"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; nothing is random."""
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; takes no numbers."""
         moves, fov = [], math.radians(self.field_of_view)
-        for name in self.chosen_cameras(scene):
-            if scene.is_shown(name):
-                camera = scene.cameras[name].replace(near=self.near_clip, far=self.far_clip)
-                moves.append(move_to_json(name, camera, np.eye(4), fov=fov, relative=True))
+        for name in filter(scene.is_shown, self._cameras(scene)):
+            camera = scene.cameras[name].replace(near=self.near_clip, far=self.far_clip)
+            moves.append(move_to_json(name, camera, np.eye(4), fov=fov, relative=True))
         return {"cameras": moves}
 
 
@@ -123,7 +131,7 @@ class CameraCalibrator(CameraComponent):
 
     Attributes:
         camera_name: the camera.
-        local_position_delta: metres, Unity axes, along the world's axes.
+        local_position_delta: metres, along the axes of what the camera is fixed to.
         local_rotation_delta: a turn in the camera's own axes.
         fov_delta: degrees.
     """
@@ -132,16 +140,16 @@ class CameraCalibrator(CameraComponent):
     local_position_delta: Vector3 = Vector3()
     local_rotation_delta: Quaternion = Quaternion()
     fov_delta: float = 0.0
-    type_name: ClassVar[str] = "CameraCalibrator"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; `position`, `rotation` (w, x, y, z) and `fov` are reported."""
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; `position`, `rotation` (w, x, y, z) and `fov` are reported."""
         name = self.camera_name or self.node
         camera = scene.camera(name)
-        shift = camera.world_from_camera[:3, :3].T @ vector(self.local_position_delta)
+        along = scene.axes.get(name, np.eye(3)) @ vector(self.local_position_delta)
+        shift = camera.world_from_camera[:3, :3].T @ along
         delta = poses.compose(shift, camera_rotation(self.local_rotation_delta))
         fov = camera.fov_y + math.radians(self.fov_delta)
-        pose = np.asarray(camera.world_from_camera @ delta)
+        pose: Any = np.asarray(camera.world_from_camera @ delta)
         return {
             "cameras": [move_to_json(name, camera, delta, fov=fov, relative=True)],
             "position": pose[:3, 3].tolist(),

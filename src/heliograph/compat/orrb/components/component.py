@@ -1,22 +1,28 @@
-"""What ORRB's components share: a path, typed parameters, names chosen by prefix."""
+"""What ORRB's components share: a path, typed parameters, random numbers of Unity's."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import typing
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
 
-from heliograph.compat.orrb.unity import Quaternion, Vector3
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize import names
-from heliograph.randomize.facts import Facts
-from heliograph.randomize.randomizer import Randomizer
+import msgspec
+from numpy.random import Generator
 
-GROUPS: dict[str, type] = {
+from heliograph.compat.orrb.facts import OrrbFacts
+from heliograph.compat.orrb.message import snake_case
+from heliograph.compat.orrb.unity import Quaternion, UnityRandom, Vector3
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.randomize.facts import Facts
+from heliograph.randomize.randomizer import Randomizer, Values
+from heliograph.randomize.streams import subseed
+
+GROUPS: Mapping[str, type] = {
     "intProperties": int,
     "floatProperties": float,
     "stringProperties": str,
@@ -27,6 +33,9 @@ GROUPS: dict[str, type] = {
     "enumProperties": Enum,
     "colorProperties": list,
 }
+"""Groups of properties, and of which type their values are."""
+_MOST = 1e30
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,34 +48,37 @@ class Component(Randomizer):
 
     path: str = ""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.type_name = cls.__name__
+
+    @abstractmethod
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """As `choose`; takes its numbers in ORRB's order from the stream that all share."""
+
+    def choose(self, rng: Generator | UnityRandom, scene: Facts) -> Values:
+        """See `Randomizer.choose`; of a stream of ours one of Unity's is made."""
+        random = rng if isinstance(rng, UnityRandom) else UnityRandom(subseed(rng))
+        return self.drawn(random, OrrbFacts.widened(scene))
+
     @property
     def node(self) -> str:
         """The last name of the path."""
         return self.path.rstrip("/").rpartition("/")[2]
 
-    def chosen_cameras(self, scene: Facts) -> tuple[str, ...]:
-        """The camera at the path, or all of them where it is on the root."""
-        if not self.node:
-            return tuple(scene.cameras)
-        scene.camera(self.node)
-        return (self.node,)
-
-    @classmethod
-    def parameters(cls) -> Mapping[str, type]:
-        """Name and type of each parameter."""
-        return _parameters(cls)
-
-    def updated(self, config: Mapping[str, Any], path: str | None = None) -> Self:
-        """This component with the properties of a config; those that are absent stay.
+    def updated(self, config: Mapping[str, Any], path: str) -> Self:
+        """This component at a path, with the properties of a config; those that are absent stay.
 
         Raises:
             UnknownNameError: an unknown group or parameter.
             InvalidValueError: a parameter in another group than its own, or of another type.
         """
-        changes: dict[str, Any] = {"path": self.path if path is None else path}
-        for group, properties in config.items():
-            if group not in GROUPS:
-                raise UnknownNameError.of("property group", group, GROUPS)
+        known = {snake_case(group): group for group in GROUPS}
+        changes: dict[str, Any] = {"path": path}
+        for given, properties in config.items():
+            group = known.get(snake_case(given))
+            if group is None:
+                raise UnknownNameError.of("property group", given, GROUPS)
             if not isinstance(properties, Mapping):
                 raise InvalidValueError(f"{group}: expected an object, got {properties!r}")
             for key, value in properties.items():
@@ -76,22 +88,25 @@ class Component(Randomizer):
     def config(self) -> dict[str, dict[str, Any]]:
         """Its properties by group, as `updated` reads them."""
         groups: dict[str, dict[str, Any]] = {}
-        for key, kind in self.parameters().items():
+        for key, kind in _parameters(type(self)).items():
             value = getattr(self, key)
-            written = value._asdict() if hasattr(value, "_asdict") else value
-            plain = value.value if isinstance(value, Enum) else written
-            groups.setdefault(_group(kind), {})[key] = plain
+            plain = value._asdict() if isinstance(value, (Vector3, Quaternion)) else value
+            groups.setdefault(_group(kind), {})[key] = msgspec.to_builtins(plain)
         return groups
 
     def _read(self, group: str, key: str, value: Any) -> Any:
-        known = self.parameters()
+        known = _parameters(type(self))
         if key not in known:
-            raise UnknownNameError.of(f"parameter of {type(self).__name__}", key, known)
+            raise UnknownNameError.of(f"parameter of {self.type_name}", key, known)
         kind = known[key]
         own = _group(kind)
         if own != group:
             raise InvalidValueError(f"{key}: expected in {own}, got it in {group}")
-        return _READERS[own](value, kind, key)
+        if issubclass(kind, Enum) and value not in (words := [each.value for each in kind]):
+            raise UnknownNameError.of(key, str(value), words)
+        if issubclass(kind, (Vector3, Quaternion)):
+            return _vector(value, kind, key)
+        return _converted(value, kind, key)
 
 
 def _group(kind: type) -> str:
@@ -103,80 +118,30 @@ def _group(kind: type) -> str:
 
 @functools.cache
 def _parameters(cls: type[Component]) -> dict[str, type]:
+    """Name and type of each parameter."""
     hints = typing.get_type_hints(cls)
     return {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.name != "path"}
 
 
-def worn(scene: Facts) -> Mapping[str, str]:
-    """Objects -> the name of the material that they wear, or their own without one."""
-
-    def find() -> dict[str, str]:
-        own = {name: name for name in scene.objects}
-        for material, objects in scene.materials.items():
-            own |= dict.fromkeys(objects, material)
-        return own
-
-    return scene.remember("orrb worn", find)
-
-
-def dressed(scene: Facts, include: str, exclude: str, usual: str) -> tuple[str, ...]:
-    """Objects whose material's name starts with a prefix of `include` and none of `exclude`.
-
-    Warns, once, of prefixes that match nothing, but not of those excluded by default (`usual`).
-    """
-
-    def find() -> tuple[str, ...]:
-        by_object = worn(scene)
-        known = tuple(dict.fromkeys(by_object.values()))
-        unwanted = names.split(exclude)
-        asked = names.split(include) + (unwanted if exclude != usual else ())
-        names.warn_of_nothing("material", asked, known)
-        chosen = set(names.choose(known, names.split(include), unwanted))
-        return tuple(name for name, material in by_object.items() if material in chosen)
-
-    return scene.remember(("orrb dressed", include, exclude, usual), find)
-
-
-def _number(value: Any, kind: type, key: str) -> float:
-    whole = kind is int
-    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or (whole and value != int(value)) or not abs(value) < 1e30:
-        expected = "a whole number" if whole else "a number"
-        raise InvalidValueError(f"{key}: expected {expected}, got {value!r}")
-    return int(value) if whole else float(value)
-
-
-def _plain(value: Any, kind: type, key: str) -> Any:
-    if not isinstance(value, kind):
-        raise InvalidValueError(f"{key}: expected {kind.__name__}, got {value!r}")
-    return value
-
-
-def _word(value: Any, kind: type, key: str) -> Any:
-    known = {member.value: member for member in typing.cast("type[Enum]", kind)}
-    if value not in known:
-        raise UnknownNameError.of(key, str(value), known)
-    return known[value]
-
-
-def _vector(value: Any, kind: type, key: str) -> Any:
-    fields: tuple[str, ...] = kind._fields  # type: ignore[attr-defined]
-    if isinstance(value, (list, tuple)) and len(value) == len(fields):
-        value = dict(zip(fields, value, strict=True))
+def _vector(value: Any, kind: type[Vector3] | type[Quaternion], key: str) -> Any:
+    names = kind._fields
+    if isinstance(value, (list, tuple)) and len(value) == len(names):
+        value = dict(zip(names, value, strict=True))
     if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{key}: expected {', '.join(fields)}, got {value!r}")
+        raise InvalidValueError(f"{key}: expected {', '.join(names)}, got {value!r}")
     for name in value:
-        if name not in fields:
-            raise UnknownNameError.of(f"part of {key}", str(name), fields)
-    return kind(*(_number(value.get(name, 0.0), float, f"{key}.{name}") for name in fields))
+        if name not in names:
+            raise UnknownNameError.of(f"part of {key}", str(name), names)
+    return kind(*(_converted(value.get(name, 0.0), float, f"{key}.{name}") for name in names))
 
 
-_READERS: Mapping[str, typing.Callable[[Any, type, str], Any]] = {
-    "intProperties": _number,
-    "floatProperties": _number,
-    "stringProperties": _plain,
-    "boolProperties": _plain,
-    "enumProperties": _word,
-    "vector3Properties": _vector,
-    "quaternionProperties": _vector,
-}
+def _converted(value: Any, kind: type, key: str) -> Any:
+    whole = kind is int and isinstance(value, float) and value.is_integer()
+    try:
+        made = msgspec.convert(int(value) if whole else value, kind)
+    except msgspec.ValidationError:
+        made = None
+    if made is None or (isinstance(made, (int, float)) and not abs(made) < _MOST):
+        expected = _WORDS.get(kind, kind.__name__)
+        raise InvalidValueError(f"{key}: expected {expected}, got {value!r}")
+    return made

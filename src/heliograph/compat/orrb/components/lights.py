@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import numpy as np
-from numpy.random import Generator
 
 from heliograph.compat.orrb.components.component import Component
-from heliograph.compat.orrb.unity import Vector3, uniform, uniforms, vector
+from heliograph.compat.orrb.facts import OrrbFacts
+from heliograph.compat.orrb.unity import UnityRandom, Vector3, vector
 from heliograph.errors import InvalidValueError
-from heliograph.randomize.facts import Facts
 from heliograph.randomize.hsv import hsv_to_rgb
+from heliograph.randomize.lights import shine
 from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.scene.appearance import EditLight
 
@@ -29,7 +28,7 @@ _DARK = (0.0, 0.0, 0.0)
 class LightingRig(Component):
     """Spots with soft shadows on a ring around the target, aimed at it; other lights go out.
 
-    Of the head light its ambient part stays.
+    Of the head light its ambient part stays. Takes of each spot angle, height and distance.
 
     Attributes:
         light_head_count: how many.
@@ -44,7 +43,6 @@ class LightingRig(Component):
     min_light_height: float = 0.5
     max_light_height: float = 1.5
     target: Vector3 = Vector3()
-    type_name: ClassVar[str] = "LightingRig"
 
     def __post_init__(self) -> None:
         if not 0 <= self.light_head_count <= 64:
@@ -52,19 +50,19 @@ class LightingRig(Component):
                 f"light_head_count: expected 0 to 64, got {self.light_head_count}"
             )
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`."""
-        count = self.light_head_count
-        angles = uniforms(rng, 0.0, 2 * math.pi, count)
-        reach = uniforms(rng, self.min_light_distance, self.max_light_distance, count)
-        heights = uniforms(rng, self.min_light_height, self.max_light_height, count)
-        offsets = np.stack((reach * np.cos(angles), reach * np.sin(angles), heights), axis=1)
-        lengths = np.maximum(np.linalg.norm(offsets, axis=1, keepdims=True), 1e-9)
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`."""
+        offsets = []
+        for _ in range(self.light_head_count):
+            angle = random.range(0.0, 2 * math.pi)
+            height = random.range(self.min_light_height, self.max_light_height)
+            reach = random.range(self.min_light_distance, self.max_light_distance)
+            offsets.append(vector((reach * math.cos(angle), height, reach * math.sin(angle))))
         return {
             "off": [name for name in scene.lit if not scene.is_head(name)],
             "head": [name for name in scene.lit if scene.is_head(name)],
-            "position": (offsets + vector(self.target)).tolist(),
-            "direction": (-offsets / lengths).tolist(),
+            "position": [(each + vector(self.target)).tolist() for each in offsets],
+            "direction": [(-each / max(np.linalg.norm(each), 1e-9)).tolist() for each in offsets],
         }
 
     def build(self, values: Values) -> Drawn:
@@ -73,13 +71,32 @@ class LightingRig(Component):
             *(EditLight(name, active=False) for name in values["off"]),
             *(EditLight(name, diffuse=_DARK, specular=_DARK) for name in values["head"]),
         ]
-        places = zip(values["position"], values["direction"], strict=True)
-        return Drawn((*off, *(_head(i, *place) for i, place in enumerate(places))))
+        white = (2 * EXPOSURE,) * 3
+        spots = [
+            EditLight(
+                f"LightingRig/{number}",
+                kind="spot",
+                position=position,
+                direction=direction,
+                diffuse=white,
+                specular=white,
+                ambient=_DARK,
+                cutoff=math.radians(_CONE) / 2,
+                softness=0.3,
+                casts_shadow=True,
+            )
+            for number, (position, direction) in enumerate(
+                zip(values["position"], values["direction"], strict=True)
+            )
+        ]
+        return Drawn((*off, *spots))
 
 
 @dataclass(frozen=True, kw_only=True)
 class LightRandomizer(Component):
     """Shares an intensity out among all lights, and draws the cones of spots.
+
+    Takes the scene's intensity, then of each light its cone and weight, and maybe its colour.
 
     Attributes:
         min_scene_intensity, max_scene_intensity: of all lights together, S.
@@ -95,54 +112,30 @@ class LightRandomizer(Component):
     min_spotlight_angle: float = 27.0
     max_spotlight_angle: float = 33.0
     randomize_hue: bool = False
-    type_name: ClassVar[str] = "LightRandomizer"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; `intensity` is in ORRB's units."""
-        names = [name for name in scene.lit if not scene.is_head(name)]
-        total = uniform(rng, self.min_scene_intensity, self.max_scene_intensity)
-        weights = uniforms(rng, self.min_light_intensity, self.max_light_intensity, len(names))
-        shares = total * weights / max(float(weights.sum()), 1e-9)
-        low, high = self.min_spotlight_angle, self.max_spotlight_angle
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; `intensity` is in ORRB's units."""
+        lights = [name for name in scene.lit if not scene.is_head(name)]
+        total = random.range(self.min_scene_intensity, self.max_scene_intensity)
+        cones, weights, colours = [], [], []
+        for _ in lights:
+            cones.append(random.range(self.min_spotlight_angle, self.max_spotlight_angle))
+            weights.append(random.range(self.min_light_intensity, self.max_light_intensity))
+            pale = random.colour((0.0, 0.3), (0.9, 1.0)) if self.randomize_hue else (0.0, 0.0, 1.0)
+            colours.append(hsv_to_rgb(*pale).tolist())
+        share = total / max(sum(weights), 1e-9)
         return {
-            "lights": names,
+            "lights": lights,
             "scene_intensity": total,
-            "intensity": shares.tolist(),
-            "spotlight_angle": uniforms(rng, low, high, len(names)).tolist(),
-            "colour": self._colours(rng, len(names)),
+            "intensity": [share * weight for weight in weights],
+            "spotlight_angle": cones,
+            "colour": colours,
         }
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
-        columns = (values[k] for k in ("lights", "intensity", "spotlight_angle", "colour"))
-        return Drawn(tuple(_shining(*row) for row in zip(*columns, strict=True)))
-
-    def _colours(self, rng: Generator, count: int) -> list[Any]:
-        if not self.randomize_hue:
-            return [[1.0, 1.0, 1.0]] * count
-        hue, saturation, value = rng.random((3, count))
-        colours: list[Any] = hsv_to_rgb(hue, 0.3 * saturation, 0.9 + 0.1 * value).tolist()
-        return colours
-
-
-def _shining(name: str, intensity: float, angle: float, colour: list[float]) -> EditLight:
-    red, green, blue = (part * intensity * EXPOSURE for part in colour)
-    half = math.radians(min(max(angle, 0.1), 179.0)) / 2
-    light = (red, green, blue)
-    return EditLight(name, diffuse=light, specular=light, cutoff=half)
-
-
-def _head(number: int, position: Any, direction: Any) -> EditLight:
-    white = (2 * EXPOSURE,) * 3
-    return EditLight(
-        f"LightingRig/{number}",
-        kind="spot",
-        position=tuple(position),
-        direction=tuple(direction),
-        diffuse=white,
-        specular=white,
-        ambient=_DARK,
-        cutoff=math.radians(_CONE) / 2,
-        softness=0.3,
-        casts_shadow=True,
-    )
+        pairs = zip(values["colour"], values["intensity"], strict=True)
+        light = [[part * intensity * EXPOSURE for part in colour] for colour, intensity in pairs]
+        cutoff = [math.radians(min(max(a, 0.1), 179.0)) / 2 for a in values["spotlight_angle"]]
+        columns = {"name": values["lights"], "diffuse": light, "specular": light, "cutoff": cutoff}
+        return Drawn(shine(columns))

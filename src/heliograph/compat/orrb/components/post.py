@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from numpy.random import Generator
+from typing import Any
 
 from heliograph.compat.orrb.components.component import Component
-from heliograph.compat.orrb.unity import uniform
-from heliograph.randomize.facts import Facts
+from heliograph.compat.orrb.facts import OrrbFacts
+from heliograph.compat.orrb.unity import UnityRandom
 from heliograph.randomize.postprocess import image_edit
 from heliograph.randomize.randomizer import Drawn, Values
-from heliograph.randomize.streams import subseed
 
-_PERCENT = 0.01
 _GRAIN = 0.1
 """Our grain for Unity's at full intensity."""
 _AO_RADIUS = 0.1
@@ -23,6 +19,10 @@ _AO_RADIUS = 0.1
 @dataclass(frozen=True, kw_only=True)
 class PostProcessingRandomizer(Component):
     """Ambient occlusion, bloom, grain and colour grading, in this order.
+
+    Takes hue shift, saturation, contrast, brightness, temperature, tint, intensity and diffusion of
+    bloom, intensity of occlusion, then of grain whether it is coloured, intensity and size,
+    whatever is enabled.
 
     Attributes:
         enable_color_grading, enable_bloom, enable_ambient_occlusion, enable_grain: which.
@@ -60,81 +60,47 @@ class PostProcessingRandomizer(Component):
     grain_max_intensity: float = 0.0
     grain_min_size: float = 0.0
     grain_max_size: float = 0.0
-    type_name: ClassVar[str] = "PostProcessingRandomizer"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; all numbers are drawn, whatever is enabled."""
-        drawn = {name: self._drawn(rng, name) for name in _RANGES}
-        drawn["grain_color"] = float(rng.random() < self.grain_color_probability)
-        enabled = (
-            (self.enable_ambient_occlusion, _occlusion),
-            (self.enable_bloom, _bloom),
-            (self.enable_grain, _grain),
-            (self.enable_color_grading, _grading),
-        )
-        steps = [step for on, make in enabled if on for step in make(drawn)]
-        return {"steps": steps, "seed": subseed(rng)}
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`."""
+
+        def draw(name: str, least: float, most: float, unit: float = 1.0) -> float:
+            effect, _, what = name.partition("_")
+            ends = (getattr(self, f"{effect}_{end}_{what}") for end in ("min", "max"))
+            return min(max(random.range(*ends) * unit, least), most)
+
+        hue = draw("cg_hue_shift", -360.0, 360.0)
+        saturation = draw("cg_saturation", -1.0, 10.0, 0.01)
+        contrast = draw("cg_contrast", -1.0, 10.0, 0.01)
+        brightness = draw("cg_brightness", -1.0, 10.0, 0.01)
+        balance = {key: draw(f"cg_{key}", -100.0, 100.0) for key in ("temperature", "tint")}
+        bloom = {
+            "intensity": 2.0 ** (draw("bloom_intensity", 0.0, 43.9) / 10.0) - 1.0,
+            "diffusion": draw("bloom_diffusion", 1.0, 10.0),
+        }
+        occlusion = {"intensity": draw("ao_intensity", 0.0, 10.0), "radius": _AO_RADIUS}
+        grain = {
+            "colour": float(random.value() < self.grain_color_probability),
+            "intensity": draw("grain_intensity", 0.0, 1.0, _GRAIN),
+            "size": draw("grain_size", 0.0, 64.0),
+        }
+        grading = [
+            ["brightness", {"amount": brightness}],
+            ["contrast", {"amount": contrast}],
+            ["white_balance", balance],
+            ["hue", {"degrees": hue}],
+            ["saturation", {"amount": saturation}],
+            ["tone_map", {"strength": 1.0}],
+        ]
+        effects: list[tuple[bool, list[list[Any]]]] = [
+            (self.enable_ambient_occlusion, [["ambient_occlusion", occlusion]]),
+            (self.enable_bloom, [["bloom", bloom]]),
+            (self.enable_grain, [["grain", grain]]),
+            (self.enable_color_grading, grading),
+        ]
+        steps = [step for enabled, parts in effects if enabled for step in parts]
+        return {"steps": steps, "seed": random.seed_of_state}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
         return Drawn(image_edit(values["steps"], values["seed"]))
-
-    def _drawn(self, rng: Generator, name: str) -> float:
-        effect, _, what = name.partition("_")
-        low, high = (getattr(self, f"{effect}_{end}_{what}") for end in ("min", "max"))
-        return uniform(rng, low, high)
-
-
-_RANGES = (
-    "cg_hue_shift",
-    "cg_saturation",
-    "cg_contrast",
-    "cg_brightness",
-    "cg_temperature",
-    "cg_tint",
-    "bloom_intensity",
-    "bloom_diffusion",
-    "ao_intensity",
-    "grain_intensity",
-    "grain_size",
-)
-Steps = list[list[Any]]
-
-
-def _clipped(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
-
-
-def _occlusion(drawn: dict[str, float]) -> Steps:
-    intensity = _clipped(drawn["ao_intensity"], 0.0, 10.0)
-    return [["ambient_occlusion", {"intensity": intensity, "radius": _AO_RADIUS}]]
-
-
-def _bloom(drawn: dict[str, float]) -> Steps:
-    intensity = _clipped(2.0 ** (drawn["bloom_intensity"] / 10.0) - 1.0, 0.0, 20.0)
-    diffusion = _clipped(drawn["bloom_diffusion"], 1.0, 10.0)
-    return [["bloom", {"intensity": intensity, "diffusion": diffusion}]]
-
-
-def _grain(drawn: dict[str, float]) -> Steps:
-    parameters = {
-        "intensity": _clipped(drawn["grain_intensity"] * _GRAIN, 0.0, 1.0),
-        "size": _clipped(drawn["grain_size"], 0.0, 64.0),
-        "colour": drawn["grain_color"],
-    }
-    return [["grain", parameters]]
-
-
-def _grading(drawn: dict[str, float]) -> Steps:
-    def amount(name: str) -> dict[str, float]:
-        return {"amount": _clipped(drawn[name] * _PERCENT, -1.0, 10.0)}
-
-    balance = {key: _clipped(drawn[f"cg_{key}"], -100.0, 100.0) for key in ("temperature", "tint")}
-    return [
-        ["brightness", amount("cg_brightness")],
-        ["contrast", amount("cg_contrast")],
-        ["white_balance", balance],
-        ["hue", {"degrees": _clipped(drawn["cg_hue_shift"], -360.0, 360.0)}],
-        ["saturation", amount("cg_saturation")],
-        ["tone_map", {"strength": 1.0}],
-    ]

@@ -1,0 +1,121 @@
+"""The engine of ORRB's interface: MuJoCo's, with ORRB's components before and its arrays after.
+
+It lives in a worker. A view is a row of a request: `qpos` and a seed, and as part of the state the
+components, as text. What comes out are the arrays that the caller gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.compat.orrb.components import Tracker
+from heliograph.compat.orrb.encoding import Encoding, SegmentationEncoding, category_table
+from heliograph.compat.orrb.places import Places
+from heliograph.compat.orrb.reading import OrrbRandomization, read_components
+from heliograph.engine import Outs
+from heliograph.engines.mujoco import MujocoEngine
+from heliograph.frame import Frame, Sample, own_or_given
+from heliograph.passes import PassSpecs, select_passes
+from heliograph.raster import RasterOptions
+from heliograph.scene.appearance import MoveCamera
+from heliograph.view import View, unchecked_view
+from heliograph.wrappers import Order, PostProcessingEngine, PreparingEngine
+
+COMPONENTS = "components"
+"""The state key of the components: renderer_config.json as UTF-8 bytes."""
+
+
+class OrrbEngine(PreparingEngine):
+    """Draws a model as ORRB's users get it.
+
+    Its passes are `orrb_rgb`, `orrb_depth`, `orrb_normals` and `orrb_segmentation`; what trackers
+    tell is in a sample's annotations.
+
+    Args:
+        source: path to MJCF, or MJCF text.
+        size: (width, height) in pixels of all cameras.
+        options: how to rasterize.
+        encoding: fields of `Encoding`.
+
+    Raises:
+        HeliographError: the model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        size: tuple[int, int] = (100, 100),
+        options: RasterOptions | None = None,
+        encoding: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._encoding = msgspec.convert(encoding or {}, Encoding)
+        model = MujocoEngine(source, size=size, options=options)
+        super().__init__(PostProcessingEngine(model))
+        self._places = Places(model, size)
+        named = self._encoding.segmentation is SegmentationEncoding.ORRB
+        self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The model's, with ORRB's near and far."""
+        return dict(self._places.cameras)
+
+    @property
+    def passes(self) -> PassSpecs:
+        """ORRB's four."""
+        return self._encoding.passes()
+
+    def _prepare(self, view: View, out: Outs) -> Order:
+        """What the components make of a view with a seed."""
+        select_passes(view.pass_names, self.passes)
+        asked = view.cameras or tuple(self._places.cameras)[:1]
+        names = [each if isinstance(each, str) else each.name for each in asked]
+        known = self._places.facts(view.state.get("qpos"), names)
+        edits, streams = list(view.edits), {}
+        text = view.state.get(COMPONENTS)
+        if text is not None and view.seed is not None:
+            randomization = _components(text.tobytes())
+            drawn, known = randomization.run(view.seed, view.index, known)
+            edits = [each for each in drawn.edits if not isinstance(each, MoveCamera)] + edits
+            streams = _streams(randomization, drawn.facts)
+        cameras = [known.camera(each) if isinstance(each, str) else each for each in asked]
+        own = {key: value for key, value in view.state.items() if key != COMPONENTS}
+        changes = {
+            "cameras": tuple(cameras),
+            "passes": self._encoding.needed(view.pass_names),
+            "state": {**own, "qpos": known.state["qpos"]},
+            "edits": tuple(edits),
+        }
+        changed = unchecked_view(**{**vars(view), **changes})
+        return Order(changed, None, partial(self._finished, view, out, streams))
+
+    def _finished(
+        self, view: View, out: Outs, streams: Mapping[str, Any], sample: Sample
+    ) -> Sample:
+        """ORRB's arrays of a sample."""
+        specs = select_passes(view.pass_names, self.passes)
+        buffers = own_or_given([frame.camera for frame in sample], specs, out)
+        frames: dict[str, Frame] = {}
+        for (name, frame), arrays in zip(sample.frames.items(), buffers, strict=True):
+            self._encoding.encode(frame, arrays, self._table)
+            frames[name] = replace(frame, passes=arrays, specs=self.passes)
+        return replace(sample, frames=frames, annotations=streams)
+
+
+def _streams(randomization: OrrbRandomization, facts: Mapping[str, Any]) -> dict[str, Any]:
+    pairs = zip(randomization.names, randomization.randomizers, strict=True)
+    trackers = [name for name, each in pairs if isinstance(each, Tracker)]
+    return {key: value for name in trackers for key, value in facts[name].items()}
+
+
+@lru_cache(maxsize=16)
+def _components(text: bytes) -> OrrbRandomization:
+    return read_components(msgspec.json.decode(text), COMPONENTS)
