@@ -138,8 +138,13 @@ class Facts:
 
         A prefix that nothing starts with is warned of, once.
         """
-        key = ("choose", kind, tuple(include), tuple(exclude))
-        return self.remember(key, lambda: self._choose(kind, include, exclude))
+
+        def find() -> tuple[str, ...]:
+            known = tuple(getattr(self, kind))
+            names.warn_of_nothing(kind[:-1].replace("bodie", "body"), (*include, *exclude), known)
+            return names.choose(known, include, exclude)
+
+        return self.remember(("choose", kind, tuple(include), tuple(exclude)), find)
 
     def after(self, edits: Iterable[Edit], state: Mapping[str, Any]) -> Facts:
         """What is known once these edits are made: where cameras are, which lights are on."""
@@ -174,13 +179,6 @@ class Facts:
         if name not in self.cameras:
             raise UnknownNameError.of("camera", name, self.cameras)
         return self.cameras[name]
-
-    def _choose(
-        self, kind: str, include: names.Prefixes, exclude: names.Prefixes
-    ) -> tuple[str, ...]:
-        known = tuple(getattr(self, kind))
-        names.warn_of_nothing(kind[:-1].replace("bodie", "body"), (*include, *exclude), known)
-        return names.choose(known, include, exclude)
 
 
 def _names(items: Iterable[Any]) -> tuple[str, ...]:
