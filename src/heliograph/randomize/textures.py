@@ -6,10 +6,10 @@ import hashlib
 import io
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -103,11 +103,10 @@ class Textures:
         if kind != "file" and kind not in PATTERNS:
             raise UnknownNameError.of("texture", kind, PATTERNS)
         if kind != "file":
-            return _kept((kind, which, self.size), partial(patterns.make, kind, which, self.size))
+            return _kept(patterns.make, kind, which, self.size)
         if which not in self._files:
             raise UnknownNameError.of("texture file", which, self._files)
-        path, digest = Path(str(self.folder)) / which, self._files[which]
-        return _kept((str(path), digest), partial(_pixels, path, digest))
+        return _kept(_pixels, f"{self.folder}/{which}", self._files[which])
 
     @cached_property
     def _files(self) -> dict[str, str]:
@@ -126,15 +125,15 @@ class Textures:
         return found
 
 
-def _kept(key: Hashable, make: Callable[[], Image]) -> Image:
-    """The image of a key, made where it is not kept; images are kept up to so many bytes."""
+def _kept(make: Callable[..., Image], *recipe: Any) -> Image:
+    """What is made of a recipe, or is kept of it; so many bytes are kept, the last used ones."""
     with _LOCK:
-        image = _IMAGES.get(key)
+        image = _IMAGES.get(recipe)
     if image is None:
-        image = make()
+        image = make(*recipe)
         image.flags.writeable = False
         with _LOCK:
-            _IMAGES.put(key, image, image.nbytes)
+            _IMAGES.put(recipe, image, image.nbytes)
             _IMAGES.trim()
     return image
 
@@ -166,7 +165,7 @@ def _listed(folder: Path, *, decode: bool) -> dict[str, str]:
         }
 
 
-def _pixels(path: Path, digest: str) -> Image:
+def _pixels(path: str, digest: str) -> Image:
     """The pixels of a file with this SHA-256."""
     try:
         data = read_file(path)
@@ -177,7 +176,7 @@ def _pixels(path: Path, digest: str) -> Image:
     return np.array(_decoded(path, data).convert("RGB"))
 
 
-def _decoded(path: Path, data: bytes, *, draft: bool = False) -> Any:
+def _decoded(path: str | Path, data: bytes, *, draft: bool = False) -> Any:
     """The picture in a file; of a JPEG a draft has read every byte, but not made every pixel."""
     with Requires("PIL"):
         from PIL import Image as Pillow
