@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import heliograph as hg
 from heliograph.camera import Camera
+from heliograph.delivery.views import Randomized
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import (
     Background,
@@ -248,6 +249,15 @@ def test_a_config_that_does_not_fit_the_scene_is_refused_when_it_is_opened(
     config = {"randomizers": [{"type": "joint_states", "state": state}]}
     with pytest.raises(InvalidValueError, match=told):
         hg.open(scene, size=(8, 6), workers=workers, randomize=config)
+
+
+def test_a_config_that_does_not_fit_the_scene_is_refused_by_recipes() -> None:
+    wrong = Randomization([JointStates(state={"qpos": sampler([1, 2])})], ["poses"])
+    with (
+        hg.open(ARM, size=(8, 6)) as renderer,
+        pytest.raises(InvalidValueError, match="randomizer 'poses': state.qpos"),
+    ):
+        Randomized(wrong, renderer)
 
 
 def test_states_of_the_right_length_and_those_of_other_keys_are_taken() -> None:

@@ -146,11 +146,15 @@ class Randomized:
     Args:
         randomization: what draws, as from `heliograph.randomize.load_randomization`.
         scene: an engine, or another renderer; what it knows of its scene, randomizers know.
+
+    Raises:
+        HeliographError: the scene is none that a randomizer fits.
     """
 
     def __init__(self, randomization: Randomization, scene: Described) -> None:
         self._randomization = randomization
         self._facts = Facts.of(scene)
+        randomization.check(self._facts)
 
     def __call__(self, view: View) -> tuple[View, Mapping[str, Any]]:
         """The view with what was drawn for it, and what that was."""
