@@ -255,7 +255,7 @@ def test_a_config_that_does_not_fit_the_scene_is_refused_by_recipes() -> None:
     wrong = Randomization([JointStates(state={"qpos": sampler([1, 2])})], ["poses"])
     with (
         hg.open(ARM, size=(8, 6)) as renderer,
-        pytest.raises(InvalidValueError, match="randomizer 'poses': state.qpos"),
+        pytest.raises(InvalidValueError, match="randomizer 'poses': state"),
     ):
         Randomized(wrong, renderer)
 
