@@ -50,12 +50,12 @@ class JointStates(Randomizer):
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         if self.state:
-            drawn: Mapping[str, Any] = {key: self.state[key].draw(rng) for key in self.state}
+            state: Mapping[str, Any] = {key: self.state[key].draw(rng) for key in self.state}
         elif scene.random_state is not None:
-            drawn = scene.random_state(rng)
+            state = scene.random_state(rng)
         else:
             raise InvalidValueError(_NOTHING)
-        return {"state": {key: np.asarray(value).tolist() for key, value in drawn.items()}}
+        return {"state": {key: np.asarray(value).tolist() for key, value in state.items()}}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""

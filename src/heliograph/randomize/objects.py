@@ -79,8 +79,8 @@ class Visibility(Randomizer):
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         names = scene.choose("objects", self.objects, self.exclude)
-        drawn = (rng.random(len(names)) < self.hidden).tolist()
-        return {"hidden": [name for name, gone in zip(names, drawn, strict=True) if gone]}
+        gone = (rng.random(len(names)) < self.hidden).tolist()
+        return {"hidden": [name for name, hide in zip(names, gone, strict=True) if hide]}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""

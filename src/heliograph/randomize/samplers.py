@@ -71,8 +71,8 @@ def _covering(spans: Sequence[Span | None]) -> Span | None:
     return Span(min(lows), max(highs), all(whole))
 
 
-def _span_of_one(whole: Sampler, name: str) -> Span:
-    """The span of a part that draws single numbers; where the part is a form, it is read."""
+def _single(whole: Sampler, name: str) -> Span:
+    """Read a part, a sampler of single numbers or its form; returns its span."""
     part = whole.__dict__[name] = sampler(getattr(whole, name))
     if part.width or part.span is None:
         form = shown(part.to_json())
@@ -143,7 +143,7 @@ class Sampler(ABC):
     @classmethod
     def schema(cls) -> dict[str, Any]:
         """The JSON schema of the parameters."""
-        composite = fields(cls)[0].type == "Sampler"  # type: ignore[arg-type]
+        composite = fields(cls)[0].type == "Sampler"  # type: ignore[arg-type]  # as it is written
         item = _REFERENCE if composite else {"type": "number"}
         limits = {"minItems": min(cls.counts()), "maxItems": max(cls.counts())}
         listed = {"type": "array", "items": item, **limits}
@@ -365,7 +365,7 @@ class Hsv(Sampler):
 
     def __post_init__(self) -> None:
         for name in ("hue", "saturation", "value"):
-            span = _span_of_one(self, name)
+            span = _single(self, name)
             if name != "hue" and not 0 <= span.low <= span.high <= 1:
                 form = shown(self.to_json())
                 raise InvalidValueError(f"hsv: expected a {name} from 0 to 1, got {form}")
@@ -386,7 +386,7 @@ class OnSphere(Sampler):
     width = 3
 
     def __post_init__(self) -> None:
-        low, high, _ = _span_of_one(self, "radius")
+        low, high, _ = _single(self, "radius")
         reach = max(abs(low), abs(high))
         self.__dict__.update(span=Span(-reach, reach))
 
