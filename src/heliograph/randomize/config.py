@@ -25,7 +25,7 @@ from heliograph.randomize.parameters import parameters
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.samplers import Sampler
-from heliograph.randomize.source import folder_of, read
+from heliograph.randomize.source import read
 from heliograph.randomize.textures import Textures
 
 TYPES: dict[str, type[Randomizer]] = {
@@ -70,7 +70,8 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
             orrb: Any = importlib.import_module(_ORRB)
             read_by_orrb: Randomization = orrb.read_components(config, where)
             return read_by_orrb
-        return _randomization(config, where, folder_of(source))
+        folder = Path() if isinstance(source, Mapping) else Path(source).absolute().parent
+        return _randomization(config, where, folder)
     except RecursionError:
         raise InvalidValueError(f"{where}: nested too deeply to be read") from None
 

@@ -78,8 +78,8 @@ class Facts:
         if not self.materials:
             object.__setattr__(self, "materials", self.description.objects.wearers)
         if not self.dark:
-            dark = frozenset(_names(self.description.lights)).difference(self.lit)
-            object.__setattr__(self, "dark", dark)
+            dark = {item.name for item in self.description.lights}.difference(self.lit)
+            object.__setattr__(self, "dark", frozenset(dark))
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:
@@ -114,7 +114,8 @@ class Facts:
     @property
     def lit(self) -> tuple[str, ...]:
         """Names of the lights that are on."""
-        return _names(self.description.lights) if self.lights is None else self.lights
+        own = self.description.lights
+        return tuple(item.name for item in own) if self.lights is None else self.lights
 
     def is_head(self, light: str) -> bool:
         """Whether a light is the one at the camera."""
@@ -179,10 +180,6 @@ class Facts:
         if name not in self.cameras:
             raise UnknownNameError.of("camera", name, self.cameras)
         return self.cameras[name]
-
-
-def _names(items: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in items)
 
 
 def _moved(camera: Camera, edit: MoveCamera) -> Camera:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from numpy.random import Generator
 
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.imaging import check_step, find_step
+from heliograph.randomize.imaging import find_step
 from heliograph.randomize.parameters import SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
@@ -47,7 +47,6 @@ class PostProcess(Randomizer):
             taken = rng.random() < self.probability.get(name, 1.0)
             drawn = {key: float(parameters[key].draw(rng)) for key in parameters}
             if taken:
-                check_step(name, drawn)
                 steps.append([name, drawn])
         return {"steps": steps, "seed": subseed(rng)}
 

@@ -40,11 +40,6 @@ def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str
     return parsed, str(path)
 
 
-def folder_of(source: str | Path | Mapping[str, Any]) -> Path:
-    """The folder that paths in a config are relative to: its file's, or the working directory."""
-    return Path() if isinstance(source, Mapping) else Path(source).absolute().parent
-
-
 def _json(content: bytes, path: Path) -> Any:
     try:
         return msgspec.json.decode(content)
