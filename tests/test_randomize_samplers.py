@@ -5,8 +5,8 @@ from __future__ import annotations
 import colorsys
 import json
 import math
-from dataclasses import dataclass
-from typing import Any, ClassVar
+import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import Materials, sampler
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.samplers import Normal, Sampler, Span
+from heliograph.randomize.samplers import Sampler, Span, normal
 from heliograph.randomize.streams import stream
 
 FORMS: list[Any] = [
@@ -28,8 +28,8 @@ FORMS: list[Any] = [
     {"angle": [-90, 90]},
     {"normal": [1, 2]},
     {"normal": [1, 2, 0, 3]},
-    Normal(1, 2, low=0.5),
-    Normal(1, 2, high=0.5),
+    normal(1, 2, low=0.5),
+    normal(1, 2, high=0.5),
     {"log_uniform": [0.01, 10]},
     {"integer": [1, 3]},
     {"choice": [1, 2, 5]},
@@ -183,16 +183,23 @@ def test_a_sampler_knows_what_it_may_draw() -> None:
             assert set(rows.tolist()) <= set(each.outcomes)
 
 
-def test_a_kind_of_ones_own_is_a_class() -> None:
-    @dataclass(frozen=True)
-    class Twice(Sampler):
-        number: float
-        kind: ClassVar[str] = "twice"
-        span = Span(0.0, 1.0)
+def test_a_kind_of_ones_own_is_a_sampler_with_rows() -> None:
+    def rows(_: np.random.Generator, count: int) -> Any:
+        return np.full(count, 0.25)
 
-        def rows(self, rng: np.random.Generator, count: int) -> Any:
-            return np.full(count, 2 * self.number)
-
-    made = Materials(specular=Twice(0.5), colour=None)
+    made = Materials(specular=Sampler({"quarter": []}, rows, Span(0.0, 1.0)), colour=None)
     assert made.specular is not None
-    assert made.specular.to_json() == {"twice": 0.5}
+    assert made.specular.to_json() == {"quarter": []}
+    with pytest.raises(InvalidValueError, match="which draws from -inf to inf"):
+        Materials(specular=Sampler({"unknown": []}, rows))
+
+
+def test_samplers_of_one_form_are_equal_and_their_forms_are_copies() -> None:
+    for form in FORMS:
+        again = pickle.loads(pickle.dumps(sampler(form)))
+        assert again == sampler(form)
+        assert sampler(sampler(form).to_json()) == again
+        assert (draw(again, 5) == draw(form, 5)).all()
+    made = sampler({"uniform": [0, 1]})
+    made.to_json()["uniform"][0] = 5
+    assert made.to_json() == {"uniform": [0, 1]}

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import COLOUR, SHARE, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Hsv, Sampler
+from heliograph.randomize.samplers import Sampler, hsv
 from heliograph.scene.appearance import EditBackground
 
 
@@ -23,7 +23,7 @@ class Background(Randomizer):
         probability: how likely it is to be changed at all.
     """
 
-    colour: Sampler = drawn(Hsv(), COLOUR)
+    colour: Sampler = drawn(hsv(), COLOUR)
     probability: float = fixed(1.0, SHARE)
     type_name: ClassVar[str] = "background"
 

@@ -17,10 +17,10 @@ from heliograph.camera import Camera, Projection
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import METRES, POINT, RADIANS, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, OnDome, Sampler, Uniform, Vector, directions
+from heliograph.randomize.samplers import Sampler, constant, directions, on_dome, uniform, vector
 from heliograph.scene.appearance import MoveCamera
 
-_ORIGIN = Vector((Constant(0.0), Constant(0.0), Constant(0.0)))
+_ORIGIN = vector(0.0, 0.0, 0.0)
 _WIDEST = math.radians(179.0)
 _NARROWEST = math.radians(0.1)
 _UP = np.array([0.0, 0.0, 1.0])
@@ -65,9 +65,9 @@ class CameraJitter(CameraRandomizer):
         fov: added to the vertical field of view, radians.
     """
 
-    position: Sampler = drawn(Uniform(-0.02, 0.02), METRES)
-    rotation: Sampler = drawn(Uniform(-0.03, 0.03), RADIANS)
-    fov: Sampler = drawn(Uniform(-0.01, 0.01), RADIANS)
+    position: Sampler = drawn(uniform(-0.02, 0.02), METRES)
+    rotation: Sampler = drawn(uniform(-0.03, 0.03), RADIANS)
+    fov: Sampler = drawn(uniform(-0.01, 0.01), RADIANS)
     type_name: ClassVar[str] = "camera_jitter"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -93,7 +93,7 @@ class CameraOrbit(CameraRandomizer):
     """
 
     centre: Sampler = drawn(_ORIGIN, POINT)
-    angle: Sampler = drawn(Uniform(0.0, 2 * math.pi), RADIANS)
+    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), RADIANS)
     type_name: ClassVar[str] = "camera_orbit"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -116,9 +116,9 @@ class CameraPlace(CameraRandomizer):
         fov: vertical field of view, radians; None keeps it.
     """
 
-    position: Sampler = drawn(OnDome(Uniform(1.0, 2.0)), replace(METRES, away=True))
+    position: Sampler = drawn(on_dome(uniform(1.0, 2.0)), replace(METRES, away=True))
     target: Sampler = drawn(_ORIGIN, POINT)
-    roll: Sampler = drawn(Constant(0.0), RADIANS)
+    roll: Sampler = drawn(constant(0.0), RADIANS)
     fov: Sampler | None = drawn(None, RADIANS, optional=True)
     type_name: ClassVar[str] = "camera_place"
 
@@ -144,7 +144,7 @@ class FieldOfView(CameraRandomizer):
         fov: radians (`{"angle": [40, 60]}` takes degrees).
     """
 
-    fov: Sampler = drawn(Uniform(0.7, 1.0), RADIANS)
+    fov: Sampler = drawn(uniform(0.7, 1.0), RADIANS)
     type_name: ClassVar[str] = "field_of_view"
 
     def moves(self, rng: Generator, count: int) -> Move:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,6 @@ from heliograph.randomize.objects import ObjectPoses, Visibility
 from heliograph.randomize.parameters import parameters
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
-from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.source import read
 from heliograph.randomize.textures import Textures
 
@@ -47,7 +47,6 @@ TYPES: dict[str, type[Randomizer]] = {
 _OWN = ("type", "name")
 _ORRB = "heliograph.compat.orrb.reading"
 """Reads configs with `components`; a layer above this one, imported where such a config comes."""
-_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
@@ -132,31 +131,21 @@ def _located_nowhere(value: Any) -> Any:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of our config."""
-    kinds, components = msgspec.json.schema_components(
-        list(TYPES.values()), schema_hook=_schema_hook, ref_template="#/$defs/{name}"
-    )
-    for kind in TYPES.values():
-        own = components[kind.__name__]
-        # As a config would write them; what msgspec says of samplers is not what one reads.
-        (usual,) = Randomization([kind()]).describe()
-        for name, property_schema in own["properties"].items():
-            property_schema["default"] = usual[name]
-        for name, parameter in parameters(kind).items():
-            own["properties"][name]["description"] = str(parameter.expected)
-        own["properties"] |= {"type": {"const": kind.type_name}, "name": {"type": "string"}}
-        own |= {"required": ["type"], "additionalProperties": False}
+    shared: dict[str, Any] = {"Sampler": samplers.schema()}
+    kinds = {kind.__name__: _schema(kind, shared) for kind in TYPES.values()}
     steps = {name: _object(step.schema()) for name, step in STEPS.items()}
-    components["PostProcess"]["properties"]["steps"] = _object(steps)
+    kinds["PostProcess"]["properties"]["steps"] |= _object(steps)
+    entries = [{"$ref": f"#/$defs/{name}"} for name in kinds]
     schema = {
-        "$schema": _SCHEMA,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Heliograph randomization",
         "type": "object",
-        "properties": {"randomizers": {"type": "array", "items": {"anyOf": list(kinds)}}},
+        "properties": {"randomizers": {"type": "array", "items": {"anyOf": entries}}},
         "required": ["randomizers"],
-        "$defs": {**components, "Sampler": samplers.schema()},
+        "$defs": {**shared, **kinds},
     }
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
-    return plain
+    as_read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return as_read
 
 
 def write_schema(path: str | Path) -> None:
@@ -228,11 +217,23 @@ def _plain(key: str, value: Any, kind: Any) -> Any:
         raise InvalidValueError(f"{key}: {error}") from None
 
 
-def _schema_hook(kind: type) -> dict[str, Any]:
-    if kind is Sampler:
-        return {"$ref": "#/$defs/Sampler"}
-    raise NotImplementedError(f"no schema of {kind.__name__}")
+def _schema(kind: type[Randomizer], shared: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a randomizer; definitions that it refers to are put among the shared."""
+    declared, types = parameters(kind), typing.get_type_hints(kind)
+    (usual,) = Randomization([kind()]).describe()
+    properties: dict[str, Any] = {"type": {"const": kind.type_name}, "name": {"type": "string"}}
+    for name in (each for each in usual if each not in properties):
+        if name in declared:
+            own = declared[name].schema()
+        else:
+            (own,), more = msgspec.json.schema_components(
+                [types[name]], ref_template="#/$defs/{name}"
+            )
+            shared |= more
+        properties[name] = {**own, "default": usual[name]}
+    described = {"title": kind.__name__, "description": inspect.getdoc(kind)}
+    return {**described, **_object(properties), "required": ["type"]}
 
 
-def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import POINT, Numbers, OneOf, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, Hsv, OnDome, Sampler, Uniform, Vector
+from heliograph.randomize.samplers import Sampler, constant, hsv, on_dome, uniform, vector
 from heliograph.scene.appearance import EditLight
 
 _CUTOFF = 'radians; {"angle": [15, 40]} takes degrees'
@@ -50,18 +50,18 @@ class Lights(Randomizer):
 
     own: Own = Own.VARY
     lights: tuple[str, ...] = ()
-    number: Sampler = drawn(Constant(0), Numbers(0, 100, whole=True, what="a whole number"))
-    kind: Sampler = drawn(Constant("spot"), OneOf(("spot", "point", "directional")))
-    position: Sampler = drawn(OnDome(Uniform(1.5, 3.0)), replace(POINT, away=True))
+    number: Sampler = drawn(constant(0), Numbers(0, 100, whole=True, what="a whole number"))
+    kind: Sampler = drawn(constant("spot"), OneOf(("spot", "point", "directional")))
+    position: Sampler = drawn(on_dome(uniform(1.5, 3.0)), replace(POINT, away=True))
     move: bool = False
-    target: Sampler = drawn(Vector((Constant(0.0), Constant(0.0), Constant(0.0))), POINT)
+    target: Sampler = drawn(vector(0.0, 0.0, 0.0), POINT)
     colour: Sampler = drawn(
-        Hsv(Uniform(0.0, 1.0), Uniform(0.0, 0.3), Constant(1.0)),
+        hsv(uniform(0.0, 1.0), uniform(0.0, 0.3), 1.0),
         Numbers(0.0, widths=(3,), what="red, green, blue"),
     )
-    intensity: Sampler = drawn(Uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
-    cutoff: Sampler = drawn(Uniform(0.35, 0.8), Numbers(1e-6, math.pi / 2, what=_CUTOFF))
-    casts_shadow: Sampler = drawn(Constant(True), OneOf((True, False)))
+    intensity: Sampler = drawn(uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
+    cutoff: Sampler = drawn(uniform(0.35, 0.8), Numbers(1e-6, math.pi / 2, what=_CUTOFF))
+    casts_shadow: Sampler = drawn(constant(True), OneOf((True, False)))
     type_name: ClassVar[str] = "lights"
 
     def choose(self, rng: Generator, scene: Facts) -> Values:

@@ -13,7 +13,7 @@ from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import COLOUR, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Hsv, Sampler, Uniform
+from heliograph.randomize.samplers import Sampler, hsv, uniform
 from heliograph.randomize.textures import Textures
 from heliograph.scene.appearance import EditMaterials
 
@@ -43,16 +43,16 @@ class Materials(Randomizer):
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     materials: tuple[str, ...] = ()
-    colour: Sampler | None = drawn(Hsv(), COLOUR, optional=True)
+    colour: Sampler | None = drawn(hsv(), COLOUR, optional=True)
     alpha: Sampler | None = drawn(None, SHARE, optional=True)
-    specular: Sampler | None = drawn(Uniform(0.0, 1.0), SHARE, optional=True)
-    shininess: Sampler | None = drawn(Uniform(0.0, 1.0), SHARE, optional=True)
+    specular: Sampler | None = drawn(uniform(0.0, 1.0), SHARE, optional=True)
+    shininess: Sampler | None = drawn(uniform(0.0, 1.0), SHARE, optional=True)
     emission: Sampler | None = drawn(None, SHARE, optional=True)
     reflectance: Sampler | None = drawn(None, SHARE, optional=True)
     texture_probability: float = fixed(0.0, SHARE)
     textures: Textures = Textures()
-    repeat: Sampler = drawn(Uniform(1.0, 4.0), Numbers(1e-6, widths=(0, 2)))
-    offset: Sampler = drawn(Uniform(0.0, 1.0), Numbers(widths=(0, 2)))
+    repeat: Sampler = drawn(uniform(1.0, 4.0), Numbers(1e-6, widths=(0, 2)))
+    offset: Sampler = drawn(uniform(0.0, 1.0), Numbers(widths=(0, 2)))
     type_name: ClassVar[str] = "materials"
 
     def __post_init__(self) -> None:

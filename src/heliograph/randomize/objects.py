@@ -14,7 +14,7 @@ from heliograph.randomize.cameras import vectors
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import METRES, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, Quaternion, Sampler, Uniform
+from heliograph.randomize.samplers import Sampler, constant, quaternion, uniform
 from heliograph.scene.appearance import Hide, MoveObject
 
 _TURN = '(w, x, y, z), as {"quaternion": 10} draws them'
@@ -34,9 +34,9 @@ class ObjectPoses(Randomizer):
 
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    position: Sampler = drawn(Uniform(-0.05, 0.05), METRES)
-    rotation: Sampler = drawn(Quaternion(10.0), Numbers(widths=(4,), away=True, what=_TURN))
-    scale: Sampler = drawn(Constant(1.0), Numbers(widths=(0, 3), nonzero=True))
+    position: Sampler = drawn(uniform(-0.05, 0.05), METRES)
+    rotation: Sampler = drawn(quaternion(10.0), Numbers(widths=(4,), away=True, what=_TURN))
+    scale: Sampler = drawn(constant(1.0), Numbers(widths=(0, 3), nonzero=True))
     type_name: ClassVar[str] = "object_poses"
 
     def choose(self, rng: Generator, scene: Facts) -> Values:

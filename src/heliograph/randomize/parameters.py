@@ -1,6 +1,6 @@
 """What the parameters of randomizers may be, said once, where a randomizer declares them.
 
-    intensity: Sampler = drawn(Uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
+    intensity: Sampler = drawn(uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
     probability: float = fixed(1.0, Numbers(0.0, 1.0))
 
 From that follow how they are read and checked when a randomizer is made, of a config or in Python,
@@ -13,10 +13,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
-from heliograph.randomize.samplers import Constant, Normal, Sampler, Span, Vector, sampler
+from heliograph.randomize.samplers import Sampler, Span, sampler
 
 _COUNTS = {0: "one number", 2: "two numbers", 3: "three numbers", 4: "four numbers"}
 
@@ -69,14 +70,12 @@ class Numbers:
             raise InvalidValueError(f"{name}: expected whole numbers, {got}{hint}")
         if not self.low <= span.low <= span.high <= self.high:
             hint = f", which draws from {span.low:g} to {span.high:g}" * (span.low < span.high)
-            if isinstance(value, Normal) and math.isinf(value.high - value.low):
-                hint += '; give it limits: {"normal": [mean, deviation, low, high]}'
-            raise InvalidValueError(f"{name}: expected {self}, {got}{hint}")
+            raise InvalidValueError(f"{name}: expected {self}, {got}{hint}{value.hint}")
         if (self.nonzero or self.away) and self._may_be_zero(value):
             raise InvalidValueError(f"{name}: expected {self}, {got}")
 
     def _may_be_zero(self, value: Sampler) -> bool:
-        if self.nonzero and isinstance(value, Vector):
+        if self.nonzero and value.parts:
             return any(self._may_be_zero(part) for part in value.parts)
         listed = value.outcomes if self.nonzero or not value.width else ()
         return value.span in (Span(0, 0), Span(0, 0, whole=True)) or 0 in listed
@@ -149,11 +148,18 @@ class Parameter:
         except HeliographError as error:
             raise type(error)(f"{name}: {error.message}") from None
         self.expected.check(name, made)
-        if self.drawn:
-            return made
-        if not isinstance(made, Constant):
+        if not self.drawn and not isinstance(value, Real):
             raise InvalidValueError(f"{name}: expected a plain number, got {shown(value)}")
-        return made.value
+        return made if self.drawn else float(value)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of it in a config."""
+        schema: dict[str, Any] = {"$ref": "#/$defs/Sampler"} if self.drawn else {"type": "number"}
+        if self.optional:
+            schema = {"anyOf": [schema, {"type": "null"}]}
+        for _ in range(self.depth):
+            schema = {"type": "object", "additionalProperties": schema}
+        return {"description": str(self.expected), **schema}
 
 
 SHARE = Numbers(0.0, 1.0)
@@ -176,9 +182,7 @@ def fixed(default: Any, expected: Numbers, *, depth: int = 0) -> Any:
 
 
 def _field(default: Any, parameter: Parameter) -> Any:
-    usual = {"default_factory": dict} if parameter.depth else {"default": default}
-    made: Any = dataclasses.field(**usual, metadata={"parameter": parameter})
-    return made
+    return dataclasses.field(default_factory=lambda: default, metadata={"parameter": parameter})
 
 
 def parameters(kind: Any) -> dict[str, Parameter]:
