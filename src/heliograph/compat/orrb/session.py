@@ -29,6 +29,7 @@ from heliograph.compat.orrb.request import Request
 from heliograph.compat.orrb.servers import Servers
 from heliograph.delivery.samples import side_by_side
 from heliograph.frame import Sample
+from heliograph.passes import select_passes
 from heliograph.randomize import Facts, Randomization
 from heliograph.view import View
 
@@ -105,7 +106,8 @@ class Session:
         self, rows: Sequence[Any] | NDArray[Any], seeds: Sequence[int], components: Randomization
     ) -> list[View]:
         text = np.frombuffer(msgspec.json.encode(components.config()), np.uint8)
-        cameras, passes = self._config.camera_names, list(self._config.passes)
+        cameras = self._config.camera_names
+        passes = select_passes(list(self._config.passes), self.servers.first.passes)
         return [
             View(cameras, passes, {"qpos": qpos, COMPONENTS: text}, seed=seed)
             for qpos, seed in zip(rows, seeds, strict=True)
