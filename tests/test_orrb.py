@@ -20,6 +20,7 @@ import pytest
 import heliograph.compat.orrb as orrb
 from heliograph import Camera
 from heliograph.compat.orrb import servers
+from heliograph.compat.orrb.unity import UnityRandom
 
 MJCF = """<mujoco>
   <worldbody>
@@ -375,6 +376,96 @@ def test_a_tracker_repeats_nothing_on_update(make):
     assert before.keys() == after.keys()
     assert after["tracker_cube_X_top"].shape == (2, 2)
     assert after["tracker_cube_X_top"][0, 0] > 0.6
+
+
+SHAPES = """<mujoco>
+  <asset><mesh name="tetra" vertex="0 0 0  1 0 0  0 1 0  0 0 1" scale=".3 .3 .3"/>
+    <material name="lamps" rgba="1 .5 .5 1" emission=".5"/></asset>
+  <worldbody>
+    <light pos="0 0 5"/>
+    <camera name="top" pos="0 0 3" xyaxes="1 0 0 0 1 0" fovy="60"/>
+    <geom name="zoo:floor" type="plane" size="2 2 .1"/>
+    <body name="cube:middle" pos="-.5 0 .2" euler="0 0 45">
+      <joint name="x" type="slide" axis="0 0 1" range="0 .1"/>
+      <geom name="cube:middle" type="box" size=".1 .1 .1"/>
+      <geom name="cube:side" type="box" size=".02 .02 .02" pos="0 .8 0"/>
+      <site name="led" type="sphere" size=".15" pos="0 -.6 .1" material="lamps"/>
+    </body>
+    <body pos=".5 .4 .1">
+      <joint name="y" type="slide" axis="0 0 1" range="0 .1"/>
+      <geom name="rod" type="capsule" size=".1 .2"/><geom name="thing" type="mesh" mesh="tetra"/>
+    </body>
+  </worldbody>
+</mujoco>"""
+
+
+def test_shapes_are_tracked_by_orrbs_names_in_boxes_along_the_world(make):
+    nodes = ("cube:middle(primitive)", "cube:middle", "rod(top_sphere)", "rod(cylinder)", "rod")
+    tracked = ",".join((*nodes, "tetra_mesh_0", "thing"))
+    told = {"camera_names": "top", "tracked_object_names": tracked}
+    told["tracked_object_aliases"] = "a,b,c,d,e,f,g"
+    renderer = make(component("Tracker", string=told), mjcf=SHAPES, render_segmentation=True)
+    result = renderer.render_batch({"qpos": [[0.0, 0.05]], "seed": 0})
+    boxes = {name: result[f"tracker_{name}_X_top_bbox"][0] for name in "abcdefg"}
+    assert np.array_equal(boxes["a"], boxes["b"])  # the geom, not the body with its side
+    assert np.array_equal(boxes["c"], boxes["d"])
+    assert np.array_equal(boxes["d"], boxes["e"])
+    assert np.array_equal(boxes["f"], boxes["g"])
+    # A cube turned by 45 degrees, 0.05 m up (columns are swapped by the mapping).
+    half, near = 0.1 * math.sqrt(2), 3 - 0.35
+    scale = 1 / (2 * math.tan(math.radians(30)) * near)
+    left, _, low, high = boxes["a"]
+    assert left == pytest.approx(0.5 + (-0.5 - half) * scale * 40 / 48, abs=1e-6)
+    assert high - low == pytest.approx(2 * half * scale, abs=1e-6)
+    wrong = {"camera_names": "top", "tracked_object_names": "cube:midle"}
+    with pytest.raises(orrb.RendererError, match="did you mean 'cube:middle'"):
+        make(component("Tracker", string=wrong), mjcf=SHAPES)
+
+
+def test_joints_beyond_their_range_are_drawn_at_its_end(make):
+    renderer = make(mjcf=SHAPES, render_depth=True)
+    far = renderer.render_batch({"qpos": [[9.0, 9.0], [0.1, 0.1], [-9.0, -9.0], [0, 0]], "seed": 0})
+    depth = far["top_depth"]
+    assert np.array_equal(depth[0], depth[1])
+    assert np.array_equal(depth[2], depth[3])
+    assert not np.array_equal(depth[0], depth[2])
+    assert far["qpos"][0] == [9.0, 9.0]
+
+
+def test_lamps_that_are_sites_are_lit_or_spared(make):
+    lit = component(
+        "MaterialFixedHueRandomizer",
+        string={"material_prefix": "lamps"},
+        float={"emission_radius": 1, "max_emission": 1, "emission_probability": 1.1},
+    )
+    paint = component("MaterialRandomizer", string={"blacklist_prefix": "lamps"})
+    plain, varied, spared = (
+        make(*parts, mjcf=SHAPES).render_batch(batch(4))["top"] for parts in ((), (lit,), (paint,))
+    )
+    red = plain[0].astype(int)
+    led = (red[..., 0] > red[..., 1] + 40) & (red[..., 0] > red[..., 2] + 40)
+    assert led.sum() >= 8
+    assert np.ptp(varied[:, led], axis=0).max() > 20
+    assert np.array_equal(plain[:, 0], varied[:, 0])
+    assert np.array_equal(plain[0][led], spared[1][led])
+    assert not np.array_equal(plain[0][~led], spared[1][~led])
+
+
+def test_pictures_may_be_written_to(make):
+    result = make(**ALL, servers=2).render_batch(batch(5))
+    for name in ("top", "top_depth", "top_normals", "top_segmentation"):
+        result[name][2] = 1
+        assert result[name].flags.writeable
+        assert not (result[name][3] == 1).all()
+
+
+def test_the_order_of_numbers_is_orrbs(make):
+    renderer = make(FOV, TRACKER)
+    seed = 2**31 - 1
+    bounds = renderer.render_batch(batch(seed=seed))["tracker_cube_X_top_bbox"][0]
+    fov = 9 / 2 - 9 * (UnityRandom(seed).bits() % 2**23) / 8388607  # the first camera's first
+    half = 0.2 / 2.6 / math.tan(math.radians(60 + fov) / 2) / 2
+    assert bounds[3] - bounds[2] == pytest.approx(2 * half, abs=1e-6)
 
 
 def test_updates_apply_to_batches_queued_after_and_keep_what_is_absent(make):

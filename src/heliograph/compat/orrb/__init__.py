@@ -42,9 +42,10 @@ def get_renderer_version() -> str:
     return __version__
 
 
-def get_renderer_executable(version: str | None = None) -> None:
-    """Where ORRB's binary would be: there is none, workers draw."""
+def get_renderer_executable(version: str | None = None) -> str | None:
+    """Where ORRB's binary would be: None, as there is none; workers draw."""
     del version
+    return None
 
 
 if not TYPE_CHECKING:  # type checkers read the imports above

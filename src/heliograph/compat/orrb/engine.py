@@ -6,13 +6,14 @@ components, as text. What comes out are the arrays that the caller gets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.compat.orrb.components import Tracker
@@ -21,8 +22,9 @@ from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
 from heliograph.engine import Outs
 from heliograph.engines.mujoco import MujocoEngine
-from heliograph.frame import Frame, Sample, own_or_given
+from heliograph.frame import Buffers, Frame, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
+from heliograph.randomize import Drawn, Randomization
 from heliograph.raster import RasterOptions
 from heliograph.scene.appearance import MoveCamera
 from heliograph.view import View, unchecked_view
@@ -30,13 +32,16 @@ from heliograph.wrappers import Order, PostProcessingEngine, PreparingEngine
 
 COMPONENTS = "components"
 """The state key of the components: renderer_config.json as UTF-8 bytes."""
+STREAMS = "orrb streams"
+"""The name of a camera that yields what trackers tell, as the bytes of its `orrb_rgb`."""
+_BYTES, _CHANNELS = 8, 3
 
 
 class OrrbEngine(PreparingEngine):
     """Draws a model as ORRB's users get it.
 
-    Its passes are `orrb_rgb`, `orrb_depth`, `orrb_normals` and `orrb_segmentation`; what trackers
-    tell is in a sample's annotations.
+    Its passes are `orrb_rgb`, `orrb_depth`, `orrb_normals` and `orrb_segmentation`. Batches hold
+    arrays of pictures alone, so what trackers tell comes as one more picture: see `stream_camera`.
 
     Args:
         source: path to MJCF, or MJCF text.
@@ -62,6 +67,8 @@ class OrrbEngine(PreparingEngine):
         self._places = Places(model, size)
         named = self._encoding.segmentation is SegmentationEncoding.ORRB
         self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
+        self._layout: tuple[Any, ...] = ()
+        self._scratch: list[Sequence[Buffers]] = []
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -71,49 +78,90 @@ class OrrbEngine(PreparingEngine):
     @property
     def passes(self) -> PassSpecs:
         """ORRB's four."""
-        return self._encoding.passes()
+        return self._encoding.passes
 
     def _prepare(self, view: View, out: Outs) -> Order:
         """What the components make of a view with a seed."""
-        select_passes(view.pass_names, self.passes)
+        specs = select_passes(view.pass_names, self.passes)
         asked = view.cameras or tuple(self._places.cameras)[:1]
         names = [each if isinstance(each, str) else each.name for each in asked]
         known = self._places.facts(view.state.get("qpos"), names)
-        edits, streams = list(view.edits), {}
+        edits, told = list(view.edits), b""
         text = view.state.get(COMPONENTS)
         if text is not None and view.seed is not None:
             randomization = _components(text.tobytes())
             drawn, known = randomization.run(view.seed, view.index, known)
             edits = [each for each in drawn.edits if not isinstance(each, MoveCamera)] + edits
-            streams = _streams(randomization, drawn.facts)
+            told = _told(randomization, drawn)
         cameras = [known.camera(each) if isinstance(each, str) else each for each in asked]
+        pictures = [camera for camera in cameras if camera.name != STREAMS]
         own = {key: value for key, value in view.state.items() if key != COMPONENTS}
         changes = {
-            "cameras": tuple(cameras),
+            "cameras": tuple(pictures),
             "passes": self._encoding.needed(view.pass_names),
             "state": {**own, "qpos": known.state["qpos"]},
             "edits": tuple(edits),
         }
         changed = unchecked_view(**{**vars(view), **changes})
-        return Order(changed, None, partial(self._finished, view, out, streams))
+        scratch = self._taken(pictures, changed.pass_names)
+        kept = self._scratch
 
-    def _finished(
-        self, view: View, out: Outs, streams: Mapping[str, Any], sample: Sample
-    ) -> Sample:
-        """ORRB's arrays of a sample."""
-        specs = select_passes(view.pass_names, self.passes)
-        buffers = own_or_given([frame.camera for frame in sample], specs, out)
-        frames: dict[str, Frame] = {}
-        for (name, frame), arrays in zip(sample.frames.items(), buffers, strict=True):
-            self._encoding.encode(frame, arrays, self._table)
-            frames[name] = replace(frame, passes=arrays, specs=self.passes)
-        return replace(sample, frames=frames, annotations=streams)
+        def finish(sample: Sample) -> Sample:
+            frames: dict[str, Frame] = {}
+            for camera, arrays in zip(cameras, own_or_given(cameras, specs, out), strict=True):
+                if camera.name == STREAMS:
+                    _write(told, arrays)
+                else:
+                    self._encoding.encode(sample[camera.name], arrays, self._table)
+                frames[camera.name] = Frame(camera, arrays, sample.labels, self.passes)
+            kept.append(scratch)
+            return replace(sample, frames=frames)
+
+        return Order(changed, scratch, finish)
+
+    def _taken(self, cameras: Sequence[Camera], passes: Sequence[str]) -> Sequence[Buffers]:
+        """Arrays to draw into; those that were encoded are used again, which saves a tenth."""
+        layout = [camera.size for camera in cameras], *passes
+        if layout != self._layout:
+            self._layout, self._scratch = layout, []
+        if self._scratch:
+            return self._scratch.pop()
+        return own_or_given(cameras, select_passes(passes, self._engine.passes), None)
 
 
-def _streams(randomization: OrrbRandomization, facts: Mapping[str, Any]) -> dict[str, Any]:
+def stream_widths(randomization: Randomization) -> dict[str, int]:
+    """Streams of its trackers -> how many numbers each is."""
+    trackers = [each for each in randomization.randomizers if isinstance(each, Tracker)]
+    return {name: width for each in trackers for name, width in each.streams.items()}
+
+
+def stream_camera(numbers: int) -> list[Camera]:
+    """The camera whose `orrb_rgb` has the streams' numbers; none without numbers."""
+    if not numbers:
+        return []
+    pixels = -(-_BYTES * numbers // _CHANNELS)
+    return [Camera.perspective(fov_y=1.0, width=pixels, height=1, name=STREAMS)]
+
+
+def read_streams(pictures: NDArray[np.uint8], numbers: int) -> NDArray[np.float64]:
+    """The numbers (N, `numbers`) of what the camera of the streams yields."""
+    rows = pictures.reshape(len(pictures), -1)[:, : _BYTES * numbers]
+    return np.ascontiguousarray(rows).view(np.float64)
+
+
+def _told(randomization: OrrbRandomization, drawn: Drawn) -> bytes:
     pairs = zip(randomization.names, randomization.randomizers, strict=True)
-    trackers = [name for name, each in pairs if isinstance(each, Tracker)]
-    return {key: value for name in trackers for key, value in facts[name].items()}
+    told: dict[str, list[float]] = {}
+    for name, each in pairs:
+        told |= drawn.facts[name] if isinstance(each, Tracker) else {}
+    return np.array([number for numbers in told.values() for number in numbers], float).tobytes()
+
+
+def _write(told: bytes, arrays: Buffers) -> None:
+    for array in arrays.values():
+        array[...] = 0
+    if "orrb_rgb" in arrays:
+        arrays["orrb_rgb"].reshape(-1)[: len(told)] = np.frombuffer(told, np.uint8)
 
 
 @lru_cache(maxsize=16)

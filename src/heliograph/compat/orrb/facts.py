@@ -164,7 +164,7 @@ class OrrbFacts(Facts):
             known = [each for each in (*self.objects, *self.bodies) if each in self.boxes]
             raise UnknownNameError.of("tracked object", name, known)
         points = np.concatenate([self._corners(each) for each in boxed])
-        return CORNERS * np.ptp(points, axis=0) + points.min(axis=0)
+        return np.asarray(CORNERS * np.ptp(points, axis=0) + points.min(axis=0))
 
     def _corners(self, name: str) -> Floats:
         pose = self.pose(name) @ self.moved.get(name, np.eye(4))
@@ -188,7 +188,7 @@ class OrrbFacts(Facts):
         return known
 
 
-_BLANK = {"posing": None, "posed": None, "hidden": frozenset(), "moved": {}}
+_BLANK: dict[str, Any] = {"posing": None, "posed": None, "hidden": frozenset(), "moved": {}}
 
 
 def shapes_of(

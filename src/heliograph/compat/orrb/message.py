@@ -4,96 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, Protocol, Self, runtime_checkable
 
-
-@dataclass
-class Vector2:
-    """A vector."""
-
-    x: float = 0.0
-    y: float = 0.0
-
-
-@dataclass
-class Vector3(Vector2):
-    """A vector in Unity's axes."""
-
-    z: float = 0.0
-
-
-@dataclass
-class Quaternion(Vector3):
-    """A turn in Unity's axes."""
-
-    w: float = 0.0
-
-
-@dataclass
-class Color:
-    """A colour."""
-
-    r: float = 0.0
-    g: float = 0.0
-    b: float = 0.0
-    a: float = 0.0
-
-
-@dataclass
-class RendererComponentConfig:
-    """Properties of one component: key -> value, in a group for each type."""
-
-    int_properties: dict[str, int] = field(default_factory=dict)
-    float_properties: dict[str, float] = field(default_factory=dict)
-    string_properties: dict[str, str] = field(default_factory=dict)
-    bool_properties: dict[str, bool] = field(default_factory=dict)
-    quaternion_properties: dict[str, Quaternion] = field(
-        default_factory=lambda: defaultdict(Quaternion)
-    )
-    vector3_properties: dict[str, Vector3] = field(default_factory=lambda: defaultdict(Vector3))
-    vector2_properties: dict[str, Vector2] = field(default_factory=lambda: defaultdict(Vector2))
-    enum_properties: dict[str, str] = field(default_factory=dict)
-    color_properties: dict[str, Color] = field(default_factory=lambda: defaultdict(Color))
-
-
-@dataclass
-class RendererComponent:
-    """One component: its type, its own name, the scene node it is on, its properties."""
-
-    type: str = ""
-    name: str = ""
-    path: str = ""
-    config: RendererComponentConfig = field(default_factory=RendererComponentConfig)
-
-
-@dataclass
-class RendererConfig:
-    """All components, in the order in which they run.
-
-    Attributes:
-        model_xml_path, model_mapping_path: kept as they are; the files come from
-            `RemoteRendererConfig`.
-        components: the components.
-    """
-
-    model_xml_path: str = ""
-    model_mapping_path: str = ""
-    components: list[RendererComponent] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Self:
-        """The message of a renderer_config.json that was read without complaint."""
-        config = {snake_case(key): value for key, value in config.items()}
-        parts = [
-            RendererComponent(
-                *(part.get(key, "") for key in ("type", "name", "path")),
-                _properties(part.get("config") or {}),
-            )
-            for part in config["components"]
-        ]
-        paths = [config.get(key, "") for key in ("model_xml_path", "model_mapping_path")]
-        return cls(*paths, parts)
+_PARTS = {"quaternion": "xyzw", "vector3": "xyz", "vector2": "xy", "color": "rgba"}
+GROUPS = tuple(f"{kind}_properties" for kind in ("int", "float", "string", "bool", *_PARTS, "enum"))
+"""The groups that properties of a component stand in."""
 
 
 @runtime_checkable
@@ -101,6 +18,28 @@ class HasComponents(Protocol):
     """A `RendererConfig`, a protobuf message or whatever else has its fields."""
 
     components: Any
+
+
+class RendererConfig(SimpleNamespace):
+    """All components, in the order in which they run.
+
+    Each has `type`, `name`, `path` and `config`, which has key -> value for each of `GROUPS`.
+    Vectors, turns and colours have their parts by letter; a new key begins with zeros.
+
+    Attributes:
+        model_xml_path, model_mapping_path: kept as they are; the files come from
+            `RemoteRendererConfig`.
+        components: the components.
+    """
+
+    components: list[SimpleNamespace]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """The message of a renderer_config.json that was read without complaint."""
+        paths = {"model_xml_path": "", "model_mapping_path": ""}
+        given = {**paths, **{snake_case(key): value for key, value in config.items()}}
+        return cls(**{**given, "components": [_component(part) for part in given["components"]]})
 
 
 def as_json(message: HasComponents) -> dict[str, Any]:
@@ -113,9 +52,8 @@ def as_json(message: HasComponents) -> dict[str, Any]:
         {
             **{key: getattr(part, key) for key in ("type", "name", "path")},
             "config": {
-                each.name: {key: _plain(value) for key, value in group.items()}
-                for each in fields(RendererComponentConfig)
-                if (group := getattr(part.config, each.name))
+                group: {key: _plain(value) for key, value in getattr(part.config, group).items()}
+                for group in GROUPS
             },
         }
         for part in message.components
@@ -128,30 +66,35 @@ def snake_case(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in str(name))
 
 
-_MESSAGES = {
-    "quaternion_properties": Quaternion,
-    "vector3_properties": Vector3,
-    "vector2_properties": Vector2,
-    "color_properties": Color,
-}
+def camel_case(name: str) -> str:
+    """A name as JSON has it: `int_properties` is `intProperties`."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
-def _properties(given: Mapping[str, Any]) -> RendererComponentConfig:
-    made = RendererComponentConfig()
-    for group, properties in given.items():
-        kind = _MESSAGES.get(snake_case(group))
-        values = {
-            key: value if kind is None else kind(*value) if isinstance(value, (list, tuple))
-            else kind(**value)
-            for key, value in properties.items()
-        }  # fmt: skip
-        getattr(made, snake_case(group)).update(values)
-    return made
+def _component(part: Mapping[str, Any]) -> SimpleNamespace:
+    config: dict[str, Any] = {group: {} for group in GROUPS}
+    for kind, letters in _PARTS.items():
+        zeros = dict.fromkeys(letters, 0.0)
+        config[f"{kind}_properties"] = defaultdict(partial(SimpleNamespace, **zeros))
+        for key, value in _group(part, f"{kind}_properties").items():
+            named = value if isinstance(value, Mapping) else dict(zip(letters, value, strict=True))
+            config[f"{kind}_properties"][key] = SimpleNamespace(**{**zeros, **named})
+    for group in GROUPS:
+        if not isinstance(config[group], defaultdict):
+            config[group].update(_group(part, group))
+    named = {key: part.get(key, "") for key in ("type", "name", "path")}
+    return SimpleNamespace(**named, config=SimpleNamespace(**config))
+
+
+def _group(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The properties of one group of a component, whose name may be in camel case."""
+    groups = {snake_case(key): value for key, value in (part.get("config") or {}).items()}
+    found: Mapping[str, Any] = groups.get(name, {})
+    return found
 
 
 def _plain(value: Any) -> Any:
     """A number or text as it is; a vector, turn or colour as an object of its parts."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
     parts = {key: getattr(value, key) for key in "xyzwrgba" if hasattr(value, key)}
     return parts or value

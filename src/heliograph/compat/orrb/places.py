@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,36 +11,11 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.compat.orrb.facts import OrrbFacts, Posed, shapes_of
 from heliograph.engines.mujoco import MujocoEngine
+from heliograph.engines.mujoco.cameras import CameraPoses
 from heliograph.engines.mujoco.state import Poser
-from heliograph.poses import Floats
 
 NEAR, FAR = 0.1, 20.0
 """What ORRB's cameras have, metres, unless a CameraProperties says otherwise."""
-
-
-class Poses(Mapping[str, Floats]):
-    """(4, 4) world_from_object by name, made when asked for.
-
-    Args:
-        rows: name -> row.
-        positions: (M, 3).
-        turns: (M, 3, 3).
-    """
-
-    def __init__(self, rows: Mapping[str, int], positions: Floats, turns: Floats) -> None:
-        self._rows = rows
-        self._positions = positions
-        self._turns = turns
-
-    def __getitem__(self, name: str) -> Floats:
-        row = self._rows[name]
-        return _pose(self._positions[row], self._turns[row])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 class Places:
@@ -57,6 +32,7 @@ class Places:
     def __init__(self, engine: MujocoEngine, size: tuple[int, int]) -> None:
         model = self._model = engine.model
         self._poser = Poser(model)
+        self._camera_poses = CameraPoses(self._poser.data)
         self.cameras: dict[str, Camera] = {
             name: camera.resized(*size).replace(near=NEAR, far=FAR)
             for name, camera in engine.cameras.items()
@@ -93,23 +69,18 @@ class Places:
         return self._facts.at(at, tuple(shown))
 
     def _posed(self, qpos: NDArray[Any]) -> Posed:
-        data = self._poser.apply({"qpos": qpos})
-        positions = np.concatenate((data.geom_xpos, data.site_xpos, data.xpos))
-        turns = np.concatenate((data.geom_xmat, data.site_xmat, data.xmat)).reshape(-1, 3, 3)
-        cameras, axes = dict(self.cameras), {}
-        first_body = len(positions) - self._model.nbody
-        for row, (name, camera) in enumerate(list(cameras.items())[: self._model.ncam]):
-            pose = _pose(data.cam_xpos[row], data.cam_xmat[row].reshape(3, 3))
-            cameras[name] = camera.moved(pose)
-            axes[name] = turns[first_body + self._model.cam_bodyid[row]]
-        return Posed(Poses(self._rows, positions, turns), cameras, axes)
+        data, model = self._poser.apply({"qpos": qpos}), self._model
+        turns = np.concatenate((data.geom_xmat, data.site_xmat, data.xmat))
+        poses = np.tile(np.eye(4), (len(turns), 1, 1))
+        poses[:, :3, :3] = turns.reshape(-1, 3, 3)
+        poses[:, :3, 3] = np.concatenate((data.geom_xpos, data.site_xpos, data.xpos))
+        cameras, bodies = dict(self.cameras), data.xmat[model.cam_bodyid].reshape(-1, 3, 3)
+        names = list(cameras)[: model.ncam]
+        for index, name in enumerate(names):
+            cameras[name] = self._camera_poses.placed(cameras[name], index)
+        axes = dict(zip(names, bodies, strict=True))
+        return Posed({name: poses[row] for name, row in self._rows.items()}, cameras, axes)
 
 
 _KINDS = {3: "capsule"}
 """MuJoCo's numbers of the kinds of sites that are more than one shape."""
-
-
-def _pose(position: Floats, turn: Floats) -> Floats:
-    pose = np.eye(4)
-    pose[:3, :3], pose[:3, 3] = turn, position
-    return pose

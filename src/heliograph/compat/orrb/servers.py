@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from heliograph.batch import Stacked
 from heliograph.checks import is_integer
+from heliograph.compat.orrb.engine import COMPONENTS
 from heliograph.compat.orrb.problems import RendererError
-from heliograph.frame import Sample
 from heliograph.pool import Pool
-from heliograph.view import View
 
 _DEVICES = Path("/dev")
 
@@ -58,18 +58,19 @@ class Servers:
         """Process ids of the workers there are right now."""
         return [pid for pool in self._pools for pid in pool.pids]
 
-    def submit(self, views: Sequence[View]) -> list[Future[Sample]]:
-        """Order views, shared out by how many workers a pool has.
+    def submit(self, columns: Mapping[str, Any]) -> list[Future[Stacked]]:
+        """Order a batch, its rows shared out by how many workers a pool has.
 
-        What one pool draws lies side by side.
+        Raises:
+            HeliographError: something is wrong with it, or the pool is closed.
         """
-        futures: list[Future[Sample]] = []
-        workers, begun = sum(pool.workers for pool in self._pools), 0
+        count, begun, futures = len(columns["qpos"]), 0, []
+        total = sum(pool.workers for pool in self._pools)
         for pool in self._pools:
+            rows = slice(count * begun // total, count * (begun + pool.workers) // total)
             begun += pool.workers
-            share = views[len(futures) : len(views) * begun // workers]
-            submit = pool.side_by_side(max(len(share), 1))
-            futures += [submit(view) for view in share]
+            part = {key: columns[key][rows] for key in ("qpos", "seeds", COMPONENTS)}
+            futures.append(pool.submit_batch({**columns, **part}))
         return futures
 
     def close(self) -> None:

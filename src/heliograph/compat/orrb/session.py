@@ -1,18 +1,17 @@
 """A started renderer: batches in, results out, several at once, each to its own caller.
 
-    render_batch(batch) -> Session.submit -> one view for each entry -> workers (`OrrbEngine`)
-                                                                            |
-    batch, its arrays added <- deliver <- Pending, when the last is there <-+
+    render_batch(batch) -> Session.submit -> a batch of the pool's -> workers (`OrrbEngine`)
+                                                                          |
+    batch, its arrays added <- deliver <- the pool's thread, when done <--+
 
-Nobody waits here: whatever thread brings the last sample of a batch delivers it.
+Nobody waits here, and nothing is drawn or encoded.
 """
 
 from __future__ import annotations
 
-import threading
+import itertools
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.batch import Stacked
 from heliograph.compat.orrb.config import RemoteRendererConfig
-from heliograph.compat.orrb.engine import COMPONENTS
+from heliograph.compat.orrb.engine import (
+    COMPONENTS,
+    STREAMS,
+    read_streams,
+    stream_camera,
+    stream_widths,
+)
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.problems import RendererError, as_renderer_error
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.request import Request
 from heliograph.compat.orrb.servers import Servers
-from heliograph.delivery.samples import side_by_side
-from heliograph.frame import Sample
 from heliograph.randomize import Facts, Randomization
-from heliograph.view import View
 
 Batch = MutableMapping[str, Any]
 Outcome = Batch | RendererError
@@ -79,111 +82,70 @@ class Session:
         Raises:
             HeliographError: something is.
         """
-        pool = self.servers.first
-        known = Facts.of(pool)
-        for name in self._config.camera_names:
-            known.camera(name)
-        randomization.check(known)  # workers would warn of prefixes where nobody reads it
-        pool.submit(self._views([self._initial], [0], randomization)[0]).result()
+        randomization.check(Facts.of(self.servers.first))  # workers warn where nobody reads it
+        columns, _ = self._columns(self._initial[None], [0], randomization)
+        self.servers.first.render_batch(columns)
 
     def submit(self, batch: Batch, randomization: Randomization, deliver: Deliver) -> None:
         """Take a batch as it is now; its outcome, which may be an error, is delivered."""
         try:
             request = Request.of(batch, self._mapping)
-            views = self._views(request.qpos, request.seeds, randomization)
-            futures = self.servers.submit(views)
+            columns, streams = self._columns(request.qpos, request.seeds, randomization)
+            parts = self.servers.submit(columns)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
             deliver(as_renderer_error(error))
-        else:
-            Pending(batch, futures, self._stacked, deliver).wait()
+            return
+        left = itertools.count(len(parts) - 1, -1)
+
+        def done(_: Future[Stacked]) -> None:
+            if next(left):
+                return
+            try:
+                batch.update(self._response([part.result() for part in parts], streams))
+            except Exception as error:  # noqa: BLE001 -- as above
+                parts.clear()
+                deliver(as_renderer_error(error))
+            else:
+                parts.clear()  # or futures and this would keep each other, and the arrays, alive
+                deliver(batch)
+
+        for part in tuple(parts):
+            part.add_done_callback(done)
 
     def close(self) -> None:
         """End everything; batches that are not finished fail."""
         self.servers.close()
 
-    def _views(
-        self, rows: Sequence[Any] | NDArray[Any], seeds: Sequence[int], components: Randomization
-    ) -> list[View]:
-        text = np.frombuffer(msgspec.json.encode(components.config()), np.uint8)
-        cameras, passes = self._config.camera_names, list(self._config.passes)
-        return [
-            View(cameras, passes, {"qpos": qpos, COMPONENTS: text}, seed=seed)
-            for qpos, seed in zip(rows, seeds, strict=True)
-        ]
+    def _columns(
+        self, qpos: NDArray[np.float64], seeds: Sequence[int], randomization: Randomization
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """A batch of the pool's, and the streams that it brings with how many numbers they are."""
+        text = np.frombuffer(msgspec.json.encode(randomization.config()), np.uint8)
+        streams = stream_widths(randomization)
+        columns = {
+            "qpos": qpos,
+            "seeds": np.array(seeds, np.int64),
+            COMPONENTS: np.broadcast_to(text, (len(qpos), len(text))),
+            "cameras": [*self._config.camera_names, *stream_camera(sum(streams.values()))],
+            "passes": list(self._config.passes),
+        }
+        return columns, streams
 
-    def _stacked(self, samples: Sequence[Sample]) -> dict[str, NDArray[Any]]:
-        """The arrays of a response; rows that lie side by side are not copied."""
-        height, width = self._config.image_height, self._config.image_width
-        specs, arrays = self.servers.first.passes, {}
-        for camera in self._config.camera_names:
-            for name, ending in self._config.passes.items():
-                rows = [sample[camera][name] for sample in samples]
-                whole = side_by_side(rows) if rows else None
-                if whole is None:  # of several pools, or there was no room
-                    shape = (len(rows), *specs[name].shape_of(height, width))
-                    whole = np.empty(shape, specs[name].dtype)
-                    for row, picture in zip(whole, rows, strict=True):
-                        row[...] = picture
-                arrays[camera + ending] = whole
-        streams = dict.fromkeys(name for sample in samples for name in sample.annotations)
-        told = {name: np.array([each.annotations[name] for each in samples]) for name in streams}
-        return {**arrays, **told}
-
-
-class Pending:
-    """A batch on its way.
-
-    Args:
-        batch: the caller's, which gets the arrays.
-        futures: of its entries.
-        stack: makes arrays of samples.
-        deliver: gets the outcome, once.
-    """
-
-    def __init__(
-        self,
-        batch: Batch,
-        futures: Sequence[Future[Sample]],
-        stack: Callable[[Sequence[Sample]], Mapping[str, NDArray[Any]]],
-        deliver: Deliver,
-    ) -> None:
-        self._batch = batch
-        self._futures = futures
-        self._stack = stack
-        self._deliver = deliver
-        self._left = len(futures)
-        self._failed = False
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Deliver when all entries are there, or one has failed."""
-        if not self._futures:
-            self._finish()
-        for number, future in enumerate(self._futures):
-            future.add_done_callback(partial(self._done, number))
-
-    def _done(self, number: int, future: Future[Sample]) -> None:
-        error = RendererError("cancelled") if future.cancelled() else future.exception()
-        with self._lock:
-            first = error is not None and not self._failed
-            self._failed = self._failed or first
-            self._left -= 1
-            last = self._left == 0 and not self._failed
-        if first and error is not None:
-            self._fail(number, as_renderer_error(error))
-        elif last:
-            self._finish()
-
-    def _fail(self, number: int, error: RendererError) -> None:
-        message = f"entry {number}: {error.message}"
-        self._deliver(RendererError(message, seed=error.seed, repro=error.repro))
-        for future in self._futures:
-            future.cancel()
-
-    def _finish(self) -> None:
-        try:
-            self._batch.update(self._stack([future.result() for future in self._futures]))
-        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
-            self._deliver(as_renderer_error(error))
-        else:
-            self._deliver(self._batch)
+    def _response(
+        self, parts: Sequence[Stacked], streams: Mapping[str, int]
+    ) -> dict[str, NDArray[Any]]:
+        """The arrays of a response; the memory that workers wrote to, if one pool drew them all."""
+        whole = {
+            key: array if len(parts) == 1 else np.concatenate([part[key] for part in parts])
+            for key, array in parts[0].items()
+        }
+        arrays = {
+            camera + ending: whole[f"{camera}_{name}"]
+            for camera in self._config.camera_names
+            for name, ending in self._config.passes.items()
+        }
+        if streams:
+            numbers = read_streams(whole[f"{STREAMS}_orrb_rgb"], sum(streams.values()))
+            ends = np.cumsum(list(streams.values()))
+            arrays |= zip(streams, np.split(numbers, ends[:-1], axis=1), strict=True)
+        return arrays

@@ -59,8 +59,8 @@ class CameraComponent(Component):
 class CameraRandomizer(CameraComponent):
     """Shakes or orbits the camera at the path, or all cameras.
 
-    Takes of each camera seven numbers for the jitter (field of view, x, y, z, three of a turn whose
-    up is the axis, angle) and one for the orbit.
+    Takes of each camera eight numbers for the jitter (field of view, x, y, z, three of a turn whose
+    up is the axis, angle) and one for the orbit, where it does them.
 
     Attributes:
         mode: jitter, orbit or both.

@@ -7,6 +7,7 @@ import functools
 import typing
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Self
@@ -15,25 +16,23 @@ import msgspec
 from numpy.random import Generator
 
 from heliograph.compat.orrb.facts import OrrbFacts
-from heliograph.compat.orrb.message import snake_case
+from heliograph.compat.orrb.message import GROUPS, camel_case, snake_case
 from heliograph.compat.orrb.unity import Quaternion, UnityRandom, Vector3
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.randomizer import Randomizer, Values
 from heliograph.randomize.streams import subseed
 
-GROUPS: Mapping[str, type] = {
-    "intProperties": int,
-    "floatProperties": float,
-    "stringProperties": str,
-    "boolProperties": bool,
-    "quaternionProperties": Quaternion,
-    "vector3Properties": Vector3,
-    "vector2Properties": tuple,
-    "enumProperties": Enum,
-    "colorProperties": list,
+_GROUPS: Mapping[type, str] = {
+    bool: "bool_properties",  # before int, which it is as well
+    int: "int_properties",
+    float: "float_properties",
+    str: "string_properties",
+    Quaternion: "quaternion_properties",
+    Vector3: "vector3_properties",
+    Enum: "enum_properties",
 }
-"""Groups of properties, and of which type their values are."""
+"""In which group values of a type stand."""
 _MOST = 1e30
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
@@ -73,16 +72,14 @@ class Component(Randomizer):
             UnknownNameError: an unknown group or parameter.
             InvalidValueError: a parameter in another group than its own, or of another type.
         """
-        known = {snake_case(group): group for group in GROUPS}
         changes: dict[str, Any] = {"path": path}
-        for given, properties in config.items():
-            group = known.get(snake_case(given))
-            if group is None:
-                raise UnknownNameError.of("property group", given, GROUPS)
+        for group, properties in config.items():
+            if snake_case(group) not in GROUPS:
+                raise UnknownNameError.of("property group", group, map(camel_case, GROUPS))
             if not isinstance(properties, Mapping):
                 raise InvalidValueError(f"{group}: expected an object, got {properties!r}")
             for key, value in properties.items():
-                changes[key] = self._read(group, key, value)
+                changes[key] = self._read(snake_case(group), key, value)
         return dataclasses.replace(self, **changes)
 
     def config(self) -> dict[str, dict[str, Any]]:
@@ -91,7 +88,7 @@ class Component(Randomizer):
         for key, kind in _parameters(type(self)).items():
             value = getattr(self, key)
             plain = value._asdict() if isinstance(value, (Vector3, Quaternion)) else value
-            groups.setdefault(_group(kind), {})[key] = msgspec.to_builtins(plain)
+            groups.setdefault(camel_case(_group(kind)), {})[key] = msgspec.to_builtins(plain)
         return groups
 
     def _read(self, group: str, key: str, value: Any) -> Any:
@@ -101,7 +98,9 @@ class Component(Randomizer):
         kind = known[key]
         own = _group(kind)
         if own != group:
-            raise InvalidValueError(f"{key}: expected in {own}, got it in {group}")
+            raise InvalidValueError(
+                f"{key}: expected in {camel_case(own)}, got it in {camel_case(group)}"
+            )
         if issubclass(kind, Enum) and value not in (words := [each.value for each in kind]):
             raise UnknownNameError.of(key, str(value), words)
         if issubclass(kind, (Vector3, Quaternion)):
@@ -111,9 +110,7 @@ class Component(Randomizer):
 
 def _group(kind: type) -> str:
     """The group that properties of a type stand in."""
-    if kind is bool:  # which is an int as well
-        return "boolProperties"
-    return next(name for name, base in GROUPS.items() if issubclass(kind, base))
+    return next(group for base, group in _GROUPS.items() if issubclass(kind, base))
 
 
 @functools.cache
@@ -137,10 +134,9 @@ def _vector(value: Any, kind: type[Vector3] | type[Quaternion], key: str) -> Any
 
 def _converted(value: Any, kind: type, key: str) -> Any:
     whole = kind is int and isinstance(value, float) and value.is_integer()
-    try:
+    made: Any = None
+    with suppress(msgspec.ValidationError):
         made = msgspec.convert(int(value) if whole else value, kind)
-    except msgspec.ValidationError:
-        made = None
     if made is None or (isinstance(made, (int, float)) and not abs(made) < _MOST):
         expected = _WORDS.get(kind, kind.__name__)
         raise InvalidValueError(f"{key}: expected {expected}, got {value!r}")

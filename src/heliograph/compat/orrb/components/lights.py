@@ -6,8 +6,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from heliograph.compat.orrb.components.component import Component
 from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.unity import UnityRandom, Vector3, vector
@@ -62,7 +60,7 @@ class LightingRig(Component):
             "off": [name for name in scene.lit if not scene.is_head(name)],
             "head": [name for name in scene.lit if scene.is_head(name)],
             "position": [(each + vector(self.target)).tolist() for each in offsets],
-            "direction": [(-each / max(np.linalg.norm(each), 1e-9)).tolist() for each in offsets],
+            "direction": [(-each / max(math.hypot(*each), 1e-9)).tolist() for each in offsets],
         }
 
     def build(self, values: Values) -> Drawn:

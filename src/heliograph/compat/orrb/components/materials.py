@@ -166,11 +166,9 @@ def _textured(random: UnityRandom) -> dict[str, Any]:
 def _own_looks(scene: OrrbFacts) -> dict[str, tuple[tuple[float, ...], float]]:
     """Objects -> their own colour, which sites have from their material, and emission."""
     looks = {name: (colour, 0.0) for name, colour in scene.colours.items()}
-    materials = {each.name: each for each in scene.description.materials}
     sites = {each.name for each in scene.description.objects if each.category == "site"}
-    for material, objects in scene.materials.items():
-        known = materials.get(material)
-        for name in objects if known is not None else ():
+    for known in scene.description.materials:
+        for name in scene.materials.get(known.name, ()):
             plain = known.base_color if name in sites else looks.get(name, (_UNKNOWN,))[0]
             looks[name] = (plain, known.emission or max(known.emissive))
     return looks

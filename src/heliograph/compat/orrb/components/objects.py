@@ -51,7 +51,7 @@ class PoseComponent(Component):
         self, scene: OrrbFacts, name: str, pose: Floats, scale: Sequence[float] = (1, 1, 1)
     ) -> Values:
         """Move an object or body by a pose on its own side; what is on a body goes along."""
-        if name not in scene.bodies:
+        if name in scene.objects or name not in scene.bodies:
             return {"cameras": [], "objects": [_row(name, pose, scale)]}
         if len(set(scale)) > 1:
             raise InvalidValueError(f"scale: expected equal factors for a body, got {scale}")

@@ -47,6 +47,11 @@ class Tracker(Component):
     def _aliases(self) -> tuple[str, ...]:
         return names.split(self.tracked_object_aliases or self.tracked_object_names)
 
+    @property
+    def streams(self) -> dict[str, int]:
+        """Names of its streams, in order -> how many numbers each is."""
+        return {name: 4 if name.endswith("_bbox") else 2 for name in self._streams()}
+
     def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; takes no numbers.
 
@@ -55,13 +60,15 @@ class Tracker(Component):
         """
         if scene.posed is None:
             return {}
-        found: Values = {}
         boxes = [scene.bounds(name) for name in names.split(self.tracked_object_names)]
-        for camera in names.split(self.camera_names):
-            for alias, box in zip(self._aliases, boxes, strict=True):
-                key = f"tracker_{alias}_X_{camera}"
-                found[key], found[f"{key}_bbox"] = _seen(scene.camera(camera), box)
-        return found
+        cameras = [scene.camera(name) for name in names.split(self.camera_names)]
+        seen = [part for camera in cameras for box in boxes for part in _seen(camera, box)]
+        return dict(zip(self._streams(), seen, strict=True))
+
+    def _streams(self) -> list[str]:
+        cameras = names.split(self.camera_names)
+        stems = [f"tracker_{alias}_X_{name}" for name in cameras for alias in self._aliases]
+        return [stem + end for stem in stems for end in ("", "_bbox")]
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`; nothing is changed."""
