@@ -409,7 +409,6 @@ def test_facts_come_from_the_object_table() -> None:
     assert set(known.boxes) == {"cube0"}
     assert np.array_equal(known.boxes["cube0"].max(0), (1, 2, 3))
     assert known.joints == joints
-    assert known.labels[1].name == "cube0"
     drawn = known.random_state and known.random_state(np.random.default_rng(0))
     assert drawn is not None
     assert drawn["qpos"].shape == (2,)

@@ -72,7 +72,7 @@ class CameraJitter(CameraRandomizer):
 
     def moves(self, rng: Generator, count: int) -> Move:
         """See `CameraRandomizer.moves`."""
-        shifts = vectors(self.position, rng, count)
+        shifts = self.position.vectors(rng, count, 3)
         axes, angles = directions(rng, count), self.rotation.rows(rng, count).tolist()
         wider = self.fov.rows(rng, count).tolist()
 
@@ -167,11 +167,6 @@ def turn(axis: NDArray[Any], angle: float) -> NDArray[np.float64]:
             [z * x * d - y * s, z * y * d + x * s, c + z * z * d],
         ]
     )
-
-
-def vectors(sampler: Sampler, rng: Generator, count: int) -> NDArray[Any]:
-    """Vectors (count, 3); a sampler of plain numbers draws each part."""
-    return sampler.rows(rng, count if sampler.width else 3 * count).reshape(count, 3)
 
 
 def rigid(rotation: NDArray[Any], position: Any) -> NDArray[np.float64]:

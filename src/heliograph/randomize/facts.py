@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import UnknownNameError
-from heliograph.frame import Labels
 from heliograph.poses import Floats
 from heliograph.randomize import names
 from heliograph.scene import Description, Edit, Joint
@@ -43,7 +42,6 @@ class Facts:
     Attributes:
         description: what the scene says about itself.
         cameras: its cameras by name; while a sample is drawn, as they have been moved so far.
-        labels: segmentation id -> (name, category).
         materials: names of materials -> the objects that wear them; the description's without.
         bodies: names of bodies -> the objects on them and on all below them.
         colours: objects -> their own red, green, blue, alpha.
@@ -60,7 +58,6 @@ class Facts:
 
     description: Description
     cameras: Mapping[str, Camera] = field(default_factory=dict)
-    labels: Labels = field(default_factory=dict)
     materials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     colours: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -89,7 +86,6 @@ class Facts:
         rows = {name: rows[0] for name, rows in table.rows.items()}
         corners = {name: table.corners(row) for name, row in rows.items()}
         known: dict[str, Any] = {
-            "labels": table.labels,
             "materials": table.wearers,
             "bodies": table.groups,
             "colours": {

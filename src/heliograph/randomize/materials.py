@@ -89,8 +89,9 @@ class Materials(Randomizer):
         wears = (rng.random(count) < self.texture_probability).tolist()
         recipes = self.textures.draw(rng, count)
         textures = [recipe if worn else None for recipe, worn in zip(recipes, wears, strict=True)]
-        places = {key: _pairs(getattr(self, key), rng, count) for key in ("repeat", "offset")}
-        return {"texture": textures, **places}
+        repeat = self.repeat.vectors(rng, count, 2).tolist()
+        offset = self.offset.vectors(rng, count, 2).tolist()
+        return {"texture": textures, "repeat": repeat, "offset": offset}
 
 
 def paint(values: Values, textures: Textures) -> tuple[EditMaterials, ...]:
@@ -126,9 +127,3 @@ def _textures(values: Values, textures: Textures) -> dict[str, Any]:
     images = tuple(textures.image([*recipe]) if recipe else _EMPTY for recipe in places)
     texture = np.array([places[recipe] for recipe in recipes], np.int64)
     return {"texture": texture, "images": images, **columns}
-
-
-def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:
-    rows: NDArray[Any] = sampler.rows(rng, count if sampler.width else 2 * count)
-    drawn: list[Any] = rows.reshape(count, 2).tolist()
-    return drawn

@@ -10,7 +10,6 @@ from numpy.random import Generator
 
 from heliograph import poses
 from heliograph.poses import Floats, QuaternionOrder
-from heliograph.randomize.cameras import vectors
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import METRES, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
@@ -42,7 +41,7 @@ class ObjectPoses(Randomizer):
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         names = list(scene.choose("objects", self.objects, self.exclude))
-        positions = vectors(self.position, rng, len(names))
+        positions = self.position.vectors(rng, len(names), 3)
         rotations = self.rotation.rows(rng, len(names))
         scales = self.scale.rows(rng, len(names))
         if not self.scale.width:

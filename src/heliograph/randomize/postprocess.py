@@ -33,12 +33,14 @@ class PostProcess(Randomizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in (*self.probability, *self.steps):
+        for name in self.probability:
             find_step(name)
         for name, given in self.steps.items():
-            find_step(name).check_names(given)
+            step = find_step(name)
+            step.check_names(given)
             for key, sampler in given.items():
-                find_step(name).parameters[key].check(f"steps.{name}.{key}", sampler)
+                _, low, high, meaning = step.parameters[key]
+                Numbers(low, high, what=meaning).check(f"steps.{name}.{key}", sampler)
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

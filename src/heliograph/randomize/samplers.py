@@ -72,6 +72,10 @@ class Sampler:
         one: NDArray[Any] = self.rows(rng, 1)[0]
         return one
 
+    def vectors(self, rng: Generator, count: int, width: int) -> NDArray[Any]:
+        """Draw vectors (count, width); where plain numbers are drawn, one for each part."""
+        return self.rows(rng, count if self.width else width * count).reshape(count, width)
+
     def to_json(self) -> Any:
         """The form that config files use."""
         return plain(self.form)
