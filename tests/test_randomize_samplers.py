@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import Materials, sampler
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.samplers import Sampler, Span, normal
+from heliograph.randomize.samplers import KINDS, Sampler, Span, normal
 from heliograph.randomize.streams import stream
 
 FORMS: list[Any] = [
@@ -146,6 +146,15 @@ def test_hue_wraps() -> None:
         ({"uniform": ["a", 1]}, "expected numbers, got 'a'"),
         ({"uniform": [0, math.inf]}, "finite"),
         ({"normal": [0, -1]}, "deviation >= 0"),
+        ({"normal": [0, 1, "a", 2]}, "normal: expected numbers, got 'a'"),
+        ({"normal": [0, 1, 0, True]}, "normal: expected numbers, got True"),
+        ({"normal": [0, 1, 2, 1]}, "low <= high"),
+        ({"log_uniform": ["a", 1]}, "log_uniform: expected numbers, got 'a'"),
+        ({"integer": ["a", 1]}, "integer: expected numbers, got 'a'"),
+        ({"quaternion": "a"}, "quaternion: expected numbers, got 'a'"),
+        ({"in_ball": -1}, "in_ball: expected a radius of 0 or more"),
+        ({"choice": [{"uniform": [0, 1]}]}, "choice: expected one or more numbers"),
+        ({"choice": [[[1]]]}, "samplers of numbers"),
         ({"normal": [0, 1, 2]}, "expected 2 or 4 parameters"),
         ({"log_uniform": [0, 1]}, "above 0"),
         ({"integer": [0.5, 2]}, "whole"),
@@ -203,3 +212,36 @@ def test_samplers_of_one_form_are_equal_and_their_forms_are_copies() -> None:
     made = sampler({"uniform": [0, 1]})
     made.to_json()["uniform"][0] = 5
     assert made.to_json() == {"uniform": [0, 1]}
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from(["spot", "", 2**63, -(2**63), 10**400, 1e308, -1e308, 0, 1, 180]),
+    st.floats(),
+    st.integers(-5, 5),
+)
+ANYTHING: Any = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from([*KINDS, "unifrom"]), inner, min_size=1, max_size=2),
+    ),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING)
+@settings(max_examples=300, deadline=None)
+def test_anything_is_a_sampler_that_draws_what_it_says_or_refused(value: Any) -> None:
+    try:
+        made = sampler(value)
+    except (InvalidValueError, UnknownNameError):
+        return
+    rows = made.draw(stream(0, 0, "x"), 5)
+    assert rows.shape == ((5, made.width) if made.width else (5,))
+    assert sampler(made.to_json()) == made
+    if made.span is not None:
+        assert np.isfinite(rows).all()
+        slack = 1e-9 * max(map(abs, made.span[:2]))
+        assert made.span.low - slack <= rows.min() <= rows.max() <= made.span.high + slack

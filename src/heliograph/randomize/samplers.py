@@ -155,21 +155,23 @@ def normal(
     mean: float, deviation: float, low: float = -math.inf, high: float = math.inf
 ) -> Sampler:
     """Normal, clipped to `low` ... `high`."""
-    middle, reach = _number(mean, "normal: "), _DEVIATIONS * _number(deviation, "normal: ")
+    limits = [each for each in (low, high) if each not in (-math.inf, math.inf)]
+    for each in (mean, deviation, *limits):
+        _number(each, "normal: ")
     if deviation < 0 or not low <= high:
         raise InvalidValueError(
             "normal: expected deviation >= 0 and low <= high, got "
             f"{shown([mean, deviation, low, high])}"
         )
-    ends = [max(low, -_LARGEST), min(high, _LARGEST)]
-    limits = ends if ends != [-_LARGEST, _LARGEST] else []
-    lowest, highest = np.clip((middle - _number(reach, "normal: "), middle + reach), low, high)
+    reach = _number(_DEVIATIONS * deviation, "normal: ")
+    lowest, highest = np.clip((mean - reach, mean + reach), low, high)
+    ends = [max(low, -_LARGEST), min(high, _LARGEST)] if limits else []
 
     def rows(rng: Generator, count: int) -> NDArray[Any]:
         return np.clip(rng.standard_normal(count) * deviation + mean, low, high)
 
     hint = "" if limits else '; give it limits: {"normal": [mean, deviation, low, high]}'
-    form = {"normal": [mean, deviation, *limits]}
+    form = {"normal": [mean, deviation, *ends]}
     return Sampler(form, rows, Span(float(lowest), float(highest)), hint=hint)
 
 
