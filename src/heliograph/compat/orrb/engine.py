@@ -64,7 +64,7 @@ class OrrbEngine(PreparingEngine):
         self._encoding = msgspec.convert(encoding or {}, Encoding)
         model = MujocoEngine(source, size=size, options=options)
         super().__init__(PostProcessingEngine(model))
-        self._places = Places(model, size)
+        self._places = Places(model.model, model, size)
         named = self._encoding.segmentation is SegmentationEncoding.ORRB
         self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
         self._layout: tuple[Any, ...] = ()
