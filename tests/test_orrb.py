@@ -1,6 +1,7 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
 """ORRB's interface: formats against what must come out, and faults that are no more."""
 
+import gc
 import json
 import math
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -485,6 +487,41 @@ def test_updates_apply_to_batches_queued_after_and_keep_what_is_absent(make):
     with pytest.raises(orrb.RendererError, match="did you mean 'field_of_view'"):
         renderer.update({"components": [component("CameraProperties", float={"field_of_vie": 30})]})
     assert np.array_equal(renderer.render_batch(batch())["top"], after["top"])
+
+
+def test_an_update_does_not_wait_for_what_is_queued(make):
+    renderer = make(FOV)
+    results: queue.Queue[Any] = queue.Queue()
+    renderer.render_batch_async(batch(3000), results)
+    for angle in range(20):
+        renderer.update(
+            {"components": [component("CameraRandomizer", float={"fov_radius": angle})]}
+        )
+    assert results.empty()
+
+
+def test_arrays_go_when_nobody_looks_at_them(make):
+    renderer = make(FOV, TRACKER)
+    gc.disable()
+    try:
+        result = renderer.render_batch(batch(3))
+        array = weakref.ref(result["top"])
+        del result
+        assert array() is None
+    finally:
+        gc.enable()
+
+
+def test_several_pools_share_a_batch(make, monkeypatch):
+    parts = [FOV, TRACKER]
+    one = make(*parts, **ALL).render_batch(batch(7))
+    monkeypatch.setattr(servers, "_by_device", lambda _: {None: 2, 0: 1})
+    many = make(*parts, **ALL, servers=3)
+    assert len(many.pids) == 3
+    for count in (7, 1, 0):
+        result = many.render_batch(batch(count))
+        for key in one.keys() - {"qpos", "seed"}:
+            assert np.array_equal(result[key], one[key][:count]), key
 
 
 def test_before_and_after_the_workers_there_are_errors_and_no_waiting(make):

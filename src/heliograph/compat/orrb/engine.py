@@ -6,6 +6,7 @@ components, as text. What comes out are the arrays that the caller gets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -64,7 +65,7 @@ class OrrbEngine(PreparingEngine):
         self._encoding = msgspec.convert(encoding or {}, Encoding)
         model = MujocoEngine(source, size=size, options=options)
         super().__init__(PostProcessingEngine(model))
-        self._places = Places(model, size)
+        self._places = Places(model.model, model, size)
         named = self._encoding.segmentation is SegmentationEncoding.ORRB
         self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
         self._layout: tuple[Any, ...] = ()
@@ -145,7 +146,7 @@ def stream_camera(numbers: int) -> list[Camera]:
 
 def read_streams(pictures: NDArray[np.uint8], numbers: int) -> NDArray[np.float64]:
     """The numbers (N, `numbers`) of what the camera of the streams yields."""
-    rows = pictures.reshape(len(pictures), -1)[:, : _BYTES * numbers]
+    rows = pictures.reshape(len(pictures), math.prod(pictures.shape[1:]))[:, : _BYTES * numbers]
     return np.ascontiguousarray(rows).view(np.float64)
 
 

@@ -47,6 +47,8 @@ class QposMapping:
         Raises:
             RendererError: too few columns.
         """
+        if not len(given):
+            return np.empty((0, len(self.initial)))
         if given.shape[1] < self.width:
             raise RendererError(
                 f"qpos: expected (N, {self.width}) or more columns, got {given.shape}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.compat.orrb.facts import OrrbFacts, Posed, shapes_of
-from heliograph.engines.mujoco import MujocoEngine
+from heliograph.engine import Described
 from heliograph.engines.mujoco.cameras import CameraPoses
 from heliograph.engines.mujoco.state import Poser
 
@@ -22,22 +22,23 @@ class Places:
     """Knows a model's tree; for one thread.
 
     Args:
-        engine: who draws it.
+        model: the compiled model.
+        drawn: whoever draws it.
         size: (width, height) in pixels of all cameras.
 
     Attributes:
         cameras: the model's cameras as ORRB has them, before any state.
     """
 
-    def __init__(self, engine: MujocoEngine, size: tuple[int, int]) -> None:
-        model = self._model = engine.model
+    def __init__(self, model: Any, drawn: Described, size: tuple[int, int]) -> None:
+        self._model = model
         self._poser = Poser(model)
         self._camera_poses = CameraPoses(self._poser.data)
         self.cameras: dict[str, Camera] = {
             name: camera.resized(*size).replace(near=NEAR, far=FAR)
-            for name, camera in engine.cameras.items()
+            for name, camera in drawn.cameras.items()
         }
-        objects = engine.scene.objects
+        objects = drawn.scene.objects
         seen = objects.names[: model.ngeom + model.nsite]
         bodies = [model.body(i).name or f"body{i}" for i in range(model.nbody)]
         rows = {name: len(seen) + row for row, name in enumerate(bodies)}
@@ -52,7 +53,7 @@ class Places:
             if objects.categories[i] == "mesh"
         }
         self._facts = OrrbFacts.of(
-            engine,
+            drawn,
             cameras=self.cameras,
             shapes=shapes_of(objects, site_kinds, meshes),
             posing=self._posed,

@@ -5,19 +5,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from queue import Full
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from heliograph.compat.orrb.config import RemoteRendererConfig, checked
-from heliograph.compat.orrb.destination import Destination, put
 from heliograph.compat.orrb.message import HasComponents, RendererConfig, as_json
 from heliograph.compat.orrb.problems import RendererError, renderer_errors
 from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
-from heliograph.randomize import Randomization
 from heliograph.randomize.source import read
+
+
+class Destination(Protocol):
+    """`queue.Queue` and whatever else has its `put`."""
+
+    def put(self, item: Any) -> object:
+        """Take an item, maybe after a while."""
 
 
 class RemoteRenderer:
@@ -81,7 +88,7 @@ class RemoteRenderer:
 
         In its place the queue gets the `RendererError` if anything is wrong; none is raised here.
         """
-        self._submit(batch, lambda outcome: put(queue, outcome))
+        self._submit(batch, partial(_put, queue))
 
     def update(self, renderer_config: HasComponents | Mapping[str, Any] | str | Path) -> None:
         """Change components by name, for all batches that are queued from now on.
@@ -138,7 +145,8 @@ class RemoteRenderer:
         return [] if session is None else session.servers.pids
 
     def _submit(self, batch: Batch, deliver: Deliver) -> None:
-        session, randomization = self._current()
+        with self._lock:
+            session, randomization = self._session, self._randomization
         if session is None:
             deliver(RendererError(f"{self.name}: not started; call start() first"))
         elif not isinstance(batch, dict):
@@ -146,6 +154,14 @@ class RemoteRenderer:
         else:
             session.submit(batch, randomization, deliver)
 
-    def _current(self) -> tuple[Session | None, Randomization]:
-        with self._lock:
-            return self._session, self._randomization
+
+def _put(queue: Destination, item: Outcome) -> None:
+    """Put an item; a queue that is full keeps a thread of its own waiting and nobody else."""
+    now = getattr(queue, "put_nowait", None)
+    try:
+        if now is not None:
+            now(item)
+            return
+    except Full:
+        pass
+    threading.Thread(target=queue.put, args=(item,), daemon=True).start()

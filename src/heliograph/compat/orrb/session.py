@@ -29,11 +29,12 @@ from heliograph.compat.orrb.engine import (
     stream_widths,
 )
 from heliograph.compat.orrb.mapping import identity, read_mapping
+from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.problems import RendererError, as_renderer_error
+from heliograph.compat.orrb.reading import OrrbRandomization
 from heliograph.compat.orrb.repair import load_repaired
-from heliograph.compat.orrb.request import Request
+from heliograph.compat.orrb.request import read_request
 from heliograph.compat.orrb.servers import Servers
-from heliograph.randomize import Facts, Randomization
 
 Batch = MutableMapping[str, Any]
 Outcome = Batch | RendererError
@@ -56,41 +57,41 @@ class Session:
         self,
         config: RemoteRendererConfig,
         servers: Sequence[tuple[int, int]],
-        randomization: Randomization,
+        randomization: OrrbRandomization,
     ) -> None:
         from heliograph.engines.mujoco.model import load
 
-        source, _ = load_repaired(Path(str(config.model_xml_path)), load)
+        source, model = load_repaired(Path(str(config.model_xml_path)), load)
         self._config = config
         self.servers = Servers(source, servers, config.engine_options, config.deadline)
         try:
-            space, mapping = self.servers.first.scene.space, config.model_mapping_path
-            self._initial: NDArray[np.float64] = np.asarray(space.rest["qpos"], float)
-            self._mapping = (
-                identity(space.joints, self._initial)
-                if mapping is None
-                else read_mapping(Path(mapping), space.joints, self._initial)
-            )
+            drawn, path = self.servers.first, config.model_mapping_path
+            self._places = Places(model, drawn, config.engine_options["size"])
+            joints, initial = drawn.scene.space.joints, np.array(model.qpos0, float)
+            if path is None:
+                self._mapping = identity(joints, initial)
+            else:
+                self._mapping = read_mapping(Path(path), joints, initial)
             self.check(randomization)
         except BaseException:
             self.servers.close()
             raise
 
-    def check(self, randomization: Randomization) -> None:
-        """Draw one entry, so that what is wrong with cameras and components shows now.
+    def check(self, randomization: OrrbRandomization) -> None:
+        """Draw one entry's numbers: what is wrong with cameras and components shows now, and here.
 
         Raises:
             HeliographError: something is.
         """
-        randomization.check(Facts.of(self.servers.first))  # workers warn where nobody reads it
-        columns, _ = self._columns(self._initial[None], [0], randomization)
-        self.servers.first.render_batch(columns)
+        known = self._places.facts(None, self._config.camera_names)
+        for name in self._config.camera_names:
+            known.camera(name)
+        randomization.run(0, 0, known)
 
-    def submit(self, batch: Batch, randomization: Randomization, deliver: Deliver) -> None:
+    def submit(self, batch: Batch, randomization: OrrbRandomization, deliver: Deliver) -> None:
         """Take a batch as it is now; its outcome, which may be an error, is delivered."""
         try:
-            request = Request.of(batch, self._mapping)
-            columns, streams = self._columns(request.qpos, request.seeds, randomization)
+            columns, streams = self._columns(*read_request(batch, self._mapping), randomization)
             parts = self.servers.submit(columns)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
             deliver(as_renderer_error(error))
@@ -117,14 +118,14 @@ class Session:
         self.servers.close()
 
     def _columns(
-        self, qpos: NDArray[np.float64], seeds: Sequence[int], randomization: Randomization
+        self, qpos: NDArray[np.float64], seeds: NDArray[np.int64], randomization: OrrbRandomization
     ) -> tuple[dict[str, Any], dict[str, int]]:
         """A batch of the pool's, and the streams that it brings with how many numbers they are."""
         text = np.frombuffer(msgspec.json.encode(randomization.config()), np.uint8)
         streams = stream_widths(randomization)
         columns = {
             "qpos": qpos,
-            "seeds": np.array(seeds, np.int64),
+            "seeds": seeds,
             COMPONENTS: np.broadcast_to(text, (len(qpos), len(text))),
             "cameras": [*self._config.camera_names, *stream_camera(sum(streams.values()))],
             "passes": list(self._config.passes),
