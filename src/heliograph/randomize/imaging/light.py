@@ -31,7 +31,8 @@ def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion
     level = halved(planes)
     level -= np.float32(threshold)
     np.maximum(level, 0, out=level)
-    levels = _levels(diffusion, planes.shape[1:])
+    most = max(1, int(math.log2(max(2, min(planes.shape[1:])))) - 1)
+    levels = max(1, round(most * diffusion / 10))
     pyramid = [level]
     for _level in range(levels - 1):
         pyramid.append(halved(pyramid[-1]))
@@ -88,12 +89,6 @@ def ambient_occlusion(planes: Planes, shot: Shot, intensity: float, radius: floa
     return planes * doubled(smooth[None], planes.shape[1:])
 
 
-def _levels(diffusion: float, shape: tuple[int, ...]) -> int:
-    """Of 1 to log2(size) levels, as many as diffusion (1 to 10) asks for."""
-    most = max(1, int(math.log2(max(2, min(shape)))) - 1)
-    return max(1, round(most * diffusion / 10))
-
-
 @functools.lru_cache(maxsize=16)
 def _distance(height: int, width: int) -> NDArray[np.float32]:
     """Squared distance from the middle, 1 in the corners."""
@@ -133,16 +128,13 @@ def _covered(
     total = np.zeros((height, width), np.float32)
     for dy, dx in _offsets(reach):
         y, x = reach + dy, reach + dx
-        total += _over(around[:, y : y + height, x : x + width] - points, facing, radius)
+        # How far the neighbour stands over the surface, less the further it is.
+        away = around[:, y : y + height, x : x + width] - points
+        squared = (away * away).sum(axis=0) + np.float32(1e-12)
+        above = (away * facing).sum(axis=0) / np.sqrt(squared) - np.float32(_BIAS)
+        near = np.maximum(0, 1 - squared / np.float32(radius * radius))
+        total += np.asarray(np.maximum(above, 0) * near, np.float32)
     return total / np.float32(_DIRECTIONS)
-
-
-def _over(away: NDArray[Any], facing: NDArray[Any], radius: float) -> NDArray[np.float32]:
-    """How far neighbours `away` (3, h, w) stand over surfaces, less the further they are."""
-    squared = (away * away).sum(axis=0) + np.float32(1e-12)
-    above = (away * facing).sum(axis=0) / np.sqrt(squared) - np.float32(_BIAS)
-    near = np.maximum(0, 1 - squared / np.float32(radius * radius))
-    return np.asarray(np.maximum(above, 0) * near, np.float32)
 
 
 def _offsets(reach: int) -> list[tuple[int, int]]:
