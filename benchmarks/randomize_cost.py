@@ -34,7 +34,7 @@ from heliograph.randomize import (
     stream,
 )
 from heliograph.randomize.imaging import STEPS, apply
-from heliograph.scene import Description, Item
+from heliograph.scene import Description, Item, ObjectTable, SceneObject
 
 OBJECTS, LIGHTS, SIZE = 30, 6, 200
 ORRB = ("CameraRandomizer", "LightingRig", "LightRandomizer", "MaterialRandomizer")
@@ -49,7 +49,10 @@ GRADING = [
 
 def scene() -> Facts:
     """A scene of so many objects and lights."""
-    objects = tuple(Item(f"object{i}", "box") for i in range(OBJECTS))
+    no_box = np.full((2, 3), np.nan)
+    objects = ObjectTable.of(
+        [SceneObject(i + 1, f"object{i}", "box", "", 0, no_box, seen=True) for i in range(OBJECTS)]
+    )
     lights = tuple(Item(f"light{i}", "light") for i in range(LIGHTS))
     camera = Camera.look_at(eye=(1, 1, 1), target=(0, 0, 0), fov_y=0.8, width=SIZE, height=SIZE)
     return Facts(Description("benchmark", "0", objects, lights), {"camera": camera})
