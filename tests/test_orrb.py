@@ -453,6 +453,17 @@ def test_lamps_that_are_sites_are_lit_or_spared(make):
     assert not np.array_equal(plain[0][~led], spared[1][~led])
 
 
+def test_a_geom_is_hidden_though_a_body_has_its_name(make):
+    hide = component("Hide", string={"geom_prefix": "cube:middle"})
+    plain, hidden = (
+        make(*parts, mjcf=SHAPES, render_segmentation=True).render_batch(batch())
+        for parts in ((), (hide,))
+    )
+    cube, side = ((each["top_segmentation"] == 1).sum() for each in (plain, hidden))
+    assert cube > 4
+    assert side <= 1  # the other geom of the category is less than a pixel
+
+
 def test_pictures_may_be_written_to(make):
     result = make(**ALL, servers=2).render_batch(batch(5))
     for name in ("top", "top_depth", "top_normals", "top_segmentation"):

@@ -24,7 +24,7 @@ from heliograph.compat.orrb.config import RemoteRendererConfig
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.message import RendererConfig, as_json
 from heliograph.compat.orrb.problems import RendererError
-from heliograph.compat.orrb.reading import read_renderer_config
+from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.compat.orrb.unity import Quaternion, Vector3
@@ -265,7 +265,7 @@ GIVEN = {
 
 
 def test_the_config_of_components_can_be_changed_in_place():
-    read_renderer_config(GIVEN)
+    read_components(GIVEN)
     config = RendererConfig.of(GIVEN)
     look = config.components[0]
     assert (look.type, look.path, config.model_xml_path) == ("LookAt", "a/b", "x.xml")
@@ -273,10 +273,10 @@ def test_the_config_of_components_can_be_changed_in_place():
     look.config.quaternion_properties["new"].w = 1.0
     assert vars(look.config.quaternion_properties["new"]) == {"x": 0, "y": 0, "z": 0, "w": 1}
     del look.config.quaternion_properties["new"]
-    (made,) = read_renderer_config(as_json(config)).randomizers
+    (made,) = read_components(as_json(config)).randomizers
     assert made == LookAt(path="a/b", target_offset=Vector3(1.0, 0.0, 2.0))
     with pytest.raises(UnknownNameError, match="key in config"):
-        read_renderer_config({"parts": []})
+        read_components({"parts": []})
 
 
 class Message:
@@ -302,7 +302,7 @@ def test_whatever_has_the_fields_of_the_message_is_read():
     camera = Message(type="CameraRandomizer", name="shake", path="", config=Message(**groups))
     moved = Message(**{**{key: {} for key in groups}, "quaternion_properties": {"rotate": turn}})
     part = Message(type="TranslateRotateScale", name="", path="a", config=moved)
-    read = read_renderer_config(as_json(Message(components=[camera, part])))
+    read = read_components(as_json(Message(components=[camera, part])))
     assert read.names == ("shake", "TranslateRotateScale")
     assert read.randomizers == (
         CameraRandomizer(
@@ -310,7 +310,7 @@ def test_whatever_has_the_fields_of_the_message_is_read():
         ),
         TranslateRotateScale(path="a", rotate=Quaternion(0.0, 1.0, 0.0, 0.0)),
     )
-    again = read_renderer_config(json.loads(json.dumps(read.config())))
+    again = read_components(json.loads(json.dumps(read.config())))
     assert again.randomizers == read.randomizers
 
 

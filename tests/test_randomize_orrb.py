@@ -16,10 +16,10 @@ from heliograph.camera import Camera
 from heliograph.compat.orrb import components as orrb
 from heliograph.compat.orrb.components.lights import EXPOSURE
 from heliograph.compat.orrb.facts import OrrbFacts, Posed
-from heliograph.compat.orrb.reading import OrrbRandomization, read_renderer_config
+from heliograph.compat.orrb.reading import OrrbRandomization, read_components
 from heliograph.compat.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize import Facts, Materials, Randomization
+from heliograph.randomize import Facts, Materials, Randomization, load_randomization
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
 from heliograph.randomize.randomizer import Drawn
 from heliograph.scene import Description, Item, Joint, Material
@@ -80,7 +80,7 @@ def components(*entries: dict[str, Any]) -> dict[str, Any]:
 def test_every_component_draws_and_replays(kind: str, index: int) -> None:
     entry = {"type": kind, "path": "world/cam" if kind in ("LookAt", NEEDS) else ""}
     config = {"stringProperties": {"camera_name": "cam"}} if kind == "CameraCalibrator" else {}
-    randomization = read_renderer_config(components(entry | {"config": config}))
+    randomization = read_components(components(entry | {"config": config}))
     drawn = randomization(1, index, scene())
     again = randomization.replay(json.loads(json.dumps(drawn.facts)))
     assert [type(e) for e in again.edits] == [type(e) for e in drawn.edits]
@@ -452,7 +452,7 @@ def test_a_config_is_read(tmp_path: Path) -> None:
     )
     path = tmp_path / "renderer_config.json"
     path.write_text(json.dumps(config))
-    read = read_renderer_config(path)
+    read = load_randomization(path)
     assert read.names == ("rig", "CameraRandomizer", "rig2")
     rig, camera, _ = read.randomizers
     assert rig == orrb.LightingRig(
@@ -476,7 +476,7 @@ def test_an_update_keeps_what_is_absent() -> None:
             "config": {"floatProperties": {"min_scene_intensity": 4}},
         }
     )
-    updated = read_renderer_config(second, read_renderer_config(first))
+    updated = read_components(second, current=read_components(first))
     assert updated.randomizers == (
         orrb.LightRandomizer(min_scene_intensity=4.0, randomize_hue=True),
     )
@@ -503,7 +503,7 @@ def one(kind: str, **groups: Any) -> dict[str, Any]:
 )
 def test_unknown_names_name_the_nearest(config: Any, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
-        read_renderer_config(config)
+        read_components(config)
 
 
 @pytest.mark.parametrize(
@@ -521,4 +521,4 @@ def test_unknown_names_name_the_nearest(config: Any, message: str) -> None:
 )
 def test_wrong_values_say_where(config: Any, message: str) -> None:
     with pytest.raises(InvalidValueError, match=message):
-        read_renderer_config(config)
+        read_components(config)

@@ -82,9 +82,11 @@ class OrrbFacts(Facts):
 
     def at(self, qpos: NDArray[Any], shown: tuple[str, ...]) -> Self:
         """The same where the joints are like this and these cameras are asked for."""
-        posed = None if self.posing is None else self.posing(qpos)
         known = self._changed(shown=shown, state={"qpos": qpos})
-        return known if posed is None else known._changed(**_placed(posed, posed.cameras))
+        if self.posing is None:
+            return known
+        posed = self.posing(qpos)
+        return known._changed(posed=posed, poses=posed.poses, cameras=posed.cameras)
 
     def after(self, edits: Iterable[Edit], state: Mapping[str, Any]) -> Self:
         """See `Facts.after`; cameras that were moved keep what they were moved by."""
@@ -96,7 +98,7 @@ class OrrbFacts(Facts):
                 name: _carried(camera, self.posed.cameras[name], posed.cameras[name])
                 for name, camera in known.cameras.items()
             }
-            known = known._changed(**_placed(posed, cameras))
+            known = known._changed(posed=posed, poses=posed.poses, cameras=cameras)
         gone = {name for edit in edits if isinstance(edit, Hide) for name in edit.objects}
         moves = [edit for edit in edits if isinstance(edit, MoveObject)]
         if gone or moves:
@@ -118,18 +120,16 @@ class OrrbFacts(Facts):
         """Cameras -> (3, 3) turn of the body that each is fixed to; where it is not known, none."""
         return {} if self.posed is None else self.posed.axes
 
-    def wearers_of(self, include: str, exclude: str, usual: str) -> list[tuple[str, str]]:
-        """Visible shapes whose material starts with a prefix of `include` and none of `exclude`.
+    def wearers_of(self, include: str, exclude: str, usual: str) -> list[str]:
+        """Objects whose material starts with a prefix of `include` and none of `exclude`.
 
-        An object without a material goes by its own name. Warns, once, of prefixes that match
+        An object comes once for each of its shapes, in the scene's order, and not where it is
+        hidden; one without a material goes by its own name. Warns, once, of prefixes that match
         nothing, but not of those excluded by default (`usual`).
-
-        Returns:
-            (object, material), the object once for each of its shapes, in the scene's order.
         """
         key = ("orrb wearers", include, exclude, usual)
         chosen = self.remember(key, lambda: self._wearers(include, exclude, usual))
-        return [pair for pair in chosen if pair[0] not in self.hidden]
+        return [name for name in chosen if name not in self.hidden]
 
     def owner(self, node: str) -> str:
         """The object of a shape's node; any other name as it is."""
@@ -170,17 +170,16 @@ class OrrbFacts(Facts):
         pose = self.pose(name) @ self.moved.get(name, np.eye(4))
         return np.asarray(self.boxes[name] @ pose[:3, :3].T + pose[:3, 3])
 
-    def _wearers(self, include: str, exclude: str, usual: str) -> list[tuple[str, str]]:
+    def _wearers(self, include: str, exclude: str, usual: str) -> list[str]:
         worn = {name: name for name in self.objects}
         for material, objects in self.materials.items():
             worn |= dict.fromkeys(objects, material)
-        pairs = [(shape.owner, worn[shape.owner]) for shape in self.shapes]
-        known = tuple(dict.fromkeys(material for _, material in pairs))
+        known = tuple(dict.fromkeys(worn[shape.owner] for shape in self.shapes))
         unwanted = names.split(exclude)
         asked = names.split(include) + (unwanted if exclude != usual else ())
         names.warn_of_nothing("material", asked, known)
         chosen = set(names.choose(known, names.split(include), unwanted))
-        return [pair for pair in pairs if pair[1] in chosen]
+        return [shape.owner for shape in self.shapes if worn[shape.owner] in chosen]
 
     def _changed(self, **changes: Any) -> Self:
         known = object.__new__(type(self))
@@ -218,10 +217,6 @@ def shapes_of(
 
 
 _PARTS = {"capsule": ("top_sphere", "bottom_sphere", "cylinder")}
-
-
-def _placed(posed: Posed, cameras: Mapping[str, Camera]) -> dict[str, Any]:
-    return {"posed": posed, "poses": posed.poses, "cameras": cameras}
 
 
 def _carried(camera: Camera, before: Camera, now: Camera) -> Camera:

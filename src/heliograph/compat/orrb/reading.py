@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from heliograph.compat.orrb.components import COMPONENTS, Component, Tracker
@@ -13,7 +12,6 @@ from heliograph.compat.orrb.unity import UnityRandom
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.randomizer import Drawn, Randomization, Randomizer, merged
-from heliograph.randomize.source import read
 
 _KEYS = ("type", "name", "path", "config")
 _PATHS = ("modelXmlPath", "modelMappingPath")
@@ -49,31 +47,21 @@ class OrrbRandomization(Randomization):
         return {"components": entries}
 
 
-def read_renderer_config(
-    source: str | Path | Mapping[str, Any], current: Randomization | None = None
+def read_components(
+    config: Mapping[str, Any], where: str = "config", current: Randomization | None = None
 ) -> OrrbRandomization:
-    """Read a renderer_config.json.
+    """Read what a renderer_config.json holds.
 
     Args:
-        source: its path, or what it holds.
+        config: what it holds.
+        where: what messages call it.
         current: what it updates: a component of a name that is there keeps the properties that
             are absent; without it they have their defaults.
 
     Raises:
         UnknownNameError: a component, property group, parameter or enum value there is not; the
             message says where and names the nearest.
-        InvalidValueError: the file cannot be read, or a value is of the wrong type.
-    """
-    return read_components(*read(source), current)
-
-
-def read_components(
-    config: Mapping[str, Any], where: str, current: Randomization | None = None
-) -> OrrbRandomization:
-    """Read what a renderer_config.json holds; `where` is what messages call it.
-
-    Raises:
-        HeliographError: see `read_renderer_config`.
+        InvalidValueError: a value is of the wrong type.
     """
     for key in config:
         if snake_case(key) not in map(snake_case, ("components", *_PATHS)):

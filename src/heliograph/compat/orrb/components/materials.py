@@ -65,7 +65,7 @@ class MaterialRandomizer(Painter):
     def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`."""
         rows = {}
-        for name, _ in scene.wearers_of(self.whitelist_prefix, self.blacklist_prefix, "cube"):
+        for name in scene.wearers_of(self.whitelist_prefix, self.blacklist_prefix, "cube"):
             rows[name] = {
                 "hsv": random.colour(),
                 "specular": random.range(self.min_metallic, self.max_metallic),
@@ -115,9 +115,8 @@ class MaterialFixedHueRandomizer(Painter):
     def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`."""
         own = scene.remember("orrb own looks", lambda: _own_looks(scene))
-        blacklist = self.material_blacklist_prefix
         rows = {}
-        for name, _ in scene.wearers_of(self.material_prefix, blacklist, ""):
+        for name in scene.wearers_of(self.material_prefix, self.material_blacklist_prefix, ""):
             colour, emission = own.get(name, (_UNKNOWN, 0.0))
             hsv = tuple(rgb_to_hsv(colour[:3]).tolist())
             value = _around(hsv[2], self.value_radius, self.min_value, self.max_value)

@@ -145,9 +145,8 @@ class Hide(Component):
         return Drawn((appearance.Hide(hidden),) if hidden else ())
 
     def _hidden(self, scene: OrrbFacts) -> tuple[str, ...]:
-        kinds = {item.name: item.category for item in scene.description.objects}
-        other = {"site", "body", *NOT_SHAPES}
-        geoms = [name for name, kind in kinds.items() if kind not in other]
+        kinds = {item.name: item.category for item in scene.description.objects if item.seen}
+        geoms = [name for name, kind in kinds.items() if kind not in {"site", *NOT_SHAPES}]
         sites = [name for name, kind in kinds.items() if kind == "site"]
         bodies = _matching("body", self.body_prefix, tuple(scene.bodies))
         gone = {name for body in bodies for name in scene.bodies[body]}
