@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -178,6 +180,13 @@ def test_what_cannot_be_drawn_is_said(engine: Engine) -> None:
     with pytest.raises(SceneError, match=r"256 categories.*segmentation_encoding='ids'"):
         OrrbEngine(crowd)
     OrrbEngine(crowd, encoding={"segmentation": "ids"}).close()
+
+
+def test_a_worker_imports_nothing_of_the_programs_side() -> None:
+    code = "import sys, heliograph.compat.orrb.engine; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("heliograph.")}
+    assert not loaded & {"pool", "delivery", "record", "cli", "worker", "transport"}
 
 
 def test_it_opens_nothing_by_itself() -> None:
