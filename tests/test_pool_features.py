@@ -561,6 +561,8 @@ def test_workers_run_under_another_python_without_our_packages(
     with Pool("fake", "fake", 2, options, launcher=Launcher((str(bare),))) as pool:
         executable = {Path(f"/proc/{pid}/exe").resolve() for pid in pool.pids}
         assert executable == {bare.resolve()}
+        told = pool.opened["worker"]  # which a recording's manifest holds
+        assert set(told) == {"heliograph", "numpy"}
         for sample, other in zip(pool.map(views), expected, strict=True):
             assert sample.randomization == other.randomization
             assert np.array_equal(sample["front"].rgb, other["front"].rgb)

@@ -19,7 +19,7 @@ from heliograph.frame import Labels
 from heliograph.pool.buffers import BufferPool
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, StreamOrder
-from heliograph.pool.loop import Command, Event, Later, PutOff
+from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.scheduler import Order, Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle
@@ -62,6 +62,7 @@ class Dispatcher:
         ready: gets what the first worker said, once all have opened the scene.
         broken: why nothing goes on.
         closed: whether it is to end.
+        quick: whether the last view was drawn so soon that it is better not to sleep meanwhile.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Dispatcher:
         self.ready: Future[Opened] = Future()
         self.broken: HeliographError | None = None
         self.closed = False
+        self.quick = False
         self._supervisor = supervisor
         self._scheduler = scheduler
         self._buffers = buffers
@@ -107,7 +109,8 @@ class Dispatcher:
         if self.closed:
             return
         self._assign(later)
-        self._advance()
+        if self._history.pending is not None:
+            self._advance()
         for worker in self._supervisor.workers:
             if worker.channel.pending or worker.writing:
                 self._send(worker)
@@ -287,6 +290,9 @@ class Dispatcher:
         return ""
 
     def _take_one(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        if isinstance(message, Done):
+            self._answered(worker, message, later)
+            return ""
         if isinstance(message, Hello):
             problem = self._supervisor.greet(worker, message)
             if worker.own_pidfd >= 0:
@@ -395,6 +401,7 @@ class Dispatcher:
         labels: Labels | None = None
         if isinstance(message, (Done, Partial)) and message.used is not None:
             labels = worker.tables.hear(message.used.labels, message.used.table)
+            self.quick = message.used.done - message.used.begun < QUICK
         lease = self._scheduler.lease(worker, message.ticket)
         if lease is None:
             return
@@ -418,11 +425,7 @@ class Dispatcher:
             self._supervisor.supersede(worker)
 
     def _put_off(self, order: Any, do: Any, later: Later) -> None:
-        future = order.future()
-        if future is None:
-            later.append(PutOff(do))
-        else:
-            later.append(PutOff(do, lambda: future.has_callbacks))
+        later.append(PutOff(do, order.future()))
 
     def _refuse(self, order: JobOrder) -> None:
         if self.broken is not None:
@@ -442,7 +445,7 @@ class Dispatcher:
             for each in self._supervisor.workers
             if each.phase is Phase.READY and not (each.dying or each.torn)
         ]
-        if self._history.pending is not None and ready:
+        if ready:
             worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
             if not self._scheduler.leases(worker):
                 worker.since = time.monotonic()

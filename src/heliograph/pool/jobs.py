@@ -684,9 +684,7 @@ class BatchJob:
         error = self.problems.get(entry) or WorkerError("the batch has no memory")
         others = len(self.problems) - 1
         more = f" (and {others} further entries failed)" if others > 0 else ""
-        message = f"entry {entry} of {len(self.batch)}: {error.message}{more}"
-        seed = int(self.batch.seeds[entry])
-        return type(error)(message, index=entry, seed=seed, repro=error.repro)
+        return self.batch.error(entry, error, more)
 
     def _stacked(self, region: Region | None, buffers: BufferPool) -> Stacked:
         if region is None:
@@ -803,9 +801,9 @@ class ChunkOrder(JobOrder):
         self._job.settle(range(entry, entry + 1), buffers)
 
     def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
-        """Entry, seed and view."""
-        entry = self._inside(entry)
-        return entry, int(self._job.batch.seeds[entry]), self._job.view_wire(entry)
+        """Index, seed and view."""
+        batch, entry = self._job.batch, self._inside(entry)
+        return int(batch.indices[entry]), int(batch.seeds[entry]), self._job.view_wire(entry)
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""

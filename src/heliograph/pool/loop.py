@@ -26,9 +26,9 @@ from typing import Any, NamedTuple, Protocol
 
 from heliograph.errors import HeliographError, WorkerError
 
-_QUICK = 150e-6
-"""Seconds; where the last answer came so soon, the next is looked out for as long without sleep, as
-sleeping and waking would take a good part of that."""
+QUICK = 150e-6
+"""Seconds; where the last view was drawn so soon, the next answer is looked out for as long without
+sleep, as sleeping and waking would take a good part of that."""
 
 _SLICE = 0.1
 """Seconds that a leader sleeps at a time, so that it is seen to be there."""
@@ -41,16 +41,24 @@ _SHORT = 4e-3
 one sample after the other leads again at once, and to wake another thread each time costs more."""
 
 
+class HasCallbacks(Protocol):
+    """A future that may call what users added."""
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether anybody added anything."""
+
+
 class PutOff(NamedTuple):
     """Something to be done after a step.
 
     Attributes:
         do: what; doing it twice must be as good as once, as an interrupt may come between.
-        has_callbacks: whether it calls what users added, which only the pool's own thread does.
+        future: which it sets; what users added to be called then, only the pool's own thread calls.
     """
 
     do: Callable[[], object]
-    has_callbacks: Callable[[], bool] = lambda: False
+    future: HasCallbacks | None = None
 
 
 Later = deque[PutOff]
@@ -94,6 +102,10 @@ class Core(Protocol):
         """Whether anything is to be done for anybody."""
 
     @property
+    def quick(self) -> bool:
+        """Whether answers come so soon that it is better not to sleep."""
+
+    @property
     def closed(self) -> bool:
         """Whether the loop is to end."""
 
@@ -120,7 +132,6 @@ class Loop:
         self._seen = 0.0
         self._led_since = 0.0
         self._resting = False
-        self._quick = False
         self._abandoned = False
         self._delivering: set[int] = set()
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -182,7 +193,7 @@ class Loop:
             self.wake()
         try:
             began = time.perf_counter()
-            if self._quick:
+            if self._core.quick:
                 self._look_out(done, began, later)
             while not done() and self._thread.is_alive():
                 self._seen = now = time.monotonic()
@@ -190,7 +201,6 @@ class Loop:
                     return
                 pause = _SLICE if end is None else min(_SLICE, end - now)
                 self._listen(pause, later)
-            self._quick = time.perf_counter() - began < _QUICK
         finally:
             self._leader = before
             self._seen = time.monotonic()
@@ -210,7 +220,7 @@ class Loop:
         self.wake()
 
     def _look_out(self, done: Callable[[], bool], began: float, later: Later) -> None:
-        while not done() and time.perf_counter() - began < _QUICK:
+        while not done() and time.perf_counter() - began < QUICK:
             self._listen(0, later)
             os.sched_yield()  # the worker may be on this very core
 
@@ -274,11 +284,12 @@ class Loop:
         """Do what a step put off."""
         own = threading.current_thread() is self._thread
         while later:
-            if not own and later[0].has_callbacks():
+            do, future = later[0]
+            if not own and future is not None and future.has_callbacks:
                 self._left.append(later[0])
                 self.wake()
             else:
-                later[0].do()
+                do()
             later.popleft()
 
     def _leave(self, later: Later) -> None:

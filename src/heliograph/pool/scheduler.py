@@ -110,6 +110,7 @@ class Scheduler(Generic[_W]):
         self._ticket = 0
         self._pushed = 0
         self._vain = 0
+        self._mixed = False  # whether any order was more urgent, or less, than usual
 
     @property
     def waiting(self) -> bool:
@@ -129,6 +130,7 @@ class Scheduler(Generic[_W]):
         """Take an order; one that is here already stays as it is."""
         if order.sequence >= 0:
             return
+        self._mixed = self._mixed or bool(order.priority)
         self.orders[order] = None  # first of all: whatever comes between, it is not lost
         self._number(order)
         self._push(order)
@@ -149,7 +151,9 @@ class Scheduler(Generic[_W]):
     def urgency(self, worker: _W) -> int:
         """The highest priority of what a worker has; 0 for nothing."""
         leases = self._leases.get(worker)
-        return max(lease.order.priority for lease in leases.values()) if leases else 0
+        if not self._mixed or not leases:
+            return 0
+        return max(lease.order.priority for lease in leases.values())
 
     def assign(self) -> Lease | None:
         """Lease the most urgent order to the worker with the fewest; None if none has room.
@@ -289,7 +293,9 @@ class Scheduler(Generic[_W]):
         best, least = None, (self._depth, 0)
         for worker in self._open:
             leases = self._leases[worker]
-            ahead = sum(lease.order.priority >= priority for lease in leases.values())
+            ahead = len(leases)
+            if self._mixed:
+                ahead = sum(lease.order.priority >= priority for lease in leases.values())
             if (ahead, len(leases)) < least:
                 best, least = worker, (ahead, len(leases))
         return best

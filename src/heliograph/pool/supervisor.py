@@ -72,6 +72,7 @@ class Supervisor:
     Attributes:
         workers: those there are, in any phase.
         opened: what the first one said as it had opened the scene.
+        versions: of the packages there that decide pixels, by its name.
         started, died: how many so far.
     """
 
@@ -86,7 +87,8 @@ class Supervisor:
         self.ready_once = 0
         self._random = random
         self._environment = options.environment(count)
-        self._kind: tuple[str, str] | None = None
+        self.versions: dict[str, str] = {}
+        self._kind: tuple[str, str, dict[str, str]] | None = None
         self._wanted = [_Wanted() for _ in range(count)]
         self._not_before = 0.0
         self._failed = 0
@@ -135,7 +137,7 @@ class Supervisor:
     def greet(self, worker: WorkerHandle, hello: Hello) -> str:
         """Tell a worker what to open, if it is of our kind; what is wrong otherwise."""
         worker.greeted(hello)
-        kind = (hello.version, hello.random)
+        kind = (hello.version, hello.random, hello.versions)
         wrong = ""
         if hello.protocol != PROTOCOL:
             wrong = f"speaks protocol {hello.protocol}, and this is {PROTOCOL}"
@@ -144,7 +146,7 @@ class Supervisor:
         elif self._kind not in (None, kind):
             wrong = "is of another version than the workers before it"
         if not wrong:
-            self._kind = kind
+            self._kind, self.versions = kind, hello.versions
             worker.put(self.opening)
             return ""
         worker.refused = WorkerError(

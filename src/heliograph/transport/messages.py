@@ -38,6 +38,7 @@ class Hello(_Message):
         python: which interpreter, and its version.
         pid: its process id, which is not that of the process that was started where a wrapper is.
         random: a digest of what numpy's generators draw there, see `worker.opening`.
+        versions: of the packages there that decide pixels.
     """
 
     protocol: int
@@ -45,6 +46,7 @@ class Hello(_Message):
     python: str
     pid: int
     random: str
+    versions: dict[str, str]
 
 
 class Open(_Message):

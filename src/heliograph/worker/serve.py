@@ -44,6 +44,7 @@ from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
 from heliograph.transport.status import StatusPage
 from heliograph.transport.values import unpack_array
+from heliograph.versions import versions
 from heliograph.worker.drawing import RenderExecutor, SampleStream
 from heliograph.worker.opening import describe, open_engine, random_digest
 
@@ -72,7 +73,8 @@ def serve(descriptor: int, parent: int) -> int:
     channel = Channel(end)
     python = f"{sys.executable} ({platform.python_version()})"
     try:
-        channel.send([Hello(PROTOCOL, version(), python, os.getpid(), random_digest())])
+        told = (version(), python, os.getpid(), random_digest(), versions())
+        channel.send([Hello(PROTOCOL, *told)])
         return _Server(channel).run()
     except (BrokenPipeError, ConnectionResetError):
         return 0  # the pool is gone
@@ -179,7 +181,7 @@ class _Server:
         while self._quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
             os.sched_yield()
         self._poll.poll()
-        self._quick = time.perf_counter() - began < QUICK
+        self._quick = time.perf_counter() - began < 3 * QUICK  # with the time that waking takes
 
     def _urgent(self) -> bool:
         """Whether the driver says that something more urgent is on its way than what is at hand."""
