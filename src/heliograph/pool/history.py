@@ -76,8 +76,9 @@ class SceneHistory:
 
     def add(self, order: AdvanceOrder) -> None:
         """Take a change; one that is here already stays as it is."""
-        if order not in self._waiting and order not in self._made:
+        if order.sequence < 0 and order not in self._waiting:
             self._waiting.append(order)
+            order.sequence = 0
 
     def tries(self, worker: WorkerHandle, ticket: int) -> bool:
         """Whether an answer is that of a worker to the change that it tries, and to none before."""
@@ -124,7 +125,7 @@ class SceneHistory:
 
     def repair(self) -> None:
         """After an interrupt left a step half done."""
-        if self._waiting and self._waiting[0] in self._made:
+        if self._waiting and self._made and self._waiting[0] is self._made[-1]:
             self._waiting.popleft()
 
     def _tell(self, worker: WorkerHandle, order: AdvanceOrder, version: int) -> None:

@@ -34,7 +34,7 @@ _AFTER_DEATH = (0.5, 60.0)
 """Seconds between two tries, the first and the last: each is twice the one before."""
 
 _AFTER_REFUSAL = (0.05, 1.0)
-"""The same where the system refused a process, which passes by itself."""
+"""The same where the system refused a process or somebody killed it: that passes by itself."""
 
 _TICK = 1.0
 
@@ -92,7 +92,7 @@ class Supervisor:
         self._wanted = [_Wanted() for _ in range(count)]
         self._not_before = 0.0
         self._failed = 0
-        self._failures = 0
+        self._refusals = 0
         self._ticked = time.monotonic()
         self._told: set[str] = set()
 
@@ -122,16 +122,17 @@ class Supervisor:
             self._wanted.pop(0)
             self.workers.append(started)
             self.started += 1
-            self._failures = 0
+            self._refusals = 0
             return None
-        self._put_off(*_AFTER_REFUSAL)
+        self._refusals += 1
+        self._put_off(self._refusals, *_AFTER_REFUSAL)
         self._tell(f"a worker cannot be started now, and is tried again: {started.message}")
         alone = not any(not each.dying for each in self.workers)
         wanted = self._wanted[0]
         if wanted.replaces is not None:
             wanted.replaces.successor = False
             self._wanted.pop(0)
-        return started if alone and (self._failures >= MOST_ALONE or not self.ready_once) else None
+        return started if alone and (self._refusals >= MOST_ALONE or not self.ready_once) else None
 
     def greet(self, worker: WorkerHandle, hello: Hello) -> str:
         """Tell a worker what to open, if it is of our kind; what is wrong otherwise."""
@@ -168,7 +169,7 @@ class Supervisor:
         worker.phase = Phase.READY
         worker.since = time.monotonic()
         self.ready_once += 1
-        self._failed = self._failures = 0
+        self._failed = 0
         self._told.clear()
         if worker.replaces is not None:
             worker.replaces.phase = Phase.RETIRING
@@ -188,6 +189,7 @@ class Supervisor:
 
     def bury(self, worker: WorkerHandle) -> Death:
         """Strike out a worker that is surely dead, and want another where there is to be one."""
+        worker.kill()  # what it started, and left behind
         how = worker.reap()
         why = f"{worker.why} and {how}" if worker.why else how
         worker.dying = True
@@ -282,10 +284,14 @@ class Supervisor:
             not any(not each.dying for each in self.workers)
             and (worker.refused is not None or self._failed >= _MERCY * MAX_FAILED_STARTS)
         )
-        if not hopeless and not killed:
-            self._put_off(*_AFTER_DEATH)
+        if hopeless:
+            return error
+        if killed:
+            self._put_off(self._failed, *_AFTER_REFUSAL)
+        else:
+            self._put_off(self._failed // _MERCY, *_AFTER_DEATH)
             self._tell(f"workers cannot be replaced, and are tried again: {error.message}")
-        return error if hopeless else None
+        return None
 
     def _replace(self, worker: WorkerHandle) -> None:
         replaced = worker.replaces
@@ -297,10 +303,9 @@ class Supervisor:
         else:
             self._wanted.append(_Wanted())
 
-    def _put_off(self, shortest: float, longest: float) -> None:
-        pause = min(longest, shortest * 2 ** min(self._failures, 20))
+    def _put_off(self, failures: int, shortest: float, longest: float) -> None:
+        pause = min(longest, shortest * 2 ** min(failures - 1, 20))
         self._not_before = time.monotonic() + pause
-        self._failures += 1
 
     def _tell(self, what: str) -> None:
         """Log an error once, and not at each of the tries that follow."""
