@@ -39,7 +39,7 @@ class BufferPool:
         self._free: dict[int, Region] = {}
         self._all: dict[int, Region] = {}
         self._returned: deque[Region] = deque()
-        self._lent: set[int] = set()
+        self._lent: dict[int, weakref.ref[Array]] = {}
         self._next = 0
         self._closed = False
 
@@ -69,10 +69,10 @@ class BufferPool:
 
         Every mapping holds a descriptor, and who collects batches must not run out of them.
         """
-        if len(self._lent) >= MOST_LENT:
+        if len(self._lent) >= MOST_LENT and region.id not in self._lent:
             return False
-        self._lent.add(region.id)
-        weakref.finalize(root, self._regain, region).atexit = False
+        # In place of one from before an interrupt, so that memory does not come back twice.
+        self._lent[region.id] = weakref.ref(root, lambda _: self._regain(region))
         return True
 
     def trim(self) -> list[int]:
@@ -96,15 +96,16 @@ class BufferPool:
 
     def _collect(self) -> None:
         while self._returned:
-            region = self._returned.popleft()
+            region = self._returned[0]
             if region.id in self._all:
                 self._free[region.id] = region
+            self._returned.popleft()
 
     def _free_bytes(self) -> int:
         return sum(region.nbytes for region in self._free.values())
 
     def _regain(self, region: Region) -> None:
-        self._lent.discard(region.id)
+        self._lent.pop(region.id, None)
         self.give(region)
 
 

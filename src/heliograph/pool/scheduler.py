@@ -194,10 +194,11 @@ class Scheduler(Generic[_W]):
 
     def cancel(self, order: Order) -> Lease | None:
         """Nobody waits for an order. One that waits leaves the ledger; else its lease is told."""
-        if order.cancelled or order not in self.orders:
+        if order not in self.orders:
             return None
-        order.cancelled = True
-        self.counts.cancelled += order.weight
+        if not order.cancelled:
+            order.cancelled = True
+            self.counts.cancelled += order.weight
         if order.lease is None:
             self._forget(order)
         return order.lease
