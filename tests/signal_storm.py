@@ -6,11 +6,9 @@ Arguments: a seed, how many calls, and what the signal handlers do: `nothing`, `
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import gc
 import json
-import multiprocessing.connection
 import os
 import queue
 import random
@@ -26,7 +24,7 @@ import numpy as np
 import heliograph as hg
 from heliograph.engine import CancelToken
 from heliograph.engines.fake import Paint
-from heliograph.errors import ClosedError, WorkerError
+from heliograph.errors import WorkerError
 
 SIZE = {"size": (16, 12)}
 DEPTH = 3
@@ -82,9 +80,7 @@ class Storm:
         ]
 
     def view(self, **changes):
-        return hg.View(
-            index=self.random.randrange(250), seed=self.random.randrange(9), **changes
-        )
+        return hg.View(index=self.random.randrange(250), seed=self.random.randrange(9), **changes)
 
     # What a handler does -----------------------------------------------------------------------
 
@@ -93,7 +89,7 @@ class Storm:
             return
         self.counts["signals"] += 1
         if self.what == "raises":
-            raise Interrupt
+            raise self.random.choice([Interrupt, KeyboardInterrupt, TimeoutError("alarm")])
         if self.what == "calls" and self.depth < DEPTH:
             self.depth += 1
             try:
@@ -147,8 +143,6 @@ class Storm:
         future = self.keep(view)
         try:
             check(future.result(self.random.choice([WAIT, 1e-4, 0])), view)
-        except TimeoutError:
-            self.counts["timeouts"] += 1
         except CancelledError:
             self.counts["cancelled"] += 1
 
@@ -240,21 +234,18 @@ class Storm:
 
     # The run -----------------------------------------------------------------------------------
 
-    def one(self):
-        """One call, with signals in the middle."""
-        call = self.random.choice(self.calls)
+    def one(self, call):
+        """A call, with signals in the middle."""
         first = self.random.choice([1e-6, 1e-5, 1e-4, 3e-4, 1e-3])
         every = 0.0 if self.what == "raises" else self.random.choice([1e-4, 3e-4, 1e-3])
         try:
             try:
-                signal.setitimer(
-                    signal.ITIMER_REAL, self.random.uniform(first / 10, first), every
-                )
+                signal.setitimer(signal.ITIMER_REAL, self.random.uniform(first / 10, first), every)
                 self.busy = True
                 call()
             finally:
                 self.busy = False
-        except Interrupt:
+        except (Interrupt, KeyboardInterrupt, TimeoutError):
             self.counts["interrupted"] += 1
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -277,8 +268,6 @@ class Storm:
         self.settled(len(self.futures))
         view = self.view()
         check(self.pool.render(view), view)
-        time.sleep(1)
-        for o in self.pool._scheduler: print("LEFT", o, vars(o), o.lease and o.lease.worker in self.pool._supervisor.workers, file=sys.stderr)
         eventually(lambda: self.pool.stats().queued == self.pool.stats().in_flight == 0)
         eventually(lambda: [each.phase for each in self.pool.stats().workers] == ["ready"] * 2)
         if self.what == "nothing":
@@ -318,7 +307,7 @@ def main(seed, calls, what):
     signal.signal(signal.SIGALRM, storm.handle)
     began = time.monotonic()
     while storm.counts["calls"] < calls:
-        storm.one()
+        storm.one(storm.random.choice(storm.calls))
     storm.counts["ms"] = int((time.monotonic() - began) * 1000)
     storm.ended()
     storm.counts["descriptors"] = len(descriptors()) - before
@@ -330,9 +319,6 @@ def main(seed, calls, what):
     del storm
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     gc.collect()
-    time.sleep(1)
-    os.system(f"ls -l /proc/{os.getpid()}/fd >&2")
-    for t in __import__("threading").enumerate(): print(t, file=sys.stderr)
     eventually(lambda: len(descriptors()) <= before)
     sys.stdout.write(json.dumps(counts) + "\n")
 

@@ -110,7 +110,7 @@ def test_a_shuffled_loader_shows_the_same_pixels() -> None:
 
 def test_tensors_share_the_memory_of_the_arrays() -> None:
     class Keeping(LocalRenderer):
-        def render(self, view: Any) -> Any:
+        def render(self, view: Any, *, priority: int = 0) -> Any:
             self.last = super().render(view)
             return self.last
 

@@ -847,10 +847,13 @@ def test_another_interpreter_draws(tmp_path: Path) -> None:
 def changed_worker(folder: Path, change: str) -> str:
     """An interpreter whose worker has something else in its package."""
     code = (
-        f"import sys, heliograph.worker.serve as serve, heliograph; {change}; sys.argv = sys.argv[4:]; "
+        "import sys, heliograph.worker.serve as serve, heliograph; "
+        f"{change}; sys.argv = sys.argv[4:]; "
         "from heliograph.worker.__main__ import main; sys.exit(main(sys.argv))"
     )
-    return script(folder / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"')
+    return script(
+        folder / "python", f'exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"'
+    )
 
 
 def test_another_protocol_is_refused(tmp_path: Path) -> None:

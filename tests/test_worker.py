@@ -27,7 +27,6 @@ from heliograph.worker.drawing import RenderExecutor
 from heliograph.worker.opening import describe, open_engine, pack_opening
 from heliograph.worker.replay import MAX_BYTES, MAX_INLINE, MAX_KEPT, command, replay
 
-
 PYTHON = ("python", "-m", "heliograph.worker")
 
 

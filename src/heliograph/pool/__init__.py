@@ -1,14 +1,16 @@
 """Workers started, watched, replaced and shared out: one renderer over many processes.
 
 ```
- pool.py ── posts calls, waits for futures ──► loop.py ── steps ──► dispatcher.py
-   the face                                      one lock, one selector    │ asks and tells
-                                                                           ├─► scheduler.py      who has which order
-                                                                           ├─► supervisor.py     which workers there are
-                                                                           │     └─ worker_handle.py   one process
-                                                                           ├─► buffers.py        shared memory
-                                                                           └─► history.py        changes of the scene
- jobs.py: an order's message, and what is made of its answer          options.py: settings
+pool.py        the face: checks views, posts calls, waits for futures
+  └ loop.py         one lock, one selector; makes a step of what was posted and what workers say
+      └ dispatcher.py    takes answers, gives orders; asks and tells these four:
+          ├ scheduler.py      which order waits, which worker has it        (pure)
+          ├ supervisor.py     which workers there are, and when they are replaced
+          │   └ worker_handle.py   one process: channel, status page
+          ├ buffers.py        shared memory
+          └ history.py        changes of the scene
+jobs.py        an order's message, and what is made of its answer
+options.py     settings
 ```
 
 The walk of one view:
@@ -20,7 +22,7 @@ The walk of one view:
 4. The worker writes the ticket into its status page, draws into the memory, and sends `Done`.
 5. Who waits for the future runs the loop meanwhile, so it is that thread which hears the answer;
    if nobody waits, the pool's own thread does. The scheduler strikes the lease out.
-6. After the step, without the lock, the order makes the sample of its memory, and the future has it.
+6. After the step, without the lock, the order makes the sample of its memory for the future.
 
 If the worker dies instead, the supervisor says how it ended once the process is surely gone; the
 scheduler puts its orders back, except for one that killed too many; and another worker is started.

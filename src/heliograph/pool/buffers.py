@@ -7,7 +7,6 @@ from collections import deque
 
 import numpy as np
 
-from heliograph.errors import WorkerError
 from heliograph.frame import Array
 from heliograph.transport.layout import Layout
 from heliograph.transport.slots import Region
@@ -15,7 +14,7 @@ from heliograph.transport.slots import Region
 SMALLEST = 1 << 16
 KEPT = 256 << 20
 MOST_KEPT = 16
-"""How many pieces, and bytes of them, are kept for the next; each costs a descriptor here and there."""
+"""Bytes, and pieces, that are kept for the next; a piece costs a descriptor here and there."""
 
 MOST_LENT = 64
 """How many samples and batches may lie in shared memory with the caller; further are copied."""
@@ -51,9 +50,12 @@ class BufferPool:
         """
         nbytes = size_class(nbytes)
         self._collect()
-        found = next((each for each in self._free.values() if each.nbytes == nbytes), None)
+        # The one that came back last, which caches may still hold.
+        last_first = reversed(self._free.values())
+        found = next((each for each in last_first if each.nbytes == nbytes), None)
         if found is not None:
-            return self._free.pop(found.id)
+            del self._free[found.id]
+            return found
         region = Region.create(self._next, nbytes)
         self._next += 1
         self._all[region.id] = region

@@ -17,23 +17,20 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
 from heliograph.pool.buffers import BufferPool
 from heliograph.pool.history import AdvanceOrder, SceneHistory
-from heliograph.pool.jobs import ChunkOrder, DescribeOrder, JobOrder, SampleOrder, StreamOrder
-from heliograph.pool.loop import Command, Event, Later, PutOff
-from heliograph.pool.scheduler import Lease, Scheduler
+from heliograph.pool.jobs import ChunkOrder, JobOrder, StreamOrder
+from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
+from heliograph.pool.scheduler import Order, Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle
 from heliograph.transport.messages import (
     Advanced,
     Cancel,
     Credit,
-    Described,
     Done,
-    DoneMany,
     Failed,
     Hello,
     Opened,
     Partial,
-    TooSmall,
 )
 from heliograph.transport.problems import unpack_error
 from heliograph.transport.values import unpack_camera
@@ -64,6 +61,7 @@ class Dispatcher:
         ready: gets what the first worker said, once all have opened the scene.
         broken: why nothing goes on.
         closed: whether it is to end.
+        quick: whether the last view was drawn so soon that it is better not to sleep meanwhile.
     """
 
     def __init__(
@@ -77,6 +75,7 @@ class Dispatcher:
         self.ready: Future[Opened] = Future()
         self.broken: HeliographError | None = None
         self.closed = False
+        self.quick = False
         self._supervisor = supervisor
         self._scheduler = scheduler
         self._buffers = buffers
@@ -85,7 +84,7 @@ class Dispatcher:
         self._ticked = time.monotonic()
         self._idle: list[WorkerHandle] = []
 
-    # What the loop calls ---------------------------------------------------------------------------
+    # What the loop calls --------------------------------------------------------------------------
 
     @property
     def busy(self) -> bool:
@@ -109,7 +108,8 @@ class Dispatcher:
         if self.closed:
             return
         self._assign(later)
-        self._advance()
+        if self._history.pending is not None:
+            self._advance()
         for worker in self._supervisor.workers:
             if worker.channel.pending or worker.writing:
                 self._send(worker)
@@ -119,12 +119,19 @@ class Dispatcher:
         del later
         now = self._ticked = time.monotonic()
         workers = self._supervisor.workers
-        tickets = [[lease.ticket for lease in self._scheduler.leases(each)] for each in workers]
-        for worker, late in self._supervisor.watch(tickets, now):
+        for worker, late in self._supervisor.watch([*map(self._owed, workers)], now):
             self._supervisor.kill(worker, late)
         for region in self._buffers.trim():
             for worker in workers:
                 worker.forget(region)
+
+    def _owed(self, worker: WorkerHandle) -> list[int]:
+        """The tickets that a worker is to answer; not of streams whose samples nobody takes."""
+        return [
+            lease.ticket
+            for lease in self._scheduler.leases(worker)
+            if not (isinstance(lease.order, StreamOrder) and lease.order.idle)
+        ]
 
     def chores(self) -> Command | None:
         """Log what there is to log, and start a worker, if one is due; called without the lock."""
@@ -172,7 +179,7 @@ class Dispatcher:
         self.closed = True
         message = self.broken.message if self.broken else "this pool is closed"
         for order in (*self._scheduler.clear(), *self._history.clear()):
-            fail = partial(order.fail, ClosedError(message), self._buffers)  # type: ignore[attr-defined]
+            fail = partial(_job(order).fail, ClosedError(message), self._buffers)
             self._put_off(order, fail, later)
         later.append(
             PutOff(partial(self._not_ready, ClosedError("the pool was closed while it started")))
@@ -184,7 +191,7 @@ class Dispatcher:
         self._supervisor.log()
         self._buffers.close()
 
-    # What users post -------------------------------------------------------------------------------
+    # What users post ------------------------------------------------------------------------------
 
     def submit(self, orders: Iterable[JobOrder], later: Later) -> None:
         """Take orders."""
@@ -215,9 +222,11 @@ class Dispatcher:
     def credit(self, order: StreamOrder, later: Later) -> None:
         """One more sample may be sent."""
         del later
+        idle, lease = order.idle, order.lease
         order.taken()
-        lease = order.lease
         if lease is not None and isinstance(lease.worker, WorkerHandle):
+            if idle:
+                lease.worker.since = time.monotonic()
             lease.worker.put(Credit(lease.ticket, 1))
 
     def advance(self, order: AdvanceOrder, later: Later) -> None:
@@ -227,7 +236,7 @@ class Dispatcher:
         else:
             self._history.add(order)
 
-    # Workers ---------------------------------------------------------------------------------------
+    # Workers --------------------------------------------------------------------------------------
 
     def _started(self, started: WorkerHandle | WorkerError, later: Later) -> None:
         error = self._supervisor.admit(started)
@@ -285,6 +294,9 @@ class Dispatcher:
         return ""
 
     def _take_one(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        if isinstance(message, Done):
+            self._answered(worker, message, later)
+            return ""
         if isinstance(message, Hello):
             problem = self._supervisor.greet(worker, message)
             if worker.own_pidfd >= 0:
@@ -292,20 +304,14 @@ class Dispatcher:
             return problem
         if isinstance(message, Opened):
             return self._opened(worker, message, later)
-        ticket = getattr(message, "ticket", None)
-        if ticket is None:
-            return f"sent {type(message).__name__}, which is not for the driver"
-        if isinstance(message, Failed) and not ticket:
+        if isinstance(message, Failed) and not message.ticket:
             worker.refused = unpack_error(message.problem)
             return "could not open the scene"
-        if ticket < 0:
+        if not hasattr(message, "ticket"):
+            return f"sent {type(message).__name__}, which is not for the driver"
+        if message.ticket < 0:
             return self._advanced(worker, message, later)
-        labels = None
-        if isinstance(message, (Done, Partial)) and message.used is not None:
-            labels = worker.tables.hear(message.used.labels, message.used.table)
-        lease = self._scheduler.lease(worker, ticket)
-        if lease is not None:
-            self._answered(worker, lease, message, labels, later)
+        self._answered(worker, message, later)
         return ""
 
     def _opened(self, worker: WorkerHandle, opened: Opened, later: Later) -> str:
@@ -338,11 +344,11 @@ class Dispatcher:
             worker, status.ticket, status.entry, innocent=worker.innocent
         )
         for order in dropped:
-            fail = partial(order.fail, ClosedError("it was cancelled"), self._buffers)  # type: ignore[attr-defined]
+            fail = partial(_job(order).fail, ClosedError("it was cancelled"), self._buffers)
             self._put_off(order, fail, later)
         for order, entry in verdicts:
             error = self._verdict(order, entry, death.why + worker.last_output())
-            give_up = partial(order.give_up, entry, error, self._buffers)  # type: ignore[attr-defined]
+            give_up = partial(_job(order).give_up, entry, error, self._buffers)
             self._put_off(order, give_up, later)
         self._lost_change(worker, death.why, later)
         if death.error is not None:
@@ -367,14 +373,12 @@ class Dispatcher:
         if worker.phase is Phase.RETIRING and not self._scheduler.leases(worker):
             self._supervisor.dismiss(worker)
 
-    # Orders ----------------------------------------------------------------------------------------
+    # Orders ---------------------------------------------------------------------------------------
 
     def _assign(self, later: Later) -> None:
         """Lease orders to workers that have room."""
         while (lease := self._scheduler.assign()) is not None:
-            worker, order = lease.worker, lease.order
-            if not isinstance(worker, WorkerHandle) or not isinstance(order, JobOrder):
-                raise WorkerError(f"not an order of a pool: {order!r}")
+            worker, order = _handle(lease.worker), _job(lease.order)
             if len(self._scheduler.leases(worker)) == 1:
                 worker.since = time.monotonic()
             try:
@@ -397,35 +401,28 @@ class Dispatcher:
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.writing else 0)
             self._selector.modify(worker.channel.fileno(), events, _Heard(worker, "channel"))
 
-    def _answered(
-        self, worker: WorkerHandle, lease: Lease, message: Any, labels: Labels | None, later: Later
-    ) -> None:
-        order, buffers = lease.order, self._buffers
-        if isinstance(order, StreamOrder) and isinstance(message, Partial):
-            later.append(PutOff(partial(order.partial, message, labels)))
+    def _answered(self, worker: WorkerHandle, message: Any, later: Later) -> None:
+        """Take an answer, if it is to an order that the worker still has."""
+        labels: Labels | None = None
+        if isinstance(message, (Done, Partial)) and message.used is not None:
+            labels = worker.tables.hear(message.used.labels, message.used.table)
+            self.quick = message.used.done - message.used.begun < QUICK
+        lease = self._scheduler.lease(worker, message.ticket)
+        if lease is None:
             return
-        if isinstance(order, SampleOrder) and isinstance(message, Done):
-            self._put_off(order, partial(order.finish, message, labels, buffers), later)
-        elif isinstance(order, ChunkOrder) and isinstance(message, DoneMany):
-            self._put_off(order, partial(order.finish, message, buffers), later)
-            rest = order.rest(message)
-            if rest:
-                self._scheduler.replace(lease, rest, message.count)
-        elif isinstance(order, SampleOrder) and isinstance(message, TooSmall):
-            order.grow(message.nbytes, buffers)
+        order = _job(lease.order)
+        answer = order.answer(message, labels, self._buffers)
+        if answer.do is not None:  # before it is settled, as an interrupt may come between
+            self._put_off(order, answer.do, later)
+        if answer.again:
             self._scheduler.put_back(lease)
-        elif isinstance(order, StreamOrder) and isinstance(message, Done):
-            later.append(PutOff(partial(order.finish, message)))
-        elif isinstance(order, DescribeOrder) and isinstance(message, Described):
-            order.finish(message)
-        else:
-            error: HeliographError = WorkerError("a worker's answer does not fit its order")
-            if isinstance(message, Failed):
-                error = unpack_error(message.problem)
-            self._put_off(order, partial(order.fail, error, buffers), later)  # type: ignore[attr-defined]
-        if order in self._scheduler.orders and order.lease is lease:
+        elif answer.rest:
+            self._scheduler.replace(lease, answer.rest, order.weight)
+        elif answer.last:
             self._scheduler.settle(lease)
-        worker.done += order.weight
+        else:
+            return
+        worker.done += order.weight - sum(each.weight for each in answer.rest)
         worker.since = time.monotonic()
         worker.urge(self._scheduler.urgency(worker))
         self._relieve(worker)
@@ -444,7 +441,7 @@ class Dispatcher:
     def _fail_order(self, order: Any, message: str) -> None:
         order.fail(WorkerError(message), self._buffers)
 
-    # The scene -------------------------------------------------------------------------------------
+    # The scene ------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Have a change tried by the worker that has the least to do."""
@@ -453,7 +450,7 @@ class Dispatcher:
             for each in self._supervisor.workers
             if each.phase is Phase.READY and not (each.dying or each.torn)
         ]
-        if self._history.pending is not None and ready:
+        if ready:
             worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
             if not self._scheduler.leases(worker):
                 worker.since = time.monotonic()
@@ -461,7 +458,7 @@ class Dispatcher:
 
     def _advanced(self, worker: WorkerHandle, message: Any, later: Later) -> str:
         """What became of a change: of one that was tried, or of one that all must take."""
-        if not self._history.tried_by(worker):
+        if not self._history.tries(worker, message.ticket):
             refused = isinstance(message, Failed)
             return "refused a change of the scene that another one took" if refused else ""
         if isinstance(message, Advanced):
@@ -499,3 +496,17 @@ class Dispatcher:
     def _not_ready(self, error: HeliographError) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
+
+
+def _job(order: Order) -> JobOrder:
+    """An order of the ledger, which are all a pool's."""
+    if not isinstance(order, JobOrder):
+        raise WorkerError(f"not an order of a pool: {order!r}")
+    return order
+
+
+def _handle(worker: object) -> WorkerHandle:
+    """A worker of the ledger, which are all handles."""
+    if not isinstance(worker, WorkerHandle):
+        raise WorkerError(f"not a worker of a pool: {worker!r}")
+    return worker

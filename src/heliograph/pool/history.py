@@ -44,7 +44,7 @@ class AdvanceOrder(JobOrder):
 
 
 class SceneHistory:
-    """Tries each change on one worker; what that one took all others get, and those that come later.
+    """Tries each change on one worker; all others, and those that come later, get what it took.
 
     Attributes:
         newest: the newest version of the scene.
@@ -80,9 +80,9 @@ class SceneHistory:
         if order not in self._waiting and order not in self._made:
             self._waiting.append(order)
 
-    def tried_by(self, worker: WorkerHandle) -> bool:
-        """Whether a worker is trying a change."""
-        return worker is self._tried_by
+    def tries(self, worker: WorkerHandle, ticket: int) -> bool:
+        """Whether an answer is that of a worker to the change that it tries, and to none before."""
+        return worker is self._tried_by and ticket == -(self.newest + 1)
 
     def try_on(self, worker: WorkerHandle) -> None:
         """Have a worker try the next change."""

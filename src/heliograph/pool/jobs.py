@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from heliograph.batch import Batch, Stacked, key_of
 from heliograph.camera import Camera
-from heliograph.errors import HeliographError, WorkerError
+from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.buffers import Block, BufferPool
@@ -32,12 +33,14 @@ from heliograph.transport.messages import (
     Described,
     Done,
     DoneMany,
+    Failed,
     Opened,
     Partial,
     Publish,
     Refine,
     Render,
     RenderMany,
+    TooSmall,
     Used,
     ViewWire,
 )
@@ -185,7 +188,7 @@ class PoolFuture(Future[_T]):
     def _call(self, callback: Callable[[PoolFuture[_T]], object]) -> None:
         try:
             callback(self)
-        except Exception:
+        except Exception:  # noqa: BLE001 -- as of `concurrent.futures.Future`
             _LOG.exception("a callback of a future failed")
         except BaseException:  # `SystemExit` of a callback must not end who serves everybody
             if threading.current_thread() is threading.main_thread():
@@ -193,7 +196,7 @@ class PoolFuture(Future[_T]):
             _LOG.exception("a callback of a future wanted to end the thread of its pool")
 
     def _set(self, result: _T | None, error: BaseException | None) -> bool:
-        """Have what came; once more tells those again who wait, as an interrupt may come between."""
+        """Have what came, and tell who waits; may be done again after an interrupt."""
         given = not self.cancelled()
         if not self.done():
             self._result, self._exception = result, error
@@ -238,6 +241,22 @@ class PoolFuture(Future[_T]):
                 self._sleepers.remove(sleeper)
 
 
+class Answer(NamedTuple):
+    """What an order makes of a message of its worker.
+
+    Attributes:
+        do: what is to be done once the lock is free.
+        last: whether the order is settled.
+        again: whether it goes to a worker once more.
+        rest: orders that take its place.
+    """
+
+    do: Callable[[], object] | None = None
+    last: bool = True
+    again: bool = False
+    rest: Sequence[Order] = ()
+
+
 class JobOrder(Order):
     """An order of a pool.
 
@@ -279,6 +298,20 @@ class JobOrder(Order):
     def message(self, ticket: int) -> Any:
         """What to tell the worker."""
         raise NotImplementedError
+
+    def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
+        """Take what its worker says.
+
+        Args:
+            message: the message.
+            labels: the table that it names, if it names one.
+            buffers: where memory goes back to.
+        """
+        del labels
+        error: HeliographError = WorkerError("a worker's answer does not fit its order")
+        if isinstance(message, Failed):
+            error = unpack_error(message.problem)
+        return Answer(partial(self.fail, error, buffers))
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
         """It will not be done."""
@@ -423,13 +456,18 @@ class SampleOrder(JobOrder):
         if self.region is None:
             self.region = buffers.take(self.nbytes)
 
-    def grow(self, nbytes: int, buffers: BufferPool) -> None:
-        """It needs so many bytes, which only the worker could tell."""
+    def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
+        """It is drawn, or needs more memory, which only the worker could tell."""
+        if isinstance(message, Done):
+            return Answer(partial(self.finish, message, labels, buffers))
+        if not isinstance(message, TooSmall):
+            return super().answer(message, labels, buffers)
         self._give_back(buffers)
         self._block = None
-        self.nbytes = nbytes
+        self.nbytes = message.nbytes
         if self.on_size is not None:
-            self.on_size(nbytes)
+            self.on_size(message.nbytes)
+        return Answer(last=False, again=True)
 
     def message(self, ticket: int) -> Render:
         """What to tell the worker."""
@@ -491,10 +529,8 @@ class SampleOrder(JobOrder):
                 self._root = np.frombuffer(region.memory, np.uint8)
             memory = self._root
             self._lent = buffers.lend(self._root, region)
-        if self._block is None:
-            arrays = layout.arrays(memory)
-        else:
-            arrays = self._block.arrays(self._place)
+        block = self._block
+        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
         if not self._lent:
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
         shown = list(zip(cameras, arrays, strict=True))
@@ -557,17 +593,29 @@ class StreamOrder(JobOrder):
 
     def message(self, ticket: int) -> Refine | Publish:
         """What to tell the worker; one that begins anew also draws again what was taken."""
-        credits = self._taken + self._ahead
         if self._wire is None:
             self._next = self._taken = 0
             return Publish(ticket, self._ahead, self.priority)
-        return Refine(ticket, self._wire, credits, self.priority)
+        return Refine(ticket, self._wire, self._taken + self._ahead, self.priority)
+
+    @property
+    def idle(self) -> bool:
+        """Whether the worker waits for who takes the samples, and not the other way round."""
+        return self._next >= self._taken + self._ahead
 
     def taken(self) -> None:
         """One sample was taken, so one more may be sent."""
         self._taken += 1
 
-    def partial(self, message: Partial, labels: Labels | None) -> None:
+    def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
+        """One more sample came, or all of them."""
+        if isinstance(message, Partial):
+            return Answer(partial(self._take, message, labels), last=False)
+        if isinstance(message, Done):
+            return Answer(partial(self._end, None))
+        return super().answer(message, labels, buffers)
+
+    def _take(self, message: Partial, labels: Labels | None) -> None:
         """Take a sample; one that came from another worker before is left out."""
         if message.number < self._next:
             return
@@ -578,11 +626,6 @@ class StreamOrder(JobOrder):
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who waits
             self._end(WorkerError(f"a worker's answer makes no sample: {error!r}"))
         self._next = message.number + 1
-
-    def finish(self, done: Done) -> None:
-        """All samples came."""
-        del done
-        self._end(None)
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
         """Who waits gets the error."""
@@ -616,23 +659,26 @@ class DescribeOrder(JobOrder):
     """An order to say how the newest version of the scene is.
 
     Attributes:
-        answer: what a worker said; or why there is no answer.
+        described: what a worker said; or why there is no answer.
     """
 
-    answer: Opened | HeliographError | None = None
+    described: Opened | HeliographError | None = None
 
     def message(self, ticket: int) -> Describe:
         """What to tell the worker."""
         return Describe(ticket, self.priority)
 
-    def finish(self, described: Described) -> None:
-        """Take the answer."""
-        self.answer = described.opened
+    def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
+        """Take what the worker says."""
+        if not isinstance(message, Described):
+            return super().answer(message, labels, buffers)
+        self.described = message.opened
+        return Answer()
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
-        """There will be none."""
+        """There will be no answer."""
         del buffers
-        self.answer = error
+        self.described = error
 
 
 class BatchJob:
@@ -642,7 +688,7 @@ class BatchJob:
         batch: what to draw.
         known: the scene's own cameras.
         passes: the passes there are.
-        scene_version: which version of the scene it shows.
+        scene_version: which version of the scene it shows, where that changes.
         priority: which of the orders goes first.
 
     Raises:
@@ -663,7 +709,8 @@ class BatchJob:
         self.region: Region | None = None
         self.problems: dict[int, HeliographError] = {}
         self.kills: dict[int, int] = {}
-        self.begun = False
+        self._leased: list[tuple[WorkerHandle, int]] = []
+        self._begun = False
         self._settled = False
         self._root: Array | None = None
         self.held: PoolFuture[Stacked] | None = None
@@ -678,6 +725,19 @@ class BatchJob:
         if batch.poses:
             self.common.cameras = self._by_value()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a worker is at any part of it, or was."""
+        if not self._begun:
+            self._begun = any(
+                worker.page.status().ticket == ticket for worker, ticket in self._leased
+            )
+        return self._begun
+
+    def leased(self, worker: WorkerHandle, ticket: int) -> None:
+        """A worker got a part of it."""
+        self._leased.append((worker, ticket))
+
     def chunks(self, workers: int) -> list[ChunkOrder]:
         """The batch in pieces, ever smaller ones: few, and all workers finish at about a time."""
         pieces: list[ChunkOrder] = []
@@ -691,6 +751,7 @@ class BatchJob:
     def settle(self, entries: range, buffers: BufferPool) -> None:
         """These entries are drawn or given up; the future gets the result with the last."""
         self._left.difference_update(entries)
+        self._begun, self._leased = True, []
         future, region = self.held, self.region
         if self._left or future is None or self._settled:
             return
@@ -760,12 +821,6 @@ class ChunkOrder(JobOrder):
         self.blobs = Blobs()
         self._edits = [pack_edits(edits, self.blobs) for edits in job.batch.edits[rows]]
 
-    @property
-    def begun(self) -> bool:
-        """Whether a worker is at any part of the batch, or was."""
-        self._job.begun = self._job.begun or super().begun
-        return self._job.begun
-
     def of(self, target: object) -> bool:
         """Whether it is a part of a batch."""
         return target is self._job
@@ -779,6 +834,8 @@ class ChunkOrder(JobOrder):
         if self._job.region is None:
             self._job.region = buffers.take(self._job.layout.nbytes)
         self.region = self._job.region
+        if self.lease is not None and isinstance(self.lease.worker, WorkerHandle):
+            self._job.leased(self.lease.worker, self.lease.ticket)
 
     def message(self, ticket: int) -> RenderMany:
         """What to tell the worker."""
@@ -835,19 +892,22 @@ class ChunkOrder(JobOrder):
         entry = self._inside(entry)
         return entry, int(self._job.batch.seeds[entry]), self._job.view_wire(entry)
 
-    def rest(self, done: DoneMany) -> Sequence[Order]:
-        """What is left where something more urgent came between."""
-        count = min(max(done.count, 0), self.weight)
-        if count == self.weight:
-            return ()
-        first = self._first + count
-        return [ChunkOrder(self._job, first, self.weight - count, alone=self._alone)]
+    def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
+        """Its entries are drawn; or only the first of them, as something more urgent came."""
+        if not isinstance(message, DoneMany) or not 0 <= message.count <= self.weight:
+            return super().answer(message, labels, buffers)
+        if self.cancelled:
+            return Answer(partial(self.fail, ClosedError("it was cancelled"), buffers))
+        do, first = partial(self.finish, message, buffers), self._first + message.count
+        left = self.weight - message.count
+        rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()
+        return Answer(do, rest=rest)
 
     def finish(self, done: DoneMany, buffers: BufferPool) -> None:
         """Its first entries are drawn, or have problems."""
         for entry, problem in done.problems.items():
             self._job.problems[entry] = unpack_error(problem)
-        self._job.settle(self._entries[: max(done.count, 0)], buffers)
+        self._job.settle(self._entries[: done.count], buffers)
 
     @property
     def _entries(self) -> range:

@@ -30,9 +30,9 @@ from typing import Any, NamedTuple, Protocol
 
 from heliograph.errors import HeliographError, WorkerError
 
-_QUICK = 150e-6
-"""Seconds; where the last answer came so soon, the next is looked out for as long without sleep, as
-sleeping and waking would take a good part of that."""
+QUICK = 150e-6
+"""Seconds; where the last view was drawn so soon, the next answer is looked out for as long without
+sleep, as sleeping and waking would take a good part of that."""
 
 _SLICE = 0.1
 """Seconds that a leader sleeps at a time, so that it is seen to be there."""
@@ -116,6 +116,10 @@ class Core(Protocol):
         """Whether anything is to be done for anybody."""
 
     @property
+    def quick(self) -> bool:
+        """Whether answers come so soon that it is better not to sleep."""
+
+    @property
     def closed(self) -> bool:
         """Whether the loop is to end."""
 
@@ -144,7 +148,6 @@ class Loop:
         self._seen = 0.0
         self._led_since = 0.0
         self._resting = False
-        self._quick = False
         self._abandoned = False
         self._ended = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -196,14 +199,12 @@ class Loop:
                 return
             if not self._resting:
                 self.wake()
-            began = time.perf_counter()
-            if self._quick:
-                self._look_out(done, began)
+            if self._core.quick:
+                self._look_out(done)
             while self._lead(me) and not done() and self._thread.is_alive():
                 if end is not None and self._seen >= end:
                     return
                 self._listen(_SLICE if end is None else min(_SLICE, end - self._seen))
-            self._quick = time.perf_counter() - began < _QUICK
         finally:
             self._stop_leading(me)
 
@@ -218,8 +219,9 @@ class Loop:
         self._abandoned = True
         self.wake()
 
-    def _look_out(self, done: Callable[[], bool], began: float) -> None:
-        while not done() and time.perf_counter() - began < _QUICK:
+    def _look_out(self, done: Callable[[], bool]) -> None:
+        began = time.perf_counter()
+        while not done() and time.perf_counter() - began < QUICK:
             self._listen(0)
             os.sched_yield()  # the worker may be on this very core
 
@@ -291,7 +293,8 @@ class Loop:
         if self._lock._is_owned():  # a signal handler: who is inside looks into the inbox again
             return
         while True:
-            with self._lock:  # a call alone: at a `try` that begins here an interrupt keeps the lock
+            # A call alone: at a `try` that begins in here an interrupt would keep the lock.
+            with self._lock:
                 self._step_inside(events, own)
             if not self._inbox:
                 return
@@ -313,7 +316,7 @@ class Loop:
             self._core.hear(events, later)
             self._torn = False
         except Exception as error:
-            # In the main thread it may be a signal handler's; if it is not, it comes again elsewhere.
+            # In the main thread it may be a signal handler's; if not, it comes again elsewhere.
             if threading.current_thread() is threading.main_thread():
                 raise
             if command is not None:
@@ -362,7 +365,7 @@ class Loop:
             while not self._core.closed:
                 self._round()
         except BaseException as error:  # noqa: BLE001 -- nobody may wait for ever for a dead thread
-            reason = WorkerError(f"{error!r}")
+            reason = WorkerError(f"the pool failed: {error!r}")
             self._own(lambda later: self._core.fail(reason, later))
         finally:
             self._own(self._core.close)

@@ -45,8 +45,8 @@ class Launcher:
 
     Attributes:
         argv: the command up to and including the interpreter, such as `("xvfb-run", "-a",
-            "venv/bin/python")`; wrappers and `setsid` are fine. It needs this package with numpy and
-            msgspec, of the same protocol.
+            "venv/bin/python")`; wrappers and `setsid` are fine. It needs this package with numpy
+            and msgspec, of the same protocol.
         environment: variables on top of this process's; None takes one away. `PYTHONPATH` and
             `PYTHONHOME` are not passed on, as they are of this interpreter.
         cwd: the working directory; without it this process's.
@@ -60,8 +60,8 @@ class Launcher:
         argv: Any = self.argv
         if isinstance(argv, str) or not argv or not all(isinstance(each, str) for each in argv):
             raise InvalidValueError(
-                f"launcher.argv: expected a sequence of words, the last one an interpreter, such as "
-                f"('xvfb-run', '-a', 'python'), got {argv!r}"
+                "launcher.argv: expected a sequence of words, the last one an interpreter, such "
+                f"as ('xvfb-run', '-a', 'python'), got {argv!r}"
             )
         object.__setattr__(self, "argv", tuple(argv))
         for name, value in self.environment.items():

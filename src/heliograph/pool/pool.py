@@ -44,9 +44,9 @@ from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.queues import QueueWriter
 from heliograph.randomize import Facts
 from heliograph.scene import Description, Edit
-from heliograph.transport.messages import Opened
+from heliograph.transport.messages import Opened, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
-from heliograph.transport.values import Blobs, unpack_camera
+from heliograph.transport.values import Blobs
 from heliograph.transport.views import pack_edits, pack_view
 from heliograph.view import View, check_edits
 from heliograph.worker.layouts import Layouts
@@ -350,8 +350,7 @@ class Pool(Renderer):
         Raises:
             HeliographError: the view cannot be drawn.
         """
-        wire = pack_view(self._versioned(self._asked(view)), self._known)
-        order = StreamOrder(view, wire, self._drawn_by, _AHEAD)
+        order = StreamOrder(view, self._packed(self._asked(view)), self._drawn_by, _AHEAD)
         if cancel is None:
             return self._stream(order)
         cancel.on_cancel(partial(self._loop.cancel, order))
@@ -477,13 +476,13 @@ class Pool(Renderer):
         self._loop.post(self._core.close)
         self._loop.close(_PATIENCE)
 
-    # Orders ----------------------------------------------------------------------------------------
+    # Orders ---------------------------------------------------------------------------------------
 
     def _order(self, view: View, priority: int = 0) -> SampleOrder:
         view, priority = self._asked(view), _checked_priority(priority)
         try:
             self._check_passes(view)
-            packed = pack_view(self._versioned(view), self._known)
+            packed = self._packed(view)
             try:
                 cameras, layout = self._layouts.of(view)
             except UnknownNameError:
@@ -511,16 +510,15 @@ class Pool(Renderer):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
         return view
 
-    def _versioned(self, view: View) -> View:
-        """The view, with the version of the scene that is the newest now."""
-        version = self._version()
-        if version is None or view.scene_version is not None:
-            return view
-        return replace(view, scene_version=version)
+    def _packed(self, view: View) -> tuple[ViewWire, Blobs]:
+        """The view for the wire, with the version of the scene that is the newest now."""
+        wire, blobs = pack_view(view, self._known)
+        if wire.scene_version is None:
+            wire.scene_version = self._version()
+        return wire, blobs
 
     def _version(self) -> int | None:
-        newest = self._history.newest
-        return newest if newest != self._provenance.scene_version else None
+        return self._history.newest if Capability.ADVANCE in self._capabilities else None
 
     def _submitted(
         self, view: View, priority: int = 0, blocks: Blocks | None = None
@@ -634,12 +632,12 @@ class Pool(Renderer):
             return
         order = DescribeOrder()
         self._post((order,))
-        self._wait(lambda: order.answer is not None)
-        if isinstance(order.answer, Opened):
-            self._described = unpack_scene(order.answer.scene)
-            self._labels = order.answer.labels
-        elif order.answer is not None:
-            raise order.answer
+        self._wait(lambda: order.described is not None)
+        if isinstance(order.described, Opened):
+            self._described = unpack_scene(order.described.scene)
+            self._labels = order.described.labels
+        elif order.described is not None:
+            raise order.described
 
     def _check_passes(self, view: View) -> None:
         select_passes(view.pass_names, self._passes)

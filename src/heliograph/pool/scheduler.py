@@ -1,8 +1,8 @@
 """The ledger: which order waits, which worker has it, how often it killed one.
 
 Pure: no process, no clock, no lock. An order is in exactly one place: in the queue, leased to one
-worker, or settled. Each attempt is a lease with a ticket of its own, and an answer counts only while
-its ticket is in the ledger of the worker that sent it; so nothing counts twice.
+worker, or settled. Each attempt is a lease with a ticket of its own, and an answer counts only
+while its ticket is in the ledger of the worker that sent it; so nothing counts twice.
 
 Where an order is, is told by the order alone (`lease`, and whether it is among `orders`). All else
 here is an index over that, which `repair` makes anew after an interrupt left one half done.
@@ -107,6 +107,7 @@ class Scheduler(Generic[_W]):
         self._ticket = 0
         self._pushed = 0
         self._vain = 0
+        self._mixed = False  # whether any order was more urgent, or less, than usual
 
     @property
     def waiting(self) -> bool:
@@ -126,6 +127,7 @@ class Scheduler(Generic[_W]):
         """Take an order; one that is here already stays as it is."""
         if order.sequence >= 0:
             return
+        self._mixed = self._mixed or bool(order.priority)
         self._sequence += 1
         order.sequence = self._sequence
         self.orders[order] = None
@@ -147,7 +149,9 @@ class Scheduler(Generic[_W]):
     def urgency(self, worker: _W) -> int:
         """The highest priority of what a worker has; 0 for nothing."""
         leases = self._leases.get(worker)
-        return max(lease.order.priority for lease in leases.values()) if leases else 0
+        if not self._mixed or not leases:
+            return 0
+        return max(lease.order.priority for lease in leases.values())
 
     def assign(self) -> Lease | None:
         """Lease the most urgent order to the worker with the fewest; None if none has room.
@@ -179,15 +183,15 @@ class Scheduler(Generic[_W]):
         self._unlease(lease)
         self._push(lease.order)
 
-    def replace(self, lease: Lease, rest: Sequence[Order], done: int) -> None:
+    def replace(self, lease: Lease, rest: Sequence[Order], weight: int) -> None:
         """The order is done but for a rest, which is in the queue in its place.
 
         Args:
             lease: of the order.
             rest: new orders.
-            done: how many views are drawn.
+            weight: how many views it was.
         """
-        self.counts.done += done
+        self.counts.done += weight - sum(order.weight for order in rest)
         for order in rest:
             self._follow(lease.order, order)
         self._forget(lease.order)
@@ -282,7 +286,9 @@ class Scheduler(Generic[_W]):
         best, least = None, (self._depth, 0)
         for worker in self._open:
             leases = self._leases[worker]
-            ahead = sum(lease.order.priority >= priority for lease in leases.values())
+            ahead = len(leases)
+            if self._mixed:
+                ahead = sum(lease.order.priority >= priority for lease in leases.values())
             if (ahead, len(leases)) < least:
                 best, least = worker, (ahead, len(leases))
         return best

@@ -201,16 +201,14 @@ class Supervisor:
         if worker.phase is Phase.RETIRING:
             return Death(worker, why)
         self.died += 1
-        self._records.append(
-            (logging.WARNING, f"worker {worker.pid} {why}{worker.last_output()}")
-        )
+        self._records.append((logging.WARNING, f"worker {worker.pid} {why}{worker.last_output()}"))
         starting = worker.phase is Phase.STARTING
         error = self._failed_to_start(worker, why) if starting else None
         self._replace(worker)
         return Death(worker, why, error)
 
     def watch(self, tickets: Sequence[Sequence[int]], now: float) -> list[tuple[WorkerHandle, str]]:
-        """Who is late, and with what; and have those replaced that are too large or have done enough.
+        """Who is late, and with what; and have those replaced that are too large.
 
         Time in which this process did not run either, as the machine was suspended, does not count.
 

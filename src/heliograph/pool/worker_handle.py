@@ -125,7 +125,7 @@ class WorkerHandle:
         page.close()
         self.output, writes = os.pipe2(os.O_CLOEXEC)
         undo.callback(os.close, self.output)
-        self._theirs.append(open(writes, "wb", buffering=0))
+        self._theirs.append(os.fdopen(writes, "wb", buffering=0))
         os.set_blocking(self.output, False)
 
     def _start(

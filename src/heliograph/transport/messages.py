@@ -1,8 +1,9 @@
 """What driver and worker say to each other. Every message is one of these, checked as it comes.
 
-To a worker: `Open`, `Map`, `Drop`, `Blob`, `DropBlobs`; the orders `Render`, `RenderMany`, `Refine`,
-`Publish`, `Advance`, `Describe`; and `Credit`, `Cancel`, `Stop`. From it: `Hello`, `Opened`, and for
-each order what came of it: `Partial` any number of times, then one of the rest, by its ticket.
+To a worker: `Open`, `Map`, `Drop`, `Blob`, `DropBlobs`; the orders `Render`, `RenderMany`,
+`Refine`, `Publish`, `Advance`, `Describe`; and `Credit`, `Cancel`, `Stop`. From it: `Hello`,
+`Opened`, and for each order what came of it, by its ticket: `Partial` any number of times, then one
+of the rest.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _WORD = struct.Struct("<q")
 _URGENCY = 24
 _CANCELLED = 64
 _TICKETS = 496
-"""Cancelled tickets have a place each, by their remainder; with the words before, that is a page."""
+"""Cancelled tickets have a place each, by their remainder; with what is before, that is a page."""
 
 
 class Status(NamedTuple):

@@ -90,9 +90,7 @@ def unpack_view(wire: ViewWire, blobs: Mapping[bytes, NDArray[Any]] | None = Non
     )
 
 
-def unpack_edits(
-    data: Any, blobs: Mapping[bytes, NDArray[Any]] | None = None
-) -> tuple[Edit, ...]:
+def unpack_edits(data: Any, blobs: Mapping[bytes, NDArray[Any]] | None = None) -> tuple[Edit, ...]:
     """The edits of a wire."""
     edits = tuple(unpack(data or [], blobs))
     if not all(isinstance(edit, Edit) for edit in edits):

@@ -48,7 +48,6 @@ from heliograph.view import View, unchecked_view
 from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import describe
 
-
 _MOST_RESIZED = 256
 
 
@@ -362,9 +361,7 @@ class _Columns:
         )
 
 
-def _one_by_one(
-    engine: Engine, views: Iterator[View], outs: Iterator[Outs]
-) -> list[Outcome]:
+def _one_by_one(engine: Engine, views: Iterator[View], outs: Iterator[Outs]) -> list[Outcome]:
     """What comes of views that are drawn each by itself, not in a group."""
     return [attempt(engine.render, view, out) for view, out in zip(views, outs, strict=False)]
 

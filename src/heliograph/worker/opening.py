@@ -53,7 +53,13 @@ def random_digest() -> str:
         rng.choice(64, 16, replace=False),
         rng.exponential(1.0, 16),
     ]
-    made = [np.cbrt(drawn[0]), np.exp(drawn[1]), np.sin(drawn[2]), np.cos(drawn[2]), drawn[0] ** 0.4]
+    made = [
+        np.cbrt(drawn[0]),
+        np.exp(drawn[1]),
+        np.sin(drawn[2]),
+        np.cos(drawn[2]),
+        drawn[0] ** 0.4,
+    ]
     told = hashlib.sha256()
     for array in (*drawn, *made):
         told.update(np.ascontiguousarray(array).tobytes())

@@ -179,7 +179,7 @@ class _Server:
         while self._quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
             os.sched_yield()
         self._poll.poll()
-        self._quick = time.perf_counter() - began < QUICK
+        self._quick = time.perf_counter() - began < 3 * QUICK  # with the time that waking takes
 
     def _urgent(self) -> bool:
         """Whether the driver says that something more urgent is on its way than what is at hand."""
