@@ -9,7 +9,6 @@ from __future__ import annotations
 import faulthandler
 import gc
 import json
-import os
 import queue
 import random
 import signal
