@@ -275,6 +275,8 @@ class NoLoop:
 
     def cancel(self, target: Any) -> None: ...
 
+    def read(self, look: Any) -> Any: ...
+
 
 def test_memory_of_an_answer_that_makes_no_sample_comes_back_once() -> None:
     buffers, view = BufferPool(), hg.View()

@@ -125,7 +125,7 @@ def pauses(supervisor: Supervisor, clock: Clock, how: str, count: int) -> list[f
         worker: Any = Started(how)
         supervisor.workers.append(worker)
         supervisor._wanted.pop()
-        assert supervisor.bury(worker).error is None
+        assert supervisor.bury(worker, worker.reap()).error is None
         found.append(round(supervisor.due(), 6))
         clock.now += supervisor.due()
     return found

@@ -39,7 +39,7 @@ class BufferPool:
         self._free: dict[int, Region] = {}
         self._all: dict[int, Region] = {}
         self._returned: deque[Region] = deque()
-        self._lent: set[int] = set()
+        self._lent: dict[int, weakref.ref[Array]] = {}
         self._gone: list[int] = []
         self._next = 0
         self._closed = False
@@ -56,7 +56,8 @@ class BufferPool:
         last_first = reversed(self._free.values())
         found = next((each for each in last_first if each.nbytes == nbytes), None)
         if found is not None:
-            return self._free.pop(found.id)
+            del self._free[found.id]
+            return found
         region = Region.create(self._next, nbytes)
         self._next += 1
         self._all[region.id] = region
@@ -72,10 +73,10 @@ class BufferPool:
 
         Every mapping holds a descriptor, and who collects batches must not run out of them.
         """
-        if len(self._lent) >= MOST_LENT:
+        if len(self._lent) >= MOST_LENT and region.id not in self._lent:
             return False
-        self._lent.add(region.id)
-        weakref.finalize(root, self._regain, region).atexit = False
+        # In place of one from before an interrupt, so that memory does not come back twice.
+        self._lent[region.id] = weakref.ref(root, lambda _: self._regain(region))
         return True
 
     def trim(self) -> list[int]:
@@ -94,9 +95,10 @@ class BufferPool:
 
     def _collect(self) -> None:
         while self._returned:
-            region = self._returned.popleft()
+            region = self._returned[0]
             if region.id in self._all:
                 self._free[region.id] = region
+            self._returned.popleft()
         while len(self._free) > MOST_KEPT or sum(e.nbytes for e in self._free.values()) > KEPT:
             oldest = next(iter(self._free))
             del self._free[oldest]
@@ -104,7 +106,7 @@ class BufferPool:
             self._all.pop(oldest).close()
 
     def _regain(self, region: Region) -> None:
-        self._lent.discard(region.id)
+        self._lent.pop(region.id, None)
         self.give(region)
 
 

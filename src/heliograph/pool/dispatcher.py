@@ -135,7 +135,8 @@ class Dispatcher:
         ]
 
     def chores(self) -> Command | None:
-        """Start a worker, if one is due; called without the lock."""
+        """Log what there is to log, and start a worker, if one is due; called without the lock."""
+        self._supervisor.log()
         if self.closed or self.broken is not None or self._supervisor.due() > 0:
             return None
         return partial(self._started, self._supervisor.start())
@@ -143,17 +144,24 @@ class Dispatcher:
     def repair(self, later: Later) -> None:
         """Make good what an interrupt left half done: who was being talked with is replaced."""
         self._scheduler.repair()
-        self._history.repair()
-        for worker in self._supervisor.workers:
+        self._supervisor.repair()
+        made = self._history.repair(self._supervisor.workers)
+        if made is not None:
+            self._put_off(made[0], partial(self._made, *made), later)
+        for worker in tuple(self._supervisor.workers):
+            if worker.dead():  # nobody may hear it any more
+                worker.innocent = worker.innocent or worker.torn or worker.taking
+                self._bury(worker, later)
+                continue
             unsent = any(
                 isinstance(lease.order, JobOrder) and lease.order.sent != lease.ticket
                 for lease in self._scheduler.leases(worker)
             )
-            if worker.torn or worker.taking or unsent:
+            if worker.torn or worker.taking or unsent or made is not None:
                 worker.innocent = True
                 self._scheduler.stop_worker(worker)
                 self._supervisor.kill(worker, _CUT_OFF)
-        del later
+        self._history.done()
 
     def fail(self, error: HeliographError, later: Later) -> None:
         """No worker can be kept alive: everything fails, now and later."""
@@ -180,11 +188,8 @@ class Dispatcher:
 
     def end(self) -> None:
         """End all workers, and close the memory; called by the loop as it ends."""
-        later: Later = Later()
-        self.close(later)
         self._supervisor.end(self._idle, _GRACE)
-        for each in later:
-            each.do()
+        self._supervisor.log()
         self._buffers.close()
 
     # What users post ------------------------------------------------------------------------------
@@ -333,7 +338,10 @@ class Dispatcher:
             self._take(worker, worker.last_words(), later)
         self._unregister(worker)
         status = worker.page.status()
-        death = self._supervisor.bury(worker)
+        worker.kill()  # what it started, and left behind
+        how = worker.reap()
+        worker.close()
+        death = self._supervisor.bury(worker, how)
         dropped, verdicts = self._scheduler.remove_worker(
             worker, status.ticket, status.entry, innocent=worker.innocent
         )
@@ -345,7 +353,6 @@ class Dispatcher:
             give_up = partial(_job(order).give_up, entry, error, self._buffers)
             self._put_off(order, give_up, later)
         self._lost_change(worker, death.why, later)
-        worker.close()
         if death.error is not None:
             self.fail(death.error, later)
 
@@ -464,11 +471,12 @@ class Dispatcher:
             ]
             order = self._history.accept(message, others)
             self._put_off(order, partial(self._made, order, message.version), later)
+            self._history.done()
             return ""
-        order = self._history.refuse()
         if isinstance(message, Failed):
-            error = unpack_error(message.problem)
+            order, error = self._history.tried, unpack_error(message.problem)
             self._put_off(order, partial(order.fail, error, self._buffers), later)
+            self._history.refuse()
             return ""
         return f"answered a change with {type(message).__name__}"
 
@@ -479,9 +487,9 @@ class Dispatcher:
     def _lost_change(self, worker: WorkerHandle, why: str, later: Later) -> None:
         order = self._history.lost(worker)
         if order is not None and order.blame(0) >= self._supervisor.options.max_kills:
-            self._history.refuse()
             error = WorkerError(f"a change of the scene killed workers; the last one {why}")
             self._put_off(order, partial(order.fail, error, self._buffers), later)
+            self._history.refuse()
 
     def _now_ready(self) -> None:
         if not self.ready.done() and self._supervisor.opened is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from heliograph.camera import Camera
@@ -58,6 +58,7 @@ class SceneHistory:
         self._first = 0
         self._waiting: deque[AdvanceOrder] = deque()
         self._tried_by: WorkerHandle | None = None
+        self._accepted: tuple[AdvanceOrder, Advanced] | None = None
 
     def begin(self, version: int, cameras: Mapping[str, Camera]) -> None:
         """The scene as it was opened."""
@@ -95,21 +96,27 @@ class SceneHistory:
             self._tell(worker, order, number)
 
     def accept(self, answer: Advanced, others: list[WorkerHandle]) -> AdvanceOrder:
-        """The change that was tried is made: tell the others."""
+        """The change that was tried is made: tell the others. `done` says that all is done."""
         order = self._waiting[0]
-        self._made.append(order)
-        self.newest = answer.version
-        self.cameras = {wire.name: unpack_camera(wire) for wire in answer.cameras}
-        self._tried_by = None
+        self._accepted = order, answer
+        self._make(order, answer)
         for worker in others:
             self._tell(worker, order, self.newest)
-        self._waiting.popleft()
         return order
 
-    def refuse(self) -> AdvanceOrder:
+    def done(self) -> None:
+        """The change that was accepted is told to whom it concerns."""
+        self._accepted = None
+
+    @property
+    def tried(self) -> AdvanceOrder:
+        """The change that is being tried."""
+        return self._waiting[0]
+
+    def refuse(self) -> None:
         """The change that was tried does not fit the scene."""
         self._tried_by = None
-        return self._waiting.popleft()
+        self._waiting.popleft()
 
     def lost(self, worker: WorkerHandle) -> AdvanceOrder | None:
         """A worker is dead; the change that it tried, which another one may try."""
@@ -123,9 +130,29 @@ class SceneHistory:
         orders, self._waiting = list(self._waiting), deque()
         return orders
 
-    def repair(self) -> None:
-        """After an interrupt left a step half done."""
-        if self._waiting and self._made and self._waiting[0] is self._made[-1]:
+    def repair(self, workers: Collection[WorkerHandle]) -> tuple[AdvanceOrder, int] | None:
+        """After an interrupt left a step half done.
+
+        Args:
+            workers: those there are.
+
+        Returns:
+            A change that was just accepted, of which nobody may know yet, and the version it made.
+        """
+        if self._tried_by not in workers:
+            self._tried_by = None
+        if self._accepted is None:
+            return None
+        self._make(*self._accepted)
+        return self._accepted[0], self.newest
+
+    def _make(self, order: AdvanceOrder, answer: Advanced) -> None:
+        if order not in self._made:
+            self._made.append(order)
+        self.newest = answer.version
+        self.cameras = {wire.name: unpack_camera(wire) for wire in answer.cameras}
+        self._tried_by = None
+        if self._waiting and self._waiting[0] is order:
             self._waiting.popleft()
 
     def _tell(self, worker: WorkerHandle, order: AdvanceOrder, version: int) -> None:

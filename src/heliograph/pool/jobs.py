@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -21,6 +24,7 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.buffers import Block, BufferPool
+from heliograph.pool.loop import Busy
 from heliograph.pool.scheduler import Order
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.layout import Layout, lay_out
@@ -59,6 +63,11 @@ from heliograph.view import View, unchecked_view
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
 
+_CANCELLED = (CANCELLED, CANCELLED_AND_NOTIFIED)
+_DONE = (*_CANCELLED, FINISHED)
+_SOON = 0.1
+"""Seconds after which who waits looks around by itself."""
+
 LARGEST_CHUNK = 256
 LENT_FROM = 1 << 16
 """Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
@@ -72,6 +81,9 @@ class Waits(Protocol):
 
     def cancel(self, target: Target) -> None:
         """Nobody waits for an order, or for all those of a batch, any more."""
+
+    def read(self, look: Callable[[], Any]) -> Any:
+        """What there is to see between two steps."""
 
 
 class Target(Protocol):
@@ -90,7 +102,7 @@ class PoolFuture(Future[_T]):
     Args:
         loop: runs the pool.
         target: what it stands for.
-        finished: called with it once it is done, before its callbacks.
+        finished: called with it once it is done, before its callbacks; maybe twice.
     """
 
     def __init__(
@@ -103,69 +115,130 @@ class PoolFuture(Future[_T]):
         self._loop = loop
         self._target = weakref.ref(target)
         self._finished = finished
-        self._notified = False
+        self._sleepers: deque[SimpleQueue[None]] = deque()
 
     @property
     def has_callbacks(self) -> bool:
-        """Whether anybody added a callback."""
-        return bool(self._done_callbacks)  # type: ignore[attr-defined]
+        """Whether anybody added a callback that was not called yet."""
+        return self.done() and bool(self._done_callbacks)  # type: ignore[attr-defined]
+
+    def done(self) -> bool:
+        """As of `concurrent.futures.Future`, without a lock: what it says stays so."""
+        return self._state in _DONE
+
+    def cancelled(self) -> bool:
+        """As of `concurrent.futures.Future`, without a lock."""
+        return self._state in _CANCELLED
 
     def result(self, timeout: float | None = None) -> _T:
         """As of `concurrent.futures.Future`."""
         self._wait(timeout)
-        return super().result(timeout)
+        return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As of `concurrent.futures.Future`."""
         self._wait(timeout)
-        return super().exception(timeout)
+        return super().exception(0)
 
     def cancel(self) -> bool:
         """Cancel it, unless a worker has begun it; whether it is cancelled."""
         target = self._target()
-        if target is None or self.running() or not super().cancel():
+        if target is None or self.running() or not self._loop.read(self._cancel):
             return self.cancelled()
+        self._wake()
+        self.call_back()
         self._loop.cancel(target)
         return True
 
     def running(self) -> bool:
         """Whether a worker has begun it and has not answered yet."""
         target = self._target()
-        return not self.done() and (super().running() or (target is not None and target.begun))
+        return not self.done() and target is not None and target.begun
 
     def settle(self, result: _T | None, error: BaseException | None = None) -> bool:
-        """Give it what it waits for; False if nobody does."""
-        if self._notified or (not super().running() and not self._begin()):
-            return False
+        """Give it what it waits for, and tell who waits; False if nobody does.
+
+        Callbacks are called by `call_back`.
+
+        Raises:
+            Busy: its lock is in use, maybe under a signal handler.
+        """
+        if threading.current_thread() is threading.main_thread():
+            with self._condition:
+                given = self._set(result, error)
+        else:
+            if not self._condition.acquire(timeout=_SOON):
+                raise Busy
+            try:
+                given = self._set(result, error)
+            finally:
+                self._condition.release()
+        self._wake()
+        if self._finished is not None:
+            self._finished(self)
+        return given
+
+    def call_back(self) -> None:
+        """Call the callbacks, each once."""
+        callbacks: list[Callable[[PoolFuture[_T]], object]] = self._done_callbacks  # type: ignore[attr-defined]
+        while callbacks:
+            with suppress(IndexError):  # another thread calls them as well
+                self._call(callbacks.pop(0))
+
+    def _call(self, callback: Callable[[PoolFuture[_T]], object]) -> None:
         try:
-            if error is None:
-                self.set_result(result)  # type: ignore[arg-type]
-            else:
-                self.set_exception(error)
-        except Exception:
-            raise  # no callback's: the future itself says so
+            callback(self)
+        except Exception:  # noqa: BLE001 -- as of `concurrent.futures.Future`
+            _LOG.exception("a callback of a future failed")
         except BaseException:  # `SystemExit` of a callback must not end who serves everybody
             if threading.current_thread() is threading.main_thread():
                 raise
             _LOG.exception("a callback of a future wanted to end the thread of its pool")
-        self._notified = True
-        if self._finished is not None:
-            self._finished(self)
-        return True
 
-    def _begin(self) -> bool:
-        """Let it be set; False if it was cancelled, which those who wait for it are told."""
-        if self.done() and not self.cancelled():
-            return False
-        begun = self.set_running_or_notify_cancel()
-        self._notified = not begun
-        if not begun and self._finished is not None:
-            self._finished(self)
-        return begun
+    def _set(self, result: _T | None, error: BaseException | None) -> bool:
+        """Have what came, and tell who waits; may be done again after an interrupt."""
+        given = not self.cancelled()
+        if not self.done():
+            self._result, self._exception = result, error
+            self._state = FINISHED
+        elif self._state == CANCELLED:
+            self._state = CANCELLED_AND_NOTIFIED
+        for each in self._waiters:
+            if self not in each.finished_futures:
+                (each.add_result if given else each.add_cancelled)(self)
+        self._condition.notify_all()
+        return given
+
+    def _cancel(self) -> bool:
+        with self._condition:
+            if not self.done():
+                self._state = CANCELLED
+            return self.cancelled()
+
+    def _wake(self) -> None:
+        with suppress(IndexError):
+            while self._sleepers:
+                self._sleepers.pop().put(None)
 
     def _wait(self, timeout: float | None) -> None:
-        if not self.done():
-            self._loop.run_until(self.done, timeout)
+        """Run the loop until it is done; sleep while another thread does.
+
+        Raises:
+            TimeoutError: it took too long.
+        """
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while not self.done():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            self._loop.run_until(self.done, None if timeout is None else left)
+            sleeper: SimpleQueue[None] = SimpleQueue()
+            self._sleepers.append(sleeper)
+            if not self.done():
+                with suppress(Empty):
+                    sleeper.get(timeout=max(0.0, min(end - time.monotonic(), _SOON)))
+            with suppress(ValueError):
+                self._sleepers.remove(sleeper)
 
 
 class Answer(NamedTuple):
@@ -353,6 +426,9 @@ class SampleOrder(JobOrder):
         self.lent: Region | None = None
         self._block: Block | None = None
         self._place = 0
+        self._lent = False
+        self._root: Array | None = None
+        self._made: Sample | None = None
         self._cameras = cameras
         self._layout = layout
         self._drawn_by = drawn_by
@@ -416,22 +492,25 @@ class SampleOrder(JobOrder):
         return self.view.index, self.view.seed, self._wire
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
-        """Make the sample; the future gets it, unless it is done."""
+        """Make the sample; the future gets it. Nothing if that was done."""
         future = self._held
-        if future is None or future.done() or (self.region is None and done.data is None):
-            # If it was cancelled meanwhile, those who wait for it are still to be told.
-            self.fail(WorkerError("an interrupt came while the sample was made"), buffers)
+        if future is None:
             return
-        try:
-            sample = self._sample(done, labels, buffers)
-        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
-            self.fail(
-                WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index),
-                buffers,
-            )
-            return
-        if not future.settle(sample):
+        came = self.region is not None or done.data is not None
+        if came and self._made is None and not future.done():
+            try:
+                self._made = self._sample(done, labels, buffers)
+            except OSError:  # a signal handler's `TimeoutError`, say: done again
+                raise
+            except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
+                why = f"a worker's answer makes no sample: {error!r}"
+                self.fail(WorkerError(why, index=self.view.index), buffers)
+                return
+        given = future.settle(self._made)
+        if not given:
             self.give_back_lent(buffers)
+        self._give_back(buffers)
+        self._made = self._root = None
 
     def give_back_lent(self, buffers: BufferPool) -> None:
         """Nobody looks at what was borrowed any more."""
@@ -444,17 +523,17 @@ class SampleOrder(JobOrder):
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
         region, block = self.region, self._block
-        memory: Any = bytearray(done.data or b"")
-        if region is not None:
-            memory = np.frombuffer(region.memory, np.uint8)
-        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
+        self._lent = self.borrowed or block is not None
         if self.borrowed:
             self.lent = region
-        own = region if block is None and not self.borrowed else None
-        if own is not None and (self.nbytes < LENT_FROM or not buffers.lend(memory, own)):
+        if self._root is None:  # kept, or an interrupt would give back what is still lent
+            memory: Any = bytearray(done.data or b"") if region is None else region.memory
+            self._root = np.frombuffer(memory, np.uint8)
+        if region is not None and not self._lent and self.nbytes >= LENT_FROM:
+            self._lent = buffers.lend(self._root, region)
+        arrays = layout.arrays(self._root) if block is None else block.arrays(self._place)
+        if not (self._lent or region is None):
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
-            buffers.give(own)
-        self.region = self._block = None
         shown = list(zip(cameras, arrays, strict=True))
         return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
 
@@ -471,7 +550,7 @@ class SampleOrder(JobOrder):
 
     def _give_back(self, buffers: BufferPool) -> None:
         region, self.region = self.region, None
-        if region is not None and self._block is None:
+        if region is not None and self._block is None and not self._lent:
             buffers.give(region)
 
     def _specs(self) -> PassSpecs:
@@ -541,11 +620,13 @@ class StreamOrder(JobOrder):
         """Take a sample; one that came from another worker before is left out."""
         if message.number < self._next:
             return
-        self._next = message.number + 1
         try:
             self.samples.put(self._sample(message, labels))
+        except OSError:  # a signal handler's `TimeoutError`, say: done again
+            raise
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who waits
             self._end(WorkerError(f"a worker's answer makes no sample: {error!r}"))
+        self._next = message.number + 1
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
         """Who waits gets the error."""
@@ -559,8 +640,8 @@ class StreamOrder(JobOrder):
 
     def _end(self, what: BaseException | None) -> None:
         if not self.ended:
-            self.ended = True
             self.samples.put(what)
+            self.ended = True
 
     def _sample(self, message: Partial, labels: Labels | None) -> Sample:
         cameras = [_camera(None, each) for each in message.used.cameras]
@@ -632,6 +713,7 @@ class BatchJob:
         self._leased: list[tuple[WorkerHandle, int]] = []
         self._begun = False
         self._settled = False
+        self._root: Array | None = None
         self.held: PoolFuture[Stacked] | None = None
         self.cameras = batch.resolved(known)
         self.layout = lay_out(
@@ -675,12 +757,13 @@ class BatchJob:
         if self._left or future is None or self._settled:
             return
         if self.problems or future.cancelled() or (region is None and len(self.batch)):
+            self.region = None
             if region is not None:
                 buffers.give(region)
             future.settle(None, self._first_problem())
         else:
             future.settle(self._stacked(region, buffers))
-        self._settled = True
+        self._settled, self._root = True, None
 
     def _first_problem(self) -> HeliographError:
         entry = min(self.problems, default=0)
@@ -690,13 +773,13 @@ class BatchJob:
         return self.batch.error(entry, error, more)
 
     def _stacked(self, region: Region | None, buffers: BufferPool) -> Stacked:
-        if region is None:
-            root = np.empty(0, np.uint8)
-        else:
-            root = np.frombuffer(region.memory, np.uint8)
-            if not buffers.lend(root, region):
-                root = root[: self.layout.nbytes].copy()
-                buffers.give(region)
+        if self._root is None:  # kept, or an interrupt would give back what is still lent
+            memory = b"" if region is None else region.memory
+            self._root = np.frombuffer(memory, np.uint8)
+        root = self._root
+        if region is not None and not buffers.lend(root, region):
+            root = self._root = root[: self.layout.nbytes].copy()
+            buffers.give(region)
         return {
             key_of(camera.name, name): array
             for camera, arrays in zip(self.cameras, self.layout.arrays(root), strict=True)

@@ -1,10 +1,14 @@
 """The pool's loop: it hears all workers, in a thread of its own or in one that waits for an answer.
 
-A *step* takes what was posted and what the workers said, and is made with the lock held; what it
-puts off, copies and futures, is done after it. Nothing here waits for a thread: who posts leaves
-the call in a queue, and either makes the step or leaves it to whoever is inside. So a signal
-handler may post at any time, even in a thread that is inside a step, and so may who collects
-garbage.
+A *step* takes what was posted and what the workers said, and is made with one lock held; what it
+puts off, copies and futures, is done after it, in its order, with another lock held. Nobody waits
+for anything else with a lock held, so a signal handler may post at any time: in a thread that is
+inside a step it only leaves the call in a queue, for who is inside looks there again. Callbacks and
+log records, which may wait for whatever their authors like, are for the pool's own thread, which
+holds no lock meanwhile.
+
+What is in a queue is taken out once it is done, so an interrupt (an exception out of a signal
+handler, which may come between any two instructions of the main thread) has it done once more.
 
 Who waits for a future *leads*: it listens to the workers itself, and the pool's own thread rests,
 so that an answer wakes one thread and not two. The leader says all the time that it is there; when
@@ -40,13 +44,23 @@ _SHORT = 4e-3
 """Seconds that the pool's own thread rests on after a leader that came and went soon: who asks for
 one sample after the other leads again at once, and to wake another thread each time costs more."""
 
+_RETRY = 0.01
+"""Seconds after which what was in use is tried again."""
 
-class HasCallbacks(Protocol):
-    """A future that may call what users added."""
+
+class Busy(Exception):  # noqa: N818 -- no error: it is done a little later
+    """What is to be done needs a lock that its holder may keep for long, as a signal came there."""
+
+
+class Settles(Protocol):
+    """A future, as the loop sees it."""
 
     @property
     def has_callbacks(self) -> bool:
-        """Whether anybody added anything."""
+        """Whether callbacks are to be called."""
+
+    def call_back(self) -> None:
+        """Call them."""
 
 
 class PutOff(NamedTuple):
@@ -54,11 +68,11 @@ class PutOff(NamedTuple):
 
     Attributes:
         do: what; doing it twice must be as good as once, as an interrupt may come between.
-        future: which it sets; what users added to be called then, only the pool's own thread calls.
+        future: what it settles; callbacks are called by the pool's own thread.
     """
 
     do: Callable[[], object]
-    future: HasCallbacks | None = None
+    future: Settles | None = None
 
 
 Later = deque[PutOff]
@@ -125,40 +139,35 @@ class Loop:
         self._core = core
         self._selector = selector
         self._lock: Any = threading.RLock()
+        self._delivery: Any = threading.RLock()
         self._inbox: deque[Command] = deque()
-        self._left: Later = deque()
+        self._later: Later = deque()
+        self._left: deque[Callable[[], object]] = deque()  # for the pool's own thread
         self._torn = False
         self._leader = 0
         self._seen = 0.0
         self._led_since = 0.0
         self._resting = False
         self._abandoned = False
-        self._delivering: set[int] = set()
+        self._ended = False
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        # Not before nobody can ring it any more: the number would be another's by then.
-        weakref.finalize(self, os.close, self._bell).atexit = False
-        selector.register(self._bell, selectors.EVENT_READ)
+        self._leader_bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        for each in (self._bell, self._leader_bell):
+            # Not before nobody can ring it any more: the number would be another's by then.
+            weakref.finalize(self, os.close, each).atexit = False
+        selector.register(self._leader_bell, selectors.EVENT_READ)
         # A daemon: a pool that nobody closed must not keep a program from ending.
         self._thread = threading.Thread(target=self._run, name="heliograph-pool", daemon=True)
         self._thread.start()
 
     @property
     def inside(self) -> bool:
-        """Whether this is a signal handler that interrupted a step in its own thread."""
-        return bool(self._lock._is_owned())
+        """Whether this is a signal handler that interrupted the loop at work in its own thread."""
+        return bool(self._lock._is_owned() or self._delivery._is_owned())
 
     def post(self, command: Command) -> None:
         """Have something done in a step: in one of this thread, or by who is inside."""
-        self._inbox.append(command)
-        later: Later = deque()
-        try:
-            self._step((), later)
-            self._finish(later)
-        except BaseException:
-            self.wake()  # what an interrupt left half done is done there
-            raise
-        finally:
-            self._leave(later)
+        self._work((), command)
 
     def cancel(self, target: Any) -> None:
         """Nobody waits for something any more."""
@@ -167,12 +176,14 @@ class Loop:
     def read(self, look: Callable[[], Any]) -> Any:
         """What there is to see between two steps."""
         with self._lock:
-            return look()
+            made = look()
+        if self._inbox:  # a signal handler posted meanwhile
+            self.wake()
+        return made
 
     def wake(self) -> None:
         """Have the pool's own thread look around."""
-        with suppress(BlockingIOError):  # so often rung that it is heard in any case
-            os.eventfd_write(self._bell, 1)
+        _ring(self._bell)
 
     def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> None:
         """Lead until something is done; returns at once where another thread leads.
@@ -180,33 +191,22 @@ class Loop:
         Raises:
             WorkerError: this thread must not wait, as others wait for it.
         """
+        self._check_thread()
         me = threading.get_ident()
-        self._check_thread(me)
-        if self._led() and self._leader != me:
-            return
         end = None if timeout is None else time.monotonic() + timeout
-        before, self._leader = self._leader, me
-        later: Later = deque()
-        if not before:
-            self._seen = self._led_since = time.monotonic()
-        if not self._resting:
-            self.wake()
         try:
-            began = time.perf_counter()
-            if self._core.quick:
-                self._look_out(done, began, later)
-            while not done() and self._thread.is_alive():
-                self._seen = now = time.monotonic()
-                if end is not None and now >= end:
-                    return
-                pause = _SLICE if end is None else min(_SLICE, end - now)
-                self._listen(pause, later)
-        finally:
-            self._leader = before
-            self._seen = time.monotonic()
-            self._leave(later)
-            if self._resting and self._seen - self._led_since > _SHORT:
+            if not self._lead(me):
+                return
+            if not self._resting:
                 self.wake()
+            if self._core.quick:
+                self._look_out(done)
+            while self._lead(me) and not done() and self._thread.is_alive():
+                if end is not None and self._seen >= end:
+                    return
+                self._listen(_SLICE if end is None else min(_SLICE, end - self._seen))
+        finally:
+            self._stop_leading(me)
 
     def close(self, patience: float) -> None:
         """Wait for the pool's own thread to end, unless that waits for this one."""
@@ -219,29 +219,55 @@ class Loop:
         self._abandoned = True
         self.wake()
 
-    def _look_out(self, done: Callable[[], bool], began: float, later: Later) -> None:
+    def _look_out(self, done: Callable[[], bool]) -> None:
+        began = time.perf_counter()
         while not done() and time.perf_counter() - began < QUICK:
-            self._listen(0, later)
+            self._listen(0)
             os.sched_yield()  # the worker may be on this very core
 
-    def _listen(self, pause: float, later: Later) -> None:
+    def _listen(self, pause: float) -> None:
         """Wait for what the workers say, and take it."""
         try:
-            events = self._selector.select(pause)
+            heard = self._select(pause)
         except (OSError, ValueError):  # it was closed meanwhile
+            if self._thread.is_alive():
+                raise
             return
-        events = [each for each in events if each[0].fd != self._bell]
-        if events or self._inbox:
-            self._step([(key.data, mask) for key, mask in events], later)
-            self._finish(later)
-        elif pause:
-            time.sleep(0)  # the bell is for the other thread, which takes a moment to hear it
+        if heard or self._inbox or self._later:
+            self._work(heard)
+
+    def _select(self, pause: float) -> list[Event]:
+        heard = [(key.data, mask) for key, mask in self._selector.select(pause)]
+        if (None, selectors.EVENT_READ) in heard:
+            _silence(self._leader_bell)
+            heard.remove((None, selectors.EVENT_READ))
+        return heard
+
+    def _lead(self, me: int) -> bool:
+        """Be the one that listens, unless another thread is; whether that is so."""
+        with self._lock:
+            return self._lead_inside(me)
+
+    def _lead_inside(self, me: int) -> bool:
+        if self._leader != me:
+            if self._led():
+                return False
+            self._led_since = time.monotonic()
+        self._leader, self._seen = me, time.monotonic()
+        return True
 
     def _led(self) -> bool:
         return bool(self._leader) and time.monotonic() - self._seen < _SILENT
 
-    def _check_thread(self, me: int) -> None:
-        if me in self._delivering:
+    def _stop_leading(self, me: int) -> None:
+        if self._leader == me:
+            self._leader = 0
+            self._seen = time.monotonic()  # later than whatever who still saw it calls now
+            if self._resting and self._seen - self._led_since > _SHORT:
+                self.wake()
+
+    def _check_thread(self) -> None:
+        if threading.current_thread() is self._thread:
             raise WorkerError(
                 "a callback of a future waits for its own pool, which would never end; hand the "
                 "work to another thread"
@@ -252,109 +278,148 @@ class Loop:
                 "end; set a flag there, and wait elsewhere"
             )
 
-    def _step(self, events: Iterable[Event], later: Later) -> None:
+    def _work(self, events: Iterable[Event], command: Command | None = None) -> None:
+        """Make a step, and do what it put off."""
+        try:
+            if command is not None:
+                self._inbox.append(command)
+            self._step(events)
+            self._finish()
+        except BaseException:
+            self.wake()  # what an interrupt left half done is done there
+            raise
+
+    def _step(self, events: Iterable[Event], own: Command | None = None) -> None:
         """Do what was posted and take what the workers say."""
-        if self.inside:  # a signal handler: who is inside looks into the inbox again
+        if self._lock._is_owned():  # a signal handler: who is inside looks into the inbox again
             return
         while True:
-            with (
-                self._lock
-            ):  # a call alone: at a `try` that begins here an interrupt keeps the lock
-                self._step_inside(events, later)
+            # A call alone: at a `try` that begins in here an interrupt would keep the lock.
+            with self._lock:
+                self._step_inside(events, own)
             if not self._inbox:
                 return
-            events = ()
+            events, own = (), None
 
-    def _step_inside(self, events: Iterable[Event], later: Later) -> None:
+    def _step_inside(self, events: Iterable[Event], own: Command | None) -> None:
+        later, command = self._later, None
         try:
             if self._torn:
                 self._core.repair(later)
             self._torn = True
+            if own is not None:
+                own(later)
             while self._inbox:
-                self._inbox[0](later)
+                command = self._inbox[0]
+                command(later)
                 self._inbox.popleft()
+            command = None
             self._core.hear(events, later)
             self._torn = False
-        except HeliographError as error:
+        except Exception as error:
+            # In the main thread it may be a signal handler's; if not, it comes again elsewhere.
+            if threading.current_thread() is threading.main_thread():
+                raise
+            if command is not None:
+                self._inbox.popleft()
+            if not isinstance(error, HeliographError):
+                error = WorkerError(f"the pool failed: {error!r}")
             self._core.fail(error, later)
-        except Exception as error:  # noqa: BLE001 -- nobody may wait for ever
-            self._core.fail(WorkerError(f"the pool failed: {error!r}"), later)
 
-    def _finish(self, later: Later) -> None:
-        """Do what a step put off."""
-        own = threading.current_thread() is self._thread
-        while later:
-            do, future = later[0]
-            if not own and future is not None and future.has_callbacks:
-                self._left.append(later[0])
-                self.wake()
+    def _finish(self) -> None:
+        """Do what steps put off; callbacks are left to the pool's own thread."""
+        if self._delivery._is_owned():  # a signal handler: who is inside goes on
+            return
+        worked = bool(self._later)
+        while self._later:
+            with self._delivery:
+                self._do_first()
+        if self._left:
+            if self._ended or threading.current_thread() is self._thread:
+                self._finish_left()
             else:
-                do()
-            later.popleft()
+                self.wake()
+        if worked and self._leader not in (0, threading.get_ident()):
+            _ring(self._leader_bell)  # it may have been what that waits for
 
-    def _leave(self, later: Later) -> None:
-        """What this thread could not finish, as it was interrupted, is for the pool's own."""
-        if later:
-            self._left.extend(later)
-            later.clear()
-            self.wake()
+    def _do_first(self) -> None:
+        if not self._later:  # another thread was quicker
+            return
+        do, future = self._later[0]
+        try:
+            do()
+        except Busy:
+            self._left.append(do)
+        if future is not None and future.has_callbacks:
+            self._left.append(future.call_back)
+        self._later.popleft()
+
+    def _finish_left(self) -> None:
+        for _ in range(len(self._left)):
+            do = self._left.popleft()
+            try:
+                do()
+            except Busy:
+                self._left.append(do)
 
     def _run(self) -> None:
         try:
             while not self._core.closed:
                 self._round()
-        except BaseException as error:  # noqa: BLE001 -- nobody may wait for ever
-            failure = WorkerError(f"the pool failed: {error!r}")
-            self._locked(lambda later: self._core.fail(failure, later))
+        except BaseException as error:  # noqa: BLE001 -- nobody may wait for ever for a dead thread
+            reason = WorkerError(f"the pool failed: {error!r}")
+            self._own(lambda later: self._core.fail(reason, later))
         finally:
+            self._own(self._core.close)
             self._core.end()
-            self._finish_left()
+            self._ended = True
+            self._finish()
+            while self._left:
+                self._finish_left()
+                time.sleep(_RETRY if self._left else 0)
             self._selector.close()
 
     def _round(self) -> None:
         """Listen, or rest while somebody else does; then do the chores."""
-        self._resting = True
-        later: Later = deque()
-        pause, now = self._core.pause(), time.monotonic()
-        if self._led() or now - self._seen < _SHORT:
-            poll = select.poll()
-            poll.register(self._bell, select.POLLIN)
-            poll.poll(min(pause, _SLICE if now - self._led_since > _SHORT else _SHORT) * 1000)
-            self._resting = False
-            events = []
-        else:
-            self._resting = False
-            events = self._selector.select(pause)
-        with suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
-        heard = [(key.data, mask) for key, mask in events if key.fd != self._bell]
-        self._step(heard, later)
-        self._deliver(later)
+        self._step(self._hear())
+        self._finish()
         came = self._core.chores()
         if came is not None:
-            self._locked(came)
+            self._own(came)
         if self._core.due(time.monotonic()):
-            self._locked(self._core.tick)
+            self._own(self._core.tick)
         if self._abandoned and not (self._core.busy or self._inbox or self._left):
-            self._locked(self._core.close)
+            self._own(self._core.close)
 
-    def _locked(self, command: Command) -> None:
-        """Make a step of one command, in the pool's own thread."""
-        later: Later = deque()
-        self._inbox.append(command)
-        self._step((), later)
-        self._deliver(later)
+    def _hear(self) -> list[Event]:
+        """Wait for what the workers say where nobody leads, or for the bell."""
+        self._resting = True
+        pause = min(self._core.pause(), _RETRY) if self._left else self._core.pause()
+        now, led = time.monotonic(), self._led()
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        if led or now - self._seen < _SHORT:
+            pause = min(pause, _SLICE if led and now - self._led_since > _SHORT else _SHORT)
+        else:
+            self._resting = False
+            poll.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+        poll.poll(pause * 1000)
+        self._resting = False
+        _silence(self._bell)
+        with self._lock:  # or a leader that begins right now would not hear its bell
+            return [] if self._led() else self._select(0)
 
-    def _deliver(self, later: Later) -> None:
-        """Do what was put off, by this step and by other threads."""
-        me = threading.get_ident()
-        self._delivering.add(me)
-        try:
-            self._finish(later)
-            self._finish_left()
-        finally:
-            self._delivering.discard(me)
+    def _own(self, command: Command) -> None:
+        """Make a step of one command of the pool's own thread."""
+        self._step((), command)
+        self._finish()
 
-    def _finish_left(self) -> None:
-        while self._left:
-            self._left.popleft().do()
+
+def _ring(bell: int) -> None:
+    with suppress(BlockingIOError):  # so often rung that it is heard in any case
+        os.eventfd_write(bell, 1)
+
+
+def _silence(bell: int) -> None:
+    with suppress(BlockingIOError):
+        os.eventfd_read(bell)

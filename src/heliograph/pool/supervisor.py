@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class Supervisor:
         self._refusals = 0
         self._ticked = time.monotonic()
         self._told: set[str] = set()
+        self._records: deque[tuple[int, str]] = deque()
 
     @property
     def tick(self) -> float:
@@ -187,10 +189,13 @@ class Supervisor:
             worker.why, worker.dying = why, True
         worker.kill()
 
-    def bury(self, worker: WorkerHandle) -> Death:
-        """Strike out a worker that is surely dead, and want another where there is to be one."""
-        worker.kill()  # what it started, and left behind
-        how = worker.reap()
+    def bury(self, worker: WorkerHandle, how: str) -> Death:
+        """Strike out a worker that is surely dead, and want another where there is to be one.
+
+        Args:
+            worker: the worker.
+            how: it ended.
+        """
         why = f"{worker.why} and {how}" if worker.why else how
         worker.dying = True
         self.workers.remove(worker)
@@ -199,7 +204,7 @@ class Supervisor:
         if worker.phase is Phase.RETIRING:
             return Death(worker, why)
         self.died += 1
-        _LOG.warning("worker %d %s%s", worker.pid, why, worker.last_output())
+        self._records.append((logging.WARNING, f"worker {worker.pid} {why}{worker.last_output()}"))
         starting = worker.phase is Phase.STARTING
         error = self._failed_to_start(worker, why) if starting else None
         self._replace(worker)
@@ -225,6 +230,22 @@ class Supervisor:
             elif self._outgrown(worker):
                 self.supersede(worker)
         return late
+
+    def log(self) -> None:
+        """Log what happened; without the lock, as a signal handler's thread may hold logging's."""
+        while self._records:
+            _LOG.log(*self._records.popleft())
+
+    def repair(self) -> None:
+        """After an interrupt: want as many workers as are missing."""
+        here = [
+            each
+            for each in self.workers
+            if each.phase is not Phase.RETIRING
+            and (each.replaces not in self.workers or each.replaces.phase is Phase.RETIRING)
+        ]
+        wanted = sum(each.replaces is None for each in self._wanted)
+        self._wanted.extend(_Wanted() for _ in range(self.count - len(here) - wanted))
 
     def spent(self, worker: WorkerHandle) -> bool:
         """Whether a worker has done enough to be replaced."""
@@ -275,7 +296,7 @@ class Supervisor:
 
     def _failed_to_start(self, worker: WorkerHandle, why: str) -> HeliographError | None:
         """Note that a worker died as it started; an error if it is no use to start another."""
-        killed = why.startswith("was killed by SIGKILL")
+        killed = worker.innocent or why.startswith("was killed by SIGKILL")
         self._failed += 1 if killed else _MERCY
         error: HeliographError = worker.refused or WorkerError(
             f"a worker could not be started: it {why}{worker.last_output()}"
@@ -311,4 +332,4 @@ class Supervisor:
         """Log an error once, and not at each of the tries that follow."""
         if what not in self._told:
             self._told.add(what)
-            _LOG.error("%s", what)
+            self._records.append((logging.ERROR, what))

@@ -194,6 +194,8 @@ class WorkerHandle:
             self.torn = False
             raise
         except OSError as error:
+            if error.errno is None:  # a signal handler's `TimeoutError`, say
+                raise
             self.torn = False
             raise WorkerError(f"its memory cannot be sent to a worker: {error}") from None
         self.torn = False
@@ -221,8 +223,11 @@ class WorkerHandle:
     def flush(self) -> None:
         """Send what is queued, as far as it goes. A dead worker is noticed elsewhere."""
         self.torn = True
-        with suppress(OSError):  # such as too many descriptors on their way: tried again
+        try:
             self.channel.flush()
+        except OSError as error:  # such as too many descriptors on their way: tried again
+            if error.errno is None:  # a signal handler's `TimeoutError`, say
+                raise
         self.torn = False
 
     def urge(self, priority: int) -> None:
@@ -259,6 +264,8 @@ class WorkerHandle:
 
     def read_output(self) -> int:
         """Keep what it printed; how many bytes, 0 at the end, -1 if there are none now."""
+        if self.output < 0:
+            return 0
         try:
             data = os.read(self.output, KEPT_OUTPUT)
         except BlockingIOError:
@@ -324,7 +331,9 @@ class WorkerHandle:
     def close(self) -> None:
         """Close every descriptor."""
         self.channel.close()
-        for descriptor in (self.output, self.pidfd, self.own_pidfd):
+        for name in ("output", "pidfd", "own_pidfd"):
+            descriptor = getattr(self, name)
+            setattr(self, name, -1)  # first: after an interrupt its number may be another's
             if descriptor >= 0:
                 os.close(descriptor)
 

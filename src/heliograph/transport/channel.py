@@ -60,16 +60,15 @@ class Channel:
             WorkerError: the message is too long.
             OSError: no descriptor is left; nothing was queued.
         """
-        # Ours may be closed before it is sent.
-        passed = -1 if descriptor is None else os.dup(descriptor)
+        # Ours may be closed before it is sent. All in one call: an interrupt loses no descriptor.
+        passing = () if descriptor is None else (descriptor,)
+        self._passing.extend(map(os.dup, passing))
         try:
             self._encode(message)
         except WorkerError:
-            if passed >= 0:
-                os.close(passed)
+            if passing:
+                os.close(self._passing.pop())
             raise
-        if passed >= 0:
-            self._passing.append(passed)
 
     def send(self, messages: Iterable[Any]) -> None:
         """Queue messages and send what can be sent."""
@@ -101,7 +100,9 @@ class Channel:
             count = self._read()
         except BlockingIOError:
             return []
-        except OSError:
+        except OSError as error:
+            if error.errno is None:  # a signal handler's `TimeoutError`, say
+                raise
             return None
         if not count:
             return None

@@ -8,6 +8,7 @@ import os
 
 from heliograph.errors import WorkerError
 
+_FLAGS = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
 _ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4  # F_ADD_SEALS; F_SEAL_SEAL, _SHRINK, _GROW
 
 
@@ -40,15 +41,18 @@ class Region:
             WorkerError: the system has no more memory or descriptors.
         """
         nbytes = -(-max(nbytes, 1) // mmap.PAGESIZE) * mmap.PAGESIZE
-        descriptor = -1
+        made: list[int] = []
         try:
-            descriptor = os.memfd_create("heliograph", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-            os.ftruncate(descriptor, nbytes)
-            fcntl.fcntl(descriptor, _ADD_SEALS, _SEALS)
-            return cls(id, nbytes, descriptor)
-        except OSError as error:
-            if descriptor >= 0:
+            # All in one call: an interrupt loses no descriptor.
+            made.extend(map(os.memfd_create, ("heliograph",), (_FLAGS,)))
+            os.ftruncate(made[0], nbytes)
+            fcntl.fcntl(made[0], _ADD_SEALS, _SEALS)
+            return cls(id, nbytes, made[0])
+        except BaseException as error:
+            for descriptor in made:
                 os.close(descriptor)
+            if not isinstance(error, OSError):
+                raise
             raise WorkerError(f"cannot get {nbytes} bytes of shared memory: {error}") from None
 
     @classmethod
