@@ -38,11 +38,10 @@ class BufferPool:
     def __init__(self) -> None:
         self._free: dict[int, Region] = {}
         self._all: dict[int, Region] = {}
-        self._returned: deque[Region] = deque()
-        self._lent: set[int] = set()
+        self._returned: deque[int] = deque()
+        self._lent: set[weakref.finalize[..., Array]] = set()
         self._gone: list[int] = []
         self._next = 0
-        self._closed = False
 
     def take(self, nbytes: int) -> Region:
         """Memory for nobody else until it is given back.
@@ -64,8 +63,7 @@ class BufferPool:
 
     def give(self, region: Region) -> None:
         """Take memory back."""
-        if not self._closed:
-            self._returned.append(region)
+        self._returned.append(region.id)
 
     def lend(self, root: Array, region: Region) -> bool:
         """Take memory back once an array is gone; False if so much is lent that it must be copied.
@@ -73,9 +71,13 @@ class BufferPool:
         Every mapping holds a descriptor, and who collects batches must not run out of them.
         """
         if len(self._lent) >= MOST_LENT:
-            return False
-        self._lent.add(region.id)
-        weakref.finalize(root, self._regain, region).atexit = False
+            self._lent = {each for each in self._lent if each.alive}
+            if len(self._lent) >= MOST_LENT:
+                return False
+        # No code of ours runs as the array goes, so no interrupt can be lost in it.
+        goes = weakref.finalize(root, self._returned.append, region.id)
+        goes.atexit = False
+        self._lent.add(goes)
         return True
 
     def trim(self) -> list[int]:
@@ -86,7 +88,6 @@ class BufferPool:
 
     def close(self) -> None:
         """Close every descriptor; memory that the caller still looks at stays until they stop."""
-        self._closed = True
         self._returned.clear()
         self._free.clear()
         while self._all:
@@ -94,18 +95,15 @@ class BufferPool:
 
     def _collect(self) -> None:
         while self._returned:
-            region = self._returned.popleft()
-            if region.id in self._all:
+            region = self._all.get(self._returned[0])
+            if region is not None:
                 self._free[region.id] = region
+            self._returned.popleft()
         while len(self._free) > MOST_KEPT or sum(e.nbytes for e in self._free.values()) > KEPT:
             oldest = next(iter(self._free))
             del self._free[oldest]
             self._gone.append(oldest)
             self._all.pop(oldest).close()
-
-    def _regain(self, region: Region) -> None:
-        self._lent.discard(region.id)
-        self.give(region)
 
 
 class Block:
