@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,13 +98,26 @@ class MujocoEngineOf:
         self._engine.close()
 
 
-def test_normals_without_depth_are_the_same(engine: Engine) -> None:
-    both, alone = (
-        engine.render(view(engine, passes=[engine.passes[name] for name in names]))
-        for names in (NAMES, ("orrb_normals",))
+@pytest.mark.parametrize("names", [NAMES[2:3], NAMES[3:], NAMES[2:], NAMES[1:3], NAMES[::3]])
+def test_passes_are_the_same_whichever_others_are_asked_for(
+    engine: Engine, names: tuple[str, ...]
+) -> None:
+    both, some = (
+        engine.render(view(engine, passes=[engine.passes[name] for name in each]))
+        for each in (NAMES, names)
     )
-    assert np.array_equal(both["front"]["orrb_normals"], alone["front"]["orrb_normals"])
-    assert list(alone["front"].passes) == ["orrb_normals"]
+    for camera in ("front", "hung"):
+        assert list(some[camera].passes) == list(names)
+        for name in names:
+            assert np.array_equal(both[camera][name], some[camera][name]), name
+
+
+def test_a_picture_of_nothing_is_zero(engine: Engine) -> None:
+    away = hg.Camera.look_at(
+        eye=(0, 0, 5), target=(0, 0, 9), up=(0, 1, 0), fov_y=0.5, width=9, height=7
+    ).replace(name="away", far=20.0)
+    frame = engine.render(view(engine, cameras=[away]))["away"]
+    assert not any(frame[name].any() for name in NAMES[1:])
 
 
 def test_a_view_depends_on_nothing_before_it(engine: Engine) -> None:
@@ -178,6 +193,13 @@ def test_what_cannot_be_drawn_is_said(engine: Engine) -> None:
     with pytest.raises(SceneError, match=r"256 categories.*segmentation_encoding='ids'"):
         OrrbEngine(crowd)
     OrrbEngine(crowd, encoding={"segmentation": "ids"}).close()
+
+
+def test_a_worker_imports_nothing_of_the_programs_side() -> None:
+    code = "import sys, heliograph.compat.orrb.engine; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("heliograph.")}
+    assert not loaded & {"pool", "delivery", "record", "cli", "worker", "transport"}
 
 
 def test_it_opens_nothing_by_itself() -> None:

@@ -236,7 +236,7 @@ def test_the_configs_defaults_are_orrbs():
     [
         ({"camera_names": "top"}, "camera_names: expected a list"),
         ({"camera_names": ["a", "a"]}, "camera_names: expected different names"),
-        ({"image_width": 0}, "image_width: expected pixels"),
+        ({"image_width": 0}, "image_width: expected an integer from 1 to "),
         ({"model_xml_path": None}, "model_xml_path: expected a path, got None"),
         ({"model_mapping_path": "gone"}, "model_mapping_path: no such file: .*gone"),
         ({"deadline": -1}, "deadline: expected seconds"),

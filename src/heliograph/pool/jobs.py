@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -375,11 +376,12 @@ class SampleOrder(JobOrder):
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
         if self._block is not None:
-            self.region = self._block.mapped(buffers)
-            if self.region is None:
-                self._block = None
+            with suppress(WorkerError):
+                self.region = self._block.mapped(buffers)
         if self.region is None:
-            self.region = buffers.take(self.nbytes)
+            self._block = None
+            with suppress(WorkerError):  # without shared memory its passes come in the message
+                self.region = buffers.take(self.nbytes)
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """It is drawn, or needs more memory, which only the worker could tell."""
@@ -415,13 +417,13 @@ class SampleOrder(JobOrder):
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
         """Make the sample; the future gets it, unless it is done."""
-        region, future = self.region, self._held
-        if region is None or future is None or future.done():
+        future = self._held
+        if future is None or future.done() or (self.region is None and done.data is None):
             # If it was cancelled meanwhile, those who wait for it are still to be told.
             self.fail(WorkerError("an interrupt came while the sample was made"), buffers)
             return
         try:
-            sample = self._sample(done, region, labels, buffers)
+            sample = self._sample(done, labels, buffers)
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
             self.fail(
                 WorkerError(f"a worker's answer makes no sample: {error!r}", index=self.view.index),
@@ -437,20 +439,21 @@ class SampleOrder(JobOrder):
         if region is not None:
             buffers.give(region)
 
-    def _sample(
-        self, done: Done, region: Region, labels: Labels | None, buffers: BufferPool
-    ) -> Sample:
+    def _sample(self, done: Done, labels: Labels | None, buffers: BufferPool) -> Sample:
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        memory, block = np.frombuffer(region.memory, np.uint8), self._block
+        region, block = self.region, self._block
+        memory: Any = bytearray(done.data or b"")
+        if region is not None:
+            memory = np.frombuffer(region.memory, np.uint8)
         arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
         if self.borrowed:
             self.lent = region
-        lent = self.borrowed or block is not None
-        if not lent and (self.nbytes < LENT_FROM or not buffers.lend(memory, region)):
+        own = region if block is None and not self.borrowed else None
+        if own is not None and (self.nbytes < LENT_FROM or not buffers.lend(memory, own)):
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
-            buffers.give(region)
+            buffers.give(own)
         self.region = self._block = None
         shown = list(zip(cameras, arrays, strict=True))
         return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from heliograph.camera import MAX_SIZE
-from heliograph.checks import is_integer
+from heliograph.checks import check_integer
 from heliograph.compat.orrb.encoding import (
     DepthEncoding,
     FirstRow,
@@ -102,10 +102,8 @@ def checked(config: RemoteRendererConfig) -> RemoteRendererConfig:
     made = copy.copy(config)
     base = Path(config.asset_basedir).absolute()
     made.camera_names = _names(config.camera_names)
-    made.image_width, made.image_height = (
-        _side("image_width", config),
-        _side("image_height", config),
-    )
+    for name in ("image_width", "image_height"):
+        setattr(made, name, check_integer(name, getattr(config, name), 1, MAX_SIZE))
     made.model_xml_path = _path("model_xml_path", config, base)
     made.renderer_config_path = _path("renderer_config_path", config, base)
     if config.model_mapping_path is not None:
@@ -124,13 +122,6 @@ def _names(names: object) -> list[str]:
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise RendererError(f"camera_names: expected different names, got {names!r}")
     return list(names)
-
-
-def _side(name: str, config: RemoteRendererConfig) -> int:
-    value: Any = getattr(config, name)
-    if not is_integer(value, 1, MAX_SIZE):
-        raise RendererError(f"{name}: expected pixels from 1 to {MAX_SIZE}, got {value!r}")
-    return int(value)
 
 
 def _path(name: str, config: RemoteRendererConfig, base: Path) -> Path:

@@ -84,41 +84,61 @@ class Encoding:
             table: ORRB's category of each segmentation id.
         """
         flip = slice(None, None, -1 if self.first_row is FirstRow.BOTTOM else 1)
-        for name, array in out.items():
-            plain = name.removeprefix("orrb_")
-            picture = frame[plain][flip]
-            if plain == "rgb":
-                array[..., :3] = picture
-                if self.alpha:
-                    np.multiply(np.isfinite(frame.depth[flip]), np.uint8(255), out=array[..., 3])
-            elif getattr(self, plain) != "orrb":
+        plain = {name: frame[name.removeprefix("orrb_")][flip] for name in out}
+        if "orrb_rgb" in out:
+            out["orrb_rgb"][..., :3] = plain.pop("orrb_rgb")
+        if not plain and not self.alpha:
+            return
+        hit = _hit(frame)[flip]
+        if self.alpha and "orrb_rgb" in out:
+            np.multiply(hit, np.uint8(255), out=out["orrb_rgb"][..., 3])
+        rows, columns = _extent(hit)
+        for name, picture in plain.items():
+            array, part = out[name], out[name][rows, columns]
+            if getattr(self, name.removeprefix("orrb_")) != "orrb":
                 array[...] = picture
-            elif plain == "depth":
+                continue
+            array[...] = 0
+            if name == "orrb_depth":
                 near, far = frame.camera.near, frame.camera.far
-                np.multiply(picture, np.float32((far - near) / far), out=array)
-                array += np.float32(near)
-                np.copyto(array, 0, where=np.isinf(array))
-            elif plain == "normals":
-                _write_normals(frame.normals[flip], _hit(frame)[flip], array)
+                np.multiply(picture[rows, columns], np.float32((far - near) / far), out=part)
+                part += np.float32(near)
+                np.copyto(part, 0, where=~hit[rows, columns])
+            elif name == "orrb_normals":
+                _write_normals(picture, hit, array, (rows, columns))
             else:
-                np.take(table, picture, out=array, mode="clip")
+                part[...] = table.take(picture[rows, columns], mode="clip")
 
 
 def _hit(frame: Frame) -> NDArray[np.bool_]:
     """Which pixels show something."""
     if "depth" in frame.passes:
         return np.isfinite(frame.depth)
+    if "segmentation" in frame.passes:
+        return np.not_equal(frame.segmentation, 0)
     x, y, z = (frame.normals[..., axis] != 0 for axis in range(3))
     return np.asarray(x | y | z)
 
 
-def _write_normals(normals: NDArray[Any], hit: NDArray[np.bool_], out: NDArray[Any]) -> None:
+def _extent(hit: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """The rows and columns in which anything is: all else is 0, and not looked at again."""
+    rows, columns = (np.flatnonzero(hit.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0), slice(0)
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _write_normals(
+    normals: NDArray[Any], hit: NDArray[np.bool_], out: NDArray[Any], block: tuple[slice, slice]
+) -> None:
     """Halve and shift normals; 0 where nothing is. Masks of triples take four times as long."""
-    rows = len(normals), -1
-    np.multiply(normals.reshape(rows), np.float32(0.5), out=out.reshape(rows))
-    out += np.float32(0.5)
-    triples = out.view("V12")[..., 0]
-    np.copyto(triples, np.zeros((), "V12"), where=~hit)
+    rows, columns = block
+    wide = rows, slice(3 * (columns.start or 0), 3 * columns.stop)
+    part = out.reshape(len(out), -1)[wide]
+    np.multiply(normals.reshape(len(out), -1)[wide], np.float32(0.5), out=part)
+    part += np.float32(0.5)
+    triples = out.view("V12")[rows, columns, 0]
+    np.copyto(triples, np.zeros((), "V12"), where=~hit[block])
 
 
 def category_table(objects: ObjectTable) -> NDArray[np.uint8]:

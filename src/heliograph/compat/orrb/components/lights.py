@@ -69,25 +69,22 @@ class LightingRig(Component):
             *(EditLight(name, active=False) for name in values["off"]),
             *(EditLight(name, diffuse=_DARK, specular=_DARK) for name in values["head"]),
         ]
-        white = (2 * EXPOSURE,) * 3
-        spots = [
-            EditLight(
-                f"LightingRig/{number}",
-                kind="spot",
-                position=position,
-                direction=direction,
-                diffuse=white,
-                specular=white,
-                ambient=_DARK,
-                cutoff=math.radians(_CONE) / 2,
-                softness=0.3,
-                casts_shadow=True,
-            )
-            for number, (position, direction) in enumerate(
-                zip(values["position"], values["direction"], strict=True)
-            )
-        ]
-        return Drawn((*off, *spots))
+        count, white = len(values["position"]), (2 * EXPOSURE,) * 3
+        each = {
+            "kind": "spot",
+            "diffuse": white,
+            "specular": white,
+            "ambient": _DARK,
+            "cutoff": math.radians(_CONE) / 2,
+            "softness": 0.3,
+            "casts_shadow": True,
+        }
+        spots = {
+            "name": [f"LightingRig/{number}" for number in range(count)],
+            **{key: values[key] for key in ("position", "direction")},
+            **{key: [value] * count for key, value in each.items()},
+        }
+        return Drawn((*off, *shine(spots)))
 
 
 @dataclass(frozen=True, kw_only=True)
