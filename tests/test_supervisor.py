@@ -103,7 +103,7 @@ class Started:
     pid = 1
     phase = Phase.STARTING
     refused = replaces = None
-    successor = dying = False
+    successor = dying = innocent = False
     why = ""
 
     def __init__(self, how: str) -> None:
@@ -149,8 +149,8 @@ def test_pauses_between_starts_double_until_one_succeeds(
     found = pauses(supervisor, clock, "exited with status 1", 9)
     assert found == [0.5, 1, 2, 4, 8, 16, 32, 60, 60]
     supervisor._failed = 0  # as `welcome` says
-    found = pauses(supervisor, clock, "was killed by SIGKILL", 7)
-    assert found == [0.05, 0.1, 0.2, 0.4, 0.8, 1, 1]
+    assert pauses(supervisor, clock, "was killed by SIGKILL", 3) == [0, 0, 0]
+    assert pauses(supervisor, clock, "exited with status 1", 2) == [0.5, 1]
 
 
 def test_pauses_double_while_no_process_is_to_be_had_and_begin_anew_once_one_was(

@@ -35,7 +35,7 @@ _AFTER_DEATH = (0.5, 60.0)
 """Seconds between two tries, the first and the last: each is twice the one before."""
 
 _AFTER_REFUSAL = (0.05, 1.0)
-"""The same where the system refused a process or somebody killed it: that passes by itself."""
+"""The same where the system refused a process, which passes by itself."""
 
 _TICK = 1.0
 
@@ -307,9 +307,7 @@ class Supervisor:
         )
         if hopeless:
             return error
-        if killed:
-            self._put_off(self._failed, *_AFTER_REFUSAL)
-        else:
+        if not killed:
             self._put_off(self._failed // _MERCY, *_AFTER_DEATH)
             self._tell(f"workers cannot be replaced, and are tried again: {error.message}")
         return None
