@@ -28,6 +28,12 @@ def size_class(nbytes: int) -> int:
     return power // 4 * 3 if nbytes <= power // 4 * 3 else power
 
 
+class _Loan(weakref.ref[Array]):
+    """A piece of memory that comes back once an array over it is gone."""
+
+    region: Region
+
+
 class BufferPool:
     """Shared memory for orders and for their results.
 
@@ -37,8 +43,8 @@ class BufferPool:
     def __init__(self) -> None:
         self._free: dict[int, Region] = {}
         self._all: dict[int, Region] = {}
-        self._returned: deque[Region] = deque()
-        self._lent: dict[int, weakref.ref[Array]] = {}
+        self._returned: deque[Region | _Loan] = deque()
+        self._lent: dict[int, _Loan] = {}
         self._next = 0
         self._closed = False
 
@@ -72,9 +78,14 @@ class BufferPool:
         Every mapping holds a descriptor, and who collects batches must not run out of them.
         """
         if len(self._lent) >= MOST_LENT and region.id not in self._lent:
-            return False
-        # In place of one from before an interrupt, so that memory does not come back twice.
-        self._lent[region.id] = weakref.ref(root, lambda _: self._regain(region))
+            alive = sum(each() is not None for each in tuple(self._lent.values()))
+            if alive >= MOST_LENT:
+                return False
+        # In place of one from before an interrupt, so that memory does not come back twice. Its
+        # callback runs no Python code, in which an interrupt could come.
+        loan = _Loan(root, self._returned.append)
+        loan.region = region
+        self._lent[region.id] = loan
         return True
 
     def trim(self) -> list[int]:
@@ -91,6 +102,7 @@ class BufferPool:
     def close(self) -> None:
         """Close every descriptor; memory that the caller still looks at stays until they stop."""
         self._closed = True
+        self._lent.clear()
         self._returned.clear()
         self._free.clear()
         while self._all:
@@ -98,17 +110,16 @@ class BufferPool:
 
     def _collect(self) -> None:
         while self._returned:
-            region = self._returned[0]
+            came = self._returned[0]
+            region = came.region if isinstance(came, _Loan) else came
+            if self._lent.get(region.id) is came:
+                del self._lent[region.id]
             if region.id in self._all:
                 self._free[region.id] = region
             self._returned.popleft()
 
     def _free_bytes(self) -> int:
         return sum(region.nbytes for region in self._free.values())
-
-    def _regain(self, region: Region) -> None:
-        self._lent.pop(region.id, None)
-        self.give(region)
 
 
 class Block:
