@@ -159,6 +159,7 @@ class Dispatcher:
             )
             if worker.torn or worker.taking or unsent or made is not None:
                 worker.innocent = True
+                self._unregister(worker, "channel")  # what it says cannot be told apart any more
                 self._scheduler.stop_worker(worker)
                 self._supervisor.kill(worker, _CUT_OFF)
         self._history.done()
@@ -252,10 +253,11 @@ class Dispatcher:
     def _register(self, worker: WorkerHandle, descriptor: int, what: str) -> None:
         self._selector.register(descriptor, selectors.EVENT_READ, _Heard(worker, what))
 
-    def _unregister(self, worker: WorkerHandle) -> None:
+    def _unregister(self, worker: WorkerHandle, *what: str) -> None:
         mapped = self._selector.get_map() or {}
-        for key in [each for each in mapped.values() if each.data and each.data.worker is worker]:
-            self._selector.unregister(key.fileobj)
+        for key in tuple(mapped.values()):
+            if key.data and key.data.worker is worker and (not what or key.data.what in what):
+                self._selector.unregister(key.fileobj)
 
     def _hear(self, heard: _Heard, mask: int, later: Later) -> None:
         worker = heard.worker
@@ -334,7 +336,8 @@ class Dispatcher:
     def _bury(self, worker: WorkerHandle, later: Later) -> None:
         """Hear the last of a dead worker; what it had still to do is for others."""
         self._scheduler.stop_worker(worker)
-        if not (worker.torn or worker.taking):
+        if not (worker.torn or worker.taking or worker.innocent):
+            worker.taking = True
             self._take(worker, worker.last_words(), later)
         self._unregister(worker)
         status = worker.page.status()

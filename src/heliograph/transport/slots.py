@@ -51,7 +51,7 @@ class Region:
         except BaseException as error:
             for descriptor in made:
                 os.close(descriptor)
-            if not isinstance(error, OSError):
+            if not isinstance(error, OSError) or error.errno is None:  # a signal handler's
                 raise
             raise WorkerError(f"cannot get {nbytes} bytes of shared memory: {error}") from None
 
