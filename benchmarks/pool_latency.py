@@ -2,9 +2,9 @@
 
 The fake engine draws nothing (`blank`), so what is left is the pool. Prints medians:
 
-- a view waited for with `render`, with `submit().result()`, and a round trip of 16 bytes over a pipe
+- a view waited for with `render`, with `submit().result()`, and 16 bytes there and back over a pipe
   to a process that answers at once (`multiprocessing.Pipe`);
-- an urgent view behind a batch of 1,000 views of 2 ms each: from its order to its beginning, and the
+- an urgent view behind a batch of 1,000 views of 2 ms each: from order to beginning, and the
   same where it is not urgent;
 - a slow view that is refined: from `cancel()` until its worker draws the next view.
 """

@@ -136,7 +136,7 @@ def test_a_missing_package_is_named_with_what_brings_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     extra = EXTRAS.get(package)
-    brought = {"PIL": "pillow", "yaml": "pyyaml"}.get(package, package)
+    brought = {"PIL": "pillow"}.get(package, package)
     advice = f"'heliograph[{extra}]'" if extra else brought
     with pytest.raises(hg.MissingDependencyError) as caught, Requires(package):
         __import__(package)

@@ -1,6 +1,7 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
 """ORRB's interface: formats against what must come out, and faults that are no more."""
 
+import gc
 import json
 import math
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import pytest
 import heliograph.compat.orrb as orrb
 from heliograph import Camera
 from heliograph.compat.orrb import servers
+from heliograph.compat.orrb.unity import UnityRandom
 
 MJCF = """<mujoco>
   <worldbody>
@@ -207,7 +210,7 @@ def test_an_unknown_camera_is_an_error_at_the_start(make):
     [
         ([{"type": "Trakcer"}], r"config.json.*components\[0\].*did you mean 'Tracker'"),
         ([component("Hide", string={"geom_prefx": "x"})], "did you mean 'geom_prefix'"),
-        ([component("Hide", bogus={})], "no such property group: 'bogusProperties'"),
+        ([component("Hide", bogus={})], "unknown property group 'bogusProperties'"),
     ],
 )
 def test_unknown_components_are_errors(make, components, message):
@@ -377,6 +380,107 @@ def test_a_tracker_repeats_nothing_on_update(make):
     assert after["tracker_cube_X_top"][0, 0] > 0.6
 
 
+SHAPES = """<mujoco>
+  <asset><mesh name="tetra" vertex="0 0 0  1 0 0  0 1 0  0 0 1" scale=".3 .3 .3"/>
+    <material name="lamps" rgba="1 .5 .5 1" emission=".5"/></asset>
+  <worldbody>
+    <light pos="0 0 5"/>
+    <camera name="top" pos="0 0 3" xyaxes="1 0 0 0 1 0" fovy="60"/>
+    <geom name="zoo:floor" type="plane" size="2 2 .1"/>
+    <body name="cube:middle" pos="-.5 0 .2" euler="0 0 45">
+      <joint name="x" type="slide" axis="0 0 1" range="0 .1"/>
+      <geom name="cube:middle" type="box" size=".1 .1 .1"/>
+      <geom name="cube:side" type="box" size=".02 .02 .02" pos="0 .8 0"/>
+      <site name="led" type="sphere" size=".15" pos="0 -.6 .1" material="lamps"/>
+    </body>
+    <body pos=".5 .4 .1">
+      <joint name="y" type="slide" axis="0 0 1" range="0 .1"/>
+      <geom name="rod" type="capsule" size=".1 .2"/><geom name="thing" type="mesh" mesh="tetra"/>
+    </body>
+  </worldbody>
+</mujoco>"""
+
+
+def test_shapes_are_tracked_by_orrbs_names_in_boxes_along_the_world(make):
+    nodes = ("cube:middle(primitive)", "cube:middle", "rod(top_sphere)", "rod(cylinder)", "rod")
+    tracked = ",".join((*nodes, "tetra_mesh_0", "thing"))
+    told = {"camera_names": "top", "tracked_object_names": tracked}
+    told["tracked_object_aliases"] = "a,b,c,d,e,f,g"
+    renderer = make(component("Tracker", string=told), mjcf=SHAPES, render_segmentation=True)
+    result = renderer.render_batch({"qpos": [[0.0, 0.05]], "seed": 0})
+    boxes = {name: result[f"tracker_{name}_X_top_bbox"][0] for name in "abcdefg"}
+    assert np.array_equal(boxes["a"], boxes["b"])  # the geom, not the body with its side
+    assert np.array_equal(boxes["c"], boxes["d"])
+    assert np.array_equal(boxes["d"], boxes["e"])
+    assert np.array_equal(boxes["f"], boxes["g"])
+    # A cube turned by 45 degrees, 0.05 m up (columns are swapped by the mapping).
+    half, near = 0.1 * math.sqrt(2), 3 - 0.35
+    scale = 1 / (2 * math.tan(math.radians(30)) * near)
+    left, _, low, high = boxes["a"]
+    assert left == pytest.approx(0.5 + (-0.5 - half) * scale * 40 / 48, abs=1e-6)
+    assert high - low == pytest.approx(2 * half * scale, abs=1e-6)
+    wrong = {"camera_names": "top", "tracked_object_names": "cube:midle"}
+    with pytest.raises(orrb.RendererError, match="did you mean 'cube:middle'"):
+        make(component("Tracker", string=wrong), mjcf=SHAPES)
+
+
+def test_joints_beyond_their_range_are_drawn_at_its_end(make):
+    renderer = make(mjcf=SHAPES, render_depth=True)
+    far = renderer.render_batch({"qpos": [[9.0, 9.0], [0.1, 0.1], [-9.0, -9.0], [0, 0]], "seed": 0})
+    depth = far["top_depth"]
+    assert np.array_equal(depth[0], depth[1])
+    assert np.array_equal(depth[2], depth[3])
+    assert not np.array_equal(depth[0], depth[2])
+    assert far["qpos"][0] == [9.0, 9.0]
+
+
+def test_lamps_that_are_sites_are_lit_or_spared(make):
+    lit = component(
+        "MaterialFixedHueRandomizer",
+        string={"material_prefix": "lamps"},
+        float={"emission_radius": 1, "max_emission": 1, "emission_probability": 1.1},
+    )
+    paint = component("MaterialRandomizer", string={"blacklist_prefix": "lamps"})
+    plain, varied, spared = (
+        make(*parts, mjcf=SHAPES).render_batch(batch(4))["top"] for parts in ((), (lit,), (paint,))
+    )
+    red = plain[0].astype(int)
+    led = (red[..., 0] > red[..., 1] + 40) & (red[..., 0] > red[..., 2] + 40)
+    assert led.sum() >= 8
+    assert np.ptp(varied[:, led], axis=0).max() > 20
+    assert np.array_equal(plain[:, 0], varied[:, 0])
+    assert np.array_equal(plain[0][led], spared[1][led])
+    assert not np.array_equal(plain[0][~led], spared[1][~led])
+
+
+def test_a_geom_is_hidden_though_a_body_has_its_name(make):
+    hide = component("Hide", string={"geom_prefix": "cube:middle"})
+    plain, hidden = (
+        make(*parts, mjcf=SHAPES, render_segmentation=True).render_batch(batch())
+        for parts in ((), (hide,))
+    )
+    cube, side = ((each["top_segmentation"] == 1).sum() for each in (plain, hidden))
+    assert cube > 4
+    assert side <= 1  # the other geom of the category is less than a pixel
+
+
+def test_pictures_may_be_written_to(make):
+    result = make(**ALL, servers=2).render_batch(batch(5))
+    for name in ("top", "top_depth", "top_normals", "top_segmentation"):
+        result[name][2] = 1
+        assert result[name].flags.writeable
+        assert not (result[name][3] == 1).all()
+
+
+def test_the_order_of_numbers_is_orrbs(make):
+    renderer = make(FOV, TRACKER)
+    seed = 2**31 - 1
+    bounds = renderer.render_batch(batch(seed=seed))["tracker_cube_X_top_bbox"][0]
+    fov = 9 / 2 - 9 * (UnityRandom(seed).bits() % 2**23) / 8388607  # the first camera's first
+    half = 0.2 / 2.6 / math.tan(math.radians(60 + fov) / 2) / 2
+    assert bounds[3] - bounds[2] == pytest.approx(2 * half, abs=1e-6)
+
+
 def test_updates_apply_to_batches_queued_after_and_keep_what_is_absent(make):
     properties = component("CameraProperties", float={"field_of_view": 60})
     renderer = make(properties, TRACKER, **ALL)
@@ -394,6 +498,41 @@ def test_updates_apply_to_batches_queued_after_and_keep_what_is_absent(make):
     with pytest.raises(orrb.RendererError, match="did you mean 'field_of_view'"):
         renderer.update({"components": [component("CameraProperties", float={"field_of_vie": 30})]})
     assert np.array_equal(renderer.render_batch(batch())["top"], after["top"])
+
+
+def test_an_update_does_not_wait_for_what_is_queued(make):
+    renderer = make(FOV)
+    results: queue.Queue[Any] = queue.Queue()
+    renderer.render_batch_async(batch(3000), results)
+    for angle in range(20):
+        renderer.update(
+            {"components": [component("CameraRandomizer", float={"fov_radius": angle})]}
+        )
+    assert results.empty()
+
+
+def test_arrays_go_when_nobody_looks_at_them(make):
+    renderer = make(FOV, TRACKER)
+    gc.disable()
+    try:
+        result = renderer.render_batch(batch(3))
+        array = weakref.ref(result["top"])
+        del result
+        assert array() is None
+    finally:
+        gc.enable()
+
+
+def test_several_pools_share_a_batch(make, monkeypatch):
+    parts = [FOV, TRACKER]
+    one = make(*parts, **ALL).render_batch(batch(7))
+    monkeypatch.setattr(servers, "_by_device", lambda _: {None: 2, 0: 1})
+    many = make(*parts, **ALL, servers=3)
+    assert len(many.pids) == 3
+    for count in (7, 1, 0):
+        result = many.render_batch(batch(count))
+        for key in one.keys() - {"qpos", "seed"}:
+            assert np.array_equal(result[key], one[key][:count]), key
 
 
 def test_before_and_after_the_workers_there_are_errors_and_no_waiting(make):

@@ -4,22 +4,32 @@
 import json
 import logging
 import math
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import mujoco
 import numpy as np
 import pytest
 
 import heliograph.compat.orrb as orrb
-from heliograph.compat.orrb.components import RendererConfig
+from heliograph.compat.orrb.components import (
+    CameraMode,
+    CameraRandomizer,
+    LookAt,
+    TranslateRotateScale,
+)
 from heliograph.compat.orrb.config import RemoteRendererConfig
-from heliograph.compat.orrb.mapping import read_mapping
+from heliograph.compat.orrb.mapping import identity, read_mapping
+from heliograph.compat.orrb.message import RendererConfig, as_json
 from heliograph.compat.orrb.problems import RendererError
+from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.servers import check_servers
+from heliograph.compat.orrb.unity import Quaternion, Vector3
 from heliograph.engines.mujoco.model import load
-from heliograph.randomize import read_renderer_config
-from heliograph.randomize.orrb import LookAt
+from heliograph.errors import UnknownNameError
 from heliograph.scene import Joint
 
 CUBE = "v -1 -1 -1\nv 1 -1 -1\nv 0 1 -1\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 3 1 4\n"
@@ -91,6 +101,14 @@ def test_all_at_once_over_includes_and_folders(tmp_path, caplog):
     _, model = load_repaired(path, load)
     assert (model.nmesh, model.ntex, model.nbody) == (1, 1, 2)
     assert len(caplog.records) == 3
+
+
+def test_one_line_is_logged_for_each_kind_of_repair(tmp_path, caplog):
+    textures = "".join(f'<texture name="t{i}" type="2d" file="{i}.png"/>' for i in range(62))
+    load_repaired(write(tmp_path, main_xml=world(f"<asset>{textures}</asset>")), load)
+    (record,) = caplog.records
+    assert "textures are plain grey, as there is no file: t0 (" in record.getMessage()
+    assert record.getMessage().endswith("and 59 more")
 
 
 def test_a_sound_file_is_left_to_mujoco(tmp_path, caplog):
@@ -173,7 +191,6 @@ def test_reading_and_showing_raw_pictures():
     with pytest.raises(RendererError, match="expected 24 bytes"):
         read.read_depth_image(b"12", 3, 2)
     assert read.render_depth(depth)[1, 2].tolist() == [255] * 3
-    assert read.render_depth([[math.inf, 0.5, 7.0]])[0, :, 0].tolist() == [255, 127, 255]
     assert np.array_equal(read.render_normals(normals), read.render_depth(depth))
     assert read.render_segmentation([[0, 1, 2, 3, 7]])[0].tolist() == [
         [0, 0, 0],
@@ -219,7 +236,7 @@ def test_the_configs_defaults_are_orrbs():
     [
         ({"camera_names": "top"}, "camera_names: expected a list"),
         ({"camera_names": ["a", "a"]}, "camera_names: expected different names"),
-        ({"image_width": 0}, "image_width: expected pixels"),
+        ({"image_width": 0}, "image_width: expected an integer from 1 to "),
         ({"model_xml_path": None}, "model_xml_path: expected a path, got None"),
         ({"model_mapping_path": "gone"}, "model_mapping_path: no such file: .*gone"),
         ({"deadline": -1}, "deadline: expected seconds"),
@@ -235,26 +252,118 @@ def test_a_wrong_config_is_named(changes, message, tmp_path):
         orrb.RemoteRenderer("r", [[0, 1]], config)
 
 
-def test_the_config_of_components_can_be_changed_in_place(tmp_path):
-    given = {
-        "modelXmlPath": "x.xml",
-        "components": [
-            {
-                "type": "LookAt",
-                "path": "a/b",
-                "config": {"vector3Properties": {"target_offset": {"x": 1}}},
-            }
-        ],
-    }
-    path = tmp_path / "config.json"
-    path.write_text(json.dumps(given))
-    config = RendererConfig.read(path)
+GIVEN = {
+    "modelXmlPath": "x.xml",
+    "components": [
+        {
+            "type": "LookAt",
+            "path": "a/b",
+            "config": {"vector3Properties": {"target_offset": {"x": 1}}},
+        }
+    ],
+}
+
+
+def test_the_config_of_components_can_be_changed_in_place():
+    read_components(GIVEN)
+    config = RendererConfig.of(GIVEN)
     look = config.components[0]
     assert (look.type, look.path, config.model_xml_path) == ("LookAt", "a/b", "x.xml")
     look.config.vector3_properties["target_offset"].z = 2.0
-    made = read_renderer_config(config.to_json()).randomizers[0]
-    assert isinstance(made, LookAt)
-    assert made.target_offset == (1.0, 0.0, 2.0)
-    path.write_text('{"parts": []}')
-    with pytest.raises(RendererError, match=r"config.json: unknown key 'parts'"):
-        RendererConfig.read(path)
+    look.config.quaternion_properties["new"].w = 1.0
+    assert vars(look.config.quaternion_properties["new"]) == {"x": 0, "y": 0, "z": 0, "w": 1}
+    del look.config.quaternion_properties["new"]
+    (made,) = read_components(as_json(config)).randomizers
+    assert made == LookAt(path="a/b", target_offset=Vector3(1.0, 0.0, 2.0))
+    with pytest.raises(UnknownNameError, match="key in config"):
+        read_components({"parts": []})
+
+
+class Message:
+    """What has fields, as a protobuf message has them."""
+
+    components: Any
+
+    def __init__(self, **fields):
+        self.__dict__.update(fields)
+
+
+def test_whatever_has_the_fields_of_the_message_is_read():
+    groups: dict[str, Any] = {
+        f"{kind}_properties": {} for kind in ("int", "string", "bool", "vector2", "color")
+    }
+    turn = Message(x=0.0, y=1.0, z=0.0, w=0.0)
+    groups |= {
+        "float_properties": {"position_radius": 0.5},
+        "enum_properties": {"mode": "Both"},
+        "vector3_properties": {"orbit_center": Message(x=1.0, y=2.0, z=0.0)},
+        "quaternion_properties": {},
+    }
+    camera = Message(type="CameraRandomizer", name="shake", path="", config=Message(**groups))
+    moved = Message(**{**{key: {} for key in groups}, "quaternion_properties": {"rotate": turn}})
+    part = Message(type="TranslateRotateScale", name="", path="a", config=moved)
+    read = read_components(as_json(Message(components=[camera, part])))
+    assert read.names == ("shake", "TranslateRotateScale")
+    assert read.randomizers == (
+        CameraRandomizer(
+            mode=CameraMode.BOTH, position_radius=0.5, orbit_center=Vector3(1.0, 2.0, 0.0)
+        ),
+        TranslateRotateScale(path="a", rotate=Quaternion(0.0, 1.0, 0.0, 0.0)),
+    )
+    again = read_components(json.loads(json.dumps(read.config())))
+    assert again.randomizers == read.randomizers
+
+
+def test_depth_wraps_in_pictures_as_in_orrbs():
+    depth = np.array([[0.0, 0.5, 1.0, 1.5, 3.0, math.inf, math.nan, -0.1]])
+    shown = orrb.utils.render_depth(depth)
+    assert shown.shape == (1, 8, 3)
+    assert shown[0, :, 1].tolist() == [0, 127, 255, 382 - 256, 765 - 512, 0, 0, 256 - 25]
+    metres = np.linspace(0, 20, 4001, dtype=np.float32)[None]
+    expected = (metres.astype(float) * 255).astype(np.int64).astype(np.uint8)
+    assert np.array_equal(orrb.utils.render_depth(metres)[..., 0], expected)
+
+
+def test_pictures_are_shown_in_the_terminal(capsys, monkeypatch):
+    red = np.zeros((4, 4, 3), np.uint8)
+    red[:2] = 200, 0, 0  # the first rows are below
+    writer = orrb.utils.ScreenWriter(print_numbers=True, columns=8)
+    assert writer.write({"left": red, "right": np.zeros((9, 5, 4), np.uint8)}) is False
+    *lines, numbers = capsys.readouterr().out.splitlines()
+    assert numbers == "1: left, right"
+    assert [line.count("\u2580") for line in lines] == [8, 8]
+    assert "200;0;0" not in lines[0]
+    assert lines[1].count("200;0;0") == 8
+    closed = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    closed.close()
+    monkeypatch.setattr(sys, "stdout", closed)
+    assert writer.write({"left": red}) is True
+
+
+def test_the_checkout_is_found_without_an_environment_variable(tmp_path, monkeypatch):
+    monkeypatch.delenv("HELIOGRAPH_ORRB_ROOT", raising=False)
+    (tmp_path / "orrb" / "bin").mkdir(parents=True)
+    (tmp_path / "orrb" / "assets").mkdir()
+    (tmp_path / "else").mkdir()
+    found = str(tmp_path / "orrb" / "assets")
+    monkeypatch.chdir(tmp_path / "orrb" / "bin")
+    assert orrb.utils.package_relative_path("assets") == found
+    monkeypatch.chdir(tmp_path / "else")
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "orrb" / "bin" / "demo.py")])
+    assert orrb.utils.package_relative_path("assets") == found
+    assert orrb.get_renderer_executable(orrb.get_renderer_version()) is None
+
+
+def test_hinges_and_slides_are_kept_in_their_range(tmp_path):
+    joints = (
+        Joint("free", "free", 0),
+        Joint("hinge", "hinge", 7, -0.5, 0.25),
+        Joint("slide", "slide", 8, 0.0, 2.0),
+        Joint("loose", "hinge", 9),
+    )
+    given = np.array([[9.0] * 10, [-9.0] * 10, [0.1] * 10])
+    rows = identity(joints, np.zeros(10)).rows(given)
+    assert rows[:, 7].tolist() == [0.25, -0.5, 0.1]
+    assert rows[:, 8].tolist() == [2.0, 0.0, 0.1]
+    assert np.array_equal(rows[:, [*range(7), 9]], given[:, [*range(7), 9]])
+    assert given[0, 7] == 9

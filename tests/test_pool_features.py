@@ -378,6 +378,29 @@ def test_blobs_that_are_too_many_are_dropped_and_come_again(
             assert np.array_equal(pool.render(view)["eye"].rgb, local.render(view)["eye"].rgb)
 
 
+# Without shared memory ---------------------------------------------------------------------------
+
+
+def test_without_shared_memory_samples_come_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(*_: Any) -> Any:
+        raise WorkerError("cannot get shared memory")
+
+    views = [hg.View(cameras=["front", "top"], passes=PASSES, seed=2, index=i) for i in range(6)]
+    with fake(2, "fake") as pool, hg.open("fake", size=SIZE["size"]) as local:
+        monkeypatch.setattr("heliograph.pool.buffers.Region.create", no_more)
+        samples = [*pool.map(views[:3]), *(pool.render(view) for view in views[3:])]
+        for view, sample in zip(views, samples, strict=True):
+            for frame in local.render(view):
+                for name, array in frame.passes.items():
+                    assert np.array_equal(sample[frame.camera.name][name], array)
+        with pool.borrow(views[0]) as sample:
+            assert sample.index == 0
+        submit = pool.side_by_side(2)
+        assert [submit(view).result().index for view in views[:4]] == [0, 1, 2, 3]
+        with pytest.raises(WorkerError, match="cannot get shared memory"):
+            pool.render_batch({"seeds": [1, 2]})
+
+
 # Groups ------------------------------------------------------------------------------------------
 
 
@@ -561,6 +584,8 @@ def test_workers_run_under_another_python_without_our_packages(
     with Pool("fake", "fake", 2, options, launcher=Launcher((str(bare),))) as pool:
         executable = {Path(f"/proc/{pid}/exe").resolve() for pid in pool.pids}
         assert executable == {bare.resolve()}
+        told = pool.opened["worker"]  # which a recording's manifest holds
+        assert set(told) == {"heliograph", "numpy"}
         for sample, other in zip(pool.map(views), expected, strict=True):
             assert sample.randomization == other.randomization
             assert np.array_equal(sample["front"].rgb, other["front"].rgb)

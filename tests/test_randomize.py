@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import heliograph as hg
 from heliograph.camera import Camera
-from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import (
     Background,
     CameraJitter,
@@ -60,6 +60,7 @@ SIDE = Camera.look_at(
     eye=(2, 0, 0.5), target=(0, 0, 0), fov_y=0.6, width=64, height=48, name="side"
 )
 
+ARM = "<mujoco><worldbody><body><joint/><geom size='1'/></body></worldbody></mujoco>"
 EMPTY = "<mujoco><worldbody><light pos='0 0 3'/><geom size='1'/></worldbody></mujoco>"
 
 
@@ -231,12 +232,29 @@ def test_a_pool_whose_warnings_are_errors_leaves_nothing_behind() -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_config_that_does_not_fit_the_scene_is_told_with_its_views() -> None:
-    config = {"randomizers": [{"type": "joint_states"}]}
-    with hg.open(EMPTY, size=(8, 6), workers=1, randomize=config) as pool:
-        error = pool.submit(View(seed=0)).exception()
-        assert isinstance(error, HeliographError)
-        assert len(pool.render(View())) == 1
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("scene", "state", "told"),
+    [
+        (EMPTY, {}, "randomizer 'joint_states': .*draws no random state"),
+        (ARM, {"qpos": [0, 0]}, r"state.qpos: expected samplers for shape \(1,\).*of shape \(2,\)"),
+        (ARM, {"qpos": 0}, r"state.qpos: expected samplers for shape \(1,\)"),
+        (ARM, {"qpos": {"choice": [[1, 2], [3, 4]]}}, "state.qpos: .*choice"),
+    ],
+)
+def test_a_config_that_does_not_fit_the_scene_is_refused_when_it_is_opened(
+    workers: int, scene: str, state: Any, told: str
+) -> None:
+    config = {"randomizers": [{"type": "joint_states", "state": state}]}
+    with pytest.raises(InvalidValueError, match=told):
+        hg.open(scene, size=(8, 6), workers=workers, randomize=config)
+
+
+def test_states_of_the_right_length_and_those_of_other_keys_are_taken() -> None:
+    state = {"qpos": [{"uniform": [-1, 1]}], "qvel": [1]}
+    config = {"randomizers": [{"type": "joint_states", "state": state}]}
+    with hg.open(ARM, size=(8, 6), randomize=config) as renderer:
+        assert -1 <= renderer.render(View(seed=0)).state["qpos"][0] <= 1
 
 
 def test_textures_are_made_once_and_read_only() -> None:
@@ -381,7 +399,6 @@ def test_facts_come_from_the_object_table() -> None:
     assert set(known.boxes) == {"cube0"}
     assert np.array_equal(known.boxes["cube0"].max(0), (1, 2, 3))
     assert known.joints == joints
-    assert known.labels[1].name == "cube0"
     drawn = known.random_state and known.random_state(np.random.default_rng(0))
     assert drawn is not None
     assert drawn["qpos"].shape == (2,)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,12 @@ from PIL import Image
 
 import heliograph as hg
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
-from heliograph.randomize import Textures, load_randomization, to_json
+from heliograph.lru import LruCache
+from heliograph.randomize import Materials, Textures, load_randomization, to_json
+from heliograph.randomize import textures as module
 from heliograph.randomize.config import as_randomization, describe
 from heliograph.record import record
+from heliograph.scene import EditMaterials
 from heliograph.transport.values import unpack
 from heliograph.worker.opening import describe_opening, open_engine, pack_opening
 
@@ -164,6 +170,66 @@ def test_folders_that_cannot_be_used_are_told_when_the_config_is_loaded(
         load_randomization(path)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_photos_of_four_formats_are_read_whatever_their_names(
+    tmp_path: Path, kind: str, suffix: str
+) -> None:
+    Image.new("RGB", (4, 4), (10, 20, 30)).save(tmp_path / f"a{suffix}", kind)
+    textures = Textures(kinds=(), folder=str(tmp_path))
+    found = textures.image(["file", f"a{suffix}"])
+    assert found.shape == (4, 4, 3)
+    assert np.abs(found.astype(int) - (10, 20, 30)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "EPS", "PPM", "ICO", "TGA", "PCX", "PDF"])
+def test_photos_of_other_formats_are_refused_by_what_they_hold(tmp_path: Path, kind: str) -> None:
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(tmp_path / "a.png", kind)
+    with pytest.raises(InvalidValueError, match=r"a\.png: expected what a PNG, JPEG, WebP or TIFF"):
+        Textures(kinds=(), folder=str(tmp_path))
+
+
+def test_photos_that_were_read_once_are_not_left_out_in_silence(tmp_path: Path) -> None:
+    painted(tmp_path / "photos")
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "old.bmp")
+    path = written(tmp_path / "dr.json", photos())
+    with pytest.raises(
+        InvalidValueError, match=r"randomizers\[0\]: .*old\.bmp: expected what a PNG"
+    ):
+        load_randomization(path)
+
+
+def test_images_are_kept_up_to_so_many_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_IMAGES", LruCache(100_000))
+    folder = tmp_path / "photos"
+    for i in range(8):
+        painted(folder, (i, 0, 0), f"{i}.png")
+    made = Textures(kinds=("noise",), count=40, size=64, folder=str(folder))  # 12,288 bytes each
+    alive: list[weakref.ref[Any]] = []
+    for i in range(40):
+        image = made.image(["noise", i])
+        assert image is made.image(["noise", i])
+        alive += [weakref.ref(image), weakref.ref(made.image(["file", f"{i % 8}.png"]))]
+    del image
+    kept = {id(array): array.nbytes for each in alive if (array := each()) is not None}
+    assert 50_000 < sum(kept.values()) <= 100_000
+
+
+def test_an_image_that_is_larger_than_what_is_kept_is_drawn_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_IMAGES", LruCache(100))
+    paint = Materials(texture_probability=1.0, textures=Textures(kinds=("noise",), count=1))
+    (edit,) = paint.build(
+        {"objects": [["a"], ["b"]], "texture": [["noise", 0], ["noise", 0]]}
+    ).edits
+    assert isinstance(edit, EditMaterials)
+    assert edit.texture is not None
+    assert (edit.texture.tolist(), len(edit.images)) == ([0, 0], 1)
+
+
 def test_a_config_with_photos_is_written_and_read_again(tmp_path: Path) -> None:
     painted(tmp_path / "photos")
     read = load_randomization(written(tmp_path / "dr.json", photos()))
@@ -189,3 +255,21 @@ def test_randomizers_of_ones_own_are_described(tmp_path: Path) -> None:
 
     told = describe(Randomization([Own()], ["mine"]))
     assert told == {"randomizers": [{"type": "Own", "name": "mine"}]}
+
+
+PLAIN = """
+import sys
+import heliograph as hg
+from heliograph.engines.registry import make_engine
+config = {"randomizers": [{"type": "materials"}, {"type": "lights"}, {"type": "camera_jitter"}]}
+engine = make_engine("mujoco", sys.argv[1], {"size": (16, 12), "randomize": config})
+engine.render(hg.View(seed=1))
+import heliograph.worker.serve
+print(*(name for name in sys.modules if "compat" in name.split(".")))
+"""
+
+
+def test_a_plain_randomized_worker_imports_nothing_of_orrb() -> None:
+    command = [sys.executable, "-c", PLAIN, MJCF]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

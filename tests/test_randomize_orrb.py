@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
+from heliograph.compat.orrb import components as orrb
+from heliograph.compat.orrb.components.lights import EXPOSURE
+from heliograph.compat.orrb.facts import OrrbFacts, Posed
+from heliograph.compat.orrb.reading import OrrbRandomization, read_components
+from heliograph.compat.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize import Facts, Randomization, orrb, read_renderer_config
+from heliograph.randomize import Facts, Materials, Randomization, load_randomization
 from heliograph.randomize.hsv import hsv_to_rgb, rgb_to_hsv
-from heliograph.randomize.orrb.lights import EXPOSURE
-from heliograph.randomize.orrb.unity import Quaternion, Vector3, rotation, vector
 from heliograph.randomize.randomizer import Drawn
-from heliograph.scene import Description, Item, Joint
+from heliograph.scene import Description, Item, Joint, Material
 from heliograph.scene.appearance import (
     EditImage,
     EditLight,
@@ -52,11 +56,19 @@ def scene(**more: Any) -> Facts:
         "joints": (Joint("j", "hinge", 0, -1, 2), Joint("f", "hinge", 1), Joint("b", "ball", 2)),
         "state": {"qpos": np.array([0.0, 7.0, 1.0, 0.0, 0.0, 0.0])},
     }
-    return Facts(Description("test", "0", objects(NAMES), lights), {"cam": CAM}, **(known | more))
+    description = Description("test", "0", objects(NAMES), lights, more.pop("lit_materials", ()))
+    return Facts(description, {"cam": CAM}, **(known | more))
 
 
 def drawn_by(*components: orrb.Component, index: int = 0, known: Facts | None = None) -> Drawn:
-    return Randomization(components)(3, index, known or scene())
+    return OrrbRandomization(components)(3, index, known or scene())
+
+
+def test_a_component_among_randomizers_of_ours_draws_from_a_stream_of_its_own() -> None:
+    chain = Randomization([orrb.LightRandomizer(), Materials()])
+    first, second = (chain(3, index, scene()).facts["LightRandomizer"] for index in (0, 1))
+    assert first == chain(3, 0, scene()).facts["LightRandomizer"]
+    assert first != second
 
 
 def components(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +80,7 @@ def components(*entries: dict[str, Any]) -> dict[str, Any]:
 def test_every_component_draws_and_replays(kind: str, index: int) -> None:
     entry = {"type": kind, "path": "world/cam" if kind in ("LookAt", NEEDS) else ""}
     config = {"stringProperties": {"camera_name": "cam"}} if kind == "CameraCalibrator" else {}
-    randomization = read_renderer_config(components(entry | {"config": config}))
+    randomization = read_components(components(entry | {"config": config}))
     drawn = randomization(1, index, scene())
     again = randomization.replay(json.loads(json.dumps(drawn.facts)))
     assert [type(e) for e in again.edits] == [type(e) for e in drawn.edits]
@@ -94,7 +106,7 @@ def test_camera_jitter_is_as_wide_as_its_radius() -> None:
         (move,) = drawn_by(component, index=index).edits
         assert isinstance(move, MoveCamera)
         matrix = move.camera.world_from_camera
-        shifts.append(matrix[:3, 3])
+        shifts.append(CAM.world_from_camera[:3, :3] @ matrix[:3, 3])  # along the world's axes
         turns.append(np.arccos(np.clip((np.trace(matrix[:3, :3]) - 1) / 2, -1, 1)))
         fovs.append(math.degrees(move.camera.fov_y - CAM.fov_y))
     assert 0.095 < np.abs(shifts).max() <= 0.1
@@ -302,20 +314,40 @@ def test_fixed_hue_stays_near_the_colour_and_wraps() -> None:
         hues.append((hue - 0.005 + 0.5) % 1 - 0.5)
         assert 0.74 <= saturation <= 1
         values.append(value)
-        assert found["cube:a"].emission == 0
+        assert found["cube:a"].emission is None
     assert max(np.abs(hues)) <= 0.02 + 1e-9
     assert min(hues) < -0.015
-    assert max(values) == 1
+    assert 0.99 < max(values) <= 1
+    assert 0.74 < min(values) < 0.76
 
 
-def test_fixed_hue_emits_with_its_probability() -> None:
+def test_what_emits_does_so_with_its_probability() -> None:
     component = orrb.MaterialFixedHueRandomizer(
         emission_radius=10.0, min_emission=0.2, max_emission=0.6, emission_probability=0.5
     )
-    glow = [paints(drawn_by(component, index=i))["cube:a"].emission for i in range(300)]
-    lit = [each for each in glow if each]
+    lamp = Material("cube:mat", emission=0.4)
+    known = scene(lit_materials=(lamp,))
+    glow = [paints(drawn_by(component, index=i, known=known))["cube:a"] for i in range(300)]
+    lit = [each.emission for each in glow if each.emission]
+    assert all(each.emission is not None for each in glow)
     assert 0.4 < len(lit) / len(glow) < 0.6
     assert 0.2 <= min(lit) <= max(lit) <= 0.6
+
+
+def test_sites_count_as_wearers_of_a_material() -> None:
+    leds = {"materials": {"led": ("touch1",), "cube:mat": ("cube:a",)}}
+    lit = (Material("led", base_color=(0.1, 0.9, 0.1, 1.0), emission=0.5),)
+    known = scene(**leds, lit_materials=lit)
+    green = orrb.MaterialFixedHueRandomizer(
+        material_prefix="led", emission_radius=1, max_emission=1, emission_probability=1.1
+    )
+    (painted,) = paints(drawn_by(green, known=known)).values()
+    assert painted.objects == ("touch1",)
+    assert painted.emission
+    assert np.argmax((painted.rgba or ())[:3]) == 1
+    spared = paints(drawn_by(orrb.MaterialRandomizer(blacklist_prefix="led"), known=known))
+    assert "touch1" not in spared
+    assert "cube:a" in spared
 
 
 def test_post_processing_orders_its_steps_and_their_units() -> None:
@@ -333,22 +365,71 @@ def test_post_processing_orders_its_steps_and_their_units() -> None:
     assert [name for name, _ in edit.steps] == ["ambient_occlusion"]
 
 
+def posed(**more: Any) -> OrrbFacts:
+    """Facts that know where everything is."""
+    corners = np.array(np.meshgrid(*[(-0.1, 0.1)] * 3)).reshape(3, -1).T
+    known = scene(boxes=dict.fromkeys(("palm", "finger"), corners), **more)
+    places = Posed(known.poses, known.cameras, {"cam": np.eye(3)})
+    return replace(OrrbFacts.widened(known), posing=lambda _: places).at(
+        known.state["qpos"], ("cam",)
+    )
+
+
 def test_tracker_says_where_objects_are() -> None:
     tracker = orrb.Tracker(
         camera_names="cam", tracked_object_names="palm", tracked_object_aliases="p"
     )
-    corners = np.array(np.meshgrid(*[(-0.1, 0.1)] * 3)).reshape(3, -1).T
-    streams = tracker.streams({"cam": CAM}, {"palm": corners})
-    np.testing.assert_allclose(streams["tracker_p_X_cam"], (0.5, 0.5))
-    left, right, low, high = streams["tracker_p_X_cam_bbox"]
+    middle = drawn_by(tracker, known=posed(poses={"palm": np.eye(4)})).facts["Tracker"]
+    np.testing.assert_allclose(middle["tracker_p_X_cam"], (0.5, 0.5))
+    left, right, low, high = middle["tracker_p_X_cam_bbox"]
     assert 0 < left < 0.5 < right < 1
     assert 0 < low < 0.5 < high < 1
-    raised = tracker.streams({"cam": CAM}, {"palm": corners + np.array((0, 0, 0.2))})
+    raised = drawn_by(tracker, known=posed(poses={"palm": pose(0, 0, 0.2)})).facts["Tracker"]
     assert raised["tracker_p_X_cam"][1] > 0.5
-    with pytest.raises(UnknownNameError, match="did you mean 'camm'"):
-        tracker.streams({"camm": CAM}, {"palm": corners})
+    with pytest.raises(UnknownNameError, match="did you mean 'cam'"):
+        drawn_by(orrb.Tracker(camera_names="camm", tracked_object_names="palm"), known=posed())
+    with pytest.raises(UnknownNameError, match="did you mean 'palm'"):
+        drawn_by(orrb.Tracker(camera_names="cam", tracked_object_names="plam"), known=posed())
     with pytest.raises(InvalidValueError, match="one for each of a, b"):
         orrb.Tracker(tracked_object_names="a,b", tracked_object_aliases="c")
+    assert drawn_by(tracker).facts["Tracker"] == {}  # who knows no places tells none
+
+
+def test_boxes_are_along_the_worlds_axes() -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = rotation(Quaternion(0, math.sin(math.pi / 8), 0, math.cos(math.pi / 8)))
+    known = posed(poses={"palm": turned, "finger": pose(0.5, 0, 0)})
+    reach = 0.1 * math.sqrt(2)
+    box = known.bounds("palm")
+    np.testing.assert_allclose(box.min(0), (-reach, -reach, -0.1), atol=1e-12)
+    np.testing.assert_allclose(box.max(0), (reach, reach, 0.1), atol=1e-12)
+    np.testing.assert_allclose(known.bounds("palm_mesh_0"), box)
+    body = known.bounds("hand")  # palm and finger
+    np.testing.assert_allclose(body.min(0), (-reach, -reach, -0.1), atol=1e-12)
+    np.testing.assert_allclose(body.max(0), (0.6, reach, 0.1), atol=1e-12)
+
+
+def test_trackers_follow_what_others_move_and_cameras_that_come_after() -> None:
+    tracker = orrb.Tracker(camera_names="cam", tracked_object_names="palm")
+    known = posed(poses={"palm": np.eye(4)})
+    lift = orrb.TranslateRotateScale(path="palm", translate=Vector3(0, 0.2, 0))
+    raised = drawn_by(tracker, lift, known=known).facts["Tracker"]["tracker_palm_X_cam"]
+    assert raised[1] > 0.5
+    wide = orrb.CameraProperties(field_of_view=90)
+    for chain in ((tracker, wide), (wide, tracker)):
+        box = drawn_by(*chain, known=known).facts["Tracker"]["tracker_palm_X_cam_bbox"]
+        plain = drawn_by(tracker, known=known).facts["Tracker"]["tracker_palm_X_cam_bbox"]
+        assert (box[1] - box[0]) / (plain[1] - plain[0]) == pytest.approx(math.tan(0.4))
+
+
+def test_a_geoms_name_wins_over_a_bodys() -> None:
+    known = posed(bodies={"palm": ("palm", "finger")}, poses={"palm": np.eye(4)})
+    np.testing.assert_allclose(known.bounds("palm").max(0), 0.1)
+    (move,) = drawn_by(orrb.TranslateRotateScale(path="palm"), known=known).edits
+    assert isinstance(move, MoveObject)
+    (same,) = drawn_by(orrb.TranslateRotateScale(path="a/palm_mesh_0"), known=known).edits
+    assert isinstance(same, MoveObject)
+    assert same.name == move.name == "palm"
 
 
 def test_a_config_is_read(tmp_path: Path) -> None:
@@ -371,7 +452,7 @@ def test_a_config_is_read(tmp_path: Path) -> None:
     )
     path = tmp_path / "renderer_config.json"
     path.write_text(json.dumps(config))
-    read = read_renderer_config(path)
+    read = load_randomization(path)
     assert read.names == ("rig", "CameraRandomizer", "rig2")
     rig, camera, _ = read.randomizers
     assert rig == orrb.LightingRig(
@@ -395,7 +476,7 @@ def test_an_update_keeps_what_is_absent() -> None:
             "config": {"floatProperties": {"min_scene_intensity": 4}},
         }
     )
-    updated = read_renderer_config(second, read_renderer_config(first))
+    updated = read_components(second, current=read_components(first))
     assert updated.randomizers == (
         orrb.LightRandomizer(min_scene_intensity=4.0, randomize_hue=True),
     )
@@ -422,7 +503,7 @@ def one(kind: str, **groups: Any) -> dict[str, Any]:
 )
 def test_unknown_names_name_the_nearest(config: Any, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
-        read_renderer_config(config)
+        read_components(config)
 
 
 @pytest.mark.parametrize(
@@ -433,11 +514,11 @@ def test_unknown_names_name_the_nearest(config: Any, message: str) -> None:
         (one("LightingRig", floatProperties={"light_head_count": 3}), "expected in intProperties"),
         (one("LightingRig", intProperties={"light_head_count": 3.5}), "whole number"),
         (one("LightingRig", floatProperties={"max_light_height": "2"}), "expected a number"),
-        (one("LightRandomizer", boolProperties={"randomize_hue": 1}), "expected bool"),
+        (one("LightRandomizer", boolProperties={"randomize_hue": 1}), "expected true or false"),
         (one("LookAt", vector3Properties={"target_offset": 3}), "expected x, y, z"),
         (one("Hide", stringProperties=[]), "expected an object"),
     ],
 )
 def test_wrong_values_say_where(config: Any, message: str) -> None:
     with pytest.raises(InvalidValueError, match=message):
-        read_renderer_config(config)
+        read_components(config)

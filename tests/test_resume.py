@@ -304,14 +304,14 @@ def test_a_run_is_not_resumed_with_other_versions(
         before, real = digests(tmp_path), importlib.metadata.version
         other = {"mujoco": "9.9.8", "numpy": "9.9.9"}
         monkeypatch.setattr(
-            "heliograph.record.manifest.version", lambda name: other.get(name) or real(name)
+            "heliograph.versions.version", lambda name: other.get(name) or real(name)
         )
         with pytest.raises(RecordError) as told:
             record(dataset, tmp_path, shard_size=2, resume=True)
         for name, here in other.items():
             assert f"versions.{name}: expected {real(name)!r}, got {here!r}" in str(told.value)
         assert digests(tmp_path) == before
-        monkeypatch.setattr("heliograph.record.manifest.version", real)
+        monkeypatch.setattr("heliograph.versions.version", real)
         assert len(record(dataset, tmp_path, shard_size=2, resume=True)) == 4
 
 
@@ -330,7 +330,7 @@ def test_a_recording_of_a_recording_keeps_what_decided_its_pixels(
 ) -> None:
     with hg.open("fake", size=SIZE) as renderer:
         first = record(hg.Dataset(renderer, 2), tmp_path / "a")
-    monkeypatch.setattr("heliograph.record.manifest.version", lambda name: "9")
+    monkeypatch.setattr("heliograph.versions.version", lambda name: "9")
     second = record(first, tmp_path / "b")
     third = record(second, tmp_path / "c")
     assert third.describe() == second.describe() == first.describe()

@@ -6,10 +6,10 @@ from types import TracebackType
 
 from heliograph.errors import HeliographError, MissingDependencyError
 
-EXTRAS = {"torch": "torch", "OpenEXR": "exr"}
+EXTRAS = {"torch": "torch", "OpenEXR": "exr", "yaml": "yaml"}
 """Packages that only an extra brings, and its name."""
 
-_ON_PYPI = {"PIL": "pillow", "yaml": "pyyaml"}
+_ON_PYPI = {"PIL": "pillow"}
 _LINKED = {"libEGL": "libegl1", "libGL": "libgl1"}
 
 

@@ -200,6 +200,9 @@ class RandomizedEngine(PreparingEngine):
 
     Attributes:
         randomization: the same.
+
+    Raises:
+        HeliographError: the scene is none that a randomizer fits; the engine stays open.
     """
 
     def __init__(self, engine: Engine, randomization: Randomization) -> None:
@@ -207,6 +210,7 @@ class RandomizedEngine(PreparingEngine):
         self.randomization = randomization
         self._versions: dict[int, _Version] = {}
         self._keep()
+        randomization.check(self._versions[engine.scene.version].facts)
 
     def advance(self, changes: Sequence[Edit]) -> int:
         """Change the scene for good; see `heliograph.engine.Described`."""

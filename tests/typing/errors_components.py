@@ -10,7 +10,7 @@ import numpy as np
 
 import heliograph as hg
 from heliograph import randomize as dr
-from heliograph.randomize.samplers import Hsv, Quaternion, Uniform
+from heliograph.randomize.samplers import hsv, quaternion, uniform
 
 SPHERES = (
     hg.Sphere(pos=[0, 0, 1]),  # expect-error
@@ -90,12 +90,12 @@ EDITS = (
     hg.Hide("cube"),
 )
 RANDOMIZERS = (
-    dr.Materials(color=Hsv()),  # expect-error
+    dr.Materials(color=hsv()),  # expect-error
     dr.Lights(own="vary"),  # expect-error
     dr.Background(colour=(1, 0, 0)),  # expect-error
-    dr.Background(color=Hsv()),  # expect-error
+    dr.Background(color=hsv()),  # expect-error
     dr.CameraJitter(fov=0.1),  # expect-error
-    dr.CameraOrbit(target=Uniform(0, 1)),  # expect-error
+    dr.CameraOrbit(target=uniform(0, 1)),  # expect-error
     dr.CameraPlace(cameras="front"),  # expect-error
     dr.FieldOfView(0.5),  # expect-error
     dr.JointStates(state={"qpos": 0.5}),  # expect-error
@@ -103,11 +103,11 @@ RANDOMIZERS = (
     dr.Visibility(probability="often"),  # expect-error
     dr.PostProcess(blur="much"),  # expect-error
     dr.Textures(kind=3),  # expect-error
-    dr.Randomization([Hsv()]),  # expect-error
-    Uniform(0.0),  # expect-error
-    Uniform("low", "high"),  # expect-error
-    Hsv(width=4),  # expect-error
-    Quaternion(degrees=10),  # expect-error
-    dr.Randomization([dr.Background(colour=Hsv(value=Uniform(0.5, 1)))], names=["sky"]),
+    dr.Randomization([hsv()]),  # expect-error
+    dr.Randomization([dr.Background(colour=hsv(value=uniform(0.5, 1)))], names=["sky"]),
 )
+ENDS = uniform(0.0)  # expect-error
+WORDS = uniform("low", "high")  # expect-error
+WIDTH = hsv(width=4)  # expect-error
+TURN = quaternion(angle=10)  # expect-error
 MISSPELT = dr.Randomizaton  # expect-error

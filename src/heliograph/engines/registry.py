@@ -75,7 +75,11 @@ def make_engine(name: str, source: object, options: Mapping[str, Any]) -> Engine
     config = options.get("randomize")
     randomization = None if config is None else as_randomization(config)
     engine = PostProcessingEngine(factory(source, **arguments))
-    return engine if randomization is None else RandomizedEngine(engine, randomization)
+    try:
+        return engine if randomization is None else RandomizedEngine(engine, randomization)
+    except BaseException:
+        engine.close()
+        raise
 
 
 def _arguments(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import weakref
 from collections import deque
 
@@ -11,7 +12,7 @@ from heliograph.frame import Array
 from heliograph.transport.layout import Layout
 from heliograph.transport.slots import Region
 
-SMALLEST = 1 << 16
+SMALLEST = max(1 << 16, 2 * mmap.PAGESIZE)
 KEPT = 256 << 20
 MOST_KEPT = 16
 """Bytes, and pieces, that are kept for the next; a piece costs a descriptor here and there."""
@@ -21,7 +22,7 @@ MOST_LENT = 64
 
 
 def size_class(nbytes: int) -> int:
-    """The size that is taken for so many bytes: 1 or 1.5 times a power of two, 64 KiB or more."""
+    """What is taken for so many bytes: `SMALLEST` or more, 1 or 1.5 times a power of two."""
     if nbytes <= SMALLEST:
         return SMALLEST
     power = 1 << (nbytes - 1).bit_length()
@@ -45,6 +46,7 @@ class BufferPool:
         self._all: dict[int, Region] = {}
         self._returned: deque[Region | _Loan] = deque()
         self._lent: dict[int, _Loan] = {}
+        self._gone: list[int] = []
         self._next = 0
         self._closed = False
 
@@ -89,14 +91,9 @@ class BufferPool:
         return True
 
     def trim(self) -> list[int]:
-        """Let go of what is too much; the ids of what is gone for good, for workers to forget."""
+        """Let go of what is too much; the ids of what went since the last time, to be forgotten."""
         self._collect()
-        gone: list[int] = []
-        while len(self._free) > MOST_KEPT or self._free_bytes() > KEPT:
-            oldest = next(iter(self._free))
-            del self._free[oldest]
-            self._all.pop(oldest).close()
-            gone.append(oldest)
+        gone, self._gone = self._gone, []
         return gone
 
     def close(self) -> None:
@@ -117,9 +114,11 @@ class BufferPool:
             if region.id in self._all:
                 self._free[region.id] = region
             self._returned.popleft()
-
-    def _free_bytes(self) -> int:
-        return sum(region.nbytes for region in self._free.values())
+        while len(self._free) > MOST_KEPT or sum(e.nbytes for e in self._free.values()) > KEPT:
+            oldest = next(iter(self._free))
+            del self._free[oldest]
+            self._gone.append(oldest)
+            self._all.pop(oldest).close()
 
 
 class Block:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
@@ -172,7 +173,7 @@ class Dispatcher:
         """No worker can be kept alive: everything fails, now and later."""
         if self.broken is None:
             self.broken = error
-        for order in (*self._scheduler.clear(), *self._history.clear()):
+        for order in chain(self._scheduler.clear(), self._history.clear()):
             self._put_off(order, partial(self._fail_order, order, error.message), later)
         later.append(PutOff(partial(self._not_ready, error)))
 
@@ -184,7 +185,7 @@ class Dispatcher:
             self._idle = [each for each in ready if not self._scheduler.leases(each)]
         self.closed = True
         message = self.broken.message if self.broken else "this pool is closed"
-        for order in (*self._scheduler.clear(), *self._history.clear()):
+        for order in chain(self._scheduler.clear(), self._history.clear()):
             fail = partial(_job(order).fail, ClosedError(message), self._buffers)
             self._put_off(order, fail, later)
         later.append(
@@ -345,6 +346,7 @@ class Dispatcher:
             self._take(worker, worker.last_words(), later)
         self._unregister(worker)
         status = worker.page.status()
+        worker.kill()  # what it started, and left behind
         how = worker.reap()
         worker.close()
         death = self._supervisor.bury(worker, how)
@@ -425,7 +427,7 @@ class Dispatcher:
         if answer.again:
             self._scheduler.put_back(lease)
         elif answer.rest:
-            self._scheduler.replace(lease, answer.rest, order.weight)
+            self._scheduler.replace(lease, answer.rest)
         elif answer.last:
             self._scheduler.settle(lease)
         else:

@@ -77,8 +77,9 @@ class SceneHistory:
 
     def add(self, order: AdvanceOrder) -> None:
         """Take a change; one that is here already stays as it is."""
-        if order not in self._waiting and order not in self._made:
+        if order.sequence < 0 and order not in self._waiting:
             self._waiting.append(order)
+            order.sequence = 0
 
     def tries(self, worker: WorkerHandle, ticket: int) -> bool:
         """Whether an answer is that of a worker to the change that it tries, and to none before."""

@@ -309,7 +309,9 @@ class JobOrder(Order):
         """
         del labels
         error: HeliographError = WorkerError("a worker's answer does not fit its order")
-        if isinstance(message, Failed):
+        if self.cancelled:
+            error = ClosedError("it was cancelled")
+        elif isinstance(message, Failed):
             error = unpack_error(message.problem)
         return Answer(partial(self.fail, error, buffers))
 
@@ -450,17 +452,18 @@ class SampleOrder(JobOrder):
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
         if self._block is not None:
-            self.region = self._block.mapped(buffers)
-            if self.region is None:
-                self._block = None
+            with suppress(WorkerError):
+                self.region = self._block.mapped(buffers)
         if self.region is None:
-            self.region = buffers.take(self.nbytes)
+            self._block = None
+            with suppress(WorkerError):  # without shared memory its passes come in the message
+                self.region = buffers.take(self.nbytes)
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """It is drawn, or needs more memory, which only the worker could tell."""
-        if isinstance(message, Done):
+        if isinstance(message, Done) and not self.cancelled:
             return Answer(partial(self.finish, message, labels, buffers))
-        if not isinstance(message, TooSmall):
+        if not isinstance(message, TooSmall) or self.cancelled:
             return super().answer(message, labels, buffers)
         self._give_back(buffers)
         self._block = None
@@ -490,12 +493,13 @@ class SampleOrder(JobOrder):
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
         """Make the sample; the future gets it. Nothing if that was done."""
-        region, future = self.region, self._held
+        future = self._held
         if future is None:
             return
-        if region is not None and self._made is None and not future.done():
+        came = self.region is not None or done.data is not None
+        if came and self._made is None and not future.done():
             try:
-                self._made = self._sample(done, region, labels, buffers)
+                self._made = self._sample(done, labels, buffers)
             except OSError:  # a signal handler's `TimeoutError`, say: done again
                 raise
             except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
@@ -514,24 +518,21 @@ class SampleOrder(JobOrder):
         if region is not None:
             buffers.give(region)
 
-    def _sample(
-        self, done: Done, region: Region, labels: Labels | None, buffers: BufferPool
-    ) -> Sample:
+    def _sample(self, done: Done, labels: Labels | None, buffers: BufferPool) -> Sample:
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        self._lent = self.borrowed or self._block is not None
-        memory: Any = region.memory
+        region, block = self.region, self._block
+        self._lent = self.borrowed or block is not None
         if self.borrowed:
             self.lent = region
-        elif self._block is None and self.nbytes >= LENT_FROM:
-            if self._root is None:
-                self._root = np.frombuffer(region.memory, np.uint8)
-            memory = self._root
+        if self._root is None:  # kept, or an interrupt would give back what is still lent
+            memory: Any = bytearray(done.data or b"") if region is None else region.memory
+            self._root = np.frombuffer(memory, np.uint8)
+        if region is not None and not self._lent and self.nbytes >= LENT_FROM:
             self._lent = buffers.lend(self._root, region)
-        block = self._block
-        arrays = layout.arrays(memory) if block is None else block.arrays(self._place)
-        if not self._lent:
+        arrays = layout.arrays(self._root) if block is None else block.arrays(self._place)
+        if not (self._lent or region is None):
             arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
         shown = list(zip(cameras, arrays, strict=True))
         return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
@@ -784,9 +785,7 @@ class BatchJob:
         error = self.problems.get(entry) or WorkerError("the batch has no memory")
         others = len(self.problems) - 1
         more = f" (and {others} further entries failed)" if others > 0 else ""
-        message = f"entry {entry} of {len(self.batch)}: {error.message}{more}"
-        seed = int(self.batch.seeds[entry])
-        return type(error)(message, index=entry, seed=seed, repro=error.repro)
+        return self.batch.error(entry, error, more)
 
     def _stacked(self, region: Region | None, buffers: BufferPool) -> Stacked:
         if self._root is None:  # kept, or an interrupt would give back what is still lent
@@ -903,16 +902,15 @@ class ChunkOrder(JobOrder):
         self._job.settle(range(entry, entry + 1), buffers)
 
     def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
-        """Entry, seed and view."""
-        entry = self._inside(entry)
-        return entry, int(self._job.batch.seeds[entry]), self._job.view_wire(entry)
+        """Index, seed and view."""
+        batch, entry = self._job.batch, self._inside(entry)
+        return int(batch.indices[entry]), int(batch.seeds[entry]), self._job.view_wire(entry)
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""
-        if not isinstance(message, DoneMany) or not 0 <= message.count <= self.weight:
+        fits = isinstance(message, DoneMany) and 0 <= message.count <= self.weight
+        if self.cancelled or not fits:
             return super().answer(message, labels, buffers)
-        if self.cancelled:
-            return Answer(partial(self.fail, ClosedError("it was cancelled"), buffers))
         do, first = partial(self.finish, message, buffers), self._first + message.count
         left = self.weight - message.count
         rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()

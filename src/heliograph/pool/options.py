@@ -45,8 +45,8 @@ class Launcher:
 
     Attributes:
         argv: the command up to and including the interpreter, such as `("xvfb-run", "-a",
-            "venv/bin/python")`; wrappers and `setsid` are fine. It needs this package with numpy
-            and msgspec, of the same protocol.
+            "venv/bin/python")`; a wrapper waits for it, as `setsid --wait` does. It needs this
+            package with numpy and msgspec, of the same protocol.
         environment: variables on top of this process's; None takes one away. `PYTHONPATH` and
             `PYTHONHOME` are not passed on, as they are of this interpreter.
         cwd: the working directory; without it this process's.

@@ -49,6 +49,7 @@ from heliograph.transport.messages import Opened, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.values import Blobs
 from heliograph.transport.views import pack_edits, pack_view
+from heliograph.versions import versions
 from heliograph.view import View, check_edits
 from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import (
@@ -188,6 +189,8 @@ class Pool(Renderer):
         self._labels: Labels = opened.labels
         self._passes = specs(*map(unpack_pass, opened.passes))
         self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
+        if self._supervisor.versions != versions():  # workers under another interpreter
+            self._opened = {**self._opened, "worker": dict(self._supervisor.versions)}
         self._provenance = opened.provenance
         self._drawn_by = DrawnBy(opened.provenance, self._passes)
         self._known: Mapping[str, Camera] = self._history.cameras

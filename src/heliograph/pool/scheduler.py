@@ -18,6 +18,9 @@ from typing import Generic, NamedTuple, TypeVar
 MOST_VAIN = 16
 """Workers in a row that may die with orders, none of them begun, before the first is blamed."""
 
+_MOST_STALE = 64
+"""Entries of cancelled orders that may lie in the queue, where fewer orders than that are kept."""
+
 _W = TypeVar("_W", bound=Hashable)
 
 
@@ -73,7 +76,7 @@ class Counts:
     """What has happened so far; views, not orders.
 
     Attributes:
-        done: answered.
+        done: answered, and somebody waited.
         retried: given to another worker, as the first one died.
         quarantined: given up.
         cancelled: nobody waited any more.
@@ -128,9 +131,8 @@ class Scheduler(Generic[_W]):
         if order.sequence >= 0:
             return
         self._mixed = self._mixed or bool(order.priority)
-        self._sequence += 1
-        order.sequence = self._sequence
-        self.orders[order] = None
+        self.orders[order] = None  # first of all: whatever comes between, it is not lost
+        self._number(order)
         self._push(order)
 
     def add_worker(self, worker: _W) -> None:
@@ -174,7 +176,8 @@ class Scheduler(Generic[_W]):
 
     def settle(self, lease: Lease) -> None:
         """The order is answered, or failed: it leaves the ledger."""
-        self.counts.done += lease.order.weight
+        if not lease.order.cancelled:
+            self.counts.done += lease.order.weight
         self._vain = 0
         self._forget(lease.order)
 
@@ -183,21 +186,19 @@ class Scheduler(Generic[_W]):
         self._unlease(lease)
         self._push(lease.order)
 
-    def replace(self, lease: Lease, rest: Sequence[Order], weight: int) -> None:
-        """The order is done but for a rest, which is in the queue in its place.
-
-        Args:
-            lease: of the order.
-            rest: new orders.
-            weight: how many views it was.
-        """
-        self.counts.done += weight - sum(order.weight for order in rest)
+    def replace(self, lease: Lease, rest: Sequence[Order]) -> None:
+        """The order is done but for a rest, new orders, which are in the queue in its place."""
+        self.counts.done += lease.order.weight - sum(order.weight for order in rest)
+        self._vain = 0
         for order in rest:
             self._follow(lease.order, order)
         self._forget(lease.order)
 
     def cancel(self, order: Order) -> Lease | None:
-        """Nobody waits for an order. One that waits leaves the ledger; else its lease is told."""
+        """Nobody waits for an order. One that waits leaves the ledger; else its lease is told.
+
+        To cancel it twice is as good as once.
+        """
         if order not in self.orders:
             return None
         if not order.cancelled:
@@ -205,6 +206,9 @@ class Scheduler(Generic[_W]):
             self.counts.cancelled += order.weight
         if order.lease is None:
             self._forget(order)
+            if len(self._queue) > len(self.orders) + max(len(self.orders), _MOST_STALE):
+                self._queue = [each for each in self._queue if each[3] in self.orders]
+                heapq.heapify(self._queue)
         return order.lease
 
     def remove_worker(
@@ -221,8 +225,8 @@ class Scheduler(Generic[_W]):
         Returns:
             The orders that leave the ledger as nobody waits for them; and those that are given up.
         """
-        leases = self._leases.pop(worker, {})
         self._open.discard(worker)
+        leases = self._leases.pop(worker, {})
         self.counts.deaths += bool(leases)
         guilty = None if innocent else self._guilty(list(leases.values()), begun)
         dropped: list[Order] = []
@@ -244,33 +248,36 @@ class Scheduler(Generic[_W]):
                 self._push(order)
         return dropped, verdicts
 
-    def clear(self) -> list[Order]:
-        """All orders leave the ledger."""
-        orders, self.orders = list(self.orders), {}
+    def clear(self) -> Iterator[Order]:
+        """All orders leave the ledger, each once the next one is asked for."""
+        for order in self:
+            yield order
+            self._forget(order)
         self._queue.clear()
-        for leases in self._leases.values():
-            leases.clear()
-        return orders
 
     def repair(self) -> None:
         """Make the queue and the lists of the workers anew, from what the orders themselves say."""
         self._queue = []
+        self._open.intersection_update(self._leases)
         for leases in self._leases.values():
             leases.clear()
-        for order in self.orders:
-            if order.sequence < 0:
-                self._sequence += 1
-                order.sequence = self._sequence
+        for order in sorted(self.orders, key=lambda each: each.lease.ticket if each.lease else 0):
             lease = order.lease
             if lease is not None and lease.worker in self._leases:
                 self._leases[lease.worker][lease.ticket] = lease
             else:
                 order.lease = None
+                self._number(order)
                 self._push(order)
 
     def __iter__(self) -> Iterator[Order]:
         """The orders that are not settled."""
         return iter(tuple(self.orders))
+
+    def _number(self, order: Order) -> None:
+        if order.sequence < 0:
+            self._sequence += 1
+            order.sequence = self._sequence
 
     def _push(self, order: Order) -> None:
         self._pushed += 1  # so that orders themselves are never compared

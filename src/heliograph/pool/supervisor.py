@@ -73,6 +73,7 @@ class Supervisor:
     Attributes:
         workers: those there are, in any phase.
         opened: what the first one said as it had opened the scene.
+        versions: of the packages there that decide pixels, by its name.
         started, died: how many so far.
     """
 
@@ -87,11 +88,12 @@ class Supervisor:
         self.ready_once = 0
         self._random = random
         self._environment = options.environment(count)
-        self._kind: tuple[str, str] | None = None
+        self.versions: dict[str, str] = {}
+        self._kind: tuple[str, str, dict[str, str]] | None = None
         self._wanted = [_Wanted() for _ in range(count)]
         self._not_before = 0.0
         self._failed = 0
-        self._failures = 0
+        self._refusals = 0
         self._ticked = time.monotonic()
         self._told: set[str] = set()
         self._records: deque[tuple[int, str]] = deque()
@@ -122,21 +124,22 @@ class Supervisor:
             self._wanted.pop(0)
             self.workers.append(started)
             self.started += 1
-            self._failures = 0
+            self._refusals = 0
             return None
-        self._put_off(*_AFTER_REFUSAL)
+        self._refusals += 1
+        self._put_off(self._refusals, *_AFTER_REFUSAL)
         self._tell(f"a worker cannot be started now, and is tried again: {started.message}")
         alone = not any(not each.dying for each in self.workers)
         wanted = self._wanted[0]
         if wanted.replaces is not None:
             wanted.replaces.successor = False
             self._wanted.pop(0)
-        return started if alone and (self._failures >= MOST_ALONE or not self.ready_once) else None
+        return started if alone and (self._refusals >= MOST_ALONE or not self.ready_once) else None
 
     def greet(self, worker: WorkerHandle, hello: Hello) -> str:
         """Tell a worker what to open, if it is of our kind; what is wrong otherwise."""
         worker.greeted(hello)
-        kind = (hello.version, hello.random)
+        kind = (hello.version, hello.random, hello.versions)
         wrong = ""
         if hello.protocol != PROTOCOL:
             wrong = f"speaks protocol {hello.protocol}, and this is {PROTOCOL}"
@@ -145,7 +148,7 @@ class Supervisor:
         elif self._kind not in (None, kind):
             wrong = "is of another version than the workers before it"
         if not wrong:
-            self._kind = kind
+            self._kind, self.versions = kind, hello.versions
             worker.put(self.opening)
             return ""
         worker.refused = WorkerError(
@@ -168,7 +171,7 @@ class Supervisor:
         worker.phase = Phase.READY
         worker.since = time.monotonic()
         self.ready_once += 1
-        self._failed = self._failures = 0
+        self._failed = 0
         self._told.clear()
         if worker.replaces is not None:
             worker.replaces.phase = Phase.RETIRING
@@ -302,10 +305,12 @@ class Supervisor:
             not any(not each.dying for each in self.workers)
             and (worker.refused is not None or self._failed >= _MERCY * MAX_FAILED_STARTS)
         )
-        if not hopeless and not killed:
-            self._put_off(*_AFTER_DEATH)
+        if hopeless:
+            return error
+        if not killed:
+            self._put_off(self._failed // _MERCY, *_AFTER_DEATH)
             self._tell(f"workers cannot be replaced, and are tried again: {error.message}")
-        return error if hopeless else None
+        return None
 
     def _replace(self, worker: WorkerHandle) -> None:
         replaced = worker.replaces
@@ -317,10 +322,9 @@ class Supervisor:
         else:
             self._wanted.append(_Wanted())
 
-    def _put_off(self, shortest: float, longest: float) -> None:
-        pause = min(longest, shortest * 2 ** min(self._failures, 20))
+    def _put_off(self, failures: int, shortest: float, longest: float) -> None:
+        pause = min(longest, shortest * 2 ** min(failures - 1, 20))
         self._not_before = time.monotonic() + pause
-        self._failures += 1
 
     def _tell(self, what: str) -> None:
         """Log an error once, and not at each of the tries that follow."""

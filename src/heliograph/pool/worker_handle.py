@@ -30,6 +30,12 @@ KEPT_OUTPUT = 1 << 14
 KEPT_BLOBS = 256 << 20
 """Bytes of arrays that a worker keeps by the hash of their content."""
 
+_MOST_READS = 64
+"""How often the output of a dead worker is read; more than any pipe holds."""
+
+_LONGEST_WAIT = 1.0
+"""Seconds to wait for a process that was killed."""
+
 
 class Phase(Enum):
     """What a worker is good for."""
@@ -100,8 +106,7 @@ class WorkerHandle:
             with ExitStack() as undo:
                 self._open_channel(undo)
                 self.process = self._start(command, environment, cwd)
-                undo.callback(self.process.wait)
-                undo.callback(self.process.kill)
+                undo.callback(self._take_back)
                 self.pid = self.process.pid
                 self.pidfd = os.pidfd_open(self.pid)
                 undo.pop_all()
@@ -146,9 +151,19 @@ class WorkerHandle:
             start_new_session=True,  # Ctrl-C is for the driver alone, and we can kill the group
         )
 
+    def _take_back(self) -> None:
+        """Kill the process, as something else that it needs is not to be had."""
+        with suppress(OSError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_LONGEST_WAIT)
+
     def greeted(self, hello: Hello) -> None:
-        """Note which process it is; a wrapper may have started it."""
-        if hello.pid != self.process.pid:
+        """Note which process it is; a wrapper may have started it.
+
+        Where the wrapper numbers processes anew, only the wrapper is known.
+        """
+        if hello.pid != self.process.pid and _descends(hello.pid, self.process.pid):
             with suppress(OSError):  # it is gone, and so will be its socket
                 self.own_pidfd = os.pidfd_open(hello.pid)
                 self.pid = hello.pid
@@ -268,10 +283,12 @@ class WorkerHandle:
     def kill(self) -> None:
         """Kill it and all that it started; it is dead once `dead` says so.
 
-        Nobody else waits for the process, so its group cannot be another's by now.
+        Its group is not another's by now: that is only after somebody has waited for the process,
+        and then the first signal is refused.
         """
         if self.process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
+            with suppress(OSError):
+                signal.pidfd_send_signal(self.pidfd, 0)
                 os.killpg(self.process.pid, signal.SIGKILL)
         if self.own_pidfd >= 0:
             with suppress(OSError):  # a wrapper may have put it into another group
@@ -295,7 +312,7 @@ class WorkerHandle:
 
     def reap(self) -> str:
         """How a dead process ended; nobody is left to be killed by its number afterwards."""
-        code = self.process.wait(1.0)
+        code = self.process.wait(_LONGEST_WAIT)
         if code >= 0:
             return f"exited with status {code}"
         with suppress(ValueError):
@@ -304,8 +321,9 @@ class WorkerHandle:
 
     def last_words(self) -> list[Any]:
         """The messages that a dead worker had still sent; and read the last of its output."""
-        while self.read_output() > 0:
-            pass
+        for _ in range(_MOST_READS):  # another process may still print into the same pipe
+            if self.read_output() <= 0:
+                break
         with suppress(WorkerError):
             return self.channel.drain()
         return []
@@ -318,3 +336,11 @@ class WorkerHandle:
             setattr(self, name, -1)  # first: after an interrupt its number may be another's
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _descends(pid: int, ancestor: int) -> bool:
+    """Whether a process was started by another one, or by one that this one started."""
+    with suppress(OSError, ValueError, IndexError):
+        while pid > 1 and pid != ancestor:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return pid == ancestor

@@ -1,6 +1,5 @@
 """What is seen where nothing is."""
 
-# ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,11 +7,10 @@ from typing import ClassVar
 
 from numpy.random import Generator
 
-from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import check_span
+from heliograph.randomize.parameters import COLOUR, SHARE, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Hsv, Sampler
+from heliograph.randomize.samplers import Sampler, hsv
 from heliograph.scene.appearance import EditBackground
 
 
@@ -25,16 +23,9 @@ class Background(Randomizer):
         probability: how likely it is to be changed at all.
     """
 
-    colour: Sampler = Hsv()
-    probability: float = 1.0
+    colour: Sampler = drawn(hsv(), COLOUR)
+    probability: float = fixed(1.0, SHARE)
     type_name: ClassVar[str] = "background"
-
-    def __post_init__(self) -> None:
-        if self.colour.width != 3:
-            raise InvalidValueError("colour: expected a sampler of (red, green, blue)")
-        check_span("colour", self.colour, 0.0, 1.0)
-        if not 0 <= self.probability <= 1:
-            raise InvalidValueError(f"probability: expected 0 to 1, got {self.probability}")
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

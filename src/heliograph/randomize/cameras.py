@@ -1,12 +1,12 @@
 """Cameras: where they stand, where they look, how wide."""
 
-# ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.random import Generator
@@ -14,43 +14,41 @@ from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera, Projection
-from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import check_one, check_span, check_vector
+from heliograph.randomize.parameters import METRES, POINT, RADIANS, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, OnDome, Sampler, Uniform, Vector, directions
+from heliograph.randomize.samplers import Sampler, constant, directions, on_dome, uniform, vector
 from heliograph.scene.appearance import MoveCamera
 
-_ORIGIN = Vector((Constant(0.0), Constant(0.0), Constant(0.0)))
+_ORIGIN = vector(0.0, 0.0, 0.0)
 _WIDEST = math.radians(179.0)
 _NARROWEST = math.radians(0.1)
+_UP = np.array([0.0, 0.0, 1.0])
+_COPIED: Sequence[str] = ("width", "height", "cx", "cy", "near", "far")
+Move: TypeAlias = Callable[[int, str, Camera], dict[str, Any]]
+"""The move of a camera by its row, its name and what it is so far."""
 
 
-def _check_point(name: str, sampler: Sampler) -> None:
-    if sampler.width != 3:
-        raise InvalidValueError(f"{name}: expected three numbers, got {sampler.to_json()!r}")
-
-
-_CHECKS: Mapping[str, Callable[[str, Sampler], None]] = {
-    "position": check_vector,
-    "centre": _check_point,
-    "target": _check_point,
-    "rotation": check_one,
-    "angle": check_one,
-    "roll": check_one,
-    "fov": check_one,
-}
-
-
+@dataclass(frozen=True, kw_only=True)
 class CameraRandomizer(Randomizer):
-    """What all camera randomizers share: values are whole cameras, and whether relative."""
+    """Moves cameras; values are whole cameras, and whether relative.
 
-    def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            sampler: Sampler | None = getattr(self, name, None)
-            if sampler is not None:
-                check(name, sampler)
-                check_span(name, sampler)
+    Attributes:
+        cameras: prefixes of the cameras; all, where it is empty.
+    """
+
+    cameras: tuple[str, ...] = ()
+
+    @abstractmethod
+    def moves(self, rng: Generator, count: int) -> Move:
+        """Draw numbers for so many cameras; what is returned makes the moves of them."""
+
+    def choose(self, rng: Generator, scene: Facts) -> Values:
+        """See `Randomizer.choose`; numbers are drawn for cameras that are not asked for, too."""
+        names = scene.choose("cameras", self.cameras)
+        move = self.moves(rng, len(names))
+        shown = [(row, name) for row, name in enumerate(names) if scene.is_shown(name)]
+        return {"cameras": [move(row, name, scene.cameras[name]) for row, name in shown]}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
@@ -62,32 +60,27 @@ class CameraJitter(CameraRandomizer):
     """Shakes cameras: each moves along its own axes, turns about a random axis, zooms a little.
 
     Attributes:
-        cameras: prefixes of the cameras; all, where it is empty.
         position: metres along each of its axes (one number is drawn for each axis), or a vector.
         rotation: radians about a random axis (`{"angle": [-2, 2]}` takes degrees).
         fov: added to the vertical field of view, radians.
     """
 
-    cameras: tuple[str, ...] = ()
-    position: Sampler = Uniform(-0.02, 0.02)
-    rotation: Sampler = Uniform(-0.03, 0.03)
-    fov: Sampler = Uniform(-0.01, 0.01)
+    position: Sampler = drawn(uniform(-0.02, 0.02), METRES)
+    rotation: Sampler = drawn(uniform(-0.03, 0.03), RADIANS)
+    fov: Sampler = drawn(uniform(-0.01, 0.01), RADIANS)
     type_name: ClassVar[str] = "camera_jitter"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`."""
-        names = scene.choose("cameras", self.cameras)
-        count = len(names)
-        shifts = vectors(self.position, rng, count)
-        axes, angles = directions(rng, count), self.rotation.rows(rng, count)
+    def moves(self, rng: Generator, count: int) -> Move:
+        """See `CameraRandomizer.moves`."""
+        shifts = self.position.vectors(rng, count, 3)
+        axes, angles = directions(rng, count), self.rotation.rows(rng, count).tolist()
         wider = self.fov.rows(rng, count).tolist()
-        moves = []
-        for row, name in _shown(names, scene):
-            camera = scene.cameras[name]
-            delta = rigid(turn(axes[row], float(angles[row])), shifts[row])
-            fov = camera.fov_y + wider[row]
-            moves.append(move_to_json(name, camera, delta, fov=fov, relative=True))
-        return {"cameras": moves}
+
+        def move(row: int, name: str, camera: Camera) -> dict[str, Any]:
+            delta = rigid(turn(axes[row], angles[row]), shifts[row])
+            return move_to_json(name, camera, delta, fov=camera.fov_y + wider[row], relative=True)
+
+        return move
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,27 +88,21 @@ class CameraOrbit(CameraRandomizer):
     """Carries cameras around the vertical through a point, from where the scene has them.
 
     Attributes:
-        cameras: prefixes of the cameras; all, where it is empty.
         centre: world metres.
         angle: radians.
     """
 
-    cameras: tuple[str, ...] = ()
-    centre: Sampler = _ORIGIN
-    angle: Sampler = Uniform(0.0, 2 * math.pi)
+    centre: Sampler = drawn(_ORIGIN, POINT)
+    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), RADIANS)
     type_name: ClassVar[str] = "camera_orbit"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`."""
-        names = scene.choose("cameras", self.cameras)
-        centres = self.centre.rows(rng, len(names))
-        angles = self.angle.rows(rng, len(names)).tolist()
-        return {
-            "cameras": [
-                orbit_to_json(name, scene.cameras[name], angles[row], centres[row])
-                for row, name in _shown(names, scene)
-            ]
-        }
+    def moves(self, rng: Generator, count: int) -> Move:
+        """See `CameraRandomizer.moves`."""
+        centres = self.centre.rows(rng, count)
+        angles = self.angle.rows(rng, count).tolist()
+        return lambda row, name, camera: move_to_json(
+            name, camera, orbited(camera.world_from_camera, angles[row], centres[row])
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,34 +110,30 @@ class CameraPlace(CameraRandomizer):
     """Puts cameras somewhere new, looking at a point.
 
     Attributes:
-        cameras: prefixes of the cameras; all, where it is empty.
         position: metres from the target.
         target: world metres.
         roll: radians about the line of sight.
         fov: vertical field of view, radians; None keeps it.
     """
 
-    cameras: tuple[str, ...] = ()
-    position: Sampler = OnDome(Uniform(1.0, 2.0))
-    target: Sampler = _ORIGIN
-    roll: Sampler = Constant(0.0)
-    fov: Sampler | None = None
+    position: Sampler = drawn(on_dome(uniform(1.0, 2.0)), replace(METRES, away=True))
+    target: Sampler = drawn(_ORIGIN, POINT)
+    roll: Sampler = drawn(constant(0.0), RADIANS)
+    fov: Sampler | None = drawn(None, RADIANS, optional=True)
     type_name: ClassVar[str] = "camera_place"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`."""
-        names = scene.choose("cameras", self.cameras)
-        count = len(names)
+    def moves(self, rng: Generator, count: int) -> Move:
+        """See `CameraRandomizer.moves`."""
         targets, offsets = self.target.rows(rng, count), self.position.rows(rng, count)
         rolls = self.roll.rows(rng, count).tolist()
-        fovs = None if self.fov is None else self.fov.rows(rng, count).tolist()
-        moves = []
-        for row, name in _shown(names, scene):
+        fovs = [None] * count if self.fov is None else self.fov.rows(rng, count).tolist()
+
+        def move(row: int, name: str, camera: Camera) -> dict[str, Any]:
             pose = poses.look_at(targets[row] + offsets[row], targets[row])
             pose[:3, :3] = pose[:3, :3] @ turn(_UP, rolls[row])
-            fov = None if fovs is None else fovs[row]
-            moves.append(move_to_json(name, scene.cameras[name], pose, fov=fov))
-        return {"cameras": moves}
+            return move_to_json(name, camera, pose, fov=fovs[row])
+
+        return move
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,28 +141,18 @@ class FieldOfView(CameraRandomizer):
     """Draws the vertical field of view of cameras anew.
 
     Attributes:
-        cameras: prefixes of the cameras; all, where it is empty.
         fov: radians (`{"angle": [40, 60]}` takes degrees).
     """
 
-    cameras: tuple[str, ...] = ()
-    fov: Sampler = Uniform(0.7, 1.0)
+    fov: Sampler = drawn(uniform(0.7, 1.0), RADIANS)
     type_name: ClassVar[str] = "field_of_view"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`."""
-        names = scene.choose("cameras", self.cameras)
-        fovs = self.fov.rows(rng, len(names)).tolist()
-        moves = []
-        for row, name in _shown(names, scene):
-            camera = scene.cameras[name]
-            moves.append(move_to_json(name, camera, np.eye(4), fov=fovs[row], relative=True))
-        return {"cameras": moves}
-
-
-def _shown(names: Sequence[str], scene: Facts) -> list[tuple[int, str]]:
-    """Rows and names of the cameras that are asked for; numbers are drawn for all."""
-    return [(row, name) for row, name in enumerate(names) if scene.is_shown(name)]
+    def moves(self, rng: Generator, count: int) -> Move:
+        """See `CameraRandomizer.moves`."""
+        fovs = self.fov.rows(rng, count).tolist()
+        return lambda row, name, camera: move_to_json(
+            name, camera, np.eye(4), fov=fovs[row], relative=True
+        )
 
 
 def turn(axis: NDArray[Any], angle: float) -> NDArray[np.float64]:
@@ -196,15 +169,6 @@ def turn(axis: NDArray[Any], angle: float) -> NDArray[np.float64]:
     )
 
 
-def vectors(sampler: Sampler, rng: Generator, count: int) -> NDArray[Any]:
-    """Vectors (count, 3); a sampler of plain numbers draws each part."""
-    if sampler.width == 3:
-        return sampler.rows(rng, count)
-    if sampler.width:
-        raise InvalidValueError(f"expected one number or three, got {sampler!r}")
-    return sampler.rows(rng, 3 * count).reshape(count, 3)
-
-
 def rigid(rotation: NDArray[Any], position: Any) -> NDArray[np.float64]:
     """A pose (4, 4) of parts known to be sound."""
     pose = np.eye(4)
@@ -217,11 +181,6 @@ def orbited(pose: NDArray[Any], angle: float, centre: NDArray[Any]) -> NDArray[n
     """A pose (4, 4) carried around the vertical through a point (3,), radians."""
     rotation = turn(_UP, angle)
     return rigid(rotation @ pose[:3, :3], rotation @ (pose[:3, 3] - centre) + centre)
-
-
-def orbit_to_json(name: str, camera: Camera, angle: float, centre: NDArray[Any]) -> dict[str, Any]:
-    """The move of a camera that is carried around a point's vertical."""
-    return move_to_json(name, camera, orbited(camera.world_from_camera, angle, centre))
 
 
 def move_to_json(
@@ -269,7 +228,3 @@ def move_from_json(values: dict[str, Any]) -> MoveCamera:
         **{key: values[key] for key in _COPIED},
     )
     return MoveCamera(values["name"], camera, relative=values["relative"])
-
-
-_COPIED: Sequence[str] = ("width", "height", "cx", "cy", "near", "far")
-_UP = np.array([0.0, 0.0, 1.0])

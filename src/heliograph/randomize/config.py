@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import importlib
+import inspect
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.randomize import forms
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
+from heliograph.randomize import samplers
 from heliograph.randomize.background import Background
 from heliograph.randomize.cameras import CameraJitter, CameraOrbit, CameraPlace, FieldOfView
-from heliograph.randomize.forms import sampler
-from heliograph.randomize.imaging import STEPS, Step
+from heliograph.randomize.imaging import STEPS
 from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.orrb import Component, write_renderer_config
-from heliograph.randomize.orrb.config import read_components
+from heliograph.randomize.parameters import parameters
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
-from heliograph.randomize.samplers import Sampler
-from heliograph.randomize.source import folder_of, read
+from heliograph.randomize.source import read
 from heliograph.randomize.textures import Textures
 
 TYPES: dict[str, type[Randomizer]] = {
@@ -45,7 +45,8 @@ TYPES: dict[str, type[Randomizer]] = {
     )
 }
 _OWN = ("type", "name")
-_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+_ORRB = "heliograph.compat.orrb.reading"
+"""Reads configs with `components`; a layer above this one, imported where such a config comes."""
 
 
 def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
@@ -63,25 +64,15 @@ def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
         MissingDependencyError: a YAML file, and PyYAML is not installed.
     """
     config, where = read(source)
-    if "components" in config:
-        return read_components(config, where)
-    for key in config:
-        if key not in ("randomizers", "$schema"):
-            raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
-    entries = config.get("randomizers")
-    if not isinstance(entries, Sequence) or isinstance(entries, str):
-        raise InvalidValueError(f"{where}: expected a list of randomizers, got {entries!r}")
-    made = []
-    for number, entry in enumerate(entries):
-        place = f"{where}: randomizers[{number}]"
-        made.append(_entry(_resolved(entry, folder_of(source)), place))
-    randomizers = [randomizer for _, randomizer in made]
-    usual = Randomization(randomizers).names
-    names = [given or name for (given, _), name in zip(made, usual, strict=True)]
     try:
-        return Randomization(randomizers, names)
-    except InvalidValueError as error:
-        raise InvalidValueError(f"{where}: {error.message}") from None
+        if "components" in config:
+            orrb: Any = importlib.import_module(_ORRB)
+            read_by_orrb: Randomization = orrb.read_components(config, where)
+            return read_by_orrb
+        folder = Path() if isinstance(source, Mapping) else Path(source).absolute().parent
+        return _randomization(config, where, folder)
+    except RecursionError:
+        raise InvalidValueError(f"{where}: nested too deeply to be read") from None
 
 
 def as_randomization(given: object) -> Randomization:
@@ -97,7 +88,7 @@ def as_randomization(given: object) -> Randomization:
         return load_randomization(given)
     raise InvalidValueError(
         "randomize: expected the path of a config, a mapping (what a config holds) or a "
-        f"Randomization, got {given!r}"
+        f"Randomization, got {shown(given)}"
     )
 
 
@@ -117,14 +108,13 @@ def to_json(randomization: Randomization) -> dict[str, Any]:
     """Return the config of a randomization, ORRB's if it is ORRB's; it can be loaded again.
 
     Raises:
-        InvalidValueError: it holds a randomizer that no config can name, or ORRB's among others.
+        InvalidValueError: it holds a randomizer that no config can name.
     """
-    if randomization.randomizers and isinstance(randomization.randomizers[0], Component):
-        return write_renderer_config(randomization)
-    for each in randomization.randomizers:
+    ours = type(randomization) is Randomization
+    for each in randomization.randomizers if ours else ():
         if TYPES.get(each.type_name) is not type(each):
             raise InvalidValueError(f"{type(each).__name__} is of no type that a config can name")
-    return {"randomizers": randomization.describe()}
+    return randomization.config()
 
 
 def _located_nowhere(value: Any) -> Any:
@@ -141,28 +131,21 @@ def _located_nowhere(value: Any) -> Any:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of our config."""
-    kinds, components = msgspec.json.schema_components(
-        list(TYPES.values()), schema_hook=_schema_hook, ref_template="#/$defs/{name}"
-    )
-    for kind in TYPES.values():
-        own = components[kind.__name__]
-        # As a config would write them; what msgspec says of samplers is not what one reads.
-        (usual,) = Randomization([kind()]).describe()
-        for name, property_schema in own["properties"].items():
-            property_schema["default"] = usual[name]
-        own["properties"] |= {"type": {"const": kind.type_name}, "name": {"type": "string"}}
-        own |= {"required": ["type"], "additionalProperties": False}
-    components["PostProcess"]["properties"]["steps"] = _steps_schema()
+    shared: dict[str, Any] = {"Sampler": samplers.schema()}
+    kinds = {kind.__name__: _schema(kind, shared) for kind in TYPES.values()}
+    steps = {name: _object(step.schema()) for name, step in STEPS.items()}
+    kinds["PostProcess"]["properties"]["steps"] |= _object(steps)
+    entries = [{"$ref": f"#/$defs/{name}"} for name in kinds]
     schema = {
-        "$schema": _SCHEMA,
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Heliograph randomization",
         "type": "object",
-        "properties": {"randomizers": {"type": "array", "items": {"anyOf": list(kinds)}}},
+        "properties": {"randomizers": {"type": "array", "items": {"anyOf": entries}}},
         "required": ["randomizers"],
-        "$defs": {**components, "Sampler": forms.schema()},
+        "$defs": {**shared, **kinds},
     }
-    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
-    return plain
+    as_read: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(schema))
+    return as_read
 
 
 def write_schema(path: str | Path) -> None:
@@ -171,104 +154,86 @@ def write_schema(path: str | Path) -> None:
     Path(path).write_bytes(text + b"\n")
 
 
-def _entry(entry: Any, where: str) -> tuple[str | None, Randomizer]:
+def _randomization(config: Mapping[str, Any], where: str, folder: Path) -> Randomization:
+    for key in config:
+        if key not in ("randomizers", "$schema"):
+            raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
+    entries = config.get("randomizers")
+    if not isinstance(entries, Sequence) or isinstance(entries, str):
+        raise InvalidValueError(f"{where}: expected a list of randomizers, got {shown(entries)}")
+    randomizers = []
+    for number, entry in enumerate(entries):
+        try:
+            randomizers.append(_randomizer(entry, folder))
+        except HeliographError as error:
+            raise type(error)(f"{where}: randomizers[{number}]: {error.message}") from None
+    usual = Randomization(randomizers).names
+    names = [entry.get("name") or name for entry, name in zip(entries, usual, strict=True)]
+    try:
+        return Randomization(randomizers, names)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"{where}: {error.message}") from None
+
+
+def _randomizer(entry: Any, folder: Path) -> Randomizer:
     if not isinstance(entry, Mapping):
-        raise InvalidValueError(f"{where}: expected an object, got {entry!r}")
-    kind, name = str(entry.get("type", "")), entry.get("name")
+        raise InvalidValueError(f"expected an object, got {shown(entry)}")
+    name, kind = entry.get("name"), entry.get("type")
     if name is not None and not isinstance(name, str):
-        raise InvalidValueError(f"{where}.name: expected a text, got {name!r}")
-    try:
-        if "type" not in entry:
-            likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
-            if likely:
-                raise UnknownNameError.of("key", likely[0], _OWN)
-            raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
-        if kind not in TYPES:
-            raise UnknownNameError.of("randomizer type", kind, TYPES)
-        given = {key: value for key, value in entry.items() if key not in _OWN}
-        return name, _converted(TYPES[kind], given)
-    except HeliographError as error:
-        raise type(error)(f"{where}: {error.message}") from None
+        raise InvalidValueError(f"name: expected a text, got {shown(name)}")
+    if "type" not in entry:
+        likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
+        if likely:
+            raise UnknownNameError.of("key", likely[0], _OWN)
+        raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise UnknownNameError.of("randomizer type", str(kind), TYPES)
+    given = {key: value for key, value in entry.items() if key not in _OWN}
+    made: Randomizer = _made(TYPES[kind], given, kind, folder)
+    return made
 
 
-def _resolved(entry: Any, folder: Path) -> Any:
-    """The entry with the folder of its textures found from the config's own folder."""
-    textures = entry.get("textures") if isinstance(entry, Mapping) else None
-    if not isinstance(textures, Mapping) or not isinstance(textures.get("folder"), str):
-        return entry
-    return {**entry, "textures": {**textures, "folder": str(folder / textures["folder"])}}
-
-
-def _converted(kind: type[Randomizer], given: Mapping[str, Any]) -> Randomizer:
-    _check_keys(kind, given, kind.type_name)
-    if isinstance(given.get("textures"), Mapping):
-        _check_keys(Textures, given["textures"], "textures")
-    fields = {key: _read_samplers(kind, key, value) for key, value in given.items()}
-    try:
-        return msgspec.convert(fields, kind, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        raise InvalidValueError(str(error)) from None
-
-
-def _check_keys(kind: type, given: Mapping[str, Any], what: str) -> None:
+def _made(kind: type, given: Mapping[str, Any], what: str, folder: Path) -> Any:
+    """A randomizer, or textures, of what a config says; declared parameters read themselves."""
+    declared, types = parameters(kind), typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind)]
-    for key in given:
+    values = {}
+    for key, value in given.items():
         if key not in known:
             raise UnknownNameError.of(f"key of {what}", str(key), known)
+        if types[key] is Textures and isinstance(value, Mapping):
+            values[key] = _made(Textures, value, key, folder)
+        elif key == "folder" and isinstance(value, str):
+            values[key] = str(folder / value)
+        else:
+            values[key] = value if key in declared else _plain(key, value, types[key])
+    return kind(**values)
 
 
-def _read_samplers(kind: type[Randomizer], key: str, value: Any) -> Any:
-    """Read the samplers of a key here, where a message can say which key it is."""
-    types = {field.name: str(field.type) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    if "Sampler" not in types[key] or value is None:
-        return value
-    if not types[key].startswith("dict"):
-        return _sampler(value, key)
-    if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{key}: expected an object, got {value!r}")
-    if kind is PostProcess:
-        return {name: _step(name, given) for name, given in value.items()}
-    return {name: _sampler(each, f"{key}.{name}") for name, each in value.items()}
-
-
-def _step(name: str, given: Any) -> dict[str, Sampler]:
-    if name not in STEPS:
-        raise UnknownNameError.of("step", name, STEPS)
-    if not isinstance(given, Mapping):
-        raise InvalidValueError(f"steps.{name}: expected an object of parameters, got {given!r}")
-    for key in given:
-        if key not in STEPS[name].parameters:
-            raise UnknownNameError.of(f"parameter of step {name}", str(key), STEPS[name].parameters)
-    return {key: _sampler(value, f"steps.{name}.{key}") for key, value in given.items()}
-
-
-def _sampler(value: Any, where: str) -> Sampler:
+def _plain(key: str, value: Any, kind: Any) -> Any:
     try:
-        return sampler(value)
-    except HeliographError as error:
-        raise type(error)(f"{where}: {error.message}") from None
+        return msgspec.convert(value, kind)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise InvalidValueError(f"{key}: {error}") from None
 
 
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Sampler:
-        return sampler(value)
-    raise NotImplementedError(f"cannot read {kind.__name__} from a config")
+def _schema(kind: type[Randomizer], shared: dict[str, Any]) -> dict[str, Any]:
+    """The JSON schema of a randomizer; definitions that it refers to are put among the shared."""
+    declared, types = parameters(kind), typing.get_type_hints(kind)
+    (usual,) = Randomization([kind()]).describe()
+    properties: dict[str, Any] = {"type": {"const": kind.type_name}, "name": {"type": "string"}}
+    for name in (each for each in usual if each not in properties):
+        if name in declared:
+            own = declared[name].schema()
+        else:
+            (own,), more = msgspec.json.schema_components(
+                [types[name]], ref_template="#/$defs/{name}"
+            )
+            shared |= more
+        properties[name] = {**own, "default": usual[name]}
+    described = {"title": kind.__name__, "description": inspect.getdoc(kind)}
+    return {**described, **_object(properties), "required": ["type"]}
 
 
-def _schema_hook(kind: type) -> dict[str, Any]:
-    if kind is Sampler:
-        return {"$ref": "#/$defs/Sampler"}
-    raise NotImplementedError(f"no schema of {kind.__name__}")
-
-
-def _steps_schema() -> dict[str, Any]:
-    steps = {name: _step_schema(step) for name, step in STEPS.items()}
-    return {"type": "object", "properties": steps, "additionalProperties": False}
-
-
-def _step_schema(step: Step) -> dict[str, Any]:
-    properties = {
-        name: {"$ref": "#/$defs/Sampler", "description": parameter.meaning}
-        for name, parameter in step.parameters.items()
-    }
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import UnknownNameError
-from heliograph.frame import Labels
 from heliograph.poses import Floats
 from heliograph.randomize import names
 from heliograph.scene import Description, Edit, Joint
@@ -43,7 +42,6 @@ class Facts:
     Attributes:
         description: what the scene says about itself.
         cameras: its cameras by name; while a sample is drawn, as they have been moved so far.
-        labels: segmentation id -> (name, category).
         materials: names of materials -> the objects that wear them; the description's without.
         bodies: names of bodies -> the objects on them and on all below them.
         colours: objects -> their own red, green, blue, alpha.
@@ -60,7 +58,6 @@ class Facts:
 
     description: Description
     cameras: Mapping[str, Camera] = field(default_factory=dict)
-    labels: Labels = field(default_factory=dict)
     materials: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bodies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     colours: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -78,8 +75,8 @@ class Facts:
         if not self.materials:
             object.__setattr__(self, "materials", self.description.objects.wearers)
         if not self.dark:
-            dark = frozenset(_names(self.description.lights)).difference(self.lit)
-            object.__setattr__(self, "dark", dark)
+            dark = {item.name for item in self.description.lights}.difference(self.lit)
+            object.__setattr__(self, "dark", frozenset(dark))
 
     @classmethod
     def of(cls, renderer: Describes, **more: Any) -> Self:
@@ -89,7 +86,6 @@ class Facts:
         rows = {name: rows[0] for name, rows in table.rows.items()}
         corners = {name: table.corners(row) for name, row in rows.items()}
         known: dict[str, Any] = {
-            "labels": table.labels,
             "materials": table.wearers,
             "bodies": table.groups,
             "colours": {
@@ -114,7 +110,8 @@ class Facts:
     @property
     def lit(self) -> tuple[str, ...]:
         """Names of the lights that are on."""
-        return _names(self.description.lights) if self.lights is None else self.lights
+        own = self.description.lights
+        return tuple(item.name for item in own) if self.lights is None else self.lights
 
     def is_head(self, light: str) -> bool:
         """Whether a light is the one at the camera."""
@@ -138,8 +135,13 @@ class Facts:
 
         A prefix that nothing starts with is warned of, once.
         """
-        key = ("choose", kind, tuple(include), tuple(exclude))
-        return self.remember(key, lambda: self._choose(kind, include, exclude))
+
+        def find() -> tuple[str, ...]:
+            known = tuple(getattr(self, kind))
+            names.warn_of_nothing(kind[:-1].replace("bodie", "body"), (*include, *exclude), known)
+            return names.choose(known, include, exclude)
+
+        return self.remember(("choose", kind, tuple(include), tuple(exclude)), find)
 
     def after(self, edits: Iterable[Edit], state: Mapping[str, Any]) -> Facts:
         """What is known once these edits are made: where cameras are, which lights are on."""
@@ -174,17 +176,6 @@ class Facts:
         if name not in self.cameras:
             raise UnknownNameError.of("camera", name, self.cameras)
         return self.cameras[name]
-
-    def _choose(
-        self, kind: str, include: names.Prefixes, exclude: names.Prefixes
-    ) -> tuple[str, ...]:
-        known = tuple(getattr(self, kind))
-        names.warn_of_nothing(kind[:-1].replace("bodie", "body"), (*include, *exclude), known)
-        return names.choose(known, include, exclude)
-
-
-def _names(items: Iterable[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in items)
 
 
 def _moved(camera: Camera, edit: MoveCamera) -> Camera:

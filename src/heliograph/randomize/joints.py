@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
 
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import check_span
+from heliograph.randomize.parameters import Numbers, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
+
+_NOTHING = (
+    "joint_states: this scene draws no random state; give samplers by key, as in "
+    '{"state": {"qpos": [{"uniform": [-1, 1]}]}}'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,25 +31,31 @@ class JointStates(Randomizer):
             scene, as its engine draws it.
     """
 
-    state: dict[str, Sampler] = field(default_factory=dict)
+    state: dict[str, Sampler] = drawn({}, Numbers(widths=()), depth=1)
     type_name: ClassVar[str] = "joint_states"
 
-    def __post_init__(self) -> None:
+    def check(self, scene: Facts) -> None:
+        """See `Randomizer.check`: what is drawn has the shapes that the scene's own state has."""
+        if not self.state and scene.random_state is None:
+            raise InvalidValueError(_NOTHING)
         for key, sampler in self.state.items():
-            check_span(f"state.{key}", sampler)
+            shape = (sampler.width,) if sampler.width else ()
+            own = np.shape(scene.state.get(key, np.empty(shape)))
+            if own != shape:
+                raise InvalidValueError(
+                    f"state.{key}: expected samplers for shape {own}, as the scene has it, got "
+                    f"{shown(sampler.to_json())} of shape {shape}"
+                )
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         if self.state:
-            drawn: Mapping[str, Any] = {key: self.state[key].draw(rng) for key in self.state}
-        elif scene.random_state is None:
-            raise InvalidValueError(
-                "joint_states: this scene draws no random state; give samplers by key, as in "
-                '{"state": {"qpos": [{"uniform": [-1, 1]}]}}'
-            )
+            state: Mapping[str, Any] = {key: self.state[key].draw(rng) for key in self.state}
+        elif scene.random_state is not None:
+            state = scene.random_state(rng)
         else:
-            drawn = scene.random_state(rng)
-        return {"state": {key: np.asarray(value).tolist() for key, value in drawn.items()}}
+            raise InvalidValueError(_NOTHING)
+        return {"state": {key: np.asarray(value).tolist() for key, value in state.items()}}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""

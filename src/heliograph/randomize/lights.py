@@ -1,11 +1,10 @@
 """Lights: the scene's own, and new ones."""
 
-# ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -13,23 +12,13 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import (
-    check_one,
-    check_span,
-    check_truth,
-    check_whole,
-    check_words,
-)
+from heliograph.randomize.parameters import POINT, Numbers, OneOf, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, Hsv, OnDome, Sampler, Uniform, Vector
+from heliograph.randomize.samplers import Sampler, constant, hsv, on_dome, uniform, vector
 from heliograph.scene.appearance import EditLight
 
-KINDS = ("spot", "point", "directional")
-_MOST = 100
-_LEAST = 1e-6
-_UNITS = {"intensity": "a factor", "cutoff": 'radians; {"angle": [15, 40]} takes degrees'}
+_CUTOFF = 'radians; {"angle": [15, 40]} takes degrees'
 
 
 class Own(Enum):
@@ -61,28 +50,19 @@ class Lights(Randomizer):
 
     own: Own = Own.VARY
     lights: tuple[str, ...] = ()
-    number: Sampler = Constant(0)
-    kind: Sampler = Constant("spot")
-    position: Sampler = OnDome(Uniform(1.5, 3.0))
+    number: Sampler = drawn(constant(0), Numbers(0, 100, whole=True, what="a whole number"))
+    kind: Sampler = drawn(constant("spot"), OneOf(("spot", "point", "directional")))
+    position: Sampler = drawn(on_dome(uniform(1.5, 3.0)), replace(POINT, away=True))
     move: bool = False
-    target: Sampler = Vector((Constant(0.0), Constant(0.0), Constant(0.0)))
-    colour: Sampler = Hsv(Uniform(0.0, 1.0), Uniform(0.0, 0.3), Constant(1.0))
-    intensity: Sampler = Uniform(0.3, 1.0)
-    cutoff: Sampler = Uniform(0.35, 0.8)
-    casts_shadow: Sampler = Constant(True)
+    target: Sampler = drawn(vector(0.0, 0.0, 0.0), POINT)
+    colour: Sampler = drawn(
+        hsv(uniform(0.0, 1.0), uniform(0.0, 0.3), 1.0),
+        Numbers(0.0, widths=(3,), what="red, green, blue"),
+    )
+    intensity: Sampler = drawn(uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
+    cutoff: Sampler = drawn(uniform(0.35, 0.8), Numbers(1e-6, math.pi / 2, what=_CUTOFF))
+    casts_shadow: Sampler = drawn(constant(True), OneOf((True, False)))
     type_name: ClassVar[str] = "lights"
-
-    def __post_init__(self) -> None:
-        for name in ("position", "target", "colour"):
-            if getattr(self, name).width != 3:
-                raise InvalidValueError(f"{name}: expected a sampler of three numbers")
-            check_span(name, getattr(self, name), low=0.0 if name == "colour" else -math.inf)
-        check_whole("number", self.number, 0, _MOST)
-        check_words("kind", self.kind, KINDS)
-        check_truth("casts_shadow", self.casts_shadow)
-        for name, low, high in (("intensity", 0.0, math.inf), ("cutoff", _LEAST, math.pi / 2)):
-            check_one(name, getattr(self, name))
-            check_span(name, getattr(self, name), low, high, _UNITS[name])
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

@@ -1,9 +1,7 @@
 """Materials: colours, how they shine, textures."""
 
-# ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,16 +11,15 @@ from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import check_one, check_span
+from heliograph.randomize.parameters import COLOUR, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Hsv, Sampler, Uniform
+from heliograph.randomize.samplers import Sampler, hsv, uniform
 from heliograph.randomize.textures import Textures
 from heliograph.scene.appearance import EditMaterials
 
 SHADES = ("specular", "shininess", "emission", "reflectance")
 _EMPTY = np.zeros((0, 0, 3), np.uint8)
 _EMPTY.flags.writeable = False
-_LEAST = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,28 +43,22 @@ class Materials(Randomizer):
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     materials: tuple[str, ...] = ()
-    colour: Sampler | None = Hsv()
-    alpha: Sampler | None = None
-    specular: Sampler | None = Uniform(0.0, 1.0)
-    shininess: Sampler | None = Uniform(0.0, 1.0)
-    emission: Sampler | None = None
-    reflectance: Sampler | None = None
-    texture_probability: float = 0.0
+    colour: Sampler | None = drawn(hsv(), COLOUR, optional=True)
+    alpha: Sampler | None = drawn(None, SHARE, optional=True)
+    specular: Sampler | None = drawn(uniform(0.0, 1.0), SHARE, optional=True)
+    shininess: Sampler | None = drawn(uniform(0.0, 1.0), SHARE, optional=True)
+    emission: Sampler | None = drawn(None, SHARE, optional=True)
+    reflectance: Sampler | None = drawn(None, SHARE, optional=True)
+    texture_probability: float = fixed(0.0, SHARE)
     textures: Textures = Textures()
-    repeat: Sampler = Uniform(1.0, 4.0)
-    offset: Sampler = Uniform(0.0, 1.0)
+    repeat: Sampler = drawn(uniform(1.0, 4.0), Numbers(1e-6, widths=(0, 2)))
+    offset: Sampler = drawn(uniform(0.0, 1.0), Numbers(widths=(0, 2)))
     type_name: ClassVar[str] = "materials"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.objects and self.materials:
             raise InvalidValueError("materials: expected prefixes of objects or of materials")
-        if self.colour is not None and self.colour.width != 3:
-            raise InvalidValueError("colour: expected a sampler of (red, green, blue)")
-        if not 0 <= self.texture_probability <= 1:
-            raise InvalidValueError(
-                f"texture_probability: expected 0 to 1, got {self.texture_probability}"
-            )
-        self._check_samplers()
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
@@ -87,20 +78,6 @@ class Materials(Randomizer):
         """See `Randomizer.build`."""
         return Drawn(paint(values, self.textures))
 
-    def _check_samplers(self) -> None:
-        for name in ("colour", "alpha", *SHADES):
-            sampler: Sampler | None = getattr(self, name)
-            if sampler is None:
-                continue
-            if name != "colour":
-                check_one(name, sampler)
-            check_span(name, sampler, 0.0, 1.0)
-        for name, low in (("repeat", _LEAST), ("offset", -math.inf)):
-            sampler = getattr(self, name)
-            if sampler.width not in (0, 2):
-                raise InvalidValueError(f"{name}: expected one number or two")
-            check_span(name, sampler, low)
-
     def _groups(self, scene: Facts) -> list[list[str]]:
         if not self.materials:
             chosen = scene.choose("objects", self.objects, self.exclude)
@@ -112,8 +89,9 @@ class Materials(Randomizer):
         wears = (rng.random(count) < self.texture_probability).tolist()
         recipes = self.textures.draw(rng, count)
         textures = [recipe if worn else None for recipe, worn in zip(recipes, wears, strict=True)]
-        places = {key: _pairs(getattr(self, key), rng, count) for key in ("repeat", "offset")}
-        return {"texture": textures, **places}
+        repeat = self.repeat.vectors(rng, count, 2).tolist()
+        offset = self.offset.vectors(rng, count, 2).tolist()
+        return {"texture": textures, "repeat": repeat, "offset": offset}
 
 
 def paint(values: Values, textures: Textures) -> tuple[EditMaterials, ...]:
@@ -144,18 +122,8 @@ def _textures(values: Values, textures: Textures) -> dict[str, Any]:
     if "texture" not in values:
         return {}
     columns: dict[str, Any] = {key: values[key] for key in ("repeat", "offset") if key in values}
-    images: dict[int, NDArray[np.uint8]] = {}
-    chosen = []
-    for recipe in values["texture"]:
-        image = _EMPTY if recipe is None else textures.image(recipe)
-        images.setdefault(id(image), image)  # the same recipe makes the very same image
-        chosen.append(id(image))
-    places = {each: place for place, each in enumerate(images)}
-    texture = np.array([places[each] for each in chosen], np.int64)
-    return {"texture": texture, "images": tuple(images.values()), **columns}
-
-
-def _pairs(sampler: Sampler, rng: Generator, count: int) -> list[Any]:
-    rows: NDArray[Any] = sampler.rows(rng, count if sampler.width else 2 * count)
-    drawn: list[Any] = rows.reshape(count, 2).tolist()
-    return drawn
+    recipes = [() if recipe is None else tuple(recipe) for recipe in values["texture"]]
+    places = {recipe: place for place, recipe in enumerate(dict.fromkeys(recipes))}
+    images = tuple(textures.image([*recipe]) if recipe else _EMPTY for recipe in places)
+    texture = np.array([places[recipe] for recipe in recipes], np.int64)
+    return {"texture": texture, "images": images, **columns}

@@ -30,15 +30,12 @@ def warn_of_nothing(kind: str, prefixes: Prefixes, names: Sequence[str]) -> None
     """Warn of each prefix that no name starts with, and name the prefixes there are."""
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in names):
+            stems = list(dict.fromkeys(_stem(name) for name in names))
+            listed = ", ".join(stems[:_LISTED]) or "none"
+            more = f", ... and {len(stems) - _LISTED} more" if len(stems) > _LISTED else ""
             warnings.warn(
-                f"no {kind} starts with {prefix!r}; there are {_listed(names)}", stacklevel=2
+                f"no {kind} starts with {prefix!r}; there are {listed}{more}", stacklevel=2
             )
-
-
-def _listed(names: Sequence[str]) -> str:
-    stems = list(dict.fromkeys(_stem(name) for name in names))
-    more = f", ... and {len(stems) - _LISTED} more" if len(stems) > _LISTED else ""
-    return (", ".join(stems[:_LISTED]) or "none") + more
 
 
 def _stem(name: str) -> str:

@@ -1,6 +1,5 @@
 """Objects: where they are, and whether they are seen."""
 
-# ruff: noqa: RUF009 - the defaults are frozen values
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ import numpy as np
 from numpy.random import Generator
 
 from heliograph import poses
-from heliograph.errors import InvalidValueError
 from heliograph.poses import Floats, QuaternionOrder
-from heliograph.randomize.cameras import vectors
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.limits import check_span, check_vector
+from heliograph.randomize.parameters import METRES, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Constant, Quaternion, Sampler, Uniform
+from heliograph.randomize.samplers import Sampler, constant, quaternion, uniform
 from heliograph.scene.appearance import Hide, MoveObject
+
+_TURN = '(w, x, y, z), as {"quaternion": 10} draws them'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,37 +33,21 @@ class ObjectPoses(Randomizer):
 
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    position: Sampler = Uniform(-0.05, 0.05)
-    rotation: Sampler = Quaternion(10.0)
-    scale: Sampler = Constant(1.0)
+    position: Sampler = drawn(uniform(-0.05, 0.05), METRES)
+    rotation: Sampler = drawn(quaternion(10.0), Numbers(widths=(4,), away=True, what=_TURN))
+    scale: Sampler = drawn(constant(1.0), Numbers(widths=(0, 3), nonzero=True))
     type_name: ClassVar[str] = "object_poses"
-
-    def __post_init__(self) -> None:
-        if self.rotation.width != 4:
-            raise InvalidValueError(
-                'rotation: expected a quaternion (w, x, y, z) as {"quaternion": 10} draws, got '
-                f"{self.rotation.to_json()!r}"
-            )
-        for name in ("position", "rotation", "scale"):
-            check_span(name, getattr(self, name))
-        for name in ("position", "scale"):
-            check_vector(name, getattr(self, name))
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         names = list(scene.choose("objects", self.objects, self.exclude))
-        count = len(names)
-        positions = vectors(self.position, rng, count).tolist()
-        rotations = self.rotation.rows(rng, count).tolist()
-        scales = self.scale.rows(rng, count)
+        positions = self.position.vectors(rng, len(names), 3)
+        rotations = self.rotation.rows(rng, len(names))
+        scales = self.scale.rows(rng, len(names))
         if not self.scale.width:
             scales = np.repeat(scales[:, None], 3, axis=1)
-        return {
-            "objects": names,
-            "position": positions,
-            "rotation": rotations,
-            "scale": scales.tolist(),
-        }
+        columns = {"position": positions, "rotation": rotations, "scale": scales}
+        return {"objects": names, **{key: rows.tolist() for key, rows in columns.items()}}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
@@ -89,18 +72,14 @@ class Visibility(Randomizer):
 
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    hidden: float = 0.1
+    hidden: float = fixed(0.1, SHARE)
     type_name: ClassVar[str] = "visibility"
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.hidden <= 1:
-            raise InvalidValueError(f"hidden: expected 0 to 1, got {self.hidden}")
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
         names = scene.choose("objects", self.objects, self.exclude)
-        drawn = (rng.random(len(names)) < self.hidden).tolist()
-        return {"hidden": [name for name, gone in zip(names, drawn, strict=True) if gone]}
+        gone = (rng.random(len(names)) < self.hidden).tolist()
+        return {"hidden": [name for name, hide in zip(names, gone, strict=True) if hide]}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""

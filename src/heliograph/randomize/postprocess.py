@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from numpy.random import Generator
 
-from heliograph.errors import InvalidValueError
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.imaging import check_step, find_step
-from heliograph.randomize.limits import check_one, check_span
+from heliograph.randomize.imaging import find_step
+from heliograph.randomize.parameters import SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
 from heliograph.randomize.streams import subseed
@@ -28,22 +27,20 @@ class PostProcess(Randomizer):
         probability: how likely each step is to be taken, by name; 1 for those not named.
     """
 
-    steps: dict[str, dict[str, Sampler]] = field(default_factory=dict)
-    probability: dict[str, float] = field(default_factory=dict)
+    steps: dict[str, dict[str, Sampler]] = drawn({}, Numbers(), depth=2)
+    probability: dict[str, float] = fixed({}, SHARE, depth=1)
     type_name: ClassVar[str] = "postprocess"
 
     def __post_init__(self) -> None:
-        for name, parameters in self.steps.items():
-            step = find_step(name)
-            step.check_names(parameters)
-            for key, sampler in parameters.items():
-                where, known = f"steps.{name}.{key}", step.parameters[key]
-                check_one(where, sampler)
-                check_span(where, sampler, known.low, known.high, known.meaning)
-        for name, likely in self.probability.items():
+        super().__post_init__()
+        for name in self.probability:
             find_step(name)
-            if not 0 <= likely <= 1:
-                raise InvalidValueError(f"probability.{name}: expected 0 to 1, got {likely}")
+        for name, given in self.steps.items():
+            step = find_step(name)
+            step.check_names(given)
+            for key, sampler in given.items():
+                _, low, high, meaning = step.parameters[key]
+                Numbers(low, high, what=meaning).check(f"steps.{name}.{key}", sampler)
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""
@@ -52,7 +49,6 @@ class PostProcess(Randomizer):
             taken = rng.random() < self.probability.get(name, 1.0)
             drawn = {key: float(parameters[key].draw(rng)) for key in parameters}
             if taken:
-                check_step(name, drawn)
                 steps.append([name, drawn])
         return {"steps": steps, "seed": subseed(rng)}
 

@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.randomize.facts import Facts
+from heliograph.randomize.parameters import parameters
 from heliograph.randomize.removal import without_removed
-from heliograph.randomize.samplers import Sampler
+from heliograph.randomize.samplers import plain
 from heliograph.randomize.streams import stream
 from heliograph.scene import Edit
 from heliograph.scene.appearance import MoveCamera
@@ -45,9 +45,24 @@ class Drawn:
 
 
 class Randomizer(ABC):
-    """Turns random numbers into edits, by way of plain values that can be stored and used again."""
+    """Turns random numbers into edits, by way of plain values that can be stored and used again.
+
+    One that is a dataclass may declare what its parameters are, see
+    `heliograph.randomize.parameters`; they are read and checked when it is made.
+    """
 
     type_name: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for name, each in parameters(self).items():
+            object.__setattr__(self, name, each.read(name, getattr(self, name)))
+
+    def check(self, scene: Facts) -> None:  # noqa: B027 -- most fit any scene
+        """Refuse a scene no view of which could be drawn; called once when it is opened.
+
+        Raises:
+            HeliographError: says why.
+        """
 
     @abstractmethod
     def choose(self, rng: Generator, scene: Facts) -> Values:
@@ -61,14 +76,8 @@ class Randomizer(ABC):
         """Draw for one sample; `facts` are the values."""
         values = self.choose(rng, scene)
         built = self.build(values)
-        return Drawn(built.edits, built.state, _listed(values))
-
-
-def _listed(values: Values) -> Values:
-    """Columns of values as lists, for JSON."""
-    return {
-        key: each.tolist() if isinstance(each, np.ndarray) else each for key, each in values.items()
-    }
+        for_json = {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in values.items()}
+        return Drawn(built.edits, built.state, for_json)
 
 
 class Randomization:
@@ -101,13 +110,21 @@ class Randomization:
         for name, randomizer in zip(self.names, self.randomizers, strict=True):
             scene = scene.after(part.edits, part.state)
             part = parts[name] = randomizer.draw(stream(seed, index, name), scene)
-        return _merged(parts)
+        return merged(parts)
 
     def check(self, scene: Facts) -> None:
-        """Warn here of prefixes that choose nothing; what draws later may be another process.
+        """Refuse a scene that a randomizer does not fit; warn of prefixes that match nothing.
 
-        What cannot be drawn for this scene is told with the views that need it.
+        What draws later may be another process, whose warnings nobody reads.
+
+        Raises:
+            HeliographError: names the randomizer.
         """
+        for name, each in zip(self.names, self.randomizers, strict=True):
+            try:
+                each.check(scene)
+            except HeliographError as error:
+                raise type(error)(f"randomizer {name!r}: {error.message}") from None
         with suppress(HeliographError):
             self(0, 0, scene)
 
@@ -125,15 +142,20 @@ class Randomization:
             for name, randomizer in zip(self.names, self.randomizers, strict=True)
             if name in facts
         }
-        return _merged(parts)
+        return merged(parts)
 
     def describe(self) -> list[dict[str, Any]]:
         """Types, names and parameters, for JSON."""
-        pairs = zip(self.names, self.randomizers, strict=True)
-        return [
-            {"type": each.type_name or type(each).__name__, "name": name, **_parameters(each)}
-            for name, each in pairs
-        ]
+        described = []
+        for name, each in zip(self.names, self.randomizers, strict=True):
+            own: dict[str, Any] = plain(each) if dataclasses.is_dataclass(each) else {}
+            kind = each.type_name or type(each).__name__
+            described.append({"type": kind, "name": name, **own})
+        return described
+
+    def config(self) -> dict[str, Any]:
+        """What a config of it holds."""
+        return {"randomizers": self.describe()}
 
     def apply(self, view: View, scene: Facts) -> tuple[View, Drawn]:
         """Return a view with what its seed and index draw for it, and what was drawn.
@@ -154,26 +176,6 @@ class Randomization:
         return dataclasses.replace(view, edits=edits, state={**view.state, **drawn.state}), drawn
 
 
-def _parameters(randomizer: object) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(randomizer):
-        return {}
-    plain: dict[str, Any] = _plain(randomizer)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """A randomizer, or one of its parameters, for JSON."""
-    if isinstance(value, Sampler):
-        return value.to_json()
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return value.value if isinstance(value, Enum) else value
-
-
 def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     names = []
@@ -184,7 +186,8 @@ def _default_names(randomizers: Iterable[Randomizer]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _merged(parts: Mapping[str, Drawn]) -> Drawn:
+def merged(parts: Mapping[str, Drawn]) -> Drawn:
+    """What several randomizers drew, by name, as one."""
     edits = [edit for part in parts.values() for edit in part.edits]
     state = {key: value for part in parts.values() for key, value in part.state.items()}
     return Drawn(

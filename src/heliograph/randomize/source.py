@@ -40,15 +40,10 @@ def read(source: str | Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str
     return parsed, str(path)
 
 
-def folder_of(source: str | Path | Mapping[str, Any]) -> Path:
-    """The folder that paths in a config are relative to: its file's, or the working directory."""
-    return Path() if isinstance(source, Mapping) else Path(source).absolute().parent
-
-
 def _json(content: bytes, path: Path) -> Any:
     try:
         return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidValueError(f"{path}: not JSON ({error})") from None
 
 
@@ -57,5 +52,5 @@ def _yaml(content: bytes, path: Path) -> Any:
         yaml: Any = importlib.import_module("yaml")
     try:
         return yaml.safe_load(content)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates of no month, for one
         raise InvalidValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None

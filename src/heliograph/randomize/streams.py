@@ -41,10 +41,12 @@ def stream(seed: int, index: int, name: str) -> np.random.Generator:
     Raises:
         InvalidValueError: a seed or index that is no such integer.
     """
+    text = f"{_DOMAIN}/{check_integer('seed', seed)}/{check_integer('index', index)}/{name}"
+    digest = hashlib.sha256(text.encode()).digest()
     # With a key in place of this it would ask the system for entropy first.
     made = np.random.Philox(_NOTHING)  # type: ignore[arg-type]
     state = made.state
-    state["state"]["key"] = _key(seed, index, name)
+    state["state"]["key"] = np.frombuffer(digest, "<u8", 2).astype(np.uint64)
     made.state = state
     return np.random.Generator(made)
 
@@ -52,9 +54,3 @@ def stream(seed: int, index: int, name: str) -> np.random.Generator:
 def subseed(rng: np.random.Generator) -> int:
     """Draw a seed (0 to 2**53 - 1, exact in JSON) from which more can be drawn later."""
     return int(rng.integers(0, 2**53))
-
-
-def _key(seed: int, index: int, name: str) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
-    text = f"{_DOMAIN}/{check_integer('seed', seed)}/{check_integer('index', index)}/{name}"
-    digest = hashlib.sha256(text.encode()).digest()
-    return np.frombuffer(digest, "<u8", 2).astype(np.uint64)

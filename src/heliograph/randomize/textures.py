@@ -1,10 +1,15 @@
-"""Textures to draw from: image files, or patterns that are made from a number and cached."""
+"""Textures to draw from: image files, or patterns that are made from a number."""
 
 from __future__ import annotations
 
-import functools
+import hashlib
+import io
+import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,16 +17,24 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.randomize import folder as folders
-from heliograph.randomize.hsv import hsv_to_rgb
-from heliograph.randomize.streams import stream
+from heliograph.disk import read_file
+from heliograph.errors import InvalidValueError, SceneError, UnknownNameError, shown
+from heliograph.lru import LruCache
+from heliograph.randomize import patterns
+from heliograph.randomize.patterns import PATTERNS
+from heliograph.requires import Requires
 
 Image: TypeAlias = NDArray[np.uint8]
 Recipe: TypeAlias = list[Any]
 """`[kind, number]` of a made pattern, or `["file", name]`."""
 
-_CACHE_SIZE = 512
+FORMATS = ("PNG", "JPEG", "WebP", "TIFF")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+_REFUSED = (".bmp",)
+"""Not left out in silence, as they were read once."""
+_MOST_BYTES = 256 << 20
+_IMAGES: LruCache[Image] = LruCache(_MOST_BYTES)
+_LOCK = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -32,7 +45,7 @@ class Textures:
         kinds: patterns to make: `noise`, `checker`, `gradient`, `perlin`; none with a folder.
         count: how many there are of each pattern; more give more variety and cost more memory.
         size: their width and height, pixels.
-        folder: where image files lie (png, jpg, bmp, webp); drawn from besides `kinds`. In a
+        folder: where image files lie (PNG, JPEG, WebP, TIFF); drawn from besides `kinds`. In a
             config file it is relative to that file. What is in it is read, and must not change.
         sha256: of the names and bytes of the folder's files, which is taken where it is not given;
             where it is, other files are refused.
@@ -54,15 +67,22 @@ class Textures:
                 raise UnknownNameError.of("texture", kind, PATTERNS)
         if not 1 <= self.count <= 10_000 or not 2 <= self.size <= 4096:
             raise InvalidValueError(
-                f"textures: expected count 1 to 10000 and size 2 to 4096, got {self}"
+                "textures: expected count 1 to 10000 and size 2 to 4096, got "
+                f"{shown(self.count)} and {shown(self.size)}"
             )
-        if not self.kinds and self.folder is None:
-            raise InvalidValueError("textures: expected kinds, a folder or both, got neither")
-        object.__setattr__(self, "_files", self._listed())
+        if self.folder is None and (self.sha256 is not None or not self.kinds):
+            raise InvalidValueError(
+                "textures: expected kinds, a folder or both, got neither"
+                if self.sha256 is None
+                else "textures: sha256 is of a folder, and there is none"
+            )
+        if self.folder is not None:
+            object.__setattr__(self, "folder", str(Path(self.folder).absolute()))
+            object.__setattr__(self, "sha256", self._checked_hash())
 
     def draw(self, rng: Generator, count: int) -> list[Recipe]:
         """Draw `count` recipes; a file is as likely as a made pattern."""
-        files = tuple(self._known())
+        files = tuple(self._files)
         made = len(self.kinds) * self.count
         picked = rng.integers(0, made + len(files), count).tolist()
         return [
@@ -73,110 +93,107 @@ class Textures:
         ]
 
     def image(self, recipe: Recipe) -> Image:
-        """The image (H, W, 3) of a recipe, read-only; the same array while it is cached."""
-        kind, which = recipe
-        if kind == "file":
-            return self._read(which)
-        if kind not in PATTERNS:
-            raise UnknownNameError.of("texture", kind, PATTERNS)
-        return _made(kind, int(which), self.size)
+        """The image (H, W, 3) of a recipe, read-only; the same array while it is kept.
 
-    def _listed(self) -> dict[str, str]:
-        """Names and hashes of the folder's files, checked against `sha256` or setting it."""
-        if self.folder is None:
-            if self.sha256 is not None:
-                raise InvalidValueError("textures: sha256 is of a folder, and there is none")
-            return {}
-        folder = str(Path(self.folder).absolute())
-        files = folders.listed(folder, decode=self.sha256 is None)
-        found = folders.combined(files)
+        Raises:
+            UnknownNameError: no such pattern or file.
+            SceneError: the file cannot be read, or holds other bytes by now.
+        """
+        kind, which = recipe
+        if kind != "file" and kind not in PATTERNS:
+            raise UnknownNameError.of("texture", kind, PATTERNS)
+        if kind != "file":
+            return _kept(patterns.make, kind, which, self.size)
+        if which not in self._files:
+            raise UnknownNameError.of("texture file", which, self._files)
+        return _kept(_pixels, f"{self.folder}/{which}", self._files[which])
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """The folder's files by name, with the SHA-256 of their bytes when this was made."""
+        return {} if self.folder is None else _listed(Path(self.folder), decode=self.sha256 is None)
+
+    def _checked_hash(self) -> str:
+        """One SHA-256 of the names and hashes of all files."""
+        lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(self._files.items()))
+        found = hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
         if self.sha256 not in (None, found):
             raise InvalidValueError(
-                f"textures: the files in {folder} are not those that were there when the config "
-                "was loaded; put them back, or leave out sha256 to take these"
+                f"textures: the files in {self.folder} are not those that were there when the "
+                "config was loaded; put them back, or leave out sha256 to take these"
             )
-        object.__setattr__(self, "folder", folder)
-        object.__setattr__(self, "sha256", found)
-        return files
-
-    def _known(self) -> dict[str, str]:
-        files: dict[str, str] = self.__dict__["_files"]
-        return files
-
-    def _read(self, name: str) -> Image:
-        files = self._known()
-        if self.folder is None or name not in files:
-            raise UnknownNameError.of("texture file", name, files)
-        return folders.image(str(Path(self.folder) / name), files[name])
+        return found
 
 
-@functools.lru_cache(maxsize=_CACHE_SIZE)
-def _made(kind: str, number: int, size: int) -> Image:
-    rng = stream(0, number, f"texture/{kind}")
-    mix = PATTERNS[kind](rng, size)
-    # A darker and a lighter colour.
-    low, high = hsv_to_rgb(rng.random(2), rng.random(2) * 0.8, [0.1, 0.6] + rng.random(2) * 0.4)
-    picture = low + (high - low) * (mix if mix.ndim == 3 else mix[..., None])
-    image: Image = np.round(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
-    image.flags.writeable = False
+def _kept(make: Callable[..., Image], *recipe: Any) -> Image:
+    """What is made of a recipe, or is kept of it; so many bytes are kept, the last used ones."""
+    with _LOCK:
+        image = _IMAGES.get(recipe)
+    if image is None:
+        image = make(*recipe)
+        image.flags.writeable = False
+        with _LOCK:
+            _IMAGES.put(recipe, image, image.nbytes)
+            _IMAGES.trim()
     return image
 
 
-def noise(rng: Generator, size: int) -> NDArray[np.float64]:
-    """Independent colours per pixel, (size, size, 3), 0 to 1."""
-    return rng.random((size, size, 3))
+def _listed(folder: Path, *, decode: bool) -> dict[str, str]:
+    """The image files in a folder, in order: name -> SHA-256; maybe each is decoded first."""
+    try:
+        paths = sorted(each for each in folder.iterdir() if each.is_file())
+    except OSError as error:
+        raise InvalidValueError(f"textures: folder {folder}: {error.strerror}") from None
+    paths = [each for each in paths if each.suffix.lower() in (*SUFFIXES, *_REFUSED)]
+    if not paths:
+        raise InvalidValueError(f"textures: folder {folder} holds no {', '.join(SUFFIXES)} file")
+
+    def digest(path: Path) -> str:
+        try:
+            data = read_file(path)
+        except OSError as error:
+            raise InvalidValueError(
+                f"textures: {path}: cannot be read ({error.strerror})"
+            ) from None
+        if decode:
+            _decoded(path, data, draft=True)
+        return hashlib.sha256(data).hexdigest()
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        return {
+            path.name: each for path, each in zip(paths, threads.map(digest, paths), strict=True)
+        }
 
 
-def checker(rng: Generator, size: int) -> NDArray[np.float64]:
-    """A checkerboard of 2 to 16 fields across, (size, size), 0 and 1."""
-    fields = 2 * int(rng.integers(1, 9))
-    at = np.arange(size) * fields // size
-    return ((at[:, None] + at[None, :]) % 2).astype(float)
+def _pixels(path: str, digest: str) -> Image:
+    """The pixels of a file with this SHA-256."""
+    try:
+        data = read_file(path)
+    except OSError as error:
+        raise SceneError(f"textures: {path}: cannot be read ({error.strerror})") from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise SceneError(f"textures: {path} has changed since the config was loaded; load it anew")
+    return np.array(_decoded(path, data).convert("RGB"))
 
 
-def gradient(rng: Generator, size: int) -> NDArray[np.float64]:
-    """A linear ramp in any direction, (size, size), 0 to 1."""
-    angle = rng.random() * 2 * np.pi
-    at = (np.arange(size) + 0.5) / size - 0.5
-    ramp = at[None, :] * np.cos(angle) + at[:, None] * np.sin(angle)
-    reach = np.abs(ramp).max()
-    return np.asarray(0.5 + ramp / (2 * reach))
-
-
-def perlin(rng: Generator, size: int) -> NDArray[np.float64]:
-    """Gradient noise (Perlin 2002) of four octaves that tiles, (size, size), 0 to 1."""
-    first = int(rng.integers(1, 5))
-    total = np.zeros((size, size))
-    for octave in range(4):
-        total += _octave(rng, size, first * 2**octave) / 2**octave
-    low, high = total.min(), total.max()
-    return np.asarray((total - low) / max(high - low, 1e-9))
-
-
-def _octave(rng: Generator, size: int, cells: int) -> NDArray[np.float64]:
-    angles = rng.random((cells, cells)) * 2 * np.pi
-    at = np.arange(size) * cells / size
-    cell = at.astype(int)
-    part = at - cell
-    fade = part**3 * (part * (part * 6 - 15) + 10)
-    corners = [[_corner(angles, cell, part, dy, dx) for dx in (0, 1)] for dy in (0, 1)]
-    rows = [left + (right - left) * fade[None, :] for left, right in corners]
-    return np.asarray(rows[0] + (rows[1] - rows[0]) * fade[:, None])
-
-
-def _corner(
-    angles: NDArray[Any], cell: NDArray[Any], part: NDArray[Any], dy: int, dx: int
-) -> NDArray[Any]:
-    """The slope at one corner of every pixel's cell, times the way there."""
-    cells = len(angles)
-    turned = angles[np.ix_((cell + dy) % cells, (cell + dx) % cells)]
-    slope = np.cos(turned) * (part[None, :] - dx)
-    return np.asarray(slope + np.sin(turned) * (part[:, None] - dy))
-
-
-PATTERNS: dict[str, Callable[[Generator, int], NDArray[np.float64]]] = {
-    "noise": noise,
-    "checker": checker,
-    "gradient": gradient,
-    "perlin": perlin,
-}
+def _decoded(path: str | Path, data: bytes, *, draft: bool = False) -> Any:
+    """The picture in a file; of a JPEG a draft has read every byte, but not made every pixel."""
+    with Requires("PIL"):
+        from PIL import Image as Pillow
+        from PIL import UnidentifiedImageError
+    try:
+        picture = Pillow.open(io.BytesIO(data), formats=FORMATS)
+        if draft:
+            picture.draft("RGB", (8, 8))
+        picture.load()
+    except UnidentifiedImageError:
+        *others, last = FORMATS
+        raise InvalidValueError(
+            f"textures: {path}: expected what a {', '.join(others)} or {last} file holds, got "
+            "something else; convert it, or take it out of the folder"
+        ) from None
+    except Exception as error:  # noqa: BLE001 -- broken images raise whatever they like
+        raise InvalidValueError(
+            f"textures: {path}: cannot be read as an image ({error}); take it out of the folder"
+        ) from None
+    return picture

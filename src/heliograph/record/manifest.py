@@ -8,8 +8,6 @@ it stands in the manifest.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -25,10 +23,6 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 MANIFEST = "manifest.json"
 _SHARD_FILE = re.compile(r"(shard-([0-9]{6,}))\.(?:tar|json)")
 _WROTE = "written by heliograph.record or `heliograph generate`"
-_DECIDING = (
-    *("heliograph", "numpy", "scipy", "pillow"),
-    *("trimesh", "meshoptimizer", "mujoco", "moderngl"),
-)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -101,15 +95,6 @@ def is_unfinished(name: str, finished: int) -> bool:
     if match is None or shard_name(number := int(match[2])) != match[1]:
         return False
     return whole != name or number >= finished
-
-
-def versions() -> dict[str, str]:
-    """Versions of the installed packages that decide the bytes of a recording."""
-    named = {}
-    for name in _DECIDING:
-        with suppress(PackageNotFoundError):
-            named[name] = version(name)
-    return named
 
 
 def plain(value: Any) -> Any:

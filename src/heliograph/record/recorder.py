@@ -28,11 +28,11 @@ from heliograph.record.manifest import (
     is_unfinished,
     plain,
     read_manifest,
-    versions,
 )
 from heliograph.record.recording import Recording
 from heliograph.record.shard import Files, ShardWriter, check_hash, read_samples
 from heliograph.source import OnError, Outcome, SampleSource, ahead
+from heliograph.versions import versions
 
 _Encoded: TypeAlias = Files | tuple[int, HeliographError]
 _AHEAD = 8

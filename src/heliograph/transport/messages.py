@@ -38,6 +38,7 @@ class Hello(_Message):
         python: which interpreter, and its version.
         pid: its process id, which is not that of the process that was started where a wrapper is.
         random: a digest of what numpy's generators draw there, see `worker.opening`.
+        versions: of the packages there that decide pixels.
     """
 
     protocol: int
@@ -45,6 +46,7 @@ class Hello(_Message):
     python: str
     pid: int
     random: str
+    versions: dict[str, str]
 
 
 class Open(_Message):
@@ -145,7 +147,7 @@ class Render(_Message):
 
     Attributes:
         ticket: number of the lease; the answer bears it.
-        region: where.
+        region: where; below 0 there is no shared memory, and the answer holds the passes.
         view: what.
         place, total: which of how many views that lie stacked in the region; total 0 for one alone.
         priority: which of the orders that are at hand is drawn first.
@@ -279,10 +281,17 @@ class Problem(msgspec.Struct, array_like=True):
 
 
 class Done(_Message):
-    """A view is drawn, into its region; or all samples of a `Refine` or `Publish` were sent."""
+    """A view is drawn; or all samples of a `Refine` or `Publish` were sent.
+
+    Attributes:
+        ticket: of the order.
+        used: what else came of the view.
+        data: its passes, where there is no region that they were drawn into.
+    """
 
     ticket: int
     used: Used | None = None
+    data: bytes | None = None
 
 
 class Partial(_Message):

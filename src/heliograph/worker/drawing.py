@@ -135,6 +135,9 @@ class RenderExecutor:
         """
         self._begin(order.ticket)
         view = unpack_view(order.view, self.blobs)
+        if order.region < 0:
+            made = self.engine.render(view)
+            return Done(order.ticket, self._used(view, None, made), self._packed(made))
         region = self._region(order.region)
         asked = self._asked(view)
         sample = None if asked is None else self._direct(view, asked, region, order)
@@ -207,15 +210,19 @@ class RenderExecutor:
         sample = None if stream.token.cancelled else next(stream.samples, None)
         if sample is None or stream.token.cancelled:
             return Done(stream.ticket)
+        used, names = self._used(None, None, sample), list(next(iter(sample)).passes)
+        stream.sent += 1
+        what = (used, names, self._packed(sample), sample.seed, int(sample.index))
+        return Partial(stream.ticket, stream.sent - 1, *what)
+
+    def _packed(self, sample: Sample) -> bytes:
+        """The passes of a sample, for a message that holds them itself."""
         frames = list(sample)
-        names = list(frames[0].passes) if frames else []
-        layout = lay_out([frame.camera for frame in frames], select_passes(names, self._passes))
+        specs = select_passes(tuple(frames[0].passes), self._passes)
+        layout = lay_out([frame.camera for frame in frames], specs)
         data = bytearray(layout.nbytes)
         _copy(sample, layout, data)
-        used = self._used(None, None, sample)
-        stream.sent += 1
-        numbers = (sample.seed, int(sample.index))
-        return Partial(stream.ticket, stream.sent - 1, used, names, bytes(data), *numbers)
+        return bytes(data)
 
     def advance(self, order: Advance) -> Advanced:
         """Change the scene for good.

@@ -44,6 +44,7 @@ from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
 from heliograph.transport.status import StatusPage
 from heliograph.transport.values import unpack_array
+from heliograph.versions import versions
 from heliograph.worker.drawing import RenderExecutor, SampleStream
 from heliograph.worker.opening import describe, open_engine, random_digest
 
@@ -72,7 +73,8 @@ def serve(descriptor: int, parent: int) -> int:
     channel = Channel(end)
     python = f"{sys.executable} ({platform.python_version()})"
     try:
-        channel.send([Hello(PROTOCOL, version(), python, os.getpid(), random_digest())])
+        told = (version(), python, os.getpid(), random_digest(), versions())
+        channel.send([Hello(PROTOCOL, *told)])
         return _Server(channel).run()
     except (BrokenPipeError, ConnectionResetError):
         return 0  # the pool is gone

@@ -2,47 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from heliograph.camera import MAX_SIZE
-from heliograph.checks import is_integer
+from heliograph.checks import check_integer
+from heliograph.compat.orrb.encoding import (
+    DepthEncoding,
+    FirstRow,
+    NormalsEncoding,
+    SegmentationEncoding,
+)
 from heliograph.compat.orrb.problems import RendererError
-
-_E = TypeVar("_E", bound=StrEnum)
-
-
-class DepthEncoding(StrEnum):
-    """What numbers depth is made of."""
-
-    ORRB = "orrb"
-    METRIC = "metric"
-
-
-class NormalsEncoding(StrEnum):
-    """What numbers normals are made of."""
-
-    ORRB = "orrb"
-    UNIT = "unit"
-
-
-class SegmentationEncoding(StrEnum):
-    """What numbers segmentation is made of."""
-
-    ORRB = "orrb"
-    IDS = "ids"
-
-
-class FirstRow(StrEnum):
-    """Which row of a picture comes first."""
-
-    BOTTOM = "bottom"
-    TOP = "top"
 
 
 @dataclass
@@ -91,74 +68,60 @@ class RemoteRendererConfig:
     first_row: str = FirstRow.BOTTOM
     deadline: float = 120.0
 
+    @property
+    def passes(self) -> dict[str, str]:
+        """Passes of the workers -> what stands after a camera's name in the response."""
+        wanted = ("depth", "normals", "segmentation")
+        named = {f"orrb_{name}": f"_{name}" for name in wanted if getattr(self, f"render_{name}")}
+        return {"orrb_rgb": "", **named}
 
-@dataclass(frozen=True)
-class Settings:
-    """A config as it was when the renderer was made, checked.
+    @property
+    def engine_options(self) -> dict[str, Any]:
+        """What the workers' engine is told of pictures."""
+        encodings = {
+            name.removesuffix("_encoding"): str(getattr(self, name)) for name in _ENCODINGS
+        }
+        size = (self.image_width, self.image_height)
+        return {"size": size, "encoding": {"alpha": bool(self.render_alpha), **encodings}}
 
-    Attributes:
-        cameras: names.
-        size: (width, height).
-        wanted: passes that the caller gets besides rgb.
-        alpha: whether rgb has a fourth channel.
-        model, components: absolute paths.
-        mapping: absolute path, or None.
-        depth, normals, segmentation, first_row: encodings.
-        deadline: seconds.
+
+_ENCODINGS: dict[str, type[StrEnum]] = {
+    "depth_encoding": DepthEncoding,
+    "normals_encoding": NormalsEncoding,
+    "segmentation_encoding": SegmentationEncoding,
+    "first_row": FirstRow,
+}
+
+
+def checked(config: RemoteRendererConfig) -> RemoteRendererConfig:
+    """A copy of a config as it is now, its paths absolute.
+
+    Raises:
+        RendererError: a field that is missing or of a wrong kind.
     """
-
-    cameras: tuple[str, ...]
-    size: tuple[int, int]
-    wanted: tuple[str, ...]
-    alpha: bool
-    model: Path
-    components: Path
-    mapping: Path | None
-    depth: DepthEncoding
-    normals: NormalsEncoding
-    segmentation: SegmentationEncoding
-    first_row: FirstRow
-    deadline: float
-
-    @classmethod
-    def of(cls, config: RemoteRendererConfig) -> Self:
-        """What a config says now.
-
-        Raises:
-            RendererError: a field that is missing or of a wrong kind.
-        """
-        base = Path(config.asset_basedir).absolute()
-        passes = ("depth", "normals", "segmentation")
-        mapping = config.model_mapping_path
-        return cls(
-            cameras=_names(config.camera_names),
-            size=(_side("image_width", config), _side("image_height", config)),
-            wanted=tuple(name for name in passes if getattr(config, f"render_{name}")),
-            alpha=bool(config.render_alpha),
-            model=_path("model_xml_path", config, base),
-            components=_path("renderer_config_path", config, base),
-            mapping=None if mapping is None else _path("model_mapping_path", config, base),
-            depth=_member(DepthEncoding, "depth_encoding", config),
-            normals=_member(NormalsEncoding, "normals_encoding", config),
-            segmentation=_member(SegmentationEncoding, "segmentation_encoding", config),
-            first_row=_member(FirstRow, "first_row", config),
-            deadline=_seconds(config.deadline),
-        )
+    made = copy.copy(config)
+    base = Path(config.asset_basedir).absolute()
+    made.camera_names = _names(config.camera_names)
+    for name in ("image_width", "image_height"):
+        setattr(made, name, check_integer(name, getattr(config, name), 1, MAX_SIZE))
+    made.model_xml_path = _path("model_xml_path", config, base)
+    made.renderer_config_path = _path("renderer_config_path", config, base)
+    if config.model_mapping_path is not None:
+        made.model_mapping_path = _path("model_mapping_path", config, base)
+    for name, kind in _ENCODINGS.items():
+        value, known = getattr(config, name), [each.value for each in kind]
+        if value not in known:
+            raise RendererError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+    made.deadline = _seconds(config.deadline)
+    return made
 
 
-def _names(names: object) -> tuple[str, ...]:
+def _names(names: object) -> list[str]:
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         raise RendererError(f"camera_names: expected a list of names, got {names!r}")
     if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise RendererError(f"camera_names: expected different names, got {names!r}")
-    return tuple(names)
-
-
-def _side(name: str, config: RemoteRendererConfig) -> int:
-    value: Any = getattr(config, name)
-    if not is_integer(value, 1, MAX_SIZE):
-        raise RendererError(f"{name}: expected pixels from 1 to {MAX_SIZE}, got {value!r}")
-    return int(value)
+    return list(names)
 
 
 def _path(name: str, config: RemoteRendererConfig, base: Path) -> Path:
@@ -169,15 +132,6 @@ def _path(name: str, config: RemoteRendererConfig, base: Path) -> Path:
     if not path.is_file():
         raise RendererError(f"{name}: no such file: {path}")
     return path
-
-
-def _member(kind: type[_E], name: str, config: RemoteRendererConfig) -> _E:
-    value = getattr(config, name)
-    try:
-        return kind(value)
-    except ValueError:
-        known = ", ".join(kind)
-        raise RendererError(f"{name}: expected one of {known}, got {value!r}") from None
 
 
 def _seconds(value: object) -> float:

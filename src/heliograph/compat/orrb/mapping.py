@@ -26,38 +26,45 @@ class QposMapping:
 
     Attributes:
         initial: (nq,) the model's own; joints that are not mapped stay so.
-        columns: (K,) columns of the request.
-        places: (K,) where they go.
+        joints: the model's.
+        columns: columns of the request.
+        places: where they go.
     """
 
     initial: NDArray[np.float64]
-    columns: NDArray[np.intp]
-    places: NDArray[np.intp]
+    joints: Sequence[Joint]
+    columns: Sequence[int]
+    places: Sequence[int]
 
     @property
     def width(self) -> int:
         """How many columns a request must have."""
-        return int(self.columns.max(initial=-1)) + 1
+        return max(self.columns, default=-1) + 1
 
     def rows(self, given: NDArray[Any]) -> NDArray[np.float64]:
-        """The model's qpos (N, nq) of a request's (N, >= width).
+        """The model's qpos (N, nq) of a request's (N, >= width), hinges and slides in their range.
 
         Raises:
             RendererError: too few columns.
         """
+        if not len(given):
+            return np.empty((0, len(self.initial)))
         if given.shape[1] < self.width:
             raise RendererError(
                 f"qpos: expected (N, {self.width}) or more columns, got {given.shape}"
             )
         rows = np.tile(self.initial, (len(given), 1))
-        rows[:, self.places] = given[:, self.columns]
+        rows[:, list(self.places)] = given[:, list(self.columns)]
+        for joint in self.joints:
+            if joint.kind in ("hinge", "slide") and joint.low is not None:
+                np.clip(rows[:, joint.at], joint.low, joint.high, out=rows[:, joint.at])
         return rows
 
 
-def identity(initial: NDArray[np.float64]) -> QposMapping:
+def identity(joints: Sequence[Joint], initial: NDArray[np.float64]) -> QposMapping:
     """Requests hold the model's own qpos."""
-    every = np.arange(len(initial))
-    return QposMapping(initial, every, every)
+    every = range(len(initial))
+    return QposMapping(initial, joints, every, every)
 
 
 def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float64]) -> QposMapping:
@@ -82,7 +89,9 @@ def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float6
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, index = _parsed(line, f"{path}:{number}")
-        _check_once(name, seen, path, number)
+        if name in seen:
+            raise RendererError(f"{path}:{number}: {name!r} stands in line {seen[name]} already")
+        seen[name] = number
         joint = known.get(name)
         if joint is None:
             _warn(name, known, f"{path}:{number}")
@@ -90,7 +99,7 @@ def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float6
         width = WIDTHS[joint.kind]
         columns += range(index, index + width)
         places += range(joint.at, joint.at + width)
-    return QposMapping(initial, np.array(columns, np.intp), np.array(places, np.intp))
+    return QposMapping(initial, joints, columns, places)
 
 
 def _lines(path: Path) -> list[str]:
@@ -112,12 +121,6 @@ def _parsed(line: str, where: str) -> tuple[str, int]:
     if index > 100_000:
         raise RendererError(f"{where}: qpos index {index} is beyond any state")
     return parts[0], index
-
-
-def _check_once(name: str, seen: dict[str, int], path: Path, number: int) -> None:
-    if name in seen:
-        raise RendererError(f"{path}:{number}: {name!r} stands in line {seen[name]} already")
-    seen[name] = number
 
 
 def _warn(name: str, known: Mapping[str, Joint], where: str) -> None:

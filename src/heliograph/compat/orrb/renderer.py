@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from queue import Full
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from heliograph.compat.orrb.components import RendererConfig
-from heliograph.compat.orrb.config import RemoteRendererConfig, Settings
-from heliograph.compat.orrb.destination import Destination, put
+from heliograph.compat.orrb.config import RemoteRendererConfig, checked
+from heliograph.compat.orrb.message import HasComponents, RendererConfig, as_json
 from heliograph.compat.orrb.problems import RendererError, renderer_errors
+from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
-from heliograph.randomize import Randomization, read_renderer_config
+from heliograph.randomize.source import read
+
+
+class Destination(Protocol):
+    """`queue.Queue` and whatever else has its `put`."""
+
+    def put(self, item: Any) -> object:
+        """Take an item, maybe after a while."""
 
 
 class RemoteRenderer:
@@ -38,10 +46,10 @@ class RemoteRenderer:
         self.name = name
         with renderer_errors(name):
             self._servers = check_servers(server_configs)
-            self._settings = Settings.of(config)
-            self._config = RendererConfig.read(self._settings.components)
-        with renderer_errors(f"{name}: {self._settings.components}"):
-            self._randomization = read_renderer_config(self._config.to_json())
+            self._settings = checked(config)
+            components, where = read(Path(str(self._settings.renderer_config_path)))
+            self._randomization = read_components(components, where)
+        self._config = RendererConfig.of(components)
         self._session: Session | None = None
         self._lock = threading.Lock()
 
@@ -80,29 +88,35 @@ class RemoteRenderer:
 
         In its place the queue gets the `RendererError` if anything is wrong; none is raised here.
         """
-        self._submit(batch, lambda outcome: put(queue, outcome))
+        self._submit(batch, partial(_put, queue))
 
-    def update(self, renderer_config: RendererConfig | Mapping[str, Any] | str | Path) -> None:
+    def update(self, renderer_config: HasComponents | Mapping[str, Any] | str | Path) -> None:
         """Change components by name, for all batches that are queued from now on.
 
         Args:
-            renderer_config: what `mutable_renderer_config` returned, or JSON, or its file;
-                properties and components that are left out stay as they are.
+            renderer_config: what `mutable_renderer_config` returned, a protobuf message or whatever
+                has its fields, or JSON, or its file; properties and components that are left out
+                stay as they are.
 
         Raises:
             RendererError: it cannot be used; everything stays as it was.
         """
         with renderer_errors(self.name), self._lock:
-            given = renderer_config
-            config = given if isinstance(given, RendererConfig) else RendererConfig.read(given)
-            changed = read_renderer_config(config.to_json(), self._randomization)
+            given: Any = renderer_config
+            has_fields = isinstance(given, HasComponents)
+            changed = read_components(
+                *read(as_json(given) if has_fields else given), self._randomization
+            )
             if self._session is not None:
                 self._session.check(changed)
-            self._config = copy.deepcopy(config)
+            self._config = RendererConfig.of(changed.config())
             self._randomization = changed
 
     def mutable_renderer_config(self) -> RendererConfig:
-        """The components as an object to be changed and given to `update`."""
+        """The components as an object to be changed and given to `update`.
+
+        It holds what the file held, and after an update all properties of all components.
+        """
         return self._config
 
     def shutdown(self) -> None:
@@ -131,7 +145,8 @@ class RemoteRenderer:
         return [] if session is None else session.servers.pids
 
     def _submit(self, batch: Batch, deliver: Deliver) -> None:
-        session, randomization = self._current()
+        with self._lock:
+            session, randomization = self._session, self._randomization
         if session is None:
             deliver(RendererError(f"{self.name}: not started; call start() first"))
         elif not isinstance(batch, dict):
@@ -139,6 +154,14 @@ class RemoteRenderer:
         else:
             session.submit(batch, randomization, deliver)
 
-    def _current(self) -> tuple[Session | None, Randomization]:
-        with self._lock:
-            return self._session, self._randomization
+
+def _put(queue: Destination, item: Outcome) -> None:
+    """Put an item; a queue that is full keeps a thread of its own waiting and nobody else."""
+    now = getattr(queue, "put_nowait", None)
+    try:
+        if now is not None:
+            now(item)
+            return
+    except Full:
+        pass
+    threading.Thread(target=queue.put, args=(item,), daemon=True).start()

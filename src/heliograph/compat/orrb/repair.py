@@ -25,6 +25,8 @@ _FOLDERS = {"texture": "texturedir", "mesh": "meshdir", "hfield": "meshdir", "sk
 _FLAT = {"builtin": "flat", "rgb1": "0.8 0.8 0.8", "width": "8", "height": "8"}
 _UNBALANCED = "balanceinertia"
 _DEEPEST = 32
+_LISTED = 3
+_GRID_CELLS = 12
 
 
 def load_repaired(path: Path, load: Load) -> tuple[str, Any]:
@@ -47,7 +49,7 @@ def load_repaired(path: Path, load: Load) -> tuple[str, Any]:
     if path.suffix == ".mjb":
         raise RendererError(refused.message)
     root = flattened(path)
-    repairs = [*_apirates(root), *_grids(root), *_textures(root)]
+    repairs = [line for repair in (_apirates, _grids, _textures) for line in repair(root)]
     return _compiled(root, path, load, repairs, refused)
 
 
@@ -72,19 +74,15 @@ def _compiled(
             model = load(text)[0]
         except SceneError as error:
             if _UNBALANCED not in error.message or not _balance(root):
-                raise RendererError(f"{path}: {_reason(error, repairs, refused)}") from None
+                after = f"{error.message} (after these repairs: {'; '.join(repairs)})"
+                message = after if repairs else refused.message
+                raise RendererError(f"{path}: {message}") from None
             repairs.append(f"balanced inertias, of which MuJoCo says: {error.message}")
             continue
         for repair in repairs:
             _LOG.warning("%s: %s", path, repair)
         return text, model
     raise RendererError(refused.message)
-
-
-def _reason(error: SceneError, repairs: list[str], refused: SceneError) -> str:
-    if not repairs:
-        return refused.message
-    return f"{error.message} (after these repairs: {'; '.join(repairs)})"
 
 
 def _parse(path: Path) -> Element:
@@ -149,48 +147,52 @@ def _named_files(root: Element) -> Iterator[tuple[Element, str]]:
                 yield element, key
 
 
-def _apirates(root: Element) -> Iterator[str]:
-    for option in root.iter("option"):
-        value = option.attrib.pop("apirate", None)
-        if value is not None:
-            yield f"left out apirate={value!r} of <option>, which MuJoCo has no more"
+def _line(what: str, of: list[str]) -> list[str]:
+    """One line for all that was repaired alike; none for nothing."""
+    more = f" and {len(of) - _LISTED} more" if len(of) > _LISTED else ""
+    return [f"{what}: {', '.join(of[:_LISTED])}{more}"] if of else []
 
 
-def _grids(root: Element) -> Iterator[str]:
-    for texture in root.iter("texture"):
-        layout = texture.get("gridlayout")
-        if layout is None:
-            continue
-        rows, columns = _grid(texture.get("gridsize", "1 1"))
-        if "file" in texture.attrib and len(layout) == rows * columns <= 12:
-            continue
-        size = texture.attrib.pop("gridsize", None)
+def _apirates(root: Element) -> list[str]:
+    options = [option for option in root.iter("option") if "apirate" in option.attrib]
+    values = [option.attrib.pop("apirate") for option in options]
+    return _line("left out apirate of <option>, which MuJoCo has no more", values)
+
+
+def _grids(root: Element) -> list[str]:
+    wrong = [texture for texture in root.iter("texture") if not _grid_fits(texture)]
+    for texture in wrong:
+        texture.attrib.pop("gridsize", None)
         del texture.attrib["gridlayout"]
-        yield (
-            f"left out gridlayout={layout!r} of texture {_name(texture)!r}, which does not go "
-            f"with gridsize={size!r}"
-        )
+    return _line(
+        "left out gridlayout of textures, which does not go with their gridsize",
+        [_name(texture) for texture in wrong],
+    )
 
 
-def _grid(text: str) -> tuple[int, int]:
+def _grid_fits(texture: Element) -> bool:
+    layout = texture.get("gridlayout")
+    if layout is None:
+        return True
     try:
-        rows, columns = (int(part) for part in text.split())
+        rows, columns = (int(part) for part in texture.get("gridsize", "1 1").split())
     except ValueError:
-        return 0, 0
-    return rows, columns
+        return False
+    return "file" in texture.attrib and len(layout) == rows * columns <= _GRID_CELLS
 
 
-def _textures(root: Element) -> Iterator[str]:
+def _textures(root: Element) -> list[str]:
+    gone = []
     for texture in root.iter("texture"):
         files = [key for key in _SIDES if key in texture.attrib]
         missing = [texture.attrib[key] for key in files if not Path(texture.attrib[key]).is_file()]
-        if not missing:
-            continue
-        name = _name(texture)
-        for key in (*files, "gridsize", "gridlayout", "content_type"):
-            texture.attrib.pop(key, None)
-        texture.attrib |= {"name": name, **_FLAT}
-        yield f"texture {name!r} is plain grey, as there is no file {missing[0]}"
+        if missing:
+            name = _name(texture)
+            for key in (*files, "gridsize", "gridlayout", "content_type"):
+                texture.attrib.pop(key, None)
+            texture.attrib |= {"name": name, **_FLAT}
+            gone.append(f"{name} ({missing[0]})")
+    return _line("textures are plain grey, as there is no file", gone)
 
 
 def _name(texture: Element) -> str:

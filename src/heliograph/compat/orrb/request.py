@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,33 +15,23 @@ from heliograph.view import MAX_SEED
 _LOW, _HIGH = -(2**63), 2**63 - 1
 
 
-@dataclass(frozen=True, eq=False)
-class Request:
+def read_request(
+    batch: Mapping[str, Any], mapping: QposMapping
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """What is to be drawn.
 
-    Attributes:
-        qpos: (N, nq) the model's own.
-        seeds: N seeds from 0 to 2**63 - 1; a negative one stands for itself less its sign bit.
+    Returns:
+        The model's own qpos (N, nq), and N seeds from 0 to 2**63 - 1; a negative one stands for
+        itself less its sign bit.
+
+    Raises:
+        RendererError: a key is missing, or its value of a wrong kind, shape or range.
     """
-
-    qpos: NDArray[np.float64]
-    seeds: list[int]
-
-    @classmethod
-    def of(cls, batch: Mapping[str, Any], mapping: QposMapping) -> Self:
-        """The request of a dict.
-
-        Raises:
-            RendererError: a key is missing, or its value of a wrong kind, shape or range.
-        """
-        if "qpos" not in batch:
-            raise RendererError("the batch has no 'qpos'; expected joint states, shape (N, nq)")
-        qpos = mapping.rows(_states(batch["qpos"]))
-        return cls(qpos, [seed & MAX_SEED for seed in _seeds(batch, len(qpos))])
-
-    def __len__(self) -> int:
-        """How many entries."""
-        return len(self.seeds)
+    if "qpos" not in batch:
+        raise RendererError("the batch has no 'qpos'; expected joint states, shape (N, nq)")
+    qpos = mapping.rows(_states(batch["qpos"]))
+    seeds = [seed & MAX_SEED for seed in _seeds(batch, len(qpos))]
+    return qpos, np.array(seeds, np.int64)
 
 
 def _states(value: Any) -> NDArray[np.float64]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from heliograph.batch import Stacked
 from heliograph.checks import is_integer
+from heliograph.compat.orrb.engine import COMPONENTS
 from heliograph.compat.orrb.problems import RendererError
-from heliograph.errors import HeliographError
-from heliograph.frame import Sample
 from heliograph.pool import Pool
-from heliograph.view import View
 
 _DEVICES = Path("/dev")
 
@@ -28,7 +25,7 @@ class Servers:
     Args:
         source: path or text of the model.
         configs: (gpu, port) of each server; ports mean nothing.
-        size: (width, height) in pixels.
+        options: of the workers' engine.
         deadline: seconds that one entry may take.
 
     Raises:
@@ -39,23 +36,17 @@ class Servers:
         self,
         source: str,
         configs: Sequence[tuple[int, int]],
-        size: tuple[int, int],
+        options: Mapping[str, Any],
         deadline: float,
     ) -> None:
-        options = {"size": size, "segment_by": "object"}
         self._pools: list[Pool] = []
         try:
             for device, workers in _by_device(configs).items():
-                more = {} if device is None else {"device": device}
-                opened = Pool("mujoco", source, workers, options | more, deadline=deadline)
-                self._pools.append(opened)
+                chosen = {**options} if device is None else {**options, "device": device}
+                self._pools.append(Pool("orrb", source, workers, chosen, deadline=deadline))
         except BaseException:
             self.close()
             raise
-        turns = [pool for pool in self._pools for _ in range(pool.workers)]
-        self._turns = itertools.cycle(turns)
-        self._lock = threading.Lock()
-        self.count = len(turns)
 
     @property
     def first(self) -> Pool:
@@ -67,16 +58,20 @@ class Servers:
         """Process ids of the workers there are right now."""
         return [pid for pool in self._pools for pid in pool.pids]
 
-    def submit(self, view: View) -> Future[Sample]:
-        """Order one view."""
-        with self._lock:
-            pool = next(self._turns)
-        try:
-            return pool.submit(view)
-        except HeliographError as error:
-            failed: Future[Sample] = Future()
-            failed.set_exception(error)
-            return failed
+    def submit(self, columns: Mapping[str, Any]) -> list[Future[Stacked]]:
+        """Order a batch, its rows shared out by how many workers a pool has.
+
+        Raises:
+            HeliographError: something is wrong with it, or the pool is closed.
+        """
+        count, begun, futures = len(columns["qpos"]), 0, []
+        total = sum(pool.workers for pool in self._pools)
+        for pool in self._pools:
+            rows = slice(count * begun // total, count * (begun + pool.workers) // total)
+            begun += pool.workers
+            part = {key: columns[key][rows] for key in ("qpos", "seeds", COMPONENTS)}
+            futures.append(pool.submit_batch({**columns, **part}))
+        return futures
 
     def close(self) -> None:
         """End all workers."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,13 +61,17 @@ def build_batch(states: ArrayLike, seed: int) -> dict[str, Any]:
 
 
 def package_relative_path(path: str | os.PathLike[str]) -> str:
-    """An absolute path for one below the folder that holds `assets`.
+    """An absolute path for one below the folder that holds `assets`: in ORRB its own checkout.
 
-    In ORRB that was its own checkout; here it is the folder that HELIOGRAPH_ORRB_ROOT names, or
-    the working directory without it.
+    Here that is the folder that HELIOGRAPH_ORRB_ROOT names, or else the first of the working
+    directory, the program's and those above them where the path is; the working directory where it
+    is nowhere.
     """
-    root = os.environ.get(ROOT_VARIABLE) or Path.cwd()
-    return os.path.normpath(Path(root).absolute() / path)
+    here, program = Path.cwd(), Path(sys.argv[0] or ".").absolute().parent
+    named = os.environ.get(ROOT_VARIABLE)
+    folders = [Path(named)] if named else [here, *here.parents, program, *program.parents]
+    root = next((folder for folder in folders if (folder / path).exists()), folders[0])
+    return os.path.normpath(root.absolute() / path)
 
 
 def setup_logging() -> None:
@@ -104,14 +110,19 @@ def read_segmentation_image(data: bytes, w: int, h: int) -> NDArray[np.uint8]:
 
 
 def render_depth(image: ArrayLike) -> NDArray[np.uint8]:
-    """Return a picture (H, W, 3) of depth (H, W): 0 is black, 1 and above (and inf) white."""
-    grey = _bytes(np.asarray(image))
+    """Return a picture (H, W, 3) of depth (H, W): 0 is black, 1 white, then again from black.
+
+    As in ORRB, whose numbers wrap: depth * 255, modulo 256. What is not finite is black.
+    """
+    scaled = np.nan_to_num(np.asarray(image, float), posinf=0.0, neginf=0.0) * 255
+    grey = np.asarray(np.mod(np.trunc(scaled), 256), np.uint8)
     return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def render_normals(image: ArrayLike) -> NDArray[np.uint8]:
     """Return a picture (H, W, 3) of normals (H, W, 3) from 0 to 1."""
-    return _bytes(np.asarray(image))
+    values = np.nan_to_num(np.asarray(image), posinf=1.0) * 255
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 def render_segmentation(image: ArrayLike) -> NDArray[np.uint8]:
@@ -134,12 +145,57 @@ def render_segmentation(image: ArrayLike) -> NDArray[np.uint8]:
     return np.asarray(bits * 255, np.uint8)
 
 
+class ScreenWriter:
+    """Shows pictures in the terminal, side by side, two rows of pixels in a line of text.
+
+    Args:
+        print_numbers: whether names and how many there were so far stand below them.
+        columns: how wide they are together, characters; the terminal's width without it.
+    """
+
+    def __init__(self, print_numbers: bool = False, columns: int | None = None) -> None:
+        self.print_numbers = print_numbers
+        self.columns = columns or shutil.get_terminal_size().columns
+        self._count = 0
+
+    def write(self, images: Mapping[str, ArrayLike]) -> bool:
+        """Show pictures (H, W, 3) or (H, W, 4) uint8 by name, their first row below as ORRB's.
+
+        Returns:
+            Whether to stop, as nobody can see them any more.
+        """
+        self._count += 1
+        width = max(1, self.columns // max(1, len(images)))
+        blocks = [_text(each, width) for each in images.values()]
+        lines = ["".join(parts) for parts in zip(*blocks, strict=True)]
+        if self.print_numbers:
+            lines.append(f"{self._count}: {', '.join(images)}")
+        try:
+            sys.stdout.write("\n".join(lines) + "\n")
+            sys.stdout.flush()
+        except (OSError, ValueError):
+            return True
+        return False
+
+
+def _text(image: ArrayLike, width: int) -> list[str]:
+    """Lines of half blocks in the colours of a picture, as high as it is wide."""
+    pixels = np.asarray(image)[::-1, :, :3]
+    rows = np.arange(width // 2 * 2) * len(pixels) // max(1, width // 2 * 2)
+    small = pixels[rows][:, np.arange(width) * pixels.shape[1] // width].tolist()
+    pairs = zip(small[::2], small[1::2], strict=True)
+    return [
+        "".join(
+            "\x1b[38;2;{};{};{}m\x1b[48;2;{};{};{}m\u2580".format(*upper, *lower)
+            for upper, lower in zip(*pair, strict=True)
+        )
+        + "\x1b[0m"
+        for pair in pairs
+    ]
+
+
 def _image(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     expected = int(np.prod(shape)) * dtype.itemsize
     if len(data) != expected:
         raise RendererError(f"expected {expected} bytes for {shape} {dtype}, got {len(data)}")
     return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.asarray(np.clip(np.nan_to_num(values, posinf=1.0) * 255, 0, 255), np.uint8)

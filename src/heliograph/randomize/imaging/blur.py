@@ -4,39 +4,40 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping
 
 import numpy as np
-from numpy.random import Generator
 
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 
-def gaussian_blur(
-    planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator
-) -> Planes:
+@step(Kind.SPATIAL, "sigma", sigma=Parameter(1.0, 0.0, 50.0, "pixels"))
+def gaussian_blur(planes: Planes, _: Shot, sigma: float) -> Planes:
     """A Gaussian of `sigma` pixels; edges are repeated."""
-    del shot, rng
-    return weighted(weighted(planes, _column(values["sigma"], 1)), _column(values["sigma"], 0))
+    return weighted(weighted(planes, _column(sigma, 1)), _column(sigma, 0))
 
 
-def motion_blur(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "length",
+    length=Parameter(5.0, 0.0, 200.0, "pixels"),
+    angle=Parameter(0.0, -360.0, 360.0, "degrees, counter-clockwise from the right"),
+)
+def motion_blur(planes: Planes, _: Shot, length: float, angle: float) -> Planes:
     """The mean along a line of `length` pixels at an angle, 0 to the right, counter-clockwise."""
-    del shot, rng
-    angle = math.radians(values["angle"])
-    return weighted(planes, line(values["length"], math.cos(angle), -math.sin(angle)))
+    along = math.radians(angle)
+    return weighted(planes, line(length, math.cos(along), -math.sin(along)))
 
 
-def jpeg(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(Kind.SPATIAL, quality=Parameter(75.0, 1.0, 95.0, "as Pillow counts it"))
+def jpeg(planes: Planes, _: Shot, quality: float) -> Planes:
     """What is left of the picture in a JPEG file of this quality."""
-    del shot, rng
     with Requires("PIL"):
         from PIL import Image
 
     rgb = np.round(np.clip(planes, 0.0, 1.0) * 255).astype(np.uint8).transpose(1, 2, 0)
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(file, "JPEG", quality=round(values["quality"]))
+    Image.fromarray(np.ascontiguousarray(rgb)).save(file, "JPEG", quality=round(quality))
     read = np.asarray(Image.open(file)).transpose(2, 0, 1)
     return np.asarray(np.multiply(read, np.float32(1 / 255), dtype=np.float32))
 
@@ -87,19 +88,3 @@ def _column(sigma: float, axis: int) -> Taps:
     weights /= weights.sum()
     pairs = zip(at.tolist(), weights.tolist(), strict=True)
     return {(i, 0) if axis == 0 else (0, i): weight for i, weight in pairs}
-
-
-STEPS: dict[str, Step] = {
-    "gaussian_blur": Step(
-        {"sigma": Parameter(1.0, 0.0, 50.0, "pixels")}, ("sigma",), spatial=gaussian_blur
-    ),
-    "motion_blur": Step(
-        {
-            "length": Parameter(5.0, 0.0, 200.0, "pixels"),
-            "angle": Parameter(0.0, -360.0, 360.0, "degrees, counter-clockwise from the right"),
-        },
-        ("length",),
-        spatial=motion_blur,
-    ),
-    "jpeg": Step({"quality": Parameter(75.0, 1.0, 95.0, "as Pillow counts it")}, (), spatial=jpeg),
-}

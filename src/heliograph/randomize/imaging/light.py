@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
-from heliograph.randomize.imaging.pyramid import doubled, halved
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 _DIRECTIONS = 8
@@ -22,56 +19,74 @@ _BIAS = 0.05
 """Cosine below which a neighbour does not stand over the surface; flat ones would, by rounding."""
 
 
-def bloom(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "intensity",
+    intensity=Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
+    threshold=Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
+    diffusion=Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
+)
+def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion: float) -> Planes:
     """Add what is brighter than `threshold`, spread over a pyramid of ever smaller pictures."""
-    del shot, rng
     level = halved(planes)
-    level -= np.float32(values["threshold"])
+    level -= np.float32(threshold)
     np.maximum(level, 0, out=level)
-    levels = _levels(values["diffusion"], planes.shape[1:])
+    most = max(1, int(math.log2(max(2, min(planes.shape[1:])))) - 1)
+    levels = max(1, round(most * diffusion / 10))
     pyramid = [level]
-    for _ in range(levels - 1):
+    for _level in range(levels - 1):
         pyramid.append(halved(pyramid[-1]))
     glow = pyramid.pop()
     while pyramid:
         finer = pyramid.pop()
         glow = doubled(glow, finer.shape[1:])
         glow += finer
-    glow *= np.float32(values["intensity"] / levels)
+    glow *= np.float32(intensity / levels)
     spread = doubled(glow, planes.shape[1:])
     spread += planes
     return spread
 
 
-def vignette(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "intensity",
+    intensity=Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
+    falloff=Parameter(2.0, 0.1, 16.0, "power of the distance"),
+)
+def vignette(planes: Planes, _: Shot, intensity: float, falloff: float) -> Planes:
     """Darken towards the corners, by 1 - intensity * r**falloff; r is 1 in the corner."""
-    del shot, rng
-    squared, falloff = _distance(planes.shape[1], planes.shape[2]), values["falloff"]
+    squared = _distance(planes.shape[1], planes.shape[2])
     shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
-    return planes * (np.float32(1.0) - shade * np.float32(values["intensity"]))
+    return planes * (np.float32(1.0) - shade * np.float32(intensity))
 
 
-def ambient_occlusion(
-    planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator
-) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "intensity",
+    intensity=Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
+    radius=Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
+)
+def ambient_occlusion(planes: Planes, shot: Shot, intensity: float, radius: float) -> Planes:
     """Darken where nearby surfaces stand over a pixel's own, by depth and normals.
 
     Every other pixel looks along 8 directions at two distances; what stands above its surface
     within `radius` metres takes light away, less the further it is.
     """
-    del rng
-    depth, normals, camera = _needed(shot)
+    depth, normals, camera = shot.depth, shot.normals, shot.camera
+    if depth is None or normals is None or camera is None:
+        raise InvalidValueError(
+            "ambient_occlusion: needs depth, normals and the camera; render with "
+            "passes=('rgb', 'depth', 'normals')"
+        )
     points = _points(depth[::2, ::2], camera)
-    reach = _reach(depth, camera, values["radius"])
-    covered = _covered(points, normals[::2, ::2], reach, values["radius"])
-    light = 1.0 - np.clip(covered * np.float32(values["intensity"]), 0.0, 1.0)
-    return planes * doubled(_smoothed(light)[None], planes.shape[1:])
+    reach = _reach(depth, camera, radius)
+    covered = _covered(points, normals[::2, ::2], reach, radius)
+    light = 1.0 - np.clip(covered * np.float32(intensity), 0.0, 1.0)
+    with Requires("scipy"):
+        from scipy.ndimage import uniform_filter
 
-
-def _levels(diffusion: float, shape: tuple[int, ...]) -> int:
-    """Of 1 to log2(size) levels, as many as diffusion (1 to 10) asks for."""
-    most = max(1, int(math.log2(max(2, min(shape)))) - 1)
-    return max(1, round(most * diffusion / 10))
+    smooth = np.asarray(uniform_filter(light, 3, mode="nearest"), np.float32)
+    return planes * doubled(smooth[None], planes.shape[1:])
 
 
 @functools.lru_cache(maxsize=16)
@@ -80,15 +95,6 @@ def _distance(height: int, width: int) -> NDArray[np.float32]:
     y = (np.arange(height, dtype=np.float32) + 0.5) * 2 / height - 1
     x = (np.arange(width, dtype=np.float32) + 0.5) * 2 / width - 1
     return np.asarray((y[:, None] ** 2 + x[None, :] ** 2) / 2, np.float32)
-
-
-def _needed(shot: Shot) -> tuple[NDArray[Any], NDArray[Any], Camera]:
-    if shot.depth is None or shot.normals is None or shot.camera is None:
-        raise InvalidValueError(
-            "ambient_occlusion: needs depth, normals and the camera; render with "
-            "passes=('rgb', 'depth', 'normals')"
-        )
-    return shot.depth, shot.normals, shot.camera
 
 
 def _points(depth: NDArray[Any], camera: Camera) -> NDArray[np.float32]:
@@ -122,16 +128,13 @@ def _covered(
     total = np.zeros((height, width), np.float32)
     for dy, dx in _offsets(reach):
         y, x = reach + dy, reach + dx
-        total += _over(around[:, y : y + height, x : x + width] - points, facing, radius)
+        # How far the neighbour stands over the surface, less the further it is.
+        away = around[:, y : y + height, x : x + width] - points
+        squared = (away * away).sum(axis=0) + np.float32(1e-12)
+        above = (away * facing).sum(axis=0) / np.sqrt(squared) - np.float32(_BIAS)
+        near = np.maximum(0, 1 - squared / np.float32(radius * radius))
+        total += np.asarray(np.maximum(above, 0) * near, np.float32)
     return total / np.float32(_DIRECTIONS)
-
-
-def _over(away: NDArray[Any], facing: NDArray[Any], radius: float) -> NDArray[np.float32]:
-    """How far neighbours `away` (3, h, w) stand over surfaces, less the further they are."""
-    squared = (away * away).sum(axis=0) + np.float32(1e-12)
-    above = (away * facing).sum(axis=0) / np.sqrt(squared) - np.float32(_BIAS)
-    near = np.maximum(0, 1 - squared / np.float32(radius * radius))
-    return np.asarray(np.maximum(above, 0) * near, np.float32)
 
 
 def _offsets(reach: int) -> list[tuple[int, int]]:
@@ -144,37 +147,34 @@ def _offsets(reach: int) -> list[tuple[int, int]]:
     ]
 
 
-def _smoothed(light: NDArray[np.float32]) -> NDArray[np.float32]:
-    with Requires("scipy"):
-        from scipy.ndimage import uniform_filter
+def halved(planes: Planes) -> Planes:
+    """The means of squares of 2 x 2 pixels, (C, ceil(H / 2), ceil(W / 2)); edges are repeated."""
+    if planes.shape[1] % 2 or planes.shape[2] % 2:
+        pad = ((0, 0), (0, planes.shape[1] % 2), (0, planes.shape[2] % 2))
+        planes = np.pad(planes, pad, mode="edge")
+    rows = planes[:, ::2] + planes[:, 1::2]
+    squares: Planes = rows[:, :, ::2] + rows[:, :, 1::2]
+    squares *= np.float32(0.25)
+    return squares
 
-    return np.asarray(uniform_filter(light, 3, mode="nearest"), np.float32)
+
+def doubled(planes: Planes, shape: tuple[int, ...]) -> Planes:
+    """Twice the size, bilinear, cut to (H, W)."""
+    return _doubled(_doubled(planes, 2), 1)[:, : shape[0], : shape[1]]
 
 
-STEPS: dict[str, Step] = {
-    "ambient_occlusion": Step(
-        {
-            "intensity": Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
-            "radius": Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
-        },
-        ("intensity",),
-        spatial=ambient_occlusion,
-    ),
-    "bloom": Step(
-        {
-            "intensity": Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
-            "threshold": Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
-            "diffusion": Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
-        },
-        ("intensity",),
-        spatial=bloom,
-    ),
-    "vignette": Step(
-        {
-            "intensity": Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
-            "falloff": Parameter(2.0, 0.1, 16.0, "power of the distance"),
-        },
-        ("intensity",),
-        spatial=vignette,
-    ),
-}
+def _doubled(planes: Planes, axis: int) -> Planes:
+    """Between two pixels come one at a quarter of the way and one at three quarters."""
+    size = list(planes.shape)
+    count = size[axis]
+    size[axis] = 2 * count
+    wide = np.empty(size, np.float32)
+    near = planes * np.float32(0.75)
+    far = planes * np.float32(0.25)
+    view = np.moveaxis(wide, axis, 0)
+    near, far = np.moveaxis(near, axis, 0), np.moveaxis(far, axis, 0)
+    np.add(near[1:], far[:-1], out=view[2::2])
+    np.add(near[:-1], far[1:], out=view[1:-1:2])
+    np.add(near[0], far[0], out=view[0])
+    np.add(near[-1], far[-1], out=view[-1])
+    return wide

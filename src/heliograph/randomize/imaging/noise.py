@@ -3,43 +3,54 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.randomize.imaging.step import Parameter, Planes, Shot, Step
+from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
 from heliograph.requires import Requires
 
 _LEVELS = 1 << 16
 _BLOCK = 32768
 
 
-def grain(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "intensity",
+    intensity=Parameter(0.05, 0.0, 1.0, "deviation, white being 1"),
+    size=Parameter(1.0, 0.0, 64.0, "pixels, rounded, at least 1"),
+    colour=Parameter(0.0, 0.0, 1.0, "0 is grey, 1 is coloured"),
+)
+def grain(planes: Planes, shot: Shot, intensity: float, size: float, colour: float) -> Planes:
     """Film grain: normal noise in blocks of `size` pixels, grey, coloured or between."""
-    del shot
-    size, colour = max(1, round(values["size"])), values["colour"]
+    side = max(1, round(size))
     height, width = planes.shape[1:]
-    rows, columns = -(-height // size), -(-width // size)
+    rows, columns = -(-height // side), -(-width // side)
     channels = 3 if colour > 0 else 1
-    drawn = normal(rng, (channels, rows, columns)) * np.float32(values["intensity"])
+    drawn = normal(shot.rng(), (channels, rows, columns)) * np.float32(intensity)
     if 0 < colour < 1:
         grey = drawn.mean(axis=0, keepdims=True) * np.float32(3**0.5)
         drawn = grey + (drawn - grey) * np.float32(colour)
-    if size > 1:
-        drawn = drawn.repeat(size, axis=1).repeat(size, axis=2)[:, :height, :width]
+    if side > 1:
+        drawn = drawn.repeat(side, axis=1).repeat(side, axis=2)[:, :height, :width]
     return planes + drawn
 
 
-def sensor(planes: Planes, values: Mapping[str, float], shot: Shot, rng: Generator) -> Planes:
+@step(
+    Kind.SPATIAL,
+    "shot",
+    "read",
+    shot=Parameter(0.03, 0.0, 1.0, "deviation at white that comes of counting light"),
+    read=Parameter(0.01, 0.0, 1.0, "deviation that is there in the dark as well"),
+)
+def sensor(planes: Planes, taken: Shot, shot: float, read: float) -> Planes:
     """A sensor's noise, normal with variance shot**2 * value + read**2, apart in each channel."""
-    del shot
-    variance: Planes = np.clip(planes, 0.0, 1.0) * np.float32(values["shot"] ** 2)
-    variance += np.float32(values["read"] ** 2)
+    variance: Planes = np.clip(planes, 0.0, 1.0) * np.float32(shot**2)
+    variance += np.float32(read**2)
     np.sqrt(variance, out=variance)
-    variance *= normal(rng, planes.shape)
+    variance *= normal(taken.rng(), planes.shape)
     variance += planes
     return variance
 
@@ -63,24 +74,3 @@ def _table() -> NDArray[np.float32]:
         from scipy.special import ndtri
 
     return np.asarray(ndtri((np.arange(_LEVELS) + 0.5) / _LEVELS), np.float32)
-
-
-STEPS: dict[str, Step] = {
-    "grain": Step(
-        {
-            "intensity": Parameter(0.05, 0.0, 1.0, "deviation, white being 1"),
-            "size": Parameter(1.0, 0.0, 64.0, "pixels, rounded, at least 1"),
-            "colour": Parameter(0.0, 0.0, 1.0, "0 is grey, 1 is coloured"),
-        },
-        ("intensity",),
-        spatial=grain,
-    ),
-    "sensor": Step(
-        {
-            "shot": Parameter(0.03, 0.0, 1.0, "deviation at white that comes of counting light"),
-            "read": Parameter(0.01, 0.0, 1.0, "deviation that is there in the dark as well"),
-        },
-        ("shot", "read"),
-        spatial=sensor,
-    ),
-}

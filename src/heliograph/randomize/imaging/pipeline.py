@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,22 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize.imaging import blur, colour, light, noise
-from heliograph.randomize.imaging.step import Affine, Planes, Shot, Step
-from heliograph.randomize.streams import stream
+from heliograph.randomize.imaging.step import Affine, Kind, Planes, Shot, Step
 
-STEPS: Mapping[str, Step] = MappingProxyType(
-    {**light.STEPS, **colour.STEPS, **blur.STEPS, **noise.STEPS}
-)
+STEPS: Mapping[str, Step] = {
+    step.name: step
+    for step in (
+        *(light.ambient_occlusion, light.bloom, light.vignette),
+        *(colour.white_balance, colour.hue, colour.saturation, colour.contrast),
+        *(colour.brightness, colour.gamma, colour.tone_map),
+        *(blur.gaussian_blur, blur.motion_blur, blur.jpeg),
+        *(noise.grain, noise.sensor),
+    )
+}
 _CURVE = 1023
 """Values of a curve's table from 0 to 1; it goes on to 4."""
 _REACH = 4
+_PLACES = np.linspace(0.0, _REACH, _CURVE * _REACH + 1, dtype=np.float32)
 _BLOCK = 32768
 """Values worked on at a time: in place and in blocks costs a quarter of whole new arrays."""
 
@@ -77,33 +83,25 @@ def apply(
     """
     if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
         raise InvalidValueError(f"rgb: expected (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}")
-    shot = Shot(depth, normals, camera)
     todo = [(i, find_step(name), check_step(name, given)) for i, (name, given) in enumerate(steps)]
     todo = [each for each in todo if not each[1].does_nothing(each[2])]
     if not todo:
         return rgb.copy()
     planes, pending = _planes(rgb), None
     for number, step, values in todo:
-        if step.colour is not None:
-            change = step.colour(values)
+        if step.kind is Kind.COLOUR:
+            change = step.work(**values)
             pending = change if pending is None else pending.then(change)
             continue
         planes = _linear(planes, pending)
         pending = None
-        planes = _run(step, planes, values, shot, (seed, number))
+        if step.kind is Kind.CURVE:
+            planes = _looked_up(planes, step.work(_PLACES, **values))
+        else:
+            shot = Shot(depth, normals, camera, seed, number)
+            # What works in place must not meet a copy.
+            planes = np.ascontiguousarray(step.work(planes, shot, **values))
     return _picture(_linear(planes, pending))
-
-
-def _run(
-    step: Step, planes: Planes, values: Mapping[str, float], shot: Shot, key: tuple[int, int]
-) -> Planes:
-    if step.curve is not None:
-        x = np.linspace(0.0, _REACH, _CURVE * _REACH + 1, dtype=np.float32)
-        return _looked_up(planes, step.curve(values, x))
-    if step.spatial is None:
-        return planes
-    done = step.spatial(planes, values, shot, stream(*key, "imaging"))
-    return np.ascontiguousarray(done)  # what works in place must not meet a copy
 
 
 def _looked_up(planes: Planes, table: NDArray[np.float32]) -> Planes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,7 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
+from heliograph.randomize.streams import stream
 
 Planes: TypeAlias = NDArray[np.float32]
 """A picture while it is worked on: (3, H, W), 0 to 1, sRGB; red, green and blue apart."""
@@ -29,17 +31,25 @@ class Affine(NamedTuple):
 
 
 class Shot(NamedTuple):
-    """What is known of a picture besides its colours; any of it may be None.
+    """What is known of a picture besides its colours.
 
     Attributes:
-        depth: (H, W) metres along the optical axis, inf where nothing is.
-        normals: (H, W, 3) unit, camera axes, 0 where nothing is.
-        camera: the camera as it was used.
+        depth: (H, W) metres along the optical axis, inf where nothing is; or None.
+        normals: (H, W, 3) unit, camera axes, 0 where nothing is; or None.
+        camera: the camera as it was used; or None.
+        seed: what noise is drawn from.
+        number: which step of the picture's it is, as each has noise of its own.
     """
 
     depth: NDArray[Any] | None
     normals: NDArray[Any] | None
     camera: Camera | None
+    seed: int = 0
+    number: int = 0
+
+    def rng(self) -> Generator:
+        """What the step draws its noise from."""
+        return stream(self.seed, self.number, "imaging")
 
 
 class Parameter(NamedTuple):
@@ -51,35 +61,41 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-Colour: TypeAlias = Callable[[Mapping[str, float]], Affine]
-Curve: TypeAlias = Callable[[Mapping[str, float], NDArray[np.float32]], NDArray[np.float32]]
-Spatial: TypeAlias = Callable[[Planes, Mapping[str, float], Shot, Generator], Planes]
+class Kind(Enum):
+    """What the function of a step takes and makes; its parameters are its keywords."""
+
+    COLOUR = "() -> Affine; those in a row are folded into one"
+    CURVE = "values -> values, red, green and blue alike"
+    SPATIAL = "planes, shot -> planes"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step.
+    """One step of post-processing.
 
     Attributes:
+        kind: what `work` takes and makes.
+        work: the function; it has the step's name.
         parameters: its numbers by name.
         neutral: the parameters that do nothing when all of them are 0; such a step is left out.
             Empty for a step that always does something.
-        colour: what it does to colours, where that is linear; such steps are folded into one.
-        curve: what it does to every value, where red, green and blue are treated alike.
-        spatial: what it does to the picture, otherwise.
     """
 
+    kind: Kind
+    work: Callable[..., Any]
     parameters: Mapping[str, Parameter]
     neutral: tuple[str, ...]
-    colour: Colour | None = None
-    curve: Curve | None = None
-    spatial: Spatial | None = None
+
+    @property
+    def name(self) -> str:
+        """What configs call it."""
+        return self.work.__name__
 
     def check_names(self, names: Mapping[str, Any]) -> None:
         """Raise `UnknownNameError` for a parameter that it has not."""
         for name in names:
             if name not in self.parameters:
-                raise UnknownNameError.of("parameter", name, self.parameters)
+                raise UnknownNameError.of(f"parameter of step {self.name}", name, self.parameters)
 
     def complete(self, given: Mapping[str, float]) -> dict[str, float]:
         """All parameters, the defaults among them.
@@ -94,10 +110,24 @@ class Step:
             if not each.low <= values[name] <= each.high:
                 raise InvalidValueError(
                     f"{name}: expected {each.low:g} to {each.high:g} ({each.meaning}), "
-                    f"got {values[name]!r}"
+                    f"got {shown(values[name])}"
                 )
         return values
 
     def does_nothing(self, values: Mapping[str, float]) -> bool:
         """Whether these values leave every picture as it is."""
         return bool(self.neutral) and not any(values[name] for name in self.neutral)
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its parameters in a config, where samplers draw them."""
+        return {
+            name: {"$ref": "#/$defs/Sampler", "description": each.meaning}
+            for name, each in self.parameters.items()
+        }
+
+
+def step(
+    kind: Kind, *neutral: str, **parameters: Parameter
+) -> Callable[[Callable[..., Any]], Step]:
+    """Make the step of a function that is defined below this."""
+    return lambda work: Step(kind, work, parameters, neutral)

@@ -5,33 +5,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
 from heliograph import poses
-from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.poses import Floats
-from heliograph.randomize import names
-from heliograph.randomize.cameras import move_from_json, move_to_json
-from heliograph.randomize.facts import Facts
-from heliograph.randomize.orrb.component import Component
-from heliograph.randomize.orrb.unity import (
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.facts import NOT_SHAPES, OrrbFacts
+from heliograph.compat.orrb.unity import (
     Quaternion,
+    UnityRandom,
     Vector3,
     camera_rotation,
     factors,
     rotation,
     vector,
 )
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.poses import Floats, QuaternionOrder
+from heliograph.randomize import names
+from heliograph.randomize.cameras import move_from_json, move_to_json
 from heliograph.randomize.randomizer import Drawn, Values
-from heliograph.randomize.samplers import Quaternion as AnyTurn
-from heliograph.scene import Joint, appearance
+from heliograph.scene import appearance
 from heliograph.scene.appearance import MoveObject
-
-_NO_GEOMS = frozenset({"site", "tendon", "skin", "flex", "actuator"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,28 +43,33 @@ class PoseComponent(Component):
         ]
         return Drawn((*cameras, *objects))
 
-    def _camera(self, scene: Facts, pose: Floats) -> Values:
+    def _camera(self, scene: OrrbFacts, pose: Floats) -> Values:
         move = move_to_json(self.node, scene.cameras[self.node], pose, relative=True)
         return {"cameras": [move], "objects": []}
 
-    def _objects(self, scene: Facts, pose: Floats, scale: Sequence[float] = (1, 1, 1)) -> Values:
-        """Move the node by a pose on its own side; what is on a body goes along."""
-        if self.node not in scene.bodies:
-            return {"cameras": [], "objects": [_row(self.node, pose, scale)]}
+    def _objects(
+        self, scene: OrrbFacts, name: str, pose: Floats, scale: Sequence[float] = (1, 1, 1)
+    ) -> Values:
+        """Move an object or body by a pose on its own side; what is on a body goes along."""
+        if name in scene.objects or name not in scene.bodies:
+            return {"cameras": [], "objects": [_row(name, pose, scale)]}
         if len(set(scale)) > 1:
             raise InvalidValueError(f"scale: expected equal factors for a body, got {scale}")
-        body = _pose(scene, self.node)
+        body = scene.pose(name)
         carried = body @ pose @ np.diag([*scale, 1.0]) @ poses.invert(body)
         rows = [
-            _row(name, _carried(_pose(scene, name), carried, scale[0]), scale)
-            for name in scene.bodies[self.node]
+            _row(each, _carried(scene.pose(each), carried, scale[0]), scale)
+            for each in scene.bodies[name]
         ]
         return {"cameras": [], "objects": rows}
 
-    def _check(self, scene: Facts) -> None:
+    def _target(self, scene: OrrbFacts) -> str:
+        """What is at the path; the object, where it is the node of a shape."""
         known = (*scene.cameras, *scene.objects, *scene.bodies)
-        if self.node not in known:
+        name = self.node if self.node in known else scene.owner(self.node)
+        if name not in known:
             raise UnknownNameError.of(f"path of {type(self).__name__}", self.node, known)
+        return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,20 +83,18 @@ class LookAt(PoseComponent):
     """
 
     target_offset: Vector3 = Vector3()
-    type_name: ClassVar[str] = "LookAt"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; nothing is random."""
-        self._check(scene)
-        target = vector(self.target_offset)
-        if self.node in scene.cameras:
-            pose = scene.cameras[self.node].world_from_camera
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; takes no numbers."""
+        name, target = self._target(scene), vector(self.target_offset)
+        if name in scene.cameras:
+            pose = scene.cameras[name].world_from_camera
             looking = poses.look_at(pose[:3, 3], target)[:3, :3]
             return self._camera(scene, poses.compose(np.zeros(3), pose[:3, :3].T @ looking))
-        pose = _pose(scene, self.node)
+        pose = scene.pose(name)
         right, up, back = poses.look_at(pose[:3, 3], target)[:3, :3].T
         facing = np.stack((-right, back, up), axis=1)
-        return self._objects(scene, poses.compose(np.zeros(3), pose[:3, :3].T @ facing))
+        return self._objects(scene, name, poses.compose(np.zeros(3), pose[:3, :3].T @ facing))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,18 +110,16 @@ class TranslateRotateScale(PoseComponent):
     translate: Vector3 = Vector3()
     rotate: Quaternion = Quaternion()
     scale: Vector3 = Vector3(1.0, 1.0, 1.0)
-    type_name: ClassVar[str] = "TranslateRotateScale"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; nothing is random."""
-        self._check(scene)
-        shift = vector(self.translate)
-        if self.node in scene.cameras:
-            own = scene.cameras[self.node].world_from_camera[:3, :3]
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; takes no numbers."""
+        name, shift = self._target(scene), vector(self.translate)
+        if name in scene.cameras:
+            own = scene.cameras[name].world_from_camera[:3, :3]
             return self._camera(scene, poses.compose(own.T @ shift, camera_rotation(self.rotate)))
-        own = scene.poses.get(self.node, np.eye(4))[:3, :3]
+        own = scene.poses.get(name, np.eye(4))[:3, :3]
         pose = poses.compose(own.T @ shift, rotation(self.rotate))
-        return self._objects(scene, pose, factors(self.scale))
+        return self._objects(scene, name, pose, factors(self.scale))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,10 +133,9 @@ class Hide(Component):
     body_prefix: str = ""
     geom_prefix: str = ""
     site_prefix: str = ""
-    type_name: ClassVar[str] = "Hide"
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; nothing is random."""
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; takes no numbers."""
         key = ("orrb hide", self.body_prefix, self.geom_prefix, self.site_prefix)
         return {"hidden": list(scene.remember(key, lambda: self._hidden(scene)))}
 
@@ -148,9 +144,9 @@ class Hide(Component):
         hidden = tuple(values["hidden"])
         return Drawn((appearance.Hide(hidden),) if hidden else ())
 
-    def _hidden(self, scene: Facts) -> tuple[str, ...]:
-        kinds = {item.name: item.category for item in scene.description.objects}
-        geoms = [name for name, kind in kinds.items() if kind not in _NO_GEOMS]
+    def _hidden(self, scene: OrrbFacts) -> tuple[str, ...]:
+        kinds = {item.name: item.category for item in scene.description.objects if item.seen}
+        geoms = [name for name, kind in kinds.items() if kind not in {"site", *NOT_SHAPES}]
         sites = [name for name, kind in kinds.items() if kind == "site"]
         bodies = _matching("body", self.body_prefix, tuple(scene.bodies))
         gone = {name for body in bodies for name in scene.bodies[body]}
@@ -161,50 +157,33 @@ class Hide(Component):
 
 @dataclass(frozen=True, kw_only=True)
 class JointRandomizer(Component):
-    """Draws hinges with a range uniform in it, and balls uniform over all turns."""
+    """Draws hinges with a range uniform in it, and balls uniform over all turns.
 
-    type_name: ClassVar[str] = "JointRandomizer"
+    Takes, joint by joint in the model's order, one number of a hinge and three of a ball.
+    """
 
-    def choose(self, rng: Generator, scene: Facts) -> Values:
-        """See `Randomizer.choose`; all of `qpos` is in the values."""
+    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+        """See `Component.drawn`; all of `qpos` is in the values."""
         if "qpos" not in scene.state or not scene.joints:
-            state = {} if scene.random_state is None else scene.random_state(rng)
-            if "qpos" not in state:
-                raise InvalidValueError("JointRandomizer: this scene names no joints")
-            return {"qpos": state["qpos"].tolist()}
-        qpos = np.array(scene.state["qpos"], float)
-        at, low, high = scene.remember("orrb hinges", lambda: _hinges(scene.joints))
-        qpos[at] = low + (high - low) * rng.random(len(at))
-        balls = [joint.at for joint in scene.joints if joint.kind == "ball"]
-        for start, quaternion in zip(balls, AnyTurn().rows(rng, len(balls)), strict=True):
-            qpos[start : start + 4] = quaternion
-        return {"qpos": qpos.tolist()}
+            raise InvalidValueError("JointRandomizer: this scene names no joints")
+        qpos = [float(each) for each in scene.state["qpos"]]
+        for joint in scene.joints:
+            if joint.kind == "hinge" and joint.low is not None and joint.high is not None:
+                qpos[joint.at] = random.range(joint.low, joint.high)
+            elif joint.kind == "ball":
+                turn = poses.to_quaternion(rotation(random.rotation()), order=QuaternionOrder.WXYZ)
+                qpos[joint.at : joint.at + 4] = turn.tolist()
+        return {"qpos": qpos}
 
     def build(self, values: Values) -> Drawn:
         """See `Randomizer.build`."""
         return Drawn(state={"qpos": np.array(values["qpos"], float)})
 
 
-def _hinges(joints: Sequence[Joint]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    rows = [
-        (joint.at, joint.low, joint.high)
-        for joint in joints
-        if joint.kind == "hinge" and joint.low is not None and joint.high is not None
-    ]
-    at, low, high = np.array(rows, float).reshape(-1, 3).T
-    return at.astype(int), low, high
-
-
 def _matching(kind: str, prefix: str, known: Sequence[str]) -> tuple[str, ...]:
     wanted = names.split(prefix)
     names.warn_of_nothing(kind, wanted, known)
     return names.choose(known, wanted, ()) if wanted else ()
-
-
-def _pose(scene: Facts, name: str) -> Floats:
-    if name not in scene.poses:
-        raise InvalidValueError(f"{name!r}: its pose is not known, so it cannot be turned or moved")
-    return np.asarray(scene.poses[name], float)
 
 
 def _carried(own: Floats, carried: Floats, scale: float) -> Floats:
