@@ -305,3 +305,30 @@ def test_who_waits_in_a_callback_s_or_handler_s_place_is_told() -> None:
 
         pool._loop.read(wait_inside)
         assert "a signal handler waits" in str(raised[0])
+
+
+def test_a_stream_whose_end_an_interrupt_kept_from_being_told_ends() -> None:
+    class Interrupt(BaseException):
+        """As Ctrl-C."""
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code.co_name == "cancel" and frame.f_code.co_filename.endswith("loop.py"):
+            sys.settrace(None)
+            raise Interrupt
+        return interrupt
+
+    with fake(1, depth=1) as pool:
+        stream = pool.published()
+        assert next(stream).index == 0
+        sys.settrace(interrupt)
+        try:
+            with pytest.raises(Interrupt):
+                stream.close()  # type: ignore[attr-defined]
+        finally:
+            sys.settrace(None)
+        del stream
+        blank_is_right(pool.submit(hg.View(index=5)).result(20), 5)
+        end = time.monotonic() + 20
+        while pool.stats().in_flight:
+            assert time.monotonic() < end
+            time.sleep(0.01)

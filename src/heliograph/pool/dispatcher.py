@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import selectors
 import time
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -18,7 +19,7 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
 from heliograph.pool.buffers import BufferPool
 from heliograph.pool.history import AdvanceOrder, SceneHistory
-from heliograph.pool.jobs import ChunkOrder, JobOrder, StreamOrder
+from heliograph.pool.jobs import ChunkOrder, JobOrder, LostReader, StreamOrder
 from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.scheduler import Order, Scheduler
 from heliograph.pool.supervisor import Supervisor
@@ -63,6 +64,7 @@ class Dispatcher:
         broken: why nothing goes on.
         closed: whether it is to end.
         quick: whether the last view was drawn so soon that it is better not to sleep meanwhile.
+        lost: readers of streams that are gone.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Dispatcher:
         self.broken: HeliographError | None = None
         self.closed = False
         self.quick = False
+        self.lost: deque[LostReader] = deque()
         self._supervisor = supervisor
         self._scheduler = scheduler
         self._buffers = buffers
@@ -116,8 +119,10 @@ class Dispatcher:
                 self._send(worker)
 
     def tick(self, later: Later) -> None:
-        """Kill who is late, have replaced who is too large, let go of memory."""
-        del later
+        """Kill who is late, have replaced who is too large, let go of what nobody holds."""
+        while self.lost:
+            self._cancel(self.lost[0].order, later)
+            self.lost.popleft()
         now = self._ticked = time.monotonic()
         workers = self._supervisor.workers
         for worker, late in self._supervisor.watch([*map(self._owed, workers)], now):

@@ -557,6 +557,16 @@ class SampleOrder(JobOrder):
         return select_passes(self.view.pass_names, self._drawn_by.specs)
 
 
+class Reader:
+    """Who takes the samples of a stream."""
+
+
+class LostReader(weakref.ref[Reader]):
+    """Tells once a reader is gone, which an interrupt may have kept from saying so."""
+
+    order: StreamOrder
+
+
 class StreamOrder(JobOrder):
     """An order whose answer is many samples, one after the other.
 
@@ -598,6 +608,11 @@ class StreamOrder(JobOrder):
             self._next = self._taken = 0
             return Publish(ticket, self._ahead, self.priority)
         return Refine(ticket, self._wire, self._taken + self._ahead, self.priority)
+
+    def read_by(self, reader: Reader, lost: Callable[[LostReader], object]) -> None:
+        """Have `lost` called once a reader is gone; written in C, as interrupts end what is not."""
+        self._reader = LostReader(reader, lost)
+        self._reader.order = self
 
     @property
     def idle(self) -> bool:

@@ -33,6 +33,7 @@ from heliograph.pool.jobs import (
     DrawnBy,
     JobOrder,
     PoolFuture,
+    Reader,
     SampleOrder,
     StreamOrder,
 )
@@ -592,6 +593,8 @@ class Pool(Renderer):
 
     def _stream(self, order: StreamOrder) -> Iterator[Sample]:
         """The samples of an order; it is cancelled where they are not all taken."""
+        reader = Reader()
+        order.read_by(reader, self._core.lost.append)
         try:
             self._post((order,))
             while True:
