@@ -238,6 +238,41 @@ def test_who_publishes_nothing_says_so() -> None:
         assert [next(stream).index for _ in range(3)] == [0, 1, 2]
 
 
+def test_streams_have_priorities() -> None:
+    with fake(1) as pool:
+        batch = pool.submit_batch(
+            {"seeds": np.arange(300), "sleep": np.full(300, 0.003)}, priority=-5
+        )
+        eventually(batch.running)
+        stream = pool.published(ahead=2)
+        assert [next(stream).index for _ in range(20)] == list(range(20))
+        assert len(list(pool.refine(hg.View(), priority=3))) == 3
+        assert not batch.done()
+        closed(stream)
+        assert batch.result(30)["front"].shape[0] == 300
+
+
+def test_a_token_that_was_cancelled_before_has_nothing_drawn() -> None:
+    with fake(1) as pool:
+        token = CancelToken()
+        stream = pool.refine(slow(30), token)
+        token.cancel()
+        assert list(stream) == []
+        assert pool.stats().in_flight == pool.stats().queued == 0
+        lasting = CancelToken()
+        for _ in range(20):
+            assert len(list(pool.refine(hg.View(), lasting))) == 3
+        assert lasting._calls == []
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_view_that_is_refused_is_a_failed_future_among_others(*, ordered: bool) -> None:
+    with fake(2) as pool:
+        views = [hg.View(index=0), hg.View(["nope"]), hg.View(index=2)]
+        made = list(pool.futures(views, ordered=ordered))
+        assert sorted(future.exception() is None for future in made) == [False, True, True]
+
+
 # Versions of the scene ---------------------------------------------------------------------------
 
 
@@ -324,6 +359,37 @@ def test_cameras_and_labels_are_those_of_the_newest_version() -> None:
         assert stacked["side"].shape == (2, 30, 40, 3)
 
 
+def test_cameras_that_change_under_views_never_spoil_a_picture() -> None:
+    def camera(width: int) -> hg.CameraView:
+        return hg.CameraView(key="eye", position=[0, -3, 0], width=width, height=width)
+
+    scene = hg.Scene(hg.Sphere(key="ball", args=[0.3]), camera(32))
+    wrong: list[tuple[int, ...]] = []
+    with hg.open(scene, workers=2) as pool:
+        stop = threading.Event()
+
+        def draw() -> None:
+            while not stop.is_set():
+                sample = pool.render(hg.View(["eye"], ("segmentation",)))
+                stacked = pool.render_batch({"seeds": [1, 2], "cameras": ["eye"]})
+                side = 32 if sample.provenance.scene_version % 2 == 0 else 64
+                seen = sample["eye"].segmentation
+                middle = seen[side // 2, side // 2]
+                if seen.shape != (side, side) or not middle or stacked["eye"].std() < 1:
+                    wrong.append(seen.shape)
+
+        threads = [threading.Thread(target=draw) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for turn in range(60):
+            pool.advance(hg.Upsert(camera(64 if turn % 2 == 0 else 32)))
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert pool.cameras["eye"].width == 32
+    assert wrong == []
+
+
 # Blobs -------------------------------------------------------------------------------------------
 
 
@@ -376,6 +442,24 @@ def test_blobs_that_are_too_many_are_dropped_and_come_again(
             edit = hg.EditMaterials((("wall",),), texture=np.array([0]), images=(image,))
             view = hg.View(["eye"], edits=(edit,))
             assert np.array_equal(pool.render(view)["eye"].rgb, local.render(view)["eye"].rgb)
+
+
+def test_blobs_of_orders_that_a_worker_has_are_not_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("heliograph.pool.worker_handle.KEPT_BLOBS", 30_000)
+    scene = hg.Scene(
+        hg.Plane(key="wall", args=[4, 4]),
+        hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
+    )
+    images = [np.full((64, 64, 3), 20 * i, np.uint8) for i in range(8)]
+    edits = [hg.EditMaterials((("wall",),), texture=np.array([0]), images=(i,)) for i in images]
+    views = [hg.View(["eye"], edits=(edits[i * 3 % 8],), index=i) for i in range(40)]
+    with hg.open(scene, workers=1, depth=6) as pool, hg.open(scene) as local:
+        futures = [pool.submit(view, priority=i % 3) for i, view in enumerate(views)]
+        for view, future in zip(views, futures, strict=True):
+            expected = local.render(view)["eye"].rgb
+            assert np.array_equal(future.result(20)["eye"].rgb, expected)
 
 
 # Without shared memory ---------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from heliograph.randomize import (
 from heliograph.scene import EditImage
 from heliograph.testing import check_engine
 from heliograph.view import View
-from heliograph.wrappers import VERSIONS_KEPT, PostProcessingEngine, RandomizedEngine
+from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
 
 DARKER = EditImage((("brightness", {"amount": -0.5}),))
 CORNERS = EditImage((("ambient_occlusion", {"intensity": 3.0, "radius": 0.6}),))

@@ -33,6 +33,10 @@ Outs: TypeAlias = Sequence[Buffers] | None
 """Where a view is drawn into: for each camera an array by pass name; None for fresh arrays."""
 
 
+VERSIONS_KEPT = 16
+"""How many versions of a scene that changes an engine keeps at least, the newest ones."""
+
+
 class Capability(Enum):
     """What an engine does beyond drawing one view after the other.
 
@@ -75,6 +79,11 @@ class CancelToken:
         self._calls.append(call)
         if self._cancelled:
             self.cancel()
+
+    def forget(self, call: Callable[[], object]) -> None:
+        """What `on_cancel` was told is called no more."""
+        with suppress(ValueError):  # it was called
+            self._calls.remove(call)
 
 
 class Described(Protocol):
@@ -382,13 +391,29 @@ class Renderer(Described, Protocol):
     def _stacked(self, batch: Batch) -> Stacked:
         return stack(batch, self.render, dict(self.cameras), self.passes)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `Engine.refine`.
 
         By default the one sample that `render` returns.
         """
+        del priority
         if cancel is None or not cancel.cancelled:
             yield self.render(view)
+
+    def published(self, *, ahead: int = 1, priority: int = 0) -> Iterator[Sample]:
+        """What an engine shows by itself; see `Engine.publish`.
+
+        Args:
+            ahead: how many samples it may be ahead; then it waits for who takes them.
+            priority: higher ones go first, sample by sample.
+
+        Raises:
+            InvalidValueError: nothing is published, as by default.
+        """
+        del ahead, priority
+        raise InvalidValueError(f"{type(self).__name__}: publishes nothing; order views of it")
 
     def close(self) -> None:
         """Free what it holds; may be called twice. `with` ends so, too.

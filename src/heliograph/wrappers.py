@@ -16,6 +16,7 @@ import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import (
+    VERSIONS_KEPT,
     CancelToken,
     Capability,
     Engine,
@@ -30,9 +31,6 @@ from heliograph.passes import PassSpecs
 from heliograph.randomize import Drawn, Facts, Randomization
 from heliograph.scene import Description, Edit, EditImage
 from heliograph.view import View, unchecked_view
-
-VERSIONS_KEPT = 16
-"""How many versions of a scene randomizers know, the newest and those before it."""
 
 
 class Wrapper(Engine):

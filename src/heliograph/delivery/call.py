@@ -226,7 +226,9 @@ class LocalRenderer(Renderer):
         with self._turns, _naming(view):
             return _ordered(self.engine.render(view), ordered)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
         Threads take turns sample by sample, and between two samples anything else may be drawn.
@@ -235,6 +237,7 @@ class LocalRenderer(Renderer):
             HeliographError: the view cannot be drawn.
             ClosedError: the renderer was closed before the next sample was asked for.
         """
+        del priority
         return self._each(lambda: self.engine.refine(view, cancel), view)
 
     def _each(self, begin: Callable[[], Iterable[Sample]], view: View) -> Iterator[Sample]:
@@ -251,13 +254,14 @@ class LocalRenderer(Renderer):
                 return
             yield _ordered(sample, ordered)
 
-    def published(self, *, ahead: int = 1) -> Iterator[Sample]:
+    def published(self, *, ahead: int = 1, priority: int = 0) -> Iterator[Sample]:
         """What the engine shows by itself, each sample when it is asked for; see `Engine.publish`.
 
         Raises:
             InvalidValueError: the engine publishes nothing.
             ClosedError: the renderer was closed before the next sample was asked for.
         """
+        del priority
         check_integer("ahead", ahead, 1)
         return self._each(self.engine.publish, View())
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
+from heliograph.passes import specs
 from heliograph.pool.buffers import BufferPool
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, LostReader, StreamOrder
@@ -35,6 +36,7 @@ from heliograph.transport.messages import (
     Partial,
 )
 from heliograph.transport.problems import unpack_error
+from heliograph.transport.scenes import unpack_pass
 from heliograph.transport.values import unpack_camera
 from heliograph.worker.replay import command
 
@@ -136,7 +138,7 @@ class Dispatcher:
         return [
             lease.ticket
             for lease in self._scheduler.leases(worker)
-            if not (isinstance(lease.order, StreamOrder) and lease.order.idle)
+            if not (isinstance(lease.order, StreamOrder) and lease.order.may_wait)
         ]
 
     def chores(self) -> Command | None:
@@ -328,7 +330,8 @@ class Dispatcher:
             return problem
         if self._supervisor.ready_once == 1:
             cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
-            self._history.begin(opened.scene.version, cameras)
+            passes = specs(*map(unpack_pass, opened.passes))
+            self._history.begin(opened.scene.version, cameras, passes)
         self._history.tell_all(worker)
         self._scheduler.add_worker(worker)
         if worker.replaces is not None:
@@ -357,14 +360,18 @@ class Dispatcher:
             fail = partial(_job(order).fail, ClosedError("it was cancelled"), self._buffers)
             self._put_off(order, fail, later)
         for order, entry in verdicts:
-            error = self._verdict(order, entry, death.why + worker.last_output())
-            give_up = partial(_job(order).give_up, entry, error, self._buffers)
+            give_up = partial(self._give_up, order, entry, death.why + worker.last_output())
             self._put_off(order, give_up, later)
         self._lost_change(worker, death.why, later)
         if death.error is not None:
             self.fail(death.error, later)
 
-    def _verdict(self, order: Any, entry: int, why: str) -> WorkerError:
+    def _give_up(self, order: Order, entry: int, why: str) -> None:
+        """An order killed too many workers: it fails with what draws it by hand."""
+        error = self._verdict(_job(order), entry, why)
+        _job(order).give_up(entry, error, self._buffers)
+
+    def _verdict(self, order: JobOrder, entry: int, why: str) -> WorkerError:
         index, seed, wire = order.numbers(entry)
         supervisor = self._supervisor
         repro = None
@@ -393,13 +400,18 @@ class Dispatcher:
                 worker.since = time.monotonic()
             try:
                 order.prepare(self._buffers)
-                worker.put_blobs(order.blobs)
+                worker.put_blobs(order.blobs, partial(self._names, worker))
                 worker.put(order.message(lease.ticket), order.region)
             except HeliographError as error:
                 self._scheduler.settle(lease)
                 self._put_off(order, partial(order.fail, error, self._buffers), later)
             order.sent = lease.ticket
             worker.urge(self._scheduler.urgency(worker))
+
+    def _names(self, worker: WorkerHandle, digest: bytes) -> bool:
+        """Whether an order that a worker has names an array."""
+        leases = self._scheduler.leases(worker)
+        return any(digest in _job(lease.order).blobs for lease in leases)
 
     def _send(self, worker: WorkerHandle) -> None:
         """Send what waits, and hear when there is room for more."""
@@ -491,6 +503,7 @@ class Dispatcher:
     def _made(self, order: AdvanceOrder, version: int) -> None:
         if order.held is not None:
             order.held.settle(version)
+            order.held = None  # the order itself is kept for workers that come later
 
     def _lost_change(self, worker: WorkerHandle, why: str, later: Later) -> None:
         order = self._history.lost(worker)

@@ -619,6 +619,11 @@ class StreamOrder(JobOrder):
         """Whether the worker waits for who takes the samples, and not the other way round."""
         return self._next >= self._taken + self._ahead
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether no deadline holds: also where the engine shows something when it likes."""
+        return self.idle or self._wire is None
+
     def taken(self) -> None:
         """One sample was taken, so one more may be sent."""
         self._taken += 1
@@ -714,7 +719,7 @@ class BatchJob:
     def __init__(
         self,
         batch: Batch,
-        known: dict[str, Camera],
+        known: Mapping[str, Camera],
         passes: PassSpecs,
         scene_version: int | None = None,
         priority: int = 0,

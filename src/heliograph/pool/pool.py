@@ -19,14 +19,14 @@ from typing import Any, Unpack, overload
 from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.engine import CancelToken, Capability, Renderer, Submit
+from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
 from heliograph.pool.dispatcher import Dispatcher
-from heliograph.pool.history import VERSIONS_KEPT, AdvanceOrder, SceneHistory
+from heliograph.pool.history import AdvanceOrder, SceneHistory, SceneVersion
 from heliograph.pool.jobs import (
     BatchJob,
     DescribeOrder,
@@ -51,7 +51,6 @@ from heliograph.transport.values import Blobs
 from heliograph.transport.views import pack_edits, pack_view
 from heliograph.versions import versions
 from heliograph.view import View, check_edits
-from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import (
     describe_opening,
     pack_opening,
@@ -193,8 +192,6 @@ class Pool(Renderer):
             self._opened = {**self._opened, "worker": dict(self._supervisor.versions)}
         self._provenance = opened.provenance
         self._drawn_by = DrawnBy(opened.provenance, self._passes)
-        self._known: Mapping[str, Camera] = self._history.cameras
-        self._layouts = Layouts(self._known, self._passes)
 
     @property
     def scene(self) -> Description:
@@ -205,7 +202,7 @@ class Pool(Renderer):
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """The scene's cameras by name."""
-        return dict(self._history.cameras)
+        return dict(self._history.now.cameras)
 
     @property
     def passes(self) -> PassSpecs:
@@ -340,7 +337,9 @@ class Pool(Renderer):
             future.cancel()
             order.give_back_lent(self._buffers)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
         A worker is a few samples ahead of who takes them at most, and stops as soon as it is
@@ -350,23 +349,24 @@ class Pool(Renderer):
         Args:
             view: what to show.
             cancel: ends it, from any thread.
+            priority: higher ones go first, sample by sample.
 
         Raises:
             HeliographError: the view cannot be drawn.
         """
-        order = StreamOrder(view, self._packed(self._asked(view)), self._drawn_by, _AHEAD)
-        if cancel is None:
-            return self._stream(order)
-        cancel.on_cancel(partial(self._loop.cancel, order))
-        return (sample for sample in self._stream(order) if not cancel.cancelled)
+        packed = self._packed(self._asked(view), self._history.now)
+        urgency = _checked_priority(priority)
+        order = StreamOrder(view, packed, self._drawn_by, _AHEAD, urgency)
+        return self._stream(order) if cancel is None else self._until(cancel, order)
 
-    def published(self, *, ahead: int = _AHEAD) -> Iterator[Sample]:
+    def published(self, *, ahead: int = _AHEAD, priority: int = 0) -> Iterator[Sample]:
         """What the engine of a worker shows by itself, from now on; see `heliograph.engine.Engine`.
 
-        The worker does nothing else meanwhile. If it dies, another one begins anew.
+        Other views are drawn between two samples. If the worker dies, another one begins anew.
 
         Args:
             ahead: how many samples it may be ahead; then it waits for who takes them.
+            priority: higher ones go first, sample by sample.
 
         Raises:
             InvalidValueError: the engine publishes nothing.
@@ -377,7 +377,8 @@ class Pool(Renderer):
                 "order views of it"
             )
         ahead = check_integer("ahead", ahead, 1, 1 << 16)
-        return self._stream(StreamOrder(None, None, self._drawn_by, ahead))
+        urgency = _checked_priority(priority)
+        return self._stream(StreamOrder(None, None, self._drawn_by, ahead, urgency))
 
     def advance(self, changes: Edit | Sequence[Edit]) -> int:
         """Change the scene for good, by one edit or several; see `heliograph.engine.Described`.
@@ -395,11 +396,7 @@ class Pool(Renderer):
         self._check_open()
         self._wait(lambda: self._core.closed or self._loop.read(self._has_room))
         self._loop.post(partial(self._core.advance, order))
-        version = future.result()
-        if dict(self._history.cameras) != dict(self._known):
-            self._known = self._history.cameras
-            self._layouts = Layouts(self._known, self._passes)
-        return version
+        return future.result()
 
     @overload
     def render_batch(self, batch: Mapping[str, Any]) -> Stacked: ...
@@ -445,8 +442,9 @@ class Pool(Renderer):
         """
         checked = Batch.of(batch)
         self._check_passes(checked.common)
+        now = self._history.now
         job = BatchJob(
-            checked, dict(self._known), self._passes, self._version(), _checked_priority(priority)
+            checked, now.cameras, self._passes, self._shown(now), _checked_priority(priority)
         )
         chunks = job.chunks(self.workers)
         future: PoolFuture[Stacked] = PoolFuture(self._loop, job)
@@ -486,9 +484,10 @@ class Pool(Renderer):
         view, priority = self._asked(view), _checked_priority(priority)
         try:
             self._check_passes(view)
-            packed = self._packed(view)
+            now = self._history.now
+            packed = self._packed(view, now)
             try:
-                cameras, layout = self._layouts.of(view)
+                cameras, layout = now.layouts.of(view)
             except UnknownNameError:
                 if not view.edits:
                     raise
@@ -514,18 +513,22 @@ class Pool(Renderer):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
         return view
 
-    def _packed(self, view: View) -> tuple[ViewWire, Blobs]:
-        """The view for the wire, with the version of the scene that is the newest now."""
-        wire, blobs = pack_view(view, self._known)
+    def _packed(self, view: View, now: SceneVersion) -> tuple[ViewWire, Blobs]:
+        """The view for the wire, with the version of the scene that it shows."""
+        wire, blobs = pack_view(view, now.cameras)
         if wire.scene_version is None:
-            wire.scene_version = self._version()
+            wire.scene_version = self._shown(now)
         return wire, blobs
 
-    def _version(self) -> int | None:
-        return self._history.newest if Capability.ADVANCE in self._capabilities else None
+    def _shown(self, now: SceneVersion) -> int | None:
+        return now.number if Capability.ADVANCE in self._capabilities else None
 
     def _submitted(
-        self, view: View, priority: int = 0, blocks: Blocks | None = None
+        self,
+        view: View,
+        priority: int = 0,
+        blocks: Blocks | None = None,
+        finished: Callable[[Future[Sample]], None] | None = None,
     ) -> Future[Sample]:
         try:
             order = self._order(view, priority)
@@ -535,17 +538,19 @@ class Pool(Renderer):
             return failed
         if blocks is not None:
             order.take_place(blocks.place, blocks.total)
-        return self._ordered(order)
+        return self._ordered(order, finished)
 
-    def _ordered(self, order: SampleOrder) -> PoolFuture[Sample]:
-        future = self._future(order)
+    def _ordered(
+        self, order: SampleOrder, finished: Callable[[Future[Sample]], None] | None = None
+    ) -> PoolFuture[Sample]:
+        future = self._future(order, finished)
         self._post((order,))
         return future
 
     def _future(
         self,
         order: SampleOrder,
-        finished: Callable[[PoolFuture[Sample]], None] | None = None,
+        finished: Callable[[Future[Sample]], None] | None = None,
     ) -> PoolFuture[Sample]:
         return order.bind(PoolFuture(self._loop, order, finished))
 
@@ -575,9 +580,10 @@ class Pool(Renderer):
 
         def send(count: int) -> None:
             for view in islice(views, count):
-                order = self._order(view)
-                waiting.add(self._future(order, finished.put))
-                self._post((order,))
+                future = self._submitted(view, finished=finished.put)
+                waiting.add(future)
+                if not isinstance(future, PoolFuture):  # it failed at once
+                    finished.put(future)
 
         try:
             send(window)
@@ -610,6 +616,16 @@ class Pool(Renderer):
                 raise
         finally:
             self._loop.cancel(order)
+
+    def _until(self, cancel: CancelToken, order: StreamOrder) -> Iterator[Sample]:
+        """The samples of an order, until it is cancelled."""
+        end = partial(self._loop.cancel, order)
+        cancel.on_cancel(end)
+        try:
+            if not cancel.cancelled:
+                yield from (each for each in self._stream(order) if not cancel.cancelled)
+        finally:
+            cancel.forget(end)
 
     def _next(self, queue: SimpleQueue[Any]) -> Any:
         """Take something out of a queue; this thread runs the loop meanwhile."""

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from enum import Enum
 from pathlib import Path
@@ -200,8 +200,14 @@ class WorkerHandle:
             raise WorkerError(f"its memory cannot be sent to a worker: {error}") from None
         self.torn = False
 
-    def put_blobs(self, blobs: Mapping[bytes, ArrayWire]) -> None:
+    def put_blobs(
+        self, blobs: Mapping[bytes, ArrayWire], needed: Callable[[bytes], bool] = lambda _: False
+    ) -> None:
         """Queue the arrays that the worker does not have, before what names them.
+
+        Args:
+            blobs: the arrays by name.
+            needed: whether an order that it has not begun names an array, which then stays.
 
         Raises:
             WorkerError: one is too large.
@@ -210,7 +216,7 @@ class WorkerHandle:
             if self._blobs.get(digest) is None:
                 self.put(Blob(digest, array))
                 self._blobs.put(digest, digest, len(array.data))
-        gone = self._blobs.trim(lambda digest: digest in blobs)
+        gone = self._blobs.trim(lambda digest: digest in blobs or needed(digest))
         if gone:
             self.put(DropBlobs(gone))
 

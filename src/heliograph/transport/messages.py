@@ -33,7 +33,8 @@ class Hello(_Message):
     """The worker is there.
 
     Attributes:
-        protocol: `PROTOCOL` of the worker; it comes first in every version of the protocol.
+        protocol: `PROTOCOL` of the worker; it comes first in every version of the protocol, and
+            what comes after it may be missing or more.
         version: of heliograph in the worker.
         python: which interpreter, and its version.
         pid: its process id, which is not that of the process that was started where a wrapper is.
@@ -42,11 +43,11 @@ class Hello(_Message):
     """
 
     protocol: int
-    version: str
-    python: str
-    pid: int
-    random: str
-    versions: dict[str, str]
+    version: str = "?"
+    python: str = "?"
+    pid: int = 0
+    random: str = ""
+    versions: dict[str, str] = {}
 
 
 class Open(_Message):

@@ -9,7 +9,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engine import CancelToken, Engine, Outcome, Outs, attempt, resolve_cameras
+from heliograph.engine import (
+    VERSIONS_KEPT,
+    CancelToken,
+    Engine,
+    Outcome,
+    Outs,
+    attempt,
+    resolve_cameras,
+)
 from heliograph.errors import ClosedError, HeliographError, UnknownNameError, WorkerError
 from heliograph.frame import Array, Sample
 from heliograph.passes import PassSpecs, select_passes
@@ -90,6 +98,11 @@ class SampleStream:
     credits: int
     sent: int = 0
 
+    @property
+    def runnable(self) -> bool:
+        """Whether the next sample may be sent; or the end, as nobody waits any more."""
+        return self.credits > self.sent or self.token.cancelled
+
 
 class RenderExecutor:
     """Draws the orders of a pool with one engine.
@@ -118,14 +131,22 @@ class RenderExecutor:
         self._own_labels = engine.labels
         self._passes = engine.passes
         self._tables = SentTables(self._own_labels)
+        self._known: dict[int, Mapping[str, Camera]] = {}
+        self._layouts: dict[int, Layouts] = {}
         self._look_again()
 
     def _look_again(self) -> None:
-        """Take the cameras of the newest version of the scene."""
-        self._known = self.engine.cameras
-        self._resized: set[tuple[Any, ...]] = set()
-        self._layouts = Layouts(self._known, self._passes)
+        """Take the cameras of the newest version of the scene; those of the last few are kept."""
         self._newest = self.engine.provenance.scene_version
+        self._known[self._newest] = self.engine.cameras
+        self._layouts[self._newest] = Layouts(self.engine.cameras, self._passes)
+        self._resized: set[tuple[Any, ...]] = set()
+        for version in list(self._known)[:-VERSIONS_KEPT]:
+            del self._known[version], self._layouts[version]
+
+    def _version(self, named: int | None) -> int:
+        """The version that a view shows; of one that is gone, the engine says so."""
+        return named if named in self._known else self._newest
 
     def draw(self, order: Render) -> Done | TooSmall:
         """Draw one view.
@@ -159,7 +180,8 @@ class RenderExecutor:
         """
         self._begin(order.ticket, order.first)
         columns = _Columns(order, self.blobs)
-        cameras = resolve_cameras(columns.view(0), self._known)
+        known = self._known[self._version(order.view.scene_version)]
+        cameras = resolve_cameras(columns.view(0), known)
         region = self._region(order.region)
         specs = select_passes(order.view.passes, self._passes)
         layout = lay_out(cameras, specs, order.total)
@@ -236,7 +258,8 @@ class RenderExecutor:
         self._look_again()
         if version != order.version:
             raise WorkerError(f"a change made version {version}, expected {order.version}")
-        return Advanced(order.ticket, version, [pack_camera(each) for each in self._known.values()])
+        cameras = [pack_camera(each) for each in self.engine.cameras.values()]
+        return Advanced(order.ticket, version, cameras)
 
     def describe(self, order: Describe) -> Described:
         """What the engine says about the newest version of the scene."""
@@ -268,16 +291,11 @@ class RenderExecutor:
             raise WorkerError(f"shared memory {region} was never mapped here") from None
 
     def _asked(self, view: View) -> tuple[Sequence[Camera], Layout] | None:
-        """Cameras and layout; None where edits may add cameras, which only the engine knows.
-
-        An older version of the scene may have had other cameras.
-        """
-        if view.scene_version not in (None, self._newest):
-            return None
+        """Cameras and layout; None where edits may add cameras, which only the engine knows."""
         if view.edits and (view.cameras, view.pass_names) in self._resized:
             return None
         try:
-            return self._layouts.of(view)
+            return self._layouts[self._version(view.scene_version)].of(view)
         except UnknownNameError:
             if view.edits:
                 return None
