@@ -66,7 +66,7 @@ def test_thousands_of_signals_during_calls_change_nothing(what: str) -> None:
     assert counts["descriptors"] < 250
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_hundreds_of_interrupts_during_calls_lose_nothing(seed: int) -> None:
     counts = storm(seed, 400, "raises")
     assert counts["interrupted"] > 100
