@@ -332,3 +332,31 @@ def test_a_stream_whose_end_an_interrupt_kept_from_being_told_ends() -> None:
         while pool.stats().in_flight:
             assert time.monotonic() < end
             time.sleep(0.01)
+
+
+def test_an_interrupt_while_a_worker_is_buried_loses_no_order() -> None:
+    left = 0
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        inside = frame.f_code.co_name in ("_bury", "bury", "remove_worker")
+        left -= inside and event == "line"
+        if left == 0:
+            left = -1
+            raise KeyboardInterrupt
+        return interrupt
+
+    with fake(1, deadline=None) as pool:
+        for at in range(2, 40, 4):
+            pool.render(hg.View())
+            future = pool.submit(hg.View(index=at, state={"sleep": 0.1}))
+            os.kill(pool.pids[0], signal.SIGKILL)
+            left = at
+            sys.settrace(interrupt)
+            try:
+                future.exception(20)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(None)
+            blank_is_right(future.result(20), at)
