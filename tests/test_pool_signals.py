@@ -61,7 +61,7 @@ def storm(seed: int, calls: int, what: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("what", ["nothing", "calls"])
 def test_thousands_of_signals_during_calls_change_nothing(what: str) -> None:
-    counts = storm(1, 5000, what)
+    counts = storm(1, 9000, what)
     assert counts["signals"] > 5000
     assert counts["descriptors"] < 250
 
