@@ -352,10 +352,11 @@ class Dispatcher:
         worker.kill()  # what it started, and left behind
         how = worker.reap()
         worker.close()
-        death = self._supervisor.bury(worker, how)
         dropped, verdicts = self._scheduler.remove_worker(
             worker, status.ticket, status.entry, innocent=worker.innocent
         )
+        # Last: who is among the workers still after an interrupt is buried once more.
+        death = self._supervisor.bury(worker, how)
         for order in dropped:
             fail = partial(_job(order).fail, ClosedError("it was cancelled"), self._buffers)
             self._put_off(order, fail, later)
