@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.engine import VERSIONS_KEPT
 from heliograph.engines.components import ComponentEngine
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError

@@ -189,7 +189,11 @@ class _Server:
         self._receive(wait=False)
         at_hand = [-order[0] for order in self._orders]
         at_hand += [stream.priority for stream in self._streams.values() if stream.runnable]
-        at_hand += [getattr(message, "priority", priority) for message in self._messages]
+        for message in self._messages:
+            if isinstance(message, Credit) and message.ticket in self._streams:
+                at_hand.append(self._streams[message.ticket].priority)
+            else:
+                at_hand.append(getattr(message, "priority", priority))
         return max(at_hand, default=priority) > priority
 
     def _obey(self, message: Any) -> None:
