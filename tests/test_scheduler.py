@@ -275,16 +275,6 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert self.scheduler.lease(*stale[pick % len(stale)]) is None
 
     @precondition(lambda self: self.all_leases())
-    @rule(pick=PICKS)
-    def put_back(self, pick: int) -> None:
-        leases = [each for each in self.all_leases() if not each.order.cancelled]
-        if leases:
-            lease = leases[pick % len(leases)]
-            self.scheduler.put_back(lease)
-            self.drop(lease)
-            self.waiting.append(lease.order)  # type: ignore[arg-type]
-
-    @precondition(lambda self: self.all_leases())
     @rule(pick=PICKS, done=PICKS)
     def answer_a_part(self, pick: int, done: int) -> None:
         leases = [
@@ -442,13 +432,6 @@ class KeepsWhatIsCancelled(Scheduler[Worker]):
         return order.lease
 
 
-class PutsBackBehind(Scheduler[Worker]):
-    def put_back(self, lease: Lease) -> None:
-        lease.order.sequence = -1
-        self._number(lease.order)
-        super().put_back(lease)
-
-
 class BlamesTheInnocent(Scheduler[Worker]):
     def _guilty(self, leases: Sequence[Lease], begun: int) -> Lease | None:
         return super()._guilty(leases, begun) or (leases[0] if leases else None)
@@ -468,7 +451,6 @@ class AnswersToAnybody(Scheduler[Worker]):
         GivesTooMuch,
         ForgetsWhatIsLeased,
         KeepsWhatIsCancelled,
-        PutsBackBehind,
         BlamesTheInnocent,
         AnswersToAnybody,
     ],
@@ -618,7 +600,6 @@ Act = Callable[[Scheduler[Worker], list[Views]], object]
 ACTS: dict[str, Act] = {
     "submit": lambda scheduler, orders: scheduler.submit(orders[-1]),
     "assign": lambda scheduler, _: scheduler.assign(),
-    "put_back": lambda scheduler, _: scheduler.put_back(scheduler.leases("a")[0]),
     "remove_worker": lambda scheduler, _: scheduler.remove_worker("a", 1),
 }
 

@@ -437,9 +437,7 @@ class Dispatcher:
         answer = order.answer(message, labels, self._buffers)
         if answer.do is not None:  # before it is settled, as an interrupt may come between
             self._put_off(order, answer.do, later)
-        if answer.again:
-            self._scheduler.put_back(lease)
-        elif answer.rest:
+        if answer.rest:
             self._scheduler.replace(lease, answer.rest)
         elif answer.last:
             self._scheduler.settle(lease)

@@ -40,7 +40,6 @@ from heliograph.transport.messages import (
     Refine,
     Render,
     RenderMany,
-    TooSmall,
     Used,
     ViewWire,
 )
@@ -247,13 +246,11 @@ class Answer(NamedTuple):
     Attributes:
         do: what is to be done once the lock is free.
         last: whether the order is settled.
-        again: whether it goes to a worker once more.
         rest: orders that take its place.
     """
 
     do: Callable[[], object] | None = None
     last: bool = True
-    again: bool = False
     rest: Sequence[Order] = ()
 
 
@@ -402,7 +399,7 @@ class SampleOrder(JobOrder):
         wire: the same for the wire.
         blobs: arrays that the wire names.
         cameras: the cameras by value, or None where only the engine can tell.
-        layout: where their passes stand, or how many bytes to try with.
+        layout: where their passes stand.
         drawn_by: what all samples of the pool have in common.
         priority: which of the orders goes first.
     """
@@ -412,7 +409,7 @@ class SampleOrder(JobOrder):
         view: View,
         packed: tuple[ViewWire, Blobs],
         cameras: Sequence[Camera] | None,
-        layout: Layout | int,
+        layout: Layout | None,
         drawn_by: DrawnBy,
         priority: int = 0,
     ) -> None:
@@ -420,8 +417,6 @@ class SampleOrder(JobOrder):
         self.view = view
         self._wire, self.blobs = packed
         self.shows = self._wire.scene_version
-        self.on_size: Callable[[int], object] | None = None
-        self.nbytes = layout if isinstance(layout, int) else layout.nbytes
         self.borrowed = False
         self.lent: Region | None = None
         self._block: Block | None = None
@@ -451,26 +446,20 @@ class SampleOrder(JobOrder):
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
-        if self._block is not None:
-            with suppress(WorkerError):
+        if self._layout is None:  # its cameras are the engine's alone: passes come in the message
+            return
+        with suppress(WorkerError):  # as they do where there is no shared memory
+            if self._block is not None:
                 self.region = self._block.mapped(buffers)
-        if self.region is None:
-            self._block = None
-            with suppress(WorkerError):  # without shared memory its passes come in the message
-                self.region = buffers.take(self.nbytes)
+            if self.region is None:
+                self._block = None
+                self.region = buffers.take(self._layout.nbytes)
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
-        """It is drawn, or needs more memory, which only the worker could tell."""
-        if isinstance(message, Done) and not self.cancelled:
+        """It is drawn."""
+        if isinstance(message, Done):
             return Answer(partial(self.finish, message, labels, buffers))
-        if not isinstance(message, TooSmall) or self.cancelled:
-            return super().answer(message, labels, buffers)
-        self._give_back(buffers)
-        self._block = None
-        self.nbytes = message.nbytes
-        if self.on_size is not None:
-            self.on_size(message.nbytes)
-        return Answer(last=False, again=True)
+        return super().answer(message, labels, buffers)
 
     def message(self, ticket: int) -> Render:
         """What to tell the worker."""
@@ -522,25 +511,36 @@ class SampleOrder(JobOrder):
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        region, block = self.region, self._block
+        if done.data is not None or self.region is None:
+            arrays = layout.arrays(bytearray(done.data or b""))
+        else:
+            arrays = self._in_memory(layout, self.region, buffers)
+        shown = list(zip(cameras, arrays, strict=True))
+        return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
+
+    def _in_memory(
+        self, layout: Layout, region: Region, buffers: BufferPool
+    ) -> list[dict[str, Array]]:
+        """The arrays that the worker drew into, or copies where it needs the memory again."""
+        block = self._block
         self._lent = self.borrowed or block is not None
         if self.borrowed:
             self.lent = region
+        if block is not None:
+            return block.arrays(self._place)
         if self._root is None:  # kept, or an interrupt would give back what is still lent
-            memory: Any = bytearray(done.data or b"") if region is None else region.memory
-            self._root = np.frombuffer(memory, np.uint8)
-        if region is not None and not self._lent and self.nbytes >= LENT_FROM:
+            self._root = np.frombuffer(region.memory, np.uint8)
+        if not self._lent and layout.nbytes >= LENT_FROM:
             self._lent = buffers.lend(self._root, region)
-        arrays = layout.arrays(self._root) if block is None else block.arrays(self._place)
-        if not (self._lent or region is None):
-            arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
-        shown = list(zip(cameras, arrays, strict=True))
-        return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
+        arrays = layout.arrays(self._root)
+        if self._lent:
+            return arrays
+        return [{name: each.copy() for name, each in one.items()} for one in arrays]
 
     def _shown(self, used: Used) -> tuple[Sequence[Camera], Layout]:
         """The cameras as they were used, and where their passes stand."""
         asked, layout = self._cameras, self._layout
-        if asked is not None and isinstance(layout, Layout) and not any(used.cameras):
+        if asked is not None and layout is not None and not any(used.cameras):
             if len(asked) != len(used.cameras):
                 raise WorkerError("an answer with another number of cameras")
             return asked, layout

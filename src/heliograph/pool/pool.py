@@ -45,6 +45,7 @@ from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.queues import QueueWriter
 from heliograph.randomize import Facts
 from heliograph.scene import Description, Edit
+from heliograph.transport.layout import Layout
 from heliograph.transport.messages import Opened, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.values import Blobs
@@ -58,14 +59,12 @@ from heliograph.worker.opening import (
     with_randomization,
 )
 
-_UNKNOWN_SIZE = 1 << 20
 _PATIENCE = 10.0
 """Seconds that `close` waits; a callback of the user's may hold the thread."""
 
 _AHEAD = 4
 """How many samples of a stream a worker may be ahead of who takes them."""
 
-_MOST_SIZES = 1 << 10
 PASSED_ON = frozenset(Capability) - {Capability.RENDER_MANY}
 """What a pool passes on of what its engines can do."""
 
@@ -173,7 +172,6 @@ class Pool(Renderer):
         self._queues = QueueWriter()
         self._gone = weakref.finalize(self, self._loop.abandon)
         self._gone.atexit = False
-        self._sizes: dict[Any, int] = {}
         try:
             self._begin(self._core.ready.result())
             if "randomize" in chosen:  # workers would warn where nobody reads it
@@ -486,27 +484,18 @@ class Pool(Renderer):
             self._check_passes(view)
             now = self._history.now
             packed = self._packed(view, now)
+            shown: tuple[Sequence[Camera] | None, Layout | None]
             try:
-                cameras, layout = now.layouts.of(view)
+                shown = now.layouts.of(view)
             except UnknownNameError:
                 if not view.edits:
                     raise
-                key = (tuple(map(str, view.cameras)), view.pass_names)
-                guess = self._sizes.get(key) or _UNKNOWN_SIZE
-                order = SampleOrder(view, packed, None, guess, self._drawn_by, priority)
-                order.on_size = partial(self._remember_size, key)
-                return order
+                shown = None, None  # its edits bring cameras, which only the engine knows
         except (InvalidValueError, UnknownNameError) as error:
             if view.seed is not None:
                 error.index, error.seed = view.index, view.seed
             raise
-        return SampleOrder(view, packed, cameras, layout, self._drawn_by, priority)
-
-    def _remember_size(self, key: Any, nbytes: int) -> None:
-        """What a view with cameras that its edits bring needs; for the next one of its kind."""
-        if len(self._sizes) >= _MOST_SIZES:
-            self._sizes.clear()
-        self._sizes[key] = nbytes
+        return SampleOrder(view, packed, shown[0], shown[1], self._drawn_by, priority)
 
     def _asked(self, view: View) -> View:
         if not isinstance(view, View):

@@ -181,11 +181,6 @@ class Scheduler(Generic[_W]):
         self._vain = 0
         self._forget(lease.order)
 
-    def put_back(self, lease: Lease) -> None:
-        """The order goes to the front of the queue again, though its worker is well."""
-        self._unlease(lease)
-        self._push(lease.order)
-
     def replace(self, lease: Lease, rest: Sequence[Order]) -> None:
         """The order is done but for a rest, new orders, which are in the queue in its place."""
         self.counts.done += lease.order.weight - sum(order.weight for order in rest)

@@ -35,7 +35,6 @@ from heliograph.transport.messages import (
     Refine,
     Render,
     RenderMany,
-    TooSmall,
     Used,
     ViewWire,
 )
@@ -148,7 +147,7 @@ class RenderExecutor:
         """The version that a view shows; of one that is gone, the engine says so."""
         return named if named in self._known else self._newest
 
-    def draw(self, order: Render) -> Done | TooSmall:
+    def draw(self, order: Render) -> Done:
         """Draw one view.
 
         Raises:
@@ -156,22 +155,14 @@ class RenderExecutor:
         """
         self._begin(order.ticket)
         view = unpack_view(order.view, self.blobs)
-        if order.region < 0:
-            made = self.engine.render(view)
-            return Done(order.ticket, self._used(view, None, made), self._packed(made))
-        region = self._region(order.region)
-        asked = self._asked(view)
-        sample = None if asked is None else self._direct(view, asked, region, order)
-        if sample is None:
-            sample = self.engine.render(view)
-            layout = lay_out([frame.camera for frame in sample], self._specs(view))
-            if asked is not None and layout != asked[1] and len(self._resized) < _MOST_RESIZED:
-                self._resized.add((view.cameras, view.pass_names))  # not tried in vain again
-            if order.total or layout.nbytes > region.nbytes:
-                return TooSmall(order.ticket, layout.nbytes)
-            _copy(sample, layout, region.memory)
-            asked = None
-        return Done(order.ticket, self._used(view, asked and asked[0], sample))
+        asked = None if order.region < 0 else self._asked(view)
+        sample = None if asked is None else self._direct(view, asked, order)
+        if sample is not None and asked is not None:
+            return Done(order.ticket, self._used(view, asked[0], sample))
+        sample = self.engine.render(view)
+        if asked is not None and len(self._resized) < _MOST_RESIZED:
+            self._resized.add((view.cameras, view.pass_names))  # not tried in vain again
+        return Done(order.ticket, self._used(view, None, sample), self._packed(sample))
 
     def draw_many(self, order: RenderMany) -> DoneMany:
         """Draw entries of a batch until something more urgent comes; those that fail are reported.
@@ -302,14 +293,15 @@ class RenderExecutor:
             raise
 
     def _direct(
-        self, view: View, asked: tuple[Sequence[Camera], Layout], region: Region, order: Render
+        self, view: View, asked: tuple[Sequence[Camera], Layout], order: Render
     ) -> Sample | None:
         """Draw into the region; None where it failed, but perhaps because edits changed sizes."""
         cameras, layout = asked
+        region = self._region(order.region)
         if order.total:
             layout = lay_out(cameras, self._specs(view), order.total)
         if layout.nbytes > region.nbytes:
-            return None
+            raise WorkerError(f"a view of {layout.nbytes} bytes in {region.nbytes}")
         out = layout.arrays(region.memory)
         if order.total:
             out = [{name: stack[order.place] for name, stack in each.items()} for each in out]
