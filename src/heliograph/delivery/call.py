@@ -284,56 +284,6 @@ class LocalRenderer(Renderer):
             future.set_exception(error)
         return future
 
-    def map(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Sample]:
-        """Draw views one after another, each when it is asked for.
-
-        Args:
-            views: taken from one at a time, so they may be endless.
-            ordered: they always come in order here.
-            window: nothing is drawn ahead here.
-
-        Raises:
-            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
-        """
-        for future in self.futures(views, ordered=ordered, window=window):
-            yield future.result()
-
-    def futures(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Future[Sample]]:
-        """As `map`, but finished futures: a view that fails does not end the rest."""
-        del ordered
-        if window is not None:
-            check_integer("window", window, 1)
-        return (self.submit(view) for view in views)
-
-    @contextmanager
-    def borrow(self, view: View) -> Iterator[Sample]:
-        """Draw one view to look at inside the `with`; a pool saves a copy so."""
-        yield self.render(view)
-
-    @overload
-    def render_batch(self, batch: Mapping[str, Any]) -> dict[str, Array]: ...
-
-    @overload
-    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
-
-    def render_batch(
-        self, batch: Mapping[str, Any] | Sequence[View]
-    ) -> dict[str, Array] | list[Sample]:
-        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
-
-        See `heliograph.delivery.batch` for the keys. The arrays are the caller's.
-
-        Raises:
-            HeliographError: something is wrong with the batch, or an entry could not be drawn.
-        """
-        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
-            return self.submit_batch(batch).result()
-        return [self.render(view) for view in batch]
-
     def close(self) -> None:
         """Close the engine; may be called twice.
 

@@ -6,7 +6,6 @@ import os
 import selectors
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from queue import Empty, Queue, SimpleQueue
-from typing import Any, Unpack, overload
+from typing import Any, Unpack
 
 from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
@@ -295,30 +294,15 @@ class Pool(Renderer):
 
         return submit
 
-    def map(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Sample]:
-        """Draw views as they are asked for, some ahead of the consumer.
-
-        Args:
-            views: taken from as there is room for more, so they may be endless.
-            ordered: whether samples come in the order of the views, or as they are finished.
-            window: how many views are on their way or finished and not taken; it bounds memory.
-
-        Raises:
-            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
-        """
-        for future in self.futures(views, ordered=ordered, window=window):
-            yield future.result()
-
     def futures(
         self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
     ) -> Iterator[Future[Sample]]:
         """As `map`, but finished futures: a view that fails does not end the rest."""
         if window is None:
             window = max(4, 2 * self.workers * self.options.depth)
-        flow = self._in_order if ordered else self._as_finished
-        return flow(iter(views), check_integer("window", window, 1))
+        if ordered:
+            return super().futures(views, window=window)
+        return self._as_finished(iter(views), check_integer("window", window, 1))
 
     @contextmanager
     def borrow(self, view: View) -> Iterator[Sample]:
@@ -395,36 +379,6 @@ class Pool(Renderer):
         self._wait(lambda: self._core.closed or self._loop.read(self._has_room))
         self._loop.post(partial(self._core.advance, order))
         return future.result()
-
-    @overload
-    def render_batch(self, batch: Mapping[str, Any]) -> Stacked: ...
-
-    @overload
-    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
-
-    def render_batch(self, batch: Mapping[str, Any] | Sequence[View]) -> Stacked | list[Sample]:
-        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
-
-        See `heliograph.delivery.batch` for the keys. The arrays are the memory that the workers
-        drew into; they are the caller's.
-
-        Raises:
-            HeliographError: something is wrong with the batch, or an entry could not be drawn; all
-                others were drawn first.
-        """
-        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
-            return self.submit_batch(batch).result()
-        orders = [self._order(view) for view in batch]
-        futures = [self._future(order) for order in orders]
-        try:
-            self._post(orders)
-            for future in futures:
-                future.exception()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-        return [future.result() for future in futures]
 
     def submit_batch(self, batch: Mapping[str, Any], *, priority: int = 0) -> Future[Stacked]:
         """Order a batch; the future holds the stacked arrays or the error.
@@ -546,21 +500,6 @@ class Pool(Renderer):
     def _post(self, orders: Iterable[JobOrder]) -> None:
         self._check_open()
         self._loop.post(partial(self._core.submit, orders))
-
-    def _in_order(self, views: Iterator[View], window: int) -> Iterator[Future[Sample]]:
-        """Finished futures in the order of the views; never more than `window` on their way."""
-        waiting: deque[Future[Sample]] = deque()
-        try:
-            waiting.extend(self.submit(view) for view in islice(views, window))
-            while waiting:
-                future = waiting.popleft()
-                future.exception()
-                yield future
-                del future  # or its sample would live while the next ones are made
-                waiting.extend(self.submit(view) for view in islice(views, 1))
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def _as_finished(self, views: Iterator[View], window: int) -> Iterator[Future[Sample]]:
         """Finished futures as they come; never more than `window` on their way."""
