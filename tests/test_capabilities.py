@@ -58,6 +58,7 @@ def ask(engine: Any, name: str) -> object:
         "render": (View(),),
         "render_many": ([View()],),
         "refine": (View(),),
+
         "close": (),
     }
     found = getattr(engine, name)

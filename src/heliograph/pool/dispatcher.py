@@ -19,9 +19,9 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
 from heliograph.passes import specs
 from heliograph.pool.buffers import BufferPool
+from heliograph.pool.futures import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, LostReader, StreamOrder
-from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.scheduler import Order, Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle

@@ -10,7 +10,8 @@ from heliograph.camera import Camera
 from heliograph.errors import HeliographError
 from heliograph.passes import PassSpecs
 from heliograph.pool.buffers import BufferPool
-from heliograph.pool.jobs import JobOrder, PoolFuture
+from heliograph.pool.futures import PoolFuture
+from heliograph.pool.jobs import JobOrder
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.messages import Advance, Advanced
 from heliograph.transport.values import ArrayWire, unpack_camera

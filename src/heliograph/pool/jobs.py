@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
-import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,7 +19,7 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.buffers import Block, BufferPool
-from heliograph.pool.loop import Busy
+from heliograph.pool.futures import PoolFuture
 from heliograph.pool.scheduler import Order
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.layout import Layout, lay_out
@@ -62,182 +57,9 @@ from heliograph.view import View, unchecked_view
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
 
-_CANCELLED = (CANCELLED, CANCELLED_AND_NOTIFIED)
-_DONE = (*_CANCELLED, FINISHED)
-_SOON = 0.1
-"""Seconds after which who waits looks around by itself."""
-
 LARGEST_CHUNK = 256
 LENT_FROM = 1 << 16
 """Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
-
-
-class Waits(Protocol):
-    """The loop, as futures see it."""
-
-    def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> None:
-        """Run the loop in this thread, unless another one does, until something is done."""
-
-    def cancel(self, target: Target) -> None:
-        """Nobody waits for an order, or for all those of a batch, any more."""
-
-    def read(self, look: Callable[[], Any]) -> Any:
-        """What there is to see between two steps."""
-
-
-class Target(Protocol):
-    """What a future stands for."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether a worker is at it."""
-
-
-class PoolFuture(Future[_T]):
-    """A future whose waiting thread runs the pool's loop, so that no other has to be woken for it.
-
-    It is running only once a worker has begun what it stands for, and can be cancelled until then.
-
-    Args:
-        loop: runs the pool.
-        target: what it stands for.
-        finished: called with it once it is done, before its callbacks; maybe twice.
-    """
-
-    def __init__(
-        self,
-        loop: Waits,
-        target: Target,
-        finished: Callable[[PoolFuture[_T]], None] | None = None,
-    ) -> None:
-        super().__init__()
-        self._loop = loop
-        self._target = weakref.ref(target)
-        self._finished = finished
-        self._sleepers: deque[SimpleQueue[None]] = deque()
-
-    @property
-    def has_callbacks(self) -> bool:
-        """Whether anybody added a callback that was not called yet."""
-        return self.done() and bool(self._done_callbacks)  # type: ignore[attr-defined]
-
-    def done(self) -> bool:
-        """As of `concurrent.futures.Future`, without a lock: what it says stays so."""
-        return self._state in _DONE
-
-    def cancelled(self) -> bool:
-        """As of `concurrent.futures.Future`, without a lock."""
-        return self._state in _CANCELLED
-
-    def result(self, timeout: float | None = None) -> _T:
-        """As of `concurrent.futures.Future`."""
-        self._wait(timeout)
-        return super().result(0)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """As of `concurrent.futures.Future`."""
-        self._wait(timeout)
-        return super().exception(0)
-
-    def cancel(self) -> bool:
-        """Cancel it, unless a worker has begun it; whether it is cancelled."""
-        target = self._target()
-        if target is None or self.running() or not self._loop.read(self._cancel):
-            return self.cancelled()
-        self._wake()
-        self.call_back()
-        self._loop.cancel(target)
-        return True
-
-    def running(self) -> bool:
-        """Whether a worker has begun it and has not answered yet."""
-        target = self._target()
-        return not self.done() and target is not None and target.begun
-
-    def settle(self, result: _T | None, error: BaseException | None = None) -> bool:
-        """Give it what it waits for, and tell who waits; False if nobody does.
-
-        Callbacks are called by `call_back`.
-
-        Raises:
-            Busy: its lock is in use, maybe under a signal handler.
-        """
-        if threading.current_thread() is threading.main_thread():
-            with self._condition:
-                given = self._set(result, error)
-        else:
-            if not self._condition.acquire(timeout=_SOON):
-                raise Busy
-            try:
-                given = self._set(result, error)
-            finally:
-                self._condition.release()
-        self._wake()
-        if self._finished is not None:
-            self._finished(self)
-        return given
-
-    def call_back(self) -> None:
-        """Call the callbacks, each once."""
-        callbacks: list[Callable[[PoolFuture[_T]], object]] = self._done_callbacks  # type: ignore[attr-defined]
-        while callbacks:
-            with suppress(IndexError):  # another thread calls them as well
-                self._call(callbacks.pop(0))
-
-    def _call(self, callback: Callable[[PoolFuture[_T]], object]) -> None:
-        try:
-            callback(self)
-        except Exception:  # noqa: BLE001 -- as of `concurrent.futures.Future`
-            _LOG.exception("a callback of a future failed")
-        except BaseException:  # `SystemExit` of a callback must not end who serves everybody
-            if threading.current_thread() is threading.main_thread():
-                raise
-            _LOG.exception("a callback of a future wanted to end the thread of its pool")
-
-    def _set(self, result: _T | None, error: BaseException | None) -> bool:
-        """Have what came, and tell who waits; may be done again after an interrupt."""
-        given = not self.cancelled()
-        if not self.done():
-            self._result, self._exception = result, error
-            self._state = FINISHED
-        elif self._state == CANCELLED:
-            self._state = CANCELLED_AND_NOTIFIED
-        for each in self._waiters:
-            if self not in each.finished_futures:
-                (each.add_result if given else each.add_cancelled)(self)
-        self._condition.notify_all()
-        return given
-
-    def _cancel(self) -> bool:
-        with self._condition:
-            if not self.done():
-                self._state = CANCELLED
-            return self.cancelled()
-
-    def _wake(self) -> None:
-        with suppress(IndexError):
-            while self._sleepers:
-                self._sleepers.pop().put(None)
-
-    def _wait(self, timeout: float | None) -> None:
-        """Run the loop until it is done; sleep while another thread does.
-
-        Raises:
-            TimeoutError: it took too long.
-        """
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while not self.done():
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._loop.run_until(self.done, None if timeout is None else left)
-            sleeper: SimpleQueue[None] = SimpleQueue()
-            self._sleepers.append(sleeper)
-            if not self.done():
-                with suppress(Empty):
-                    sleeper.get(timeout=max(0.0, min(end - time.monotonic(), _SOON)))
-            with suppress(ValueError):
-                self._sleepers.remove(sleeper)
 
 
 class Answer(NamedTuple):

@@ -25,13 +25,13 @@ from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
 from heliograph.pool.dispatcher import Dispatcher
+from heliograph.pool.futures import PoolFuture
 from heliograph.pool.history import AdvanceOrder, SceneHistory, SceneVersion
 from heliograph.pool.jobs import (
     BatchJob,
     DescribeOrder,
     DrawnBy,
     JobOrder,
-    PoolFuture,
     Reader,
     SampleOrder,
     StreamOrder,
