@@ -444,7 +444,8 @@ class Dispatcher:
         else:
             return
         worker.done += order.weight - sum(each.weight for each in answer.rest)
-        worker.since = time.monotonic()
+        now = time.monotonic()
+        worker.busy, worker.since = worker.busy + now - worker.since, now
         worker.urge(self._scheduler.urgency(worker))
         self._relieve(worker)
         if self._supervisor.spent(worker):

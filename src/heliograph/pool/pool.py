@@ -77,7 +77,7 @@ class WorkerStats:
         phase: "starting", "ready" or "retiring".
         in_flight: views that it has.
         done: views that it has drawn.
-        rate: views that it has drawn per second since it was started.
+        rate: views that it has drawn per second of those in which it had any to draw.
     """
 
     pid: int

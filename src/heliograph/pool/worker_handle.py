@@ -60,6 +60,7 @@ class WorkerHandle:
         successor: whether a worker that is to replace it is on its way.
         dying: it is dead or about to be killed, so nothing is leased to it.
         done: views that it has drawn.
+        busy: seconds in which it had any to draw.
         since: when it was started or answered last, by the monotonic clock; seconds.
         torn: somebody is talking with it. Where that is still so at the next step, an interrupt hit
             in between: bytes may be lost, and the worker is of no use any more.
@@ -86,7 +87,8 @@ class WorkerHandle:
         self.successor = False
         self.dying = False
         self.done = 0
-        self.started = self.since = time.monotonic()
+        self.busy = 0.0
+        self.since = time.monotonic()
         self.torn = False
         self.taking = False
         self.innocent = False
@@ -175,8 +177,8 @@ class WorkerHandle:
 
     @property
     def rate(self) -> float:
-        """Views that it has drawn per second since it was started."""
-        return self.done / max(time.monotonic() - self.started, 1e-9)
+        """Views that it has drawn per second of those in which it had any to draw."""
+        return self.done / max(self.busy, 1e-9) if self.done else 0.0
 
     def put(self, message: Any, region: Region | None = None) -> None:
         """Queue a message with the memory it needs; `flush` sends it.
