@@ -114,11 +114,15 @@ class BufferPool:
             if region.id in self._all:
                 self._free[region.id] = region
             self._returned.popleft()
-        while len(self._free) > MOST_KEPT or sum(e.nbytes for e in self._free.values()) > KEPT:
+        while len(self._free) > MOST_KEPT or self._free_bytes() > KEPT:
             oldest = next(iter(self._free))
             del self._free[oldest]
             self._gone.append(oldest)
             self._all.pop(oldest).close()
+
+    def _free_bytes(self) -> int:
+        free = self._free.values()
+        return sum(each.nbytes for each in free if each.nbytes > KEPT // MOST_KEPT)
 
 
 class Block:

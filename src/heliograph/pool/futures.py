@@ -176,8 +176,8 @@ class PoolFuture(Future[_T]):
             return self.cancelled()
 
     def _wake(self) -> None:
-        with suppress(IndexError):
-            while self._sleepers:
+        while self._sleepers:
+            with suppress(IndexError):  # another thread wakes them as well
                 self._sleepers.pop().put(None)
 
     def _wait(self, timeout: float | None) -> None:
@@ -192,9 +192,11 @@ class PoolFuture(Future[_T]):
             if left <= 0:
                 raise TimeoutError
             self._loop.run_until(self.done, None if timeout is None else left)
+            if self.done():
+                return
             sleeper: SimpleQueue[None] = SimpleQueue()
             self._sleepers.append(sleeper)
-            if not self.done():
+            if not self.done():  # it may have been done just before it would have been woken
                 with suppress(Empty):
                     sleeper.get(timeout=max(0.0, min(end - time.monotonic(), _SOON)))
             with suppress(ValueError):

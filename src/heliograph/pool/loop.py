@@ -139,10 +139,14 @@ class Loop:
         self.wake()
 
     def _look_out(self, done: Callable[[], bool]) -> None:
-        began = time.perf_counter()
-        while not done() and time.perf_counter() - began < QUICK:
-            self._listen(0)
-            os.sched_yield()  # the worker may be on this very core
+        ready = select.poll()  # of the selector itself, which is quicker to ask
+        ready.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+        end = time.perf_counter() + QUICK
+        while not done() and time.perf_counter() < end:
+            if ready.poll(0):
+                self._listen(0)
+            else:
+                os.sched_yield()  # the worker may be on this very core
 
     def _listen(self, pause: float) -> None:
         """Wait for what the workers say, and take it."""
