@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from heliograph.engines.shared.lights import BRIGHTEST
 from heliograph.passes import PassName
 from heliograph.raster import LARGEST, SMALLEST
+from heliograph.scene.appearance import BRIGHTEST
 
 PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])

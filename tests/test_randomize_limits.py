@@ -43,7 +43,11 @@ def lights(**keys: Any) -> dict[str, Any]:
         (lights(kind="spto"), "did you mean 'spot'"),
         (lights(kind={"uniform": [0, 1]}), "kind: expected spot, point"),
         (lights(casts_shadow="yes"), "casts_shadow: expected true, false"),
-        (lights(intensity=-1), "intensity: expected 0 or more"),
+        (lights(intensity=-1), "intensity: expected 0 to 1e+30"),
+        (lights(intensity=1e300), "intensity: expected 0 to 1e+30"),
+        (lights(intensity={"uniform": [0, 1e300]}), "which draws from 0 to 1e+300"),
+        (lights(colour=[0, 1e31, 0]), "colour: expected 0 to 1e+30 (red, green, blue)"),
+        (lights(colour=[0, 1e20, 0], intensity=1e20), "intensity: expected up to 1e+30 times the"),
         (lights(cutoff=30), "takes degrees"),
         (lights(colour=["red", 0, 0]), "colour: expected numbers, got ['red', 0.0, 0.0]"),
         (
@@ -96,6 +100,11 @@ def lights(**keys: Any) -> dict[str, Any]:
         (entry(type="camera_jitter", fov="wide"), "fov: expected numbers"),
         (entry(type="camera_place", target=1), "target: expected three numbers"),
         (entry(type="joint_states", state={"qpos": ["a"]}), "state.qpos: expected numbers"),
+        (
+            entry(type="joint_states", state={"qpos": [0, {"uniform": [0, 1e300]}]}),
+            "state.qpos: expected -1e+10 to 1e+10",
+        ),
+        (entry(type="materials", textures={"size": 1025}), "size 2 to 1024, got 16 and 1025"),
     ],
 )
 def test_what_no_view_could_show_is_refused(
@@ -184,3 +193,22 @@ def test_what_loads_and_fits_can_be_shown(kind: str, name: str) -> None:
                 renderer.render(view)
             taken += 1
     assert taken >= 1
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        lights(number=3, own="off", intensity=1e30, colour=[1, 1, 1]),
+        lights(number=1, colour=[1e20, 0, 0], intensity=1e10),
+        entry(type="joint_states", state={"qpos": [1e10]}),
+        entry(type="joint_states", state={"qpos": [-1e10]}),
+        entry(
+            type="materials",
+            texture_probability=1,
+            textures={"size": 1024, "kinds": ["perlin"], "count": 1},
+        ),
+    ],
+)
+def test_the_largest_that_is_taken_is_drawn(config: dict[str, Any]) -> None:
+    with hg.open(ARM, size=(8, 6), randomize=config) as renderer:
+        renderer.render(hg.View(("c",), seed=0))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_KNOWN = 20
 MAX_NAME_LENGTH = 80
+MAX_SHOWN_LENGTH = 300
 
 
 class HeliographError(Exception):
@@ -65,18 +66,19 @@ class UnknownNameError(HeliographError, LookupError):
     """A name that is not among the known ones; `of` writes the message."""
 
     @classmethod
-    def of(cls, kind: str, name: str, known: Iterable[str]) -> Self:
+    def of(cls, kind: str, name: object, known: Iterable[str]) -> Self:
         """Return an error that names the kind, what came, the nearest name and the known ones.
 
         Args:
             kind: what the name is a name of, such as "camera".
-            name: what came.
+            name: what came; a value that is no text is shown in short.
             known: the names there are; the first 20 are listed.
         """
         names = [str(each) for each in known]
-        near = _nearest(str(name), names)
+        came = name if isinstance(name, str) else shown(name)
+        near = _nearest(came, names)
         hint = f"; did you mean {_quoted(near)}?" if near is not None else ""
-        return cls(f"unknown {kind} {_quoted(name)}{hint} (known: {_listed(names)})")
+        return cls(f"unknown {kind} {_quoted(came)}{hint} (known: {_listed(names)})")
 
 
 class SceneError(HeliographError):
@@ -136,11 +138,16 @@ class RecordError(HeliographError):
 
 
 def shown(value: object) -> str:
-    """Return a short text for any value."""
+    """Return a short text for any value, however much it holds."""
     try:
-        return reprlib.repr(value)
+        text = _SHORT.repr(value)
+        return text if len(text) <= MAX_SHOWN_LENGTH else f"{text[:MAX_SHOWN_LENGTH]}..."
     except ValueError:  # Python writes out integers up to a number of digits
         return f"a {type(value).__name__} of too many digits"
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 4
 
 
 def _nearest(name: str, known: Sequence[str]) -> str | None:

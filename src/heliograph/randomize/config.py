@@ -157,7 +157,7 @@ def write_schema(path: str | Path) -> None:
 def _randomization(config: Mapping[str, Any], where: str, folder: Path) -> Randomization:
     for key in config:
         if key not in ("randomizers", "$schema"):
-            raise UnknownNameError.of(f"key in {where}", str(key), ("randomizers", "components"))
+            raise UnknownNameError.of(f"key in {where}", key, ("randomizers", "components"))
     entries = config.get("randomizers")
     if not isinstance(entries, Sequence) or isinstance(entries, str):
         raise InvalidValueError(f"{where}: expected a list of randomizers, got {shown(entries)}")
@@ -182,12 +182,13 @@ def _randomizer(entry: Any, folder: Path) -> Randomizer:
     if name is not None and not isinstance(name, str):
         raise InvalidValueError(f"name: expected a text, got {shown(name)}")
     if "type" not in entry:
-        likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
+        keys = [key for key in entry if isinstance(key, str)]
+        likely = difflib.get_close_matches("type", keys, n=1)
         if likely:
             raise UnknownNameError.of("key", likely[0], _OWN)
         raise InvalidValueError(f'no "type"; expected one of {", ".join(TYPES)}')
     if not isinstance(kind, str) or kind not in TYPES:
-        raise UnknownNameError.of("randomizer type", str(kind), TYPES)
+        raise UnknownNameError.of("randomizer type", kind, TYPES)
     given = {key: value for key, value in entry.items() if key not in _OWN}
     made: Randomizer = _made(TYPES[kind], given, kind, folder)
     return made
@@ -200,7 +201,7 @@ def _made(kind: type, given: Mapping[str, Any], what: str, folder: Path) -> Any:
     values = {}
     for key, value in given.items():
         if key not in known:
-            raise UnknownNameError.of(f"key of {what}", str(key), known)
+            raise UnknownNameError.of(f"key of {what}", key, known)
         if types[key] is Textures and isinstance(value, Mapping):
             values[key] = _made(Textures, value, key, folder)
         elif key == "folder" and isinstance(value, str):

@@ -15,6 +15,8 @@ from heliograph.randomize.parameters import Numbers, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler
 
+MOST = 1e10
+"""The largest number of a drawn state, as MuJoCo takes them (`mjMAXVAL`)."""
 _NOTHING = (
     "joint_states: this scene draws no random state; give samplers by key, as in "
     '{"state": {"qpos": [{"uniform": [-1, 1]}]}}'
@@ -27,11 +29,11 @@ class JointStates(Randomizer):
 
     Attributes:
         state: samplers by key of `View.state`, a list of samplers for a vector
-            (`{"qpos": [{"uniform": [-1, 1]}, 0, 0]}`); empty takes a random state that suits the
-            scene, as its engine draws it.
+            (`{"qpos": [{"uniform": [-1, 1]}, 0, 0]}`), -1e10 to 1e10; empty takes a random state
+            that suits the scene, as its engine draws it.
     """
 
-    state: dict[str, Sampler] = drawn({}, Numbers(widths=()), depth=1)
+    state: dict[str, Sampler] = drawn({}, Numbers(-MOST, MOST, widths=()), depth=1)
     type_name: ClassVar[str] = "joint_states"
 
     def check(self, scene: Facts) -> None:

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from heliograph.errors import InvalidValueError, shown
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import POINT, Numbers, OneOf, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler, constant, hsv, on_dome, uniform, vector
-from heliograph.scene.appearance import EditLight
+from heliograph.scene.appearance import BRIGHTEST, EditLight
 
 _CUTOFF = 'radians; {"angle": [15, 40]} takes degrees'
 
@@ -42,8 +43,8 @@ class Lights(Randomizer):
             they are unless `move` is on.
         move: whether lights of the scene are moved as well.
         target: world point, metres, that they shine at.
-        colour: red, green, blue.
-        intensity: factor on the colour, of each light.
+        colour: red, green, blue, 0 or more.
+        intensity: factor on the colour, of each light; up to 1e30 after it.
         cutoff: half-angle of a spot's cone, radians (`{"angle": [15, 40]}` takes degrees).
         casts_shadow: true or false, or a choice.
     """
@@ -57,12 +58,21 @@ class Lights(Randomizer):
     target: Sampler = drawn(vector(0.0, 0.0, 0.0), POINT)
     colour: Sampler = drawn(
         hsv(uniform(0.0, 1.0), uniform(0.0, 0.3), 1.0),
-        Numbers(0.0, widths=(3,), what="red, green, blue"),
+        Numbers(0.0, BRIGHTEST, widths=(3,), what="red, green, blue"),
     )
-    intensity: Sampler = drawn(uniform(0.3, 1.0), Numbers(0.0, what="a factor"))
+    intensity: Sampler = drawn(uniform(0.3, 1.0), Numbers(0.0, BRIGHTEST, what="a factor"))
     cutoff: Sampler = drawn(uniform(0.35, 0.8), Numbers(1e-6, math.pi / 2, what=_CUTOFF))
     casts_shadow: Sampler = drawn(constant(True), OneOf((True, False)))
     type_name: ClassVar[str] = "lights"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        brightest = math.prod(each.span.high for each in (self.colour, self.intensity) if each.span)
+        if brightest > BRIGHTEST:
+            raise InvalidValueError(
+                f"intensity: expected up to {BRIGHTEST:g} times the colour, got "
+                f"{shown(self.intensity.to_json())} times {shown(self.colour.to_json())}"
+            )
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

@@ -61,19 +61,25 @@ def _octave(rng: Generator, size: int, cells: int) -> NDArray[np.float64]:
     cell = at.astype(int)
     part = at - cell
     fade = part**3 * (part * (part * 6 - 15) + 10)
-    corners = [[_corner(angles, cell, part, dy, dx) for dx in (0, 1)] for dy in (0, 1)]
+    slopes = np.cos(angles), np.sin(angles)
+    corners = [[_corner(slopes, cell, part, dy, dx) for dx in (0, 1)] for dy in (0, 1)]
     rows = [left + (right - left) * fade[None, :] for left, right in corners]
     return np.asarray(rows[0] + (rows[1] - rows[0]) * fade[:, None])
 
 
 def _corner(
-    angles: NDArray[Any], cell: NDArray[Any], part: NDArray[Any], dy: int, dx: int
+    slopes: tuple[NDArray[Any], NDArray[Any]],
+    cell: NDArray[Any],
+    part: NDArray[Any],
+    dy: int,
+    dx: int,
 ) -> NDArray[Any]:
     """The slope at one corner of every pixel's cell, times the way there."""
-    cells = len(angles)
-    turned = angles[np.ix_((cell + dy) % cells, (cell + dx) % cells)]
-    slope = np.cos(turned) * (part[None, :] - dx)
-    return np.asarray(slope + np.sin(turned) * (part[:, None] - dy))
+    cells = len(slopes[0])
+    rows, columns = (cell + dy) % cells, (cell + dx) % cells
+    along, across = (each[:, columns] for each in slopes)
+    along = along * (part[None, :] - dx)
+    return np.asarray(along[rows] + across[rows] * (part[:, None] - dy))
 
 
 PATTERNS: dict[str, Callable[[Generator, int], NDArray[np.float64]]] = {

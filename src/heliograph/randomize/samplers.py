@@ -315,7 +315,7 @@ def sampler(value: Form) -> Sampler:
         )
     ((name, given),) = value.items()
     if name not in KINDS:
-        raise UnknownNameError.of("sampler", str(name), KINDS)
+        raise UnknownNameError.of("sampler", name, KINDS)
     kind, listed = KINDS[name], given if isinstance(given, (list, tuple)) else [given]
     if kind.counts and len(listed) not in kind.counts:
         counts = " or ".join(map(str, kind.counts))

@@ -33,6 +33,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 _REFUSED = (".bmp",)
 """Not left out in silence, as they were read once."""
 _MOST_BYTES = 256 << 20
+MOST_PIXELS = 1024
+"""Along a side of a made pattern: so large ones are made in a fraction of a second, and 16 of each
+kind are kept; larger ones come from files."""
 _IMAGES: LruCache[Image] = LruCache(_MOST_BYTES)
 _LOCK = threading.RLock()
 
@@ -44,7 +47,7 @@ class Textures:
     Attributes:
         kinds: patterns to make: `noise`, `checker`, `gradient`, `perlin`; none with a folder.
         count: how many there are of each pattern; more give more variety and cost more memory.
-        size: their width and height, pixels.
+        size: their width and height, 2 to 1024 pixels.
         folder: where image files lie (PNG, JPEG, WebP, TIFF); drawn from besides `kinds`. In a
             config file it is relative to that file. What is in it is read, and must not change.
         sha256: of the names and bytes of the folder's files, which is taken where it is not given;
@@ -65,9 +68,9 @@ class Textures:
         for kind in self.kinds:
             if kind not in PATTERNS:
                 raise UnknownNameError.of("texture", kind, PATTERNS)
-        if not 1 <= self.count <= 10_000 or not 2 <= self.size <= 4096:
+        if not 1 <= self.count <= 10_000 or not 2 <= self.size <= MOST_PIXELS:
             raise InvalidValueError(
-                "textures: expected count 1 to 10000 and size 2 to 4096, got "
+                f"textures: expected count 1 to 10000 and size 2 to {MOST_PIXELS}, got "
                 f"{shown(self.count)} and {shown(self.size)}"
             )
         if self.folder is None and (self.sha256 is not None or not self.kinds):

@@ -29,6 +29,9 @@ Pair: TypeAlias = tuple[float, float]
 Triple: TypeAlias = tuple[float, float, float]
 Rgba: TypeAlias = tuple[float, float, float, float | None]
 
+BRIGHTEST = 1e30
+"""The strongest light that can be added up in a float32, however near or many they are."""
+
 _Number: TypeAlias = Converted[float | None, Number | None]
 _Vector: TypeAlias = Converted[Triple | None, Vector | None]
 _Column: TypeAlias = Converted[NDArray[np.float64] | None, Vector | None]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from heliograph.compat.orrb.components import COMPONENTS, Component, Tracker
 from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.message import snake_case
 from heliograph.compat.orrb.unity import UnityRandom
-from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.randomizer import Drawn, Randomization, Randomizer, merged
 
@@ -65,10 +67,10 @@ def read_components(
     """
     for key in config:
         if snake_case(key) not in map(snake_case, ("components", *_PATHS)):
-            raise UnknownNameError.of(f"key in {where}", str(key), ("components", *_PATHS))
+            raise UnknownNameError.of(f"key in {where}", key, ("components", *_PATHS))
     components = config.get("components")
     if not isinstance(components, Sequence) or isinstance(components, str):
-        raise InvalidValueError(f"{where}: expected a list of components, got {components!r}")
+        raise InvalidValueError(f"{where}: expected a list of components, got {shown(components)}")
     pairs = () if current is None else zip(current.names, current.randomizers, strict=True)
     found: dict[str, Randomizer] = dict(pairs)
     fresh: set[str] = set()
@@ -84,20 +86,30 @@ def read_components(
 
 def _entry(entry: Any, found: Mapping[str, Randomizer], fresh: set[str]) -> tuple[str, Component]:
     if not isinstance(entry, Mapping):
-        raise InvalidValueError(f"expected an object, got {entry!r}")
+        raise InvalidValueError(f"expected an object, got {shown(entry)}")
     for key in entry:
         if key not in _KEYS:
-            raise UnknownNameError.of("key", str(key), _KEYS)
-    kind = str(entry.get("type", ""))
-    if kind not in COMPONENTS:
+            raise UnknownNameError.of("key", key, _KEYS)
+    kind = entry.get("type", "")
+    if not isinstance(kind, str) or kind not in COMPONENTS:
         raise UnknownNameError.of("component", kind, COMPONENTS)
-    name = _free(str(entry.get("name") or kind), fresh)
+    stem = entry.get("name") or kind
+    if not isinstance(stem, str):
+        raise InvalidValueError(f"name: expected a text, got {shown(stem)}")
+    name = _free(stem, fresh)
     before = found.get(name)
     component = before if isinstance(before, COMPONENTS[kind]) else COMPONENTS[kind]()
     path, config = entry.get("path", component.path), entry.get("config") or {}
     if not isinstance(path, str) or not isinstance(config, Mapping):
-        raise InvalidValueError(f"path and config: expected a text and an object, got {entry!r}")
-    return name, component.updated(config, path)
+        raise InvalidValueError(
+            f"path and config: expected a text and an object, got {shown(path)} and {shown(config)}"
+        )
+    made = component.updated(config, path)
+    try:
+        msgspec.json.encode((name, path, made.config()))  # as it travels to the workers
+    except UnicodeEncodeError:
+        raise InvalidValueError("expected text, got lone surrogates, which UTF-8 lacks") from None
+    return name, made
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -17,6 +17,7 @@ from heliograph.compat.orrb.problems import RendererError, renderer_errors
 from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.servers import check_servers
 from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
+from heliograph.errors import shown
 from heliograph.randomize.source import read
 
 
@@ -86,8 +87,13 @@ class RemoteRenderer:
     def render_batch_async(self, batch: Batch, queue: Destination) -> None:
         """Draw a batch and put it, with its arrays, into a queue.
 
-        In its place the queue gets the `RendererError` if anything is wrong; none is raised here.
+        In its place the queue gets the `RendererError` if anything is wrong with the batch.
+
+        Raises:
+            RendererError: the queue has no `put`.
         """
+        if not callable(getattr(queue, "put", None)):
+            raise RendererError(f"queue: expected a queue.Queue or the like, got {shown(queue)}")
         self._submit(batch, partial(_put, queue))
 
     def update(self, renderer_config: HasComponents | Mapping[str, Any] | str | Path) -> None:

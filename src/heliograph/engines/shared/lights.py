@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.raster.types import LARGEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
+from heliograph.scene.appearance import BRIGHTEST
 
 _FIELDS = (
     *("position", "direction", "diffuse", "specular", "ambient"),
@@ -23,9 +24,6 @@ _LENGTHS, _STRENGTHS = ("position", "direction"), ("diffuse", "specular", "ambie
 _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
-
-BRIGHTEST = 1e30
-"""The strongest light that can be added up in a float32, however near or many they are."""
 
 Sphere = tuple[NDArray[np.float64], float]
 """Centre (3,) and radius in metres of what is seen."""

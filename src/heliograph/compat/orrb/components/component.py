@@ -18,7 +18,7 @@ from numpy.random import Generator
 from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.message import GROUPS, camel_case, snake_case
 from heliograph.compat.orrb.unity import Quaternion, UnityRandom, Vector3
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.randomizer import Randomizer, Values
 from heliograph.randomize.streams import subseed
@@ -77,7 +77,7 @@ class Component(Randomizer):
             if snake_case(group) not in GROUPS:
                 raise UnknownNameError.of("property group", group, map(camel_case, GROUPS))
             if not isinstance(properties, Mapping):
-                raise InvalidValueError(f"{group}: expected an object, got {properties!r}")
+                raise InvalidValueError(f"{group}: expected an object, got {shown(properties)}")
             for key, value in properties.items():
                 changes[key] = self._read(snake_case(group), key, value)
         return dataclasses.replace(self, **changes)
@@ -102,7 +102,7 @@ class Component(Randomizer):
                 f"{key}: expected in {camel_case(own)}, got it in {camel_case(group)}"
             )
         if issubclass(kind, Enum) and value not in (words := [each.value for each in kind]):
-            raise UnknownNameError.of(key, str(value), words)
+            raise UnknownNameError.of(key, value, words)
         if issubclass(kind, (Vector3, Quaternion)):
             return _vector(value, kind, key)
         return _converted(value, kind, key)
@@ -125,10 +125,10 @@ def _vector(value: Any, kind: type[Vector3] | type[Quaternion], key: str) -> Any
     if isinstance(value, (list, tuple)) and len(value) == len(names):
         value = dict(zip(names, value, strict=True))
     if not isinstance(value, Mapping):
-        raise InvalidValueError(f"{key}: expected {', '.join(names)}, got {value!r}")
+        raise InvalidValueError(f"{key}: expected {', '.join(names)}, got {shown(value)}")
     for name in value:
         if name not in names:
-            raise UnknownNameError.of(f"part of {key}", str(name), names)
+            raise UnknownNameError.of(f"part of {key}", name, names)
     return kind(*(_converted(value.get(name, 0.0), float, f"{key}.{name}") for name in names))
 
 
@@ -139,5 +139,5 @@ def _converted(value: Any, kind: type, key: str) -> Any:
         made = msgspec.convert(int(value) if whole else value, kind)
     if made is None or (isinstance(made, (int, float)) and not abs(made) < _MOST):
         expected = _WORDS.get(kind, kind.__name__)
-        raise InvalidValueError(f"{key}: expected {expected}, got {value!r}")
+        raise InvalidValueError(f"{key}: expected {expected}, got {shown(value)}")
     return made
