@@ -1,4 +1,6 @@
+import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +295,27 @@ def test_facts_nested_without_end_are_refused() -> None:
     for told in (facts, {"deep": deep}):
         with pytest.raises(RecordError, match="cannot be written as JSON"):
             encode(Sample(made.frames, made.labels, randomization=told))
+
+
+@pytest.mark.parametrize(
+    "kind", ["<U500000000", "V2000000000", "S1", "O", "<m8[s]", "i4,i4", "float64", "", None, 8, []]
+)
+def test_a_state_is_of_numbers(kind: Any) -> None:
+    files = encode(made_sample())
+    meta = json.loads(files["json"])
+    meta["state"], meta["state_types"] = {"ball": [0, 0, 1]}, {"ball": [kind, [3]]}
+    files["json"] = json.dumps(meta).encode()
+    with pytest.raises(RecordError):
+        decode(files.__getitem__)
+
+
+def test_pictures_of_another_size_are_not_decoded() -> None:
+    """Of a small file that holds millions of pixels the size alone is read."""
+    wide = io.BytesIO()
+    Image.new("1", (9000, 9000)).save(wide, "PNG")
+    files = {**encode(made_sample()), "top.rgb.png": wide.getvalue()}
+    tracemalloc.start()
+    with pytest.raises(RecordError, match=r"expected a picture of .* \(6, 4\), got \(9000, 9000\)"):
+        decode(files.__getitem__)
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()

@@ -83,6 +83,12 @@ def test_a_loader_with_its_own_collation() -> None:
     assert np.array_equal(batches[1]["state"]["ball"][1].numpy(), exact.state["ball"])
 
 
+@pytest.mark.parametrize("wrong", [None, "fake", FakeEngine])
+def test_a_dataset_is_of_a_renderer(wrong: Any) -> None:
+    with pytest.raises(InvalidValueError, match="renderer: expected a Renderer, such as"):
+        Dataset(wrong, 3)
+
+
 def test_our_collation_makes_what_the_loader_s_own_makes() -> None:
     with local() as renderer:
         dataset = hgt.Dataset(renderer, 5, cameras=["front", "top"], passes=ALL, state=ball)

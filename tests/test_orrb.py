@@ -500,6 +500,30 @@ def test_updates_apply_to_batches_queued_after_and_keep_what_is_absent(make):
     assert np.array_equal(renderer.render_batch(batch())["top"], after["top"])
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {**FOV, "name": "\udc80"},
+        {**FOV, "path": "a/\udc80"},
+        component("LookAt", string={"\udc80": "x"}),
+        component("CameraCalibrator", string={"camera_name": "\udc80"}),
+    ],
+)
+def test_an_update_with_what_is_no_text_changes_nothing(make, entry):
+    renderer = make(FOV)
+    before = renderer.render_batch(batch())["top"]
+    with pytest.raises(orrb.RendererError, match=r"components\[0\]"):
+        renderer.update({"components": [entry]})
+    assert np.array_equal(renderer.render_batch(batch())["top"], before)
+
+
+@pytest.mark.parametrize("wrong", [None, 3, []])
+def test_what_no_batch_can_be_put_into_is_refused(make, wrong):
+    renderer = make(start=False)
+    with pytest.raises(orrb.RendererError, match=r"queue: expected a queue\.Queue"):
+        renderer.render_batch_async(batch(), wrong)
+
+
 def test_an_update_does_not_wait_for_what_is_queued(make):
     renderer = make(FOV)
     results: queue.Queue[Any] = queue.Queue()

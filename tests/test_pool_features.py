@@ -95,7 +95,7 @@ def test_the_most_urgent_goes_first_and_among_equals_the_first() -> None:
         assert np.argsort(begun).tolist() == [1, 4, 3, 0, 2]
 
 
-@pytest.mark.parametrize("priority", [1.5, "high", 1 << 40])
+@pytest.mark.parametrize("priority", [1.5, "high", 1 << 40, np.array([1, 2]), None])
 def test_a_priority_is_a_whole_number(priority: Any) -> None:
     with fake(1) as pool, pytest.raises(hg.InvalidValueError, match="priority"):
         pool.render(hg.View(), priority=priority)
@@ -173,6 +173,12 @@ def test_a_refinement_that_fails_says_so() -> None:
         with pytest.raises(hg.UnknownNameError):
             list(pool.refine(hg.View(cameras=["nope"])))
         assert len(list(pool.refine(hg.View()))) == 3
+
+
+def test_what_cancels_a_refinement_is_a_token() -> None:
+    wrong: Any = 3
+    with fake(1) as pool, pytest.raises(hg.InvalidValueError, match="expected a CancelToken or No"):
+        pool.refine(hg.View(), wrong)
 
 
 def test_a_cancelled_refinement_ends_and_frees_its_worker() -> None:
@@ -631,6 +637,18 @@ def test_a_launcher_is_a_command(argv: Any) -> None:
         Launcher(argv)
     with pytest.raises(hg.InvalidValueError, match="launcher: expected a Launcher"):
         fake(1, launcher=argv)
+
+
+@pytest.mark.parametrize("environment", [None, 3, [("A", "b")], {"A": 3}, {3: "b"}])
+def test_a_launcher_s_environment_is_text_by_name(environment: Any) -> None:
+    with pytest.raises(hg.InvalidValueError, match=r"launcher\.environment: expected"):
+        Launcher(("python",), environment)
+
+
+@pytest.mark.parametrize("cwd", [True, 3, b"/tmp"])
+def test_a_launcher_s_folder_is_a_path(cwd: Any) -> None:
+    with pytest.raises(hg.InvalidValueError, match=r"launcher\.cwd: expected a path or None, got"):
+        Launcher(("python",), cwd=cwd)
 
 
 def other_interpreter() -> str:

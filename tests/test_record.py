@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -399,6 +399,51 @@ def test_longdouble_states_are_refused(tmp_path: Path) -> None:
         sample = renderer.render(View(state={"ball": np.zeros(3, np.longdouble)}))
         with pytest.raises(RecordError, match="longdouble cannot be written as JSON; give float64"):
             record([sample], tmp_path)
+
+
+def reindexed(folder: Path, change: Callable[[list[Any]], list[Any]], **facts: Any) -> None:
+    """Change the index of a recording's first shard, with all hashes made right."""
+    path = folder / "shard-000000.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest["shards"][0] |= {"index_sha256": digest, **facts}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda places: [places[0], places[0], places[2]],
+        lambda places: [places[1], places[0], places[2]],
+        lambda places: [*places[:2], {**places[2], "position": 3}],
+        lambda places: [{**places[0], "members": places[1]["members"]}, *places[1:]],
+        lambda places: [{**places[0], "members": places[0]["members"] * 2}, *places[1:]],
+    ],
+)
+def test_an_index_names_every_sample_once(tmp_path: Path, change: Any) -> None:
+    with local() as renderer:
+        source = dataset(renderer, 6)
+        record(source, tmp_path, shard_size=3)
+        whole = digests(tmp_path)
+        reindexed(tmp_path, change)
+        for verify in (False, True):
+            with pytest.raises(RecordError, match=r"shard-000000\.json: damaged"):
+                Recording(tmp_path, verify=verify)[0]
+        record(source, tmp_path, shard_size=3, resume=True)
+        assert digests(tmp_path) == whole
+
+
+def test_a_failure_that_is_recorded_as_well_is_not_drawn_twice(tmp_path: Path) -> None:
+    with local() as renderer:
+        source = dataset(renderer, 2)
+        record(source, tmp_path)
+        whole = digests(tmp_path)
+        failed = [{"position": 0, "message": ""}]
+        reindexed(tmp_path, lambda places: places[:1], samples=1, failed=failed)
+        again = record(source, tmp_path, retry_failed=True)
+        assert [sample.index for sample in again] == [0, 1]
+        assert digests(tmp_path) == whole
 
 
 @pytest.fixture(scope="module")

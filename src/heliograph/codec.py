@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.errors import MissingDependencyError, RecordError
+from heliograph.errors import MissingDependencyError, RecordError, shown
 from heliograph.frame import Frame, Label, Provenance, Sample
 from heliograph.passes import KNOWN_PASSES, FileForm, PassSpec, PassSpecs, specs
 from heliograph.requires import Requires
@@ -31,8 +31,11 @@ _SHORT = 2**16
 _NAME = 32
 """Letters of a camera or a pass in a file's name; with index and number it fits a tar header."""
 
+_NUMBER = "[<>|][biuf][0-9]{1,2}"
+"""The types of arrays that are kept, as numpy writes them."""
+
 _NPY = re.compile(
-    rb"\x93NUMPY\x01\x00..\{'descr': '([<>|][biuf][0-9]{1,2})', "
+    rb"\x93NUMPY\x01\x00..\{'descr': '(" + _NUMBER.encode() + rb")', "
     rb"'fortran_order': False, 'shape': \(([0-9, ]*)\), \} *\n",
     re.DOTALL,
 )
@@ -93,14 +96,20 @@ def _decoded(read: Callable[[str], bytes]) -> Sample:
         }
         frames[name] = Frame(camera, passes, labels, known)
     state = {
-        key: np.array(value, meta["state_types"][key][0]).reshape(meta["state_types"][key][1])
-        for key, value in meta["state"].items()
+        key: _numbers(value, *meta["state_types"][key]) for key, value in meta["state"].items()
     }
     for array in state.values():
         array.flags.writeable = False
     rest = (meta["seed"], meta["index"], meta["randomization"], meta["annotations"])
     provenance = Provenance(scene_version=meta.get("scene_version", 0))
     return Sample(frames, labels, state, *rest, provenance)
+
+
+def _numbers(value: Any, kind: str, shape: list[int]) -> NDArray[Any]:
+    """An array of a state."""
+    if re.fullmatch(_NUMBER, kind) is None:
+        raise RecordError(f"state: expected the type of an array of numbers, got {shown(kind)}")
+    return np.array(value, kind).reshape(shape)
 
 
 def _specs(passes: list[dict[str, Any]]) -> PassSpecs:
@@ -155,8 +164,12 @@ def encode_array(array: NDArray[Any], form: FileForm) -> bytes:
     return stream.getvalue()
 
 
-def decode_array(data: bytes) -> NDArray[Any]:
+def decode_array(data: bytes, size: tuple[int, int] | None = None) -> NDArray[Any]:
     """The array in the bytes of a file; integers of a 16-bit PNG come as they are stored.
+
+    Args:
+        data: the bytes.
+        size: (width, height) that a PNG has, of which none of another size is decoded.
 
     Raises:
         Exception: neither a PNG nor an array of numbers, or damaged.
@@ -172,6 +185,8 @@ def decode_array(data: bytes) -> NDArray[Any]:
         from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if size not in (None, image.size):
+            raise RecordError(f"expected a picture of (width, height) {size}, got {image.size}")
         return np.array(image)
 
 
@@ -194,7 +209,7 @@ def _pixels(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _array(data: bytes, spec: PassSpec, camera: Camera) -> NDArray[Any]:
-    array = decode_array(data)
+    array = decode_array(data, camera.size)
     if array.shape != spec.shape(camera):
         raise RecordError(f"{spec.name}: expected shape {spec.shape(camera)}, got {array.shape}")
     found: NDArray[Any] = array.astype(spec.dtype, copy=False)

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeAlias, Unpack
 from heliograph.checks import check_integer
 from heliograph.delivery.views import Order, ViewOptions, Views
 from heliograph.engine import Renderer
-from heliograph.errors import ClosedError, HeliographError, InvalidValueError
+from heliograph.errors import ClosedError, HeliographError, InvalidValueError, shown
 from heliograph.frame import Sample
 from heliograph.source import Outcome, ahead, check_position, samples_of
 from heliograph.view import View
@@ -59,6 +59,11 @@ class Dataset:
         together: int = 1,
         **options: Unpack[ViewOptions],
     ) -> None:
+        if not isinstance(renderer, Renderer):
+            raise InvalidValueError(
+                "renderer: expected a Renderer, such as heliograph.open returns, got "
+                f"{shown(renderer)}"
+            )
         self.renderer = renderer
         self.count = check_integer("count", count)
         given = renderer.seed if seed is None else seed

@@ -11,7 +11,7 @@ from numbers import Real
 from typing import Any, TypedDict
 
 from heliograph.checks import MAX_INTEGER, check_integer
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 
 _THREAD_VARIABLES = (
     "LP_NUM_THREADS",
@@ -64,6 +64,13 @@ class Launcher:
                 f"as ('xvfb-run', '-a', 'python'), got {argv!r}"
             )
         object.__setattr__(self, "argv", tuple(argv))
+        if not isinstance(self.environment, Mapping):
+            raise InvalidValueError(
+                "launcher.environment: expected a mapping of names to text, got "
+                f"{shown(self.environment)}"
+            )
+        if not isinstance(self.cwd, str | os.PathLike | None):
+            raise InvalidValueError(f"launcher.cwd: expected a path or None, got {shown(self.cwd)}")
         for name, value in self.environment.items():
             if not isinstance(name, str) or not (value is None or isinstance(value, str)):
                 raise InvalidValueError(

@@ -20,7 +20,7 @@ from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError, shown
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
@@ -336,6 +336,8 @@ class Pool(Renderer):
         Raises:
             HeliographError: the view cannot be drawn.
         """
+        if not isinstance(cancel, CancelToken | None):
+            raise InvalidValueError(f"cancel: expected a CancelToken or None, got {shown(cancel)}")
         packed = self._packed(self._asked(view), self._history.now)
         urgency = _checked_priority(priority)
         order = StreamOrder(view, packed, self._drawn_by, _AHEAD, urgency)
@@ -628,4 +630,4 @@ class Pool(Renderer):
 
 
 def _checked_priority(priority: object) -> int:
-    return check_integer("priority", priority, -(1 << 31), (1 << 31) - 1) if priority else 0
+    return check_integer("priority", priority, -(1 << 31), (1 << 31) - 1)

@@ -188,7 +188,7 @@ def _to_draw_again(
     """Of a finished shard, all positions where it is damaged, else those that failed."""
     shard = manifest.shards[number]
     try:
-        check_hash(folder, shard)
+        check_hash(folder, manifest, number)
     except RecordError:
         return manifest.positions(number)
     return [failure.position for failure in shard.failed] if retry_failed else []
@@ -224,7 +224,7 @@ def _write_shards(folder: Path, work: _Work, coming: Iterator[_Encoded]) -> None
         shards = list(manifest.shards)
         kept: Iterator[_Encoded] = iter(())
         if len(positions) < len(manifest.positions(number)):
-            kept = read_samples(folder, shards[number])
+            kept = read_samples(folder, manifest, number)
         drawn = _again(folder, shards[number], len(positions), coming)
         outcomes = heapq.merge(kept, drawn, key=itemgetter(0))
         shards[number] = _write_shard(folder, manifest, number, outcomes)

@@ -94,8 +94,8 @@ class Recording:
         Raises:
             RecordError: names the first shard that is missing or damaged.
         """
-        for shard in self.manifest.shards:
-            check_hash(self.path, shard)
+        for number in range(len(self.manifest.shards)):
+            check_hash(self.path, self.manifest, number)
 
     def _find(self, position: int) -> tuple[Shard, Place]:
         """The shard of a position, and where the sample is in it."""
@@ -103,5 +103,5 @@ class Recording:
         number = bisect_right(self._ends, wanted)
         shard = self.manifest.shards[number]
         if number not in self._places:
-            self._places[number] = read_places(self.path, shard)
+            self._places[number] = read_places(self.path, self.manifest, number)
         return shard, self._places[number][wanted - self._ends[number]]

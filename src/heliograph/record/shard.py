@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, suppress
 from io import BufferedReader
+from itertools import pairwise
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -23,7 +24,7 @@ from heliograph.disk import (
     write_file,
 )
 from heliograph.errors import RecordError
-from heliograph.record.manifest import Count, Failure, Shard, shard_name
+from heliograph.record.manifest import Count, Failure, Manifest, Shard, shard_name
 
 Files: TypeAlias = tuple[int, int, Mapping[str, bytes]]
 """A sample as it is recorded: its position in the run, its index, its files by name."""
@@ -121,12 +122,13 @@ class ShardWriter:
             raise cannot_write(self._path, error) from None
 
 
-def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
+def read_places(folder: Path, manifest: Manifest, number: int) -> tuple[Place, ...]:
     """Where the samples of a shard stand.
 
     Raises:
         RecordError: the index of the shard is missing or damaged.
     """
+    shard = manifest.shards[number]
     path = folder / f"{shard.name}.json"
     try:
         data = read_file(path, follow=False)
@@ -135,6 +137,12 @@ def read_places(folder: Path, shard: Shard) -> tuple[Place, ...]:
         raise RecordError(f"{path}: missing or damaged ({error})") from None
     if hashlib.sha256(data).hexdigest() != shard.index_sha256 or len(places) != shard.samples:
         raise RecordError(f"{path}: damaged, its hash is not that of the manifest")
+    failed = {failure.position for failure in shard.failed}
+    expected = [each for each in manifest.positions(number) if each not in failed]
+    ends = [(start, start + size) for place in places for _, start, size in place.members]
+    apart = all(end <= start for (_, end), (start, _) in pairwise(ends))
+    if [place.position for place in places] != expected or not apart:
+        raise RecordError(f"{path}: damaged, expected each sample that did not fail once, in order")
     return places
 
 
@@ -158,13 +166,14 @@ def open_shard(folder: Path, shard: Shard) -> BufferedReader:
     return stream
 
 
-def check_hash(folder: Path, shard: Shard) -> None:
+def check_hash(folder: Path, manifest: Manifest, number: int) -> None:
     """Check every byte of a shard and of its index.
 
     Raises:
         RecordError: one differs.
     """
-    read_places(folder, shard)
+    read_places(folder, manifest, number)
+    shard = manifest.shards[number]
     with open_shard(folder, shard) as stream:
         try:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -176,14 +185,14 @@ def check_hash(folder: Path, shard: Shard) -> None:
         )
 
 
-def read_samples(folder: Path, shard: Shard) -> Iterator[Files]:
+def read_samples(folder: Path, manifest: Manifest, number: int) -> Iterator[Files]:
     """The samples of a shard, not decoded.
 
     Raises:
         RecordError: it is missing or damaged.
     """
-    with open_shard(folder, shard) as stream:
-        for place in read_places(folder, shard):
+    with open_shard(folder, manifest.shards[number]) as stream:
+        for place in read_places(folder, manifest, number):
             files = {name: read_member(stream, start, size) for name, start, size in place.members}
             yield place.position, place.index, files
 
