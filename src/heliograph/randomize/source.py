@@ -50,24 +50,7 @@ def _json(content: bytes, path: Path) -> Any:
 def _yaml(content: bytes, path: Path) -> Any:
     with Requires("yaml"):
         yaml: Any = importlib.import_module("yaml")
-    loader = yaml.SafeLoader(content)
-    merge = loader.flatten_mapping
-
-    def flatten_mapping(node: Any) -> None:
-        merge(node)
-        # Of `<<` PyYAML keeps every copy of a key, so that aliases of aliases multiply.
-        pairs = {_key_of(key): (key, value) for key, value in node.value}
-        node.value = list(pairs.values())
-
-    loader.flatten_mapping = flatten_mapping
     try:
-        return loader.get_single_data()
+        return yaml.safe_load(content)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates of no month, for one
         raise InvalidValueError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
-    finally:
-        loader.dispose()
-
-
-def _key_of(node: Any) -> object:
-    """What is the same for equal keys of a mapping."""
-    return (node.tag, node.value) if isinstance(node.value, str) else id(node)
