@@ -159,7 +159,7 @@ class Pool(Renderer):
         random = random_digest() if "randomize" in chosen else ""
         selector = selectors.DefaultSelector()
         self._supervisor = Supervisor(opening, self.options, self.workers, random)
-        self._scheduler: Scheduler[WorkerHandle] = Scheduler(
+        self._scheduler: Scheduler[WorkerHandle, JobOrder] = Scheduler(
             self.options.depth, self.options.max_kills
         )
         self._history = SceneHistory()
@@ -185,6 +185,7 @@ class Pool(Renderer):
         self._labels: Labels = opened.labels
         self._passes = specs(*map(unpack_pass, opened.passes))
         self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
+        self._advances = Capability.ADVANCE in self._capabilities
         if self._supervisor.versions != versions():  # workers under another interpreter
             self._opened = {**self._opened, "worker": dict(self._supervisor.versions)}
         self._provenance = opened.provenance
@@ -369,7 +370,7 @@ class Pool(Renderer):
         before the next view. Views that were ordered before show the version that was the newest
         then; so this waits while views are on their way that show too old a one.
         """
-        if Capability.ADVANCE not in self._capabilities:
+        if not self._advances:
             return super().advance(check_edits(changes, "advance"))
         blobs = Blobs()
         order = AdvanceOrder(pack_edits(check_edits(changes, "advance"), blobs) or [], blobs)
@@ -398,9 +399,9 @@ class Pool(Renderer):
         job = BatchJob(
             checked, now.cameras, self._passes, self._shown(now), _checked_priority(priority)
         )
-        chunks = job.chunks(self.workers)
         future: PoolFuture[Stacked] = PoolFuture(self._loop, job)
         job.held = future
+        chunks = job.chunks(self.workers)
         if not chunks:
             self._check_open()
             job.settle(range(0), self._buffers)
@@ -464,7 +465,7 @@ class Pool(Renderer):
         return wire, blobs
 
     def _shown(self, now: SceneVersion) -> int | None:
-        return now.number if Capability.ADVANCE in self._capabilities else None
+        return now.number if self._advances else None
 
     def _submitted(
         self,
