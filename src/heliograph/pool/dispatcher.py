@@ -283,12 +283,16 @@ class Dispatcher:
 
     def _receive(self, worker: WorkerHandle, later: Later) -> None:
         worker.taking = True
+        messages: list[Any] | None = []
         try:
             messages = worker.channel.receive()
-        except WorkerError as error:
-            messages, problem = [], f"said what is no message ({error.message})"
-        else:
             problem = self._take(worker, messages or [], later)
+        except WorkerError as error:
+            problem = f"said what is no message ({error.message})"
+        except MemoryError:
+            problem = "said more than there is memory for"
+        if worker.channel.descriptors:
+            problem = "sent descriptors, which are not for the driver"
         worker.taking = False
         if messages is None or problem:
             self._scheduler.stop_worker(worker)

@@ -726,13 +726,17 @@ class ChunkOrder(JobOrder):
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""
-        fits = isinstance(message, DoneMany) and 0 <= message.count <= self.weight
-        if self.cancelled or not fits:
+        if self.cancelled or not isinstance(message, DoneMany) or not self._fits(message):
             return super().answer(message, labels, buffers)
         do, first = partial(self.finish, message, buffers), self._first + message.count
         left = self.weight - message.count
         rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()
         return Answer(do, rest=rest)
+
+    def _fits(self, done: DoneMany) -> bool:
+        """Whether an answer is about entries of it, and about one at least."""
+        known = all(entry in self._entries for entry in done.problems)
+        return known and 0 < done.count <= self.weight
 
     def finish(self, done: DoneMany, buffers: BufferPool) -> None:
         """Its first entries are drawn, or have problems."""

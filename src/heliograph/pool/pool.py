@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
 import weakref
@@ -20,7 +19,7 @@ from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
@@ -153,7 +152,6 @@ class Pool(Renderer):
         self.workers = check_workers(workers)
         self.options = PoolOptions(**settings)
         self._seed = seed
-        self._pid = os.getpid()
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
         random = random_digest() if "randomize" in chosen else ""
@@ -426,8 +424,6 @@ class Pool(Renderer):
         as soon as that work is done.
         """
         self._gone.detach()
-        if self._pid != os.getpid():
-            return
         self._loop.post(self._core.close)
         self._loop.close(_PATIENCE)
 
@@ -594,11 +590,7 @@ class Pool(Renderer):
         select_passes(view.pass_names, self._passes)
 
     def _check_open(self) -> None:
-        if self._pid != os.getpid():
-            raise WorkerError(
-                "this pool was opened before the process forked, and belongs to the parent; open "
-                "one in the child, or start processes with the 'spawn' method"
-            )
+        self._loop.check_process()
         if self._core.broken is not None:
             raise type(self._core.broken)(self._core.broken.message)
         if self._core.closed:
