@@ -118,7 +118,8 @@ class OrrbEngine(PreparingEngine):
             kept.append(scratch)
             return replace(sample, frames=frames)
 
-        return Order(changed, scratch, finish)
+        nbytes = sum(array.nbytes for buffers in scratch for array in buffers.values())
+        return Order(changed, scratch, finish, nbytes)
 
     def _taken(self, cameras: Sequence[Camera], passes: Sequence[str]) -> Sequence[Buffers]:
         """Arrays to draw into; those that were encoded are used again, which saves a tenth."""
