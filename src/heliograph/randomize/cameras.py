@@ -127,11 +127,13 @@ class CameraPlace(CameraRandomizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        reach, away = (max(map(abs, (each.span or ())[:2])) for each in (self.target, self.position))
+        spans = [each.span or (0.0, 0.0) for each in (self.target, self.position)]
+        reach, away = (max(abs(span[0]), abs(span[1])) for span in spans)
         if away < reach * _APART:
             raise InvalidValueError(
                 f"target: expected numbers up to {away / _APART:g} beside a position of up to "
-                f"{away:g} m, which is lost in rounding otherwise; got {shown(self.target.to_json())}"
+                f"{away:g} m, which is lost in rounding otherwise, got "
+                f"{shown(self.target.to_json())}"
             )
 
     def moves(self, rng: Generator, count: int) -> Move:
