@@ -206,7 +206,7 @@ def test_what_cannot_be_drawn_is_said(engine: Engine) -> None:
     crowd = f"<mujoco><worldbody>{geoms}</worldbody></mujoco>"
     with pytest.raises(SceneError, match=r"256 categories.*segmentation_encoding='ids'"):
         OrrbEngine(crowd)
-    OrrbEngine(crowd, encoding={"segmentation": "ids"}).close()
+    OrrbEngine(crowd, encoding={"segmentation_encoding": "ids"}).close()
 
 
 def test_a_worker_imports_nothing_of_the_programs_side() -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.compat.orrb.components import Tracker
-from heliograph.compat.orrb.encoding import Encoding, SegmentationEncoding, category_table
+from heliograph.compat.orrb.encoding import Encoding, category_table
 from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
 from heliograph.engine import Outs
@@ -66,7 +66,7 @@ class OrrbEngine(PreparingEngine):
         model = MujocoEngine(source, size=size, options=options)
         super().__init__(PostProcessingEngine(model))
         self._places = Places(model.model, model, size)
-        named = self._encoding.segmentation is SegmentationEncoding.ORRB
+        named = self._encoding.segmentation_encoding == "orrb"
         self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
         self._layout: tuple[Any, ...] = ()
         self._scratch: list[Sequence[Buffers]] = []
