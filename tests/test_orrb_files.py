@@ -14,12 +14,8 @@ import numpy as np
 import pytest
 
 import heliograph.compat.orrb as orrb
-from heliograph.compat.orrb.components import (
-    CameraMode,
-    CameraRandomizer,
-    LookAt,
-    TranslateRotateScale,
-)
+from heliograph.compat.orrb.components.cameras import CameraMode, CameraRandomizer
+from heliograph.compat.orrb.components.objects import LookAt, TranslateRotateScale
 from heliograph.compat.orrb.config import RemoteRendererConfig
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.message import RendererConfig, as_json

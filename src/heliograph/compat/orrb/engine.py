@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.compat.orrb.components import Tracker
+from heliograph.compat.orrb.components.tracker import Tracker
 from heliograph.compat.orrb.encoding import Encoding, category_table
 from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
