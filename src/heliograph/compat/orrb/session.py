@@ -20,14 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.batch import Stacked
+from heliograph.compat.orrb import engine
 from heliograph.compat.orrb.config import RemoteRendererConfig
-from heliograph.compat.orrb.engine import (
-    COMPONENTS,
-    STREAMS,
-    read_streams,
-    stream_camera,
-    stream_widths,
-)
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization
@@ -82,7 +76,7 @@ class Ordered:
         }
         if self._streams:
             widths = list(self._streams.values())
-            numbers = read_streams(whole[f"{STREAMS}_orrb_rgb"], sum(widths))
+            numbers = engine.read_streams(whole[f"{engine.STREAMS}_orrb_rgb"], sum(widths))
             split = np.split(numbers, np.cumsum(widths)[:-1], axis=1)
             arrays |= zip(self._streams, split, strict=True)
         return arrays
@@ -153,12 +147,12 @@ class Session:
     ) -> tuple[dict[str, Any], dict[str, int]]:
         """A batch of the pool's, and the streams that it brings with how many numbers they are."""
         text = np.frombuffer(msgspec.json.encode(randomization.config()), np.uint8)
-        streams = stream_widths(randomization)
+        streams = engine.stream_widths(randomization)
         columns = {
             "qpos": qpos,
             "seeds": seeds,
-            COMPONENTS: np.broadcast_to(text, (len(qpos), len(text))),
-            "cameras": [*self._config.camera_names, *stream_camera(sum(streams.values()))],
+            engine.COMPONENTS: np.broadcast_to(text, (len(qpos), len(text))),
+            "cameras": [*self._config.camera_names, *engine.stream_camera(sum(streams.values()))],
             "passes": list(self._config.passes),
         }
         return columns, streams
