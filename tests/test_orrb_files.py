@@ -261,8 +261,7 @@ GIVEN = {
 
 
 def test_the_config_of_components_can_be_changed_in_place():
-    read_components(GIVEN)
-    config = RendererConfig.of(GIVEN)
+    config = RendererConfig.of({**GIVEN, **read_components(GIVEN).config()})
     look = config.components[0]
     assert (look.type, look.path, config.model_xml_path) == ("LookAt", "a/b", "x.xml")
     look.config.vector3_properties["target_offset"].z = 2.0

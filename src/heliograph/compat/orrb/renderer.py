@@ -42,7 +42,7 @@ class RemoteRenderer:
             self._settings = checked(config)
             components, where = read(Path(str(self._settings.renderer_config_path)))
             self._randomization = read_components(components, where)
-        self._config = RendererConfig.of(components)
+        self._config = RendererConfig.of({**components, **self._randomization.config()})
         self._session: Session | None = None
         self._queues = QueueWriter()
         self._shut_down: object = None
@@ -128,7 +128,7 @@ class RemoteRenderer:
     def mutable_renderer_config(self) -> RendererConfig:
         """The components as an object to be changed and given to `update`.
 
-        It holds what the file held, and after an update all properties of all components.
+        It holds all properties of all components.
         """
         return self._config
 
