@@ -593,7 +593,8 @@ def test_a_signal_handler_may_start_what_starts(make):
 
 def test_signal_handlers_may_call_anything(make):
     renderer, results = make(FOV, TRACKER), queue.Queue[Any]()
-    ran, errors = [], []
+    ran: list[int] = []
+    errors: list[str] = []
     expected = renderer.render_batch(batch(2))["tracker_cube_X_top"]
     calls = [
         lambda: renderer.render_batch(batch(2)),

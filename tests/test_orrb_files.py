@@ -154,7 +154,7 @@ def test_joints_twice_and_joints_that_are_not_there(tmp_path, caplog):
         read_mapping(path, JOINTS, np.zeros(12))
     path.write_text("hing, 4\nhinge, 0\n")
     assert read_mapping(path, JOINTS, np.zeros(12)).width == 1
-    assert "mapping:1: the model has no joint 'hing'; did you mean 'hinge'?" in caplog.text
+    assert "mapping:1: unknown joint 'hing'; did you mean 'hinge'?" in caplog.text
 
 
 def test_servers_are_shared_out_worker_by_worker():

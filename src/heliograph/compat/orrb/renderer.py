@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Queue
-from types import TracebackType
 from typing import Any, Self
 
 from heliograph.compat.orrb.config import RemoteRendererConfig, checked
@@ -57,18 +56,8 @@ class RemoteRenderer:
                 down meanwhile.
         """
         with renderer_errors(self.name), self._lock:
-            if self._session is not None:
-                return
-            before = self._shut_down
-            session = Session(self._settings, self._servers, self._randomization)
-            if self._session is not None:  # a signal handler started it
-                session.close()
-                return
-            self._session = session
-            if self._shut_down is not before:
-                self._session = None
-                session.close()
-                raise RendererError("it was shut down while it started")
+            if self._session is None:
+                self._start()
 
     def render_batch(self, batch: Batch) -> Batch:
         """Draw a batch and wait for it.
@@ -144,19 +133,26 @@ class RemoteRenderer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shutdown()
 
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers there are right now."""
         session = self._session
-        return [] if session is None else session.servers.pids
+        return [] if session is None else session.pids
+
+    def _start(self) -> None:
+        before = self._shut_down
+        session = Session(self._settings, self._servers, self._randomization)
+        if self._session is not None:  # a signal handler started it
+            session.close()
+            return
+        self._session = session
+        if self._shut_down is not before:
+            self._session = None
+            session.close()
+            raise RendererError("it was shut down while it started")
 
     def _ordered(self, batch: Batch) -> Ordered:
         session = self._session

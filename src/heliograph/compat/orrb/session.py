@@ -27,7 +27,7 @@ from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization
 from heliograph.compat.orrb.repair import load_repaired
 from heliograph.compat.orrb.request import read_request
-from heliograph.compat.orrb.servers import Servers
+from heliograph.compat.orrb.servers import open_pools, submit
 
 Batch = MutableMapping[str, Any]
 
@@ -104,9 +104,9 @@ class Session:
 
         source, model = load_repaired(Path(str(config.model_xml_path)), load)
         self._config = config
-        self.servers = Servers(source, servers, config.engine_options, config.deadline)
+        self._pools = open_pools(source, servers, config.engine_options, config.deadline)
         try:
-            drawn, path = self.servers.first, config.model_mapping_path
+            drawn, path = self._pools[0], config.model_mapping_path
             self._places = Places(model, drawn, config.engine_options["size"])
             joints, initial = drawn.scene.space.joints, np.array(model.qpos0, float)
             if path is None:
@@ -115,8 +115,13 @@ class Session:
                 self._mapping = read_mapping(Path(path), joints, initial)
             self.check(randomization)
         except BaseException:
-            self.servers.close()
+            self.close()
             raise
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are right now."""
+        return [pid for pool in self._pools for pid in pool.pids]
 
     def check(self, randomization: OrrbRandomization) -> None:
         """Draw one entry's numbers: what is wrong with cameras and components shows now, and here.
@@ -136,11 +141,12 @@ class Session:
             HeliographError: something is wrong with it, or this is closed.
         """
         columns, streams = self._columns(*read_request(batch, self._mapping), randomization)
-        return Ordered(self._config, self.servers.submit(columns), streams)
+        return Ordered(self._config, submit(self._pools, columns), streams)
 
     def close(self) -> None:
         """End everything; batches that are not finished fail."""
-        self.servers.close()
+        for pool in self._pools:
+            pool.close()
 
     def _columns(
         self, qpos: NDArray[np.float64], seeds: NDArray[np.int64], randomization: OrrbRandomization
