@@ -22,7 +22,7 @@ from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.parameters import parameters
+from heliograph.randomize.parameters import Parameter, parameters
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.source import read
@@ -136,7 +136,10 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON schema of our config."""
     shared: dict[str, Any] = {"Sampler": samplers.schema()}
     kinds = {kind.__name__: _schema(kind, shared) for kind in TYPES.values()}
-    steps = {name: _object(step.schema()) for name, step in STEPS.items()}
+    steps = {
+        name: _object({key: Parameter(each).schema() for key, each in step.parameters.items()})
+        for name, step in STEPS.items()
+    }
     kinds["PostProcess"]["properties"]["steps"] |= _object(steps)
     entries = [{"$ref": f"#/$defs/{name}"} for name in kinds]
     schema = {

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from heliograph.compat.orrb.components import COMPONENTS, Component, Tracker
+from heliograph.compat.orrb.components import COMPONENTS
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.components.tracker import Tracker
 from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.message import snake_case
 from heliograph.compat.orrb.unity import UnityRandom
