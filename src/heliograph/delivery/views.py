@@ -110,7 +110,7 @@ class Views:
         """The recipe in terms of JSON; functions by name, or as their own `describe` says."""
         return {
             "cameras": [_described_camera(camera) for camera in self.cameras],
-            "passes": list(self.passes),
+            "passes": list(View(passes=self.passes).pass_names),
             "state": _described(self.state),
             "randomize": _described(self.randomize),
         }
