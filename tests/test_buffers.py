@@ -26,7 +26,8 @@ from heliograph.pool.buffers import (
     BufferPool,
     size_class,
 )
-from heliograph.pool.jobs import DrawnBy, PoolFuture, SampleOrder
+from heliograph.pool.futures import PoolFuture
+from heliograph.pool.jobs import DrawnBy, SampleOrder
 from heliograph.transport.layout import lay_out
 from heliograph.transport.messages import Done, Used
 from heliograph.transport.slots import Region
@@ -276,6 +277,8 @@ class NoLoop:
     def cancel(self, target: Any) -> None: ...
 
     def read(self, look: Any) -> Any: ...
+
+    elsewhere = False
 
 
 def test_memory_of_an_answer_that_makes_no_sample_comes_back_once() -> None:

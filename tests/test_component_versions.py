@@ -12,8 +12,8 @@ from PIL import Image
 
 from component_scenes import ALL, UNLIT
 from heliograph.camera import Camera
+from heliograph.engine import VERSIONS_KEPT
 from heliograph.engines.components import ComponentEngine
-from heliograph.engines.components.engine import VERSIONS_KEPT
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.scene import (
     Add,

@@ -8,7 +8,8 @@ import pytest
 
 import heliograph as hg
 from heliograph.pool import Pool
-from heliograph.pool.jobs import PoolFuture, SampleOrder
+from heliograph.pool.futures import PoolFuture
+from heliograph.pool.jobs import SampleOrder
 
 SIZE = {"size": (32, 24)}
 

@@ -5,6 +5,7 @@ import linecache
 import os
 import queue
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -836,6 +837,13 @@ def test_start_up_failures_show_the_last_output(tmp_path: Path) -> None:
         fake(2, python=python)
     with pytest.raises(WorkerError, match="cannot start a worker with /no/such/python"):
         fake(1, python="/no/such/python")
+
+
+def test_an_interpreter_without_the_package_is_told_what_to_install(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", f'exec {shlex.quote(sys.executable)} -S "$@"')
+    install = re.escape(f"{python} -m pip install --no-deps heliograph")
+    with pytest.raises(WorkerError, match=f"(?s)No module named 'heliograph'.*{install}"):
+        fake(1, python=python)
 
 
 def test_another_interpreter_draws(tmp_path: Path) -> None:

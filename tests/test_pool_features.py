@@ -12,7 +12,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +238,41 @@ def test_who_publishes_nothing_says_so() -> None:
         assert [next(stream).index for _ in range(3)] == [0, 1, 2]
 
 
+def test_streams_have_priorities() -> None:
+    with fake(1) as pool:
+        batch = pool.submit_batch(
+            {"seeds": np.arange(300), "sleep": np.full(300, 0.003)}, priority=-5
+        )
+        eventually(batch.running)
+        stream = pool.published(ahead=2)
+        assert [next(stream).index for _ in range(20)] == list(range(20))
+        assert len(list(pool.refine(hg.View(), priority=3))) == 3
+        assert not batch.done()
+        closed(stream)
+        assert batch.result(30)["front"].shape[0] == 300
+
+
+def test_a_token_that_was_cancelled_before_has_nothing_drawn() -> None:
+    with fake(1) as pool:
+        token = CancelToken()
+        stream = pool.refine(slow(30), token)
+        token.cancel()
+        assert list(stream) == []
+        assert pool.stats().in_flight == pool.stats().queued == 0
+        lasting = CancelToken()
+        for _ in range(20):
+            assert len(list(pool.refine(hg.View(), lasting))) == 3
+        assert lasting._calls == []
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_view_that_is_refused_is_a_failed_future_among_others(*, ordered: bool) -> None:
+    with fake(2) as pool:
+        views = [hg.View(index=0), hg.View(["nope"]), hg.View(index=2)]
+        made = list(pool.futures(views, ordered=ordered))
+        assert sorted(future.exception() is None for future in made) == [False, True, True]
+
+
 # Versions of the scene ---------------------------------------------------------------------------
 
 
@@ -324,6 +359,42 @@ def test_cameras_and_labels_are_those_of_the_newest_version() -> None:
         assert stacked["side"].shape == (2, 30, 40, 3)
 
 
+def resizable(side: int) -> hg.CameraView:
+    return hg.CameraView(key="eye", position=[0, -3, 0], width=side, height=side)
+
+
+def test_cameras_that_change_under_views_never_spoil_a_picture() -> None:
+    scene = hg.Scene(hg.Sphere(key="ball", args=[0.3]), resizable(32))
+    view = hg.View(["eye"], ("rgb", "segmentation"))
+    true: dict[int, Any] = {}
+    with hg.open(scene) as local:
+        for side in (32, 64):
+            local.advance(hg.Upsert(resizable(side)))
+            true[side] = local.render(view)["eye"]
+    seen: list[bool] = []
+    with hg.open(scene, workers=2) as pool:
+        stop = threading.Event()
+
+        def draw() -> None:
+            while not stop.is_set():
+                sample = pool.render(view)
+                side = 64 if sample.provenance.scene_version % 2 else 32
+                ids = sample["eye"].segmentation
+                seen.append(np.array_equal(ids, true[side].segmentation))
+                pictures = pool.render_batch({"seeds": [1, 2], "cameras": ["eye"]})["eye"]
+                seen.extend(np.array_equal(rgb, true[len(rgb)].rgb) for rgb in pictures)
+
+        with ThreadPoolExecutor(2) as threads:
+            drawing = [threads.submit(draw) for _ in range(2)]
+            for turn in range(60):
+                pool.advance(hg.Upsert(resizable(32 if turn % 2 else 64)))
+            stop.set()
+        assert [each.result() for each in drawing] == [None, None]
+        assert pool.cameras["eye"].width == 32
+    assert len(seen) > 20
+    assert all(seen)
+
+
 # Blobs -------------------------------------------------------------------------------------------
 
 
@@ -376,6 +447,24 @@ def test_blobs_that_are_too_many_are_dropped_and_come_again(
             edit = hg.EditMaterials((("wall",),), texture=np.array([0]), images=(image,))
             view = hg.View(["eye"], edits=(edit,))
             assert np.array_equal(pool.render(view)["eye"].rgb, local.render(view)["eye"].rgb)
+
+
+def test_blobs_of_orders_that_a_worker_has_are_not_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("heliograph.pool.worker_handle.KEPT_BLOBS", 30_000)
+    scene = hg.Scene(
+        hg.Plane(key="wall", args=[4, 4]),
+        hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
+    )
+    images = [np.full((64, 64, 3), 20 * i, np.uint8) for i in range(8)]
+    edits = [hg.EditMaterials((("wall",),), texture=np.array([0]), images=(i,)) for i in images]
+    views = [hg.View(["eye"], edits=(edits[i * 3 % 8],), index=i) for i in range(40)]
+    with hg.open(scene, workers=1, depth=6) as pool, hg.open(scene) as local:
+        futures = [pool.submit(view, priority=i % 3) for i, view in enumerate(views)]
+        for view, future in zip(views, futures, strict=True):
+            expected = local.render(view)["eye"].rgb
+            assert np.array_equal(future.result(20)["eye"].rgb, expected)
 
 
 # Without shared memory ---------------------------------------------------------------------------
@@ -655,3 +744,98 @@ def test_descriptors_are_bounded_for_varied_sizes() -> None:
         assert descriptors() - before <= 20
         theirs = [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pool.pids]
         assert max(theirs) < 20
+
+
+# Forks, and workers that lie ---------------------------------------------------------------------
+
+FORKED = """
+    import os, sys, warnings, heliograph as hg
+    from heliograph.pool import Pool
+    warnings.simplefilter("ignore")
+    if __name__ == "__main__":
+        with Pool("fake", "blank", 1, {"size": (8, 8)}) as pool:
+            stream = pool.map(hg.View(index=i, state={"sleep": 0.1}) for i in range(9))
+            next(stream)
+            late = pool.submit(hg.View(index=9, state={"sleep": 0.4}))
+            queued = pool.submit(hg.View(index=8))
+            told = []
+            child = os.fork()
+            if not child:
+                def tell(act):
+                    try:
+                        act()
+                    except hg.HeliographError as error:
+                        told.append("forked" in str(error))
+                tell(lambda: next(pool.refine(hg.View())))
+                for act in (pool.stats, late.result, lambda: queued.exception(1)):
+                    tell(act)
+                tell(queued.cancel)
+                tell(stream.close)
+                pool.close()
+                os._exit(sum(told))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(code, late.result().index, queued.result().index, *(s.index for s in stream))
+"""
+
+
+def test_a_forked_child_touches_nothing_of_its_parents_pool() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKED)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    code, *rest = done.stdout.split()
+    assert int(code) >= 4, done.stderr
+    assert rest == ["9", "8", *map(str, range(1, 9))]
+
+
+LIAR = """
+import os, socket, sys
+import heliograph.worker.drawing as drawing
+import heliograph.worker.serve as serve
+from heliograph.transport.messages import DoneMany, Problem
+
+def lies(self, order):
+    what = os.environ["LIE"]
+    if what == "no entry":
+        problems = {10**9: Problem("EngineError", "x")}
+        return DoneMany(order.ticket, len(order.seeds.data) // 8, problems)
+    if what == "too many":
+        return DoneMany(order.ticket, 10**9, {})
+    if what == "none":
+        return DoneMany(order.ticket, 0, {})
+    read, write = os.pipe()
+    channel = self.server_channel
+    socket.send_fds(channel.socket, [b"\\0"], [read])
+    return DoneMany(order.ticket, 1, {})
+
+made = serve._Server.__init__
+def begun(self, channel):
+    drawing.RenderExecutor.server_channel = channel
+    made(self, channel)
+
+serve._Server.__init__ = begun
+drawing.RenderExecutor.draw_many = lies
+from heliograph.worker.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("lie", ["no entry", "too many", "none", "descriptors"])
+def test_a_worker_that_lies_spoils_its_own_order_alone(lie: str, tmp_path: Path) -> None:
+    (tmp_path / "liar.py").write_text(LIAR)
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} {tmp_path}/liar.py "$@"\n')
+    wrapper.chmod(0o755)
+    launcher = Launcher((str(wrapper),), {"LIE": lie, "PYTHONPATH": os.environ.get("PYTHONPATH")})
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with fake(1, launcher=launcher, max_kills=2) as pool:
+        with pytest.raises(hg.HeliographError):
+            pool.submit_batch({"seeds": np.arange(4)}).result(30)
+        right(pool.submit(hg.View(index=3)).result(20), 3)
+    gc.collect()
+    assert (
+        len(list(Path("/proc/self/fd").iterdir())) <= before + 4
+    )  # what the pool keeps until it goes

@@ -61,12 +61,12 @@ def storm(seed: int, calls: int, what: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("what", ["nothing", "calls"])
 def test_thousands_of_signals_during_calls_change_nothing(what: str) -> None:
-    counts = storm(1, 5000, what)
+    counts = storm(1, 9000, what)
     assert counts["signals"] > 5000
     assert counts["descriptors"] < 250
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_hundreds_of_interrupts_during_calls_lose_nothing(seed: int) -> None:
     counts = storm(seed, 400, "raises")
     assert counts["interrupted"] > 100
@@ -332,3 +332,31 @@ def test_a_stream_whose_end_an_interrupt_kept_from_being_told_ends() -> None:
         while pool.stats().in_flight:
             assert time.monotonic() < end
             time.sleep(0.01)
+
+
+def test_an_interrupt_while_a_worker_is_buried_loses_no_order() -> None:
+    left = 0
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        nonlocal left
+        inside = frame.f_code.co_name in ("_bury", "bury", "remove_worker")
+        left -= inside and event == "line"
+        if left == 0:
+            left = -1
+            raise KeyboardInterrupt
+        return interrupt
+
+    with fake(1, deadline=None) as pool:
+        for at in range(2, 40, 4):
+            pool.render(hg.View())
+            future = pool.submit(hg.View(index=at, state={"sleep": 0.1}))
+            os.kill(pool.pids[0], signal.SIGKILL)
+            left = at
+            sys.settrace(interrupt)
+            try:
+                future.exception(20)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.settrace(None)
+            blank_is_right(future.result(20), at)

@@ -115,7 +115,10 @@ def test_yaml_holds_what_json_does(tmp_path: Path, suffix: str) -> None:
         ("[" * 100_000, "not YAML"),
         ("randomizers: [{type: materials, specular: " + "9" * 400 + "}]", "specular: .*finite"),
         ("randomizers: [{type: materials, specular: " + "9" * 5000 + "}]", "not YAML"),
-        ("randomizers: [{type: lights, own: off}]", "own"),  # YAML 1.1 takes `off` for false
+        ("randomizers: [{type: lights, own: off}]", "own: .*off.*quote the word"),
+        ("randomizers: [{type: lights, lights: [on]}]", "lights: .*quote the word"),
+        ("randomizers: [{type: lights, name: no}]", "name: .*quote the word"),
+        ("randomizers: [{type: lights, own: 1}]", "own: Expected `str`, got `int`$"),
     ],
 )
 def test_yaml_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:

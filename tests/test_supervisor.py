@@ -176,7 +176,7 @@ def test_time_in_which_the_driver_stood_still_counts_for_nobody(
 ) -> None:
     supervisor = Supervisor(opening, PoolOptions(start_timeout=10, deadline=None), 1, "")
     supervisor.workers.append(sleeper)
-    now = supervisor._ticked = sleeper.started
+    now = supervisor._ticked = sleeper.since
 
     def watch(seconds: float) -> list[str]:
         nonlocal now

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+from heliograph.engine import VERSIONS_KEPT
 from heliograph.engines.components import ComponentEngine
 from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
@@ -23,12 +24,7 @@ from heliograph.randomize import (
 from heliograph.scene import EditImage
 from heliograph.testing import check_engine
 from heliograph.view import View
-from heliograph.wrappers import (
-    GROUP_NBYTES,
-    VERSIONS_KEPT,
-    PostProcessingEngine,
-    RandomizedEngine,
-)
+from heliograph.wrappers import GROUP_NBYTES, PostProcessingEngine, RandomizedEngine
 from memory import traced_peak
 
 DARKER = EditImage((("brightness", {"amount": -0.5}),))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from heliograph.delivery.dataset import Dataset
     from heliograph.delivery.options import OpenOptions
     from heliograph.delivery.samples import batches, samples
+    from heliograph.engine import CancelToken
     from heliograph.errors import (
         ClosedError,
         ContextError,
@@ -74,6 +75,7 @@ _NAMES = {
         "Camera",
         "Projection",
     ),
+    "engine": ("CancelToken",),
     "delivery.call": (
         "LocalRenderer",
         "open",
@@ -149,6 +151,7 @@ __all__ = [
     "Box",
     "Camera",
     "CameraView",
+    "CancelToken",
     "Capsule",
     "ClosedError",
     "Component",

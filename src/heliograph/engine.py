@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import Enum
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
 from queue import Queue
 from types import TracebackType
-from typing import Any, ClassVar, ParamSpec, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
+from typing import (
+    Any,
+    ClassVar,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypeVar,
+    overload,
+    runtime_checkable,
+)
 
 import numpy as np
 
 from heliograph.batch import Batch, Stacked, stack
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes
@@ -31,6 +43,10 @@ Outcome: TypeAlias = Sample | HeliographError
 
 Outs: TypeAlias = Sequence[Buffers] | None
 """Where a view is drawn into: for each camera an array by pass name; None for fresh arrays."""
+
+
+VERSIONS_KEPT = 16
+"""How many versions of a scene that changes an engine keeps at least, the newest ones."""
 
 
 class Capability(Enum):
@@ -75,6 +91,11 @@ class CancelToken:
         self._calls.append(call)
         if self._cancelled:
             self.cancel()
+
+    def forget(self, call: Callable[[], object]) -> None:
+        """What `on_cancel` was told is called no more."""
+        with suppress(ValueError):  # it was called
+            self._calls.remove(call)
 
 
 class Described(Protocol):
@@ -321,6 +342,79 @@ class Renderer(Described, Protocol):
             priority: higher ones go first, where several are on their way.
         """
 
+    def map(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Sample]:
+        """Draw views as they are asked for, some ahead of the consumer.
+
+        Args:
+            views: taken from as there is room for more, so they may be endless.
+            ordered: whether samples come in the order of the views, or as they are finished.
+            window: how many views are on their way or finished and not taken; it bounds memory.
+                Without it as many as keep the renderer busy, which is one in this process.
+
+        Raises:
+            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
+        """
+        for future in self.futures(views, ordered=ordered, window=window):
+            yield future.result()
+
+    def futures(
+        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
+    ) -> Iterator[Future[Sample]]:
+        """As `map`, but finished futures: a view that fails does not end the rest."""
+        del ordered
+        return self._in_order(
+            iter(views), check_integer("window", 1 if window is None else window, 1)
+        )
+
+    def _in_order(self, views: Iterator[View], window: int) -> Iterator[Future[Sample]]:
+        waiting: deque[Future[Sample]] = deque()
+        try:
+            waiting.extend(self.submit(view) for view in islice(views, window))
+            while waiting:
+                future = waiting.popleft()
+                future.exception()
+                yield future
+                del future  # or its sample would live while the next ones are made
+                waiting.extend(self.submit(view) for view in islice(views, 1))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    @contextmanager
+    def borrow(self, view: View) -> Iterator[Sample]:
+        """Draw one view to look at inside the `with`, where a pool saves a copy so."""
+        yield self.render(view)
+
+    @overload
+    def render_batch(self, batch: Mapping[str, Any]) -> Stacked: ...
+
+    @overload
+    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
+
+    def render_batch(self, batch: Mapping[str, Any] | Sequence[View]) -> Stacked | list[Sample]:
+        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
+
+        See `heliograph.delivery.batch` for the keys. The arrays are the caller's; over a pool they
+        are the memory that its workers drew into.
+
+        Raises:
+            HeliographError: something is wrong with the batch, or an entry could not be drawn; all
+                others were drawn first.
+        """
+        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
+            return self.submit_batch(batch).result()
+        made = [self.submit(view) for view in batch]
+        try:
+            for future in made:
+                future.exception()
+        except BaseException:
+            for future in made:
+                future.cancel()
+            raise
+        return [future.result() for future in made]
+
     def side_by_side(self, count: int) -> Submit:
         """A `submit` whose samples lie side by side where the renderer can do that.
 
@@ -382,13 +476,29 @@ class Renderer(Described, Protocol):
     def _stacked(self, batch: Batch) -> Stacked:
         return stack(batch, self.render, dict(self.cameras), self.passes)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `Engine.refine`.
 
         By default the one sample that `render` returns.
         """
+        del priority
         if cancel is None or not cancel.cancelled:
             yield self.render(view)
+
+    def published(self, *, ahead: int = 1, priority: int = 0) -> Iterator[Sample]:
+        """What an engine shows by itself; see `Engine.publish`.
+
+        Args:
+            ahead: how many samples it may be ahead; then it waits for who takes them.
+            priority: higher ones go first, sample by sample.
+
+        Raises:
+            InvalidValueError: nothing is published, as by default.
+        """
+        del ahead, priority
+        raise InvalidValueError(f"{type(self).__name__}: publishes nothing; order views of it")
 
     def close(self) -> None:
         """Free what it holds; may be called twice. `with` ends so, too.

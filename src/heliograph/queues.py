@@ -24,7 +24,7 @@ class QueueWriter:
 
     def __init__(self) -> None:
         self._waiting: weakref.WeakKeyDictionary[Any, deque[Any]] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._lock: Any = threading.RLock()
 
     def expect(self, queue: queues.Queue[Any]) -> Callable[[Future[Any]], None]:
         """What to call with a future once it is done, so that what came of it is put."""
@@ -36,6 +36,9 @@ class QueueWriter:
         return put
 
     def _put(self, queue: queues.Queue[Any], what: object) -> None:
+        if self._lock._is_owned():  # a signal handler that came in here: another thread waits
+            threading.Thread(target=self._put, args=(queue, what), daemon=True).start()
+            return
         with self._lock:
             waiting = self._waiting.get(queue)
             if waiting is not None:

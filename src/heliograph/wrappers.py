@@ -17,6 +17,7 @@ import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import (
+    VERSIONS_KEPT,
     CancelToken,
     Capability,
     Engine,
@@ -32,8 +33,6 @@ from heliograph.randomize import Drawn, Facts, Randomization
 from heliograph.scene import Description, Edit, EditImage
 from heliograph.view import View, unchecked_view
 
-VERSIONS_KEPT = 16
-"""How many versions of a scene randomizers know, the newest and those before it."""
 GROUP_NBYTES = 1 << 24
 """Bytes of pictures that are drawn before they are finished; a GPU is waited for once for them."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
@@ -23,17 +23,23 @@ from heliograph.engines.registry import (
     make_engine,
     resolve_source,
 )
-from heliograph.errors import ClosedError, EngineError, HeliographError, InvalidValueError, shown
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    UnknownNameError,
+    shown,
+)
 from heliograph.frame import Array, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
+from heliograph.pool import Pool
+from heliograph.pool.options import PoolSettings, split_options
 from heliograph.randomize.config import describe
 from heliograph.scene import Description, Edit
 from heliograph.view import View, check_edits
 from heliograph.worker.opening import describe_opening, with_randomization
 from heliograph.wrappers import RandomizedEngine
-
-if TYPE_CHECKING:
-    from heliograph.pool import Pool
 
 __all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
 
@@ -119,20 +125,32 @@ def open(  # noqa: A001
         ContextError: no usable GL here.
         WorkerError: a worker could not be started.
     """
+    here = isinstance(workers, int) and not workers
+    _check_keywords(options, here=here)
     source = resolve_source(source)
     name = engine or engine_of(source)
     seed = check_integer("seed", seed)
     further = options.pop("engine_options", None)
     given = with_randomization({"size": _check_size(size), **options})
-    if isinstance(workers, int) and not workers:
+    if here:
         arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)
         return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
-    from heliograph.pool import Pool
-    from heliograph.pool.options import split_options
-
     settings, rest = split_options(given)
     return Pool(name, source, workers, _with_further(rest, further), seed=seed, **settings)
+
+
+def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:
+    """Refuse what nothing takes, before anything is started."""
+    for name in options:
+        if name not in OpenOptions.__optional_keys__:
+            known = ("size", "engine", "workers", "seed", *sorted(OpenOptions.__optional_keys__))
+            message = UnknownNameError.of("option of heliograph.open", name, known).message
+            raise UnknownNameError(f"{message}; those of an engine alone go into engine_options")
+        if here and name in PoolSettings.__optional_keys__:
+            raise InvalidValueError(
+                f"{name}: is about worker processes, and there are none; give workers= as well"
+            )
 
 
 def _with_further(given: Mapping[str, Any], further: object) -> dict[str, Any]:
@@ -226,7 +244,9 @@ class LocalRenderer(Renderer):
         with self._turns, _naming(view):
             return _ordered(self.engine.render(view), ordered)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
         Threads take turns sample by sample, and between two samples anything else may be drawn.
@@ -235,6 +255,7 @@ class LocalRenderer(Renderer):
             HeliographError: the view cannot be drawn.
             ClosedError: the renderer was closed before the next sample was asked for.
         """
+        del priority
         return self._each(lambda: self.engine.refine(view, cancel), view)
 
     def _each(self, begin: Callable[[], Iterable[Sample]], view: View) -> Iterator[Sample]:
@@ -251,13 +272,14 @@ class LocalRenderer(Renderer):
                 return
             yield _ordered(sample, ordered)
 
-    def published(self, *, ahead: int = 1) -> Iterator[Sample]:
+    def published(self, *, ahead: int = 1, priority: int = 0) -> Iterator[Sample]:
         """What the engine shows by itself, each sample when it is asked for; see `Engine.publish`.
 
         Raises:
             InvalidValueError: the engine publishes nothing.
             ClosedError: the renderer was closed before the next sample was asked for.
         """
+        del priority
         check_integer("ahead", ahead, 1)
         return self._each(self.engine.publish, View())
 
@@ -279,56 +301,6 @@ class LocalRenderer(Renderer):
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
             future.set_exception(error)
         return future
-
-    def map(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Sample]:
-        """Draw views one after another, each when it is asked for.
-
-        Args:
-            views: taken from one at a time, so they may be endless.
-            ordered: they always come in order here.
-            window: nothing is drawn ahead here.
-
-        Raises:
-            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
-        """
-        for future in self.futures(views, ordered=ordered, window=window):
-            yield future.result()
-
-    def futures(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Future[Sample]]:
-        """As `map`, but finished futures: a view that fails does not end the rest."""
-        del ordered
-        if window is not None:
-            check_integer("window", window, 1)
-        return (self.submit(view) for view in views)
-
-    @contextmanager
-    def borrow(self, view: View) -> Iterator[Sample]:
-        """Draw one view to look at inside the `with`; a pool saves a copy so."""
-        yield self.render(view)
-
-    @overload
-    def render_batch(self, batch: Mapping[str, Any]) -> dict[str, Array]: ...
-
-    @overload
-    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
-
-    def render_batch(
-        self, batch: Mapping[str, Any] | Sequence[View]
-    ) -> dict[str, Array] | list[Sample]:
-        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
-
-        See `heliograph.delivery.batch` for the keys. The arrays are the caller's.
-
-        Raises:
-            HeliographError: something is wrong with the batch, or an entry could not be drawn.
-        """
-        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
-            return self.submit_batch(batch).result()
-        return [self.render(view) for view in batch]
 
     def close(self) -> None:
         """Close the engine; may be called twice.

@@ -10,6 +10,7 @@ pool.py        the face: checks views, posts calls, waits for futures
           ├ buffers.py        shared memory
           └ history.py        changes of the scene
 jobs.py        an order's message, and what is made of its answer
+futures.py     futures whose waiting thread runs the loop, and what a step puts off
 options.py     settings
 ```
 

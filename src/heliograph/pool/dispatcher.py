@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
+from heliograph.passes import specs
 from heliograph.pool.buffers import BufferPool
+from heliograph.pool.futures import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, LostReader, StreamOrder
-from heliograph.pool.loop import QUICK, Command, Event, Later, PutOff
-from heliograph.pool.scheduler import Order, Scheduler
+from heliograph.pool.scheduler import Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle
 from heliograph.transport.messages import (
@@ -35,6 +36,7 @@ from heliograph.transport.messages import (
     Partial,
 )
 from heliograph.transport.problems import unpack_error
+from heliograph.transport.scenes import unpack_pass
 from heliograph.transport.values import unpack_camera
 from heliograph.worker.replay import command
 
@@ -70,7 +72,7 @@ class Dispatcher:
     def __init__(
         self,
         supervisor: Supervisor,
-        scheduler: Scheduler[WorkerHandle],
+        scheduler: Scheduler[WorkerHandle, JobOrder],
         buffers: BufferPool,
         history: SceneHistory,
         selector: selectors.BaseSelector,
@@ -136,7 +138,7 @@ class Dispatcher:
         return [
             lease.ticket
             for lease in self._scheduler.leases(worker)
-            if not (isinstance(lease.order, StreamOrder) and lease.order.idle)
+            if not (isinstance(lease.order, StreamOrder) and lease.order.may_wait)
         ]
 
     def chores(self) -> Command | None:
@@ -186,7 +188,7 @@ class Dispatcher:
         self.closed = True
         message = self.broken.message if self.broken else "this pool is closed"
         for order in chain(self._scheduler.clear(), self._history.clear()):
-            fail = partial(_job(order).fail, ClosedError(message), self._buffers)
+            fail = partial(order.fail, ClosedError(message), self._buffers)
             self._put_off(order, fail, later)
         later.append(
             PutOff(partial(self._not_ready, ClosedError("the pool was closed while it started")))
@@ -281,12 +283,16 @@ class Dispatcher:
 
     def _receive(self, worker: WorkerHandle, later: Later) -> None:
         worker.taking = True
+        messages: list[Any] | None = []
         try:
             messages = worker.channel.receive()
-        except WorkerError as error:
-            messages, problem = [], f"said what is no message ({error.message})"
-        else:
             problem = self._take(worker, messages or [], later)
+        except WorkerError as error:
+            problem = f"said what is no message ({error.message})"
+        except MemoryError:
+            problem = "said more than there is memory for"
+        if worker.channel.descriptors:
+            problem = "sent descriptors, which are not for the driver"
         worker.taking = False
         if messages is None or problem:
             self._scheduler.stop_worker(worker)
@@ -328,7 +334,8 @@ class Dispatcher:
             return problem
         if self._supervisor.ready_once == 1:
             cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
-            self._history.begin(opened.scene.version, cameras)
+            passes = specs(*map(unpack_pass, opened.passes))
+            self._history.begin(opened.scene.version, cameras, passes)
         self._history.tell_all(worker)
         self._scheduler.add_worker(worker)
         if worker.replaces is not None:
@@ -349,22 +356,27 @@ class Dispatcher:
         worker.kill()  # what it started, and left behind
         how = worker.reap()
         worker.close()
-        death = self._supervisor.bury(worker, how)
         dropped, verdicts = self._scheduler.remove_worker(
             worker, status.ticket, status.entry, innocent=worker.innocent
         )
+        # Last: who is among the workers still after an interrupt is buried once more.
+        death = self._supervisor.bury(worker, how)
         for order in dropped:
-            fail = partial(_job(order).fail, ClosedError("it was cancelled"), self._buffers)
+            fail = partial(order.fail, ClosedError("it was cancelled"), self._buffers)
             self._put_off(order, fail, later)
         for order, entry in verdicts:
-            error = self._verdict(order, entry, death.why + worker.last_output())
-            give_up = partial(_job(order).give_up, entry, error, self._buffers)
+            give_up = partial(self._give_up, order, entry, death.why + worker.last_output())
             self._put_off(order, give_up, later)
         self._lost_change(worker, death.why, later)
         if death.error is not None:
             self.fail(death.error, later)
 
-    def _verdict(self, order: Any, entry: int, why: str) -> WorkerError:
+    def _give_up(self, order: JobOrder, entry: int, why: str) -> None:
+        """An order killed too many workers: it fails with what draws it by hand."""
+        error = self._verdict(order, entry, why)
+        order.give_up(entry, error, self._buffers)
+
+    def _verdict(self, order: JobOrder, entry: int, why: str) -> WorkerError:
         index, seed, wire = order.numbers(entry)
         supervisor = self._supervisor
         repro = None
@@ -388,18 +400,24 @@ class Dispatcher:
     def _assign(self, later: Later) -> None:
         """Lease orders to workers that have room."""
         while (lease := self._scheduler.assign()) is not None:
-            worker, order = _handle(lease.worker), _job(lease.order)
+            worker, order = lease.worker, lease.order
             if len(self._scheduler.leases(worker)) == 1:
                 worker.since = time.monotonic()
             try:
                 order.prepare(self._buffers)
-                worker.put_blobs(order.blobs)
+                if order.blobs:
+                    worker.put_blobs(order.blobs, partial(self._names, worker))
                 worker.put(order.message(lease.ticket), order.region)
             except HeliographError as error:
                 self._scheduler.settle(lease)
                 self._put_off(order, partial(order.fail, error, self._buffers), later)
             order.sent = lease.ticket
             worker.urge(self._scheduler.urgency(worker))
+
+    def _names(self, worker: WorkerHandle, digest: bytes) -> bool:
+        """Whether an order that a worker has names an array."""
+        leases = self._scheduler.leases(worker)
+        return any(digest in lease.order.blobs for lease in leases)
 
     def _send(self, worker: WorkerHandle) -> None:
         """Send what waits, and hear when there is room for more."""
@@ -420,27 +438,26 @@ class Dispatcher:
         lease = self._scheduler.lease(worker, message.ticket)
         if lease is None:
             return
-        order = _job(lease.order)
+        order = lease.order
         answer = order.answer(message, labels, self._buffers)
         if answer.do is not None:  # before it is settled, as an interrupt may come between
             self._put_off(order, answer.do, later)
-        if answer.again:
-            self._scheduler.put_back(lease)
-        elif answer.rest:
+        if answer.rest:
             self._scheduler.replace(lease, answer.rest)
         elif answer.last:
             self._scheduler.settle(lease)
         else:
             return
         worker.done += order.weight - sum(each.weight for each in answer.rest)
-        worker.since = time.monotonic()
+        now = time.monotonic()
+        worker.busy, worker.since = worker.busy + now - worker.since, now
         worker.urge(self._scheduler.urgency(worker))
         self._relieve(worker)
         if self._supervisor.spent(worker):
             self._supervisor.supersede(worker)
 
     def _put_off(self, order: Any, do: Any, later: Later) -> None:
-        later.append(PutOff(do, order.future()))
+        later.append(PutOff(do, order.held))
 
     def _refuse(self, order: JobOrder) -> None:
         if self.broken is not None:
@@ -491,6 +508,7 @@ class Dispatcher:
     def _made(self, order: AdvanceOrder, version: int) -> None:
         if order.held is not None:
             order.held.settle(version)
+            order.held = None  # the order itself is kept for workers that come later
 
     def _lost_change(self, worker: WorkerHandle, why: str, later: Later) -> None:
         order = self._history.lost(worker)
@@ -506,17 +524,3 @@ class Dispatcher:
     def _not_ready(self, error: HeliographError) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
-
-
-def _job(order: Order) -> JobOrder:
-    """An order of the ledger, which are all a pool's."""
-    if not isinstance(order, JobOrder):
-        raise WorkerError(f"not an order of a pool: {order!r}")
-    return order
-
-
-def _handle(worker: object) -> WorkerHandle:
-    """A worker of the ledger, which are all handles."""
-    if not isinstance(worker, WorkerHandle):
-        raise WorkerError(f"not a worker of a pool: {worker!r}")
-    return worker

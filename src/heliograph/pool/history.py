@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from heliograph.camera import Camera
 from heliograph.errors import HeliographError
+from heliograph.passes import PassSpecs
 from heliograph.pool.buffers import BufferPool
-from heliograph.pool.jobs import JobOrder, PoolFuture
+from heliograph.pool.jobs import JobOrder
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.messages import Advance, Advanced
 from heliograph.transport.values import ArrayWire, unpack_camera
-
-VERSIONS_KEPT = 16
-"""How many versions of a scene an engine keeps at least."""
+from heliograph.worker.layouts import Layouts
 
 
 class AdvanceOrder(JobOrder):
@@ -30,11 +29,6 @@ class AdvanceOrder(JobOrder):
         super().__init__()
         self.changes = changes
         self.blobs = blobs
-        self.held: PoolFuture[int] | None = None
-
-    def future(self) -> PoolFuture[int] | None:
-        """The future that gets the version that it makes."""
-        return self.held
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
         """The future gets the error."""
@@ -43,27 +37,45 @@ class AdvanceOrder(JobOrder):
             self.held.settle(None, error)
 
 
+class SceneVersion(NamedTuple):
+    """What an order has to know of the version of the scene that it shows.
+
+    Attributes:
+        number: the version.
+        cameras: its cameras by name.
+        layouts: cameras and layouts of views of it.
+    """
+
+    number: int
+    cameras: Mapping[str, Camera]
+    layouts: Layouts
+
+
 class SceneHistory:
     """Tries each change on one worker; all others, and those that come later, get what it took.
 
     Attributes:
-        newest: the newest version of the scene.
-        cameras: its cameras by name.
+        now: the newest version, replaced as a whole, so any thread may take it.
     """
 
     def __init__(self) -> None:
-        self.newest = 0
-        self.cameras: dict[str, Camera] = {}
+        self.now = SceneVersion(0, {}, Layouts({}, {}))
+        self._passes: PassSpecs = {}
         self._made: list[AdvanceOrder] = []
         self._first = 0
         self._waiting: deque[AdvanceOrder] = deque()
         self._tried_by: WorkerHandle | None = None
         self._accepted: tuple[AdvanceOrder, Advanced] | None = None
 
-    def begin(self, version: int, cameras: Mapping[str, Camera]) -> None:
+    @property
+    def newest(self) -> int:
+        """The newest version of the scene."""
+        return self.now.number
+
+    def begin(self, version: int, cameras: Mapping[str, Camera], passes: PassSpecs) -> None:
         """The scene as it was opened."""
-        self.newest = self._first = version
-        self.cameras = dict(cameras)
+        self._first, self._passes = version, passes
+        self.now = SceneVersion(version, cameras, Layouts(cameras, passes))
 
     @property
     def waiting(self) -> bool:
@@ -147,10 +159,15 @@ class SceneHistory:
         return self._accepted[0], self.newest
 
     def _make(self, order: AdvanceOrder, answer: Advanced) -> None:
-        if order not in self._made:
+        if not self._made or self._made[-1] is not order:
             self._made.append(order)
-        self.newest = answer.version
-        self.cameras = {wire.name: unpack_camera(wire) for wire in answer.cameras}
+        cameras: Mapping[str, Camera] = {wire.name: unpack_camera(wire) for wire in answer.cameras}
+        layouts = self.now.layouts
+        if cameras == self.now.cameras:
+            cameras = self.now.cameras  # the same objects: one of them by value goes by its name
+        else:
+            layouts = Layouts(cameras, self._passes)
+        self.now = SceneVersion(answer.version, cameras, layouts)
         self._tried_by = None
         if self._waiting and self._waiting[0] is order:
             self._waiting.popleft()

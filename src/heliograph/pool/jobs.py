@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
-import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
-from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol, TypeVar
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,7 +18,7 @@ from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.pool.buffers import Block, BufferPool
-from heliograph.pool.loop import Busy
+from heliograph.pool.futures import PoolFuture
 from heliograph.pool.scheduler import Order
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.layout import Layout, lay_out
@@ -40,7 +34,6 @@ from heliograph.transport.messages import (
     Refine,
     Render,
     RenderMany,
-    TooSmall,
     Used,
     ViewWire,
 )
@@ -63,182 +56,9 @@ from heliograph.view import View, unchecked_view
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
 
-_CANCELLED = (CANCELLED, CANCELLED_AND_NOTIFIED)
-_DONE = (*_CANCELLED, FINISHED)
-_SOON = 0.1
-"""Seconds after which who waits looks around by itself."""
-
 LARGEST_CHUNK = 256
 LENT_FROM = 1 << 16
 """Bytes from which a sample keeps the memory that it was drawn into; copying less costs little."""
-
-
-class Waits(Protocol):
-    """The loop, as futures see it."""
-
-    def run_until(self, done: Callable[[], bool], timeout: float | None = None) -> None:
-        """Run the loop in this thread, unless another one does, until something is done."""
-
-    def cancel(self, target: Target) -> None:
-        """Nobody waits for an order, or for all those of a batch, any more."""
-
-    def read(self, look: Callable[[], Any]) -> Any:
-        """What there is to see between two steps."""
-
-
-class Target(Protocol):
-    """What a future stands for."""
-
-    @property
-    def begun(self) -> bool:
-        """Whether a worker is at it."""
-
-
-class PoolFuture(Future[_T]):
-    """A future whose waiting thread runs the pool's loop, so that no other has to be woken for it.
-
-    It is running only once a worker has begun what it stands for, and can be cancelled until then.
-
-    Args:
-        loop: runs the pool.
-        target: what it stands for.
-        finished: called with it once it is done, before its callbacks; maybe twice.
-    """
-
-    def __init__(
-        self,
-        loop: Waits,
-        target: Target,
-        finished: Callable[[PoolFuture[_T]], None] | None = None,
-    ) -> None:
-        super().__init__()
-        self._loop = loop
-        self._target = weakref.ref(target)
-        self._finished = finished
-        self._sleepers: deque[SimpleQueue[None]] = deque()
-
-    @property
-    def has_callbacks(self) -> bool:
-        """Whether anybody added a callback that was not called yet."""
-        return self.done() and bool(self._done_callbacks)  # type: ignore[attr-defined]
-
-    def done(self) -> bool:
-        """As of `concurrent.futures.Future`, without a lock: what it says stays so."""
-        return self._state in _DONE
-
-    def cancelled(self) -> bool:
-        """As of `concurrent.futures.Future`, without a lock."""
-        return self._state in _CANCELLED
-
-    def result(self, timeout: float | None = None) -> _T:
-        """As of `concurrent.futures.Future`."""
-        self._wait(timeout)
-        return super().result(0)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        """As of `concurrent.futures.Future`."""
-        self._wait(timeout)
-        return super().exception(0)
-
-    def cancel(self) -> bool:
-        """Cancel it, unless a worker has begun it; whether it is cancelled."""
-        target = self._target()
-        if target is None or self.running() or not self._loop.read(self._cancel):
-            return self.cancelled()
-        self._wake()
-        self.call_back()
-        self._loop.cancel(target)
-        return True
-
-    def running(self) -> bool:
-        """Whether a worker has begun it and has not answered yet."""
-        target = self._target()
-        return not self.done() and target is not None and target.begun
-
-    def settle(self, result: _T | None, error: BaseException | None = None) -> bool:
-        """Give it what it waits for, and tell who waits; False if nobody does.
-
-        Callbacks are called by `call_back`.
-
-        Raises:
-            Busy: its lock is in use, maybe under a signal handler.
-        """
-        if threading.current_thread() is threading.main_thread():
-            with self._condition:
-                given = self._set(result, error)
-        else:
-            if not self._condition.acquire(timeout=_SOON):
-                raise Busy
-            try:
-                given = self._set(result, error)
-            finally:
-                self._condition.release()
-        self._wake()
-        if self._finished is not None:
-            self._finished(self)
-        return given
-
-    def call_back(self) -> None:
-        """Call the callbacks, each once."""
-        callbacks: list[Callable[[PoolFuture[_T]], object]] = self._done_callbacks  # type: ignore[attr-defined]
-        while callbacks:
-            with suppress(IndexError):  # another thread calls them as well
-                self._call(callbacks.pop(0))
-
-    def _call(self, callback: Callable[[PoolFuture[_T]], object]) -> None:
-        try:
-            callback(self)
-        except Exception:  # noqa: BLE001 -- as of `concurrent.futures.Future`
-            _LOG.exception("a callback of a future failed")
-        except BaseException:  # `SystemExit` of a callback must not end who serves everybody
-            if threading.current_thread() is threading.main_thread():
-                raise
-            _LOG.exception("a callback of a future wanted to end the thread of its pool")
-
-    def _set(self, result: _T | None, error: BaseException | None) -> bool:
-        """Have what came, and tell who waits; may be done again after an interrupt."""
-        given = not self.cancelled()
-        if not self.done():
-            self._result, self._exception = result, error
-            self._state = FINISHED
-        elif self._state == CANCELLED:
-            self._state = CANCELLED_AND_NOTIFIED
-        for each in self._waiters:
-            if self not in each.finished_futures:
-                (each.add_result if given else each.add_cancelled)(self)
-        self._condition.notify_all()
-        return given
-
-    def _cancel(self) -> bool:
-        with self._condition:
-            if not self.done():
-                self._state = CANCELLED
-            return self.cancelled()
-
-    def _wake(self) -> None:
-        with suppress(IndexError):
-            while self._sleepers:
-                self._sleepers.pop().put(None)
-
-    def _wait(self, timeout: float | None) -> None:
-        """Run the loop until it is done; sleep while another thread does.
-
-        Raises:
-            TimeoutError: it took too long.
-        """
-        end = math.inf if timeout is None else time.monotonic() + timeout
-        while not self.done():
-            left = end - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._loop.run_until(self.done, None if timeout is None else left)
-            sleeper: SimpleQueue[None] = SimpleQueue()
-            self._sleepers.append(sleeper)
-            if not self.done():
-                with suppress(Empty):
-                    sleeper.get(timeout=max(0.0, min(end - time.monotonic(), _SOON)))
-            with suppress(ValueError):
-                self._sleepers.remove(sleeper)
 
 
 class Answer(NamedTuple):
@@ -247,14 +67,12 @@ class Answer(NamedTuple):
     Attributes:
         do: what is to be done once the lock is free.
         last: whether the order is settled.
-        again: whether it goes to a worker once more.
         rest: orders that take its place.
     """
 
     do: Callable[[], object] | None = None
     last: bool = True
-    again: bool = False
-    rest: Sequence[Order] = ()
+    rest: Sequence[JobOrder] = ()
 
 
 class JobOrder(Order):
@@ -265,6 +83,7 @@ class JobOrder(Order):
         region: the memory that it is drawn into.
         sent: the ticket of its last message.
         shows: the version of the scene that it shows, where that changes.
+        held: the future that gets what comes of it, if there is one.
     """
 
     shows: int | None = None
@@ -272,6 +91,7 @@ class JobOrder(Order):
     def __init__(self, priority: int = 0) -> None:
         self.priority = priority
         self.sent = 0
+        self.held: PoolFuture[Any] | None = None
         self.blobs: Mapping[bytes, ArrayWire] = {}
         self.region: Region | None = None
         self._kills = 0
@@ -283,10 +103,6 @@ class JobOrder(Order):
         if lease is None or not isinstance(lease.worker, WorkerHandle):
             return False
         return lease.worker.page.status().ticket == lease.ticket
-
-    def future(self) -> PoolFuture[Any] | None:
-        """The future that gets what comes of it; None where there is none."""
-        return None
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory that it needs.
@@ -402,7 +218,7 @@ class SampleOrder(JobOrder):
         wire: the same for the wire.
         blobs: arrays that the wire names.
         cameras: the cameras by value, or None where only the engine can tell.
-        layout: where their passes stand, or how many bytes to try with.
+        layout: where their passes stand.
         drawn_by: what all samples of the pool have in common.
         priority: which of the orders goes first.
     """
@@ -412,7 +228,7 @@ class SampleOrder(JobOrder):
         view: View,
         packed: tuple[ViewWire, Blobs],
         cameras: Sequence[Camera] | None,
-        layout: Layout | int,
+        layout: Layout | None,
         drawn_by: DrawnBy,
         priority: int = 0,
     ) -> None:
@@ -420,8 +236,6 @@ class SampleOrder(JobOrder):
         self.view = view
         self._wire, self.blobs = packed
         self.shows = self._wire.scene_version
-        self.on_size: Callable[[int], object] | None = None
-        self.nbytes = layout if isinstance(layout, int) else layout.nbytes
         self.borrowed = False
         self.lent: Region | None = None
         self._block: Block | None = None
@@ -433,16 +247,11 @@ class SampleOrder(JobOrder):
         self._layout = layout
         self._drawn_by = drawn_by
         self._ordered = time.time()
-        self._held: PoolFuture[Sample] | None = None
 
     def bind(self, future: PoolFuture[Sample]) -> PoolFuture[Sample]:
         """The future gets what comes of it."""
-        self._held = future
+        self.held = future
         return future
-
-    def future(self) -> PoolFuture[Sample] | None:
-        """The future that gets what comes of it."""
-        return self._held
 
     def take_place(self, place: Callable[[Layout], tuple[Block, int]], total: int) -> None:
         """Take a place beside others', where the cameras say how much room that is."""
@@ -451,26 +260,22 @@ class SampleOrder(JobOrder):
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
-        if self._block is not None:
-            with suppress(WorkerError):
+        if self._layout is None:  # its cameras are the engine's alone: passes come in the message
+            return
+        try:
+            if self._block is not None:
                 self.region = self._block.mapped(buffers)
-        if self.region is None:
-            self._block = None
-            with suppress(WorkerError):  # without shared memory its passes come in the message
-                self.region = buffers.take(self.nbytes)
+            if self.region is None:
+                self._block = None
+                self.region = buffers.take(self._layout.nbytes)
+        except WorkerError:  # as they do where there is no shared memory
+            return
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
-        """It is drawn, or needs more memory, which only the worker could tell."""
-        if isinstance(message, Done) and not self.cancelled:
+        """It is drawn."""
+        if isinstance(message, Done):
             return Answer(partial(self.finish, message, labels, buffers))
-        if not isinstance(message, TooSmall) or self.cancelled:
-            return super().answer(message, labels, buffers)
-        self._give_back(buffers)
-        self._block = None
-        self.nbytes = message.nbytes
-        if self.on_size is not None:
-            self.on_size(message.nbytes)
-        return Answer(last=False, again=True)
+        return super().answer(message, labels, buffers)
 
     def message(self, ticket: int) -> Render:
         """What to tell the worker."""
@@ -483,8 +288,8 @@ class SampleOrder(JobOrder):
         self._give_back(buffers)
         if self.view.seed is not None and error.seed is None:
             error.index, error.seed = self.view.index, self.view.seed
-        if self._held is not None:
-            self._held.settle(None, error)
+        if self.held is not None:
+            self.held.settle(None, error)
 
     def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
         """Index, seed and view."""
@@ -493,7 +298,7 @@ class SampleOrder(JobOrder):
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
         """Make the sample; the future gets it. Nothing if that was done."""
-        future = self._held
+        future = self.held
         if future is None:
             return
         came = self.region is not None or done.data is not None
@@ -522,25 +327,36 @@ class SampleOrder(JobOrder):
         if done.used is None:
             raise WorkerError("an answer that does not say what came of the view")
         cameras, layout = self._shown(done.used)
-        region, block = self.region, self._block
+        if done.data is not None or self.region is None:
+            arrays = layout.arrays(bytearray(done.data or b""))
+        else:
+            arrays = self._in_memory(layout, self.region, buffers)
+        shown = list(zip(cameras, arrays, strict=True))
+        return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
+
+    def _in_memory(
+        self, layout: Layout, region: Region, buffers: BufferPool
+    ) -> list[dict[str, Array]]:
+        """The arrays that the worker drew into, or copies where it needs the memory again."""
+        block = self._block
         self._lent = self.borrowed or block is not None
         if self.borrowed:
             self.lent = region
+        if block is not None:
+            return block.arrays(self._place)
         if self._root is None:  # kept, or an interrupt would give back what is still lent
-            memory: Any = bytearray(done.data or b"") if region is None else region.memory
-            self._root = np.frombuffer(memory, np.uint8)
-        if region is not None and not self._lent and self.nbytes >= LENT_FROM:
+            self._root = np.frombuffer(region.memory, np.uint8)
+        if not self._lent and layout.nbytes >= LENT_FROM:
             self._lent = buffers.lend(self._root, region)
-        arrays = layout.arrays(self._root) if block is None else block.arrays(self._place)
-        if not (self._lent or region is None):
-            arrays = [{name: each.copy() for name, each in one.items()} for one in arrays]
-        shown = list(zip(cameras, arrays, strict=True))
-        return self._drawn_by.sample(self.view, done.used, labels, shown, self._ordered)
+        arrays = layout.arrays(self._root)
+        if self._lent:
+            return arrays
+        return [{name: each.copy() for name, each in one.items()} for one in arrays]
 
     def _shown(self, used: Used) -> tuple[Sequence[Camera], Layout]:
         """The cameras as they were used, and where their passes stand."""
         asked, layout = self._cameras, self._layout
-        if asked is not None and isinstance(layout, Layout) and not any(used.cameras):
+        if asked is not None and layout is not None and not any(used.cameras):
             if len(asked) != len(used.cameras):
                 raise WorkerError("an answer with another number of cameras")
             return asked, layout
@@ -618,6 +434,11 @@ class StreamOrder(JobOrder):
     def idle(self) -> bool:
         """Whether the worker waits for who takes the samples, and not the other way round."""
         return self._next >= self._taken + self._ahead
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether no deadline holds: also where the engine shows something when it likes."""
+        return self.idle or self._wire is None
 
     def taken(self) -> None:
         """One sample was taken, so one more may be sent."""
@@ -714,7 +535,7 @@ class BatchJob:
     def __init__(
         self,
         batch: Batch,
-        known: dict[str, Camera],
+        known: Mapping[str, Camera],
         passes: PassSpecs,
         scene_version: int | None = None,
         priority: int = 0,
@@ -827,6 +648,7 @@ class ChunkOrder(JobOrder):
     def __init__(self, job: BatchJob, first: int, count: int, *, alone: bool = False) -> None:
         super().__init__(job.priority)
         self._job = job
+        self.held = job.held
         self.shows = job.common.scene_version
         self._first = first
         self._alone = alone
@@ -838,10 +660,6 @@ class ChunkOrder(JobOrder):
     def of(self, target: object) -> bool:
         """Whether it is a part of a batch."""
         return target is self._job
-
-    def future(self) -> PoolFuture[Any] | None:
-        """The batch's."""
-        return self._job.held
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of the whole batch, which the first one takes."""
@@ -888,7 +706,7 @@ class ChunkOrder(JobOrder):
         self._job.kills[entry] = self._job.kills.get(entry, 0) + 1
         return self._job.kills[entry]
 
-    def without(self, entry: int) -> Sequence[Order]:
+    def without(self, entry: int) -> Sequence[JobOrder]:
         """The pieces before and after an entry that is given up."""
         entry = self._inside(entry)
         end = self._entries.stop
@@ -908,13 +726,17 @@ class ChunkOrder(JobOrder):
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""
-        fits = isinstance(message, DoneMany) and 0 <= message.count <= self.weight
-        if self.cancelled or not fits:
+        if self.cancelled or not isinstance(message, DoneMany) or not self._fits(message):
             return super().answer(message, labels, buffers)
         do, first = partial(self.finish, message, buffers), self._first + message.count
         left = self.weight - message.count
         rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()
         return Answer(do, rest=rest)
+
+    def _fits(self, done: DoneMany) -> bool:
+        """Whether an answer is about entries of it, and about one at least."""
+        known = all(entry in self._entries for entry in done.problems)
+        return known and 0 < done.count <= self.weight
 
     def finish(self, done: DoneMany, buffers: BufferPool) -> None:
         """Its first entries are drawn, or have problems."""

@@ -26,13 +26,11 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from heliograph.errors import HeliographError, WorkerError
-
-QUICK = 150e-6
-"""Seconds; where the last view was drawn so soon, the next answer is looked out for as long without
-sleep, as sleeping and waking would take a good part of that."""
+from heliograph.pool.dispatcher import Dispatcher
+from heliograph.pool.futures import QUICK, Busy, Command, Event, Later
 
 _SLICE = 0.1
 """Seconds that a leader sleeps at a time, so that it is seen to be there."""
@@ -48,85 +46,6 @@ _RETRY = 0.01
 """Seconds after which what was in use is tried again."""
 
 
-class Busy(Exception):  # noqa: N818 -- no error: it is done a little later
-    """What is to be done needs a lock that its holder may keep for long, as a signal came there."""
-
-
-class Settles(Protocol):
-    """A future, as the loop sees it."""
-
-    @property
-    def has_callbacks(self) -> bool:
-        """Whether callbacks are to be called."""
-
-    def call_back(self) -> None:
-        """Call them."""
-
-
-class PutOff(NamedTuple):
-    """Something to be done after a step.
-
-    Attributes:
-        do: what; doing it twice must be as good as once, as an interrupt may come between.
-        future: what it settles; callbacks are called by the pool's own thread.
-    """
-
-    do: Callable[[], object]
-    future: Settles | None = None
-
-
-Later = deque[PutOff]
-Command = Callable[[Later], object]
-Event = tuple[Any, int]
-"""What a descriptor was registered with, and what it is ready for."""
-
-
-class Core(Protocol):
-    """What the loop runs; called with the lock held, except for `chores` and `end`."""
-
-    def hear(self, events: Iterable[Event], later: Later) -> None:
-        """Take what the workers say, then give them what there is to do."""
-
-    def tick(self, later: Later) -> None:
-        """Look whether anybody is late."""
-
-    def repair(self, later: Later) -> None:
-        """Make good what an interrupt left half done."""
-
-    def cancel(self, target: Any, later: Later) -> None:
-        """Nobody waits for something any more."""
-
-    def close(self, later: Later) -> None:
-        """The loop is to end."""
-
-    def due(self, now: float) -> bool:
-        """Whether it is time for `tick`."""
-
-    def fail(self, error: HeliographError, later: Later) -> None:
-        """Nothing goes on, as something is wrong with the pool itself."""
-
-    def chores(self) -> Command | None:
-        """Do what takes long; what to do with what came of it."""
-
-    def pause(self) -> float:
-        """Seconds until there is something to do in any case."""
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is to be done for anybody."""
-
-    @property
-    def quick(self) -> bool:
-        """Whether answers come so soon that it is better not to sleep."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether the loop is to end."""
-
-    def end(self) -> None:
-        """End all workers."""
-
-
 class Loop:
     """Runs a pool; safe for threads and for signal handlers.
 
@@ -135,8 +54,9 @@ class Loop:
         selector: hears the workers; the core registers them.
     """
 
-    def __init__(self, core: Core, selector: selectors.BaseSelector) -> None:
+    def __init__(self, core: Dispatcher, selector: selectors.BaseSelector) -> None:
         self._core = core
+        self._pid = os.getpid()
         self._selector = selector
         self._lock: Any = threading.RLock()
         self._delivery: Any = threading.RLock()
@@ -165,9 +85,30 @@ class Loop:
         """Whether this is a signal handler that interrupted the loop at work in its own thread."""
         return bool(self._lock._is_owned() or self._delivery._is_owned())
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the pool belongs to another process, which this one was forked off."""
+        return self._pid != os.getpid()
+
+    def check_process(self) -> None:
+        """Check that this is the process that the pool belongs to.
+
+        Raises:
+            WorkerError: it was forked off that.
+        """
+        if self.elsewhere:
+            raise WorkerError(
+                "this pool was opened before the process forked, and belongs to the parent; open "
+                "one in the child, or start processes with the 'spawn' method"
+            )
+
     def post(self, command: Command) -> None:
-        """Have something done in a step: in one of this thread, or by who is inside."""
-        self._work((), command)
+        """Have something done in a step: in one of this thread, or by who is inside.
+
+        In a process that was forked off it is nothing: the pool is the parent's.
+        """
+        if not self.elsewhere:
+            self._work((), command)
 
     def cancel(self, target: Any) -> None:
         """Nobody waits for something any more."""
@@ -175,6 +116,7 @@ class Loop:
 
     def read(self, look: Callable[[], Any]) -> Any:
         """What there is to see between two steps."""
+        self.check_process()  # the lock may be held there for ever
         with self._lock:
             made = look()
         if self._inbox:  # a signal handler posted meanwhile
@@ -210,6 +152,8 @@ class Loop:
 
     def close(self, patience: float) -> None:
         """Wait for the pool's own thread to end, unless that waits for this one."""
+        if self.elsewhere:
+            return
         self.wake()
         if not self.inside and threading.current_thread() is not self._thread:
             self._thread.join(patience)
@@ -220,10 +164,14 @@ class Loop:
         self.wake()
 
     def _look_out(self, done: Callable[[], bool]) -> None:
-        began = time.perf_counter()
-        while not done() and time.perf_counter() - began < QUICK:
-            self._listen(0)
-            os.sched_yield()  # the worker may be on this very core
+        ready = select.poll()  # of the selector itself, which is quicker to ask
+        ready.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+        end = time.perf_counter() + QUICK
+        while not done() and time.perf_counter() < end:
+            if ready.poll(0):
+                self._listen(0)
+            else:
+                os.sched_yield()  # the worker may be on this very core
 
     def _listen(self, pause: float) -> None:
         """Wait for what the workers say, and take it."""
@@ -267,6 +215,7 @@ class Loop:
                 self.wake()
 
     def _check_thread(self) -> None:
+        self.check_process()
         if threading.current_thread() is self._thread:
             raise WorkerError(
                 "a callback of a future waits for its own pool, which would never end; hand the "

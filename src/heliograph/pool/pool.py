@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,25 +12,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from queue import Empty, Queue, SimpleQueue
-from typing import Any, Unpack, overload
+from typing import Any, Unpack
 
 from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.engine import CancelToken, Capability, Renderer, Submit
+from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
 from heliograph.pool.dispatcher import Dispatcher
-from heliograph.pool.history import VERSIONS_KEPT, AdvanceOrder, SceneHistory
+from heliograph.pool.futures import PoolFuture
+from heliograph.pool.history import AdvanceOrder, SceneHistory, SceneVersion
 from heliograph.pool.jobs import (
     BatchJob,
     DescribeOrder,
     DrawnBy,
     JobOrder,
-    PoolFuture,
     Reader,
     SampleOrder,
     StreamOrder,
@@ -45,13 +43,13 @@ from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.queues import QueueWriter
 from heliograph.randomize import Facts
 from heliograph.scene import Description, Edit
+from heliograph.transport.layout import Layout
 from heliograph.transport.messages import Opened, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
 from heliograph.transport.values import Blobs
 from heliograph.transport.views import pack_edits, pack_view
 from heliograph.versions import versions
 from heliograph.view import View, check_edits
-from heliograph.worker.layouts import Layouts
 from heliograph.worker.opening import (
     describe_opening,
     pack_opening,
@@ -59,14 +57,12 @@ from heliograph.worker.opening import (
     with_randomization,
 )
 
-_UNKNOWN_SIZE = 1 << 20
 _PATIENCE = 10.0
 """Seconds that `close` waits; a callback of the user's may hold the thread."""
 
 _AHEAD = 4
 """How many samples of a stream a worker may be ahead of who takes them."""
 
-_MOST_SIZES = 1 << 10
 PASSED_ON = frozenset(Capability) - {Capability.RENDER_MANY}
 """What a pool passes on of what its engines can do."""
 
@@ -80,7 +76,7 @@ class WorkerStats:
         phase: "starting", "ready" or "retiring".
         in_flight: views that it has.
         done: views that it has drawn.
-        rate: views that it has drawn per second since it was started.
+        rate: views that it has drawn per second of those in which it had any to draw.
     """
 
     pid: int
@@ -156,13 +152,12 @@ class Pool(Renderer):
         self.workers = check_workers(workers)
         self.options = PoolOptions(**settings)
         self._seed = seed
-        self._pid = os.getpid()
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
         random = random_digest() if "randomize" in chosen else ""
         selector = selectors.DefaultSelector()
         self._supervisor = Supervisor(opening, self.options, self.workers, random)
-        self._scheduler: Scheduler[WorkerHandle] = Scheduler(
+        self._scheduler: Scheduler[WorkerHandle, JobOrder] = Scheduler(
             self.options.depth, self.options.max_kills
         )
         self._history = SceneHistory()
@@ -174,7 +169,6 @@ class Pool(Renderer):
         self._queues = QueueWriter()
         self._gone = weakref.finalize(self, self._loop.abandon)
         self._gone.atexit = False
-        self._sizes: dict[Any, int] = {}
         try:
             self._begin(self._core.ready.result())
             if "randomize" in chosen:  # workers would warn where nobody reads it
@@ -189,12 +183,11 @@ class Pool(Renderer):
         self._labels: Labels = opened.labels
         self._passes = specs(*map(unpack_pass, opened.passes))
         self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
+        self._advances = Capability.ADVANCE in self._capabilities
         if self._supervisor.versions != versions():  # workers under another interpreter
             self._opened = {**self._opened, "worker": dict(self._supervisor.versions)}
         self._provenance = opened.provenance
         self._drawn_by = DrawnBy(opened.provenance, self._passes)
-        self._known: Mapping[str, Camera] = self._history.cameras
-        self._layouts = Layouts(self._known, self._passes)
 
     @property
     def scene(self) -> Description:
@@ -205,7 +198,7 @@ class Pool(Renderer):
     @property
     def cameras(self) -> Mapping[str, Camera]:
         """The scene's cameras by name."""
-        return dict(self._history.cameras)
+        return dict(self._history.now.cameras)
 
     @property
     def passes(self) -> PassSpecs:
@@ -300,30 +293,15 @@ class Pool(Renderer):
 
         return submit
 
-    def map(
-        self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
-    ) -> Iterator[Sample]:
-        """Draw views as they are asked for, some ahead of the consumer.
-
-        Args:
-            views: taken from as there is room for more, so they may be endless.
-            ordered: whether samples come in the order of the views, or as they are finished.
-            window: how many views are on their way or finished and not taken; it bounds memory.
-
-        Raises:
-            HeliographError: a view cannot be drawn; use `futures` to go on with the others.
-        """
-        for future in self.futures(views, ordered=ordered, window=window):
-            yield future.result()
-
     def futures(
         self, views: Iterable[View], *, ordered: bool = True, window: int | None = None
     ) -> Iterator[Future[Sample]]:
         """As `map`, but finished futures: a view that fails does not end the rest."""
         if window is None:
             window = max(4, 2 * self.workers * self.options.depth)
-        flow = self._in_order if ordered else self._as_finished
-        return flow(iter(views), check_integer("window", window, 1))
+        if ordered:
+            return super().futures(views, window=window)
+        return self._as_finished(iter(views), check_integer("window", window, 1))
 
     @contextmanager
     def borrow(self, view: View) -> Iterator[Sample]:
@@ -340,7 +318,9 @@ class Pool(Renderer):
             future.cancel()
             order.give_back_lent(self._buffers)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
         A worker is a few samples ahead of who takes them at most, and stops as soon as it is
@@ -350,23 +330,24 @@ class Pool(Renderer):
         Args:
             view: what to show.
             cancel: ends it, from any thread.
+            priority: higher ones go first, sample by sample.
 
         Raises:
             HeliographError: the view cannot be drawn.
         """
-        order = StreamOrder(view, self._packed(self._asked(view)), self._drawn_by, _AHEAD)
-        if cancel is None:
-            return self._stream(order)
-        cancel.on_cancel(partial(self._loop.cancel, order))
-        return (sample for sample in self._stream(order) if not cancel.cancelled)
+        packed = self._packed(self._asked(view), self._history.now)
+        urgency = _checked_priority(priority)
+        order = StreamOrder(view, packed, self._drawn_by, _AHEAD, urgency)
+        return self._stream(order) if cancel is None else self._until(cancel, order)
 
-    def published(self, *, ahead: int = _AHEAD) -> Iterator[Sample]:
+    def published(self, *, ahead: int = _AHEAD, priority: int = 0) -> Iterator[Sample]:
         """What the engine of a worker shows by itself, from now on; see `heliograph.engine.Engine`.
 
-        The worker does nothing else meanwhile. If it dies, another one begins anew.
+        Other views are drawn between two samples. If the worker dies, another one begins anew.
 
         Args:
             ahead: how many samples it may be ahead; then it waits for who takes them.
+            priority: higher ones go first, sample by sample.
 
         Raises:
             InvalidValueError: the engine publishes nothing.
@@ -377,7 +358,8 @@ class Pool(Renderer):
                 "order views of it"
             )
         ahead = check_integer("ahead", ahead, 1, 1 << 16)
-        return self._stream(StreamOrder(None, None, self._drawn_by, ahead))
+        urgency = _checked_priority(priority)
+        return self._stream(StreamOrder(None, None, self._drawn_by, ahead, urgency))
 
     def advance(self, changes: Edit | Sequence[Edit]) -> int:
         """Change the scene for good, by one edit or several; see `heliograph.engine.Described`.
@@ -386,7 +368,7 @@ class Pool(Renderer):
         before the next view. Views that were ordered before show the version that was the newest
         then; so this waits while views are on their way that show too old a one.
         """
-        if Capability.ADVANCE not in self._capabilities:
+        if not self._advances:
             return super().advance(check_edits(changes, "advance"))
         blobs = Blobs()
         order = AdvanceOrder(pack_edits(check_edits(changes, "advance"), blobs) or [], blobs)
@@ -395,41 +377,7 @@ class Pool(Renderer):
         self._check_open()
         self._wait(lambda: self._core.closed or self._loop.read(self._has_room))
         self._loop.post(partial(self._core.advance, order))
-        version = future.result()
-        if dict(self._history.cameras) != dict(self._known):
-            self._known = self._history.cameras
-            self._layouts = Layouts(self._known, self._passes)
-        return version
-
-    @overload
-    def render_batch(self, batch: Mapping[str, Any]) -> Stacked: ...
-
-    @overload
-    def render_batch(self, batch: Sequence[View]) -> list[Sample]: ...
-
-    def render_batch(self, batch: Mapping[str, Any] | Sequence[View]) -> Stacked | list[Sample]:
-        """Draw many views: a mapping of columns gives stacked arrays, views give samples.
-
-        See `heliograph.delivery.batch` for the keys. The arrays are the memory that the workers
-        drew into; they are the caller's.
-
-        Raises:
-            HeliographError: something is wrong with the batch, or an entry could not be drawn; all
-                others were drawn first.
-        """
-        if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
-            return self.submit_batch(batch).result()
-        orders = [self._order(view) for view in batch]
-        futures = [self._future(order) for order in orders]
-        try:
-            self._post(orders)
-            for future in futures:
-                future.exception()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-        return [future.result() for future in futures]
+        return future.result()
 
     def submit_batch(self, batch: Mapping[str, Any], *, priority: int = 0) -> Future[Stacked]:
         """Order a batch; the future holds the stacked arrays or the error.
@@ -445,12 +393,13 @@ class Pool(Renderer):
         """
         checked = Batch.of(batch)
         self._check_passes(checked.common)
+        now = self._history.now
         job = BatchJob(
-            checked, dict(self._known), self._passes, self._version(), _checked_priority(priority)
+            checked, now.cameras, self._passes, self._shown(now), _checked_priority(priority)
         )
-        chunks = job.chunks(self.workers)
         future: PoolFuture[Stacked] = PoolFuture(self._loop, job)
         job.held = future
+        chunks = job.chunks(self.workers)
         if not chunks:
             self._check_open()
             job.settle(range(0), self._buffers)
@@ -475,8 +424,6 @@ class Pool(Renderer):
         as soon as that work is done.
         """
         self._gone.detach()
-        if self._pid != os.getpid():
-            return
         self._loop.post(self._core.close)
         self._loop.close(_PATIENCE)
 
@@ -486,46 +433,42 @@ class Pool(Renderer):
         view, priority = self._asked(view), _checked_priority(priority)
         try:
             self._check_passes(view)
-            packed = self._packed(view)
+            now = self._history.now
+            packed = self._packed(view, now)
+            shown: tuple[Sequence[Camera] | None, Layout | None]
             try:
-                cameras, layout = self._layouts.of(view)
+                shown = now.layouts.of(view)
             except UnknownNameError:
                 if not view.edits:
                     raise
-                key = (tuple(map(str, view.cameras)), view.pass_names)
-                guess = self._sizes.get(key) or _UNKNOWN_SIZE
-                order = SampleOrder(view, packed, None, guess, self._drawn_by, priority)
-                order.on_size = partial(self._remember_size, key)
-                return order
+                shown = None, None  # its edits bring cameras, which only the engine knows
         except (InvalidValueError, UnknownNameError) as error:
             if view.seed is not None:
                 error.index, error.seed = view.index, view.seed
             raise
-        return SampleOrder(view, packed, cameras, layout, self._drawn_by, priority)
-
-    def _remember_size(self, key: Any, nbytes: int) -> None:
-        """What a view with cameras that its edits bring needs; for the next one of its kind."""
-        if len(self._sizes) >= _MOST_SIZES:
-            self._sizes.clear()
-        self._sizes[key] = nbytes
+        return SampleOrder(view, packed, shown[0], shown[1], self._drawn_by, priority)
 
     def _asked(self, view: View) -> View:
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
         return view
 
-    def _packed(self, view: View) -> tuple[ViewWire, Blobs]:
-        """The view for the wire, with the version of the scene that is the newest now."""
-        wire, blobs = pack_view(view, self._known)
+    def _packed(self, view: View, now: SceneVersion) -> tuple[ViewWire, Blobs]:
+        """The view for the wire, with the version of the scene that it shows."""
+        wire, blobs = pack_view(view, now.cameras)
         if wire.scene_version is None:
-            wire.scene_version = self._version()
+            wire.scene_version = self._shown(now)
         return wire, blobs
 
-    def _version(self) -> int | None:
-        return self._history.newest if Capability.ADVANCE in self._capabilities else None
+    def _shown(self, now: SceneVersion) -> int | None:
+        return now.number if self._advances else None
 
     def _submitted(
-        self, view: View, priority: int = 0, blocks: Blocks | None = None
+        self,
+        view: View,
+        priority: int = 0,
+        blocks: Blocks | None = None,
+        finished: Callable[[Future[Sample]], None] | None = None,
     ) -> Future[Sample]:
         try:
             order = self._order(view, priority)
@@ -535,38 +478,25 @@ class Pool(Renderer):
             return failed
         if blocks is not None:
             order.take_place(blocks.place, blocks.total)
-        return self._ordered(order)
+        return self._ordered(order, finished)
 
-    def _ordered(self, order: SampleOrder) -> PoolFuture[Sample]:
-        future = self._future(order)
+    def _ordered(
+        self, order: SampleOrder, finished: Callable[[Future[Sample]], None] | None = None
+    ) -> PoolFuture[Sample]:
+        future = self._future(order, finished)
         self._post((order,))
         return future
 
     def _future(
         self,
         order: SampleOrder,
-        finished: Callable[[PoolFuture[Sample]], None] | None = None,
+        finished: Callable[[Future[Sample]], None] | None = None,
     ) -> PoolFuture[Sample]:
         return order.bind(PoolFuture(self._loop, order, finished))
 
     def _post(self, orders: Iterable[JobOrder]) -> None:
         self._check_open()
         self._loop.post(partial(self._core.submit, orders))
-
-    def _in_order(self, views: Iterator[View], window: int) -> Iterator[Future[Sample]]:
-        """Finished futures in the order of the views; never more than `window` on their way."""
-        waiting: deque[Future[Sample]] = deque()
-        try:
-            waiting.extend(self.submit(view) for view in islice(views, window))
-            while waiting:
-                future = waiting.popleft()
-                future.exception()
-                yield future
-                del future  # or its sample would live while the next ones are made
-                waiting.extend(self.submit(view) for view in islice(views, 1))
-        finally:
-            for future in waiting:
-                future.cancel()
 
     def _as_finished(self, views: Iterator[View], window: int) -> Iterator[Future[Sample]]:
         """Finished futures as they come; never more than `window` on their way."""
@@ -575,9 +505,10 @@ class Pool(Renderer):
 
         def send(count: int) -> None:
             for view in islice(views, count):
-                order = self._order(view)
-                waiting.add(self._future(order, finished.put))
-                self._post((order,))
+                future = self._submitted(view, finished=finished.put)
+                waiting.add(future)
+                if not isinstance(future, PoolFuture):  # it failed at once
+                    finished.put(future)
 
         try:
             send(window)
@@ -610,6 +541,16 @@ class Pool(Renderer):
                 raise
         finally:
             self._loop.cancel(order)
+
+    def _until(self, cancel: CancelToken, order: StreamOrder) -> Iterator[Sample]:
+        """The samples of an order, until it is cancelled."""
+        end = partial(self._loop.cancel, order)
+        cancel.on_cancel(end)
+        try:
+            if not cancel.cancelled:
+                yield from (each for each in self._stream(order) if not cancel.cancelled)
+        finally:
+            cancel.forget(end)
 
     def _next(self, queue: SimpleQueue[Any]) -> Any:
         """Take something out of a queue; this thread runs the loop meanwhile."""
@@ -649,11 +590,7 @@ class Pool(Renderer):
         select_passes(view.pass_names, self._passes)
 
     def _check_open(self) -> None:
-        if self._pid != os.getpid():
-            raise WorkerError(
-                "this pool was opened before the process forked, and belongs to the parent; open "
-                "one in the child, or start processes with the 'spawn' method"
-            )
+        self._loop.check_process()
         if self._core.broken is not None:
             raise type(self._core.broken)(self._core.broken.message)
         if self._core.closed:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from enum import Enum
 from pathlib import Path
@@ -60,6 +60,7 @@ class WorkerHandle:
         successor: whether a worker that is to replace it is on its way.
         dying: it is dead or about to be killed, so nothing is leased to it.
         done: views that it has drawn.
+        busy: seconds in which it had any to draw.
         since: when it was started or answered last, by the monotonic clock; seconds.
         torn: somebody is talking with it. Where that is still so at the next step, an interrupt hit
             in between: bytes may be lost, and the worker is of no use any more.
@@ -86,7 +87,8 @@ class WorkerHandle:
         self.successor = False
         self.dying = False
         self.done = 0
-        self.started = self.since = time.monotonic()
+        self.busy = 0.0
+        self.since = time.monotonic()
         self.torn = False
         self.taking = False
         self.innocent = False
@@ -175,8 +177,8 @@ class WorkerHandle:
 
     @property
     def rate(self) -> float:
-        """Views that it has drawn per second since it was started."""
-        return self.done / max(time.monotonic() - self.started, 1e-9)
+        """Views that it has drawn per second of those in which it had any to draw."""
+        return self.done / max(self.busy, 1e-9) if self.done else 0.0
 
     def put(self, message: Any, region: Region | None = None) -> None:
         """Queue a message with the memory it needs; `flush` sends it.
@@ -200,8 +202,14 @@ class WorkerHandle:
             raise WorkerError(f"its memory cannot be sent to a worker: {error}") from None
         self.torn = False
 
-    def put_blobs(self, blobs: Mapping[bytes, ArrayWire]) -> None:
+    def put_blobs(
+        self, blobs: Mapping[bytes, ArrayWire], needed: Callable[[bytes], bool] = lambda _: False
+    ) -> None:
         """Queue the arrays that the worker does not have, before what names them.
+
+        Args:
+            blobs: the arrays by name.
+            needed: whether an order that it has not begun names an array, which then stays.
 
         Raises:
             WorkerError: one is too large.
@@ -210,7 +218,7 @@ class WorkerHandle:
             if self._blobs.get(digest) is None:
                 self.put(Blob(digest, array))
                 self._blobs.put(digest, digest, len(array.data))
-        gone = self._blobs.trim(lambda digest: digest in blobs)
+        gone = self._blobs.trim(lambda digest: digest in blobs or needed(digest))
         if gone:
             self.put(DropBlobs(gone))
 

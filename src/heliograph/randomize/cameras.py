@@ -16,7 +16,7 @@ from heliograph import poses
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError, shown
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.parameters import METRES, POINT, RADIANS, drawn
+from heliograph.randomize.parameters import FIELD_OF_VIEW, METRES, POINT, SHAKE, TURN, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler, constant, directions, on_dome, uniform, vector
 from heliograph.scene.appearance import MoveCamera
@@ -69,8 +69,8 @@ class CameraJitter(CameraRandomizer):
     """
 
     position: Sampler = drawn(uniform(-0.02, 0.02), METRES)
-    rotation: Sampler = drawn(uniform(-0.03, 0.03), RADIANS)
-    fov: Sampler = drawn(uniform(-0.01, 0.01), RADIANS)
+    rotation: Sampler = drawn(uniform(-0.03, 0.03), SHAKE)
+    fov: Sampler = drawn(uniform(-0.01, 0.01), SHAKE)
     type_name: ClassVar[str] = "camera_jitter"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -96,7 +96,7 @@ class CameraOrbit(CameraRandomizer):
     """
 
     centre: Sampler = drawn(_ORIGIN, POINT)
-    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), RADIANS)
+    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), TURN)
     type_name: ClassVar[str] = "camera_orbit"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -121,8 +121,8 @@ class CameraPlace(CameraRandomizer):
 
     position: Sampler = drawn(on_dome(uniform(1.0, 2.0)), replace(POINT, away=True))
     target: Sampler = drawn(_ORIGIN, POINT)
-    roll: Sampler = drawn(constant(0.0), RADIANS)
-    fov: Sampler | None = drawn(None, RADIANS, optional=True)
+    roll: Sampler = drawn(constant(0.0), TURN)
+    fov: Sampler | None = drawn(None, FIELD_OF_VIEW, optional=True)
     type_name: ClassVar[str] = "camera_place"
 
     def __post_init__(self) -> None:
@@ -158,7 +158,7 @@ class FieldOfView(CameraRandomizer):
         fov: radians (`{"angle": [40, 60]}` takes degrees).
     """
 
-    fov: Sampler = drawn(uniform(0.7, 1.0), RADIANS)
+    fov: Sampler = drawn(uniform(0.7, 1.0), FIELD_OF_VIEW)
     type_name: ClassVar[str] = "field_of_view"
 
     def moves(self, rng: Generator, count: int) -> Move:

@@ -49,6 +49,9 @@ _ORRB = "heliograph.compat.orrb.reading"
 """Reads configs with `components`; a layer above this one, imported where such a config comes."""
 
 
+_UNQUOTED = "; YAML takes on, off, yes and no for true and false: quote the word"
+
+
 def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
     """Read a randomization from a config: ours, or ORRB's renderer_config (by its `components`).
 
@@ -183,7 +186,8 @@ def _randomizer(entry: Any, folder: Path) -> Randomizer:
         raise InvalidValueError(f"expected an object, got {shown(entry)}")
     name, kind = entry.get("name"), entry.get("type")
     if name is not None and not isinstance(name, str):
-        raise InvalidValueError(f"name: expected a text, got {shown(name)}")
+        hint = _UNQUOTED if isinstance(name, bool) else ""
+        raise InvalidValueError(f"name: expected a text, got {shown(name)}{hint}")
     if "type" not in entry:
         likely = difflib.get_close_matches("type", [str(key) for key in entry], n=1)
         if likely:
@@ -217,7 +221,8 @@ def _plain(key: str, value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise InvalidValueError(f"{key}: {error}") from None
+        hint = _UNQUOTED if "got `bool`" in str(error) else ""
+        raise InvalidValueError(f"{key}: {error}{hint}") from None
 
 
 def _schema(kind: type[Randomizer], shared: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class Hello(_Message):
     """The worker is there.
 
     Attributes:
-        protocol: `PROTOCOL` of the worker; it comes first in every version of the protocol.
+        protocol: `PROTOCOL` of the worker; it comes first in every version of the protocol, and
+            what comes after it may be missing or more.
         version: of heliograph in the worker.
         python: which interpreter, and its version.
         pid: its process id, which is not that of the process that was started where a wrapper is.
@@ -42,11 +43,11 @@ class Hello(_Message):
     """
 
     protocol: int
-    version: str
-    python: str
-    pid: int
-    random: str
-    versions: dict[str, str]
+    version: str = "?"
+    python: str = "?"
+    pid: int = 0
+    random: str = ""
+    versions: dict[str, str] = {}
 
 
 class Open(_Message):
@@ -147,7 +148,7 @@ class Render(_Message):
 
     Attributes:
         ticket: number of the lease; the answer bears it.
-        region: where; below 0 there is no shared memory, and the answer holds the passes.
+        region: where; below 0 there is none, and the answer holds the passes.
         view: what.
         place, total: which of how many views that lie stacked in the region; total 0 for one alone.
         priority: which of the orders that are at hand is drawn first.
@@ -286,7 +287,8 @@ class Done(_Message):
     Attributes:
         ticket: of the order.
         used: what else came of the view.
-        data: its passes, where there is no region that they were drawn into.
+        data: its passes, where they are not in its region: there was none, or they did not fit, as
+            edits brought cameras that only the engine knows.
     """
 
     ticket: int
@@ -338,13 +340,6 @@ class Described(_Message):
     opened: Opened
 
 
-class TooSmall(_Message):
-    """A view is drawn but does not fit its region: how many bytes it needs."""
-
-    ticket: int
-    nbytes: int
-
-
 class Failed(_Message):
     """A view was not drawn, or (ticket 0) the engine could not be opened."""
 
@@ -375,7 +370,6 @@ Message: TypeAlias = (
     | DoneMany
     | Advanced
     | Described
-    | TooSmall
     | Failed
     | Stop
 )

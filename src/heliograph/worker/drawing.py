@@ -9,7 +9,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engine import CancelToken, Engine, Outcome, Outs, attempt, resolve_cameras
+from heliograph.engine import (
+    VERSIONS_KEPT,
+    CancelToken,
+    Engine,
+    Outcome,
+    Outs,
+    attempt,
+    resolve_cameras,
+)
 from heliograph.errors import ClosedError, HeliographError, UnknownNameError, WorkerError
 from heliograph.frame import Array, Sample
 from heliograph.passes import PassSpecs, select_passes
@@ -27,7 +35,6 @@ from heliograph.transport.messages import (
     Refine,
     Render,
     RenderMany,
-    TooSmall,
     Used,
     ViewWire,
 )
@@ -90,6 +97,11 @@ class SampleStream:
     credits: int
     sent: int = 0
 
+    @property
+    def runnable(self) -> bool:
+        """Whether the next sample may be sent; or the end, as nobody waits any more."""
+        return self.credits > self.sent or self.token.cancelled
+
 
 class RenderExecutor:
     """Draws the orders of a pool with one engine.
@@ -118,16 +130,24 @@ class RenderExecutor:
         self._own_labels = engine.labels
         self._passes = engine.passes
         self._tables = SentTables(self._own_labels)
+        self._known: dict[int, Mapping[str, Camera]] = {}
+        self._layouts: dict[int, Layouts] = {}
         self._look_again()
 
     def _look_again(self) -> None:
-        """Take the cameras of the newest version of the scene."""
-        self._known = self.engine.cameras
-        self._resized: set[tuple[Any, ...]] = set()
-        self._layouts = Layouts(self._known, self._passes)
+        """Take the cameras of the newest version of the scene; those of the last few are kept."""
         self._newest = self.engine.provenance.scene_version
+        self._known[self._newest] = self.engine.cameras
+        self._layouts[self._newest] = Layouts(self.engine.cameras, self._passes)
+        self._resized: set[tuple[Any, ...]] = set()
+        for version in list(self._known)[:-VERSIONS_KEPT]:
+            del self._known[version], self._layouts[version]
 
-    def draw(self, order: Render) -> Done | TooSmall:
+    def _version(self, named: int | None) -> int:
+        """The version that a view shows; of one that is gone, the engine says so."""
+        return named if named in self._known else self._newest
+
+    def draw(self, order: Render) -> Done:
         """Draw one view.
 
         Raises:
@@ -135,22 +155,14 @@ class RenderExecutor:
         """
         self._begin(order.ticket)
         view = unpack_view(order.view, self.blobs)
-        if order.region < 0:
-            made = self.engine.render(view)
-            return Done(order.ticket, self._used(view, None, made), self._packed(made))
-        region = self._region(order.region)
-        asked = self._asked(view)
-        sample = None if asked is None else self._direct(view, asked, region, order)
-        if sample is None:
-            sample = self.engine.render(view)
-            layout = lay_out([frame.camera for frame in sample], self._specs(view))
-            if asked is not None and layout != asked[1] and len(self._resized) < _MOST_RESIZED:
-                self._resized.add((view.cameras, view.pass_names))  # not tried in vain again
-            if order.total or layout.nbytes > region.nbytes:
-                return TooSmall(order.ticket, layout.nbytes)
-            _copy(sample, layout, region.memory)
-            asked = None
-        return Done(order.ticket, self._used(view, asked and asked[0], sample))
+        asked = None if order.region < 0 else self._asked(view)
+        sample = None if asked is None else self._direct(view, asked, order)
+        if sample is not None and asked is not None:
+            return Done(order.ticket, self._used(view, asked[0], sample))
+        sample = self.engine.render(view)
+        if asked is not None and len(self._resized) < _MOST_RESIZED:
+            self._resized.add((view.cameras, view.pass_names))  # not tried in vain again
+        return Done(order.ticket, self._used(view, None, sample), self._packed(sample))
 
     def draw_many(self, order: RenderMany) -> DoneMany:
         """Draw entries of a batch until something more urgent comes; those that fail are reported.
@@ -159,7 +171,8 @@ class RenderExecutor:
         """
         self._begin(order.ticket, order.first)
         columns = _Columns(order, self.blobs)
-        cameras = resolve_cameras(columns.view(0), self._known)
+        known = self._known[self._version(order.view.scene_version)]
+        cameras = resolve_cameras(columns.view(0), known)
         region = self._region(order.region)
         specs = select_passes(order.view.passes, self._passes)
         layout = lay_out(cameras, specs, order.total)
@@ -236,7 +249,8 @@ class RenderExecutor:
         self._look_again()
         if version != order.version:
             raise WorkerError(f"a change made version {version}, expected {order.version}")
-        return Advanced(order.ticket, version, [pack_camera(each) for each in self._known.values()])
+        cameras = [pack_camera(each) for each in self.engine.cameras.values()]
+        return Advanced(order.ticket, version, cameras)
 
     def describe(self, order: Describe) -> Described:
         """What the engine says about the newest version of the scene."""
@@ -268,30 +282,26 @@ class RenderExecutor:
             raise WorkerError(f"shared memory {region} was never mapped here") from None
 
     def _asked(self, view: View) -> tuple[Sequence[Camera], Layout] | None:
-        """Cameras and layout; None where edits may add cameras, which only the engine knows.
-
-        An older version of the scene may have had other cameras.
-        """
-        if view.scene_version not in (None, self._newest):
-            return None
+        """Cameras and layout; None where edits may add cameras, which only the engine knows."""
         if view.edits and (view.cameras, view.pass_names) in self._resized:
             return None
         try:
-            return self._layouts.of(view)
+            return self._layouts[self._version(view.scene_version)].of(view)
         except UnknownNameError:
             if view.edits:
                 return None
             raise
 
     def _direct(
-        self, view: View, asked: tuple[Sequence[Camera], Layout], region: Region, order: Render
+        self, view: View, asked: tuple[Sequence[Camera], Layout], order: Render
     ) -> Sample | None:
         """Draw into the region; None where it failed, but perhaps because edits changed sizes."""
         cameras, layout = asked
+        region = self._region(order.region)
         if order.total:
             layout = lay_out(cameras, self._specs(view), order.total)
         if layout.nbytes > region.nbytes:
-            return None
+            raise WorkerError(f"a view of {layout.nbytes} bytes in {region.nbytes}")
         out = layout.arrays(region.memory)
         if order.total:
             out = [{name: stack[order.place] for name, stack in each.items()} for each in out]

@@ -150,11 +150,7 @@ class _Server:
         """What to do next; None if there is nothing."""
         while self._messages:
             self._obey(self._messages.popleft())
-        runnable = [
-            each
-            for each in self._streams.values()
-            if each.credits > each.sent or each.token.cancelled
-        ]
+        runnable = (each for each in self._streams.values() if each.runnable)
         stream = max(runnable, key=lambda each: each.priority, default=None)
         if self._orders and (stream is None or -self._orders[0][0] >= stream.priority):
             order = heapq.heappop(self._orders)[2]
@@ -189,12 +185,16 @@ class _Server:
         return page is not None and bool(self._orders) and page.urgency > -self._orders[0][0]
 
     def _more_urgent(self, priority: int) -> bool:
-        """Whether an order has come that is more urgent; asked while a batch is drawn."""
+        """Whether anything more urgent can be done; asked while a batch is drawn."""
         self._receive(wait=False)
-        waiting = [getattr(each, "priority", priority) for each in self._messages]
-        return max(waiting, default=priority) > priority or any(
-            -order[0] > priority for order in self._orders
-        )
+        at_hand = [-order[0] for order in self._orders]
+        at_hand += [stream.priority for stream in self._streams.values() if stream.runnable]
+        for message in self._messages:
+            if isinstance(message, Credit) and message.ticket in self._streams:
+                at_hand.append(self._streams[message.ticket].priority)
+            else:
+                at_hand.append(getattr(message, "priority", priority))
+        return max(at_hand, default=priority) > priority
 
     def _obey(self, message: Any) -> None:
         if isinstance(message, (Render, RenderMany, Refine, Publish)):

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from heliograph.camera import Camera
 from heliograph.disk import printable
 from heliograph.engine import (
+    VERSIONS_KEPT,
     Capability,
     Engine,
     Outcome,
@@ -40,8 +41,6 @@ from heliograph.view import View
 
 Source: TypeAlias = Component | str | os.PathLike[str]
 
-VERSIONS_KEPT = 16
-"""How many versions of a scene may be asked for, the newest and those before it."""
 _EDITED_KEPT = 8
 
 
