@@ -108,7 +108,7 @@ def step_table() -> str:
         for number, (key, each) in enumerate(step.parameters.items()):
             opening = ["", ""] if number else [f"`{name}`", summary]
             span = f"{each.low:g} to {each.high:g}"
-            lines.append([*opening, f"`{key}`", each.meaning, span, f"{each.default:g}"])
+            lines.append([*opening, f"`{key}`", each.what, span, f"{step.defaults[key]:g}"])
     return table(["step", "what it does", "parameter", "meaning", "range", "default"], lines)
 
 
