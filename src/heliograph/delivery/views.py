@@ -12,7 +12,7 @@ from heliograph.camera import Camera
 from heliograph.engine import Capability, Described, resolve_cameras
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.passes import Passes, select_passes
+from heliograph.passes import Passes, check_pass_names, select_passes
 from heliograph.randomize import stream
 from heliograph.view import View
 
@@ -97,7 +97,7 @@ class Views:
             UnknownNameError: it does not; the ones it knows are listed.
         """
         resolve_cameras(View(self.cameras, self.passes), renderer.cameras)
-        select_passes(View(passes=self.passes).pass_names, renderer.passes)
+        select_passes(check_pass_names(self.passes), renderer.passes)
 
     def order(self, seed: int, index: int) -> Order:
         """The view of one sample, and what was drawn for it."""
@@ -110,7 +110,7 @@ class Views:
         """The recipe in terms of JSON; functions by name, or as their own `describe` says."""
         return {
             "cameras": [_described_camera(camera) for camera in self.cameras],
-            "passes": list(View(passes=self.passes).pass_names),
+            "passes": list(check_pass_names(self.passes)),
             "state": _described(self.state),
             "randomize": _described(self.randomize),
         }
