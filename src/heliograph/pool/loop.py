@@ -185,10 +185,12 @@ class Loop:
             self._work(heard)
 
     def _select(self, pause: float) -> list[Event]:
-        heard = [(key.data, mask) for key, mask in self._selector.select(pause)]
-        if (None, selectors.EVENT_READ) in heard:
-            _silence(self._leader_bell)
-            heard.remove((None, selectors.EVENT_READ))
+        heard: list[Event] = []
+        for key, mask in self._selector.select(pause):
+            if key.data is None:
+                _silence(self._leader_bell)
+            else:
+                heard.append((key.data, mask))
         return heard
 
     def _lead(self, me: int) -> bool:
