@@ -278,6 +278,8 @@ class NoLoop:
 
     def read(self, look: Any) -> Any: ...
 
+    elsewhere = False
+
 
 def test_memory_of_an_answer_that_makes_no_sample_comes_back_once() -> None:
     buffers, view = BufferPool(), hg.View()

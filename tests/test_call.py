@@ -180,10 +180,31 @@ def test_unknown_engines_and_options_are_named() -> None:
     with pytest.raises(hg.UnknownNameError, match="did you mean 'mujoco'"):
         hg.open(MJCF, engine="mujoko")
     wrong: dict[str, Any] = {"segment_bi": "body"}
-    with pytest.raises(hg.UnknownNameError, match=r"option of the mujoco engine.*'segment_by'"):
+    with pytest.raises(hg.UnknownNameError, match=r"'segment_bi'; did you mean 'segment_by'"):
         hg.open(MJCF, **wrong)
+    with pytest.raises(hg.UnknownNameError, match=r"option of the mujoco engine.*'segment_by'"):
+        hg.open(MJCF, engine_options=wrong)
     with pytest.raises(hg.UnknownNameError, match="option of the fake engine 'msaa'"):
         hg.open("fake", msaa=4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"workers": 2, "dedline": 3}, "unknown option .*'dedline'; did you mean 'deadline'"),
+        ({"workres": 2}, "'workres'; did you mean 'workers'"),
+        ({"workers": 2, "quality": 1}, "go into engine_options"),
+        ({"deadline": 3}, "deadline: is about worker processes.*give workers= as well"),
+        ({"workers": 0, "python": "python"}, "python: is about worker processes"),
+    ],
+)
+def test_wrong_keywords_are_refused_before_anything_is_opened(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], message: str
+) -> None:
+    for opens in ("Pool", "make_engine"):
+        monkeypatch.setattr(f"heliograph.delivery.call.{opens}", None)
+    with pytest.raises(hg.HeliographError, match=message):
+        hg.open("fake", **wrong)
 
 
 def test_raster_options_are_keywords() -> None:

@@ -515,11 +515,11 @@ def test_a_camera_may_have_the_name_of_an_extra(name: str) -> None:
         ({"rank": 2}, "rank and world_size"),
         ({"rank": 2, "world_size": 2}, "rank: expected an integer from 0 to 1, got 2"),
         ({"rank": 0, "world_size": 0}, "world_size"),
-        ({"shufle": True}, "unknown 'shufle'"),
+        ({"shufle": True}, "unknown key of share 'shufle'; did you mean 'shuffle'"),
     ],
 )
 def test_wrong_shares(share: Any, message: str) -> None:
-    with local() as renderer, pytest.raises(InvalidValueError, match=message):
+    with local() as renderer, pytest.raises(HeliographError, match=message):
         hgt.IterableDataset(renderer, 4, share=share)
 
 

@@ -1,6 +1,7 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
 """ORRB's interface: formats against what must come out, and faults that are no more."""
 
+import faulthandler
 import gc
 import json
 import math
@@ -13,6 +14,7 @@ import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -577,6 +579,83 @@ def test_before_and_after_the_workers_there_are_errors_and_no_waiting(make):
         renderer.render_batch(batch())
     renderer.start()
     assert renderer.render_batch(batch())["top"].any()
+
+
+@contextmanager
+def alarms(seconds, interval, handler):
+    """Signals while a block runs, and a traceback in place of waiting for ever."""
+    faulthandler.dump_traceback_later(60, exit=True)
+    before = signal.signal(signal.SIGALRM, lambda *_: handler())
+    signal.setitimer(signal.ITIMER_REAL, seconds, interval)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        faulthandler.cancel_dump_traceback_later()
+
+
+def test_a_signal_handler_may_shut_down_what_starts(make):
+    renderer = make(start=False)
+    with (
+        alarms(0.2, 0, renderer.shutdown),
+        pytest.raises(orrb.RendererError, match="shut down while it started"),
+    ):
+        renderer.start()
+    assert not renderer.pids
+    renderer.start()
+    assert renderer.render_batch(batch())["top"].any()
+
+
+def test_a_signal_handler_may_start_what_starts(make):
+    renderer = make(start=False)
+    with alarms(0.2, 0, renderer.start):
+        renderer.start()
+    assert len(renderer.pids) == 1
+    assert renderer.render_batch(batch())["top"].any()
+
+
+def test_signal_handlers_may_call_anything(make):
+    renderer, results = make(FOV, TRACKER), queue.Queue[Any]()
+    ran: list[int] = []
+    errors: list[str] = []
+    expected = renderer.render_batch(batch(2))["tracker_cube_X_top"]
+    calls = [
+        lambda: renderer.render_batch(batch(2)),
+        lambda: renderer.render_batch_async(batch(2), results),
+        lambda: renderer.update({"components": []}),
+        renderer.mutable_renderer_config,
+        renderer.start,
+    ]
+
+    def handle():
+        if len(ran) < 200:
+            ran.append(len(ran))
+            try:
+                calls[len(ran) % len(calls)]()
+            except orrb.RendererError as error:  # said instead of waiting for ever
+                errors.append(str(error))
+
+    with alarms(0.001, 0.003, handle):
+        while len(ran) < 200:
+            for call in calls:
+                call()
+            assert np.array_equal(calls[0]()["tracker_cube_X_top"], expected)
+    assert all("a signal handler waits for a pool that it interrupted" in each for each in errors)
+    renderer.render_batch_async(batch(2, last=True), results)
+    while "last" not in (result := results.get(timeout=20)):
+        assert np.array_equal(result["tracker_cube_X_top"], expected)
+
+
+def test_a_full_queue_has_one_thread_and_loses_nothing(make):
+    renderer = make()
+    narrow: queue.Queue[Any] = queue.Queue(maxsize=1)
+    before = threading.active_count()
+    for i in range(60):
+        renderer.render_batch_async(batch(seed=i), narrow)
+    renderer.render_batch(batch())  # they were all drawn before it
+    assert threading.active_count() <= before + 1
+    assert [narrow.get(timeout=10)["seed"] for _ in range(60)] == list(range(60))
 
 
 def test_a_full_queue_stops_nobody_else(make):

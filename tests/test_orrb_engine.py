@@ -19,7 +19,10 @@ from heliograph.engine import Engine
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.engines.registry import engine_of, make_engine
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
+from heliograph.frame import allocate
 from heliograph.passes import PASSES
+from heliograph.wrappers import GROUP_NBYTES
+from memory import traced_peak
 
 SIZE = (40, 30)
 MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
@@ -96,6 +99,17 @@ class MujocoEngineOf:
 
     def __exit__(self, *_: object) -> None:
         self._engine.close()
+
+
+def test_a_long_batch_takes_no_more_memory_than_a_short_one(engine: Engine) -> None:
+    camera = hg.Camera.perspective(fov_y=1.0, width=200, height=200, name="big")
+    orders = [view(engine, cameras=[camera], index=i) for i in range(40)]
+    outs = [[allocate(camera, engine.passes)] for _ in orders]
+    with traced_peak() as peak:
+        outcomes = engine.render_many(iter(orders), iter(outs))
+    assert all(isinstance(each, hg.Sample) for each in outcomes)
+    assert same(engine.render(orders[-1]), outcomes[-1])  # type: ignore[arg-type]
+    assert peak() < 1.25 * GROUP_NBYTES < 40 * 200 * 200 * 23
 
 
 @pytest.mark.parametrize("names", [NAMES[2:3], NAMES[3:], NAMES[2:], NAMES[1:3], NAMES[::3]])
@@ -192,7 +206,7 @@ def test_what_cannot_be_drawn_is_said(engine: Engine) -> None:
     crowd = f"<mujoco><worldbody>{geoms}</worldbody></mujoco>"
     with pytest.raises(SceneError, match=r"256 categories.*segmentation_encoding='ids'"):
         OrrbEngine(crowd)
-    OrrbEngine(crowd, encoding={"segmentation": "ids"}).close()
+    OrrbEngine(crowd, encoding={"segmentation_encoding": "ids"}).close()
 
 
 def test_a_worker_imports_nothing_of_the_programs_side() -> None:

@@ -14,12 +14,8 @@ import numpy as np
 import pytest
 
 import heliograph.compat.orrb as orrb
-from heliograph.compat.orrb.components import (
-    CameraMode,
-    CameraRandomizer,
-    LookAt,
-    TranslateRotateScale,
-)
+from heliograph.compat.orrb.components.cameras import CameraMode, CameraRandomizer
+from heliograph.compat.orrb.components.objects import LookAt, TranslateRotateScale
 from heliograph.compat.orrb.config import RemoteRendererConfig
 from heliograph.compat.orrb.mapping import identity, read_mapping
 from heliograph.compat.orrb.message import RendererConfig, as_json
@@ -158,7 +154,7 @@ def test_joints_twice_and_joints_that_are_not_there(tmp_path, caplog):
         read_mapping(path, JOINTS, np.zeros(12))
     path.write_text("hing, 4\nhinge, 0\n")
     assert read_mapping(path, JOINTS, np.zeros(12)).width == 1
-    assert "mapping:1: the model has no joint 'hing'; did you mean 'hinge'?" in caplog.text
+    assert "mapping:1: unknown joint 'hing'; did you mean 'hinge'?" in caplog.text
 
 
 def test_servers_are_shared_out_worker_by_worker():
@@ -265,8 +261,7 @@ GIVEN = {
 
 
 def test_the_config_of_components_can_be_changed_in_place():
-    read_components(GIVEN)
-    config = RendererConfig.of(GIVEN)
+    config = RendererConfig.of({**GIVEN, **read_components(GIVEN).config()})
     look = config.components[0]
     assert (look.type, look.path, config.model_xml_path) == ("LookAt", "a/b", "x.xml")
     look.config.vector3_properties["target_offset"].z = 2.0

@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
-from heliograph.compat.orrb import components as orrb
+from heliograph.compat.orrb.components import cameras as orrb_cameras
+from heliograph.compat.orrb.components import lights as orrb_lights
+from heliograph.compat.orrb.components import materials as orrb_materials
+from heliograph.compat.orrb.components import objects as orrb_objects
+from heliograph.compat.orrb.components import post as orrb_post
+from heliograph.compat.orrb.components import tracker as orrb_tracker
 from heliograph.compat.orrb.components.component import Component
 from heliograph.compat.orrb.facts import OrrbFacts, shapes_of
 from heliograph.compat.orrb.reading import OrrbRandomization
@@ -169,35 +174,37 @@ def test_shapes_stand_in_the_order_of_the_tree() -> None:
 
 SHAPES = 9
 TAKEN = {
-    orrb.CameraRandomizer(): 2 * 8,
-    orrb.CameraRandomizer(mode=orrb.CameraMode.ORBIT): 2,
-    orrb.CameraRandomizer(mode=orrb.CameraMode.BOTH): 2 * 9,
-    orrb.CameraRandomizer(path="a/right"): 8,
-    orrb.CameraProperties(): 0,
-    orrb.CameraCalibrator(camera_name="left"): 0,
-    orrb.LookAt(path="left"): 0,
-    orrb.TranslateRotateScale(path="left"): 0,
-    orrb.Hide(geom_prefix="wall"): 0,
-    orrb.JointRandomizer(): 1 + 3 + 1,
-    orrb.LightingRig(light_head_count=5): 5 * 3,
-    orrb.LightRandomizer(): 1 + 2 * 2,
-    orrb.LightRandomizer(randomize_hue=True): 1 + 2 * 6,
-    orrb.MaterialRandomizer(): 6 * (SHAPES - 1),
-    orrb.MaterialRandomizer(blacklist_prefix="cube,glow"): 6 * (SHAPES - 3),
-    orrb.MaterialRandomizer(randomize_textures=True): 12 * (SHAPES - 1),
-    orrb.MaterialFixedHueRandomizer(): 7,
-    orrb.MaterialFixedHueRandomizer(material_prefix="skin"): 4 * 7,
-    orrb.MaterialFixedHueRandomizer(material_prefix="glow", emission_probability=1.1): 2 * 13,
-    orrb.MaterialFixedHueRandomizer(material_prefix="glow", emission_probability=0): 2 * 8,
-    orrb.PostProcessingRandomizer(): 12,
-    orrb.PostProcessingRandomizer(enable_bloom=False, enable_grain=True): 12,
-    orrb.Tracker(camera_names="left", tracked_object_names="arm"): 0,
+    orrb_cameras.CameraRandomizer(): 2 * 8,
+    orrb_cameras.CameraRandomizer(mode=orrb_cameras.CameraMode.ORBIT): 2,
+    orrb_cameras.CameraRandomizer(mode=orrb_cameras.CameraMode.BOTH): 2 * 9,
+    orrb_cameras.CameraRandomizer(path="a/right"): 8,
+    orrb_cameras.CameraProperties(): 0,
+    orrb_cameras.CameraCalibrator(camera_name="left"): 0,
+    orrb_objects.LookAt(path="left"): 0,
+    orrb_objects.TranslateRotateScale(path="left"): 0,
+    orrb_objects.Hide(geom_prefix="wall"): 0,
+    orrb_objects.JointRandomizer(): 1 + 3 + 1,
+    orrb_lights.LightingRig(light_head_count=5): 5 * 3,
+    orrb_lights.LightRandomizer(): 1 + 2 * 2,
+    orrb_lights.LightRandomizer(randomize_hue=True): 1 + 2 * 6,
+    orrb_materials.MaterialRandomizer(): 6 * (SHAPES - 1),
+    orrb_materials.MaterialRandomizer(blacklist_prefix="cube,glow"): 6 * (SHAPES - 3),
+    orrb_materials.MaterialRandomizer(randomize_textures=True): 12 * (SHAPES - 1),
+    orrb_materials.MaterialFixedHueRandomizer(): 7,
+    orrb_materials.MaterialFixedHueRandomizer(material_prefix="skin"): 4 * 7,
+    orrb_materials.MaterialFixedHueRandomizer(material_prefix="glow", emission_probability=1.1): 2
+    * 13,
+    orrb_materials.MaterialFixedHueRandomizer(material_prefix="glow", emission_probability=0): 2
+    * 8,
+    orrb_post.PostProcessingRandomizer(): 12,
+    orrb_post.PostProcessingRandomizer(enable_bloom=False, enable_grain=True): 12,
+    orrb_tracker.Tracker(camera_names="left", tracked_object_names="arm"): 0,
 }
 
 
 @pytest.mark.parametrize("component", TAKEN, ids=repr)
 def test_each_component_takes_its_numbers_and_no_more(component: Component) -> None:
-    rig = orrb.LightingRig(light_head_count=1)
+    rig = orrb_lights.LightingRig(light_head_count=1)
     drawn = OrrbRandomization((component, rig), ("first", "rig"))(3, 0, scene()).facts
     left = islice(values(3), TAKEN[component], None)
     angle, height, reach = 2 * math.pi * (1 - next(left)), 1.5 - next(left), 1.5 - next(left) / 2
@@ -206,9 +213,9 @@ def test_each_component_takes_its_numbers_and_no_more(component: Component) -> N
 
 
 def test_hidden_shapes_take_no_numbers() -> None:
-    paint = orrb.MaterialRandomizer(whitelist_prefix="skin")
+    paint = orrb_materials.MaterialRandomizer(whitelist_prefix="skin")
     assert run(paint)["MaterialRandomizer"]["objects"] == [["wall"], ["arm"]]
-    after = run(orrb.Hide(geom_prefix="wall"), paint)["MaterialRandomizer"]
+    after = run(orrb_objects.Hide(geom_prefix="wall"), paint)["MaterialRandomizer"]
     assert after["objects"] == [["arm"]]
     # The last of three shapes is the one whose colour is seen.
     hue, saturation, value = islice(values(3), 12, 15)
@@ -216,7 +223,7 @@ def test_hidden_shapes_take_no_numbers() -> None:
 
 
 def test_cameras_draw_in_the_scenes_order_whichever_are_asked_for() -> None:
-    moves = run(orrb.CameraRandomizer(position_radius=0.4, quat_radius=0, fov_radius=8))
+    moves = run(orrb_cameras.CameraRandomizer(position_radius=0.4, quat_radius=0, fov_radius=8))
     numbers = values(3)
     for name, move in zip(("left", "right"), moves["CameraRandomizer"]["cameras"], strict=True):
         own = scene().cameras[name]
@@ -229,7 +236,7 @@ def test_cameras_draw_in_the_scenes_order_whichever_are_asked_for() -> None:
 
 
 def test_a_camera_turns_about_the_up_of_a_random_turn() -> None:
-    shaken = orrb.CameraRandomizer(position_radius=0, quat_radius=0.6, fov_radius=0)
+    shaken = orrb_cameras.CameraRandomizer(position_radius=0, quat_radius=0.6, fov_radius=0)
     move = run(shaken)["CameraRandomizer"]["cameras"][0]
     u, theta, rho, angle = (1 - value for value in islice(values(3), 4, 8))
     i, j, theta, rho = math.sqrt(1 - u), math.sqrt(u), 2 * math.pi * theta, 2 * math.pi * rho
@@ -242,7 +249,7 @@ def test_a_camera_turns_about_the_up_of_a_random_turn() -> None:
 
 
 def test_materials_around_a_hue() -> None:
-    painter = orrb.MaterialFixedHueRandomizer(
+    painter = orrb_materials.MaterialFixedHueRandomizer(
         material_prefix="glow", min_saturation=0, min_value=0, emission_probability=0.5,
         emission_radius=0.3, max_emission=1.0,
     )  # fmt: skip
@@ -266,7 +273,11 @@ def test_materials_around_a_hue() -> None:
 
 
 def test_joints_lights_and_post_processing_in_their_order() -> None:
-    chain = (orrb.JointRandomizer(), orrb.LightRandomizer(), orrb.PostProcessingRandomizer())
+    chain = (
+        orrb_objects.JointRandomizer(),
+        orrb_lights.LightRandomizer(),
+        orrb_post.PostProcessingRandomizer(),
+    )
     drawn, numbers = run(*chain), values(3)
     qpos = drawn["JointRandomizer"]["qpos"]
     assert qpos[0] == between(-1, 3, next(numbers))
@@ -305,6 +316,6 @@ def test_a_sample_of_a_run_draws_as_the_entry_of_a_batch() -> None:
 def test_facts_are_widened_once_and_know_what_was_hidden() -> None:
     known = OrrbFacts.widened(scene())
     assert OrrbFacts.widened(known) is known
-    hide = orrb.Hide(geom_prefix="wall").draw(np.random.default_rng(0), known)
+    hide = orrb_objects.Hide(geom_prefix="wall").draw(np.random.default_rng(0), known)
     assert known.after(hide.edits, {}).hidden == {"wall"}
     assert not known.hidden

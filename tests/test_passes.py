@@ -70,13 +70,14 @@ def test_specs_that_are_none_are_refused(wrong: dict[str, Any], told: str) -> No
         replace(FLOW, **wrong)
 
 
-def test_passes_are_asked_for_by_name_by_spec_or_as_a_mapping() -> None:
+def test_passes_are_asked_for_by_name_by_spec_one_or_several_or_as_a_mapping() -> None:
     for given in (("rgb", "depth"), [RGB, DEPTH], ("rgb", DEPTH), {"rgb": RGB, "depth": DEPTH}):
         assert check_pass_names(given) == ("rgb", "depth")
         view: Any = View(passes=given)
         assert view.passes == view.pass_names == ("rgb", "depth")
     assert View(passes=[FLOW]).pass_names == ("flow",)
-    for wrong in ((), "rgb", RGB, ("rgb", RGB), (1,), None):
+    assert View(passes="depth").pass_names == View(passes=DEPTH).pass_names == ("depth",)
+    for wrong in ((), ("rgb", RGB), (1,), 1, None):
         with pytest.raises(InvalidValueError, match="passes"):
             View(passes=wrong)  # type: ignore[arg-type]
 

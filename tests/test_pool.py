@@ -5,6 +5,7 @@ import linecache
 import os
 import queue
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -838,6 +839,13 @@ def test_start_up_failures_show_the_last_output(tmp_path: Path) -> None:
         fake(1, python="/no/such/python")
 
 
+def test_an_interpreter_without_the_package_is_told_what_to_install(tmp_path: Path) -> None:
+    python = script(tmp_path / "python", f'exec {shlex.quote(sys.executable)} -S "$@"')
+    install = re.escape(f"{python} -m pip install --no-deps heliograph")
+    with pytest.raises(WorkerError, match=f"(?s)No module named 'heliograph'.*{install}"):
+        fake(1, python=python)
+
+
 def test_another_interpreter_draws(tmp_path: Path) -> None:
     python = script(tmp_path / "python", f'exec {shlex.quote(sys.executable)} "$@"')
     with fake(1, python=python) as pool:
@@ -1019,14 +1027,14 @@ def draw_a_batch(pool: Pool, first: int) -> list[Future[Sample]]:
     return []
 
 
-@pytest.mark.parametrize("first", [1, 2, 3])
+@pytest.mark.parametrize("first", [1, 6])
 @pytest.mark.parametrize("act", [order_some, wait_for_one, draw_a_batch])
 def test_an_interrupt_anywhere_loses_no_order_and_no_worker_for_long(
     act: Callable[[Pool, int], list[Future[Sample]]], first: int
 ) -> None:
     with fake(2, deadline=None) as pool:
         futures, quiet = list[Future[Sample]](), 0
-        for at in range(first, 3000, 7):
+        for at in range(first, 3000, 11):
             sys.settrace(Interrupter(at))
             try:
                 futures = act(pool, at % 200)

@@ -762,3 +762,98 @@ def test_descriptors_are_bounded_for_varied_sizes() -> None:
         assert descriptors() - before <= 20
         theirs = [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pool.pids]
         assert max(theirs) < 20
+
+
+# Forks, and workers that lie ---------------------------------------------------------------------
+
+FORKED = """
+    import os, sys, warnings, heliograph as hg
+    from heliograph.pool import Pool
+    warnings.simplefilter("ignore")
+    if __name__ == "__main__":
+        with Pool("fake", "blank", 1, {"size": (8, 8)}) as pool:
+            stream = pool.map(hg.View(index=i, state={"sleep": 0.1}) for i in range(9))
+            next(stream)
+            late = pool.submit(hg.View(index=9, state={"sleep": 0.4}))
+            queued = pool.submit(hg.View(index=8))
+            told = []
+            child = os.fork()
+            if not child:
+                def tell(act):
+                    try:
+                        act()
+                    except hg.HeliographError as error:
+                        told.append("forked" in str(error))
+                tell(lambda: next(pool.refine(hg.View())))
+                for act in (pool.stats, late.result, lambda: queued.exception(1)):
+                    tell(act)
+                tell(queued.cancel)
+                tell(stream.close)
+                pool.close()
+                os._exit(sum(told))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(code, late.result().index, queued.result().index, *(s.index for s in stream))
+"""
+
+
+def test_a_forked_child_touches_nothing_of_its_parents_pool() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FORKED)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    code, *rest = done.stdout.split()
+    assert int(code) >= 4, done.stderr
+    assert rest == ["9", "8", *map(str, range(1, 9))]
+
+
+LIAR = """
+import os, socket, sys
+import heliograph.worker.drawing as drawing
+import heliograph.worker.serve as serve
+from heliograph.transport.messages import DoneMany, Problem
+
+def lies(self, order):
+    what = os.environ["LIE"]
+    if what == "no entry":
+        problems = {10**9: Problem("EngineError", "x")}
+        return DoneMany(order.ticket, len(order.seeds.data) // 8, problems)
+    if what == "too many":
+        return DoneMany(order.ticket, 10**9, {})
+    if what == "none":
+        return DoneMany(order.ticket, 0, {})
+    read, write = os.pipe()
+    channel = self.server_channel
+    socket.send_fds(channel.socket, [b"\\0"], [read])
+    return DoneMany(order.ticket, 1, {})
+
+made = serve._Server.__init__
+def begun(self, channel):
+    drawing.RenderExecutor.server_channel = channel
+    made(self, channel)
+
+serve._Server.__init__ = begun
+drawing.RenderExecutor.draw_many = lies
+from heliograph.worker.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("lie", ["no entry", "too many", "none", "descriptors"])
+def test_a_worker_that_lies_spoils_its_own_order_alone(lie: str, tmp_path: Path) -> None:
+    (tmp_path / "liar.py").write_text(LIAR)
+    wrapper = tmp_path / "python"
+    wrapper.write_text(f'#!/bin/sh\nshift 3\nexec {sys.executable} {tmp_path}/liar.py "$@"\n')
+    wrapper.chmod(0o755)
+    launcher = Launcher((str(wrapper),), {"LIE": lie, "PYTHONPATH": os.environ.get("PYTHONPATH")})
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with fake(1, launcher=launcher, max_kills=2) as pool:
+        with pytest.raises(hg.HeliographError):
+            pool.submit_batch({"seeds": np.arange(4)}).result(30)
+        right(pool.submit(hg.View(index=3)).result(20), 3)
+    gc.collect()
+    assert (
+        len(list(Path("/proc/self/fd").iterdir())) <= before + 4
+    )  # what the pool keeps until it goes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import linecache
 import subprocess
 import sys
 import warnings
@@ -216,8 +217,11 @@ def test_whoever_draws_the_user_is_warned_once(workers: int, kind: str) -> None:
         with hg.open("fake", size=(8, 6), workers=workers, randomize=config) as renderer:
             for index in range(3):
                 renderer.submit(View(seed=0, index=index)).exception()
-    found = [str(each.message) for each in told if "starts with" in str(each.message)]
-    assert found == ["no object starts with 'kube'; there are floor, ball, globe, marble"]
+    found = [each for each in told if "starts with" in str(each.message)]
+    assert [str(each.message) for each in found] == [
+        "no object starts with 'kube'; there are floor, ball, globe, marble"
+    ]
+    assert "hg.open(" in linecache.getline(found[0].filename, found[0].lineno)
 
 
 def test_a_pool_whose_warnings_are_errors_leaves_nothing_behind() -> None:

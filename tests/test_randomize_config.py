@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from heliograph.compat.orrb import components as orrb
+from heliograph.compat.orrb.components import COMPONENTS
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.randomize import (
     Background,
@@ -115,7 +115,10 @@ def test_yaml_holds_what_json_does(tmp_path: Path, suffix: str) -> None:
         ("[" * 100_000, "not YAML"),
         ("randomizers: [{type: materials, specular: " + "9" * 400 + "}]", "specular: .*finite"),
         ("randomizers: [{type: materials, specular: " + "9" * 5000 + "}]", "not YAML"),
-        ("randomizers: [{type: lights, own: off}]", "own"),  # YAML 1.1 takes `off` for false
+        ("randomizers: [{type: lights, own: off}]", "own: .*off.*quote the word"),
+        ("randomizers: [{type: lights, lights: [on]}]", "lights: .*quote the word"),
+        ("randomizers: [{type: lights, name: no}]", "name: .*quote the word"),
+        ("randomizers: [{type: lights, own: 1}]", "own: Expected `str`, got `int`$"),
     ],
 )
 def test_yaml_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -179,11 +182,11 @@ def test_numbers_beyond_all_floats_are_refused(
 
 def test_orrbs_configs_are_recognised() -> None:
     read = load_randomization({"components": [{"type": "Hide"}]})
-    assert read.randomizers == (orrb.Hide(),)
-    every = {"components": [{"type": kind, "name": kind.lower()} for kind in orrb.COMPONENTS]}
+    assert read.randomizers == (COMPONENTS["Hide"](),)
+    every = {"components": [{"type": kind, "name": kind.lower()} for kind in COMPONENTS]}
     again = load_randomization(json.loads(json.dumps(to_json(load_randomization(every)))))
     assert again.randomizers == load_randomization(every).randomizers
-    assert again.names == tuple(kind.lower() for kind in orrb.COMPONENTS)
+    assert again.names == tuple(kind.lower() for kind in COMPONENTS)
 
 
 def test_what_no_config_can_name_cannot_be_written() -> None:
@@ -193,7 +196,7 @@ def test_what_no_config_can_name_cannot_be_written() -> None:
     with pytest.raises(InvalidValueError, match="Mine is of no type that a config can name"):
         to_json(Randomization([Mine()]))
     with pytest.raises(InvalidValueError, match="Hide is of no type"):
-        to_json(Randomization([orrb.Hide(), Background()]))
+        to_json(Randomization([COMPONENTS["Hide"](), Background()]))
 
 
 @pytest.mark.parametrize(

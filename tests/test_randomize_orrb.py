@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
-from heliograph.compat.orrb import components as orrb
+from heliograph.compat.orrb.components import COMPONENTS
+from heliograph.compat.orrb.components import cameras as orrb_cameras
+from heliograph.compat.orrb.components import component as orrb_component
+from heliograph.compat.orrb.components import lights as orrb_lights
+from heliograph.compat.orrb.components import materials as orrb_materials
+from heliograph.compat.orrb.components import objects as orrb_objects
+from heliograph.compat.orrb.components import post as orrb_post
+from heliograph.compat.orrb.components import tracker as orrb_tracker
 from heliograph.compat.orrb.components.lights import EXPOSURE
 from heliograph.compat.orrb.facts import OrrbFacts, Posed
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
@@ -60,12 +67,14 @@ def scene(**more: Any) -> Facts:
     return Facts(description, {"cam": CAM}, **(known | more))
 
 
-def drawn_by(*components: orrb.Component, index: int = 0, known: Facts | None = None) -> Drawn:
+def drawn_by(
+    *components: orrb_component.Component, index: int = 0, known: Facts | None = None
+) -> Drawn:
     return OrrbRandomization(components)(3, index, known or scene())
 
 
 def test_a_component_among_randomizers_of_ours_draws_from_a_stream_of_its_own() -> None:
-    chain = Randomization([orrb.LightRandomizer(), Materials()])
+    chain = Randomization([orrb_lights.LightRandomizer(), Materials()])
     first, second = (chain(3, index, scene()).facts["LightRandomizer"] for index in (0, 1))
     assert first == chain(3, 0, scene()).facts["LightRandomizer"]
     assert first != second
@@ -76,7 +85,7 @@ def components(*entries: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("index", range(5))
-@pytest.mark.parametrize("kind", sorted(orrb.COMPONENTS))
+@pytest.mark.parametrize("kind", sorted(COMPONENTS))
 def test_every_component_draws_and_replays(kind: str, index: int) -> None:
     entry = {"type": kind, "path": "world/cam" if kind in ("LookAt", NEEDS) else ""}
     config = {"stringProperties": {"camera_name": "cam"}} if kind == "CameraCalibrator" else {}
@@ -101,7 +110,7 @@ def test_unity_axes() -> None:
 
 def test_camera_jitter_is_as_wide_as_its_radius() -> None:
     shifts, turns, fovs = [], [], []
-    component = orrb.CameraRandomizer(position_radius=0.2, quat_radius=0.4, fov_radius=10.0)
+    component = orrb_cameras.CameraRandomizer(position_radius=0.2, quat_radius=0.4, fov_radius=10.0)
     for index in range(300):
         (move,) = drawn_by(component, index=index).edits
         assert isinstance(move, MoveCamera)
@@ -118,7 +127,9 @@ def test_camera_jitter_is_as_wide_as_its_radius() -> None:
 def test_orbit_keeps_the_distance_to_the_vertical() -> None:
     centre = Vector3(-0.5, 0.2, -0.3)
     middle = vector(centre)
-    component = orrb.CameraRandomizer(mode=orrb.CameraMode.ORBIT, orbit_center=centre)
+    component = orrb_cameras.CameraRandomizer(
+        mode=orrb_cameras.CameraMode.ORBIT, orbit_center=centre
+    )
     eyes = []
     for index in range(50):
         (move,) = drawn_by(component, index=index).edits
@@ -134,17 +145,17 @@ def test_orbit_keeps_the_distance_to_the_vertical() -> None:
 
 
 def test_camera_properties() -> None:
-    (move,) = drawn_by(orrb.CameraProperties(path="a/cam", field_of_view=30.0)).edits
+    (move,) = drawn_by(orrb_cameras.CameraProperties(path="a/cam", field_of_view=30.0)).edits
     assert isinstance(move, MoveCamera)
     assert (move.camera.near, move.camera.far) == (0.1, 20.0)
     assert math.degrees(move.camera.fov_y) == pytest.approx(30)
     assert move.relative
     with pytest.raises(UnknownNameError, match="did you mean 'cam'"):
-        drawn_by(orrb.CameraProperties(path="a/cams"))
+        drawn_by(orrb_cameras.CameraProperties(path="a/cams"))
 
 
 def test_calibrator_offsets_and_reports() -> None:
-    component = orrb.CameraCalibrator(
+    component = orrb_cameras.CameraCalibrator(
         camera_name="cam", local_position_delta=Vector3(0, 1, 0), fov_delta=2.0
     )
     drawn = drawn_by(component)
@@ -160,7 +171,7 @@ def test_calibrator_offsets_and_reports() -> None:
 
 def test_look_at_aims_a_camera() -> None:
     target = Vector3(-0.5, 0.1, 0.3)
-    component = orrb.LookAt(path="world/cam", target_offset=target)
+    component = orrb_objects.LookAt(path="world/cam", target_offset=target)
     (move,) = drawn_by(component).edits
     assert isinstance(move, MoveCamera)
     placed = CAM.moved(CAM.world_from_camera @ move.camera.world_from_camera)
@@ -169,18 +180,18 @@ def test_look_at_aims_a_camera() -> None:
 
 
 def test_look_at_turns_an_object_to_face_it() -> None:
-    (move,) = drawn_by(orrb.LookAt(path="palm", target_offset=Vector3(0, 0, 0))).edits
+    (move,) = drawn_by(orrb_objects.LookAt(path="palm", target_offset=Vector3(0, 0, 0))).edits
     assert isinstance(move, MoveObject)
     np.testing.assert_allclose(move.pose[:3, :3] @ (0, -1, 0), (-1, 0, 0), atol=1e-12)
     np.testing.assert_allclose(move.pose[:3, :3] @ (0, 0, 1), (0, 0, 1), atol=1e-12)
     with pytest.raises(InvalidValueError, match="pose is not known"):
-        drawn_by(orrb.LookAt(path="floor"))
+        drawn_by(orrb_objects.LookAt(path="floor"))
     with pytest.raises(UnknownNameError, match="did you mean 'palm'"):
-        drawn_by(orrb.LookAt(path="plam"))
+        drawn_by(orrb_objects.LookAt(path="plam"))
 
 
 def test_translate_rotate_scale_of_an_object_and_of_a_body() -> None:
-    moved = orrb.TranslateRotateScale(
+    moved = orrb_objects.TranslateRotateScale(
         path="palm", translate=Vector3(1, 2, 3), scale=Vector3(1, 2, 3)
     )
     (move,) = drawn_by(moved).edits
@@ -188,7 +199,7 @@ def test_translate_rotate_scale_of_an_object_and_of_a_body() -> None:
     np.testing.assert_allclose(move.pose[:3, 3], (-1, -3, 2))
     assert list(move.scale) == [1, 3, 2]
     half = math.sqrt(0.5)
-    turned = orrb.TranslateRotateScale(
+    turned = orrb_objects.TranslateRotateScale(
         path="hand", rotate=Quaternion(0, half, 0, half), scale=Vector3(2, 2, 2)
     )
     moves = {m.name: m for m in drawn_by(turned).edits if isinstance(m, MoveObject)}
@@ -203,32 +214,32 @@ def test_hide_takes_bodies_with_all_below_geoms_and_sites() -> None:
     hidden = [
         drawn_by(component).edits[0]
         for component in (
-            orrb.Hide(body_prefix="hand"),
-            orrb.Hide(geom_prefix="cube,fl"),
-            orrb.Hide(site_prefix="touch"),
+            orrb_objects.Hide(body_prefix="hand"),
+            orrb_objects.Hide(geom_prefix="cube,fl"),
+            orrb_objects.Hide(site_prefix="touch"),
         )
     ]
     found = [edit.objects for edit in hidden if isinstance(edit, Hide)]
     assert found == [("palm", "finger", "touch1"), ("cube:a", "floor"), ("touch1",)]
-    assert not drawn_by(orrb.Hide()).edits
+    assert not drawn_by(orrb_objects.Hide()).edits
     with pytest.warns(UserWarning, match="no site starts with 'palm'; there are touch"):
-        drawn_by(orrb.Hide(site_prefix="palm"))
+        drawn_by(orrb_objects.Hide(site_prefix="palm"))
 
 
 def test_joints_with_a_range_and_balls_are_drawn_others_stay() -> None:
-    states = [drawn_by(orrb.JointRandomizer(), index=i).state["qpos"] for i in range(100)]
+    states = [drawn_by(orrb_objects.JointRandomizer(), index=i).state["qpos"] for i in range(100)]
     rows = np.array(states)
     assert rows[:, 0].min() < -0.9
     assert rows[:, 0].max() <= 2
     assert (rows[:, 1] == 7).all()
     np.testing.assert_allclose(np.linalg.norm(rows[:, 2:], axis=1), 1)
     with pytest.raises(InvalidValueError, match="names no joints"):
-        drawn_by(orrb.JointRandomizer(), known=scene(joints=()))
+        drawn_by(orrb_objects.JointRandomizer(), known=scene(joints=()))
 
 
 def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
     target = Vector3(-1.05, 0, -1)
-    drawn = drawn_by(orrb.LightingRig(target=target, light_head_count=8))
+    drawn = drawn_by(orrb_lights.LightingRig(target=target, light_head_count=8))
     lights = [edit for edit in drawn.edits if isinstance(edit, EditLight)]
     assert [edit.name for edit in lights[:2]] == ["sun", "head"]
     assert lights[0].active is False
@@ -244,7 +255,7 @@ def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
 
 
 def test_light_intensities_add_up() -> None:
-    chain = (orrb.LightingRig(), orrb.LightRandomizer())
+    chain = (orrb_lights.LightingRig(), orrb_lights.LightRandomizer())
     for index in range(20):
         drawn = drawn_by(*chain, index=index)
         values = drawn.facts["LightRandomizer"]
@@ -260,7 +271,7 @@ def test_light_intensities_add_up() -> None:
 
 
 def test_random_hues_of_lights_are_pale() -> None:
-    drawn = drawn_by(orrb.LightingRig(), orrb.LightRandomizer(randomize_hue=True))
+    drawn = drawn_by(orrb_lights.LightingRig(), orrb_lights.LightRandomizer(randomize_hue=True))
     colours = rgb_to_hsv(drawn.facts["LightRandomizer"]["colour"])
     assert colours[:, 1].max() <= 0.3
     assert colours[:, 2].min() >= 0.9
@@ -272,8 +283,8 @@ def paints(drawn: Drawn) -> dict[str, EditMaterial]:
 
 
 def test_materials_by_white_and_black_list() -> None:
-    assert set(paints(drawn_by(orrb.MaterialRandomizer()))) == set(NAMES) - {"cube:a"}
-    only = orrb.MaterialRandomizer(whitelist_prefix="robot0:")
+    assert set(paints(drawn_by(orrb_materials.MaterialRandomizer()))) == set(NAMES) - {"cube:a"}
+    only = orrb_materials.MaterialRandomizer(whitelist_prefix="robot0:")
     found = paints(drawn_by(only))
     assert set(found) == {"palm", "finger"}
     assert found["palm"].rgba != found["finger"].rgba
@@ -287,7 +298,7 @@ def test_materials_by_white_and_black_list() -> None:
 
 
 def test_materials_with_textures() -> None:
-    found = paints(drawn_by(orrb.MaterialRandomizer(randomize_textures=True)))
+    found = paints(drawn_by(orrb_materials.MaterialRandomizer(randomize_textures=True)))
     for edit in found.values():
         assert edit.texture is not None
         assert edit.texture.shape == (128, 128, 3)
@@ -297,10 +308,10 @@ def test_materials_with_textures() -> None:
 
 def test_a_material_prefix_that_matches_nothing_names_those_there_are() -> None:
     with pytest.warns(UserWarning, match="no material starts with 'kube'; there are cube, robot"):
-        drawn_by(orrb.MaterialRandomizer(whitelist_prefix="kube"))
+        drawn_by(orrb_materials.MaterialRandomizer(whitelist_prefix="kube"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        drawn_by(orrb.MaterialRandomizer(), known=scene(materials={}))
+        drawn_by(orrb_materials.MaterialRandomizer(), known=scene(materials={}))
 
 
 def test_fixed_hue_stays_near_the_colour_and_wraps() -> None:
@@ -308,7 +319,9 @@ def test_fixed_hue_stays_near_the_colour_and_wraps() -> None:
     red = (*hsv_to_rgb(0.005, 0.9, 0.9), 1.0)
     for index in range(200):
         known = scene(colours={"cube:a": red})
-        found = paints(drawn_by(orrb.MaterialFixedHueRandomizer(), index=index, known=known))
+        found = paints(
+            drawn_by(orrb_materials.MaterialFixedHueRandomizer(), index=index, known=known)
+        )
         assert set(found) == {"cube:a"}
         hue, saturation, value = rgb_to_hsv(found["cube:a"].rgba[:3])  # type: ignore[index]
         hues.append((hue - 0.005 + 0.5) % 1 - 0.5)
@@ -322,7 +335,7 @@ def test_fixed_hue_stays_near_the_colour_and_wraps() -> None:
 
 
 def test_what_emits_does_so_with_its_probability() -> None:
-    component = orrb.MaterialFixedHueRandomizer(
+    component = orrb_materials.MaterialFixedHueRandomizer(
         emission_radius=10.0, min_emission=0.2, max_emission=0.6, emission_probability=0.5
     )
     lamp = Material("cube:mat", emission=0.4)
@@ -338,20 +351,22 @@ def test_sites_count_as_wearers_of_a_material() -> None:
     leds = {"materials": {"led": ("touch1",), "cube:mat": ("cube:a",)}}
     lit = (Material("led", base_color=(0.1, 0.9, 0.1, 1.0), emission=0.5),)
     known = scene(**leds, lit_materials=lit)
-    green = orrb.MaterialFixedHueRandomizer(
+    green = orrb_materials.MaterialFixedHueRandomizer(
         material_prefix="led", emission_radius=1, max_emission=1, emission_probability=1.1
     )
     (painted,) = paints(drawn_by(green, known=known)).values()
     assert painted.objects == ("touch1",)
     assert painted.emission
     assert np.argmax((painted.rgba or ())[:3]) == 1
-    spared = paints(drawn_by(orrb.MaterialRandomizer(blacklist_prefix="led"), known=known))
+    spared = paints(
+        drawn_by(orrb_materials.MaterialRandomizer(blacklist_prefix="led"), known=known)
+    )
     assert "touch1" not in spared
     assert "cube:a" in spared
 
 
 def test_post_processing_orders_its_steps_and_their_units() -> None:
-    (edit,) = drawn_by(orrb.PostProcessingRandomizer(enable_grain=True)).edits
+    (edit,) = drawn_by(orrb_post.PostProcessingRandomizer(enable_grain=True)).edits
     assert isinstance(edit, EditImage)
     steps = dict(edit.steps)
     order = "ambient_occlusion bloom grain brightness contrast white_balance hue saturation"
@@ -359,7 +374,7 @@ def test_post_processing_orders_its_steps_and_their_units() -> None:
     assert abs(steps["hue"]["degrees"]) <= 10
     assert abs(steps["saturation"]["amount"]) <= 0.2
     assert steps["white_balance"] == {"temperature": 0, "tint": 0}
-    off = orrb.PostProcessingRandomizer(enable_color_grading=False, enable_bloom=False)
+    off = orrb_post.PostProcessingRandomizer(enable_color_grading=False, enable_bloom=False)
     (edit,) = drawn_by(off).edits
     assert isinstance(edit, EditImage)
     assert [name for name, _ in edit.steps] == ["ambient_occlusion"]
@@ -376,7 +391,7 @@ def posed(**more: Any) -> OrrbFacts:
 
 
 def test_tracker_says_where_objects_are() -> None:
-    tracker = orrb.Tracker(
+    tracker = orrb_tracker.Tracker(
         camera_names="cam", tracked_object_names="palm", tracked_object_aliases="p"
     )
     middle = drawn_by(tracker, known=posed(poses={"palm": np.eye(4)})).facts["Tracker"]
@@ -387,11 +402,15 @@ def test_tracker_says_where_objects_are() -> None:
     raised = drawn_by(tracker, known=posed(poses={"palm": pose(0, 0, 0.2)})).facts["Tracker"]
     assert raised["tracker_p_X_cam"][1] > 0.5
     with pytest.raises(UnknownNameError, match="did you mean 'cam'"):
-        drawn_by(orrb.Tracker(camera_names="camm", tracked_object_names="palm"), known=posed())
+        drawn_by(
+            orrb_tracker.Tracker(camera_names="camm", tracked_object_names="palm"), known=posed()
+        )
     with pytest.raises(UnknownNameError, match="did you mean 'palm'"):
-        drawn_by(orrb.Tracker(camera_names="cam", tracked_object_names="plam"), known=posed())
+        drawn_by(
+            orrb_tracker.Tracker(camera_names="cam", tracked_object_names="plam"), known=posed()
+        )
     with pytest.raises(InvalidValueError, match="one for each of a, b"):
-        orrb.Tracker(tracked_object_names="a,b", tracked_object_aliases="c")
+        orrb_tracker.Tracker(tracked_object_names="a,b", tracked_object_aliases="c")
     assert drawn_by(tracker).facts["Tracker"] == {}  # who knows no places tells none
 
 
@@ -410,12 +429,12 @@ def test_boxes_are_along_the_worlds_axes() -> None:
 
 
 def test_trackers_follow_what_others_move_and_cameras_that_come_after() -> None:
-    tracker = orrb.Tracker(camera_names="cam", tracked_object_names="palm")
+    tracker = orrb_tracker.Tracker(camera_names="cam", tracked_object_names="palm")
     known = posed(poses={"palm": np.eye(4)})
-    lift = orrb.TranslateRotateScale(path="palm", translate=Vector3(0, 0.2, 0))
+    lift = orrb_objects.TranslateRotateScale(path="palm", translate=Vector3(0, 0.2, 0))
     raised = drawn_by(tracker, lift, known=known).facts["Tracker"]["tracker_palm_X_cam"]
     assert raised[1] > 0.5
-    wide = orrb.CameraProperties(field_of_view=90)
+    wide = orrb_cameras.CameraProperties(field_of_view=90)
     for chain in ((tracker, wide), (wide, tracker)):
         box = drawn_by(*chain, known=known).facts["Tracker"]["tracker_palm_X_cam_bbox"]
         plain = drawn_by(tracker, known=known).facts["Tracker"]["tracker_palm_X_cam_bbox"]
@@ -425,9 +444,9 @@ def test_trackers_follow_what_others_move_and_cameras_that_come_after() -> None:
 def test_a_geoms_name_wins_over_a_bodys() -> None:
     known = posed(bodies={"palm": ("palm", "finger")}, poses={"palm": np.eye(4)})
     np.testing.assert_allclose(known.bounds("palm").max(0), 0.1)
-    (move,) = drawn_by(orrb.TranslateRotateScale(path="palm"), known=known).edits
+    (move,) = drawn_by(orrb_objects.TranslateRotateScale(path="palm"), known=known).edits
     assert isinstance(move, MoveObject)
-    (same,) = drawn_by(orrb.TranslateRotateScale(path="a/palm_mesh_0"), known=known).edits
+    (same,) = drawn_by(orrb_objects.TranslateRotateScale(path="a/palm_mesh_0"), known=known).edits
     assert isinstance(same, MoveObject)
     assert same.name == move.name == "palm"
 
@@ -455,10 +474,12 @@ def test_a_config_is_read(tmp_path: Path) -> None:
     read = load_randomization(path)
     assert read.names == ("rig", "CameraRandomizer", "rig2")
     rig, camera, _ = read.randomizers
-    assert rig == orrb.LightingRig(
+    assert rig == orrb_lights.LightingRig(
         light_head_count=3, max_light_height=2.0, target=Vector3(-1.05, 0, -1)
     )
-    assert camera == orrb.CameraRandomizer(path="scene/cam", mode=orrb.CameraMode.BOTH)
+    assert camera == orrb_cameras.CameraRandomizer(
+        path="scene/cam", mode=orrb_cameras.CameraMode.BOTH
+    )
 
 
 def test_an_update_keeps_what_is_absent() -> None:
@@ -478,7 +499,7 @@ def test_an_update_keeps_what_is_absent() -> None:
     )
     updated = read_components(second, current=read_components(first))
     assert updated.randomizers == (
-        orrb.LightRandomizer(min_scene_intensity=4.0, randomize_hue=True),
+        orrb_lights.LightRandomizer(min_scene_intensity=4.0, randomize_hue=True),
     )
 
 

@@ -1,7 +1,10 @@
 import gc
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,7 @@ from heliograph.errors import (
 from heliograph.frame import Sample
 from heliograph.passes import PASSES
 from heliograph.randomize import stream
+from heliograph.record import record
 from heliograph.view import View
 
 SIZE = (16, 12)
@@ -131,6 +135,37 @@ def test_failed_samples_can_be_left_out() -> None:
         found = samples(renderer, count=8, randomize=poisoned, on_error=failed.append)
         assert [s.index for s in found] == [0, 2, 3, 4, 6, 7]
     assert [(error.index, error.seed) for error in failed] == [(1, 0), (5, 0)]
+
+
+def second_draw_fails() -> Callable[[Any], Any]:
+    """A function of `Views` that has a bug which shows when it is called the second time."""
+    calls = count()
+
+    def called(given: Any) -> Any:
+        if next(calls) == 1:
+            raise KeyError("bal")
+        return (given, {}) if isinstance(given, View) else {}
+
+    return called
+
+
+@pytest.mark.parametrize("name", ["state", "randomize"])
+def test_an_exception_in_a_recipe_is_that_sample_s_error(tmp_path: Path, name: str) -> None:
+    failed: list[HeliographError] = []
+    options: Any = {"seed": 3, "start": 10}
+    with local() as renderer:
+        broken: Any = {name: second_draw_fails(), **options}
+        found = samples(renderer, count=3, on_error=failed.append, **broken)
+        assert [sample.index for sample in found] == [10, 12]
+        broken = {name: second_draw_fails(), **options}
+        told = rf"{name}: the function raised KeyError: 'bal'\n  sample: index 11, seed 3"
+        with pytest.raises(InvalidValueError, match=told) as caught:
+            list(samples(renderer, count=3, **broken))
+        assert isinstance(caught.value.__cause__, KeyError)
+        source = Dataset(renderer, 3, **{**options, name: second_draw_fails()})
+        recording = record(source, tmp_path, on_error=failed.append)
+    assert [sample.index for sample in recording] == [10, 12]
+    assert [(error.index, error.seed) for error in failed] == [(11, 3)] * 2
 
 
 def test_a_recipe_that_yields_nonsense_is_that_sample_s_error() -> None:

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from heliograph.pool.scheduler import MOST_VAIN, Lease, Order, Scheduler, Verdict
 
 Worker = str
+Leased = Lease[Worker, Order]
 PICKS = st.integers(0, 1 << 16)
 WEIGHTS = st.sampled_from([1, 1, 1, 2, 5])
 
@@ -62,7 +63,7 @@ def one(view: int = 0, priority: int = 0) -> Views:
 class SchedulerMachine(RuleBasedStateMachine):
     """A plain ledger beside the scheduler: whatever comes, both say the same."""
 
-    made: type[Scheduler[Worker]] = Scheduler
+    made: type[Scheduler[Worker, Order]] = Scheduler
 
     @initialize(depth=st.integers(1, 3), max_kills=st.integers(1, 3))
     def begin(self, depth: int, max_kills: int) -> None:
@@ -70,7 +71,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.depth = depth
         self.max_kills = max_kills
         self.waiting: list[Views] = []
-        self.held: dict[Worker, list[Lease]] = {}
+        self.held: dict[Worker, list[Leased]] = {}
         self.open: set[Worker] = set()
         self.old: list[tuple[Worker, int]] = []
         self.settled: dict[int, str] = {}
@@ -242,7 +243,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         assert isinstance(lease.worker, str)
         assert free[lease.worker] == min(free.values())
         assert lease.ticket > max((each.ticket for each in self.all_leases()), default=0)
-        assert order.lease == lease
+        assert order.lease is not None
+        assert order.lease.ticket == lease.ticket
         self.waiting.remove(order)
         self.held[lease.worker].append(lease)
         return True
@@ -253,7 +255,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         leases = self.all_leases()
         self.answer_one(leases[pick % len(leases)])
 
-    def answer_one(self, lease: Lease) -> None:
+    def answer_one(self, lease: Leased) -> None:
         assert isinstance(lease.worker, str)
         assert isinstance(lease.order, Views)
         assert self.scheduler.lease(lease.worker, lease.ticket) == lease
@@ -358,7 +360,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.settled.update(dict.fromkeys(order.views, "cancelled" if order.cancelled else fate))
         self.past.append(order)
 
-    def drop(self, lease: Lease) -> None:
+    def drop(self, lease: Leased) -> None:
         assert isinstance(lease.worker, str)
         self.held[lease.worker].remove(lease)
         self.old.append((lease.worker, lease.ticket))
@@ -370,7 +372,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def worker(self, pick: int) -> Worker:
         return list(self.held)[pick % len(self.held)]
 
-    def all_leases(self) -> list[Lease]:
+    def all_leases(self) -> list[Leased]:
         return [lease for leases in self.held.values() for lease in leases]
 
     def known(self) -> set[Views]:
@@ -396,14 +398,14 @@ def test_every_order_is_settled_exactly_once_whatever_comes() -> None:
     run_state_machine_as_test(SchedulerMachine, settings=SOME)
 
 
-class KeepsSettledLeases(Scheduler[Worker]):
-    def settle(self, lease: Lease) -> None:
+class KeepsSettledLeases(Scheduler[Worker, Order]):
+    def settle(self, lease: Leased) -> None:
         self.counts.done += 0 if lease.order.cancelled else lease.order.weight
         self._vain = 0
         self.orders.pop(lease.order)
 
 
-class LosesAnOrderOfTheDead(Scheduler[Worker]):
+class LosesAnOrderOfTheDead(Scheduler[Worker, Order]):
     def remove_worker(self, worker: Worker, *args: Any, **kwargs: Any) -> Any:
         leases = self._leases.get(worker, {})
         if len(leases) > 1:
@@ -411,20 +413,20 @@ class LosesAnOrderOfTheDead(Scheduler[Worker]):
         return super().remove_worker(worker, *args, **kwargs)
 
 
-class GivesTooMuch(Scheduler[Worker]):
+class GivesTooMuch(Scheduler[Worker, Order]):
     def _freest(self, priority: int) -> Worker | None:
         return super()._freest(priority) or next(iter(self._open), None)
 
 
-class ForgetsWhatIsLeased(Scheduler[Worker]):
+class ForgetsWhatIsLeased(Scheduler[Worker, Order]):
     def repair(self) -> None:
         for order in self:
             order.lease = None
         super().repair()
 
 
-class KeepsWhatIsCancelled(Scheduler[Worker]):
-    def cancel(self, order: Order) -> Lease | None:
+class KeepsWhatIsCancelled(Scheduler[Worker, Order]):
+    def cancel(self, order: Order) -> Leased | None:
         if order.cancelled or order not in self.orders:
             return None
         order.cancelled = True
@@ -432,13 +434,13 @@ class KeepsWhatIsCancelled(Scheduler[Worker]):
         return order.lease
 
 
-class BlamesTheInnocent(Scheduler[Worker]):
-    def _guilty(self, leases: Sequence[Lease], begun: int) -> Lease | None:
+class BlamesTheInnocent(Scheduler[Worker, Order]):
+    def _guilty(self, leases: Sequence[Leased], begun: int) -> Leased | None:
         return super()._guilty(leases, begun) or (leases[0] if leases else None)
 
 
-class AnswersToAnybody(Scheduler[Worker]):
-    def lease(self, worker: Worker, ticket: int) -> Lease | None:
+class AnswersToAnybody(Scheduler[Worker, Order]):
+    def lease(self, worker: Worker, ticket: int) -> Leased | None:
         found = (leases.get(ticket) for leases in self._leases.values())
         return next((each for each in found if each is not None), None)
 
@@ -455,7 +457,7 @@ class AnswersToAnybody(Scheduler[Worker]):
         AnswersToAnybody,
     ],
 )
-def test_the_machine_finds_what_is_wrong(wrong: type[Scheduler[Worker]]) -> None:
+def test_the_machine_finds_what_is_wrong(wrong: type[Scheduler[Worker, Order]]) -> None:
     machine = type("Sabotaged", (SchedulerMachine,), {"made": wrong})
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
@@ -466,14 +468,14 @@ def test_the_machine_finds_what_is_wrong(wrong: type[Scheduler[Worker]]) -> None
         )
 
 
-def leased(scheduler: Scheduler[Worker]) -> Lease:
+def leased(scheduler: Scheduler[Worker, Order]) -> Leased:
     lease = scheduler.assign()
     assert lease is not None
     return lease
 
 
 def test_what_is_urgent_goes_on_top_of_a_full_worker() -> None:
-    scheduler: Scheduler[Worker] = Scheduler(depth=2, max_kills=3)
+    scheduler: Scheduler[Worker, Order] = Scheduler(depth=2, max_kills=3)
     scheduler.add_worker("a")
     for i in range(3):
         scheduler.submit(one(i))
@@ -490,7 +492,7 @@ def test_what_is_urgent_goes_on_top_of_a_full_worker() -> None:
 
 
 def test_nobody_is_blamed_for_a_while_where_nothing_was_begun() -> None:
-    scheduler: Scheduler[Worker] = Scheduler(depth=2, max_kills=2)
+    scheduler: Scheduler[Worker, Order] = Scheduler(depth=2, max_kills=2)
     first, second = one(0), one(1)
     scheduler.submit(first)
     scheduler.submit(second)
@@ -509,7 +511,7 @@ def test_nobody_is_blamed_for_a_while_where_nothing_was_begun() -> None:
 
 @pytest.mark.parametrize("answered", [False, True])
 def test_one_answer_or_one_that_was_begun_ends_a_row_of_deaths_in_vain(answered: bool) -> None:
-    scheduler: Scheduler[Worker] = Scheduler(depth=2, max_kills=MOST_VAIN)
+    scheduler: Scheduler[Worker, Order] = Scheduler(depth=2, max_kills=MOST_VAIN)
     orders = [one(0), one(1)]
     for i in range(2 * MOST_VAIN - 1):
         scheduler.add_worker(f"{i}")
@@ -526,7 +528,7 @@ def test_one_answer_or_one_that_was_begun_ends_a_row_of_deaths_in_vain(answered:
 
 
 def test_what_is_cancelled_does_not_pile_up_behind_what_waits() -> None:
-    scheduler: Scheduler[Worker] = Scheduler(depth=1, max_kills=3)
+    scheduler: Scheduler[Worker, Order] = Scheduler(depth=1, max_kills=3)
     scheduler.submit(one(0, priority=1))  # nobody is there to take it, and it is first in the queue
     kept = [one(i) for i in range(20)]
     gone = []
@@ -552,7 +554,7 @@ def test_what_is_cancelled_does_not_pile_up_behind_what_waits() -> None:
 
 
 def test_a_cancelled_order_is_told_of_as_long_as_a_worker_has_it() -> None:
-    scheduler: Scheduler[Worker] = Scheduler(depth=1, max_kills=3)
+    scheduler: Scheduler[Worker, Order] = Scheduler(depth=1, max_kills=3)
     scheduler.add_worker("a")
     order = one()
     scheduler.submit(order)
@@ -596,7 +598,7 @@ def interrupted(at: int, act: Callable[[], object]) -> bool:
     return False
 
 
-Act = Callable[[Scheduler[Worker], list[Views]], object]
+Act = Callable[[Scheduler[Worker, Order], list[Views]], object]
 ACTS: dict[str, Act] = {
     "submit": lambda scheduler, orders: scheduler.submit(orders[-1]),
     "assign": lambda scheduler, _: scheduler.assign(),
@@ -604,10 +606,10 @@ ACTS: dict[str, Act] = {
 }
 
 
-def at_every_line(act: Act) -> Iterator[tuple[Scheduler[Worker], list[Views]]]:
+def at_every_line(act: Act) -> Iterator[tuple[Scheduler[Worker, Order], list[Views]]]:
     """Interrupt an act before every line in turn, and repair what that leaves."""
     for at in range(1, 1000):
-        scheduler: Scheduler[Worker] = Scheduler(depth=2, max_kills=3)
+        scheduler: Scheduler[Worker, Order] = Scheduler(depth=2, max_kills=3)
         orders = [one(i) for i in range(5)]
         scheduler.add_worker("a")
         for order in orders[:-1]:
@@ -621,7 +623,7 @@ def at_every_line(act: Act) -> Iterator[tuple[Scheduler[Worker], list[Views]]]:
     raise AssertionError("it never came to its end")
 
 
-def drawn(scheduler: Scheduler[Worker]) -> list[Order]:
+def drawn(scheduler: Scheduler[Worker, Order]) -> list[Order]:
     """What another worker draws once the first one is gone."""
     scheduler.remove_worker("a", 0, innocent=True)
     scheduler.add_worker("b")

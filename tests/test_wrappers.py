@@ -24,7 +24,8 @@ from heliograph.randomize import (
 from heliograph.scene import EditImage
 from heliograph.testing import check_engine
 from heliograph.view import View
-from heliograph.wrappers import PostProcessingEngine, RandomizedEngine
+from heliograph.wrappers import GROUP_NBYTES, PostProcessingEngine, RandomizedEngine
+from memory import traced_peak
 
 DARKER = EditImage((("brightness", {"amount": -0.5}),))
 CORNERS = EditImage((("ambient_occlusion", {"intensity": 3.0, "radius": 0.6}),))
@@ -58,6 +59,18 @@ def test_what_a_step_needs_is_drawn_but_not_delivered(engine, own):
     assert list(frame.passes) == ["rgb"]
     assert not np.array_equal(frame.rgb, plain.rgb)
     assert out is None or frame.rgb is out[0]["rgb"]
+
+
+def test_memory_of_what_is_drawn_beside_is_bounded(engine):
+    camera = next(iter(engine.cameras.values())).resized(128, 96)
+    outs = [[allocate(camera, specs(RGB))] for _ in range(120)]
+    views = [View((camera,), ("rgb",), edits=(CORNERS,), index=i) for i in range(120)]
+    with traced_peak() as peak:
+        outcomes = engine.render_many(iter(views), iter(outs))
+    assert [sample.index for sample in outcomes] == list(range(120))
+    rgb = [sample.frames[camera.name].rgb for sample in outcomes]
+    assert all(array is out[0]["rgb"] for array, out in zip(rgb, outs, strict=True))
+    assert peak() < 1.5 * GROUP_NBYTES < 120 * 128 * 96 * 19
 
 
 def test_without_rgb_nothing_is_done(engine):

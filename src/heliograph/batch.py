@@ -55,7 +55,7 @@ class Batch:
         if not isinstance(given, Mapping):
             raise InvalidValueError(f"batch: expected a mapping, got {type(given).__name__}")
         _check_keys(given)
-        state = {key: _column(key, given[key]) for key in given if key not in RESERVED}
+        state = {key: column(key, given[key]) for key in given if key not in RESERVED}
         poses = _poses(given.get("camera_poses", {}))
         edits = _edits(given.get("edits", ()))
         columns = {**state, **{f"camera_poses[{k!r}]": v for k, v in poses.items()}}
@@ -190,7 +190,12 @@ def _array(key: str, value: ArrayLike) -> NDArray[Any]:
         raise InvalidValueError(f"batch[{key!r}]: not an array ({error}){hint}") from None
 
 
-def _column(key: str, value: ArrayLike) -> NDArray[Any]:
+def column(key: str, value: ArrayLike) -> NDArray[Any]:
+    """The numbers of a key of a batch, a row for each entry.
+
+    Raises:
+        InvalidValueError: not finite numbers, or rows of different lengths.
+    """
     array = _array(key, value)
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"batch[{key!r}]: expected numbers, got dtype {array.dtype}")
@@ -212,7 +217,7 @@ def _poses(given: object) -> dict[str, NDArray[np.float64]]:
     made = {}
     for name, value in given.items():
         where = f"batch['camera_poses'][{name!r}]"
-        array = _column(f"camera_poses'][{name!r}", value).astype(float)
+        array = column(f"camera_poses'][{name!r}", value).astype(float)
         if array.shape[1:] != (4, 4):
             raise InvalidValueError(f"{where}: expected shape (N, 4, 4), got {array.shape}")
         for entry, pose in enumerate(array):

@@ -190,7 +190,8 @@ class Camera:
     ) -> Self:
         """Return a perspective camera at `eye` (3,) that looks at `target` (3,), metres.
 
-        See `poses.look_at` for `up`, and `perspective` for the rest.
+        `fov_y` is the angle between the top and the bottom edge, radians. See `poses.look_at` for
+        `up`, and `perspective` for the rest.
         """
         pose = poses.look_at(eye, target, up)
         return cls.perspective(

@@ -168,8 +168,8 @@ DISTANCE = PassSpec(
 )
 
 PassSpecs: TypeAlias = Mapping[str, PassSpec]
-Passes: TypeAlias = Sequence[PassName | PassSpec] | PassSpecs
-"""How passes may be asked for: by names, by specs, or all of a mapping such as `engine.passes`."""
+Passes: TypeAlias = PassName | PassSpec | Sequence[PassName | PassSpec] | PassSpecs
+"""How passes may be asked for: one or several, by names or specs, or all of `engine.passes`."""
 
 
 def specs(*passes: PassSpec) -> PassSpecs:
@@ -197,14 +197,16 @@ def select_passes(names: Sequence[str], known: PassSpecs) -> PassSpecs:
 
 
 def check_pass_names(passes: object) -> tuple[str, ...]:
-    """The names of passes given by name or by spec.
+    """The names of passes, one or several, given by name or by spec.
 
     Raises:
-        InvalidValueError: not a sequence of names or specs, empty, or one given twice.
+        InvalidValueError: no names or specs, none at all, or one given twice.
     """
-    if isinstance(passes, Mapping):
+    if isinstance(passes, (str, PassSpec)):
+        passes = (passes,)
+    elif isinstance(passes, Mapping):
         passes = tuple(passes)
-    if isinstance(passes, (str, PassSpec)) or not isinstance(passes, Sequence):
+    if not isinstance(passes, Sequence):
         raise InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")
     names = tuple(each.name if isinstance(each, PassSpec) else each for each in passes)
     if not all(isinstance(name, str) for name in names):

@@ -18,7 +18,7 @@ from heliograph.delivery import dataset as core
 from heliograph.delivery.dataset import RunOptions
 from heliograph.delivery.samples import EXTRAS, Tree, as_arrays, check_extras, side_by_side, stack
 from heliograph.engine import Renderer
-from heliograph.errors import HeliographError, InvalidValueError
+from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Sample
 from heliograph.randomize import stream
 from heliograph.requires import Requires
@@ -214,7 +214,7 @@ class IterableDataset(_IterableBase):
 
     Raises:
         InvalidValueError: an argument out of its range, or that does not go with the source.
-        UnknownNameError: no such extra, camera or pass.
+        UnknownNameError: no such extra, camera, pass or key of `share`.
     """
 
     def __init__(
@@ -381,10 +381,9 @@ _NOT_FRESH = "fresh: only a renderer has new samples for every epoch; a recordin
 
 
 def _check_share(share: Share, source: SampleSource) -> Share:
-    unknown = sorted(share.keys() - Share.__annotations__.keys())
-    if unknown:
-        known = ", ".join(Share.__annotations__)
-        raise InvalidValueError(f"share: unknown {unknown[0]!r} (known: {known})")
+    for name in share:
+        if name not in Share.__annotations__:
+            raise UnknownNameError.of("key of share", name, Share.__annotations__)
     if ("rank" in share) != ("world_size" in share):
         raise InvalidValueError("share: give rank and world_size, or neither")
     if "rank" in share:

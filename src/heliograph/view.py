@@ -32,10 +32,10 @@ class View:
     """One complete, replayable order: what to show, from where, and as which passes.
 
     Attributes:
-        cameras: names of the scene's cameras, or cameras by value; empty for the scene's
-            first camera. Two cameras of one view must differ in name.
-        passes: the passes every camera yields, by name or as specs; who draws it checks that it
-            has them. Kept as names.
+        cameras: names of the scene's cameras, or cameras by value, one or several; empty for the
+            scene's first camera. Two cameras of one view must differ in name.
+        passes: the passes every camera yields, one or several, by name or as specs; who draws it
+            checks that it has them. Kept as names.
         state: what moves, by keys the engine knows (`qpos`, a component's key, ...); arrays or
             anything `numpy.asarray` takes. A key that is left out keeps the scene's own value.
             `poses` may be a pair: keys of components, and (K, 4, 4) or (K, 3) for all of them.

@@ -6,6 +6,7 @@ draws a view.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +28,13 @@ from heliograph.engine import (
 )
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
-from heliograph.passes import PassSpecs
+from heliograph.passes import PassSpecs, select_passes
 from heliograph.randomize import Drawn, Facts, Randomization
 from heliograph.scene import Description, Edit, EditImage
 from heliograph.view import View, unchecked_view
+
+GROUP_NBYTES = 1 << 24
+"""Bytes of pictures that are drawn before they are finished; a GPU is waited for once for them."""
 
 
 class Wrapper(Engine):
@@ -111,11 +115,13 @@ class Order(NamedTuple):
         view: what the engine draws.
         out: where it draws to.
         finish: makes the sample of the view of the engine's.
+        nbytes: of pictures that are needed only until it is finished.
     """
 
     view: View
     out: Outs
     finish: Callable[[Sample], Sample] | None = None
+    nbytes: int = 0
 
     def finished(self, sample: Sample) -> Sample:
         """The sample of the view."""
@@ -143,17 +149,27 @@ class PreparingEngine(Wrapper):
     ) -> list[Outcome]:
         """Draw several views, each prepared when its drawing begins.
 
-        A view that cannot be prepared never reaches the engine, and fails alone.
+        They are drawn in groups, and each group is finished before the next one begins, so that
+        memory is bounded. A view that cannot be prepared never reaches the engine, and fails alone.
         """
+        pairs, outcomes = with_outs(views, outs), list[Outcome]()
+        while group := self._render_group(pairs):
+            outcomes += group
+        return outcomes
+
+    def _render_group(self, pairs: Iterator[tuple[View, Outs]]) -> list[Outcome]:
+        """Draw views until their pictures take `GROUP_NBYTES`, and finish them."""
         orders: list[Order | HeliographError] = []
         sound: list[Order] = []
 
         def prepared() -> Iterator[View]:
-            for view, out in with_outs(views, outs):
-                order = attempt(self._prepare, view, out)
+            nbytes = 0
+            while nbytes < GROUP_NBYTES and (pair := next(pairs, None)) is not None:
+                order = attempt(self._prepare, *pair)
                 orders.append(order)
                 if isinstance(order, Order):
                     sound.append(order)
+                    nbytes += order.nbytes
                     yield order.view
 
         def given() -> Iterator[Outs]:
@@ -260,7 +276,14 @@ class PostProcessingEngine(PreparingEngine):
         if not more:
             return Order(plain, out, partial(_post_processed, edits, view.pass_names, None))
         complete = unchecked_view(**{**vars(plain), "passes": (*view.pass_names, *more)})
-        return Order(complete, None, partial(_post_processed, edits, view.pass_names, out))
+        finish = partial(_post_processed, edits, view.pass_names, out)
+        return Order(complete, None, finish, self._nbytes(complete.pass_names, out or ()))
+
+    def _nbytes(self, passes: Sequence[str], out: Sequence[Buffers]) -> int:
+        """Bytes of these passes for the cameras of which there are arrays."""
+        pixels = sum(math.prod(buffers["rgb"].shape[:2]) for buffers in out)
+        chosen = select_passes(passes, self._engine.passes).values()
+        return pixels * sum(max(1, each.channels) * each.dtype.itemsize for each in chosen)
 
 
 def _post_processed(

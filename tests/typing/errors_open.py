@@ -24,5 +24,7 @@ def opening(workers: int) -> None:
 def views() -> None:
     hg.View(passes=("rgb", hg.open("x.xml").passes["alpha"]))
     hg.View(passes=("rbg",))  # expect-error
+    hg.View(passes="depth")
+    hg.View(passes="deppth")  # expect-error
     hg.View(camera="top")  # expect-error
     hg.View(cameras=["top"], seed="7")  # expect-error

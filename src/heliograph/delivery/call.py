@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
@@ -23,17 +23,23 @@ from heliograph.engines.registry import (
     make_engine,
     resolve_source,
 )
-from heliograph.errors import ClosedError, EngineError, HeliographError, InvalidValueError, shown
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    UnknownNameError,
+    shown,
+)
 from heliograph.frame import Array, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs
+from heliograph.pool import Pool
+from heliograph.pool.options import PoolSettings, split_options
 from heliograph.randomize.config import describe
 from heliograph.scene import Description, Edit
 from heliograph.view import View, check_edits
 from heliograph.worker.opening import describe_opening, with_randomization
 from heliograph.wrappers import RandomizedEngine
-
-if TYPE_CHECKING:
-    from heliograph.pool import Pool
 
 __all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
 
@@ -119,20 +125,32 @@ def open(  # noqa: A001
         ContextError: no usable GL here.
         WorkerError: a worker could not be started.
     """
+    here = isinstance(workers, int) and not workers
+    _check_keywords(options, here=here)
     source = resolve_source(source)
     name = engine or engine_of(source)
     seed = check_integer("seed", seed)
     further = options.pop("engine_options", None)
     given = with_randomization({"size": _check_size(size), **options})
-    if isinstance(workers, int) and not workers:
+    if here:
         arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)
         return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
-    from heliograph.pool import Pool
-    from heliograph.pool.options import split_options
-
     settings, rest = split_options(given)
     return Pool(name, source, workers, _with_further(rest, further), seed=seed, **settings)
+
+
+def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:
+    """Refuse what nothing takes, before anything is started."""
+    for name in options:
+        if name not in OpenOptions.__optional_keys__:
+            known = ("size", "engine", "workers", "seed", *sorted(OpenOptions.__optional_keys__))
+            message = UnknownNameError.of("option of heliograph.open", name, known).message
+            raise UnknownNameError(f"{message}; those of an engine alone go into engine_options")
+        if here and name in PoolSettings.__optional_keys__:
+            raise InvalidValueError(
+                f"{name}: is about worker processes, and there are none; give workers= as well"
+            )
 
 
 def _with_further(given: Mapping[str, Any], further: object) -> dict[str, Any]:

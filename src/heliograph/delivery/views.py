@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar, runtime_checkable
 
 import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import Capability, Described, resolve_cameras
-from heliograph.errors import InvalidValueError
+from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.passes import Passes, select_passes
+from heliograph.passes import Passes, check_pass_names, select_passes
 from heliograph.randomize import stream
 from heliograph.view import View
 
@@ -24,6 +24,9 @@ Randomize: TypeAlias = Callable[[View], tuple[View, Mapping[str, Any]]]
 
 It is pure. If it has a method `describe`, recordings keep what that returns, in terms of JSON.
 """
+
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 STATE = "/state"
 """Name of the stream of random numbers of `Views.state`; no randomizer's starts with a slash."""
@@ -94,27 +97,27 @@ class Views:
             UnknownNameError: it does not; the ones it knows are listed.
         """
         resolve_cameras(View(self.cameras, self.passes), renderer.cameras)
-        select_passes(View(passes=self.passes).pass_names, renderer.passes)
+        select_passes(check_pass_names(self.passes), renderer.passes)
 
     def order(self, seed: int, index: int) -> Order:
         """The view of one sample, and what was drawn for it."""
         view = View(self.cameras, self.passes, self._state(seed, index), (), seed, index)
         if self.randomize is None:
             return Order(view, {})
-        return Order(*_check_drawn(self.randomize(view)))
+        return Order(*_check_drawn(_called("randomize", self.randomize, view)))
 
     def describe(self) -> dict[str, Any]:
         """The recipe in terms of JSON; functions by name, or as their own `describe` says."""
         return {
             "cameras": [_described_camera(camera) for camera in self.cameras],
-            "passes": list(self.passes),
+            "passes": list(check_pass_names(self.passes)),
             "state": _described(self.state),
             "randomize": _described(self.randomize),
         }
 
     def _state(self, seed: int, index: int) -> Mapping[str, Any]:
         if callable(self.state):
-            return self.state(stream(seed, index, STATE))
+            return _called("state", self.state, stream(seed, index, STATE))
         return self.state or {}
 
 
@@ -137,6 +140,17 @@ def random_states(renderer: Described) -> RandomStates | None:
     """What draws random states for a renderer, as `Views.state` takes; None where nothing does."""
     able = Capability.RANDOM_STATE in renderer.capabilities
     return RandomStates(renderer.random_state) if able else None
+
+
+def _called(name: str, function: Callable[[_Given], _Made], given: _Given) -> _Made:
+    """What a user's function returns; one that fails fails for its sample alone."""
+    try:
+        return function(given)
+    except HeliographError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise InvalidValueError(f"{name}: the function raised {what}") from error
 
 
 def _check_drawn(drawn: object) -> tuple[View, Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import weakref
 from collections import deque
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ MOST_LENT = 64
 """How many samples and batches may lie in shared memory with the caller; further are copied."""
 
 
+@lru_cache(maxsize=256)
 def size_class(nbytes: int) -> int:
     """What is taken for so many bytes: `SMALLEST` or more, 1 or 1.5 times a power of two."""
     if nbytes <= SMALLEST:
@@ -58,12 +60,10 @@ class BufferPool:
         """
         nbytes = size_class(nbytes)
         self._collect()
-        # The one that came back last, which caches may still hold.
-        last_first = reversed(self._free.values())
-        found = next((each for each in last_first if each.nbytes == nbytes), None)
-        if found is not None:
-            del self._free[found.id]
-            return found
+        for region in reversed(self._free.values()):  # what came back last may still be in caches
+            if region.nbytes == nbytes:
+                del self._free[region.id]
+                return region
         region = Region.create(self._next, nbytes)
         self._next += 1
         self._all[region.id] = region
@@ -113,16 +113,18 @@ class BufferPool:
                 del self._lent[region.id]
             if region.id in self._all:
                 self._free[region.id] = region
+                self._limit(large=region.nbytes > KEPT // MOST_KEPT)
             self._returned.popleft()
-        while len(self._free) > MOST_KEPT or self._free_bytes() > KEPT:
+
+    def _limit(self, *, large: bool) -> None:
+        """Let go of the oldest ones that are too many or too large."""
+        while len(self._free) > MOST_KEPT or (
+            large and sum(each.nbytes for each in self._free.values()) > KEPT
+        ):
             oldest = next(iter(self._free))
             del self._free[oldest]
             self._gone.append(oldest)
             self._all.pop(oldest).close()
-
-    def _free_bytes(self) -> int:
-        free = self._free.values()
-        return sum(each.nbytes for each in free if each.nbytes > KEPT // MOST_KEPT)
 
 
 class Block:

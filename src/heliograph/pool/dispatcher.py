@@ -22,7 +22,7 @@ from heliograph.pool.buffers import BufferPool
 from heliograph.pool.futures import QUICK, Command, Event, Later, PutOff
 from heliograph.pool.history import AdvanceOrder, SceneHistory
 from heliograph.pool.jobs import ChunkOrder, JobOrder, LostReader, StreamOrder
-from heliograph.pool.scheduler import Order, Scheduler
+from heliograph.pool.scheduler import Scheduler
 from heliograph.pool.supervisor import Supervisor
 from heliograph.pool.worker_handle import Phase, WorkerHandle
 from heliograph.transport.messages import (
@@ -72,7 +72,7 @@ class Dispatcher:
     def __init__(
         self,
         supervisor: Supervisor,
-        scheduler: Scheduler[WorkerHandle],
+        scheduler: Scheduler[WorkerHandle, JobOrder],
         buffers: BufferPool,
         history: SceneHistory,
         selector: selectors.BaseSelector,
@@ -188,7 +188,7 @@ class Dispatcher:
         self.closed = True
         message = self.broken.message if self.broken else "this pool is closed"
         for order in chain(self._scheduler.clear(), self._history.clear()):
-            fail = partial(_job(order).fail, ClosedError(message), self._buffers)
+            fail = partial(order.fail, ClosedError(message), self._buffers)
             self._put_off(order, fail, later)
         later.append(
             PutOff(partial(self._not_ready, ClosedError("the pool was closed while it started")))
@@ -283,12 +283,16 @@ class Dispatcher:
 
     def _receive(self, worker: WorkerHandle, later: Later) -> None:
         worker.taking = True
+        messages: list[Any] | None = []
         try:
             messages = worker.channel.receive()
-        except WorkerError as error:
-            messages, problem = [], f"said what is no message ({error.message})"
-        else:
             problem = self._take(worker, messages or [], later)
+        except WorkerError as error:
+            problem = f"said what is no message ({error.message})"
+        except MemoryError:
+            problem = "said more than there is memory for"
+        if worker.channel.descriptors:
+            problem = "sent descriptors, which are not for the driver"
         worker.taking = False
         if messages is None or problem:
             self._scheduler.stop_worker(worker)
@@ -358,7 +362,7 @@ class Dispatcher:
         # Last: who is among the workers still after an interrupt is buried once more.
         death = self._supervisor.bury(worker, how)
         for order in dropped:
-            fail = partial(_job(order).fail, ClosedError("it was cancelled"), self._buffers)
+            fail = partial(order.fail, ClosedError("it was cancelled"), self._buffers)
             self._put_off(order, fail, later)
         for order, entry in verdicts:
             give_up = partial(self._give_up, order, entry, death.why + worker.last_output())
@@ -367,10 +371,10 @@ class Dispatcher:
         if death.error is not None:
             self.fail(death.error, later)
 
-    def _give_up(self, order: Order, entry: int, why: str) -> None:
+    def _give_up(self, order: JobOrder, entry: int, why: str) -> None:
         """An order killed too many workers: it fails with what draws it by hand."""
-        error = self._verdict(_job(order), entry, why)
-        _job(order).give_up(entry, error, self._buffers)
+        error = self._verdict(order, entry, why)
+        order.give_up(entry, error, self._buffers)
 
     def _verdict(self, order: JobOrder, entry: int, why: str) -> WorkerError:
         index, seed, wire = order.numbers(entry)
@@ -396,12 +400,13 @@ class Dispatcher:
     def _assign(self, later: Later) -> None:
         """Lease orders to workers that have room."""
         while (lease := self._scheduler.assign()) is not None:
-            worker, order = _handle(lease.worker), _job(lease.order)
+            worker, order = lease.worker, lease.order
             if len(self._scheduler.leases(worker)) == 1:
                 worker.since = time.monotonic()
             try:
                 order.prepare(self._buffers)
-                worker.put_blobs(order.blobs, partial(self._names, worker))
+                if order.blobs:
+                    worker.put_blobs(order.blobs, partial(self._names, worker))
                 worker.put(order.message(lease.ticket), order.region)
             except HeliographError as error:
                 self._scheduler.settle(lease)
@@ -412,7 +417,7 @@ class Dispatcher:
     def _names(self, worker: WorkerHandle, digest: bytes) -> bool:
         """Whether an order that a worker has names an array."""
         leases = self._scheduler.leases(worker)
-        return any(digest in _job(lease.order).blobs for lease in leases)
+        return any(digest in lease.order.blobs for lease in leases)
 
     def _send(self, worker: WorkerHandle) -> None:
         """Send what waits, and hear when there is room for more."""
@@ -433,7 +438,7 @@ class Dispatcher:
         lease = self._scheduler.lease(worker, message.ticket)
         if lease is None:
             return
-        order = _job(lease.order)
+        order = lease.order
         answer = order.answer(message, labels, self._buffers)
         if answer.do is not None:  # before it is settled, as an interrupt may come between
             self._put_off(order, answer.do, later)
@@ -452,7 +457,7 @@ class Dispatcher:
             self._supervisor.supersede(worker)
 
     def _put_off(self, order: Any, do: Any, later: Later) -> None:
-        later.append(PutOff(do, order.future()))
+        later.append(PutOff(do, order.held))
 
     def _refuse(self, order: JobOrder) -> None:
         if self.broken is not None:
@@ -519,17 +524,3 @@ class Dispatcher:
     def _not_ready(self, error: HeliographError) -> None:
         if not self.ready.done():
             self.ready.set_exception(error)
-
-
-def _job(order: Order) -> JobOrder:
-    """An order of the ledger, which are all a pool's."""
-    if not isinstance(order, JobOrder):
-        raise WorkerError(f"not an order of a pool: {order!r}")
-    return order
-
-
-def _handle(worker: object) -> WorkerHandle:
-    """A worker of the ledger, which are all handles."""
-    if not isinstance(worker, WorkerHandle):
-        raise WorkerError(f"not a worker of a pool: {worker!r}")
-    return worker

@@ -42,6 +42,10 @@ class Waits(Protocol):
     def cancel(self, target: Target) -> None:
         """Nobody waits for an order, or for all those of a batch, any more."""
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the pool belongs to another process, which this one was forked off."""
+
     def read(self, look: Callable[[], Any]) -> Any:
         """What there is to see between two steps."""
 
@@ -103,7 +107,9 @@ class PoolFuture(Future[_T]):
     def cancel(self) -> bool:
         """Cancel it, unless a worker has begun it; whether it is cancelled."""
         target = self._target()
-        if target is None or self.running() or not self._loop.read(self._cancel):
+        if self._loop.elsewhere or target is None or self.running():
+            return self.cancelled()
+        if not self._loop.read(self._cancel):
             return self.cancelled()
         self._wake()
         self.call_back()

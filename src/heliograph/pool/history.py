@@ -10,7 +10,6 @@ from heliograph.camera import Camera
 from heliograph.errors import HeliographError
 from heliograph.passes import PassSpecs
 from heliograph.pool.buffers import BufferPool
-from heliograph.pool.futures import PoolFuture
 from heliograph.pool.jobs import JobOrder
 from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.transport.messages import Advance, Advanced
@@ -30,11 +29,6 @@ class AdvanceOrder(JobOrder):
         super().__init__()
         self.changes = changes
         self.blobs = blobs
-        self.held: PoolFuture[int] | None = None
-
-    def future(self) -> PoolFuture[int] | None:
-        """The future that gets the version that it makes."""
-        return self.held
 
     def fail(self, error: HeliographError, buffers: BufferPool) -> None:
         """The future gets the error."""

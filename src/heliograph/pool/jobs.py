@@ -6,7 +6,6 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
@@ -73,7 +72,7 @@ class Answer(NamedTuple):
 
     do: Callable[[], object] | None = None
     last: bool = True
-    rest: Sequence[Order] = ()
+    rest: Sequence[JobOrder] = ()
 
 
 class JobOrder(Order):
@@ -84,6 +83,7 @@ class JobOrder(Order):
         region: the memory that it is drawn into.
         sent: the ticket of its last message.
         shows: the version of the scene that it shows, where that changes.
+        held: the future that gets what comes of it, if there is one.
     """
 
     shows: int | None = None
@@ -91,6 +91,7 @@ class JobOrder(Order):
     def __init__(self, priority: int = 0) -> None:
         self.priority = priority
         self.sent = 0
+        self.held: PoolFuture[Any] | None = None
         self.blobs: Mapping[bytes, ArrayWire] = {}
         self.region: Region | None = None
         self._kills = 0
@@ -102,10 +103,6 @@ class JobOrder(Order):
         if lease is None or not isinstance(lease.worker, WorkerHandle):
             return False
         return lease.worker.page.status().ticket == lease.ticket
-
-    def future(self) -> PoolFuture[Any] | None:
-        """The future that gets what comes of it; None where there is none."""
-        return None
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory that it needs.
@@ -250,16 +247,11 @@ class SampleOrder(JobOrder):
         self._layout = layout
         self._drawn_by = drawn_by
         self._ordered = time.time()
-        self._held: PoolFuture[Sample] | None = None
 
     def bind(self, future: PoolFuture[Sample]) -> PoolFuture[Sample]:
         """The future gets what comes of it."""
-        self._held = future
+        self.held = future
         return future
-
-    def future(self) -> PoolFuture[Sample] | None:
-        """The future that gets what comes of it."""
-        return self._held
 
     def take_place(self, place: Callable[[Layout], tuple[Block, int]], total: int) -> None:
         """Take a place beside others', where the cameras say how much room that is."""
@@ -270,12 +262,14 @@ class SampleOrder(JobOrder):
         """Get the memory of its block, or some of its own; see `JobOrder.prepare`."""
         if self._layout is None:  # its cameras are the engine's alone: passes come in the message
             return
-        with suppress(WorkerError):  # as they do where there is no shared memory
+        try:
             if self._block is not None:
                 self.region = self._block.mapped(buffers)
             if self.region is None:
                 self._block = None
                 self.region = buffers.take(self._layout.nbytes)
+        except WorkerError:  # as they do where there is no shared memory
+            return
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """It is drawn."""
@@ -294,8 +288,8 @@ class SampleOrder(JobOrder):
         self._give_back(buffers)
         if self.view.seed is not None and error.seed is None:
             error.index, error.seed = self.view.index, self.view.seed
-        if self._held is not None:
-            self._held.settle(None, error)
+        if self.held is not None:
+            self.held.settle(None, error)
 
     def numbers(self, entry: int) -> tuple[int, int | None, ViewWire | None]:
         """Index, seed and view."""
@@ -304,7 +298,7 @@ class SampleOrder(JobOrder):
 
     def finish(self, done: Done, labels: Labels | None, buffers: BufferPool) -> None:
         """Make the sample; the future gets it. Nothing if that was done."""
-        future = self._held
+        future = self.held
         if future is None:
             return
         came = self.region is not None or done.data is not None
@@ -654,6 +648,7 @@ class ChunkOrder(JobOrder):
     def __init__(self, job: BatchJob, first: int, count: int, *, alone: bool = False) -> None:
         super().__init__(job.priority)
         self._job = job
+        self.held = job.held
         self.shows = job.common.scene_version
         self._first = first
         self._alone = alone
@@ -665,10 +660,6 @@ class ChunkOrder(JobOrder):
     def of(self, target: object) -> bool:
         """Whether it is a part of a batch."""
         return target is self._job
-
-    def future(self) -> PoolFuture[Any] | None:
-        """The batch's."""
-        return self._job.held
 
     def prepare(self, buffers: BufferPool) -> None:
         """Get the memory of the whole batch, which the first one takes."""
@@ -715,7 +706,7 @@ class ChunkOrder(JobOrder):
         self._job.kills[entry] = self._job.kills.get(entry, 0) + 1
         return self._job.kills[entry]
 
-    def without(self, entry: int) -> Sequence[Order]:
+    def without(self, entry: int) -> Sequence[JobOrder]:
         """The pieces before and after an entry that is given up."""
         entry = self._inside(entry)
         end = self._entries.stop
@@ -735,13 +726,17 @@ class ChunkOrder(JobOrder):
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """Its entries are drawn; or only the first of them, as something more urgent came."""
-        fits = isinstance(message, DoneMany) and 0 <= message.count <= self.weight
-        if self.cancelled or not fits:
+        if self.cancelled or not isinstance(message, DoneMany) or not self._fits(message):
             return super().answer(message, labels, buffers)
         do, first = partial(self.finish, message, buffers), self._first + message.count
         left = self.weight - message.count
         rest = [ChunkOrder(self._job, first, left, alone=self._alone)] if left else ()
         return Answer(do, rest=rest)
+
+    def _fits(self, done: DoneMany) -> bool:
+        """Whether an answer is about entries of it, and about one at least."""
+        known = all(entry in self._entries for entry in done.problems)
+        return known and 0 < done.count <= self.weight
 
     def finish(self, done: DoneMany, buffers: BufferPool) -> None:
         """Its first entries are drawn, or have problems."""

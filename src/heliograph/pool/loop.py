@@ -56,6 +56,7 @@ class Loop:
 
     def __init__(self, core: Dispatcher, selector: selectors.BaseSelector) -> None:
         self._core = core
+        self._pid = os.getpid()
         self._selector = selector
         self._lock: Any = threading.RLock()
         self._delivery: Any = threading.RLock()
@@ -84,9 +85,30 @@ class Loop:
         """Whether this is a signal handler that interrupted the loop at work in its own thread."""
         return bool(self._lock._is_owned() or self._delivery._is_owned())
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the pool belongs to another process, which this one was forked off."""
+        return self._pid != os.getpid()
+
+    def check_process(self) -> None:
+        """Check that this is the process that the pool belongs to.
+
+        Raises:
+            WorkerError: it was forked off that.
+        """
+        if self.elsewhere:
+            raise WorkerError(
+                "this pool was opened before the process forked, and belongs to the parent; open "
+                "one in the child, or start processes with the 'spawn' method"
+            )
+
     def post(self, command: Command) -> None:
-        """Have something done in a step: in one of this thread, or by who is inside."""
-        self._work((), command)
+        """Have something done in a step: in one of this thread, or by who is inside.
+
+        In a process that was forked off it is nothing: the pool is the parent's.
+        """
+        if not self.elsewhere:
+            self._work((), command)
 
     def cancel(self, target: Any) -> None:
         """Nobody waits for something any more."""
@@ -94,6 +116,7 @@ class Loop:
 
     def read(self, look: Callable[[], Any]) -> Any:
         """What there is to see between two steps."""
+        self.check_process()  # the lock may be held there for ever
         with self._lock:
             made = look()
         if self._inbox:  # a signal handler posted meanwhile
@@ -129,6 +152,8 @@ class Loop:
 
     def close(self, patience: float) -> None:
         """Wait for the pool's own thread to end, unless that waits for this one."""
+        if self.elsewhere:
+            return
         self.wake()
         if not self.inside and threading.current_thread() is not self._thread:
             self._thread.join(patience)
@@ -160,10 +185,12 @@ class Loop:
             self._work(heard)
 
     def _select(self, pause: float) -> list[Event]:
-        heard = [(key.data, mask) for key, mask in self._selector.select(pause)]
-        if (None, selectors.EVENT_READ) in heard:
-            _silence(self._leader_bell)
-            heard.remove((None, selectors.EVENT_READ))
+        heard: list[Event] = []
+        for key, mask in self._selector.select(pause):
+            if key.data is None:
+                _silence(self._leader_bell)
+            else:
+                heard.append((key.data, mask))
         return heard
 
     def _lead(self, me: int) -> bool:
@@ -190,6 +217,7 @@ class Loop:
                 self.wake()
 
     def _check_thread(self) -> None:
+        self.check_process()
         if threading.current_thread() is self._thread:
             raise WorkerError(
                 "a callback of a future waits for its own pool, which would never end; hand the "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import time
 import weakref
@@ -20,7 +19,7 @@ from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
-from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError, shown
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, shown
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
 from heliograph.pool.buffers import Blocks, BufferPool
@@ -153,13 +152,12 @@ class Pool(Renderer):
         self.workers = check_workers(workers)
         self.options = PoolOptions(**settings)
         self._seed = seed
-        self._pid = os.getpid()
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
         random = random_digest() if "randomize" in chosen else ""
         selector = selectors.DefaultSelector()
         self._supervisor = Supervisor(opening, self.options, self.workers, random)
-        self._scheduler: Scheduler[WorkerHandle] = Scheduler(
+        self._scheduler: Scheduler[WorkerHandle, JobOrder] = Scheduler(
             self.options.depth, self.options.max_kills
         )
         self._history = SceneHistory()
@@ -185,6 +183,7 @@ class Pool(Renderer):
         self._labels: Labels = opened.labels
         self._passes = specs(*map(unpack_pass, opened.passes))
         self._capabilities = frozenset(map(Capability, opened.capabilities)) & PASSED_ON
+        self._advances = Capability.ADVANCE in self._capabilities
         if self._supervisor.versions != versions():  # workers under another interpreter
             self._opened = {**self._opened, "worker": dict(self._supervisor.versions)}
         self._provenance = opened.provenance
@@ -371,7 +370,7 @@ class Pool(Renderer):
         before the next view. Views that were ordered before show the version that was the newest
         then; so this waits while views are on their way that show too old a one.
         """
-        if Capability.ADVANCE not in self._capabilities:
+        if not self._advances:
             return super().advance(check_edits(changes, "advance"))
         blobs = Blobs()
         order = AdvanceOrder(pack_edits(check_edits(changes, "advance"), blobs) or [], blobs)
@@ -400,9 +399,9 @@ class Pool(Renderer):
         job = BatchJob(
             checked, now.cameras, self._passes, self._shown(now), _checked_priority(priority)
         )
-        chunks = job.chunks(self.workers)
         future: PoolFuture[Stacked] = PoolFuture(self._loop, job)
         job.held = future
+        chunks = job.chunks(self.workers)
         if not chunks:
             self._check_open()
             job.settle(range(0), self._buffers)
@@ -427,8 +426,6 @@ class Pool(Renderer):
         as soon as that work is done.
         """
         self._gone.detach()
-        if self._pid != os.getpid():
-            return
         self._loop.post(self._core.close)
         self._loop.close(_PATIENCE)
 
@@ -466,7 +463,7 @@ class Pool(Renderer):
         return wire, blobs
 
     def _shown(self, now: SceneVersion) -> int | None:
-        return now.number if Capability.ADVANCE in self._capabilities else None
+        return now.number if self._advances else None
 
     def _submitted(
         self,
@@ -595,11 +592,7 @@ class Pool(Renderer):
         select_passes(view.pass_names, self._passes)
 
     def _check_open(self) -> None:
-        if self._pid != os.getpid():
-            raise WorkerError(
-                "this pool was opened before the process forked, and belongs to the parent; open "
-                "one in the child, or start processes with the 'spawn' method"
-            )
+        self._loop.check_process()
         if self._core.broken is not None:
             raise type(self._core.broken)(self._core.broken.message)
         if self._core.closed:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 MOST_VAIN = 16
 """Workers in a row that may die with orders, none of them begun, before the first is blamed."""
@@ -22,6 +22,7 @@ _MOST_STALE = 64
 """Entries of cancelled orders that may lie in the queue, where fewer orders than that are kept."""
 
 _W = TypeVar("_W", bound=Hashable)
+_O = TypeVar("_O", bound="Order")
 
 
 class Order:
@@ -37,7 +38,7 @@ class Order:
 
     priority = 0
     weight = 1
-    lease: Lease | None = None
+    lease: Lease[Any, Any] | None = None
     cancelled = False
     sequence = -1
 
@@ -45,21 +46,21 @@ class Order:
         """Count a worker that died over it, or over an entry of it; how many there are now."""
         raise NotImplementedError
 
-    def without(self, entry: int) -> Sequence[Order]:
+    def without(self, entry: int) -> Sequence[Any]:
         """What is left to do where an entry of it is given up."""
         del entry
         return ()
 
 
-class Lease(NamedTuple):
+class Lease(NamedTuple, Generic[_W, _O]):
     """An order that a worker has: a new ticket for each attempt."""
 
     ticket: int
-    order: Order
-    worker: Hashable
+    order: _O
+    worker: _W
 
 
-class Verdict(NamedTuple):
+class Verdict(NamedTuple, Generic[_O]):
     """An order that killed too many workers: it is settled, without an answer.
 
     Attributes:
@@ -67,7 +68,7 @@ class Verdict(NamedTuple):
         entry: which entry of it.
     """
 
-    order: Order
+    order: _O
     entry: int
 
 
@@ -90,7 +91,7 @@ class Counts:
     deaths: int = 0
 
 
-class Scheduler(Generic[_W]):
+class Scheduler(Generic[_W, _O]):
     """Shares orders out among workers.
 
     Args:
@@ -100,11 +101,11 @@ class Scheduler(Generic[_W]):
 
     def __init__(self, depth: int, max_kills: int) -> None:
         self.counts = Counts()
-        self.orders: dict[Order, None] = {}
+        self.orders: dict[_O, None] = {}
         self._depth = depth
         self._max_kills = max_kills
-        self._queue: list[tuple[int, int, int, Order]] = []
-        self._leases: dict[_W, dict[int, Lease]] = {}
+        self._queue: list[tuple[int, int, int, _O]] = []
+        self._leases: dict[_W, dict[int, Lease[_W, _O]]] = {}
         self._open: set[_W] = set()
         self._sequence = 0
         self._ticket = 0
@@ -126,7 +127,7 @@ class Scheduler(Generic[_W]):
         """How many views wait."""
         return sum(order.weight for order in self.orders if order.lease is None)
 
-    def submit(self, order: Order) -> None:
+    def submit(self, order: _O) -> None:
         """Take an order; one that is here already stays as it is."""
         if order.sequence >= 0:
             return
@@ -144,7 +145,7 @@ class Scheduler(Generic[_W]):
         """A worker gets no more orders; those that it has it may still answer."""
         self._open.discard(worker)
 
-    def leases(self, worker: _W) -> Sequence[Lease]:
+    def leases(self, worker: _W) -> Sequence[Lease[_W, _O]]:
         """What a worker has, the oldest first."""
         return tuple(self._leases.get(worker, {}).values())
 
@@ -155,8 +156,8 @@ class Scheduler(Generic[_W]):
             return 0
         return max(lease.order.priority for lease in leases.values())
 
-    def assign(self) -> Lease | None:
-        """Lease the most urgent order to the worker with the fewest; None if none has room.
+    def assign(self) -> Lease[_W, _O] | None:
+        """Lease[_W, _O] the most urgent order to the worker with the fewest; None if none has room.
 
         Only what is at least as urgent takes up room, so a long batch holds up nothing urgent.
         """
@@ -170,18 +171,18 @@ class Scheduler(Generic[_W]):
         self._leases[worker][lease.ticket] = lease
         return lease
 
-    def lease(self, worker: _W, ticket: int) -> Lease | None:
+    def lease(self, worker: _W, ticket: int) -> Lease[_W, _O] | None:
         """What a ticket stands for; None if the worker does not have it (any more)."""
         return self._leases.get(worker, {}).get(ticket)
 
-    def settle(self, lease: Lease) -> None:
+    def settle(self, lease: Lease[_W, _O]) -> None:
         """The order is answered, or failed: it leaves the ledger."""
         if not lease.order.cancelled:
             self.counts.done += lease.order.weight
         self._vain = 0
         self._forget(lease.order)
 
-    def replace(self, lease: Lease, rest: Sequence[Order]) -> None:
+    def replace(self, lease: Lease[_W, _O], rest: Sequence[_O]) -> None:
         """The order is done but for a rest, new orders, which are in the queue in its place."""
         self.counts.done += lease.order.weight - sum(order.weight for order in rest)
         self._vain = 0
@@ -189,7 +190,7 @@ class Scheduler(Generic[_W]):
             self._follow(lease.order, order)
         self._forget(lease.order)
 
-    def cancel(self, order: Order) -> Lease | None:
+    def cancel(self, order: _O) -> Lease[_W, _O] | None:
         """Nobody waits for an order. One that waits leaves the ledger; else its lease is told.
 
         To cancel it twice is as good as once.
@@ -208,7 +209,7 @@ class Scheduler(Generic[_W]):
 
     def remove_worker(
         self, worker: _W, begun: int, entry: int = 0, *, innocent: bool = False
-    ) -> tuple[list[Order], list[Verdict]]:
+    ) -> tuple[list[_O], list[Verdict[_O]]]:
         """A worker is dead: what it had goes back to the queue, except for what killed too many.
 
         Args:
@@ -224,8 +225,8 @@ class Scheduler(Generic[_W]):
         leases = self._leases.pop(worker, {})
         self.counts.deaths += bool(leases)
         guilty = None if innocent else self._guilty(list(leases.values()), begun)
-        dropped: list[Order] = []
-        verdicts: list[Verdict] = []
+        dropped: list[_O] = []
+        verdicts: list[Verdict[_O]] = []
         for lease in leases.values():
             order = lease.order
             if order.cancelled:
@@ -243,7 +244,7 @@ class Scheduler(Generic[_W]):
                 self._push(order)
         return dropped, verdicts
 
-    def clear(self) -> Iterator[Order]:
+    def clear(self) -> Iterator[_O]:
         """All orders leave the ledger, each once the next one is asked for."""
         for order in self:
             yield order
@@ -265,20 +266,20 @@ class Scheduler(Generic[_W]):
                 self._number(order)
                 self._push(order)
 
-    def __iter__(self) -> Iterator[Order]:
+    def __iter__(self) -> Iterator[_O]:
         """The orders that are not settled."""
         return iter(tuple(self.orders))
 
-    def _number(self, order: Order) -> None:
+    def _number(self, order: _O) -> None:
         if order.sequence < 0:
             self._sequence += 1
             order.sequence = self._sequence
 
-    def _push(self, order: Order) -> None:
+    def _push(self, order: _O) -> None:
         self._pushed += 1  # so that orders themselves are never compared
         heapq.heappush(self._queue, (-order.priority, order.sequence, self._pushed, order))
 
-    def _head(self) -> Order | None:
+    def _head(self) -> _O | None:
         """The next order; what was cancelled in the queue is still there, and goes now."""
         while self._queue and self._queue[0][3] not in self.orders:
             heapq.heappop(self._queue)
@@ -295,23 +296,23 @@ class Scheduler(Generic[_W]):
                 best, least = worker, (ahead, len(leases))
         return best
 
-    def _follow(self, order: Order, rest: Order) -> None:
+    def _follow(self, order: _O, rest: _O) -> None:
         """Put the rest of an order where it was in the queue."""
         rest.priority, rest.sequence = order.priority, order.sequence
         self.orders[rest] = None
         self._push(rest)
 
-    def _unlease(self, lease: Lease) -> None:
+    def _unlease(self, lease: Lease[_W, _O]) -> None:
         if lease.worker in self._leases:
             self._leases[lease.worker].pop(lease.ticket, None)
         lease.order.lease = None
 
-    def _forget(self, order: Order) -> None:
+    def _forget(self, order: _O) -> None:
         self.orders.pop(order, None)
         if order.lease is not None:
             self._unlease(order.lease)
 
-    def _guilty(self, leases: Sequence[Lease], begun: int) -> Lease | None:
+    def _guilty(self, leases: Sequence[Lease[_W, _O]], begun: int) -> Lease[_W, _O] | None:
         """The order that was begun; nobody if none was, unless that goes on and on."""
         if not leases:
             return None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
+import re
+import shlex
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -38,6 +40,11 @@ _AFTER_REFUSAL = (0.05, 1.0)
 """The same where the system refused a process, which passes by itself."""
 
 _TICK = 1.0
+_NOT_INSTALLED = re.compile("No module named '(heliograph|numpy|msgspec)")
+_INSTALL = (
+    "\ninstall what workers need: {python} -m pip install numpy msgspec && "
+    "{python} -m pip install --no-deps heliograph"
+)
 
 
 class Death(NamedTuple):
@@ -298,8 +305,11 @@ class Supervisor:
         """Note that a worker died as it started; an error if it is no use to start another."""
         killed = worker.innocent or why.startswith("was killed by SIGKILL")
         self._failed += 1 if killed else _MERCY
+        said = worker.last_output()
+        if _NOT_INSTALLED.search(said):
+            said += _INSTALL.format(python=shlex.quote(self.options.command[-4]))
         error: HeliographError = worker.refused or WorkerError(
-            f"a worker could not be started: it {why}{worker.last_output()}"
+            f"a worker could not be started: it {why}{said}"
         )
         hopeless = not self.ready_once or (
             not any(not each.dying for each in self.workers)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera, Projection
+from heliograph.errors import InvalidValueError, shown
 from heliograph.randomize.facts import Facts
-from heliograph.randomize.parameters import METRES, POINT, RADIANS, drawn
+from heliograph.randomize.parameters import FIELD_OF_VIEW, METRES, POINT, SHAKE, TURN, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler, constant, directions, on_dome, uniform, vector
 from heliograph.scene.appearance import MoveCamera
@@ -24,6 +25,8 @@ _ORIGIN = vector(0.0, 0.0, 0.0)
 _WIDEST = math.radians(179.0)
 _NARROWEST = math.radians(0.1)
 _UP = np.array([0.0, 0.0, 1.0])
+_APART = 1e-12
+"""How far a camera stands from its target at least, in parts of the target's coordinates."""
 _COPIED: Sequence[str] = ("width", "height", "cx", "cy", "near", "far")
 Move: TypeAlias = Callable[[int, str, Camera], dict[str, Any]]
 """The move of a camera by its row, its name and what it is so far."""
@@ -66,8 +69,8 @@ class CameraJitter(CameraRandomizer):
     """
 
     position: Sampler = drawn(uniform(-0.02, 0.02), METRES)
-    rotation: Sampler = drawn(uniform(-0.03, 0.03), RADIANS)
-    fov: Sampler = drawn(uniform(-0.01, 0.01), RADIANS)
+    rotation: Sampler = drawn(uniform(-0.03, 0.03), SHAKE)
+    fov: Sampler = drawn(uniform(-0.01, 0.01), SHAKE)
     type_name: ClassVar[str] = "camera_jitter"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -93,7 +96,7 @@ class CameraOrbit(CameraRandomizer):
     """
 
     centre: Sampler = drawn(_ORIGIN, POINT)
-    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), RADIANS)
+    angle: Sampler = drawn(uniform(0.0, 2 * math.pi), TURN)
     type_name: ClassVar[str] = "camera_orbit"
 
     def moves(self, rng: Generator, count: int) -> Move:
@@ -110,17 +113,28 @@ class CameraPlace(CameraRandomizer):
     """Puts cameras somewhere new, looking at a point.
 
     Attributes:
-        position: metres from the target.
+        position: where they stand as seen from the target, a vector in metres.
         target: world metres.
         roll: radians about the line of sight.
         fov: vertical field of view, radians; None keeps it.
     """
 
-    position: Sampler = drawn(on_dome(uniform(1.0, 2.0)), replace(METRES, away=True))
+    position: Sampler = drawn(on_dome(uniform(1.0, 2.0)), replace(POINT, away=True))
     target: Sampler = drawn(_ORIGIN, POINT)
-    roll: Sampler = drawn(constant(0.0), RADIANS)
-    fov: Sampler | None = drawn(None, RADIANS, optional=True)
+    roll: Sampler = drawn(constant(0.0), TURN)
+    fov: Sampler | None = drawn(None, FIELD_OF_VIEW, optional=True)
     type_name: ClassVar[str] = "camera_place"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        spans = [each.span or (0.0, 0.0) for each in (self.target, self.position)]
+        reach, away = (max(abs(span[0]), abs(span[1])) for span in spans)
+        if away < reach * _APART:
+            raise InvalidValueError(
+                f"target: expected numbers up to {away / _APART:g} beside a position of up to "
+                f"{away:g} m, which is lost in rounding otherwise, got "
+                f"{shown(self.target.to_json())}"
+            )
 
     def moves(self, rng: Generator, count: int) -> Move:
         """See `CameraRandomizer.moves`."""
@@ -129,8 +143,8 @@ class CameraPlace(CameraRandomizer):
         fovs = [None] * count if self.fov is None else self.fov.rows(rng, count).tolist()
 
         def move(row: int, name: str, camera: Camera) -> dict[str, Any]:
-            pose = poses.look_at(targets[row] + offsets[row], targets[row])
-            pose[:3, :3] = pose[:3, :3] @ turn(_UP, rolls[row])
+            looking = poses.look_at(offsets[row], np.zeros(3))[:3, :3]
+            pose = rigid(looking @ turn(_UP, rolls[row]), targets[row] + offsets[row])
             return move_to_json(name, camera, pose, fov=fovs[row])
 
         return move
@@ -144,7 +158,7 @@ class FieldOfView(CameraRandomizer):
         fov: radians (`{"angle": [40, 60]}` takes degrees).
     """
 
-    fov: Sampler = drawn(uniform(0.7, 1.0), RADIANS)
+    fov: Sampler = drawn(uniform(0.7, 1.0), FIELD_OF_VIEW)
     type_name: ClassVar[str] = "field_of_view"
 
     def moves(self, rng: Generator, count: int) -> Move:

@@ -22,7 +22,7 @@ from heliograph.randomize.joints import JointStates
 from heliograph.randomize.lights import Lights
 from heliograph.randomize.materials import Materials
 from heliograph.randomize.objects import ObjectPoses, Visibility
-from heliograph.randomize.parameters import parameters
+from heliograph.randomize.parameters import Parameter, parameters
 from heliograph.randomize.postprocess import PostProcess
 from heliograph.randomize.randomizer import Randomization, Randomizer
 from heliograph.randomize.source import read
@@ -47,6 +47,9 @@ TYPES: dict[str, type[Randomizer]] = {
 _OWN = ("type", "name")
 _ORRB = "heliograph.compat.orrb.reading"
 """Reads configs with `components`; a layer above this one, imported where such a config comes."""
+
+
+_UNQUOTED = "; YAML takes on, off, yes and no for true and false: quote the word"
 
 
 def load_randomization(source: str | Path | Mapping[str, Any]) -> Randomization:
@@ -133,7 +136,10 @@ def json_schema() -> dict[str, Any]:
     """Return the JSON schema of our config."""
     shared: dict[str, Any] = {"Sampler": samplers.schema()}
     kinds = {kind.__name__: _schema(kind, shared) for kind in TYPES.values()}
-    steps = {name: _object(step.schema()) for name, step in STEPS.items()}
+    steps = {
+        name: _object({key: Parameter(each).schema() for key, each in step.parameters.items()})
+        for name, step in STEPS.items()
+    }
     kinds["PostProcess"]["properties"]["steps"] |= _object(steps)
     entries = [{"$ref": f"#/$defs/{name}"} for name in kinds]
     schema = {
@@ -180,7 +186,8 @@ def _randomizer(entry: Any, folder: Path) -> Randomizer:
         raise InvalidValueError(f"expected an object, got {shown(entry)}")
     name, kind = entry.get("name"), entry.get("type")
     if name is not None and not isinstance(name, str):
-        raise InvalidValueError(f"name: expected a text, got {shown(name)}")
+        hint = _UNQUOTED if isinstance(name, bool) else ""
+        raise InvalidValueError(f"name: expected a text, got {shown(name)}{hint}")
     if "type" not in entry:
         keys = [key for key in entry if isinstance(key, str)]
         likely = difflib.get_close_matches("type", keys, n=1)
@@ -215,7 +222,8 @@ def _plain(key: str, value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise InvalidValueError(f"{key}: {error}") from None
+        hint = _UNQUOTED if "got `bool`" in str(error) else ""
+        raise InvalidValueError(f"{key}: {error}{hint}") from None
 
 
 def _schema(kind: type[Randomizer], shared: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -16,7 +15,7 @@ from heliograph.errors import InvalidValueError, shown
 from heliograph.randomize.facts import Facts
 from heliograph.randomize.parameters import POINT, Numbers, OneOf, drawn
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
-from heliograph.randomize.samplers import Sampler, constant, hsv, on_dome, uniform, vector
+from heliograph.randomize.samplers import Sampler, constant, hsv, on_dome, uniform, units, vector
 from heliograph.scene.appearance import BRIGHTEST, EditLight
 
 _CUTOFF = 'radians; {"angle": [15, 40]} takes degrees'
@@ -101,7 +100,7 @@ class Lights(Randomizer):
             "name": names,
             "kind": _where(new, self.kind.rows(rng, count)),
             "position": _where(moved, target + offsets),
-            "direction": _where(moved, _units(-offsets)),
+            "direction": _where(moved, units(-offsets)),
             "diffuse": colours.tolist(),
             "cutoff": self.cutoff.rows(rng, count).tolist(),
             "casts_shadow": self.casts_shadow.rows(rng, count).astype(bool).tolist(),
@@ -122,9 +121,3 @@ def shine(values: Values) -> tuple[EditLight, ...]:
 
 def _where(mask: Sequence[bool], rows: NDArray[Any]) -> list[Any]:
     return [row if there else None for row, there in zip(rows.tolist(), mask, strict=True)]
-
-
-def _units(rows: NDArray[Any]) -> NDArray[Any]:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    units: NDArray[Any] = rows / np.maximum(lengths, 1e-12)
-    return units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -34,8 +35,16 @@ def warn_of_nothing(kind: str, prefixes: Prefixes, names: Sequence[str]) -> None
             listed = ", ".join(stems[:_LISTED]) or "none"
             more = f", ... and {len(stems) - _LISTED} more" if len(stems) > _LISTED else ""
             warnings.warn(
-                f"no {kind} starts with {prefix!r}; there are {listed}{more}", stacklevel=2
+                f"no {kind} starts with {prefix!r}; there are {listed}{more}", stacklevel=_outside()
             )
+
+
+def _outside() -> int:
+    """The `stacklevel` at which a warning points at who called this package."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith("heliograph."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _stem(name: str) -> str:

@@ -166,7 +166,11 @@ SHARE = Numbers(0.0, 1.0)
 COLOUR = Numbers(0.0, 1.0, widths=(3,), what="red, green, blue")
 METRES = Numbers(-1e17, 1e17, widths=(0, 3), what="metres")
 POINT = dataclasses.replace(METRES, widths=(3,))
-RADIANS = Numbers(what='radians; {"angle": [-3, 3]} takes degrees')
+SHAKE = Numbers(-1.6, 1.6, what='radians; {"angle": [-3, 3]} takes degrees')
+"""A quarter turn, rounded up: whoever shakes a camera by more means degrees."""
+TURN = Numbers(-6.3, 6.3, what='radians; {"angle": [-180, 180]} takes degrees')
+"""A whole turn, rounded up."""
+FIELD_OF_VIEW = Numbers(0.0, math.pi, what='radians; {"angle": [40, 60]} takes degrees')
 
 
 def drawn(

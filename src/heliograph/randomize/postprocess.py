@@ -33,14 +33,11 @@ class PostProcess(Randomizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in self.probability:
+        for name in (*self.probability, *self.steps):
             find_step(name)
         for name, given in self.steps.items():
-            step = find_step(name)
-            step.check_names(given)
             for key, sampler in given.items():
-                _, low, high, meaning = step.parameters[key]
-                Numbers(low, high, what=meaning).check(f"steps.{name}.{key}", sampler)
+                find_step(name).expected(key).check(f"steps.{name}.{key}", sampler)
 
     def choose(self, rng: Generator, scene: Facts) -> Values:
         """See `Randomizer.choose`."""

@@ -256,7 +256,7 @@ def quaternion(degrees: float) -> Sampler:
 
     def rows(rng: Generator, count: int) -> NDArray[Any]:
         if degrees == 180:
-            return _units(rng.standard_normal((count, 4)))
+            return units(rng.standard_normal((count, 4)))
         half = np.radians(degrees) / 2 * rng.random(count)
         parts = directions(rng, count) * np.sin(half)[:, None]
         return np.column_stack((np.cos(half), parts))
@@ -338,7 +338,13 @@ def schema() -> dict[str, Any]:
 
 def directions(rng: Generator, count: int) -> NDArray[Any]:
     """Draw unit vectors (count, 3), uniform over the sphere."""
-    return _units(rng.standard_normal((count, 3)))
+    return units(rng.standard_normal((count, 3)))
+
+
+def units(rows: NDArray[Any]) -> NDArray[Any]:
+    """Vectors (count, width) of length 1 in the directions of these; zeros stay."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.asarray(rows / np.maximum(lengths, 1e-300)[:, None])
 
 
 def plain(value: Any) -> Any:
@@ -352,12 +358,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     return value.value if isinstance(value, Enum) else value
-
-
-def _units(rows: NDArray[Any]) -> NDArray[Any]:
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    units: NDArray[Any] = rows / np.maximum(lengths, 1e-300)[:, None]
-    return units
 
 
 def _between(rng: Generator, count: int, low: float, high: float) -> NDArray[Any]:

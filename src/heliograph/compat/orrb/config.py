@@ -6,19 +6,13 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from heliograph.camera import MAX_SIZE
 from heliograph.checks import check_integer
-from heliograph.compat.orrb.encoding import (
-    DepthEncoding,
-    FirstRow,
-    NormalsEncoding,
-    SegmentationEncoding,
-)
+from heliograph.compat.orrb.encoding import CHOICES, Encoding
 from heliograph.compat.orrb.problems import RendererError
 
 
@@ -62,10 +56,10 @@ class RemoteRendererConfig:
     workers_count: int = 4
     queues_count: int = 4
     streams_count: int = 4
-    depth_encoding: str = DepthEncoding.ORRB
-    normals_encoding: str = NormalsEncoding.ORRB
-    segmentation_encoding: str = SegmentationEncoding.ORRB
-    first_row: str = FirstRow.BOTTOM
+    depth_encoding: str = Encoding.depth_encoding
+    normals_encoding: str = Encoding.normals_encoding
+    segmentation_encoding: str = Encoding.segmentation_encoding
+    first_row: str = Encoding.first_row
     deadline: float = 120.0
 
     @property
@@ -78,19 +72,9 @@ class RemoteRendererConfig:
     @property
     def engine_options(self) -> dict[str, Any]:
         """What the workers' engine is told of pictures."""
-        encodings = {
-            name.removesuffix("_encoding"): str(getattr(self, name)) for name in _ENCODINGS
-        }
-        size = (self.image_width, self.image_height)
-        return {"size": size, "encoding": {"alpha": bool(self.render_alpha), **encodings}}
-
-
-_ENCODINGS: dict[str, type[StrEnum]] = {
-    "depth_encoding": DepthEncoding,
-    "normals_encoding": NormalsEncoding,
-    "segmentation_encoding": SegmentationEncoding,
-    "first_row": FirstRow,
-}
+        encoding = {name: getattr(self, name) for name in CHOICES}
+        encoding["render_alpha"] = bool(self.render_alpha)
+        return {"size": (self.image_width, self.image_height), "encoding": encoding}
 
 
 def checked(config: RemoteRendererConfig) -> RemoteRendererConfig:
@@ -108,9 +92,8 @@ def checked(config: RemoteRendererConfig) -> RemoteRendererConfig:
     made.renderer_config_path = _path("renderer_config_path", config, base)
     if config.model_mapping_path is not None:
         made.model_mapping_path = _path("model_mapping_path", config, base)
-    for name, kind in _ENCODINGS.items():
-        value, known = getattr(config, name), [each.value for each in kind]
-        if value not in known:
+    for name, known in CHOICES.items():
+        if (value := getattr(config, name)) not in known:
             raise RendererError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
     made.deadline = _seconds(config.deadline)
     return made

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,52 +19,24 @@ _NOT_GEOMS = ("site", "tendon", "skin", "flex", "actuator", "sensor", "body")
 _MOST = 255
 
 
-class DepthEncoding(StrEnum):
-    """What numbers depth is made of."""
-
-    ORRB = "orrb"
-    METRIC = "metric"
-
-
-class NormalsEncoding(StrEnum):
-    """What numbers normals are made of."""
-
-    ORRB = "orrb"
-    UNIT = "unit"
-
-
-class SegmentationEncoding(StrEnum):
-    """What numbers segmentation is made of."""
-
-    ORRB = "orrb"
-    IDS = "ids"
-
-
-class FirstRow(StrEnum):
-    """Which row of a picture comes first."""
-
-    BOTTOM = "bottom"
-    TOP = "top"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Encoding:
     """How arrays are made of what is drawn; see `RemoteRendererConfig` for the fields."""
 
-    alpha: bool = False
-    depth: DepthEncoding = DepthEncoding.ORRB
-    normals: NormalsEncoding = NormalsEncoding.ORRB
-    segmentation: SegmentationEncoding = SegmentationEncoding.ORRB
-    first_row: FirstRow = FirstRow.BOTTOM
+    render_alpha: bool = False
+    depth_encoding: Literal["orrb", "metric"] = "orrb"
+    normals_encoding: Literal["orrb", "unit"] = "orrb"
+    segmentation_encoding: Literal["orrb", "ids"] = "orrb"
+    first_row: Literal["bottom", "top"] = "bottom"
 
     @cached_property
     def passes(self) -> PassSpecs:
         """The passes, by name."""
-        ids = np.dtype(np.uint8 if self.segmentation is SegmentationEncoding.ORRB else np.int32)
+        ids = np.dtype(np.uint8 if self.segmentation_encoding == "orrb" else np.int32)
         floats = np.dtype(np.float32)
         return specs(
-            PassSpec("orrb_rgb", np.dtype(np.uint8), 4 if self.alpha else 3, "sRGB"),
-            PassSpec("orrb_depth", floats, fill=0 if self.depth is DepthEncoding.ORRB else np.inf),
+            PassSpec("orrb_rgb", np.dtype(np.uint8), 4 if self.render_alpha else 3, "sRGB"),
+            PassSpec("orrb_depth", floats, fill=0 if self.depth_encoding == "orrb" else np.inf),
             PassSpec("orrb_normals", floats, 3),
             PassSpec("orrb_segmentation", ids),
         )
@@ -73,7 +44,7 @@ class Encoding:
     def needed(self, passes: Sequence[str]) -> tuple[str, ...]:
         """The plain passes that these are made of."""
         plain = {name.removeprefix("orrb_"): None for name in passes}
-        return (*plain, *(["depth"] if self.alpha and "depth" not in plain else []))
+        return (*plain, *(["depth"] if self.render_alpha and "depth" not in plain else []))
 
     def encode(self, frame: Frame, out: Buffers, table: NDArray[np.uint8]) -> None:
         """Write the arrays of one camera.
@@ -83,19 +54,19 @@ class Encoding:
             out: arrays by pass.
             table: ORRB's category of each segmentation id.
         """
-        flip = slice(None, None, -1 if self.first_row is FirstRow.BOTTOM else 1)
+        flip = slice(None, None, -1 if self.first_row == "bottom" else 1)
         plain = {name: frame[name.removeprefix("orrb_")][flip] for name in out}
         if "orrb_rgb" in out:
             out["orrb_rgb"][..., :3] = plain.pop("orrb_rgb")
-        if not plain and not self.alpha:
+        if not plain and not self.render_alpha:
             return
         hit = _hit(frame)[flip]
-        if self.alpha and "orrb_rgb" in out:
+        if self.render_alpha and "orrb_rgb" in out:
             np.multiply(hit, np.uint8(255), out=out["orrb_rgb"][..., 3])
         rows, columns = _extent(hit)
         for name, picture in plain.items():
             array, part = out[name], out[name][rows, columns]
-            if getattr(self, name.removeprefix("orrb_")) != "orrb":
+            if getattr(self, f"{name.removeprefix('orrb_')}_encoding") != "orrb":
                 array[...] = picture
                 continue
             array[...] = 0
@@ -108,6 +79,12 @@ class Encoding:
                 _write_normals(picture, hit, array, (rows, columns))
             else:
                 part[...] = table.take(picture[rows, columns], mode="clip")
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    name: get_args(kind) for name, kind in get_type_hints(Encoding).items() if get_args(kind)
+}
+"""What each field of `Encoding` may be, but for `render_alpha`, which is a truth value."""
 
 
 def _hit(frame: Frame) -> NDArray[np.bool_]:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.compat.orrb.components import Tracker
-from heliograph.compat.orrb.encoding import Encoding, SegmentationEncoding, category_table
+from heliograph.compat.orrb.components.tracker import Tracker
+from heliograph.compat.orrb.encoding import Encoding, category_table
 from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
 from heliograph.engine import Outs
@@ -66,7 +66,7 @@ class OrrbEngine(PreparingEngine):
         model = MujocoEngine(source, size=size, options=options)
         super().__init__(PostProcessingEngine(model))
         self._places = Places(model.model, model, size)
-        named = self._encoding.segmentation is SegmentationEncoding.ORRB
+        named = self._encoding.segmentation_encoding == "orrb"
         self._table = category_table(model.scene.objects) if named else np.zeros(1, np.uint8)
         self._layout: tuple[Any, ...] = ()
         self._scratch: list[Sequence[Buffers]] = []
@@ -118,7 +118,8 @@ class OrrbEngine(PreparingEngine):
             kept.append(scratch)
             return replace(sample, frames=frames)
 
-        return Order(changed, scratch, finish)
+        nbytes = sum(array.nbytes for buffers in scratch for array in buffers.values())
+        return Order(changed, scratch, finish, nbytes)
 
     def _taken(self, cameras: Sequence[Camera], passes: Sequence[str]) -> Sequence[Buffers]:
         """Arrays to draw into; those that were encoded are used again, which saves a tenth."""

@@ -82,23 +82,23 @@ class OrrbFacts(Facts):
 
     def at(self, qpos: NDArray[Any], shown: tuple[str, ...]) -> Self:
         """The same where the joints are like this and these cameras are asked for."""
-        known = self._changed(shown=shown, state={"qpos": qpos})
+        known = self.changed(shown=shown, state={"qpos": qpos})
         if self.posing is None:
             return known
         posed = self.posing(qpos)
-        return known._changed(posed=posed, poses=posed.poses, cameras=posed.cameras)
+        return known.changed(posed=posed, poses=posed.poses, cameras=posed.cameras)
 
     def after(self, edits: Iterable[Edit], state: Mapping[str, Any]) -> Self:
         """See `Facts.after`; cameras that were moved keep what they were moved by."""
         edits = tuple(edits)
-        known: Any = super().after(edits, state)
+        known = super().after(edits, state)
         if "qpos" in state and self.posing is not None and self.posed is not None:
             posed = self.posing(state["qpos"])
             cameras = {
                 name: _carried(camera, self.posed.cameras[name], posed.cameras[name])
                 for name, camera in known.cameras.items()
             }
-            known = known._changed(posed=posed, poses=posed.poses, cameras=cameras)
+            known = known.changed(posed=posed, poses=posed.poses, cameras=cameras)
         gone = {name for edit in edits if isinstance(edit, Hide) for name in edit.objects}
         moves = [edit for edit in edits if isinstance(edit, MoveObject)]
         if gone or moves:
@@ -106,9 +106,8 @@ class OrrbFacts(Facts):
             for edit in moves:
                 step = np.asarray(edit.pose, float) @ np.diag([*edit.scale, 1.0])
                 moved[edit.name] = moved.get(edit.name, np.eye(4)) @ step
-            known = known._changed(hidden=self.hidden | gone, moved=moved)
-        same: Self = known
-        return same
+            known = known.changed(hidden=self.hidden | gone, moved=moved)
+        return known
 
     @property
     def drawn_cameras(self) -> tuple[str, ...]:
@@ -180,11 +179,6 @@ class OrrbFacts(Facts):
         names.warn_of_nothing("material", asked, known)
         chosen = set(names.choose(known, names.split(include), unwanted))
         return [shape.owner for shape in self.shapes if worn[shape.owner] in chosen]
-
-    def _changed(self, **changes: Any) -> Self:
-        known = object.__new__(type(self))
-        known.__dict__.update(self.__dict__, **changes)
-        return known
 
 
 _BLANK: dict[str, Any] = {"posing": None, "posed": None, "hidden": frozenset(), "moved": {}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from heliograph.compat.orrb.problems import RendererError
 from heliograph.disk import read_file, reason
+from heliograph.errors import UnknownNameError
 from heliograph.scene import Joint
 
 WIDTHS: Mapping[str, int] = {"free": 7, "ball": 4, "slide": 1, "hinge": 1}
@@ -94,7 +94,8 @@ def read_mapping(path: Path, joints: Sequence[Joint], initial: NDArray[np.float6
         seen[name] = number
         joint = known.get(name)
         if joint is None:
-            _warn(name, known, f"{path}:{number}")
+            told = UnknownNameError.of("joint", name, known).message
+            _LOG.warning("%s:%s: %s; this line is left out", path, number, told)
             continue
         width = WIDTHS[joint.kind]
         columns += range(index, index + width)
@@ -121,9 +122,3 @@ def _parsed(line: str, where: str) -> tuple[str, int]:
     if index > 100_000:
         raise RendererError(f"{where}: qpos index {index} is beyond any state")
     return parts[0], index
-
-
-def _warn(name: str, known: Mapping[str, Joint], where: str) -> None:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    _LOG.warning("%s: the model has no joint %r%s; this line is left out", where, name, hint)

@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 _PARTS = {"quaternion": "xyzw", "vector3": "xyz", "vector2": "xy", "color": "rgba"}
 GROUPS = tuple(f"{kind}_properties" for kind in ("int", "float", "string", "bool", *_PARTS, "enum"))
 """The groups that properties of a component stand in."""
+_PATHS = ("model_xml_path", "model_mapping_path")
 
 
 @runtime_checkable
@@ -36,10 +37,9 @@ class RendererConfig(SimpleNamespace):
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
-        """The message of a renderer_config.json that was read without complaint."""
-        paths = {"model_xml_path": "", "model_mapping_path": ""}
-        given = {**paths, **{snake_case(key): value for key, value in config.items()}}
-        return cls(**{**given, "components": [_component(part) for part in given["components"]]})
+        """The message of what `OrrbRandomization.config` returns, and paths of files beside it."""
+        paths = {key: config.get(camel_case(key), "") for key in _PATHS}
+        return cls(components=[_component(part) for part in config["components"]], **paths)
 
 
 def as_json(message: HasComponents) -> dict[str, Any]:
@@ -77,21 +77,13 @@ def _component(part: Mapping[str, Any]) -> SimpleNamespace:
     for kind, letters in _PARTS.items():
         zeros = dict.fromkeys(letters, 0.0)
         config[f"{kind}_properties"] = defaultdict(partial(SimpleNamespace, **zeros))
-        for key, value in _group(part, f"{kind}_properties").items():
-            named = value if isinstance(value, Mapping) else dict(zip(letters, value, strict=True))
-            config[f"{kind}_properties"][key] = SimpleNamespace(**{**zeros, **named})
-    for group in GROUPS:
-        if not isinstance(config[group], defaultdict):
-            config[group].update(_group(part, group))
-    named = {key: part.get(key, "") for key in ("type", "name", "path")}
+    for group, properties in part["config"].items():
+        config[snake_case(group)] |= {
+            key: SimpleNamespace(**value) if isinstance(value, Mapping) else value
+            for key, value in properties.items()
+        }
+    named = {key: part[key] for key in ("type", "name", "path")}
     return SimpleNamespace(**named, config=SimpleNamespace(**config))
-
-
-def _group(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The properties of one group of a component, whose name may be in camel case."""
-    groups = {snake_case(key): value for key, value in (part.get("config") or {}).items()}
-    found: Mapping[str, Any] = groups.get(name, {})
-    return found
 
 
 def _plain(value: Any) -> Any:

@@ -41,8 +41,8 @@ def renderer_errors(where: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever it is is raised as ours
         made = as_renderer_error(error)
         if where:
             made.args = (f"{where}: {made.message}",)
-        raise made from error
+        raise made from made.__cause__

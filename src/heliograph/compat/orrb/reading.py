@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
-from heliograph.compat.orrb.components import COMPONENTS, Component, Tracker
+from heliograph.compat.orrb.components import COMPONENTS
+from heliograph.compat.orrb.components.component import Component
+from heliograph.compat.orrb.components.tracker import Tracker
 from heliograph.compat.orrb.facts import OrrbFacts
 from heliograph.compat.orrb.message import snake_case
 from heliograph.compat.orrb.unity import UnityRandom

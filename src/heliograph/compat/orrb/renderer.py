@@ -5,31 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from pathlib import Path
-from queue import Full
-from types import TracebackType
-from typing import Any, Protocol, Self
+from queue import Queue
+from typing import Any, Self
 
 from heliograph.compat.orrb.config import RemoteRendererConfig, checked
 from heliograph.compat.orrb.message import HasComponents, RendererConfig, as_json
-from heliograph.compat.orrb.problems import RendererError, renderer_errors
+from heliograph.compat.orrb.problems import RendererError, as_renderer_error, renderer_errors
 from heliograph.compat.orrb.reading import read_components
 from heliograph.compat.orrb.servers import check_servers
-from heliograph.compat.orrb.session import Batch, Deliver, Outcome, Session
+from heliograph.compat.orrb.session import Batch, Ordered, Session
 from heliograph.errors import shown
+from heliograph.queues import QueueWriter
 from heliograph.randomize.source import read
 
 
-class Destination(Protocol):
-    """`queue.Queue` and whatever else has its `put`."""
-
-    def put(self, item: Any) -> object:
-        """Take an item, maybe after a while."""
-
-
 class RemoteRenderer:
-    """Draws batches with worker processes; safe for threads.
+    """Draws batches with worker processes; safe for threads and in signal handlers.
 
     Args:
         name: what it is called in messages.
@@ -50,19 +42,23 @@ class RemoteRenderer:
             self._settings = checked(config)
             components, where = read(Path(str(self._settings.renderer_config_path)))
             self._randomization = read_components(components, where)
-        self._config = RendererConfig.of(components)
+        self._config = RendererConfig.of({**components, **self._randomization.config()})
         self._session: Session | None = None
-        self._lock = threading.Lock()
+        self._queues = QueueWriter()
+        self._shut_down: object = None
+        # Signal handlers may come in again, and who holds it waits for nobody who may be here.
+        self._lock = threading.RLock()
 
     def start(self) -> None:
         """Start the workers and wait until they are ready; nothing happens if they are.
 
         Raises:
-            RendererError: the model, mapping, a camera or component cannot be used.
+            RendererError: the model, mapping, a camera or component cannot be used, or it was shut
+                down meanwhile.
         """
         with renderer_errors(self.name), self._lock:
             if self._session is None:
-                self._session = Session(self._settings, self._servers, self._randomization)
+                self._start()
 
     def render_batch(self, batch: Batch) -> Batch:
         """Draw a batch and wait for it.
@@ -77,15 +73,13 @@ class RemoteRenderer:
             RendererError: something is wrong with the batch, or it could not be drawn; the batch
                 is as it was.
         """
-        future: Future[Outcome] = Future()
-        self._submit(batch, future.set_result)
-        outcome = future.result()
-        if isinstance(outcome, RendererError):
-            raise outcome
-        return outcome
+        with renderer_errors():
+            arrays = self._ordered(batch).arrays()
+            batch.update(arrays)
+        return batch
 
-    def render_batch_async(self, batch: Batch, queue: Destination) -> None:
-        """Draw a batch and put it, with its arrays, into a queue.
+    def render_batch_async(self, batch: Batch, queue: Queue[Any]) -> None:
+        """Draw a batch and put it, with its arrays, into a queue or whatever has its `put`.
 
         In its place the queue gets the `RendererError` if anything is wrong with the batch.
 
@@ -94,7 +88,14 @@ class RemoteRenderer:
         """
         if not callable(getattr(queue, "put", None)):
             raise RendererError(f"queue: expected a queue.Queue or the like, got {shown(queue)}")
-        self._submit(batch, partial(_put, queue))
+        outcome: Future[Any] = Future()
+        outcome.add_done_callback(self._queues.expect(queue))
+        try:
+            ordered = self._ordered(batch)
+        except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
+            outcome.set_result(as_renderer_error(error))
+        else:
+            ordered.when_done(lambda: outcome.set_result(_outcome(batch, ordered)))
 
     def update(self, renderer_config: HasComponents | Mapping[str, Any] | str | Path) -> None:
         """Change components by name, for all batches that are queued from now on.
@@ -107,26 +108,28 @@ class RemoteRenderer:
         Raises:
             RendererError: it cannot be used; everything stays as it was.
         """
+        given: Any = renderer_config
         with renderer_errors(self.name), self._lock:
-            given: Any = renderer_config
-            has_fields = isinstance(given, HasComponents)
-            changed = read_components(
-                *read(as_json(given) if has_fields else given), self._randomization
-            )
-            if self._session is not None:
-                self._session.check(changed)
+            config, where = read(as_json(given) if isinstance(given, HasComponents) else given)
+            before = None
+            while before is not self._randomization:  # maybe a signal handler updates it as well
+                before = self._randomization
+                changed = read_components(config, where, before)
+                if self._session is not None:
+                    self._session.check(changed)
             self._config = RendererConfig.of(changed.config())
             self._randomization = changed
 
     def mutable_renderer_config(self) -> RendererConfig:
         """The components as an object to be changed and given to `update`.
 
-        It holds what the file held, and after an update all properties of all components.
+        It holds all properties of all components.
         """
         return self._config
 
     def shutdown(self) -> None:
         """End the workers and wait until they are gone; batches on their way fail."""
+        self._shut_down = object()
         with self._lock:
             session, self._session = self._session, None
         if session is not None:
@@ -136,38 +139,40 @@ class RemoteRenderer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.shutdown()
 
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers there are right now."""
         session = self._session
-        return [] if session is None else session.servers.pids
+        return [] if session is None else session.pids
 
-    def _submit(self, batch: Batch, deliver: Deliver) -> None:
-        with self._lock:
-            session, randomization = self._session, self._randomization
-        if session is None:
-            deliver(RendererError(f"{self.name}: not started; call start() first"))
-        elif not isinstance(batch, dict):
-            deliver(RendererError(f"batch: expected a dict, got {type(batch).__name__}"))
-        else:
-            session.submit(batch, randomization, deliver)
-
-
-def _put(queue: Destination, item: Outcome) -> None:
-    """Put an item; a queue that is full keeps a thread of its own waiting and nobody else."""
-    now = getattr(queue, "put_nowait", None)
-    try:
-        if now is not None:
-            now(item)
+    def _start(self) -> None:
+        before = self._shut_down
+        session = Session(self._settings, self._servers, self._randomization)
+        if self._session is not None:  # a signal handler started it
+            session.close()
             return
-    except Full:
-        pass
-    threading.Thread(target=queue.put, args=(item,), daemon=True).start()
+        self._session = session
+        if self._shut_down is not before:
+            self._session = None
+            session.close()
+            raise RendererError("it was shut down while it started")
+
+    def _ordered(self, batch: Batch) -> Ordered:
+        session = self._session
+        if session is None:
+            raise RendererError(f"{self.name}: not started; call start() first")
+        if not isinstance(batch, dict):
+            raise RendererError(f"batch: expected a dict, got {type(batch).__name__}")
+        return session.submit(batch, self._randomization)
+
+
+def _outcome(batch: Batch, ordered: Ordered) -> Batch | RendererError:
+    """A batch that was drawn, or what went wrong."""
+    try:
+        batch.update(ordered.arrays())
+    except Exception as error:  # noqa: BLE001 -- whatever it is belongs to who asked
+        return as_renderer_error(error)
+    return batch

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.batch import column
 from heliograph.compat.orrb.mapping import QposMapping
 from heliograph.compat.orrb.problems import RendererError
 from heliograph.view import MAX_SEED
@@ -25,28 +26,16 @@ def read_request(
         itself less its sign bit.
 
     Raises:
-        RendererError: a key is missing, or its value of a wrong kind, shape or range.
+        HeliographError: a key is missing, or its value of a wrong kind, shape or range.
     """
     if "qpos" not in batch:
         raise RendererError("the batch has no 'qpos'; expected joint states, shape (N, nq)")
-    qpos = mapping.rows(_states(batch["qpos"]))
+    states = column("qpos", batch["qpos"])
+    if states.ndim != 2 and states.size:
+        raise RendererError(f"qpos: expected shape (N, nq), a row per entry, got {states.shape}")
+    qpos = mapping.rows(states.astype(float))
     seeds = [seed & MAX_SEED for seed in _seeds(batch, len(qpos))]
     return qpos, np.array(seeds, np.int64)
-
-
-def _states(value: Any) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise RendererError(f"qpos: rows of different lengths ({error})") from None
-    if array.dtype.kind not in "biuf":
-        raise RendererError(f"qpos: expected numbers, got dtype {array.dtype}")
-    if array.ndim != 2 and array.size:
-        raise RendererError(f"qpos: expected shape (N, nq), a row per entry, got {array.shape}")
-    if not np.isfinite(array).all():
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise RendererError(f"qpos: NaN or infinity at index {where}")
-    return array.astype(float)
 
 
 def _seeds(batch: Mapping[str, Any], count: int) -> list[int]:

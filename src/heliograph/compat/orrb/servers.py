@@ -16,8 +16,10 @@ from heliograph.pool import Pool
 _DEVICES = Path("/dev")
 
 
-class Servers:
-    """All worker processes of a renderer.
+def open_pools(
+    source: str, configs: Sequence[tuple[int, int]], options: Mapping[str, Any], deadline: float
+) -> list[Pool]:
+    """Start the worker processes of a renderer.
 
     Without GPUs the GPU ids of servers mean nothing, and all are workers of one pool. With GPUs
     there is a pool for each id, which is taken as the index of an EGL device.
@@ -31,52 +33,32 @@ class Servers:
     Raises:
         HeliographError: the model cannot be opened.
     """
-
-    def __init__(
-        self,
-        source: str,
-        configs: Sequence[tuple[int, int]],
-        options: Mapping[str, Any],
-        deadline: float,
-    ) -> None:
-        self._pools: list[Pool] = []
-        try:
-            for device, workers in _by_device(configs).items():
-                chosen = {**options} if device is None else {**options, "device": device}
-                self._pools.append(Pool("orrb", source, workers, chosen, deadline=deadline))
-        except BaseException:
-            self.close()
-            raise
-
-    @property
-    def first(self) -> Pool:
-        """One of the pools; all draw the same."""
-        return self._pools[0]
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers there are right now."""
-        return [pid for pool in self._pools for pid in pool.pids]
-
-    def submit(self, columns: Mapping[str, Any]) -> list[Future[Stacked]]:
-        """Order a batch, its rows shared out by how many workers a pool has.
-
-        Raises:
-            HeliographError: something is wrong with it, or the pool is closed.
-        """
-        count, begun, futures = len(columns["qpos"]), 0, []
-        total = sum(pool.workers for pool in self._pools)
-        for pool in self._pools:
-            rows = slice(count * begun // total, count * (begun + pool.workers) // total)
-            begun += pool.workers
-            part = {key: columns[key][rows] for key in ("qpos", "seeds", COMPONENTS)}
-            futures.append(pool.submit_batch({**columns, **part}))
-        return futures
-
-    def close(self) -> None:
-        """End all workers."""
-        for pool in self._pools:
+    pools: list[Pool] = []
+    try:
+        for device, workers in _by_device(configs).items():
+            chosen = {**options} if device is None else {**options, "device": device}
+            pools.append(Pool("orrb", source, workers, chosen, deadline=deadline))
+    except BaseException:
+        for pool in pools:
             pool.close()
+        raise
+    return pools
+
+
+def submit(pools: Sequence[Pool], columns: Mapping[str, Any]) -> list[Future[Stacked]]:
+    """Order a batch, its rows shared out by how many workers a pool has.
+
+    Raises:
+        HeliographError: something is wrong with it, or a pool is closed.
+    """
+    count, begun, futures = len(columns["qpos"]), 0, []
+    total = sum(pool.workers for pool in pools)
+    for pool in pools:
+        rows = slice(count * begun // total, count * (begun + pool.workers) // total)
+        begun += pool.workers
+        part = {key: columns[key][rows] for key in ("qpos", "seeds", COMPONENTS)}
+        futures.append(pool.submit_batch({**columns, **part}))
+    return futures
 
 
 def check_servers(configs: Any) -> tuple[tuple[int, int], ...]:

@@ -11,6 +11,6 @@ from heliograph.randomize.imaging.pipeline import (
     find_step,
     needed_passes,
 )
-from heliograph.randomize.imaging.step import Parameter, Step
+from heliograph.randomize.imaging.step import Step
 
-__all__ = ["STEPS", "Parameter", "Step", "apply", "check_step", "find_step", "needed_passes"]
+__all__ = ["STEPS", "Step", "apply", "check_step", "find_step", "needed_passes"]

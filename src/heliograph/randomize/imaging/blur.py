@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
-from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
+from heliograph.randomize.imaging.step import Kind, Planes, Shot, step
+from heliograph.randomize.parameters import Numbers
 from heliograph.requires import Requires
 
 
-@step(Kind.SPATIAL, "sigma", sigma=Parameter(1.0, 0.0, 50.0, "pixels"))
-def gaussian_blur(planes: Planes, _: Shot, sigma: float) -> Planes:
+@step(Kind.SPATIAL, "sigma", sigma=Numbers(0.0, 50.0, what="pixels"))
+def gaussian_blur(planes: Planes, _: Shot, sigma: float = 1.0) -> Planes:
     """A Gaussian of `sigma` pixels; edges are repeated."""
     return weighted(weighted(planes, _column(sigma, 1)), _column(sigma, 0))
 
@@ -20,17 +21,17 @@ def gaussian_blur(planes: Planes, _: Shot, sigma: float) -> Planes:
 @step(
     Kind.SPATIAL,
     "length",
-    length=Parameter(5.0, 0.0, 200.0, "pixels"),
-    angle=Parameter(0.0, -360.0, 360.0, "degrees, counter-clockwise from the right"),
+    length=Numbers(0.0, 200.0, what="pixels"),
+    angle=Numbers(-360.0, 360.0, what="degrees, counter-clockwise from the right"),
 )
-def motion_blur(planes: Planes, _: Shot, length: float, angle: float) -> Planes:
+def motion_blur(planes: Planes, _: Shot, length: float = 5.0, angle: float = 0.0) -> Planes:
     """The mean along a line of `length` pixels at an angle, 0 to the right, counter-clockwise."""
     along = math.radians(angle)
     return weighted(planes, line(length, math.cos(along), -math.sin(along)))
 
 
-@step(Kind.SPATIAL, quality=Parameter(75.0, 1.0, 95.0, "as Pillow counts it"))
-def jpeg(planes: Planes, _: Shot, quality: float) -> Planes:
+@step(Kind.SPATIAL, quality=Numbers(1.0, 95.0, what="as Pillow counts it"))
+def jpeg(planes: Planes, _: Shot, quality: float = 75.0) -> Planes:
     """What is left of the picture in a JPEG file of this quality."""
     with Requires("PIL"):
         from PIL import Image

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.randomize.imaging.step import Affine, Kind, Parameter, step
+from heliograph.randomize.imaging.step import Affine, Kind, step
+from heliograph.randomize.parameters import Numbers
 
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 """How bright red, green and blue are (ITU-R BT.709)."""
@@ -15,28 +16,28 @@ _ZERO = np.zeros(3)
 _GREY = 0.5
 
 
-@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is black"))
-def brightness(amount: float) -> Affine:
+@step(Kind.COLOUR, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is black"))
+def brightness(amount: float = 0.0) -> Affine:
     """Every value times 1 + amount."""
     return Affine(np.eye(3) * (1.0 + amount), _ZERO)
 
 
-@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is flat"))
-def contrast(amount: float) -> Affine:
+@step(Kind.COLOUR, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is flat"))
+def contrast(amount: float = 0.0) -> Affine:
     """The distance from mid-grey times 1 + amount."""
     gain = 1.0 + amount
     return Affine(np.eye(3) * gain, np.full(3, _GREY * (1.0 - gain)))
 
 
-@step(Kind.COLOUR, "amount", amount=Parameter(0.0, -1.0, 10.0, "0 keeps it, -1 is grey"))
-def saturation(amount: float) -> Affine:
+@step(Kind.COLOUR, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is grey"))
+def saturation(amount: float = 0.0) -> Affine:
     """The distance from a grey of the same luma times 1 + amount; -1 leaves greys."""
     gain = 1.0 + amount
     return Affine(np.eye(3) * gain + np.tile(LUMA, (3, 1)) * (1.0 - gain), _ZERO)
 
 
-@step(Kind.COLOUR, "degrees", degrees=Parameter(0.0, -360.0, 360.0, "how far hues are turned"))
-def hue(degrees: float) -> Affine:
+@step(Kind.COLOUR, "degrees", degrees=Numbers(-360.0, 360.0, what="how far hues are turned"))
+def hue(degrees: float = 0.0) -> Affine:
     """A turn of the colours about the axis of greys; greys and every luma stay."""
     angle = math.radians(degrees)
     s, c = math.sin(angle) / math.sqrt(3.0), math.cos(angle)
@@ -49,10 +50,10 @@ def hue(degrees: float) -> Affine:
     Kind.COLOUR,
     "temperature",
     "tint",
-    temperature=Parameter(0.0, -100.0, 100.0, "above 0 is warmer"),
-    tint=Parameter(0.0, -100.0, 100.0, "above 0 is more magenta"),
+    temperature=Numbers(-100.0, 100.0, what="above 0 is warmer"),
+    tint=Numbers(-100.0, 100.0, what="above 0 is more magenta"),
 )
-def white_balance(temperature: float, tint: float) -> Affine:
+def white_balance(temperature: float = 0.0, tint: float = 0.0) -> Affine:
     """Gains of the channels: warmer is redder and less blue, tint is magenta; white keeps its luma.
 
     At 100 red gains and blue loses a third of a stop, or green loses as much.
@@ -62,15 +63,15 @@ def white_balance(temperature: float, tint: float) -> Affine:
     return Affine(np.diag(gains / (LUMA @ gains)), _ZERO)
 
 
-@step(Kind.CURVE, "strength", strength=Parameter(1.0, 0.0, 1.0, "how much of the filmic curve"))
-def tone_map(x: NDArray[np.float32], strength: float) -> NDArray[np.float32]:
+@step(Kind.CURVE, "strength", strength=Numbers(0.0, 1.0, what="how much of the filmic curve"))
+def tone_map(x: NDArray[np.float32], strength: float = 1.0) -> NDArray[np.float32]:
     """A filmic curve over linear light (Narkowicz's fit of ACES, 2015), mixed in by strength."""
     linear = np.power(x, 2.2) * 0.8
     mapped = linear * (2.51 * linear + 0.03) / (linear * (2.43 * linear + 0.59) + 0.14)
     return np.asarray(x + (np.power(mapped, 1 / 2.2) - x) * strength, np.float32)
 
 
-@step(Kind.CURVE, "amount", amount=Parameter(0.0, -3.0, 3.0, "0 keeps it"))
-def gamma(x: NDArray[np.float32], amount: float) -> NDArray[np.float32]:
+@step(Kind.CURVE, "amount", amount=Numbers(-3.0, 3.0, what="0 keeps it"))
+def gamma(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.float32]:
     """Every value to the power of 2**-amount: above 0 brightens the middle."""
     return np.asarray(np.power(x, 2.0**-amount), np.float32)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
-from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
+from heliograph.randomize.imaging.step import Kind, Planes, Shot, step
+from heliograph.randomize.parameters import Numbers
 from heliograph.requires import Requires
 
 _DIRECTIONS = 8
@@ -22,11 +23,13 @@ _BIAS = 0.05
 @step(
     Kind.SPATIAL,
     "intensity",
-    intensity=Parameter(0.5, 0.0, 20.0, "factor on what is spread"),
-    threshold=Parameter(0.8, 0.0, 1.0, "how bright is too bright"),
-    diffusion=Parameter(5.0, 1.0, 10.0, "how far it spreads; 10 is all over"),
+    intensity=Numbers(0.0, 20.0, what="factor on what is spread"),
+    threshold=Numbers(0.0, 1.0, what="how bright is too bright"),
+    diffusion=Numbers(1.0, 10.0, what="how far it spreads; 10 is all over"),
 )
-def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion: float) -> Planes:
+def bloom(
+    planes: Planes, _: Shot, intensity: float = 0.5, threshold: float = 0.8, diffusion: float = 5.0
+) -> Planes:
     """Add what is brighter than `threshold`, spread over a pyramid of ever smaller pictures."""
     level = halved(planes)
     level -= np.float32(threshold)
@@ -50,10 +53,10 @@ def bloom(planes: Planes, _: Shot, intensity: float, threshold: float, diffusion
 @step(
     Kind.SPATIAL,
     "intensity",
-    intensity=Parameter(0.3, 0.0, 1.0, "how much is lost in the corner"),
-    falloff=Parameter(2.0, 0.1, 16.0, "power of the distance"),
+    intensity=Numbers(0.0, 1.0, what="how much is lost in the corner"),
+    falloff=Numbers(0.1, 16.0, what="power of the distance"),
 )
-def vignette(planes: Planes, _: Shot, intensity: float, falloff: float) -> Planes:
+def vignette(planes: Planes, _: Shot, intensity: float = 0.3, falloff: float = 2.0) -> Planes:
     """Darken towards the corners, by 1 - intensity * r**falloff; r is 1 in the corner."""
     squared = _distance(planes.shape[1], planes.shape[2])
     shade = squared if falloff == 2 else np.power(squared, np.float32(falloff / 2))
@@ -63,10 +66,12 @@ def vignette(planes: Planes, _: Shot, intensity: float, falloff: float) -> Plane
 @step(
     Kind.SPATIAL,
     "intensity",
-    intensity=Parameter(1.0, 0.0, 10.0, "how dark covered places get"),
-    radius=Parameter(0.1, 1e-6, 1e6, "metres within which surfaces cover each other"),
+    intensity=Numbers(0.0, 10.0, what="how dark covered places get"),
+    radius=Numbers(1e-6, 1e6, what="metres within which surfaces cover each other"),
 )
-def ambient_occlusion(planes: Planes, shot: Shot, intensity: float, radius: float) -> Planes:
+def ambient_occlusion(
+    planes: Planes, shot: Shot, intensity: float = 1.0, radius: float = 0.1
+) -> Planes:
     """Darken where nearby surfaces stand over a pixel's own, by depth and normals.
 
     Every other pixel looks along 8 directions at two distances; what stands above its surface

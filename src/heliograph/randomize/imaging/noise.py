@@ -9,7 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from heliograph.randomize.imaging.step import Kind, Parameter, Planes, Shot, step
+from heliograph.randomize.imaging.step import Kind, Planes, Shot, step
+from heliograph.randomize.parameters import Numbers
 from heliograph.requires import Requires
 
 _LEVELS = 1 << 16
@@ -19,11 +20,13 @@ _BLOCK = 32768
 @step(
     Kind.SPATIAL,
     "intensity",
-    intensity=Parameter(0.05, 0.0, 1.0, "deviation, white being 1"),
-    size=Parameter(1.0, 0.0, 64.0, "pixels, rounded, at least 1"),
-    colour=Parameter(0.0, 0.0, 1.0, "0 is grey, 1 is coloured"),
+    intensity=Numbers(0.0, 1.0, what="deviation, white being 1"),
+    size=Numbers(0.0, 64.0, what="pixels, rounded, at least 1"),
+    colour=Numbers(0.0, 1.0, what="0 is grey, 1 is coloured"),
 )
-def grain(planes: Planes, shot: Shot, intensity: float, size: float, colour: float) -> Planes:
+def grain(
+    planes: Planes, shot: Shot, intensity: float = 0.05, size: float = 1.0, colour: float = 0.0
+) -> Planes:
     """Film grain: normal noise in blocks of `size` pixels, grey, coloured or between."""
     side = max(1, round(size))
     height, width = planes.shape[1:]
@@ -42,10 +45,10 @@ def grain(planes: Planes, shot: Shot, intensity: float, size: float, colour: flo
     Kind.SPATIAL,
     "shot",
     "read",
-    shot=Parameter(0.03, 0.0, 1.0, "deviation at white that comes of counting light"),
-    read=Parameter(0.01, 0.0, 1.0, "deviation that is there in the dark as well"),
+    shot=Numbers(0.0, 1.0, what="deviation at white that comes of counting light"),
+    read=Numbers(0.0, 1.0, what="deviation that is there in the dark as well"),
 )
-def sensor(planes: Planes, taken: Shot, shot: float, read: float) -> Planes:
+def sensor(planes: Planes, taken: Shot, shot: float = 0.03, read: float = 0.01) -> Planes:
     """A sensor's noise, normal with variance shot**2 * value + read**2, apart in each channel."""
     variance: Planes = np.clip(planes, 0.0, 1.0) * np.float32(shot**2)
     variance += np.float32(read**2)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError, UnknownNameError, shown
+from heliograph.randomize.parameters import Numbers
 from heliograph.randomize.streams import stream
 
 Planes: TypeAlias = NDArray[np.float32]
@@ -52,15 +55,6 @@ class Shot(NamedTuple):
         return stream(self.seed, self.number, "imaging")
 
 
-class Parameter(NamedTuple):
-    """One number of a step: what it is by default, its range, and what it means."""
-
-    default: float
-    low: float
-    high: float
-    meaning: str
-
-
 class Kind(Enum):
     """What the function of a step takes and makes; its parameters are its keywords."""
 
@@ -76,14 +70,14 @@ class Step:
     Attributes:
         kind: what `work` takes and makes.
         work: the function; it has the step's name.
-        parameters: its numbers by name.
+        parameters: its numbers by name; their defaults are the function's.
         neutral: the parameters that do nothing when all of them are 0; such a step is left out.
             Empty for a step that always does something.
     """
 
     kind: Kind
     work: Callable[..., Any]
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, Numbers]
     neutral: tuple[str, ...]
 
     @property
@@ -91,11 +85,21 @@ class Step:
         """What configs call it."""
         return self.work.__name__
 
-    def check_names(self, names: Mapping[str, Any]) -> None:
-        """Raise `UnknownNameError` for a parameter that it has not."""
-        for name in names:
-            if name not in self.parameters:
-                raise UnknownNameError.of(f"parameter of step {self.name}", name, self.parameters)
+    @cached_property
+    def defaults(self) -> dict[str, float]:
+        """The parameters where none are given."""
+        signature = inspect.signature(self.work).parameters
+        return {name: signature[name].default for name in self.parameters}
+
+    def expected(self, parameter: str) -> Numbers:
+        """What a parameter may be.
+
+        Raises:
+            UnknownNameError: it has no such parameter.
+        """
+        if parameter not in self.parameters:
+            raise UnknownNameError.of(f"parameter of step {self.name}", parameter, self.parameters)
+        return self.parameters[parameter]
 
     def complete(self, given: Mapping[str, float]) -> dict[str, float]:
         """All parameters, the defaults among them.
@@ -104,30 +108,17 @@ class Step:
             UnknownNameError: a parameter that it has not.
             InvalidValueError: one out of its range.
         """
-        self.check_names(given)
-        values = {name: given.get(name, each.default) for name, each in self.parameters.items()}
-        for name, each in self.parameters.items():
-            if not each.low <= values[name] <= each.high:
-                raise InvalidValueError(
-                    f"{name}: expected {each.low:g} to {each.high:g} ({each.meaning}), "
-                    f"got {shown(values[name])}"
-                )
-        return values
+        for name, value in given.items():
+            each = self.expected(name)
+            if not each.low <= value <= each.high:
+                raise InvalidValueError(f"{name}: expected {each}, got {shown(value)}")
+        return {**self.defaults, **given}
 
     def does_nothing(self, values: Mapping[str, float]) -> bool:
         """Whether these values leave every picture as it is."""
         return bool(self.neutral) and not any(values[name] for name in self.neutral)
 
-    def schema(self) -> dict[str, Any]:
-        """The JSON schema of its parameters in a config, where samplers draw them."""
-        return {
-            name: {"$ref": "#/$defs/Sampler", "description": each.meaning}
-            for name, each in self.parameters.items()
-        }
 
-
-def step(
-    kind: Kind, *neutral: str, **parameters: Parameter
-) -> Callable[[Callable[..., Any]], Step]:
+def step(kind: Kind, *neutral: str, **parameters: Numbers) -> Callable[[Callable[..., Any]], Step]:
     """Make the step of a function that is defined below this."""
     return lambda work: Step(kind, work, parameters, neutral)

@@ -12,18 +12,9 @@ from typing import Any
 import numpy as np
 
 from heliograph import poses
+from heliograph.compat.orrb import unity
 from heliograph.compat.orrb.components.component import Component
 from heliograph.compat.orrb.facts import OrrbFacts
-from heliograph.compat.orrb.unity import (
-    Quaternion,
-    UnityRandom,
-    Vector3,
-    about,
-    camera_rotation,
-    rotation,
-    up_of,
-    vector,
-)
 from heliograph.poses import Floats, QuaternionOrder
 from heliograph.randomize.cameras import move_from_json, move_to_json
 from heliograph.randomize.randomizer import Drawn, Values
@@ -75,9 +66,9 @@ class CameraRandomizer(CameraComponent):
     position_radius: float = 0.02
     quat_radius: float = 0.03
     fov_radius: float = 1.0
-    orbit_center: Vector3 = Vector3()
+    orbit_center: unity.Vector3 = unity.Vector3()
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`."""
         moves = []
         for name in self._cameras(scene):
@@ -85,9 +76,9 @@ class CameraRandomizer(CameraComponent):
             if self.mode is not CameraMode.ORBIT:
                 fov = random.spread(self.fov_radius)
                 shift = [random.spread(self.position_radius) for _ in range(3)]
-                axis = up_of(random.rotation())
-                turned = camera_rotation(about(axis, random.spread(self.quat_radius)))
-                along = scene.axes.get(name, np.eye(3)) @ vector(shift)
+                axis = unity.up_of(random.rotation())
+                turned = unity.camera_rotation(unity.about(axis, random.spread(self.quat_radius)))
+                along = scene.axes.get(name, np.eye(3)) @ unity.vector(shift)
                 delta = poses.compose(camera.world_from_camera[:3, :3].T @ along, turned)
             if self.mode is not CameraMode.JITTER:
                 angle = random.range(0.0, 2 * math.pi)
@@ -99,7 +90,7 @@ class CameraRandomizer(CameraComponent):
         return {"cameras": moves}
 
     def _orbited(self, pose: Floats, angle: float) -> Floats:
-        turn, centre = rotation(about(_UP, angle)), vector(self.orbit_center)
+        turn, centre = unity.rotation(unity.about(_UP, angle)), unity.vector(self.orbit_center)
         return poses.compose(turn @ (pose[:3, 3] - centre) + centre, turn @ pose[:3, :3])
 
 
@@ -116,7 +107,7 @@ class CameraProperties(CameraComponent):
     far_clip: float = 20.0
     field_of_view: float = 20.0
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; takes no numbers."""
         moves, fov = [], math.radians(self.field_of_view)
         for name in filter(scene.is_shown, self._cameras(scene)):
@@ -137,17 +128,17 @@ class CameraCalibrator(CameraComponent):
     """
 
     camera_name: str = ""
-    local_position_delta: Vector3 = Vector3()
-    local_rotation_delta: Quaternion = Quaternion()
+    local_position_delta: unity.Vector3 = unity.Vector3()
+    local_rotation_delta: unity.Quaternion = unity.Quaternion()
     fov_delta: float = 0.0
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; `position`, `rotation` (w, x, y, z) and `fov` are reported."""
         name = self.camera_name or self.node
         camera = scene.camera(name)
-        along = scene.axes.get(name, np.eye(3)) @ vector(self.local_position_delta)
+        along = scene.axes.get(name, np.eye(3)) @ unity.vector(self.local_position_delta)
         shift = camera.world_from_camera[:3, :3].T @ along
-        delta = poses.compose(shift, camera_rotation(self.local_rotation_delta))
+        delta = poses.compose(shift, unity.camera_rotation(self.local_rotation_delta))
         fov = camera.fov_y + math.radians(self.fov_delta)
         pose: Any = np.asarray(camera.world_from_camera @ delta)
         return {

@@ -10,17 +10,9 @@ from typing import Any
 import numpy as np
 
 from heliograph import poses
+from heliograph.compat.orrb import unity
 from heliograph.compat.orrb.components.component import Component
 from heliograph.compat.orrb.facts import NOT_SHAPES, OrrbFacts
-from heliograph.compat.orrb.unity import (
-    Quaternion,
-    UnityRandom,
-    Vector3,
-    camera_rotation,
-    factors,
-    rotation,
-    vector,
-)
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import Floats, QuaternionOrder
 from heliograph.randomize import names
@@ -82,11 +74,11 @@ class LookAt(PoseComponent):
         target_offset: a point of Unity's world.
     """
 
-    target_offset: Vector3 = Vector3()
+    target_offset: unity.Vector3 = unity.Vector3()
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; takes no numbers."""
-        name, target = self._target(scene), vector(self.target_offset)
+        name, target = self._target(scene), unity.vector(self.target_offset)
         if name in scene.cameras:
             pose = scene.cameras[name].world_from_camera
             looking = poses.look_at(pose[:3, 3], target)[:3, :3]
@@ -107,19 +99,21 @@ class TranslateRotateScale(PoseComponent):
         scale: factors along its own axes.
     """
 
-    translate: Vector3 = Vector3()
-    rotate: Quaternion = Quaternion()
-    scale: Vector3 = Vector3(1.0, 1.0, 1.0)
+    translate: unity.Vector3 = unity.Vector3()
+    rotate: unity.Quaternion = unity.Quaternion()
+    scale: unity.Vector3 = unity.Vector3(1.0, 1.0, 1.0)
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; takes no numbers."""
-        name, shift = self._target(scene), vector(self.translate)
+        name, shift = self._target(scene), unity.vector(self.translate)
         if name in scene.cameras:
             own = scene.cameras[name].world_from_camera[:3, :3]
-            return self._camera(scene, poses.compose(own.T @ shift, camera_rotation(self.rotate)))
+            return self._camera(
+                scene, poses.compose(own.T @ shift, unity.camera_rotation(self.rotate))
+            )
         own = scene.poses.get(name, np.eye(4))[:3, :3]
-        pose = poses.compose(own.T @ shift, rotation(self.rotate))
-        return self._objects(scene, name, pose, factors(self.scale))
+        pose = poses.compose(own.T @ shift, unity.rotation(self.rotate))
+        return self._objects(scene, name, pose, unity.factors(self.scale))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +128,7 @@ class Hide(Component):
     geom_prefix: str = ""
     site_prefix: str = ""
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; takes no numbers."""
         key = ("orrb hide", self.body_prefix, self.geom_prefix, self.site_prefix)
         return {"hidden": list(scene.remember(key, lambda: self._hidden(scene)))}
@@ -162,7 +156,7 @@ class JointRandomizer(Component):
     Takes, joint by joint in the model's order, one number of a hinge and three of a ball.
     """
 
-    def drawn(self, random: UnityRandom, scene: OrrbFacts) -> Values:
+    def drawn(self, random: unity.UnityRandom, scene: OrrbFacts) -> Values:
         """See `Component.drawn`; all of `qpos` is in the values."""
         if "qpos" not in scene.state or not scene.joints:
             raise InvalidValueError("JointRandomizer: this scene names no joints")
@@ -171,7 +165,9 @@ class JointRandomizer(Component):
             if joint.kind == "hinge" and joint.low is not None and joint.high is not None:
                 qpos[joint.at] = random.range(joint.low, joint.high)
             elif joint.kind == "ball":
-                turn = poses.to_quaternion(rotation(random.rotation()), order=QuaternionOrder.WXYZ)
+                turn = poses.to_quaternion(
+                    unity.rotation(random.rotation()), order=QuaternionOrder.WXYZ
+                )
                 qpos[joint.at : joint.at + 4] = turn.tolist()
         return {"qpos": qpos}
 
