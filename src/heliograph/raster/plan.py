@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.raster.prepared import PlacedInstances, Prepared
 from heliograph.raster.shapes import BOX_LEVEL
-from heliograph.raster.sort_keys import BOXED, TRANSPARENT, Kind, unpack
+from heliograph.raster.sort_keys import BOXED, Kind, unpack
 from heliograph.raster.table import MAX_LEVELS
 
 MAP_RECORD = 13
@@ -76,7 +76,7 @@ def plan(
     mask: NDArray[np.bool_] | None = None,
     policy: LodPolicy | None = None,
 ) -> Plan:
-    """Cull, choose levels, and order: opaque front to back by program, then back to front.
+    """Cull, choose levels, and order: opaque things by `sort_keys.order`, others back to front.
 
     Only what `mask` (N,) says may be seen is drawn.
     """
@@ -90,16 +90,19 @@ def plan(
         show &= mask
     chosen = show.nonzero()[0]
     level = _levels(placed, maps, depth, camera, policy)
-    keys = placed.key
+    keys, order = placed.key, placed.order
     if policy.cast and prepared.cast is not None:
-        keys = keys | (_BOXED[level] & prepared.cast)
-    far, key = depth[chosen], keys[chosen]
-    split = len(chosen)
+        boxed = _BOXED[level] & prepared.cast
+        keys, order = keys | boxed, order | boxed
+    clear = chosen[:0]
     if prepared.clear:
-        clear = prepared.transparent[chosen]
-        far, key = np.where(clear, -far, far), np.where(clear, TRANSPARENT, key)
-        split -= int(clear.sum())
-    chosen = chosen[np.lexsort((far, key))]
+        mask = prepared.transparent[chosen]
+        chosen, clear = chosen[~mask], chosen[mask]
+        clear = clear[np.argsort(-depth[clear], kind="stable")]
+    split, later_first = len(chosen), chosen[::-1]
+    chosen = later_first[np.argsort(order[later_first], kind="stable")]
+    if len(clear):
+        chosen = np.concatenate([chosen, clear])
     ordered = keys[chosen].tolist()
     records = np.empty((len(maps), MAP_RECORD), np.float32)
     records[:, :12] = maps.reshape(-1, 12)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.shapes import CAST, CAST_PIXELS
-from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, with_material_bits
+from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, order, with_material_bits
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
 from heliograph.raster.types import Instances, InstanceTable, MaterialTable, Shape, Side, Transforms
 
@@ -42,7 +42,8 @@ class Prepared:
 
     Attributes:
         table, materials: what it was computed from.
-        key: (N,) what program an instance needs, packed so that it sorts.
+        key: (N,) what program and state an instance needs.
+        order: (N,) when it is drawn, as `sort_keys.order` has it.
         drawn, transparent: (N,) bool.
         flat: rows of one-sided planes.
         mirrors: those of them that reflect.
@@ -59,6 +60,7 @@ class Prepared:
     table: InstanceTable
     materials: MaterialTable
     key: NDArray[np.int64]
+    order: NDArray[np.int64]
     drawn: NDArray[np.bool_]
     transparent: NDArray[np.bool_]
     flat: NDArray[np.intp]
@@ -154,7 +156,7 @@ class PlacedInstances:
         length: (N,) of capsules, as `Transforms` has it; or None.
         half: (N, 3) half-sizes of their bounding boxes in object axes.
         centre, radius: (N, 3), (N,) world bounding spheres; the boxes have the same centres.
-        key: (N,) as in Prepared, with what mirrored maps need.
+        key, order: (N,) as in Prepared, with what mirrored maps need.
         show: (N,) bool, what can be seen at all.
     """
 
@@ -166,6 +168,7 @@ class PlacedInstances:
     centre: NDArray[np.float64]
     radius: NDArray[np.float64]
     key: NDArray[np.int64]
+    order: NDArray[np.int64]
     show: NDArray[np.bool_]
 
 
@@ -207,6 +210,7 @@ def place(
 ) -> PlacedInstances:
     """Prepare one state for drawing from any number of cameras."""
     geometry, pose = prepared.table.geometry, transforms.world_from_object
+    turned = scaling.turned
     box, radius = tables.box[geometry], tables.radius[geometry]
     half = box[:, 1]
     if transforms.length is not None:
@@ -220,7 +224,8 @@ def place(
         half=half,
         centre=np.einsum("nij,nj->ni", pose[:, :, :3], box[:, 0]) + pose[:, :, 3],
         radius=radius * scaling.largest,
-        key=prepared.key if scaling.turned is None else prepared.key | scaling.turned,
+        key=prepared.key if turned is None else prepared.key | turned,
+        order=prepared.order if turned is None else prepared.order | turned,
         show=transforms.visible & prepared.drawn & scaling.solid,
     )
 
@@ -244,9 +249,11 @@ def _of_materials(
     records[mirrors, 7] = surface[mirrors, 3]
     records[:, 15:18] = 0.0 if materials.emissive is None else materials.emissive
     transparent = rgba[:, 3] < 1
+    key = with_material_bits(key, materials)
     return {
         "materials": materials,
-        "key": with_material_bits(key, materials),
+        "key": key,
+        "order": order(key),
         "drawn": rgba[:, 3] > 0,
         "transparent": transparent,
         "mirrors": mirrors,

@@ -1,4 +1,8 @@
-"""What program and state instances need, packed into numbers that sort."""
+"""What program and state instances need, packed into numbers, and in what order they are drawn.
+
+Of surfaces that coincide the first one drawn shows, so the order must follow from the scene and the
+view alone, not from the handles of textures.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,10 @@ MIRRORED = 1 << 21
 BOXED = 1 << 37
 """Set in the key of an instance that is drawn as a box into which rays are cast."""
 
-TRANSPARENT = 1 << 41
-"""Larger than any key."""
-
 _WIDEST = 31
 _REFLECTIVE_BIT = 23
-_FLOOR_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
+_PLANE_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
+_ABOVE = 38  # bits below it are those of single states and levels, as in keys
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Kind:
 def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
     """A key (N,) for each instance, without the bits of its material.
 
-    Instances with equal keys are drawn together, those with smaller ones first.
+    Instances with equal keys are of one kind, and drawn together.
     """
     double = table.side == Side.DOUBLE
     textured = (table.texture >= 0) & (table.mapping != Mapping.NONE)
@@ -58,8 +60,7 @@ def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
     key |= np.where(double, plain, geometries.solver[table.geometry]) << 28
     width = np.clip(np.rint(table.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(table.geometry == Shape.LINE, width, 0) << 32
-    # Planes last: most of a floor is behind other things.
-    key |= geometries.plane[table.geometry].astype(np.int64) << _FLOOR_BIT
+    key |= geometries.plane[table.geometry].astype(np.int64) << _PLANE_BIT
     if table.cutoff is not None:
         key |= (textured & (table.cutoff > 0)).astype(np.int64) << _CUTOUT_BIT
     return key
@@ -72,6 +73,17 @@ def with_material_bits(key: NDArray[np.int64], materials: MaterialTable) -> NDAr
     if materials.emissive is not None:
         key |= (materials.emissive > 0).any(1).astype(np.int64) << _EMISSIVE_BIT
     return key
+
+
+def order(key: NDArray[np.int64]) -> NDArray[np.int64]:
+    """When each instance (N,) is drawn, small numbers first; of equal ones the last row.
+
+    Kinds go together, the one first whose first row is the last. The bits BOXED and MIRRORED are
+    free. Planes come last: most of a floor is behind other things.
+    """
+    _, first, kind = np.unique(key, return_index=True, return_inverse=True)
+    when: NDArray[np.int64] = len(key) * (1 + (key >> _PLANE_BIT & 1)) - first[kind]
+    return when << _ABOVE
 
 
 @lru_cache(maxsize=4096)

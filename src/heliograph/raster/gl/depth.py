@@ -19,8 +19,8 @@ from heliograph.raster.gl import egl
 
 FARTHEST = 0.0
 """Depth of the far plane; that of the near one is 1."""
-IN_FRONT = ">="
-"""The comparison that lets nearer things show, and of coinciding ones the later, as MuJoCo does."""
+NEARER, IN_FRONT = ">", ">="
+"""Comparisons that let nearer things show, and of coinciding ones the first or the last drawn."""
 _LOWER_LEFT, _ZERO_TO_ONE = 0x8CA1, 0x935F
 _RENDERBUFFER, _FLOATS = 0x8D41, 0x8CAC
 _TO_WINDOW = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0.5, 0.5], [0, 0, 0, 1]])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
-from heliograph.raster.gl.depth import IN_FRONT, window_from_camera
+from heliograph.raster.gl.depth import IN_FRONT, NEARER, window_from_camera
 from heliograph.raster.gl.frame_block import BEHIND, SIZE
 from heliograph.raster.gl.programs import (
     BLENDED,
@@ -139,9 +139,10 @@ class Pipeline:
             picture.mirror.use(MIRROR_UNIT)
         picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        self._gl.depth_func = IN_FRONT
+        self._gl.depth_func = NEARER  # what is later in the scene is drawn first
         self._gl.polygon_offset = 0.0, 0.0  # shadow maps have another
         self._draw_groups(picture, picture.plan.opaque)
+        self._gl.depth_func = IN_FRONT
         if picture.backdrop is None:
             self._draw_sky(picture, sky)
         if picture.plan.transparent:
