@@ -15,6 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
+from heliograph.engine import VERSIONS_KEPT
 from heliograph.errors import ClosedError, HeliographError, WorkerError
 from heliograph.frame import Labels
 from heliograph.passes import specs
@@ -114,8 +115,7 @@ class Dispatcher:
         if self.closed:
             return
         self._assign(later)
-        if self._history.pending is not None:
-            self._advance()
+        self._advance(later)
         for worker in self._supervisor.workers:
             if worker.channel.pending or worker.writing:
                 self._send(worker)
@@ -135,11 +135,13 @@ class Dispatcher:
 
     def _owed(self, worker: WorkerHandle) -> list[int]:
         """The tickets that a worker is to answer; not of streams whose samples nobody takes."""
-        return [
+        owed = [
             lease.ticket
             for lease in self._scheduler.leases(worker)
             if not (isinstance(lease.order, StreamOrder) and lease.order.may_wait)
         ]
+        owed += self._history.owed(worker)
+        return owed
 
     def chores(self) -> Command | None:
         """Log what there is to log, and start a worker, if one is due; called without the lock."""
@@ -245,6 +247,11 @@ class Dispatcher:
         else:
             self._history.add(order)
 
+    def withdraw(self, order: AdvanceOrder, later: Later) -> None:
+        """Nobody waits for a change of the scene any more."""
+        del later
+        self._history.withdraw(order)
+
     # Workers --------------------------------------------------------------------------------------
 
     def _started(self, started: WorkerHandle | WorkerError, later: Later) -> None:
@@ -308,7 +315,7 @@ class Dispatcher:
         return ""
 
     def _take_one(self, worker: WorkerHandle, message: Any, later: Later) -> str:
-        if isinstance(message, Done):
+        if isinstance(message, Done) and message.ticket > 0:
             self._answered(worker, message, later)
             return ""
         if isinstance(message, Hello):
@@ -332,18 +339,24 @@ class Dispatcher:
         problem = self._supervisor.welcome(worker, opened)
         if problem:
             return problem
-        if self._supervisor.ready_once == 1:
+        if not self._history.begun:
             cameras = {wire.name: unpack_camera(wire) for wire in opened.cameras}
             passes = specs(*map(unpack_pass, opened.passes))
             self._history.begin(opened.scene.version, cameras, passes)
         self._history.tell_all(worker)
+        if self._history.caught_up(worker):
+            self._ready(worker, later)
+        return ""
+
+    def _ready(self, worker: WorkerHandle, later: Later) -> None:
+        """A worker has the scene as it was when it opened it, or newer: it may draw."""
+        self._supervisor.ready(worker)
         self._scheduler.add_worker(worker)
         if worker.replaces is not None:
             self._scheduler.stop_worker(worker.replaces)
             self._relieve(worker.replaces)
         if self._supervisor.ready_once >= self._supervisor.count:
             later.append(PutOff(self._now_ready))
-        return ""
 
     def _bury(self, worker: WorkerHandle, later: Later) -> None:
         """Hear the last of a dead worker; what it had still to do is for others."""
@@ -356,6 +369,9 @@ class Dispatcher:
         worker.kill()  # what it started, and left behind
         how = worker.reap()
         worker.close()
+        # A change of the scene is to blame if the worker was at it, or had nothing else to do.
+        changing = status.ticket in self._history.owed(worker)
+        changing = changing or not self._scheduler.leases(worker)
         dropped, verdicts = self._scheduler.remove_worker(
             worker, status.ticket, status.entry, innocent=worker.innocent
         )
@@ -367,7 +383,7 @@ class Dispatcher:
         for order, entry in verdicts:
             give_up = partial(self._give_up, order, entry, death.why + worker.last_output())
             self._put_off(order, give_up, later)
-        self._lost_change(worker, death.why, later)
+        self._lost_change(worker, death.why if changing else "", later)
         if death.error is not None:
             self.fail(death.error, later)
 
@@ -401,8 +417,6 @@ class Dispatcher:
         """Lease orders to workers that have room."""
         while (lease := self._scheduler.assign()) is not None:
             worker, order = lease.worker, lease.order
-            if len(self._scheduler.leases(worker)) == 1:
-                worker.since = time.monotonic()
             try:
                 order.prepare(self._buffers)
                 if order.blobs:
@@ -412,6 +426,9 @@ class Dispatcher:
                 self._scheduler.settle(lease)
                 self._put_off(order, partial(order.fail, error, self._buffers), later)
             order.sent = lease.ticket
+            alone = len(self._scheduler.leases(worker)) == 1
+            if alone or self._owed(worker) == [lease.ticket]:
+                worker.since = time.monotonic()
             worker.urge(self._scheduler.urgency(worker))
 
     def _names(self, worker: WorkerHandle, digest: bytes) -> bool:
@@ -470,40 +487,85 @@ class Dispatcher:
 
     # The scene ------------------------------------------------------------------------------------
 
-    def _advance(self) -> None:
+    def _advance(self, later: Later) -> None:
         """Have a change tried by the worker that has the least to do."""
-        ready = [
-            each
-            for each in self._supervisor.workers
-            if each.phase is Phase.READY and not (each.dying or each.torn)
-        ]
-        if ready:
-            worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
-            if not self._scheduler.leases(worker):
-                worker.since = time.monotonic()
-            self._history.try_on(worker)
-
-    def _advanced(self, worker: WorkerHandle, message: Any, later: Later) -> str:
-        """What became of a change: of one that was tried, or of one that all must take."""
-        if not self._history.tries(worker, message.ticket):
-            refused = isinstance(message, Failed)
-            return "refused a change of the scene that another one took" if refused else ""
-        if isinstance(message, Advanced):
-            others = [
+        while self._history.pending and self._may_drop():
+            ready = [
                 each
                 for each in self._supervisor.workers
-                if each.phase is not Phase.STARTING and each is not worker and not each.dying
+                if each.phase is Phase.READY and not (each.dying or each.torn)
             ]
-            order = self._history.accept(message, others)
-            self._put_off(order, partial(self._made, order, message.version), later)
-            self._history.done()
-            return ""
+            if not ready:
+                return
+            worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
+            self._wake(worker)
+            try:
+                self._history.try_on(worker)
+            except HeliographError as error:
+                self._refuse_change(error, later)
+
+    def _may_drop(self) -> bool:
+        """Whether nothing needs the version that engines drop with one more change.
+
+        A stream that waits for its reader may do so for ever, and ends with an error instead.
+        """
+        oldest = self._history.newest - VERSIONS_KEPT + 2
+        return not any(
+            order.shows is not None and order.shows < oldest and not order.idle
+            for order in map(_job, self._scheduler.orders)
+        )
+
+    def _wake(self, worker: WorkerHandle) -> None:
+        """The time of a worker that owes nothing counts from now, as it gets something."""
+        if not self._owed(worker):
+            worker.since = time.monotonic()
+
+    def _advanced(self, worker: WorkerHandle, message: Any, later: Later) -> str:
+        """What became of the change that a worker is to answer next; what is wrong, if so."""
+        owed, tried = self._history.owed(worker), self._history.tries(worker)
+        if not owed or message.ticket != owed[0]:
+            return "answered a change of the scene that it was not told"
         if isinstance(message, Failed):
-            order, error = self._history.tried, unpack_error(message.problem)
-            self._put_off(order, partial(order.fail, error, self._buffers), later)
-            self._history.refuse()
+            error = unpack_error(message.problem)
+            if not tried:
+                return f"refused a change of the scene that another one took ({error.message})"
+            self._refuse_change(error, later)
             return ""
-        return f"answered a change with {type(message).__name__}"
+        if not isinstance(message, Advanced) or message.version != -message.ticket:
+            what = f"{type(message).__name__} {getattr(message, 'version', '')}".strip()
+            return f"answered change {-message.ticket} of the scene with {what}"
+        if tried:
+            return self._accept(worker, message, later)
+        self._history.taken(worker)
+        worker.since = time.monotonic()
+        if worker.phase is Phase.STARTING and self._history.caught_up(worker):
+            self._ready(worker, later)
+        return ""
+
+    def _accept(self, worker: WorkerHandle, answer: Advanced, later: Later) -> str:
+        """A worker has taken a change: all others get it. What is wrong with its answer, if so."""
+        try:
+            cameras = {wire.name: unpack_camera(wire) for wire in answer.cameras}
+        except HeliographError as error:
+            return f"answered a change of the scene with cameras that are none ({error.message})"
+        others = [
+            each
+            for each in self._supervisor.workers
+            if each is not worker and self._history.knows(each) and not each.dying
+        ]
+        for each in others:
+            self._wake(each)
+        self._history.taken(worker)
+        made = self._history.accept(cameras, others)
+        self._put_off(made[0], partial(self._made, *made), later)
+        self._history.done()
+        return ""
+
+    def _refuse_change(self, error: HeliographError, later: Later) -> None:
+        """The change that is tried is not made."""
+        order = self._history.tried
+        self._put_off(order, partial(order.fail, error, self._buffers), later)
+        self._history.refuse()
 
     def _made(self, order: AdvanceOrder, version: int) -> None:
         if order.held is not None:
@@ -511,11 +573,11 @@ class Dispatcher:
             order.held = None  # the order itself is kept for workers that come later
 
     def _lost_change(self, worker: WorkerHandle, why: str, later: Later) -> None:
-        order = self._history.lost(worker)
-        if order is not None and order.blame(0) >= self._supervisor.options.max_kills:
+        """A worker is dead; too many of them, and the change that it tried is not made."""
+        order, most = self._history.lost(worker), self._supervisor.options.max_kills
+        if order is not None and why and not worker.innocent and order.blame(0) >= most:
             error = WorkerError(f"a change of the scene killed workers; the last one {why}")
-            self._put_off(order, partial(order.fail, error, self._buffers), later)
-            self._history.refuse()
+            self._refuse_change(error, later)
 
     def _now_ready(self) -> None:
         if not self.ready.done() and self._supervisor.opened is not None:

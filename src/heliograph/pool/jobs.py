@@ -397,6 +397,8 @@ class StreamOrder(JobOrder):
         samples: what came and was not taken yet; at the end an error, or None.
     """
 
+    several = True
+
     def __init__(
         self,
         view: View | None,
@@ -414,15 +416,18 @@ class StreamOrder(JobOrder):
         self.shows = self._view.scene_version if packed is None else packed[0].scene_version
         self._drawn_by = drawn_by
         self._ahead = ahead
+        self._ticket = 0
+        self._heard = 0
         self._next = 0
         self._taken = 0
         self._ordered = time.time()
 
     def message(self, ticket: int) -> Refine | Publish:
         """What to tell the worker; one that begins anew also draws again what was taken."""
-        if self._wire is None:
-            self._next = self._taken = 0
-            return Publish(ticket, self._ahead, self.priority)
+        self._ticket, self._heard = ticket, 0
+        if self._wire is None:  # what nobody took yet counts as ahead
+            self._next, self._taken = 0, -self.samples.qsize()
+            return Publish(ticket, self._ahead + self._taken, self.priority)
         return Refine(ticket, self._wire, self._taken + self._ahead, self.priority)
 
     def read_by(self, reader: Reader, lost: Callable[[LostReader], object]) -> None:
@@ -432,8 +437,8 @@ class StreamOrder(JobOrder):
 
     @property
     def idle(self) -> bool:
-        """Whether the worker waits for who takes the samples, and not the other way round."""
-        return self._next >= self._taken + self._ahead
+        """Whether all was sent that may be until a sample is taken."""
+        return self.lease is not None and self._heard >= self._taken + self._ahead
 
     @property
     def may_wait(self) -> bool:
@@ -441,20 +446,22 @@ class StreamOrder(JobOrder):
         return self.idle or self._wire is None
 
     def taken(self) -> None:
-        """One sample was taken, so one more may be sent."""
+        """One sample was taken, so one more may be sent; and workers that died count no more."""
         self._taken += 1
+        self._kills = 0
 
     def answer(self, message: Any, labels: Labels | None, buffers: BufferPool) -> Answer:
         """One more sample came, or all of them."""
         if isinstance(message, Partial):
+            self._heard += 1
             return Answer(partial(self._take, message, labels), last=False)
         if isinstance(message, Done):
             return Answer(partial(self._end, None))
         return super().answer(message, labels, buffers)
 
     def _take(self, message: Partial, labels: Labels | None) -> None:
-        """Take a sample; one that came from another worker before is left out."""
-        if message.number < self._next:
+        """Take a sample; left out is one that came before, or whose worker has died meanwhile."""
+        if message.number < self._next or message.ticket != self._ticket:
             return
         try:
             self.samples.put(self._sample(message, labels))

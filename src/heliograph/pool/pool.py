@@ -17,7 +17,7 @@ from typing import Any, Unpack
 from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.engine import VERSIONS_KEPT, CancelToken, Capability, Renderer, Submit
+from heliograph.engine import CancelToken, Capability, Renderer, Submit
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, shown
 from heliograph.frame import Labels, Provenance, Sample
@@ -43,6 +43,7 @@ from heliograph.pool.worker_handle import WorkerHandle
 from heliograph.queues import QueueWriter
 from heliograph.randomize import Facts
 from heliograph.scene import Description, Edit
+from heliograph.transport.channel import encoded
 from heliograph.transport.layout import Layout
 from heliograph.transport.messages import Opened, ViewWire
 from heliograph.transport.scenes import unpack_pass, unpack_scene
@@ -368,18 +369,27 @@ class Pool(Renderer):
 
         One worker tries the changes; what it takes, all others and all that are started later get
         before the next view. Views that were ordered before show the version that was the newest
-        then; so this waits while views are on their way that show too old a one.
+        then; so this waits while views are on their way that show too old a one. It does not wait
+        for streams that wait for their readers.
+
+        Raises:
+            HeliographError: the changes do not fit the scene; nothing has changed.
+            WorkerError: they cannot be sent, or too many workers died over them.
         """
         if not self._advances:
             return super().advance(check_edits(changes, "advance"))
         blobs = Blobs()
-        order = AdvanceOrder(pack_edits(check_edits(changes, "advance"), blobs) or [], blobs)
+        packed = pack_edits(check_edits(changes, "advance"), blobs) or []
+        order = AdvanceOrder(encoded(packed), blobs)
         future: PoolFuture[int] = PoolFuture(self._loop, order)
         order.held = future
         self._check_open()
-        self._wait(lambda: self._core.closed or self._loop.read(self._has_room))
-        self._loop.post(partial(self._core.advance, order))
-        return future.result()
+        try:
+            self._loop.post(partial(self._core.advance, order))
+            return future.result()
+        finally:
+            if not future.done():  # an interrupt
+                self._loop.post(partial(self._core.withdraw, order))
 
     def submit_batch(self, batch: Mapping[str, Any], *, priority: int = 0) -> Future[Stacked]:
         """Order a batch; the future holds the stacked arrays or the error.
@@ -568,12 +578,6 @@ class Pool(Renderer):
         while not done():
             self._loop.run_until(done)
             time.sleep(0 if done() else 0.002)
-
-    def _has_room(self) -> bool:
-        """Whether no view is on its way that shows a version which one more change would drop."""
-        oldest = self._history.newest - VERSIONS_KEPT + 2
-        shown = (order.shows for order in self._scheduler if isinstance(order, JobOrder))
-        return all(version is None or version >= oldest for version in shown)
 
     def _describe(self) -> None:
         """Ask a worker how the newest version of the scene is, if that is not known."""

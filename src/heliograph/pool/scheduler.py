@@ -34,6 +34,7 @@ class Order:
         lease: the worker that has it now.
         cancelled: nobody waits for it; a worker that has it settles it all the same.
         sequence: when it came.
+        several: it is answered bit by bit, and may be idle between.
     """
 
     priority = 0
@@ -41,6 +42,12 @@ class Order:
     lease: Lease[Any, Any] | None = None
     cancelled = False
     sequence = -1
+    several = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether its worker waits for who takes its answers, and not the other way round."""
+        return False
 
     def blame(self, entry: int) -> int:
         """Count a worker that died over it, or over an entry of it; how many there are now."""
@@ -95,7 +102,7 @@ class Scheduler(Generic[_W, _O]):
     """Shares orders out among workers.
 
     Args:
-        depth: how many orders a worker holds at once; more urgent ones come on top.
+        depth: how many orders a worker holds at once; more urgent and idle ones come on top.
         max_kills: how many workers an order may kill before it is given up.
     """
 
@@ -111,7 +118,7 @@ class Scheduler(Generic[_W, _O]):
         self._ticket = 0
         self._pushed = 0
         self._vain = 0
-        self._mixed = False  # whether any order was more urgent, or less, than usual
+        self._mixed = False  # whether any order was not as usual: urgency, or several answers
 
     @property
     def waiting(self) -> bool:
@@ -131,7 +138,7 @@ class Scheduler(Generic[_W, _O]):
         """Take an order; one that is here already stays as it is."""
         if order.sequence >= 0:
             return
-        self._mixed = self._mixed or bool(order.priority)
+        self._mixed = self._mixed or bool(order.priority) or order.several
         self.orders[order] = None  # first of all: whatever comes between, it is not lost
         self._number(order)
         self._push(order)
@@ -159,7 +166,8 @@ class Scheduler(Generic[_W, _O]):
     def assign(self) -> Lease[_W, _O] | None:
         """Lease[_W, _O] the most urgent order to the worker with the fewest; None if none has room.
 
-        Only what is at least as urgent takes up room, so a long batch holds up nothing urgent.
+        Only what is at least as urgent takes up room, so a long batch holds up nothing urgent; and
+        nothing that waits for its reader, which may be for ever.
         """
         order = self._head()
         worker = None if order is None else self._freest(order.priority)
@@ -291,7 +299,8 @@ class Scheduler(Generic[_W, _O]):
             leases = self._leases[worker]
             ahead = len(leases)
             if self._mixed:
-                ahead = sum(lease.order.priority >= priority for lease in leases.values())
+                orders = [lease.order for lease in leases.values()]
+                ahead = sum(each.priority >= priority and not each.idle for each in orders)
             if (ahead, len(leases)) < least:
                 best, least = worker, (ahead, len(leases))
         return best

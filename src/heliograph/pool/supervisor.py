@@ -175,14 +175,17 @@ class Supervisor:
             return "opened another scene than the others"
         # The same object for all, so that `sample.labels is pool.labels`.
         worker.tables.own(self.opened.labels)
-        worker.phase = Phase.READY
         worker.since = time.monotonic()
+        return ""
+
+    def ready(self, worker: WorkerHandle) -> None:
+        """A worker has the scene as it is now, and takes the place of the one that it replaces."""
+        worker.phase = Phase.READY
         self.ready_once += 1
         self._failed = 0
         self._told.clear()
         if worker.replaces is not None:
             worker.replaces.phase = Phase.RETIRING
-        return ""
 
     def dismiss(self, worker: WorkerHandle) -> None:
         """Ask a worker to end, as it has nothing left to do."""
@@ -223,7 +226,7 @@ class Supervisor:
         Time in which this process did not run either, as the machine was suspended, does not count.
 
         Args:
-            tickets: what each worker has.
+            tickets: what each worker is to answer.
             now: by the monotonic clock.
         """
         gap, self._ticked = now - self._ticked - self.tick, now
@@ -287,7 +290,7 @@ class Supervisor:
 
     def _late(self, worker: WorkerHandle, tickets: Sequence[int], now: float) -> str:
         late, options = worker.busy_for(tickets, now), self.options
-        if worker.phase is Phase.STARTING:
+        if worker.phase is Phase.STARTING and not tickets:
             over = late > options.start_timeout
             return f"did not open the scene within {options.start_timeout:g} s" if over else ""
         if tickets and options.deadline is not None and late > options.deadline:

@@ -18,6 +18,7 @@ from heliograph.transport.messages import Message
 MAX_MESSAGE = 1 << 30
 """Bytes of one message; a longer one is refused before anything is allocated for it."""
 
+_UNSENDABLE = (TypeError, ValueError, OverflowError, RecursionError)
 _HEADER = 4
 _CHUNK = 1 << 18
 _MAX_DESCRIPTORS = 64
@@ -138,7 +139,7 @@ class Channel:
             size = len(self._out) - start - _HEADER
             if size > MAX_MESSAGE:
                 raise WorkerError(f"a message of {size} bytes; at most {MAX_MESSAGE} travel")
-        except (WorkerError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        except (WorkerError, *_UNSENDABLE) as error:
             del self._out[start:]
             raise WorkerError(f"something that does not travel: {error}") from None
         self._out[start : start + _HEADER] = size.to_bytes(_HEADER, "little")
@@ -191,6 +192,18 @@ class Channel:
             raise WorkerError(f"the channel carries no message: {error}") from None
         finally:
             data.release()
+
+
+def encoded(data: Any) -> msgspec.Raw:
+    """Plain data as it stands inside a message, for what is sent more than once.
+
+    Raises:
+        WorkerError: it cannot be sent.
+    """
+    try:
+        return msgspec.Raw(msgspec.msgpack.encode(data))
+    except _UNSENDABLE as error:
+        raise WorkerError(f"something that does not travel: {error}") from None
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
