@@ -512,7 +512,7 @@ class Dispatcher:
         oldest = self._history.newest - VERSIONS_KEPT + 2
         return not any(
             order.shows is not None and order.shows < oldest and not order.idle
-            for order in map(_job, self._scheduler.orders)
+            for order in self._scheduler.orders
         )
 
     def _wake(self, worker: WorkerHandle) -> None:

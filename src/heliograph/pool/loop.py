@@ -31,6 +31,7 @@ from typing import Any
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.pool.dispatcher import Dispatcher
 from heliograph.pool.futures import QUICK, Busy, Command, Event, Later
+from heliograph.transport.patience import Patience
 
 _SLICE = 0.1
 """Seconds that a leader sleeps at a time, so that it is seen to be there."""
@@ -64,6 +65,7 @@ class Loop:
         self._later: Later = deque()
         self._left: deque[Callable[[], object]] = deque()  # for the pool's own thread
         self._torn = False
+        self._patience = Patience()
         self._leader = 0
         self._seen = 0.0
         self._led_since = 0.0
@@ -141,8 +143,8 @@ class Loop:
                 return
             if not self._resting:
                 self.wake()
-            if self._core.quick:
-                self._look_out(done)
+            if self._core.quick and self._patience.tries():
+                self._patience.tell(self._look_out(done))
             while self._lead(me) and not done() and self._thread.is_alive():
                 if end is not None and self._seen >= end:
                     return
@@ -163,7 +165,8 @@ class Loop:
         self._abandoned = True
         self.wake()
 
-    def _look_out(self, done: Callable[[], bool]) -> None:
+    def _look_out(self, done: Callable[[], bool]) -> bool:
+        """Look for an answer without sleep; whether it came in time."""
         ready = select.poll()  # of the selector itself, which is quicker to ask
         ready.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
         end = time.perf_counter() + QUICK
@@ -172,6 +175,7 @@ class Loop:
                 self._listen(0)
             else:
                 os.sched_yield()  # the worker may be on this very core
+        return done()
 
     def _listen(self, pause: float) -> None:
         """Wait for what the workers say, and take it."""

@@ -40,6 +40,7 @@ from heliograph.transport.messages import (
     Stop,
     version,
 )
+from heliograph.transport.patience import Patience
 from heliograph.transport.problems import pack_error
 from heliograph.transport.slots import Region
 from heliograph.transport.status import StatusPage
@@ -120,7 +121,7 @@ class _Server:
         self._count = 0
         self._stopped = False
         self._gone = False
-        self._quick = False
+        self._patience = Patience()
 
     def run(self) -> int:
         """Do what there is to do until told to stop."""
@@ -172,12 +173,13 @@ class _Server:
         self._messages.extend(messages or ())
 
     def _wait(self) -> None:
-        """Wait for a message. Where the last one came soon, look out first: waking takes longer."""
-        began = time.perf_counter()
-        while self._quick and not self._poll.poll(0) and time.perf_counter() - began < QUICK:
-            os.sched_yield()
+        """Wait for a message. Where that has paid, look out first: waking takes longer."""
+        if self._patience.tries():
+            end = time.perf_counter() + QUICK
+            while not (came := bool(self._poll.poll(0))) and time.perf_counter() < end:
+                os.sched_yield()
+            self._patience.tell(came)
         self._poll.poll()
-        self._quick = time.perf_counter() - began < 3 * QUICK  # with the time that waking takes
 
     def _urgent(self) -> bool:
         """Whether the driver says that something more urgent is on its way than what is at hand."""
