@@ -98,9 +98,9 @@ def plan(
     if prepared.clear:
         mask = prepared.transparent[chosen]
         chosen, clear = chosen[~mask], chosen[mask]
-        clear = clear[np.argsort(-depth[clear], kind="stable")]
+        clear = clear[(-depth[clear]).argsort(kind="stable")]
     split, later_first = len(chosen), chosen[::-1]
-    chosen = later_first[np.argsort(order[later_first], kind="stable")]
+    chosen = later_first[order[later_first].argsort(kind="stable")]
     if len(clear):
         chosen = np.concatenate([chosen, clear])
     ordered = keys[chosen].tolist()
