@@ -580,6 +580,24 @@ def test_a_group_that_kills_at_its_end_blames_no_entry() -> None:
         assert pool.stats().died >= 1
 
 
+BROKEN = """
+from heliograph.engines.fake import FakeEngine
+
+class DiesAtTheEnd(FakeEngine):
+    def render(self, view, out=None):
+        return {}["a key of the engine's"]
+"""
+
+
+def test_an_error_of_an_engine_says_where_it_came_about(plugin: Path) -> None:
+    (plugin / "dies_engine.py").write_text(BROKEN)
+    with Pool("dies", "blank", 1, SIZE) as pool, pytest.raises(hg.EngineError) as caught:
+        pool.render(hg.View())
+    assert "KeyError" in str(caught.value)
+    (note,) = caught.value.__notes__
+    assert 'return {}["a key' in note
+
+
 # Launchers ---------------------------------------------------------------------------------------
 
 

@@ -272,13 +272,14 @@ class Used(msgspec.Struct, array_like=True):
 
 
 class Problem(msgspec.Struct, array_like=True):
-    """An error: the name of its class, its text, and the sample it names."""
+    """An error: the name of its class, its text, the sample it names, and where it came about."""
 
     kind: str
     message: str
     index: int | None = None
     seed: int | None = None
     repro: str | None = None
+    trace: str = ""
 
 
 class Done(_Message):
