@@ -499,10 +499,12 @@ class Dispatcher:
                 return
             worker = min(ready, key=lambda each: len(self._scheduler.leases(each)))
             self._wake(worker)
+            worker.taking = True  # an interrupt in between leaves unclear whether it was told
             try:
                 self._history.try_on(worker)
             except HeliographError as error:
                 self._refuse_change(error, later)
+            worker.taking = False
 
     def _may_drop(self) -> bool:
         """Whether nothing needs the version that engines drop with one more change.

@@ -207,7 +207,7 @@ class SceneHistory:
 
     def clear(self) -> list[AdvanceOrder]:
         """The changes that will not be made."""
-        orders, self._waiting = list(self._waiting), deque()
+        orders, self._waiting, self._tried_by = list(self._waiting), deque(), None
         return orders
 
     def repair(self, workers: Collection[WorkerHandle]) -> tuple[AdvanceOrder, int] | None:
