@@ -101,6 +101,7 @@ RenderExecutor.advance = hang
 """
     with fake(deadline=1, launcher=altered(tmp_path, hang)) as pool:
         assert pool.advance(GREEN) == 1
+        eventually(lambda: not any(map(pool._history.owed, pool._supervisor.workers)))
         (tmp_path / "hang").touch()
         os.kill(pool.pids[0], signal.SIGKILL)
         eventually(lambda: pool.stats().died >= 2)
