@@ -277,7 +277,10 @@ class Dispatcher:
         worker = heard.worker
         if self.closed or worker not in self._supervisor.workers:
             return
-        if heard.what == "output":
+        if heard.what == "channel":
+            if mask & selectors.EVENT_READ:
+                self._receive(worker, later)
+        elif heard.what == "output":
             if worker.read_output() == 0:
                 self._selector.unregister(worker.output)
         elif heard.what == "end":
@@ -285,8 +288,6 @@ class Dispatcher:
                 self._bury(worker, later)
             else:  # a wrapper, or what it wrapped, has ended without the other
                 worker.kill()
-        elif mask & selectors.EVENT_READ:
-            self._receive(worker, later)
 
     def _receive(self, worker: WorkerHandle, later: Later) -> None:
         worker.taking = True
@@ -469,8 +470,9 @@ class Dispatcher:
         now = time.monotonic()
         worker.busy, worker.since = worker.busy + now - worker.since, now
         worker.urge(self._scheduler.urgency(worker))
-        self._relieve(worker)
-        if self._supervisor.spent(worker):
+        if worker.phase is Phase.RETIRING:
+            self._relieve(worker)
+        elif self._supervisor.spent(worker):
             self._supervisor.supersede(worker)
 
     def _put_off(self, order: Any, do: Any, later: Later) -> None:

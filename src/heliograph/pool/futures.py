@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
@@ -97,6 +97,8 @@ class PoolFuture(Future[_T]):
     def result(self, timeout: float | None = None) -> _T:
         """As of `concurrent.futures.Future`."""
         self._wait(timeout)
+        if self._state == FINISHED and self._exception is None:
+            return cast("_T", self._result)  # which stays so, so no lock is needed
         return super().result(0)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -129,7 +131,7 @@ class PoolFuture(Future[_T]):
         Raises:
             Busy: its lock is in use, maybe under a signal handler.
         """
-        if threading.current_thread() is threading.main_thread():
+        if threading.get_ident() == threading.main_thread().ident:
             with self._condition:
                 given = self._set(result, error)
         else:
@@ -172,7 +174,6 @@ class PoolFuture(Future[_T]):
         for each in self._waiters:
             if self not in each.finished_futures:
                 (each.add_result if given else each.add_cancelled)(self)
-        self._condition.notify_all()
         return given
 
     def _cancel(self) -> bool:

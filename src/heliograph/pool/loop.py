@@ -47,17 +47,33 @@ _RETRY = 0.01
 """Seconds after which what was in use is tried again."""
 
 
+_LOOPS: weakref.WeakSet[Loop] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a process that was forked off, no loop is its own."""
+    for loop in _LOOPS:
+        loop.elsewhere = True
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 class Loop:
     """Runs a pool; safe for threads and for signal handlers.
 
     Args:
         core: what is run.
         selector: hears the workers; the core registers them.
+
+    Attributes:
+        elsewhere: whether the pool belongs to another process, which this one was forked off.
     """
 
     def __init__(self, core: Dispatcher, selector: selectors.BaseSelector) -> None:
         self._core = core
-        self._pid = os.getpid()
+        self.elsewhere = False
+        _LOOPS.add(self)
         self._selector = selector
         self._lock: Any = threading.RLock()
         self._delivery: Any = threading.RLock()
@@ -86,11 +102,6 @@ class Loop:
     def inside(self) -> bool:
         """Whether this is a signal handler that interrupted the loop at work in its own thread."""
         return bool(self._lock._is_owned() or self._delivery._is_owned())
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether the pool belongs to another process, which this one was forked off."""
-        return self._pid != os.getpid()
 
     def check_process(self) -> None:
         """Check that this is the process that the pool belongs to.
@@ -145,7 +156,7 @@ class Loop:
                 self.wake()
             if self._core.quick and self._patience.tries():
                 self._patience.tell(self._look_out(done))
-            while self._lead(me) and not done() and self._thread.is_alive():
+            while not done() and self._lead(me) and self._thread.is_alive():
                 if end is not None and self._seen >= end:
                     return
                 self._listen(_SLICE if end is None else min(_SLICE, end - self._seen))
@@ -172,7 +183,7 @@ class Loop:
         end = time.perf_counter() + QUICK
         while not done() and time.perf_counter() < end:
             if ready.poll(0):
-                self._listen(0)
+                self._work(self._select(0))
             else:
                 os.sched_yield()  # the worker may be on this very core
         return done()
@@ -283,8 +294,8 @@ class Loop:
 
     def _finish(self) -> None:
         """Do what steps put off; callbacks are left to the pool's own thread."""
-        if self._delivery._is_owned():  # a signal handler: who is inside goes on
-            return
+        if not (self._later or self._left) or self._delivery._is_owned():
+            return  # if it is owned, this is a signal handler, and who is inside goes on
         worked = bool(self._later)
         while self._later:
             with self._delivery:

@@ -442,9 +442,10 @@ class Pool(Renderer):
     # Orders ---------------------------------------------------------------------------------------
 
     def _order(self, view: View, priority: int = 0) -> SampleOrder:
-        view, priority = self._asked(view), _checked_priority(priority)
+        view = self._asked(view)
+        if type(priority) is not int or priority:
+            priority = _checked_priority(priority)
         try:
-            self._check_passes(view)
             now = self._history.now
             packed = self._packed(view, now)
             shown: tuple[Sequence[Camera] | None, Layout | None]
@@ -453,6 +454,7 @@ class Pool(Renderer):
             except UnknownNameError:
                 if not view.edits:
                     raise
+                self._check_passes(view)
                 shown = None, None  # its edits bring cameras, which only the engine knows
         except (InvalidValueError, UnknownNameError) as error:
             if view.seed is not None:

@@ -151,8 +151,10 @@ class _Server:
         """What to do next; None if there is nothing."""
         while self._messages:
             self._obey(self._messages.popleft())
-        runnable = (each for each in self._streams.values() if each.runnable)
-        stream = max(runnable, key=lambda each: each.priority, default=None)
+        stream = None
+        if self._streams:
+            runnable = (each for each in self._streams.values() if each.runnable)
+            stream = max(runnable, key=lambda each: each.priority, default=None)
         if self._orders and (stream is None or -self._orders[0][0] >= stream.priority):
             order = heapq.heappop(self._orders)[2]
             return lambda: self._drawn(order)
@@ -183,8 +185,9 @@ class _Server:
 
     def _urgent(self) -> bool:
         """Whether the driver says that something more urgent is on its way than what is at hand."""
-        page = self._page
-        return page is not None and bool(self._orders) and page.urgency > -self._orders[0][0]
+        if not self._orders or self._page is None:
+            return False
+        return self._page.urgency > -self._orders[0][0]
 
     def _more_urgent(self, priority: int) -> bool:
         """Whether anything more urgent can be done; asked while a batch is drawn."""
