@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LONGEST = 256
+_LONGEST = 32
 
 
 class Patience:

@@ -55,6 +55,9 @@ HOLD = 200e-6
 QUICK = 150e-6
 """Seconds; where the last order came so soon, the next is polled for as long, without sleep."""
 
+IDLE = 2e-3
+"""Seconds; a message that came later than that was not on its way, so no look-out was in vain."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -176,12 +179,14 @@ class _Server:
 
     def _wait(self) -> None:
         """Wait for a message. Where that has paid, look out first: waking takes longer."""
-        if self._patience.tries():
-            end = time.perf_counter() + QUICK
-            while not (came := bool(self._poll.poll(0))) and time.perf_counter() < end:
-                os.sched_yield()
-            self._patience.tell(came)
+        began, came = time.perf_counter(), False
+        tries = self._patience.tries()
+        while tries and not came and time.perf_counter() - began < QUICK:
+            came = bool(self._poll.poll(0))
+            os.sched_yield()
         self._poll.poll()
+        if tries and (came or time.perf_counter() - began < IDLE):
+            self._patience.tell(came)
 
     def _urgent(self) -> bool:
         """Whether the driver says that something more urgent is on its way than what is at hand."""
