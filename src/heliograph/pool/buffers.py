@@ -16,8 +16,8 @@ from heliograph.transport.slots import Region
 SMALLEST = max(1 << 16, 2 * mmap.PAGESIZE)
 KEPT = 256 << 20
 MOST_KEPT = 96
-"""Bytes, and pieces, that are kept for the next: more than may be lent, so that a list of samples that
-is gone serves for the next one. A piece costs a descriptor."""
+"""Bytes, and pieces, that are kept for the next: more than may be lent, so that a list of samples
+that is gone serves for the next one. A piece costs a descriptor."""
 
 MOST_LENT = 64
 """How many samples and batches may lie in shared memory with the caller; further are copied."""
