@@ -404,6 +404,17 @@ def test_cameras_that_change_under_views_never_spoil_a_picture() -> None:
 # Blobs -------------------------------------------------------------------------------------------
 
 
+WALL = hg.Scene(
+    hg.Plane(key="wall", args=[4, 4]),
+    hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
+)
+
+
+def papered(image: Any) -> hg.EditMaterials:
+    """The wall with an image on it."""
+    return hg.EditMaterials((("wall",),), texture=np.array([0]), images=(image,))
+
+
 def test_a_texture_goes_once_to_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Any] = []
     put = Channel.put
@@ -413,16 +424,9 @@ def test_a_texture_goes_once_to_each_worker(monkeypatch: pytest.MonkeyPatch) -> 
         put(self, message, descriptor)
 
     monkeypatch.setattr(Channel, "put", counted)
-    scene = hg.Scene(
-        hg.Plane(key="wall", args=[4, 4]),
-        hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
-    )
     images = [np.full((64, 64, 3), 40 * i, np.uint8) for i in range(3)]
-    edits = [
-        (hg.EditMaterials((("wall",),), texture=np.array([0]), images=(image,)),)
-        for image in images
-    ]
-    with hg.open(scene, workers=2) as pool, hg.open(scene) as local:
+    edits = [(papered(image),) for image in images]
+    with hg.open(WALL, workers=2) as pool, hg.open(WALL) as local:
         views = [hg.View(["eye"], edits=edits[i % 3], index=i) for i in range(60)]
         for view, sample in zip(views, pool.map(views), strict=True):
             expected = local.render(view)["eye"].rgb
@@ -442,16 +446,10 @@ def test_blobs_that_are_too_many_are_dropped_and_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("heliograph.pool.worker_handle.KEPT_BLOBS", 40_000)
-    scene = hg.Scene(
-        hg.Plane(key="wall", args=[4, 4]),
-        hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
-    )
     images = [np.full((64, 64, 3), 20 * i, np.uint8) for i in range(8)]
-    with hg.open(scene, workers=1) as pool, hg.open(scene) as local:
+    with hg.open(WALL, workers=1) as pool, hg.open(WALL) as local:
         for turn in range(24):
-            image = images[turn * 5 % 8]
-            edit = hg.EditMaterials((("wall",),), texture=np.array([0]), images=(image,))
-            view = hg.View(["eye"], edits=(edit,))
+            view = hg.View(["eye"], edits=(papered(images[turn * 5 % 8]),))
             assert np.array_equal(pool.render(view)["eye"].rgb, local.render(view)["eye"].rgb)
 
 
@@ -459,14 +457,10 @@ def test_blobs_of_orders_that_a_worker_has_are_not_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("heliograph.pool.worker_handle.KEPT_BLOBS", 30_000)
-    scene = hg.Scene(
-        hg.Plane(key="wall", args=[4, 4]),
-        hg.CameraView(key="eye", position=[0, 0, 3], rotation=[0, 0, 0], width=24, height=16),
-    )
     images = [np.full((64, 64, 3), 20 * i, np.uint8) for i in range(8)]
-    edits = [hg.EditMaterials((("wall",),), texture=np.array([0]), images=(i,)) for i in images]
+    edits = [papered(image) for image in images]
     views = [hg.View(["eye"], edits=(edits[i * 3 % 8],), index=i) for i in range(40)]
-    with hg.open(scene, workers=1, depth=6) as pool, hg.open(scene) as local:
+    with hg.open(WALL, workers=1, depth=6) as pool, hg.open(WALL) as local:
         futures = [pool.submit(view, priority=i % 3) for i, view in enumerate(views)]
         for view, future in zip(views, futures, strict=True):
             expected = local.render(view)["eye"].rgb
