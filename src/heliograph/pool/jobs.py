@@ -549,7 +549,6 @@ class BatchJob:
     ) -> None:
         self.batch = batch
         self.priority = priority
-        self.blobs = Blobs()
         self.region: Region | None = None
         self.problems: dict[int, HeliographError] = {}
         self.kills: dict[int, int] = {}

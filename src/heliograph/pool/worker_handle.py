@@ -320,7 +320,10 @@ class WorkerHandle:
 
     def reap(self) -> str:
         """How a dead process ended; nobody is left to be killed by its number afterwards."""
-        code = self.process.wait(_LONGEST_WAIT)
+        try:
+            code = self.process.wait(_LONGEST_WAIT)
+        except subprocess.TimeoutExpired:  # an interrupt left the lock of `Popen` behind
+            return "ended"
         if code >= 0:
             return f"exited with status {code}"
         with suppress(ValueError):
