@@ -118,6 +118,27 @@ def test_a_signal_handler_may_close_at_any_line_of_a_submit() -> None:
     assert at > 60
 
 
+def test_a_signal_handler_may_close_at_any_line_of_a_wait() -> None:
+    at, closed = 1, True
+    while closed:
+        pool = fake(1)
+        pool.render(hg.View())
+        future = pool.submit(hg.View(index=3))
+        closer = Closer(pool, at)
+        sys.settrace(closer)
+        try:
+            future.result(10)
+        except (ClosedError, CancelledError):
+            assert closer.left < 0
+        finally:
+            sys.settrace(None)
+        closed = closer.left < 0
+        pool.close()
+        assert future.done()
+        at += 3
+    assert at > 30
+
+
 def test_a_signal_that_comes_while_calls_are_made_may_close() -> None:
     def handle(*_: Any) -> None:
         pool.close()

@@ -75,6 +75,8 @@ class Loop:
         self.elsewhere = False
         _LOOPS.add(self)
         self._selector = selector
+        # That of the selector itself, which is quicker to ask so.
+        self._number: int = selector.fileno()  # type: ignore[attr-defined]
         self._lock: Any = threading.RLock()
         self._delivery: Any = threading.RLock()
         self._inbox: deque[Command] = deque()
@@ -178,8 +180,8 @@ class Loop:
 
     def _look_out(self, done: Callable[[], bool]) -> bool:
         """Look for an answer without sleep; whether it came in time."""
-        ready = select.poll()  # of the selector itself, which is quicker to ask
-        ready.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+        ready = select.poll()
+        ready.register(self._number, select.POLLIN)
         end = time.perf_counter() + QUICK
         while not done() and time.perf_counter() < end:
             if ready.poll(0):
@@ -190,18 +192,19 @@ class Loop:
 
     def _listen(self, pause: float) -> None:
         """Wait for what the workers say, and take it."""
-        try:
-            heard = self._select(pause)
-        except (OSError, ValueError):  # it was closed meanwhile
-            if self._thread.is_alive():
-                raise
-            return
+        heard = self._select(pause)
         if heard or self._inbox or self._later:
             self._work(heard)
 
     def _select(self, pause: float) -> list[Event]:
         heard: list[Event] = []
-        for key, mask in self._selector.select(pause):
+        try:
+            ready = self._selector.select(pause)
+        except (OSError, ValueError):  # it was closed, maybe by a signal handler right here
+            if not self._ended:
+                raise
+            return []
+        for key, mask in ready:
             if key.data is None:
                 _silence(self._leader_bell)
             else:
@@ -368,7 +371,7 @@ class Loop:
             pause = min(pause, _SLICE if led and now - self._led_since > _SHORT else _SHORT)
         else:
             self._resting = False
-            poll.register(self._selector.fileno(), select.POLLIN)  # type: ignore[attr-defined]
+            poll.register(self._number, select.POLLIN)
         poll.poll(pause * 1000)
         self._resting = False
         _silence(self._bell)
