@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
 
 from heliograph.checks import is_integer
 from heliograph.errors import InvalidValueError, shown
-from heliograph.raster.types import Lighting
+from heliograph.raster.types import Lighting, ToneMapping
 
 _CHOICES = {
     "msaa": (0, 4),
     "lighting": ("auto", "vertex", "pixel"),
     "readback": ("auto", "direct", "deferred"),
     "lod": ("auto", "off"),
+    "shading": ("auto", "classic", "standard"),
+    "tone_mapping": ("auto", "none", "neutral", "aces"),
 }
+
+MOST_EXPOSURE = 1e6
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,13 @@ class RasterOptions:
         readback: `direct` waits for each picture, `deferred` once for all cameras of a view, or for
             all views of a batch, while the GPU draws on; `auto` is direct where the CPU draws.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
-            cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do.
+            cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do. Of the
+            classic look alone.
+        shading: `classic` adds light in sRGB as fixed-function OpenGL and MuJoCo do it, `standard`
+            in linear light with glTF's materials and three.js's formulas; `auto` is what the
+            engine's own renderer would do.
+        tone_mapping: how linear light becomes colours; `auto` as the scene says, else `none`.
+        exposure: multiplies all linear light, and the scene's own exposure.
     """
 
     msaa: Literal[0, 4] = 0
@@ -43,6 +54,9 @@ class RasterOptions:
     device: int | None = None
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
     readback: Literal["auto", "direct", "deferred"] = "auto"
+    shading: Literal["auto", "classic", "standard"] = "auto"
+    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
+    exposure: float = 1.0
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -62,7 +76,28 @@ class RasterOptions:
             raise InvalidValueError(
                 f"device: expected an EGL device index, got {shown(self.device)}"
             )
+        number = isinstance(self.exposure, Real) and not isinstance(self.exposure, bool)
+        if not number or not 0 < self.exposure <= MOST_EXPOSURE:
+            raise InvalidValueError(
+                f"exposure: expected a number above 0, up to {MOST_EXPOSURE:g}, got "
+                f"{shown(self.exposure)}"
+            )
+        if self.shading == "standard" and self.lighting == "vertex":
+            raise InvalidValueError(
+                "shading='standard' computes light per pixel, so lighting='vertex' does not go "
+                "with it; leave lighting out"
+            )
 
     def lit(self, default: Lighting) -> Lighting:
         """Where light is computed, for an engine whose own way is `default`."""
-        return default if self.lighting == "auto" else Lighting(self.lighting)
+        if self.shading == "standard" or (
+            self.shading == "auto" and default is Lighting.STANDARD and self.lighting == "auto"
+        ):
+            return Lighting.STANDARD
+        if self.lighting != "auto":
+            return Lighting(self.lighting)
+        return Lighting.PIXEL if default is Lighting.STANDARD else default
+
+    def toned(self, asked: ToneMapping = ToneMapping.NONE) -> ToneMapping:
+        """How light becomes colours, where the scene asks for `asked`."""
+        return asked if self.tone_mapping == "auto" else ToneMapping(self.tone_mapping)

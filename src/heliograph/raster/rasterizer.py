@@ -115,6 +115,19 @@ class Rasterizer:
         with self.context.current():
             return self._textures.add(texture)
 
+    def add_radiance(self, radiance: NDArray[np.float32]) -> int:
+        """Take in light from all around; the handle that `Environment.radiance` names it by.
+
+        Args:
+            radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
+                up (+z), the middle column is ahead (+y), to its right is +x.
+        """
+        raise NotImplementedError
+
+    def remove_radiance(self, handle: int) -> None:
+        """Free what no later draw shows."""
+        raise NotImplementedError
+
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
 

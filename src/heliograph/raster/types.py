@@ -1,7 +1,8 @@
 """What the rasterizer draws: geometry, textures, instances, lights, environment. Plain values.
 
-Colours are sRGB numbers from 0 to 1 and light is added in that space, as fixed-function OpenGL
-and MuJoCo do it. Positions are world metres; textures have row 0 at the top.
+Colours of surfaces are sRGB numbers from 0 to 1. Light is added in one of two ways (`Lighting`): in
+sRGB as fixed-function OpenGL and MuJoCo do it, or in linear light with glTF's materials and
+three.js's formulas and units. Positions are world metres; textures have row 0 at the top.
 """
 
 from __future__ import annotations
@@ -73,6 +74,63 @@ class TextureKind(Enum):
     CUBE = "cube"
 
 
+class Wrap(Enum):
+    """What a texture shows beyond its edges."""
+
+    REPEAT = "repeat"
+    MIRROR = "mirror"
+    CLAMP = "clamp"
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a FLAT texture is looked up.
+
+    Attributes:
+        wrap_u, wrap_v: beyond its edges, along u and along v.
+        nearest: whether texels have hard edges, else they blend into one another.
+    """
+
+    wrap_u: Wrap = Wrap.REPEAT
+    wrap_v: Wrap = Wrap.REPEAT
+    nearest: bool = False
+
+
+SMOOTH = Sampler()
+
+UvMap = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""An affine map of texture coordinates: rows of (u, v, 1) -> (u', v')."""
+SAME_UV: UvMap = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+
+
+class Use(Enum):
+    """What a further texture of a surface says, in glTF's channels."""
+
+    METALLIC_ROUGHNESS = "metallic_roughness"  # blue and green, multiply the material's
+    NORMAL = "normal"  # tangent space, x along u, y along v
+    OCCLUSION = "occlusion"  # red: how much light from all sides arrives
+    EMISSIVE = "emissive"  # sRGB, multiplies the material's
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A further texture of a surface, beside the colours of a `Texture`; STANDARD lighting only.
+
+    Attributes:
+        use: what it says.
+        pixels: (H, W, C) uint8, C 1, 3 or 4.
+        sampler: how it is looked up.
+        uv_map: from the surface's own texture coordinates to its own.
+        strength: along u and v of a NORMAL one; the first number of an OCCLUSION one.
+    """
+
+    use: Use
+    pixels: NDArray[np.uint8]
+    sampler: Sampler = SMOOTH
+    uv_map: UvMap = SAME_UV
+    strength: tuple[float, float] = (1.0, 1.0)
+
+
 @dataclass(frozen=True, eq=False)
 class Texture:
     """Pixels to paint on surfaces.
@@ -82,11 +140,21 @@ class Texture:
             OpenGL's order and orientation); C is 1, 3 or 4.
         kind: FLAT or CUBE.
         name: for messages.
+        linear: whether the colours are decoded to linear light before they are blended, as
+            STANDARD lighting needs it.
+        sampler: how a FLAT one is looked up.
+        uv_map: from the surface's own texture coordinates to its own, before the `texture_scale`
+            and `texture_offset` of instances.
+        layers: what else a FLAT one says of the surface, each use once.
     """
 
     pixels: NDArray[np.uint8]
     kind: TextureKind = TextureKind.FLAT
     name: str = "texture"
+    linear: bool = False
+    sampler: Sampler = SMOOTH
+    uv_map: UvMap = SAME_UV
+    layers: tuple[Layer, ...] = ()
 
 
 class Mapping(IntEnum):
@@ -102,14 +170,19 @@ class Side(IntEnum):
 
     FRONT = 0
     DOUBLE = 1
+    BACK = 2
 
 
 class Shading(IntEnum):
-    """How colour is made."""
+    """How colour is made. Those from PHONG on are for STANDARD lighting."""
 
-    LIT = 0
+    LIT = 0  # with STANDARD lighting metallic and rough
     UNLIT = 1
     HAZY = 2  # lit, and fading into `Environment.haze` with distance
+    PHONG = 3
+    LAMBERT = 4
+    NORMAL = 5  # the normal in camera axes, as a colour
+    DEPTH = 6  # white at the near plane, black at the far one
 
 
 @dataclass(eq=False)
@@ -152,15 +225,21 @@ class MaterialTable:
     """Colours of N instances. Kept by identity and read-only once drawn, as `InstanceTable` is.
 
     Attributes:
-        rgba: (N, 4) float32; alpha below 1 is blended.
+        rgba: (N, 4) float32, sRGB; alpha below 1 is blended.
         surface: (N, 4) float32: emission, specular, shininess (0 to 1), reflectance (planes only).
-        emissive: (N, 3) float32, light of its own that no texture colours, where it is lit at all;
-            or None for none.
+            With STANDARD lighting `specular` 0.5 reflects the 4 % of glTF's dielectrics, and
+            `shininess` says how rough what has no `roughness` is.
+        emissive: (N, 3) float32, light of its own, where it is lit at all, in the space in which
+            light is added; or None for none.
+        metallic_roughness: (N, 2) float32, 0 to 1, NaN where `surface` says it; or None.
+        highlight: (N, 4) float32 of what is PHONG: linear colour and three.js's shininess; or None.
     """
 
     rgba: NDArray[np.float32]
     surface: NDArray[np.float32]
     emissive: NDArray[np.float32] | None = None
+    metallic_roughness: NDArray[np.float32] | None = None
+    highlight: NDArray[np.float32] | None = None
 
 
 @dataclass(eq=False)
@@ -261,6 +340,9 @@ MAX_LIGHTS = 100
 class Light:
     """One light.
 
+    With STANDARD lighting `diffuse` is linear, colour times intensity in three.js's units (lux of
+    parallel light, candela of others), and lights highlights too; `ambient` is irradiance.
+
     Attributes:
         kind: directional, point, spot, or head (follows the camera).
         position: world metres (point, spot; a directional one's shadow map is centred there).
@@ -270,6 +352,10 @@ class Light:
         cutoff: half-angle of a spot's cone, radians.
         exponent: how a spot fades from its axis, cos(angle) ** exponent.
         softness: part of the cutoff over which a spot's rim fades out, 0 (hard) to 1.
+        decay: adds d^decay to the three terms of `attenuation`, if above 0; STANDARD only.
+        distance: metres at which a point light or spot ends, 0 for nowhere; STANDARD only.
+        size: radius of what shines, metres (radians of directional ones): how soft the rims of
+            shadows are; STANDARD only.
         casts_shadow: whether it does, where the rasterizer draws shadows.
         shadow_extent: half-width in metres of a directional light's shadow map.
         shadow_range: near and far end of the shadow map, metres from the light.
@@ -285,6 +371,9 @@ class Light:
     cutoff: float = 0.785398163
     exponent: float = 10.0
     softness: float = 0.0
+    decay: float = 0.0
+    distance: float = 0.0
+    size: float = 0.0
     casts_shadow: bool = False
     shadow_extent: float = 10.0
     shadow_range: tuple[float, float] = (0.05, 100.0)
@@ -306,6 +395,10 @@ class Environment:
         haze: colour that the far parts of hazy instances fade to, or None.
         haze_range: distances in metres along the plane where fading starts and is complete.
         haze_plane: normal and offset of the endless plane at whose end the sky is hazy too.
+        radiance: handle of what `Rasterizer.add_radiance` took in: light from all around, diffuse
+            and in reflections; STANDARD only.
+        radiance_scale: multiplies it.
+        radiance_shown: whether it is the background.
     """
 
     colour: Colour = (0.0, 0.0, 0.0)
@@ -313,13 +406,25 @@ class Environment:
     haze: Colour | None = None
     haze_range: tuple[float, float] = (0.0, 1.0)
     haze_plane: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 0.0)
+    radiance: int | None = None
+    radiance_scale: float = 1.0
+    radiance_shown: bool = False
 
 
 class Lighting(Enum):
-    """Where light is computed."""
+    """Where light is computed, and how."""
 
     PIXEL = "pixel"
     VERTEX = "vertex"  # and interpolated, as fixed-function OpenGL and MuJoCo do it: cheaper
+    STANDARD = "standard"  # per pixel, in linear light, after glTF and three.js
+
+
+class ToneMapping(Enum):
+    """How linear light becomes what a screen can show; STANDARD lighting only."""
+
+    NONE = "none"  # what is brighter than white is cut off
+    NEUTRAL = "neutral"  # Khronos PBR Neutral
+    ACES = "aces"  # ACES filmic, as three.js fits it
 
 
 @dataclass(eq=False)
@@ -330,15 +435,22 @@ class DrawList:
         instances: the things.
         lights: the lights; what is prepared for them is kept while it is the same tuple.
         environment: what is behind everything.
-        ambient: light that is everywhere.
+        ambient: light that is everywhere; irradiance with STANDARD lighting.
+        gradient: irradiance that is added per part of a normal along world x, y and z, as three
+            colours; its light from one side is taken away on the other. STANDARD only.
         lighting: per pixel or per vertex; double-sided instances are always lit per pixel.
+        tone_mapping: how light becomes colours; STANDARD only.
+        exposure: multiplies all light before that, whatever the tone mapping.
     """
 
     instances: Instances
     lights: tuple[Light, ...] = ()
     environment: Environment = field(default_factory=Environment)
     ambient: Colour = (0.0, 0.0, 0.0)
+    gradient: tuple[Colour, Colour, Colour] | None = None
     lighting: Lighting = Lighting.PIXEL
+    tone_mapping: ToneMapping = ToneMapping.NONE
+    exposure: float = 1.0
 
 
 def check_lights(lights: tuple[Light, ...]) -> None:
