@@ -29,7 +29,7 @@ from heliograph.raster.prepared import MATERIAL_RECORD, Prepared
 from heliograph.raster.shapes import plain
 from heliograph.raster.sort_keys import Kind
 from heliograph.raster.table import GeometryTable
-from heliograph.raster.types import Environment, Shading, TextureKind
+from heliograph.raster.types import Environment, Shading, Side, TextureKind
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
@@ -95,7 +95,7 @@ class State(NamedTuple):
 
     program: moderngl.Program
     texture: int
-    double_sided: bool
+    side: Side
     mirrored: bool
     line: int
 
@@ -209,10 +209,11 @@ class Pipeline:
         for how, first, count in self._calls(picture, groups):
             if how.texture >= 0:
                 self._textures.use(how.texture)
-            if how.double_sided:
+            if how.side is Side.DOUBLE:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
                 self._gl.enable(moderngl.CULL_FACE)
+                self._gl.cull_face = "front" if how.side is Side.BACK else "back"
             self._gl.front_face = "ccw" if how.mirrored != picture.reflected else "cw"
             mode = moderngl.TRIANGLES
             if how.line:
@@ -271,11 +272,12 @@ class Pipeline:
             solver=kind.solver,
             texture=texture,
             own_uv=kind.own_uv and texture is TextureKind.FLAT,
-            double_sided=kind.double_sided,
+            double_sided=kind.side is not Side.FRONT,
             shading=kind.shading if coloured else Shading.LIT,
             haze=base.haze and kind.shading is Shading.HAZY,
             reflective=base.reflective and kind.reflective,
-            vertex_lit=base.vertex_lit and not (kind.double_sided or kind.line or kind.boxed),
+            vertex_lit=base.vertex_lit
+            and not (kind.side is not Side.FRONT or kind.line or kind.boxed),
             line=kind.line > 0,
             boxed=kind.boxed,
             cutout=kind.cutout,
@@ -286,7 +288,7 @@ class Pipeline:
         return State(
             program=self._programs.surface(variant),
             texture=-1 if variant.texture is None else kind.texture,
-            double_sided=kind.double_sided,
+            side=kind.side,
             mirrored=kind.mirrored,
             line=kind.line,
         )
