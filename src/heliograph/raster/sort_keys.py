@@ -23,7 +23,7 @@ BOXED = 1 << 37
 
 _WIDEST = 31
 _REFLECTIVE_BIT = 23
-_SIDE_BIT = 50
+_SIDE_BIT, _THREE_JS_BIT = 50, 52
 _PLANE_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
 _ABOVE = 38  # bits below it are those of single states and levels, as in keys
 
@@ -37,6 +37,7 @@ class Kind:
     side: Side
     mirrored: bool
     own_uv: bool
+    three_js: bool  # of shapes: its own are three.js's
     reflective: bool
     texture: int
     line: int  # width in pixels, 0 for triangles
@@ -53,7 +54,9 @@ def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
     textured = (table.texture >= 0) & (table.mapping != Mapping.NONE)
     key: NDArray[np.int64] = np.where(textured, table.texture + 1, 0).astype(np.int64)
     key |= table.side.astype(np.int64) << _SIDE_BIT
-    key |= (textured & (table.mapping == Mapping.UV)).astype(np.int64) << 22
+    three_js = textured & (table.mapping == Mapping.THREE_JS)
+    key |= (textured & (table.mapping == Mapping.UV) | three_js).astype(np.int64) << 22
+    key |= three_js.astype(np.int64) << _THREE_JS_BIT
     key |= table.shading.astype(np.int64) << 24
     key |= geometries.solver[table.geometry] << 28
     width = np.clip(np.rint(table.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
@@ -94,6 +97,7 @@ def unpack(key: int) -> Kind:
         side=Side(key >> _SIDE_BIT & 3),
         mirrored=mirrored,
         own_uv=own_uv,
+        three_js=bool(key >> _THREE_JS_BIT & 1),
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,

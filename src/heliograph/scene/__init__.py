@@ -27,10 +27,12 @@ from heliograph.scene.objects import ObjectTable, SceneObject
 from heliograph.scene.shapes import (
     Box,
     Capsule,
+    Circle,
     Cone,
     Cylinder,
     Mesh,
     Plane,
+    Ring,
     Sphere,
     Torus,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "Box",
     "CameraView",
     "Capsule",
+    "Circle",
     "Component",
     "Cone",
     "Cylinder",
@@ -68,6 +71,7 @@ __all__ = [
     "Plane",
     "PointLight",
     "Remove",
+    "Ring",
     "Scene",
     "SceneObject",
     "Set",

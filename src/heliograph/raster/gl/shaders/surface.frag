@@ -132,32 +132,7 @@ float surface_crossing(vec3 c, vec3 d, out vec3 normal, out bool missed) {
 #endif
 
 #ifdef NATURAL_UV
-#ifdef ROUND
-// Once round from +x, and from the top down; caps from above.
-vec2 natural_uv(vec3 p, vec3 normal) {
-#ifdef CAPS
-    if (abs(normal.z) > 0.99) return p.xy * 0.5 + 0.5;
-#endif
-    float turn = fract(atan(p.y, p.x) / 6.2831853);
-#ifdef CAPSULE
-    // Each half sphere and the tube between have the whole of it.
-    float end = clamp(p.z, -v_length, v_length);
-    float round_v = acos(clamp(p.z - end, -1.0, 1.0)) / 1.5707963 - float(p.z < 0.0);
-    return vec2(turn, p.z == end ? 0.5 - 0.5 * p.z / max(v_length, 1e-6) : round_v);
-#endif
-#ifdef BALL
-    return vec2(turn, acos(clamp(p.z, -1.0, 1.0)) / 3.1415927);
-#else
-    return vec2(turn, 0.5 - 0.5 * p.z);
-#endif
-}
-#else
-vec2 natural_uv(vec3 p, vec3 normal) {
-    vec3 n = abs(normal);
-    if (n.z > 0.99) return p.xy * 0.5 + 0.5;
-    return vec2(n.x > n.y ? p.y * normal.x : -p.x * normal.y, p.z) * 0.5 + 0.5;
-}
-#endif
+#include shape_uv
 #endif
 
 #ifdef VERTEX_LIT
@@ -235,9 +210,15 @@ void main() {
 #endif
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    vec2 uv = natural_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);
+#ifdef THREE_JS
+    mat2x3 slope;
+    vec2 uv = shape_uv(object, object_normal, slope);
+    vec2 dx = dFdx(object) * slope, dy = dFdy(object) * slope;
+#else
+    vec2 uv = shape_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);
     dx -= round(dx);  // where a texture has gone once round it jumps back by 1
     dy -= round(dy);
+#endif
     texel = textureGrad(image, uv * v_texturing.xy + v_offset, dx * v_texturing.xy, dy * v_texturing.xy);
 #elif defined(EXACT)
     texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy + v_offset);
