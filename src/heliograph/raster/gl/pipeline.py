@@ -16,6 +16,7 @@ from heliograph.raster.gl.light_maps import LightMaps, RadianceMap
 from heliograph.raster.gl.programs import (
     BLENDED,
     CLASSIC,
+    DEPTHS_UNIT,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
@@ -138,6 +139,10 @@ class Pipeline:
         self._uploaded: Prepared | None = None
         self._skies = TargetCache(gl)
         self._light_maps = light_maps
+        # Depths as numbers, where the texture itself compares them.
+        self._plain_depths = gl.sampler(
+            repeat_x=False, repeat_y=False, filter=(gl.NEAREST, gl.NEAREST), compare_func=""
+        )
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -153,6 +158,9 @@ class Pipeline:
         sky = self._cached_sky(picture)
         if picture.shadows is not None:
             picture.shadows.use(SHADOW_UNIT)
+            if picture.lights.soft:
+                picture.shadows.use(DEPTHS_UNIT)
+                self._plain_depths.use(DEPTHS_UNIT)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
         if picture.look.standard:

@@ -20,12 +20,12 @@ from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind, ToneMappin
 _VERSION = "#version 430\n"
 _MOST = 40
 """Programs that are kept besides those of the last view."""
-MIRROR_UNIT, SHADOW_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 6)
+MIRROR_UNIT, SHADOW_UNIT, DEPTHS_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 7)
 """Texture units; unit 0 is the surface's own texture."""
 LAYER_UNITS = {use: _FIRST_LAYER_UNIT + place for place, use in enumerate(Use)}
 _UNITS = {
     **{"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT},
-    **{"albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
+    **{"shadow_depths": DEPTHS_UNIT, "albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
     **{
         "metallic_roughness": LAYER_UNITS[Use.METALLIC_ROUGHNESS],
         "normals": LAYER_UNITS[Use.NORMAL],
@@ -75,11 +75,18 @@ class LightLayout(NamedTuple):
         six_faces: whether any of those may be a point light.
         kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
             To those it is data how many there are and how many have shadow maps.
+        soft: whether any of those with shadow maps is more than a point.
     """
 
     shadows: int = 0
     six_faces: bool = False
     kinds: tuple[int, ...] = (0,)
+    soft: bool = False
+
+    @property
+    def any_lights(self) -> bool:
+        """Whether programs suit all lights."""
+        return not self.kinds
 
 
 _DARK = LightLayout()
@@ -107,7 +114,7 @@ def outputs(
 def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho: bool) -> bool:
     """Whether a picture's programs are for orthographic and perspective cameras alike."""
     rare = ortho or "alpha" in passes or "distance" in passes
-    return rare or ("rgb" in passes and lights in ANY_LIGHTS)
+    return rare or ("rgb" in passes and lights.any_lights)
 
 
 class Look(NamedTuple):
@@ -209,6 +216,7 @@ class Variant:
             "EMISSIVE": self.emissive,
             "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
+            "SOFT": self.lights.soft,
             "LAYERED": self.layered,
         }
         names = [name for name, on in flags.items() if on]
@@ -323,7 +331,7 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
         **{name: number for number, name in enumerate(KINDS)},
     }
-    if lights in ANY_LIGHTS:
+    if lights.any_lights:
         loop = "for (int i = 0; i < shadow_count; ++i) { ADD_SHADOWED(i) }"
         return numbers | {
             "ATLAS_COLUMNS": "atlas_grid.x",

@@ -340,7 +340,7 @@ void main() {
 #ifdef LAYER_OCCLUSION
     open += strengths.z * (LOOK_UP(occlusion, LAYER_OCCLUSION).r - 1.0);
 #endif
-    lit = shade(rgb, material, POINT, bent, normalize(-ray), turning, open);
+    lit = shade(rgb, material, POINT, normal, bent, normalize(-ray), turning, open);
 #ifdef EMISSIVE
     vec3 glowing = v_emissive;
 #ifdef LAYER_EMISSIVE
