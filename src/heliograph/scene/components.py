@@ -222,9 +222,14 @@ class Component:
         return v.fingerprint((self._hash(), tuple(files))).hex()
 
     @property
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
+        return MappingProxyType({})
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Paths of the files it shows."""
-        return ()
+        return tuple(self.named_files.values())
 
     def _hash(self) -> bytes:
         try:
@@ -237,8 +242,7 @@ class Component:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays in its properties."""
-        given = (*self._props.values(), *self._props.get("material", {}).values())
-        return sum(each.nbytes for each in given if isinstance(each, np.ndarray))
+        return _nbytes(self._props)
 
     @property
     def own(self) -> bytes:
@@ -394,6 +398,12 @@ def _from_dict(data: Any, depth: int) -> Component:
     kind: Any = _KINDS[data["tag"]]
     made: Component = kind(*children, key=data.get("key"), **props)
     return made
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return sum(_nbytes(each) for each in value.values())
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _plain(value: Any) -> Any:
