@@ -7,7 +7,6 @@ views bring the last used stays, up to a number of bytes.
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +15,14 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import meshes, sky
+from heliograph.engines.components import hdr, images, meshes, sky
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
-from heliograph.requires import Requires
 from heliograph.scene import Component, Mesh
-from heliograph.scene.files import file_digest, read_scene_file
+from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.values import fingerprint
@@ -213,7 +211,7 @@ class Assets:
             return self._texture(Texture(source)), has_holes(source)
         found = self._images.get(files[source])
         if found is None:
-            pixels = _steady(source, _read, files)
+            pixels = _steady(source, images.read, files)
             found = self._texture(Texture(pixels, name=source)), has_holes(pixels)
             self._images.put(files[source], found, _NOTE)
         return found
@@ -230,8 +228,6 @@ class Assets:
         """
         if not isinstance(source, str):
             return self._radiance(sky.gradient(source))
-        from heliograph.engines.components import hdr
-
         found = self._surroundings.get(files[source])
         if found is None:
             found = self._radiance(_steady(source, hdr.read, files))
@@ -303,20 +299,6 @@ def _same(one: Any, other: Any) -> bool:
     if one is None or other is None:
         return one is other
     return one is other or bool(np.array_equal(one, other))
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with Requires("PIL"):
-        from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(read_scene_file(path))) as image:
-            clear = "A" in image.getbands() or "transparency" in image.info
-            return np.asarray(image.convert("RGBA" if clear else "RGB"))
-    except UnidentifiedImageError:
-        raise SceneError(f"{path}: not a readable image (of no format that Pillow knows)") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise SceneError(f"{path}: not a readable image ({str(error)[:200]})") from None
 
 
 def _digest(*arrays: Any) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import obj
+from heliograph.engines.components import images, obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
@@ -81,7 +81,7 @@ def load(path: Path) -> list[Part]:
 
 def _pieces(path: Path) -> Iterator[Part]:
     """The parts of an OBJ file."""
-    images: dict[Path, Texture | None] = {}
+    opened: dict[Path, Texture | None] = {}
     for piece in obj.read(path):
         if not np.isfinite(piece.positions).all():
             raise ValueError("vertices are not finite")
@@ -89,9 +89,9 @@ def _pieces(path: Path) -> Iterator[Part]:
         normals = None if piece.normals is None else _unit(piece.normals)
         geometry = Geometry(piece.positions, piece.triangles, normals, piece.uvs, name=name)
         image = piece.material.image
-        if image is not None and image not in images:
-            images[image] = _opened(image)
-        texture = None if image is None else images[image]
+        if image is not None and image not in opened:
+            opened[image] = _opened(image)
+        texture = None if image is None else opened[image]
         if texture is None or piece.uvs is None:
             yield replace(_plain(geometry, piece), trouble=_trouble(piece, texture))
         else:
@@ -132,13 +132,9 @@ def _no_uvs(name: str) -> str:
 
 def _opened(path: Path) -> Texture | None:
     """An image file, or None where it cannot be read."""
-    with Requires("PIL"):
-        from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(read_scene_file(path))) as image:
-            return _image(image, False, path)
-    except (SceneError, OSError, ValueError, Image.DecompressionBombError):
+        return Texture(images.read(path), name=path.name)
+    except SceneError:
         return None
 
 
@@ -299,9 +295,8 @@ def _glow(material: Any) -> NDArray[np.float64]:
 
 
 def _image(image: Any, opaque: bool, path: Path) -> Texture:
-    alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    mode = "RGBA" if alpha and not opaque else "RGB"
-    return Texture(np.asarray(image.convert(mode)), name=path.name)
+    pixels = images.pixels(image)
+    return Texture(pixels[:, :, :3] if opaque else pixels, name=path.name)
 
 
 def _encoded(colours: Any, linear: bool) -> NDArray[np.uint8]:
