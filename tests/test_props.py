@@ -199,6 +199,6 @@ def test_a_material_is_checked(given: dict[str, Any], says: str) -> None:
 
 
 def test_a_material_keeps_rows_of_numbers_as_tuples() -> None:
-    made = Material(base_color=np.array([1, 0, 0, 1]), roughness=np.float32(0.5))  # type: ignore[arg-type]
+    made = Material(base_color=np.array([1, 0, 0, 1]), roughness=np.float32(0.5))
     assert made.base_color == (1.0, 0.0, 0.0, 1.0)
     assert hash(made) == hash(Material(base_color=(1.0, 0.0, 0.0, 1.0), roughness=0.5))
