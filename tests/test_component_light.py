@@ -27,12 +27,11 @@ def listed(monkeypatch):
     engines = []
 
     def draw_list(source, *edits, options=None):
-        engine = source
-        if not isinstance(source, (ComponentEngine, MujocoEngine)):
+        engine, found = source, []
+        if isinstance(source, hg.Scene):
             engine = ComponentEngine(source, options=options)
             engines.append(engine)
-        rasterizer = engine._rasterizer or engine._backend._rasterizer
-        found = []
+        rasterizer = getattr(engine, "_backend", engine)._rasterizer
         monkeypatch.setattr(rasterizer, "draw", lambda things, *_: found.append(things))
         engine.render(View((TOP,), ("rgb",), edits=edits))
         return found[0]

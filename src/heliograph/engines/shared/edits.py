@@ -141,7 +141,7 @@ class EditApplier:
         for column, name in enumerate(_SURFACE):
             if name in given:
                 _put(self._mine("surface")[:, column], rows, given[name])
-        if "emission" in given and self._instances.materials.emissive is not None:
+        if "emission" in given and self._has("emissive"):
             self._mine("emissive")[rows[~np.isnan(given["emission"])]] = 0.0
         if "emissive" in given:
             light = linear(given["emissive"]) if self._standard else given["emissive"]
@@ -153,13 +153,12 @@ class EditApplier:
 
     def _gloss(self, rows: NDArray[np.intp], given: Mapping[str, NDArray[np.float64]]) -> None:
         """Write what glTF's materials and three.js's phong say of highlights."""
-        if "shininess" in given and self._instances.materials.metallic_roughness is not None:
+        if "shininess" in given and self._has("metallic_roughness"):
             self._mine("metallic_roughness")[rows[~np.isnan(given["shininess"])], 1] = np.nan
         for column, name in enumerate(_METALLIC_ROUGHNESS):
             if name in given:
                 _put(self._mine("metallic_roughness")[:, column], rows, given[name])
-        shines = self._instances.materials.highlight is not None
-        if shines and ("specular" in given or "shininess" in given):
+        if self._has("highlight") and ("specular" in given or "shininess" in given):
             is_phong = self._instances.table.shading[rows] == Shading.PHONG
             highlight, phong = self._mine("highlight"), rows[is_phong]
             if "specular" in given:
@@ -226,6 +225,10 @@ class EditApplier:
         before = self.things.environment
         behind = replace(before, colour=edit.colour, sky=None, haze=None, radiance_shown=False)
         self.things = replace(self.things, environment=behind)
+
+    def _has(self, field: str) -> bool:
+        """Whether there is a column of this name of `MaterialTable`."""
+        return field in self._own or getattr(self._instances.materials, field) is not None
 
     def _mine(self, field: str) -> NDArray[Any]:
         """An array of the instances that is ours to change."""
