@@ -237,7 +237,7 @@ class EditApplier:
             owner = instances.materials if field in _MATERIAL else instances.table
             rows = getattr(owner, field)
             if rows is None:
-                shape = (len(instances), *[_WIDTHS[field]] * (field in _WIDTHS))
+                shape = (len(instances), _WIDTHS[field]) if field in _WIDTHS else len(instances)
                 rows = np.full(shape, np.nan if field == "metallic_roughness" else 0.0, np.float32)
             self._own[field] = rows.copy()
         return self._own[field]
