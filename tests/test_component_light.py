@@ -95,7 +95,7 @@ def test_edits_of_lights_give_them_a_decay_a_distance_and_a_size(listed):
     assert (new.decay, new.attenuation) == (2.0, (0.0, 0.0, 0.0))
     with pytest.raises(InvalidValueError, match=r"'bulb': expected lengths up to 1e\+17 m"):
         listed(scene, EditLight("bulb", distance=1e18))
-    with pytest.raises(InvalidValueError, match="EditLight decay: .*from 0 to 100"):
+    with pytest.raises(InvalidValueError, match=r"EditLight decay: .*from 0 to 100"):
         EditLight("bulb", decay=101)
 
 
@@ -177,7 +177,7 @@ def test_tone_mapping_and_exposure_are_the_scenes_and_the_options(listed):
 
 @pytest.mark.parametrize("options", [{"shading": "classic"}, {"lighting": "vertex"}])
 def test_the_classic_look_is_refused(options):
-    with pytest.raises(InvalidValueError, match="linear space.*leave both out"):
+    with pytest.raises(InvalidValueError, match=r"linear space.*leave both out"):
         ComponentEngine(hg.Scene(), options=RasterOptions(**options))
 
 
@@ -228,9 +228,9 @@ def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
 
 
 def test_surroundings_that_are_missing_are_refused(tmp_path):
-    with pytest.raises(InvalidValueError, match="'environment' shows .* it has none; give it one"):
+    with pytest.raises(InvalidValueError, match=r"'environment' shows .* it has none; give it one"):
         ComponentEngine(hg.Scene(background="environment"))
-    with pytest.raises(SceneError, match=r"none\.hdr"):
+    with pytest.raises(SceneError, match=r"^Scene 'scene' environment: .*none\.hdr"):
         ComponentEngine(hg.Scene(environment=str(tmp_path / "none.hdr")))
     engine = ComponentEngine(hg.Scene())
     with pytest.raises(InvalidValueError, match="it has none"):

@@ -12,7 +12,7 @@ import pytest
 
 import heliograph as hg
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.scene import Component, Material, apply
+from heliograph.scene import Component, Material, MaterialTexture, apply
 from heliograph.scene.material import MATERIAL
 from heliograph.scene.props import TYPE_NAMES
 
@@ -165,7 +165,9 @@ def test_the_material_of_a_component() -> None:
         alpha_mode="blend",
     )
     solid = hg.Box(opacity=0.5, material={"transparent": False, "side": "double", "map": "a.png"})
-    assert Material.of(solid) == Material(side="double", base_color_texture="a.png")
+    assert Material.of(solid) == Material(
+        side="double", textures=(MaterialTexture("base_color", "a.png"),)
+    )
     shiny = Material.of(hg.Box(materialType="phong", material={"specular": 0.5, "shininess": 64}))
     assert (shiny.kind, shiny.specular, shiny.shininess) == ("phong", 0.5, 0.5)
     shown = Material.of(hg.Box(materialType="normal", material={"side": 1}))

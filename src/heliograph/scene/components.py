@@ -231,9 +231,14 @@ class Component:
         return v.fingerprint((self._hash(), tuple(files))).hex()
 
     @property
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
+        return MappingProxyType({})
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Paths of the files it shows."""
-        return ()
+        return tuple(self.named_files.values())
 
     def _hash(self) -> bytes:
         try:
@@ -246,8 +251,7 @@ class Component:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays in its properties."""
-        given = (*self._props.values(), *self._props.get("material", {}).values())
-        return sum(each.nbytes for each in given if isinstance(each, np.ndarray))
+        return _nbytes(self._props)
 
     @property
     def own(self) -> bytes:
@@ -378,10 +382,10 @@ class Scene(Component):
         return self._parents
 
     @property
-    def files(self) -> tuple[str, ...]:
+    def named_files(self) -> Mapping[str, str]:
         """Path of its environment, if that is a file."""
         environment = self.get("environment")
-        return (environment,) if isinstance(environment, str) else ()
+        return {"environment": environment} if isinstance(environment, str) else {}
 
     def with_parents(self, parents: Mapping[str, str]) -> Self:
         """The same scene, told its `parents`."""
@@ -454,6 +458,12 @@ def _from_dict(data: Any, depth: int) -> Component:
     kind: Any = _KINDS[data["tag"]]
     made: Component = kind(*children, key=data.get("key"), **props)
     return made
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return sum(_nbytes(each) for each in value.values())
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _plain(value: Any) -> Any:

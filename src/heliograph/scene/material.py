@@ -11,7 +11,8 @@ from heliograph.errors import UnknownNameError
 from heliograph.scene import checks
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
-from heliograph.scene.props import Color, Flag, Image, Number, Prop, Shine, properties
+from heliograph.scene.props import Color, Flag, Number, Prop, Shine, Vector, properties
+from heliograph.scene.textures import USES, MaterialTexture, Picture, check_map
 
 MaterialType: TypeAlias = Literal["standard", "phong", "lambert", "basic", "normal", "depth"]
 """How light makes a surface's colour; "basic" shows it as it is, unlit, "normal" and "depth" show
@@ -59,7 +60,21 @@ class MaterialProps(TypedDict, total=False):
     alphaTest: Annotated[
         Number, Prop(v.number(0, 1), 0.0, "What is less opaque is a hole in all passes.")
     ]
-    map: Annotated[Image, Prop(v.pixels, None, "An image that multiplies the colour.")]
+    map: Annotated[Picture, Prop(check_map, None, "An image that multiplies the colour.")]
+    alphaMap: Annotated[Picture, Prop(check_map, None, "Its green multiplies the opacity.")]
+    normalMap: Annotated[
+        Picture, Prop(check_map, None, "Where the surface faces; x along u, y along v.")
+    ]
+    normalScale: Annotated[
+        Vector, Prop(v.vector(2), (1.0, 1.0), "Of `normalMap`: how far it turns along u and v.")
+    ]
+    roughnessMap: Annotated[Picture, Prop(check_map, None, "Its green multiplies `roughness`.")]
+    metalnessMap: Annotated[Picture, Prop(check_map, None, "Its blue multiplies `metalness`.")]
+    aoMap: Annotated[
+        Picture, Prop(check_map, None, "Its red is how much of the light from all around arrives.")
+    ]
+    aoMapIntensity: Annotated[Number, Prop(v.number(0, 1), 1.0, "Of `aoMap`: 0 is no effect.")]
+    emissiveMap: Annotated[Picture, Prop(check_map, None, "An image that multiplies `emissive`.")]
 
 
 MATERIAL = properties(MaterialProps)
@@ -91,7 +106,7 @@ class Material:
         side: which sides of it are seen.
         alpha_mode: what alpha does: nothing, cut out what is below `alpha_cutoff`, or blend.
         alpha_cutoff: 0 to 1; of "mask" only.
-        base_color_texture: the image's file, or a name that equal images share; None without.
+        textures: its images, each with how it lies on a surface, at most one for each use.
         specular, shininess, reflectance, emission: 0 to 1 as in MuJoCo; None where the scene has
             none.
 
@@ -109,7 +124,7 @@ class Material:
     side: Side = "front"
     alpha_mode: AlphaMode = "opaque"
     alpha_cutoff: float = 0.5
-    base_color_texture: str | None = None
+    textures: tuple[MaterialTexture, ...] = ()
     specular: float | None = None
     shininess: float | None = None
     reflectance: float | None = None
@@ -144,7 +159,7 @@ class Material:
             side=said["side"],
             alpha_mode="mask" if said["alphaTest"] else "blend" if alpha < 1 else "opaque",
             alpha_cutoff=said["alphaTest"] or 0.5,
-            base_color_texture=_texture(said["map"]),
+            textures=_textures(said),
             specular=sum(said["specular"][:3]) / 3 if phong else None,
             shininess=min(said["shininess"] / MOST_SHININESS, 1.0) if phong else None,
         )
@@ -165,5 +180,9 @@ _CHECKS: Mapping[str, v.Check] = MappingProxyType(
 )
 
 
-def _texture(image: Any) -> str | None:
-    return image if image is None or isinstance(image, str) else v.fingerprint(image).hex()
+def _textures(said: Mapping[str, Any]) -> tuple[MaterialTexture, ...]:
+    strengths = {"normalMap": said["normalScale"], "aoMap": (said["aoMapIntensity"],) * 2}
+    given = [name for name in USES if said[name] is not None]
+    return tuple(
+        MaterialTexture.of(name, said[name], strengths.get(name, (1.0, 1.0))) for name in given
+    )

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, images, meshes, sky
+from heliograph.engines.components import hdr, images, meshes, sky, surfaces
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
@@ -25,6 +26,7 @@ from heliograph.scene import Component, Mesh
 from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
+from heliograph.scene.textures import USES, image_files
 from heliograph.scene.values import fingerprint
 
 _NONE = -1
@@ -50,17 +52,17 @@ class Piece:
     Attributes:
         geometry, texture: handles, -1 for no texture.
         pose: mesh_from_piece, (4, 4).
-        material: properties as components have them.
+        material: properties as components have them, without images.
+        kind: how light makes its colour.
         see_through: whether the texture has an opacity of its own.
-        has_uvs: whether a texture can be put on it.
     """
 
     geometry: int
     texture: int
     pose: NDArray[np.float64]
-    material: Any
+    material: Mapping[str, Any]
+    kind: str
     see_through: bool
-    has_uvs: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,42 +180,44 @@ class Assets:
         return self._bounds.get(handle, (-reach, reach))
 
     def mesh(self, mesh: Mesh, files: Files) -> list[Piece]:
-        """The pieces of a mesh of a version that shows these files.
+        """The pieces of a mesh of a version that shows these files, in its material's images.
 
         Raises:
-            SceneError: its file is missing or malformed.
+            SceneError: a file is missing or malformed.
         """
-        source, key = mesh.get("src"), _source(mesh, files)
+        source, key, material = mesh.get("src"), _source(mesh, files), mesh.get("material")
         if self._opening:
             self._lasting.add(key)
-        found = self._meshes.get(key)
+        found = self._meshes.get(key + _images(material, files))
         if found is not None:
             return found
-        parts = meshes.parts_of(mesh) if source is None else _steady(source, meshes.load, files)
+        parts = meshes.parts_of(mesh) if source is None else self._parts(source, files)
         simplify = source is not None or key in self._lasting
         # To scale by 0 is how exporters hide things.
         shown = [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
-        pieces = [self._piece(part, simplify=simplify) for part in shown]
+        read = partial(_steady, read=images.read, files=files)
+        pieces = [self._piece(part, material, read, simplify=simplify) for part in shown]
+        key = _source(mesh, files) + _images(material, files)  # of what was read
         self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
-    def image(self, source: str | NDArray[np.uint8], files: Files) -> tuple[int, bool]:
-        """The handle of an image file or of pixels (H, W, C), and whether it is clear anywhere.
+    def surface(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
+        """The handle of a material's images, -1 without any, and whether they are clear anywhere.
 
         Args:
-            source: a path or pixels.
+            material: properties as components have them.
             files: of the version that shows it.
 
         Raises:
-            SceneError: the file is missing or no image.
+            SceneError: a file is missing or no image, or two images do not go together.
         """
-        if not isinstance(source, str):
-            return self._texture(Texture(source)), has_holes(source)
-        found = self._images.get(files[source])
+        if material.keys().isdisjoint(USES):
+            return _NONE, False
+        found = self._images.get(_images(material, files))
         if found is None:
-            pixels = _steady(source, images.read, files)
-            found = self._texture(Texture(pixels, name=source)), has_holes(pixels)
-            self._images.put(files[source], found, _NOTE)
+            read = partial(_steady, read=images.read, files=files)
+            found = self._texture(surfaces.texture(material, read))
+            self._images.put(_images(material, files), found, _NOTE)
         return found
 
     def radiance(self, source: str | Mapping[str, tuple[float, ...]], files: Files) -> int:
@@ -238,26 +242,43 @@ class Assets:
         add = self._rasterizer.add_radiance
         return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes))
 
-    def _piece(self, part: meshes.Part, *, simplify: bool) -> Piece:
+    def _parts(self, source: str, files: Files) -> list[meshes.Part]:
+        try:
+            return _steady(source, meshes.load, files)
+        except SceneError as error:
+            raise SceneError(f"src: {error}") from None
+
+    def _piece(
+        self,
+        part: meshes.Part,
+        material: Mapping[str, Any],
+        read: Callable[[str], NDArray[np.uint8]],
+        *,
+        simplify: bool,
+    ) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
         geometry = replace(part.geometry, simplify=simplify)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
         texture = part.texture
-        return Piece(
-            geometry=handle,
-            texture=_NONE if texture is None else self._texture(texture),
-            pose=part.pose,
-            material=part.material,
-            see_through=texture is not None and has_holes(texture.pixels),
-            has_uvs=part.geometry.uvs is not None,
-        )
+        if part.geometry.uvs is not None:
+            texture = surfaces.texture(material, read, texture)
+        painted, see_through = self._texture(texture)
+        return Piece(handle, painted, part.pose, part.material, part.kind, see_through)
 
-    def _texture(self, texture: Texture) -> int:
-        rows, columns = texture.pixels.shape[:2]
-        size = rows * columns * 16 // 3  # four bytes each, with the smaller levels
+    def _texture(self, texture: Texture | None) -> tuple[int, bool]:
+        """The handle, and whether it is clear anywhere."""
+        if texture is None:
+            return _NONE, False
+        layers = texture.layers
+        said = [(each.use, each.sampler, each.uv_map, each.strength) for each in layers]
+        how = (texture.linear, texture.sampler, texture.uv_map, said)
+        pixels = [texture.pixels, *(layer.pixels for layer in layers)]
+        # Four bytes each, with the smaller levels.
+        size = sum(each.shape[0] * each.shape[1] for each in pixels) * 16 // 3
         add = self._rasterizer.add_texture
-        return self._textures.get(_digest(texture.pixels), lambda: (add(texture), size))
+        handle = self._textures.get((repr(how), _digest(*pixels)), lambda: (add(texture), size))
+        return handle, has_holes(texture.pixels)
 
     def _upload(self, geometry: Geometry) -> tuple[int, int]:
         """The handle of a geometry, and about how many bytes it takes."""
@@ -292,6 +313,12 @@ def _source(mesh: Mesh, files: Files) -> bytes:
     if source is not None:
         return fingerprint((Path(source).suffix.lower(), files[source]))
     return fingerprint({name: mesh.get(name) for name in ARRAYS})
+
+
+def _images(material: Mapping[str, Any], files: Files) -> bytes:
+    """Digest of the images of a material, and of how they lie."""
+    said = {name: material[name] for name in surfaces.SAID if name in material}
+    return fingerprint((said, {name: files[path] for name, path in image_files(said).items()}))
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -40,7 +40,7 @@ from heliograph.engines.shared.lights import (
     flat,
     gradient_of,
 )
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import (
     LARGEST,
@@ -61,6 +61,7 @@ from heliograph.scene.lights import Light as LightComponent
 from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
+from heliograph.scene.textures import USES
 from heliograph.scene.tree import Changes, Tree
 
 Matrix = NDArray[np.float64]
@@ -529,8 +530,8 @@ class SceneGraph:
 
     def _look_again(self, rows: Iterable[int]) -> Iterable[int]:
         """Look at the files of these components; the rows of all that show one that has changed."""
-        self._named = dict.fromkeys(path for row in rows for path in self.tree.node(row).files)
-        return self._look_at({path: file_digest(path) for path in self._named})
+        self._named = digests = _digests(self.tree.node(row) for row in rows)
+        return self._look_at(digests)
 
     def _look_at(self, files: Files) -> Iterable[int]:
         """Show these files from now on; the rows of all that show one that has changed."""
@@ -776,8 +777,20 @@ class SceneGraph:
         return self._corners(placed)[self._visible]
 
 
+def _digests(nodes: Iterable[Component]) -> Files:
+    """Digests of the files of these components."""
+    digests: Files = {}
+    for node in nodes:
+        for name, path in node.named_files.items():
+            try:
+                digests[path] = digests.get(path) or file_digest(path)
+            except SceneError as error:
+                raise SceneError(f"{type(node).__name__} {node.key!r} {name}: {error}") from None
+    return digests
+
+
 def _names_files(props: Props) -> bool:
-    return bool(props.keys() & _FILES) or "map" in props.get("material", ())
+    return bool(props.keys() & _FILES) or not USES.keys().isdisjoint(props.get("material", ()))
 
 
 def _sort(kind: type[Component]) -> int:

@@ -32,14 +32,16 @@ class Part:
     Attributes:
         geometry: its triangles.
         pose: mesh_from_part, (4, 4).
-        material: properties as components have them, with `map` as pixels.
-        texture: pixels, or None.
+        material: properties as components have them, without images.
+        kind: how light makes its colour.
+        texture: its images, or None.
         trouble: what of the file is not shown, for a warning.
     """
 
     geometry: Geometry
     pose: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     material: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "standard"
     texture: Texture | None = None
     trouble: str = ""
 

@@ -14,7 +14,7 @@ from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
 from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, SceneError
 from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
@@ -22,6 +22,7 @@ from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
 from heliograph.scene.components import ENVIRONMENT
 from heliograph.scene.material import MATERIAL
+from heliograph.scene.textures import USES
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
 _SURFACE = (0.0, 0.5, 0.5, 0.0)  # what glTF's dielectrics reflect; the rest is said elsewhere
@@ -200,7 +201,10 @@ class Translator:
         """
         environment = scene.get("environment")
         if environment is not None:
-            return self.assets.radiance(environment, files)
+            try:
+                return self.assets.radiance(environment, files)
+            except SceneError as error:
+                raise SceneError(f"Scene {scene.key!r} environment: {error}") from None
         if scene.get("background") == ENVIRONMENT:
             raise InvalidValueError(
                 "Scene background: 'environment' shows the scene's environment, and it has none; "
@@ -209,33 +213,36 @@ class Translator:
         return None
 
     def _make(self, component: Component, files: Files) -> Parts:
+        try:
+            return self._drawn(component, files)
+        except SceneError as error:
+            name = f"{type(component).__name__} {component.key!r}"
+            raise SceneError(f"{name} {error}") from None
+
+    def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Mesh):
             return self._mesh(component, files)
         posed = self._shape(component)
-        texture, clear = self._texture(component.get("material"), files)
+        texture, clear = self.assets.surface(component.get("material"), files)
         paint = _paint(component.get("material"), component.get("materialType"), clear)
         return self._rows([posed], [paint], [texture], plain=paint.plain)
 
     def _mesh(self, mesh: Mesh, files: Files) -> Parts:
         pieces = self.assets.mesh(mesh, files)
-        given = mesh.get("material")
-        turn = UPRIGHT if mesh.y_up else np.eye(4)
-        own, own_clear = self._texture(given, files)
-        paints, textures = [], []
-        for piece in pieces:
-            replaced = own >= 0 and piece.has_uvs
-            clear = own_clear if replaced else piece.see_through
-            paints.append(_paint({**piece.material, **given}, mesh.get("materialType"), clear))
-            textures.append(own if replaced else piece.texture)
+        given, turn = mesh.get("material"), UPRIGHT if mesh.y_up else np.eye(4)
+        paints = [
+            _paint(
+                {**piece.material, **given},
+                mesh.props.get("materialType", piece.kind),
+                piece.see_through,
+            )
+            for piece in pieces
+        ]
         posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
-        return self._rows(posed, paints, textures)
-
-    def _texture(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
-        source = material.get("map")
-        return (-1, False) if source is None else self.assets.image(source, files)
+        return self._rows(posed, paints, [piece.texture for piece in pieces])
 
     def _shape(self, component: Component) -> _Posed:
-        textured = component.get("material").get("map") is not None
+        textured = not USES.keys().isdisjoint(component.get("material"))
         make = _SHAPES[type(component).__name__]
         return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
