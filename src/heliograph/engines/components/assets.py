@@ -7,7 +7,7 @@ views bring the last used stays, up to a number of bytes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import images, meshes, surfaces
+from heliograph.engines.components import hdr, images, meshes, sky, surfaces
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
@@ -37,8 +37,8 @@ _TRIES = 3
 _TOPOLOGY = ("faces", "uvs", "colors")
 _T = TypeVar("_T")
 
-Handles: TypeAlias = tuple[Set[int], Set[int]]
-"""Handles of geometries, and of textures."""
+Handles: TypeAlias = tuple[Set[int], Set[int], Set[int]]
+"""Handles of geometries, of textures, and of light from all around."""
 
 Files: TypeAlias = dict[str, str]
 """Digests of the files that a version shows, by path; of one that has changed since, once it is
@@ -94,8 +94,11 @@ class Assets:
         self._rasterizer = rasterizer
         self._geometries = HandleCache(_MOST_TRIANGLES, self._forget_geometry)
         self._textures = HandleCache(_MOST_PIXELS, rasterizer.remove_texture)
+        self._radiances = HandleCache(_MOST_PIXELS, rasterizer.remove_radiance)
+        self._caches = self._geometries, self._textures, self._radiances
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
+        self._surroundings: LruCache[int] = LruCache(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._lasting: set[bytes] = set()
         self._opening = True
@@ -107,10 +110,10 @@ class Assets:
         """
         self._opening = False
 
-    def touch(self, geometries: Iterable[int], textures: Iterable[int]) -> None:
+    def touch(self, used: Handles) -> None:
         """These handles are in use."""
-        self._geometries.touch(geometries)
-        self._textures.touch(textures)
+        for cache, handles in zip(self._caches, used, strict=True):
+            cache.touch(handles)
 
     def trim(self, shown: Handles, dropped: Handles) -> tuple[set[int], set[int]]:
         """Free what no version shows any more and, if there is too much, what no view used lately.
@@ -122,8 +125,12 @@ class Assets:
         Returns:
             Handles of geometries and of textures that are no more.
         """
-        geometries = self._geometries.trim(shown[0], dropped[0])
-        textures = self._textures.trim(shown[1], dropped[1])
+        geometries, textures, radiances = (
+            cache.trim(*handles)
+            for cache, *handles in zip(self._caches, shown, dropped, strict=True)
+        )
+        if radiances:
+            self._surroundings.drop_if(radiances.__contains__)
         if geometries or textures:
             self._meshes.drop_if(
                 lambda pieces: any(
@@ -212,6 +219,28 @@ class Assets:
             found = self._texture(surfaces.texture(material, read))
             self._images.put(_images(material, files), found, _NOTE)
         return found
+
+    def radiance(self, source: str | Mapping[str, tuple[float, ...]], files: Files) -> int:
+        """The handle of light from all around.
+
+        Args:
+            source: the path of an equirectangular picture, or colours as `sky.gradient` takes them.
+            files: of the version that shows it.
+
+        Raises:
+            SceneError: the file is missing or no such picture.
+        """
+        if not isinstance(source, str):
+            return self._radiance(sky.gradient(source))
+        found = self._surroundings.get(files[source])
+        if found is None:
+            found = self._radiance(_steady(source, hdr.read, files))
+            self._surroundings.put(files[source], found, _NOTE)
+        return found
+
+    def _radiance(self, light: NDArray[np.float32]) -> int:
+        add = self._rasterizer.add_radiance
+        return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes))
 
     def _parts(self, source: str, files: Files) -> list[meshes.Part]:
         try:

@@ -134,8 +134,10 @@ def _textures(model: mujoco.MjModel, texture: int) -> tuple[MaterialTexture, ...
 
 def material(model: mujoco.MjModel, index: int) -> Material:
     """One of the model's materials; one without a name is called by its number."""
-    red, green, blue, alpha = model.mat_rgba[index].tolist()
-    metallic, roughness = float(model.mat_metallic[index]), float(model.mat_roughness[index])
+    red, green, blue, alpha = np.clip(model.mat_rgba[index], 0, 1).tolist()
+    metallic, roughness = (
+        min(float(column[index]), 1.0) for column in (model.mat_metallic, model.mat_roughness)
+    )
     texture = int(model.mat_texid[index, mujoco.mjtTextureRole.mjTEXROLE_RGB])
     return Material(
         name=_material_name(model, index),
