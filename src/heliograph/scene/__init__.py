@@ -35,6 +35,7 @@ from heliograph.scene.shapes import (
     Torus,
 )
 from heliograph.scene.state_space import Joint, StateSpace
+from heliograph.scene.textures import MaterialTexture, TextureMap
 from heliograph.scene.tree import apply
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Joint",
     "Material",
     "MaterialProps",
+    "MaterialTexture",
     "Mesh",
     "MoveCamera",
     "MoveObject",
@@ -74,6 +76,7 @@ __all__ = [
     "Sphere",
     "SpotLight",
     "StateSpace",
+    "TextureMap",
     "Torus",
     "Update",
     "Upsert",
