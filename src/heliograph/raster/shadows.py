@@ -28,6 +28,7 @@ MARGIN = 2.0
 
 _WIDEST = math.radians(85)
 _TEXELS, _LEAST = 2, 256
+_EVEN = 1e-6  # of its size; what is no farther behind a plane is in it
 _STEP = 64  # maps have sides of whole tiles, so that a few framebuffers serve all states
 
 Bools = NDArray[np.bool_]
@@ -110,12 +111,12 @@ def casters(placed: PlacedInstances) -> Bools:
     """Which instances can cast a shadow on something: not a floor with nothing behind it."""
     flat = placed.prepared.flat
     casters = placed.prepared.table.casts_shadow & placed.show
-    solid = np.array(placed.show)
-    solid[flat] = False
+    shown = placed.centre[placed.show]
     for row in flat[casters[flat]]:
         pose = placed.pose[row]
         normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
-        casters[row] = bool(((placed.centre[solid] - pose[:, 3]) @ normal < 0).any())
+        level = -_EVEN * np.linalg.norm(normal) * placed.radius[row]
+        casters[row] = bool(((shown - pose[:, 3]) @ normal < level).any())
     return casters
 
 

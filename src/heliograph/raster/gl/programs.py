@@ -143,6 +143,7 @@ class Variant:
         solver: how the true surface of a built-in shape is computed, an index into SOLVERS.
         texture: kind of texture, or None.
         own_uv: whether texture coordinates are the geometry's own, else from object space.
+        three_js: whether those of a shape are three.js's.
         shading: how colour is made.
         double_sided: whether back faces show, with their normal turned.
         any_projection: for orthographic cameras too, else for perspective ones alone.
@@ -165,6 +166,7 @@ class Variant:
     solver: int = 0
     texture: TextureKind | None = None
     own_uv: bool = False
+    three_js: bool = False
     shading: Shading = Shading.LIT
     double_sided: bool = False
     any_projection: bool = False
@@ -203,6 +205,7 @@ class Variant:
             "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
             "CUBE_TEXTURE": self.texture is TextureKind.CUBE,
             "NATURAL_UV": exact and self.own_uv,
+            "THREE_JS": exact and self.three_js,
             "MESH_UV": not exact and self.own_uv,
             "OBJECT_POINT": not exact and self.texture is not None and not self.own_uv,
             "DOUBLE_SIDED": self.double_sided,
@@ -265,12 +268,18 @@ class Programs:
             ("sky", variant, tone_mapping), lambda: self._compile("sky", variant, extra)
         )
 
-    def shadow(self, *, cutout: bool) -> moderngl.Program:
-        """The program that draws shadow maps; of meshes with holes with `cutout`."""
-        head = _VERSION + "#define CUTOUT\n" * cutout
-        vertex, fragment = (head + _read(f"shadow.{stage}") for stage in ("vert", "frag"))
+    def shadow(self, holes: tuple[str, ...] = ()) -> moderngl.Program:
+        """The program that draws shadow maps.
+
+        Args:
+            holes: what there is to know of things with holes, as names that the GLSL text tests.
+        """
+        head = _VERSION + "".join(f"#define {flag}\n" for flag in holes)
+        vertex, fragment = (
+            head + _assembled(_read(f"shadow.{stage}")) for stage in ("vert", "frag")
+        )
         return self._get(
-            ("shadow", cutout),
+            ("shadow", holes),
             lambda: _compiled(self._gl, vertex_shader=vertex, fragment_shader=fragment),
         )
 
@@ -362,7 +371,7 @@ def _compiled(gl: moderngl.Context, vertex_shader: str, fragment_shader: str) ->
 
 def _assembled(text: str) -> str:
     """A shader's text with what it includes."""
-    for part in ("tone", "standard", "lighting", "shadows"):
+    for part in ("tone", "standard", "lighting", "shadows", "shape_uv"):
         text = text.replace(f"#include {part}\n", _read(f"{part}.glsl"))
     return text
 
