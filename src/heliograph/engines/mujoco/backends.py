@@ -148,7 +148,7 @@ class RasterBackend:
             if self._look is not None:
                 things.ambient = self._look.irradiance(_WITHOUT_LIGHTS)
         if self._look is not None:
-            things.gradient = self._look.gradient(things)
+            things = self._look.surrounded(things)
         self._rasterizer.draw(things, cameras, view.pass_names, out)
 
     def together(self) -> AbstractContextManager[None]:

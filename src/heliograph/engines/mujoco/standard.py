@@ -96,14 +96,11 @@ class StandardLook:
         softness = _SOFT if light.kind is LightKind.SPOT else 0.0
         return replace(light, softness=softness, size=bulb)
 
-    def gradient(self, things: DrawList) -> tuple[Colour, Colour, Colour]:
-        """How much more of the light from all sides arrives per part of up; its lights are linear.
-
-        As from a sky that is brighter than the ground.
-        """
+    def surrounded(self, things: DrawList) -> DrawList:
+        """The same things with light from all sides: ambient, more of it from above."""
         around = [things.ambient, *(light.ambient for light in things.lights)]
         red, green, blue = (_FROM_ABOVE * np.sum(around, axis=0)).tolist()
-        return _BLACK, _BLACK, (red, green, blue)
+        return replace(things, gradient=(_BLACK, _BLACK, (red, green, blue)))
 
 
 class StandardLightEdits(LightEdits):
