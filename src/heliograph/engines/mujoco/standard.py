@@ -30,7 +30,10 @@ from heliograph.raster import (
 )
 from heliograph.raster.types import Colour
 
-_ROLE = mujoco.mjtTextureRole
+_RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
+    int(getattr(mujoco.mjtTextureRole, f"mjTEXROLE_{name}"))
+    for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
+)
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _SOFT = 0.3
 """Over which part of its cone a spot of the model fades."""
@@ -167,8 +170,8 @@ def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
     """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
     given = np.column_stack([model.mat_metallic, model.mat_roughness]).astype(np.float32)
     given = np.where(given >= 0, np.minimum(given, 1.0), np.nan)
-    has_map = _maps(model)[:, [_ROLE.mjTEXROLE_METALLIC, _ROLE.mjTEXROLE_ROUGHNESS]] >= 0
-    has_map |= _maps(model)[:, [_ROLE.mjTEXROLE_ORM]] >= 0
+    has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
+    has_map |= _maps(model)[:, [_ORM]] >= 0
     given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
     return np.concatenate([given, np.full((1, 2), np.nan, np.float32)])
 
@@ -176,7 +179,7 @@ def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
 def _glowing(model: mujoco.MjModel) -> NDArray[np.float32]:
     """Light (nmat + 1, 3) that a material's map of emission multiplies; 0 without a map."""
     glow = np.zeros((model.nmat + 1, 3), np.float32)
-    glow[:-1][_maps(model)[:, _ROLE.mjTEXROLE_EMISSIVE] >= 0] = 1.0
+    glow[:-1][_maps(model)[:, _EMISSIVE] >= 0] = 1.0
     return glow
 
 
@@ -194,7 +197,7 @@ def _layered(
     layers = [*_direct_layers(maps, texture), *_surface_layer(maps, texture)]
     if not layers:
         return None
-    colour = maps[_ROLE.mjTEXROLE_RGB]
+    colour = maps[_RGB]
     base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
     return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
 
@@ -210,9 +213,9 @@ def _flat(texture: Texture) -> bool:
 
 
 _DIRECT = (
-    (_ROLE.mjTEXROLE_NORMAL, Use.NORMAL),
-    (_ROLE.mjTEXROLE_EMISSIVE, Use.EMISSIVE),
-    (_ROLE.mjTEXROLE_OCCLUSION, Use.OCCLUSION),
+    (_NORMAL, Use.NORMAL),
+    (_EMISSIVE, Use.EMISSIVE),
+    (_OCCLUSION, Use.OCCLUSION),
 )
 
 
@@ -227,15 +230,15 @@ def _direct_layers(maps: Mapping[int, int], texture: Callable[[int], Texture]) -
 
 def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
     """Occlusion, roughness and metallic in one map, as glTF has them, or of one map each."""
-    whole = maps[_ROLE.mjTEXROLE_ORM]
+    whole = maps[_ORM]
     if whole >= 0:
         layers = [Layer(Use.METALLIC_ROUGHNESS, texture(whole).pixels)]
-        if maps[_ROLE.mjTEXROLE_OCCLUSION] < 0:
+        if maps[_OCCLUSION] < 0:
             layers.append(Layer(Use.OCCLUSION, texture(whole).pixels))
         return layers
     parts = [
         (channel, texture(maps[role]).pixels[..., 0])
-        for channel, role in ((1, _ROLE.mjTEXROLE_ROUGHNESS), (2, _ROLE.mjTEXROLE_METALLIC))
+        for channel, role in ((1, _ROUGHNESS), (2, _METALLIC))
         if maps[role] >= 0
     ]
     if not parts:
