@@ -37,6 +37,7 @@ from heliograph.scene.shapes import (
     Torus,
 )
 from heliograph.scene.state_space import Joint, StateSpace
+from heliograph.scene.textures import MaterialTexture, TextureMap
 from heliograph.scene.tree import apply
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Joint",
     "Material",
     "MaterialProps",
+    "MaterialTexture",
     "Mesh",
     "MoveCamera",
     "MoveObject",
@@ -78,6 +80,7 @@ __all__ = [
     "Sphere",
     "SpotLight",
     "StateSpace",
+    "TextureMap",
     "Torus",
     "Update",
     "Upsert",

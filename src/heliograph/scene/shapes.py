@@ -7,6 +7,7 @@ Their sizes have three.js's names (`radius`, `width`, ...); `args` gives them in
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Unpack
@@ -19,6 +20,7 @@ from heliograph.scene.components import Component, Props
 from heliograph.scene.material import MATERIAL, MaterialProps, MaterialType, check_material
 from heliograph.scene.placement import PlacementProps
 from heliograph.scene.props import Color, FilePath, Flag, Number, Prop, Rows, Vector
+from heliograph.scene.textures import image_files
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf")
@@ -70,10 +72,10 @@ class Shape(Component, abstract=True):
         return self._props.get(name, self.SPEC[name].default)
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the files it shows."""
-        image = self.get("material").get("map")
-        return (image,) if isinstance(image, str) else ()
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
+        images = image_files(self.get("material"))
+        return {f"material.{name}": path for name, path in images.items()}
 
     def get(self, name: str) -> Any:
         """A property's value, its default where it was not given."""
@@ -413,10 +415,10 @@ class Mesh(Shape):
         return Path(self.get("src") or "").suffix.lower() in _Y_UP
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the files it shows."""
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
         source = self.get("src")
-        return (*super().files, *((source,) if source else ()))
+        return {**super().named_files, **({"src": source} if source else {})}
 
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:

@@ -25,6 +25,7 @@ from heliograph.requires import Requires
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
+MOST_DECAY = 100.0
 _MOST_SEGMENTS = 1_000_000
 _MOST = sys.float_info.max
 
