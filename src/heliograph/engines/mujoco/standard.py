@@ -14,8 +14,9 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
     DrawList,
@@ -35,7 +36,7 @@ _RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
     for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
 )
 _BLACK: Colour = (0.0, 0.0, 0.0)
-FILM_EXPOSURE = 1.2
+FILM_EXPOSURE = 1.5
 """What `ToneMapping.ACES` is given more of: it makes white of what is a few times as bright."""
 _HEAD = 0.5
 """Part of the head light: as much as MuJoCo has of it makes all that is seen look flat."""
@@ -58,11 +59,10 @@ _FROM_ABOVE = 0.5
 Linear = NDArray[np.float64]
 
 
-def decoded(colours: Any) -> Linear:
+def decoded(colours: ArrayLike) -> Linear:
     """Linear light of sRGB colours; above white their power of 2.2."""
     given = np.maximum(np.asarray(colours, float), 0.0)
-    low, curve = given / 12.92, ((given + 0.055) / 1.055) ** 2.4
-    return np.asarray(np.where(given <= 0.04045, low, np.where(given <= 1.0, curve, given**2.2)))
+    return np.where(given <= 1.0, linear(given), given**2.2)
 
 
 @dataclass(frozen=True)
