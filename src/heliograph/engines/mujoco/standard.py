@@ -16,6 +16,7 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliograph.engines.mujoco.versions import metallic_roughness
 from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
@@ -208,7 +209,14 @@ class MaterialMaps:
             if made is not None:
                 handles[material] = rasterizer.add_texture(made)
                 self._colour[material] = next(n for n in _maps(model)[material] if n >= 0)
+                if not _metal_in(made):
+                    self._metallic_roughness[material, 0] = 0.0
         self._handles = handles
+
+    @property
+    def metal(self) -> bool:
+        """Whether anything mirrors what is around it, without which metal is black."""
+        return bool((self._metallic_roughness[:, 0] > 0).any())
 
     def lay(self, geoms: NDArray[Any]) -> None:
         """Have geoms textured that wear maps, but none of colours."""
@@ -230,8 +238,7 @@ class MaterialMaps:
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
     """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
-    given = np.column_stack([model.mat_metallic, model.mat_roughness]).astype(np.float32)
-    given = np.where(given >= 0, np.minimum(given, 1.0), np.nan)
+    given = metallic_roughness(model)
     has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
     has_map |= _maps(model)[:, [_ORM]] >= 0
     given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
@@ -262,6 +269,12 @@ def _layered(
     colour = maps[_RGB]
     base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
     return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
+
+
+def _metal_in(texture: Texture) -> bool:
+    """Whether there may be metal where maps are laid on."""
+    maps = [layer for layer in texture.layers if layer.use is Use.METALLIC_ROUGHNESS]
+    return not maps or bool(maps[0].pixels[..., -1].any())
 
 
 def _maps(model: mujoco.MjModel) -> NDArray[np.int32]:
@@ -325,11 +338,6 @@ _FACES = np.array(
     ],
     float,
 )
-
-
-def has_metal(model: mujoco.MjModel) -> bool:
-    """Whether any material mirrors what is around it, without which metal is black."""
-    return bool((_metallic_roughness(model)[:, 0] > 0).any())
 
 
 def radiance(sky: Texture | None) -> NDArray[np.float32]:
