@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, typeddict-item, misc"
 """Image maps of materials: what they change, how they lie on surfaces, what is refused."""
 
 from __future__ import annotations

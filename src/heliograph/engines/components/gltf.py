@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import images
+from heliograph.engines.shared.colour import encoded
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 
 SUFFIXES = (".glb", ".gltf")
@@ -76,7 +77,10 @@ class Document:
     """
 
     def __init__(self, data: bytes, *, binary: bool) -> None:
-        text, self._rest = _chunks(data) if binary else (data, None)
+        self._rest: bytes | None = None
+        text = data
+        if binary:
+            text, self._rest = _chunks(data)
         said = json.loads(text)
         if not isinstance(said, dict):
             raise ValueError("its JSON is no object")
@@ -209,12 +213,7 @@ def _shares(values: Iterable[Any], name: str, count: int) -> NDArray[np.float64]
     shares = np.array([_number(value, name) for value in values])
     if len(shares) != count:
         raise ValueError(f"{name}: expected {count} numbers, got {len(shares)}")
-    return np.minimum(shares, 1.0)
-
-
-def encoded(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SRGB numbers of linear light from 0 to 1 (IEC 61966-2-1), of the same shape."""
-    return np.where(light <= 0.0031308, 12.92 * light, 1 + 1.055 * (light ** (1 / 2.4) - 1))
+    return shares.clip(0.0, 1.0)
 
 
 def _texture(
@@ -249,7 +248,7 @@ def _pixels(image: Any) -> NDArray[np.uint8] | None:
 
 
 def _sampler(said: Mapping[str, Any]) -> Sampler:
-    wrap_u, wrap_v = (_WRAPS.get(said.get(name), Wrap.REPEAT) for name in ("wrapS", "wrapT"))
+    wrap_u, wrap_v = (_WRAPS.get(said.get(name, 0), Wrap.REPEAT) for name in ("wrapS", "wrapT"))
     return Sampler(wrap_u, wrap_v, said.get("magFilter") == _NEAREST)
 
 
