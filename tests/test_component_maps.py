@@ -1,4 +1,5 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, typeddict-item, misc"
+# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: disable-error-code="arg-type, union-attr, typeddict-item, misc"
 """Image maps of materials: what they change, how they lie on surfaces, what is refused."""
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import images
+from heliograph.engines.components.accessors import with_floats
 from heliograph.engines.shared.colour import encoded
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 
@@ -26,10 +27,12 @@ SUPPORTED = frozenset(
         "EXT_texture_webp",
         "KHR_materials_emissive_strength",
         "KHR_materials_unlit",
+        "KHR_mesh_quantization",
         "KHR_texture_transform",
     }
 )
 """Extensions that are drawn as they say."""
+_OF_BINARY = {"KHR_mesh_quantization"}
 
 _HEAD, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 _WRAPS = {33071: Wrap.CLAMP, 33648: Wrap.MIRROR, 10497: Wrap.REPEAT}
@@ -86,20 +89,22 @@ class Document:
             raise ValueError("its JSON is no object")
         self._said: dict[str, Any] = said
         self._pixels: dict[int, tuple[Any, NDArray[np.uint8] | None]] = {}
-        self.unsupported = sorted({*said.get("extensionsUsed", ())} - SUPPORTED)
-        self.lacking = sorted({*said.get("extensionsRequired", ())} - SUPPORTED)
+        drawn = SUPPORTED if binary else SUPPORTED - _OF_BINARY
+        self.unsupported = sorted({*said.get("extensionsUsed", ())} - drawn)
+        self.lacking = sorted({*said.get("extensionsRequired", ())} - drawn)
 
     def numbered(self) -> bytes:
         """The file with materials that have nothing but their textures, and a number as name."""
         said = self._said.get("materials", ())
         materials = [{**_infos(each), "name": str(number)} for number, each in enumerate(said)]
-        text = json.dumps({**self._said, "materials": materials}).encode()
         if self._rest is None:
-            return text
+            return json.dumps({**self._said, "materials": materials}).encode()
+        floats, rest = with_floats(self._said, self._rest)
+        text = json.dumps({**floats, "materials": materials}).encode()
         text += b" " * (-len(text) % 4)
-        size = _HEAD.size + _CHUNK.size + len(text) + len(self._rest)
+        size = _HEAD.size + _CHUNK.size + len(text) + len(rest)
         head = _HEAD.pack(b"glTF", 2, size) + _CHUNK.pack(len(text), b"JSON")
-        return head + text + self._rest
+        return head + text + rest
 
     def look(self, read: Any) -> Look:
         """What a material looks like.
