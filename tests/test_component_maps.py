@@ -16,7 +16,7 @@ from trimesh.visual.material import PBRMaterial
 
 import heliograph as hg
 from component_scenes import TOP, UNLIT, shown
-from heliograph.engines.components import ComponentEngine, images, meshes, surfaces
+from heliograph.engines.components import ComponentEngine, meshes, surfaces
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.raster.types import Use
 from heliograph.scene import (
@@ -31,6 +31,7 @@ from heliograph.scene import (
     Scene,
     Sphere,
     Update,
+    images,
 )
 from heliograph.scene.textures import USES, uv_map_of
 from heliograph.view import View

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import gltf, images, obj
+from heliograph.engines.components import gltf, obj
 from heliograph.engines.shared.colour import encoded
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
-from heliograph.scene import Mesh
+from heliograph.scene import Mesh, images
 from heliograph.scene.files import read_scene_file, text_of
 
 _STL_HEAD = 84
