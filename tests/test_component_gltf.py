@@ -367,7 +367,7 @@ def test_vertices_of_whole_numbers(tmp_path, dtype, normalized):
     path = quad(tmp_path / "a.glb")
     (plain,) = meshes.load(path)
     top = np.iinfo(dtype).max if normalized else 1
-    coordinates = plain.geometry.uvs * [1, -1] + [0, 1]  # v runs downwards in the file
+    coordinates = np.asarray(plain.geometry.uvs) * [1, -1] + [0, 1]  # v runs downwards in the file
     rows = np.zeros((4, 2 if np.dtype(dtype).itemsize == 2 else 4), dtype)
     rows[:, :2] = np.round(coordinates * top)
     data = path.read_bytes()
@@ -390,7 +390,7 @@ def test_vertices_of_whole_numbers(tmp_path, dtype, normalized):
     chunks += struct.pack("<I4s", len(binary) + 16, b"BIN\0") + binary + rows.tobytes()
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
     (part,) = meshes.load(path)
-    assert np.abs(part.geometry.uvs - plain.geometry.uvs).max() < 1e-6
+    assert np.allclose(part.geometry.uvs, plain.geometry.uvs, atol=1e-6)
     assert np.array_equal(part.geometry.positions, plain.geometry.positions)
     path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks[:-12])
     with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file"):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _CHUNK = struct.Struct("<I4s")
-_WHOLE = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16}
+_WHOLE: Mapping[int, Any] = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16}
 _FLOAT = 5126
 _WIDTHS = {"VEC2": 2, "VEC3": 3}
 _ATTRIBUTES = ("POSITION", "NORMAL", "TEXCOORD_0")
@@ -63,7 +63,8 @@ def _is_whole(accessor: Mapping[str, Any], views: list[Any]) -> bool:
 def _floats(
     accessor: Mapping[str, Any], view: Mapping[str, Any], binary: bytes
 ) -> NDArray[np.float32]:
-    dtype, width = np.dtype(_WHOLE[accessor["componentType"]]), _WIDTHS[accessor["type"]]
+    kind, width = _WHOLE[accessor["componentType"]], _WIDTHS[accessor["type"]]
+    dtype = np.dtype(kind)
     stride = view.get("byteStride", dtype.itemsize * width)
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     shape = accessor["count"], width
@@ -73,4 +74,4 @@ def _floats(
     except TypeError:
         raise ValueError("its vertices are cut off") from None
     values = rows.astype(np.float32)
-    return np.maximum(values / np.iinfo(dtype).max, -1) if accessor.get("normalized") else values
+    return np.maximum(values / np.iinfo(kind).max, -1) if accessor.get("normalized") else values
