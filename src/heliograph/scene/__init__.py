@@ -27,10 +27,12 @@ from heliograph.scene.objects import ObjectTable, SceneObject
 from heliograph.scene.shapes import (
     Box,
     Capsule,
+    Circle,
     Cone,
     Cylinder,
     Mesh,
     Plane,
+    Ring,
     Sphere,
     Torus,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "Box",
     "CameraView",
     "Capsule",
+    "Circle",
     "Component",
     "Cone",
     "Cylinder",
@@ -70,6 +73,7 @@ __all__ = [
     "Plane",
     "PointLight",
     "Remove",
+    "Ring",
     "Scene",
     "SceneObject",
     "Set",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
+from heliograph.engines.components.tessellate import WHOLE
 from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.errors import InvalidValueError, SceneError
@@ -22,10 +24,11 @@ from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
 from heliograph.scene.components import ENVIRONMENT
 from heliograph.scene.material import MATERIAL
-from heliograph.scene.textures import USES
+from heliograph.scene.shapes import Shape as Drawn
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
 _SURFACE = (0.0, 0.5, 0.5, 0.0)  # what glTF's dielectrics reflect; the rest is said elsewhere
+_ROUND = WHOLE[1]
 
 Matrix = NDArray[np.float64]
 
@@ -96,7 +99,7 @@ class Parts:
         table = InstanceTable(
             geometry=self.geometry,
             texture=self.texture,
-            mapping=np.where(self.texture >= 0, TextureMapping.UV, 0).astype(np.int8),
+            mapping=np.full(count, TextureMapping.THREE_JS, np.int8),
             texture_scale=np.ones((count, 3), np.float32),
             ids=ids,
             side=self.side,
@@ -222,7 +225,7 @@ class Translator:
     def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Mesh):
             return self._mesh(component, files)
-        posed = self._shape(component)
+        posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))
         texture, clear = self.assets.surface(component.get("material"), files)
         paint = _paint(component.get("material"), component.get("materialType"), clear)
         return self._rows([posed], [paint], [texture], plain=paint.plain)
@@ -240,11 +243,6 @@ class Translator:
         ]
         posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
         return self._rows(posed, paints, [piece.texture for piece in pieces])
-
-    def _shape(self, component: Component) -> _Posed:
-        textured = not USES.keys().isdisjoint(component.get("material"))
-        make = _SHAPES[type(component).__name__]
-        return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
 
     def _rows(
         self,
@@ -352,54 +350,75 @@ def _scaled(x: float, y: float, z: float) -> Matrix:
     return np.diag([x, y, z, 1.0])
 
 
-def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("box", tessellate.box) if textured else Shape.BOX
-    width, height, depth = args
-    return _Posed(handle, _scaled(width / 2, height / 2, depth / 2))
+def _box(_: Assets, shape: Drawn) -> _Posed:
+    width, height, depth = shape.args
+    return _Posed(Shape.BOX, _scaled(width / 2, height / 2, depth / 2))
 
 
-def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
-    return _Posed(handle, _scaled(args[0] / 2, args[1] / 2, max(args[:2]) / 2))
+def _plane(_: Assets, shape: Drawn) -> _Posed:
+    width, height = shape.args
+    return _Posed(Shape.PLANE, _scaled(width / 2, height / 2, max(width, height) / 2))
 
 
-def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("sphere", tessellate.sphere) if textured else Shape.SPHERE
-    return _Posed(handle, _scaled(args[0], args[0], args[0]))
-
-
-def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    top, bottom, height = args
-    if top == bottom and not textured:
-        return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
-    wide = max(top, bottom)
-    shares = (top / wide, bottom / wide)
-    handle = assets.shape(("cylinder", *shares), lambda: tessellate.cylinder(*shares))
-    return _Posed(handle, _scaled(wide, height / 2, wide))
-
-
-def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    radius, height = args
-    return _cylinder(assets, (0.0, radius, height), textured)
-
-
-def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    radius, length = args
-    if textured:
-        share = length / radius
-        handle = assets.shape(("capsule", share), lambda: tessellate.capsule(share))
-        return _Posed(handle, _scaled(radius, radius, radius))
-    return _Posed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
-
-
-def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> _Posed:
-    radius, tube = args
-    share = tube / radius
-    handle = assets.shape(("torus", share), lambda: tessellate.torus(1.0, share))
+def _sphere(assets: Assets, shape: Drawn) -> _Posed:
+    (radius,), (phi_start, phi_length, theta_start, theta_length) = shape.args, shape.arc
+    phi = phi_start, min(phi_length, _ROUND)
+    theta = theta_start, min(theta_length, math.pi - theta_start)
+    if (phi, theta) == (WHOLE, (0.0, math.pi)):
+        return _Posed(Shape.SPHERE, Z_TO_Y @ _scaled(radius, radius, radius))
+    handle = assets.shape(("sphere", phi, theta), lambda: tessellate.sphere(phi, theta))
     return _Posed(handle, _scaled(radius, radius, radius))
 
 
-_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Posed]] = MappingProxyType(
+def _cylinder(assets: Assets, shape: Drawn) -> _Posed:
+    return _stump(assets, shape.args, shape.arc)
+
+
+def _cone(assets: Assets, shape: Drawn) -> _Posed:
+    radius, height = shape.args
+    return _stump(assets, (0.0, radius, height), shape.arc)
+
+
+def _stump(assets: Assets, args: tuple[float, ...], arc: tuple[float, ...]) -> _Posed:
+    (top, bottom, height), (is_open, start, length) = args, arc
+    theta, caps = (start, min(length, _ROUND)), not is_open
+    if top == bottom and caps and theta == WHOLE:
+        return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
+    wide = max(top, bottom)
+    ends = (top / wide, bottom / wide)
+    handle = assets.shape(
+        ("cylinder", ends, theta, caps), lambda: tessellate.cylinder(*ends, theta, caps=caps)
+    )
+    return _Posed(handle, _scaled(wide, height / 2, wide))
+
+
+def _capsule(_: Assets, shape: Drawn) -> _Posed:
+    radius, length = shape.args
+    return _Posed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
+
+
+def _torus(assets: Assets, shape: Drawn) -> _Posed:
+    (radius, tube), arc = shape.args, min(shape.arc[0], _ROUND)
+    share = tube / radius
+    handle = assets.shape(("torus", share, arc), lambda: tessellate.torus(share, arc))
+    return _Posed(handle, _scaled(radius, radius, radius))
+
+
+def _circle(assets: Assets, shape: Drawn) -> _Posed:
+    return _disc(assets, 0.0, shape.args[0], shape.arc)
+
+
+def _ring(assets: Assets, shape: Drawn) -> _Posed:
+    return _disc(assets, *shape.args, shape.arc)
+
+
+def _disc(assets: Assets, inner: float, outer: float, arc: tuple[float, ...]) -> _Posed:
+    share, theta = inner / outer, (arc[0], min(arc[1], _ROUND))
+    handle = assets.shape(("ring", share, theta), lambda: tessellate.ring(share, theta))
+    return _Posed(handle, _scaled(outer, outer, outer))
+
+
+_SHAPES: Mapping[str, Callable[[Assets, Drawn], _Posed]] = MappingProxyType(
     {
         "Box": _box,
         "Sphere": _sphere,
@@ -408,5 +427,7 @@ _SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Posed]] = Map
         "Cone": _cone,
         "Capsule": _capsule,
         "Torus": _torus,
+        "Circle": _circle,
+        "Ring": _ring,
     }
 )

@@ -262,14 +262,16 @@ class EditApplier:
             rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
             if len(rows):
                 self._mine("texture")[rows] = -1
-                self._mine("mapping")[rows] = TextureMapping.NONE
             return
         texture = Texture(pixels, name="texture of an edit", linear=self._standard)
         self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
         self._mine("texture_offset")[rows] = offset
         geometry = self._instances.table.geometry[rows]
-        own = self._rasterizer.has_uvs(geometry)
-        self._mine("mapping")[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        mapping = self._mine("mapping")
+        three_js = mapping[rows] == TextureMapping.THREE_JS
+        own = self._rasterizer.has_uvs(geometry) | three_js
+        laid = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        mapping[rows] = np.where(three_js, mapping[rows], laid)
         size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
         scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
         self._mine("texture_scale")[rows, :2] = scale[:, None] * repeat
