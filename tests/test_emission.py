@@ -68,7 +68,7 @@ def test_emission_is_added_to_light_and_saturates(rasterizer, lighting):
     lights = (Light(kind=LightKind.HEAD, diffuse=(0.5, 0.5, 0.5)),)
     out = allocate(TOP, select_passes(("rgb",), PASSES))
     rasterizer.draw(DrawList(glowing, lights, lighting=lighting), [TOP], ("rgb",), [out])
-    glow, around = [128, 64, 255], [64, 64, 64]
+    glow, around = np.array([128, 64, 255]), np.array([64, 64, 64])
     if lighting is Lighting.STANDARD:
         light = srgb_decode(0.5) * 0.5 / np.pi
         glow, around = (
