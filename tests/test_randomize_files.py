@@ -194,9 +194,7 @@ def test_photos_of_16_bits_and_photos_that_lie_on_their_side(tmp_path: Path) -> 
     assert turned[:, 0].tolist() == [[0] * 3, [128] * 3, [255] * 3]
     Image.fromarray(np.ones((2, 2), np.float32)).save(tmp_path / "light.tif")
     textures = Textures(kinds=(), folder=str(tmp_path))
-    with pytest.raises(
-        SceneError, match=r"light\.tif: cannot be shown \(its numbers are no"
-    ):
+    with pytest.raises(SceneError, match=r"light\.tif: cannot be shown \(its numbers are no"):
         textures.image(["file", "light.tif"])
 
 
