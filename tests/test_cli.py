@@ -269,6 +269,27 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "render", "model.xml", "--msaa", 3)[0] == 2
 
 
+def test_light_at_the_command_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = {
+        "classic": (),
+        "standard": ("--shading", "standard", "--tone-mapping", "none"),
+        "bright": ("--shading", "standard", "--tone-mapping", "none", "--exposure", 2),
+    }
+    means = {}
+    for name, options in looks.items():
+        out = tmp_path / name
+        assert run(capsys, "render", model, "--size", "32x24", "--out", out, *options)[0] == 0
+        picture = next(path for path in out.glob("*rgb*.png"))
+        means[name] = np.asarray(Image.open(picture)).mean()
+    assert means["classic"] != means["standard"]
+    assert means["bright"] > means["standard"]
+    code, _, told = run(capsys, "render", model, "--exposure", 2, "--out", tmp_path / "refused")
+    assert code
+    assert "shading='standard'" in told
+
+
 @pytest.mark.parametrize("text", ["320x240", "320X240"])
 def test_sizes(text: str) -> None:
     assert parse_size(text) == (320, 240)
