@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.raster import paint
+from heliograph.raster.paint import MATERIAL_RECORD
 from heliograph.raster.shapes import CAST, CAST_PIXELS
 from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, order, with_material_bits
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
@@ -30,18 +32,13 @@ _SPARE = [np.inf] * (MAX_LEVELS - len(CAST_PIXELS))
 _PER_CAST_PIXEL = np.array([1 / pixels for pixels in CAST_PIXELS] + _SPARE)
 _CAST_LEVELS = np.array([min(1 / pixels, _SPECK) for pixels in CAST_PIXELS] + _SPARE)
 
-MATERIAL_RECORD = 18
-"""float32 numbers per instance that do not depend on where it is: rgba and surface (4 each), the
-texture's scale (3), the cutoff, the bits of the id, the texture's offset (2), and the emissive
-colour (3)."""
-
 
 @dataclass(eq=False)
 class Prepared:
     """All that does not depend on where instances are; row i is instance i.
 
     Attributes:
-        table, materials: what it was computed from.
+        table, materials, linear: what it was computed from.
         key: (N,) what program and state an instance needs.
         order: (N,) when it is drawn, as `sort_keys.order` has it.
         drawn, transparent: (N,) bool.
@@ -59,6 +56,7 @@ class Prepared:
 
     table: InstanceTable
     materials: MaterialTable
+    linear: bool
     key: NDArray[np.int64]
     order: NDArray[np.int64]
     drawn: NDArray[np.bool_]
@@ -76,8 +74,9 @@ class Prepared:
 
     def with_materials(self, materials: MaterialTable) -> Prepared:
         """The same with other materials."""
-        records, layers = self.records.copy(), self.table.layers
-        return replace(self, **_of_materials(materials, layers, self.key, self.flat, records))
+        records = self.records.copy()
+        made = _of_materials(materials, self.table, self.key, self.flat, records, self.linear)
+        return replace(self, **made)
 
 
 @dataclass(eq=False)
@@ -172,8 +171,14 @@ class PlacedInstances:
     show: NDArray[np.bool_]
 
 
-def prepare(instances: Instances, tables: GeometryTable) -> Prepared:
-    """Prepare what does not move; both tables are made read-only, since the result is kept."""
+def prepare(instances: Instances, tables: GeometryTable, *, linear: bool = False) -> Prepared:
+    """Prepare what does not move; both tables are made read-only, since the result is kept.
+
+    Args:
+        instances: what is drawn.
+        tables: facts of its geometries.
+        linear: whether light is added in linear space.
+    """
     table, geometry = instances.table, instances.table.geometry
     _make_read_only(table)
     one_sided = table.side == Side.FRONT
@@ -201,7 +206,8 @@ def prepare(instances: Instances, tables: GeometryTable) -> Prepared:
         mesh=tables.solver[geometry] == 0,
         straight=geometry == Shape.CYLINDER,
         cast=np.where(cast, BOXED, 0) if cast.any() else None,
-        **_of_materials(instances.materials, table.layers, keys(table, tables), flat, records),
+        linear=linear,
+        **_of_materials(instances.materials, table, keys(table, tables), flat, records, linear),
     )
 
 
@@ -232,24 +238,23 @@ def place(
 
 def _of_materials(
     materials: MaterialTable,
-    layers: int,
+    table: InstanceTable,
     key: NDArray[np.int64],
     flat: NDArray[np.intp],
     records: NDArray[np.float32],
+    linear: bool,
 ) -> dict[str, Any]:
     """The fields of Prepared that depend on materials, which are written into the records too."""
     _make_read_only(materials)
-    rgba, surface = materials.rgba, materials.surface
-    records[:, 0:3] = rgba[:, :3]
-    records[:, 3] = 1 - (1 - rgba[:, 3]) ** layers
-    mirrors = flat[surface[flat, 3] > 0]
-    records[:, 4:7] = surface[:, :3]
-    records[:, 6] *= 128
-    records[:, 7] = 0  # what is no plane shows no mirror image
-    records[mirrors, 7] = surface[mirrors, 3]
-    records[:, 15:18] = 0.0 if materials.emissive is None else materials.emissive
+    rgba = materials.rgba
+    records[:, 3] = 1 - (1 - rgba[:, 3]) ** table.layers
+    mirrors = flat[materials.surface[flat, 3] > 0]
+    if linear:
+        glowing = paint.write_linear(materials, table.shading, mirrors, records)
+    else:
+        glowing = paint.write_classic(materials, mirrors, records)
     transparent = rgba[:, 3] < 1
-    key = with_material_bits(key, materials)
+    key = with_material_bits(key, mirrors, glowing)
     return {
         "materials": materials,
         "key": key,

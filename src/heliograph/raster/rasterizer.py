@@ -17,8 +17,9 @@ from heliograph.raster import plan as planning
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.context import Context
 from heliograph.raster.gl.frame_block import FrameBlocks, LightLayouts
+from heliograph.raster.gl.light_maps import LightMaps, RadianceMap
 from heliograph.raster.gl.pipeline import Picture, Pipeline
-from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, LightLayout, outputs
+from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, CLASSIC, LightLayout, Look, outputs
 from heliograph.raster.gl.readback import Readback
 from heliograph.raster.gl.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.gl.targets import Target, Targets
@@ -28,8 +29,8 @@ from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, prepare
 from heliograph.raster.types import (
     DrawList,
+    Environment,
     Geometry,
-    Instances,
     Light,
     Lighting,
     Texture,
@@ -58,7 +59,8 @@ class Rasterizer:
             self._textures = TextureStore(gl)
             self._targets = Targets(gl)
             self._readback = Readback(gl, deferred=deferred)
-            self._pipeline = Pipeline(gl, self._geometries, self._textures)
+            self._light_maps = LightMaps(gl)
+            self._pipeline = Pipeline(gl, self._geometries, self._textures, self._light_maps)
             self._shadows = ShadowMaps(gl, self._pipeline, self.options)
         self._mirrors = Mirrors()
         self._layouts, self._mirrored_layouts = LightLayouts(), LightLayouts()
@@ -122,11 +124,13 @@ class Rasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
-        raise NotImplementedError
+        with self.context.current():
+            return self._light_maps.add(radiance)
 
     def remove_radiance(self, handle: int) -> None:
-        """Free what no later draw shows."""
-        raise NotImplementedError
+        """Free a picture of all around that no later draw shows."""
+        with self.context.current():
+            self._light_maps.remove(handle)
 
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
@@ -186,7 +190,7 @@ class Rasterizer:
         check_lights(scene.lights)
         with self.context.current(), self._readback:
             self._geometries.upload()
-            placed = self._place(scene.instances)
+            placed = self._place(scene)
             shadowed: dict[int, ShadowAtlas] = {}
             for camera, buffers in zip(cameras, out, strict=True):
                 mirror, atlas = None, NO_SHADOWS
@@ -196,11 +200,13 @@ class Rasterizer:
                     if size not in shadowed:
                         shadowed[size] = self._shadows.draw(scene.lights, placed, size)
                     atlas = shadowed[size]
-                lights = self._blocks.layout(scene.lights, atlas.casting)
+                lights = self._blocks.layout(scene, atlas.casting)
                 for target in self._goals(camera, passes, lights):
                     plan = self._plan(scene, placed, camera, cast=target.cast)
                     reach = planning.reach(plan, placed, camera)
-                    made = self._blocks.make(scene, camera, reach, atlas.casting, atlas.maps)
+                    radiance = self._radiance(scene)
+                    light = None if radiance is None else radiance.light
+                    made = self._blocks.make(scene, camera, reach, atlas.casting, atlas.maps, light)
                     picture = self._picture(scene, camera, target, (plan, *made))
                     picture.mirror, picture.shadows = mirror, atlas.texture
                     self._pipeline.draw(picture)
@@ -240,26 +246,43 @@ class Rasterizer:
         found = self._mirrors.find(scene, placed, camera)
         if found is None:
             return None
+        back = scene.environment
         turned = DrawList(
-            scene.instances, found.lights, ambient=scene.ambient, lighting=scene.lighting
+            scene.instances,
+            found.lights,
+            Environment(radiance=back.radiance, radiance_scale=back.radiance_scale),
+            ambient=scene.ambient,
+            gradient=scene.gradient,
+            lighting=scene.lighting,
         )
-        lights = self._mirrored_blocks.layout(turned.lights, ())
+        lights = self._mirrored_blocks.layout(turned, ())
         target = self._target(camera, ("rgb",), lights, purpose="mirror")
         mask = found.ahead(placed)
         plan = self._plan(turned, placed, found.camera, cast=target.cast, reflected=mask)
         reach = planning.reach(plan, placed, found.camera)
-        made = self._mirrored_blocks.make(turned, found.camera, reach)
+        radiance = self._radiance(turned)
+        made = self._mirrored_blocks.make(turned, found.camera, reach, radiance=radiance)
         picture = self._picture(turned, camera, target, (plan, *made))
         picture.reflected = True
         self._pipeline.draw(picture)
         return target.images[0]
 
-    def _place(self, instances: Instances) -> PlacedInstances:
+    def _radiance(self, scene: DrawList) -> RadianceMap | None:
+        handle = scene.environment.radiance
+        lit = handle is not None and scene.lighting is Lighting.STANDARD
+        return self._light_maps.at(handle) if lit and handle is not None else None
+
+    def _place(self, scene: DrawList) -> PlacedInstances:
         """Prepare instances for drawing; each step is done again only where its input changed."""
+        instances, linear = scene.instances, scene.lighting is Lighting.STANDARD
         geometries, transforms = self._geometries.tables, instances.transforms
         prepared, scaling = self._prepared, self._scaling
-        if prepared is None or prepared.table is not instances.table:
-            prepared, scaling = prepare(instances, geometries), None
+        if (
+            prepared is None
+            or prepared.table is not instances.table
+            or prepared.linear is not linear
+        ):
+            prepared, scaling = prepare(instances, geometries, linear=linear), None
         elif prepared.materials is not instances.materials:
             prepared = prepared.with_materials(instances.materials)
         if scaling is None or scaling.scales is not transforms.scales:
@@ -291,6 +314,8 @@ class Rasterizer:
         made: tuple[planning.Plan, NDArray[np.float32], LightLayout],
     ) -> Picture:
         plan, block, lights = made
+        radiance = self._radiance(scene)
+        standard = scene.lighting is Lighting.STANDARD
         return Picture(
             target=target,
             plan=plan,
@@ -299,4 +324,6 @@ class Rasterizer:
             environment=scene.environment,
             ortho=camera.projection is Projection.ORTHOGRAPHIC,
             vertex_lit=scene.lighting is Lighting.VERTEX,
+            look=Look(standard, scene.tone_mapping, radiance is not None) if standard else CLASSIC,
+            radiance=radiance,
         )

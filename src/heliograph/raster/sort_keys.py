@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster.shapes import STRETCHED
 from heliograph.raster.table import GeometryTable
-from heliograph.raster.types import InstanceTable, Mapping, MaterialTable, Shading, Shape, Side
+from heliograph.raster.types import InstanceTable, Mapping, Shading, Shape, Side
 
 MIRRORED = 1 << 21
 """Set in the key of a mirrored instance."""
@@ -66,12 +66,19 @@ def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
     return key
 
 
-def with_material_bits(key: NDArray[np.int64], materials: MaterialTable) -> NDArray[np.int64]:
-    """Keys (N,) with the bits of these materials in place of others'."""
+def with_material_bits(
+    key: NDArray[np.int64], mirrors: NDArray[np.intp], glowing: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Keys (N,) with the bits of other materials.
+
+    Args:
+        key: of the instances.
+        mirrors: rows that show a mirror image.
+        glowing: (N,) what has light of its own.
+    """
     key = key & ~(1 << _REFLECTIVE_BIT | 1 << _EMISSIVE_BIT)
-    key |= (materials.surface[:, 3] > 0).astype(np.int64) << _REFLECTIVE_BIT
-    if materials.emissive is not None:
-        key |= (materials.emissive > 0).any(1).astype(np.int64) << _EMISSIVE_BIT
+    key[mirrors] |= 1 << _REFLECTIVE_BIT
+    key |= glowing.astype(np.int64) << _EMISSIVE_BIT
     return key
 
 

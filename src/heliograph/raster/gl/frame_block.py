@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -10,9 +11,18 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
+from heliograph.raster.gl.light_maps import RadianceMap
 from heliograph.raster.gl.programs import ANY_LIGHTS, KINDS, LightLayout
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
-from heliograph.raster.types import LARGEST, MAX_LIGHTS, SMALLEST, DrawList, Light, LightKind
+from heliograph.raster.types import (
+    LARGEST,
+    MAX_LIGHTS,
+    SMALLEST,
+    DrawList,
+    Light,
+    Lighting,
+    LightKind,
+)
 
 _POSITIONAL = (LightKind.POINT, LightKind.SPOT)
 _KINDS = {
@@ -28,8 +38,10 @@ _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
 _COUNT = 52
 BEHIND = slice(16, _COUNT)
 """Where the numbers are that the background depends on."""
+BRIGHTNESS = slice(116, 118)
+"""Where exposure and the factor of a picture of all around are."""
 _DEEPEST = 1e30  # beyond it depth is too small for a float32
-_SHADOWS = 56
+_AROUND, _BENT, _LEVELS, _SHADOWS = 56, 68, BRIGHTNESS.start, 120
 _ROW = 24
 _LIGHTS = _SHADOWS + _ROW * MAX_SHADOWS
 SIZE = _LIGHTS + _ROW * MAX_LIGHTS
@@ -39,7 +51,8 @@ Matrix = NDArray[np.float64]
 Reach = tuple[float, float]
 
 _emission = attrgetter(
-    *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness")
+    *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness"),
+    *("decay", "distance"),
 )
 """What a light's row holds besides its position and direction."""
 
@@ -88,6 +101,9 @@ class FrameBlocks:
         self._layouts = layouts
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
+        self._linear = False
+        self._sky: object = None
+        self._seen: tuple[object, ...] = ()
         self._emissions: Sequence[object] | None = None
         self._camera: Camera | None = None
         self._lens: object = None
@@ -96,9 +112,11 @@ class FrameBlocks:
         self._block = np.zeros(SIZE, np.float32)
         self._whole = False
 
-    def layout(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> LightLayout:
-        """What programs a picture is for, with these lights, of which those cast shadows."""
-        if not self._whole:
+    def layout(self, scene: DrawList, casting: tuple[int, ...]) -> LightLayout:
+        """What programs a picture is for, with a scene's lights, of which those cast shadows."""
+        lights, linear = scene.lights, scene.lighting is Lighting.STANDARD
+        if not self._whole or linear != self._linear:
+            self._linear = linear
             self._forget()
         if lights is not self._lights or casting != self._casting:
             self._whole = False
@@ -114,6 +132,7 @@ class FrameBlocks:
         reach: Reach,
         casting: tuple[int, ...] = (),
         shadows: Sequence[NDArray[np.float64]] | Matrix = (),
+        radiance: RadianceMap | None = None,
     ) -> tuple[NDArray[np.float32], LightLayout]:
         """The block, (N,) float32, good until the next call, and what programs it is for.
 
@@ -125,6 +144,7 @@ class FrameBlocks:
             reach: nearest and farthest depth to be told apart, as `plan.reach` has it.
             casting: places of its lights that have shadow maps.
             shadows: (K, 24), the numbers of each map, as `ShadowMap.numbers` gives them.
+            radiance: the scene's picture of all around.
         """
         if not self._whole:
             self._forget()
@@ -149,12 +169,38 @@ class FrameBlocks:
             row = block[_SHADOWS + _ROW * place :][:_ROW]
             row[:16] = (numbers[:16].reshape(4, 4) @ camera.world_from_camera).T.ravel()
             row[16:] = numbers[16:]
+        if self._linear:
+            self._write_around(scene, camera, radiance)
         self._whole = True
         return block, self._layout
 
+    def _write_around(self, scene: DrawList, camera: Camera, radiance: RadianceMap | None) -> None:
+        """Write the light from all sides as the camera sees it, and how bright all is shown."""
+        scale = 0.0 if radiance is None else scene.environment.radiance_scale
+        sky = scene.ambient, scene.gradient, scene.exposure, scale
+        seen = (camera, scene.lights, radiance)
+        if sky == self._sky and all(map(operator.is_, seen, self._seen)):
+            return
+        self._sky, self._seen, block = None, seen, self._block
+        turn = camera.world_from_camera[:3, :3]
+        linear = np.zeros((3, 4))
+        linear[:, 3] = np.sum([scene.ambient, *(light.ambient for light in scene.lights)], axis=0)
+        if scene.gradient is not None:
+            linear[:, :3] = np.array(scene.gradient).T @ turn
+        block[_AROUND:_BENT] = linear.ravel()
+        bent = block[_BENT:_LEVELS].reshape(3, 4, 4)
+        bent[:] = 0.0
+        if radiance is not None:
+            light = radiance.light
+            bent[:, :3, :3] = scale * (turn.T @ light.quadratic @ turn)
+            bent[:, 3, :3] = scale * (light.linear[:, :3] @ turn)
+            bent[:, 3, 3] = scale * light.linear[:, 3]
+        block[_LEVELS : _LEVELS + 3] = scene.exposure, scale, camera.far
+        self._sky = sky
+
     def _forget(self) -> None:
         """Have all written again: an exception (Ctrl-C, say) may have come at any line."""
-        self._camera = self._lens = self._reach = self._around = None
+        self._camera = self._lens = self._reach = self._around = self._sky = None
         self._emissions = None
         self._pack((), ())
 
@@ -187,13 +233,14 @@ class FrameBlocks:
         if emissions != self._emissions or casting != self._casting:
             self._emissions = emissions
             self._layout = self._layouts.choose(lights, casting)
-            self._rows = np.array([_row(light) for light in shown], np.float32)
+            row = _linear_row if self._linear else _row
+            self._rows = np.array([row(light) for light in shown], np.float32)
             rows = enumerate(shown)
             self._in_world = [row for row, light in rows if light.kind is not LightKind.HEAD]
             kinds = [shown[row].kind for row in self._in_world]
             self._parallel = np.array([kind is LightKind.DIRECTIONAL for kind in kinds], bool)
             self._block[_COUNT] = len(shown)
-            self._block[_COUNT + 1 : _SHADOWS] = len(casting), *atlas_grid(len(casting))
+            self._block[_COUNT + 1 : _AROUND] = len(casting), *atlas_grid(len(casting))
         self._lights, self._casting = lights, casting
         in_world, parallel = [shown[row] for row in self._in_world], self._parallel
         direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
@@ -230,6 +277,15 @@ def _check_reach(camera: Camera) -> None:
             f"camera {camera.name!r}: expected near and far from {SMALLEST:g} to {LARGEST:g} m, "
             f"got {near:g} and {far:g}; give all lengths in another unit"
         )
+
+
+def _linear_row(light: Light) -> list[float]:
+    """The same for linear light, with the numbers in other places that only such light has."""
+    row = _row(light)
+    ends = 1 / light.distance**4 if light.distance > 0 else 0.0
+    row[12:15] = ends, light.decay, 0.0
+    row[19] = float(light.decay > 0)
+    return row
 
 
 def _row(light: Light) -> list[float]:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from heliograph.raster.gl.buffers import GeometryStore
 from heliograph.raster.gl.depth import IN_FRONT, NEARER, window_from_camera
-from heliograph.raster.gl.frame_block import BEHIND, SIZE
+from heliograph.raster.gl.frame_block import BEHIND, BRIGHTNESS, SIZE
+from heliograph.raster.gl.light_maps import LightMaps, RadianceMap
 from heliograph.raster.gl.programs import (
     BLENDED,
+    CLASSIC,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
+    Look,
     Programs,
     Variant,
     suits_any_projection,
@@ -24,8 +27,9 @@ from heliograph.raster.gl.programs import (
 )
 from heliograph.raster.gl.targets import Target, TargetCache
 from heliograph.raster.gl.textures import TextureStore
+from heliograph.raster.paint import MATERIAL_RECORD
 from heliograph.raster.plan import MAP_RECORD, Group, Plan
-from heliograph.raster.prepared import MATERIAL_RECORD, Prepared
+from heliograph.raster.prepared import Prepared
 from heliograph.raster.shapes import plain
 from heliograph.raster.sort_keys import Kind
 from heliograph.raster.table import GeometryTable
@@ -59,6 +63,8 @@ class Picture:
         mirror: what reflective surfaces show, or None.
         shadows: the shadow maps, or None.
         reflected: whether the camera's axes are left-handed, as those of one behind a mirror.
+        look: how light is added and shown.
+        radiance: the picture that lights the scene, on the GPU; or None.
     """
 
     target: Target
@@ -71,13 +77,20 @@ class Picture:
     mirror: moderngl.Texture | None = None
     shadows: moderngl.Texture | None = None
     reflected: bool = False
+    look: Look = CLASSIC
+    radiance: RadianceMap | None = None
 
     @property
     def backdrop(self) -> tuple[float, float, float] | None:
         """The colour of the background, where it is plain and only rgb is drawn."""
         back = self.environment
         plain = self.target.passes == ("rgb",) and back.sky is None and back.haze is None
-        return back.colour if plain else None
+        return back.colour if plain and not self.lit_sky else None
+
+    @property
+    def lit_sky(self) -> bool:
+        """Whether the picture that lights the scene is its background."""
+        return self.radiance is not None and self.environment.radiance_shown and self.coloured
 
     @property
     def coloured(self) -> bool:
@@ -104,7 +117,11 @@ class Pipeline:
     """Programs, vertex arrays and per-draw buffers of one rasterizer."""
 
     def __init__(
-        self, gl: moderngl.Context, geometries: GeometryStore, textures: TextureStore
+        self,
+        gl: moderngl.Context,
+        geometries: GeometryStore,
+        textures: TextureStore,
+        light_maps: LightMaps,
     ) -> None:
         self._gl = gl
         self._geometries = geometries
@@ -120,6 +137,7 @@ class Pipeline:
         self._materials: moderngl.Buffer
         self._uploaded: Prepared | None = None
         self._skies = TargetCache(gl)
+        self._light_maps = light_maps
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -137,6 +155,8 @@ class Pipeline:
             picture.shadows.use(SHADOW_UNIT)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
+        if picture.look.standard:
+            self._light_maps.use(picture.radiance)
         picture.target.begin(picture.backdrop)
         self._gl.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         self._gl.depth_func = NEARER  # what is later in the scene is drawn first
@@ -208,7 +228,7 @@ class Pipeline:
     def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
         for how, first, count in self._calls(picture, groups):
             if how.texture >= 0:
-                self._textures.use(how.texture)
+                self._textures.use(how.texture, how.program)
             if how.double_sided:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
@@ -231,9 +251,10 @@ class Pipeline:
             picture.vertex_lit,
             picture.target.cast,
             picture.plan.extreme,
+            picture.look if picture.coloured else CLASSIC,
         )
         if key not in self._bases:
-            passes, ortho, haze, reflective, lights, vertex_lit, cast, extreme = key
+            passes, ortho, haze, reflective, lights, vertex_lit, cast, extreme, look = key
             base = Variant(
                 passes=passes,
                 any_projection=suits_any_projection(passes, lights, ortho=ortho),
@@ -243,6 +264,7 @@ class Pipeline:
                 vertex_lit=vertex_lit,
                 cast=cast,
                 extreme=extreme,
+                look=look,
             )
             self._bases[key] = base, {}
         return self._bases[key]
@@ -265,7 +287,9 @@ class Pipeline:
         coloured = "rgb" in base.passes
         blended = not BLENDED.isdisjoint(base.passes)
         looked_up = kind.texture >= 0 and (blended or kind.cutout)
-        texture = self._textures.kind(kind.texture) if looked_up else None
+        made = self._textures.at(kind.texture) if looked_up else None
+        texture = None if made is None else made.kind
+        layers = tuple(made.layers) if made is not None and base.look.standard else ()
         variant = replace(
             base,
             solver=kind.solver,
@@ -280,6 +304,8 @@ class Pipeline:
             boxed=kind.boxed,
             cutout=kind.cutout,
             emissive=coloured and kind.emissive,
+            layered=made is not None and made.layered and texture is TextureKind.FLAT,
+            layers=layers if coloured else (),
         )
         if not variant.needs_surface:
             variant = replace(variant, solver=plain(kind.solver))
@@ -293,14 +319,17 @@ class Pipeline:
 
     def _draw_sky(self, picture: Picture, image: moderngl.Texture | None) -> None:
         sky = picture.environment.sky if picture.coloured else None
-        read = None if sky is None else TextureKind.CUBE
+        read = None if sky is None or picture.lit_sky else TextureKind.CUBE
+        tone = picture.look.tone_mapping if picture.lit_sky else None
         if image is not None:
-            read = TextureKind.FLAT
+            read, tone = TextureKind.FLAT, None
             image.use(0)
+        elif picture.radiance is not None and picture.lit_sky:
+            picture.radiance.seen.use(0)
         elif sky is not None:
             self._textures.use(sky)
         haze = picture.hazy and read is not TextureKind.FLAT
-        program = self._programs.sky(picture.target.passes, read, haze=haze)
+        program = self._programs.sky(picture.target.passes, read, tone, haze=haze)
         colour = picture.environment.colour
         if self._colours.get(program) != colour:
             self._colours.pop(program, None)
@@ -316,10 +345,11 @@ class Pipeline:
         Looking up a cube map costs more than the rest of a pixel, and most cameras stand still: a
         sky is cached from the second time on, so that a camera that never returns costs nothing.
         """
-        if picture.environment.sky is None or not picture.coloured:
+        if not picture.coloured or (picture.environment.sky is None and not picture.lit_sky):
             return None
         lens = picture.block[BEHIND].tobytes(), picture.ortho
-        key = (lens, picture.target.size, picture.environment)
+        shown = (picture.look, picture.block[BRIGHTNESS].tobytes()) if picture.lit_sky else None
+        key = (lens, picture.target.size, picture.environment, shown)
         if not self._skies.seen(key):
             return None
         target = self._skies.get(key)

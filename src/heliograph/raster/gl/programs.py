@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -12,16 +12,26 @@ import moderngl
 
 from heliograph.lru import LruCache
 from heliograph.raster.gl.signals import held_back
+from heliograph.raster.radiance import LEVELS
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
-from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind
+from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind, ToneMapping, Use
 
 _VERSION = "#version 430\n"
 _MOST = 40
 """Programs that are kept besides those of the last view."""
-MIRROR_UNIT, SHADOW_UNIT = 1, 2
+MIRROR_UNIT, SHADOW_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 6)
 """Texture units; unit 0 is the surface's own texture."""
-_UNITS = {"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT}
+LAYER_UNITS = {use: _FIRST_LAYER_UNIT + place for place, use in enumerate(Use)}
+_UNITS = {
+    **{"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT},
+    **{"albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
+    **{
+        "metallic_roughness": LAYER_UNITS[Use.METALLIC_ROUGHNESS],
+        "normals": LAYER_UNITS[Use.NORMAL],
+    },
+    **{"occlusion": LAYER_UNITS[Use.OCCLUSION], "glow": LAYER_UNITS[Use.EMISSIVE]},
+}
 _OUTPUTS = {
     "rgb": "vec4 o_rgb",
     "alpha": "vec4 o_alpha",
@@ -41,6 +51,17 @@ _COMMON = (
     ("depth", "normals", "segmentation"),
     ("rgb", "depth", "normals", "segmentation"),
 )
+
+_MODELS = {
+    Shading.LIT: ("LIT", "METALLIC"),
+    Shading.HAZY: ("LIT", "METALLIC"),
+    Shading.PHONG: ("LIT", "PHONG"),
+    Shading.LAMBERT: ("LIT",),
+    Shading.UNLIT: (),
+    Shading.NORMAL: ("SHOW_NORMAL",),
+    Shading.DEPTH: ("SHOW_DEPTH",),
+}
+"""What the GLSL text tests for each way to make colour in linear light."""
 
 KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
 """What a light is to a program."""
@@ -89,6 +110,23 @@ def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho:
     return rare or ("rgb" in passes and lights in ANY_LIGHTS)
 
 
+class Look(NamedTuple):
+    """How light is added and shown, as far as it is the same for all of a picture.
+
+    Attributes:
+        standard: whether it is added in linear light.
+        tone_mapping: how that becomes colours.
+        radiance: whether a picture of all around lights it.
+    """
+
+    standard: bool = False
+    tone_mapping: ToneMapping = ToneMapping.NONE
+    radiance: bool = False
+
+
+CLASSIC = Look()
+
+
 @dataclass(frozen=True)
 class Variant:
     """One program for surfaces.
@@ -111,6 +149,9 @@ class Variant:
         cutout: whether there are holes where the texture is clear.
         emissive: whether light of its own is added.
         extreme: whether scales are guarded against leaving the range of float32.
+        look: how light is added and shown.
+        layered: whether the texture has layers, or a map of texture coordinates.
+        layers: which.
     """
 
     passes: tuple[str, ...]
@@ -130,6 +171,9 @@ class Variant:
     cutout: bool = False
     emissive: bool = False
     extreme: bool = False
+    look: Look = CLASSIC
+    layered: bool = False
+    layers: tuple[Use, ...] = ()
 
     @property
     def needs_surface(self) -> bool:
@@ -165,9 +209,17 @@ class Variant:
             "EMISSIVE": self.emissive,
             "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
+            "LAYERED": self.layered,
         }
         names = [name for name, on in flags.items() if on]
+        names += [f"LAYER_{use.name} {1 + list(Use).index(use)}" for use in self.layers]
+        names += self._light_defines() if self.look.standard and "rgb" in self.passes else []
         return [*names, *SOLVERS[self.solver], *map(str.upper, self.passes)]
+
+    def _light_defines(self) -> list[str]:
+        model = () if self.line else _MODELS[self.shading]
+        radiance = self.look.radiance and "METALLIC" in model
+        return ["STANDARD", *model, *["RADIANCE"] * radiance, self.look.tone_mapping.name]
 
 
 class Programs:
@@ -184,11 +236,26 @@ class Programs:
         return self._get(variant, lambda: self._compile("surface", variant))
 
     def sky(
-        self, passes: tuple[str, ...], texture: TextureKind | None, *, haze: bool
+        self,
+        passes: tuple[str, ...],
+        texture: TextureKind | None,
+        tone_mapping: ToneMapping | None,
+        *,
+        haze: bool,
     ) -> moderngl.Program:
-        """The program that fills what is behind everything; see `Variant`."""
+        """The program that fills what is behind everything; see `Variant`.
+
+        Args:
+            passes: what it writes.
+            texture: of what kind the sky is, if there is one.
+            tone_mapping: of light from all around, where that is shown instead.
+            haze: whether it fades.
+        """
         variant = Variant(passes, texture=texture, haze=haze)
-        return self._get(("sky", variant), lambda: self._compile("sky", variant))
+        extra = [] if tone_mapping is None else ["RADIANCE_SHOWN", tone_mapping.name]
+        return self._get(
+            ("sky", variant, tone_mapping), lambda: self._compile("sky", variant, extra)
+        )
 
     def shadow(self, *, cutout: bool) -> moderngl.Program:
         """The program that draws shadow maps; of meshes with holes with `cutout`."""
@@ -224,8 +291,9 @@ class Programs:
             self._order.put(program, program, 1)
         return self._compiled[key]
 
-    def _compile(self, name: str, variant: Variant) -> moderngl.Program:
-        head = _VERSION + "".join(f"#define {flag}\n" for flag in variant.defines())
+    def _compile(self, name: str, variant: Variant, extra: Sequence[str] = ()) -> moderngl.Program:
+        flags = [*variant.defines(), *extra]
+        head = _VERSION + "".join(f"#define {flag}\n" for flag in flags)
         numbers = _numbers(variant)
         head += "".join(f"#define {name} {number}\n" for name, number in numbers.items())
         head += _read("frame.glsl")
@@ -251,6 +319,7 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "MAX_LIGHTS": MAX_LIGHTS,
         "MAX_SHADOWS": MAX_SHADOWS,
         "SHADOWS": lights.shadows,
+        "RADIANCE_LEVELS": LEVELS,
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
         **{name: number for number, name in enumerate(KINDS)},
     }
@@ -285,7 +354,7 @@ def _compiled(gl: moderngl.Context, vertex_shader: str, fragment_shader: str) ->
 
 def _assembled(text: str) -> str:
     """A shader's text with what it includes."""
-    for part in ("lighting", "shadows"):
+    for part in ("tone", "standard", "lighting", "shadows"):
         text = text.replace(f"#include {part}\n", _read(f"{part}.glsl"))
     return text
 

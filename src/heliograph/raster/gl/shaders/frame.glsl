@@ -4,8 +4,9 @@ struct Light {
     vec4 direction;    // the way the light goes, and the cosine where a spot is dark
     vec4 diffuse;      // rgb, and a spot's exponent
     vec4 specular;     // rgb, and over how much of the cosine a spot's rim fades
-    vec4 attenuation;  // constant, linear, quadratic
+    vec4 attenuation;  // constant, linear, quadratic; of linear light 1 to add a power of the range
     vec4 ambient;
+    // Of linear light `specular` begins with 1 / (the range where it ends)^4, and that power.
 };
 struct ShadowMap {
     mat4 from_camera;  // to the atlas; of six faces to metres from the light, world axes
@@ -23,6 +24,9 @@ layout(std140) uniform Frame {
     mat4 world_from_camera;
     float light_count, shadow_count;
     vec2 atlas_grid;   // columns and rows of cells
+    vec4 around_red, around_green, around_blue;  // light from all sides: along x, y, z, and mean
+    mat4 bent_red, bent_green, bent_blue;        // of a picture's: quadratic in (normal, 1)
+    vec4 levels;       // exposure, factor of that picture, far plane (metres)
     ShadowMap shadow_maps[MAX_SHADOWS];
     Light lights[MAX_LIGHTS];  // those with shadow maps first
 };

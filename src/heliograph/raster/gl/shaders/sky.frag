@@ -1,5 +1,10 @@
-// What is behind everything: written wherever nothing was drawn, in every pass.
+// What is behind everything: written wherever nothing was drawn, in every pass. RADIANCE_SHOWN: light
+// from all around as it is seen, which is linear; all else is what a screen shows already.
 uniform vec3 colour;
+#ifdef RADIANCE_SHOWN
+#include tone
+uniform sampler2D sky;
+#endif
 #ifdef CUBE_TEXTURE
 uniform samplerCube sky;
 #endif
@@ -17,6 +22,12 @@ void main() {
     vec2 where = orthographic > 0.0 ? vec2(0.0) : gl_FragCoord.xy * unproject.xy + unproject.zw;
     vec3 ray = mat3(world_from_camera) * vec3(where, -1.0);
     rgb = texture(sky, vec3(ray.x, ray.z, -ray.y)).rgb;  // cube maps have y up, our world has z
+#endif
+#ifdef RADIANCE_SHOWN
+    vec2 where = gl_FragCoord.xy * unproject.xy + unproject.zw;
+    vec3 ray = mat3(world_from_camera) * normalize(vec3(orthographic > 0.0 ? vec2(0.0) : where, -1.0));
+    vec2 part = vec2(atan(ray.x, ray.y) / 6.2831853 + 0.5, 0.5 - asin(clamp(ray.z, -1.0, 1.0)) / 3.1415927);
+    rgb = shown(levels.y * textureLod(sky, part, 0.0).rgb);
 #endif
 #ifdef HAZE
     vec3 way = mat3(world_from_camera) * vec3(gl_FragCoord.xy * unproject.xy + unproject.zw, -1.0);

@@ -9,7 +9,9 @@ in vec3 v_lit;
 in vec3 v_direct[SHADOWS];
 #endif
 #elif defined(RGB) || defined(ALPHA)
-flat in vec4 v_rgba, v_surface;  // surface: emission, specular, shininess exponent, reflectance
+flat in vec4 v_rgba;
+flat in vec4 v_surface;          // emission, specular, shininess exponent, reflectance; in linear
+                                 // light metallic, roughness, reflected head-on; or the highlight
 #endif
 #ifdef TEXTURED
 flat in vec4 v_texturing;        // scale, cutoff
@@ -47,6 +49,22 @@ uniform sampler2D image;
 #endif
 #ifdef CUBE_TEXTURE
 uniform samplerCube image;
+#endif
+#ifdef LAYERED
+uniform mat3x2 uv_maps[5];       // of the texture and its layers, in the order of LAYER_...
+uniform vec4 strengths;          // of the normals along u and v, and of the occlusion
+#endif
+#ifdef LAYER_METALLIC_ROUGHNESS
+uniform sampler2D metallic_roughness;
+#endif
+#ifdef LAYER_NORMAL
+uniform sampler2D normals;
+#endif
+#ifdef LAYER_OCCLUSION
+uniform sampler2D occlusion;
+#endif
+#ifdef LAYER_EMISSIVE
+uniform sampler2D glow;
 #endif
 
 #ifdef REFLECTIVE
@@ -150,8 +168,27 @@ vec2 natural_uv(vec3 p, vec3 normal) {
 
 #ifdef VERTEX_LIT
 #include shadows
+#elif defined(STANDARD)
+#include tone
+#ifdef LIT
+#include standard
+#endif
 #elif defined(RGB)
 #include lighting
+#endif
+
+#ifdef LAYER_NORMAL
+// The normal that a texture gives a surface, with its x along u and its y along v.
+vec3 bumped(vec3 normal, vec3 point, vec2 dx, vec2 dy, vec3 texel) {
+    vec3 px = dFdx(point), py = dFdy(point);
+    vec3 along_y = cross(py, normal), along_x = cross(normal, px);
+    vec3 u = along_y * dx.x + along_x * dy.x, v = along_y * dx.y + along_x * dy.y;
+    float size = max(dot(u, u), dot(v, v));
+    float turn = sign(dot(cross(px, py), normal)) * (size > 0.0 ? inversesqrt(size) : 0.0);
+    vec3 bump = texel * 2.0 - 1.0;
+    bump.xy *= strengths.xy;
+    return normalize(turn * (bump.x * u + bump.y * v) + bump.z * normal);
+}
 #endif
 
 void main() {
@@ -222,16 +259,32 @@ void main() {
 #endif
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    vec2 uv = natural_uv(object, object_normal), dx = dFdx(uv), dy = dFdy(uv);
+    vec2 uv = natural_uv(object, object_normal);
+#elif defined(EXACT)
+    vec2 uv = vec2(1.0 + object.x, 1.0 - object.y);
+#elif defined(MESH_UV)
+    vec2 uv = v_uv;
+#else
+    vec2 uv = vec2(1.0 + v_object.x, 1.0 - v_object.y);
+#endif
+#if defined(LAYERED) || (defined(EXACT) && defined(NATURAL_UV))
+    vec2 dx = dFdx(uv), dy = dFdy(uv);
+#ifdef NATURAL_UV
     dx -= round(dx);  // where a texture has gone once round it jumps back by 1
     dy -= round(dy);
-    texel = textureGrad(image, uv * v_texturing.xy + v_offset, dx * v_texturing.xy, dy * v_texturing.xy);
-#elif defined(EXACT)
-    texel = texture(image, vec2(1.0 + object.x, 1.0 - object.y) * v_texturing.xy + v_offset);
-#elif defined(MESH_UV)
-    texel = texture(image, v_uv * v_texturing.xy + v_offset);
+#endif
+    dx *= v_texturing.xy;
+    dy *= v_texturing.xy;
+    uv = uv * v_texturing.xy + v_offset;
+#ifdef LAYERED
+#define LOOK_UP(map, i) \
+    textureGrad(map, uv_maps[i] * vec3(uv, 1.0), mat2(uv_maps[i]) * dx, mat2(uv_maps[i]) * dy)
+    texel = LOOK_UP(image, 0);
 #else
-    texel = texture(image, vec2(1.0 + v_object.x, 1.0 - v_object.y) * v_texturing.xy + v_offset);
+    texel = textureGrad(image, uv, dx, dy);
+#endif
+#else
+    texel = texture(image, uv * v_texturing.xy + v_offset);
 #endif
 #endif
 #ifdef CUBE_TEXTURE
@@ -263,6 +316,47 @@ void main() {
 #endif
 #ifdef RGB
 #define POINT (origin + depth * ray)
+#ifdef STANDARD
+    vec3 rgb = v_rgba.rgb * texel.rgb, lit = rgb;
+#ifdef LIT
+    vec4 material = v_surface;
+    float turning = 0.0, open = 1.0;
+    vec3 bent = normal;
+#if defined(METALLIC) && !defined(FACE)
+    vec3 turn = max(abs(dFdx(normal)), abs(dFdy(normal)));
+    turning = max(turn.x, max(turn.y, turn.z));
+#endif
+#ifdef LAYER_METALLIC_ROUGHNESS
+    material.xy *= LOOK_UP(metallic_roughness, LAYER_METALLIC_ROUGHNESS).bg;
+#endif
+#ifdef LAYER_NORMAL
+    bent = bumped(normal, POINT, mat2(uv_maps[LAYER_NORMAL]) * dx, mat2(uv_maps[LAYER_NORMAL]) * dy,
+                  LOOK_UP(normals, LAYER_NORMAL).rgb);
+#endif
+#ifdef LAYER_OCCLUSION
+    open += strengths.z * (LOOK_UP(occlusion, LAYER_OCCLUSION).r - 1.0);
+#endif
+    lit = shade(rgb, material, POINT, bent, normalize(-ray), turning, open);
+#ifdef EMISSIVE
+    vec3 glowing = v_emissive;
+#ifdef LAYER_EMISSIVE
+    glowing *= LOOK_UP(glow, LAYER_EMISSIVE).rgb;
+#endif
+    lit += glowing;
+#endif
+#endif
+#ifdef REFLECTIVE
+    lit += v_surface.w * decoded(texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb);
+#endif
+#ifdef SHOW_NORMAL
+    lit = normal * 0.5 + 0.5;
+#elif defined(SHOW_DEPTH)
+    float near = ambient.w, far = levels.z;
+    lit = vec3(ORTHO ? (far - depth) / (far - near) : 1.0 - far / (far - near) * (1.0 - near / depth));
+#else
+    lit = shown(lit);
+#endif
+#else
     // As fixed-function OpenGL does, light saturates before the texture takes its part of it.
 #ifdef VERTEX_LIT
     vec3 lit = v_lit;
@@ -279,6 +373,7 @@ void main() {
 #endif
 #ifdef REFLECTIVE
     lit += reflectance * texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb;
+#endif
 #endif
 #ifdef HAZE
     lit = mix(lit, haze.rgb, haze_along(mat3(world_from_camera) * POINT));

@@ -1,0 +1,101 @@
+"""What linear light is looked up in: how much surfaces reflect, and pictures of all around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moderngl
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.errors import InvalidValueError
+from heliograph.raster import albedo, radiance
+from heliograph.raster.gl.programs import ALBEDO_UNIT, RADIANCE_UNIT
+from heliograph.raster.radiance import LEVELS, Radiance
+
+_WIDEST = 2048  # of a background, texels
+_BRIGHTEST = 65504.0  # of a 16-bit float
+
+
+@dataclass(frozen=True, eq=False)
+class RadianceMap:
+    """A picture of all around on the GPU.
+
+    Attributes:
+        light: what surfaces make of it.
+        reflected: its copies for reflections, one per level.
+        seen: as it is seen behind everything.
+    """
+
+    light: Radiance
+    reflected: moderngl.Texture
+    seen: moderngl.Texture
+
+
+class LightMaps:
+    """The light maps of one rasterizer."""
+
+    def __init__(self, gl: moderngl.Context) -> None:
+        self._gl = gl
+        self._albedo: moderngl.Texture | None = None
+        self._radiances: dict[int, RadianceMap] = {}
+        self._next = 0
+
+    def add(self, picture: NDArray[np.floating]) -> int:
+        """Take in a picture of all around; its handle.
+
+        Raises:
+            InvalidValueError: another shape than (H, W, 3), negative or not finite.
+        """
+        light = radiance.prepared(picture)
+        first = light.levels[0]
+        reflected = self._texture(first.shape[1], first)
+        for level, pixels in enumerate(light.levels[1:], 1):
+            reflected.write(_halves(pixels), level=level)
+        reflected.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        seen = radiance.resized(picture, min(2 * len(picture), _WIDEST))
+        handle, self._next = self._next, self._next + 1
+        self._radiances[handle] = RadianceMap(light, reflected, self._texture(len(seen) * 2, seen))
+        return handle
+
+    def remove(self, handle: int) -> None:
+        """Forget a picture that nothing shows any more."""
+        made = self.at(handle)
+        del self._radiances[handle]
+        made.reflected.release()
+        made.seen.release()
+
+    def at(self, handle: int) -> RadianceMap:
+        """A picture.
+
+        Raises:
+            InvalidValueError: it was removed.
+        """
+        if handle not in self._radiances:
+            raise InvalidValueError(f"radiance {handle} was removed")
+        return self._radiances[handle]
+
+    def use(self, picture: RadianceMap | None) -> None:
+        """Bind what programs for linear light look up."""
+        if self._albedo is None:
+            table = albedo.table()
+            size = (albedo.SIZE, albedo.SIZE)
+            self._albedo = self._gl.texture(size, 2, _halves(table), dtype="f2")
+            self._albedo.repeat_x = self._albedo.repeat_y = False
+            self._albedo.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        self._albedo.use(ALBEDO_UNIT)
+        if picture is not None:
+            picture.reflected.use(RADIANCE_UNIT)
+
+    def _texture(self, width: int, pixels: NDArray[np.floating]) -> moderngl.Texture:
+        """A picture as a texture that goes on from its right edge at its left one."""
+        made = self._gl.texture((width, width // 2), 3, _halves(pixels), dtype="f2", alignment=1)
+        made.repeat_y = False
+        made.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        made.build_mipmaps(0, LEVELS - 1)  # or there is no room for them
+        made.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        return made
+
+
+def _halves(pixels: NDArray[np.floating]) -> bytes:
+    return np.minimum(pixels, _BRIGHTEST).astype(np.float16).tobytes()

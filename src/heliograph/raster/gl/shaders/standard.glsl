@@ -1,0 +1,150 @@
+// Linear light, with three.js's formulas and units: what arrives at a point, and what a surface
+// sends on to the eye. All vectors are in camera axes. As in lighting.glsl, programs made to measure
+// know what each light is.
+#ifdef KINDS
+#define KIND(i) (KINDS >> 2 * (i) & 3)
+#else
+#define KIND(i) SPOT_LIGHT
+#endif
+const float PI = 3.14159265;
+
+// The way to a light, and how much of it would arrive on a surface that faces it.
+vec3 arriving(int i, int kind, vec3 point, out vec3 to_light) {
+    to_light = kind == HEAD_LIGHT ? vec3(0.0, 0.0, 1.0) : -lights[i].direction.xyz;
+    float strength = 1.0;
+    if (kind > PARALLEL_LIGHT) {
+        vec3 path = lights[i].position.xyz - lights[i].position.w * point;
+        float squared = max(dot(path, path), 1e-12), range = sqrt(squared);
+        to_light = path / range;
+        float fading = dot(lights[i].attenuation, vec4(1.0, range, squared, pow(range, lights[i].specular.y)));
+        float window = clamp(1.0 - squared * squared * lights[i].specular.x, 0.0, 1.0);
+        strength = window * window / max(fading, 0.01);
+    }
+    if (kind == SPOT_LIGHT) {
+        float along = dot(-to_light, lights[i].direction.xyz);
+        float rim = clamp((along - lights[i].direction.w) / lights[i].specular.w, 0.0, 1.0);
+        strength *= rim * rim * (3.0 - 2.0 * rim) * pow(max(along, 1e-6), lights[i].diffuse.w);
+    }
+    return strength * lights[i].diffuse.rgb;
+}
+
+// Light from all sides that arrives where a surface faces this way, without that of a picture.
+vec3 around(vec3 normal) {
+    vec4 n = vec4(normal, 1.0);
+    return vec3(dot(around_red, n), dot(around_green, n), dot(around_blue, n));
+}
+
+// Schlick's Fresnel term as part of the way from what is reflected head-on to everything.
+float grazing(float facing) {
+    return exp2((-5.55473 * facing - 6.98316) * facing);
+}
+
+// A surface, as far as it is the same for all lights.
+struct Surface {
+    vec3 normal, view, diffuse;
+#ifdef METALLIC
+    vec3 specular, boost;  // what is reflected head-on; makes up for what bounces more than once
+    float dielectric;      // what is reflected head-on where it is no metal
+    float alpha2, facing, hidden;  // roughness^4; n.v; of the masking of the view
+#endif
+#ifdef PHONG
+    vec4 highlight;        // linear colour, and how sharp
+#endif
+};
+
+// What a surface sends on of one light; `light` is what arrives on what faces it.
+vec3 reflected(Surface s, vec3 light, vec3 to_light) {
+    float facing = dot(s.normal, to_light), lit = clamp(facing, 0.0, 1.0);
+    vec3 sent = s.diffuse * (1.0 / PI);
+#if defined(METALLIC) || defined(PHONG)
+    // The half vector of two unit vectors, without building it: |l + v|^2 = 2 + 2 l.v.
+    float across = dot(to_light, s.view);
+    float shrink = inversesqrt(max(2.0 + 2.0 * across, 1e-6));
+    float half_normal = clamp((facing + dot(s.normal, s.view)) * shrink, 0.0, 1.0);
+    float rest = grazing(clamp((1.0 + across) * shrink, 0.0, 1.0));
+#endif
+#ifdef METALLIC
+    float beside = 1.0 - s.alpha2;
+    float spread = half_normal * half_normal * -beside + 1.0;
+    float masked = lit * s.hidden + s.facing * sqrt(s.alpha2 + beside * lit * lit);
+    float lobe = s.alpha2 / (PI * spread * spread) * 0.5 / max(masked, 1e-6);
+    sent *= 1.0 - mix(s.dielectric, 1.0, rest);
+    sent += mix(s.specular, vec3(1.0), rest) * s.boost * lobe;
+#endif
+#ifdef PHONG
+    float lobe = 0.25 * (0.5 * s.highlight.a + 1.0) / PI * pow(max(half_normal, 1e-6), s.highlight.a);
+    sent += mix(s.highlight.rgb, vec3(1.0), rest) * lobe;
+#endif
+    return lit * light * sent;
+}
+
+#ifdef METALLIC
+uniform sampler2D albedo;  // scale and bias of `specular` in what is reflected of even light
+#endif
+#ifdef RADIANCE
+uniform sampler2D radiance;
+const float ROUGHEST = float(RADIANCE_LEVELS - 1);
+// Light from a way in camera axes, as a surface of this roughness blurs it.
+vec3 radiance_from(vec3 way, float roughness) {
+    vec3 d = mat3(world_from_camera) * way;
+    vec2 where = vec2(atan(d.x, d.y) / (2.0 * PI) + 0.5, 0.5 - asin(clamp(d.z, -1.0, 1.0)) / PI);
+    return levels.y * textureLod(radiance, where, roughness * ROUGHEST).rgb;
+}
+vec3 radiance_around(vec3 normal) {
+    vec4 n = vec4(normal, 1.0);
+    return max(vec3(dot(n, bent_red * n), dot(n, bent_green * n), dot(n, bent_blue * n)), 0.0);
+}
+#endif
+
+#include shadows
+#define ADD(i)                                                                 \
+    light = arriving(i, KIND(i), point, to_light);                             \
+    sum += reflected(s, light, to_light);
+#define ADD_SHADOWED(i)                                                        \
+    light = arriving(i, KIND(i), point, to_light);                             \
+    sum += lit_part(i, point) * reflected(s, light, to_light);
+
+// What a surface sends to the eye. `material` is metallic, roughness and what a dielectric reflects,
+// of what is PHONG the highlight; `turning` is how much the normal turns from pixel to pixel, `open`
+// how much light from all sides arrives.
+vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 normal, vec3 view, float turning, float open) {
+    Surface s;
+    s.normal = normal;
+    s.view = view;
+    s.diffuse = rgb;
+    vec3 sum = vec3(0.0), light, to_light, ambient_light = around(normal);
+#ifdef METALLIC
+    float roughness = min(max(material.y, 0.045) + turning, 1.0);
+    s.alpha2 = roughness * roughness * roughness * roughness;
+    s.facing = clamp(dot(normal, view), 0.0, 1.0);
+    s.hidden = sqrt(s.alpha2 + (1.0 - s.alpha2) * s.facing * s.facing);
+    s.diffuse = rgb * (1.0 - material.x);
+    s.dielectric = material.z;
+    s.specular = mix(vec3(material.z), rgb, material.x);
+    vec2 share = texture(albedo, vec2(roughness, s.facing)).rg;
+    float once = share.x + share.y, lost = 1.0 - once;
+    s.boost = 1.0 + s.specular * (1.0 / once - 1.0);
+    // What is reflected of even light, at once and after more bounces, is not diffused.
+    float single = material.z * share.x + share.y, mean = material.z + (1.0 - material.z) * 0.047619;
+    float even = 1.0 - single - single * mean / (1.0 - lost * mean) * lost;
+#ifdef RADIANCE
+    vec3 from_picture = radiance_around(normal);
+    ambient_light += from_picture;
+    float rough2 = roughness * roughness;
+    vec3 way = normalize(mix(reflect(-view, normal), normal, rough2 * rough2));
+    vec3 first = s.specular * share.x + share.y, average = s.specular + (1.0 - s.specular) * 0.047619;
+    vec3 later = first * average / (1.0 - lost * average) * lost;
+    float seen = clamp(pow(s.facing + open, exp2(-16.0 * roughness - 1.0)) - 1.0 + open, 0.0, 1.0);
+    sum += seen * (radiance_from(way, roughness) * first + from_picture / PI * later);
+#endif
+    sum += open * even * ambient_light * s.diffuse / PI;
+#else
+#ifdef PHONG
+    s.highlight = material;
+#endif
+    sum += open * ambient_light * rgb / PI;
+#endif
+    SHADOWED_LIGHTS
+    OTHER_LIGHTS
+    return sum;
+}

@@ -1,0 +1,235 @@
+"""Linear light: pictures agree with the formulas of three.js, pixel by pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import standard_shading as ref
+from numpy.typing import NDArray
+
+from heliograph.camera import Camera
+from heliograph.raster import (
+    DrawList,
+    Environment,
+    Instances,
+    Light,
+    Lighting,
+    LightKind,
+    Rasterizer,
+    Shading,
+    Shape,
+    ToneMapping,
+)
+
+SIZE = (320, 240)
+PASSES = ("rgb", "depth", "normals", "segmentation")
+CAMERA = Camera.look_at(
+    eye=(2.5, -4.5, 3.0), target=(0, 0, 0.4), fov_y=0.9, width=SIZE[0], height=SIZE[1]
+)
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A material as both sides understand it; colours are sRGB."""
+
+    kind: Shading = Shading.LIT
+    colour: tuple[float, float, float] = (0.8, 0.4, 0.2)
+    roughness: float = 0.5
+    metallic: float = 0.0
+    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)  # linear
+    highlight: tuple[float, float, float, float] = (0.3, 0.2, 0.5, 40.0)  # linear, shininess
+
+
+PAINTS = (
+    Paint(roughness=0.3),
+    Paint(roughness=0.6, metallic=1.0, colour=(0.9, 0.8, 0.3)),
+    Paint(roughness=0.0, metallic=0.5, colour=(0.2, 0.5, 0.9)),
+    Paint(roughness=1.0, emissive=(0.02, 0.05, 0.1)),
+    Paint(Shading.PHONG),
+    Paint(Shading.LAMBERT, colour=(0.3, 0.9, 0.5)),
+    Paint(Shading.UNLIT, colour=(0.5, 0.25, 0.75)),
+    Paint(Shading.PHONG, colour=(1.0, 1.0, 1.0), highlight=(0.0056, 0.0056, 0.0056, 30.0)),
+)
+
+SUN = Light(LightKind.DIRECTIONAL, direction=(-0.3, 0.6, -0.9), diffuse=(1.5, 1.4, 1.2))
+BULB = Light(
+    LightKind.POINT, position=(0.5, -2.0, 1.5), diffuse=(4.0, 2.0, 1.0), attenuation=(0, 0, 1)
+)
+ENDING = replace(BULB, diffuse=(0.5, 2.0, 4.0), attenuation=(0, 0, 0), decay=1.5, distance=4.0)
+SPOT = Light(
+    LightKind.SPOT,
+    position=(-1.0, -2.0, 3.0),
+    direction=(0.3, 0.5, -0.8),
+    diffuse=(20.0, 20.0, 25.0),
+    attenuation=(0, 0, 1),
+    cutoff=0.5,
+    exponent=0.0,
+    softness=0.4,
+)
+
+
+@pytest.fixture(scope="module")
+def rasterizer() -> Iterator[Rasterizer]:
+    made = Rasterizer()
+    yield made
+    made.close()
+
+
+def things(paints: tuple[Paint, ...] = PAINTS) -> Instances:
+    """A sphere and a box for each paint, on a floor of the first."""
+    count = len(paints)
+    made = Instances.blank(2 * count + 1)
+    table, materials, pose = made.table, made.materials, made.transforms.world_from_object
+    table.geometry[:] = [*[Shape.SPHERE] * count, *[Shape.BOX] * count, Shape.PLANE]
+    worn = [*paints, *paints, paints[0]]
+    pose[:, :, :3] *= 0.35
+    pose[-1, :, :3] *= 20
+    for row in range(2 * count):
+        column, line = row % count % 4, row % count // 4
+        pose[row, :, 3] = 1.1 * column - 1.6, 1.3 * line - 1.2, 0.35 + 0.9 * (row >= count)
+        if row >= count:
+            turn = 0.7 * row
+            pose[row, :2, :2] = 0.25 * np.array(
+                [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+            )
+            pose[row, 2, 2] = 0.25
+    table.shading[:] = [paint.kind for paint in worn]
+    materials.rgba[:] = [(*paint.colour, 1.0) for paint in worn]
+    materials.emissive = np.array([paint.emissive for paint in worn], np.float32)
+    materials.metallic_roughness = np.array(
+        [(paint.metallic, paint.roughness) for paint in worn], np.float32
+    )
+    materials.highlight = np.array([paint.highlight for paint in worn], np.float32)
+    return made
+
+
+def drawn(rasterizer: Rasterizer, scene: DrawList, camera: Camera = CAMERA) -> dict[str, Any]:
+    width, height = camera.size
+    out = {
+        "rgb": np.zeros((height, width, 3), np.uint8),
+        "depth": np.zeros((height, width), np.float32),
+        "normals": np.zeros((height, width, 3), np.float32),
+        "segmentation": np.zeros((height, width), np.int32),
+    }
+    rasterizer.draw(scene, [camera], PASSES, [out])
+    return out
+
+
+def reference_light(light: Light, camera: Camera) -> ref.Light:
+    kind = "directional" if light.kind is LightKind.HEAD else light.kind.value
+    position, direction = np.array(light.position), np.array(light.direction)
+    if light.kind is LightKind.HEAD:
+        direction = -camera.world_from_camera[:3, 2]
+    decay = light.decay or float(np.argmax(light.attenuation))
+    return ref.Light(
+        kind,
+        np.array(light.diffuse),
+        position=position if kind != "directional" else -direction,
+        target=position + direction if kind != "directional" else np.zeros(3),
+        decay=decay,
+        distance=light.distance,
+        angle=light.cutoff,
+        penumbra=light.softness,
+    )
+
+
+def expected(
+    out: dict[str, Any],
+    paints: tuple[Paint, ...],
+    scene: DrawList,
+    hemispheres: tuple[ref.Light, ...] = (),
+    camera: Camera = CAMERA,
+) -> NDArray[np.uint8]:
+    """The reference's picture, from our normals, depths and ids, all in world axes."""
+    turn, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
+    height, width = out["depth"].shape
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    ray = np.stack([(x - camera.cx) / camera.fx, -(y - camera.cy) / camera.fy, -np.ones_like(x)], -1)
+    hit = np.isfinite(out["depth"])
+    point = eye + (np.where(hit, out["depth"], 1.0)[..., None] * ray) @ turn.T
+    normal = out["normals"].astype(float) @ turn.T
+    view = ref.unit(eye - point)
+    lights = [reference_light(light, camera) for light in scene.lights]
+    ambient = ref.Light("ambient", np.array(scene.ambient))
+    lights = [*lights, ambient, *hemispheres]
+    colour = np.zeros((height, width, 3))
+    for number in range(1, 2 * len(paints) + 2):
+        paint = ([*paints, *paints, paints[0]])[number - 1]
+        mine = out["segmentation"] == number
+        base = ref.srgb_decode(paint.colour)
+        glow = np.array(paint.emissive)
+        if paint.kind is Shading.UNLIT:
+            made = ref.basic(normal, base)
+        elif paint.kind is Shading.LAMBERT:
+            made = ref.lambert(normal, view, point, lights, base, glow)
+        elif paint.kind is Shading.PHONG:
+            *specular, shininess = paint.highlight
+            made = ref.phong(
+                normal, view, point, lights, base, np.array(specular), shininess, glow
+            )
+        else:
+            made = ref.standard(
+                normal,
+                view,
+                point,
+                lights,
+                base,
+                paint.roughness,
+                paint.metallic,
+                glow,
+                N_image=out["normals"],
+            )
+        colour[mine] = made[mine]
+    tones = {
+        ToneMapping.NONE: "NoToneMapping",
+        ToneMapping.NEUTRAL: "NeutralToneMapping",
+        ToneMapping.ACES: "ACESFilmicToneMapping",
+    }
+    shown = ref.finish(colour * scene.exposure, tones[scene.tone_mapping])
+    shown[~hit] = np.round(np.array(scene.environment.colour) * 255)
+    return shown
+
+
+def inner(out: dict[str, Any]) -> NDArray[np.bool_]:
+    """Pixels whose neighbours show the same thing."""
+    ids = np.pad(out["segmentation"], 1, mode="edge")
+    middle = ids[1:-1, 1:-1]
+    same = np.ones(middle.shape, bool)
+    for i in range(3):
+        for j in range(3):
+            same &= ids[i : i + middle.shape[0], j : j + middle.shape[1]] == middle
+    return same
+
+
+def agree(out: dict[str, Any], wanted: NDArray[np.uint8]) -> None:
+    """Within 1 of 255 on average, 3 at the 99th percentile away from edges."""
+    error = np.abs(out["rgb"].astype(int) - wanted.astype(int))
+    assert error.mean() <= 1.0
+    assert np.percentile(error[inner(out)], 99) <= 3
+
+
+LIGHTS = {
+    "sun": (SUN,),
+    "bulb": (BULB,),
+    "ending": (ENDING,),
+    "spot": (SPOT,),
+    "head": (Light(LightKind.HEAD, diffuse=(1.5, 1.5, 1.5)),),
+    "all": (SUN, BULB, ENDING, SPOT),
+}
+
+
+@pytest.mark.parametrize("name", LIGHTS)
+@pytest.mark.parametrize("ambient", [(0.0, 0.0, 0.0), (0.4, 0.5, 0.6)])
+def test_materials_look_as_in_three_js(
+    rasterizer: Rasterizer, name: str, ambient: tuple[float, float, float]
+) -> None:
+    scene = DrawList(
+        things(), LIGHTS[name], Environment((0.1, 0.2, 0.3)), ambient, lighting=Lighting.STANDARD
+    )
+    out = drawn(rasterizer, scene)
+    assert set(np.unique(out["segmentation"])) >= set(range(1, 18))
+    agree(out, expected(out, PAINTS, scene))
