@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tqdm import tqdm
 
 from heliograph.checks import check_integer
 from heliograph.cli.folder import ON_SHEET, SHEET, is_there, save_sheet
-from heliograph.cli.states import chosen_passes, parse_size, split_names
+from heliograph.cli.states import chosen_passes, light_options, parse_size, split_names
 from heliograph.cli.streams import Progress, say, tell
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.dataset import Dataset
@@ -49,6 +49,10 @@ class Generate:
         retry_failed: go on likewise, and draw again the samples that failed.
         out: folder for the recording.
         engine: which engine; the file decides without it.
+        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
+            own renderer does it.
+        tone_mapping: how linear light becomes colours; "auto" as the scene says.
+        exposure: multiplies linear light.
     """
 
     model: Annotated[str, tyro.conf.Positional]
@@ -65,6 +69,9 @@ class Generate:
     retry_failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     out: Path = Path("heliograph-recording")
     engine: str | None = None
+    shading: Literal["auto", "classic", "standard"] = "auto"
+    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
+    exposure: float = 1.0
 
 
 def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
@@ -147,6 +154,7 @@ def _options(order: Generate) -> dict[str, Any]:
         "workers": order.workers,
         "seed": order.seed,
         "randomize": order.randomize,
+        **light_options(order.shading, order.tone_mapping, order.exposure),
     }
 
 

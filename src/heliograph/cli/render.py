@@ -19,7 +19,7 @@ from heliograph.cli.folder import (
     save_sheet,
     whole_folder,
 )
-from heliograph.cli.states import chosen_passes, parse_size, recipes, split_names
+from heliograph.cli.states import chosen_passes, light_options, parse_size, recipes, split_names
 from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
@@ -52,6 +52,10 @@ class Render:
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.
+        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
+            own renderer does it.
+        tone_mapping: how linear light becomes colours; "auto" as the scene says.
+        exposure: multiplies linear light.
     """
 
     model: Annotated[str, tyro.conf.Positional]
@@ -72,6 +76,9 @@ class Render:
     shadows: bool = True
     lod: Literal["auto", "off"] = "auto"
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
+    shading: Literal["auto", "classic", "standard"] = "auto"
+    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
+    exposure: float = 1.0
 
 
 def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
@@ -101,6 +108,7 @@ def _options(order: Render) -> dict[str, Any]:
         "lod": None if order.lod == "auto" else order.lod,
         "lighting": None if order.lighting == "auto" else order.lighting,
         "randomize": order.randomize,
+        **light_options(order.shading, order.tone_mapping, order.exposure),
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""What `heliograph render` shows: the size, the states, the views."""
+"""What `heliograph render` shows: the size, the light, the states, the views."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def parse_size(text: str) -> tuple[int, int]:
 def split_names(words: Sequence[str]) -> tuple[str, ...]:
     """Names given apart, or in one word with commas between."""
     return tuple(name for word in words for name in word.split(",") if name)
+
+
+def light_options(shading: str, tone_mapping: str, exposure: float) -> dict[str, Any]:
+    """Options of `heliograph.open`, without those that are left to the engine or scene."""
+    chosen = {"shading": shading, "tone_mapping": tone_mapping}
+    options: dict[str, Any] = {name: word for name, word in chosen.items() if word != "auto"}
+    return options if exposure == 1.0 else {**options, "exposure": exposure}
 
 
 def recipes(

@@ -101,6 +101,9 @@ def open(  # noqa: A001
         lod: ('auto') simplify surfaces below a quarter of a pixel, or 'off'.
         device: (None) index of the EGL device; None for the driver's default.
         lighting: ('auto') compute light per 'vertex' or per 'pixel'.
+        shading: ('auto') add light in sRGB, 'classic', or in linear space, 'standard'.
+        tone_mapping: ('auto') how linear light becomes colours: 'none', 'neutral', 'aces'.
+        exposure: (1.0) multiplies linear light.
         readback: ('auto') fetch each picture at once, 'direct', or many together, 'deferred'.
 
     The MuJoCo engine:

@@ -22,6 +22,9 @@ class OpenOptions(PoolSettings, total=False):
     lod: Literal["auto", "off"]
     device: int | None
     lighting: Literal["auto", "vertex", "pixel"]
+    shading: Literal["auto", "classic", "standard"]
+    tone_mapping: Literal["auto", "none", "neutral", "aces"]
+    exposure: float
     readback: Literal["auto", "direct", "deferred"]
 
     style: Literal["raster", "classic"]

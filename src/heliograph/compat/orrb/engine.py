@@ -7,10 +7,10 @@ components, as text. What comes out are the arrays that the caller gets.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.compat.orrb.components.tracker import Tracker
 from heliograph.compat.orrb.encoding import Encoding, category_table
+from heliograph.compat.orrb.look import DARKENED, OrrbLook, brightened, developed
 from heliograph.compat.orrb.places import Places
 from heliograph.compat.orrb.reading import OrrbRandomization, read_components
 from heliograph.engine import Outs
 from heliograph.engines.mujoco import MujocoEngine
+from heliograph.engines.mujoco.backends import Backend, RasterBackend
+from heliograph.engines.mujoco.engine import Style
+from heliograph.errors import InvalidValueError
 from heliograph.frame import Buffers, Frame, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.randomize import Drawn, Randomization
@@ -36,6 +40,14 @@ COMPONENTS = "components"
 STREAMS = "orrb streams"
 """The name of a camera that yields what trackers tell, as the bytes of its `orrb_rgb`."""
 _BYTES, _CHANNELS = 8, 3
+
+
+class _LitAsOrrb(MujocoEngine):
+    """Draws a model in ORRB's light."""
+
+    backends: ClassVar[Mapping[Style, Callable[..., Backend]]] = {
+        Style.RASTER: partial(RasterBackend, look=OrrbLook())
+    }
 
 
 class OrrbEngine(PreparingEngine):
@@ -63,7 +75,7 @@ class OrrbEngine(PreparingEngine):
         encoding: Mapping[str, Any] | None = None,
     ) -> None:
         self._encoding = msgspec.convert(encoding or {}, Encoding)
-        model = MujocoEngine(source, size=size, options=options)
+        model = _LitAsOrrb(source, size=size, options=_in_linear_light(options or RasterOptions()))
         super().__init__(PostProcessingEngine(model))
         self._places = Places(model.model, model, size)
         named = self._encoding.segmentation_encoding == "orrb"
@@ -92,7 +104,8 @@ class OrrbEngine(PreparingEngine):
         if text is not None and view.seed is not None:
             randomization = _components(text.tobytes())
             drawn, known = randomization.run(view.seed, view.index, known)
-            edits = [each for each in drawn.edits if not isinstance(each, MoveCamera)] + edits
+            shown = [each for each in drawn.edits if not isinstance(each, MoveCamera)]
+            edits = brightened(shown) + edits
             told = _told(randomization, drawn)
         cameras = [known.camera(each) if isinstance(each, str) else each for each in asked]
         pictures = [camera for camera in cameras if camera.name != STREAMS]
@@ -101,7 +114,7 @@ class OrrbEngine(PreparingEngine):
             "cameras": tuple(pictures),
             "passes": self._encoding.needed(view.pass_names),
             "state": {**own, "qpos": known.state["qpos"]},
-            "edits": tuple(edits),
+            "edits": tuple(developed(edits)),
         }
         changed = unchecked_view(**{**vars(view), **changes})
         scratch = self._taken(pictures, changed.pass_names)
@@ -129,6 +142,25 @@ class OrrbEngine(PreparingEngine):
         if self._scratch:
             return self._scratch.pop()
         return own_or_given(cameras, select_passes(passes, self._engine.passes), None)
+
+
+def _in_linear_light(options: RasterOptions) -> RasterOptions:
+    """The options of a picture that is developed afterwards.
+
+    Raises:
+        InvalidValueError: options of another look.
+    """
+    if options.shading == "classic" or options.lighting != "auto":
+        raise InvalidValueError(
+            "expected neither shading='classic' nor lighting: ORRB's light is added in linear space"
+        )
+    if options.tone_mapping not in ("auto", "none"):
+        raise InvalidValueError(
+            f"tone_mapping: expected none, as PostProcessingRandomizer has its own, got "
+            f"{options.tone_mapping!r}"
+        )
+    exposure = options.exposure * DARKENED
+    return replace(options, shading="standard", tone_mapping="none", exposure=exposure)
 
 
 def stream_widths(randomization: Randomization) -> dict[str, int]:

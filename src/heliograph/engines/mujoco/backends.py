@@ -14,13 +14,14 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.objects import ModelObjects
+from heliograph.engines.mujoco.standard import StandardLook
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.engines.shared.edits import EditApplier
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES, PassSpecs, specs
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions, ToneMapping
 from heliograph.scene import Edit
 from heliograph.view import View
 
@@ -70,8 +71,14 @@ class RasterBackend:
         objects: ModelObjects,
         visual: mujoco.MjvOption,
         options: RasterOptions,
+        look: StandardLook | None = None,
     ) -> None:
         lighting = options.lit(Lighting.VERTEX)
+        if lighting is not Lighting.STANDARD:
+            _refuse_light_options(options)
+            self._look = None
+        else:
+            self._look = look or StandardLook.of(model)
         self._model = model
         self._objects = objects
         self._buffer = GeomBuffer(model, visual)
@@ -79,8 +86,10 @@ class RasterBackend:
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
         self._translator = Translator(model, self._rasterizer, objects, lighting)
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
-        self._lights = cams.Lights(model, self._buffer.scene)
+        self._lights = cams.Lights(model, self._buffer.scene, self._look)
         self._lighting = lighting
+        self._tone_mapping = options.toned(ToneMapping.NEUTRAL)
+        self._exposure = options.exposure
         self._drawn = False
 
     @property
@@ -122,6 +131,8 @@ class RasterBackend:
             lights=lights,
             environment=self._translator.environment(geoms),
             lighting=self._lighting,
+            tone_mapping=self._tone_mapping,
+            exposure=self._exposure,
         )
         if edits:
             applier = EditApplier(
@@ -134,6 +145,10 @@ class RasterBackend:
             things = applier.apply(edits)
         if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
+            if self._look is not None:
+                things.ambient = self._look.irradiance(_WITHOUT_LIGHTS)
+        if self._look is not None:
+            things = self._look.surrounded(things)
         self._rasterizer.draw(things, cameras, view.pass_names, out)
 
     def together(self) -> AbstractContextManager[None]:
@@ -164,8 +179,14 @@ class ClassicBackend:
         visual: mujoco.MjvOption,
         options: RasterOptions,
     ) -> None:
+        if options.shading == "standard":
+            raise InvalidValueError(
+                "style='classic': expected shading='classic', which is how mujoco.Renderer draws, "
+                "got 'standard'; leave style out, or shading"
+            )
         if options.lit(Lighting.VERTEX) is not Lighting.VERTEX:
             raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")
+        _refuse_light_options(options)
         if ClassicBackend._taken:
             raise ContextError(
                 "style='classic': another classic renderer is open in this process, and a second "
@@ -256,6 +277,19 @@ class ClassicBackend:
                 ) from None
             self._size = size
         return self._renderer
+
+
+def _refuse_light_options(options: RasterOptions) -> None:
+    """Refuse options of linear light where light is added in sRGB."""
+    for name, value, usual in (
+        ("tone_mapping", options.tone_mapping, "auto"),
+        ("exposure", options.exposure, 1.0),
+    ):
+        if value != usual:
+            raise InvalidValueError(
+                f"{name}: is of linear light alone, got {value!r}; give shading='standard' as "
+                "well, or leave it out"
+            )
 
 
 def _aim(scene: mujoco.MjvScene, camera: Camera) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.engines.mujoco.assets import skin_vertices
+from heliograph.engines.mujoco.standard import StandardLightEdits, StandardLook
 from heliograph.engines.mujoco.versions import (
     CAMERA_KIND,
     LIGHT_KIND,
@@ -28,6 +29,8 @@ FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
 _CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
+_BULB = 0.02
+"""Metres: radius of a light's bulb, where MuJoCo is older than that it says so."""
 _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
 """MuJoCo's numbers of them; other kinds are drawn as points."""
 
@@ -164,14 +167,24 @@ def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
 
 
 class Lights:
-    """The lights MuJoCo shows, made anew only when its memory of them changes."""
+    """The lights MuJoCo shows, made anew only when its memory of them changes.
 
-    def __init__(self, model: mujoco.MjModel, scene: mujoco.MjvScene) -> None:
+    Args:
+        model: the compiled model.
+        scene: what is shown of it.
+        look: how they become linear light; without one they stay as they are.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, scene: mujoco.MjvScene, look: StandardLook | None = None
+    ) -> None:
         self._model = model
         self._scene = scene
+        self._style = look
         self._memory, self._place = light_memory(scene)
         self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
+        self._drawn: tuple[Light, ...] = ()
         self._names: tuple[str, ...] = ()
 
     def edits(self, data: mujoco.MjData, _: object = None) -> LightEdits:
@@ -182,7 +195,9 @@ class Lights:
         }
         stat = self._model.stat
         sphere = np.array(stat.center, float), float(stat.extent)
-        return LightEdits(on, self._dark(data), lambda: sphere)
+        if self._style is None:
+            return LightEdits(on, self._dark(data), lambda: sphere)
+        return StandardLightEdits(on, self._dark(data), lambda: sphere, self._style)
 
     def _dark(self, data: mujoco.MjData) -> dict[str, SceneLight]:
         """The lights that are off, where the state has them."""
@@ -198,7 +213,7 @@ class Lights:
             light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
             light.castshadow = int(model.light_castshadow[index])
             clip = float(model.vis.map.shadowclip) * extent
-            found[names[index]] = SceneLight((_light(light, clip, reach),))
+            found[names[index]] = SceneLight((self._read(light, clip, reach),))
         return found
 
     def update(self) -> tuple[Light, ...]:
@@ -208,23 +223,35 @@ class Lights:
         if now != self._before:
             look = rows[:, : place.start].tobytes(), rows[:, place.stop :].tobytes()
             if look == self._look:
-                places = zip(self._lights, rows[:, place].tolist(), strict=True)
-                self._lights = tuple(
-                    light.moved((x, y, z), (u, v, w)) for light, (x, y, z, u, v, w) in places
-                )
+                places = rows[:, place].tolist()
+                plain = self._drawn is self._lights
+                self._lights = _moved(self._lights, places)
+                self._drawn = self._lights if plain else _moved(self._drawn, places)
             else:
                 self._make()
             self._before, self._look = now, look
-        return self._lights
+        return self._drawn
 
     def _make(self) -> None:
         shown = self._scene.lights[: self._scene.nlight]
         extent, reach = float(self._model.stat.extent), self._model.vis.map
         clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
-        self._lights = tuple(_light(light, clip, ends) for light in shown)
+        self._lights = tuple(self._read(light, clip, ends) for light in shown)
+        self._drawn = self._lights if self._style is None else self._style.lights(self._lights)
         *names, head = light_names(self._model)
         ids = light_ids(self._model, shown)
         self._names = tuple(head if index < 0 else names[index] for index in ids)
+
+    def _read(self, light: mujoco.MjvLight, clip: float, ends: tuple[float, float]) -> Light:
+        read = _light(light, clip, ends)
+        if self._style is None:
+            return read
+        return self._style.softened(read, float(getattr(light, "bulbradius", _BULB)))
+
+
+def _moved(lights: tuple[Light, ...], places: list[list[float]]) -> tuple[Light, ...]:
+    pairs = zip(lights, places, strict=True)
+    return tuple(light.moved((x, y, z), (u, v, w)) for light, (x, y, z, u, v, w) in pairs)
 
 
 def light_names(model: mujoco.MjModel) -> list[str]:

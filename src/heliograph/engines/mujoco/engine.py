@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import mujoco
 
@@ -50,7 +50,8 @@ class MujocoEngine(Engine):
         source: path to MJCF, URDF or .mjb, MJCF text, or a compiled `mujoco.MjModel`.
         size: (width, height) in pixels of the model's cameras that name no resolution.
         options: how to rasterize; the classic style keeps to `msaa` and `shadows`;
-            light is computed per vertex, as in MuJoCo, unless `lighting` says otherwise.
+            light is computed per vertex, as in MuJoCo, unless `lighting` says otherwise, or
+            `shading` that it is added in linear space.
         style: `raster` is ours, `classic` is `mujoco.Renderer` (no normals, one per process).
         visual: which geom groups and elements to show; MuJoCo's defaults without it.
         segment_by: what one segmentation id stands for: `object`, `body` or `category`.
@@ -59,7 +60,15 @@ class MujocoEngine(Engine):
         SceneError: the model cannot be loaded.
         ContextError: no usable GL here.
         InvalidValueError: an unknown option or value.
+
+    Attributes:
+        backends: who draws each style.
     """
+
+    backends: ClassVar[Mapping[Style, Callable[..., Backend]]] = {
+        Style.RASTER: RasterBackend,
+        Style.CLASSIC: ClassicBackend,
+    }
 
     def __init__(
         self,
@@ -81,7 +90,7 @@ class MujocoEngine(Engine):
         self._camera_poses = cams.CameraPoses(self._poser.data)
         self._scene = _describe(self.model, name, self._poser, self._objects.table)
         visual = visual or mujoco.MjvOption()
-        backend = _BACKENDS[_member(Style, style, "style")]
+        backend = self.backends[_member(Style, style, "style")]
         self._backend: Backend | None = backend(
             self.model, self._objects, visual, options or RasterOptions()
         )
@@ -161,12 +170,6 @@ class MujocoEngine(Engine):
         if place < self.model.ncam:  # ours come after the model's, and stay
             camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
-
-
-_BACKENDS: dict[Style, type[RasterBackend] | type[ClassicBackend]] = {
-    Style.RASTER: RasterBackend,
-    Style.CLASSIC: ClassicBackend,
-}
 
 
 def _member(kind: type[_E], value: _E | str, name: str) -> _E:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.planes import Planes
+from heliograph.engines.mujoco.standard import SKY_PART, MaterialMaps, radiance
 from heliograph.engines.mujoco.versions import FLAT_TEXTURES, GEOM
 from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
@@ -103,7 +104,8 @@ class Translator:
         model: the compiled model.
         rasterizer: where its assets go.
         objects: its objects.
-        lighting: how it will be lit; planes are cut up for light per vertex.
+        lighting: how it will be lit; planes are cut up for light per vertex, and materials have
+            all their maps in linear light.
     """
 
     def __init__(
@@ -135,10 +137,20 @@ class Translator:
         self.skins = _handles(add(assets.skin(model, i, poses)) for i in range(model.nskin))
         self.flexes = _handles(())
         textures = [assets.texture(model, i) for i in range(model.ntex)]
-        self._textures = _handles(rasterizer.add_texture(texture) for texture in textures)
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
-        skies = np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)
-        self.sky = int(self._textures[skies[0]]) if len(skies) else None
+        linear = lighting is Lighting.STANDARD
+        skies = model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX
+        self._textures = _handles(
+            rasterizer.add_texture(replace(texture, linear=linear and not sky))
+            for texture, sky in zip(textures, skies, strict=True)
+        )
+        boxes = np.flatnonzero(skies).tolist()
+        sky = int(self._textures[boxes[0]]) if boxes else None
+        self._behind = Environment(sky=sky)
+        self._maps = MaterialMaps(model, rasterizer, textures) if linear else None
+        if linear and boxes:
+            seen = rasterizer.add_radiance(radiance(textures[boxes[0]]))
+            self._behind = Environment(sky=sky, radiance=seen, radiance_scale=SKY_PART)
         self._structure: Structure | None = None
 
     def add_flexes(self, flexes: Iterable[Geometry]) -> None:
@@ -190,12 +202,12 @@ class Translator:
         Of the geoms that `instances` saw last.
         """
         rows = np.empty(0, np.intp) if self._structure is None else self._structure.endless
-        if self.sky is None or not len(rows):
-            return Environment(sky=self.sky)
+        if self._behind.sky is None or not len(rows):
+            return self._behind
         plane = geoms[rows[0]]
         x, y, z = plane["mat"][:, 2].tolist()
-        return Environment(
-            sky=self.sky,
+        return replace(
+            self._behind,
             haze=self._haze,
             haze_range=((1 - self._haze_part) * _HAZE * self._far, _HAZE * self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
@@ -210,6 +222,8 @@ class Translator:
         rows = np.repeat(np.arange(len(geoms)), parts)
         part = np.arange(len(rows)) - np.repeat(np.cumsum(parts) - parts, parts)
         shown, kinds = geoms[rows], geoms["type"][rows]
+        if self._maps is not None:
+            self._maps.lay(shown)
         planes, handles = kinds == _T.mjGEOM_PLANE, handles[rows]
         plane_scale = self._planes.half_sizes(shown[planes])
         handles[planes] = self._planes.handles(shown[planes], plane_scale)
@@ -253,7 +267,7 @@ class Translator:
         self, shown: NDArray[Any], handles: NDArray[np.int32], made: Structure
     ) -> Instances:
         """The instances, not scaled yet."""
-        count, textures = len(shown), shown["texid"]
+        count = len(shown)
         scale = self._scale(shown["size"].astype(float), made)
         mapping, texture_scale, texture_offset = self._texturing(shown, scale)
         texture_scale[made.lines, 0] = shown["size"][made.lines, 0]
@@ -262,7 +276,7 @@ class Translator:
         shading = np.where(self._endless(shown), Shading.HAZY, Shading.LIT)
         table = InstanceTable(
             geometry=handles,
-            texture=np.where(textures >= 0, self._textures[textures], -1).astype(np.int32),
+            texture=self._worn(shown),
             mapping=mapping,
             texture_scale=texture_scale,
             texture_offset=texture_offset,
@@ -274,7 +288,15 @@ class Translator:
         )
         pose, visible = np.zeros((count, 3, 4)), np.ones(count, bool)
         materials = MaterialTable(rgba, np.array(shown["surface"]))
+        if self._maps is not None:
+            materials = self._maps.worn(materials, shown["matid"])
         return Instances(table, materials, Transforms(pose, pose, visible))
+
+    def _worn(self, geoms: NDArray[Any]) -> NDArray[np.int32]:
+        """Handles (M,) of the textures that geoms wear."""
+        textures = geoms["texid"]
+        handles = np.where(textures >= 0, self._textures[textures], -1).astype(np.int32)
+        return handles if self._maps is None else self._maps.handles(handles, geoms["matid"])
 
     def _endless(self, geoms: NDArray[Any]) -> NDArray[np.bool_]:
         flat = geoms["type"] == _T.mjGEOM_PLANE

@@ -14,6 +14,8 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])
 """How bright red, green and blue are (ITU-R BT.709)."""
 _ZERO = np.zeros(3)
 _GREY = 0.5
+_LIGHT_GREY = 0.18
+_WHITE = 5.3
 
 
 @step(Kind.COLOUR, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is black"))
@@ -75,3 +77,38 @@ def tone_map(x: NDArray[np.float32], strength: float = 1.0) -> NDArray[np.float3
 def gamma(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.float32]:
     """Every value to the power of 2**-amount: above 0 brightens the middle."""
     return np.asarray(np.power(x, 2.0**-amount), np.float32)
+
+
+@step(Kind.CURVE, gain=Numbers(1e-3, 1e3, what="multiplies all light"))
+def linear_light(x: NDArray[np.float32], gain: float = 1.0) -> NDArray[np.float32]:
+    """From here on the picture is linear light, which `display` or `filmic` ends."""
+    low, curve = x / 12.92, np.power((x + 0.055) / 1.055, 2.4)
+    return np.asarray(np.where(x <= 0.04045, low, curve) * gain, np.float32)
+
+
+@step(Kind.LIGHT_CURVE, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is flat"))
+def light_contrast(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.float32]:
+    """How many stops linear light is from mid-grey, 0.18, times 1 + amount."""
+    return np.asarray(_LIGHT_GREY * np.power(x / _LIGHT_GREY, 1.0 + amount), np.float32)
+
+
+@step(Kind.LIGHT_CURVE)
+def filmic(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hable's curve (2010) with a gentle toe, white at a light of 5.3, and then `display`."""
+    scale = 1.0 / _hable(np.array(_WHITE))
+    return _shown(np.clip(scale * _hable(scale * x), 0.0, 1.0))
+
+
+@step(Kind.LIGHT_CURVE)
+def display(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """From linear light to sRGB; what is brighter than white is white."""
+    return _shown(np.clip(x, 0.0, 1.0))
+
+
+def _hable(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    return (x * (0.2 * x + 0.0696) + 0.00544) / (x * (0.2 * x + 0.29) + 0.0816) - 1 / 15
+
+
+def _shown(x: NDArray[np.floating]) -> NDArray[np.float32]:
+    curve = 1.055 * np.power(x, 1 / 2.4) - 0.055
+    return np.asarray(np.where(x <= 0.0031308, 12.92 * x, curve), np.float32)

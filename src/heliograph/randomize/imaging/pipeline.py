@@ -19,6 +19,7 @@ STEPS: Mapping[str, Step] = {
         *(light.ambient_occlusion, light.bloom, light.vignette),
         *(colour.white_balance, colour.hue, colour.saturation, colour.contrast),
         *(colour.brightness, colour.gamma, colour.tone_map),
+        *(colour.linear_light, colour.light_contrast, colour.filmic, colour.display),
         *(blur.gaussian_blur, blur.motion_blur, blur.jpeg),
         *(noise.grain, noise.sensor),
     )
@@ -95,8 +96,10 @@ def apply(
             continue
         planes = _linear(planes, pending)
         pending = None
-        if step.kind is Kind.CURVE:
-            planes = _looked_up(planes, step.work(_PLACES, **values))
+        if step.kind in (Kind.CURVE, Kind.LIGHT_CURVE):
+            light = step.kind is Kind.LIGHT_CURVE
+            table = step.work(np.square(_PLACES) if light else _PLACES, **values)
+            planes = _looked_up(planes, table, light=light)
         else:
             shot = Shot(depth, normals, camera, seed, number)
             # What works in place must not meet a copy.
@@ -104,11 +107,14 @@ def apply(
     return _picture(_linear(planes, pending))
 
 
-def _looked_up(planes: Planes, table: NDArray[np.float32]) -> Planes:
+def _looked_up(planes: Planes, table: NDArray[np.float32], *, light: bool) -> Planes:
+    """The values of a table; of light its places are square roots, as the dark needs more."""
     for rows in _blocks(planes):
-        places = rows * np.float32(_CURVE)
+        places = np.maximum(rows, 0)
+        if light:
+            np.sqrt(places, out=places)
+        places *= np.float32(_CURVE)
         places += np.float32(0.5)
-        np.maximum(places, 0, out=places)
         table.take(places.astype(np.intp), out=rows, mode="clip")
     return planes
 

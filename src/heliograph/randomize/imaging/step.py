@@ -19,7 +19,9 @@ from heliograph.randomize.parameters import Numbers
 from heliograph.randomize.streams import stream
 
 Planes: TypeAlias = NDArray[np.float32]
-"""A picture while it is worked on: (3, H, W), 0 to 1, sRGB; red, green and blue apart."""
+"""A picture while it is worked on: (3, H, W), 0 to 1, sRGB; red, green and blue apart.
+
+Between `linear_light` and `display` (or `filmic`) it is linear light, from 0."""
 
 
 class Affine(NamedTuple):
@@ -60,6 +62,7 @@ class Kind(Enum):
 
     COLOUR = "() -> Affine; those in a row are folded into one"
     CURVE = "values -> values, red, green and blue alike"
+    LIGHT_CURVE = "linear light -> values, likewise"
     SPATIAL = "planes, shot -> planes"
 
 

@@ -16,8 +16,8 @@ from heliograph.randomize.randomizer import Drawn, Values
 from heliograph.scene.appearance import EditLight
 
 EXPOSURE = 0.2
-"""Our light for one of ORRB's: its pictures have no upper limit before tone mapping, ours end at
-white."""
+"""Our light for one of ORRB's, where light is added in sRGB and ends at white; the engine of ORRB's
+programs multiplies it back."""
 _CONE = 30.0
 _DARK = (0.0, 0.0, 0.0)
 
@@ -76,7 +76,8 @@ class LightingRig(Component):
             "specular": white,
             "ambient": _DARK,
             "cutoff": math.radians(_CONE) / 2,
-            "softness": 0.3,
+            "exponent": 0.0,
+            "softness": 1 / 3,
             "casts_shadow": True,
         }
         spots = {

@@ -18,8 +18,10 @@ _AO_RADIUS = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class PostProcessingRandomizer(Component):
-    """Ambient occlusion, bloom, grain and colour grading, in this order.
+    """Ambient occlusion, bloom and colour grading of linear light, then grain.
 
+    Grading is contrast about mid-grey in stops, brightness, white balance, hue, saturation, and a
+    filmic curve, without which what is brighter than white is cut off.
     Takes hue shift, saturation, contrast, brightness, temperature, tint, intensity and diffusion of
     bloom, intensity of occlusion, then of grain whether it is coloured, intensity and size,
     whatever is enabled.
@@ -77,6 +79,7 @@ class PostProcessingRandomizer(Component):
         bloom = {
             "intensity": 2.0 ** (draw("bloom_intensity", 0.0, 43.9) / 10.0) - 1.0,
             "diffusion": draw("bloom_diffusion", 1.0, 10.0),
+            "threshold": 1.0,
         }
         occlusion = {"intensity": draw("ao_intensity", 0.0, 10.0), "radius": _AO_RADIUS}
         grain = {
@@ -85,18 +88,19 @@ class PostProcessingRandomizer(Component):
             "size": draw("grain_size", 0.0, 64.0),
         }
         grading = [
+            ["light_contrast", {"amount": contrast}],
             ["brightness", {"amount": brightness}],
-            ["contrast", {"amount": contrast}],
             ["white_balance", balance],
             ["hue", {"degrees": hue}],
             ["saturation", {"amount": saturation}],
-            ["tone_map", {"strength": 1.0}],
+            ["filmic", {}],
         ]
         effects: list[tuple[bool, list[list[Any]]]] = [
+            (True, [["linear_light", {"gain": 1.0}]]),
             (self.enable_ambient_occlusion, [["ambient_occlusion", occlusion]]),
             (self.enable_bloom, [["bloom", bloom]]),
+            (True, grading if self.enable_color_grading else [["display", {}]]),
             (self.enable_grain, [["grain", grain]]),
-            (self.enable_color_grading, grading),
         ]
         steps = [step for enabled, parts in effects if enabled for step in parts]
         return {"steps": steps, "seed": random.seed_of_state}

@@ -1,0 +1,285 @@
+"""A MuJoCo model in linear light: what its lights, materials, textures and sky are there.
+
+MuJoCo's colours of light are sRGB numbers that its own renderer adds up as they are. Decoded, and
+times pi, a light makes a surface that faces it as bright as MuJoCo does. Of several lights the sum
+of decoded colours is less than the decoded sum, and what MuJoCo cuts off at white is not; so all
+lights of a model are multiplied by one number, which is found when it is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
+from heliograph.raster import (
+    DrawList,
+    Layer,
+    Light,
+    LightKind,
+    MaterialTable,
+    Rasterizer,
+    Texture,
+    TextureKind,
+    Use,
+)
+from heliograph.raster.types import Colour
+
+_RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
+    int(getattr(mujoco.mjtTextureRole, f"mjTEXROLE_{name}"))
+    for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
+)
+_BLACK: Colour = (0.0, 0.0, 0.0)
+_SOFT = 0.3
+"""Over which part of its cone a spot of the model fades."""
+SKY_PART = 0.5
+"""How much of a sky box's light arrives: it is a picture, and no measured light."""
+_SKY_HEIGHT = 64
+_FROM_ABOVE = 0.5
+"""How much of light from all sides comes from above rather than below."""
+
+Linear = NDArray[np.float64]
+
+
+def decoded(colours: Any) -> Linear:
+    """Linear light of sRGB colours; above white their power of 2.2."""
+    given = np.maximum(np.asarray(colours, float), 0.0)
+    low, curve = given / 12.92, ((given + 0.055) / 1.055) ** 2.4
+    return np.asarray(np.where(given <= 0.04045, low, np.where(given <= 1.0, curve, given**2.2)))
+
+
+@dataclass(frozen=True)
+class StandardLook:
+    """How MuJoCo's lights are read.
+
+    Attributes:
+        gain: multiplies all of them.
+    """
+
+    gain: float = 1.0
+
+    @classmethod
+    def of(cls, model: mujoco.MjModel) -> StandardLook:
+        """The look of a model: where all its lights meet, white is as bright as in MuJoCo's own."""
+        lit = model.light_active != 0
+        given = [*model.light_diffuse[lit], *model.light_ambient[lit]]
+        head = model.vis.headlight
+        given += [head.diffuse, head.ambient] if head.active else []
+        if not np.any(given):
+            return cls()
+        total = np.sum(given, axis=0).max()
+        return cls(float(decoded(min(total, 1.0)) / decoded(given).sum(axis=0).max()))
+
+    def irradiance(self, colour: Colour) -> Colour:
+        """What arrives of light of this colour on what faces it."""
+        red, green, blue = (np.pi * self.gain * decoded(colour)).tolist()
+        return red, green, blue
+
+    def light(self, light: Light) -> Light:
+        """One light in linear units, from one in MuJoCo's."""
+        diffuse, ambient = self.irradiance(light.diffuse), self.irradiance(light.ambient)
+        return replace(light, diffuse=diffuse, ambient=ambient)
+
+    def lights(self, lights: tuple[Light, ...]) -> tuple[Light, ...]:
+        """All lights of a scene in linear units."""
+        return tuple(map(self.light, lights))
+
+    def softened(self, light: Light, bulb: float) -> Light:
+        """A light of the model, in MuJoCo's units, with softer rims.
+
+        Args:
+            light: the light.
+            bulb: radius of what shines, metres; of parallel light, radians.
+        """
+        softness = _SOFT if light.kind is LightKind.SPOT else 0.0
+        return replace(light, softness=softness, size=bulb)
+
+    def surrounded(self, things: DrawList) -> DrawList:
+        """The same things with light from all sides: ambient, more of it from above."""
+        around = [things.ambient, *(light.ambient for light in things.lights)]
+        red, green, blue = (_FROM_ABOVE * np.sum(around, axis=0)).tolist()
+        return replace(things, gradient=(_BLACK, _BLACK, (red, green, blue)))
+
+
+class StandardLightEdits(LightEdits):
+    """Edits in MuJoCo's words of lights that are drawn in linear units."""
+
+    def __init__(
+        self,
+        on: Mapping[str, SceneLight],
+        dark: Mapping[str, SceneLight],
+        sphere: Callable[[], Sphere],
+        look: StandardLook,
+    ) -> None:
+        super().__init__(on, dark, sphere)
+        self._look = look
+
+    @property
+    def lights(self) -> tuple[Light, ...]:
+        """What the rasterizer draws."""
+        return self._look.lights(super().lights)
+
+
+class MaterialMaps:
+    """What materials have in linear light besides colours: numbers and further textures.
+
+    Args:
+        model: the compiled model.
+        rasterizer: where textures go.
+        textures: the model's.
+    """
+
+    def __init__(
+        self, model: mujoco.MjModel, rasterizer: Rasterizer, textures: Sequence[Texture]
+    ) -> None:
+        self._metallic_roughness = _metallic_roughness(model)
+        self._glow = _glowing(model)
+        self._colour = np.full(model.nmat + 1, -1, np.int32)
+        handles = np.full(model.nmat + 1, -1, np.int32)
+        for material in range(model.nmat):
+            made = _layered(model, material, textures.__getitem__)
+            if made is not None:
+                handles[material] = rasterizer.add_texture(made)
+                self._colour[material] = next(n for n in _maps(model)[material] if n >= 0)
+        self._handles = handles
+
+    def lay(self, geoms: NDArray[Any]) -> None:
+        """Have geoms textured that wear maps, but none of colours."""
+        bare = geoms["texid"] < 0
+        geoms["texid"][bare] = self._colour[geoms["matid"][bare]]
+
+    def handles(self, plain: NDArray[np.int32], worn: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Handles (M,) of the textures of geoms that wear these materials, -1 for none."""
+        return np.where(self._handles[worn] >= 0, self._handles[worn], plain)
+
+    def worn(self, materials: MaterialTable, worn: NDArray[np.int32]) -> MaterialTable:
+        """The materials (M,) with all that these have of the model say."""
+        return replace(
+            materials,
+            metallic_roughness=self._metallic_roughness[worn],
+            emissive=self._glow[worn] if self._glow.any() else None,
+        )
+
+
+def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
+    """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
+    given = np.column_stack([model.mat_metallic, model.mat_roughness]).astype(np.float32)
+    given = np.where(given >= 0, np.minimum(given, 1.0), np.nan)
+    has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
+    has_map |= _maps(model)[:, [_ORM]] >= 0
+    given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
+    return np.concatenate([given, np.full((1, 2), np.nan, np.float32)])
+
+
+def _glowing(model: mujoco.MjModel) -> NDArray[np.float32]:
+    """Light (nmat + 1, 3) that a material's map of emission multiplies; 0 without a map."""
+    glow = np.zeros((model.nmat + 1, 3), np.float32)
+    glow[:-1][_maps(model)[:, _EMISSIVE] >= 0] = 1.0
+    return glow
+
+
+def _layered(
+    model: mujoco.MjModel, material: int, texture: Callable[[int], Texture]
+) -> Texture | None:
+    """What a material's further maps are painted with; None where it has none.
+
+    Args:
+        model: the compiled model.
+        material: which of its materials.
+        texture: the model's textures by number.
+    """
+    maps = {role: int(number) for role, number in enumerate(_maps(model)[material])}
+    layers = [*_direct_layers(maps, texture), *_surface_layer(maps, texture)]
+    if not layers:
+        return None
+    colour = maps[_RGB]
+    base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
+    return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
+
+
+def _maps(model: mujoco.MjModel) -> NDArray[np.int32]:
+    """The textures (nmat, roles) of the materials, -1 for none."""
+    maps: NDArray[np.int32] = np.asarray(model.mat_texid).reshape(model.nmat, -1)
+    return maps
+
+
+def _flat(texture: Texture) -> bool:
+    return texture.kind is TextureKind.FLAT
+
+
+_DIRECT = (
+    (_NORMAL, Use.NORMAL),
+    (_EMISSIVE, Use.EMISSIVE),
+    (_OCCLUSION, Use.OCCLUSION),
+)
+
+
+def _direct_layers(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
+    found = [
+        (use, texture(maps[role]).pixels)
+        for role, use in _DIRECT
+        if maps[role] >= 0 and _flat(texture(maps[role]))
+    ]
+    return [Layer(use, pixels) for use, pixels in found]
+
+
+def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
+    """Occlusion, roughness and metallic in one map, as glTF has them, or of one map each."""
+    whole = maps[_ORM]
+    if whole >= 0:
+        layers = [Layer(Use.METALLIC_ROUGHNESS, texture(whole).pixels)]
+        if maps[_OCCLUSION] < 0:
+            layers.append(Layer(Use.OCCLUSION, texture(whole).pixels))
+        return layers
+    parts = [
+        (channel, texture(maps[role]).pixels[..., 0])
+        for channel, role in ((1, _ROUGHNESS), (2, _METALLIC))
+        if maps[role] >= 0
+    ]
+    if not parts:
+        return []
+    height, width = np.max([pixels.shape for _, pixels in parts], axis=0)
+    joined = np.full((height, width, 3), 255, np.uint8)
+    for channel, pixels in parts:
+        rows = np.arange(height) * pixels.shape[0] // height
+        columns = np.arange(width) * pixels.shape[1] // width
+        joined[..., channel] = pixels[rows[:, None], columns]
+    return [Layer(Use.METALLIC_ROUGHNESS, joined)]
+
+
+_FACES = np.array(
+    [  # of OpenGL's cubes: +x -x +y -y +z -z; which way its columns and its rows go
+        [[0, 0, -1], [0, -1, 0]],
+        [[0, 0, 1], [0, -1, 0]],
+        [[1, 0, 0], [0, 0, 1]],
+        [[1, 0, 0], [0, 0, -1]],
+        [[1, 0, 0], [0, -1, 0]],
+        [[-1, 0, 0], [0, -1, 0]],
+    ],
+    float,
+)
+
+
+def radiance(sky: Texture) -> NDArray[np.float32]:
+    """Light from all around of a sky box, (H, 2 H, 3), as `Rasterizer.add_radiance` takes it."""
+    pixels = sky.pixels if sky.pixels.shape[-1] > 1 else np.repeat(sky.pixels, 3, -1)
+    faces = decoded(pixels[..., :3] / 255.0)
+    step = max(1, faces.shape[1] // _SKY_HEIGHT)
+    side = faces.shape[1] // step
+    cut = faces[:, : side * step, : side * step].reshape(6, side, step, side, step, 3)
+    faces = cut.mean(axis=(2, 4))
+    down = (np.arange(_SKY_HEIGHT) + 0.5)[:, None] * np.pi / _SKY_HEIGHT
+    right = ((np.arange(2 * _SKY_HEIGHT) + 0.5) / _SKY_HEIGHT - 1.0)[None, :] * np.pi
+    x, y, z = np.sin(down) * np.sin(right), np.sin(down) * np.cos(right), np.cos(down) + 0 * right
+    way = np.stack([x, z, -y], -1)  # cube maps have y up
+    axis = np.abs(way).argmax(-1)
+    far = np.take_along_axis(way, axis[..., None], -1)
+    face = 2 * axis + (far[..., 0] < 0)
+    place = (np.einsum("hwik,hwk->hwi", _FACES[face], way) / np.abs(far) + 1.0) / 2 * side
+    column, row = np.clip(place.astype(int), 0, side - 1).transpose(2, 0, 1)
+    return np.asarray(faces[face, row, column], np.float32)
