@@ -19,7 +19,7 @@ from heliograph.picture import layout, pass_picture
 SIZE = (1056, 792)
 SMALL = (256, 192)
 PASSES = ("rgb", "depth", "normals", "segmentation")
-LOOK = {"msaa": 4}
+LOOK = {"msaa": 4, "shading": "standard"}
 
 # The hand's own files, on a table of ours and in light of ours.
 SCENE = """<mujoco>
