@@ -205,8 +205,9 @@ class Rasterizer:
                     plan = self._plan(scene, placed, camera, cast=target.cast)
                     reach = planning.reach(plan, placed, camera)
                     radiance = self._radiance(scene)
-                    light = None if radiance is None else radiance.light
-                    made = self._blocks.make(scene, camera, reach, atlas.casting, atlas.maps, light)
+                    made = self._blocks.make(
+                        scene, camera, reach, atlas.casting, atlas.maps, radiance
+                    )
                     picture = self._picture(scene, camera, target, (plan, *made))
                     picture.mirror, picture.shadows = mirror, atlas.texture
                     self._pipeline.draw(picture)

@@ -322,9 +322,13 @@ void main() {
     vec4 material = v_surface;
     float turning = 0.0, open = 1.0;
     vec3 bent = normal;
-#if defined(METALLIC) && !defined(FACE)
+#if defined(METALLIC) && !defined(FACE) && !defined(SLAB)
     vec3 turn = max(abs(dFdx(normal)), abs(dFdy(normal)));
     turning = max(turn.x, max(turn.y, turn.z));
+#ifdef CAPS
+    // Not from a tube to its end, which in three.js are triangles apart.
+    turning *= float(fwidth(float(abs(object_normal.z) > 0.99)) == 0.0);
+#endif
 #endif
 #ifdef LAYER_METALLIC_ROUGHNESS
     material.xy *= LOOK_UP(metallic_roughness, LAYER_METALLIC_ROUGHNESS).bg;
