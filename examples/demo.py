@@ -19,6 +19,7 @@ from heliograph.picture import layout, pass_picture
 SIZE = (1056, 792)
 SMALL = (256, 192)
 PASSES = ("rgb", "depth", "normals", "segmentation")
+DARK = ("knuckle", "wrist", "distal", "thbase", "thhub")
 LOOK = {"msaa": 4, "shading": "standard"}
 
 # The hand's own files, on a table of ours and in light of ours.
@@ -26,8 +27,10 @@ SCENE = """<mujoco>
   <compiler angle="radian" meshdir="{assets}/stls/hand" texturedir="{assets}/textures"/>
   <include file="{assets}/hand/shared.xml"/>
   <statistic extent="0.5" center="1 1 0.15"/>
-  <visual><headlight ambient=".3 .3 .32" diffuse=".1 .1 .1"/></visual>
+  <visual><headlight ambient=".1 .1 .12" diffuse=".05 .05 .05"/></visual>
   <asset>
+    <texture name="sky" type="skybox" builtin="gradient" rgb1=".62 .68 .8" rgb2=".16 .15 .14" width="64"
+             height="384"/>
     <include file="{assets}/hand/shared_asset.xml"/>
     <texture name="letters" type="cube" file="block.png" gridsize="3 4" gridlayout=".U..LFRB.D.."/>
     <material name="letters" texture="letters" specular=".5" shininess=".5"/>
@@ -36,9 +39,9 @@ SCENE = """<mujoco>
   <worldbody>
     <camera name="hero" pos="1.4 .5 .33" mode="targetbody" target="aim" fovy="21"/>
     <body name="aim" pos="1 .96 .15"/>
-    <light name="key" pos="1.5 .3 .9" dir="-.5 .65 -.75" cutoff="30" exponent="0"
-           diffuse=".7 .68 .62"/>
-    <light name="rim" directional="true" dir=".4 -1 -.6" diffuse=".25 .27 .3" castshadow="false"/>
+    <light name="key" pos=".45 .3 .85" dir=".55 .65 -.7" cutoff="30" exponent="0"
+           diffuse=".95 .9 .82" bulbradius=".04"/>
+    <light name="rim" directional="true" dir="-.9 -.7 -.5" diffuse=".3 .32 .36" castshadow="false"/>
     <geom name="table" type="plane" size="0 0 .1" pos="0 0 .06" material="table"/>
     <include file="{assets}/hand/robot.xml"/>
     <body name="block" pos="1 .868 .2">
@@ -52,7 +55,7 @@ SCENE = """<mujoco>
 GRASP = np.array(
     [
         *(-0.1, -0.2, -0.1, 0.55, 0.6, 0.5, 0, 0.62, 0.7, 0.5, 0.05, 0.66, 0.7, 0.5),
-        *(0.2, 0.1, 0.7, 0.7, 0.5, 0.35, 1.05, 0.1, 0.25, -0.5),
+        *(0.2, 0.1, 0.7, 0.7, 0.5, 0.5, 1.1, 0, 0.4, -0.9),
         *(1.0, 0.868, 0.2, 0.953, 0.085, 0.056, 0.284),
     ]
 )
@@ -81,7 +84,9 @@ def scene() -> str:
 def hero() -> hg.Sample:
     """The hand, large, in all of its passes."""
     with hg.open(scene(), size=SIZE, **LOOK) as renderer:
-        view = hg.View(["hero"], tuple(renderer.passes), state={"qpos": GRASP})
+        dark = [n for n in renderer.scene.objects.names if n.startswith("robot0:V_") and n.endswith(DARK)]
+        paint = hg.EditMaterial(dark, rgba=(0.05, 0.055, 0.065), specular=0.6, shininess=0.75)
+        view = hg.View(["hero"], tuple(renderer.passes), state={"qpos": GRASP}, edits=[paint])
         return renderer.render(view)
 
 
