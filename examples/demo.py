@@ -3,12 +3,13 @@
 python examples/demo.py out/demo
 """
 
+import argparse
 import os
-import sys
 import time
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,10 +17,9 @@ from PIL import Image
 import heliograph as hg
 from heliograph.picture import layout, pass_picture
 
-LARGE, SMALL = (1056, 792), (256, 192)
-LOOK = {"msaa": 4, "shading": "standard"}
+LARGE, SMALL, TRAINING = (1056, 792), (256, 192), (128, 128)
 PASSES = ("rgb", "depth", "normals", "segmentation")
-SEED, DOZEN = 7, 12
+SEED = 7
 
 # The Shadow hand's own files, on a table of ours and in light of ours.
 SCENE = """<mujoco>
@@ -33,7 +33,7 @@ SCENE = """<mujoco>
     <include file="{assets}/hand/shared_asset.xml"/>
     <texture name="letters" type="cube" file="block.png" gridsize="3 4" gridlayout=".U..LFRB.D.."/>
     <material name="letters" texture="letters" specular=".5" shininess=".5"/>
-    <material name="table" rgba=".62 .6 .58 1" specular=".2"/>
+    <material name="table" rgba=".68 .67 .66 1" specular=".2"/>
   </asset>
   <worldbody>
     <body name="aim" pos="1 .952 .163"/>
@@ -57,34 +57,31 @@ JOINTS = (
 )
 BLOCK = (1.0, 0.868, 0.2, 0.953, 0.085, 0.056, 0.284)
 RUBBER = ("knuckle", "wrist", "distal", "thbase", "thhub")
-FINGERS = [f"robot0:V_{finger}distal" for finger in ("ff", "mf", "rf", "lf", "th")]
+FINGERTIPS = [f"robot0:V_{finger}distal" for finger in ("ff", "mf", "rf", "lf", "th")]
 
 
-def about(values, reach):
-    """Samplers around values."""
-    return [{"uniform": [value - reach, value + reach]} for value in values]
+def near(value: float, reach: float) -> dict[str, list[float]]:
+    """A sampler of numbers around one."""
+    return {"uniform": [value - reach, value + reach]}
 
 
-def colours(least, most):
-    """A sampler of colours that are neither pale nor dark."""
-    return {"hsv": [{"uniform": [0, 1]}, {"uniform": [least, most]}, {"uniform": [0.6, 1]}]}
+def bright(saturation: float) -> dict[str, list[dict[str, list[float]]]]:
+    """A sampler of colours that are not dark."""
+    return {"hsv": [{"uniform": [0, 1]}, near(saturation, 0.3), {"uniform": [0.6, 1]}]}
 
 
 RANDOMIZED = {
     "randomizers": [
-        {"type": "joint_states", "state": {"qpos": [*about(JOINTS, 0.15), *BLOCK]}},
-        {"type": "materials", "name": "shell", "materials": ["robot0"], "colour": colours(0, 0.6)},
-        {"type": "materials", "name": "fingers", "objects": FINGERS, "colour": colours(0.3, 1)},
+        {"type": "joint_states", "state": {"qpos": [*(near(x, 0.15) for x in JOINTS), *BLOCK]}},
+        {"type": "materials", "name": "hand", "materials": ["robot0"], "colour": bright(0.3)},
+        {"type": "materials", "name": "tips", "objects": FINGERTIPS, "colour": bright(0.7)},
         {
-            "type": "materials",
-            "name": "table",
-            "objects": ["table"],
-            "repeat": {"uniform": [8, 30]},
-            "texture_probability": 0.7,
+            **{"type": "materials", "name": "table", "objects": ["table"], "colour": bright(0.4)},
+            **{"texture_probability": 0.7, "repeat": {"uniform": [8, 30]}},
         },
-        {"type": "lights", "intensity": {"uniform": [0.8, 1.3]}},
-        {"type": "camera_orbit", "centre": [1, 0.952, 0], "angle": {"uniform": [-0.35, 0.25]}},
-        {"type": "camera_jitter", "position": {"uniform": [-0.02, 0.02]}},
+        {"type": "lights", "lights": ["key"], "intensity": near(1.3, 0.3)},
+        {"type": "camera_orbit", "centre": [1, 0.952, 0], "angle": near(0.2, 0.3)},
+        {"type": "camera_jitter", "position": near(0, 0.02)},
     ]
 }
 
@@ -97,64 +94,71 @@ def scene() -> str:
     return SCENE.format(assets=Path(package.submodule_search_locations[0]) / "envs/assets")
 
 
+def opened(**options: Any) -> hg.LocalRenderer | hg.Pool:
+    """The scene, whose views are randomized where they have a seed."""
+    return hg.open(scene(), randomize=RANDOMIZED, shading="standard", **options)
+
+
 def portrait() -> hg.Frame:
-    """The hand, large, in all of the usual passes."""
-    with hg.open(scene(), size=LARGE, **LOOK) as renderer:
+    """The hand as it is but for its black rubber, large, in all passes."""
+    with opened(size=LARGE, msaa=4) as renderer:
         rubber = [name for name in renderer.scene.objects.seen_names if name.endswith(RUBBER)]
         black = hg.EditMaterial(rubber, rgba=(0.05, 0.055, 0.065), specular=0.6, shininess=0.75)
         state = {"qpos": np.array([*JOINTS, *BLOCK])}
         return renderer.render(hg.View(["front"], PASSES, state=state, edits=[black]))["front"]
 
 
-def measured(seconds: float, workers: int = 0) -> tuple[list[hg.Sample], float]:
-    """The first dozen randomized samples, and how many come in a second after them."""
-    options = {"size": SMALL, "randomize": RANDOMIZED, "seed": SEED, "workers": workers}
-    with hg.open(scene(), **options, **LOOK) as renderer:
-        drawn = hg.samples(renderer, count=100_000, cameras=["front"], passes=PASSES)
-        first, begun, count = list(islice(drawn, DOZEN)), time.perf_counter(), 0
-        while time.perf_counter() < begun + seconds:
-            next(drawn)
-            count += 1
-        return first, count / (time.perf_counter() - begun)
+def variants() -> list[hg.Sample]:
+    """A dozen randomized samples."""
+    with opened(size=SMALL, msaa=4) as renderer:
+        return list(hg.samples(renderer, count=12, seed=SEED, cameras=["front"]))
+
+
+def speed(workers: int, seconds: float) -> float:
+    """Randomized samples a second, after the first few."""
+    with opened(size=TRAINING, workers=workers) as renderer:
+        drawn = hg.samples(renderer, count=10**6, seed=SEED, cameras=["front"], passes=PASSES)
+        for _ in islice(drawn, 10):
+            pass
+        begun = time.perf_counter()
+        count = sum(1 for _ in takewhile(lambda _: time.perf_counter() < begun + seconds, drawn))
+        return count / (time.perf_counter() - begun)
 
 
 def strip(frame: hg.Frame, width: int) -> list[Image.Image]:
-    """The passes besides rgb as pictures with captions."""
+    """The passes besides rgb, with captions."""
     size = width, round(width * frame.camera.height / frame.camera.width)
-    colours = {name: pass_picture(frame.spec(name), frame[name]) for name in PASSES[1:]}
+    shown = {name: pass_picture(frame.spec(name), frame[name]) for name in PASSES[1:]}
     return [
-        layout.captioned(layout.scaled(each, size, smooth=name != "segmentation"), name)
-        for name, each in colours.items()
+        layout.captioned(layout.scaled(pixels, size, smooth=name != "segmentation"), name)
+        for name, pixels in shown.items()
     ]
 
 
-def words(device: str, rates: dict[str, float]) -> Image.Image:
-    """What it is, and what it cost."""
-    lines = [layout.words("Heliograph", 44), layout.words(f"drawn by {device}", 18, faint=True)]
+def figures(device: str, seconds: float) -> Image.Image:
+    """What drew, and how many samples a second."""
+    cores = len(os.sched_getaffinity(0))
+    rates = {"one process": speed(0, seconds), f"{cores} workers": speed(cores, seconds)}
+    lines = [layout.words("Heliograph", 44)]
     lines += [layout.words(f"{rate:.0f} samples/s, {who}", 30) for who, rate in rates.items()]
-    lines += [
-        layout.words(line, 18, faint=True)
-        for line in (
-            f"each {SMALL[0]} x {SMALL[1]}: {', '.join(PASSES)};",
-            "randomized, linear light, 4 x antialiased",
-        )
-    ]
-    return layout.stacked(lines, 14)
+    small = (
+        f"{TRAINING[0]} x {TRAINING[1]}, randomized, four passes each:",
+        ", ".join(PASSES),
+        f"drawn by {device}",
+    )
+    return layout.stacked([*lines, *(layout.words(line, faint=True) for line in small)], 14)
 
 
-def main(folder: Path, seconds: float = 1.5) -> Path:
+def main(folder: Path, seconds: float) -> Path:
     """Draw the sheet and write it."""
-    frame, cores = portrait(), len(os.sched_getaffinity(0))
-    shown, alone = measured(seconds)
-    _, together = measured(seconds, workers=cores)
-    rates = {"one process": alone, f"{cores} workers": together}
-    variants = layout.grid([Image.fromarray(sample["front"].rgb) for sample in shown], 3, gap=8)
-    caption = f"{DOZEN} samples of seed {SEED}: joints, materials, textures, lights, camera"
+    frame, drawn = portrait(), variants()
+    grid = layout.grid([Image.fromarray(sample["front"].rgb) for sample in drawn], 3, gap=8)
+    caption = f"samples 0 to 11 of seed {SEED}: joints, materials, textures, light, camera"
     top = [
-        layout.captioned(Image.fromarray(frame.rgb), "one view: rgb"),
-        layout.captioned(variants, caption),
+        layout.captioned(Image.fromarray(frame.rgb), "rgb"),
+        layout.captioned(grid, caption),
     ]
-    below = [*strip(frame, 453), words(shown[0].provenance.device, rates)]
+    below = [*strip(frame, 453), figures(drawn[0].provenance.device, seconds)]
     sheet = layout.framed(layout.stacked([layout.beside(top), layout.beside(below)], 24))
     folder.mkdir(parents=True, exist_ok=True)
     sheet.save(folder / "demo.png")
@@ -162,4 +166,8 @@ def main(folder: Path, seconds: float = 1.5) -> Path:
 
 
 if __name__ == "__main__":
-    print(main(Path(sys.argv[1] if len(sys.argv) > 1 else "out/demo")))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("out/demo"))
+    parser.add_argument("--seconds", type=float, default=1.2, help="how long to measure")
+    given = parser.parse_args()
+    print(main(given.out, given.seconds))
