@@ -21,6 +21,7 @@ from heliograph.scene import (
     Scene,
 )
 from heliograph.view import View
+from standard_shading import srgb_encode, to_uint8
 
 
 def centre_of(frame):
@@ -74,7 +75,9 @@ def test_a_textured_glb_shows_its_texture(tmp_path):
     pixels[0, 0], pixels[0, 1] = (200, 30, 30), (30, 200, 30)
     pixels[1, 0], pixels[1, 1] = (30, 30, 200), (200, 200, 30)
     material = PBRMaterial(
-        baseColorTexture=Image.fromarray(pixels), roughnessFactor=1.0, metallicFactor=0.0
+        baseColorTexture=Image.fromarray(pixels.repeat(8, 0).repeat(8, 1)),
+        roughnessFactor=1.0,
+        metallicFactor=0.0,
     )
     corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0.0]])  # faces +z: forward
     quad = trimesh.Trimesh(
@@ -125,7 +128,7 @@ def test_colours_of_vertices_blend(tmp_path, suffix):
     frame = shown(mesh)
     for x, z in ((-0.5, -0.5), (0.5, 0.0), (0.0, 0.6), (0.9, -0.9)):
         column, row = FRONT.project(np.array([x, 0, z])).astype(int)
-        expected = np.array([x + 1, z + 1, 0]) * 127.5
+        expected = to_uint8(srgb_encode(np.array([x + 1, z + 1, 0]) / 2))
         assert frame.rgb[row, column] == pytest.approx(expected, abs=6)
     arrays = Mesh(vertices=corners, faces=faces, colors=colours, **UNLIT)
     assert np.abs(shown(arrays).rgb.astype(int) - frame.rgb).max() <= 2

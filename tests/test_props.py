@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import inspect
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
 import heliograph as hg
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.scene import Component, Material, apply
+from heliograph.scene import Component, Material, MaterialTexture, apply
 from heliograph.scene.material import MATERIAL
 from heliograph.scene.props import TYPE_NAMES
 
@@ -159,16 +160,47 @@ def test_the_material_of_a_component() -> None:
         base_color=(1.0, 0.5, 0.0, 0.25),
         metallic=0.1,
         roughness=0.2,
-        emissive=(2.0, 0.0, 0.0),
+        emissive=(1.0, 0.0, 0.0),
+        emissive_strength=2.0,
         alpha_mode="blend",
     )
     solid = hg.Box(opacity=0.5, material={"transparent": False, "side": "double", "map": "a.png"})
-    assert Material.of(solid) == Material(double_sided=True, base_color_texture="a.png")
+    assert Material.of(solid) == Material(
+        side="double", textures=(MaterialTexture("base_color", "a.png"),)
+    )
     shiny = Material.of(hg.Box(materialType="phong", material={"specular": 0.5, "shininess": 64}))
     assert (shiny.kind, shiny.specular, shiny.shininess) == ("phong", 0.5, 0.5)
+    shown = Material.of(hg.Box(materialType="normal", material={"side": 1}))
+    assert (shown.kind, shown.side) == ("normal", "back")
     one, other = (np.full((1, 1, 3), level, np.uint8) for level in (1, 2))
     images = [Material.of(hg.Box(material={"map": pixels})) for pixels in (one, one.copy(), other)]
     assert images[0] == images[1] != images[2]
     assert hash(images[0]) == hash(images[1])
     with pytest.raises(UnknownNameError, match="property of Group 'material'"):
         Material.of(hg.Group())
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"roughness": 1.5}, "Material roughness: expected a finite number from 0 to 1, got 1.5"),
+        ({"metallic": math.nan}, "Material metallic: .*got nan"),
+        ({"base_color": (1, 1, 1)}, "Material base_color: expected red, green, blue and alpha"),
+        ({"emissive": (255, 0, 0)}, "Material emissive: .*divide by 255"),
+        ({"emissive_strength": -1.0}, "Material emissive_strength: .*from 0"),
+        ({"kind": "glass"}, "Material kind: .*'standard' or 'phong'"),
+        ({"side": "both"}, "Material side: .*'front' or 'back' or 'double'"),
+        ({"alpha_mode": "cut"}, "Material alpha_mode: .*'opaque' or 'mask' or 'blend'"),
+        ({"alpha_cutoff": 2}, "Material alpha_cutoff: .*from 0 to 1"),
+        ({"shininess": math.inf}, "Material shininess: .*got inf"),
+    ],
+)
+def test_a_material_is_checked(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidValueError, match=says):
+        Material(**given)
+
+
+def test_a_material_keeps_rows_of_numbers_as_tuples() -> None:
+    made = Material(base_color=np.array([1, 0, 0, 1]), roughness=np.float32(0.5))
+    assert made.base_color == (1.0, 0.0, 0.0, 1.0)
+    assert hash(made) == hash(Material(base_color=(1.0, 0.0, 0.0, 1.0), roughness=0.5))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,7 @@ from heliograph.camera import Camera
 from heliograph.raster import (
     DrawList,
     Environment,
+    Geometry,
     Instances,
     Light,
     Lighting,
@@ -69,7 +72,20 @@ def interval(a, b, c):
 
 def cast(shape, pose, length, view, grown=0.0):
     """Depth (H, W) of a shape, NOTHING where rays miss it, and its outward normals."""
+    return enter(shape, pose, length, rays(view), grown)
+
+
+def cast_out(shape, pose, length, view, grown=0.0):
+    """Depth (H, W) where rays leave a shape, NOTHING where they do not, and its inward normals."""
     origin, ray = rays(view)
+    far = 100.0
+    depth, normals = enter(shape, pose, length, (origin + far * ray, -ray), grown)
+    return np.where(depth < far - view.near, far - depth, NOTHING), -normals
+
+
+def enter(shape, pose, length, lines, grown):
+    """How far along lines (origins, directions) they enter a shape, and its outward normals."""
+    origin, ray = lines
     back = np.linalg.inv(pose[:, :3])
     o, d = (origin - pose[:, 3]) @ back.T, ray @ back.T
     o, d = o / (1 + grown), d / (1 + grown)
@@ -77,6 +93,11 @@ def cast(shape, pose, length, view, grown=0.0):
     if shape is Shape.SPHERE:
         first, _ = interval((d * d).sum(-1), (o * d).sum(-1), (o * o).sum(-1) - 1)
         return first, outward(o + first[..., None] * d, back)
+    if shape is Shape.BOX:
+        near, far = np.sort(np.stack([(-1 - o) / d, (1 - o) / d]), 0)
+        first = near.max(-1)
+        normal = -np.sign(d) * (near == first[..., None])
+        return np.where(first <= far.min(-1), first, NOTHING), outward(normal, back)
     flat_o, flat_d = o[..., :2], d[..., :2]
     tube = interval((flat_d**2).sum(-1), (flat_o * flat_d).sum(-1), (flat_o**2).sum(-1) - 1)
     end = 1.0 if shape is Shape.CYLINDER else length
@@ -111,11 +132,11 @@ def _misses_are_infinite():
         yield
 
 
-def check(out, shape, pose, length, view, slack=SLACK):
+def check(out, shape, pose, length, view, slack=SLACK, crossing=cast):
     """The picture of one round thing is that of the exact surface."""
-    surely, _ = cast(shape, pose, length, view, -slack)
-    maybe, _ = cast(shape, pose, length, view, slack)
-    depth, normals = cast(shape, pose, length, view)
+    surely, _ = crossing(shape, pose, length, view, -slack)
+    maybe, _ = crossing(shape, pose, length, view, slack)
+    depth, normals = crossing(shape, pose, length, view)
     hit = out["segmentation"] == 1
     assert hit[surely < NOTHING].all()
     assert not hit[maybe == NOTHING].any()
@@ -127,7 +148,7 @@ def check(out, shape, pose, length, view, slack=SLACK):
     assert wrong[hit].max(initial=0) < 1e-4
     towards = view.world_from_camera[:3, :3]
     cosine = ((out["normals"] @ towards.T) * normals).sum(-1)
-    rim = shape is Shape.CYLINDER  # where its flat ends begin either normal is right
+    rim = shape in (Shape.CYLINDER, Shape.BOX)  # where flat faces begin either normal is right
     wrong = (np.degrees(np.arccos(np.clip(cosine, -1, 1))) > 0.1) & hit & steep
     assert wrong.sum() <= (4 if rim else 0)
     return hit
@@ -251,13 +272,92 @@ def test_textures_are_laid_alike_on_boxes_and_polygons(rasterizer, shape, kind):
     assert np.abs(mean - small)[inside].mean() < 12
 
 
-def test_a_capsule_seen_from_both_sides_is_as_long(rasterizer):
-    pose = np.column_stack([0.2 * np.eye(3), MIDDLE])
-    view = camera(width=400, height=300)
-    one_sided, double = (things((Shape.CAPSULE, pose, 2.0)) for _ in range(2))
-    double.table.side[:] = Side.DOUBLE
-    a, b = (draw(rasterizer, rows, view)["segmentation"] == 1 for rows in (one_sided, double))
-    assert (a & ~b).sum() + (b & ~a).sum() < 0.02 * a.sum()
+@pytest.mark.parametrize("size", [(60, 45), (640, 480)])
+@pytest.mark.parametrize("shape", [*ROUND, Shape.BOX])
+@pytest.mark.parametrize(("side", "crossing"), [(Side.DOUBLE, cast), (Side.BACK, cast_out)])
+def test_every_side_of_shapes_is_exact(rasterizer, side, crossing, shape, size):
+    rng = np.random.default_rng(8)
+    covered = 0
+    for turn in range(3 if size[0] > 200 else 12):
+        view = camera(eye=rng.normal(size=3) * 2 + (0, -2.5, 0.5), width=size[0], height=size[1])
+        if turn % 3 == 2:
+            stand = view.world_from_camera
+            facts = {"width": size[0], "height": size[1], "world_from_camera": stand}
+            view = Camera.orthographic(extent_y=2.4, near=0.01, far=30, **facts)
+        pose, length = posed(rng), float(rng.uniform(0, 2))
+        rows = things((shape, pose, length))
+        rows.table.side[:] = side
+        covered += check(
+            draw(rasterizer, rows, view), shape, pose, length, view, 2e-5, crossing
+        ).sum()
+    assert covered > 0.03 * size[0] * size[1]
+
+
+@pytest.mark.parametrize("shape", [*ROUND, Shape.BOX])
+@pytest.mark.parametrize("side", [Side.DOUBLE, Side.BACK])
+def test_from_within_the_inside_of_a_shape_is_exact(rasterizer, shape, side):
+    rng = np.random.default_rng(2)
+    for _ in range(4):
+        pose, length = posed(rng, 2.0), float(rng.uniform(0, 2))
+        middle = pose[:, 3]
+        ahead = middle + rng.normal(size=3)
+        view = camera(eye=middle, target=ahead, near=1e-3, width=120, height=90, fov_y=1.4)
+        rows = things((shape, pose, length))
+        rows.table.side[:] = side
+        out = draw(rasterizer, rows, view)
+        assert check(out, shape, pose, length, view, crossing=cast_out).all()
+
+
+@pytest.mark.parametrize("shape", [*ROUND, Shape.BOX])
+@pytest.mark.parametrize("width", [80, 500])
+def test_holes_in_a_shape_of_two_sides_show_its_inside(rasterizer, shape, width):
+    pixels = np.full((8, 64, 4), 255, np.uint8)
+    pixels[:, :16, 3] = pixels[:, 48:, 3] = 0  # where the object's own x is below 0
+    pose, length = np.column_stack([0.4 * np.eye(3), MIDDLE]), 0.5
+    rows = things((shape, pose, length))
+    rows.table.side[:] = Side.DOUBLE
+    rows.table.texture[:] = rasterizer.add_texture(Texture(pixels))
+    rows.table.mapping[:] = Mapping.OBJECT
+    rows.table.texture_scale[:] = 0.25
+    rows.table.cutoff = np.full(1, 0.5, np.float32)
+    view = camera(width=width, height=width, eye=(-2.0, -2.0, 2.0), fov_y=0.5)
+    out = draw(rasterizer, rows, view)
+    origin, ray = rays(view)
+    seen = np.zeros((width, width), int)  # 1: the outside, 2: the inside
+    truth, normals = np.full(seen.shape, NOTHING), np.zeros((*seen.shape, 3))
+    for which, crossing in ((2, cast_out), (1, cast)):
+        depth, normal = crossing(shape, pose, length, view)
+        across = (origin + np.where(depth < NOTHING, depth, 0)[..., None] * ray - MIDDLE)[..., 0]
+        shown = (depth < NOTHING) & (across > 0)
+        seen[shown], truth[shown], normals[shown] = which, depth[shown], normal[shown]
+        seen[np.abs(across) < 0.03] = -1  # where the texture goes from clear to solid
+    sure = seen > 0
+    assert min((seen == 1).sum(), (seen == 2).sum()) > 0.02 * seen.size
+    wrong = np.abs(out["depth"][sure] / truth[sure] - 1) > 1e-4
+    assert wrong.mean() < 0.01  # outlines
+    cosine = (out["normals"] @ view.world_from_camera[:3, :3].T * normals).sum(-1)[sure]
+    assert (cosine[~wrong] < 0.999).mean() < 0.01  # rims
+    assert (out["segmentation"][seen == 0] == 0).mean() > 0.99
+
+
+def test_only_the_back_of_a_mesh_shows(rasterizer):
+    square = Geometry(
+        np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]),
+        np.array([[0, 1, 2], [0, 2, 3]]),
+    )
+    rows = things((rasterizer.add_geometry(square), np.column_stack([np.eye(3), MIDDLE]), 0.0))
+    for mirrored in (1, -1):
+        rows = rows.moved(np.column_stack([np.diag([mirrored, 1, 1]), MIDDLE])[None])
+        for side in Side:
+            rows.table.side = np.full(1, side, np.int8)
+            rows = replace(rows, table=replace(rows.table))
+            for height in (2.0, -2.0):
+                view = camera(eye=(0.1, -0.1, height), target=MIDDLE, fov_y=0.3)
+                out = draw(rasterizer, rows, view)
+                shown = side is Side.DOUBLE or (height > 0) == (side is Side.FRONT)
+                assert (out["segmentation"] == 1).all() == shown
+                assert (out["segmentation"] == 1).any() == shown
+                assert not shown or (out["normals"][..., 2] > 0.9).all()
 
 
 def test_a_capsule_casts_a_shadow_as_long_as_it_is(rasterizer):

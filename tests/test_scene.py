@@ -57,7 +57,7 @@ EVERY = (
     Mesh(vertices=np.eye(3), faces=[[0, 1, 2]], colors=[[255, 0, 0]] * 3),
     AmbientLight(intensity=0.5),
     DirectionalLight(castShadow=True),
-    PointLight(decay=1),
+    PointLight(decay=1.5, distance=4, size=0.1),
     SpotLight(angle=0.3, penumbra=0.5),
     HemisphereLight(groundColor="#420"),
     CameraView(key="ego", fov=60, lookAt=[0, 0, 1]),
@@ -94,6 +94,16 @@ def test_plain_data_and_back(component):
     assert hash(again) == hash(component)
     assert copy.deepcopy(component) == component
     assert Scene(component).digest() == Scene(again).digest()
+
+
+def test_a_scene_with_surroundings_is_plain_data_too():
+    given = {"background": "environment", "environmentIntensity": 2, "toneMapping": "aces"}
+    scene = Scene(Box(), environment={"sky": "skyblue", "ground": "tan"}, exposure=2, **given)
+    again = Component.from_dict(scene.to_dict())
+    assert again == scene
+    assert again.get("environment")["horizon"] == again.get("environment")["sky"]
+    assert scene != Scene(Box(), environment={"sky": "skyblue"}, exposure=2, **given)
+    assert Scene(environment="sky.hdr").files == ("sky.hdr",)
 
 
 def test_arrays_stay_arrays_and_nobody_can_change_them():
@@ -147,7 +157,17 @@ def test_what_is_no_colour(value):
         (lambda: Box(materialType="glass"), "'standard' or 'phong'"),
         (lambda: Box(material="red"), "a mapping"),
         (lambda: Box(material={"opacity": 1.5}), r"material\.opacity: .*from 0 to 1"),
-        (lambda: Box(material={"side": "back"}), "side"),
+        (lambda: Box(material={"side": "both"}), "'front' or 'back' or 'double'"),
+        (lambda: Box(material={"side": 3}), "'front' or 'back' or 'double'"),
+        (lambda: Box(material={"roughness": 1.1}), r"roughness: .*from 0 to 1"),
+        (lambda: Box(material={"metalness": float("nan")}), r"metalness: .*finite"),
+        (lambda: Scene(toneMapping="filmic"), "toneMapping: expected 'none' or 'neutral'"),
+        (lambda: Scene(exposure=0), "exposure: .*above 0"),
+        (lambda: Scene(environmentIntensity=-1), "environmentIntensity: .*from 0"),
+        (lambda: Scene(environment="sky.png"), r"environment: expected a \.hdr file or a mapping"),
+        (lambda: Scene(environment={"ground": "tan"}), "at least the colour 'sky'"),
+        (lambda: Scene(environment={"sky": "tan", "ground": 3.5}), "environment ground: "),
+        (lambda: Scene(background="surroundings"), "background"),
         (lambda: Box(material={"map": np.zeros((2, 2))}), r"\(H, W, C\) uint8"),
         (lambda: Box(key=""), "non-empty"),
         (lambda: Box("child"), "expected components"),
@@ -158,7 +178,9 @@ def test_what_is_no_colour(value):
         (lambda: CameraView(width=True), "width"),
         (lambda: CameraView(near=30), "near: expected less than far"),
         (lambda: CameraView(ctype="fisheye"), "ctype"),
-        (lambda: PointLight(decay=3), "0, 1 or 2"),
+        (lambda: PointLight(decay=-1), "decay: .*from 0 to 100"),
+        (lambda: PointLight(distance=-1), "distance: .*from 0"),
+        (lambda: DirectionalLight(size=2), "size: .*from 0 to"),
         (lambda: AmbientLight(intensity=-1), "intensity"),
         (lambda: Mesh(vertices=np.eye(3)), "vertices and faces together"),
         (lambda: Mesh(vertices=np.eye(3), faces=[[0, 1, 3]]), "below 3"),

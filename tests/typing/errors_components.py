@@ -32,7 +32,7 @@ SHAPES = (
     hg.Box(material="red"),  # expect-error
     hg.Box(material={"colour": "red"}),  # expect-error
     hg.Box(material={"opacity": "half"}),  # expect-error
-    hg.Box(material={"side": "back"}),  # expect-error
+    hg.Box(material={"side": "both"}),  # expect-error
     hg.Plane(depth=1),  # expect-error
     hg.Cylinder(radius=1),  # expect-error
     hg.Capsule(height=1),  # expect-error
@@ -55,7 +55,10 @@ OTHERS = (
     hg.AmbientLight(strength=1),  # expect-error
     hg.HemisphereLight(target=[0, 0, 0]),  # expect-error
     hg.DirectionalLight(castShadow="yes"),  # expect-error
-    hg.PointLight(decay=3),  # expect-error
+    hg.PointLight(decay="fast"),  # expect-error
+    hg.Scene(toneMapping="filmic"),  # expect-error
+    hg.Scene(environment=3),  # expect-error
+    hg.Scene(environment={"sky": "skyblue"}, toneMapping="aces", background="environment"),
     hg.SpotLight(angle="narrow"),  # expect-error
     hg.Scene(hg.Sphere(), hg.SpotLight(angle=0.3, decay=1), background="#123"),
 )

@@ -15,9 +15,8 @@ from heliograph.randomize.parameters import COLOUR, SHARE, Numbers, drawn, fixed
 from heliograph.randomize.randomizer import Drawn, Randomizer, Values
 from heliograph.randomize.samplers import Sampler, hsv, uniform
 from heliograph.randomize.textures import Textures
-from heliograph.scene.appearance import EditMaterials
+from heliograph.scene.appearance import SHADES, EditMaterials
 
-SHADES = ("specular", "shininess", "emission", "reflectance")
 _EMPTY = np.zeros((0, 0, 3), np.uint8)
 _EMPTY.flags.writeable = False
 
@@ -33,6 +32,7 @@ class Materials(Randomizer):
         colour: red, green, blue, 0 to 1; None keeps the colours.
         alpha: 0 to 1; None keeps it.
         specular, shininess, emission, reflectance: 0 to 1; None keeps it.
+        metallic, roughness: 0 to 1; None keeps it. Roughness takes the place of shininess.
         texture_probability: how likely an object is to get a texture; otherwise it loses its own,
             except where the probability is 0, which leaves textures alone.
         textures: what textures are drawn from.
@@ -49,6 +49,8 @@ class Materials(Randomizer):
     shininess: Sampler | None = drawn(uniform(0.0, 1.0), SHARE, optional=True)
     emission: Sampler | None = drawn(None, SHARE, optional=True)
     reflectance: Sampler | None = drawn(None, SHARE, optional=True)
+    metallic: Sampler | None = drawn(None, SHARE, optional=True)
+    roughness: Sampler | None = drawn(None, SHARE, optional=True)
     texture_probability: float = fixed(0.0, SHARE)
     textures: Textures = Textures()
     repeat: Sampler = drawn(uniform(1.0, 4.0), Numbers(1e-6, widths=(0, 2)))
@@ -98,7 +100,8 @@ def paint(values: Values, textures: Textures) -> tuple[EditMaterials, ...]:
     """The edit of columns of values, one row for each group of objects; none without rows.
 
     Columns: `objects` (lists of names), and maybe `colour`, `alpha`, `specular`, `shininess`,
-    `emission`, `reflectance`, `texture` (recipes; None clears it), `repeat`, `offset`.
+    `emission`, `reflectance`, `metallic`, `roughness`, `texture` (recipes; None clears it),
+    `repeat`, `offset`.
     """
     groups = tuple(map(tuple, values["objects"]))
     if not groups:

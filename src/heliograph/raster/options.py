@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -76,8 +75,10 @@ class RasterOptions:
             raise InvalidValueError(
                 f"device: expected an EGL device index, got {shown(self.device)}"
             )
-        number = isinstance(self.exposure, Real) and not isinstance(self.exposure, bool)
-        if not number or not 0 < self.exposure <= MOST_EXPOSURE:
+        if (
+            type(self.exposure) not in (int, float, np.float64, np.float32)
+            or not 0 < self.exposure <= MOST_EXPOSURE
+        ):
             raise InvalidValueError(
                 f"exposure: expected a number above 0, up to {MOST_EXPOSURE:g}, got "
                 f"{shown(self.exposure)}"

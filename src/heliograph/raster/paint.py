@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.types import MaterialTable, Shading
+from heliograph.raster.types import Floats, MaterialTable, Shading
 
 MATERIAL_RECORD = 18
 """float32 numbers per instance that do not depend on where it is: rgba and surface (4 each), the
@@ -38,7 +38,7 @@ def write_classic(materials: MaterialTable, mirrors: NDArray[np.intp], records: 
     records[:, 7] = 0  # what is no plane shows no mirror image
     records[mirrors, 7] = surface[mirrors, 3]
     records[:, 15:18] = 0.0 if materials.emissive is None else materials.emissive
-    return (records[:, 15:18] > 0).any(1)
+    return _any_above_0(records[:, 15:18])
 
 
 def write_linear(
@@ -62,15 +62,21 @@ def write_linear(
     records[:, 15:18] = surface[:, :1] * colour
     if materials.emissive is not None:
         records[:, 15:18] += materials.emissive
-    return (records[:, 15:18] > 0).any(1)
+    return _any_above_0(records[:, 15:18])
 
 
-def roughness(shininess: NDArray[np.floating]) -> NDArray[np.floating]:
+def _any_above_0(rows: Records) -> Bools:
+    above: Bools = np.logical_or.reduce(rows > 0, axis=1)
+    return above
+
+
+def roughness(shininess: Floats) -> Floats:
     """The roughness (N,) of glTF for MuJoCo's shininess: of highlights as wide in the middle."""
-    return (2.0 / (_SHARPEST * np.maximum(shininess, 0.0) + 2.0)) ** 0.25
+    rough: Floats = (2.0 / (_SHARPEST * np.maximum(shininess, 0.0) + 2.0)) ** 0.25
+    return rough
 
 
-def decoded(colours: NDArray[np.floating]) -> NDArray[np.floating]:
+def decoded(colours: Floats) -> Floats:
     """Linear light of sRGB colours."""
     return np.where(
         colours <= 0.04045,

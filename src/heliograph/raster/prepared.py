@@ -181,9 +181,8 @@ def prepare(instances: Instances, tables: GeometryTable, *, linear: bool = False
     """
     table, geometry = instances.table, instances.table.geometry
     _make_read_only(table)
-    one_sided = table.side == Side.FRONT
-    cast = np.array(CAST)[tables.solver[geometry]] & one_sided
-    flat = np.flatnonzero(tables.plane[geometry] & one_sided)
+    cast = np.array(CAST)[tables.solver[geometry]]
+    flat = np.flatnonzero(tables.plane[geometry] & (table.side == Side.FRONT))
     commands = np.empty((*tables.first[geometry].shape, 5), np.uint32)
     commands[:, :, 0] = tables.count[geometry]
     commands[:, :, 1] = 1

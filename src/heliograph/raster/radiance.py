@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ _WIDEST = 512  # of the first of them, pixels
 _LARGEST = 1e30
 _BATCH = 64
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,8 @@ def resized(picture: Floats, width: int) -> Floats:
     """A picture `width` wide and half as high: texels of its own averaged, or repeated."""
     rows, columns = _shares(len(picture), width // 2), _shares(picture.shape[1], width)
     across = np.einsum("hwc,xw->hxc", np.asarray(picture, float), columns, optimize=True)
-    return np.einsum("hxc,yh->yxc", across, rows, optimize=True)
+    made: Floats = np.einsum("hxc,yh->yxc", across, rows, optimize=True)
+    return made
 
 
 def _lobe(cosine: Floats, roughness: float) -> Floats:
@@ -130,4 +132,5 @@ def _shares(before: int, after: int) -> NDArray[np.float64]:
     edges, wanted = np.linspace(0, 1, before + 1), np.linspace(0, 1, after + 1)
     low = np.maximum(wanted[:-1, None], edges[None, :-1])
     high = np.minimum(wanted[1:, None], edges[None, 1:])
-    return np.maximum(high - low, 0.0) * after
+    shares: NDArray[np.float64] = np.maximum(high - low, 0.0) * after
+    return shares

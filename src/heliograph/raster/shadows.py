@@ -28,6 +28,7 @@ MARGIN = 2.0
 
 _WIDEST = math.radians(85)
 _TEXELS, _LEAST = 2, 256
+_EVEN = 1e-6  # of its size; what is no farther behind a plane is in it
 _STEP = 64  # maps have sides of whole tiles, so that a few framebuffers serve all states
 
 Bools = NDArray[np.bool_]
@@ -42,12 +43,12 @@ class ShadowMap:
     Attributes:
         faces: what it sees, one camera or six, each with its lowest corner on the map, texels.
         size: of the map, texels.
-        position: of the light, world.
+        light: whose it is.
     """
 
     faces: tuple[tuple[Camera, Size], ...]
     size: Size
-    position: tuple[float, float, float]
+    light: Light
 
     def numbers(self, corner: Size, atlas: Size) -> NDArray[np.float64]:
         """The map's 24 numbers in frame.glsl's order, its matrix row-major and from world.
@@ -62,13 +63,14 @@ class ShadowMap:
                 corner[0] / width, corner[1] / height, self.size[0] / width, self.size[1] / height
             )
             matrix = part @ camera.projection_matrix @ camera.camera_from_world
-            return np.concatenate([matrix.ravel(), np.zeros(8)])
+            return np.array([*matrix.ravel(), *[0.0] * 6, self.light.size, _depth_of(camera)])
         matrix = np.eye(4)
-        matrix[:3, 3] = -np.array(self.position)
+        matrix[:3, 3] = -np.array(self.light.position)
         depth = -(_to_part(0, 0, 1, 1) @ camera.projection_matrix)[2]
         side, reach = camera.width, camera.width / 2 - MARGIN
         faces = side / width, side / height, reach / width, reach / height
-        return np.array([*matrix.ravel(), *faces, depth[2], depth[3], 0.0, 0.0])
+        ends = depth[2], depth[3], self.light.size, _depth_of(camera)
+        return np.array([*matrix.ravel(), *faces, *ends])
 
 
 def casting(lights: Sequence[Light]) -> tuple[int, ...]:
@@ -100,21 +102,21 @@ def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools)
             for axis in range(3)
             for turned in range(2)
         )
-        return ShadowMap(faces, (3 * side, 2 * side), light.position)
+        return ShadowMap(faces, (3 * side, 2 * side), light)
     camera = _cropped(shadow_camera(light, size), placed, casters)
-    return ShadowMap(((camera, (0, 0)),), camera.size, light.position)
+    return ShadowMap(((camera, (0, 0)),), camera.size, light)
 
 
 def casters(placed: PlacedInstances) -> Bools:
     """Which instances can cast a shadow on something: not a floor with nothing behind it."""
     flat = placed.prepared.flat
     casters = placed.prepared.table.casts_shadow & placed.show
-    solid = np.array(placed.show)
-    solid[flat] = False
+    shown = placed.centre[placed.show]
     for row in flat[casters[flat]]:
         pose = placed.pose[row]
         normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
-        casters[row] = bool(((placed.centre[solid] - pose[:, 3]) @ normal < 0).any())
+        level = -_EVEN * np.linalg.norm(normal) * placed.radius[row]
+        casters[row] = bool(((shown - pose[:, 3]) @ normal < level).any())
     return casters
 
 
@@ -134,6 +136,13 @@ def arrange(maps: Sequence[ShadowMap]) -> tuple[Size, list[Size]]:
     height = max(each.size[1] for each in maps) + gap
     corners = [(i % columns * width, i // columns * height) for i in range(len(maps))]
     return (columns * width, rows * height), corners
+
+
+def _depth_of(camera: Camera) -> float:
+    """The depth at an infinite distance; of parallel light what a depth of 1 is, less than 0."""
+    if camera.projection is Projection.ORTHOGRAPHIC:
+        return camera.near - camera.far
+    return camera.far / (camera.far - camera.near)
 
 
 def _to_part(x: float, y: float, width: float, height: float) -> Matrix:

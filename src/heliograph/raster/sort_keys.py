@@ -12,7 +12,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.shapes import STRETCHED
 from heliograph.raster.table import GeometryTable
 from heliograph.raster.types import InstanceTable, Mapping, Shading, Shape, Side
 
@@ -24,6 +23,7 @@ BOXED = 1 << 37
 
 _WIDEST = 31
 _REFLECTIVE_BIT = 23
+_SIDE_BIT, _THREE_JS_BIT = 50, 52
 _PLANE_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
 _ABOVE = 38  # bits below it are those of single states and levels, as in keys
 
@@ -34,9 +34,10 @@ class Kind:
 
     solver: int
     shading: Shading
-    double_sided: bool
+    side: Side
     mirrored: bool
     own_uv: bool
+    three_js: bool  # of shapes: its own are three.js's
     reflective: bool
     texture: int
     line: int  # width in pixels, 0 for triangles
@@ -50,14 +51,14 @@ def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
 
     Instances with equal keys are of one kind, and drawn together.
     """
-    double = table.side == Side.DOUBLE
     textured = (table.texture >= 0) & (table.mapping != Mapping.NONE)
     key: NDArray[np.int64] = np.where(textured, table.texture + 1, 0).astype(np.int64)
-    key |= double.astype(np.int64) << 20
-    key |= (textured & (table.mapping == Mapping.UV)).astype(np.int64) << 22
+    key |= table.side.astype(np.int64) << _SIDE_BIT
+    three_js = textured & (table.mapping == Mapping.THREE_JS)
+    key |= (textured & (table.mapping == Mapping.UV) | three_js).astype(np.int64) << 22
+    key |= three_js.astype(np.int64) << _THREE_JS_BIT
     key |= table.shading.astype(np.int64) << 24
-    plain = np.where(table.geometry == Shape.CAPSULE, STRETCHED, 0)
-    key |= np.where(double, plain, geometries.solver[table.geometry]) << 28
+    key |= geometries.solver[table.geometry] << 28
     width = np.clip(np.rint(table.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(table.geometry == Shape.LINE, width, 0) << 32
     key |= geometries.plane[table.geometry].astype(np.int64) << _PLANE_BIT
@@ -96,13 +97,14 @@ def order(key: NDArray[np.int64]) -> NDArray[np.int64]:
 @lru_cache(maxsize=4096)
 def unpack(key: int) -> Kind:
     """What a key says."""
-    double, mirrored, own_uv, reflective = (bool(key >> bit & 1) for bit in range(20, 24))
+    mirrored, own_uv, reflective = (bool(key >> bit & 1) for bit in range(21, 24))
     return Kind(
         solver=key >> 28 & 15,
         shading=Shading(key >> 24 & 15),
-        double_sided=double,
+        side=Side(key >> _SIDE_BIT & 3),
         mirrored=mirrored,
         own_uv=own_uv,
+        three_js=bool(key >> _THREE_JS_BIT & 1),
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,

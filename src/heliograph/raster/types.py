@@ -162,6 +162,7 @@ class Mapping(IntEnum):
 
     NONE = 0
     UV = 1  # the geometry's own uvs (for shapes: their natural ones) times `texture_scale`
+    THREE_JS = 3  # the same, those of shapes as three.js has them (its y along the z of round ones)
     OBJECT = 2  # times scale: FLAT 1 + x and 1 - y, CUBE the direction from its centre
 
 

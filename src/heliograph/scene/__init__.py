@@ -27,14 +27,17 @@ from heliograph.scene.objects import ObjectTable, SceneObject
 from heliograph.scene.shapes import (
     Box,
     Capsule,
+    Circle,
     Cone,
     Cylinder,
     Mesh,
     Plane,
+    Ring,
     Sphere,
     Torus,
 )
 from heliograph.scene.state_space import Joint, StateSpace
+from heliograph.scene.textures import MaterialTexture, TextureMap
 from heliograph.scene.tree import apply
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "Box",
     "CameraView",
     "Capsule",
+    "Circle",
     "Component",
     "Cone",
     "Cylinder",
@@ -61,6 +65,7 @@ __all__ = [
     "Joint",
     "Material",
     "MaterialProps",
+    "MaterialTexture",
     "Mesh",
     "MoveCamera",
     "MoveObject",
@@ -68,12 +73,14 @@ __all__ = [
     "Plane",
     "PointLight",
     "Remove",
+    "Ring",
     "Scene",
     "SceneObject",
     "Set",
     "Sphere",
     "SpotLight",
     "StateSpace",
+    "TextureMap",
     "Torus",
     "Update",
     "Upsert",

@@ -29,6 +29,9 @@ Pair: TypeAlias = tuple[float, float]
 Triple: TypeAlias = tuple[float, float, float]
 Rgba: TypeAlias = tuple[float, float, float, float | None]
 
+SHADES = ("specular", "shininess", "emission", "reflectance", "metallic", "roughness")
+"""Fields of `EditMaterial` that are one number from 0 to 1."""
+
 BRIGHTEST = 1e30
 """The strongest light that can be added up in a float32, however near or many they are."""
 
@@ -45,7 +48,11 @@ class EditMaterial(CheckedEdit):
     Attributes:
         objects: names of objects; a single one may be given as it is.
         rgba: red, green, blue, alpha, 0 to 1; alpha None (or left out) keeps the object's.
-        specular, shininess, emission, reflectance: 0 to 1 as in MuJoCo.
+        specular, shininess, emission, reflectance: 0 to 1 as in MuJoCo. Where light is added in
+            linear space `specular` 0.5 reflects 4 %, as glTF's dielectrics do.
+        metallic, roughness: 0 to 1 as in glTF, of what is lit so (`standard`); `roughness` replaces
+            `shininess`. MuJoCo's classic look shows them as highlights.
+        emissive: red, green, blue of light of its own, sRGB, 0 to 1.
         texture: (H, W, 3) uint8 image (or with 1 or 4 channels), row 0 on top, laid on the object,
             with holes where it is clear; an empty array removes the object's own texture.
         repeat: how often the texture repeats along its two directions, above 0.
@@ -58,8 +65,11 @@ class EditMaterial(CheckedEdit):
     )
     specular: _Number = convert(checks.share, default=None)
     shininess: _Number = convert(checks.share, default=None)
+    metallic: _Number = convert(checks.share, default=None)
+    roughness: _Number = convert(checks.share, default=None)
     emission: _Number = convert(checks.share, default=None)
     reflectance: _Number = convert(checks.share, default=None)
+    emissive: _Vector = convert(checks.colour, default=None)
     texture: Converted[NDArray[np.uint8] | None, SupportsArray | None] = convert(
         checks.texture, default=None
     )
@@ -74,7 +84,9 @@ class EditMaterials(CheckedEdit):
     Attributes:
         objects: N rows of names of objects; what is in one row is painted alike.
         rgba: (N, 4) red, green, blue, alpha, 0 to 1; NaN keeps the object's alpha, or all four.
-        specular, shininess, emission, reflectance: (N,) 0 to 1; NaN keeps the object's.
+        specular, shininess, emission, reflectance, metallic, roughness: (N,) 0 to 1; NaN keeps the
+            object's.
+        emissive: (N, 3) light of its own, 0 to 1; NaN keeps the object's.
         texture: (N,) which of `images` each row gets; -1 keeps the object's own.
         images: images as `EditMaterial.texture`; an empty one removes the object's own.
         repeat: (N, 2) how often textures repeat, above 0; 1 without it.
@@ -85,8 +97,11 @@ class EditMaterials(CheckedEdit):
     rgba: _Rows = convert(checks.colours, default=None)
     specular: _Column = convert(checks.shares, default=None)
     shininess: _Column = convert(checks.shares, default=None)
+    metallic: _Column = convert(checks.shares, default=None)
+    roughness: _Column = convert(checks.shares, default=None)
     emission: _Column = convert(checks.shares, default=None)
     reflectance: _Column = convert(checks.shares, default=None)
+    emissive: _Rows = convert(checks.lights, default=None)
     texture: Converted[NDArray[np.int64] | None, Sequence[Whole] | SupportsArray | None] = convert(
         checks.places, default=None
     )
@@ -120,10 +135,12 @@ class EditMaterials(CheckedEdit):
         if self.rgba is not None and not np.isnan(self.rgba[i, :3]).all():
             *colour, alpha = self.rgba[i].tolist()
             given["rgba"] = (*colour, None if math.isnan(alpha) else alpha)
-        for name in ("specular", "shininess", "emission", "reflectance"):
+        for name in SHADES:
             column = getattr(self, name)
             if column is not None and not np.isnan(column[i]):
                 given[name] = float(column[i])
+        if self.emissive is not None and not np.isnan(self.emissive[i]).any():
+            given["emissive"] = tuple(self.emissive[i].tolist())
         if self.texture is not None and self.texture[i] >= 0:
             given["texture"] = self.images[self.texture[i]]
         for name in ("repeat", "offset"):
@@ -143,11 +160,17 @@ class EditLight(CheckedEdit):
         kind: `directional`, `point` or `spot`; must be given for a new light.
         position: world metres.
         direction: world, the way the light goes; of any length but 0.
-        diffuse, specular, ambient: colours, 0 to 1 and above. Of a `HemisphereLight` `diffuse` is
-            the colour from above and `ambient` the one from below.
+        diffuse, specular, ambient: colours, 0 to 1 and above: sRGB in MuJoCo's classic look. Else
+            they are linear, colour times intensity in three.js's units, and `diffuse` lights
+            highlights too. Of a `HemisphereLight` `diffuse` is the colour from above and `ambient`
+            the one from below.
         cutoff: half-angle of a spot's cone, radians, above 0 to pi / 2.
         exponent: how a spot fades from its axis, from 0.
         softness: over which part of the cone's rim it fades, 0 to 1.
+        decay: the power of the distance that it fades with; a new light does not fade without it.
+        distance: metres at which a point light or spot ends; 0 for nowhere.
+        size: radius of what shines, metres (radians of a directional one), which softens shadows.
+            These three are for light in linear space.
         casts_shadow: whether it does.
         active: False switches it off.
     """
@@ -162,6 +185,9 @@ class EditLight(CheckedEdit):
     cutoff: _Number = convert(checks.cutoff, default=None)
     exponent: _Number = convert(checks.from_0, default=None)
     softness: _Number = convert(checks.share, default=None)
+    decay: _Number = convert(checks.decay, default=None)
+    distance: _Number = convert(checks.from_0, default=None)
+    size: _Number = convert(checks.from_0, default=None)
     casts_shadow: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
     active: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
 

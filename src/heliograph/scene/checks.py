@@ -135,6 +135,7 @@ _RGBA = "red, green, blue and maybe alpha (or None) from 0 to 1"
 _opaque, _translucent = (floats(_RGBA, length, 0.0, 1.0) for length in (3, 4))
 _from_0_to_1 = v.number(0, 1)
 from_0 = v.number(0)
+decay = v.number(0, v.MOST_DECAY)
 _cutoff = v.number(0, math.pi / 2, above=True)
 _KINDS = " or ".join(map(repr, KINDS))
 seed = v.whole(0, MAX_INTEGER)
@@ -317,6 +318,13 @@ shares = _column("(N,) numbers from 0 to 1, or NaN to keep the object's own", 0,
 _colours = _column(
     "(N, 4) numbers from 0 to 1 (red, green, blue, alpha), or NaN to keep the object's own",
     *(4, 0.0, 1.0),
+    nan=True,
+)
+
+
+lights = _column(
+    "(N, 3) numbers from 0 to 1 (red, green, blue), or NaN to keep the object's own",
+    *(3, 0.0, 1.0),
     nan=True,
 )
 

@@ -7,8 +7,9 @@ default.
 # No `from __future__ import annotations`: properties are read from them when this is imported.
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Self, TypeVar, Unpack, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias, TypeVar, Unpack, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,15 @@ from heliograph.scene import placement
 from heliograph.scene import values as v
 from heliograph.scene.files import file_digest
 from heliograph.scene.placement import PLACEMENT, PlacementProps
-from heliograph.scene.props import Color, Prop, described, properties, signature
+from heliograph.scene.props import (
+    Color,
+    Number,
+    Prop,
+    Surroundings,
+    described,
+    properties,
+    signature,
+)
 
 Props = Mapping[str, Any]
 _C = TypeVar("_C", bound="Component")
@@ -222,9 +231,14 @@ class Component:
         return v.fingerprint((self._hash(), tuple(files))).hex()
 
     @property
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
+        return MappingProxyType({})
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Paths of the files it shows."""
-        return ()
+        return tuple(self.named_files.values())
 
     def _hash(self) -> bytes:
         try:
@@ -237,8 +251,7 @@ class Component:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays in its properties."""
-        given = (*self._props.values(), *self._props.get("material", {}).values())
-        return sum(each.nbytes for each in given if isinstance(each, np.ndarray))
+        return _nbytes(self._props)
 
     @property
     def own(self) -> bytes:
@@ -293,10 +306,55 @@ class Group(Component):
     __slots__ = ()
 
 
+ToneMapping: TypeAlias = Literal["none", "neutral", "aces"]
+"""How linear light becomes colours; "none" cuts off what is brighter than white."""
+
+ENVIRONMENT = "environment"
+_SKY = ("sky", "horizon", "ground")
+_MOST_EXPOSURE = 1e6
+
+
+def _background(value: Any, where: str) -> Any:
+    return value if isinstance(value, str) and value == ENVIRONMENT else v.colour(value, where)
+
+
+def _surroundings(value: Any, where: str) -> Any:
+    """A path as text, or a mapping with the colours `sky`, `horizon` and `ground`."""
+    if not isinstance(value, Mapping):
+        file = v.path(value, where)
+        if Path(file).suffix.lower() != ".hdr":
+            raise v.refuse(where, "a .hdr file or a mapping such as {'sky': 'skyblue'}", value)
+        return file
+    for name in value:
+        if name not in _SKY:
+            raise UnknownNameError.of(f"colour of {where}", name, _SKY)
+    if "sky" not in value:
+        raise v.refuse(where, "at least the colour 'sky'", dict(value))
+    horizon = value.get("horizon", value["sky"])
+    colours = value["sky"], horizon, value.get("ground", horizon)
+    pairs = zip(_SKY, colours, strict=True)
+    return MappingProxyType({name: v.colour(part, f"{where} {name}")[:3] for name, part in pairs})
+
+
 class SceneProps(PlacementProps, total=False):
     """What a scene takes."""
 
-    background: Annotated[Color, Prop(v.colour, (0.0, 0.0, 0.0), "What is seen where nothing is.")]
+    background: Annotated[
+        Color, Prop(_background, (0.0, 0.0, 0.0), "Seen where nothing is; or 'environment'.")
+    ]
+    environment: Annotated[
+        Surroundings,
+        Prop(_surroundings, None, "Light from all around: a .hdr file, or {'sky': 'skyblue'}."),
+    ]
+    environmentIntensity: Annotated[
+        Number, Prop(v.number(0), 1.0, "Multiplies the light of `environment`.")
+    ]
+    toneMapping: Annotated[
+        ToneMapping, Prop(v.choice(ToneMapping), "none", "How bright light becomes colours.")
+    ]
+    exposure: Annotated[
+        Number, Prop(v.number(0, _MOST_EXPOSURE, above=True), 1.0, "Multiplies all light.")
+    ]
 
 
 class Scene(Component):
@@ -322,6 +380,12 @@ class Scene(Component):
             }
             self.with_parents(parents)
         return self._parents
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """Path of its environment, if that is a file."""
+        environment = self.get("environment")
+        return {"environment": environment} if isinstance(environment, str) else {}
 
     def with_parents(self, parents: Mapping[str, str]) -> Self:
         """The same scene, told its `parents`."""
@@ -394,6 +458,12 @@ def _from_dict(data: Any, depth: int) -> Component:
     kind: Any = _KINDS[data["tag"]]
     made: Component = kind(*children, key=data.get("key"), **props)
     return made
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, Mapping):
+        return sum(_nbytes(each) for each in value.values())
+    return value.nbytes if isinstance(value, np.ndarray) else 0
 
 
 def _plain(value: Any) -> Any:

@@ -1,29 +1,28 @@
-"""Lights. `intensity` 1 lights a surface that faces the light with its full colour.
+"""Lights, in three.js's units.
 
-A point or spot light is that bright one metre away and fades with `decay` (0 not at all, 1 with the
-distance, 2 with its square). Directional and spot lights shine from their `position` towards
-`target`, a world point. `castShadow` asks for shadows where the rasterizer draws them.
+`color` is sRGB and decoded; `intensity` multiplies what is linear: lux of directional, ambient and
+hemisphere lights, candela of point and spot lights. A white matt surface that faces a directional
+light of intensity pi is just white. Point and spot lights fade with the distance to the power of
+`decay`. Directional and spot lights shine from their `position` towards `target`, a world point.
+`castShadow` asks for shadows where the rasterizer draws them; what shines with a `size` of its own
+makes their rims soft.
 """
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
 import math
-from typing import Annotated, Any, Literal, TypedDict, Unpack
+from typing import Annotated, TypedDict, Unpack
 
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
 from heliograph.scene.placement import PlacementProps, TurnProps
 from heliograph.scene.props import Color, Flag, Number, Prop, Vector
 
-
-def _decay(value: Any, where: str) -> int:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or value not in (0, 1, 2):
-        raise v.refuse(where, "0, 1 or 2", value)
-    return int(value)
+_from_0 = v.number(0)
 
 
 class _LightProps(TypedDict, total=False):
     color: Annotated[Color, Prop(v.colour, (1.0, 1.0, 1.0), "Its colour.")]
-    intensity: Annotated[Number, Prop(v.number(0), 1.0, "Multiplies the colour.")]
+    intensity: Annotated[Number, Prop(_from_0, 1.0, "Multiplies the linear colour.")]
 
 
 class _Casting(TypedDict, total=False):
@@ -32,8 +31,10 @@ class _Casting(TypedDict, total=False):
 
 class _Fading(TypedDict, total=False):
     decay: Annotated[
-        Literal[0, 1, 2], Prop(_decay, 2, "0 fades not at all, 1 with the distance, 2 its square.")
+        Number, Prop(v.number(0, v.MOST_DECAY), 2.0, "Fades with the distance to this power.")
     ]
+    distance: Annotated[Number, Prop(_from_0, 0.0, "Where it ends; 0 for nowhere.", "m")]
+    size: Annotated[Number, Prop(_from_0, 0.0, "Radius of what shines; softens shadows.", "m")]
 
 
 class _Aimed(TypedDict, total=False):
@@ -55,6 +56,11 @@ class HemisphereLightProps(PlacementProps, _LightProps, total=False):
 
 class DirectionalLightProps(_Aimed, TurnProps, _LightProps, _Casting, total=False):
     """What directional light takes."""
+
+    size: Annotated[
+        Number,
+        Prop(v.number(0, math.pi / 4), 0.0, "Half the angle it fills; softens shadows.", "rad"),
+    ]
 
 
 class PointLightProps(PlacementProps, _LightProps, _Fading, _Casting, total=False):

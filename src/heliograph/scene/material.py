@@ -8,24 +8,27 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypedDict
 
 from heliograph.errors import UnknownNameError
+from heliograph.scene import checks
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
-from heliograph.scene.props import Color, Flag, Image, Number, Prop, Shine, properties
+from heliograph.scene.props import Color, Flag, Number, Prop, Shine, Vector, properties
+from heliograph.scene.textures import USES, MaterialTexture, Picture, check_map
 
-MaterialType: TypeAlias = Literal["standard", "phong", "lambert", "basic"]
-"""How light makes a surface's colour; "basic" shows it as it is, unlit."""
-Side: TypeAlias = Literal["front", "double"]
+MaterialType: TypeAlias = Literal["standard", "phong", "lambert", "basic", "normal", "depth"]
+"""How light makes a surface's colour; "basic" shows it as it is, unlit, "normal" and "depth" show
+where it faces, in camera axes, and how near it is."""
+Side: TypeAlias = Literal["front", "back", "double"]
 AlphaMode: TypeAlias = Literal["opaque", "mask", "blend"]
 
 MOST_SHININESS = 128.0
 """three.js's `shininess` that MuJoCo's 1 stands for."""
 
-_SIDES = {0: "front", 2: "double"}
+_SIDES = {0: "front", 1: "back", 2: "double"}
 _word = v.choice(Side)
 
 
 def _side(value: Any, where: str) -> str:
-    """Front or double; three.js's numbers 0 and 2 are good as well."""
+    """Front, back or double; three.js's numbers 0, 1 and 2 are good as well."""
     whole_number = isinstance(value, Integral) and not isinstance(value, bool)
     name: str = _word(_SIDES.get(int(value), value) if whole_number else value, where)
     return name
@@ -52,12 +55,26 @@ class MaterialProps(TypedDict, total=False):
         Prop(_specular, (0x11 / 255,) * 3, "Of `phong`: colour or strength of highlights."),
     ]
     side: Annotated[
-        Side | Literal[0, 2], Prop(_side, "front", "Which sides are seen; or three.js's 0 and 2.")
+        Side | Literal[0, 1, 2], Prop(_side, "front", "Which sides are seen; or three.js's 0 to 2.")
     ]
     alphaTest: Annotated[
         Number, Prop(v.number(0, 1), 0.0, "What is less opaque is a hole in all passes.")
     ]
-    map: Annotated[Image, Prop(v.pixels, None, "An image that multiplies the colour.")]
+    map: Annotated[Picture, Prop(check_map, None, "An image that multiplies the colour.")]
+    alphaMap: Annotated[Picture, Prop(check_map, None, "Its green multiplies the opacity.")]
+    normalMap: Annotated[
+        Picture, Prop(check_map, None, "Where the surface faces; x along u, y along v.")
+    ]
+    normalScale: Annotated[
+        Vector, Prop(v.vector(2), (1.0, 1.0), "Of `normalMap`: how far it turns along u and v.")
+    ]
+    roughnessMap: Annotated[Picture, Prop(check_map, None, "Its green multiplies `roughness`.")]
+    metalnessMap: Annotated[Picture, Prop(check_map, None, "Its blue multiplies `metalness`.")]
+    aoMap: Annotated[
+        Picture, Prop(check_map, None, "Its red is how much of the light from all around arrives.")
+    ]
+    aoMapIntensity: Annotated[Number, Prop(v.number(0, 1), 1.0, "Of `aoMap`: 0 is no effect.")]
+    emissiveMap: Annotated[Picture, Prop(check_map, None, "An image that multiplies `emissive`.")]
 
 
 MATERIAL = properties(MaterialProps)
@@ -84,13 +101,17 @@ class Material:
         kind: how light makes its colour.
         base_color: red, green, blue (sRGB) and alpha, 0 to 1; a texture multiplies it.
         metallic, roughness: 0 to 1.
-        emissive: red, green, blue of its own light (sRGB), from 0.
-        double_sided: whether its back is seen.
+        emissive: red, green, blue of its own light (sRGB), 0 to 1.
+        emissive_strength: multiplies what `emissive` is in linear light, from 0.
+        side: which sides of it are seen.
         alpha_mode: what alpha does: nothing, cut out what is below `alpha_cutoff`, or blend.
         alpha_cutoff: 0 to 1; of "mask" only.
-        base_color_texture: the image's file, or a name that equal images share; None without.
+        textures: its images, each with how it lies on a surface, at most one for each use.
         specular, shininess, reflectance, emission: 0 to 1 as in MuJoCo; None where the scene has
             none.
+
+    Raises:
+        InvalidValueError: a number out of its range, or no number.
     """
 
     name: str = ""
@@ -99,14 +120,21 @@ class Material:
     metallic: float = 0.0
     roughness: float = 1.0
     emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    double_sided: bool = False
+    emissive_strength: float = 1.0
+    side: Side = "front"
     alpha_mode: AlphaMode = "opaque"
     alpha_cutoff: float = 0.5
-    base_color_texture: str | None = None
+    textures: tuple[MaterialTexture, ...] = ()
     specular: float | None = None
     shininess: float | None = None
     reflectance: float | None = None
     emission: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if value is not None:
+                self.__dict__[name] = check(value, f"Material {name}")
 
     @classmethod
     def of(cls, component: Component) -> Self:
@@ -120,22 +148,41 @@ class Material:
         red, green, blue, alpha = (*said["color"], 1.0)[:4]
         if said["transparent"] is not False:
             alpha *= said["opacity"]
-        glow = [said["emissiveIntensity"] * part for part in said["emissive"][:3]]
         phong = kind == "phong"
         return cls(
             kind=kind,
             base_color=(red, green, blue, alpha),
             metallic=said["metalness"],
             roughness=said["roughness"],
-            emissive=(glow[0], glow[1], glow[2]),
-            double_sided=said["side"] == "double",
+            emissive=said["emissive"][:3],
+            emissive_strength=said["emissiveIntensity"],
+            side=said["side"],
             alpha_mode="mask" if said["alphaTest"] else "blend" if alpha < 1 else "opaque",
             alpha_cutoff=said["alphaTest"] or 0.5,
-            base_color_texture=_texture(said["map"]),
+            textures=_textures(said),
             specular=sum(said["specular"][:3]) / 3 if phong else None,
             shininess=min(said["shininess"] / MOST_SHININESS, 1.0) if phong else None,
         )
 
 
-def _texture(image: Any) -> str | None:
-    return image if image is None or isinstance(image, str) else v.fingerprint(image).hex()
+_share = v.number(0, 1)
+_CHECKS: Mapping[str, v.Check] = MappingProxyType(
+    {
+        "kind": v.choice(MaterialType),
+        "base_color": checks.floats("red, green, blue and alpha from 0 to 1", 4, 0.0, 1.0),
+        **dict.fromkeys(("metallic", "roughness", "alpha_cutoff"), _share),
+        "emissive": checks.colour,
+        "emissive_strength": v.number(0),
+        "side": v.choice(Side),
+        "alpha_mode": v.choice(AlphaMode),
+        **dict.fromkeys(("specular", "shininess", "reflectance", "emission"), v.number()),
+    }
+)
+
+
+def _textures(said: Mapping[str, Any]) -> tuple[MaterialTexture, ...]:
+    strengths = {"normalMap": said["normalScale"], "aoMap": (said["aoMapIntensity"],) * 2}
+    given = [name for name in USES if said[name] is not None]
+    return tuple(
+        MaterialTexture.of(name, said[name], strengths.get(name, (1.0, 1.0))) for name in given
+    )

@@ -6,6 +6,8 @@ Their sizes have three.js's names (`radius`, `width`, ...); `args` gives them in
 """
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Unpack
@@ -17,12 +19,16 @@ from heliograph.scene import values as v
 from heliograph.scene.components import Component, Props
 from heliograph.scene.material import MATERIAL, MaterialProps, MaterialType, check_material
 from heliograph.scene.placement import PlacementProps
-from heliograph.scene.props import Color, FilePath, Number, Prop, Rows, Vector
+from heliograph.scene.props import Color, FilePath, Flag, Number, Prop, Rows, Vector
+from heliograph.scene.textures import image_files
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 _Y_UP = (".glb", ".gltf")
 _Axis: TypeAlias = Literal["y", "z"]
 _above_0, _from_0 = v.number(0, above=True), v.number(0)
+_start = Prop(v.number(), 0.0, "Where it starts going round.", "rad")
+_length = Prop(_above_0, 2 * math.pi, "How far it goes round; at most once.", "rad")
+_open = Prop(v.flag, False, "Whether it has no flat ends.")
 
 
 class ShapeProps(PlacementProps, total=False):
@@ -43,25 +49,33 @@ class Shape(Component, abstract=True):
 
     drawable: ClassVar[bool] = True
     SIZES: ClassVar[tuple[str, ...]] = ()
+    ARC: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
 
     def __init_subclass__(cls, *, abstract: bool = False) -> None:
         super().__init_subclass__(abstract=abstract)
         args = cls.SPEC.get("args")
         if args is not None and isinstance(args.check, v.Sizes):
-            cls.SIZES = args.check.names
+            cls.SIZES, cls.ARC = args.check.names, args.check.arc
 
     @property
     def args(self) -> tuple[float, ...]:
         """Its sizes in three.js's order, those that were not given filled in."""
-        given, spec = self._props, self.SPEC
-        return tuple(given.get(name, spec[name].default) for name in self.SIZES)
+        return tuple(self._filled(name) for name in self.SIZES)
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the files it shows."""
-        image = self.get("material").get("map")
-        return (image,) if isinstance(image, str) else ()
+    def arc(self) -> tuple[float, ...]:
+        """How much of it there is, in three.js's order, what was not given filled in."""
+        return tuple(self._filled(name) for name in self.ARC)
+
+    def _filled(self, name: str) -> Any:
+        return self._props.get(name, self.SPEC[name].default)
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
+        images = image_files(self.get("material"))
+        return {f"material.{name}": path for name, path in images.items()}
 
     def get(self, name: str) -> Any:
         """A property's value, its default where it was not given."""
@@ -86,11 +100,12 @@ class Shape(Component, abstract=True):
 
     @classmethod
     def _name_sizes(cls, short: str, props: dict[str, Any], where: str) -> None:
-        """Put the sizes of `args` or `size` under their names, defaults for those left out."""
+        """Put the numbers of `args` or `size` under their names, defaults for sizes left out."""
         given = props.pop(short)
-        for place, name in enumerate(cls.SIZES):
+        for place, name in enumerate((*cls.SIZES, *cls.ARC)):
             if place >= len(given):
-                props.setdefault(name, cls.SPEC[name].default)
+                if name in cls.SIZES:
+                    props.setdefault(name, cls.SPEC[name].default)
                 continue
             size = cls.SPEC[name].check(given[place], f"{where} {short} {name}")
             if props.setdefault(name, size) != size:
@@ -100,6 +115,7 @@ class Shape(Component, abstract=True):
                 )
 
 
+_ROUND_Y = ("openEnded", "thetaStart", "thetaLength")
 _SHORT = ("color", "opacity")
 _ALL_SIZES = ("args", "size")
 
@@ -132,11 +148,26 @@ class SphereProps(ShapeProps, total=False):
     """What a sphere takes."""
 
     radius: Annotated[Number, Prop(_above_0, 1.0, "From its middle to its surface.", "m")]
-    args: Annotated[Vector, Prop(v.Sizes("radius"), None, "[radius]", "m")]
+    phiStart: Annotated[Number, _start]
+    phiLength: Annotated[Number, _length]
+    thetaStart: Annotated[
+        Number, Prop(v.number(0, math.pi), 0.0, "Where it starts, down from +y.", "rad")
+    ]
+    thetaLength: Annotated[
+        Number, Prop(_above_0, math.pi, "How far it goes down; at most to -y.", "rad")
+    ]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("radius", arc=("phiStart", "phiLength", "thetaStart", "thetaLength")),
+            None,
+            "[radius, segments, segments, phiStart, phiLength, thetaStart, thetaLength]",
+        ),
+    ]
 
 
 class Sphere(Shape):
-    """A sphere round its own origin."""
+    """A sphere round its own origin, or part of one; `phi` goes round its y axis from -x to +z."""
 
     __slots__ = ()
 
@@ -172,19 +203,22 @@ class CylinderProps(ShapeProps, total=False):
     radiusTop: Annotated[Number, Prop(_from_0, 1.0, "At +y.", "m")]
     radiusBottom: Annotated[Number, Prop(_from_0, 1.0, "At -y.", "m")]
     height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
+    openEnded: Annotated[Flag, _open]
+    thetaStart: Annotated[Number, _start]
+    thetaLength: Annotated[Number, _length]
     args: Annotated[
         Vector,
         Prop(
-            v.Sizes("radiusTop", "radiusBottom", "height"),
+            v.Sizes("radiusTop", "radiusBottom", "height", arc=_ROUND_Y),
             None,
-            "[radiusTop, radiusBottom, height]",
-            "m",
+            "[radiusTop, radiusBottom, height, segments, segments, openEnded, thetaStart, "
+            "thetaLength]",
         ),
     ]
 
 
 class Cylinder(Shape):
-    """A cylinder or cone stump along its own y."""
+    """A cylinder or cone stump along its own y, or part of one; `theta` goes from +z to +x."""
 
     __slots__ = ()
 
@@ -223,11 +257,21 @@ class ConeProps(ShapeProps, total=False):
 
     radius: Annotated[Number, Prop(_above_0, 1.0, "Of its base, at -y.", "m")]
     height: Annotated[Number, Prop(_above_0, 1.0, "Along y.", "m")]
-    args: Annotated[Vector, Prop(v.Sizes("radius", "height"), None, "[radius, height]", "m")]
+    openEnded: Annotated[Flag, _open]
+    thetaStart: Annotated[Number, _start]
+    thetaLength: Annotated[Number, _length]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("radius", "height", arc=_ROUND_Y),
+            None,
+            "[radius, height, segments, segments, openEnded, thetaStart, thetaLength]",
+        ),
+    ]
 
 
 class Cone(Shape):
-    """A cone along its own y with the tip at +y."""
+    """A cone along its own y with the tip at +y, or part of one; `theta` goes from +z to +x."""
 
     __slots__ = ()
 
@@ -242,11 +286,19 @@ class TorusProps(ShapeProps, total=False):
 
     radius: Annotated[Number, Prop(_above_0, 1.0, "Of the tube's centre line.", "m")]
     tube: Annotated[Number, Prop(_above_0, 0.4, "The tube's own radius.", "m")]
-    args: Annotated[Vector, Prop(v.Sizes("radius", "tube"), None, "[radius, tube]", "m")]
+    arc: Annotated[Number, _length]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("radius", "tube", arc=("arc",)),
+            None,
+            "[radius, tube, segments, segments, arc]",
+        ),
+    ]
 
 
 class Torus(Shape):
-    """A ring in the xy plane, round its own z."""
+    """A tube round its own z, or part of one, from +x to +y."""
 
     __slots__ = ()
 
@@ -254,6 +306,69 @@ class Torus(Shape):
         self, *children: Component, key: str | None = None, **props: Unpack[TorusProps]
     ) -> None:
         self._build(children, key, props)
+
+
+class CircleProps(ShapeProps, total=False):
+    """What a circle takes."""
+
+    radius: Annotated[Number, Prop(_above_0, 1.0, "From its middle to its rim.", "m")]
+    thetaStart: Annotated[Number, _start]
+    thetaLength: Annotated[Number, _length]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("radius", segments=1, arc=("thetaStart", "thetaLength")),
+            None,
+            "[radius, segments, thetaStart, thetaLength]",
+        ),
+    ]
+
+
+class Circle(Shape):
+    """A disc in the xy plane that faces +z, or part of one, from +x to +y."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[CircleProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class RingProps(ShapeProps, total=False):
+    """What a ring takes."""
+
+    innerRadius: Annotated[Number, Prop(_from_0, 0.5, "Of its hole.", "m")]
+    outerRadius: Annotated[Number, Prop(_above_0, 1.0, "Of its rim.", "m")]
+    thetaStart: Annotated[Number, _start]
+    thetaLength: Annotated[Number, _length]
+    args: Annotated[
+        Vector,
+        Prop(
+            v.Sizes("innerRadius", "outerRadius", arc=("thetaStart", "thetaLength")),
+            None,
+            "[innerRadius, outerRadius, segments, segments, thetaStart, thetaLength]",
+        ),
+    ]
+
+
+class Ring(Shape):
+    """A disc with a hole in the xy plane that faces +z, or part of one, from +x to +y."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[RingProps]
+    ) -> None:
+        self._build(children, key, props)
+
+    @classmethod
+    def _check_together(cls, props: Props, where: str) -> None:
+        inner, outer = props.get("innerRadius", 0.0), props.get("outerRadius", math.inf)
+        if inner >= outer:
+            raise InvalidValueError(
+                f"{where}: expected innerRadius below outerRadius, got {inner:g} and {outer:g}"
+            )
 
 
 class MeshProps(ShapeProps, total=False):
@@ -300,10 +415,10 @@ class Mesh(Shape):
         return Path(self.get("src") or "").suffix.lower() in _Y_UP
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Paths of the files it shows."""
+    def named_files(self) -> Mapping[str, str]:
+        """Paths of the files it shows, by property."""
         source = self.get("src")
-        return (*super().files, *((source,) if source else ()))
+        return {**super().named_files, **({"src": source} if source else {})}
 
     @classmethod
     def _check_together(cls, props: Props, where: str) -> None:

@@ -25,6 +25,7 @@ from heliograph.requires import Requires
 
 Check: TypeAlias = Callable[[Any, str], Any]
 MAX_PIXELS = 16384
+MOST_DECAY = 100.0
 _MOST_SEGMENTS = 1_000_000
 _MOST = sys.float_info.max
 
@@ -145,29 +146,33 @@ def matrix(value: Any, where: str) -> tuple[float, ...]:
 
 
 class Sizes:
-    """The check of a shape's `args`: named sizes, then segment counts as three.js takes them.
+    """The check of a shape's `args`: named sizes, segment counts, its arc, as three.js has them.
 
     Args:
         *names: of the sizes, whose own checks look at them.
         segments: how many segment counts may follow; shapes are exact, so these are dropped.
+        arc: names of what may come after them, whose own checks look at them.
     """
 
-    def __init__(self, *names: str, segments: int = 2) -> None:
+    def __init__(self, *names: str, segments: int = 2, arc: tuple[str, ...] = ()) -> None:
         self.names = names
+        self.arc = arc
         self._segments = segments
 
     def __call__(self, value: Any, where: str) -> tuple[Any, ...]:
-        """The sizes that are given."""
+        """The sizes that are given, and the arc."""
         names = f"[{', '.join(self.names)}]"
         listed = isinstance(value, Sequence) or (isinstance(value, np.ndarray) and value.ndim > 0)
         if isinstance(value, str) or not listed:
             raise refuse(where, names, value)
         count = len(self.names)
-        if len(value) > count + self._segments:
-            raise refuse(where, f"{names} and at most {self._segments} segment counts", value)
-        for each in value[count:]:
+        last = count + self._segments
+        if len(value) > last + len(self.arc):
+            then = f", then {', '.join(self.arc)}" if self.arc else ""
+            raise refuse(where, f"{names} and at most {self._segments} segment counts{then}", value)
+        for each in value[count:last]:
             _segment_count(each, f"{where} segments")
-        return tuple(value[:count])
+        return (*value[:count], *value[last:])
 
 
 _segment_count = whole(1, _MOST_SEGMENTS)

@@ -7,26 +7,26 @@ views bring the last used stays, up to a number of bytes.
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import meshes
+from heliograph.engines.components import hdr, images, meshes, sky, surfaces
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
-from heliograph.requires import Requires
 from heliograph.scene import Component, Mesh
-from heliograph.scene.files import file_digest, read_scene_file
+from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
+from heliograph.scene.textures import USES, image_files
 from heliograph.scene.values import fingerprint
 
 _NONE = -1
@@ -37,8 +37,8 @@ _TRIES = 3
 _TOPOLOGY = ("faces", "uvs", "colors")
 _T = TypeVar("_T")
 
-Handles: TypeAlias = tuple[Set[int], Set[int]]
-"""Handles of geometries, and of textures."""
+Handles: TypeAlias = tuple[Set[int], Set[int], Set[int]]
+"""Handles of geometries, of textures, and of light from all around."""
 
 Files: TypeAlias = dict[str, str]
 """Digests of the files that a version shows, by path; of one that has changed since, once it is
@@ -52,17 +52,17 @@ class Piece:
     Attributes:
         geometry, texture: handles, -1 for no texture.
         pose: mesh_from_piece, (4, 4).
-        material: properties as components have them.
+        material: properties as components have them, without images.
+        kind: how light makes its colour.
         see_through: whether the texture has an opacity of its own.
-        has_uvs: whether a texture can be put on it.
     """
 
     geometry: int
     texture: int
     pose: NDArray[np.float64]
-    material: Any
+    material: Mapping[str, Any]
+    kind: str
     see_through: bool
-    has_uvs: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,11 @@ class Assets:
         self._rasterizer = rasterizer
         self._geometries = HandleCache(_MOST_TRIANGLES, self._forget_geometry)
         self._textures = HandleCache(_MOST_PIXELS, rasterizer.remove_texture)
+        self._radiances = HandleCache(_MOST_PIXELS, rasterizer.remove_radiance)
+        self._caches = self._geometries, self._textures, self._radiances
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
+        self._surroundings: LruCache[int] = LruCache(_MOST_NOTES)
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._lasting: set[bytes] = set()
         self._opening = True
@@ -107,10 +110,10 @@ class Assets:
         """
         self._opening = False
 
-    def touch(self, geometries: Iterable[int], textures: Iterable[int]) -> None:
+    def touch(self, used: Handles) -> None:
         """These handles are in use."""
-        self._geometries.touch(geometries)
-        self._textures.touch(textures)
+        for cache, handles in zip(self._caches, used, strict=True):
+            cache.touch(handles)
 
     def trim(self, shown: Handles, dropped: Handles) -> tuple[set[int], set[int]]:
         """Free what no version shows any more and, if there is too much, what no view used lately.
@@ -122,8 +125,12 @@ class Assets:
         Returns:
             Handles of geometries and of textures that are no more.
         """
-        geometries = self._geometries.trim(shown[0], dropped[0])
-        textures = self._textures.trim(shown[1], dropped[1])
+        geometries, textures, radiances = (
+            cache.trim(*handles)
+            for cache, *handles in zip(self._caches, shown, dropped, strict=True)
+        )
+        if radiances:
+            self._surroundings.drop_if(radiances.__contains__)
         if geometries or textures:
             self._meshes.drop_if(
                 lambda pieces: any(
@@ -173,64 +180,105 @@ class Assets:
         return self._bounds.get(handle, (-reach, reach))
 
     def mesh(self, mesh: Mesh, files: Files) -> list[Piece]:
-        """The pieces of a mesh of a version that shows these files.
+        """The pieces of a mesh of a version that shows these files, in its material's images.
 
         Raises:
-            SceneError: its file is missing or malformed.
+            SceneError: a file is missing or malformed.
         """
-        source, key = mesh.get("src"), _source(mesh, files)
+        source, key, material = mesh.get("src"), _source(mesh, files), mesh.get("material")
         if self._opening:
             self._lasting.add(key)
-        found = self._meshes.get(key)
+        found = self._meshes.get(key + _images(material, files))
         if found is not None:
             return found
-        parts = meshes.parts_of(mesh) if source is None else _steady(source, meshes.load, files)
+        parts = meshes.parts_of(mesh) if source is None else self._parts(source, files)
         simplify = source is not None or key in self._lasting
         # To scale by 0 is how exporters hide things.
         shown = [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
-        pieces = [self._piece(part, simplify=simplify) for part in shown]
+        read = partial(_steady, read=images.read, files=files)
+        pieces = [self._piece(part, material, read, simplify=simplify) for part in shown]
+        key = _source(mesh, files) + _images(material, files)  # of what was read
         self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
-    def image(self, source: str | NDArray[np.uint8], files: Files) -> tuple[int, bool]:
-        """The handle of an image file or of pixels (H, W, C), and whether it is clear anywhere.
+    def surface(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
+        """The handle of a material's images, -1 without any, and whether they are clear anywhere.
 
         Args:
-            source: a path or pixels.
+            material: properties as components have them.
             files: of the version that shows it.
 
         Raises:
-            SceneError: the file is missing or no image.
+            SceneError: a file is missing or no image, or two images do not go together.
         """
-        if not isinstance(source, str):
-            return self._texture(Texture(source)), has_holes(source)
-        found = self._images.get(files[source])
+        if material.keys().isdisjoint(USES):
+            return _NONE, False
+        found = self._images.get(_images(material, files))
         if found is None:
-            pixels = _steady(source, _read, files)
-            found = self._texture(Texture(pixels, name=source)), has_holes(pixels)
-            self._images.put(files[source], found, _NOTE)
+            read = partial(_steady, read=images.read, files=files)
+            found = self._texture(surfaces.texture(material, read))
+            self._images.put(_images(material, files), found, _NOTE)
         return found
 
-    def _piece(self, part: meshes.Part, *, simplify: bool) -> Piece:
+    def radiance(self, source: str | Mapping[str, tuple[float, ...]], files: Files) -> int:
+        """The handle of light from all around.
+
+        Args:
+            source: the path of an equirectangular picture, or colours as `sky.gradient` takes them.
+            files: of the version that shows it.
+
+        Raises:
+            SceneError: the file is missing or no such picture.
+        """
+        if not isinstance(source, str):
+            return self._radiance(sky.gradient(source))
+        found = self._surroundings.get(files[source])
+        if found is None:
+            found = self._radiance(_steady(source, hdr.read, files))
+            self._surroundings.put(files[source], found, _NOTE)
+        return found
+
+    def _radiance(self, light: NDArray[np.float32]) -> int:
+        add = self._rasterizer.add_radiance
+        return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes))
+
+    def _parts(self, source: str, files: Files) -> list[meshes.Part]:
+        try:
+            return _steady(source, meshes.load, files)
+        except SceneError as error:
+            raise SceneError(f"src: {error}") from None
+
+    def _piece(
+        self,
+        part: meshes.Part,
+        material: Mapping[str, Any],
+        read: Callable[[str], NDArray[np.uint8]],
+        *,
+        simplify: bool,
+    ) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
         geometry = replace(part.geometry, simplify=simplify)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
         texture = part.texture
-        return Piece(
-            geometry=handle,
-            texture=_NONE if texture is None else self._texture(texture),
-            pose=part.pose,
-            material=part.material,
-            see_through=texture is not None and has_holes(texture.pixels),
-            has_uvs=part.geometry.uvs is not None,
-        )
+        if part.geometry.uvs is not None:
+            texture = surfaces.texture(material, read, texture)
+        painted, see_through = self._texture(texture)
+        return Piece(handle, painted, part.pose, part.material, part.kind, see_through)
 
-    def _texture(self, texture: Texture) -> int:
-        rows, columns = texture.pixels.shape[:2]
-        size = rows * columns * 16 // 3  # four bytes each, with the smaller levels
+    def _texture(self, texture: Texture | None) -> tuple[int, bool]:
+        """The handle, and whether it is clear anywhere."""
+        if texture is None:
+            return _NONE, False
+        layers = texture.layers
+        said = [(each.use, each.sampler, each.uv_map, each.strength) for each in layers]
+        how = (texture.linear, texture.sampler, texture.uv_map, said)
+        pixels = [texture.pixels, *(layer.pixels for layer in layers)]
+        # Four bytes each, with the smaller levels.
+        size = sum(each.shape[0] * each.shape[1] for each in pixels) * 16 // 3
         add = self._rasterizer.add_texture
-        return self._textures.get(_digest(texture.pixels), lambda: (add(texture), size))
+        handle = self._textures.get((repr(how), _digest(*pixels)), lambda: (add(texture), size))
+        return handle, has_holes(texture.pixels)
 
     def _upload(self, geometry: Geometry) -> tuple[int, int]:
         """The handle of a geometry, and about how many bytes it takes."""
@@ -267,25 +315,17 @@ def _source(mesh: Mesh, files: Files) -> bytes:
     return fingerprint({name: mesh.get(name) for name in ARRAYS})
 
 
+def _images(material: Mapping[str, Any], files: Files) -> bytes:
+    """Digest of the images of a material, and of how they lie."""
+    said = {name: material[name] for name in surfaces.SAID if name in material}
+    return fingerprint((said, {name: files[path] for name, path in image_files(said).items()}))
+
+
 def _same(one: Any, other: Any) -> bool:
     """Whether two arrays, or None, are the same."""
     if one is None or other is None:
         return one is other
     return one is other or bool(np.array_equal(one, other))
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    with Requires("PIL"):
-        from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(read_scene_file(path))) as image:
-            clear = "A" in image.getbands() or "transparency" in image.info
-            return np.asarray(image.convert("RGBA" if clear else "RGB"))
-    except UnidentifiedImageError:
-        raise SceneError(f"{path}: not a readable image (of no format that Pillow knows)") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise SceneError(f"{path}: not a readable image ({str(error)[:200]})") from None
 
 
 def _digest(*arrays: Any) -> bytes:

@@ -24,7 +24,7 @@ from heliograph.engine import (
     check_version,
     made_sample,
 )
-from heliograph.engines.components.assets import Assets, Deformed
+from heliograph.engines.components.assets import Assets, Deformed, Handles
 from heliograph.engines.components.graph import Placed, SceneGraph
 from heliograph.engines.components.lights import HEAD
 from heliograph.engines.components.state import TAKEN
@@ -33,7 +33,7 @@ from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_move
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
-from heliograph.raster import DrawList, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
 from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene
 from heliograph.scene.shapes import SUFFIXES
 from heliograph.scene.tree import Tree
@@ -49,9 +49,10 @@ class ComponentEngine(Engine):
 
     Its cameras are the scene's `CameraView`s and `fit`, which frames everything. `View.state`
     moves components (`scene.state` lists them), `View.edits` are all of `heliograph.scene`'s:
-    those of the tree come first, then those of how things look. A scene without a light is lit
-    from the camera. A file is shown as it was when the scene was opened or `advance` named it last;
-    edits of a view that name one show it as it is.
+    those of the tree come first, then those of how things look. Light is added in linear space with
+    three.js's formulas; a scene without a light or an environment is lit from the camera. A file is
+    shown as it was when the scene was opened or `advance` named it last; edits of a view that name
+    one show it as it is.
 
     `advance` takes edits of the tree, and refuses what a scene could not be opened with. The newest
     16 versions may be asked for.
@@ -64,7 +65,7 @@ class ComponentEngine(Engine):
     Raises:
         SceneError: a file is missing or malformed.
         ContextError: no usable GL here.
-        InvalidValueError: another kind of source.
+        InvalidValueError: another kind of source, or options of the classic look.
     """
 
     def __init__(
@@ -75,11 +76,12 @@ class ComponentEngine(Engine):
         options: RasterOptions | None = None,
     ) -> None:
         scene, self._name = _opened(source)
+        _check_options(options or RasterOptions())
         self._rasterizer: Rasterizer | None = Rasterizer(options)
         try:
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
-            graph = SceneGraph(Tree(scene), self._translator, size)
+            graph = SceneGraph(Tree(scene), self._translator, size, self._rasterizer.options)
             self._assets.opened()
             self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
             self._rasterizer.expect_lights(graph.placed({}).draw_list.lights)
@@ -96,12 +98,14 @@ class ComponentEngine(Engine):
         """What the newest version holds."""
         version, graph = self._newest
         lights = tuple(Item(str(node.key), node.kind, active=shown) for node, shown in graph.lights)
+        if graph.lit_from_camera:
+            lights = (Item(HEAD, "head", "at the camera, as nothing in the scene sheds light"),)
         return Description(
             source=self._name,
             hash=graph.hash,
             objects=graph.table,
             materials=graph.materials,
-            lights=lights or (Item(HEAD, "head", "at the camera, as the scene has none"),),
+            lights=lights,
             state=graph.state,
             version=version,
         )
@@ -200,7 +204,7 @@ class ComponentEngine(Engine):
         found = self._edited.pop(key, None)
         graph = base.edited(changes) if found is None or found[1].outdated else found[1]
         self._edited[key] = changes, graph
-        self._assets.touch(*graph.handles)
+        self._assets.touch(graph.handles)
         while len(self._edited) > _EDITED_KEPT:
             self._edited.popitem(last=False)
         self._trim()
@@ -222,13 +226,12 @@ class ComponentEngine(Engine):
                 self._shows[deformed.geometry] = deformed
 
 
-def _handles(graphs: Iterable[SceneGraph]) -> tuple[set[int], set[int]]:
-    geometries: set[int] = set()
-    textures: set[int] = set()
-    for some, others in {id(graph.handles): graph.handles for graph in graphs}.values():
-        geometries |= some
-        textures |= others
-    return geometries, textures
+def _handles(graphs: Iterable[SceneGraph]) -> Handles:
+    found: tuple[set[int], set[int], set[int]] = set(), set(), set()
+    for handles in {id(graph.handles): graph.handles for graph in graphs}.values():
+        for together, some in zip(found, handles, strict=True):
+            together |= some
+    return found
 
 
 def _asked(view: View, graph: SceneGraph) -> Sequence[str | Camera]:
@@ -246,6 +249,15 @@ def _camera(
         return asked
     camera = graph.camera(asked, placed)
     return edited_camera(camera, moves[asked]) if asked in moves else camera
+
+
+def _check_options(options: RasterOptions) -> None:
+    if options.lit(Lighting.STANDARD) is not Lighting.STANDARD:
+        raise InvalidValueError(
+            "a scene of components adds light in linear space, so expected shading='standard' "
+            f"and lighting='auto', got shading={options.shading!r} and "
+            f"lighting={options.lighting!r}; leave both out"
+        )
 
 
 def _opened(source: Source) -> tuple[Scene, str]:

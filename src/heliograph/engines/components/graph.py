@@ -32,23 +32,45 @@ from heliograph.engines.components.assets import Deformed, Files
 from heliograph.engines.components.state import check_keys, items, moved_rows
 from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared.edits import Objects
-from heliograph.engines.shared.lights import LightEdits, SceneLight, ambient_of, flat
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.engines.shared.lights import (
+    Gradient,
+    LightEdits,
+    SceneLight,
+    ambient_of,
+    flat,
+    gradient_of,
+)
+from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import Labels
-from heliograph.raster import LARGEST, SMALLEST, DrawList, Environment, Instances, Light
+from heliograph.raster import (
+    LARGEST,
+    SMALLEST,
+    DrawList,
+    Environment,
+    Instances,
+    Light,
+    Lighting,
+    RasterOptions,
+    ToneMapping,
+)
 from heliograph.raster.types import Colour, Transforms
 from heliograph.scene import CameraView, Component, Edit, Item, Material, ObjectTable
-from heliograph.scene.components import Props
+from heliograph.scene.components import ENVIRONMENT, Props
 from heliograph.scene.files import file_digest
 from heliograph.scene.lights import Light as LightComponent
 from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
+from heliograph.scene.textures import USES
 from heliograph.scene.tree import Changes, Tree
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
-_ARRAYS, _POSITION = frozenset(ARRAYS), {"position"}
+Shining = tuple[tuple[Light, ...], Colour, Gradient | None]
+"""Lights, and the light from everywhere: what is the same on all sides, and what is not."""
+_ARRAYS, _POSITION, _FILES = frozenset(ARRAYS), {"position"}, {"src", "environment"}
+_BLACK: Colour = (0.0, 0.0, 0.0)
+_NO_LIGHT: Shining = (), _BLACK, None
 DRAWN, LIGHT, CAMERA, GROUP = range(4)
 """Sorts of components."""
 _CACHED = ("table", "_worn", "fit", "hash")
@@ -172,6 +194,7 @@ class SceneGraph:
         tree: the scene; the graph's own.
         translator: where components become parts.
         size: of the camera that frames everything, pixels.
+        options: how light becomes colours.
 
     Attributes:
         tree: the scene.
@@ -182,7 +205,13 @@ class SceneGraph:
         InvalidValueError: a camera that sees nothing, or something too large or small to be drawn.
     """
 
-    def __init__(self, tree: Tree, translator: Translator, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        tree: Tree,
+        translator: Translator,
+        size: tuple[int, int],
+        options: RasterOptions,
+    ) -> None:
         nodes = tree.nodes()
         self.tree = tree
         self.next_id = 1
@@ -191,13 +220,15 @@ class SceneGraph:
         self._named: Iterable[str] = ()  # files that the last edits named
         self._translator = translator
         self._fit_size = size
+        self._options = options
         self._local = np.array([node.local for node in nodes])
         self._shown = np.array([node.get("visible") for node in nodes], bool)
         self._plain = np.zeros(len(nodes), bool)
         self._columns = Parts.joined([])
         self._deformed: Mapping[str, Deformed] = {}
         self._made: tuple[Parts, Instances] | None = None
-        self._shining: tuple[object, tuple[Light, ...], Colour] = None, (), lamps.DEFAULT_AMBIENT
+        self._shining: tuple[object, Shining] = None, _NO_LIGHT
+        self._radiance: int | None = None
         sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
         ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
         self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
@@ -224,10 +255,11 @@ class SceneGraph:
         return self._deformed.values()
 
     @cached_property
-    def handles(self) -> tuple[frozenset[int], frozenset[int]]:
-        """Handles of the geometries and of the textures that it shows."""
+    def handles(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
+        """Handles of the geometries, of the textures and of the light all around it."""
         columns = self._columns
-        return frozenset(columns.geometry.tolist()), frozenset(columns.texture.tolist())
+        around = frozenset([] if self._radiance is None else [self._radiance])
+        return frozenset(columns.geometry.tolist()), frozenset(columns.texture.tolist()), around
 
     @cached_property
     def hash(self) -> str:
@@ -289,6 +321,11 @@ class SceneGraph:
         """The light components, and whether each shines."""
         rows = self._layout.lights.tolist()
         return [(self.tree.node(row), bool(self._row_visible[row])) for row in rows]
+
+    @property
+    def lit_from_camera(self) -> bool:
+        """Whether nothing in it sheds light, so that one at the camera does."""
+        return not len(self._layout.lights) and self._radiance is None
 
     @property
     def camera_names(self) -> list[str]:
@@ -373,7 +410,11 @@ class SceneGraph:
     def _forget(self, base: SceneGraph) -> None:
         """Forget what was made of the base's columns and is otherwise here."""
         shown, before = self._columns, base._columns
-        if shown.geometry is not before.geometry or shown.texture is not before.texture:
+        if (
+            shown.geometry is not before.geometry
+            or shown.texture is not before.texture
+            or self._radiance != base._radiance
+        ):
             self.__dict__.pop("handles", None)
         if shown is not before or self._layout is not base._layout:
             self.__dict__.pop("_worn", None)
@@ -489,8 +530,8 @@ class SceneGraph:
 
     def _look_again(self, rows: Iterable[int]) -> Iterable[int]:
         """Look at the files of these components; the rows of all that show one that has changed."""
-        self._named = dict.fromkeys(path for row in rows for path in self.tree.node(row).files)
-        return self._look_at({path: file_digest(path) for path in self._named})
+        self._named = digests = _digests(self.tree.node(row) for row in rows)
+        return self._look_at(digests)
 
     def _look_at(self, files: Files) -> Iterable[int]:
         """Show these files from now on; the rows of all that show one that has changed."""
@@ -522,6 +563,8 @@ class SceneGraph:
     def _draw_once(self, rows: Rows, files: Files) -> Rows:
         nodes = [self._drawn_node(row) for row in rows.tolist()]
         parts = [self._translator.parts(node, files) for node in nodes]
+        if not rows[0]:
+            self._radiance = self._translator.radiance(nodes[0], files)
         paths = {**self._paths, **{str(node.key): node.files for node in nodes}}
         self._paths = {key: shown for key, shown in paths.items() if shown}
         self._plain = self._plain.copy()
@@ -655,7 +698,7 @@ class SceneGraph:
             placed = replace(placed, corners=corners)
         sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
         rows = self._layout.lights
-        if not len(rows):
+        if self.lit_from_camera:
             return LightEdits({lamps.HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere)
         shown = self._row_visible[rows]
         on, dark = (self._scene_lights(placed, rows[mask]) for mask in (shown, ~shown))
@@ -676,28 +719,46 @@ class SceneGraph:
 
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
-        lights: tuple[Light, ...] = lamps.DEFAULT
-        ambient = lamps.DEFAULT_AMBIENT
-        if len(self._layout.lights):
-            lights, ambient = self._lights_of(placed)
-        red, green, blue = self.tree.node(0).get("background")[:3]
-        behind = Environment((red, green, blue))
-        placed.draw_list = DrawList(placed.instances, lights, behind, ambient)
+        scene, options = self.tree.node(0), self._options
+        default = lamps.DEFAULT, lamps.DEFAULT_AMBIENT, None
+        lights, ambient, gradient = default if self.lit_from_camera else self._lights_of(placed)
+        placed.draw_list = DrawList(
+            placed.instances,
+            lights,
+            self._behind(scene),
+            ambient,
+            gradient,
+            lighting=Lighting.STANDARD,
+            tone_mapping=options.toned(ToneMapping(scene.get("toneMapping"))),
+            exposure=options.exposure * scene.get("exposure"),
+        )
         return placed
 
-    def _lights_of(self, placed: Placed) -> tuple[tuple[Light, ...], Colour]:
+    def _behind(self, scene: Component) -> Environment:
+        colour = scene.get("background")
+        shown = colour == ENVIRONMENT
+        red, green, blue = _BLACK if shown else colour[:3]
+        return Environment(
+            (red, green, blue),
+            radiance=self._radiance,
+            radiance_scale=scene.get("environmentIntensity"),
+            radiance_shown=shown,
+        )
+
+    def _lights_of(self, placed: Placed) -> Shining:
         """What shines; the rasterizer keeps what it prepared for lights that are the same tuple."""
-        rows, (before, lights, ambient) = self._layout.lights, self._shining
+        rows, (before, shining) = self._layout.lights, self._shining
         rows = rows[self._row_visible[rows]]
         nodes = tuple([self.tree.node(row) for row in rows.tolist()])
         shadows = any(node.props.get("castShadow") for node in nodes)  # which depend on all objects
         key = None if shadows else (nodes, placed.worlds[rows].tobytes())
         if key is None or key != before:
             named = self._scene_lights(placed, rows).values()
-            made, ambient = flat(named), ambient_of(named)
-            lights = lights if made == lights else made
-            self._shining = key, lights, ambient
-        return lights, ambient
+            made = flat(named)
+            lights = shining[0] if made == shining[0] else made
+            shining = lights, ambient_of(named), gradient_of(named)
+            self._shining = key, shining
+        return shining
 
     def _world_corners(self, worlds: Matrix, instances: Rows) -> Matrix:
         maps = worlds[self._layout.owner[instances]]
@@ -716,8 +777,20 @@ class SceneGraph:
         return self._corners(placed)[self._visible]
 
 
+def _digests(nodes: Iterable[Component]) -> Files:
+    """Digests of the files of these components."""
+    digests: Files = {}
+    for node in nodes:
+        for name, path in node.named_files.items():
+            try:
+                digests[path] = digests.get(path) or file_digest(path)
+            except SceneError as error:
+                raise SceneError(f"{type(node).__name__} {node.key!r} {name}: {error}") from None
+    return digests
+
+
 def _names_files(props: Props) -> bool:
-    return "src" in props or "map" in props.get("material", ())
+    return bool(props.keys() & _FILES) or not USES.keys().isdisjoint(props.get("material", ()))
 
 
 def _sort(kind: type[Component]) -> int:

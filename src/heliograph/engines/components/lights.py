@@ -1,4 +1,4 @@
-"""Light components to the rasterizer's lights."""
+"""Light components to the rasterizer's lights, in linear light and three.js's units."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import (
     SceneLight,
     Sphere,
     check_light,
     covering,
+    fading,
     hemisphere,
     triple,
 )
@@ -25,13 +27,10 @@ from heliograph.scene import Component
 Placed = tuple[Component, NDArray[np.float64]]
 """A component and its world_from_component (4, 4)."""
 
-_FADING: tuple[Colour, ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-_GLINT = 0.5
-
 HEAD = "head"
-DEFAULT = (Light(LightKind.HEAD, diffuse=(0.6, 0.6, 0.6), specular=(0.3, 0.3, 0.3)),)
-DEFAULT_AMBIENT: Colour = (0.4, 0.4, 0.4)
-"""What lights a scene that has no light of its own."""
+DEFAULT = (Light(LightKind.HEAD, diffuse=(1.5, 1.5, 1.5)),)
+DEFAULT_AMBIENT: Colour = (0.6, 0.6, 0.6)
+"""What lights a scene that has no light of its own: white that faces the camera becomes 213."""
 
 
 def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLight]:
@@ -47,7 +46,9 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     found = {}
     for component, world in placed:
         name, aim = f"{component.kind} {component.key!r}", component.props.get("target", ())
-        check_light(name, (*world[:3, 3].tolist(), *aim), (component.get("intensity"),))
+        own = (component.props.get(name, 0.0) for name in ("distance", "size"))
+        lengths = (*world[:3, 3].tolist(), *aim, *own)
+        check_light(name, lengths, (component.get("intensity"),))
         made = _MAKERS[type(component).__name__](component, world)
         if sphere is not None and component.props.get("castShadow"):
             made = replace(made, lights=(covering(made.lights[0], sphere),))
@@ -56,7 +57,7 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
 
 
 def _strength(component: Component, name: str = "color") -> NDArray[np.float64]:
-    return np.array(component.get(name)[:3]) * float(component.get("intensity"))
+    return linear(component.get(name)[:3]) * float(component.get("intensity"))
 
 
 def _ambient(component: Component, _: Any) -> SceneLight:
@@ -65,16 +66,21 @@ def _ambient(component: Component, _: Any) -> SceneLight:
 
 def _hemisphere(component: Component, world: NDArray[np.float64]) -> SceneLight:
     ground = _strength(component, "groundColor")
-    return hemisphere(_strength(component), ground, -world[:3, 2])
+    return hemisphere(_strength(component), ground, world[:3, 2])
 
 
 def _common(component: Component) -> dict[str, Any]:
-    colour = _strength(component)
     return {
-        "diffuse": triple(colour),
-        "specular": triple(colour * _GLINT),
+        "diffuse": triple(_strength(component)),
+        "size": component.get("size"),
         "casts_shadow": component.get("castShadow"),
     }
+
+
+def _fading(component: Component) -> dict[str, Any]:
+    decay = component.get("decay")
+    distance = component.get("distance")
+    return {"attenuation": fading(decay), "decay": decay, "distance": distance}
 
 
 def _directional(component: Component, world: NDArray[np.float64]) -> SceneLight:
@@ -86,7 +92,7 @@ def _point(component: Component, world: NDArray[np.float64]) -> SceneLight:
     light = Light(
         LightKind.POINT,
         position=triple(world[:3, 3]),
-        attenuation=_FADING[component.get("decay")],
+        **_fading(component),
         **_common(component),
     )
     return SceneLight((light,))
@@ -97,10 +103,10 @@ def _spot(component: Component, world: NDArray[np.float64]) -> SceneLight:
         LightKind.SPOT,
         position=triple(world[:3, 3]),
         direction=triple(_towards(component, world)),
-        attenuation=_FADING[component.get("decay")],
         cutoff=component.get("angle"),
         exponent=0.0,
         softness=component.get("penumbra"),
+        **_fading(component),
         **_common(component),
     )
     return SceneLight((light,))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import obj
+from heliograph.engines.components import gltf, images, obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
@@ -22,7 +22,6 @@ from heliograph.scene import Mesh
 from heliograph.scene.files import read_scene_file, text_of
 
 _STL_HEAD = 84
-_LINEAR_COLOURS = (".glb", ".gltf")  # glTF stores factors and vertex colours as linear light
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,16 +31,18 @@ class Part:
     Attributes:
         geometry: its triangles.
         pose: mesh_from_part, (4, 4).
-        material: properties as components have them, with `map` as pixels.
-        texture: pixels, or None.
-        trouble: what of the file is not shown, for a warning.
+        material: properties as components have them, without images.
+        kind: how light makes its colour.
+        texture: its images, or None.
+        troubles: what of the file is not shown, for warnings.
     """
 
     geometry: Geometry
     pose: NDArray[np.float64] = field(default_factory=lambda: np.eye(4))
     material: Mapping[str, Any] = field(default_factory=dict)
+    kind: str = "standard"
     texture: Texture | None = None
-    trouble: str = ""
+    troubles: tuple[str, ...] = ()
 
 
 def parts_of(mesh: Mesh) -> list[Part]:
@@ -74,14 +75,14 @@ def load(path: Path) -> list[Part]:
         parts = list(_pieces(path) if path.suffix.lower() == ".obj" else _nodes(path))
     if not parts:
         raise SceneError(f"{path}: expected triangles, found none; is it damaged or empty?")
-    for trouble in dict.fromkeys(part.trouble for part in parts if part.trouble):
+    for trouble in dict.fromkeys(each for part in parts for each in part.troubles):
         warnings.warn(f"{path}: {trouble}", stacklevel=2)
     return parts
 
 
 def _pieces(path: Path) -> Iterator[Part]:
     """The parts of an OBJ file."""
-    images: dict[Path, Texture | None] = {}
+    opened: dict[Path, Texture | None] = {}
     for piece in obj.read(path):
         if not np.isfinite(piece.positions).all():
             raise ValueError("vertices are not finite")
@@ -89,11 +90,11 @@ def _pieces(path: Path) -> Iterator[Part]:
         normals = None if piece.normals is None else _unit(piece.normals)
         geometry = Geometry(piece.positions, piece.triangles, normals, piece.uvs, name=name)
         image = piece.material.image
-        if image is not None and image not in images:
-            images[image] = _opened(image)
-        texture = None if image is None else images[image]
+        if image is not None and image not in opened:
+            opened[image] = _opened(image)
+        texture = None if image is None else opened[image]
         if texture is None or piece.uvs is None:
-            yield replace(_plain(geometry, piece), trouble=_trouble(piece, texture))
+            yield replace(_plain(geometry, piece), troubles=_troubles(piece, texture))
         else:
             yield Part(geometry, material=piece.material.properties, texture=texture)
 
@@ -115,15 +116,15 @@ def _plain(geometry: Geometry, piece: obj.Piece) -> Part:
     return replace(part, material={**part.material, **kept})
 
 
-def _trouble(piece: obj.Piece, texture: Texture | None) -> str:
+def _troubles(piece: obj.Piece, texture: Texture | None) -> tuple[str, ...]:
     material = piece.material
     if material.missing:
-        return f"the image {material.missing!r} of material {piece.name!r} is not there"
+        return (f"the image {material.missing!r} of material {piece.name!r} is not there",)
     if material.image is None or (piece.colours is not None and piece.uvs is None):
-        return ""
+        return ()
     if texture is None:
-        return f"{material.image} of material {piece.name!r} is not a readable image"
-    return _no_uvs(piece.name)
+        return (f"{material.image} of material {piece.name!r} is not a readable image",)
+    return (_no_uvs(piece.name),)
 
 
 def _no_uvs(name: str) -> str:
@@ -132,34 +133,61 @@ def _no_uvs(name: str) -> str:
 
 def _opened(path: Path) -> Texture | None:
     """An image file, or None where it cannot be read."""
-    with Requires("PIL"):
-        from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(read_scene_file(path))) as image:
-            return _image(image, False, path)
-    except (SceneError, OSError, ValueError, Image.DecompressionBombError):
+        return Texture(images.read(path), name=path.name)
+    except SceneError:
         return None
 
 
 def _nodes(path: Path) -> Iterator[Part]:
-    trimesh, kind = _trimesh(), path.suffix.lower()[1:]
-    data = io.BytesIO(read_scene_file(path) if kind == "glb" else _utf8(path))
-    resolver = _resolver(trimesh, path)
-    scene = trimesh.load_scene(data, file_type=kind, process=False, resolver=resolver)
+    """The parts of all other files."""
+    data, suffix = _utf8(path), path.suffix.lower()
+    if suffix not in gltf.SUFFIXES:
+        yield from _placed(path, data, None)
+        return
+    document = gltf.Document(data, binary=suffix == ".glb")
+    unsupported = ", ".join(document.unsupported)
+    troubles = (f"drawn without {unsupported}: not supported",) if unsupported else ()
+    try:
+        parts = [*_placed(path, document.numbered(), document)]
+    except Exception:
+        if not document.lacking:
+            raise
+        parts = []
+    if document.lacking:  # some of which hold the vertices, of which trimesh makes zeros
+        parts = [part for part in parts if np.ptp(part.geometry.positions, axis=0).any()]
+        if not parts:
+            raise SceneError(
+                f"{path}: needs {', '.join(document.lacking)}, not supported; save it without"
+            )
+    for part in parts:
+        yield replace(part, troubles=(*part.troubles, *troubles))
+
+
+def _placed(path: Path, data: bytes, document: gltf.Document | None) -> Iterator[Part]:
+    """The parts that trimesh finds in a file, where its nodes place them."""
+    trimesh = _trimesh()
+    scene = trimesh.load_scene(
+        io.BytesIO(data),
+        file_type=path.suffix.lower()[1:],
+        process=False,
+        resolver=_resolver(trimesh, path),
+    )
     made: dict[str, Part] = {}
     for node in scene.graph.nodes_geometry:
         pose, name = scene.graph.get(node)
         if not len(getattr(scene.geometry[name], "faces", ())):
             continue
         if name not in made:
-            made[name] = _part(scene.geometry[name], f"{path.name}: {name}", path)
+            made[name] = _part(scene.geometry[name], f"{path.name}: {name}", path, document)
         yield replace(made[name], pose=pose)
 
 
 def _utf8(path: Path) -> bytes:
     """A file with all text of it in UTF-8, which is all that trimesh reads."""
     data = read_scene_file(path)
+    if path.suffix.lower() == ".glb":
+        return data
     text = len(data)
     if path.suffix.lower() == ".stl" and len(data) >= _STL_HEAD:
         count = int.from_bytes(data[_STL_HEAD - 4 : _STL_HEAD], "little")
@@ -207,26 +235,48 @@ def _one_line_errors(path: Path) -> Iterator[None]:
         log.disabled = before
 
 
-def _part(mesh: Any, name: str, path: Path) -> Part:
+def _part(mesh: Any, name: str, path: Path, document: gltf.Document | None) -> Part:
     positions = np.asarray(mesh.vertices, float)
     if not np.isfinite(positions).all():
         raise ValueError("vertices are not finite")
-    linear = path.suffix.lower() in _LINEAR_COLOURS
-    kind = mesh.visual.kind
-    uvs = getattr(mesh.visual, "uv", None) if kind == "texture" else None
+    visual = mesh.visual
+    worn = visual.material if visual.kind == "texture" else None
+    uvs = None if worn is None else visual.uv
     geometry = Geometry(positions, np.asarray(mesh.faces), _normals(mesh), uvs, name=name)
-    if kind == "texture":
-        material, texture = _material(mesh.visual.material, linear, path)
-        if uvs is None:
-            return Part(geometry, material=material, trouble=_no_uvs(name) if texture else "")
-        return Part(geometry, material=material, texture=texture)
-    if kind == "vertex":
-        return _coloured(geometry, _encoded(mesh.visual.vertex_colors, linear))
-    if kind == "face":
-        split = _split(geometry)
-        colours = np.repeat(_encoded(mesh.visual.face_colors, linear), 3, 0)
-        return _coloured(split, colours)
-    return Part(geometry)
+    look = _look(worn, path) if document is None else document.look(worn)
+    part = Part(geometry, np.eye(4), look.material, look.kind, look.texture, look.troubles)
+    if look.texture is not None:
+        if uvs is not None:
+            return part
+        return replace(part, texture=None, troubles=(*look.troubles, _no_uvs(name)))
+    colours = _colours(visual)
+    if colours is None:
+        return part
+    colours = _encoded(colours, linear=document is not None)
+    colours[:, 3] = np.maximum(colours[:, 3], 255 * look.opaque)
+    if visual.kind == "face":
+        part, colours = replace(part, geometry=_split(geometry)), np.repeat(colours, 3, 0)
+    return _tinted(part, colours)
+
+
+def _colours(visual: Any) -> Any:
+    """Colours (N, 3 or 4) of the vertices or the faces; None without."""
+    if visual.kind == "texture":
+        return visual.vertex_attributes.get("color")
+    return {"vertex": lambda: visual.vertex_colors, "face": lambda: visual.face_colors}.get(
+        visual.kind, lambda: None
+    )()
+
+
+def _tinted(part: Part, colours: NDArray[np.uint8]) -> Part:
+    """A part whose vertices have colours, which its material multiplies."""
+    coloured = _coloured(part.geometry, colours)
+    if coloured.texture is not None:
+        return replace(part, geometry=coloured.geometry, texture=coloured.texture)
+    tint, own = coloured.material, part.material
+    colour = tuple(np.multiply(tint["color"], own.get("color", 1.0)).tolist())
+    opacity = tint["opacity"] * own.get("opacity", 1.0)
+    return replace(part, material={**own, "color": colour, "opacity": opacity})
 
 
 def _normals(mesh: Any) -> NDArray[np.float64] | None:
@@ -260,61 +310,26 @@ def _unit(normals: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return normals / length if (length > 0).all() and np.isfinite(normals).all() else None
 
 
-def _material(material: Any, linear: bool, path: Path) -> tuple[dict[str, Any], Texture | None]:
+def _look(material: Any, path: Path) -> gltf.Look:
+    """What trimesh makes of a material that is none of glTF's."""
     found: dict[str, Any] = {}
-    factor = getattr(material, "baseColorFactor", None)
-    if factor is None:
-        factor = None if linear else getattr(material, "diffuse", None)
-    if factor is not None:
-        red, green, blue, alpha = (_encoded(np.array([factor]), linear)[0] / 255).tolist()
+    if getattr(material, "diffuse", None) is not None:
+        red, green, blue, alpha = (np.array(material.diffuse) / 255).tolist()
         found = {"color": (red, green, blue), "opacity": alpha}
-    for name, ours in (("roughnessFactor", "roughness"), ("metallicFactor", "metalness")):
-        if getattr(material, name, None) is not None:
-            found[ours] = float(getattr(material, name))
-    if getattr(material, "emissiveFactor", None) is not None:
-        found["emissive"] = tuple(
-            np.clip(material.emissiveFactor, 0, 1) ** (1 / 2.2) * _glow(material)
-        )
-    found["side"] = "double" if getattr(material, "doubleSided", False) else "front"
-    mode = getattr(material, "alphaMode", None)
-    if mode == "MASK":
-        found["alphaTest"] = 0.5 if material.alphaCutoff is None else float(material.alphaCutoff)
-    opaque = linear and (mode in (None, "OPAQUE") or found.get("alphaTest") == 0)
-    if opaque:
-        found["opacity"] = 1.0
-    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
-    return found, None if image is None else _image(image, opaque, path)
+    image = getattr(material, "image", None)
+    texture = None if image is None else Texture(images.pixels(image), name=path.name)
+    return gltf.Look(found, texture=texture)
 
 
-def _glow(material: Any) -> NDArray[np.float64]:
-    """The mean colour (3,) of the texture that says where a material glows, if any; white without.
-
-    Only one colour is shown; most such textures are black but for a few spots.
-    """
-    image = getattr(material, "emissiveTexture", None)
-    if image is None:
-        return np.ones(3)
-    colour: NDArray[np.float64] = np.asarray(image.convert("RGB")).mean((0, 1)) / 255
-    return colour
-
-
-def _image(image: Any, opaque: bool, path: Path) -> Texture:
-    alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-    mode = "RGBA" if alpha and not opaque else "RGB"
-    return Texture(np.asarray(image.convert(mode)), name=path.name)
-
-
-def _encoded(colours: Any, linear: bool) -> NDArray[np.uint8]:
-    """Colours (N, 4) uint8 as sRGB; opacity is never encoded."""
+def _encoded(colours: Any, *, linear: bool) -> NDArray[np.uint8]:
+    """Colours (N, 3 or 4) as sRGB (N, 4); opacity is never encoded."""
     values = np.array(colours)
-    if values.dtype.kind == "f":
-        values = np.round(np.clip(values, 0, 1) * 255)
-    values = np.concatenate([values, np.full((len(values), 1), 255)], 1)[:, :4].astype(np.uint8)
+    if values.dtype.kind != "f":
+        values = values / np.iinfo(values.dtype).max
+    values = np.concatenate([values, np.ones((len(values), 1))], 1)[:, :4].clip(0, 1)
     if linear:
-        share = values[:, :3] / 255
-        curve = np.where(share <= 0.0031308, 12.92 * share, 1.055 * share ** (1 / 2.4) - 0.055)
-        values[:, :3] = np.round(curve * 255)
-    return values
+        values[:, :3] = gltf.encoded(values[:, :3])
+    return np.round(values * 255).astype(np.uint8)
 
 
 def _coloured(geometry: Geometry, colours: NDArray[Any]) -> Part:

@@ -1,4 +1,7 @@
-"""Triangles of shapes that the rasterizer has no exact form of, or that carry three.js's uvs."""
+"""Triangles of what the rasterizer has no exact form of, with three.js's texture coordinates.
+
+Arcs are (where they start, how far they go), radians, as three.js counts them.
+"""
 
 from __future__ import annotations
 
@@ -8,75 +11,50 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster import Geometry
+from heliograph.raster import Geometry, Shape
 
 SLICES = 128
+"""Parts of a circle: no farther than 0.15 pixels from it where its radius is 500."""
 _TUBE_SLICES = 48
 
 Floats = NDArray[np.float64]
-Profile = tuple[Floats, Floats, Floats]
-"""Points (N, 2) as (radius, y), normals (N, 2), and v (N,), from the bottom to the top."""
+Arc = tuple[float, float]
+WHOLE: Arc = (0.0, 2 * math.pi)
 
 
-def torus(radius: float, tube: float) -> Geometry:
-    """A ring in the xy plane."""
-    around = np.linspace(0, 2 * math.pi, SLICES + 1)
-    across = np.linspace(0, 2 * math.pi, _TUBE_SLICES + 1)
+def torus(tube: float, arc: float) -> Geometry:
+    """A ring of radius 1 in the xy plane, of which `arc` is there."""
+    around, across = _steps((0.0, arc)), np.linspace(0, 2 * math.pi, _TUBE_SLICES + 1)
     u, v = np.meshgrid(around, across)
     out = np.stack([np.cos(v) * np.cos(u), np.cos(v) * np.sin(u), np.sin(v)], -1)
     ring = np.stack([np.cos(u), np.sin(u), np.zeros_like(u)], -1)
-    uvs = np.stack([u, v], -1) / (2 * math.pi)
-    return _geometry("torus", radius * ring + tube * out, out, uvs)
+    uvs = np.stack([u / arc, v / (2 * math.pi)], -1)
+    return _geometry("torus", ring + tube * out, out, uvs)
 
 
-def sphere() -> Geometry:
-    """A sphere of radius 1."""
-    return _lathe("sphere", [_arc(-math.pi / 2, math.pi / 2, 0.0, (0.0, 1.0))], -math.pi / 2)
+def sphere(phi: Arc, theta: Arc) -> Geometry:
+    """Part of a sphere of radius 1: `phi` round the y axis, `theta` down from the top."""
+    latitude = math.pi / 2 - _steps(theta)[::-1]
+    profile = np.stack([np.cos(latitude), np.sin(latitude)], 1)
+    return _lathe("sphere", profile, profile, (phi[0] - math.pi / 2, phi[1]))
 
 
-def capsule(length: float) -> Geometry:
-    """A capsule of radius 1 along y; `length` is without its caps."""
-    half, total = length / 2, math.pi + length
-    low, high = math.pi / 2 / total, 1 - math.pi / 2 / total
-    bottom = _arc(-math.pi / 2, 0, -half, (0.0, low))
-    top = _arc(0, math.pi / 2, half, (high, 1.0))
-    joined = tuple(np.concatenate(parts) for parts in zip(bottom, top, strict=True))
-    return _lathe("capsule", [(joined[0], joined[1], joined[2])], -math.pi / 2)
-
-
-def cylinder(top: float, bottom: float) -> Geometry:
-    """A cylinder, stump or cone along y from -1 to 1 with these radii."""
+def cylinder(top: float, bottom: float, theta: Arc = WHOLE, *, caps: bool = True) -> Geometry:
+    """A cylinder, stump or cone along y from -1 to 1 with these radii, or part of one."""
     slope = np.array([2.0, bottom - top]) / math.hypot(2.0, bottom - top)
-    wall = (np.array([[bottom, -1.0], [top, 1.0]]), np.array([slope, slope]), np.array([0.0, 1]))
-    parts = [_lathe("cylinder", [wall], 0.0)]
-    parts += [_disc(radius, y) for radius, y in ((top, 1.0), (bottom, -1.0)) if radius > 0]
+    wall = np.array([[bottom, -1.0], [top, 1.0]])
+    parts = [_lathe("cylinder", wall, np.array([slope, slope]), theta)]
+    parts += [_cap(r, y, theta) for r, y in ((top, 1.0), (bottom, -1.0)) if caps and r > 0]
     return joined("cylinder", parts)
 
 
-def box() -> Geometry:
-    """A box of half-extent 1 with the whole texture on each face."""
-    faces = []
-    for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
-        turn = np.zeros((3, 3))
-        turn[axis, 2] = sign
-        # As in three.js: u runs round the y axis, v up; on top and bottom v runs to -z and +z.
-        across, up = {0: ((2, -sign), (1, 1)), 1: ((0, 1), (2, -sign)), 2: ((0, sign), (1, 1))}[
-            axis
-        ]
-        turn[across[0], 0], turn[up[0], 1] = across[1], up[1]
-        quad = plane()
-        corners = (quad.positions + np.array([0, 0, 1])) @ turn.T
-        normals = np.asarray(quad.normals) @ turn.T
-        faces.append(Geometry(corners, quad.triangles, normals, quad.uvs))
-    return joined("box", faces)
-
-
-def plane() -> Geometry:
-    """The square -1..1 that faces +z."""
-    corners = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]])
-    up = np.tile([0.0, 0, 1], (4, 1))
-    triangles = np.array([[0, 1, 2], [0, 2, 3]])
-    return Geometry(corners, triangles, up, corners[:, :2] / 2 + 0.5, False, "plane")
+def ring(inner: float, theta: Arc) -> Geometry:
+    """Part of a disc of radius 1 that faces +z, with a hole of radius `inner`."""
+    angle = _steps(theta)
+    rim = np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], -1)
+    points = np.stack([rim, inner * rim])
+    up = np.broadcast_to([0.0, 0.0, 1.0], points.shape)
+    return _geometry("ring", points, up, points[..., :2] / 2 + 0.5, Shape.PLANE)
 
 
 def joined(name: str, parts: list[Geometry]) -> Geometry:
@@ -93,42 +71,43 @@ def joined(name: str, parts: list[Geometry]) -> Geometry:
     )
 
 
-def _arc(start: float, end: float, y: float, v: tuple[float, float]) -> Profile:
-    """Part of a circle of radius 1 about (0, y), by latitude."""
-    steps = round((end - start) / (2 * math.pi) * SLICES)
-    latitude = np.linspace(start, end, steps + 1)
-    normals = np.stack([np.cos(latitude), np.sin(latitude)], 1)
-    return normals + np.array([0.0, y]), normals, np.linspace(*v, steps + 1)
+def _steps(arc: Arc) -> Floats:
+    """The angles of an arc's points, ends included."""
+    start, length = arc
+    return start + np.linspace(0, length, math.ceil(length / (2 * math.pi) * SLICES - 1e-6) + 1)
 
 
-def _lathe(name: str, profiles: list[Profile], start: float) -> Geometry:
-    """Profiles turned round the y axis; u begins at angle `start` from +z towards +x."""
-    angle = np.linspace(0, 2 * math.pi, SLICES + 1) + start
+def _lathe(name: str, profile: Floats, normals: Floats, arc: Arc) -> Geometry:
+    """A profile turned round the y axis, from +z towards +x.
+
+    Args:
+        name: of the geometry.
+        profile: (N, 2) points as (radius, y), evenly from the bottom to the top.
+        normals: (N, 2) of them.
+        arc: how far.
+    """
+    angle = _steps(arc)
     spin = np.stack([np.sin(angle), np.ones_like(angle), np.cos(angle)], 1)
-    u = np.linspace(0, 1, SLICES + 1)
-    parts = []
-    for points, normals, v in profiles:
-        around = points[:, None, [0, 1, 0]] * spin
-        out = normals[:, None, [0, 1, 0]] * spin
-        uvs = np.stack(np.meshgrid(u, v), -1)
-        parts.append(_geometry(name, around, out, uvs))
-    return joined(name, parts)
+    around, out = (rows[:, None, [0, 1, 0]] * spin for rows in (profile, normals))
+    uvs = np.meshgrid(np.linspace(0, 1, len(angle)), np.linspace(0, 1, len(profile)))
+    return _geometry(name, around, out, np.stack(uvs, -1))
 
 
-def _disc(radius: float, y: float) -> Geometry:
+def _cap(radius: float, y: float, arc: Arc) -> Geometry:
     """The cap of a cylinder at y = 1 (seen from above) or -1 (from below)."""
-    angle = np.linspace(0, 2 * math.pi, SLICES, endpoint=False)
+    angle = _steps(arc)
     flat = np.stack([np.sin(angle), np.cos(angle)], 1)
     rim = np.insert(flat * radius, 1, y, axis=1)
-    positions = np.concatenate([rim, [[0.0, y, 0.0]]])
-    here = np.arange(SLICES)
-    triangles = np.stack([here, (here + 1) % SLICES, np.full(SLICES, SLICES)], 1)
-    uvs = np.concatenate([flat[:, ::-1] * (0.5, 0.5 * y) + 0.5, [[0.5, 0.5]]])
-    normals = np.tile([0.0, y, 0.0], (SLICES + 1, 1))
-    return Geometry(positions, triangles if y > 0 else triangles[:, ::-1], normals, uvs)
+    points = np.stack([rim, np.broadcast_to([0.0, y, 0.0], rim.shape)])
+    uvs = np.stack([flat[:, ::-1] * (0.5, 0.5 * y), np.zeros_like(flat)]) + 0.5
+    if y < 0:
+        points, uvs = points[::-1], uvs[::-1]
+    return _geometry("cap", points, np.broadcast_to([0.0, y, 0.0], points.shape), uvs)
 
 
-def _geometry(name: str, points: Floats, normals: Floats, uvs: Any) -> Geometry:
+def _geometry(
+    name: str, points: Floats, normals: Floats, uvs: Any, surface: Shape | None = None
+) -> Geometry:
     """A grid (R, C, 3) as triangles, counter-clockwise seen from where columns run to the right."""
     rows, columns = points.shape[:2]
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
@@ -136,4 +115,4 @@ def _geometry(name: str, points: Floats, normals: Floats, uvs: Any) -> Geometry:
     second = np.stack([corner, corner + columns + 1, corner + columns], 1)
     triangles = np.concatenate([first, second])
     flat = [array.reshape(-1, array.shape[-1]) for array in (points, normals, uvs)]
-    return Geometry(flat[0], triangles, flat[1], flat[2], False, name)
+    return Geometry(flat[0], triangles, flat[1], flat[2], False, name, surface)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
+from heliograph.engines.components.tessellate import WHOLE
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE
+from heliograph.errors import InvalidValueError, SceneError
 from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
+from heliograph.scene.components import ENVIRONMENT
 from heliograph.scene.material import MATERIAL
+from heliograph.scene.shapes import Shape as Drawn
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
-_MOST_SHININESS = 128.0
+_SURFACE = (0.0, 0.5, 0.5, 0.0)  # what glTF's dielectrics reflect; the rest is said elsewhere
+_ROUND = WHOLE[1]
 
 Matrix = NDArray[np.float64]
 
@@ -40,7 +47,9 @@ class Parts:
         pose: (K, 4, 4), component_from_object.
         length: (K,), of capsules, as `Transforms` has it.
         rgba, surface: (K, 4).
-        emissive, cutoff: (K, 3) and (K,), as `MaterialTable` and `InstanceTable` have them.
+        emissive, metallic_roughness, highlight: (K, 3), (K, 2) and (K, 4), as `MaterialTable` has
+            them.
+        cutoff: (K,), as `InstanceTable` has it.
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (K, 8, 3), those of the boxes round them, in the component's axes.
         plain: whether another colour of the component changes nothing but the first three numbers
@@ -53,6 +62,8 @@ class Parts:
     rgba: NDArray[np.float32]
     surface: NDArray[np.float32]
     emissive: NDArray[np.float32]
+    metallic_roughness: NDArray[np.float32]
+    highlight: NDArray[np.float32]
     cutoff: NDArray[np.float32]
     texture: NDArray[np.int32]
     side: NDArray[np.int8]
@@ -88,7 +99,7 @@ class Parts:
         table = InstanceTable(
             geometry=self.geometry,
             texture=self.texture,
-            mapping=np.where(self.texture >= 0, TextureMapping.UV, 0).astype(np.int8),
+            mapping=np.full(count, TextureMapping.THREE_JS, np.int8),
             texture_scale=np.ones((count, 3), np.float32),
             ids=ids,
             side=self.side,
@@ -97,7 +108,10 @@ class Parts:
             cutoff=self.cutoff if self.cutoff.any() else None,
         )
         emissive = self.emissive if self.emissive.any() else None
-        materials = MaterialTable(self.rgba, self.surface, emissive)
+        highlight = self.highlight if (self.shading == Shading.PHONG).any() else None
+        materials = MaterialTable(
+            self.rgba, self.surface, emissive, self.metallic_roughness, highlight
+        )
         pose, length = np.zeros((count, 3, 4)), self.length if self.length.any() else None
         return Instances(table, materials, Transforms(pose, pose, np.ones(count, np.bool_), length))
 
@@ -120,6 +134,8 @@ _NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType(
         "rgba": np.empty((0, 4), np.float32),
         "surface": np.empty((0, 4), np.float32),
         "emissive": np.empty((0, 3), np.float32),
+        "metallic_roughness": np.empty((0, 2), np.float32),
+        "highlight": np.empty((0, 4), np.float32),
         "cutoff": np.empty(0, np.float32),
         "texture": np.empty(0, np.int32),
         "side": np.empty(0, np.int8),
@@ -175,36 +191,58 @@ class Translator:
             self._parts.put(_key(component, files), made, made.size)
         return made
 
+    def radiance(self, scene: Component, files: Files) -> int | None:
+        """The handle of the light from all around a scene; None where it has none.
+
+        Args:
+            scene: the scene.
+            files: those of the version that shows it.
+
+        Raises:
+            SceneError: its file is missing or malformed.
+            InvalidValueError: it is to be seen behind everything and is not there.
+        """
+        environment = scene.get("environment")
+        if environment is not None:
+            try:
+                return self.assets.radiance(environment, files)
+            except SceneError as error:
+                raise SceneError(f"Scene {scene.key!r} environment: {error}") from None
+        if scene.get("background") == ENVIRONMENT:
+            raise InvalidValueError(
+                "Scene background: 'environment' shows the scene's environment, and it has none; "
+                "give it one, such as environment={'sky': 'skyblue', 'ground': 'tan'}"
+            )
+        return None
+
     def _make(self, component: Component, files: Files) -> Parts:
+        try:
+            return self._drawn(component, files)
+        except SceneError as error:
+            name = f"{type(component).__name__} {component.key!r}"
+            raise SceneError(f"{name} {error}") from None
+
+    def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Mesh):
             return self._mesh(component, files)
-        posed = self._shape(component)
-        texture, clear = self._texture(component.get("material"), files)
+        posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))
+        texture, clear = self.assets.surface(component.get("material"), files)
         paint = _paint(component.get("material"), component.get("materialType"), clear)
         return self._rows([posed], [paint], [texture], plain=paint.plain)
 
     def _mesh(self, mesh: Mesh, files: Files) -> Parts:
         pieces = self.assets.mesh(mesh, files)
-        given = mesh.get("material")
-        turn = UPRIGHT if mesh.y_up else np.eye(4)
-        own, own_clear = self._texture(given, files)
-        paints, textures = [], []
-        for piece in pieces:
-            replaced = own >= 0 and piece.has_uvs
-            clear = own_clear if replaced else piece.see_through
-            paints.append(_paint({**piece.material, **given}, mesh.get("materialType"), clear))
-            textures.append(own if replaced else piece.texture)
+        given, turn = mesh.get("material"), UPRIGHT if mesh.y_up else np.eye(4)
+        paints = [
+            _paint(
+                {**piece.material, **given},
+                mesh.props.get("materialType", piece.kind),
+                piece.see_through,
+            )
+            for piece in pieces
+        ]
         posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
-        return self._rows(posed, paints, textures)
-
-    def _texture(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
-        source = material.get("map")
-        return (-1, False) if source is None else self.assets.image(source, files)
-
-    def _shape(self, component: Component) -> _Posed:
-        textured = component.get("material").get("map") is not None
-        make = _SHAPES[type(component).__name__]
-        return make(self.assets, component.args, textured)  # type: ignore[attr-defined]
+        return self._rows(posed, paints, [piece.texture for piece in pieces])
 
     def _rows(
         self,
@@ -220,8 +258,12 @@ class Translator:
             pose=np.array([each.pose for each in posed], float).reshape(count, 4, 4),
             length=np.array([each.length for each in posed], float),
             rgba=np.array([paint.rgba for paint in paints], np.float32).reshape(count, 4),
-            surface=np.array([paint.surface for paint in paints], np.float32).reshape(count, 4),
+            surface=np.tile(np.array(_SURFACE, np.float32), (count, 1)),
             emissive=np.array([paint.emissive for paint in paints], np.float32).reshape(count, 3),
+            metallic_roughness=np.array(
+                [paint.metallic_roughness for paint in paints], np.float32
+            ).reshape(count, 2),
+            highlight=np.array([paint.highlight for paint in paints], np.float32).reshape(count, 4),
             cutoff=np.array([paint.cutoff for paint in paints], np.float32),
             texture=np.array(textures, np.int32),
             side=np.array([paint.side for paint in paints], np.int8),
@@ -255,8 +297,9 @@ class _Posed:
 @dataclass(frozen=True)
 class _Paint:
     rgba: tuple[float, ...]
-    surface: tuple[float, float, float, float]
     emissive: tuple[float, ...]
+    metallic_roughness: tuple[float, float]
+    highlight: tuple[float, ...]
     cutoff: float
     side: Side
     shading: Shading
@@ -275,80 +318,107 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
         alpha = (alpha if blended else 1.0) * (alpha >= test)
     if clear and (blended or not test):
         alpha = min(alpha, ALMOST)
-    glow = 0.0 if kind == "basic" else material["emissiveIntensity"]
+    glow = material["emissiveIntensity"] * linear(material["emissive"][:3])
     return _Paint(
         rgba=(red, green, blue, alpha),
-        surface=(0.0, *_gloss(material, kind), 0.0),
-        emissive=tuple(glow * part for part in material["emissive"][:3]),
+        emissive=tuple(glow.tolist()),
+        metallic_roughness=(material["metalness"], material["roughness"]),
+        highlight=(*linear(material["specular"][:3]).tolist(), material["shininess"]),
         cutoff=cutoff,
-        side=Side.DOUBLE if material["side"] == "double" else Side.FRONT,
-        shading=Shading.UNLIT if kind == "basic" else Shading.LIT,
+        side=_SIDES[material["side"]],
+        shading=_SHADINGS[kind],
         plain=len(material["color"]) == 3,
     )
 
 
-def _gloss(material: Mapping[str, Any], kind: str) -> tuple[float, float]:
-    """Strength and sharpness (0 to 1) of highlights."""
-    if kind == "phong":
-        return sum(material["specular"][:3]) / 3, min(material["shininess"] / _MOST_SHININESS, 1.0)
-    if kind != "standard":
-        return 0.0, 0.5
-    smooth = 1.0 - material["roughness"]
-    return smooth * (0.4 + 0.6 * material["metalness"]), max(smooth * smooth, 0.02)
+_SIDES: Mapping[str, Side] = MappingProxyType(
+    {"front": Side.FRONT, "back": Side.BACK, "double": Side.DOUBLE}
+)
+_SHADINGS: Mapping[str, Shading] = MappingProxyType(
+    {
+        "standard": Shading.LIT,
+        "phong": Shading.PHONG,
+        "lambert": Shading.LAMBERT,
+        "basic": Shading.UNLIT,
+        "normal": Shading.NORMAL,
+        "depth": Shading.DEPTH,
+    }
+)
 
 
 def _scaled(x: float, y: float, z: float) -> Matrix:
     return np.diag([x, y, z, 1.0])
 
 
-def _box(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("box", tessellate.box) if textured else Shape.BOX
-    width, height, depth = args
-    return _Posed(handle, _scaled(width / 2, height / 2, depth / 2))
+def _box(_: Assets, shape: Drawn) -> _Posed:
+    width, height, depth = shape.args
+    return _Posed(Shape.BOX, _scaled(width / 2, height / 2, depth / 2))
 
 
-def _plane(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("plane", tessellate.plane) if textured else Shape.PLANE
-    return _Posed(handle, _scaled(args[0] / 2, args[1] / 2, max(args[:2]) / 2))
+def _plane(_: Assets, shape: Drawn) -> _Posed:
+    width, height = shape.args
+    return _Posed(Shape.PLANE, _scaled(width / 2, height / 2, max(width, height) / 2))
 
 
-def _sphere(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    handle = assets.shape("sphere", tessellate.sphere) if textured else Shape.SPHERE
-    return _Posed(handle, _scaled(args[0], args[0], args[0]))
-
-
-def _cylinder(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    top, bottom, height = args
-    if top == bottom and not textured:
-        return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
-    wide = max(top, bottom)
-    shares = (top / wide, bottom / wide)
-    handle = assets.shape(("cylinder", *shares), lambda: tessellate.cylinder(*shares))
-    return _Posed(handle, _scaled(wide, height / 2, wide))
-
-
-def _cone(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    radius, height = args
-    return _cylinder(assets, (0.0, radius, height), textured)
-
-
-def _capsule(assets: Assets, args: tuple[float, ...], textured: bool) -> _Posed:
-    radius, length = args
-    if textured:
-        share = length / radius
-        handle = assets.shape(("capsule", share), lambda: tessellate.capsule(share))
-        return _Posed(handle, _scaled(radius, radius, radius))
-    return _Posed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
-
-
-def _torus(assets: Assets, args: tuple[float, ...], _: bool) -> _Posed:
-    radius, tube = args
-    share = tube / radius
-    handle = assets.shape(("torus", share), lambda: tessellate.torus(1.0, share))
+def _sphere(assets: Assets, shape: Drawn) -> _Posed:
+    (radius,), (phi_start, phi_length, theta_start, theta_length) = shape.args, shape.arc
+    phi = phi_start, min(phi_length, _ROUND)
+    theta = theta_start, min(theta_length, math.pi - theta_start)
+    if (phi, theta) == (WHOLE, (0.0, math.pi)):
+        return _Posed(Shape.SPHERE, Z_TO_Y @ _scaled(radius, radius, radius))
+    handle = assets.shape(("sphere", phi, theta), lambda: tessellate.sphere(phi, theta))
     return _Posed(handle, _scaled(radius, radius, radius))
 
 
-_SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Posed]] = MappingProxyType(
+def _cylinder(assets: Assets, shape: Drawn) -> _Posed:
+    return _stump(assets, shape.args, shape.arc)
+
+
+def _cone(assets: Assets, shape: Drawn) -> _Posed:
+    radius, height = shape.args
+    return _stump(assets, (0.0, radius, height), shape.arc)
+
+
+def _stump(assets: Assets, args: tuple[float, ...], arc: tuple[float, ...]) -> _Posed:
+    (top, bottom, height), (is_open, start, length) = args, arc
+    theta, caps = (start, min(length, _ROUND)), not is_open
+    if top == bottom and caps and theta == WHOLE:
+        return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
+    wide = max(top, bottom)
+    ends = (top / wide, bottom / wide)
+    handle = assets.shape(
+        ("cylinder", ends, theta, caps), lambda: tessellate.cylinder(*ends, theta, caps=caps)
+    )
+    return _Posed(handle, _scaled(wide, height / 2, wide))
+
+
+def _capsule(_: Assets, shape: Drawn) -> _Posed:
+    radius, length = shape.args
+    return _Posed(Shape.CAPSULE, Z_TO_Y @ _scaled(radius, radius, radius), length / 2 / radius)
+
+
+def _torus(assets: Assets, shape: Drawn) -> _Posed:
+    (radius, tube), arc = shape.args, min(shape.arc[0], _ROUND)
+    share = tube / radius
+    handle = assets.shape(("torus", share, arc), lambda: tessellate.torus(share, arc))
+    return _Posed(handle, _scaled(radius, radius, radius))
+
+
+def _circle(assets: Assets, shape: Drawn) -> _Posed:
+    return _disc(assets, 0.0, shape.args[0], shape.arc)
+
+
+def _ring(assets: Assets, shape: Drawn) -> _Posed:
+    return _disc(assets, *shape.args, shape.arc)
+
+
+def _disc(assets: Assets, inner: float, outer: float, arc: tuple[float, ...]) -> _Posed:
+    share, theta = inner / outer, (arc[0], min(arc[1], _ROUND))
+    handle = assets.shape(("ring", share, theta), lambda: tessellate.ring(share, theta))
+    return _Posed(handle, _scaled(outer, outer, outer))
+
+
+_SHAPES: Mapping[str, Callable[[Assets, Drawn], _Posed]] = MappingProxyType(
     {
         "Box": _box,
         "Sphere": _sphere,
@@ -357,5 +427,7 @@ _SHAPES: Mapping[str, Callable[[Assets, tuple[float, ...], bool], _Posed]] = Map
         "Cone": _cone,
         "Capsule": _capsule,
         "Torus": _torus,
+        "Circle": _circle,
+        "Ring": _ring,
     }
 )

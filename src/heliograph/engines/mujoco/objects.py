@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.frame import Label
-from heliograph.scene import Material, ObjectTable
+from heliograph.scene import Material, MaterialTexture, ObjectTable
 from heliograph.scene.objects import union_box
 
 _O = mujoco.mjtObj
@@ -128,10 +128,16 @@ def _shown_as(
     return np.where(seen, own, 0).astype(np.int32)
 
 
+def _textures(model: mujoco.MjModel, texture: int) -> tuple[MaterialTexture, ...]:
+    return () if texture < 0 else (MaterialTexture("base_color", model.texture(texture).name),)
+
+
 def material(model: mujoco.MjModel, index: int) -> Material:
     """One of the model's materials; one without a name is called by its number."""
-    red, green, blue, alpha = model.mat_rgba[index].tolist()
-    metallic, roughness = float(model.mat_metallic[index]), float(model.mat_roughness[index])
+    red, green, blue, alpha = np.clip(model.mat_rgba[index], 0, 1).tolist()
+    metallic, roughness = (
+        min(float(column[index]), 1.0) for column in (model.mat_metallic, model.mat_roughness)
+    )
     texture = int(model.mat_texid[index, mujoco.mjtTextureRole.mjTEXROLE_RGB])
     return Material(
         name=_material_name(model, index),
@@ -140,7 +146,7 @@ def material(model: mujoco.MjModel, index: int) -> Material:
         metallic=max(metallic, 0.0),  # below 0 it was not given
         roughness=roughness if roughness >= 0 else 1.0,
         alpha_mode="blend" if alpha < 1 else "opaque",
-        base_color_texture=None if texture < 0 else model.texture(texture).name,
+        textures=_textures(model, texture),
         specular=float(model.mat_specular[index]),
         shininess=float(model.mat_shininess[index]),
         reflectance=float(model.mat_reflectance[index]),

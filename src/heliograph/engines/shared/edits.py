@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
 from heliograph.raster.rasterizer import Rasterizer
-from heliograph.raster.types import DrawList, Environment, Shape, Texture
+from heliograph.raster.types import DrawList, Lighting, Shading, Shape, Texture
 from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
     Edit,
@@ -26,10 +27,15 @@ from heliograph.scene import (
     MoveCamera,
     MoveObject,
 )
+from heliograph.scene.appearance import SHADES
+from heliograph.scene.material import MOST_SHININESS
 
 Moved = Mapping[int, NDArray[np.float64]]
-_MATERIAL = ("rgba", "surface", "emissive")
+_MATERIAL = ("rgba", "surface", "emissive", "metallic_roughness", "highlight")
+_METALLIC_ROUGHNESS = ("metallic", "roughness")
+_DULL = 0.02  # shininess of what is rough, so that its highlight has an end
 _SURFACE = ("emission", "specular", "shininess", "reflectance")
+_WIDTHS = {"emissive": 3, "metallic_roughness": 2, "texture_offset": 2}
 
 
 class EditApplier:
@@ -60,6 +66,7 @@ class EditApplier:
         self._lights, self._lit = lights, list[EditLight]()
         self._objects, self._frames = objects, frames
         self._rasterizer = rasterizer
+        self._standard = things.lighting is Lighting.STANDARD
 
     def apply(self, edits: Iterable[Edit]) -> DrawList:
         """What is to be drawn after all edits, in their order.
@@ -85,6 +92,7 @@ class EditApplier:
             for edit in self._lit:  # last: shadow maps hold all that was moved
                 lights.apply(edit)
             shown.ambient = lights.ambient(shown.ambient)
+            shown.gradient = lights.gradient
             if lights.lights != shown.lights:  # caches compare it by identity
                 shown.lights = lights.lights
         return shown
@@ -97,12 +105,15 @@ class EditApplier:
         if edit.rgba is not None:
             width = 3 if edit.rgba[3] is None else 4
             self._mine("rgba")[rows, :width] = edit.rgba[:width]
-        for column, name in enumerate(_SURFACE):
-            value = getattr(edit, name)
-            if value is not None:
-                self._mine("surface")[rows, column] = value
-        if edit.emission is not None:
-            self._darken(np.array(rows))
+        given = {name: getattr(edit, name) for name in (*SHADES, "emissive")}
+        self._shade(
+            np.array(rows),
+            {
+                name: np.tile(np.array(value, float), (len(rows), *[1] * np.ndim(value)))
+                for name, value in given.items()
+                if value is not None
+            },
+        )
         if edit.texture is not None:
             self._lay(
                 np.array(rows), edit.texture, np.array([edit.repeat]), np.array([edit.offset])
@@ -117,19 +128,57 @@ class EditApplier:
             return
         if edit.rgba is not None:
             _put(self._mine("rgba"), rows, edit.rgba[group])
-        for column, name in enumerate(_SURFACE):
-            values = getattr(edit, name)
-            if values is not None:
-                _put(self._mine("surface")[:, column], rows, values[group])
-        if edit.emission is not None:
-            self._darken(rows[~np.isnan(edit.emission[group])])
+        columns = {name: getattr(edit, name) for name in (*SHADES, "emissive")}
+        self._shade(rows, {n: each[group] for n, each in columns.items() if each is not None})
         if edit.texture is not None:
             self._lay_all(edit, edit.texture[group], group, rows)
 
-    def _darken(self, rows: NDArray[np.intp]) -> None:
-        """Clear emissive colours: what an edit tells to emit does so in the object's own colour."""
-        if self._instances.materials.emissive is not None:
-            self._mine("emissive")[rows] = 0.0
+    def _shade(self, rows: NDArray[np.intp], given: Mapping[str, NDArray[np.float64]]) -> None:
+        """Write columns (M,), and `emissive` (M, 3), of rows that differ; NaN keeps what is there.
+
+        What is told to emit by `emission` does so in its own colour, so its emissive one goes.
+        """
+        for column, name in enumerate(_SURFACE):
+            if name in given:
+                _put(self._mine("surface")[:, column], rows, given[name])
+        if "emission" in given and self._has("emissive"):
+            self._mine("emissive")[rows[~np.isnan(given["emission"])]] = 0.0
+        if "emissive" in given:
+            light = linear(given["emissive"]) if self._standard else given["emissive"]
+            _put(self._mine("emissive"), rows, light)
+        if self._standard:
+            self._gloss(rows, given)
+        elif "metallic" in given or "roughness" in given:
+            self._gloss_classic(rows, given)
+
+    def _gloss(self, rows: NDArray[np.intp], given: Mapping[str, NDArray[np.float64]]) -> None:
+        """Write what glTF's materials and three.js's phong say of highlights."""
+        if "shininess" in given and self._has("metallic_roughness"):
+            self._mine("metallic_roughness")[rows[~np.isnan(given["shininess"])], 1] = np.nan
+        for column, name in enumerate(_METALLIC_ROUGHNESS):
+            if name in given:
+                _put(self._mine("metallic_roughness")[:, column], rows, given[name])
+        if self._has("highlight") and ("specular" in given or "shininess" in given):
+            is_phong = self._instances.table.shading[rows] == Shading.PHONG
+            highlight, phong = self._mine("highlight"), rows[is_phong]
+            if "specular" in given:
+                for column in range(3):
+                    _put(highlight[:, column], phong, linear(given["specular"][is_phong]))
+            if "shininess" in given:
+                _put(highlight[:, 3], phong, given["shininess"][is_phong] * MOST_SHININESS)
+
+    def _gloss_classic(
+        self, rows: NDArray[np.intp], given: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        """Write the highlights of MuJoCo's classic look that come near glTF's materials."""
+        surface, unknown = self._mine("surface"), np.full(len(rows), np.nan)
+        metallic = np.nan_to_num(given.get("metallic", unknown))
+        roughness = given.get("roughness", unknown)
+        own = 1 - np.sqrt(np.clip(surface[rows, 2], 0, 1))
+        smooth = 1 - np.where(np.isnan(roughness), own, roughness)
+        said = ~np.isnan(given.get("metallic", unknown)) | ~np.isnan(roughness)
+        shine = np.stack([smooth * (0.4 + 0.6 * metallic), np.maximum(smooth**2, _DULL)], 1)
+        surface[rows[said], 1:3] = shine[said]
 
     def _lay_all(
         self,
@@ -173,7 +222,13 @@ class EditApplier:
 
     def back(self, edit: EditBackground) -> None:
         """Apply an EditBackground."""
-        self.things = replace(self.things, environment=Environment(colour=edit.colour))
+        before = self.things.environment
+        behind = replace(before, colour=edit.colour, sky=None, haze=None, radiance_shown=False)
+        self.things = replace(self.things, environment=behind)
+
+    def _has(self, field: str) -> bool:
+        """Whether there is a column of this name of `MaterialTable`."""
+        return field in self._own or getattr(self._instances.materials, field) is not None
 
     def _mine(self, field: str) -> NDArray[Any]:
         """An array of the instances that is ours to change."""
@@ -182,7 +237,8 @@ class EditApplier:
             owner = instances.materials if field in _MATERIAL else instances.table
             rows = getattr(owner, field)
             if rows is None:
-                rows = np.zeros((len(instances), 2)[: 1 + (field == "texture_offset")], np.float32)
+                shape = (len(instances), _WIDTHS[field]) if field in _WIDTHS else len(instances)
+                rows = np.full(shape, np.nan if field == "metallic_roughness" else 0.0, np.float32)
             self._own[field] = rows.copy()
         return self._own[field]
 
@@ -206,14 +262,16 @@ class EditApplier:
             rows = rows[self._own.get("texture", self._instances.table.texture)[rows] >= 0]
             if len(rows):
                 self._mine("texture")[rows] = -1
-                self._mine("mapping")[rows] = TextureMapping.NONE
             return
-        texture = Texture(pixels, name="texture of an edit")
+        texture = Texture(pixels, name="texture of an edit", linear=self._standard)
         self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
         self._mine("texture_offset")[rows] = offset
         geometry = self._instances.table.geometry[rows]
-        own = self._rasterizer.has_uvs(geometry)
-        self._mine("mapping")[rows] = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        mapping = self._mine("mapping")
+        three_js = mapping[rows] == TextureMapping.THREE_JS
+        own = self._rasterizer.has_uvs(geometry) | three_js
+        laid = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
+        mapping[rows] = np.where(three_js, mapping[rows], laid)
         size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
         scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
         self._mine("texture_scale")[rows, :2] = scale[:, None] * repeat

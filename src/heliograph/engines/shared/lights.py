@@ -18,12 +18,16 @@ from heliograph.scene.appearance import BRIGHTEST
 
 _FIELDS = (
     *("position", "direction", "diffuse", "specular", "ambient"),
-    *("cutoff", "exponent", "softness", "casts_shadow"),
+    *("cutoff", "exponent", "softness", "decay", "distance", "size", "casts_shadow"),
 )
 _LENGTHS, _STRENGTHS = ("position", "direction"), ("diffuse", "specular", "ambient")
 _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
+_UP: Colour = (0.0, 0.0, 1.0)
+
+Gradient = tuple[Colour, Colour, Colour]
+"""Irradiance per part of a normal along x, y and z, as `DrawList` has it."""
 
 Sphere = tuple[NDArray[np.float64], float]
 """Centre (3,) and radius in metres of what is seen."""
@@ -34,13 +38,17 @@ class SceneLight:
     """One light of a scene.
 
     Attributes:
-        lights: what the rasterizer makes it of: one light; none for light from everywhere alone;
-            for a hemisphere one from above, and one from below that takes as much away.
+        lights: one light, or none for light from everywhere.
         ambient: what it adds everywhere.
+        slope: what a hemisphere adds to that where a surface faces `up`, and takes away where one
+            faces down; None of other lights.
+        up: world direction, of length 1.
     """
 
     lights: tuple[Light, ...] = ()
     ambient: Colour = _BLACK
+    slope: Colour | None = None
+    up: Colour = _UP
 
     def edited(self, given: Mapping[str, Any], sphere: Callable[[], Sphere]) -> SceneLight:
         """The same light with other fields, as `EditLight` names them.
@@ -48,38 +56,45 @@ class SceneLight:
         `diffuse` is the colour of light from everywhere, and a hemisphere's from above; `ambient`
         is its colour from below. Either with a kind is a light of this kind and nothing else.
         """
-        if len(self.lights) == 1 or "kind" in given:
-            light = replace(self.lights[0] if len(self.lights) == 1 else Light(), **given)
+        if self.lights or "kind" in given:
+            light = replace(self.lights[0] if self.lights else Light(), **_fading(given))
             placed = any(name in given for name in _PLACED)
             return SceneLight((covering(light, sphere()) if placed else light,))
-        if not self.lights:
+        if self.slope is None:
             colour = given.get("ambient", given.get("diffuse", self.ambient))
             return replace(self, ambient=colour)
-        mean, half = np.array(self.ambient), np.array(self.lights[0].diffuse)
-        way = given.get("direction", self.lights[0].direction)
+        mean, half = np.array(self.ambient), np.array(self.slope)
         return hemisphere(
             np.array(given.get("diffuse", mean + half), float),
             np.array(given.get("ambient", mean - half), float),
-            np.array(way, float),
+            -np.array(given["direction"]) if "direction" in given else np.array(self.up),
         )
 
 
+def _fading(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Fields of a light; one that says its decay fades so and not otherwise."""
+    if "decay" not in given:
+        return given
+    return {**given, "attenuation": fading(given["decay"])}
+
+
+def fading(decay: float) -> Colour:
+    """The `attenuation` of a light that fades with a power of the distance alone."""
+    return (0.0, 0.0, 0.0) if decay > 0 else (1.0, 0.0, 0.0)
+
+
 def hemisphere(
-    sky: NDArray[np.float64], ground: NDArray[np.float64], way: NDArray[np.float64]
+    sky: NDArray[np.float64], ground: NDArray[np.float64], up: NDArray[np.float64]
 ) -> SceneLight:
-    """Exactly mix(ground, sky, 0.5 n.z + 0.5): a mean, and light from above less one from below.
+    """Light that is mix(ground, sky, 0.5 n.up + 0.5) on a surface with normal n.
 
     Args:
-        sky: (3,) colour of the light that goes along `way`.
-        ground: (3,) colour of the light that goes against it.
-        way: (3,) world.
+        sky: (3,) irradiance of what faces up.
+        ground: (3,) irradiance of what faces down.
+        up: (3,) world, of any length but 0.
     """
-    half = (sky - ground) / 2
-    pair = tuple(
-        Light(direction=triple(sign * way), diffuse=triple(sign * half), specular=_BLACK)
-        for sign in (1.0, -1.0)
-    )
-    return SceneLight(pair, triple((sky + ground) / 2))
+    unit = up / np.linalg.norm(up)
+    return SceneLight((), triple((sky + ground) / 2), triple((sky - ground) / 2), triple(unit))
 
 
 def covering(light: Light, sphere: Sphere) -> Light:
@@ -105,7 +120,12 @@ def check_light(where: str, lengths: Iterable[float], strengths: Iterable[float]
         InvalidValueError: a number that is too large, or no number.
     """
     for values, most, expected, remedy in (
-        (lengths, LARGEST, f"positions up to {LARGEST:g} m", "give all lengths in another unit"),
+        (
+            lengths,
+            LARGEST,
+            f"lengths up to {LARGEST:g} m",
+            "give all lengths in another unit",
+        ),
         (strengths, BRIGHTEST, f"an intensity up to {BRIGHTEST:g}", "make it dimmer"),
     ):
         for value in values:
@@ -148,6 +168,7 @@ class LightEdits:
             chain.from_iterable(given.get(name, ()) for name in names)
             for names in (_LENGTHS, _STRENGTHS)
         )
+        lengths = chain(lengths, (given.get(name, 0.0) for name in ("distance", "size")))
         check_light(f"EditLight {edit.name!r}", lengths, strengths)
         on = edit.name not in self._dark if edit.active is None else edit.active
         here, there = (self._on, self._dark) if on else (self._dark, self._on)
@@ -158,6 +179,11 @@ class LightEdits:
     def lights(self) -> tuple[Light, ...]:
         """What the rasterizer draws."""
         return flat(self._on.values())
+
+    @property
+    def gradient(self) -> Gradient | None:
+        """What hemispheres add to the light from everywhere."""
+        return gradient_of(self._on.values())
 
     def ambient(self, before: Colour) -> Colour:
         """The light from everywhere, where it was so before the edits."""
@@ -175,6 +201,15 @@ def flat(lights: Iterable[SceneLight]) -> tuple[Light, ...]:
 def ambient_of(lights: Iterable[SceneLight]) -> Colour:
     """What lights add everywhere."""
     return triple(np.sum([_BLACK, *(light.ambient for light in lights)], axis=0))
+
+
+def gradient_of(lights: Iterable[SceneLight]) -> Gradient | None:
+    """What hemispheres among the lights add to their light from everywhere; None without any."""
+    sloping = [(light.up, light.slope) for light in lights if light.slope is not None]
+    if not sloping:
+        return None
+    x, y, z = np.sum([np.outer(up, slope) for up, slope in sloping], axis=0)
+    return triple(x), triple(y), triple(z)
 
 
 def triple(values: NDArray[np.float64]) -> Colour:

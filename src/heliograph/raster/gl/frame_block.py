@@ -52,7 +52,7 @@ Reach = tuple[float, float]
 
 _emission = attrgetter(
     *("kind", "diffuse", "specular", "ambient", "attenuation", "cutoff", "exponent", "softness"),
-    *("decay", "distance"),
+    *("decay", "distance", "size"),
 )
 """What a light's row holds besides its position and direction."""
 
@@ -79,15 +79,19 @@ class LightLayouts:
             parallel = _KINDS[LightKind.DIRECTIONAL]
             self._expected = tuple(max(_KINDS[each.kind], parallel) for each in lights), ()
 
-    def choose(self, lights: Sequence[Light], casting: tuple[int, ...]) -> LightLayout:
+    def choose(
+        self, lights: Sequence[Light], casting: tuple[int, ...], *, linear: bool
+    ) -> LightLayout:
         """What programs must know of these lights; those at the places `casting` cast shadows."""
+        soft = linear and any(lights[place].size > 0 for place in casting)
         kinds = tuple(_KINDS[light.kind] for light in lights)
         if (kinds, casting) == self._expected:
             others = (kind for place, kind in enumerate(kinds) if place not in casting)
             rows = (*(kinds[place] for place in casting), *others)
             six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
-            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds)
-        return next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
+            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds, soft)
+        fitting = next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
+        return fitting._replace(soft=soft)
 
 
 class FrameBlocks:
@@ -232,7 +236,7 @@ class FrameBlocks:
         emissions = tuple(_emission(light) for light in shown)
         if emissions != self._emissions or casting != self._casting:
             self._emissions = emissions
-            self._layout = self._layouts.choose(lights, casting)
+            self._layout = self._layouts.choose(lights, casting, linear=self._linear)
             row = _linear_row if self._linear else _row
             self._rows = np.array([row(light) for light in shown], np.float32)
             rows = enumerate(shown)

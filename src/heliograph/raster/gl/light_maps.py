@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -41,7 +42,7 @@ class LightMaps:
         self._radiances: dict[int, RadianceMap] = {}
         self._next = 0
 
-    def add(self, picture: NDArray[np.floating]) -> int:
+    def add(self, picture: NDArray[np.floating[Any]]) -> int:
         """Take in a picture of all around; its handle.
 
         Raises:
@@ -87,7 +88,7 @@ class LightMaps:
         if picture is not None:
             picture.reflected.use(RADIANCE_UNIT)
 
-    def _texture(self, width: int, pixels: NDArray[np.floating]) -> moderngl.Texture:
+    def _texture(self, width: int, pixels: NDArray[np.floating[Any]]) -> moderngl.Texture:
         """A picture as a texture that goes on from its right edge at its left one."""
         made = self._gl.texture((width, width // 2), 3, _halves(pixels), dtype="f2", alignment=1)
         made.repeat_y = False
@@ -97,5 +98,6 @@ class LightMaps:
         return made
 
 
-def _halves(pixels: NDArray[np.floating]) -> bytes:
-    return np.minimum(pixels, _BRIGHTEST).astype(np.float16).tobytes()
+def _halves(pixels: NDArray[np.floating[Any]]) -> bytes:
+    stored: NDArray[np.float16] = np.minimum(pixels, _BRIGHTEST).astype(np.float16)
+    return stored.tobytes()

@@ -16,6 +16,7 @@ from heliograph.raster.gl.light_maps import LightMaps, RadianceMap
 from heliograph.raster.gl.programs import (
     BLENDED,
     CLASSIC,
+    DEPTHS_UNIT,
     MIRROR_UNIT,
     SHADOW_UNIT,
     LightLayout,
@@ -30,10 +31,10 @@ from heliograph.raster.gl.textures import TextureStore
 from heliograph.raster.paint import MATERIAL_RECORD
 from heliograph.raster.plan import MAP_RECORD, Group, Plan
 from heliograph.raster.prepared import Prepared
-from heliograph.raster.shapes import plain
+from heliograph.raster.shapes import SOLVERS, plain
 from heliograph.raster.sort_keys import Kind
 from heliograph.raster.table import GeometryTable
-from heliograph.raster.types import Environment, Shading, TextureKind
+from heliograph.raster.types import Environment, Shading, Side, TextureKind
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
@@ -108,7 +109,7 @@ class State(NamedTuple):
 
     program: moderngl.Program
     texture: int
-    double_sided: bool
+    side: Side
     mirrored: bool
     line: int
 
@@ -138,6 +139,10 @@ class Pipeline:
         self._uploaded: Prepared | None = None
         self._skies = TargetCache(gl)
         self._light_maps = light_maps
+        # Depths as numbers, where the texture itself compares them.
+        self._plain_depths = gl.sampler(
+            repeat_x=False, repeat_y=False, filter=(gl.NEAREST, gl.NEAREST), compare_func=""
+        )
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
@@ -153,6 +158,9 @@ class Pipeline:
         sky = self._cached_sky(picture)
         if picture.shadows is not None:
             picture.shadows.use(SHADOW_UNIT)
+            if picture.lights.soft:
+                picture.shadows.use(DEPTHS_UNIT)
+                self._plain_depths.use(DEPTHS_UNIT)
         if picture.mirror is not None:
             picture.mirror.use(MIRROR_UNIT)
         if picture.look.standard:
@@ -175,8 +183,8 @@ class Pipeline:
         """
         self._upload(plan, None)
         matrix = window_from_camera(clip_from_camera).T.astype(np.float32).tobytes()
-        for texture, first, count in self._casters(plan):
-            program = self._programs.shadow(cutout=texture >= 0)
+        for (texture, holes), first, count in self._casters(plan):
+            program = self._programs.shadow(holes)
             uniform(program, "clip_from_camera").write(matrix)
             if texture >= 0:
                 self._textures.use(texture)
@@ -197,19 +205,22 @@ class Pipeline:
                 for kind in [kind for kind, how in states.items() if how.program in gone]:
                     del states[kind]
 
-    def _casters(self, plan: Plan) -> list[tuple[int, int, int]]:
-        """Runs of draw commands: the texture that cuts holes into them or -1, first, number.
+    def _casters(self, plan: Plan) -> list[tuple[tuple[int, tuple[str, ...]], int, int]]:
+        """Runs of draw commands: how holes are cut into them, first, number.
 
-        Only what has texture coordinates in its vertices casts a shadow with holes.
+        Holes: the texture that is clear there or -1, and what `Programs.shadow` must know. Only
+        what has texture coordinates in its vertices, or three.js's, casts a shadow with holes.
         """
-        runs: list[tuple[int, int, int]] = []
+        runs: list[tuple[tuple[int, tuple[str, ...]], int, int]] = []
         for kind, first, count in (*plan.opaque, *plan.transparent):
-            holed = kind.cutout and kind.own_uv and not kind.solver
-            texture = kind.texture if holed else -1
-            if runs and runs[-1][0] == texture:
-                runs[-1] = texture, runs[-1][1], runs[-1][2] + count
+            how: tuple[int, tuple[str, ...]] = -1, ()
+            solver = SOLVERS[kind.solver]
+            if kind.cutout and kind.own_uv and (kind.three_js or not solver):
+                how = kind.texture, ("CUTOUT", *(("THREE_JS", *solver) if solver else ()))
+            if runs and runs[-1][0] == how:
+                runs[-1] = how, runs[-1][1], runs[-1][2] + count
             else:
-                runs.append((texture, first, count))
+                runs.append((how, first, count))
         return runs
 
     def _upload(self, plan: Plan, block: NDArray[np.float32] | None) -> None:
@@ -229,10 +240,11 @@ class Pipeline:
         for how, first, count in self._calls(picture, groups):
             if how.texture >= 0:
                 self._textures.use(how.texture, how.program)
-            if how.double_sided:
+            if how.side is Side.DOUBLE:
                 self._gl.disable(moderngl.CULL_FACE)
             else:
                 self._gl.enable(moderngl.CULL_FACE)
+                self._gl.cull_face = "front" if how.side is Side.BACK else "back"
             self._gl.front_face = "ccw" if how.mirrored != picture.reflected else "cw"
             mode = moderngl.TRIANGLES
             if how.line:
@@ -295,11 +307,13 @@ class Pipeline:
             solver=kind.solver,
             texture=texture,
             own_uv=kind.own_uv and texture is TextureKind.FLAT,
-            double_sided=kind.double_sided,
+            three_js=kind.three_js and texture is TextureKind.FLAT and bool(SOLVERS[kind.solver]),
+            double_sided=kind.side is not Side.FRONT,
             shading=kind.shading if coloured else Shading.LIT,
             haze=base.haze and kind.shading is Shading.HAZY,
             reflective=base.reflective and kind.reflective,
-            vertex_lit=base.vertex_lit and not (kind.double_sided or kind.line or kind.boxed),
+            vertex_lit=base.vertex_lit
+            and not (kind.side is not Side.FRONT or kind.line or kind.boxed),
             line=kind.line > 0,
             boxed=kind.boxed,
             cutout=kind.cutout,
@@ -312,7 +326,7 @@ class Pipeline:
         return State(
             program=self._programs.surface(variant),
             texture=-1 if variant.texture is None else kind.texture,
-            double_sided=kind.double_sided,
+            side=kind.side,
             mirrored=kind.mirrored,
             line=kind.line,
         )

@@ -20,12 +20,12 @@ from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind, ToneMappin
 _VERSION = "#version 430\n"
 _MOST = 40
 """Programs that are kept besides those of the last view."""
-MIRROR_UNIT, SHADOW_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 6)
+MIRROR_UNIT, SHADOW_UNIT, DEPTHS_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 7)
 """Texture units; unit 0 is the surface's own texture."""
 LAYER_UNITS = {use: _FIRST_LAYER_UNIT + place for place, use in enumerate(Use)}
 _UNITS = {
     **{"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT},
-    **{"albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
+    **{"shadow_depths": DEPTHS_UNIT, "albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
     **{
         "metallic_roughness": LAYER_UNITS[Use.METALLIC_ROUGHNESS],
         "normals": LAYER_UNITS[Use.NORMAL],
@@ -75,11 +75,18 @@ class LightLayout(NamedTuple):
         six_faces: whether any of those may be a point light.
         kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
             To those it is data how many there are and how many have shadow maps.
+        soft: whether any of those with shadow maps is more than a point.
     """
 
     shadows: int = 0
     six_faces: bool = False
     kinds: tuple[int, ...] = (0,)
+    soft: bool = False
+
+    @property
+    def any_lights(self) -> bool:
+        """Whether programs suit all lights."""
+        return not self.kinds
 
 
 _DARK = LightLayout()
@@ -107,7 +114,7 @@ def outputs(
 def suits_any_projection(passes: tuple[str, ...], lights: LightLayout, *, ortho: bool) -> bool:
     """Whether a picture's programs are for orthographic and perspective cameras alike."""
     rare = ortho or "alpha" in passes or "distance" in passes
-    return rare or ("rgb" in passes and lights in ANY_LIGHTS)
+    return rare or ("rgb" in passes and lights.any_lights)
 
 
 class Look(NamedTuple):
@@ -136,6 +143,7 @@ class Variant:
         solver: how the true surface of a built-in shape is computed, an index into SOLVERS.
         texture: kind of texture, or None.
         own_uv: whether texture coordinates are the geometry's own, else from object space.
+        three_js: whether those of a shape are three.js's.
         shading: how colour is made.
         double_sided: whether back faces show, with their normal turned.
         any_projection: for orthographic cameras too, else for perspective ones alone.
@@ -158,6 +166,7 @@ class Variant:
     solver: int = 0
     texture: TextureKind | None = None
     own_uv: bool = False
+    three_js: bool = False
     shading: Shading = Shading.LIT
     double_sided: bool = False
     any_projection: bool = False
@@ -196,6 +205,7 @@ class Variant:
             "FLAT_TEXTURE": self.texture is TextureKind.FLAT,
             "CUBE_TEXTURE": self.texture is TextureKind.CUBE,
             "NATURAL_UV": exact and self.own_uv,
+            "THREE_JS": exact and self.three_js,
             "MESH_UV": not exact and self.own_uv,
             "OBJECT_POINT": not exact and self.texture is not None and not self.own_uv,
             "DOUBLE_SIDED": self.double_sided,
@@ -209,6 +219,7 @@ class Variant:
             "EMISSIVE": self.emissive,
             "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
+            "SOFT": self.lights.soft,
             "LAYERED": self.layered,
         }
         names = [name for name, on in flags.items() if on]
@@ -257,12 +268,18 @@ class Programs:
             ("sky", variant, tone_mapping), lambda: self._compile("sky", variant, extra)
         )
 
-    def shadow(self, *, cutout: bool) -> moderngl.Program:
-        """The program that draws shadow maps; of meshes with holes with `cutout`."""
-        head = _VERSION + "#define CUTOUT\n" * cutout
-        vertex, fragment = (head + _read(f"shadow.{stage}") for stage in ("vert", "frag"))
+    def shadow(self, holes: tuple[str, ...] = ()) -> moderngl.Program:
+        """The program that draws shadow maps.
+
+        Args:
+            holes: what there is to know of things with holes, as names that the GLSL text tests.
+        """
+        head = _VERSION + "".join(f"#define {flag}\n" for flag in holes)
+        vertex, fragment = (
+            head + _assembled(_read(f"shadow.{stage}")) for stage in ("vert", "frag")
+        )
         return self._get(
-            ("shadow", cutout),
+            ("shadow", holes),
             lambda: _compiled(self._gl, vertex_shader=vertex, fragment_shader=fragment),
         )
 
@@ -323,7 +340,7 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
         **{name: number for number, name in enumerate(KINDS)},
     }
-    if lights in ANY_LIGHTS:
+    if lights.any_lights:
         loop = "for (int i = 0; i < shadow_count; ++i) { ADD_SHADOWED(i) }"
         return numbers | {
             "ATLAS_COLUMNS": "atlas_grid.x",
@@ -354,7 +371,7 @@ def _compiled(gl: moderngl.Context, vertex_shader: str, fragment_shader: str) ->
 
 def _assembled(text: str) -> str:
     """A shader's text with what it includes."""
-    for part in ("tone", "standard", "lighting", "shadows"):
+    for part in ("tone", "standard", "lighting", "shadows", "shape_uv"):
         text = text.replace(f"#include {part}\n", _read(f"{part}.glsl"))
     return text
 

@@ -23,6 +23,8 @@ _TEXTURE_2D, _WRAP_S, _WRAP_T = 0x0DE1, 0x2802, 0x2803
 _WRAPS = {Wrap.REPEAT: 0x2901, Wrap.MIRROR: 0x8370, Wrap.CLAMP: 0x812F}
 _LINEAR_LIGHT = (Use.EMISSIVE,)
 """Layers whose pixels are colours."""
+_UV_MAP = 3 * 2 * 4
+"""Bytes of an affine map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +126,8 @@ class TextureStore:
         for use, image in made.layers.items():
             image.use(LAYER_UNITS[use])
         if "uv_maps" in program:
-            uniform(program, "uv_maps").write(made.uv_maps)
+            lying = uniform(program, "uv_maps")  # drivers drop those at its end that are not used
+            lying.write(made.uv_maps[: lying.array_length * _UV_MAP])
         if "strengths" in program:
             uniform(program, "strengths").value = made.strengths
 

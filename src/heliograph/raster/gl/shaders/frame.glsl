@@ -11,7 +11,8 @@ struct Light {
 struct ShadowMap {
     mat4 from_camera;  // to the atlas; of six faces to metres from the light, world axes
     vec4 faces;        // of six: size on the atlas, and how far from its middle the next one begins
-    vec4 depth;        // of six: x - y / metres from the light; else 0
+    vec4 depth;        // of six: x - y / metres from the light, else 0; how large what shines is (z)
+                       // in metres; a depth of infinity, or less than 0 what a depth of 1 is, metres
 };
 layout(std140) uniform Frame {
     mat4 clip_from_camera;

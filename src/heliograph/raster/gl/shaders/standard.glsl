@@ -102,12 +102,13 @@ vec3 radiance_around(vec3 normal) {
     sum += reflected(s, light, to_light);
 #define ADD_SHADOWED(i)                                                        \
     light = arriving(i, KIND(i), point, to_light);                             \
-    sum += lit_part(i, point) * reflected(s, light, to_light);
+    sum += lit_part(i, point, flat_normal, to_light) * reflected(s, light, to_light);
 
 // What a surface sends to the eye. `material` is metallic, roughness and what a dielectric reflects,
-// of what is PHONG the highlight; `turning` is how much the normal turns from pixel to pixel, `open`
+// of what is PHONG the highlight; `normal` is `flat_normal` with the bumps of a texture; `turning` is how much the normal turns from pixel to pixel, `open`
 // how much light from all sides arrives.
-vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 normal, vec3 view, float turning, float open) {
+vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 flat_normal, vec3 normal, vec3 view, float turning,
+           float open) {
     Surface s;
     s.normal = normal;
     s.view = view;

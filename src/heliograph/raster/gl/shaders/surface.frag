@@ -71,62 +71,74 @@ uniform sampler2D glow;
 uniform sampler2D mirror;
 #endif
 
+#if defined(EXACT) && !defined(FACE)
+#ifdef DOUBLE_SIDED
+// Triangles that contain a convex shape show their front where a ray enters it.
+#define LEAVES (!gl_FrontFacing)
+#else
+#define LEAVES false
+#endif
+#endif
+
 #ifdef ROUND
-// Metres along a ray to where it enters the unit sphere (or circle, for a tube), and whether it does
+// Metres along a ray to where it crosses the unit sphere (or circle, for a tube), and whether it does
 // not. The point nearest the middle comes first: B^2 - AC would cancel for far, small shapes.
-#define ENTER_ROUND(vec)                                  \
-    float enter_round(vec c, vec d, out bool missed) {    \
+#define CROSS_ROUND(vec)                                  \
+    float cross_round(vec c, vec d, out bool missed) {    \
         float over = 1.0 / max(dot(d, d), 1e-38);         \
         float middle = -dot(d, c) * over;                 \
         vec k = c + middle * d;                           \
         float within = 1.0 - dot(k, k);                   \
         missed = within < 0.0;                            \
-        return middle - sqrt(max(within, 0.0) * over);    \
+        float half_way = sqrt(max(within, 0.0) * over);   \
+        return LEAVES ? middle + half_way : middle - half_way; \
     }
-ENTER_ROUND(vec2)
-ENTER_ROUND(vec3)
+CROSS_ROUND(vec2)
+CROSS_ROUND(vec3)
 #endif
 
 #if defined(EXACT) && !defined(FACE)
-// Where the ray enters the convex shape: metres along it, the object-space normal there, and
-// whether it misses it.
-float enter(vec3 c, vec3 d, out vec3 normal, out bool missed) {
-    float t = -1e30;
+// Where the ray crosses the convex shape's surface: metres along it, the outward normal there in
+// object axes, and whether it misses it.
+float surface_crossing(vec3 c, vec3 d, out vec3 normal, out bool missed) {
+    float t = LEAVES ? 1e30 : -1e30;
     normal = vec3(0.0);
     missed = false;
 #ifdef SLAB
-    // Flat faces at -1 and 1: the last one entered among those the ray comes towards. A pixel on an
-    // edge may belong to another face's triangle, so the plane of its own would not do.
-    vec3 away = sign(c), gap = abs(c) - 1.0, speed = -away * d;
-    bvec3 met = bvec3(vec3(greaterThan(gap, vec3(0.0))) * vec3(greaterThan(speed, vec3(0.0))));
-    vec3 flat_t = mix(vec3(-1e30), gap / speed, met);
-    t = max(flat_t.x, max(flat_t.y, flat_t.z));
+    // Flat faces at -1 and 1: the last one entered among those the ray comes towards, the first one
+    // left of those it goes to. A pixel on an edge may belong to another face's triangle, so the
+    // plane of its own would not do.
+    vec3 away = LEAVES ? sign(d) : sign(c), gap = away * c - 1.0, speed = -away * d;
+    bvec3 met = LEAVES ? notEqual(d, vec3(0.0))
+        : bvec3(vec3(greaterThan(gap, vec3(0.0))) * vec3(greaterThan(speed, vec3(0.0))));
+    vec3 flat_t = mix(vec3(t), gap / speed, met);
+    t = LEAVES ? min(flat_t.x, min(flat_t.y, flat_t.z)) : max(flat_t.x, max(flat_t.y, flat_t.z));
     normal = away * vec3(equal(flat_t, vec3(t)));
 #endif
 #ifdef CAPS
-    // Flat faces at z = -1 and 1, for a ray that comes from beyond them.
-    float away = sign(c.z), gap = abs(c.z) - 1.0, speed = -away * d.z;
-    t = gap > 0.0 && speed > 0.0 ? gap / speed : t;
+    // Flat faces at z = -1 and 1: for a ray that comes from beyond them, or where it goes.
+    float away = LEAVES ? sign(d.z) : sign(c.z), gap = away * c.z - 1.0, speed = -away * d.z;
+    t = (LEAVES ? speed < 0.0 : gap > 0.0 && speed > 0.0) ? gap / speed : t;
     normal = vec3(0.0, 0.0, away);
 #endif
 #ifdef ROUND
 #ifdef BALL
-    t = enter_round(c, d, missed);
+    t = cross_round(c, d, missed);
     normal = c + t * d;
 #else
-    float tube_t = enter_round(c.xy, d.xy, missed);
-    bool tube_first = tube_t > t;
-    t = tube_first ? tube_t : t;
+    float tube_t = cross_round(c.xy, d.xy, missed);
+    bool on_tube = LEAVES ? tube_t < t : tube_t > t;
+    t = on_tube ? tube_t : t;
     vec3 p = c + t * d;
-    normal = tube_first ? vec3(p.xy, 0.0) : normal;
+    normal = on_tube ? vec3(p.xy, 0.0) : normal;
 #ifdef CAPS
-    missed = missed || (tube_first ? abs(p.z) : dot(p.xy, p.xy)) > 1.0;
+    missed = missed || (on_tube ? abs(p.z) : dot(p.xy, p.xy)) > 1.0;
 #else
     // Beyond the ends of the tube the ray has met one of the half spheres.
     float end = clamp(p.z, -v_length, v_length);
     bool beyond = p.z != end, past;
     vec3 from = vec3(c.xy, c.z - end);
-    float end_t = enter_round(from, d, past);
+    float end_t = cross_round(from, d, past);
     t = beyond ? end_t : t;
     normal = beyond ? from + end_t * d : normal;
     missed = missed || beyond && past;
@@ -138,32 +150,7 @@ float enter(vec3 c, vec3 d, out vec3 normal, out bool missed) {
 #endif
 
 #ifdef NATURAL_UV
-#ifdef ROUND
-// Once round from +x, and from the top down; caps from above.
-vec2 natural_uv(vec3 p, vec3 normal) {
-#ifdef CAPS
-    if (abs(normal.z) > 0.99) return p.xy * 0.5 + 0.5;
-#endif
-    float turn = fract(atan(p.y, p.x) / 6.2831853);
-#ifdef CAPSULE
-    // Each half sphere and the tube between have the whole of it.
-    float end = clamp(p.z, -v_length, v_length);
-    float round_v = acos(clamp(p.z - end, -1.0, 1.0)) / 1.5707963 - float(p.z < 0.0);
-    return vec2(turn, p.z == end ? 0.5 - 0.5 * p.z / max(v_length, 1e-6) : round_v);
-#endif
-#ifdef BALL
-    return vec2(turn, acos(clamp(p.z, -1.0, 1.0)) / 3.1415927);
-#else
-    return vec2(turn, 0.5 - 0.5 * p.z);
-#endif
-}
-#else
-vec2 natural_uv(vec3 p, vec3 normal) {
-    vec3 n = abs(normal);
-    if (n.z > 0.99) return p.xy * 0.5 + 0.5;
-    return vec2(n.x > n.y ? p.y * normal.x : -p.x * normal.y, p.z) * 0.5 + 0.5;
-}
-#endif
+#include shape_uv
 #endif
 
 #ifdef VERTEX_LIT
@@ -213,11 +200,12 @@ void main() {
     vec3 object_normal;
     bool missed;
     // The true surface bulges out of its triangles, but not through the near plane.
-    float depth = max(enter(o, d, object_normal, missed), ambient.w);
+    float crossing = surface_crossing(o, d, object_normal, missed);
+    float depth = max(crossing, ambient.w);
 #ifdef CAST
     vec2 to_window = vec2(clip_from_camera[3].z, clip_from_camera[2].z);
     gl_FragDepth = ORTHO ? to_window.x - to_window.y * depth : to_window.x / depth - to_window.y;
-    missed = missed || gl_FragDepth < 0.0;
+    missed = missed || gl_FragDepth < 0.0 || LEAVES && crossing < ambient.w;
     if (missed) discard;
 #endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
@@ -259,7 +247,12 @@ void main() {
 #endif
 #ifdef FLAT_TEXTURE
 #if defined(EXACT) && defined(NATURAL_UV)
-    vec2 uv = natural_uv(object, object_normal);
+#ifdef THREE_JS
+    mat2x3 slope;
+    vec2 uv = shape_uv(object, object_normal, slope);
+#else
+    vec2 uv = shape_uv(object, object_normal);
+#endif
 #elif defined(EXACT)
     vec2 uv = vec2(1.0 + object.x, 1.0 - object.y);
 #elif defined(MESH_UV)
@@ -268,10 +261,14 @@ void main() {
     vec2 uv = vec2(1.0 + v_object.x, 1.0 - v_object.y);
 #endif
 #if defined(LAYERED) || (defined(EXACT) && defined(NATURAL_UV))
+#ifdef THREE_JS
+    vec2 dx = dFdx(object) * slope, dy = dFdy(object) * slope;
+#else
     vec2 dx = dFdx(uv), dy = dFdy(uv);
 #ifdef NATURAL_UV
     dx -= round(dx);  // where a texture has gone once round it jumps back by 1
     dy -= round(dy);
+#endif
 #endif
     dx *= v_texturing.xy;
     dy *= v_texturing.xy;
@@ -340,7 +337,7 @@ void main() {
 #ifdef LAYER_OCCLUSION
     open += strengths.z * (LOOK_UP(occlusion, LAYER_OCCLUSION).r - 1.0);
 #endif
-    lit = shade(rgb, material, POINT, bent, normalize(-ray), turning, open);
+    lit = shade(rgb, material, POINT, normal, bent, normalize(-ray), turning, open);
 #ifdef EMISSIVE
     vec3 glowing = v_emissive;
 #ifdef LAYER_EMISSIVE

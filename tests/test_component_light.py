@@ -1,0 +1,267 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
+"""Lights, materials and surroundings of components as the rasterizer gets them: linear light."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import heliograph as hg
+from component_scenes import TOP, shown
+from heliograph.engines.components import ComponentEngine, sky
+from heliograph.engines.mujoco import MujocoEngine
+from heliograph.errors import InvalidValueError, SceneError
+from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
+from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials
+from heliograph.view import View
+from standard_shading import hex_color, srgb_decode
+
+RED = (1.0, 0.0, 0.0)
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """What the rasterizer is told to draw of a scene."""
+    engines = []
+
+    def draw_list(source, *edits, options=None):
+        engine, found = source, []
+        if isinstance(source, hg.Scene):
+            engine = ComponentEngine(source, options=options)
+            engines.append(engine)
+        rasterizer = getattr(engine, "_backend", engine)._rasterizer
+        monkeypatch.setattr(rasterizer, "draw", lambda things, *_: found.append(things))
+        engine.render(View((TOP,), ("rgb",), edits=edits))
+        return found[0]
+
+    yield draw_list
+    for engine in engines:
+        engine.close()
+
+
+def test_lights_have_three_js_units(listed):
+    scene = hg.Scene(
+        hg.DirectionalLight(color="#808080", intensity=3, size=0.01),
+        hg.PointLight(color="#ff8000", intensity=2, decay=1.5, distance=7, size=0.2),
+        hg.SpotLight(intensity=5, angle=0.4, penumbra=0.25, decay=0, distance=3),
+    )
+    things = listed(scene)
+    sun, bulb, lamp = things.lights
+    assert things.lighting is Lighting.STANDARD
+    assert (sun.kind, sun.size) == (LightKind.DIRECTIONAL, 0.01)
+    assert sun.diffuse == pytest.approx(3 * hex_color("#808080"))
+    assert bulb.diffuse == pytest.approx(2 * hex_color("#ff8000"))
+    assert (bulb.decay, bulb.distance, bulb.size) == (1.5, 7.0, 0.2)
+    assert bulb.attenuation == (0.0, 0.0, 0.0)
+    assert (lamp.decay, lamp.distance, lamp.attenuation) == (0.0, 3.0, (1.0, 0.0, 0.0))
+    assert (lamp.cutoff, lamp.softness, lamp.exponent) == (0.4, 0.25, 0.0)
+    assert (things.ambient, things.gradient) == ((0.0, 0.0, 0.0), None)
+
+
+def test_light_from_everywhere_is_a_mean_and_a_gradient_along_the_hemispheres_axis(listed):
+    turned = hg.HemisphereLight(
+        color="#ff0000", groundColor="#0000ff", intensity=2, rotation=[math.pi / 2, 0, 0]
+    )
+    things = listed(hg.Scene(hg.AmbientLight(color="#808080", intensity=0.5), turned))
+    assert things.lights == ()
+    assert things.ambient == pytest.approx(0.5 * hex_color("#808080") + (1, 0, 1))
+    assert np.array(things.gradient) == pytest.approx(np.outer((0, -1, 0), (1, 0, -1)), abs=1e-12)
+    both = listed(hg.Scene(turned, hg.HemisphereLight(color="white", groundColor="black", scale=3)))
+    expected = np.outer((0, -1, 0), (1, 0, -1)) + np.outer((0, 0, 1), (0.5, 0.5, 0.5))
+    assert np.array(both.gradient) == pytest.approx(expected, abs=1e-12)
+
+
+def test_edits_of_a_hemisphere_change_its_sides_and_its_axis(listed):
+    sky_light = hg.HemisphereLight(key="sky", color="white", groundColor="black")
+    scene = hg.Scene(sky_light)
+    down = listed(scene, EditLight("sky", direction=(0, 0, 2)))
+    assert np.array(down.gradient) == pytest.approx(np.outer((0, 0, -1), (0.5,) * 3))
+    red = listed(scene, EditLight("sky", diffuse=(3, 0, 0)), EditLight("sky", ambient=(1, 0, 0)))
+    assert red.ambient == (2.0, 0.0, 0.0)
+    assert np.array(red.gradient) == pytest.approx(np.outer((0, 0, 1), (1, 0, 0)))
+    off = listed(scene, EditLight("sky", active=False))
+    assert (off.ambient, off.gradient) == ((0.0, 0.0, 0.0), None)
+
+
+def test_edits_of_lights_give_them_a_decay_a_distance_and_a_size(listed):
+    scene = hg.Scene(hg.PointLight(key="bulb"))
+    changed = listed(scene, EditLight("bulb", decay=3, distance=2, size=0.1)).lights[0]
+    assert (changed.decay, changed.distance, changed.size) == (3.0, 2.0, 0.1)
+    constant = listed(scene, EditLight("bulb", decay=0)).lights[0]
+    assert (constant.decay, constant.attenuation) == (0.0, (1.0, 0.0, 0.0))
+    new = listed(scene, EditLight("new", kind="point", decay=2)).lights[1]
+    assert (new.decay, new.attenuation) == (2.0, (0.0, 0.0, 0.0))
+    with pytest.raises(InvalidValueError, match=r"'bulb': expected lengths up to 1e\+17 m"):
+        listed(scene, EditLight("bulb", distance=1e18))
+    with pytest.raises(InvalidValueError, match=r"EditLight decay: .*from 0 to 100"):
+        EditLight("bulb", decay=101)
+
+
+def test_materials_are_columns(listed):
+    boxes = [
+        hg.Box(material={"color": "#808080", "metalness": 0.25, "roughness": 0.75}),
+        hg.Box(materialType="phong", material={"specular": "#808080", "shininess": 60}),
+        hg.Box(materialType="lambert", material={"emissive": "#800000", "emissiveIntensity": 4}),
+        hg.Box(materialType="basic", material={"side": "back"}),
+        hg.Box(materialType="normal", material={"side": 2}),
+        hg.Box(materialType="depth"),
+    ]
+    instances = listed(hg.Scene(*boxes)).instances
+    table, materials = instances.table, instances.materials
+    kinds = ("LIT", "PHONG", "LAMBERT", "UNLIT", "NORMAL", "DEPTH")
+    assert table.shading.tolist() == [Shading[kind] for kind in kinds]
+    assert table.side.tolist() == [0, 0, 0, Side.BACK, Side.DOUBLE, 0]
+    assert materials.rgba[0] == pytest.approx([128 / 255] * 3 + [1])
+    assert materials.surface.tolist() == [[0, 0.5, 0.5, 0]] * 6
+    assert materials.metallic_roughness[:2].tolist() == [[0.25, 0.75], [0, 1]]
+    assert materials.highlight[1] == pytest.approx([*hex_color("#808080"), 60])
+    assert materials.emissive[2] == pytest.approx(4 * hex_color("#800000"))
+    assert listed(hg.Scene(boxes[0])).instances.materials.highlight is None
+
+
+def test_edits_of_materials_say_how_metallic_and_rough_they_are(listed):
+    phong = hg.Box(key="p", materialType="phong")
+    engine = ComponentEngine(hg.Scene(hg.Box(key="b", material={"roughness": 0.3}), phong))
+    edits = EditMaterial("b", metallic=1, roughness=0.25, emissive=(0.5, 0, 1))
+    many = EditMaterials(["b"], metallic=[1], roughness=[0.25], emissive=[[0.5, 0, 1]])
+    for edit in (edits, many):
+        made = listed(engine, edit).instances.materials
+        assert made.metallic_roughness[0].tolist() == [1, 0.25]
+        assert made.emissive[0] == pytest.approx(srgb_decode([0.5, 0, 1]))
+        assert made.emissive[1].tolist() == [0, 0, 0]
+    shiny = listed(engine, EditMaterial("b", specular=0.7, shininess=0.5)).instances.materials
+    assert np.isnan(shiny.metallic_roughness[0, 1])
+    assert shiny.surface[0, 1:3] == pytest.approx([0.7, 0.5])
+    rough = listed(engine, EditMaterial("b", shininess=0.5), EditMaterial("b", roughness=0.1))
+    assert rough.instances.materials.metallic_roughness[0, 1] == pytest.approx(0.1)
+    kept = listed(engine, EditMaterials(["b", "p"], roughness=[np.nan, 0.4])).instances.materials
+    assert kept.metallic_roughness[:, 1] == pytest.approx([0.3, 0.4])
+    glossy = listed(engine, EditMaterial("p", specular=0.5, shininess=0.5)).instances.materials
+    assert glossy.highlight[1] == pytest.approx([*srgb_decode([0.5] * 3), 64])
+    lit = listed(engine, EditMaterial("b", emissive=RED), EditMaterial("b", emission=0.5))
+    assert lit.instances.materials.emissive[0].tolist() == [0, 0, 0]
+    assert lit.instances.materials.surface[0, 0] == 0.5
+    engine.close()
+
+
+def test_mujocos_classic_look_shows_metal_and_roughness_as_highlights(listed):
+    text = """<mujoco><asset><material name="m" specular="0.3" shininess="0.25"/></asset>
+    <worldbody><geom name="g" type="sphere" size="1" material="m"/></worldbody></mujoco>"""
+    engine = MujocoEngine(text, size=(20, 20))
+    for given, expected in (
+        ({"roughness": 0.5}, (0.5 * 0.4, 0.25)),
+        ({"metallic": 1, "roughness": 0.2}, (0.8, 0.64)),
+        ({"metallic": 0.5}, (0.5 * 0.7, 0.25)),  # its shininess says a roughness of one half
+        ({"roughness": 1}, (0.0, 0.02)),
+    ):
+        columns = {name: [value] for name, value in given.items()}
+        for edit in (EditMaterial("g", **given), EditMaterials(["g"], **columns)):
+            surface = listed(engine, edit).instances.materials.surface
+            assert surface[0, 1:3] == pytest.approx(expected, abs=1e-6)
+    engine.close()
+
+
+def test_tone_mapping_and_exposure_are_the_scenes_and_the_options(listed):
+    plain = listed(hg.Scene())
+    assert (plain.tone_mapping, plain.exposure) == (ToneMapping.NONE, 1.0)
+    toned = hg.Scene(toneMapping="aces", exposure=2)
+    made = listed(toned)
+    assert (made.tone_mapping, made.exposure) == (ToneMapping.ACES, 2.0)
+    other = listed(toned, options=RasterOptions(tone_mapping="neutral", exposure=1.5))
+    assert (other.tone_mapping, other.exposure) == (ToneMapping.NEUTRAL, 3.0)
+    updated = listed(hg.Scene(), hg.Update(hg.Scene(key="scene", exposure=0.5)))
+    assert updated.exposure == 0.5
+
+
+@pytest.mark.parametrize("options", [{"shading": "classic"}, {"lighting": "vertex"}])
+def test_the_classic_look_is_refused(options):
+    with pytest.raises(InvalidValueError, match=r"linear space.*leave both out"):
+        ComponentEngine(hg.Scene(), options=RasterOptions(**options))
+
+
+def test_a_sky_of_three_colours_goes_smoothly_from_one_to_the_next():
+    colours = {"sky": (0.2, 0.4, 1.0), "horizon": (1.0, 1.0, 1.0), "ground": (0.3, 0.2, 0.1)}
+    light = sky.gradient(colours)
+    assert (light.shape, light.dtype) == ((32, 64, 3), np.float32)
+    assert light[0, 0] == pytest.approx(srgb_decode(colours["sky"]), abs=1e-3)
+    assert light[-1, 0] == pytest.approx(srgb_decode(colours["ground"]), abs=1e-3)
+    assert light[15:17, 0] == pytest.approx(np.ones((2, 3)), abs=0.01)
+    assert np.array_equal(light, np.repeat(light[:, :1], 64, 1))
+    assert (np.diff(light[:16, 0, 0]) > 0).all()
+    assert (np.diff(light[16:, 0, 0]) < 0).all()
+
+
+def test_surroundings_light_a_scene_and_are_uploaded_once(listed):
+    blue, tan = {"sky": "skyblue", "ground": "tan"}, {"sky": "tan"}
+    engine = ComponentEngine(hg.Scene(hg.Box(key="b"), environment=blue, environmentIntensity=2))
+    first = listed(engine)
+    assert (first.lights, first.ambient) == ((), (0.0, 0.0, 0.0))
+    assert engine.scene.lights == ()
+    around = first.environment
+    assert (around.radiance_scale, around.radiance_shown) == (2.0, False)
+    behind = hg.Scene(key="scene", background="environment", environmentIntensity=0.5)
+    engine.advance([hg.Update(behind)])
+    second = listed(engine).environment
+    assert second.radiance == around.radiance
+    assert (second.radiance_scale, second.radiance_shown) == (0.5, True)
+    red = listed(engine, EditBackground(RED)).environment
+    assert (red.colour, red.radiance, red.radiance_shown) == (RED, around.radiance, False)
+    other = listed(engine, hg.Update(hg.Scene(key="scene", environment=tan))).environment
+    assert other.radiance != around.radiance
+    engine.close()
+
+
+def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
+    engine = ComponentEngine(hg.Scene(environment={"sky": "skyblue"}))
+    gone = []
+    remove = engine._rasterizer.remove_radiance
+    monkeypatch.setattr(engine._assets._radiances, "_remove", lambda h: (gone.append(h), remove(h)))
+    (first,) = engine._newest[1].handles[2]
+    for step in range(20):
+        colour = f"#{step:02x}0000"
+        engine.advance([hg.Update(hg.Scene(key="scene", environment={"sky": colour}))])
+    assert len(gone) == 5
+    assert gone[0] == first
+    engine.close()
+
+
+def test_surroundings_that_are_missing_are_refused(tmp_path):
+    with pytest.raises(InvalidValueError, match=r"'environment' shows .* it has none; give it one"):
+        ComponentEngine(hg.Scene(background="environment"))
+    with pytest.raises(SceneError, match=r"^Scene 'scene' environment: .*none\.hdr"):
+        ComponentEngine(hg.Scene(environment=str(tmp_path / "none.hdr")))
+    engine = ComponentEngine(hg.Scene())
+    with pytest.raises(InvalidValueError, match="it has none"):
+        engine.advance([hg.Update(hg.Scene(key="scene", background="environment"))])
+    assert engine.scene.version == 0
+    engine.close()
+
+
+def test_a_scene_without_lights_shows_white_that_faces_the_camera_bright_but_not_clipped():
+    wall = hg.Plane(args=[8, 8], materialType="lambert")
+    assert 200 <= shown(hg.Scene(wall), TOP).rgb[60, 80].min() <= 225
+
+
+def test_new_fields_of_edits_reach_workers():
+    eye = hg.CameraView(key="eye", position=[0, 0, 4], lookAt=[0, 0, 0], width=32, height=24)
+    light = hg.PointLight(key="bulb", position=[1, 0, 2], intensity=8)
+    scene = hg.Scene(
+        hg.Sphere(key="ball", material={"color": "#c08040"}),
+        light,
+        eye,
+        environment={"sky": "skyblue"},
+        toneMapping="neutral",
+    )
+    edits = [
+        EditMaterial("ball", metallic=0.5, roughness=0.3, emissive=(0.1, 0, 0)),
+        EditMaterials(["ball"], metallic=[0.75], roughness=[np.nan], emissive=[[0.2, 0, 0]]),
+        EditLight("bulb", decay=1, distance=5, size=0.1),
+    ]
+    views = [hg.View(["eye"], edits=edits[:count]) for count in range(4)]
+    with hg.open(scene) as here, hg.open(scene, workers=1) as there:
+        ours, theirs = ([r.render(view)["eye"].rgb for view in views] for r in (here, there))
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.array_equal(one, other)
+    assert len({rgb.tobytes() for rgb in ours}) == 4
