@@ -14,7 +14,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.objects import ModelObjects
-from heliograph.engines.mujoco.standard import StandardLook
+from heliograph.engines.mujoco.standard import FILM_EXPOSURE, StandardLook
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.engines.shared.edits import EditApplier
@@ -88,8 +88,9 @@ class RasterBackend:
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene, self._look)
         self._lighting = lighting
-        self._tone_mapping = options.toned(ToneMapping.NEUTRAL)
-        self._exposure = options.exposure
+        self._tone_mapping = options.toned(ToneMapping.ACES)
+        film = self._tone_mapping is ToneMapping.ACES
+        self._exposure = options.exposure * (FILM_EXPOSURE if film else 1.0)
         self._drawn = False
 
     @property
