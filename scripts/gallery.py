@@ -25,6 +25,7 @@ import heliograph as hg
 from heliograph.picture import layout
 
 ROOT = Path(__file__).resolve().parents[1]
+LARGEST = 130_000  # bytes of a picture
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery"
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -76,10 +77,10 @@ def robots(_: Path) -> Image.Image:
     size = (300, 240)
     views = {
         "gymnasium_robotics:envs/assets/fetch/pick_and_place.xml": eye(
-            (2.6, -0.55, 1.25), (0.95, 0.75, 0.62), 42, size
+            (2.3, -0.6, 1.35), (0.66, 0.7, 0.55), 36, size
         ),
-        "dm_control:suite/dog.xml": eye((1.5, -1.3, 0.75), (0.05, 0, 0.38), 38, size),
-        "dm_control:suite/humanoid.xml": eye((2.1, -2.2, 1.5), (0, 0, 1.0), 38, size),
+        "dm_control:suite/dog.xml": eye((1.4, -1.3, 0.7), (0.05, 0, 0.36), 30, size),
+        "dm_control:suite/humanoid.xml": eye((2.2, -2.0, 1.5), (0.08, 0, 0.95), 37, size),
     }
     rows = [
         layout.beside([picture(model, camera, shading=look) for model, camera in views.items()])
@@ -102,12 +103,12 @@ def reference(_: Path) -> Image.Image:
     Spheres and boxes under a directional, a point and a hemisphere light. The formulas
     (`tests/standard_shading.py`) are given what our other passes say of each pixel.
     """
-    camera = eye((2.4, -4.2, 2.4), (0.15, 0.1, 0.35), 30, (300, 225))
+    camera = eye((1.2, -4.7, 2.5), (0.05, 0.0, 0.38), 28, (300, 226))
     things: list[hg.Component] = [
-        hg.Plane(key="floor", size=[9, 9], material={"color": (0.6, 0.6, 0.62), "roughness": 0.7})
+        hg.Plane(key="floor", size=[30, 30], material={"color": (0.7, 0.7, 0.72), "roughness": 0.7})
     ]
     for place, (name, material) in enumerate(SHINES.items()):
-        x = 0.85 * place - 1.25
+        x = 0.8 * place - 1.2
         things += [
             hg.Sphere(key=name, radius=0.36, position=[x, -0.5, 0.36], material=material),
             hg.Box(
@@ -119,10 +120,10 @@ def reference(_: Path) -> Image.Image:
             ),
         ]
     lights = [
-        hg.DirectionalLight(key="sun", position=[2, -3, 4], color=(1.0, 0.95, 0.9), intensity=1.8),
-        hg.PointLight(key="bulb", position=[-1.2, -1.4, 1.2], color=(0.5, 0.7, 1.0), intensity=2.0),
+        hg.DirectionalLight(key="sun", position=[2, -3, 4], color=(1.0, 0.95, 0.9), intensity=2.6),
+        hg.PointLight(key="bulb", position=[-1.2, -1.4, 1.2], color=(0.5, 0.7, 1.0), intensity=3.0),
         hg.HemisphereLight(
-            key="sky", color=(0.7, 0.8, 1.0), groundColor=(0.5, 0.4, 0.3), intensity=0.7
+            key="sky", color=(0.7, 0.8, 1.0), groundColor=(0.5, 0.4, 0.3), intensity=1.0
         ),
     ]
     passes = ("rgb", "depth", "normals", "segmentation")
@@ -154,16 +155,26 @@ def by_formulas(
     ]
     linear = np.zeros(frame.rgb.shape)
     for number in np.unique(frame.segmentation[hit]):
-        given = things[frame.labels[number].name].get("material")
+        thing, mine = things[frame.labels[number].name], frame.segmentation == number
+        given = thing.get("material")
         paint = ref.Standard(
             ref.srgb_decode(given["color"][:3]),
             given["roughness"],
             given.get("metalness", 0.0),
-            N_image=frame.normals.astype(float),
+            N_image=curved(frame.normals, mine) if isinstance(thing, hg.Sphere) else None,
         )
-        mine = frame.segmentation == number
         linear[mine] = paint.shade(normals, ways, points, shining)[mine]
     return ref.finish(linear)
+
+
+def curved(normals: NDArray[Any], mine: NDArray[np.bool_]) -> Floats:
+    """Normals (H, W, 3) whose differences in a 2x2 quad are those of one surface."""
+    height, width = mine.shape
+    quads = (height // 2, 2, width // 2, 2)
+    total = (normals * mine[..., None]).reshape(*quads, 3).sum((1, 3))
+    count = mine.reshape(quads).sum((1, 3))[..., None]
+    middle = (total / np.maximum(count, 1)).repeat(2, 0).repeat(2, 1)
+    return np.where(mine[..., None], normals, middle).astype(float)
 
 
 def glb(folder: Path) -> Image.Image:
@@ -171,7 +182,7 @@ def glb(folder: Path) -> Image.Image:
 
     All are made by the script; light comes from a point light and a sky of three colours.
     """
-    camera = eye((1.9, -2.6, 1.5), (0, 0, 0.42), 33, (440, 300))
+    camera = eye((1.4, -2.2, 1.5), (0, 0, 0.4), 33, (440, 300))
     pictures = []
     for mapped in (False, True):
         file = folder / f"tiles{mapped}.glb"
@@ -181,12 +192,13 @@ def glb(folder: Path) -> Image.Image:
             hg.PointLight(
                 key="lamp",
                 position=[0.9, -1.9, 1.9],
-                intensity=9,
+                intensity=22,
                 color="#fff0dc",
                 castShadow=True,
                 size=0.08,
             ),
-            environment={"sky": "#5d7fae", "horizon": "#aab4c2", "ground": "#4a4540"},
+            environment={"sky": "#8fb2e6", "horizon": "#e8edf4", "ground": "#7a7068"},
+            background="#c9d3e0",
             toneMapping="neutral",
         )
         pictures.append(picture(scene, camera))
@@ -247,7 +259,8 @@ def tiled_ball(mapped: bool) -> trimesh.Trimesh:
     )
     colours = ((60, 90, 120), (235, 190, 110))
     look = TextureVisuals(
-        uv=np.stack([2 * u.ravel(), v.ravel()], -1), material=tile_material(colours, 8, mapped=mapped)
+        uv=np.stack([2 * u.ravel(), v.ravel()], -1),
+        material=tile_material(colours, 8, mapped=mapped),
     )
     vertices = 0.5 * ball + (0, 0, 0.5)
     return trimesh.Trimesh(vertices, faces, vertex_normals=ball, visual=look, process=False)
@@ -256,7 +269,7 @@ def tiled_ball(mapped: bool) -> trimesh.Trimesh:
 def tiled_floor(mapped: bool) -> trimesh.Trimesh:
     """A square of six metres."""
     corners = np.array([[-3, -3, 0], [3, -3, 0], [3, 3, 0], [-3, 3, 0]], float)
-    colours = ((205, 200, 190), (150, 110, 90))
+    colours = ((215, 210, 200), (226, 160, 120))
     look = TextureVisuals(
         uv=(corners[:, :2] + 3) / 2.4, material=tile_material(colours, 6, mapped=mapped)
     )
@@ -272,11 +285,11 @@ def hdr(folder: Path) -> Image.Image:
     The script paints the sky and its sun; `environment` lights, and is the background.
     """
     file = folder / "sky.hdr"
-    write_hdr(file, sky(512))
+    write_hdr(file, sky(2048))
     rows = (
         {"color": (0.95, 0.95, 0.96), "metalness": 1.0},
-        {"color": (1.0, 0.78, 0.34), "metalness": 1.0},
-        {"color": (0.75, 0.08, 0.1)},
+        {"color": (1.0, 0.89, 0.62), "metalness": 1.0},
+        {"color": (0.8, 0.12, 0.14)},
     )
     balls = [
         hg.Sphere(
@@ -288,10 +301,8 @@ def hdr(folder: Path) -> Image.Image:
         for row, material in enumerate(rows)
         for column in range(7)
     ]
-    scene = hg.Scene(
-        *balls, environment=str(file), background="environment", toneMapping="neutral"
-    )
-    return picture(scene, eye((0, -9.5, 1.4), (0, 0, 1.0), 19.5, (900, 390)))
+    scene = hg.Scene(*balls, environment=str(file), background="environment", toneMapping="neutral")
+    return picture(scene, eye((0, -7.6, 1.5), (0, 0, 1.0), 24.5, (900, 390)))
 
 
 def sky(width: int) -> NDArray[np.float32]:
@@ -301,9 +312,10 @@ def sky(width: int) -> NDArray[np.float32]:
     around = ((np.arange(width) + 0.5) / width * 2 * np.pi)[None]
     above = np.clip(up, 0, 1)[..., None]
     light = (1 - above) ** 3 * np.array([1.0, 0.85, 0.7]) + above**0.5 * np.array([0.12, 0.3, 0.8])
-    hills = 0.12 * np.sin(3 * around) + 0.05 * np.sin(11 * around + 1) - 0.02
-    ground = np.array([0.16, 0.15, 0.1]) * (0.6 + 0.5 * (1 + up[..., None]))
-    light = np.where((up < hills)[..., None], ground, light)
+    hills = 0.1 * np.sin(3 * around) + 0.03 * np.sin(8 * around + 1) - 0.02
+    ground = np.array([0.17, 0.16, 0.13]) * (0.6 + 0.5 * (1 + up[..., None]))
+    over = np.clip((up - hills) / 0.02, 0, 1)[..., None]
+    light = ground + over * (light - ground)
     flat = np.sqrt(1 - up**2)
     ways = np.stack([flat * np.cos(around), flat * np.sin(around), up + 0 * around], -1)
     towards = ways @ ref.unit(np.array([-0.55, -0.6, 0.55]))
@@ -322,8 +334,8 @@ def write_hdr(file: Path, picture: NDArray[np.float32]) -> None:
 
 
 def kinds(_: Path) -> Image.Image:
-    """three.js's materials on one shape: basic, lambert, phong, standard, normal, depth."""
-    camera = eye((1.1, -2.2, 1.3), (0, 0, 0.38), 27, (142, 150))
+    """three.js's materials on the same shapes, lit the same; all cast shadows."""
+    camera = eye((1.0, -2.0, 1.75), (0, 0, 0.33), 26, (142, 150))
     names = ("basic", "lambert", "phong", "standard", "normal", "depth")
     extra: dict[str, dict[str, Any]] = {
         "phong": {"shininess": 60, "specular": "#666666"},
@@ -338,7 +350,7 @@ def kinds(_: Path) -> Image.Image:
     tiles = []
     for name in names:
         look: Any = {"material": {"color": "#e0662f", **extra.get(name, {})}, "materialType": name}
-        near = camera.replace(near=1.6, far=3.8) if name == "depth" else camera
+        near = camera.replace(near=1.8, far=3.4) if name == "depth" else camera
         scene = hg.Scene(
             FLOOR,
             hg.Torus(key="ring", radius=0.34, tube=0.13, position=[0, 0, 0.13], **look),
@@ -351,13 +363,11 @@ def kinds(_: Path) -> Image.Image:
 
 
 def shadows(_: Path) -> Image.Image:
-    """Shadows of a directional light, a spot and a point light; hard, and of a light with a size."""
+    """Shadows of a directional light, a spot and a point light; hard, and soft by `size`."""
     camera = eye((1.5, -2.9, 2.2), (0.1, 0.1, 0.3), 31, (300, 200))
     things = [
         FLOOR,
-        hg.Sphere(
-            key="ball", radius=0.3, position=[-0.5, -0.1, 0.5], material={"color": "tomato"}
-        ),
+        hg.Sphere(key="ball", radius=0.3, position=[-0.5, -0.1, 0.5], material={"color": "tomato"}),
         hg.Box(
             key="box",
             size=[0.35, 0.35, 0.9],
@@ -419,16 +429,17 @@ def randomized(_: Path) -> Image.Image:
                 "repeat": {"uniform": [1, 4]},
                 "colour": bright,
             },
-            {"type": "lights", "intensity": near(1.2, 0.6), "move": True},
-            {"type": "camera_jitter", "position": near(0, 0.05), "rotation": near(0, 0.05)},
+            {"type": "lights", "intensity": near(0.5, 0.2)},
+            {"type": "camera_orbit", "centre": [0, 0.5, 0], "angle": near(0, 0.7)},
+            {"type": "camera_jitter", "position": near(0, 0.05), "rotation": near(0, 0.03)},
             {"type": "background", "colour": bright},
         ]
     }
     model = "gym_aloha:assets/bimanual_viperx_transfer_cube.xml"
     options: Any = {"size": (216, 162), "msaa": 4, "shading": "standard", "randomize": config}
     with hg.open(model, **options) as renderer:
-        drawn = hg.samples(renderer, count=12, seed=3, cameras=["angle"])
-        tiles = [Image.fromarray(sample["angle"].rgb) for sample in drawn]
+        drawn = hg.samples(renderer, count=12, seed=3, cameras=["fit"])
+        tiles = [Image.fromarray(sample["fit"].rgb) for sample in drawn]
     return layout.grid(tiles, 4)
 
 
@@ -453,6 +464,16 @@ def page() -> str:
     return "".join(parts)
 
 
+def save(sheet: Image.Image, file: Path) -> None:
+    """Write a picture, with 256 dithered colours where all of them take too much room."""
+    sheet.save(file, optimize=True)
+    if file.stat().st_size > LARGEST:
+        few = sheet.quantize(
+            palette=sheet.quantize(256, kmeans=2), dither=Image.Dither.FLOYDSTEINBERG
+        )
+        few.save(file, optimize=True)
+
+
 def main(names: Sequence[str]) -> int:
     """Draw the pictures asked for, all without names, and write the page."""
     if unknown := set(names) - set(PICTURE_OF):
@@ -462,7 +483,7 @@ def main(names: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in names or PICTURE_OF:
             sheet = PICTURE_OF[name](Path(folder))
-            sheet.save(PICTURES / f"{name}.png", optimize=True)
+            save(sheet, PICTURES / f"{name}.png")
     PAGE.write_text(page(), encoding="utf-8")
     return 0
 
