@@ -16,13 +16,13 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, images, meshes, sky, surfaces
+from heliograph.engines.components import hdr, meshes, sky, surfaces
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
-from heliograph.scene import Component, Mesh
+from heliograph.scene import Component, Mesh, images
 from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import gltf, images, obj
+from heliograph.engines.components import gltf, obj
+from heliograph.engines.shared.colour import encoded
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
-from heliograph.scene import Mesh
+from heliograph.scene import Mesh, images
 from heliograph.scene.files import read_scene_file, text_of
 
 _STL_HEAD = 84
@@ -328,7 +329,7 @@ def _encoded(colours: Any, *, linear: bool) -> NDArray[np.uint8]:
         values = values / np.iinfo(values.dtype).max
     values = np.concatenate([values, np.ones((len(values), 1))], 1)[:, :4].clip(0, 1)
     if linear:
-        values[:, :3] = gltf.encoded(values[:, :3])
+        values[:, :3] = encoded(values[:, :3])
     return np.round(values * 255).astype(np.uint8)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from heliograph.engines.mujoco.versions import metallic_roughness
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
     DrawList,
@@ -35,7 +37,7 @@ _RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
     for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
 )
 _BLACK: Colour = (0.0, 0.0, 0.0)
-FILM_EXPOSURE = 1.2
+FILM_EXPOSURE = 1.5
 """What `ToneMapping.ACES` is given more of: it makes white of what is a few times as bright."""
 _HEAD = 0.5
 """Part of the head light: as much as MuJoCo has of it makes all that is seen look flat."""
@@ -58,11 +60,10 @@ _FROM_ABOVE = 0.5
 Linear = NDArray[np.float64]
 
 
-def decoded(colours: Any) -> Linear:
+def decoded(colours: ArrayLike) -> Linear:
     """Linear light of sRGB colours; above white their power of 2.2."""
     given = np.maximum(np.asarray(colours, float), 0.0)
-    low, curve = given / 12.92, ((given + 0.055) / 1.055) ** 2.4
-    return np.asarray(np.where(given <= 0.04045, low, np.where(given <= 1.0, curve, given**2.2)))
+    return np.where(given <= 1.0, linear(given), given**2.2)
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,14 @@ class MaterialMaps:
             if made is not None:
                 handles[material] = rasterizer.add_texture(made)
                 self._colour[material] = next(n for n in _maps(model)[material] if n >= 0)
+                if not _metal_in(made):
+                    self._metallic_roughness[material, 0] = 0.0
         self._handles = handles
+
+    @property
+    def metal(self) -> bool:
+        """Whether anything mirrors what is around it, without which metal is black."""
+        return bool((self._metallic_roughness[:, 0] > 0).any())
 
     def lay(self, geoms: NDArray[Any]) -> None:
         """Have geoms textured that wear maps, but none of colours."""
@@ -230,8 +238,7 @@ class MaterialMaps:
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
     """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
-    given = np.column_stack([model.mat_metallic, model.mat_roughness]).astype(np.float32)
-    given = np.where(given >= 0, np.minimum(given, 1.0), np.nan)
+    given = metallic_roughness(model)
     has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
     has_map |= _maps(model)[:, [_ORM]] >= 0
     given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
@@ -262,6 +269,12 @@ def _layered(
     colour = maps[_RGB]
     base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
     return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
+
+
+def _metal_in(texture: Texture) -> bool:
+    """Whether there may be metal where maps are laid on."""
+    maps = [layer for layer in texture.layers if layer.use is Use.METALLIC_ROUGHNESS]
+    return not maps or bool(maps[0].pixels[..., -1].any())
 
 
 def _maps(model: mujoco.MjModel) -> NDArray[np.int32]:
@@ -325,11 +338,6 @@ _FACES = np.array(
     ],
     float,
 )
-
-
-def has_metal(model: mujoco.MjModel) -> bool:
-    """Whether any material mirrors what is around it, without which metal is black."""
-    return bool((_metallic_roughness(model)[:, 0] > 0).any())
 
 
 def radiance(sky: Texture | None) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.planes import Planes
-from heliograph.engines.mujoco.standard import SKY_PART, MaterialMaps, has_metal, radiance
+from heliograph.engines.mujoco.standard import SKY_PART, MaterialMaps, radiance
 from heliograph.engines.mujoco.versions import FLAT_TEXTURES, GEOM
 from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
@@ -148,7 +148,7 @@ class Translator:
         sky = int(self._textures[boxes[0]]) if boxes else None
         self._behind = Environment(sky=sky)
         self._maps = MaterialMaps(model, rasterizer, textures) if linear else None
-        if linear and has_metal(model):
+        if self._maps is not None and self._maps.metal:
             around = rasterizer.add_radiance(radiance(textures[boxes[0]] if boxes else None))
             self._behind = Environment(sky=sky, radiance=around, radiance_scale=SKY_PART)
         self._structure: Structure | None = None
