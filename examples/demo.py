@@ -26,7 +26,7 @@ SCENE = """<mujoco>
   <compiler angle="radian" meshdir="{assets}/stls/hand" texturedir="{assets}/textures"/>
   <include file="{assets}/hand/shared.xml"/>
   <statistic extent="0.5" center="1 1 0.15"/>
-  <visual><headlight ambient=".12 .12 .13" diffuse=".06 .06 .06"/></visual>
+  <visual><headlight ambient=".24 .25 .27" diffuse=".1 .1 .1"/></visual>
   <asset>
     <texture name="sky" type="skybox" builtin="gradient" rgb1=".66 .7 .78" rgb2=".2 .19 .18"
              width="64" height="384"/>
@@ -39,7 +39,7 @@ SCENE = """<mujoco>
     <body name="aim" pos="1 .952 .163"/>
     <camera name="front" pos=".73 .43 .335" mode="targetbody" target="aim" fovy="18.5"/>
     <light name="key" pos=".6 .25 .85" dir=".45 .75 -.75" cutoff="30" exponent="0"
-           diffuse="1 .96 .9" bulbradius=".04"/>
+           diffuse=".96 .92 .86" bulbradius=".02"/>
     <light name="rim" directional="true" dir="-.9 -.6 -.5" diffuse=".35 .37 .4" castshadow="false"/>
     <geom name="table" type="plane" size="3 3 .1" pos="1 1 .06" material="table"/>
     <include file="{assets}/hand/robot.xml"/>

@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Writes docs/gallery.md and the pictures in docs/gallery; names draw only those pictures.
 
-Run with the environment's python: .venv/bin/python scripts/gallery.py [NAME ...]
+Run with the environment's python: .venv/bin/python scripts/gallery.py [NAME ...]; with `--check`
+it only says whether the page is up to date and has its pictures.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import standard_shading as ref  # noqa: E402
 
 HEAD = """# Gallery
 
-Every picture is drawn by `scripts/gallery`, on a CPU, with `msaa=4`.
+Drawn by `scripts/gallery`, on a CPU, with `msaa=4`. `scripts/gallery.py` has the scenes.
 """
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
@@ -476,6 +477,8 @@ def save(sheet: Image.Image, file: Path) -> None:
 
 def main(names: Sequence[str]) -> int:
     """Draw the pictures asked for, all without names, and write the page."""
+    if list(names) == ["--check"]:
+        return check()
     if unknown := set(names) - set(PICTURE_OF):
         sys.stderr.write(f"no picture is called {unknown.pop()!r}; there are {[*PICTURE_OF]}\n")
         return 2
@@ -486,6 +489,15 @@ def main(names: Sequence[str]) -> int:
             save(sheet, PICTURES / f"{name}.png")
     PAGE.write_text(page(), encoding="utf-8")
     return 0
+
+
+def check() -> int:
+    """Whether the page is what would be written now, and its pictures are there."""
+    pictures = {path.stem for path in PICTURES.glob("*.png")}
+    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page() and pictures == {*PICTURE_OF}:
+        return 0
+    sys.stderr.write(f"{PAGE} is out of date: run scripts/gallery\n")
+    return 1
 
 
 if __name__ == "__main__":
