@@ -260,6 +260,26 @@ def test_what_is_given_takes_the_place_of_the_files_one_by_one(tmp_path):
     assert middle(aoMap=flat(90, 91, 92)) == [0, 1, 2]
 
 
+def test_colours_of_vertices_and_images(tmp_path):
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0.0]])
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    colours = np.array([[255, 0, 0], [255, 0, 0], [0, 255, 0], [0, 255, 0]], np.uint8)
+    uvs = corners[:, :2] / 2 + 0.5
+    given = {"image": FOUR, "nearest": True}
+
+    def upper_left(**props):
+        mesh = Mesh(material={"map": given}, **props, **UNLIT)
+        return shown(mesh, TOP).rgb[50, 70].tolist()
+
+    arrays = {"vertices": corners, "faces": faces, "colors": colours}
+    assert upper_left(**arrays, uvs=uvs) == FOUR[0, 0].tolist()  # images take the colours' place
+    painted = upper_left(**arrays)  # without texture coordinates there is no place for images
+    assert painted[1] > painted[0] > painted[2] == 0
+    quad = trimesh.Trimesh(corners, faces, vertex_colors=colours, process=False)
+    quad.export(tmp_path / "a.ply")
+    assert upper_left(src=tmp_path / "a.ply") == painted
+
+
 def test_maps_are_values(tmp_path):
     material = {
         "map": {"image": FOUR, "repeat": [2, 3], "wrap": "clamp", "offset": (0, 0)},

@@ -260,11 +260,10 @@ class Assets:
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
         geometry = replace(part.geometry, simplify=simplify)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
-        texture = part.texture
-        if part.geometry.uvs is not None:
-            texture = surfaces.texture(material, read, texture)
-        painted, see_through = self._texture(texture)
-        return Piece(handle, painted, part.pose, part.material, part.kind, see_through)
+        takes = part.geometry.uvs is not None and not part.painted
+        texture = surfaces.texture(material if takes else {}, read, part.texture)
+        shown, see_through = self._texture(texture)
+        return Piece(handle, shown, part.pose, part.material, part.kind, see_through)
 
     def _texture(self, texture: Texture | None) -> tuple[int, bool]:
         """The handle, and whether it is clear anywhere."""
