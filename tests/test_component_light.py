@@ -372,3 +372,12 @@ def test_a_scene_looks_as_in_three_js(tone):
     away = np.abs(frame.rgb.astype(int) - expected)[inside]
     assert away.mean() <= 1
     assert np.quantile(away, 0.99) <= 3
+
+
+def test_a_texture_of_an_edit_is_as_bright_as_a_map():
+    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    lit = shown(hg.Scene(hg.Plane(size=[3, 3], material={"map": pixels})), TOP)
+    plain = hg.Scene(hg.Plane(key="p", size=[3, 3]))
+    edited = shown(plain, TOP, edits=[EditMaterial("p", texture=pixels)])
+    assert len(np.unique(lit.rgb)) > 50
+    assert np.array_equal(edited.rgb, lit.rgb)
