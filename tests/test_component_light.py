@@ -269,3 +269,34 @@ def test_new_fields_of_edits_reach_workers():
     for one, other in zip(ours, theirs, strict=True):
         assert np.array_equal(one, other)
     assert len({rgb.tobytes() for rgb in ours}) == 4
+
+
+def write_hdr(path, red, green, blue):
+    """A picture of one linear colour, up to 1 and a bit."""
+    texel = bytes([*(int(128 * part) for part in (red, green, blue)), 129])
+    path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 4\n" + texel * 8)
+
+
+def test_a_file_of_surroundings_is_read_again_where_a_change_names_it(tmp_path):
+    path = tmp_path / "sky.hdr"
+    write_hdr(path, 1, 1, 1)
+    ball = hg.Sphere(radius=1, material={"color": "#808080"})
+    named = hg.Scene(ball, key="scene", environment=str(path), background="environment")
+    engine = ComponentEngine(named)
+
+    def seen(version=None):
+        rgb = engine.render(View((TOP,), ("rgb",), scene_version=version))["top"].rgb
+        return rgb[60, 80].astype(int), rgb[0, 0].tolist()
+
+    (white, behind), digest = seen(), engine.scene.hash
+    assert behind == [255, 255, 255]
+    assert np.ptp(white) <= 1
+    write_hdr(path, 1, 0.5, 1)
+    assert seen()[1] == behind
+    engine.advance([hg.Update(hg.Scene(key="scene", environment=str(path)))])
+    pink, there = seen()
+    assert there == [255, 188, 255]
+    assert pink[0] == white[0] > pink[1]
+    assert engine.scene.hash != digest
+    assert seen(0)[1] == behind
+    engine.close()
