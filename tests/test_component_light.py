@@ -16,9 +16,14 @@ from heliograph.errors import InvalidValueError, SceneError
 from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
 from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials
 from heliograph.view import View
-from standard_shading import hex_color, srgb_decode
+from standard_shading import srgb_decode
 
 RED = (1.0, 0.0, 0.0)
+
+
+def light_of(rgb):
+    """Linear light (3,) of 0xrrggbb."""
+    return srgb_decode(np.array([rgb >> 16, rgb >> 8 & 255, rgb & 255]) / 255)
 
 
 @pytest.fixture
@@ -51,8 +56,8 @@ def test_lights_have_three_js_units(listed):
     sun, bulb, lamp = things.lights
     assert things.lighting is Lighting.STANDARD
     assert (sun.kind, sun.size) == (LightKind.DIRECTIONAL, 0.01)
-    assert sun.diffuse == pytest.approx(3 * hex_color("#808080"))
-    assert bulb.diffuse == pytest.approx(2 * hex_color("#ff8000"))
+    assert sun.diffuse == pytest.approx(3 * light_of(0x808080))
+    assert bulb.diffuse == pytest.approx(2 * light_of(0xFF8000))
     assert (bulb.decay, bulb.distance, bulb.size) == (1.5, 7.0, 0.2)
     assert bulb.attenuation == (0.0, 0.0, 0.0)
     assert (lamp.decay, lamp.distance, lamp.attenuation) == (0.0, 3.0, (1.0, 0.0, 0.0))
@@ -66,7 +71,7 @@ def test_light_from_everywhere_is_a_mean_and_a_gradient_along_the_hemispheres_ax
     )
     things = listed(hg.Scene(hg.AmbientLight(color="#808080", intensity=0.5), turned))
     assert things.lights == ()
-    assert things.ambient == pytest.approx(0.5 * hex_color("#808080") + (1, 0, 1))
+    assert things.ambient == pytest.approx(0.5 * light_of(0x808080) + (1, 0, 1))
     assert np.array(things.gradient) == pytest.approx(np.outer((0, -1, 0), (1, 0, -1)), abs=1e-12)
     both = listed(hg.Scene(turned, hg.HemisphereLight(color="white", groundColor="black", scale=3)))
     expected = np.outer((0, -1, 0), (1, 0, -1)) + np.outer((0, 0, 1), (0.5, 0.5, 0.5))
@@ -116,8 +121,8 @@ def test_materials_are_columns(listed):
     assert materials.rgba[0] == pytest.approx([128 / 255] * 3 + [1])
     assert materials.surface.tolist() == [[0, 0.5, 0.5, 0]] * 6
     assert materials.metallic_roughness[:2].tolist() == [[0.25, 0.75], [0, 1]]
-    assert materials.highlight[1] == pytest.approx([*hex_color("#808080"), 60])
-    assert materials.emissive[2] == pytest.approx(4 * hex_color("#800000"))
+    assert materials.highlight[1] == pytest.approx([*light_of(0x808080), 60])
+    assert materials.emissive[2] == pytest.approx(4 * light_of(0x800000))
     assert listed(hg.Scene(boxes[0])).instances.materials.highlight is None
 
 
@@ -184,7 +189,7 @@ def test_the_classic_look_is_refused(options):
 def test_a_sky_of_three_colours_goes_smoothly_from_one_to_the_next():
     colours = {"sky": (0.2, 0.4, 1.0), "horizon": (1.0, 1.0, 1.0), "ground": (0.3, 0.2, 0.1)}
     light = sky.gradient(colours)
-    assert (light.shape, light.dtype) == ((32, 64, 3), np.float32)
+    assert light.shape == (32, 64, 3)
     assert light[0, 0] == pytest.approx(srgb_decode(colours["sky"]), abs=1e-3)
     assert light[-1, 0] == pytest.approx(srgb_decode(colours["ground"]), abs=1e-3)
     assert light[15:17, 0] == pytest.approx(np.ones((2, 3)), abs=0.01)
@@ -215,9 +220,8 @@ def test_surroundings_light_a_scene_and_are_uploaded_once(listed):
 
 def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
     engine = ComponentEngine(hg.Scene(environment={"sky": "skyblue"}))
-    gone = []
-    remove = engine._rasterizer.remove_radiance
-    monkeypatch.setattr(engine._assets._radiances, "_remove", lambda h: (gone.append(h), remove(h)))
+    gone: list[int] = []
+    monkeypatch.setattr(engine._assets._radiances, "_remove", gone.append)
     (first,) = engine._newest[1].handles[2]
     for step in range(20):
         colour = f"#{step:02x}0000"
@@ -265,3 +269,34 @@ def test_new_fields_of_edits_reach_workers():
     for one, other in zip(ours, theirs, strict=True):
         assert np.array_equal(one, other)
     assert len({rgb.tobytes() for rgb in ours}) == 4
+
+
+def write_hdr(path, red, green, blue):
+    """A picture of one linear colour, up to 1 and a bit."""
+    texel = bytes([*(int(128 * part) for part in (red, green, blue)), 129])
+    path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 4\n" + texel * 8)
+
+
+def test_a_file_of_surroundings_is_read_again_where_a_change_names_it(tmp_path):
+    path = tmp_path / "sky.hdr"
+    write_hdr(path, 1, 1, 1)
+    ball = hg.Sphere(radius=1, material={"color": "#808080"})
+    named = hg.Scene(ball, key="scene", environment=str(path), background="environment")
+    engine = ComponentEngine(named)
+
+    def seen(version=None):
+        rgb = engine.render(View((TOP,), ("rgb",), scene_version=version))["top"].rgb
+        return rgb[60, 80].astype(int), rgb[0, 0].tolist()
+
+    (white, behind), digest = seen(), engine.scene.hash
+    assert behind == [255, 255, 255]
+    assert np.ptp(white) <= 1
+    write_hdr(path, 1, 0.5, 1)
+    assert seen()[1] == behind
+    engine.advance([hg.Update(hg.Scene(key="scene", environment=str(path)))])
+    pink, there = seen()
+    assert there == [255, 188, 255]
+    assert pink[0] == white[0] > pink[1]
+    assert engine.scene.hash != digest
+    assert seen(0)[1] == behind
+    engine.close()

@@ -183,15 +183,16 @@ def test_parents_place_their_children():
 
 def reference(light):
     """A light component as the reference has it."""
-    props = {name: light.get(name) for name in light.SPEC}
+    props, strength = {name: light.get(name) for name in light.SPEC}, light.get("intensity")
     axis = light.local[:3, 2] if isinstance(light, HemisphereLight) else light.local[:3, 3]
-    same = ("intensity", "distance", "decay", "angle", "penumbra", "target")
-    given = {name: props[name] for name in same if name in props}
-    ground = srgb_decode(props.get("groundColor", 0))
+    same = ("distance", "decay", "angle", "penumbra", "target")
     return three.Light(
-        light.kind.removesuffix("light"), srgb_decode(props["color"]), ground=ground, position=axis,
-        **given,
-    )  # fmt: skip
+        light.kind.removesuffix("light"),
+        color=strength * srgb_decode(props["color"]),
+        ground=strength * srgb_decode(props.get("groundColor", 0)),
+        position=axis,
+        **{name: props[name] for name in same if name in props},
+    )
 
 
 @pytest.mark.parametrize(
@@ -207,8 +208,8 @@ def reference(light):
         PointLight(position=[0, 0, 2], intensity=8, distance=3),
         PointLight(position=[0, 0, 2], decay=0, distance=1.9),
         PointLight(position=[0, 0, 0.05], intensity=0.03),
-        SpotLight(position=[0, 0, 1], angle=0.3),
-        SpotLight(position=[0, 0, 1], target=[1, 0, 0], angle=0.3),
+        SpotLight(position=[0, 0, 1], angle=0.3, penumbra=0.1),
+        SpotLight(position=[0, 0, 1], target=[1, 0, 0], angle=0.3, penumbra=0.1),
         SpotLight(position=[0, 0, 1], target=[0.2, 0, 0], angle=0.3, penumbra=0.5),
         HemisphereLight(color="white", groundColor="black"),
         HemisphereLight(color="white", groundColor="black", rotation=[1, 0, 0]),
@@ -219,10 +220,8 @@ def test_lights_do_what_three_js_says(light):
     floor = Plane(args=[4, 4], material={"color": [0.5, 0.5, 0.5]}, materialType="lambert")
     frame = shown(Scene(floor, light), TOP)
     point = frame.camera.unproject(np.array([80.5, 60.5]), np.array(4.0))
-    facing = np.array([0.0, 0, 1])
-    expected = three.finish(
-        three.lambert(facing, None, point, [reference(light)], srgb_decode(0.5))
-    )
+    grey, facing = three.Lambert(srgb_decode(0.5)), np.array([0.0, 0, 1])
+    expected = three.finish(grey.shade(facing, facing, point, [reference(light)]))
     assert centre_of(frame) == pytest.approx(expected.astype(int), abs=1)
 
 

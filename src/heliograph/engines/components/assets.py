@@ -16,13 +16,13 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, images, meshes, sky, surfaces
+from heliograph.engines.components import hdr, meshes, sky, surfaces
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
-from heliograph.scene import Component, Mesh
+from heliograph.scene import Component, Mesh, images
 from heliograph.scene.files import file_digest
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
@@ -260,11 +260,10 @@ class Assets:
         content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
         geometry = replace(part.geometry, simplify=simplify)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
-        texture = part.texture
-        if part.geometry.uvs is not None:
-            texture = surfaces.texture(material, read, texture)
-        painted, see_through = self._texture(texture)
-        return Piece(handle, painted, part.pose, part.material, part.kind, see_through)
+        takes = part.geometry.uvs is not None and not part.painted
+        texture = surfaces.texture(material if takes else {}, read, part.texture)
+        shown, see_through = self._texture(texture)
+        return Piece(handle, shown, part.pose, part.material, part.kind, see_through)
 
     def _texture(self, texture: Texture | None) -> tuple[int, bool]:
         """The handle, and whether it is clear anywhere."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import mujoco
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.mujoco.assets import skin_vertices
 from heliograph.engines.mujoco.standard import StandardLightEdits, StandardLook
 from heliograph.engines.mujoco.versions import (
     CAMERA_KIND,
@@ -19,6 +20,7 @@ from heliograph.engines.mujoco.versions import (
     light_ids,
     light_memory,
 )
+from heliograph.engines.shared.framing import framing_eye
 from heliograph.engines.shared.lights import LightEdits, SceneLight
 from heliograph.raster import Light, LightKind
 
@@ -26,6 +28,7 @@ FREE = "free"
 FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
+_CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
 _SOFT = 0.3
 """Over which part of its cone a spot fades in linear light."""
 _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
@@ -147,17 +150,19 @@ def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
 
 
 def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
-    """The free camera, moved so that the bounding spheres of all visible bounded geoms just fit."""
+    """The free camera, moved so that all visible bounded geoms and the skins just fit."""
     shown = (model.geom_rbound > 0) & (model.geom_group < _SHOWN_GROUPS)
-    radius = model.geom_rbound[shown]
-    if not len(radius):
+    if not shown.any() and not model.nskin:
         return free.replace(name=FIT)
-    centres = data.geom_xpos[shown] @ free.world_from_camera[:3, :3]  # camera axes
-    low, high = (centres - radius[:, None]).min(0), (centres + radius[:, None]).max(0)
-    half = (high - low) / 2
-    distance = max(half[0] * free.fx / (free.width / 2), half[1] * free.fy / (free.height / 2))
+    middle, half = model.geom_aabb[shown, :3], model.geom_aabb[shown, 3:]
+    corners = middle[:, None] + half[:, None] * _CORNERS
+    turn = data.geom_xmat[shown].reshape(-1, 3, 3)
+    boxes = np.einsum("nij,nkj->nki", turn, corners) + data.geom_xpos[shown, None]
+    skins = skin_vertices(model, data) if model.nskin else np.empty((0, 3))
+    points = np.concatenate([boxes.reshape(-1, 3), skins])
     pose = np.array(free.world_from_camera)
-    pose[:3, 3] = pose[:3, :3] @ ((low + high) / 2 + (0, 0, distance + half[2]))
+    slopes = free.width / 2 / free.fx, free.height / 2 / free.fy
+    pose[:3, 3] = pose[:3, :3] @ framing_eye(points @ pose[:3, :3], slopes)
     return free.moved(pose).replace(name=FIT)
 
 
