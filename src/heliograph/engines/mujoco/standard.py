@@ -49,7 +49,7 @@ _SPECK = 0.03
 _SHOWN_GROUPS = 3
 _UNSET = (0.5, 0.5, 0.5, 1.0)
 """The colour of a geom that has its material's."""
-SKY_PART = 0.5
+SKY_PART = 0.7
 """How much of a sky box's light arrives: it is a picture, and no measured light."""
 _GREY = 0.5
 """How much of its colour that light has not: a green or blue wall would tint all there is."""
