@@ -29,8 +29,8 @@ FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
 _CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
-_BULB = 0.02
-"""Metres: radius of a light's bulb, where MuJoCo is older than that it says so."""
+_SOFT = 0.3
+"""Over which part of its cone a spot fades in linear light."""
 _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
 """MuJoCo's numbers of them; other kinds are drawn as points."""
 
@@ -181,6 +181,7 @@ class Lights:
         self._model = model
         self._scene = scene
         self._style = look
+        self._softness = 0.0 if look is None else _SOFT
         self._memory, self._place = light_memory(scene)
         self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
@@ -213,7 +214,7 @@ class Lights:
             light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
             light.castshadow = int(model.light_castshadow[index])
             clip = float(model.vis.map.shadowclip) * extent
-            found[names[index]] = SceneLight((self._read(light, clip, reach),))
+            found[names[index]] = SceneLight((_light(light, clip, reach, self._softness),))
         return found
 
     def update(self) -> tuple[Light, ...]:
@@ -236,17 +237,11 @@ class Lights:
         shown = self._scene.lights[: self._scene.nlight]
         extent, reach = float(self._model.stat.extent), self._model.vis.map
         clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
-        self._lights = tuple(self._read(light, clip, ends) for light in shown)
+        self._lights = tuple(_light(light, clip, ends, self._softness) for light in shown)
         self._drawn = self._lights if self._style is None else self._style.lights(self._lights)
         *names, head = light_names(self._model)
         ids = light_ids(self._model, shown)
         self._names = tuple(head if index < 0 else names[index] for index in ids)
-
-    def _read(self, light: mujoco.MjvLight, clip: float, ends: tuple[float, float]) -> Light:
-        read = _light(light, clip, ends)
-        if self._style is None:
-            return read
-        return self._style.softened(read, float(getattr(light, "bulbradius", _BULB)))
 
 
 def _moved(lights: tuple[Light, ...], places: list[list[float]]) -> tuple[Light, ...]:
@@ -273,7 +268,9 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:
+def _light(
+    light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float], softness: float
+) -> Light:
     kind = (
         LightKind.HEAD
         if light.headlight
@@ -290,6 +287,7 @@ def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float
         attenuation=(a, b, c) if a + b + c > 0 else (1.0, 0.0, 0.0),
         cutoff=math.radians(float(light.cutoff)),
         exponent=float(light.exponent),
+        softness=softness,
         # MuJoCo's renderer draws no shadows of point lights.
         casts_shadow=bool(light.castshadow) and kind is not LightKind.POINT,
         shadow_extent=clip,

@@ -37,19 +37,19 @@ _RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
     for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
 )
 _BLACK: Colour = (0.0, 0.0, 0.0)
-FILM_EXPOSURE = 1.5
-"""What `ToneMapping.ACES` is given more of: it makes white of what is a few times as bright."""
-_HEAD = 0.5
-"""Part of the head light: as much as MuJoCo has of it makes all that is seen look flat."""
-_WHITE = 0.95
+_UNTOLD = 0.6
+"""How rough a geom without a material is: nobody has told it to shine."""
+_FILL = 0.5
+"""Part of the head light, and of ambient light: more of them makes all that is seen look flat."""
+_BRIGHTER = 1.4
+"""Than MuJoCo's diffuse light alone, as its highlights are wider."""
+_WHITE = 0.98
 _SPECK = 0.03
 """Of the surface that is seen: so little may be brighter than white."""
 _SHOWN_GROUPS = 3
 _UNSET = (0.5, 0.5, 0.5, 1.0)
 """The colour of a geom that has its material's."""
-_SOFT = 0.3
-"""Over which part of its cone a spot of the model fades."""
-SKY_PART = 0.5
+SKY_PART = 0.7
 """How much of a sky box's light arrives: it is a picture, and no measured light."""
 _GREY = 0.5
 """How much of its colour that light has not: a green or blue wall would tint all there is."""
@@ -97,36 +97,31 @@ class StandardLook:
         ball = _BALL[_BALL @ eye > 0]
         facing = np.maximum(ball @ np.transpose(ways), 0.0)
         theirs = decoded(np.minimum(facing @ diffuse + np.sum(ambient, axis=0), 1.0))
-        facing[:, -1] *= _HEAD
-        ours = facing @ decoded(diffuse) + decoded(ambient).sum(axis=0)
-        alike, brightest = theirs.mean() / ours.mean(), ours.max() * _lightest(model)
+        facing[:, -1] *= _FILL
+        from_above = 1 + _FROM_ABOVE * ball[:, 2:]
+        ours = facing @ decoded(diffuse) + _FILL * from_above * decoded(ambient).sum(axis=0)
+        alike = _BRIGHTER * theirs.mean() / ours.mean()
+        brightest = ours.max() * _lightest(model)
         return cls(float(min(alike, _WHITE / max(brightest, 1e-9))))
 
-    def irradiance(self, colour: Colour) -> Colour:
-        """What arrives of light of this colour on what faces it."""
-        red, green, blue = (np.pi * self.gain * decoded(colour)).tolist()
+    def irradiance(self, colour: Colour, part: float = 1.0) -> Colour:
+        """What arrives of a part of light of this colour on what faces it."""
+        red, green, blue = (np.pi * part * self.gain * decoded(colour)).tolist()
         return red, green, blue
 
     def light(self, light: Light) -> Light:
         """One light in linear units, from one in MuJoCo's."""
-        red, green, blue = self.irradiance(light.diffuse)
-        if light.kind is LightKind.HEAD:
-            red, green, blue = _HEAD * red, _HEAD * green, _HEAD * blue
-        return replace(light, diffuse=(red, green, blue), ambient=self.irradiance(light.ambient))
+        part = _FILL if light.kind is LightKind.HEAD else 1.0
+        diffuse, ambient = self.irradiance(light.diffuse, part), self.around(light.ambient)
+        return replace(light, diffuse=diffuse, ambient=ambient)
+
+    def around(self, ambient: Colour) -> Colour:
+        """What arrives, to the side, of light from all sides of this colour."""
+        return self.irradiance(ambient, _FILL)
 
     def lights(self, lights: tuple[Light, ...]) -> tuple[Light, ...]:
         """All lights of a scene in linear units."""
         return tuple(map(self.light, lights))
-
-    def softened(self, light: Light, bulb: float) -> Light:
-        """A light of the model, in MuJoCo's units, with softer rims.
-
-        Args:
-            light: the light.
-            bulb: radius of what shines, metres; of parallel light, radians.
-        """
-        softness = _SOFT if light.kind is LightKind.SPOT else 0.0
-        return replace(light, softness=softness, size=bulb)
 
     def surrounded(self, things: DrawList) -> DrawList:
         """The same things with light from all sides: ambient, more of it from above."""
@@ -237,12 +232,12 @@ class MaterialMaps:
 
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
-    """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
+    """Metallic and roughness (nmat + 1, 2), NaN where nothing says so; of no material last."""
     given = metallic_roughness(model)
     has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
     has_map |= _maps(model)[:, [_ORM]] >= 0
     given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
-    return np.concatenate([given, np.full((1, 2), np.nan, np.float32)])
+    return np.concatenate([given, np.array([(np.nan, _UNTOLD)], np.float32)])
 
 
 def _glowing(model: mujoco.MjModel) -> NDArray[np.float32]:
