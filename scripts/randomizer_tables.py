@@ -109,6 +109,8 @@ def step_table() -> str:
             opening = ["", ""] if number else [f"`{name}`", summary]
             span = f"{each.low:g} to {each.high:g}"
             lines.append([*opening, f"`{key}`", each.what, span, f"{step.defaults[key]:g}"])
+        if not step.parameters:
+            lines.append([f"`{name}`", summary, *[""] * 4])
     return table(["step", "what it does", "parameter", "meaning", "range", "default"], lines)
 
 

@@ -20,6 +20,7 @@ CAMERA = hg.Camera.perspective(fov_y=1.0, width=9, height=7, name="eye")
 PIXELS = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 EDITS = (
     hg.EditMaterial(("a", "b"), (0.1, 0.2, 0.3, None), 0.5, texture=PIXELS, repeat=(2.0, 3.0)),
+    hg.EditMaterial(("a",), metallic=0.5, roughness=0.25, emissive=(0.1, 0.2, 0.3)),
     hg.EditMaterials(
         (("a", "b"), ("c",)),
         np.array([[0.1, 0.2, 0.3, np.nan], [np.nan] * 4]),
@@ -27,8 +28,12 @@ EDITS = (
         texture=np.array([0, -1]),
         images=(PIXELS,),
         repeat=np.array([[1.0, 2.0], [1.0, 1.0]]),
+        metallic=np.array([0.5, np.nan]),
+        roughness=np.array([np.nan, 0.25]),
+        emissive=np.array([[0.1, 0.2, 0.3], [np.nan] * 3]),
     ),
     hg.EditLight("lamp", kind="spot", position=(1.0, 2.0, 3.0), cutoff=0.5, active=True),
+    hg.EditLight("lamp", decay=1.5, distance=4.0, size=0.1),
     hg.MoveCamera("eye", CAMERA, relative=True),
     hg.MoveObject("a", np.diag([1.0, 2.0, 3.0, 1.0]), (1.0, 1.0, 2.0)),
     hg.Hide(("a",)),
@@ -175,6 +180,19 @@ def test_steps_are_copied_as_pairs():
         (material, {"shininess": -0.1}, "EditMaterial shininess: .* got -0.1"),
         (material, {"emission": math.nan}, "EditMaterial emission: .* got nan"),
         (material, {"reflectance": "0.5"}, "EditMaterial reflectance: .* got '0.5'"),
+        (material, {"metallic": 1.5}, "EditMaterial metallic: .* 0 to 1, got 1.5"),
+        (material, {"roughness": math.nan}, "EditMaterial roughness: .* got nan"),
+        (material, {"emissive": (255, 0, 0)}, "EditMaterial emissive: .* divide by 255"),
+        (materials, {"roughness": [0.5, -1]}, "EditMaterials roughness: .*from 0 to 1"),
+        (materials, {"emissive": np.ones((2, 4))}, r"EditMaterials emissive: expected \(N, 3\)"),
+        (
+            materials,
+            {"emissive": [[0, 0, 0], [1, math.nan, 0]]},
+            r"EditMaterials emissive: expected red, green and blue, or NaN for all, .* in row 1",
+        ),
+        (light, {"decay": -1}, "EditLight decay: .*from 0 to 100"),
+        (light, {"distance": math.inf}, "EditLight distance: .*from 0"),
+        (light, {"size": -0.1}, "EditLight size: .*from 0"),
         (material, {"texture": PIXELS / 255}, r"EditMaterial texture: .*\(2, 4, 3\) float64"),
         (material, {"texture": PIXELS[0]}, r"EditMaterial texture: .*\(4, 3\) uint8"),
         (material, {"texture": PIXELS[..., :2]}, r"EditMaterial texture: .*\(2, 4, 2\) uint8"),
@@ -264,6 +282,8 @@ def test_rows_say_the_same_one_by_one():
     assert first.objects == ("a", "b")
     assert first.rgba == (0.1, 0.2, 0.3, None)
     assert (first.emission, second.emission) == (None, 0.5)
+    assert (first.metallic, first.roughness, first.emissive) == (0.5, None, (0.1, 0.2, 0.3))
+    assert (second.metallic, second.roughness, second.emissive) == (None, 0.25, None)
     assert second.rgba is None
     assert first.texture is not None
     assert np.array_equal(first.texture, PIXELS)

@@ -69,7 +69,8 @@ def test_render_writes_every_pass_and_a_sheet(model: Path, tmp_path: Path) -> No
 def test_render_writes_the_passes_asked_for(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, words = tmp_path / "out", ("--passes", "alpha", "distance", "--size", "32x24")
+    words = ("--passes", "alpha", "distance", "--size", "32x24", "--msaa", 0)
+    out = tmp_path / "out"
     assert run(capsys, "render", model, *words, "--out", out)[0] == 0
     assert len(list(out.iterdir())) == 2 + 1 + 1
     alpha, distance = (
@@ -79,6 +80,24 @@ def test_render_writes_the_passes_asked_for(
     assert set(np.unique(alpha)) == {0, 255}
     assert np.array_equal(alpha == 255, np.isfinite(distance))
     assert distance.min() == pytest.approx(2.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("words", "smooth"), [((), True), (("--msaa", 0), False), (("--index", 0), False)]
+)
+def test_edges_are_smooth_but_in_samples_of_a_run(
+    words: tuple[object, ...], smooth: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "flat.xml"
+    path.write_text(
+        """<mujoco><visual><headlight ambient="1 1 1" diffuse="0 0 0" specular="0 0 0"/></visual>
+        <worldbody><geom size="0.5" rgba="1 1 1 1"/><camera name="front" pos="0 -3 0"
+        xyaxes="1 0 0 0 0 1"/></worldbody></mujoco>"""
+    )
+    shown = ("--camera", "front", "--passes", "rgb", "--no-random-states", "--size", "48x36")
+    assert run(capsys, "render", path, *shown, *words, "--out", tmp_path / "out")[0] == 0
+    grey = pixels(tmp_path / "out" / "000000_front_rgb.png")[..., 0]
+    assert ((grey > 5) & (grey < 250)).any() == smooth
 
 
 def test_mistakes_are_one_line_and_exit_code_2_in_a_real_process(tmp_path: Path) -> None:
@@ -267,6 +286,27 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert all(word in told for word in ("render", "inspect", "doctor"))
     assert run(capsys, "render", "model.xml", "--msaa", 3)[0] == 2
+
+
+def test_light_at_the_command_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = {
+        "classic": (),
+        "standard": ("--shading", "standard", "--tone-mapping", "none"),
+        "bright": ("--shading", "standard", "--tone-mapping", "none", "--exposure", 2),
+    }
+    means = {}
+    for name, options in looks.items():
+        out = tmp_path / name
+        assert run(capsys, "render", model, "--size", "32x24", "--out", out, *options)[0] == 0
+        picture = next(path for path in out.glob("*rgb*.png"))
+        means[name] = np.asarray(Image.open(picture)).mean()
+    assert means["classic"] != means["standard"]
+    assert means["bright"] > means["standard"]
+    code, _, told = run(capsys, "render", model, "--exposure", 2, "--out", tmp_path / "refused")
+    assert code
+    assert "shading='standard'" in told
 
 
 @pytest.mark.parametrize("text", ["320x240", "320X240"])

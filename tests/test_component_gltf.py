@@ -15,7 +15,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from component_scenes import FRONT, UNLIT, shown
+from component_scenes import FRONT, shown
 from heliograph.engines.components import ComponentEngine, meshes
 from heliograph.errors import SceneError
 from heliograph.raster.types import SAME_UV, SMOOTH, Sampler, Use, Wrap
@@ -42,6 +42,9 @@ PICTURES = {
         )
     )
 }
+
+
+FOUR_COLOURS = np.array([[[200, 30, 30], [30, 200, 30]], [[30, 30, 200], [200, 200, 30]]], np.uint8)
 
 
 def quad(path, material=None, **said):
@@ -344,10 +347,24 @@ def test_colours_of_vertices_multiply_the_material(tmp_path):
 
     (part,) = meshes.load(changed(path, change))
     assert part.material["roughness"] == 0.5
-    light = ((188 / 255) ** np.arange(2)) * 0.5
-    tint = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    own = bare.material["color"]
-    assert part.material["color"] == pytest.approx((own[0], own[1] * tint[0], own[2]))
+    assert part.material["color"] == pytest.approx(
+        (1.0, 1.055 * (188 / 255 * 0.5) ** (1 / 2.4) - 0.055, 0.0), abs=2e-3
+    )
+
+
+def test_colours_of_vertices_beside_images_are_warned_of(tmp_path):
+    mesh = trimesh.Trimesh(CORNERS, FACES, process=False)
+    material = PBRMaterial(baseColorTexture=Image.fromarray(FOUR_COLOURS))
+    mesh.visual = TextureVisuals(uv=CORNERS[:, :2] / 2 + 0.5, material=material)
+    mesh.export(tmp_path / "a.glb")
+
+    def colour(said):  # the positions, of which there are as many
+        attributes = said["meshes"][0]["primitives"][0]["attributes"]
+        attributes["COLOR_0"] = attributes["POSITION"]
+
+    with pytest.warns(UserWarning, match=r"colours of vertices of 'a\.glb: .*' are not shown"):
+        (part,) = meshes.load(changed(tmp_path / "a.glb", colour))
+    assert np.array_equal(part.texture.pixels, FOUR_COLOURS)
 
 
 def test_a_gltf_file_beside_its_images(tmp_path):
@@ -360,31 +377,78 @@ def test_a_gltf_file_beside_its_images(tmp_path):
     assert len(part.texture.layers) == 4
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int8, np.int16])
+@pytest.mark.parametrize("normalized", [True, False])
+def test_vertices_of_whole_numbers(tmp_path, dtype, normalized):
+    """Quantized by hand: numbers of 8 or 16 bits, four bytes apart as the extension asks."""
+    path = quad(tmp_path / "a.glb")
+    (plain,) = meshes.load(path)
+    top = np.iinfo(dtype).max if normalized else 1
+    coordinates = np.asarray(plain.geometry.uvs) * [1, -1] + [0, 1]  # v runs downwards in the file
+    rows = np.zeros((4, 2 if np.dtype(dtype).itemsize == 2 else 4), dtype)
+    rows[:, :2] = np.round(coordinates * top)
+    data = path.read_bytes()
+    length = struct.unpack_from("<I", data, 12)[0]
+    said, binary = json.loads(data[20 : 20 + length]), data[28 + length :]
+    primitive = said["meshes"][0]["primitives"][0]
+    said["bufferViews"].append(
+        {"buffer": 0, "byteOffset": len(binary), "byteLength": 16, "byteStride": 4}
+    )
+    kinds = {np.int8: 5120, np.uint8: 5121, np.int16: 5122, np.uint16: 5123}
+    accessor = {"bufferView": len(said["bufferViews"]) - 1, "count": 4, "type": "VEC2"}
+    accessor |= {"componentType": kinds[dtype], "normalized": normalized}
+    said["accessors"].append(accessor)
+    primitive["attributes"]["TEXCOORD_0"] = len(said["accessors"]) - 1
+    said["extensionsUsed"] = said["extensionsRequired"] = ["KHR_mesh_quantization"]
+    said["buffers"][0]["byteLength"] = len(binary) + 16
+    text = json.dumps(said).encode()
+    text += b" " * (-len(text) % 4)
+    chunks = struct.pack("<I4s", len(text), b"JSON") + text
+    chunks += struct.pack("<I4s", len(binary) + 16, b"BIN\0") + binary + rows.tobytes()
+    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+    (part,) = meshes.load(path)
+    assert np.allclose(part.geometry.uvs, plain.geometry.uvs, atol=1e-6)
+    assert np.array_equal(part.geometry.positions, plain.geometry.positions)
+    for name, value in (("count", 5), ("count", 10**12), ("byteOffset", 4), ("byteOffset", -999)):
+
+        def break_off(said, name=name, value=value):
+            said["accessors"][-1] = {**accessor, name: value}
+
+        with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file \(its vertices are"):
+            meshes.load(changed(path, break_off))
+    changed(path, lambda said: said["bufferViews"][-1].update(byteStride=0))
+    with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file \(its vertices are"):
+        meshes.load(path)
+
+
 def test_nothing_is_warned_of_in_a_plain_file(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         meshes.load(Path(whole(tmp_path / "a.glb")))
 
 
-def test_a_moved_texture_shows_its_texels_there(tmp_path):
-    pixels = np.zeros((2, 2, 3), np.uint8)
-    pixels[0, 0], pixels[0, 1] = (200, 30, 30), (30, 200, 30)
-    pixels[1, 0], pixels[1, 1] = (30, 30, 200), (200, 200, 30)
-    path = quad(tmp_path / "a.glb", baseColorTexture=Image.fromarray(pixels))
+@pytest.mark.parametrize("name", ["baseColorTexture", "emissiveTexture"])
+def test_a_moved_texture_shows_its_texels_there(tmp_path, name):
+    """The base unlit, or a glow on black in the dark; the other texture lies as it did."""
+    images = {name: FOUR_COLOURS, "normalTexture": PICTURES["normalTexture"]}
+    path = quad(tmp_path / "a.glb", **{n: Image.fromarray(each) for n, each in images.items()})
+    # A quarter turn: the upper left of the surface shows what is at the lower left.
+    moved = {"rotation": np.pi / 2, "offset": [0, 1]}
 
     def change(said):
-        info = material_of(said)["pbrMetallicRoughness"]["baseColorTexture"]
-        # A quarter turn: the upper left of the surface shows what is at the lower left.
-        info["extensions"] = {"KHR_texture_transform": {"rotation": np.pi / 2, "offset": [0, 1]}}
-        info["index"] = 0
+        material = material_of(said)
+        info = {**material, **material.get("pbrMetallicRoughness", {})}[name]
+        info["extensions"] = {"KHR_texture_transform": moved}
+        material["emissiveFactor"] = [1, 1, 1] if name == "emissiveTexture" else [0, 0, 0]
         said["samplers"] = [{"magFilter": 9728}]
-        said["textures"][0]["sampler"] = 0
+        said["textures"][info["index"]]["sampler"] = 0
         said["extensionsUsed"] = ["KHR_texture_transform"]
 
-    frame = shown(Mesh(src=changed(path, change), **UNLIT))
+    kind = "standard" if name == "emissiveTexture" else "basic"
+    mesh = Mesh(src=changed(path, change), materialType=kind)
+    frame = shown(Scene(mesh, AmbientLight(intensity=0)))
     for x, z in ((-0.5, 0.5), (0.5, 0.5), (-0.5, -0.5), (0.5, -0.5)):
-        across, down = spec(((x + 1) / 2, (1 - z) / 2), (0, 1), np.pi / 2)
+        across, down = spec(((x + 1) / 2, (1 - z) / 2), **moved)
         column, row = FRONT.project(np.array([x, 0, z])).astype(int)
-        assert frame.rgb[row, column] == pytest.approx(
-            pixels[int(down * 2), int(across * 2)], abs=2
-        )
+        texel = FOUR_COLOURS[int(down * 2), int(across * 2)]
+        assert np.abs(frame.rgb[row, column].astype(int) - texel).max() <= 1

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from heliograph.engines.components import hdr, images
+from heliograph.engines.components import hdr
 from heliograph.errors import SceneError
+from heliograph.scene import images
 
 GREY, RGB, GREY_ALPHA, RGBA = 0, 2, 4, 6
 

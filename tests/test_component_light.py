@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from component_scenes import TOP, shown
+import standard_shading as three
+from component_scenes import TOP, reference_light, shown
 from heliograph.engines.components import ComponentEngine, sky
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
-from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials
+from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials, Material
 from heliograph.view import View
-from standard_shading import hex_color, srgb_decode
+from standard_shading import srgb_decode
 
 RED = (1.0, 0.0, 0.0)
+
+
+def light_of(rgb):
+    """Linear light (3,) of 0xrrggbb."""
+    return srgb_decode(np.array([rgb >> 16, rgb >> 8 & 255, rgb & 255]) / 255)
 
 
 @pytest.fixture
@@ -51,8 +57,8 @@ def test_lights_have_three_js_units(listed):
     sun, bulb, lamp = things.lights
     assert things.lighting is Lighting.STANDARD
     assert (sun.kind, sun.size) == (LightKind.DIRECTIONAL, 0.01)
-    assert sun.diffuse == pytest.approx(3 * hex_color("#808080"))
-    assert bulb.diffuse == pytest.approx(2 * hex_color("#ff8000"))
+    assert sun.diffuse == pytest.approx(3 * light_of(0x808080))
+    assert bulb.diffuse == pytest.approx(2 * light_of(0xFF8000))
     assert (bulb.decay, bulb.distance, bulb.size) == (1.5, 7.0, 0.2)
     assert bulb.attenuation == (0.0, 0.0, 0.0)
     assert (lamp.decay, lamp.distance, lamp.attenuation) == (0.0, 3.0, (1.0, 0.0, 0.0))
@@ -66,7 +72,7 @@ def test_light_from_everywhere_is_a_mean_and_a_gradient_along_the_hemispheres_ax
     )
     things = listed(hg.Scene(hg.AmbientLight(color="#808080", intensity=0.5), turned))
     assert things.lights == ()
-    assert things.ambient == pytest.approx(0.5 * hex_color("#808080") + (1, 0, 1))
+    assert things.ambient == pytest.approx(0.5 * light_of(0x808080) + (1, 0, 1))
     assert np.array(things.gradient) == pytest.approx(np.outer((0, -1, 0), (1, 0, -1)), abs=1e-12)
     both = listed(hg.Scene(turned, hg.HemisphereLight(color="white", groundColor="black", scale=3)))
     expected = np.outer((0, -1, 0), (1, 0, -1)) + np.outer((0, 0, 1), (0.5, 0.5, 0.5))
@@ -116,8 +122,8 @@ def test_materials_are_columns(listed):
     assert materials.rgba[0] == pytest.approx([128 / 255] * 3 + [1])
     assert materials.surface.tolist() == [[0, 0.5, 0.5, 0]] * 6
     assert materials.metallic_roughness[:2].tolist() == [[0.25, 0.75], [0, 1]]
-    assert materials.highlight[1] == pytest.approx([*hex_color("#808080"), 60])
-    assert materials.emissive[2] == pytest.approx(4 * hex_color("#800000"))
+    assert materials.highlight[1] == pytest.approx([*light_of(0x808080), 60])
+    assert materials.emissive[2] == pytest.approx(4 * light_of(0x800000))
     assert listed(hg.Scene(boxes[0])).instances.materials.highlight is None
 
 
@@ -184,7 +190,7 @@ def test_the_classic_look_is_refused(options):
 def test_a_sky_of_three_colours_goes_smoothly_from_one_to_the_next():
     colours = {"sky": (0.2, 0.4, 1.0), "horizon": (1.0, 1.0, 1.0), "ground": (0.3, 0.2, 0.1)}
     light = sky.gradient(colours)
-    assert (light.shape, light.dtype) == ((32, 64, 3), np.float32)
+    assert light.shape == (32, 64, 3)
     assert light[0, 0] == pytest.approx(srgb_decode(colours["sky"]), abs=1e-3)
     assert light[-1, 0] == pytest.approx(srgb_decode(colours["ground"]), abs=1e-3)
     assert light[15:17, 0] == pytest.approx(np.ones((2, 3)), abs=0.01)
@@ -215,9 +221,8 @@ def test_surroundings_light_a_scene_and_are_uploaded_once(listed):
 
 def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
     engine = ComponentEngine(hg.Scene(environment={"sky": "skyblue"}))
-    gone = []
-    remove = engine._rasterizer.remove_radiance
-    monkeypatch.setattr(engine._assets._radiances, "_remove", lambda h: (gone.append(h), remove(h)))
+    gone: list[int] = []
+    monkeypatch.setattr(engine._assets._radiances, "_remove", gone.append)
     (first,) = engine._newest[1].handles[2]
     for step in range(20):
         colour = f"#{step:02x}0000"
@@ -265,3 +270,114 @@ def test_new_fields_of_edits_reach_workers():
     for one, other in zip(ours, theirs, strict=True):
         assert np.array_equal(one, other)
     assert len({rgb.tobytes() for rgb in ours}) == 4
+
+
+def write_hdr(path, red, green, blue):
+    """A picture of one linear colour, up to 1 and a bit."""
+    texel = bytes([*(int(128 * part) for part in (red, green, blue)), 129])
+    path.write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X 4\n" + texel * 8)
+
+
+def test_a_file_of_surroundings_is_read_again_where_a_change_names_it(tmp_path):
+    path = tmp_path / "sky.hdr"
+    write_hdr(path, 1, 1, 1)
+    ball = hg.Sphere(radius=1, material={"color": "#808080"})
+    named = hg.Scene(ball, key="scene", environment=str(path), background="environment")
+    engine = ComponentEngine(named)
+
+    def seen(version=None):
+        rgb = engine.render(View((TOP,), ("rgb",), scene_version=version))["top"].rgb
+        return rgb[60, 80].astype(int), rgb[0, 0].tolist()
+
+    (white, behind), digest = seen(), engine.scene.hash
+    assert behind == [255, 255, 255]
+    assert np.ptp(white) <= 1
+    write_hdr(path, 1, 0.5, 1)
+    assert seen()[1] == behind
+    engine.advance([hg.Update(hg.Scene(key="scene", environment=str(path)))])
+    pink, there = seen()
+    assert there == [255, 188, 255]
+    assert pink[0] == white[0] > pink[1]
+    assert engine.scene.hash != digest
+    assert seen(0)[1] == behind
+    engine.close()
+
+
+GLOWING = {"emissive": "#301008", "emissiveIntensity": 1.5}
+LOOKS = (
+    ("standard", {"color": "#d04030", "roughness": 0.3}),
+    ("standard", {"color": "#e0b060", "metalness": 1, "roughness": 0.4}),
+    ("standard", {"color": "#60a0d0", "metalness": 0.3, "roughness": 0.8, **GLOWING}),
+    ("phong", {"color": "#40b070", "specular": "#808080", "shininess": 40, **GLOWING}),
+    ("lambert", {"color": "#b0b0b0", **GLOWING}),
+    ("basic", {"color": "#c86432"}),
+)
+LAMPS = (
+    hg.DirectionalLight(color="#fff0d0", intensity=1.2, position=[1, -2, 3]),
+    hg.PointLight(color="#80ff80", intensity=4, position=[-1, 1, 1.5], decay=1.7, distance=5),
+    hg.SpotLight(intensity=12, position=[1, 1, 2.5], target=[0.5, 0, 0], angle=0.6, penumbra=0.4),
+    hg.HemisphereLight(color="#a0c0ff", groundColor="#604020", intensity=0.6, rotation=[0.4, 0, 0]),
+    hg.AmbientLight(color="#404050", intensity=0.8),
+)
+
+
+def a_row(kind, y, **props):
+    return [
+        kind(position=[0.7 * (i - 2.5), y, 0], materialType=look, material=material, **props)
+        for i, (look, material) in enumerate(LOOKS)
+    ]
+
+
+def as_reference(component, normals):
+    """A material of a component as the reference has it; `normals` (H, W, 3) where they turn."""
+    look, given = component.get("materialType"), Material.of(component)
+    colour = srgb_decode(given.base_color[:3])
+    glow = given.emissive_strength * srgb_decode(given.emissive)
+    if look == "standard":
+        return three.Standard(colour, given.roughness, given.metallic, glow, normals)
+    if look == "phong":
+        said = component.get("material")
+        return three.Phong(colour, glow, srgb_decode(said["specular"][:3]), said["shininess"])
+    return three.Lambert(colour, glow) if look == "lambert" else three.Basic(colour)
+
+
+@pytest.mark.parametrize("tone", ["none", "neutral", "aces"])
+def test_a_scene_looks_as_in_three_js(tone):
+    things = [
+        *a_row(hg.Sphere, 0.5, radius=0.33),
+        *a_row(hg.Box, -0.5, size=[0.4, 0.4, 0.4], rotation=[0.3, 0.2, 0.4]),
+    ]
+    camera = hg.Camera.look_at(
+        eye=(0.3, -2.2, 3.4), target=(0, 0, 0), fov_y=0.75, width=320, height=240
+    )
+    frame = shown(hg.Scene(*things, *LAMPS, toneMapping=tone, exposure=1.3), camera)
+    turn, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
+    hit = frame.segmentation > 0
+    depth = np.where(hit, frame.depth, 1.0).astype(float)
+    point = camera.unproject(camera.pixel_centres(), depth)
+    normal, view = frame.normals @ turn.T, three.unit(eye - point)
+    lights = [reference_light(light) for light in LAMPS]
+    light = np.zeros(point.shape)
+    for number, thing in enumerate(things, 1):
+        mine = frame.segmentation == number
+        assert mine.sum() > 500
+        turning = frame.normals if isinstance(thing, hg.Sphere) else None
+        material = as_reference(thing, turning)
+        light[mine] = material.shade(normal, view, point, lights)[mine]
+    expected = three.finish(1.3 * light, tone).astype(int)
+    ids = np.pad(frame.segmentation, 2, constant_values=-1)
+    inside = hit.copy()
+    for y, x in np.ndindex(5, 5):
+        inside &= ids[y : y + hit.shape[0], x : x + hit.shape[1]] == frame.segmentation
+    away = np.abs(frame.rgb.astype(int) - expected)[inside]
+    assert away.mean() <= 1
+    assert np.quantile(away, 0.99) <= 3
+
+
+def test_a_texture_of_an_edit_is_as_bright_as_a_map():
+    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    lit = shown(hg.Scene(hg.Plane(size=[3, 3], material={"map": pixels})), TOP)
+    plain = hg.Scene(hg.Plane(key="p", size=[3, 3]))
+    edited = shown(plain, TOP, edits=[EditMaterial("p", texture=pixels)])
+    assert len(np.unique(lit.rgb)) > 50
+    assert np.array_equal(edited.rgb, lit.rgb)

@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import standard_shading as three
-from component_scenes import FRONT, TOP, UNLIT, points_of, shown
+from component_scenes import FRONT, TOP, UNLIT, points_of, reference_light, shown
 from heliograph.camera import Camera
 from heliograph.scene import (
     AmbientLight,
@@ -181,19 +181,6 @@ def test_parents_place_their_children():
     assert np.abs(np.linalg.norm(points - centre, axis=1) - 0.4).max() < 1e-5
 
 
-def reference(light):
-    """A light component as the reference has it."""
-    props = {name: light.get(name) for name in light.SPEC}
-    axis = light.local[:3, 2] if isinstance(light, HemisphereLight) else light.local[:3, 3]
-    same = ("intensity", "distance", "decay", "angle", "penumbra", "target")
-    given = {name: props[name] for name in same if name in props}
-    ground = srgb_decode(props.get("groundColor", 0))
-    return three.Light(
-        light.kind.removesuffix("light"), srgb_decode(props["color"]), ground=ground, position=axis,
-        **given,
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize(
     "light",
     [
@@ -207,8 +194,8 @@ def reference(light):
         PointLight(position=[0, 0, 2], intensity=8, distance=3),
         PointLight(position=[0, 0, 2], decay=0, distance=1.9),
         PointLight(position=[0, 0, 0.05], intensity=0.03),
-        SpotLight(position=[0, 0, 1], angle=0.3),
-        SpotLight(position=[0, 0, 1], target=[1, 0, 0], angle=0.3),
+        SpotLight(position=[0, 0, 1], angle=0.3, penumbra=0.1),
+        SpotLight(position=[0, 0, 1], target=[1, 0, 0], angle=0.3, penumbra=0.1),
         SpotLight(position=[0, 0, 1], target=[0.2, 0, 0], angle=0.3, penumbra=0.5),
         HemisphereLight(color="white", groundColor="black"),
         HemisphereLight(color="white", groundColor="black", rotation=[1, 0, 0]),
@@ -219,10 +206,8 @@ def test_lights_do_what_three_js_says(light):
     floor = Plane(args=[4, 4], material={"color": [0.5, 0.5, 0.5]}, materialType="lambert")
     frame = shown(Scene(floor, light), TOP)
     point = frame.camera.unproject(np.array([80.5, 60.5]), np.array(4.0))
-    facing = np.array([0.0, 0, 1])
-    expected = three.finish(
-        three.lambert(facing, None, point, [reference(light)], srgb_decode(0.5))
-    )
+    grey, facing = three.Lambert(srgb_decode(0.5)), np.array([0.0, 0, 1])
+    expected = three.finish(grey.shade(facing, facing, point, [reference_light(light)]))
     assert centre_of(frame) == pytest.approx(expected.astype(int), abs=1)
 
 

@@ -132,7 +132,8 @@ def test_an_alpha_test_counts_the_opacity_and_makes_the_rest_opaque():
     floor = Plane(args=[8, 8], position=[0, 0, -1], material={"color": "lime"})
 
     def ids(**material):
-        out = shown(floor, Plane(args=[4, 4], material={"color": "red", **material}))
+        red = {"color": "red", **material}
+        out = shown(floor, Plane(args=[4, 4], material=red, materialType="lambert"))
         return np.unique(out.segmentation).tolist(), out.rgb[5, 21].tolist()
 
     half = checkered(clear=100, solid=200)

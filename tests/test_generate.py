@@ -357,3 +357,16 @@ def test_with_workers_no_engine_is_opened_in_the_driver(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["heavy:"]
     assert len(Recording(out)) == 2
+
+
+def test_light_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "model.xml"
+    model.write_text(MJCF)
+    means = []
+    for exposure in (1, 2):
+        out = tmp_path / str(exposure)
+        look = ("--shading", "standard", "--tone-mapping", "none", "--exposure", exposure)
+        arguments = ("--count", 1, "--size", "16x12", "--passes", "rgb", "--out", out, *look)
+        assert run(capsys, model, *arguments)[0] == 0
+        means.append(Recording(out)[0]["front"].rgb.mean())
+    assert means[1] > means[0]

@@ -303,3 +303,38 @@ def test_wrong_steps_are_refused(steps: Any, error: type[Exception], message: st
 def test_wrong_pictures_are_refused(rgb: Any) -> None:
     with pytest.raises(InvalidValueError, match="rgb: expected"):
         apply([("hue", {})], rgb)
+
+
+def test_linear_light_and_back_changes_nothing() -> None:
+    rgb = picture()
+    done = apply([("linear_light", {}), ("display", {})], rgb)
+    assert np.abs(done.astype(int) - rgb).max() <= 1
+
+
+def test_light_beyond_white_is_kept_until_it_is_shown() -> None:
+    grey = flat(200, 120, 4)
+    steps = [("linear_light", {"gain": 5.0}), ("brightness", {"amount": -0.8}), ("display", {})]
+    assert np.abs(apply(steps, grey).astype(int) - grey).max() <= 1
+    bright = apply([("linear_light", {"gain": 5.0}), ("display", {})], grey)
+    assert bright[0, 0].tolist() == [255, 248, 18]
+
+
+def test_contrast_of_light_leaves_mid_grey_and_counts_stops() -> None:
+    linear = np.array([0.18, 0.36, 0.045])
+    encoded = 1.055 * linear ** (1 / 2.4) - 0.055
+    rgb = flat(*np.round(255 * encoded).astype(int))
+    steps = [("linear_light", {}), ("light_contrast", {"amount": 0.5}), ("display", {})]
+    expected = 0.18 * np.array([1, 2**1.5, 2**-3])
+    shown = 255 * (1.055 * expected ** (1 / 2.4) - 0.055)
+    assert np.abs(apply(steps, rgb)[0, 0] - shown).max() <= 1.5
+
+
+def test_filmic_keeps_mid_grey_and_ends_at_its_white() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 256, 3)
+    shown = apply([("linear_light", {"gain": 4.04}), ("filmic", {})], levels)[0, :, 0]
+    assert shown[0] == 0
+    assert shown[255] == 255
+    assert (np.diff(shown.astype(int)) >= 0).all()
+    assert shown[230] < 255
+    same = apply([("linear_light", {}), ("filmic", {})], flat(118, 118, 118))[0, 0, 0]
+    assert abs(int(same) - 118) <= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import heliograph as hg
+import standard_shading as ref
 from heliograph.compat.orrb.engine import STREAMS, OrrbEngine, read_streams, stream_camera
 from heliograph.compat.orrb.facts import shapes_of
 from heliograph.compat.orrb.places import Places
@@ -21,6 +23,7 @@ from heliograph.engines.registry import engine_of, make_engine
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import allocate
 from heliograph.passes import PASSES
+from heliograph.scene.appearance import EditLight
 from heliograph.wrappers import GROUP_NBYTES
 from memory import traced_peak
 
@@ -79,13 +82,85 @@ def test_its_arrays_are_those_of_mujocos_engine_written_otherwise(engine: Engine
         assert (frame.camera.near, frame.camera.far, frame.camera.size) == (0.1, 20.0, SIZE)
         hit = np.isfinite(own.depth)
         assert 0 < hit.mean() < 1
-        assert np.array_equal(frame["orrb_rgb"][::-1], own.rgb)
         depth = np.where(hit, own.depth * np.float32(19.9 / 20) + np.float32(0.1), 0)
         assert np.array_equal(frame["orrb_depth"][::-1], depth)
         normals = np.where(hit[..., None], own.normals * np.float32(0.5) + np.float32(0.5), 0)
         assert np.array_equal(frame["orrb_normals"][::-1], normals)
         assert np.array_equal(frame["orrb_segmentation"][::-1], own.segmentation)  # 1 and 2
         assert frame["orrb_segmentation"].dtype == np.uint8
+
+
+GREY = """<mujoco><visual><headlight ambient="1 1 1"/></visual><worldbody>
+<light name="lamp" pos="0 0 3" diffuse="0 0 0" castshadow="false"/><camera name="top" pos="0 0 2"/>
+<geom name="floor" type="plane" size="3 3 1" material="m"/></worldbody>
+<asset><material name="m" roughness="1" rgba=".5 .5 .5 1"/></asset></mujoco>"""
+RANGE = math.sqrt(1.5**2 + 3) + 1
+
+
+def top_view(engine: Engine, *edits: Any, **order: Any) -> Any:
+    passes = [engine.passes["orrb_rgb"]]
+    frame = engine.render(hg.View(["top"], passes=passes, edits=edits, **order))["top"]
+    return frame["orrb_rgb"].astype(float)
+
+
+def test_light_is_orrbs() -> None:
+    engine = make_engine("orrb", GREY, {"size": SIZE})
+    dark = EditLight("head", diffuse=(0, 0, 0))  # its ambient part is nothing to ORRB
+    strength = 2.0
+    spot = EditLight(
+        "lamp", kind="spot", position=(0, 0, 1.5), direction=(0, 0, -1), softness=1 / 3,
+        diffuse=(strength,) * 3, cutoff=0.5, exponent=0, casts_shadow=False,
+    )  # fmt: skip
+    drawn = [top_view(engine, dark), top_view(engine, dark, spot)]
+    camera = engine.cameras["top"]
+    engine.close()
+    x, y = np.meshgrid(np.arange(SIZE[0]) + 0.5, np.arange(SIZE[1]) + 0.5)
+    flat = [(x - camera.cx) * 2 / camera.fx, (camera.cy - y) * 2 / camera.fy]
+    points = np.stack([*flat, np.zeros_like(x)], -1)
+    up, eye = np.broadcast_to([0, 0, 1.0], points.shape), ref.unit([0, 0, 2.0] - points)
+    grey = ref.Standard(ref.srgb_decode(np.full(3, 0.5)))
+    sky = ref.Light("ambient", np.pi * np.full(3, 0.2))
+    power = np.full(3, np.pi * strength**2.2)
+    lamp = ref.Light(
+        "spot", power, position=np.array([0, 0, 1.5]), angle=0.5, penumbra=1 / 3, decay=0
+    )
+    squared = ref.dot(points - lamp.position, points - lamp.position) / RANGE**2
+    around, direct = (grey.shade(up, eye, points, [each]) for each in (sky, lamp))
+    expected = [ref.finish(around), ref.finish(around + direct / (1 + 25 * squared))]
+    assert np.abs(drawn[0] - expected[0]).max() <= 2  # it was drawn at a quarter of its brightness
+    assert np.abs(drawn[1] - expected[1]).max() <= 2
+    assert np.ptp(expected[1][..., 0].astype(int)) > 60
+
+
+def test_light_beyond_white_is_graded_before_it_is_cut_off() -> None:
+    engine = make_engine("orrb", GREY, {"size": SIZE})
+    bright = EditLight(
+        "lamp", kind="directional", direction=(0, 0, -1), diffuse=(2.5,) * 3, casts_shadow=False
+    )
+    grading = {"type": "PostProcessingRandomizer", "config": {"boolProperties": {}}}
+    plain = top_view(engine, bright)
+    graded = top_view(engine, bright, state={"components": text(grading)}, seed=1)
+    engine.close()
+    assert plain[15, 20, 0] == 255
+    assert 200 < graded[15, 20, 0] < 255
+
+
+def test_lights_of_components_are_as_bright_as_orrbs() -> None:
+    engine = make_engine("orrb", GREY, {"size": SIZE})
+    ranges = {f"{end}_scene_intensity": 1.5 for end in ("min", "max")}
+    share = {"type": "LightRandomizer", "config": {"floatProperties": ranges}}
+    own = EditLight("lamp", diffuse=(1.5, 1.5, 1.5))
+    dark, by_hand = (top_view(engine, *edits)[15, 20] for edits in ((), (own,)))
+    drawn = top_view(engine, seed=1, state={"components": text(share)})[15, 20]
+    engine.close()
+    assert np.abs(by_hand - drawn).max() <= 1
+    assert (drawn > dark + 10).all()
+
+
+def test_other_looks_are_refused() -> None:
+    for options in ({"shading": "classic"}, {"tone_mapping": "aces"}, {"lighting": "pixel"}):
+        with pytest.raises(InvalidValueError, match="expected n"):
+            make_engine("orrb", MJCF, options)
 
 
 class MujocoEngineOf:

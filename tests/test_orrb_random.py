@@ -263,8 +263,8 @@ def test_materials_around_a_hue() -> None:
         dark, bright = max(own[2] - 0.15, 0), min(own[2] + 0.15, 1)
         colour = hsv_to_rgb(hue, low + (high - low) * s, dark + (bright - dark) * v)
         np.testing.assert_allclose(drawn["colour"][i], colour)
-        assert drawn["specular"][i] == between(0.05, 0.15, metallic)
-        assert drawn["shininess"][i] == between(0.05, 0.15, gloss)
+        assert drawn["metallic"][i] == between(0.05, 0.15, metallic)
+        assert drawn["roughness"][i] == 1 - between(0.05, 0.15, gloss)
         emission = 0.0
         if next(numbers) < 0.5:
             _, _, _, strength, _ = (next(numbers) for _ in range(5))
@@ -296,7 +296,7 @@ def test_joints_lights_and_post_processing_in_their_order() -> None:
     hue, saturation, contrast, brightness, _, _, bloom, diffusion, ao = islice(numbers, 9)
     assert steps["hue"]["degrees"] == between(-10, 10, hue)
     assert steps["saturation"]["amount"] == between(-20, 20, saturation) * 0.01
-    assert steps["contrast"]["amount"] == between(-20, 20, contrast) * 0.01
+    assert steps["light_contrast"]["amount"] == between(-20, 20, contrast) * 0.01
     assert steps["brightness"]["amount"] == between(-20, 20, brightness) * 0.01
     assert steps["bloom"]["diffusion"] == between(2, 2.5, diffusion)
     assert steps["bloom"]["intensity"] == 2 ** (between(0.75, 1.25, bloom) / 10) - 1

@@ -196,6 +196,17 @@ def test_materials_paint_each_object() -> None:
         assert each.texture is None
 
 
+def test_metal_and_roughness_are_drawn_where_they_are_asked_for() -> None:
+    given = Materials(metallic=sampler(1.0), roughness=sampler({"uniform": [0.2, 0.4]}))
+    shiny, plain = (painted(Randomization([each])(0, 0, scene())) for each in (given, Materials()))
+    rough = [each.roughness for each in shiny if each.roughness is not None]
+    assert len({*rough}) == len(shiny) > 1
+    assert 0.2 <= min(rough) <= max(rough) <= 0.4
+    assert {each.metallic for each in shiny} == {1.0}
+    assert {(each.metallic, each.roughness) for each in plain} == {(None, None)}
+    assert [each.rgba for each in plain] == [each.rgba for each in shiny]
+
+
 def test_materials_paint_what_shares_one_alike() -> None:
     drawn = Randomization([Materials(materials=("red",))])(0, 0, scene())
     assert [each.objects for each in painted(drawn)] == [("cube0", "cube1")]

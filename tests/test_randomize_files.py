@@ -182,6 +182,22 @@ def test_photos_of_four_formats_are_read_whatever_their_names(
     assert np.abs(found.astype(int) - (10, 20, 30)).max() <= 4
 
 
+def test_photos_of_16_bits_and_photos_that_lie_on_their_side(tmp_path: Path) -> None:
+    deep = np.array([[0, 32768, 65535]], np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise makes it upright
+    Image.fromarray((deep >> 8).astype(np.uint8)).save(tmp_path / "turned.png", exif=exif)
+    textures = Textures(kinds=(), folder=str(tmp_path))
+    assert textures.image(["file", "deep.png"])[0].tolist() == [[0] * 3, [128] * 3, [255] * 3]
+    turned = textures.image(["file", "turned.png"])
+    assert turned[:, 0].tolist() == [[0] * 3, [128] * 3, [255] * 3]
+    Image.fromarray(np.ones((2, 2), np.float32)).save(tmp_path / "light.tif")
+    textures = Textures(kinds=(), folder=str(tmp_path))
+    with pytest.raises(SceneError, match=r"light\.tif: cannot be shown \(its numbers are no"):
+        textures.image(["file", "light.tif"])
+
+
 @pytest.mark.parametrize("kind", ["BMP", "GIF", "EPS", "PPM", "ICO", "TGA", "PCX", "PDF"])
 def test_photos_of_other_formats_are_refused_by_what_they_hold(tmp_path: Path, kind: str) -> None:
     Image.new("RGB", (16, 16), (10, 20, 30)).save(tmp_path / "a.png", kind)

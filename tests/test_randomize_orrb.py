@@ -252,6 +252,8 @@ def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
         assert 0.5 <= offset[2] <= 1.5
         np.testing.assert_allclose(edit.direction or (), -offset / np.linalg.norm(offset))
         assert edit.casts_shadow
+        assert edit.exponent == 0
+        assert edit.softness == pytest.approx(1 / 3)
 
 
 def test_light_intensities_add_up() -> None:
@@ -291,8 +293,9 @@ def test_materials_by_white_and_black_list() -> None:
     for edit in found.values():
         assert edit.rgba is not None
         assert edit.rgba[3] is None
-        assert edit.specular is not None
-        assert 0.05 <= edit.specular <= 0.25
+        assert edit.specular == 0.5
+        assert edit.metallic is not None
+        assert 0.05 <= edit.metallic <= 0.25
         assert edit.texture is not None
         assert edit.texture.size == 0
 
@@ -369,15 +372,15 @@ def test_post_processing_orders_its_steps_and_their_units() -> None:
     (edit,) = drawn_by(orrb_post.PostProcessingRandomizer(enable_grain=True)).edits
     assert isinstance(edit, EditImage)
     steps = dict(edit.steps)
-    order = "ambient_occlusion bloom grain brightness contrast white_balance hue saturation"
-    assert list(steps) == [*order.split(), "tone_map"]
+    order = "linear_light ambient_occlusion bloom light_contrast brightness white_balance hue"
+    assert list(steps) == [*order.split(), "saturation", "filmic", "grain"]
     assert abs(steps["hue"]["degrees"]) <= 10
     assert abs(steps["saturation"]["amount"]) <= 0.2
     assert steps["white_balance"] == {"temperature": 0, "tint": 0}
     off = orrb_post.PostProcessingRandomizer(enable_color_grading=False, enable_bloom=False)
     (edit,) = drawn_by(off).edits
     assert isinstance(edit, EditImage)
-    assert [name for name, _ in edit.steps] == ["ambient_occlusion"]
+    assert [name for name, _ in edit.steps] == ["linear_light", "ambient_occlusion", "display"]
 
 
 def posed(**more: Any) -> OrrbFacts:

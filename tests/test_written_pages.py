@@ -11,7 +11,7 @@ import pytest
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
-@pytest.mark.parametrize("script", ["support_matrix.py", "randomizer_tables.py"])
+@pytest.mark.parametrize("script", ["support_matrix.py", "randomizer_tables.py", "gallery.py"])
 def test_the_page_is_up_to_date(script: str) -> None:
     command = [sys.executable, str(SCRIPTS / script), "--check"]
     run = subprocess.run(command, capture_output=True, text=True)

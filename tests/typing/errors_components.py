@@ -33,6 +33,8 @@ SHAPES = (
     hg.Box(material={"colour": "red"}),  # expect-error
     hg.Box(material={"opacity": "half"}),  # expect-error
     hg.Box(material={"side": "both"}),  # expect-error
+    hg.Box(material={"map": {"image": "a.png", "wrap": "around"}}),  # expect-error
+    hg.Box(material={"map": {"repeat": (2, 2)}}),  # expect-error
     hg.Plane(depth=1),  # expect-error
     hg.Cylinder(radius=1),  # expect-error
     hg.Capsule(height=1),  # expect-error
@@ -43,6 +45,7 @@ SHAPES = (
     hg.Mesh(up="x"),  # expect-error
     hg.Mesh(vertices="many"),  # expect-error
     hg.Box(size=(1, 2, 3), material={"color": "red", "roughness": 0.5, "side": 2}),
+    hg.Box(material={"map": {"image": "a.png", "repeat": (2, 2), "wrap": ("clamp", "mirror")}}),
     hg.Mesh(vertices=np.eye(3), faces=[[0, 1, 2]], colors=[(255, 0, 0)] * 3),
 )
 OTHERS = (

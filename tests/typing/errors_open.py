@@ -14,6 +14,7 @@ def opening(workers: int) -> None:
     hg.open("x.xml", msaa=3)  # expect-error
     hg.open("x.xml", shadows="no")  # expect-error
     hg.open("x.xml", lighting="pixl")  # expect-error
+    hg.open("x.xml", shading="standart")  # expect-error
     hg.open("x.xml", size=200)  # expect-error
     hg.open("x.xml", style="clasic")  # expect-error
     hg.open("x.xml", segment_by="geom")  # expect-error

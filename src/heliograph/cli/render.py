@@ -24,6 +24,7 @@ from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.views import Views
+from heliograph.engines.registry import engine_of, rasterizes, resolve_source
 from heliograph.frame import Sample
 from heliograph.requires import Requires
 from heliograph.view import View
@@ -48,7 +49,8 @@ class Render:
         overwrite: replace --out if an earlier run wrote it.
         engine: which engine; the file decides without it.
         style: "classic" draws with MuJoCo's own renderer.
-        msaa: samples per pixel for rgb and alpha.
+        msaa: samples per pixel for rgb and alpha: 4 without it, but 0 with --index, so that the
+            sample has the pixels that `heliograph generate` gives it.
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.
@@ -72,7 +74,7 @@ class Render:
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     engine: str | None = None
     style: Literal["classic"] | None = None
-    msaa: Literal[0, 4] = 0
+    msaa: Literal[0, 4] | None = None
     shadows: bool = True
     lod: Literal["auto", "off"] = "auto"
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
@@ -103,7 +105,7 @@ def _options(order: Render) -> dict[str, Any]:
         os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco loads: it reads this once
     given = {
         "style": order.style,
-        "msaa": order.msaa or None,
+        "msaa": _msaa(order) or None,
         "shadows": None if order.shadows else False,
         "lod": None if order.lod == "auto" else order.lod,
         "lighting": None if order.lighting == "auto" else order.lighting,
@@ -111,6 +113,13 @@ def _options(order: Render) -> dict[str, Any]:
         **light_options(order.shading, order.tone_mapping, order.exposure),
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _msaa(order: Render) -> int:
+    if order.msaa is not None:
+        return order.msaa
+    name = order.engine or engine_of(resolve_source(order.model))
+    return 4 if order.index is None and rasterizes(name) else 0
 
 
 def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]:

@@ -94,7 +94,7 @@ def _arguments(
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
         return dict(given)
     known, ours = {each.name for each in parameters}, set[str]()
-    if name in SHIPPED and SHIPPED[name].rasterizes:
+    if rasterizes(name):
         from heliograph.raster import RasterOptions
 
         ours = {field.name for field in fields(RasterOptions)}
@@ -125,6 +125,11 @@ def resolve_source(source: object) -> object:
             f"{source}: no package {package!r} is installed here; {_known(SHIPPED.values())}"
         )
     return str(Path(spec.submodule_search_locations[0]) / inside)
+
+
+def rasterizes(name: str) -> bool:
+    """Whether an engine takes the fields of `RasterOptions`."""
+    return name in SHIPPED and SHIPPED[name].rasterizes
 
 
 def engine_of(source: object) -> str:

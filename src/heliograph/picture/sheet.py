@@ -21,12 +21,12 @@ from heliograph.picture.colours import (
     pass_picture,
     segment_colours,
 )
+from heliograph.picture.layout import FAINT, INK, PAPER, font, scaled
 from heliograph.requires import Requires
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
-_PAPER, _INK, _FAINT = (252, 252, 250), (32, 32, 36), (120, 120, 126)
 _MARGIN, _TITLE, _CAPTION, _LINE = 16, 30, 24, 20
 _HEADING_SIZE, _TEXT_SIZE = 16, 12
 _SMALLEST, _LARGEST = 200, 640  # pixels across of a picture on the sheet
@@ -62,7 +62,7 @@ def contact_sheet(samples: Sequence[Sample]) -> Image.Image:
     width = max(_MARGIN + len(passes) * (cell + _MARGIN), 2 * _MARGIN + 3 * _NAME_WIDTH)
     segments = _segments(rows)
     bottom = _TITLE + sum(_CAPTION + _shown_size(row.frame)[1] for row in rows) + _MARGIN
-    sheet = Image.new("RGB", (width, bottom + _legend_height(passes, segments, width)), _PAPER)
+    sheet = Image.new("RGB", (width, bottom + _legend_height(passes, segments, width)), PAPER)
     _Sheet(sheet, ImageDraw.Draw(sheet)).fill(rows, passes, cell, segments)
     return sheet
 
@@ -95,7 +95,7 @@ class _Sheet:
     def pictures(self, frame: Frame, lefts: dict[str, int], top: int, limits: Limits) -> None:
         size = _shown_size(frame)
         for name, array in frame.passes.items():
-            picture = _scaled(
+            picture = scaled(
                 pass_picture(frame.spec(name), array, limits), size, smooth=name == "rgb"
             )
             self.image.paste(picture, (lefts[name], top))
@@ -136,7 +136,7 @@ class _Sheet:
         self.image.paste(Image.fromarray(_ball()), (left, top), mask.resize((_BALL, _BALL)))
         text = "normals, camera axes\nred: right   green: up\nblue: towards the camera"
         self.draw.multiline_text(
-            (left + _BALL + 10, top - 2), text, fill=_INK, font=_font(_TEXT_SIZE), spacing=3
+            (left + _BALL + 10, top - 2), text, fill=INK, font=font(_TEXT_SIZE), spacing=3
         )
 
     def names(self, top: int, segments: Sequence[tuple[int, str]]) -> None:
@@ -152,9 +152,9 @@ class _Sheet:
 
     def shortened(self, text: str, width: int) -> str:
         """The text, its middle left out where it is too wide."""
-        font, length = _font(_TEXT_SIZE), len(text)
+        letters, length = font(_TEXT_SIZE), len(text)
         short = text
-        while self.draw.textlength(short, font=font) > width and length > 2:
+        while self.draw.textlength(short, font=letters) > width and length > 2:
             length -= 1
             short = f"{text[: (length + 1) // 2]}...{text[len(text) - length // 2 :]}"
         return short
@@ -168,8 +168,8 @@ class _Sheet:
         faint: bool = False,
         anchor: str = "la",
     ) -> None:
-        ink = _FAINT if faint else _INK
-        self.draw.text(at, text, fill=ink, font=_font(size), anchor=anchor)
+        ink = FAINT if faint else INK
+        self.draw.text(at, text, fill=ink, font=font(size), anchor=anchor)
 
 
 def _shown_size(frame: Frame) -> tuple[int, int]:
@@ -179,18 +179,6 @@ def _shown_size(frame: Frame) -> tuple[int, int]:
         factor = -(-_SMALLEST // width) if width < _SMALLEST and height < _SMALLEST else 1
         return width * factor, height * factor
     return _LARGEST, max(1, round(height * _LARGEST / width))
-
-
-def _scaled(pixels: Pixels, size: tuple[int, int], *, smooth: bool) -> Image.Image:
-    with Requires("PIL"):
-        from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    shrinks = size[0] < picture.width
-    if picture.size == size:
-        return picture
-    how = Image.Resampling.LANCZOS if smooth and shrinks else Image.Resampling.NEAREST
-    return picture.resize(size, how)
 
 
 def _metres(value: float, limits: Limits) -> str:
@@ -239,10 +227,3 @@ def _legend_height(passes: PassSpecs, segments: Sequence[tuple[int, str]], width
     if segments:
         height += _LINE * (1 + -(-len(segments) // _columns(width))) + _MARGIN // 2
     return height
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    with Requires("PIL"):
-        from PIL import ImageFont
-
-    return ImageFont.load_default(size)

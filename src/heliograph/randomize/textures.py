@@ -23,6 +23,7 @@ from heliograph.lru import LruCache
 from heliograph.randomize import patterns
 from heliograph.randomize.patterns import PATTERNS
 from heliograph.requires import Requires
+from heliograph.scene import images
 
 Image: TypeAlias = NDArray[np.uint8]
 Recipe: TypeAlias = list[Any]
@@ -176,7 +177,10 @@ def _pixels(path: str, digest: str) -> Image:
         raise SceneError(f"textures: {path}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(data).hexdigest() != digest:
         raise SceneError(f"textures: {path} has changed since the config was loaded; load it anew")
-    return np.array(_decoded(path, data).convert("RGB"))
+    try:
+        return np.ascontiguousarray(images.pixels(_decoded(path, data))[:, :, :3])
+    except ValueError as error:
+        raise SceneError(f"textures: {path}: cannot be shown ({error})") from None
 
 
 def _decoded(path: str | Path, data: bytes, *, draft: bool = False) -> Any:

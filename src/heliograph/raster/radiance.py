@@ -20,7 +20,11 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError
 
 LEVELS = 5
-"""Copies for reflections, of roughness 0, 1/4, 1/2, 3/4 and 1, each half as wide as the last."""
+"""Copies for reflections, of roughness 0, 1/4, 1/2, 3/4 and 1."""
+
+SIDE = 256
+"""Of those copies, texels: squares, onto which directions are folded as the sides of an octahedron,
+which takes no more than a few sums; with a texel beyond each edge."""
 
 _WIDEST = 512  # of the first of them, pixels
 _LARGEST = 1e30
@@ -36,12 +40,12 @@ class Radiance:
     Attributes:
         linear: (3, 4) per colour: irradiance along a normal's world x, y and z, and its mean.
         quadratic: (3, 3, 3) per colour, symmetric: n Q n is added to it.
-        levels: LEVELS pictures for reflections, float32.
+        levels: (LEVELS, SIDE, SIDE, 3) float32 for reflections.
     """
 
     linear: NDArray[np.float64]
     quadratic: NDArray[np.float64]
-    levels: tuple[NDArray[np.float32], ...]
+    levels: NDArray[np.float32]
 
 
 def prepared(picture: Floats) -> Radiance:
@@ -62,7 +66,34 @@ def prepared(picture: Floats) -> Radiance:
     for step in range(1, LEVELS):
         width //= 2
         levels.append(blurred(resized(levels[0], width), step / (LEVELS - 1)))
-    return Radiance(linear, quadratic, tuple(level.astype(np.float32) for level in levels))
+    return Radiance(linear, quadratic, np.stack([_folded(level) for level in levels]))
+
+
+def _folded(picture: Floats) -> NDArray[np.float32]:
+    """A picture on the sides of an octahedron, (SIDE, SIDE, 3)."""
+    inside = SIDE - 2
+    x, y = np.meshgrid(*[(np.arange(SIDE) - 0.5) / inside * 2 - 1] * 2)
+    beyond = np.maximum(np.abs(x), np.abs(y)) > 1  # where the next side goes on
+    x, y = (np.where(beyond, np.where(np.abs(a) > 1, np.sign(a) * 2 - a, -a), a) for a in (x, y))
+    z = 1 - np.abs(x) - np.abs(y)
+    lower = np.maximum(-z, 0)
+    x, y = x - np.where(x >= 0, lower, -lower), y - np.where(y >= 0, lower, -lower)
+    length = np.sqrt(x * x + y * y + z * z)
+    turn, tilt = np.arctan2(x, y) / (2 * math.pi) + 0.5, 0.5 - np.arcsin(z / length) / math.pi
+    return _between(picture, tilt * len(picture) - 0.5, turn * picture.shape[1] - 0.5)
+
+
+def _between(picture: Floats, row: Floats, column: Floats) -> NDArray[np.float32]:
+    """A picture between its texels, which go on from the right edge at the left one."""
+    height, width = picture.shape[:2]
+    top, left = np.floor(row).astype(int), np.floor(column).astype(int)
+    down, right = (row - top)[..., None], (column - left)[..., None]
+    rows = np.clip(np.stack([top, top + 1]), 0, height - 1)
+    columns = np.stack([left, left + 1]) % width
+    upper = picture[rows[0], columns[0]] * (1 - right) + picture[rows[0], columns[1]] * right
+    lower = picture[rows[1], columns[0]] * (1 - right) + picture[rows[1], columns[1]] * right
+    made: NDArray[np.float32] = (upper * (1 - down) + lower * down).astype(np.float32)
+    return made
 
 
 def irradiance(picture: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -27,6 +27,7 @@ MARGIN = 2.0
 """Texels round what casts shadows, for the filter."""
 
 _WIDEST = math.radians(85)
+_LATEST = 0.9
 _TEXELS, _LEAST = 2, 256
 _EVEN = 1e-6  # of its size; what is no farther behind a plane is in it
 _STEP = 64  # maps have sides of whole tiles, so that a few framebuffers serve all states
@@ -94,7 +95,11 @@ def map_size(camera: Camera, limit: int) -> int:
 
 
 def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools) -> ShadowMap:
-    """The map of one light, cut down to what casts shadows; `size` as `map_size` gives it."""
+    """The map of one light, cut down to what casts shadows; `size` as `map_size` gives it.
+
+    In linear light texels are then as fine as they can be with sides of at most `size`, by a power
+    of two, so that they stay what they are while things move a little.
+    """
     if light.kind is LightKind.POINT:
         side = size // 2
         faces = tuple(
@@ -104,6 +109,12 @@ def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools)
         )
         return ShadowMap(faces, (3 * side, 2 * side), light)
     camera = _cropped(shadow_camera(light, size), placed, casters)
+    finer = size // max(camera.size) if placed.prepared.linear else 1
+    if finer > 1:
+        whole = shadow_camera(light, size << finer.bit_length() - 1)
+        camera = _cropped(whole, placed, casters)
+    if placed.prepared.linear and light.kind is LightKind.DIRECTIONAL:
+        camera = _begun(camera, placed, casters)
     return ShadowMap(((camera, (0, 0)),), camera.size, light)
 
 
@@ -163,6 +174,14 @@ def _cropped(whole: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
     sides = (np.ceil((last - first) / _STEP) * _STEP).astype(int)
     cx, cy = (centre - first).tolist()
     return whole.replace(width=int(sides[0]), height=int(sides[1]), cx=cx, cy=cy)
+
+
+def _begun(camera: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
+    """A light's camera whose depth begins where what casts shadows does."""
+    ahead = -camera.camera_from_world[2]
+    depth = placed.centre[casters] @ ahead[:3] + ahead[3] - placed.radius[casters]
+    first = float(depth.min(initial=camera.far))
+    return camera.replace(near=min(max(first, camera.near), _LATEST * camera.far))
 
 
 def _extent(

@@ -65,16 +65,16 @@ class EditMaterial(CheckedEdit):
     )
     specular: _Number = convert(checks.share, default=None)
     shininess: _Number = convert(checks.share, default=None)
-    metallic: _Number = convert(checks.share, default=None)
-    roughness: _Number = convert(checks.share, default=None)
     emission: _Number = convert(checks.share, default=None)
     reflectance: _Number = convert(checks.share, default=None)
-    emissive: _Vector = convert(checks.colour, default=None)
     texture: Converted[NDArray[np.uint8] | None, SupportsArray | None] = convert(
         checks.texture, default=None
     )
     repeat: Converted[Pair, Vector] = convert(checks.repeat, default=(1.0, 1.0))
     offset: Converted[Pair, Vector] = convert(checks.offset, default=(0.0, 0.0))
+    metallic: _Number = convert(checks.share, default=None)
+    roughness: _Number = convert(checks.share, default=None)
+    emissive: _Vector = convert(checks.colour, default=None)
 
 
 @checked
@@ -97,11 +97,8 @@ class EditMaterials(CheckedEdit):
     rgba: _Rows = convert(checks.colours, default=None)
     specular: _Column = convert(checks.shares, default=None)
     shininess: _Column = convert(checks.shares, default=None)
-    metallic: _Column = convert(checks.shares, default=None)
-    roughness: _Column = convert(checks.shares, default=None)
     emission: _Column = convert(checks.shares, default=None)
     reflectance: _Column = convert(checks.shares, default=None)
-    emissive: _Rows = convert(checks.lights, default=None)
     texture: Converted[NDArray[np.int64] | None, Sequence[Whole] | SupportsArray | None] = convert(
         checks.places, default=None
     )
@@ -110,6 +107,9 @@ class EditMaterials(CheckedEdit):
     )
     repeat: _Rows = convert(checks.pairs(above=0.0), default=None)
     offset: _Rows = convert(checks.pairs(), default=None)
+    metallic: _Column = convert(checks.shares, default=None)
+    roughness: _Column = convert(checks.shares, default=None)
+    emissive: _Rows = convert(checks.emissive, default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,10 +160,10 @@ class EditLight(CheckedEdit):
         kind: `directional`, `point` or `spot`; must be given for a new light.
         position: world metres.
         direction: world, the way the light goes; of any length but 0.
-        diffuse, specular, ambient: colours, 0 to 1 and above: sRGB in MuJoCo's classic look. Else
-            they are linear, colour times intensity in three.js's units, and `diffuse` lights
-            highlights too. Of a `HemisphereLight` `diffuse` is the colour from above and `ambient`
-            the one from below.
+        diffuse, specular, ambient: colours, 0 to 1 and above: of a model's scene as in MuJoCo, of
+            one of components linear, colour times intensity in three.js's units, where `diffuse`
+            lights highlights too. Of a `HemisphereLight` `diffuse` is the colour from above and
+            `ambient` the one from below.
         cutoff: half-angle of a spot's cone, radians, above 0 to pi / 2.
         exponent: how a spot fades from its axis, from 0.
         softness: over which part of the cone's rim it fades, 0 to 1.
@@ -185,11 +185,11 @@ class EditLight(CheckedEdit):
     cutoff: _Number = convert(checks.cutoff, default=None)
     exponent: _Number = convert(checks.from_0, default=None)
     softness: _Number = convert(checks.share, default=None)
+    casts_shadow: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
+    active: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
     decay: _Number = convert(checks.decay, default=None)
     distance: _Number = convert(checks.from_0, default=None)
     size: _Number = convert(checks.from_0, default=None)
-    casts_shadow: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
-    active: Converted[bool | None, Flag | None] = convert(v.flag, default=None)
 
 
 @checked

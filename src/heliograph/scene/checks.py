@@ -322,25 +322,34 @@ _colours = _column(
 )
 
 
-lights = _column(
+_emissive = _column(
     "(N, 3) numbers from 0 to 1 (red, green, blue), or NaN to keep the object's own",
     *(3, 0.0, 1.0),
     nan=True,
 )
 
 
+def emissive(value: Any, where: str) -> Any:
+    """Red, green, blue (N, 3); NaN where the object keeps its own."""
+    numbers = _emissive(value, where)
+    missing, expected = np.isnan(numbers), f"{where}: expected red, green and blue, or NaN for all"
+    _check_rows(numbers, missing.any(1) & ~missing.all(1), expected)
+    return numbers
+
+
 def colours(value: Any, where: str) -> Any:
     """Red, green, blue, alpha (N, 4); NaN where the object keeps its alpha, or all four."""
     numbers = _colours(value, where)
     missing = np.isnan(numbers)
-    partly = missing[:, :3].any(1) & ~missing.all(1)
-    if partly.any():
-        row = int(np.argmax(partly))
-        raise InvalidValueError(
-            f"{where}: expected red, green and blue, or NaN for all three and alpha, got "
-            f"{tuple(numbers[row].tolist())} in row {row}"
-        )
+    expected = f"{where}: expected red, green and blue, or NaN for all three and alpha"
+    _check_rows(numbers, missing[:, :3].any(1) & ~missing.all(1), expected)
     return numbers
+
+
+def _check_rows(numbers: Any, wrong: Any, expected: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InvalidValueError(f"{expected}, got {tuple(numbers[row].tolist())} in row {row}")
 
 
 def camera(value: Any, where: str) -> Camera:

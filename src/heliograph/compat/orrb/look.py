@@ -17,7 +17,7 @@ from heliograph.scene import Edit
 from heliograph.scene.appearance import EditImage, EditLight
 
 DARKENED = 0.25
-"""How bright a picture is drawn, so that light of up to four times white is not cut off."""
+"""How bright a picture is drawn, so that what the filmic curve makes white of is not cut off."""
 _RANGE = math.sqrt(1.5**2 + 3) + 1
 _FADING = (1.0, 0.0, 25 / _RANGE**2)
 _BLACK = (0.0, 0.0, 0.0)

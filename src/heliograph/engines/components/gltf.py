@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import images
+from heliograph.engines.components.accessors import with_floats
+from heliograph.engines.shared.colour import encoded
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
+from heliograph.scene import images
 
 SUFFIXES = (".glb", ".gltf")
 SUPPORTED = frozenset(
@@ -25,10 +27,12 @@ SUPPORTED = frozenset(
         "EXT_texture_webp",
         "KHR_materials_emissive_strength",
         "KHR_materials_unlit",
+        "KHR_mesh_quantization",
         "KHR_texture_transform",
     }
 )
 """Extensions that are drawn as they say."""
+_OF_BINARY = {"KHR_mesh_quantization"}
 
 _HEAD, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 _WRAPS = {33071: Wrap.CLAMP, 33648: Wrap.MIRROR, 10497: Wrap.REPEAT}
@@ -76,26 +80,31 @@ class Document:
     """
 
     def __init__(self, data: bytes, *, binary: bool) -> None:
-        text, self._rest = _chunks(data) if binary else (data, None)
+        self._rest: bytes | None = None
+        text = data
+        if binary:
+            text, self._rest = _chunks(data)
         said = json.loads(text)
         if not isinstance(said, dict):
             raise ValueError("its JSON is no object")
         self._said: dict[str, Any] = said
         self._pixels: dict[int, tuple[Any, NDArray[np.uint8] | None]] = {}
-        self.unsupported = sorted({*said.get("extensionsUsed", ())} - SUPPORTED)
-        self.lacking = sorted({*said.get("extensionsRequired", ())} - SUPPORTED)
+        drawn = SUPPORTED if binary else SUPPORTED - _OF_BINARY
+        self.unsupported = sorted({*said.get("extensionsUsed", ())} - drawn)
+        self.lacking = sorted({*said.get("extensionsRequired", ())} - drawn)
 
     def numbered(self) -> bytes:
         """The file with materials that have nothing but their textures, and a number as name."""
         said = self._said.get("materials", ())
         materials = [{**_infos(each), "name": str(number)} for number, each in enumerate(said)]
-        text = json.dumps({**self._said, "materials": materials}).encode()
         if self._rest is None:
-            return text
+            return json.dumps({**self._said, "materials": materials}).encode()
+        floats, rest = with_floats(self._said, self._rest)
+        text = json.dumps({**floats, "materials": materials}).encode()
         text += b" " * (-len(text) % 4)
-        size = _HEAD.size + _CHUNK.size + len(text) + len(self._rest)
+        size = _HEAD.size + _CHUNK.size + len(text) + len(rest)
         head = _HEAD.pack(b"glTF", 2, size) + _CHUNK.pack(len(text), b"JSON")
-        return head + text + self._rest
+        return head + text + rest
 
     def look(self, read: Any) -> Look:
         """What a material looks like.
@@ -209,12 +218,7 @@ def _shares(values: Iterable[Any], name: str, count: int) -> NDArray[np.float64]
     shares = np.array([_number(value, name) for value in values])
     if len(shares) != count:
         raise ValueError(f"{name}: expected {count} numbers, got {len(shares)}")
-    return np.minimum(shares, 1.0)
-
-
-def encoded(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SRGB numbers of linear light from 0 to 1 (IEC 61966-2-1), of the same shape."""
-    return np.where(light <= 0.0031308, 12.92 * light, 1 + 1.055 * (light ** (1 / 2.4) - 1))
+    return shares.clip(0.0, 1.0)
 
 
 def _texture(
@@ -249,7 +253,7 @@ def _pixels(image: Any) -> NDArray[np.uint8] | None:
 
 
 def _sampler(said: Mapping[str, Any]) -> Sampler:
-    wrap_u, wrap_v = (_WRAPS.get(said.get(name), Wrap.REPEAT) for name in ("wrapS", "wrapT"))
+    wrap_u, wrap_v = (_WRAPS.get(said.get(name, 0), Wrap.REPEAT) for name in ("wrapS", "wrapT"))
     return Sampler(wrap_u, wrap_v, said.get("magFilter") == _NEAREST)
 
 

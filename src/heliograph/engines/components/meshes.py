@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import gltf, images, obj
+from heliograph.engines.components import gltf, obj
+from heliograph.engines.shared.colour import encoded, linear
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
-from heliograph.scene import Mesh
+from heliograph.scene import Mesh, images
 from heliograph.scene.files import read_scene_file, text_of
+from heliograph.scene.textures import USES
 
 _STL_HEAD = 84
 
@@ -34,6 +36,7 @@ class Part:
         material: properties as components have them, without images.
         kind: how light makes its colour.
         texture: its images, or None.
+        painted: whether its texture coordinates are made for the colours of its vertices.
         troubles: what of the file is not shown, for warnings.
     """
 
@@ -42,6 +45,7 @@ class Part:
     material: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "standard"
     texture: Texture | None = None
+    painted: bool = False
     troubles: tuple[str, ...] = ()
 
 
@@ -62,6 +66,8 @@ def parts_of(mesh: Mesh) -> list[Part]:
         normals = _completed(normals, vertices[faces], faces)
     geometry = Geometry(vertices, faces, normals, mesh.get("uvs"), name=f"mesh {mesh.key!r}")
     colours = mesh.get("colors")
+    if geometry.uvs is not None and not USES.keys().isdisjoint(mesh.get("material")):
+        colours = None  # images take their place
     return [Part(geometry)] if colours is None else [_coloured(geometry, colours)]
 
 
@@ -244,38 +250,51 @@ def _part(mesh: Any, name: str, path: Path, document: gltf.Document | None) -> P
     uvs = None if worn is None else visual.uv
     geometry = Geometry(positions, np.asarray(mesh.faces), _normals(mesh), uvs, name=name)
     look = _look(worn, path) if document is None else document.look(worn)
-    part = Part(geometry, np.eye(4), look.material, look.kind, look.texture, look.troubles)
-    if look.texture is not None:
-        if uvs is not None:
-            return part
-        return replace(part, texture=None, troubles=(*look.troubles, _no_uvs(name)))
+    part = Part(
+        geometry,
+        material=look.material,
+        kind=look.kind,
+        texture=None if uvs is None else look.texture,
+        troubles=look.troubles,
+    )
     colours = _colours(visual)
+    if look.texture is not None:
+        return replace(part, troubles=(*look.troubles, *_not_shown(name, uvs, colours)))
     if colours is None:
         return part
-    colours = _encoded(colours, linear=document is not None)
+    colours = _encoded(colours, is_linear=document is not None)
     colours[:, 3] = np.maximum(colours[:, 3], 255 * look.opaque)
     if visual.kind == "face":
         part, colours = replace(part, geometry=_split(geometry)), np.repeat(colours, 3, 0)
     return _tinted(part, colours)
 
 
+def _not_shown(name: str, uvs: Any, colours: Any) -> tuple[str, ...]:
+    """What of a mesh with images is not shown."""
+    if uvs is None:
+        return (_no_uvs(name),)
+    if colours is None or not np.ptp(colours, axis=0).any():
+        return ()
+    return (f"the colours of vertices of {name!r} are not shown, as its material has images",)
+
+
 def _colours(visual: Any) -> Any:
     """Colours (N, 3 or 4) of the vertices or the faces; None without."""
     if visual.kind == "texture":
         return visual.vertex_attributes.get("color")
-    return {"vertex": lambda: visual.vertex_colors, "face": lambda: visual.face_colors}.get(
-        visual.kind, lambda: None
-    )()
+    return getattr(visual, f"{visual.kind}_colors") if visual.kind else None
 
 
 def _tinted(part: Part, colours: NDArray[np.uint8]) -> Part:
     """A part whose vertices have colours, which its material multiplies."""
     coloured = _coloured(part.geometry, colours)
     if coloured.texture is not None:
-        return replace(part, geometry=coloured.geometry, texture=coloured.texture)
+        geometry, texture = coloured.geometry, coloured.texture
+        return replace(part, geometry=geometry, texture=texture, painted=True)
     tint, own = coloured.material, part.material
-    colour = tuple(np.multiply(tint["color"], own.get("color", 1.0)).tolist())
-    opacity = tint["opacity"] * own.get("opacity", 1.0)
+    colour, opacity = tint["color"], tint["opacity"] * own.get("opacity", 1.0)
+    if "color" in own:
+        colour = tuple(encoded(linear(colour) * linear(own["color"])).tolist())
     return replace(part, material={**own, "color": colour, "opacity": opacity})
 
 
@@ -321,14 +340,14 @@ def _look(material: Any, path: Path) -> gltf.Look:
     return gltf.Look(found, texture=texture)
 
 
-def _encoded(colours: Any, *, linear: bool) -> NDArray[np.uint8]:
+def _encoded(colours: Any, *, is_linear: bool) -> NDArray[np.uint8]:
     """Colours (N, 3 or 4) as sRGB (N, 4); opacity is never encoded."""
     values = np.array(colours)
     if values.dtype.kind != "f":
         values = values / np.iinfo(values.dtype).max
     values = np.concatenate([values, np.ones((len(values), 1))], 1)[:, :4].clip(0, 1)
-    if linear:
-        values[:, :3] = gltf.encoded(values[:, :3])
+    if is_linear:
+        values[:, :3] = encoded(values[:, :3])
     return np.round(values * 255).astype(np.uint8)
 
 
@@ -343,7 +362,7 @@ def _coloured(geometry: Geometry, colours: NDArray[Any]) -> Part:
     split = _split(geometry)
     texture, uvs = _palette(colours[np.asarray(geometry.triangles).ravel()])
     painted = Geometry(split.positions, split.triangles, split.normals, uvs, False, geometry.name)
-    return Part(painted, texture=texture)
+    return Part(painted, texture=texture, painted=True)
 
 
 def _split(geometry: Geometry) -> Geometry:

@@ -120,13 +120,14 @@ def _metallic_roughness(given: Mapping[str, _Laid], own: Layer | None) -> Layer 
 
 def _layer(use: Use, given: _Laid | None, said: Any, own: Layer | None) -> Layer | None:
     """A given map, or a file's own with the strength that is said."""
-    if given is None and own is None:
-        return None
-    pixels, sampler, uv_map = (own.pixels, own.sampler, own.uv_map) if given is None else given
+    if given is None:
+        if own is None:
+            return None
+        given = _Laid(own.pixels, own.sampler, own.uv_map)
     strength = (1.0, 1.0) if own is None else own.strength
     if said is not None:
         strength = said if use is Use.NORMAL else (said, said)
-    return Layer(use, pixels[:, :, :3], sampler, uv_map, strength)
+    return Layer(use, given.pixels[:, :, :3], given.sampler, given.uv_map, strength)
 
 
 def _alike(parts: Mapping[str, _Laid]) -> tuple[list[Pixels], Sampler, UvMap]:

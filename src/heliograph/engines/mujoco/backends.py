@@ -21,7 +21,7 @@ from heliograph.engines.shared.edits import EditApplier
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES, PassSpecs, specs
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions, ToneMapping
+from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
 from heliograph.scene import Edit
 from heliograph.view import View
 
@@ -88,8 +88,7 @@ class RasterBackend:
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene, self._look)
         self._lighting = lighting
-        self._tone_mapping = options.toned(ToneMapping.NEUTRAL)
-        self._exposure = options.exposure
+        self._tone_mapping, self._exposure = options.toned(), options.exposure
         self._drawn = False
 
     @property
@@ -146,7 +145,7 @@ class RasterBackend:
         if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
             if self._look is not None:
-                things.ambient = self._look.irradiance(_WITHOUT_LIGHTS)
+                things.ambient = self._look.around(_WITHOUT_LIGHTS)
         if self._look is not None:
             things = self._look.surrounded(things)
         self._rasterizer.draw(things, cameras, view.pass_names, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import mujoco
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.mujoco.assets import skin_vertices
 from heliograph.engines.mujoco.standard import StandardLightEdits, StandardLook
 from heliograph.engines.mujoco.versions import (
     CAMERA_KIND,
@@ -19,6 +20,7 @@ from heliograph.engines.mujoco.versions import (
     light_ids,
     light_memory,
 )
+from heliograph.engines.shared.framing import framing_eye
 from heliograph.engines.shared.lights import LightEdits, SceneLight
 from heliograph.raster import Light, LightKind
 
@@ -26,8 +28,9 @@ FREE = "free"
 FIT = "fit"
 HEAD = "head"
 _SHOWN_GROUPS = 3
-_BULB = 0.02
-"""Metres: radius of a light's bulb, where MuJoCo is older than that it says so."""
+_CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
+_SOFT = 0.3
+"""Over which part of its cone a spot fades in linear light."""
 _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
 """MuJoCo's numbers of them; other kinds are drawn as points."""
 
@@ -147,17 +150,19 @@ def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
 
 
 def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
-    """The free camera, moved so that the bounding spheres of all visible bounded geoms just fit."""
+    """The free camera, moved so that all visible bounded geoms and the skins just fit."""
     shown = (model.geom_rbound > 0) & (model.geom_group < _SHOWN_GROUPS)
-    radius = model.geom_rbound[shown]
-    if not len(radius):
+    if not shown.any() and not model.nskin:
         return free.replace(name=FIT)
-    centres = data.geom_xpos[shown] @ free.world_from_camera[:3, :3]  # camera axes
-    low, high = (centres - radius[:, None]).min(0), (centres + radius[:, None]).max(0)
-    half = (high - low) / 2
-    distance = max(half[0] * free.fx / (free.width / 2), half[1] * free.fy / (free.height / 2))
+    middle, half = model.geom_aabb[shown, :3], model.geom_aabb[shown, 3:]
+    corners = middle[:, None] + half[:, None] * _CORNERS
+    turn = data.geom_xmat[shown].reshape(-1, 3, 3)
+    boxes = np.einsum("nij,nkj->nki", turn, corners) + data.geom_xpos[shown, None]
+    skins = skin_vertices(model, data) if model.nskin else np.empty((0, 3))
+    points = np.concatenate([boxes.reshape(-1, 3), skins])
     pose = np.array(free.world_from_camera)
-    pose[:3, 3] = pose[:3, :3] @ ((low + high) / 2 + (0, 0, distance + half[2]))
+    slopes = free.width / 2 / free.fx, free.height / 2 / free.fy
+    pose[:3, 3] = pose[:3, :3] @ framing_eye(points @ pose[:3, :3], slopes)
     return free.moved(pose).replace(name=FIT)
 
 
@@ -176,6 +181,7 @@ class Lights:
         self._model = model
         self._scene = scene
         self._style = look
+        self._softness = 0.0 if look is None else _SOFT
         self._memory, self._place = light_memory(scene)
         self._before, self._look = b"", (b"", b"")
         self._lights: tuple[Light, ...] = ()
@@ -208,7 +214,7 @@ class Lights:
             light.cutoff, light.exponent = model.light_cutoff[index], model.light_exponent[index]
             light.castshadow = int(model.light_castshadow[index])
             clip = float(model.vis.map.shadowclip) * extent
-            found[names[index]] = SceneLight((self._read(light, clip, reach),))
+            found[names[index]] = SceneLight((_light(light, clip, reach, self._softness),))
         return found
 
     def update(self) -> tuple[Light, ...]:
@@ -231,17 +237,11 @@ class Lights:
         shown = self._scene.lights[: self._scene.nlight]
         extent, reach = float(self._model.stat.extent), self._model.vis.map
         clip, ends = float(reach.shadowclip) * extent, (reach.znear * extent, reach.zfar * extent)
-        self._lights = tuple(self._read(light, clip, ends) for light in shown)
+        self._lights = tuple(_light(light, clip, ends, self._softness) for light in shown)
         self._drawn = self._lights if self._style is None else self._style.lights(self._lights)
         *names, head = light_names(self._model)
         ids = light_ids(self._model, shown)
         self._names = tuple(head if index < 0 else names[index] for index in ids)
-
-    def _read(self, light: mujoco.MjvLight, clip: float, ends: tuple[float, float]) -> Light:
-        read = _light(light, clip, ends)
-        if self._style is None:
-            return read
-        return self._style.softened(read, float(getattr(light, "bulbradius", _BULB)))
 
 
 def _moved(lights: tuple[Light, ...], places: list[list[float]]) -> tuple[Light, ...]:
@@ -268,7 +268,9 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float]) -> Light:
+def _light(
+    light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float], softness: float
+) -> Light:
     kind = (
         LightKind.HEAD
         if light.headlight
@@ -285,6 +287,7 @@ def _light(light: mujoco.MjvLight, clip: float, shadow_range: tuple[float, float
         attenuation=(a, b, c) if a + b + c > 0 else (1.0, 0.0, 0.0),
         cutoff=math.radians(float(light.cutoff)),
         exponent=float(light.exponent),
+        softness=softness,
         # MuJoCo's renderer draws no shadows of point lights.
         casts_shadow=bool(light.castshadow) and kind is not LightKind.POINT,
         shadow_extent=clip,

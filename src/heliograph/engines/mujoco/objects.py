@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Any
 
@@ -9,6 +10,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.mujoco.versions import metallic_roughness
 from heliograph.frame import Label
 from heliograph.scene import Material, MaterialTexture, ObjectTable
 from heliograph.scene.objects import union_box
@@ -135,16 +137,14 @@ def _textures(model: mujoco.MjModel, texture: int) -> tuple[MaterialTexture, ...
 def material(model: mujoco.MjModel, index: int) -> Material:
     """One of the model's materials; one without a name is called by its number."""
     red, green, blue, alpha = np.clip(model.mat_rgba[index], 0, 1).tolist()
-    metallic, roughness = (
-        min(float(column[index]), 1.0) for column in (model.mat_metallic, model.mat_roughness)
-    )
+    metallic, roughness = metallic_roughness(model)[index].tolist()
     texture = int(model.mat_texid[index, mujoco.mjtTextureRole.mjTEXROLE_RGB])
     return Material(
         name=_material_name(model, index),
-        kind="standard" if metallic >= 0 or roughness >= 0 else "phong",
+        kind="phong" if math.isnan(metallic) and math.isnan(roughness) else "standard",
         base_color=(red, green, blue, alpha),
-        metallic=max(metallic, 0.0),  # below 0 it was not given
-        roughness=roughness if roughness >= 0 else 1.0,
+        metallic=0.0 if math.isnan(metallic) else metallic,
+        roughness=1.0 if math.isnan(roughness) else roughness,
         alpha_mode="blend" if alpha < 1 else "opaque",
         textures=_textures(model, texture),
         specular=float(model.mat_specular[index]),

@@ -14,8 +14,10 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from heliograph.engines.mujoco.versions import metallic_roughness
+from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
     DrawList,
@@ -35,10 +37,22 @@ _RGB, _OCCLUSION, _ROUGHNESS, _METALLIC, _NORMAL, _EMISSIVE, _ORM = (
     for name in ("RGB", "OCCLUSION", "ROUGHNESS", "METALLIC", "NORMAL", "EMISSIVE", "ORM")
 )
 _BLACK: Colour = (0.0, 0.0, 0.0)
-_SOFT = 0.3
-"""Over which part of its cone a spot of the model fades."""
-SKY_PART = 0.5
+_UNTOLD = 0.6
+"""How rough a geom without a material is: nobody has told it to shine."""
+_FILL = 0.5
+"""Part of the head light, and of ambient light: more of them makes all that is seen look flat."""
+_BRIGHTER = 1.4
+"""Than MuJoCo's diffuse light alone, as its highlights are wider."""
+_WHITE = 0.98
+_SPECK = 0.03
+"""Of the surface that is seen: so little may be brighter than white."""
+_SHOWN_GROUPS = 3
+_UNSET = (0.5, 0.5, 0.5, 1.0)
+"""The colour of a geom that has its material's."""
+SKY_PART = 0.7
 """How much of a sky box's light arrives: it is a picture, and no measured light."""
+_GREY = 0.5
+"""How much of its colour that light has not: a green or blue wall would tint all there is."""
 _SKY_HEIGHT = 64
 _FROM_ABOVE = 0.5
 """How much of light from all sides comes from above rather than below."""
@@ -46,11 +60,10 @@ _FROM_ABOVE = 0.5
 Linear = NDArray[np.float64]
 
 
-def decoded(colours: Any) -> Linear:
+def decoded(colours: ArrayLike) -> Linear:
     """Linear light of sRGB colours; above white their power of 2.2."""
     given = np.maximum(np.asarray(colours, float), 0.0)
-    low, curve = given / 12.92, ((given + 0.055) / 1.055) ** 2.4
-    return np.asarray(np.where(given <= 0.04045, low, np.where(given <= 1.0, curve, given**2.2)))
+    return np.where(given <= 1.0, linear(given), given**2.2)
 
 
 @dataclass(frozen=True)
@@ -65,45 +78,90 @@ class StandardLook:
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> StandardLook:
-        """The look of a model: where all its lights meet, white is as bright as in MuJoCo's own."""
-        lit = model.light_active != 0
-        given = [*model.light_diffuse[lit], *model.light_ambient[lit]]
-        head = model.vis.headlight
-        given += [head.diffuse, head.ambient] if head.active else []
-        if not np.any(given):
-            return cls()
-        total = np.sum(given, axis=0).max()
-        return cls(float(decoded(min(total, 1.0)) / decoded(given).sum(axis=0).max()))
+        """The look in which a model is as bright as in MuJoCo's own.
 
-    def irradiance(self, colour: Colour) -> Colour:
-        """What arrives of light of this colour on what faces it."""
-        red, green, blue = (np.pi * self.gain * decoded(colour)).tolist()
+        So is the side of a grey ball that its free camera sees, on average; but less where the
+        lightest of the model's surfaces would be brighter than white.
+        """
+        view = mujoco.MjvCamera()
+        mujoco.mjv_defaultFreeCamera(model, view)
+        turn, rise = np.radians(view.azimuth), np.radians(view.elevation)
+        eye = -np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
+        lit = model.light_active != 0
+        head, on = model.vis.headlight, float(model.vis.headlight.active != 0)
+        ways = [*-model.light_dir0[lit], eye]
+        diffuse = [*model.light_diffuse[lit], on * head.diffuse]
+        ambient = [*model.light_ambient[lit], on * head.ambient]
+        if not np.any([*diffuse, *ambient]):
+            return cls()
+        ball = _BALL[_BALL @ eye > 0]
+        facing = np.maximum(ball @ np.transpose(ways), 0.0)
+        theirs = decoded(np.minimum(facing @ diffuse + np.sum(ambient, axis=0), 1.0))
+        facing[:, -1] *= _FILL
+        from_above = 1 + _FROM_ABOVE * ball[:, 2:]
+        ours = facing @ decoded(diffuse) + _FILL * from_above * decoded(ambient).sum(axis=0)
+        alike = _BRIGHTER * theirs.mean() / ours.mean()
+        brightest = ours.max() * _lightest(model)
+        return cls(float(min(alike, _WHITE / max(brightest, 1e-9))))
+
+    def irradiance(self, colour: Colour, part: float = 1.0) -> Colour:
+        """What arrives of a part of light of this colour on what faces it."""
+        red, green, blue = (np.pi * part * self.gain * decoded(colour)).tolist()
         return red, green, blue
 
     def light(self, light: Light) -> Light:
         """One light in linear units, from one in MuJoCo's."""
-        diffuse, ambient = self.irradiance(light.diffuse), self.irradiance(light.ambient)
+        part = _FILL if light.kind is LightKind.HEAD else 1.0
+        diffuse, ambient = self.irradiance(light.diffuse, part), self.around(light.ambient)
         return replace(light, diffuse=diffuse, ambient=ambient)
+
+    def around(self, ambient: Colour) -> Colour:
+        """What arrives, to the side, of light from all sides of this colour."""
+        return self.irradiance(ambient, _FILL)
 
     def lights(self, lights: tuple[Light, ...]) -> tuple[Light, ...]:
         """All lights of a scene in linear units."""
         return tuple(map(self.light, lights))
-
-    def softened(self, light: Light, bulb: float) -> Light:
-        """A light of the model, in MuJoCo's units, with softer rims.
-
-        Args:
-            light: the light.
-            bulb: radius of what shines, metres; of parallel light, radians.
-        """
-        softness = _SOFT if light.kind is LightKind.SPOT else 0.0
-        return replace(light, softness=softness, size=bulb)
 
     def surrounded(self, things: DrawList) -> DrawList:
         """The same things with light from all sides: ambient, more of it from above."""
         around = [things.ambient, *(light.ambient for light in things.lights)]
         red, green, blue = (_FROM_ABOVE * np.sum(around, axis=0)).tolist()
         return replace(things, gradient=(_BLACK, _BLACK, (red, green, blue)))
+
+
+def _fibonacci_ball(count: int) -> Linear:
+    """Normals (count, 3) all over a ball, evenly."""
+    z = 1 - (2 * np.arange(count) + 1) / count
+    turn = np.pi * (3 - 5**0.5) * np.arange(count)
+    flat = np.sqrt(1 - z * z)
+    return np.column_stack([flat * np.cos(turn), flat * np.sin(turn), z])
+
+
+_BALL = _fibonacci_ball(400)
+
+
+def _lightest(model: mujoco.MjModel) -> float:
+    """How much light, 0 to 1, the lightest of the surfaces that are seen sends on."""
+    shown = (model.geom_group < _SHOWN_GROUPS) & (model.geom_rgba[:, 3] > 0)
+    colours, worn = np.array(model.geom_rgba[shown, :3]), model.geom_matid[shown]
+    plain = (model.geom_rgba[shown] == np.array(_UNSET, np.float32)).all(1) & (worn >= 0)
+    colours[plain] = model.mat_rgba[worn[plain], :3]
+    painted = np.append(_maps(model)[:, _RGB], -1)[worn]
+    for number in np.unique(painted[painted >= 0]):
+        start, channels = model.tex_adr[number], model.tex_nchannel[number]
+        count = int(model.tex_height[number]) * int(model.tex_width[number]) * int(channels)
+        pixels = model.tex_data[start : start + count].reshape(-1, channels)[:, :3]
+        colours[painted == number] *= np.percentile(pixels, 99, axis=0) / 255
+    if not len(colours):
+        return 1.0
+    most = model.stat.extent / 4  # endless planes have a radius of 0
+    radius = model.geom_rbound[shown]
+    area = np.minimum(np.where(radius > 0, radius, most), most) ** 2
+    light = colours.max(1)
+    lightest_first = np.argsort(-light)
+    covered = np.cumsum(area[lightest_first]) > _SPECK * area.sum()
+    return float(decoded(light[lightest_first[covered.argmax()]]))
 
 
 class StandardLightEdits(LightEdits):
@@ -146,7 +204,14 @@ class MaterialMaps:
             if made is not None:
                 handles[material] = rasterizer.add_texture(made)
                 self._colour[material] = next(n for n in _maps(model)[material] if n >= 0)
+                if not _metal_in(made):
+                    self._metallic_roughness[material, 0] = 0.0
         self._handles = handles
+
+    @property
+    def metal(self) -> bool:
+        """Whether anything mirrors what is around it, without which metal is black."""
+        return bool((self._metallic_roughness[:, 0] > 0).any())
 
     def lay(self, geoms: NDArray[Any]) -> None:
         """Have geoms textured that wear maps, but none of colours."""
@@ -167,13 +232,12 @@ class MaterialMaps:
 
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
-    """Metallic and roughness (nmat + 1, 2), NaN where they are not given; of no material last."""
-    given = np.column_stack([model.mat_metallic, model.mat_roughness]).astype(np.float32)
-    given = np.where(given >= 0, np.minimum(given, 1.0), np.nan)
+    """Metallic and roughness (nmat + 1, 2), NaN where nothing says so; of no material last."""
+    given = metallic_roughness(model)
     has_map = _maps(model)[:, [_METALLIC, _ROUGHNESS]] >= 0
     has_map |= _maps(model)[:, [_ORM]] >= 0
     given = np.where(np.isnan(given) & has_map, np.float32(1.0), given)  # which a map multiplies
-    return np.concatenate([given, np.full((1, 2), np.nan, np.float32)])
+    return np.concatenate([given, np.array([(np.nan, _UNTOLD)], np.float32)])
 
 
 def _glowing(model: mujoco.MjModel) -> NDArray[np.float32]:
@@ -202,9 +266,15 @@ def _layered(
     return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
 
 
+def _metal_in(texture: Texture) -> bool:
+    """Whether there may be metal where maps are laid on."""
+    maps = [layer for layer in texture.layers if layer.use is Use.METALLIC_ROUGHNESS]
+    return not maps or bool(maps[0].pixels[..., -1].any())
+
+
 def _maps(model: mujoco.MjModel) -> NDArray[np.int32]:
     """The textures (nmat, roles) of the materials, -1 for none."""
-    maps: NDArray[np.int32] = np.asarray(model.mat_texid).reshape(model.nmat, -1)
+    maps: NDArray[np.int32] = model.mat_texid
     return maps
 
 
@@ -265,10 +335,17 @@ _FACES = np.array(
 )
 
 
-def radiance(sky: Texture) -> NDArray[np.float32]:
-    """Light from all around of a sky box, (H, 2 H, 3), as `Rasterizer.add_radiance` takes it."""
+def radiance(sky: Texture | None) -> NDArray[np.float32]:
+    """Light from all around of a sky box, (H, 2 H, 3), as `Rasterizer.add_radiance` takes it.
+
+    Without one it is grey, and fades from above to below.
+    """
+    if sky is None:
+        fading = np.linspace(1.0, 0.0, _SKY_HEIGHT, dtype=np.float32)
+        return np.tile(fading[:, None, None], (1, 2 * _SKY_HEIGHT, 3))
     pixels = sky.pixels if sky.pixels.shape[-1] > 1 else np.repeat(sky.pixels, 3, -1)
     faces = decoded(pixels[..., :3] / 255.0)
+    faces += _GREY * (faces.mean(-1, keepdims=True) - faces)
     step = max(1, faces.shape[1] // _SKY_HEIGHT)
     side = faces.shape[1] // step
     cut = faces[:, : side * step, : side * step].reshape(6, side, step, side, step, 3)

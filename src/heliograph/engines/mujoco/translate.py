@@ -148,9 +148,9 @@ class Translator:
         sky = int(self._textures[boxes[0]]) if boxes else None
         self._behind = Environment(sky=sky)
         self._maps = MaterialMaps(model, rasterizer, textures) if linear else None
-        if linear and boxes:
-            seen = rasterizer.add_radiance(radiance(textures[boxes[0]]))
-            self._behind = Environment(sky=sky, radiance=seen, radiance_scale=SKY_PART)
+        if self._maps is not None and self._maps.metal:
+            around = rasterizer.add_radiance(radiance(textures[boxes[0]] if boxes else None))
+            self._behind = Environment(sky=sky, radiance=around, radiance_scale=SKY_PART)
         self._structure: Structure | None = None
 
     def add_flexes(self, flexes: Iterable[Geometry]) -> None:

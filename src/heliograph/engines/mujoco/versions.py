@@ -59,6 +59,22 @@ LIGHT_KIND = "type" if hasattr(mujoco.MjvLight, "type") else "directional"
 """The field of a light that tells its kind: 0 is a spot, 1 directional, in all versions."""
 
 
+def metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
+    """What materials (nmat, 2) say of metal and roughness, NaN where they do not.
+
+    Before 3.3.4 those that do not have a 1, and cannot be told from those that say so.
+    """
+    said = np.column_stack([model.mat_metallic, model.mat_roughness])
+    unsaid = (said == _unsaid()) | (said < 0)
+    return np.where(unsaid, np.nan, np.minimum(said, 1)).astype(np.float32)
+
+
+@cache
+def _unsaid() -> float:
+    plain = mujoco.MjModel.from_xml_string('<mujoco><asset><material name="m"/></asset></mujoco>')
+    return float(plain.mat_metallic[0])
+
+
 class GeomMemory:
     """The geoms of MuJoCo's abstract scenes of one model as arrays of dtype GEOM.
 

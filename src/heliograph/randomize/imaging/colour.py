@@ -15,7 +15,7 @@ LUMA = np.array([0.2126, 0.7152, 0.0722])
 _ZERO = np.zeros(3)
 _GREY = 0.5
 _LIGHT_GREY = 0.18
-_WHITE = 5.3
+_SCALED = 5.3
 
 
 @step(Kind.COLOUR, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is black"))
@@ -94,8 +94,8 @@ def light_contrast(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.fl
 
 @step(Kind.LIGHT_CURVE)
 def filmic(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Hable's curve (2010) with a gentle toe, white at a light of 5.3, and then `display`."""
-    scale = 1.0 / _hable(np.array(_WHITE))
+    """Hable's curve (2010), which leaves mid-grey and is white from a light of 4, and `display`."""
+    scale = 1.0 / _hable(np.array(_SCALED))
     return _shown(np.clip(scale * _hable(scale * x), 0.0, 1.0))
 
 

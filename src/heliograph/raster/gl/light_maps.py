@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError
 from heliograph.raster import albedo, radiance
 from heliograph.raster.gl.programs import ALBEDO_UNIT, RADIANCE_UNIT
-from heliograph.raster.radiance import LEVELS, Radiance
+from heliograph.raster.radiance import LEVELS, SIDE, Radiance
 
 _WIDEST = 2048  # of a background, texels
 _BRIGHTEST = 65504.0  # of a 16-bit float
@@ -24,12 +24,12 @@ class RadianceMap:
 
     Attributes:
         light: what surfaces make of it.
-        reflected: its copies for reflections, one per level.
+        reflected: its copies for reflections.
         seen: as it is seen behind everything.
     """
 
     light: Radiance
-    reflected: moderngl.Texture
+    reflected: moderngl.TextureArray
     seen: moderngl.Texture
 
 
@@ -49,11 +49,11 @@ class LightMaps:
             InvalidValueError: another shape than (H, W, 3), negative or not finite.
         """
         light = radiance.prepared(picture)
-        first = light.levels[0]
-        reflected = self._texture(first.shape[1], first)
-        for level, pixels in enumerate(light.levels[1:], 1):
-            reflected.write(_halves(pixels), level=level)
-        reflected.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.LINEAR)
+        reflected = self._gl.texture_array(
+            (SIDE, SIDE, LEVELS), 3, _halves(light.levels), alignment=1, dtype="f2"
+        )
+        reflected.repeat_x = reflected.repeat_y = False
+        reflected.filter = (moderngl.LINEAR, moderngl.LINEAR)
         seen = radiance.resized(picture, min(2 * len(picture), _WIDEST))
         handle, self._next = self._next, self._next + 1
         self._radiances[handle] = RadianceMap(light, reflected, self._texture(len(seen) * 2, seen))
@@ -92,8 +92,6 @@ class LightMaps:
         """A picture as a texture that goes on from its right edge at its left one."""
         made = self._gl.texture((width, width // 2), 3, _halves(pixels), dtype="f2", alignment=1)
         made.repeat_y = False
-        made.filter = (moderngl.LINEAR, moderngl.LINEAR)
-        made.build_mipmaps(0, LEVELS - 1)  # or there is no room for them
         made.filter = (moderngl.LINEAR, moderngl.LINEAR)
         return made
 

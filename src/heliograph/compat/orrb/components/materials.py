@@ -1,8 +1,8 @@
 """ORRB's components on materials.
 
-Metallic becomes our specular, glossiness our shininess. Names of materials match by prefix, in
-comma lists; an object without a material goes by its own name. A capsule takes numbers for each of
-its three shapes and wears the last one's.
+Roughness is 1 less glossiness, and what is no metal reflects 4 % head-on. Names of materials match
+by prefix, in comma lists; an object without a material goes by its own name. A capsule takes
+numbers for each of its three shapes and wears the last one's.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ TEXTURES: tuple[tuple[str, int], ...] = (
 )
 """The eleven textures that are drawn from."""
 _MADE = Textures(size=128)
+_DIELECTRIC = 0.5
 _UNKNOWN = (0.5, 0.5, 0.5, 1.0)
 
 
@@ -37,7 +38,8 @@ class Painter(Component):
         """See `Randomizer.build`; None among emissions keeps an object's own."""
         if "emission" in values:
             values = {**values, "emission": np.array(values["emission"], float)}
-        return Drawn(paint(values, _MADE))
+        specular = [_DIELECTRIC] * len(values["objects"])
+        return Drawn(paint({**values, "specular": specular}, _MADE))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,8 @@ class MaterialRandomizer(Painter):
         for name in scene.wearers_of(self.whitelist_prefix, self.blacklist_prefix, "cube"):
             rows[name] = {
                 "hsv": random.colour(),
-                "specular": random.range(self.min_metallic, self.max_metallic),
-                "shininess": random.range(self.min_glossiness, self.max_glossiness),
+                "metallic": random.range(self.min_metallic, self.max_metallic),
+                "roughness": 1.0 - random.range(self.min_glossiness, self.max_glossiness),
                 "texture": None,
                 **(_textured(random) if self.randomize_textures else {}),
             }
@@ -122,8 +124,8 @@ class MaterialFixedHueRandomizer(Painter):
             value = _around(hsv[2], self.value_radius, self.min_value, self.max_value)
             rows[name] = {
                 "hsv": self._colour(random, hsv, value),
-                "specular": random.range(self.min_metallic, self.max_metallic),
-                "shininess": random.range(self.min_glossiness, self.max_glossiness),
+                "metallic": random.range(self.min_metallic, self.max_metallic),
+                "roughness": 1.0 - random.range(self.min_glossiness, self.max_glossiness),
                 "emission": self._emission(random, hsv, emission),
             }
         return _columns(rows)

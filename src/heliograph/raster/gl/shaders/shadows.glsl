@@ -72,8 +72,8 @@ float soft_part(int i, Spread s) {
     vec4 depth = shadow_maps[i].depth;
     float here = on_atlas(i, s.point).z;
     float turn = 6.2831853 * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
-    // Parallel light: `depth.w` is less than 0, metres that the map is deep.
-    float widest = depth.w > 0.0 ? depth.z : depth.z * 0.5 * here * -depth.w;
+    // Parallel light: `depth.w` is less than 0, metres that the map is deep from what is nearest.
+    float widest = depth.w > 0.0 ? depth.z : depth.z * here * -depth.w;
     float hiding = 0.0, number = 0.0, lit = 0.0;
     for (int j = 0; j < SEARCHED; ++j) {
         vec2 aside = widest * on_disk(j, SEARCHED, turn);
@@ -83,7 +83,7 @@ float soft_part(int i, Spread s) {
         hiding += before * (depth.w > 0.0 ? (depth.w - found) / (depth.w - q.z) - 1.0 : (q.z - found) * -depth.w);
         number += before;
     }
-    float radius = min(depth.z * hiding / max(number, 1.0), 2.0 * widest);
+    float radius = depth.z * hiding / max(number, 1.0);
     for (int j = 0; j < TAKEN; ++j) lit += lit_at(i, s, radius * on_disk(j, TAKEN, turn));
     return number == 0.0 ? 1.0 : lit / float(TAKEN);
 }

@@ -82,13 +82,19 @@ vec3 reflected(Surface s, vec3 light, vec3 to_light) {
 uniform sampler2D albedo;  // scale and bias of `specular` in what is reflected of even light
 #endif
 #ifdef RADIANCE
-uniform sampler2D radiance;
-const float ROUGHEST = float(RADIANCE_LEVELS - 1);
+uniform sampler2DArray radiance;
+const float ROUGHEST = float(RADIANCE_LEVELS - 1), INSIDE = float(RADIANCE_SIDE - 2);
 // Light from a way in camera axes, as a surface of this roughness blurs it.
 vec3 radiance_from(vec3 way, float roughness) {
     vec3 d = mat3(world_from_camera) * way;
-    vec2 where = vec2(atan(d.x, d.y) / (2.0 * PI) + 0.5, 0.5 - asin(clamp(d.z, -1.0, 1.0)) / PI);
-    return levels.y * textureLod(radiance, where, roughness * ROUGHEST).rgb;
+    d /= abs(d.x) + abs(d.y) + abs(d.z);
+    float lower = max(-d.z, 0.0);
+    vec2 folded = d.xy + vec2(d.x >= 0.0 ? lower : -lower, d.y >= 0.0 ? lower : -lower);
+    vec2 where = (folded * (0.5 * INSIDE) + 0.5 * INSIDE + 1.0) / float(RADIANCE_SIDE);
+    float level = roughness * ROUGHEST, whole = floor(level);
+    vec3 sharper = textureLod(radiance, vec3(where, whole), 0.0).rgb;
+    vec3 softer = textureLod(radiance, vec3(where, min(whole + 1.0, ROUGHEST)), 0.0).rgb;
+    return levels.y * mix(sharper, softer, level - whole);
 }
 vec3 radiance_around(vec3 normal) {
     vec4 n = vec4(normal, 1.0);
@@ -135,7 +141,10 @@ vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 flat_normal, vec3 normal, v
     vec3 way = normalize(mix(reflect(-view, normal), normal, rough2 * rough2));
     vec3 first = s.specular * share.x + share.y, average = s.specular + (1.0 - s.specular) * 0.047619;
     vec3 later = first * average / (1.0 - lost * average) * lost;
-    float seen = clamp(pow(s.facing + open, exp2(-16.0 * roughness - 1.0)) - 1.0 + open, 0.0, 1.0);
+    float seen = 1.0;
+#ifdef LAYER_OCCLUSION
+    seen = clamp(pow(s.facing + open, exp2(-16.0 * roughness - 1.0)) - 1.0 + open, 0.0, 1.0);
+#endif
     sum += seen * (radiance_from(way, roughness) * first + from_picture / PI * later);
 #endif
     sum += open * even * ambient_light * s.diffuse / PI;
