@@ -252,7 +252,8 @@ def test_lighting_rig_stands_on_a_ring_and_aims_at_the_target() -> None:
         assert 0.5 <= offset[2] <= 1.5
         np.testing.assert_allclose(edit.direction or (), -offset / np.linalg.norm(offset))
         assert edit.casts_shadow
-        assert (edit.exponent, edit.softness) == (0, pytest.approx(1 / 3))
+        assert edit.exponent == 0
+        assert edit.softness == pytest.approx(1 / 3)
 
 
 def test_light_intensities_add_up() -> None:
