@@ -294,6 +294,14 @@ def test_a_dark_model_has_the_light_that_mujoco_gives_it() -> None:
     assert np.abs(picture(source) - predicted([hemisphere(0.3, 1.0)], **GREY)).max() <= 1
 
 
+def test_a_model_whose_lights_shine_from_behind_is_drawn() -> None:
+    behind = "<light directional='true' dir='-.01 0 1' diffuse='1 1 1'/>"
+    source = model(behind, "<geom size='.4'/>")
+    drawn = picture(source)
+    assert np.isfinite(gain(source))
+    assert drawn.mean() < 20
+
+
 def test_options_of_another_look_are_refused() -> None:
     source = model(FLOOR.format(""))
     for options, told in (
