@@ -103,7 +103,7 @@ def portrait() -> hg.Frame:
     """The hand as it is but for its black rubber, large, in all passes."""
     with opened(size=LARGE, msaa=4) as renderer:
         rubber = [name for name in renderer.scene.objects.seen_names if name.endswith(RUBBER)]
-        black = hg.EditMaterial(rubber, rgba=(0.05, 0.055, 0.065), specular=0.6, shininess=0.75)
+        black = hg.EditMaterial(rubber, rgba=(0.05, 0.055, 0.065), roughness=0.3)
         state = {"qpos": np.array([*JOINTS, *BLOCK])}
         return renderer.render(hg.View(["front"], PASSES, state=state, edits=[black]))["front"]
 

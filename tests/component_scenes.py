@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import standard_shading as three
 from heliograph.camera import Camera
 from heliograph.engines.components import ComponentEngine
+from heliograph.scene import HemisphereLight
 from heliograph.view import View
+from standard_shading import srgb_decode
 
 ALL = ("rgb", "depth", "normals", "segmentation")
 FRONT = Camera.look_at(
@@ -35,3 +38,17 @@ def points_of(frame):
     seen = frame.segmentation > 0
     points = frame.camera.unproject(frame.camera.pixel_centres(), frame.depth.astype(float))
     return points[seen], seen
+
+
+def reference_light(light):
+    """A light component as the reference has it."""
+    props, strength = {name: light.get(name) for name in light.SPEC}, light.get("intensity")
+    axis = light.local[:3, 2] if isinstance(light, HemisphereLight) else light.local[:3, 3]
+    same = ("distance", "decay", "angle", "penumbra", "target")
+    return three.Light(
+        light.kind.removesuffix("light"),
+        color=strength * srgb_decode(props["color"]),
+        ground=strength * srgb_decode(props.get("groundColor", 0)),
+        position=axis,
+        **{name: props[name] for name in same if name in props},
+    )

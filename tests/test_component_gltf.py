@@ -15,7 +15,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
-from component_scenes import FRONT, UNLIT, shown
+from component_scenes import FRONT, shown
 from heliograph.engines.components import ComponentEngine, meshes
 from heliograph.errors import SceneError
 from heliograph.raster.types import SAME_UV, SMOOTH, Sampler, Use, Wrap
@@ -409,8 +409,15 @@ def test_vertices_of_whole_numbers(tmp_path, dtype, normalized):
     (part,) = meshes.load(path)
     assert np.allclose(part.geometry.uvs, plain.geometry.uvs, atol=1e-6)
     assert np.array_equal(part.geometry.positions, plain.geometry.positions)
-    path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks[:-12])
-    with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file"):
+    for name, value in (("count", 5), ("count", 10**12), ("byteOffset", 4), ("byteOffset", -999)):
+
+        def break_off(said, name=name, value=value):
+            said["accessors"][-1] = {**accessor, name: value}
+
+        with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file \(its vertices are"):
+            meshes.load(changed(path, break_off))
+    changed(path, lambda said: said["bufferViews"][-1].update(byteStride=0))
+    with pytest.raises(SceneError, match=r"a\.glb: not a readable GLB file \(its vertices are"):
         meshes.load(path)
 
 
@@ -420,23 +427,28 @@ def test_nothing_is_warned_of_in_a_plain_file(tmp_path):
         meshes.load(Path(whole(tmp_path / "a.glb")))
 
 
-def test_a_moved_texture_shows_its_texels_there(tmp_path):
-    pixels = FOUR_COLOURS
-    path = quad(tmp_path / "a.glb", baseColorTexture=Image.fromarray(pixels))
+@pytest.mark.parametrize("name", ["baseColorTexture", "emissiveTexture"])
+def test_a_moved_texture_shows_its_texels_there(tmp_path, name):
+    """The base unlit, or a glow on black in the dark; the other texture lies as it did."""
+    images = {name: FOUR_COLOURS, "normalTexture": PICTURES["normalTexture"]}
+    path = quad(tmp_path / "a.glb", **{n: Image.fromarray(each) for n, each in images.items()})
+    # A quarter turn: the upper left of the surface shows what is at the lower left.
+    moved = {"rotation": np.pi / 2, "offset": [0, 1]}
 
     def change(said):
-        info = material_of(said)["pbrMetallicRoughness"]["baseColorTexture"]
-        # A quarter turn: the upper left of the surface shows what is at the lower left.
-        info["extensions"] = {"KHR_texture_transform": {"rotation": np.pi / 2, "offset": [0, 1]}}
-        info["index"] = 0
+        material = material_of(said)
+        info = {**material, **material.get("pbrMetallicRoughness", {})}[name]
+        info["extensions"] = {"KHR_texture_transform": moved}
+        material["emissiveFactor"] = [1, 1, 1] if name == "emissiveTexture" else [0, 0, 0]
         said["samplers"] = [{"magFilter": 9728}]
-        said["textures"][0]["sampler"] = 0
+        said["textures"][info["index"]]["sampler"] = 0
         said["extensionsUsed"] = ["KHR_texture_transform"]
 
-    frame = shown(Mesh(src=changed(path, change), **UNLIT))
+    kind = "standard" if name == "emissiveTexture" else "basic"
+    mesh = Mesh(src=changed(path, change), materialType=kind)
+    frame = shown(Scene(mesh, AmbientLight(intensity=0)))
     for x, z in ((-0.5, 0.5), (0.5, 0.5), (-0.5, -0.5), (0.5, -0.5)):
-        across, down = spec(((x + 1) / 2, (1 - z) / 2), (0, 1), np.pi / 2)
+        across, down = spec(((x + 1) / 2, (1 - z) / 2), **moved)
         column, row = FRONT.project(np.array([x, 0, z])).astype(int)
-        assert frame.rgb[row, column] == pytest.approx(
-            pixels[int(down * 2), int(across * 2)], abs=2
-        )
+        texel = FOUR_COLOURS[int(down * 2), int(across * 2)]
+        assert np.abs(frame.rgb[row, column].astype(int) - texel).max() <= 1

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import heliograph as hg
-from component_scenes import TOP, shown
+import standard_shading as three
+from component_scenes import TOP, reference_light, shown
 from heliograph.engines.components import ComponentEngine, sky
 from heliograph.engines.mujoco import MujocoEngine
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
-from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials
+from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials, Material
 from heliograph.view import View
 from standard_shading import srgb_decode
 
@@ -300,3 +301,83 @@ def test_a_file_of_surroundings_is_read_again_where_a_change_names_it(tmp_path):
     assert engine.scene.hash != digest
     assert seen(0)[1] == behind
     engine.close()
+
+
+GLOWING = {"emissive": "#301008", "emissiveIntensity": 1.5}
+LOOKS = (
+    ("standard", {"color": "#d04030", "roughness": 0.3}),
+    ("standard", {"color": "#e0b060", "metalness": 1, "roughness": 0.4}),
+    ("standard", {"color": "#60a0d0", "metalness": 0.3, "roughness": 0.8, **GLOWING}),
+    ("phong", {"color": "#40b070", "specular": "#808080", "shininess": 40, **GLOWING}),
+    ("lambert", {"color": "#b0b0b0", **GLOWING}),
+    ("basic", {"color": "#c86432"}),
+)
+LAMPS = (
+    hg.DirectionalLight(color="#fff0d0", intensity=1.2, position=[1, -2, 3]),
+    hg.PointLight(color="#80ff80", intensity=4, position=[-1, 1, 1.5], decay=1.7, distance=5),
+    hg.SpotLight(intensity=12, position=[1, 1, 2.5], target=[0.5, 0, 0], angle=0.6, penumbra=0.4),
+    hg.HemisphereLight(color="#a0c0ff", groundColor="#604020", intensity=0.6, rotation=[0.4, 0, 0]),
+    hg.AmbientLight(color="#404050", intensity=0.8),
+)
+
+
+def a_row(kind, y, **props):
+    return [
+        kind(position=[0.7 * (i - 2.5), y, 0], materialType=look, material=material, **props)
+        for i, (look, material) in enumerate(LOOKS)
+    ]
+
+
+def as_reference(component, normals):
+    """A material of a component as the reference has it; `normals` (H, W, 3) where they turn."""
+    look, given = component.get("materialType"), Material.of(component)
+    colour = srgb_decode(given.base_color[:3])
+    glow = given.emissive_strength * srgb_decode(given.emissive)
+    if look == "standard":
+        return three.Standard(colour, given.roughness, given.metallic, glow, normals)
+    if look == "phong":
+        said = component.get("material")
+        return three.Phong(colour, glow, srgb_decode(said["specular"][:3]), said["shininess"])
+    return three.Lambert(colour, glow) if look == "lambert" else three.Basic(colour)
+
+
+@pytest.mark.parametrize("tone", ["none", "neutral", "aces"])
+def test_a_scene_looks_as_in_three_js(tone):
+    things = [
+        *a_row(hg.Sphere, 0.5, radius=0.33),
+        *a_row(hg.Box, -0.5, size=[0.4, 0.4, 0.4], rotation=[0.3, 0.2, 0.4]),
+    ]
+    camera = hg.Camera.look_at(
+        eye=(0.3, -2.2, 3.4), target=(0, 0, 0), fov_y=0.75, width=320, height=240
+    )
+    frame = shown(hg.Scene(*things, *LAMPS, toneMapping=tone, exposure=1.3), camera)
+    turn, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
+    hit = frame.segmentation > 0
+    depth = np.where(hit, frame.depth, 1.0).astype(float)
+    point = camera.unproject(camera.pixel_centres(), depth)
+    normal, view = frame.normals @ turn.T, three.unit(eye - point)
+    lights = [reference_light(light) for light in LAMPS]
+    light = np.zeros(point.shape)
+    for number, thing in enumerate(things, 1):
+        mine = frame.segmentation == number
+        assert mine.sum() > 500
+        turning = frame.normals if isinstance(thing, hg.Sphere) else None
+        material = as_reference(thing, turning)
+        light[mine] = material.shade(normal, view, point, lights)[mine]
+    expected = three.finish(1.3 * light, tone).astype(int)
+    ids = np.pad(frame.segmentation, 2, constant_values=-1)
+    inside = hit.copy()
+    for y, x in np.ndindex(5, 5):
+        inside &= ids[y : y + hit.shape[0], x : x + hit.shape[1]] == frame.segmentation
+    away = np.abs(frame.rgb.astype(int) - expected)[inside]
+    assert away.mean() <= 1
+    assert np.quantile(away, 0.99) <= 3
+
+
+def test_a_texture_of_an_edit_is_as_bright_as_a_map():
+    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    lit = shown(hg.Scene(hg.Plane(size=[3, 3], material={"map": pixels})), TOP)
+    plain = hg.Scene(hg.Plane(key="p", size=[3, 3]))
+    edited = shown(plain, TOP, edits=[EditMaterial("p", texture=pixels)])
+    assert len(np.unique(lit.rgb)) > 50
+    assert np.array_equal(edited.rgb, lit.rgb)

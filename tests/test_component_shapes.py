@@ -10,7 +10,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 import standard_shading as three
-from component_scenes import FRONT, TOP, UNLIT, points_of, shown
+from component_scenes import FRONT, TOP, UNLIT, points_of, reference_light, shown
 from heliograph.camera import Camera
 from heliograph.scene import (
     AmbientLight,
@@ -181,20 +181,6 @@ def test_parents_place_their_children():
     assert np.abs(np.linalg.norm(points - centre, axis=1) - 0.4).max() < 1e-5
 
 
-def reference(light):
-    """A light component as the reference has it."""
-    props, strength = {name: light.get(name) for name in light.SPEC}, light.get("intensity")
-    axis = light.local[:3, 2] if isinstance(light, HemisphereLight) else light.local[:3, 3]
-    same = ("distance", "decay", "angle", "penumbra", "target")
-    return three.Light(
-        light.kind.removesuffix("light"),
-        color=strength * srgb_decode(props["color"]),
-        ground=strength * srgb_decode(props.get("groundColor", 0)),
-        position=axis,
-        **{name: props[name] for name in same if name in props},
-    )
-
-
 @pytest.mark.parametrize(
     "light",
     [
@@ -221,7 +207,7 @@ def test_lights_do_what_three_js_says(light):
     frame = shown(Scene(floor, light), TOP)
     point = frame.camera.unproject(np.array([80.5, 60.5]), np.array(4.0))
     grey, facing = three.Lambert(srgb_decode(0.5)), np.array([0.0, 0, 1])
-    expected = three.finish(grey.shade(facing, facing, point, [reference(light)]))
+    expected = three.finish(grey.shade(facing, facing, point, [reference_light(light)]))
     assert centre_of(frame) == pytest.approx(expected.astype(int), abs=1)
 
 

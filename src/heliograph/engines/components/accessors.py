@@ -67,11 +67,10 @@ def _floats(
     dtype = np.dtype(kind)
     stride = view.get("byteStride", dtype.itemsize * width)
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
-    shape = accessor["count"], width
-    strides = stride, dtype.itemsize
-    try:
-        rows: NDArray[Any] = np.ndarray(shape, dtype, binary, start, strides)
-    except TypeError:
-        raise ValueError("its vertices are cut off") from None
+    end = start + stride * (accessor["count"] - 1) + dtype.itemsize * width
+    if start < 0 or end > len(binary) or stride < dtype.itemsize * width:
+        raise ValueError("its vertices are cut off")
+    shape, strides = (accessor["count"], width), (stride, dtype.itemsize)
+    rows: NDArray[Any] = np.ndarray(shape, dtype, binary, start, strides)
     values = rows.astype(np.float32)
     return np.maximum(values / np.iinfo(kind).max, -1) if accessor.get("normalized") else values

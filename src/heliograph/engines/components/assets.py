@@ -186,9 +186,10 @@ class Assets:
             SceneError: a file is missing or malformed.
         """
         source, key, material = mesh.get("src"), _source(mesh, files), mesh.get("material")
+        said = _said(material)
         if self._opening:
             self._lasting.add(key)
-        found = self._meshes.get(key + _images(material, files))
+        found = self._meshes.get((key, said, *_read(material, files)))
         if found is not None:
             return found
         parts = meshes.parts_of(mesh) if source is None else self._parts(source, files)
@@ -197,8 +198,9 @@ class Assets:
         shown = [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
         read = partial(_steady, read=images.read, files=files)
         pieces = [self._piece(part, material, read, simplify=simplify) for part in shown]
-        key = _source(mesh, files) + _images(material, files)  # of what was read
-        self._meshes.put(key, pieces, _NOTE * (1 + len(pieces)))
+        if source is not None:
+            key = _source(mesh, files)  # as it was read
+        self._meshes.put((key, said, *_read(material, files)), pieces, _NOTE * (1 + len(pieces)))
         return pieces
 
     def surface(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
@@ -213,11 +215,12 @@ class Assets:
         """
         if material.keys().isdisjoint(USES):
             return _NONE, False
-        found = self._images.get(_images(material, files))
+        said = _said(material)
+        found = self._images.get((said, *_read(material, files)))
         if found is None:
             read = partial(_steady, read=images.read, files=files)
             found = self._texture(surfaces.texture(material, read))
-            self._images.put(_images(material, files), found, _NOTE)
+            self._images.put((said, *_read(material, files)), found, _NOTE)
         return found
 
     def radiance(self, source: str | Mapping[str, tuple[float, ...]], files: Files) -> int:
@@ -314,10 +317,14 @@ def _source(mesh: Mesh, files: Files) -> bytes:
     return fingerprint({name: mesh.get(name) for name in ARRAYS})
 
 
-def _images(material: Mapping[str, Any], files: Files) -> bytes:
-    """Digest of the images of a material, and of how they lie."""
-    said = {name: material[name] for name in surfaces.SAID if name in material}
-    return fingerprint((said, {name: files[path] for name, path in image_files(said).items()}))
+def _said(material: Mapping[str, Any]) -> bytes:
+    """Digest of what a material says of its images."""
+    return fingerprint({name: material[name] for name in surfaces.SAID if name in material})
+
+
+def _read(material: Mapping[str, Any], files: Files) -> list[str]:
+    """Digests of the image files of a material, as they were read last."""
+    return [files[path] for path in image_files(material).values()]
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -409,7 +409,8 @@ def _circle(assets: Assets, shape: Drawn) -> _Posed:
 
 
 def _ring(assets: Assets, shape: Drawn) -> _Posed:
-    return _disc(assets, *shape.args, shape.arc)
+    inner, outer = shape.args
+    return _disc(assets, inner, outer, shape.arc)
 
 
 def _disc(assets: Assets, inner: float, outer: float, arc: tuple[float, ...]) -> _Posed:
