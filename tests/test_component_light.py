@@ -245,8 +245,9 @@ def test_surroundings_that_are_missing_are_refused(tmp_path):
 
 
 def test_a_scene_without_lights_shows_white_that_faces_the_camera_bright_but_not_clipped():
-    wall = hg.Plane(args=[8, 8], materialType="lambert")
-    assert 200 <= shown(hg.Scene(wall), TOP).rgb[60, 80].min() <= 225
+    for kind, least in (("standard", 200), ("lambert", 175)):
+        wall = hg.Plane(args=[8, 8], materialType=kind)
+        assert least <= shown(hg.Scene(wall), TOP).rgb[60, 80].min() <= 235
 
 
 def test_new_fields_of_edits_reach_workers():
@@ -381,3 +382,17 @@ def test_a_texture_of_an_edit_is_as_bright_as_a_map():
     edited = shown(plain, TOP, edits=[EditMaterial("p", texture=pixels)])
     assert len(np.unique(lit.rgb)) > 50
     assert np.array_equal(edited.rgb, lit.rgb)
+
+
+def test_what_has_no_light_is_lit_from_the_camera_and_metal_reflects_a_studio() -> None:
+    shining = {"metalness": 1.0, "roughness": 0.2}
+    scene = hg.Scene(
+        hg.Sphere(key="metal", material=shining), hg.Sphere(key="matt", position=[3, 0, 0])
+    )
+    with hg.open(scene, size=(160, 100)) as renderer:
+        sample = renderer.render(hg.View(passes=("rgb", "segmentation")))
+    frame, names = sample["fit"], {name: number for number, (name, _) in sample.labels.items()}
+    for name in ("metal", "matt"):
+        ball = frame.rgb[frame.segmentation == names[name]]
+        assert 60 < np.median(ball) < 235
+        assert (ball < 255).any(1).mean() > 0.98

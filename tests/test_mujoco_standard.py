@@ -13,11 +13,14 @@ from PIL import Image
 
 import heliograph as hg
 import standard_shading as ref
+from engine_contract import CASES, MJCF
 from heliograph.camera import Camera
+from heliograph.engines.mujoco import MujocoEngine
 from heliograph.engines.mujoco.standard import StandardLook, decoded, radiance
 from heliograph.errors import InvalidValueError
-from heliograph.raster import Texture, TextureKind
+from heliograph.raster import RasterOptions, Texture, TextureKind
 from heliograph.scene.appearance import EditLight, EditMaterial
+from heliograph.testing import Verdict, check_engine
 
 SIZE = (64, 48)
 UP = np.array([0.0, 0.0, 1.0])
@@ -291,6 +294,14 @@ def test_a_dark_model_has_the_light_that_mujoco_gives_it() -> None:
     assert np.abs(picture(source) - predicted([hemisphere(0.3, 1.0)], **GREY)).max() <= 1
 
 
+def test_a_model_whose_lights_shine_from_behind_is_drawn() -> None:
+    behind = "<light directional='true' dir='-.01 0 1' diffuse='1 1 1'/>"
+    source = model(behind, "<geom size='.4'/>")
+    drawn = picture(source)
+    assert np.isfinite(gain(source))
+    assert drawn.mean() < 20
+
+
 def test_options_of_another_look_are_refused() -> None:
     source = model(FLOOR.format(""))
     for options, told in (
@@ -314,3 +325,11 @@ def test_exposure_multiplies_light() -> None:
 
 def test_light_above_white_is_decoded_by_a_power() -> None:
     assert decoded([0.0, 0.5, 1.0, 2.0]) == pytest.approx([0, 0.21404, 1, 2**2.2], abs=1e-5)
+
+
+def test_the_conformance_suite_holds_in_linear_light() -> None:
+    options = RasterOptions(shading="standard")
+    found = check_engine(
+        lambda: MujocoEngine(MJCF, size=(120, 90), options=options), **CASES["mujoco"].told
+    )
+    assert {"same_view_same_bits", "views_together_are_as_alone"} <= set(found.of(Verdict.PASSED))

@@ -138,7 +138,8 @@ def _levels(
     else:
         distance = np.maximum(depth, camera.near)
         good = (needed <= size[:, None]) & (placed.scaling.far <= distance[:, None])
-    levels: NDArray[np.intp] = np.add.reduce(good, 1, np.intp) - 1  # the finest one always does
+    good[:, 0] = True  # nothing is finer
+    levels: NDArray[np.intp] = np.add.reduce(good, 1, np.intp) - 1
     return levels
 
 

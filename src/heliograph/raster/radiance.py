@@ -26,7 +26,7 @@ SIDE = 256
 """Of those copies, texels: squares, onto which directions are folded as the sides of an octahedron,
 which takes no more than a few sums; with a texel beyond each edge."""
 
-_WIDEST = 512  # of the first of them, pixels
+_NARROWEST, _WIDEST = 64, 512  # pictures that they are made from, pixels
 _LARGEST = 1e30
 _BATCH = 64
 
@@ -60,11 +60,12 @@ def prepared(picture: Floats) -> Radiance:
         )
     if not np.isfinite(picture).all() or picture.min() < 0 or picture.max() > _LARGEST:
         raise InvalidValueError("radiance: expected finite numbers from 0, got others among them")
-    width = _WIDEST
+    width = 1 << (picture.shape[1] - 1).bit_length()
+    width = min(max(width, _NARROWEST), _WIDEST)
     levels = [resized(picture, width)]
     linear, quadratic = irradiance(levels[0])
     for step in range(1, LEVELS):
-        width //= 2
+        width = max(width // 2, _NARROWEST)
         levels.append(blurred(resized(levels[0], width), step / (LEVELS - 1)))
     return Radiance(linear, quadratic, np.stack([_folded(level) for level in levels]))
 

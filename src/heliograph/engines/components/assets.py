@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.components import hdr, meshes, sky, surfaces
+from heliograph.engines.components import lights as lamps
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
@@ -240,6 +241,11 @@ class Assets:
             found = self._radiance(_steady(source, hdr.read, files))
             self._surroundings.put(files[source], found, _NOTE)
         return found
+
+    @cached_property
+    def studio(self) -> int:
+        """The handle of the light from all around a scene that has no light of its own."""
+        return self._rasterizer.add_radiance(sky.gradient(lamps.DEFAULT_SURROUNDINGS))
 
     def _radiance(self, light: NDArray[np.float32]) -> int:
         add = self._rasterizer.add_radiance

@@ -720,7 +720,7 @@ class SceneGraph:
     def _lit(self, placed: Placed) -> Placed:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
         scene, options = self.tree.node(0), self._options
-        default = lamps.DEFAULT, lamps.DEFAULT_AMBIENT, None
+        default = lamps.DEFAULT, lamps.DEFAULT_AMBIENT, lamps.DEFAULT_GRADIENT
         lights, ambient, gradient = default if self.lit_from_camera else self._lights_of(placed)
         placed.draw_list = DrawList(
             placed.instances,
@@ -738,9 +738,10 @@ class SceneGraph:
         colour = scene.get("background")
         shown = colour == ENVIRONMENT
         red, green, blue = _BLACK if shown else colour[:3]
+        studio = self.lit_from_camera
         return Environment(
             (red, green, blue),
-            radiance=self._radiance,
+            radiance=self._translator.assets.studio if studio else self._radiance,
             radiance_scale=scene.get("environmentIntensity"),
             radiance_shown=shown,
         )

@@ -28,9 +28,15 @@ Placed = tuple[Component, NDArray[np.float64]]
 """A component and its world_from_component (4, 4)."""
 
 HEAD = "head"
-DEFAULT = (Light(LightKind.HEAD, diffuse=(1.5, 1.5, 1.5)),)
-DEFAULT_AMBIENT: Colour = (0.6, 0.6, 0.6)
-"""What lights a scene that has no light of its own: white that faces the camera becomes 213."""
+_DARK: Colour = (0.0, 0.0, 0.0)
+DEFAULT = (Light(LightKind.HEAD, diffuse=(1.1, 1.1, 1.1)),)
+DEFAULT_AMBIENT: Colour = (0.25, 0.25, 0.25)
+DEFAULT_GRADIENT: tuple[Colour, Colour, Colour] = (_DARK, _DARK, (0.15, 0.15, 0.15))
+DEFAULT_SURROUNDINGS: Mapping[str, Colour] = MappingProxyType(
+    {"sky": (0.72, 0.72, 0.72), "horizon": (0.45, 0.45, 0.45), "ground": (0.15, 0.15, 0.15)}
+)
+"""What lights a scene that has no light of its own: from the camera, a little more from above than
+from below, and a plain studio that metal reflects. White becomes about 220 where it faces both."""
 
 
 def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLight]:

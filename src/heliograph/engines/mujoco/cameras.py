@@ -20,6 +20,7 @@ from heliograph.engines.mujoco.versions import (
     light_ids,
     light_memory,
 )
+from heliograph.engines.mujoco.visual import SHOWN_GROUPS
 from heliograph.engines.shared.framing import framing_eye
 from heliograph.engines.shared.lights import LightEdits, SceneLight
 from heliograph.raster import Light, LightKind
@@ -27,7 +28,6 @@ from heliograph.raster import Light, LightKind
 FREE = "free"
 FIT = "fit"
 HEAD = "head"
-_SHOWN_GROUPS = 3
 _CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
 _SOFT = 0.3
 """Over which part of its cone a spot fades in linear light."""
@@ -151,7 +151,7 @@ def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
 
 def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
     """The free camera, moved so that all visible bounded geoms and the skins just fit."""
-    shown = (model.geom_rbound > 0) & (model.geom_group < _SHOWN_GROUPS)
+    shown = (model.geom_rbound > 0) & (model.geom_group < SHOWN_GROUPS)
     if not shown.any() and not model.nskin:
         return free.replace(name=FIT)
     middle, half = model.geom_aabb[shown, :3], model.geom_aabb[shown, 3:]

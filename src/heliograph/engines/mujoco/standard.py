@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliograph.engines.mujoco.versions import metallic_roughness
+from heliograph.engines.mujoco.visual import SHOWN_GROUPS
 from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
@@ -46,7 +47,6 @@ _BRIGHTER = 1.4
 _WHITE = 0.98
 _SPECK = 0.03
 """Of the surface that is seen: so little may be brighter than white."""
-_SHOWN_GROUPS = 3
 _UNSET = (0.5, 0.5, 0.5, 1.0)
 """The colour of a geom that has its material's."""
 SKY_PART = 0.7
@@ -92,14 +92,15 @@ class StandardLook:
         ways = [*-model.light_dir0[lit], eye]
         diffuse = [*model.light_diffuse[lit], on * head.diffuse]
         ambient = [*model.light_ambient[lit], on * head.ambient]
-        if not np.any([*diffuse, *ambient]):
-            return cls()
-        ball = _BALL[_BALL @ eye > 0]
+        ball = _ball()
+        ball = ball[ball @ eye > 0]
         facing = np.maximum(ball @ np.transpose(ways), 0.0)
         theirs = decoded(np.minimum(facing @ diffuse + np.sum(ambient, axis=0), 1.0))
         facing[:, -1] *= _FILL
         from_above = 1 + _FROM_ABOVE * ball[:, 2:]
         ours = facing @ decoded(diffuse) + _FILL * from_above * decoded(ambient).sum(axis=0)
+        if not ours.any():
+            return cls()
         alike = _BRIGHTER * theirs.mean() / ours.mean()
         brightest = ours.max() * _lightest(model)
         return cls(float(min(alike, _WHITE / max(brightest, 1e-9))))
@@ -130,20 +131,17 @@ class StandardLook:
         return replace(things, gradient=(_BLACK, _BLACK, (red, green, blue)))
 
 
-def _fibonacci_ball(count: int) -> Linear:
-    """Normals (count, 3) all over a ball, evenly."""
+def _ball(count: int = 400) -> Linear:
+    """Normals (count, 3) all over a ball, evenly: a spiral of Fibonacci's."""
     z = 1 - (2 * np.arange(count) + 1) / count
     turn = np.pi * (3 - 5**0.5) * np.arange(count)
     flat = np.sqrt(1 - z * z)
     return np.column_stack([flat * np.cos(turn), flat * np.sin(turn), z])
 
 
-_BALL = _fibonacci_ball(400)
-
-
 def _lightest(model: mujoco.MjModel) -> float:
     """How much light, 0 to 1, the lightest of the surfaces that are seen sends on."""
-    shown = (model.geom_group < _SHOWN_GROUPS) & (model.geom_rgba[:, 3] > 0)
+    shown = (model.geom_group < SHOWN_GROUPS) & (model.geom_rgba[:, 3] > 0)
     colours, worn = np.array(model.geom_rgba[shown, :3]), model.geom_matid[shown]
     plain = (model.geom_rgba[shown] == np.array(_UNSET, np.float32)).all(1) & (worn >= 0)
     colours[plain] = model.mat_rgba[worn[plain], :3]

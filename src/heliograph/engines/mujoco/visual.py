@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from heliograph.engines.mujoco.versions import GeomMemory
 from heliograph.errors import EngineError
 
+SHOWN_GROUPS = 3
+"""Groups of geoms below this one are shown unless a `mujoco.MjvOption` says otherwise."""
 _SPARE_ROOM = 20_000
 
 

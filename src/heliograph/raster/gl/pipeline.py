@@ -262,11 +262,12 @@ class Pipeline:
             picture.lights if picture.coloured else LightLayout(),
             picture.vertex_lit,
             picture.target.cast,
+            picture.target.places,
             picture.plan.extreme,
             picture.look if picture.coloured else CLASSIC,
         )
         if key not in self._bases:
-            passes, ortho, haze, reflective, lights, vertex_lit, cast, extreme, look = key
+            passes, ortho, haze, reflective, lights, vertex_lit, cast, places, extreme, look = key
             base = Variant(
                 passes=passes,
                 any_projection=suits_any_projection(passes, lights, ortho=ortho),
@@ -275,6 +276,7 @@ class Pipeline:
                 lights=lights,
                 vertex_lit=vertex_lit,
                 cast=cast,
+                places=places,
                 extreme=extreme,
                 look=look,
             )

@@ -153,6 +153,8 @@ class Variant:
         vertex_lit: whether light is computed per vertex.
         line: lines instead of triangles.
         cast: whether rays decide the outline, inside of triangles that contain the shape.
+        places: where samples are that the outline is decided at, pixels from a pixel's middle;
+            empty where it is not.
         boxed: whether those are a box, to be turned to the camera.
         cutout: whether there are holes where the texture is clear.
         emissive: whether light of its own is added.
@@ -176,6 +178,7 @@ class Variant:
     vertex_lit: bool = False
     line: bool = False
     cast: bool = False
+    places: tuple[tuple[float, float], ...] = ()
     boxed: bool = False
     cutout: bool = False
     emissive: bool = False
@@ -187,7 +190,7 @@ class Variant:
     @property
     def needs_surface(self) -> bool:
         """Whether any pixel depends on where exactly the surface is, not only on its triangles."""
-        if self.cast and CAST[self.solver]:
+        if (self.cast or self.places) and CAST[self.solver]:
             return True
         coloured = "rgb" in self.passes
         lit_here = coloured and not self.vertex_lit and self.shading is not Shading.UNLIT
@@ -214,6 +217,7 @@ class Variant:
             "REFLECTIVE": self.reflective,
             "VERTEX_LIT": self.vertex_lit and "rgb" in self.passes,
             "CAST": self.cast and CAST[self.solver],
+            "SAMPLED": bool(self.places) and CAST[self.solver],
             "BOXED": self.boxed,
             "CUTOUT": self.cutout,
             "EMISSIVE": self.emissive,
@@ -339,6 +343,7 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "RADIANCE_LEVELS": LEVELS,
         "RADIANCE_SIDE": SIDE,
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
+        "PLACES": f"vec2[]({', '.join(f'vec2{place}' for place in variant.places)})",
         **{name: number for number, name in enumerate(KINDS)},
     }
     if lights.any_lights:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from ctypes import POINTER, c_float, c_uint
 from functools import lru_cache
 from typing import Any
 
 import moderngl
+import numpy as np
 
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES
+from heliograph.raster.gl import egl
 from heliograph.raster.gl.depth import FARTHEST, renderbuffer
 
 _CACHE_SIZE = 8
@@ -24,7 +27,9 @@ _FORMATS = {
 }
 _WIDE = {**_FORMATS, "normals": (4, "f4")}
 _ALL, _NONE = (True,) * 4, (False,) * 4
+_SAMPLE_POSITION = 0x8E50
 Size = tuple[int, int]
+Place = tuple[float, float]
 Formats = Mapping[str, tuple[int, str]]
 
 
@@ -46,7 +51,7 @@ class Target:
         self.passes = passes
         self.size = size
         self.samples = samples
-        self.cast = not samples  # rays see the middle of a pixel only, its samples see triangles
+        self.cast = not samples  # rays say how far it is at the middle of a pixel only
         self._reads = {
             name: (KNOWN_PASSES[name].channels or 1, place, formats[name][1])
             for place, name in enumerate(passes)
@@ -54,6 +59,7 @@ class Target:
         self.images = [_image(gl, size, formats[name], samples) for name in passes]
         self._depth = renderbuffer(gl, size, samples)
         self.framebuffer = gl.framebuffer(self.images, self._depth)
+        self.places = sample_places(self.framebuffer, samples)
         self.resolved: moderngl.Framebuffer | None = None
         self._resolved_images: list[moderngl.Texture] = []
         if samples:
@@ -178,6 +184,18 @@ def formats(gl: moderngl.Context) -> Formats:
     finally:
         image.release()
     return _FORMATS
+
+
+def sample_places(framebuffer: moderngl.Framebuffer, samples: int) -> tuple[Place, ...]:
+    """Where the samples of a framebuffer are, pixels from a pixel's middle."""
+    if not samples:
+        return ()
+    ask = egl.load().function("glGetMultisamplefv", c_uint, c_uint, POINTER(c_float))
+    framebuffer.use()
+    places = np.empty((samples, 2), np.float32)
+    for sample, place in enumerate(places):
+        ask(_SAMPLE_POSITION, sample, place.ctypes.data_as(POINTER(c_float)))
+    return tuple((x - 0.5, y - 0.5) for x, y in places.tolist())
 
 
 def _image(

@@ -178,6 +178,36 @@ vec3 bumped(vec3 normal, vec3 point, vec2 dx, vec2 dy, vec3 texel) {
 }
 #endif
 
+#ifdef SAMPLED
+// Whether a ray comes farther into the shape than a pixel is wide there, so that no sample misses it.
+bool surely_hit(vec3 c, vec3 d) {
+#ifdef BALL
+    float t = -dot(d, c) / dot(d, d);
+    float within = 1.0 - length(c + t * d);
+#else
+#ifdef CAPS
+    float half_length = 0.5;
+#else
+    float half_length = v_length;
+#endif
+    float slant = abs(d.z) > 1e-20 ? 1.0 / d.z : 1e20, one = (-half_length - c.z) * slant;
+    float other = (half_length - c.z) * slant;
+    float t = -dot(d.xy, c.xy) / max(dot(d.xy, d.xy), 1e-38);
+    t = clamp(t, min(one, other), max(one, other));
+    vec3 p = c + t * d;
+#ifdef CAPS
+    float within = 1.0 - max(length(p.xy), abs(p.z));
+#else
+    float within = 1.0 - length(vec3(p.xy, p.z - clamp(p.z, -half_length, half_length)));
+#endif
+#endif
+    vec2 pixel = abs(unproject.xy) * (ORTHO ? 1.0 : t);
+    float wide = pixel.x * length(vec3(v_back0.x, v_back1.x, v_back2.x))
+        + pixel.y * length(vec3(v_back0.y, v_back1.y, v_back2.y));
+    return t > ambient.w && within > 0.5 * wide;
+}
+#endif
+
 void main() {
     vec2 where = gl_FragCoord.xy * unproject.xy + unproject.zw;
     vec3 origin = ORTHO ? vec3(where, 0.0) : vec3(0.0);
@@ -207,6 +237,18 @@ void main() {
     gl_FragDepth = ORTHO ? to_window.x - to_window.y * depth : to_window.x / depth - to_window.y;
     missed = missed || gl_FragDepth < 0.0 || LEAVES && crossing < ambient.w;
     if (missed) discard;
+#elif defined(SAMPLED)
+    // Triangles contain the shape, and are as near as its surface: which samples see it?
+    const vec2 places[] = PLACES;
+    int number = surely_hit(o, d) ? 0 : places.length(), seen = number == 0 ? -1 : 0;
+    for (int i = 0; i < number; ++i) {
+        vec2 aside = places[i] * unproject.xy;
+        vec3 turn = aside.x * column_x + aside.y * column_y, side;
+        float at = surface_crossing(ORTHO ? o + turn : o, ORTHO ? d : d + turn, side, missed);
+        seen |= int(!missed && !(LEAVES && at < ambient.w)) << i;
+    }
+    if (seen == 0) discard;
+    gl_SampleMask[0] = seen;
 #endif
     normal = normalize(object_normal.x * v_back0.xyz + object_normal.y * v_back1.xyz
                        + object_normal.z * v_back2.xyz);

@@ -42,7 +42,7 @@ in vec3 in_normal;
 #ifdef SMOOTH
 out vec3 v_normal;
 #endif
-#if defined(MESH_UV) || defined(CAPSULE) || defined(CAST)
+#if defined(MESH_UV) || defined(CAPSULE) || defined(CAST) || defined(SAMPLED)
 in vec2 in_uv;                                  // of shapes: a capsule's end, and how much wider
 #endif
 #ifdef MESH_UV
@@ -115,7 +115,7 @@ void main() {
 #ifdef BOXED
     p.xyz = boxed(ORTHO ? column2 : shift);
 #else
-#ifdef CAST
+#if defined(CAST) || defined(SAMPLED)
 #ifdef CAPS
     p.xy *= in_uv.y;
 #else
