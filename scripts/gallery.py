@@ -2,8 +2,8 @@
 """Writes docs/gallery.md and the pictures in docs/gallery; names draw only those pictures.
 
 Run with the environment's python: .venv/bin/python scripts/gallery.py [NAME ...]; with `--check`
-it only says whether the page is up to date and has its pictures. The name `demo` draws docs/demo.png,
-which README shows, with the figures of this machine: best when nothing else runs.
+it only says whether the page is up to date and has its pictures. The name `demo` draws what README
+shows, docs/demo.png, with the figures of this machine: best when nothing else runs.
 """
 
 from __future__ import annotations
