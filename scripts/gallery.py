@@ -41,6 +41,7 @@ Drawn by `scripts/gallery`, on a CPU, with `msaa=4`. `scripts/gallery.py` has th
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
 
+FILMIC: dict[str, Any] = {"shading": "standard", "tone_mapping": "aces", "exposure": 1.3}
 FLOOR = hg.Plane(key="floor", size=[14, 14], material={"color": "#b9bec6", "roughness": 0.8})
 
 
@@ -72,12 +73,11 @@ def eye(
 
 
 def robots(_: Path) -> Image.Image:
-    """Three MuJoCo models as MuJoCo lights them (above), and with `shading="standard"` (below).
+    """Three MuJoCo models in the classic look, which is MuJoCo's own, and in linear light.
 
-    The first is equal to `mujoco.Renderer` but for smooth edges; the second is linear light with
-    the same lights and materials.
+    The models' own lights and materials are all that is used.
     """
-    size = (300, 240)
+    size = (276, 200)
     views = {
         "gymnasium_robotics:envs/assets/fetch/pick_and_place.xml": eye(
             (2.3, -0.6, 1.35), (0.66, 0.7, 0.55), 36, size
@@ -85,10 +85,15 @@ def robots(_: Path) -> Image.Image:
         "dm_control:suite/dog.xml": eye((1.4, -1.3, 0.7), (0.05, 0, 0.36), 30, size),
         "dm_control:suite/humanoid.xml": eye((2.2, -2.0, 1.5), (0.08, 0, 0.95), 37, size),
     }
+    looks: dict[str, dict[str, Any]] = {
+        "classic": {},
+        "standard": {"shading": "standard"},
+        "standard, tone_mapping aces, exposure 1.3": FILMIC,
+    }
     rows = []
-    for look in ("classic", "standard"):
-        tiles = [picture(model, camera, shading=look) for model, camera in views.items()]
-        rows.append(layout.captioned(layout.beside(tiles), look))
+    for name, look in looks.items():
+        tiles = [picture(model, camera, **look) for model, camera in views.items()]
+        rows.append(layout.captioned(layout.beside(tiles), name))
     return layout.stacked(rows)
 
 
@@ -308,7 +313,7 @@ def hdr(folder: Path) -> Image.Image:
         for column in range(7)
     ]
     scene = hg.Scene(*balls, environment=str(file), background="environment", toneMapping="neutral")
-    return picture(scene, eye((0, -7.6, 1.5), (0, 0, 1.0), 24.5, (840, 364)))
+    return picture(scene, eye((0, -7.6, 1.5), (0, 0, 1.0), 24.5, (760, 330)))
 
 
 def sky(width: int) -> NDArray[np.float32]:
@@ -444,7 +449,7 @@ def randomized(_: Path) -> Image.Image:
         ]
     }
     model = "gym_aloha:assets/bimanual_viperx_transfer_cube.xml"
-    options: Any = {"size": (292, 200), "msaa": 4, "shading": "standard", "randomize": config}
+    options: Any = {"size": (292, 200), "msaa": 4, "randomize": config, **FILMIC}
     with hg.open(model, **options) as renderer:
         drawn = hg.samples(renderer, count=9, seed=3, cameras=["fit"])
         tiles = [Image.fromarray(sample["fit"].rgb) for sample in drawn]
