@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.colour import linear
 from heliograph.raster.types import Floats, MaterialTable, Shading
 
 MATERIAL_RECORD = 18
@@ -48,7 +49,7 @@ def write_linear(
     records: Records,
 ) -> Bools:
     """The same for linear light; `shading` (N,) are members of `Shading`."""
-    surface, colour = materials.surface, decoded(materials.rgba[:, :3])
+    surface, colour = materials.surface, linear(materials.rgba[:, :3])
     records[:, 0:3] = colour
     records[:, 4], records[:, 5] = 0.0, roughness(surface[:, 2])
     if materials.metallic_roughness is not None:
@@ -74,12 +75,3 @@ def roughness(shininess: Floats) -> Floats:
     """The roughness (N,) of glTF for MuJoCo's shininess: of highlights as wide in the middle."""
     rough: Floats = (2.0 / (_SHARPEST * np.maximum(shininess, 0.0) + 2.0)) ** 0.25
     return rough
-
-
-def decoded(colours: Floats) -> Floats:
-    """Linear light of sRGB colours."""
-    return np.where(
-        colours <= 0.04045,
-        colours / 12.92,
-        ((np.maximum(colours, 0.0) + 0.055) / 1.055) ** 2.4,
-    )

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.colour import encoded
 from heliograph.engines.components.accessors import with_floats
-from heliograph.engines.shared.colour import encoded
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 from heliograph.scene import images
 

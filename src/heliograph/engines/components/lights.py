@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.shared.colour import linear
+from heliograph.colour import linear
 from heliograph.engines.shared.lights import (
     SceneLight,
     Sphere,

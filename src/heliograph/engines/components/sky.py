@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.shared.colour import linear
+from heliograph.colour import linear
 
 _ROWS, _COLUMNS = 32, 64
 

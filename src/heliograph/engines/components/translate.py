@@ -11,10 +11,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.colour import linear
 from heliograph.engines.components import tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
 from heliograph.engines.components.tessellate import WHOLE
-from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.lru import LruCache

@@ -16,9 +16,9 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliograph.colour import linear
 from heliograph.engines.mujoco.versions import metallic_roughness
 from heliograph.engines.mujoco.visual import SHOWN_GROUPS
-from heliograph.engines.shared.colour import linear
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
 from heliograph.raster import (
     DrawList,

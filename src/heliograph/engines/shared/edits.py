@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.shared.colour import linear
+from heliograph.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
