@@ -19,6 +19,7 @@ from heliograph.picture import layout, pass_picture
 
 LARGE, SMALL, TRAINING = (1056, 792), (256, 192), (128, 128)
 PASSES = ("rgb", "depth", "normals", "segmentation")
+LOOK = {"shading": "standard", "tone_mapping": "aces", "exposure": 1.35}
 SEED = 7
 
 # The Shadow hand's own files, on a table of ours and in light of ours.
@@ -26,7 +27,7 @@ SCENE = """<mujoco>
   <compiler angle="radian" meshdir="{assets}/stls/hand" texturedir="{assets}/textures"/>
   <include file="{assets}/hand/shared.xml"/>
   <statistic extent="0.5" center="1 1 0.15"/>
-  <visual><headlight ambient=".24 .25 .27" diffuse=".1 .1 .1"/></visual>
+  <visual><headlight ambient=".36 .37 .39" diffuse=".1 .1 .1"/></visual>
   <asset>
     <texture name="sky" type="skybox" builtin="gradient" rgb1=".66 .7 .78" rgb2=".2 .19 .18"
              width="64" height="384"/>
@@ -39,7 +40,7 @@ SCENE = """<mujoco>
     <body name="aim" pos="1 .952 .163"/>
     <camera name="front" pos=".73 .43 .335" mode="targetbody" target="aim" fovy="18.5"/>
     <light name="key" pos=".6 .25 .85" dir=".45 .75 -.75" cutoff="30" exponent="0"
-           diffuse=".96 .92 .86" bulbradius=".02"/>
+           diffuse=".96 .92 .86"/>
     <light name="rim" directional="true" dir="-.9 -.6 -.5" diffuse=".35 .37 .4" castshadow="false"/>
     <geom name="table" type="plane" size="3 3 .1" pos="1 1 .06" material="table"/>
     <include file="{assets}/hand/robot.xml"/>
@@ -96,7 +97,7 @@ def scene() -> str:
 
 def opened(**options: Any) -> hg.LocalRenderer | hg.Pool:
     """The scene, whose views are randomized where they have a seed."""
-    return hg.open(scene(), randomize=RANDOMIZED, shading="standard", **options)
+    return hg.open(scene(), randomize=RANDOMIZED, **LOOK, **options)
 
 
 def portrait() -> hg.Frame:
@@ -104,8 +105,10 @@ def portrait() -> hg.Frame:
     with opened(size=LARGE, msaa=4) as renderer:
         rubber = [name for name in renderer.scene.objects.seen_names if name.endswith(RUBBER)]
         black = hg.EditMaterial(rubber, rgba=(0.05, 0.055, 0.065), roughness=0.3)
+        soft = hg.EditLight("key", size=0.02)
         state = {"qpos": np.array([*JOINTS, *BLOCK])}
-        return renderer.render(hg.View(["front"], PASSES, state=state, edits=[black]))["front"]
+        view = hg.View(["front"], PASSES, state=state, edits=[black, soft])
+        return renderer.render(view)["front"]
 
 
 def variants() -> list[hg.Sample]:

@@ -2,7 +2,8 @@
 """Writes docs/gallery.md and the pictures in docs/gallery; names draw only those pictures.
 
 Run with the environment's python: .venv/bin/python scripts/gallery.py [NAME ...]; with `--check`
-it only says whether the page is up to date and has its pictures.
+it only says whether the page is up to date and has its pictures. The name `demo` draws what README
+shows, docs/demo.png, with the figures of this machine: best when nothing else runs.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from heliograph.picture import layout
 
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 148_000  # bytes of a picture
+SHEET = ROOT / "docs" / "demo.png"
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery"
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -39,6 +41,7 @@ Drawn by `scripts/gallery`, on a CPU, with `msaa=4`. `scripts/gallery.py` has th
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
 
+FILMIC: dict[str, Any] = {"shading": "standard", "tone_mapping": "aces", "exposure": 1.3}
 FLOOR = hg.Plane(key="floor", size=[14, 14], material={"color": "#b9bec6", "roughness": 0.8})
 
 
@@ -70,12 +73,11 @@ def eye(
 
 
 def robots(_: Path) -> Image.Image:
-    """Three MuJoCo models as MuJoCo lights them (above), and with `shading="standard"` (below).
+    """Three MuJoCo models in the classic look, which is MuJoCo's own, and in linear light.
 
-    The first is equal to `mujoco.Renderer` but for smooth edges; the second is linear light with
-    the same lights and materials.
+    The models' own lights and materials are all that is used.
     """
-    size = (300, 240)
+    size = (276, 200)
     views = {
         "gymnasium_robotics:envs/assets/fetch/pick_and_place.xml": eye(
             (2.3, -0.6, 1.35), (0.66, 0.7, 0.55), 36, size
@@ -83,10 +85,15 @@ def robots(_: Path) -> Image.Image:
         "dm_control:suite/dog.xml": eye((1.4, -1.3, 0.7), (0.05, 0, 0.36), 30, size),
         "dm_control:suite/humanoid.xml": eye((2.2, -2.0, 1.5), (0.08, 0, 0.95), 37, size),
     }
+    looks: dict[str, dict[str, Any]] = {
+        "classic": {},
+        "standard": {"shading": "standard"},
+        "standard, tone_mapping aces, exposure 1.3": FILMIC,
+    }
     rows = []
-    for look in ("classic", "standard"):
-        tiles = [picture(model, camera, shading=look) for model, camera in views.items()]
-        rows.append(layout.captioned(layout.beside(tiles), look))
+    for name, look in looks.items():
+        tiles = [picture(model, camera, **look) for model, camera in views.items()]
+        rows.append(layout.captioned(layout.beside(tiles), name))
     return layout.stacked(rows)
 
 
@@ -306,7 +313,7 @@ def hdr(folder: Path) -> Image.Image:
         for column in range(7)
     ]
     scene = hg.Scene(*balls, environment=str(file), background="environment", toneMapping="neutral")
-    return picture(scene, eye((0, -7.6, 1.5), (0, 0, 1.0), 24.5, (840, 364)))
+    return picture(scene, eye((0, -7.6, 1.5), (0, 0, 1.0), 24.5, (760, 330)))
 
 
 def sky(width: int) -> NDArray[np.float32]:
@@ -442,7 +449,7 @@ def randomized(_: Path) -> Image.Image:
         ]
     }
     model = "gym_aloha:assets/bimanual_viperx_transfer_cube.xml"
-    options: Any = {"size": (292, 200), "msaa": 4, "shading": "standard", "randomize": config}
+    options: Any = {"size": (292, 200), "msaa": 4, "randomize": config, **FILMIC}
     with hg.open(model, **options) as renderer:
         drawn = hg.samples(renderer, count=9, seed=3, cameras=["fit"])
         tiles = [Image.fromarray(sample["fit"].rgb) for sample in drawn]
@@ -480,10 +487,27 @@ def save(sheet: Image.Image, file: Path) -> None:
         few.save(file, optimize=True)
 
 
+def show_demo() -> int:
+    """Draw what `scripts/demo` draws for README, two thirds as large."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    import demo
+
+    with tempfile.TemporaryDirectory() as folder:
+        sheet = Image.open(demo.main(Path(folder), seconds=2.0))
+    size = sheet.width * 2 // 3, sheet.height * 2 // 3
+    few = sheet.resize(size, Image.Resampling.LANCZOS).quantize(256, kmeans=2)
+    sheet.resize(size).quantize(palette=few, dither=Image.Dither.FLOYDSTEINBERG).save(
+        SHEET, optimize=True
+    )
+    return 0
+
+
 def main(names: Sequence[str]) -> int:
     """Draw the pictures asked for, all without names, and write the page."""
     if list(names) == ["--check"]:
         return check()
+    if list(names) == ["demo"]:
+        return show_demo()
     if unknown := set(names) - set(PICTURE_OF):
         sys.stderr.write(f"no picture is called {unknown.pop()!r}; there are {[*PICTURE_OF]}\n")
         return 2

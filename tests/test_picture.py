@@ -162,3 +162,23 @@ def test_metres_whose_nothing_is_zero_are_not_shown_as_distances() -> None:
     shown = pass_picture(spec, array)
     assert shown[1].max() == 0
     assert shown[0, :, 0].tolist() == [64, 128, 255]
+
+
+def test_pictures_stand_in_rows_with_paper_between(samples: list[Sample]) -> None:
+    tiles = [Image.new("RGB", (8, 5), (10 * i, 0, 0)) for i in range(5)]
+    sheet = np.array(picture.layout.grid(tiles, columns=2, gap=3))
+    assert sheet.shape == (3 * 5 + 2 * 3, 2 * 8 + 3, 3)
+    for i in range(5):
+        top, left = i // 2 * 8, i % 2 * 11
+        assert (sheet[top : top + 5, left : left + 8, 0] == 10 * i).all()
+    assert (sheet[:, 8:11] == picture.layout.PAPER).all()
+    assert (sheet[16:, 11:] == picture.layout.PAPER).all()
+    with pytest.raises(hg.InvalidValueError, match="at least one picture"):
+        picture.layout.beside([])
+
+
+def test_a_caption_stands_above_a_picture_that_stays_as_it_is(samples: list[Sample]) -> None:
+    rgb = samples[0]["front"].rgb
+    shown = np.array(picture.layout.captioned(Image.fromarray(rgb), "a caption"))
+    assert np.array_equal(shown[-rgb.shape[0] :, : rgb.shape[1]], rgb)
+    assert (shown[: -rgb.shape[0]] < 200).any()

@@ -1,5 +1,6 @@
 """Pictures for people: passes in colour, and contact sheets with legends."""
 
+from heliograph.picture import layout
 from heliograph.picture.colours import (
     colour_map,
     depth_picture,
@@ -18,6 +19,7 @@ __all__ = [
     "depth_picture",
     "depth_range",
     "frame_png",
+    "layout",
     "normals_picture",
     "pass_picture",
     "sample_html",
