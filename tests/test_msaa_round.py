@@ -13,19 +13,18 @@ from heliograph.raster.rasterizer import Rasterizer
 from raster_scenes import buffers
 from test_raster_round import NOTHING, ROUND, cast, things
 
-SAMPLES = 4
 LENGTH = 0.6
 
 
 @pytest.fixture(scope="module")
 def smooth():
-    return Rasterizer(RasterOptions(msaa=SAMPLES))
+    return Rasterizer(RasterOptions(msaa=4))
 
 
 @pytest.fixture(scope="module")
 def places(smooth):
     with smooth.context.current() as gl:
-        target = Target(gl, (4, 4), ("alpha",), SAMPLES)
+        target = Target(gl, (4, 4), ("alpha",), smooth.options.msaa)
         found = target.places
         target.release()
     return found

@@ -93,7 +93,7 @@ def test_its_arrays_are_those_of_mujocos_engine_written_otherwise(engine: Engine
 GREY = """<mujoco><visual><headlight ambient="1 1 1"/></visual><worldbody>
 <light name="lamp" pos="0 0 3" diffuse="0 0 0" castshadow="false"/><camera name="top" pos="0 0 2"/>
 <geom name="floor" type="plane" size="3 3 1" material="m"/></worldbody>
-<asset><material name="m" roughness="1" rgba=".5 .5 .5 1"/></asset></mujoco>"""
+<asset><material name="m" roughness=".99" rgba=".5 .5 .5 1"/></asset></mujoco>"""
 RANGE = math.sqrt(1.5**2 + 3) + 1
 
 
@@ -118,7 +118,7 @@ def test_light_is_orrbs() -> None:
     flat = [(x - camera.cx) * 2 / camera.fx, (camera.cy - y) * 2 / camera.fy]
     points = np.stack([*flat, np.zeros_like(x)], -1)
     up, eye = np.broadcast_to([0, 0, 1.0], points.shape), ref.unit([0, 0, 2.0] - points)
-    grey = ref.Standard(ref.srgb_decode(np.full(3, 0.5)))
+    grey = ref.Standard(ref.srgb_decode(np.full(3, 0.5)), roughness=0.99)
     sky = ref.Light("ambient", np.pi * np.full(3, 0.2))
     power = np.full(3, np.pi * strength**2.2)
     lamp = ref.Light(

@@ -18,6 +18,7 @@ from heliograph.scene.props import TYPE_NAMES
 
 KINDS = (
     *(hg.Box, hg.Sphere, hg.Plane, hg.Cylinder, hg.Cone, hg.Capsule, hg.Torus, hg.Mesh),
+    *(hg.Circle, hg.Ring),
     *(hg.Group, hg.Scene, hg.CameraView, hg.AmbientLight, hg.HemisphereLight),
     *(hg.DirectionalLight, hg.PointLight, hg.SpotLight),
 )
@@ -69,6 +70,8 @@ def test_a_component_of_ones_own_needs_no_more_than_its_properties() -> None:
         (hg.Capsule, {"radius": 0.5, "length": 0.0}),
         (hg.Cone, {"radius": 0.5, "height": 2.0}),
         (hg.Torus, {"radius": 2.0, "tube": 0.1}),
+        (hg.Circle, {"radius": 2.0}),
+        (hg.Ring, {"innerRadius": 0.25, "outerRadius": 2.0}),
     ],
 )
 def test_sizes_by_name_and_as_args_are_one(kind, sizes) -> None:  # type: ignore[no-untyped-def]
@@ -82,6 +85,37 @@ def test_sizes_by_name_and_as_args_are_one(kind, sizes) -> None:  # type: ignore
     assert kind(args=[*sizes.values()], **{first: sizes[first]}) == named
     with pytest.raises(InvalidValueError, match=f"args and {first} differ: .*; give one"):
         kind(args=[*sizes.values()], **{first: 7})
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "named"),
+    [
+        (hg.Sphere, [1, 32, 16, 0.1, 3, 0.2, 1], ("phiStart", "thetaLength")),
+        (hg.Cylinder, [1, 1, 2, 32, 1, True, 0.1, 3], ("openEnded", "thetaLength")),
+        (hg.Cone, [1, 2, 32, 1, True, 0.1, 3], ("openEnded", "thetaLength")),
+        (hg.Torus, [1, 0.2, 12, 48, 3], ("arc", "arc")),
+        (hg.Circle, [1, 32, 0.1, 3], ("thetaStart", "thetaLength")),
+        (hg.Ring, [0.5, 1, 32, 1, 0.1, 3], ("thetaStart", "thetaLength")),
+    ],
+)
+def test_an_arc_follows_the_segments_in_args(kind, args, named) -> None:  # type: ignore[no-untyped-def]
+    made = kind(args=args)
+    first, last = named
+    assert made.get(last) == args[-1]
+    assert made.arc[-1] == args[-1]
+    assert kind(**made.props) == made
+    assert Component.from_dict(made.to_dict()) == made
+    with pytest.raises(InvalidValueError, match=f"args {last}: expected"):
+        kind(args=[*args[:-1], "wide"])
+    with pytest.raises(InvalidValueError, match="segment counts, then"):
+        kind(args=[*args, 1])
+    with pytest.raises(InvalidValueError, match=f"{first}: expected"):
+        kind(**{first: float("nan")})
+
+
+def test_a_rings_hole_is_smaller_than_the_ring() -> None:
+    with pytest.raises(InvalidValueError, match="innerRadius below outerRadius, got 2 and 1"):
+        hg.Ring(innerRadius=2, outerRadius=1)
 
 
 def test_size_is_all_sizes_at_once() -> None:

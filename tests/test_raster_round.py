@@ -19,6 +19,7 @@ from heliograph.raster import (
     Light,
     Lighting,
     Mapping,
+    Shading,
     Shape,
     Side,
     Texture,
@@ -338,6 +339,28 @@ def test_holes_in_a_shape_of_two_sides_show_its_inside(rasterizer, shape, width)
     cosine = (out["normals"] @ view.world_from_camera[:3, :3].T * normals).sum(-1)[sure]
     assert (cosine[~wrong] < 0.999).mean() < 0.01  # rims
     assert (out["segmentation"][seen == 0] == 0).mean() > 0.99
+
+
+@pytest.mark.parametrize("shape", [*ROUND, Shape.BOX])
+@pytest.mark.parametrize("width", [80, 500])
+@pytest.mark.parametrize("behind", [False, True])
+def test_through_glass_of_two_sides_the_back_shows_behind_the_front(
+    rasterizer, shape, width, behind
+):
+    pixels = np.zeros((64, 8, 3), np.uint8)
+    pixels[:, :, 0] = 255  # red where the object's own y is below 0, else blue
+    pixels[:16] = pixels[48:] = (0, 0, 255)
+    pose = np.column_stack([0.3 * np.eye(3), MIDDLE])
+    rows = things((shape, pose, 0.5))
+    rows.table.side[:], rows.table.shading[:] = Side.DOUBLE, Shading.UNLIT
+    rows.table.texture[:] = rasterizer.add_texture(Texture(pixels))
+    rows.table.mapping[:] = Mapping.OBJECT
+    rows.table.texture_scale[:] = 0.25
+    rows.materials.rgba[:] = 1, 1, 1, 0.5
+    view = camera(width=width, height=width, eye=(0, -3 if not behind else 3, 0.45), fov_y=0.5)
+    red, green, blue = draw(rasterizer, rows, view, ("rgb",))["rgb"][width // 2, width // 2]
+    front, back = (blue, red) if behind else (red, blue)
+    assert (abs(int(front) - 128), abs(int(back) - 64), green) <= (1, 1, 0)
 
 
 def test_only_the_back_of_a_mesh_shows(rasterizer):

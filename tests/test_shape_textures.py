@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,14 +99,14 @@ def listed(sizes, segments, arc):
     return [*sizes, *segments, *arc] if arc else [*sizes]
 
 
-WHOLE = [
+WHOLE: list[Any] = [
     (Sphere, [0.8], (), (), sphere_uv),
     (Capsule, [0.5, 0.8], (), (), capsule_uv),
     (Cylinder, [0.6, 0.6, 1.2], (), (), cylinder_uv),
     (Box, [1.2, 0.8, 1.0], (), (), box_uv),
     (Plane, [1.6, 1.2], (), (), plane_uv),
 ]
-PARTS = [
+PARTS: list[Any] = [
     (Sphere, [0.8], (32, 16), (0.5, 4.0, 0.4, 1.9), sphere_uv),
     (Cylinder, [0.6, 0.6, 1.2], (32, 1), (False, 0.7, 3.9), cylinder_uv),
     (Cylinder, [0.3, 0.6, 1.2], (32, 1), (True, 0.7, 3.9), cylinder_uv),

@@ -204,7 +204,7 @@ class InstanceTable:
         casts_shadow: (N,) bool.
         texture_offset: (N, 2) float32, added to FLAT texture coordinates; or None for none.
         cutoff: (N,) float32; where the texture's alpha is below it there is a hole in all passes,
-            and in shadows of meshes that have uvs; or None for no holes.
+            and in shadows of meshes that have uvs and of THREE_JS shapes; or None for no holes.
         layers: how many times what is transparent counts, one over the other.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -236,21 +237,22 @@ class Pipeline:
             self._frame.write(block)
             self._frame.bind_to_uniform_block(0)
 
-    def _draw_groups(self, picture: Picture, groups: list[Group]) -> None:
+    def _draw_groups(self, picture: Picture, groups: list[Group], *, blended: bool = False) -> None:
         for how, first, count in self._calls(picture, groups):
             if how.texture >= 0:
                 self._textures.use(how.texture, how.program)
-            if how.side is Side.DOUBLE:
-                self._gl.disable(moderngl.CULL_FACE)
-            else:
-                self._gl.enable(moderngl.CULL_FACE)
-                self._gl.cull_face = "front" if how.side is Side.BACK else "back"
             self._gl.front_face = "ccw" if how.mirrored != picture.reflected else "cw"
             mode = moderngl.TRIANGLES
             if how.line:
                 mode, self._gl.line_width = moderngl.LINES, how.line
             array = self._array(how.program)
-            array.render_indirect(self._commands, mode, count=count, first=first)
+            for side, command, number in _turns(how.side, first, count, blended=blended):
+                if side is Side.DOUBLE:
+                    self._gl.disable(moderngl.CULL_FACE)
+                else:
+                    self._gl.enable(moderngl.CULL_FACE)
+                    self._gl.cull_face = "front" if side is Side.BACK else "back"
+                array.render_indirect(self._commands, mode, count=number, first=command)
 
     def _base(self, picture: Picture) -> tuple[Variant, dict[Kind, State]]:
         """What a picture's programs have in common, and the GL state of each kind of instance."""
@@ -386,7 +388,7 @@ class Pipeline:
         self._gl.blend_func = moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA
         if blended:
             target.write_only(blended)
-            self._draw_groups(picture, picture.plan.transparent)
+            self._draw_groups(picture, picture.plan.transparent, blended=True)
         target.framebuffer.depth_mask = True
         self._gl.disable(moderngl.BLEND)
         if len(blended) < len(passes):
@@ -435,6 +437,16 @@ class Pipeline:
         self._room = room
         for buffer in old:
             buffer.release()
+
+
+def _turns(side: Side, first: int, count: int, *, blended: bool) -> Iterator[tuple[Side, int, int]]:
+    """In which turns commands are drawn: what blends and has two sides one by one, back first."""
+    if not blended or side is not Side.DOUBLE:
+        yield side, first, count
+        return
+    for command in range(first, first + count):
+        yield Side.BACK, command, 1
+        yield Side.FRONT, command, 1
 
 
 def _layout(program: moderngl.Program, fields: dict[str, str]) -> tuple[str, list[str]]:
