@@ -1,7 +1,4 @@
-"""One sheet: a robot hand in all passes, randomized samples of it, and how many a second.
-
-python examples/demo.py out/demo
-"""
+"""One sheet: a robot hand in all passes, randomized samples of it, and how many a second."""
 
 import argparse
 import os
@@ -21,35 +18,7 @@ LARGE, SMALL, TRAINING = (1056, 792), (256, 192), (128, 128)
 PASSES = ("rgb", "depth", "normals", "segmentation")
 LOOK = {"shading": "standard", "tone_mapping": "aces", "exposure": 1.35}
 SEED = 7
-
-# The Shadow hand's own files, on a table of ours and in light of ours.
-SCENE = """<mujoco>
-  <compiler angle="radian" meshdir="{assets}/stls/hand" texturedir="{assets}/textures"/>
-  <include file="{assets}/hand/shared.xml"/>
-  <statistic extent="0.5" center="1 1 0.15"/>
-  <visual><headlight ambient=".36 .37 .39" diffuse=".1 .1 .1"/></visual>
-  <asset>
-    <texture name="sky" type="skybox" builtin="gradient" rgb1=".66 .7 .78" rgb2=".2 .19 .18"
-             width="64" height="384"/>
-    <include file="{assets}/hand/shared_asset.xml"/>
-    <texture name="letters" type="cube" file="block.png" gridsize="3 4" gridlayout=".U..LFRB.D.."/>
-    <material name="letters" texture="letters" specular=".5" shininess=".5"/>
-    <material name="table" rgba=".68 .67 .66 1" specular=".2"/>
-  </asset>
-  <worldbody>
-    <body name="aim" pos="1 .952 .163"/>
-    <camera name="front" pos=".73 .43 .335" mode="targetbody" target="aim" fovy="18.5"/>
-    <light name="key" pos=".6 .25 .85" dir=".45 .75 -.75" cutoff="30" exponent="0"
-           diffuse=".96 .92 .86"/>
-    <light name="rim" directional="true" dir="-.9 -.6 -.5" diffuse=".35 .37 .4" castshadow="false"/>
-    <geom name="table" type="plane" size="3 3 .1" pos="1 1 .06" material="table"/>
-    <include file="{assets}/hand/robot.xml"/>
-    <body name="block" pos="1 .868 .2">
-      <freejoint/>
-      <geom name="block" type="box" size=".025 .025 .025" mass=".1" material="letters"/>
-    </body>
-  </worldbody>
-</mujoco>"""
+SCENE = Path(__file__).with_suffix(".xml")
 
 # Radians: wrist, fingers from the first to the little one, thumb; the block's place, quaternion.
 JOINTS = (
@@ -77,8 +46,12 @@ RANDOMIZED = {
         {"type": "materials", "name": "hand", "materials": ["robot0"], "colour": bright(0.3)},
         {"type": "materials", "name": "tips", "objects": FINGERTIPS, "colour": bright(0.7)},
         {
-            **{"type": "materials", "name": "table", "objects": ["table"], "colour": bright(0.4)},
-            **{"texture_probability": 0.7, "repeat": {"uniform": [8, 30]}},
+            "type": "materials",
+            "name": "table",
+            "objects": ["table"],
+            "colour": bright(0.4),
+            "texture_probability": 0.7,
+            "repeat": {"uniform": [8, 30]},
         },
         {"type": "lights", "lights": ["key"], "intensity": near(1.3, 0.3)},
         {"type": "camera_orbit", "centre": [1, 0.952, 0], "angle": near(0.2, 0.3)},
@@ -92,7 +65,8 @@ def scene() -> str:
     package = find_spec("gymnasium_robotics")  # for its model files alone: it is not imported
     if package is None or not package.submodule_search_locations:
         raise SystemExit("gymnasium_robotics is not installed: run ./scripts/setup")
-    return SCENE.format(assets=Path(package.submodule_search_locations[0]) / "envs/assets")
+    assets = Path(package.submodule_search_locations[0]) / "envs/assets"
+    return SCENE.read_text(encoding="utf-8").format(assets=assets)
 
 
 def opened(**options: Any) -> hg.LocalRenderer | hg.Pool:
