@@ -286,7 +286,7 @@ def _check_reach(camera: Camera) -> None:
 def _linear_row(light: Light) -> list[float]:
     """The same for linear light, with the numbers in other places that only such light has."""
     row = _row(light)
-    ends = 1 / light.distance**4 if light.distance > 0 else 0.0
+    ends = 1 / light.distance**2 if light.distance > 0 else 0.0
     row[12:15] = ends, light.decay, 0.0
     row[19] = float(light.decay > 0)
     return row

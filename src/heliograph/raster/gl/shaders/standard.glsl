@@ -14,10 +14,10 @@ vec3 arriving(int i, int kind, vec3 point, out vec3 to_light) {
     float strength = 1.0;
     if (kind > PARALLEL_LIGHT) {
         vec3 path = lights[i].position.xyz - lights[i].position.w * point;
-        float squared = max(dot(path, path), 1e-12), range = sqrt(squared);
+        float squared = max(dot(path, path), 1e-36), range = sqrt(squared);
         to_light = path / range;
         float fading = dot(lights[i].attenuation, vec4(1.0, range, squared, pow(range, lights[i].specular.y)));
-        float window = clamp(1.0 - squared * squared * lights[i].specular.x, 0.0, 1.0);
+        float window = clamp(1.0 - squared * lights[i].specular.x * (squared * lights[i].specular.x), 0.0, 1.0);
         strength = window * window / max(fading, 0.01);
     }
     if (kind == SPOT_LIGHT) {
