@@ -36,8 +36,8 @@ import standard_shading as ref  # noqa: E402
 
 HEAD = """# Gallery
 
-Drawn by `scripts/gallery`, on a CPU, with `msaa=4` but where pixels are compared; large ones are kept in 256 colours.
-`scripts/gallery.py` has the scenes.
+Drawn by `scripts/gallery`, on a CPU, with `msaa=4` but where pixels are compared. Large ones are
+kept in 256 colours. `scripts/gallery.py` has the scenes.
 """
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
