@@ -396,3 +396,18 @@ def test_what_has_no_light_is_lit_from_the_camera_and_metal_reflects_a_studio() 
         ball = frame.rgb[frame.segmentation == names[name]]
         assert 60 < np.median(ball) < 235
         assert (ball < 255).any(1).mean() > 0.98
+
+
+def test_another_background_leaves_the_light_of_the_surroundings() -> None:
+    scene = hg.Scene(
+        hg.Sphere(key="ball", radius=0.5),
+        background="environment",
+        environment={"sky": "white", "horizon": "white", "ground": "white"},
+    )
+    with hg.open(scene, size=(80, 60)) as renderer:
+        plain = hg.View(passes=("rgb", "segmentation"))
+        red = hg.View(passes=plain.passes, edits=(EditBackground((1.0, 0.0, 0.0)),))
+        before, after = (renderer.render(view)["fit"] for view in (plain, red))
+    ball = before.segmentation > 0
+    assert (before.rgb[ball] == after.rgb[ball]).all()
+    assert (after.rgb[~ball] == (255, 0, 0)).all()

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.colour import encoded, linear
 from heliograph.randomize.imaging.step import Affine, Kind, step
 from heliograph.randomize.parameters import Numbers
 
@@ -68,8 +69,8 @@ def white_balance(temperature: float = 0.0, tint: float = 0.0) -> Affine:
 @step(Kind.CURVE, "strength", strength=Numbers(0.0, 1.0, what="how much of the filmic curve"))
 def tone_map(x: NDArray[np.float32], strength: float = 1.0) -> NDArray[np.float32]:
     """A filmic curve over linear light (Narkowicz's fit of ACES, 2015), mixed in by strength."""
-    linear = np.power(x, 2.2) * 0.8
-    mapped = linear * (2.51 * linear + 0.03) / (linear * (2.43 * linear + 0.59) + 0.14)
+    light = np.power(x, 2.2) * 0.8
+    mapped = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
     return np.asarray(x + (np.power(mapped, 1 / 2.2) - x) * strength, np.float32)
 
 
@@ -82,8 +83,7 @@ def gamma(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.float32]:
 @step(Kind.CURVE, gain=Numbers(1e-3, 1e3, what="multiplies all light"))
 def linear_light(x: NDArray[np.float32], gain: float = 1.0) -> NDArray[np.float32]:
     """From here on the picture is linear light, which `display` or `filmic` ends."""
-    low, curve = x / 12.92, np.power((x + 0.055) / 1.055, 2.4)
-    return np.asarray(np.where(x <= 0.04045, low, curve) * gain, np.float32)
+    return np.asarray(linear(x) * gain, np.float32)
 
 
 @step(Kind.LIGHT_CURVE, "amount", amount=Numbers(-1.0, 10.0, what="0 keeps it, -1 is flat"))
@@ -96,19 +96,14 @@ def light_contrast(x: NDArray[np.float32], amount: float = 0.0) -> NDArray[np.fl
 def filmic(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Hable's curve (2010), which leaves mid-grey and is white from a light of 4, and `display`."""
     scale = 1.0 / _hable(np.array(_SCALED))
-    return _shown(np.clip(scale * _hable(scale * x), 0.0, 1.0))
+    return np.asarray(encoded(np.clip(scale * _hable(scale * x), 0.0, 1.0)), np.float32)
 
 
 @step(Kind.LIGHT_CURVE)
 def display(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """From linear light to sRGB; what is brighter than white is white."""
-    return _shown(np.clip(x, 0.0, 1.0))
+    return np.asarray(encoded(np.clip(x, 0.0, 1.0)), np.float32)
 
 
 def _hable(x: NDArray[np.floating]) -> NDArray[np.floating]:
     return (x * (0.2 * x + 0.0696) + 0.00544) / (x * (0.2 * x + 0.29) + 0.0816) - 1 / 15
-
-
-def _shown(x: NDArray[np.floating]) -> NDArray[np.float32]:
-    curve = 1.055 * np.power(x, 1 / 2.4) - 0.055
-    return np.asarray(np.where(x <= 0.0031308, 12.92 * x, curve), np.float32)
