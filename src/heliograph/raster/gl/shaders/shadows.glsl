@@ -51,7 +51,7 @@ float lit_at(int i, Spread s, vec2 aside) {
 // Four comparisons, each of four texels: a rim three texels wide.
 float smooth_part(int i, Spread s) {
     vec2 size = vec2(textureSize(shadow_atlas, 0));
-    float texel = s.point.w / max(length(s.across.xy * size), 1e-12);
+    float texel = s.point.w / max(length(s.across.xy * size), 1e-18);
 #ifdef SIX_FACES
     if (shadow_maps[i].depth.x > 0.0) texel = length(s.point.xyz) / (shadow_maps[i].faces.z * size.x);
 #endif
