@@ -208,6 +208,20 @@ def test_maps_say_what_numbers_say(
     assert np.abs(np.median(drawn[0] - drawn[1])) <= tolerance
 
 
+@pytest.mark.parametrize(
+    "role", ["roughness", "metallic", "orm", "occlusion", "normal", "emissive"]
+)
+def test_a_cube_says_nothing_but_colours(role: str) -> None:
+    builtin = "builtin='flat' width='8' rgb1='.2 .2 .2' rgb2='.2 .2 .2'"
+    cube = f"<texture name='t' type='cube' {builtin}/>"
+    layer = f"<material name='m'><layer texture='t' role='{role}'/></material>"
+    drawn = [
+        picture(model(LAMP.format(""), "<geom type='box' size='.4 .4 .4' material='m'/>", assets=a))
+        for a in (cube + layer, "<material name='m'/>")
+    ]
+    assert np.array_equal(*drawn)
+
+
 def test_maps_of_emission_and_occlusion(tmp_path: Path) -> None:
     source = painted_with(tmp_path, "emissive", (200, 100, 50))
     dark = EditLight("lamp", active=False)
