@@ -91,6 +91,18 @@ def test_edits_of_a_hemisphere_change_its_sides_and_its_axis(listed):
     assert (off.ambient, off.gradient) == ((0.0, 0.0, 0.0), None)
 
 
+def test_edits_leave_the_gradient_of_what_is_lit_from_the_camera(listed):
+    scene = hg.Scene(hg.Box())
+    plain = listed(scene)
+    same = listed(scene, EditLight("head", diffuse=plain.lights[0].diffuse))
+    assert plain.gradient is not None
+    assert (same.lights, same.ambient, same.gradient) == (
+        plain.lights,
+        plain.ambient,
+        plain.gradient,
+    )
+
+
 def test_edits_of_lights_give_them_a_decay_a_distance_and_a_size(listed):
     scene = hg.Scene(hg.PointLight(key="bulb"))
     changed = listed(scene, EditLight("bulb", decay=3, distance=2, size=0.1)).lights[0]

@@ -25,6 +25,7 @@ _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _UP: Colour = (0.0, 0.0, 1.0)
+_LEVEL = (_BLACK, _BLACK, _BLACK)
 
 Gradient = tuple[Colour, Colour, Colour]
 """Irradiance per part of a normal along x, y and z, as `DrawList` has it."""
@@ -150,6 +151,7 @@ class LightEdits:
     ) -> None:
         self._on, self._dark, self._sphere = dict(on), dict(dark), sphere
         self._before = ambient_of(on.values())
+        self._gradient = gradient_of(on.values())
 
     def apply(self, edit: EditLight) -> None:
         """Change, add or switch a light.
@@ -180,10 +182,14 @@ class LightEdits:
         """What the rasterizer draws."""
         return flat(self._on.values())
 
-    @property
-    def gradient(self) -> Gradient | None:
-        """What hemispheres add to the light from everywhere."""
-        return gradient_of(self._on.values())
+    def gradient(self, before: Gradient | None) -> Gradient | None:
+        """What is added to the light from everywhere, where it was so before the edits."""
+        now = gradient_of(self._on.values())
+        if now == self._gradient:
+            return before
+        first, own, then = (np.array(each or _LEVEL) for each in (before, self._gradient, now))
+        x, y, z = slopes = first - own + then
+        return (triple(x), triple(y), triple(z)) if slopes.any() else None
 
     def ambient(self, before: Colour) -> Colour:
         """The light from everywhere, where it was so before the edits."""
