@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,17 @@ def test_edits_of_a_hemisphere_change_its_sides_and_its_axis(listed):
     assert np.array(red.gradient) == pytest.approx(np.outer((0, 0, 1), (1, 0, 0)))
     off = listed(scene, EditLight("sky", active=False))
     assert (off.ambient, off.gradient) == ((0.0, 0.0, 0.0), None)
+
+
+def test_a_light_that_an_edit_adds_is_a_spot_lights_as_far_as_it_does_not_say(listed):
+    (lamp,) = listed(hg.Scene(hg.SpotLight(intensity=3))).lights
+    added = EditLight("new", kind="spot", diffuse=(3, 3, 3))
+    for scene in (hg.Scene(hg.AmbientLight()), hg.Scene()):
+        new = listed(scene, added).lights[-1]
+        assert replace(new, shadow_range=lamp.shadow_range) == lamp
+    turned = EditLight("bulb", kind="spot", cutoff=0.4)
+    (bulb,) = listed(hg.Scene(hg.PointLight(key="bulb")), turned).lights
+    assert (bulb.exponent, bulb.decay, bulb.cutoff) == (0.0, 2.0, 0.4)
 
 
 def test_edits_leave_the_gradient_of_what_is_lit_from_the_camera(listed):

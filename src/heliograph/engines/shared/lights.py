@@ -25,6 +25,7 @@ _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _UP: Colour = (0.0, 0.0, 1.0)
+_NEW = Light()
 _LEVEL = (_BLACK, _BLACK, _BLACK)
 
 Gradient = tuple[Colour, Colour, Colour]
@@ -51,14 +52,17 @@ class SceneLight:
     slope: Colour | None = None
     up: Colour = _UP
 
-    def edited(self, given: Mapping[str, Any], sphere: Callable[[], Sphere]) -> SceneLight:
+    def edited(
+        self, given: Mapping[str, Any], sphere: Callable[[], Sphere], new: Light
+    ) -> SceneLight:
         """The same light with other fields, as `EditLight` names them.
 
         `diffuse` is the colour of light from everywhere, and a hemisphere's from above; `ambient`
-        is its colour from below. Either with a kind is a light of this kind and nothing else.
+        is its colour from below. Either with a kind is a light of this kind and nothing else,
+        `new` but for what is given.
         """
         if self.lights or "kind" in given:
-            light = replace(self.lights[0] if self.lights else Light(), **_fading(given))
+            light = replace(self.lights[0] if self.lights else new, **_fading(given))
             placed = any(name in given for name in _PLACED)
             return SceneLight((covering(light, sphere()) if placed else light,))
         if self.slope is None:
@@ -141,6 +145,7 @@ class LightEdits:
         on: the lights that shine, by name.
         dark: those that are off; an edit may switch them on.
         sphere: what is seen; asked for where an edit places a light.
+        new: a light that an edit adds, as far as it does not say.
     """
 
     def __init__(
@@ -148,8 +153,9 @@ class LightEdits:
         on: Mapping[str, SceneLight],
         dark: Mapping[str, SceneLight],
         sphere: Callable[[], Sphere],
+        new: Light = _NEW,
     ) -> None:
-        self._on, self._dark, self._sphere = dict(on), dict(dark), sphere
+        self._on, self._dark, self._sphere, self._new = dict(on), dict(dark), sphere, new
         self._before = ambient_of(on.values())
         self._gradient = gradient_of(on.values())
 
@@ -174,7 +180,7 @@ class LightEdits:
         check_light(f"EditLight {edit.name!r}", lengths, strengths)
         on = edit.name not in self._dark if edit.active is None else edit.active
         here, there = (self._on, self._dark) if on else (self._dark, self._on)
-        here[edit.name] = (known or SceneLight()).edited(given, self._sphere)
+        here[edit.name] = (known or SceneLight()).edited(given, self._sphere, self._new)
         there.pop(edit.name, None)
 
     @property
