@@ -103,6 +103,18 @@ def test_a_light_that_an_edit_adds_is_a_spot_lights_as_far_as_it_does_not_say(li
     assert (bulb.exponent, bulb.decay, bulb.cutoff) == (0.0, 2.0, 0.4)
 
 
+@pytest.mark.parametrize("light", [hg.PointLight, hg.SpotLight])
+def test_a_light_that_ends_where_it_begins_is_refused(listed, light):
+    told = (
+        "'bulb': expected a distance from 1e-16 m, or 0 for a light that does not end, got 1e-100"
+    )
+    with pytest.raises(InvalidValueError, match=told):
+        listed(hg.Scene(light(key="bulb", distance=1e-100)))
+    with pytest.raises(InvalidValueError, match=told):
+        listed(hg.Scene(light(key="bulb")), EditLight("bulb", distance=1e-100))
+    assert listed(hg.Scene(light(distance=1e-16))).lights[0].distance == 1e-16
+
+
 def test_edits_leave_the_gradient_of_what_is_lit_from_the_camera(listed):
     scene = hg.Scene(hg.Box())
     plain = listed(scene)

@@ -52,9 +52,9 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     found = {}
     for component, world in placed:
         name, aim = f"{component.kind} {component.key!r}", component.props.get("target", ())
-        own = (component.props.get(name, 0.0) for name in ("distance", "size"))
-        lengths = (*world[:3, 3].tolist(), *aim, *own)
-        check_light(name, lengths, (component.get("intensity"),))
+        distance, size = (component.props.get(each, 0.0) for each in ("distance", "size"))
+        lengths = (*world[:3, 3].tolist(), *aim, distance, size)
+        check_light(name, lengths, (component.get("intensity"),), distance)
         made = _MAKERS[type(component).__name__](component, world)
         if sphere is not None and component.props.get("castShadow"):
             made = replace(made, lights=(covering(made.lights[0], sphere),))

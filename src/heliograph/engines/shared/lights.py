@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.raster.types import LARGEST, Colour, Light, LightKind
+from heliograph.raster.types import LARGEST, SMALLEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
 from heliograph.scene.appearance import BRIGHTEST
 
@@ -118,12 +118,19 @@ def covering(light: Light, sphere: Sphere) -> Light:
     return replace(light, shadow_range=(_NEAR * far, 1.01 * far))
 
 
-def check_light(where: str, lengths: Iterable[float], strengths: Iterable[float]) -> None:
-    """Refuse what no picture can show of a light: where it stands, and how strong it is.
+def check_light(
+    where: str, lengths: Iterable[float], strengths: Iterable[float], distance: float = 0.0
+) -> None:
+    """Refuse what no picture can show of a light: where it stands and ends, and how strong it is.
 
     Raises:
-        InvalidValueError: a number that is too large, or no number.
+        InvalidValueError: a number that is too large or too small, or no number.
     """
+    if 0 < distance < SMALLEST:
+        raise InvalidValueError(
+            f"{where}: expected a distance from {SMALLEST:g} m, or 0 for a light that does not end, "
+            f"got {distance:g}; give all lengths in another unit"
+        )
     for values, most, expected, remedy in (
         (
             lengths,
@@ -176,8 +183,8 @@ class LightEdits:
             chain.from_iterable(given.get(name, ()) for name in names)
             for names in (_LENGTHS, _STRENGTHS)
         )
-        lengths = chain(lengths, (given.get(name, 0.0) for name in ("distance", "size")))
-        check_light(f"EditLight {edit.name!r}", lengths, strengths)
+        distance, size = (given.get(name, 0.0) for name in ("distance", "size"))
+        check_light(f"EditLight {edit.name!r}", (*lengths, distance, size), strengths, distance)
         on = edit.name not in self._dark if edit.active is None else edit.active
         here, there = (self._on, self._dark) if on else (self._dark, self._on)
         here[edit.name] = (known or SceneLight()).edited(given, self._sphere, self._new)
