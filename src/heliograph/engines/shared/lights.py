@@ -128,8 +128,8 @@ def check_light(
     """
     if 0 < distance < SMALLEST:
         raise InvalidValueError(
-            f"{where}: expected a distance from {SMALLEST:g} m, or 0 for a light that does not end, "
-            f"got {distance:g}; give all lengths in another unit"
+            f"{where}: expected a distance from {SMALLEST:g} m, or 0 for a light that does not "
+            f"end, got {distance:g}; give all lengths in another unit"
         )
     for values, most, expected, remedy in (
         (
