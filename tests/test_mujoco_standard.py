@@ -248,6 +248,22 @@ def test_metal_mirrors_the_sky() -> None:
     assert 60 < picture(source).mean() < 200  # of a sky that is grey
 
 
+@pytest.mark.parametrize("around", ["", "sky"])
+def test_metal_of_edits_mirrors_the_sky_as_that_of_models_does(around: str) -> None:
+    assets = sky(rgb1=".3 .5 .8", rgb2=".2 .2 .2") if around else ""
+    material = "<material name='m' {} rgba='.8 .8 .8 1'/>"
+    metal, plain = (
+        model(LAMP.format(""), FLOOR.format("material='m'"), assets=assets + material.format(each))
+        for each in ("metallic='.9' roughness='.3'", "")
+    )
+    edit = EditMaterial("floor", metallic=0.9, roughness=0.3)
+    assert np.abs(picture(metal) - picture(plain, edit)).max() <= 1
+    with hg.open(plain, size=SIZE, shading="standard") as renderer:
+        order = [hg.View([ABOVE], edits=edits) for edits in ((), (edit,), ())]
+        first, _, again = (next(iter(renderer.render(each))).rgb for each in order)
+    assert np.array_equal(first, again)
+
+
 def test_the_sky_is_shown_as_it_is() -> None:
     source = model(FLOOR.format(""), assets=sky(rgb1=".2 .4 .6", rgb2=".2 .4 .6"))
     up = Camera.look_at(eye=(0, 0, 1), target=(0, 1, 3), fov_y=0.6, width=SIZE[0], height=SIZE[1])
