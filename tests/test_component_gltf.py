@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import struct
 import warnings
+from base64 import b64encode
 from pathlib import Path
 
 import numpy as np
@@ -409,6 +410,13 @@ def test_vertices_of_whole_numbers(tmp_path, dtype, normalized):
     (part,) = meshes.load(path)
     assert np.allclose(part.geometry.uvs, plain.geometry.uvs, atol=1e-6)
     assert np.array_equal(part.geometry.positions, plain.geometry.positions)
+    beside = binary + rows.tobytes()
+    (tmp_path / "beside.bin").write_bytes(beside)
+    for uri in ("beside.bin", "data:application/gltf-buffer;base64," + b64encode(beside).decode()):
+        buffers = [{"uri": uri, "byteLength": len(beside)}]
+        (tmp_path / "b.gltf").write_text(json.dumps({**said, "buffers": buffers}))
+        (part,) = meshes.load(tmp_path / "b.gltf")
+        assert np.allclose(part.geometry.uvs, plain.geometry.uvs, atol=1e-6)
     for name, value in (("count", 5), ("count", 10**12), ("byteOffset", 4), ("byteOffset", -999)):
 
         def break_off(said, name=name, value=value):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -89,6 +90,41 @@ def test_edits_of_a_hemisphere_change_its_sides_and_its_axis(listed):
     assert np.array(red.gradient) == pytest.approx(np.outer((0, 0, 1), (1, 0, 0)))
     off = listed(scene, EditLight("sky", active=False))
     assert (off.ambient, off.gradient) == ((0.0, 0.0, 0.0), None)
+
+
+def test_a_light_that_an_edit_adds_is_a_spot_lights_as_far_as_it_does_not_say(listed):
+    (lamp,) = listed(hg.Scene(hg.SpotLight(intensity=3))).lights
+    added = EditLight("new", kind="spot", diffuse=(3, 3, 3))
+    for scene in (hg.Scene(hg.AmbientLight()), hg.Scene()):
+        new = listed(scene, added).lights[-1]
+        assert replace(new, shadow_range=lamp.shadow_range) == lamp
+    turned = EditLight("bulb", kind="spot", cutoff=0.4)
+    (bulb,) = listed(hg.Scene(hg.PointLight(key="bulb")), turned).lights
+    assert (bulb.exponent, bulb.decay, bulb.cutoff) == (0.0, 2.0, 0.4)
+
+
+@pytest.mark.parametrize("light", [hg.PointLight, hg.SpotLight])
+def test_a_light_that_ends_where_it_begins_is_refused(listed, light):
+    told = (
+        "'bulb': expected a distance from 1e-16 m, or 0 for a light that does not end, got 1e-100"
+    )
+    with pytest.raises(InvalidValueError, match=told):
+        listed(hg.Scene(light(key="bulb", distance=1e-100)))
+    with pytest.raises(InvalidValueError, match=told):
+        listed(hg.Scene(light(key="bulb")), EditLight("bulb", distance=1e-100))
+    assert listed(hg.Scene(light(distance=1e-16))).lights[0].distance == 1e-16
+
+
+def test_edits_leave_the_gradient_of_what_is_lit_from_the_camera(listed):
+    scene = hg.Scene(hg.Box())
+    plain = listed(scene)
+    same = listed(scene, EditLight("head", diffuse=plain.lights[0].diffuse))
+    assert plain.gradient is not None
+    assert (same.lights, same.ambient, same.gradient) == (
+        plain.lights,
+        plain.ambient,
+        plain.gradient,
+    )
 
 
 def test_edits_of_lights_give_them_a_decay_a_distance_and_a_size(listed):

@@ -220,7 +220,7 @@ def test_a_light_that_cast_no_shadow_does_where_an_edit_says_so():
     assert np.array_equal(edited.rgb, own.rgb)
     for kind in ("directional", "spot", "point"):
         dark = hg.Scene(floor, thing, hg.AmbientLight(key="dim", intensity=0.1))
-        new = EditLight("new", kind=kind, position=(3, 0, 3), direction=(-1, 0, -1))
+        new = EditLight("new", kind=kind, position=(3, 0, 3), direction=(-1, 0, -1), decay=0)
         cast = EditLight("new", casts_shadow=True)
         lit, shaded = (shown(dark, TOP, edits=edits).rgb for edits in ((new,), (new, cast)))
         assert lit[60, 80].min() > 2 * shaded[60, 80].min()

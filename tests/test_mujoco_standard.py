@@ -208,6 +208,20 @@ def test_maps_say_what_numbers_say(
     assert np.abs(np.median(drawn[0] - drawn[1])) <= tolerance
 
 
+@pytest.mark.parametrize(
+    "role", ["roughness", "metallic", "orm", "occlusion", "normal", "emissive"]
+)
+def test_a_cube_says_nothing_but_colours(role: str) -> None:
+    builtin = "builtin='flat' width='8' rgb1='.2 .2 .2' rgb2='.2 .2 .2'"
+    cube = f"<texture name='t' type='cube' {builtin}/>"
+    layer = f"<material name='m'><layer texture='t' role='{role}'/></material>"
+    drawn = [
+        picture(model(LAMP.format(""), "<geom type='box' size='.4 .4 .4' material='m'/>", assets=a))
+        for a in (cube + layer, "<material name='m'/>")
+    ]
+    assert np.array_equal(*drawn)
+
+
 def test_maps_of_emission_and_occlusion(tmp_path: Path) -> None:
     source = painted_with(tmp_path, "emissive", (200, 100, 50))
     dark = EditLight("lamp", active=False)
@@ -232,6 +246,22 @@ def test_metal_mirrors_the_sky() -> None:
     assert np.abs(picture(source) - expected).max() <= 2
     source = model(FLOOR.format("material='m'"), assets=metal)
     assert 60 < picture(source).mean() < 200  # of a sky that is grey
+
+
+@pytest.mark.parametrize("around", ["", "sky"])
+def test_metal_of_edits_mirrors_the_sky_as_that_of_models_does(around: str) -> None:
+    assets = sky(rgb1=".3 .5 .8", rgb2=".2 .2 .2") if around else ""
+    material = "<material name='m' {} rgba='.8 .8 .8 1'/>"
+    metal, plain = (
+        model(LAMP.format(""), FLOOR.format("material='m'"), assets=assets + material.format(each))
+        for each in ("metallic='.9' roughness='.3'", "")
+    )
+    edit = EditMaterial("floor", metallic=0.9, roughness=0.3)
+    assert np.abs(picture(metal) - picture(plain, edit)).max() <= 1
+    with hg.open(plain, size=SIZE, shading="standard") as renderer:
+        order = [hg.View([ABOVE], edits=edits) for edits in ((), (edit,), ())]
+        first, _, again = (next(iter(renderer.render(each))).rgb for each in order)
+    assert np.array_equal(first, again)
 
 
 def test_the_sky_is_shown_as_it_is() -> None:

@@ -391,3 +391,15 @@ def test_light_that_does_not_fade_is_the_same_from_any_distance(
     scene = DrawList(one(Shape.PLANE, Shading.LAMBERT), (lamp,), lighting=Lighting.STANDARD)
     want = int(ref.to_uint8(ref.srgb_encode(np.array(2 / np.pi))))
     assert abs(int(drawn(rasterizer, scene, camera)["rgb"][8, 8, 0]) - want) <= 1
+
+
+@pytest.mark.parametrize("tone", ToneMapping)
+def test_the_brightest_light_is_white(rasterizer: Rasterizer, tone: ToneMapping) -> None:
+    camera = Camera.look_at(eye=(0, 0, 3), target=(0, 0.001, 0), fov_y=0.5, width=16, height=16)
+    scene = DrawList(
+        one(Shape.PLANE, Shading.LAMBERT),
+        ambient=(1e25, 1e25, 1e25),
+        lighting=Lighting.STANDARD,
+        tone_mapping=tone,
+    )
+    assert drawn(rasterizer, scene, camera)["rgb"][8, 8].min() == 255

@@ -44,7 +44,8 @@ class Lights(Randomizer):
         target: world point, metres, that they shine at.
         colour: red, green, blue, 0 or more.
         intensity: factor on the colour, of each light; up to 1e30 after it. Lights of component
-            scenes have three.js's units, in which 3 is bright.
+            scenes have three.js's units, in which 3 is bright, and new ones fade with the square of
+            the distance.
         cutoff: half-angle of a spot's cone, radians (`{"angle": [15, 40]}` takes degrees).
         casts_shadow: true or false, or a choice.
     """

@@ -24,7 +24,7 @@ LEVELS = 5
 
 
 _NARROWEST, _WIDEST = 64, 512  # pictures that they are made from, pixels
-_LARGEST = 1e30
+_BRIGHTEST = 1e12  # of which the sum over all directions is a float32
 _BATCH = 64
 
 Floats = NDArray[np.floating[Any]]
@@ -57,8 +57,9 @@ def prepared(picture: Floats) -> Radiance:
         raise InvalidValueError(
             f"radiance: expected an equirectangular picture (H, W, 3), got {picture.shape}"
         )
-    if not np.isfinite(picture).all() or picture.min() < 0 or picture.max() > _LARGEST:
+    if not np.isfinite(picture).all() or picture.min() < 0:
         raise InvalidValueError("radiance: expected finite numbers from 0, got others among them")
+    picture = np.minimum(picture, _BRIGHTEST)
     width = 1 << (picture.shape[1] - 1).bit_length()
     width = min(max(width, _NARROWEST), _WIDEST)
     levels = [resized(picture, width)]

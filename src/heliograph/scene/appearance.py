@@ -157,7 +157,8 @@ class EditLight(CheckedEdit):
     Attributes:
         name: the light's name; `head` is the light at the camera (`headlight` where a MuJoCo model
             has a light called `head`).
-        kind: `directional`, `point` or `spot`; must be given for a new light.
+        kind: `directional`, `point` or `spot`; must be given for a new light, which is a
+            `SpotLight` of this kind in a scene of components, as far as it does not say.
         position: world metres.
         direction: world, the way the light goes; of any length but 0.
         diffuse, specular, ambient: colours, 0 to 1 and above: of a model's scene as in MuJoCo, of
@@ -167,7 +168,7 @@ class EditLight(CheckedEdit):
         cutoff: half-angle of a spot's cone, radians, above 0 to pi / 2.
         exponent: how a spot fades from its axis, from 0.
         softness: over which part of the cone's rim it fades, 0 to 1.
-        decay: the power of the distance that it fades with; a new light does not fade without it.
+        decay: the power of the distance that it fades with; 0 is that of a model's new light.
         distance: metres at which a point light or spot ends; 0 for nowhere.
         size: radius of what shines, metres (radians of a directional one), which softens shadows.
             These three are for light in linear space.

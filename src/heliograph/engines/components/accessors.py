@@ -1,4 +1,4 @@
-"""Vertices of .glb files that are whole numbers, made floats: trimesh takes them as they stand.
+"""Vertices of glTF files that are whole numbers, made floats: trimesh takes them as they stand.
 
 glTF has texture coordinates, and with KHR_mesh_quantization positions and normals, of 8 or 16 bits,
 which are shares of the largest number where the file says `normalized`.
@@ -6,8 +6,10 @@ which are shares of the largest number where the file says `normalized`.
 
 from __future__ import annotations
 
+import base64
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,33 +18,60 @@ from numpy.typing import NDArray
 _CHUNK = struct.Struct("<I4s")
 _WHOLE: Mapping[int, Any] = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16}
 _FLOAT = 5126
+_DATA = "data:application/octet-stream;base64,"
 _WIDTHS = {"VEC2": 2, "VEC3": 3}
 _ATTRIBUTES = ("POSITION", "NORMAL", "TEXCOORD_0")
 
 
-def with_floats(said: Mapping[str, Any], rest: bytes) -> tuple[dict[str, Any], bytes]:
-    """A file's JSON and what follows it, with floats at the end of its binary chunk.
+def with_floats(
+    said: Mapping[str, Any], rest: bytes, read: Callable[[str], bytes]
+) -> dict[str, Any]:
+    """A file's JSON, with floats in one more buffer.
+
+    Args:
+        said: its JSON.
+        rest: what follows it in a .glb file.
+        read: gives what is in a file beside it.
 
     Raises:
         ValueError: numbers that are not there.
     """
     accessors, views = [*said.get("accessors", ())], [*said.get("bufferViews", ())]
-    numbers = {number for number in _vertices(said) if _is_whole(accessors[number], views)}
-    if not numbers or rest[4:8] != b"BIN\0":
-        return dict(said), rest
-    (length, kind), binary = _CHUNK.unpack_from(rest), rest[_CHUNK.size :]
-    after, binary = binary[length:], binary[:length]
-    for number in sorted(numbers):
-        accessor, view = accessors[number], views[accessors[number]["bufferView"]]
-        data = _floats(accessor, view, binary).tobytes()
-        binary += bytes(-len(binary) % 4)
-        views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": len(data)})
+    buffers, floats = [*said.get("buffers", ())], b""
+
+    @cache
+    def binary(number: int) -> bytes:
+        uri = buffers[number].get("uri")
+        if uri is None and number:
+            raise ValueError(f"buffer {number} has no uri")
+        return _chunk(rest) if uri is None else _read(uri, read)
+
+    for number in sorted(_vertices(said)):
+        accessor = accessors[number]
+        if not _is_whole(accessor):
+            continue
+        view = views[accessor["bufferView"]]
+        data = _floats(accessor, view, binary(view["buffer"])).tobytes()
+        views.append({"buffer": len(buffers), "byteOffset": len(floats), "byteLength": len(data)})
         made = {"componentType": _FLOAT, "bufferView": len(views) - 1, "byteOffset": 0}
         accessors[number] = {**accessor, **made, "normalized": False}
-        binary += data
-    buffers = [{**said["buffers"][0], "byteLength": len(binary)}, *said["buffers"][1:]]
-    changed = {"accessors": accessors, "bufferViews": views, "buffers": buffers}
-    return {**said, **changed}, _CHUNK.pack(len(binary), kind) + binary + after
+        floats += data
+    if not floats:
+        return dict(said)
+    uri = _DATA + base64.b64encode(floats).decode()
+    buffers.append({"uri": uri, "byteLength": len(floats)})
+    return {**said, "accessors": accessors, "bufferViews": views, "buffers": buffers}
+
+
+def _chunk(rest: bytes) -> bytes:
+    if rest[4:8] != b"BIN\0":
+        raise ValueError("buffer 0 has no uri")
+    return rest[_CHUNK.size :][: _CHUNK.unpack_from(rest)[0]]
+
+
+def _read(uri: str, read: Callable[[str], bytes]) -> bytes:
+    is_data = uri.startswith("data:")
+    return base64.b64decode(uri.partition("base64,")[2]) if is_data else read(uri)
 
 
 def _vertices(said: Mapping[str, Any]) -> set[int]:
@@ -52,12 +81,11 @@ def _vertices(said: Mapping[str, Any]) -> set[int]:
     return {each[name] for each in attributes for name in _ATTRIBUTES if name in each}
 
 
-def _is_whole(accessor: Mapping[str, Any], views: list[Any]) -> bool:
-    """Whether its numbers are whole ones of the binary chunk."""
+def _is_whole(accessor: Mapping[str, Any]) -> bool:
+    """Whether its numbers are whole ones of a buffer."""
     if "bufferView" not in accessor or "sparse" in accessor:
         return False
-    inside = views[accessor["bufferView"]].get("buffer") == 0
-    return inside and accessor["componentType"] in _WHOLE and accessor["type"] in _WIDTHS
+    return accessor["componentType"] in _WHOLE and accessor["type"] in _WIDTHS
 
 
 def _floats(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,6 @@ SUPPORTED = frozenset(
     }
 )
 """Extensions that are drawn as they say."""
-_OF_BINARY = {"KHR_mesh_quantization"}
-
 _HEAD, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 _WRAPS = {33071: Wrap.CLAMP, 33648: Wrap.MIRROR, 10497: Wrap.REPEAT}
 _NEAREST = 9728
@@ -70,6 +68,7 @@ class Document:
     Args:
         data: of a .glb or .gltf file.
         binary: whether it is a .glb file.
+        read: gives what is in a file beside it.
 
     Attributes:
         unsupported: the extensions that it uses and that are not drawn.
@@ -79,32 +78,29 @@ class Document:
         ValueError: it is none.
     """
 
-    def __init__(self, data: bytes, *, binary: bool) -> None:
-        self._rest: bytes | None = None
-        text = data
-        if binary:
-            text, self._rest = _chunks(data)
+    def __init__(self, data: bytes, read: Callable[[str], bytes], *, binary: bool) -> None:
+        text, self._rest = _chunks(data) if binary else (data, b"")
+        self._binary, self._read = binary, read
         said = json.loads(text)
         if not isinstance(said, dict):
             raise ValueError("its JSON is no object")
         self._said: dict[str, Any] = said
         self._pixels: dict[int, tuple[Any, NDArray[np.uint8] | None]] = {}
-        drawn = SUPPORTED if binary else SUPPORTED - _OF_BINARY
-        self.unsupported = sorted({*said.get("extensionsUsed", ())} - drawn)
-        self.lacking = sorted({*said.get("extensionsRequired", ())} - drawn)
+        self.unsupported = sorted({*said.get("extensionsUsed", ())} - SUPPORTED)
+        self.lacking = sorted({*said.get("extensionsRequired", ())} - SUPPORTED)
 
     def numbered(self) -> bytes:
         """The file with materials that have nothing but their textures, and a number as name."""
         said = self._said.get("materials", ())
         materials = [{**_infos(each), "name": str(number)} for number, each in enumerate(said)]
-        if self._rest is None:
-            return json.dumps({**self._said, "materials": materials}).encode()
-        floats, rest = with_floats(self._said, self._rest)
+        floats = with_floats(self._said, self._rest, self._read)
         text = json.dumps({**floats, "materials": materials}).encode()
+        if not self._binary:
+            return text
         text += b" " * (-len(text) % 4)
-        size = _HEAD.size + _CHUNK.size + len(text) + len(rest)
+        size = _HEAD.size + _CHUNK.size + len(text) + len(self._rest)
         head = _HEAD.pack(b"glTF", 2, size) + _CHUNK.pack(len(text), b"JSON")
-        return head + text + rest
+        return head + text + self._rest
 
     def look(self, read: Any) -> Look:
         """What a material looks like.

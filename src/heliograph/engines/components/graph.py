@@ -699,10 +699,10 @@ class SceneGraph:
         sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
         rows = self._layout.lights
         if self.lit_from_camera:
-            return LightEdits({lamps.HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere)
+            return LightEdits({lamps.HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere, lamps.NEW)
         shown = self._row_visible[rows]
         on, dark = (self._scene_lights(placed, rows[mask]) for mask in (shown, ~shown))
-        return LightEdits(on, dark, sphere)
+        return LightEdits(on, dark, sphere, lamps.NEW)
 
     def _scene_lights(self, placed: Placed, rows: Rows) -> dict[str, SceneLight]:
         nodes = [self.tree.node(row) for row in rows.tolist()]

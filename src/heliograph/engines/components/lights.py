@@ -22,14 +22,14 @@ from heliograph.engines.shared.lights import (
 )
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import Colour
-from heliograph.scene import Component
+from heliograph.scene import Component, SpotLight
 
 Placed = tuple[Component, NDArray[np.float64]]
 """A component and its world_from_component (4, 4)."""
 
 HEAD = "head"
 _DARK: Colour = (0.0, 0.0, 0.0)
-DEFAULT = (Light(LightKind.HEAD, diffuse=(1.1, 1.1, 1.1)),)
+DEFAULT = (Light(LightKind.HEAD, exponent=0.0, diffuse=(1.1, 1.1, 1.1)),)
 DEFAULT_AMBIENT: Colour = (0.91, 0.91, 0.91)
 DEFAULT_GRADIENT: tuple[Colour, Colour, Colour] = (_DARK, _DARK, (0.65, 0.65, 0.65))
 STUDIO_AMBIENT: Colour = (0.25, 0.25, 0.25)
@@ -55,9 +55,9 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     found = {}
     for component, world in placed:
         name, aim = f"{component.kind} {component.key!r}", component.props.get("target", ())
-        own = (component.props.get(name, 0.0) for name in ("distance", "size"))
-        lengths = (*world[:3, 3].tolist(), *aim, *own)
-        check_light(name, lengths, (component.get("intensity"),))
+        distance, size = (component.props.get(each, 0.0) for each in ("distance", "size"))
+        lengths = (*world[:3, 3].tolist(), *aim, distance, size)
+        check_light(name, lengths, (component.get("intensity"),), distance)
         made = _MAKERS[type(component).__name__](component, world)
         if sphere is not None and component.props.get("castShadow"):
             made = replace(made, lights=(covering(made.lights[0], sphere),))
@@ -81,6 +81,7 @@ def _hemisphere(component: Component, world: NDArray[np.float64]) -> SceneLight:
 def _common(component: Component) -> dict[str, Any]:
     return {
         "diffuse": triple(_strength(component)),
+        "exponent": 0.0,
         "size": component.get("size"),
         "casts_shadow": component.get("castShadow"),
     }
@@ -113,7 +114,6 @@ def _spot(component: Component, world: NDArray[np.float64]) -> SceneLight:
         position=triple(world[:3, 3]),
         direction=triple(_towards(component, world)),
         cutoff=component.get("angle"),
-        exponent=0.0,
         softness=component.get("penumbra"),
         **_fading(component),
         **_common(component),
@@ -136,3 +136,5 @@ _MAKERS: Mapping[str, Callable[[Component, Any], SceneLight]] = MappingProxyType
         "SpotLight": _spot,
     }
 )
+NEW = _spot(SpotLight(), SpotLight().local).lights[0]
+"""What edits add, as far as they do not say."""

@@ -151,7 +151,8 @@ def _nodes(path: Path) -> Iterator[Part]:
     if suffix not in gltf.SUFFIXES:
         yield from _placed(path, data, None)
         return
-    document = gltf.Document(data, binary=suffix == ".glb")
+    read = _resolver(_trimesh(), path).get
+    document = gltf.Document(data, read, binary=suffix == ".glb")
     unsupported = ", ".join(document.unsupported)
     troubles = (f"drawn without {unsupported}: not supported",) if unsupported else ()
     try:

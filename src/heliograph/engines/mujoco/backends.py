@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -14,7 +15,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.objects import ModelObjects
-from heliograph.engines.mujoco.standard import StandardLook
+from heliograph.engines.mujoco.standard import StandardLook, has_metal
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
 from heliograph.engines.shared.edits import EditApplier
@@ -141,7 +142,7 @@ class RasterBackend:
                 partial(self._translator.frames, geoms),
                 self._rasterizer,
             )
-            things = applier.apply(edits)
+            things = self._mirroring(applier.apply(edits))
         if not lights and not things.lights:  # those that edits put out leave it dark
             things.ambient = _WITHOUT_LIGHTS
             if self._look is not None:
@@ -149,6 +150,15 @@ class RasterBackend:
         if self._look is not None:
             things = self._look.surrounded(things)
         self._rasterizer.draw(things, cameras, view.pass_names, out)
+
+    def _mirroring(self, things: DrawList) -> DrawList:
+        """The same with what metal mirrors, where edits have made some."""
+        behind, materials = things.environment, things.instances.materials
+        if self._look is None or behind.radiance is not None:
+            return things
+        if not has_metal(materials.metallic_roughness):
+            return things
+        return replace(things, environment=self._translator.mirrored(behind))
 
     def together(self) -> AbstractContextManager[None]:
         """A block that may defer filling arrays: all that is drawn within is there by its end."""

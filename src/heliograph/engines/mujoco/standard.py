@@ -28,7 +28,6 @@ from heliograph.raster import (
     MaterialTable,
     Rasterizer,
     Texture,
-    TextureKind,
     Use,
 )
 from heliograph.raster.types import Colour
@@ -209,7 +208,7 @@ class MaterialMaps:
     @property
     def metal(self) -> bool:
         """Whether anything mirrors what is around it, without which metal is black."""
-        return bool((self._metallic_roughness[:, 0] > 0).any())
+        return has_metal(self._metallic_roughness)
 
     def lay(self, geoms: NDArray[Any]) -> None:
         """Have geoms textured that wear maps, but none of colours."""
@@ -227,6 +226,11 @@ class MaterialMaps:
             metallic_roughness=self._metallic_roughness[worn],
             emissive=self._glow[worn] if self._glow.any() else None,
         )
+
+
+def has_metal(metallic_roughness: NDArray[np.float32] | None) -> bool:
+    """Whether any of these rows (M, 2) is metallic."""
+    return metallic_roughness is not None and bool((metallic_roughness[:, 0] > 0).any())
 
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:
@@ -261,7 +265,7 @@ def _layered(
         return None
     colour = maps[_RGB]
     base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
-    return replace(base, linear=True, layers=tuple(layers)) if _flat(base) else None
+    return replace(base, linear=True, layers=tuple(layers))
 
 
 def _metal_in(texture: Texture) -> bool:
@@ -271,13 +275,15 @@ def _metal_in(texture: Texture) -> bool:
 
 
 def _maps(model: mujoco.MjModel) -> NDArray[np.int32]:
-    """The textures (nmat, roles) of the materials, -1 for none."""
-    maps: NDArray[np.int32] = model.mat_texid
+    """The textures (nmat, roles) of the materials, -1 for none.
+
+    Cubes have colours alone, and so has what is painted with one.
+    """
+    maps = np.array(model.mat_texid, np.int32)
+    flat = np.append(model.tex_type == mujoco.mjtTexture.mjTEXTURE_2D, True)[maps]
+    further = np.arange(maps.shape[1]) != _RGB
+    maps[further & ~(flat & flat[:, [_RGB]])] = -1
     return maps
-
-
-def _flat(texture: Texture) -> bool:
-    return texture.kind is TextureKind.FLAT
 
 
 _DIRECT = (
@@ -288,12 +294,7 @@ _DIRECT = (
 
 
 def _direct_layers(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
-    found = [
-        (use, texture(maps[role]).pixels)
-        for role, use in _DIRECT
-        if maps[role] >= 0 and _flat(texture(maps[role]))
-    ]
-    return [Layer(use, pixels) for use, pixels in found]
+    return [Layer(use, texture(maps[role]).pixels) for role, use in _DIRECT if maps[role] >= 0]
 
 
 def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:

@@ -148,9 +148,10 @@ class Translator:
         sky = int(self._textures[boxes[0]]) if boxes else None
         self._behind = Environment(sky=sky)
         self._maps = MaterialMaps(model, rasterizer, textures) if linear else None
+        self._around = textures[boxes[0]] if boxes else None
+        self._radiance: int | None = None
         if self._maps is not None and self._maps.metal:
-            around = rasterizer.add_radiance(radiance(textures[boxes[0]] if boxes else None))
-            self._behind = Environment(sky=sky, radiance=around, radiance_scale=SKY_PART)
+            self._behind = self.mirrored(self._behind)
         self._structure: Structure | None = None
 
     def add_flexes(self, flexes: Iterable[Geometry]) -> None:
@@ -212,6 +213,12 @@ class Translator:
             haze_range=((1 - self._haze_part) * _HAZE * self._far, _HAZE * self._far),
             haze_plane=(x, y, z, -float(plane["mat"][:, 2] @ plane["pos"])),
         )
+
+    def mirrored(self, behind: Environment) -> Environment:
+        """The same with the light that metal mirrors."""
+        if self._radiance is None:
+            self._radiance = self._rasterizer.add_radiance(radiance(self._around))
+        return replace(behind, radiance=self._radiance, radiance_scale=SKY_PART)
 
     def _build(self, geoms: NDArray[Any], facts: tuple[bytes, ...]) -> Structure:
         handles = self._geometry(geoms)

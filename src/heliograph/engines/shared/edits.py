@@ -92,7 +92,7 @@ class EditApplier:
             for edit in self._lit:  # last: shadow maps hold all that was moved
                 lights.apply(edit)
             shown.ambient = lights.ambient(shown.ambient)
-            shown.gradient = lights.gradient
+            shown.gradient = lights.gradient(shown.gradient)
             if lights.lights != shown.lights:  # caches compare it by identity
                 shown.lights = lights.lights
         return shown

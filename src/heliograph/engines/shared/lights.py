@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.raster.types import LARGEST, Colour, Light, LightKind
+from heliograph.raster.types import LARGEST, SMALLEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
 from heliograph.scene.appearance import BRIGHTEST
 
@@ -25,6 +25,8 @@ _PLACED = ("kind", "position", "direction", "casts_shadow")
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _UP: Colour = (0.0, 0.0, 1.0)
+_NEW = Light()
+_LEVEL = (_BLACK, _BLACK, _BLACK)
 
 Gradient = tuple[Colour, Colour, Colour]
 """Irradiance per part of a normal along x, y and z, as `DrawList` has it."""
@@ -50,14 +52,17 @@ class SceneLight:
     slope: Colour | None = None
     up: Colour = _UP
 
-    def edited(self, given: Mapping[str, Any], sphere: Callable[[], Sphere]) -> SceneLight:
+    def edited(
+        self, given: Mapping[str, Any], sphere: Callable[[], Sphere], new: Light
+    ) -> SceneLight:
         """The same light with other fields, as `EditLight` names them.
 
         `diffuse` is the colour of light from everywhere, and a hemisphere's from above; `ambient`
-        is its colour from below. Either with a kind is a light of this kind and nothing else.
+        is its colour from below. Either with a kind is a light of this kind and nothing else,
+        `new` but for what is given.
         """
         if self.lights or "kind" in given:
-            light = replace(self.lights[0] if self.lights else Light(), **_fading(given))
+            light = replace(self.lights[0] if self.lights else new, **_fading(given))
             placed = any(name in given for name in _PLACED)
             return SceneLight((covering(light, sphere()) if placed else light,))
         if self.slope is None:
@@ -113,12 +118,19 @@ def covering(light: Light, sphere: Sphere) -> Light:
     return replace(light, shadow_range=(_NEAR * far, 1.01 * far))
 
 
-def check_light(where: str, lengths: Iterable[float], strengths: Iterable[float]) -> None:
-    """Refuse what no picture can show of a light: where it stands, and how strong it is.
+def check_light(
+    where: str, lengths: Iterable[float], strengths: Iterable[float], distance: float = 0.0
+) -> None:
+    """Refuse what no picture can show of a light: where it stands and ends, and how strong it is.
 
     Raises:
-        InvalidValueError: a number that is too large, or no number.
+        InvalidValueError: a number that is too large or too small, or no number.
     """
+    if 0 < distance < SMALLEST:
+        raise InvalidValueError(
+            f"{where}: expected a distance from {SMALLEST:g} m, or 0 for a light that does not "
+            f"end, got {distance:g}; give all lengths in another unit"
+        )
     for values, most, expected, remedy in (
         (
             lengths,
@@ -140,6 +152,7 @@ class LightEdits:
         on: the lights that shine, by name.
         dark: those that are off; an edit may switch them on.
         sphere: what is seen; asked for where an edit places a light.
+        new: a light that an edit adds, as far as it does not say.
     """
 
     def __init__(
@@ -147,9 +160,11 @@ class LightEdits:
         on: Mapping[str, SceneLight],
         dark: Mapping[str, SceneLight],
         sphere: Callable[[], Sphere],
+        new: Light = _NEW,
     ) -> None:
-        self._on, self._dark, self._sphere = dict(on), dict(dark), sphere
+        self._on, self._dark, self._sphere, self._new = dict(on), dict(dark), sphere, new
         self._before = ambient_of(on.values())
+        self._gradient = gradient_of(on.values())
 
     def apply(self, edit: EditLight) -> None:
         """Change, add or switch a light.
@@ -168,11 +183,11 @@ class LightEdits:
             chain.from_iterable(given.get(name, ()) for name in names)
             for names in (_LENGTHS, _STRENGTHS)
         )
-        lengths = chain(lengths, (given.get(name, 0.0) for name in ("distance", "size")))
-        check_light(f"EditLight {edit.name!r}", lengths, strengths)
+        distance, size = (given.get(name, 0.0) for name in ("distance", "size"))
+        check_light(f"EditLight {edit.name!r}", (*lengths, distance, size), strengths, distance)
         on = edit.name not in self._dark if edit.active is None else edit.active
         here, there = (self._on, self._dark) if on else (self._dark, self._on)
-        here[edit.name] = (known or SceneLight()).edited(given, self._sphere)
+        here[edit.name] = (known or SceneLight()).edited(given, self._sphere, self._new)
         there.pop(edit.name, None)
 
     @property
@@ -180,10 +195,14 @@ class LightEdits:
         """What the rasterizer draws."""
         return flat(self._on.values())
 
-    @property
-    def gradient(self) -> Gradient | None:
-        """What hemispheres add to the light from everywhere."""
-        return gradient_of(self._on.values())
+    def gradient(self, before: Gradient | None) -> Gradient | None:
+        """What is added to the light from everywhere, where it was so before the edits."""
+        now = gradient_of(self._on.values())
+        if now == self._gradient:
+            return before
+        first, own, then = (np.array(each or _LEVEL) for each in (before, self._gradient, now))
+        x, y, z = slopes = first - own + then
+        return (triple(x), triple(y), triple(z)) if slopes.any() else None
 
     def ambient(self, before: Colour) -> Colour:
         """The light from everywhere, where it was so before the edits."""
