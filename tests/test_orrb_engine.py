@@ -23,7 +23,7 @@ from heliograph.engines.registry import engine_of, make_engine
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import allocate
 from heliograph.passes import PASSES
-from heliograph.scene.appearance import EditLight
+from heliograph.scene.appearance import EditBackground, EditImage, EditLight
 from heliograph.wrappers import GROUP_NBYTES
 from memory import traced_peak
 
@@ -130,6 +130,42 @@ def test_light_is_orrbs() -> None:
     assert np.abs(drawn[0] - expected[0]).max() <= 2  # it was drawn at a quarter of its brightness
     assert np.abs(drawn[1] - expected[1]).max() <= 2
     assert np.ptp(expected[1][..., 0].astype(int)) > 60
+
+
+SKY = """<mujoco><asset><texture type="skybox" builtin="flat" rgb1=".3 .5 .1" rgb2=".3 .5 .1"
+width="8" height="48"/></asset><visual><rgba haze=".6 .2 .4 1"/></visual><worldbody>
+<camera name="top" pos="0 -2 .3" xyaxes="1 0 0 0 0 1"/>{}</worldbody></mujoco>"""
+
+
+def test_what_is_behind_everything_is_as_it_is_without_orrbs_light() -> None:
+    grey = EditBackground((0.4, 0.1, 0.7))
+    floor = "<geom type='plane' size='0 0 1' rgba='0 0 0 1'/>"
+    for source, edits in (
+        (SKY.format(""), ()),
+        (SKY.format(""), (grey,)),
+        (SKY.format(floor), ()),
+        (MJCF.replace("front", "top"), (grey,)),
+    ):
+        engine = make_engine("orrb", source, {"size": SIZE})
+        drawn, camera = top_view(engine, *edits), engine.cameras["top"]
+        engine.close()
+        with MujocoEngineOf(source) as plain:
+            expected = plain.render(hg.View([camera], ["rgb", "depth"], edits=edits))["top"]
+        behind = np.isinf(expected.depth)
+        assert behind.mean() > 0.3
+        assert np.abs(drawn[::-1] - expected.rgb.astype(float))[behind].max() <= 3
+
+
+def test_a_gain_that_an_edit_gives_is_kept() -> None:
+    engine = OrrbEngine(GREY, size=SIZE)
+    plain, darker = (
+        top_view(engine, EditImage((("linear_light", {"gain": gain}), ("display", {}))))
+        for gain in (1.0, 0.25)
+    )
+    assert np.array_equal(plain, top_view(engine))
+    engine.close()
+    expected = 255 * ref.srgb_encode(0.25 * ref.srgb_decode(plain / 255))
+    assert np.abs(darker - expected).max() <= 1
 
 
 def test_light_beyond_white_is_graded_before_it_is_cut_off() -> None:

@@ -10,9 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from heliograph.colour import encoded, linear
 from heliograph.compat.orrb.components.lights import EXPOSURE
 from heliograph.engines.mujoco.standard import StandardLook
-from heliograph.raster import DrawList, Light, LightKind
+from heliograph.engines.shared.lights import triple
+from heliograph.raster import DrawList, Light, LightKind, Texture
 from heliograph.scene import Edit
 from heliograph.scene.appearance import EditImage, EditLight
 
@@ -35,11 +40,26 @@ class OrrbLook(StandardLook):
         read = replace(super().light(light), ambient=_BLACK)
         return replace(read, attenuation=_FADING) if read.kind is LightKind.SPOT else read
 
+    def sky(self, sky: Texture) -> Texture:
+        """A sky box that is itself again once the picture is developed."""
+        return replace(sky, pixels=np.round(255 * _darkened(sky.pixels / 255)).astype(np.uint8))
+
     def surrounded(self, things: DrawList) -> DrawList:
-        """The same things under ORRB's sky."""
+        """The same things under ORRB's sky, before what is itself again once it is developed."""
         beside, more = math.pi * _BESIDE, math.pi * (_ABOVE - _BESIDE)
         gradient = (_BLACK, _BLACK, (more,) * 3)
-        return replace(things, ambient=(beside,) * 3, gradient=gradient)
+        behind, haze = things.environment, things.environment.haze
+        behind = replace(
+            behind,
+            colour=triple(_darkened(behind.colour)),
+            haze=None if haze is None else triple(_darkened(haze)),
+        )
+        return replace(things, ambient=(beside,) * 3, gradient=gradient, environment=behind)
+
+
+def _darkened(colours: ArrayLike) -> NDArray[np.float64]:
+    """SRGB colours, which exposure leaves alone, as bright as what it does not."""
+    return encoded(DARKENED * linear(colours))
 
 
 def brightened(edits: Sequence[Edit]) -> list[Edit]:
@@ -54,11 +74,16 @@ def brightened(edits: Sequence[Edit]) -> list[Edit]:
 
 def developed(edits: Sequence[Edit]) -> list[Edit]:
     """The edits with the first of an image beginning with as much light as was not drawn."""
-    edits, gain = list(edits), ("linear_light", {"gain": 1 / DARKENED})
-    for place, edit in enumerate(edits):
-        if isinstance(edit, EditImage):
-            if edit.steps and edit.steps[0][0] == "linear_light":
-                edits[place] = replace(edit, steps=(gain, *edit.steps[1:]))
-                return edits
-            return [*edits[:place], EditImage((gain, ("display", {}))), *edits[place:]]
-    return [*edits, EditImage((gain, ("display", {})))]
+    shown = list(edits)
+    place = next((i for i, edit in enumerate(shown) if isinstance(edit, EditImage)), len(shown))
+    first = shown[place] if place < len(shown) else None
+    if isinstance(first, EditImage) and first.steps and first.steps[0][0] == "linear_light":
+        gain = first.steps[0][1].get("gain", 1.0)
+        shown[place] = replace(first, steps=(_brightened(gain), *first.steps[1:]))
+    else:
+        shown.insert(place, EditImage((_brightened(1.0), ("display", {}))))
+    return shown
+
+
+def _brightened(gain: float) -> tuple[str, dict[str, float]]:
+    return "linear_light", {"gain": gain / DARKENED}

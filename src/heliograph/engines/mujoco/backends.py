@@ -85,7 +85,7 @@ class RasterBackend:
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = Rasterizer(options)
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
-        self._translator = Translator(model, self._rasterizer, objects, lighting)
+        self._translator = Translator(model, self._rasterizer, objects, lighting, self._look)
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
         self._lights = cams.Lights(model, self._buffer.scene, self._look)
         self._lighting = lighting

@@ -123,6 +123,10 @@ class StandardLook:
         """All lights of a scene in linear units."""
         return tuple(map(self.light, lights))
 
+    def sky(self, sky: Texture) -> Texture:
+        """A sky box as it is shown."""
+        return sky
+
     def surrounded(self, things: DrawList) -> DrawList:
         """The same things with light from all sides: ambient, more of it from above."""
         around = [things.ambient, *(light.ambient for light in things.lights)]

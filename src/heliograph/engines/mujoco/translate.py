@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heliograph.engines.mujoco import assets, terrain
 from heliograph.engines.mujoco.objects import ModelObjects
 from heliograph.engines.mujoco.planes import Planes
-from heliograph.engines.mujoco.standard import SKY_PART, MaterialMaps, radiance
+from heliograph.engines.mujoco.standard import SKY_PART, MaterialMaps, StandardLook, radiance
 from heliograph.engines.mujoco.versions import FLAT_TEXTURES, GEOM
 from heliograph.engines.shared.edits import Objects
 from heliograph.raster import (
@@ -28,6 +28,7 @@ from heliograph.raster import (
     Rasterizer,
     Shading,
     Shape,
+    Texture,
     TextureKind,
     Transforms,
 )
@@ -104,8 +105,8 @@ class Translator:
         model: the compiled model.
         rasterizer: where its assets go.
         objects: its objects.
-        lighting: how it will be lit; planes are cut up for light per vertex, and materials have
-            all their maps in linear light.
+        lighting: how it will be lit; planes are cut up for light per vertex.
+        look: how it looks in linear light, where materials have all their maps.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Translator:
         rasterizer: Rasterizer,
         objects: ModelObjects,
         lighting: Lighting = Lighting.VERTEX,
+        look: StandardLook | None = None,
     ) -> None:
         self._objects = objects
         self._rasterizer = rasterizer
@@ -138,16 +140,15 @@ class Translator:
         self.flexes = _handles(())
         textures = [assets.texture(model, i) for i in range(model.ntex)]
         self._cube = np.array([t.kind is TextureKind.CUBE for t in textures], bool)
-        linear = lighting is Lighting.STANDARD
         skies = model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX
         self._textures = _handles(
-            rasterizer.add_texture(replace(texture, linear=linear and not sky))
+            rasterizer.add_texture(_as_seen(texture, look, is_sky=bool(sky)))
             for texture, sky in zip(textures, skies, strict=True)
         )
         boxes = np.flatnonzero(skies).tolist()
         sky = int(self._textures[boxes[0]]) if boxes else None
         self._behind = Environment(sky=sky)
-        self._maps = MaterialMaps(model, rasterizer, textures) if linear else None
+        self._maps = None if look is None else MaterialMaps(model, rasterizer, textures)
         self._around = textures[boxes[0]] if boxes else None
         self._radiance: int | None = None
         if self._maps is not None and self._maps.metal:
@@ -368,6 +369,12 @@ class Translator:
 
     def _is_cube(self, texid: NDArray[np.int32]) -> NDArray[np.bool_]:
         return self._cube[texid] if len(self._cube) else np.zeros(len(texid), bool)
+
+
+def _as_seen(texture: Texture, look: StandardLook | None, *, is_sky: bool) -> Texture:
+    if look is None:
+        return texture
+    return look.sky(texture) if is_sky else replace(texture, linear=True)
 
 
 def _handles(made: Any) -> NDArray[np.int32]:
