@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -71,9 +71,12 @@ class StandardLook:
 
     Attributes:
         gain: multiplies all of them.
+        mirrors_edits: whether what edits make metal brings the light of the sky with it, as metal
+            of the model does.
     """
 
     gain: float = 1.0
+    mirrors_edits: ClassVar[bool] = True
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> StandardLook:
