@@ -36,7 +36,8 @@ import standard_shading as ref  # noqa: E402
 
 HEAD = """# Gallery
 
-Drawn by `scripts/gallery`, on a CPU, with `msaa=4`. `scripts/gallery.py` has the scenes.
+Drawn by `scripts/gallery`, on a CPU, with `msaa=4` but where pixels are compared. Large ones are
+kept in 256 colours. `scripts/gallery.py` has the scenes.
 """
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
@@ -109,7 +110,8 @@ def reference(_: Path) -> Image.Image:
     """Ours, the same by three.js's formulas in numpy, and the difference times 16.
 
     Spheres and boxes under a directional, a point and a hemisphere light. The formulas
-    (`tests/standard_shading.py`) are given what our other passes say of each pixel.
+    (`tests/standard_shading.py`) are given what our other passes say of each pixel, and know
+    nothing of what is beyond an outline, where shaders guess: there it differs.
     """
     camera = eye((1.2, -4.7, 2.5), (0.05, 0.0, 0.38), 28, (300, 226))
     things: list[hg.Component] = [

@@ -153,3 +153,20 @@ def test_nothing_convex_shades_itself(rasterizer: Rasterizer, kind: LightKind, s
         seen += int((pictures[1] > 8).sum())
     assert seen > 20_000
     assert wrong / seen < 2e-3
+
+
+def test_a_one_sided_floor_stops_light_from_below(rasterizer: Rasterizer) -> None:
+    made = Instances.blank(2)
+    made.table.geometry[:] = np.array([Shape.PLANE, Shape.SPHERE])
+    made.table.shading[:] = Shading.LAMBERT
+    made.transforms.world_from_object[0, :, :3] *= 5.0
+    made.transforms.world_from_object[1, :, :3] *= 0.5
+    made.transforms.world_from_object[1, 2, 3] = 1.0
+    camera = Camera.look_at(eye=(0, -4, 1), target=(0, 0, 1), fov_y=0.5, width=64, height=64)
+    for kind in KINDS:
+        below = replace(light(kind), position=(0.0, 0.0, -2.0), direction=(0.0, 0.0, 1.0))
+        shining = covering(below, (np.zeros(3), 5.0))
+        out = {"rgb": np.zeros((64, 64, 3), np.uint8)}
+        scene = DrawList(made, (shining,), lighting=Lighting.STANDARD)
+        rasterizer.draw(scene, [camera], ("rgb",), [out])
+        assert out["rgb"].max() == 0

@@ -16,13 +16,17 @@ from heliograph.raster import (
     DrawList,
     Environment,
     Instances,
+    Layer,
     Light,
     Lighting,
     LightKind,
+    Mapping,
     Rasterizer,
     Shading,
     Shape,
+    Texture,
     ToneMapping,
+    Use,
     albedo,
 )
 
@@ -325,3 +329,77 @@ def test_the_table_of_what_rough_surfaces_reflect_is_the_reference_s() -> None:
     error = np.abs(albedo.table() - ref.dfg_table())
     assert error.mean() < 1e-3
     assert error.max() < 7e-3  # nearly along the surface, where both are sums of few samples
+
+
+def one(shape: Shape, shading: Shading = Shading.LIT) -> Instances:
+    """A single white thing with texture coordinates of its own."""
+    made = Instances.blank(1)
+    made.table.geometry[:], made.table.shading[:] = shape, shading
+    made.materials.rgba[:] = 1.0
+    return made
+
+
+def grey(value: int, *layers: Layer) -> Texture:
+    return Texture(np.full((4, 4, 3), value, np.uint8), linear=True, layers=layers)
+
+
+def test_a_texture_that_gets_another_s_handle_is_drawn_as_itself() -> None:
+    rasterizer = Rasterizer()
+    dark = Layer(Use.OCCLUSION, np.zeros((2, 2, 3), np.uint8))
+    camera = Camera.look_at(eye=(0, 0, 3), target=(0, 0.001, 0), fov_y=0.5, width=16, height=16)
+
+    def shown(texture: Texture) -> tuple[int, int]:
+        handle = rasterizer.add_texture(texture)
+        made = one(Shape.PLANE)
+        made.table.texture[:], made.table.mapping[:] = handle, Mapping.UV
+        scene = DrawList(made, ambient=(2.5, 2.5, 2.5), lighting=Lighting.STANDARD)
+        value = int(drawn(rasterizer, scene, camera)["rgb"][8, 8, 0])
+        rasterizer.remove_texture(handle)
+        return handle, value
+
+    plain, occluded, again = shown(grey(200)), shown(grey(200, dark)), shown(grey(200))
+    assert plain[0] == occluded[0] == again[0]
+    assert plain[1] == again[1] > 100
+    assert occluded[1] == 0
+    rasterizer.close()
+
+
+def test_a_phong_plane_mirrors_as_much_as_it_is_told_to(rasterizer: Rasterizer) -> None:
+    pictures = []
+    for kind in (Shading.LIT, Shading.PHONG):
+        made = Instances.blank(2)
+        made.table.geometry[:] = np.array([Shape.PLANE, Shape.BOX])
+        made.table.shading[:] = np.array([kind, Shading.UNLIT])
+        made.materials.rgba[:] = 1.0
+        made.materials.surface[0, 3] = 0.25
+        made.materials.highlight = np.full((2, 4), 30.0, np.float32)
+        made.transforms.world_from_object[0, :, :3] *= 10
+        made.transforms.world_from_object[1, :, :3] *= 0.3
+        made.transforms.world_from_object[1, 2, 3] = 0.5
+        out = drawn(rasterizer, DrawList(made, lighting=Lighting.STANDARD))
+        pictures.append(np.where(out["segmentation"][..., None] == 1, out["rgb"], 0))
+    assert int(pictures[0].max()) == int(ref.to_uint8(ref.srgb_encode(np.array(0.25))))
+    assert (pictures[0] == pictures[1]).all()
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e8, 1e15])
+def test_light_that_does_not_fade_is_the_same_from_any_distance(
+    rasterizer: Rasterizer, distance: float
+) -> None:
+    camera = Camera.look_at(eye=(0, 0, 3), target=(0, 0.001, 0), fov_y=0.5, width=16, height=16)
+    lamp = Light(LightKind.POINT, (0.0, 0.0, distance), diffuse=(2.0, 2.0, 2.0))
+    scene = DrawList(one(Shape.PLANE, Shading.LAMBERT), (lamp,), lighting=Lighting.STANDARD)
+    want = int(ref.to_uint8(ref.srgb_encode(np.array(2 / np.pi))))
+    assert abs(int(drawn(rasterizer, scene, camera)["rgb"][8, 8, 0]) - want) <= 1
+
+
+@pytest.mark.parametrize("tone", ToneMapping)
+def test_the_brightest_light_is_white(rasterizer: Rasterizer, tone: ToneMapping) -> None:
+    camera = Camera.look_at(eye=(0, 0, 3), target=(0, 0.001, 0), fov_y=0.5, width=16, height=16)
+    scene = DrawList(
+        one(Shape.PLANE, Shading.LAMBERT),
+        ambient=(1e25, 1e25, 1e25),
+        lighting=Lighting.STANDARD,
+        tone_mapping=tone,
+    )
+    assert drawn(rasterizer, scene, camera)["rgb"][8, 8].min() == 255

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from heliograph.colour import linear
 from heliograph.raster.types import Floats, MaterialTable, Shading
 
-MATERIAL_RECORD = 18
+MATERIAL_RECORD = 19
 """float32 numbers per instance that do not depend on where it is: rgba and surface (4 each), the
-texture's scale (3), the cutoff, the bits of the id, the texture's offset (2), and the emissive
-colour (3)."""
+texture's scale (3), the cutoff, the bits of the id, the texture's offset (2), the emissive colour
+(3) and reflectance."""
 
 _SHARPEST = 128.0
 _HEAD_ON = 0.08  # of light that a dielectric reflects, for a specular of 1
@@ -55,8 +55,8 @@ def write_linear(
     if materials.metallic_roughness is not None:
         given = ~np.isnan(materials.metallic_roughness)
         np.copyto(records[:, 4:6], materials.metallic_roughness, where=given)
-    records[:, 6], records[:, 7] = _HEAD_ON * surface[:, 1], 0.0
-    records[mirrors, 7] = surface[mirrors, 3]
+    records[:, 6], records[:, 18] = _HEAD_ON * surface[:, 1], 0.0
+    records[mirrors, 18] = surface[mirrors, 3]
     if materials.highlight is not None:
         phong = shading == Shading.PHONG
         records[phong, 4:8] = materials.highlight[phong]

@@ -22,12 +22,9 @@ from heliograph.errors import InvalidValueError
 LEVELS = 5
 """Copies for reflections, of roughness 0, 1/4, 1/2, 3/4 and 1."""
 
-SIDE = 256
-"""Of those copies, texels: squares, onto which directions are folded as the sides of an octahedron,
-which takes no more than a few sums; with a texel beyond each edge."""
 
 _NARROWEST, _WIDEST = 64, 512  # pictures that they are made from, pixels
-_LARGEST = 1e30
+_BRIGHTEST = 1e12  # of which the sum over all directions is a float32
 _BATCH = 64
 
 Floats = NDArray[np.floating[Any]]
@@ -40,7 +37,9 @@ class Radiance:
     Attributes:
         linear: (3, 4) per colour: irradiance along a normal's world x, y and z, and its mean.
         quadratic: (3, 3, 3) per colour, symmetric: n Q n is added to it.
-        levels: (LEVELS, SIDE, SIDE, 3) float32 for reflections.
+        levels: (LEVELS, S, S, 3) float32 for reflections: squares onto which directions are folded
+            as the sides of an octahedron, which takes no more than a few sums, with a texel beyond
+            each edge.
     """
 
     linear: NDArray[np.float64]
@@ -58,8 +57,9 @@ def prepared(picture: Floats) -> Radiance:
         raise InvalidValueError(
             f"radiance: expected an equirectangular picture (H, W, 3), got {picture.shape}"
         )
-    if not np.isfinite(picture).all() or picture.min() < 0 or picture.max() > _LARGEST:
+    if not np.isfinite(picture).all() or picture.min() < 0:
         raise InvalidValueError("radiance: expected finite numbers from 0, got others among them")
+    picture = np.minimum(picture, _BRIGHTEST)
     width = 1 << (picture.shape[1] - 1).bit_length()
     width = min(max(width, _NARROWEST), _WIDEST)
     levels = [resized(picture, width)]
@@ -67,13 +67,14 @@ def prepared(picture: Floats) -> Radiance:
     for step in range(1, LEVELS):
         width = max(width // 2, _NARROWEST)
         levels.append(blurred(resized(levels[0], width), step / (LEVELS - 1)))
-    return Radiance(linear, quadratic, np.stack([_folded(level) for level in levels]))
+    side = levels[0].shape[1] // 2
+    return Radiance(linear, quadratic, np.stack([_folded(level, side) for level in levels]))
 
 
-def _folded(picture: Floats) -> NDArray[np.float32]:
-    """A picture on the sides of an octahedron, (SIDE, SIDE, 3)."""
-    inside = SIDE - 2
-    x, y = np.meshgrid(*[(np.arange(SIDE) - 0.5) / inside * 2 - 1] * 2)
+def _folded(picture: Floats, side: int) -> NDArray[np.float32]:
+    """A picture on the sides of an octahedron, (side, side, 3)."""
+    inside = side - 2
+    x, y = np.meshgrid(*[(np.arange(side) - 0.5) / inside * 2 - 1] * 2)
     beyond = np.maximum(np.abs(x), np.abs(y)) > 1  # where the next side goes on
     x, y = (np.where(beyond, np.where(np.abs(a) > 1, np.sign(a) * 2 - a, -a), a) for a in (x, y))
     z = 1 - np.abs(x) - np.abs(y)
@@ -134,10 +135,28 @@ def blurred(picture: Floats, roughness: float) -> Floats:
 
 def resized(picture: Floats, width: int) -> Floats:
     """A picture `width` wide and half as high: texels of its own averaged, or repeated."""
+    picture = _merged(picture, width)
     rows, columns = _shares(len(picture), width // 2), _shares(picture.shape[1], width)
     across = np.einsum("hwc,xw->hxc", np.asarray(picture, float), columns, optimize=True)
     made: Floats = np.einsum("hxc,yh->yxc", across, rows, optimize=True)
     return made
+
+
+def _merged(picture: Floats, width: int) -> Floats:
+    """A picture with whole blocks of texels averaged, as far as that leaves it no smaller."""
+    height, before = picture.shape[:2]
+    wide = _largest_part(before, before // width)
+    high = _largest_part(height, height // (width // 2))
+    if wide * high == 1:
+        return picture
+    blocks = picture.reshape(height // high, high, before // wide, wide, 3)
+    merged: Floats = blocks.mean((1, 3), dtype=float)
+    return merged
+
+
+def _largest_part(whole: int, most: int) -> int:
+    """The largest number up to `most` that divides `whole`; at least 1."""
+    return next((part for part in range(most, 1, -1) if not whole % part), 1)
 
 
 def _lobe(cosine: Floats, roughness: float) -> Floats:

@@ -118,8 +118,11 @@ def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools)
     return ShadowMap(((camera, (0, 0)),), camera.size, light)
 
 
-def casters(placed: PlacedInstances) -> Bools:
-    """Which instances can cast a shadow on something: not a floor with nothing behind it."""
+def casters(placed: PlacedInstances, light: Light) -> Bools:
+    """Which instances can cast a shadow of a light on something.
+
+    Not a floor with nothing behind it, unless the light is there.
+    """
     flat = placed.prepared.flat
     casters = placed.prepared.table.casts_shadow & placed.show
     shown = placed.centre[placed.show]
@@ -127,8 +130,17 @@ def casters(placed: PlacedInstances) -> Bools:
         pose = placed.pose[row]
         normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
         level = -_EVEN * np.linalg.norm(normal) * placed.radius[row]
-        casters[row] = bool(((shown - pose[:, 3]) @ normal < level).any())
+        casters[row] = _is_behind(light, pose[:, 3], normal) or bool(
+            ((shown - pose[:, 3]) @ normal < level).any()
+        )
     return casters
+
+
+def _is_behind(light: Light, point: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
+    """Whether a light shines on the back of a plane."""
+    if light.kind is LightKind.DIRECTIONAL:
+        return bool(np.dot(light.direction, normal) > 0)
+    return bool(np.dot(np.subtract(light.position, point), normal) < 0)
 
 
 def atlas_grid(number: int) -> Size:

@@ -496,6 +496,11 @@ def check_geometry(geometry: Geometry) -> None:
             f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
             f"{geometry.triangles.min()} to {geometry.triangles.max()}"
         )
+    for name, rows in (("normals", geometry.normals), ("texture coordinates", geometry.uvs)):
+        if rows is not None and len(rows) != count:
+            raise InvalidValueError(
+                f"{geometry.name}: expected {count} {name}, one for each vertex, got {len(rows)}"
+            )
 
 
 def flat_shaded(geometry: Geometry) -> Geometry:

@@ -245,7 +245,7 @@ class Assets:
     @cached_property
     def studio(self) -> int:
         """The handle of the light from all around a scene that has no light of its own."""
-        return self._rasterizer.add_radiance(sky.gradient(lamps.DEFAULT_SURROUNDINGS))
+        return self._rasterizer.add_radiance(sky.gradient(lamps.STUDIO))
 
     def _radiance(self, light: NDArray[np.float32]) -> int:
         add = self._rasterizer.add_radiance

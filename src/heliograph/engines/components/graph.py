@@ -721,6 +721,8 @@ class SceneGraph:
         """With lights, one at the camera for a scene without any, and all that is to be drawn."""
         scene, options = self.tree.node(0), self._options
         default = lamps.DEFAULT, lamps.DEFAULT_AMBIENT, lamps.DEFAULT_GRADIENT
+        if self._in_studio:
+            default = lamps.DEFAULT, lamps.STUDIO_AMBIENT, lamps.STUDIO_GRADIENT
         lights, ambient, gradient = default if self.lit_from_camera else self._lights_of(placed)
         placed.draw_list = DrawList(
             placed.instances,
@@ -734,14 +736,19 @@ class SceneGraph:
         )
         return placed
 
+    @property
+    def _in_studio(self) -> bool:
+        """Whether metal in it has nothing to reflect but what we put there."""
+        metallic = self._columns.metallic_roughness[:, 0]
+        return self.lit_from_camera and bool((metallic > 0).any())
+
     def _behind(self, scene: Component) -> Environment:
         colour = scene.get("background")
         shown = colour == ENVIRONMENT
         red, green, blue = _BLACK if shown else colour[:3]
-        studio = self.lit_from_camera
         return Environment(
             (red, green, blue),
-            radiance=self._translator.assets.studio if studio else self._radiance,
+            radiance=self._translator.assets.studio if self._in_studio else self._radiance,
             radiance_scale=scene.get("environmentIntensity"),
             radiance_shown=shown,
         )

@@ -30,13 +30,16 @@ Placed = tuple[Component, NDArray[np.float64]]
 HEAD = "head"
 _DARK: Colour = (0.0, 0.0, 0.0)
 DEFAULT = (Light(LightKind.HEAD, exponent=0.0, diffuse=(1.1, 1.1, 1.1)),)
-DEFAULT_AMBIENT: Colour = (0.25, 0.25, 0.25)
-DEFAULT_GRADIENT: tuple[Colour, Colour, Colour] = (_DARK, _DARK, (0.15, 0.15, 0.15))
-DEFAULT_SURROUNDINGS: Mapping[str, Colour] = MappingProxyType(
+DEFAULT_AMBIENT: Colour = (0.91, 0.91, 0.91)
+DEFAULT_GRADIENT: tuple[Colour, Colour, Colour] = (_DARK, _DARK, (0.65, 0.65, 0.65))
+STUDIO_AMBIENT: Colour = (0.25, 0.25, 0.25)
+STUDIO_GRADIENT: tuple[Colour, Colour, Colour] = (_DARK, _DARK, (0.15, 0.15, 0.15))
+STUDIO: Mapping[str, Colour] = MappingProxyType(
     {"sky": (0.72, 0.72, 0.72), "horizon": (0.45, 0.45, 0.45), "ground": (0.15, 0.15, 0.15)}
 )
-"""What lights a scene that has no light of its own: from the camera, a little more from above than
-from below, and a plain studio that metal reflects. White becomes about 220 where it faces both."""
+"""What lights a scene that has no light of its own: from the camera, and more from above than from
+below. White becomes about 220 where it faces both. Where there is metal, a plain studio that it
+reflects sheds most of the light from all sides; it costs more, and what is no metal looks alike."""
 
 
 def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLight]:

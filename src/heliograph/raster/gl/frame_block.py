@@ -195,10 +195,9 @@ class FrameBlocks:
         bent = block[_BENT:_LEVELS].reshape(3, 4, 4)
         bent[:] = 0.0
         if radiance is not None:
-            light = radiance.light
-            bent[:, :3, :3] = scale * (turn.T @ light.quadratic @ turn)
-            bent[:, 3, :3] = scale * (light.linear[:, :3] @ turn)
-            bent[:, 3, 3] = scale * light.linear[:, 3]
+            bent[:, :3, :3] = scale * (turn.T @ radiance.quadratic @ turn)
+            bent[:, 3, :3] = scale * (radiance.linear[:, :3] @ turn)
+            bent[:, 3, 3] = scale * radiance.linear[:, 3]
         block[_LEVELS : _LEVELS + 3] = scene.exposure, scale, camera.far
         self._sky = sky
 
@@ -286,7 +285,7 @@ def _check_reach(camera: Camera) -> None:
 def _linear_row(light: Light) -> list[float]:
     """The same for linear light, with the numbers in other places that only such light has."""
     row = _row(light)
-    ends = 1 / light.distance**2 if light.distance > 0 else 0.0
+    ends = 1 / max(light.distance, SMALLEST) ** 2 if light.distance > 0 else 0.0
     row[12:15] = ends, light.decay, 0.0
     row[19] = float(light.decay > 0)
     return row

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError
 from heliograph.raster import albedo, radiance
 from heliograph.raster.gl.programs import ALBEDO_UNIT, RADIANCE_UNIT
-from heliograph.raster.radiance import LEVELS, SIDE, Radiance
+from heliograph.raster.radiance import LEVELS
 
 _WIDEST = 2048  # of a background, texels
 _BRIGHTEST = 65504.0  # of a 16-bit float
@@ -23,12 +23,13 @@ class RadianceMap:
     """A picture of all around on the GPU.
 
     Attributes:
-        light: what surfaces make of it.
+        linear, quadratic: what arrives of it on surfaces, as `Radiance` has it.
         reflected: its copies for reflections.
         seen: as it is seen behind everything.
     """
 
-    light: Radiance
+    linear: NDArray[np.float64]
+    quadratic: NDArray[np.float64]
     reflected: moderngl.TextureArray
     seen: moderngl.Texture
 
@@ -49,14 +50,17 @@ class LightMaps:
             InvalidValueError: another shape than (H, W, 3), negative or not finite.
         """
         light = radiance.prepared(picture)
+        side = light.levels.shape[1]
         reflected = self._gl.texture_array(
-            (SIDE, SIDE, LEVELS), 3, _halves(light.levels), alignment=1, dtype="f2"
+            (side, side, LEVELS), 3, _halves(light.levels), alignment=1, dtype="f2"
         )
         reflected.repeat_x = reflected.repeat_y = False
         reflected.filter = (moderngl.LINEAR, moderngl.LINEAR)
         seen = radiance.resized(picture, min(2 * len(picture), _WIDEST))
         handle, self._next = self._next, self._next + 1
-        self._radiances[handle] = RadianceMap(light, reflected, self._texture(len(seen) * 2, seen))
+        self._radiances[handle] = RadianceMap(
+            light.linear, light.quadratic, reflected, self._texture(len(seen) * 2, seen)
+        )
         return handle
 
     def remove(self, handle: int) -> None:

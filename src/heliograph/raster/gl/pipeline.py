@@ -44,6 +44,7 @@ _MATERIALS = {
     "in_id": "1i",
     "in_offset": "2f",
     "in_emissive": "3f",
+    "in_reflectance": "1f",
 }
 """The fields of the records per instance in order, as plan.py and prepared.py lay them out."""
 
@@ -110,6 +111,7 @@ class State(NamedTuple):
 
     program: moderngl.Program
     texture: int
+    form: tuple[object, ...]
     side: Side
     mirrored: bool
     line: int
@@ -188,7 +190,7 @@ class Pipeline:
             program = self._programs.shadow(holes)
             uniform(program, "clip_from_camera").write(matrix)
             if texture >= 0:
-                self._textures.use(texture)
+                self._textures.use(texture, program)
             self._array(program).render_indirect(
                 self._commands, moderngl.TRIANGLES, count=count, first=first
             )
@@ -217,7 +219,8 @@ class Pipeline:
             how: tuple[int, tuple[str, ...]] = -1, ()
             solver = SOLVERS[kind.solver]
             if kind.cutout and kind.own_uv and (kind.three_js or not solver):
-                how = kind.texture, ("CUTOUT", *(("THREE_JS", *solver) if solver else ()))
+                laid = ("LAYERED",) if self._textures.at(kind.texture).layered else ()
+                how = kind.texture, ("CUTOUT", *laid, *(("THREE_JS", *solver) if solver else ()))
             if runs and runs[-1][0] == how:
                 runs[-1] = how, runs[-1][1], runs[-1][2] + count
             else:
@@ -291,13 +294,17 @@ class Pipeline:
         calls: list[tuple[State, int, int]] = []
         for kind, first, count in groups:
             how = states.get(kind)
-            if how is None:
+            if how is None or self._outdated(how):
                 how = states[kind] = self._state(base, kind)
             if calls and calls[-1][0] == how:
                 calls[-1] = how, calls[-1][1], calls[-1][2] + count
             else:
                 calls.append((how, first, count))
         return calls
+
+    def _outdated(self, how: State) -> bool:
+        """Whether another texture has the handle by now, for which the program is not made."""
+        return how.texture >= 0 and how.form != self._textures.at(how.texture).form
 
     def _state(self, base: Variant, kind: Kind) -> State:
         coloured = "rgb" in base.passes
@@ -330,6 +337,7 @@ class Pipeline:
         return State(
             program=self._programs.surface(variant),
             texture=-1 if variant.texture is None else kind.texture,
+            form=() if made is None else made.form,
             side=kind.side,
             mirrored=kind.mirrored,
             line=kind.line,

@@ -12,7 +12,7 @@ import moderngl
 
 from heliograph.lru import LruCache
 from heliograph.raster.gl.signals import held_back
-from heliograph.raster.radiance import LEVELS, SIDE
+from heliograph.raster.radiance import LEVELS
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
 from heliograph.raster.types import MAX_LIGHTS, Shading, TextureKind, ToneMapping, Use
@@ -341,7 +341,6 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "MAX_SHADOWS": MAX_SHADOWS,
         "SHADOWS": lights.shadows,
         "RADIANCE_LEVELS": LEVELS,
-        "RADIANCE_SIDE": SIDE,
         "ORTHO": "(orthographic > 0.0)" if variant.any_projection else "false",
         "PLACES": f"vec2[]({', '.join(f'vec2{place}' for place in variant.places)})",
         **{name: number for number, name in enumerate(KINDS)},

@@ -71,10 +71,14 @@ class ShadowMaps:
         casting = self.casting(lights)
         if not casting:
             return NO_SHADOWS
-        casters = shadows.casters(placed)
+        shining = [lights[place] for place in casting]
+        casters = [shadows.casters(placed, light) for light in shining]
         fine = size
         while True:
-            maps = [shadows.shadow_map(lights[place], fine, placed, casters) for place in casting]
+            maps = [
+                shadows.shadow_map(light, fine, placed, mine)
+                for light, mine in zip(shining, casters, strict=True)
+            ]
             whole, corners = shadows.arrange(maps)
             if max(whole) <= self._widest:
                 break
@@ -82,8 +86,8 @@ class ShadowMaps:
         texture, framebuffer = self._target(size, whole)
         numbers = [each.numbers(corner, whole) for each, corner in zip(maps, corners, strict=True)]
         faces = [
-            (camera, (x + left, y + low))
-            for each, (x, y) in zip(maps, corners, strict=True)
+            (mine, camera, (x + left, y + low))
+            for mine, each, (x, y) in zip(casters, maps, corners, strict=True)
             for camera, (left, low) in each.faces
         ]
         framebuffer.use()
@@ -92,9 +96,9 @@ class ShadowMaps:
         self._gl.enable_only(moderngl.DEPTH_TEST)
         self._gl.depth_func = "<"
         self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
-        for camera, corner in faces:
+        for mine, camera, corner in faces:
             framebuffer.viewport = (*corner, *camera.size)
-            plan = planning.plan(placed, camera, casters)
+            plan = planning.plan(placed, camera, mine)
             self._pipeline.draw_depth(plan, camera.projection_matrix)
         return ShadowAtlas(texture, casting, np.array(numbers))
 

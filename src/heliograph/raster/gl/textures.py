@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from ctypes import c_int, c_uint
 from dataclasses import dataclass
+from functools import cached_property
 
 import moderngl
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from heliograph.errors import InvalidValueError
 from heliograph.raster.gl import egl
 from heliograph.raster.gl.programs import LAYER_UNITS, uniform
-from heliograph.raster.types import SAME_UV, Layer, Sampler, Texture, TextureKind, Use, Wrap
+from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, TextureKind, Use, Wrap
 
 _MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
 _SRGB, _SRGB_ALPHA = 0x8C41, 0x8C43
@@ -50,6 +51,11 @@ class Made:
         """Whether programs must know more of it than its pixels."""
         return bool(self.uv_maps)
 
+    @cached_property
+    def form(self) -> tuple[object, ...]:
+        """What programs are made for."""
+        return self.kind, self.layered, *self.layers
+
 
 class TextureStore:
     """All textures of one rasterizer."""
@@ -63,6 +69,8 @@ class TextureStore:
     def lend(self, texture: Texture) -> int:
         """A handle for pixels that may soon be forgotten, but not before they are drawn."""
         _check_texture(texture)
+        if texture.layers or texture.uv_map != SAME_UV or texture.sampler != SMOOTH:
+            raise InvalidValueError(f"{texture.name}: expected nothing but pixels of what is lent")
         text = repr((texture.kind, texture.linear, texture.pixels.shape)).encode()
         key = hashlib.blake2b(text + np.ascontiguousarray(texture.pixels).tobytes()).digest()
         if key not in self._lent:

@@ -31,10 +31,12 @@ float lit_part(int i, vec3 point) {
 }
 #else
 // A lit point and two ways from it, a metre aside as the light sees them, in the plane of its surface:
-// which so never shadows itself. On the atlas, before it is divided by w.
+// which so never shadows itself; and a metre towards the light. On the atlas, before the division.
 struct Spread {
-    vec4 point, across, up;
+    vec4 point, across, up, ahead;
 };
+// Of what is taken aside: that much nearer to the light, for surfaces that are no planes.
+const float LIFT = 0.15;
 Spread spread(int i, vec3 point, vec3 normal, vec3 to_light) {
     vec3 across = normalize(cross(to_light, abs(to_light.x) < 0.6 ? vec3(1.0, 0.0, 0.0) : vec3(0.0, 1.0, 0.0)));
     vec3 up = cross(to_light, across);
@@ -42,16 +44,20 @@ Spread spread(int i, vec3 point, vec3 normal, vec3 to_light) {
     across -= to_light * dot(normal, across) / facing;
     up -= to_light * dot(normal, up) / facing;
     mat4 map = shadow_maps[i].from_camera;
-    return Spread(map * vec4(point, 1.0), map * vec4(across, 0.0), map * vec4(up, 0.0));
+    return Spread(map * vec4(point, 1.0), map * vec4(across, 0.0), map * vec4(up, 0.0),
+                  map * vec4(to_light, 0.0));
+}
+vec3 beside(int i, Spread s, vec2 aside) {
+    return on_atlas(i, s.point + aside.x * s.across + aside.y * s.up + LIFT * length(aside) * s.ahead);
 }
 float lit_at(int i, Spread s, vec2 aside) {
-    vec3 q = on_atlas(i, s.point + aside.x * s.across + aside.y * s.up);
+    vec3 q = beside(i, s, aside);
     return q.z > 1.0 ? 1.0 : texture(shadow_atlas, q);
 }
 // Four comparisons, each of four texels: a rim three texels wide.
 float smooth_part(int i, Spread s) {
     vec2 size = vec2(textureSize(shadow_atlas, 0));
-    float texel = s.point.w / max(length(s.across.xy * size), 1e-12);
+    float texel = s.point.w / max(length(s.across.xy * size), 1e-18);
 #ifdef SIX_FACES
     if (shadow_maps[i].depth.x > 0.0) texel = length(s.point.xyz) / (shadow_maps[i].faces.z * size.x);
 #endif
@@ -60,7 +66,7 @@ float smooth_part(int i, Spread s) {
 }
 #ifdef SOFT
 uniform sampler2D shadow_depths;
-const int SEARCHED = 8, TAKEN = 16;
+const int SEARCHED = 12, TAKEN = 24;
 // Places on a disk, evenly spread; `turn` differs from pixel to pixel, so that no pattern shows.
 vec2 on_disk(int i, int number, float turn) {
     float angle = float(i) * 2.3999632 + turn;
@@ -76,8 +82,7 @@ float soft_part(int i, Spread s) {
     float widest = depth.w > 0.0 ? depth.z : depth.z * here * -depth.w;
     float hiding = 0.0, number = 0.0, lit = 0.0;
     for (int j = 0; j < SEARCHED; ++j) {
-        vec2 aside = widest * on_disk(j, SEARCHED, turn);
-        vec3 q = on_atlas(i, s.point + aside.x * s.across + aside.y * s.up);
+        vec3 q = beside(i, s, widest * on_disk(j, SEARCHED, turn));
         float found = textureLod(shadow_depths, q.xy, 0.0).r;
         float before = q.z <= 1.0 && found < q.z ? 1.0 : 0.0;
         hiding += before * (depth.w > 0.0 ? (depth.w - found) / (depth.w - q.z) - 1.0 : (q.z - found) * -depth.w);
@@ -85,7 +90,7 @@ float soft_part(int i, Spread s) {
     }
     float radius = depth.z * hiding / max(number, 1.0);
     for (int j = 0; j < TAKEN; ++j) lit += lit_at(i, s, radius * on_disk(j, TAKEN, turn));
-    return number == 0.0 ? 1.0 : lit / float(TAKEN);
+    return number == 0.0 ? lit_at(i, s, vec2(0.0)) : lit / float(TAKEN);
 }
 #endif
 float lit_part(int i, vec3 point, vec3 normal, vec3 to_light) {

@@ -83,14 +83,14 @@ uniform sampler2D albedo;  // scale and bias of `specular` in what is reflected 
 #endif
 #ifdef RADIANCE
 uniform sampler2DArray radiance;
-const float ROUGHEST = float(RADIANCE_LEVELS - 1), INSIDE = float(RADIANCE_SIDE - 2);
+const float ROUGHEST = float(RADIANCE_LEVELS - 1);
 // Light from a way in camera axes, as a surface of this roughness blurs it.
 vec3 radiance_from(vec3 way, float roughness) {
     vec3 d = mat3(world_from_camera) * way;
     d /= abs(d.x) + abs(d.y) + abs(d.z);
     float lower = max(-d.z, 0.0);
     vec2 folded = d.xy + vec2(d.x >= 0.0 ? lower : -lower, d.y >= 0.0 ? lower : -lower);
-    vec2 where = (folded * (0.5 * INSIDE) + 0.5 * INSIDE + 1.0) / float(RADIANCE_SIDE);
+    vec2 where = folded * (0.5 - 1.0 / float(textureSize(radiance, 0).x)) + 0.5;
     float level = roughness * ROUGHEST, whole = floor(level);
     vec3 sharper = textureLod(radiance, vec3(where, whole), 0.0).rgb;
     vec3 softer = textureLod(radiance, vec3(where, min(whole + 1.0, ROUGHEST)), 0.0).rgb;

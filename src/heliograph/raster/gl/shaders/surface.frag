@@ -19,6 +19,9 @@ flat in vec4 v_texturing;        // scale, cutoff
 #ifdef EMISSIVE
 flat in vec3 v_emissive;
 #endif
+#if defined(REFLECTIVE) && defined(STANDARD)
+flat in float v_reflectance;
+#endif
 #ifdef FACE
 flat in vec3 v_plane, v_facing;  // where its plane is, and its normal in camera axes
 #endif
@@ -389,7 +392,7 @@ void main() {
 #endif
 #endif
 #ifdef REFLECTIVE
-    lit += v_surface.w * decoded(texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb);
+    lit += v_reflectance * decoded(texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb);
 #endif
 #ifdef SHOW_NORMAL
     lit = normal * 0.5 + 0.5;

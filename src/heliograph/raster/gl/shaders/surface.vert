@@ -27,6 +27,10 @@ flat out vec4 v_texturing;
 in vec3 in_emissive;
 flat out vec3 v_emissive;
 #endif
+#if defined(REFLECTIVE) && defined(STANDARD)
+in float in_reflectance;
+flat out float v_reflectance;
+#endif
 #ifdef FACE
 flat out vec3 v_plane, v_facing;
 #endif
@@ -145,6 +149,9 @@ void main() {
 #endif
 #ifdef EMISSIVE
     v_emissive = in_emissive;
+#endif
+#if defined(REFLECTIVE) && defined(STANDARD)
+    v_reflectance = in_reflectance;
 #endif
 #if defined(FACE) || defined(SMOOTH) || defined(VERTEX_LIT)
     // Normals map with the inverse transpose.

@@ -29,5 +29,5 @@ vec3 toned(vec3 c) {
 #define toned(c) (c)
 #endif
 vec3 shown(vec3 light) {
-    return encoded(toned(levels.x * light));
+    return encoded(toned(min(levels.x * light, 1e6)));  // whose square is a number
 }
