@@ -300,8 +300,13 @@ _DIRECT = (
 )
 
 
+_DOWN = (1.0, -1.0)
+"""Of normals: MuJoCo's texture coordinates go down the image, glTF's maps point up it."""
+
+
 def _direct_layers(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
-    return [Layer(use, texture(maps[role]).pixels) for role, use in _DIRECT if maps[role] >= 0]
+    found = [(use, texture(maps[role]).pixels) for role, use in _DIRECT if maps[role] >= 0]
+    return [Layer(use, pixels, strength=_DOWN) for use, pixels in found]
 
 
 def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
