@@ -208,6 +208,22 @@ def test_maps_say_what_numbers_say(
     assert np.abs(np.median(drawn[0] - drawn[1])) <= tolerance
 
 
+@pytest.mark.parametrize("tilt", [(0.5, 0.0), (-0.5, 0.0), (0.0, 0.5), (0.3, -0.4)])
+def test_a_normal_map_tilts_to_the_right_and_to_the_top_of_its_image(
+    tmp_path: Path, tilt: tuple[float, float]
+) -> None:
+    normal = np.array([*tilt, (1 - tilt[0] ** 2 - tilt[1] ** 2) ** 0.5])
+    byte = np.round(127.5 * (normal + 1)).astype(int)
+    source = painted_with(tmp_path, "normal", tuple(byte), "roughness='.4'")
+    drawn = picture(source, EditLight("lamp", ambient=(0, 0, 0)))
+    points, eye = floor_points()
+    tilted = np.broadcast_to(ref.unit(byte / 127.5 - 1), points.shape)
+    slanting = replace(sun(0.6, gain(source)), position=np.array([0.0, -1.0, 1.0]))
+    surface = ref.Standard(ref.srgb_decode(np.full(3, 0.4)), roughness=0.4)
+    expected = ref.finish(surface.shade(tilted, eye, points, [slanting]))
+    assert np.abs(drawn - expected).max() <= 1
+
+
 @pytest.mark.parametrize(
     "role", ["roughness", "metallic", "orm", "occlusion", "normal", "emissive"]
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,8 @@ a normal: on what faces up, and to the side."""
 @dataclass(frozen=True)
 class OrrbLook(StandardLook):
     """How ORRB reads lights: all spots fade alike, and what is around is the same everywhere."""
+
+    mirrors_edits: ClassVar[bool] = False
 
     def light(self, light: Light) -> Light:
         """One light in linear units, without an ambient part."""

@@ -1,7 +1,8 @@
-"""What is on the rasterizer already: each geometry and texture once, by its content.
+"""What is on the rasterizer already: each geometry, texture and light from all around, once.
 
-What a version of the scene shows stays as long as the version does. Of what the edits of single
-views bring the last used stays, up to a number of bytes.
+What a version of the scene shows stays as long as the version does, the studio of scenes without
+light as long as the rasterizer. Of what the edits of single views bring the last used stays, up to
+a number of bytes.
 """
 
 from __future__ import annotations

@@ -154,7 +154,7 @@ class RasterBackend:
     def _mirroring(self, things: DrawList) -> DrawList:
         """The same with what metal mirrors, where edits have made some."""
         behind, materials = things.environment, things.instances.materials
-        if self._look is None or behind.radiance is not None:
+        if self._look is None or not self._look.mirrors_edits or behind.radiance is not None:
             return things
         if not has_metal(materials.metallic_roughness):
             return things

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
@@ -71,9 +71,12 @@ class StandardLook:
 
     Attributes:
         gain: multiplies all of them.
+        mirrors_edits: whether what edits make metal brings the light of the sky with it, as metal
+            of the model does.
     """
 
     gain: float = 1.0
+    mirrors_edits: ClassVar[bool] = True
 
     @classmethod
     def of(cls, model: mujoco.MjModel) -> StandardLook:
@@ -297,8 +300,13 @@ _DIRECT = (
 )
 
 
+_DOWN = (1.0, -1.0)
+"""Of normals: MuJoCo's texture coordinates go down the image, glTF's maps point up it."""
+
+
 def _direct_layers(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
-    return [Layer(use, texture(maps[role]).pixels) for role, use in _DIRECT if maps[role] >= 0]
+    found = [(use, texture(maps[role]).pixels) for role, use in _DIRECT if maps[role] >= 0]
+    return [Layer(use, pixels, strength=_DOWN) for use, pixels in found]
 
 
 def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -> list[Layer]:
