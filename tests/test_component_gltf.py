@@ -353,7 +353,7 @@ def test_colours_of_vertices_multiply_the_material(tmp_path):
     )
 
 
-def test_colours_of_vertices_beside_images_are_warned_of(tmp_path):
+def test_colours_of_vertices_multiply_images(tmp_path):
     mesh = trimesh.Trimesh(CORNERS, FACES, process=False)
     material = PBRMaterial(baseColorTexture=Image.fromarray(FOUR_COLOURS))
     mesh.visual = TextureVisuals(uv=CORNERS[:, :2] / 2 + 0.5, material=material)
@@ -363,9 +363,10 @@ def test_colours_of_vertices_beside_images_are_warned_of(tmp_path):
         attributes = said["meshes"][0]["primitives"][0]["attributes"]
         attributes["COLOR_0"] = attributes["POSITION"]
 
-    with pytest.warns(UserWarning, match=r"colours of vertices of 'a\.glb: .*' are not shown"):
-        (part,) = meshes.load(changed(tmp_path / "a.glb", colour))
+    (part,) = meshes.load(changed(tmp_path / "a.glb", colour))
     assert np.array_equal(part.texture.pixels, FOUR_COLOURS)
+    want = np.clip(CORNERS, 0, 1)  # linear, as glTF has them
+    assert np.abs(part.geometry.colours[:, :3] - want).max() < 5e-3
 
 
 def test_a_gltf_file_beside_its_images(tmp_path):

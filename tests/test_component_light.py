@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import trimesh
 
 import heliograph as hg
 import standard_shading as three
@@ -447,3 +448,57 @@ def test_another_background_leaves_the_light_of_the_surroundings() -> None:
     ball = before.segmentation > 0
     assert (before.rgb[ball] == after.rgb[ball]).all()
     assert (after.rgb[~ball] == (255, 0, 0)).all()
+
+
+def test_colours_of_vertices_blend_in_linear_light() -> None:
+    corners = [[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]
+    colours = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]])
+    quad = hg.Mesh(
+        key="quad",
+        vertices=corners,
+        faces=[[0, 1, 2], [0, 2, 3]],
+        colors=colours,
+        materialType="basic",
+    )
+    eye = hg.CameraView(
+        key="eye", ctype="orthographic", extent=2, position=[0, 0, 1], width=40, height=40
+    )
+    with hg.open(hg.Scene(quad, eye)) as renderer:
+        got = renderer.render(hg.View(["eye"]))["eye"].rgb
+    x, y = np.meshgrid((np.arange(40) + 0.5) / 20 - 1, 1 - (np.arange(40) + 0.5) / 20)
+    u, v = (x + 1) / 2, (y + 1) / 2
+    red, green, blue, white = (srgb_decode(colour / 255) for colour in colours)
+    lower = (1 - u)[..., None] * red + (u - v)[..., None] * green + v[..., None] * blue
+    upper = (1 - v)[..., None] * red + u[..., None] * blue + (v - u)[..., None] * white
+    want = three.to_uint8(three.srgb_encode(np.where((u > v)[..., None], lower, upper)))
+    assert np.abs(got.astype(int) - want.astype(int)).max() <= 1
+
+
+def test_many_small_triangles_have_the_colours_of_their_own_vertices() -> None:
+    ball = trimesh.creation.icosphere(5)
+    colours = np.round((np.asarray(ball.vertices) + 1) * 127.5).astype(np.uint8)
+    mesh = hg.Mesh(
+        key="ball",
+        vertices=ball.vertices,
+        faces=ball.faces,
+        colors=colours,
+        normals=ball.vertices,
+        materialType="basic",
+    )
+    eye = hg.CameraView(key="eye", position=[0, 0, 4], lookAt=[0, 0.001, 0], width=48, height=48)
+    with hg.open(hg.Scene(mesh, eye)) as renderer:
+        frame = renderer.render(hg.View(["eye"], passes=("rgb", "normals")))["eye"]
+    inside = frame.normals[..., 2] > 0.3
+    turn = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1.0]])  # the camera's axes are the world's
+    want = (frame.normals[inside] @ turn + 1) * 127.5
+    assert np.abs(frame.rgb[inside] - want).max() < 8
+
+
+@pytest.mark.parametrize("kind", ["lambert", "phong"])
+def test_surroundings_light_what_is_matt_as_ambient_light_does(kind: str) -> None:
+    ball = hg.Sphere(key="ball", materialType=kind, material={"specular": "black"})
+    grey = {"sky": "#bcbcbc", "horizon": "#bcbcbc", "ground": "#bcbcbc"}
+    lit = shown(hg.Scene(ball, environment=grey), TOP).rgb.astype(int)
+    ambient = hg.AmbientLight(color="#bcbcbc", intensity=math.pi)
+    assert np.abs(shown(hg.Scene(ball, ambient), TOP).rgb - lit).max() <= 1
+    assert lit.max() > 180

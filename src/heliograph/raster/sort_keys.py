@@ -23,7 +23,7 @@ BOXED = 1 << 37
 
 _WIDEST = 31
 _REFLECTIVE_BIT = 23
-_SIDE_BIT, _THREE_JS_BIT = 50, 52
+_SIDE_BIT, _THREE_JS_BIT, _TINTED_BIT = 50, 52, 53
 _PLANE_BIT, _CUTOUT_BIT, _EMISSIVE_BIT = 38, 39, 40
 _ABOVE = 38  # bits below it are those of single states and levels, as in keys
 
@@ -44,6 +44,7 @@ class Kind:
     boxed: bool  # drawn as a box that rays are cast into
     cutout: bool  # with holes where the texture is clear
     emissive: bool
+    tinted: bool  # by colours of its vertices
 
 
 def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
@@ -62,6 +63,7 @@ def keys(table: InstanceTable, geometries: GeometryTable) -> NDArray[np.int64]:
     width = np.clip(np.rint(table.texture_scale[:, 0]), 1, _WIDEST).astype(np.int64)
     key |= np.where(table.geometry == Shape.LINE, width, 0) << 32
     key |= geometries.plane[table.geometry].astype(np.int64) << _PLANE_BIT
+    key |= geometries.tinted[table.geometry].astype(np.int64) << _TINTED_BIT
     if table.cutoff is not None:
         key |= (textured & (table.cutoff > 0)).astype(np.int64) << _CUTOUT_BIT
     return key
@@ -105,6 +107,7 @@ def unpack(key: int) -> Kind:
         mirrored=mirrored,
         own_uv=own_uv,
         three_js=bool(key >> _THREE_JS_BIT & 1),
+        tinted=bool(key >> _TINTED_BIT & 1),
         reflective=reflective,
         texture=(key & 0xFFFFF) - 1,
         line=key >> 32 & _WIDEST,

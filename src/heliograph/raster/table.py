@@ -23,6 +23,7 @@ class GeometryTable:
         solver: (G,) how the shader computes the true surface, an index into `shapes.SOLVERS`.
         lit_pixels: (G, MAX_LEVELS) up to which radius on the picture light per vertex looks right.
         plane: (G,) bool, what is a plane.
+        tinted: (G,) bool, what has colours of its own at its vertices.
     """
 
     first: NDArray[np.uint32]
@@ -34,3 +35,4 @@ class GeometryTable:
     solver: NDArray[np.int64]
     lit_pixels: NDArray[np.float64]
     plane: NDArray[np.bool_]
+    tinted: NDArray[np.bool_]

@@ -55,6 +55,8 @@ class Geometry:
             then computed from it, and the triangles decide only where it is and how it is lit.
         poses: other places (V, 3) of the vertices, for geometry that is deformed later: coarser
             levels are made to fit all of them.
+        colours: (V, 4) linear colours and opacities of the vertices, which multiply the material's,
+            with STANDARD lighting alone; or None.
     """
 
     positions: Floats
@@ -65,6 +67,7 @@ class Geometry:
     name: str = "geometry"
     surface: Shape | None = None
     poses: tuple[Floats, ...] = ()
+    colours: Floats | None = None
 
 
 class TextureKind(Enum):
@@ -88,7 +91,7 @@ class Sampler:
 
     Attributes:
         wrap_u, wrap_v: beyond its edges, along u and along v.
-        nearest: whether texels have hard edges, else they blend into one another.
+        nearest: whether texels have hard edges where they are large, else they blend into another.
     """
 
     wrap_u: Wrap = Wrap.REPEAT
@@ -467,6 +470,9 @@ def check_lights(lights: tuple[Light, ...]) -> None:
         )
 
 
+_BY_VERTEX = {"normals": "normals", "uvs": "texture coordinates", "colours": "colours"}
+
+
 def check_geometry(geometry: Geometry) -> None:
     """Refuse what cannot be drawn.
 
@@ -496,10 +502,11 @@ def check_geometry(geometry: Geometry) -> None:
             f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
             f"{geometry.triangles.min()} to {geometry.triangles.max()}"
         )
-    for name, rows in (("normals", geometry.normals), ("texture coordinates", geometry.uvs)):
+    for name, words in _BY_VERTEX.items():
+        rows = getattr(geometry, name)
         if rows is not None and len(rows) != count:
             raise InvalidValueError(
-                f"{geometry.name}: expected {count} {name}, one for each vertex, got {len(rows)}"
+                f"{geometry.name}: expected {count} {words}, one for each vertex, got {len(rows)}"
             )
 
 
@@ -511,6 +518,9 @@ def flat_shaded(geometry: Geometry) -> Geometry:
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
-    uvs = None if geometry.uvs is None else geometry.uvs[geometry.triangles.reshape(-1)]
+    flat = geometry.triangles.reshape(-1)
+    uvs = None if geometry.uvs is None else geometry.uvs[flat]
+    colours = None if geometry.colours is None else geometry.colours[flat]
     triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
-    return Geometry(corners.reshape(-1, 3), triangles, normals, uvs, False, name=geometry.name)
+    points, name = corners.reshape(-1, 3), geometry.name
+    return Geometry(points, triangles, normals, uvs, False, name=name, colours=colours)

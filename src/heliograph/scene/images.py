@@ -46,7 +46,8 @@ def pixels(image: Any) -> NDArray[np.uint8]:
         ValueError: it is too large, or its numbers are no colours.
         OSError: it is damaged.
     """
-    from PIL import ImageOps
+    with Requires("PIL"):
+        from PIL import ImageOps
 
     if max(image.size) > MAX_PIXELS:
         raise ValueError(f"it is {image.size[0]} x {image.size[1]}, at most {MAX_PIXELS} a side")

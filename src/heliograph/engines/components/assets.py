@@ -267,12 +267,15 @@ class Assets:
         simplify: bool,
     ) -> Piece:
         content = [part.geometry.positions, part.geometry.triangles]
-        content += [a for a in (part.geometry.normals, part.geometry.uvs) if a is not None]
-        geometry = replace(part.geometry, simplify=simplify)
+        further = part.geometry.normals, part.geometry.uvs, part.geometry.colours
+        content += [each for each in further if each is not None]
+        tints = part.geometry.colours
+        geometry = replace(part.geometry, simplify=simplify and tints is None)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
-        takes = part.geometry.uvs is not None and not part.painted
+        takes = part.geometry.uvs is not None
         texture = surfaces.texture(material if takes else {}, read, part.texture)
         shown, see_through = self._texture(texture)
+        see_through = see_through or (tints is not None and bool((tints[:, 3] < 1).any()))
         return Piece(handle, shown, part.pose, part.material, part.kind, see_through)
 
     def _texture(self, texture: Texture | None) -> tuple[int, bool]:

@@ -21,7 +21,6 @@ from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
 from heliograph.scene import Mesh, images
 from heliograph.scene.files import read_scene_file, text_of
-from heliograph.scene.textures import USES
 
 _STL_HEAD = 84
 
@@ -36,7 +35,6 @@ class Part:
         material: properties as components have them, without images.
         kind: how light makes its colour.
         texture: its images, or None.
-        painted: whether its texture coordinates are made for the colours of its vertices.
         troubles: what of the file is not shown, for warnings.
     """
 
@@ -45,7 +43,6 @@ class Part:
     material: Mapping[str, Any] = field(default_factory=dict)
     kind: str = "standard"
     texture: Texture | None = None
-    painted: bool = False
     troubles: tuple[str, ...] = ()
 
 
@@ -66,8 +63,6 @@ def parts_of(mesh: Mesh) -> list[Part]:
         normals = _completed(normals, vertices[faces], faces)
     geometry = Geometry(vertices, faces, normals, mesh.get("uvs"), name=f"mesh {mesh.key!r}")
     colours = mesh.get("colors")
-    if geometry.uvs is not None and not USES.keys().isdisjoint(mesh.get("material")):
-        colours = None  # images take their place
     return [Part(geometry)] if colours is None else [_coloured(geometry, colours)]
 
 
@@ -259,8 +254,8 @@ def _part(mesh: Any, name: str, path: Path, document: gltf.Document | None) -> P
         troubles=look.troubles,
     )
     colours = _colours(visual)
-    if look.texture is not None:
-        return replace(part, troubles=(*look.troubles, *_not_shown(name, uvs, colours)))
+    if look.texture is not None and uvs is None:
+        part = replace(part, troubles=(*look.troubles, _no_uvs(name)))
     if colours is None:
         return part
     colours = _encoded(colours, is_linear=document is not None)
@@ -268,15 +263,6 @@ def _part(mesh: Any, name: str, path: Path, document: gltf.Document | None) -> P
     if visual.kind == "face":
         part, colours = replace(part, geometry=_split(geometry)), np.repeat(colours, 3, 0)
     return _tinted(part, colours)
-
-
-def _not_shown(name: str, uvs: Any, colours: Any) -> tuple[str, ...]:
-    """What of a mesh with images is not shown."""
-    if uvs is None:
-        return (_no_uvs(name),)
-    if colours is None or not np.ptp(colours, axis=0).any():
-        return ()
-    return (f"the colours of vertices of {name!r} are not shown, as its material has images",)
 
 
 def _colours(visual: Any) -> Any:
@@ -289,9 +275,8 @@ def _colours(visual: Any) -> Any:
 def _tinted(part: Part, colours: NDArray[np.uint8]) -> Part:
     """A part whose vertices have colours, which its material multiplies."""
     coloured = _coloured(part.geometry, colours)
-    if coloured.texture is not None:
-        geometry, texture = coloured.geometry, coloured.texture
-        return replace(part, geometry=geometry, texture=texture, painted=True)
+    if coloured.geometry.colours is not None:
+        return replace(part, geometry=coloured.geometry)
     tint, own = coloured.material, part.material
     colour, opacity = tint["color"], tint["opacity"] * own.get("opacity", 1.0)
     if "color" in own:
@@ -353,17 +338,15 @@ def _encoded(colours: Any, *, is_linear: bool) -> NDArray[np.uint8]:
 
 
 def _coloured(geometry: Geometry, colours: NDArray[Any]) -> Part:
-    """A part with a colour for each vertex: one for all, or a texture with a cell per triangle."""
+    """A part with a colour for each vertex, (V, 3 or 4) uint8 sRGB; one for all is a material's."""
+    colours = colours[: len(geometry.positions)]
     if not len(colours) or (colours == colours[0]).all():
         red, green, blue, alpha = (*(colours[0] / 255).tolist(), 1.0)[:4]
         return Part(geometry, material={"color": (red, green, blue), "opacity": alpha})
-    colours = (
-        colours if len(colours) == len(geometry.positions) else colours[: len(geometry.positions)]
-    )
-    split = _split(geometry)
-    texture, uvs = _palette(colours[np.asarray(geometry.triangles).ravel()])
-    painted = Geometry(split.positions, split.triangles, split.normals, uvs, False, geometry.name)
-    return Part(painted, texture=texture, painted=True)
+    light = np.ones((len(colours), 4))
+    light[:, : colours.shape[1]] = colours / 255
+    light[:, :3] = linear(light[:, :3])
+    return Part(replace(geometry, colours=light))
 
 
 def _split(geometry: Geometry) -> Geometry:
@@ -373,39 +356,3 @@ def _split(geometry: Geometry) -> Geometry:
     normals = None if geometry.normals is None else geometry.normals[flat]
     triangles = np.arange(len(flat)).reshape(-1, 3)
     return Geometry(positions, triangles, normals, None, False, geometry.name)
-
-
-def _palette(corners: NDArray[Any]) -> tuple[Texture, NDArray[np.float64]]:
-    """A texture of 2x2 texels per triangle whose bilinear look-up blends its three corners.
-
-    Args:
-        corners: (3 T, C) uint8.
-    """
-    count = len(corners) // 3
-    side = int(np.ceil(np.sqrt(count)))
-    order, fourth = _turned(corners.reshape(count, 3, -1).astype(int))
-    first, second, third = (corners.reshape(count, 3, -1)[np.arange(count), o] for o in order.T)
-    cells = np.zeros((side * side, 2, 2, corners.shape[1]), np.uint8)
-    cells[:count] = np.stack([np.stack([first, second], 1), np.stack([third, fourth], 1)], 1)
-    # Cell (row, column) to texels: rows of the picture run downwards, v upwards.
-    grid = cells.reshape(side, side, 2, 2, -1).transpose(0, 2, 1, 3, 4)
-    pixels = grid.reshape(2 * side, 2 * side, -1)
-    row, column = np.divmod(np.arange(count), side)
-    base = np.stack([2 * column, 2 * row], 1) + 0.5
-    texels = np.empty((count, 3, 2))
-    texels[np.arange(count)[:, None], order] = base[:, None] + [[0, 0], [1, 0], [0, 1]]
-    uvs = texels.reshape(-1, 2) / (2 * side)
-    uvs[:, 1] = 1 - uvs[:, 1]
-    return Texture(np.ascontiguousarray(pixels), name="vertex colours"), uvs
-
-
-def _turned(corners: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Which corner comes first, (T, 3), so that the fourth colour (T, C) is cut off least.
-
-    Bilinear interpolation is linear on the triangle if the fourth is second + third - first.
-    """
-    orders = np.array([[0, 1, 2], [1, 2, 0], [2, 0, 1]])
-    fourth = np.stack([corners[:, o[1]] + corners[:, o[2]] - corners[:, o[0]] for o in orders], 1)
-    kept = np.clip(fourth, 0, 255)
-    best = np.abs(fourth - kept).max(2).argmin(1)
-    return orders[best], kept[np.arange(len(corners)), best].astype(np.uint8)

@@ -25,13 +25,15 @@ class _Block:
     """Where a geometry stands in the buffers.
 
     Its first vertex and their number, index ranges, whether it has texture coordinates of its own,
-    and which of the vertices that were given stands in which place (None: each in its own).
+    and colours of its vertices, and which of the vertices that were given stands in which place
+    (None: each in its own).
     """
 
     base: int
     count: int
     ranges: list[tuple[int, int]]
     own_uvs: bool
+    tinted: bool = False
     order: NDArray[np.intp] | None = None
 
 
@@ -44,8 +46,10 @@ class GeometryStore:
             "in_position": Stream(gl, 3, np.float32),
             "in_normal": Stream(gl, 3, np.float32),
             "in_uv": Stream(gl, 2, np.float32),
+            "in_colour": Stream(gl, 4, np.float16),
             "indices": Stream(gl, 1, np.uint32),
         }
+        self._streams["in_colour"].put(0, np.ones((1, 4)))  # few geometries have any
         self._vertices, self._indices = Ranges(), Ranges()
         self._rows: list[tuple[Any, ...]] = []
         self._blocks: list[_Block] = []
@@ -75,12 +79,16 @@ class GeometryStore:
             poses = tuple(np.asarray(pose, np.float32) for pose in geometry.poses)
             surface = lod.Surface(positions, normals, triangles, uvs, poses)
             chain = lod.levels(surface)[:MAX_LEVELS]
-        levels, uvs, order = [level for level, _ in chain], geometry.uvs, None
+        levels, order = [level for level, _ in chain], None
+        uvs, colours = geometry.uvs, geometry.colours
         if not geometry.poses:  # else to put them in order for every view would cost more
             order, levels = _in_order(levels, len(positions))
             uvs = None if uvs is None else np.asarray(uvs)[order]
+            colours = None if colours is None else np.asarray(colours)[order]
         block = self._block(_picked(positions, order), _picked(normals, order), uvs, levels)
-        block.order = order
+        block.order, block.tinted = order, colours is not None
+        if colours is not None:
+            self._streams["in_colour"].put(block.base, colours)
         return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
@@ -135,7 +143,7 @@ class GeometryStore:
         """Facts of all geometries as arrays."""
         if self._tables is None:
             columns = list(zip(*self._rows, strict=True))
-            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float, bool)
+            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float, bool, bool)
             arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
             self._tables = GeometryTable(*arrays)
         return self._tables
@@ -219,6 +227,7 @@ def _row(
         0 if shape is None else shapes.SOLVER[shape],
         [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
         shape is Shape.PLANE,
+        block.tinted,
     )
 
 

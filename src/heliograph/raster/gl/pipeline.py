@@ -37,7 +37,7 @@ from heliograph.raster.sort_keys import Kind
 from heliograph.raster.table import GeometryTable
 from heliograph.raster.types import Environment, Shading, Side, TextureKind
 
-_STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f"}
+_STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f", "in_colour": "4f2"}
 _MAPS = {**dict.fromkeys(("in_row0", "in_row1", "in_row2"), "4f"), "in_length": "1f"}
 _MATERIALS = {
     **dict.fromkeys(("in_rgba", "in_surface", "in_texturing"), "4f"),
@@ -329,6 +329,7 @@ class Pipeline:
             boxed=kind.boxed,
             cutout=kind.cutout,
             emissive=coloured and kind.emissive,
+            tinted=kind.tinted and (blended or kind.cutout),
             layered=made is not None and made.layered and texture is TextureKind.FLAT,
             layers=layers if coloured else (),
         )

@@ -158,6 +158,7 @@ class Variant:
         boxed: whether those are a box, to be turned to the camera.
         cutout: whether there are holes where the texture is clear.
         emissive: whether light of its own is added.
+        tinted: whether vertices have colours.
         extreme: whether scales are guarded against leaving the range of float32.
         look: how light is added and shown.
         layered: whether the texture has layers, or a map of texture coordinates.
@@ -182,6 +183,7 @@ class Variant:
     boxed: bool = False
     cutout: bool = False
     emissive: bool = False
+    tinted: bool = False
     extreme: bool = False
     look: Look = CLASSIC
     layered: bool = False
@@ -221,6 +223,7 @@ class Variant:
             "BOXED": self.boxed,
             "CUTOUT": self.cutout,
             "EMISSIVE": self.emissive,
+            "TINTED": self.tinted,
             "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
             "SOFT": self.lights.soft,
@@ -233,7 +236,7 @@ class Variant:
 
     def _light_defines(self) -> list[str]:
         model = () if self.line else _MODELS[self.shading]
-        radiance = self.look.radiance and "METALLIC" in model
+        radiance = self.look.radiance and "LIT" in model
         return ["STANDARD", *model, *["RADIANCE"] * radiance, self.look.tone_mapping.name]
 
 

@@ -169,7 +169,7 @@ class TextureStore:
         )
         _smooth(made, swizzle)
         if sampler.nearest:
-            made.filter = (moderngl.NEAREST_MIPMAP_LINEAR, moderngl.NEAREST)
+            made.filter = (moderngl.LINEAR_MIPMAP_LINEAR, moderngl.NEAREST)
         if sampler.wrap_u is not Wrap.REPEAT or sampler.wrap_v is not Wrap.REPEAT:
             made.use(0)
             wrap = egl.load().function("glTexParameteri", c_uint, c_uint, c_int)

@@ -82,6 +82,7 @@ vec3 reflected(Surface s, vec3 light, vec3 to_light) {
 uniform sampler2D albedo;  // scale and bias of `specular` in what is reflected of even light
 #endif
 #ifdef RADIANCE
+#ifdef METALLIC
 uniform sampler2DArray radiance;
 const float ROUGHEST = float(RADIANCE_LEVELS - 1);
 // Light from a way in camera axes, as a surface of this roughness blurs it.
@@ -96,6 +97,7 @@ vec3 radiance_from(vec3 way, float roughness) {
     vec3 softer = textureLod(radiance, vec3(where, min(whole + 1.0, ROUGHEST)), 0.0).rgb;
     return levels.y * mix(sharper, softer, level - whole);
 }
+#endif
 vec3 radiance_around(vec3 normal) {
     vec4 n = vec4(normal, 1.0);
     return max(vec3(dot(n, bent_red * n), dot(n, bent_green * n), dot(n, bent_blue * n)), 0.0);
@@ -120,6 +122,10 @@ vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 flat_normal, vec3 normal, v
     s.view = view;
     s.diffuse = rgb;
     vec3 sum = vec3(0.0), light, to_light, ambient_light = around(normal);
+#ifdef RADIANCE
+    vec3 from_picture = radiance_around(normal);
+    ambient_light += from_picture;
+#endif
 #ifdef METALLIC
     float roughness = min(max(material.y, 0.045) + turning, 1.0);
     s.alpha2 = roughness * roughness * roughness * roughness;
@@ -135,8 +141,6 @@ vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 flat_normal, vec3 normal, v
     float single = material.z * share.x + share.y, mean = material.z + (1.0 - material.z) * 0.047619;
     float even = 1.0 - single - single * mean / (1.0 - lost * mean) * lost;
 #ifdef RADIANCE
-    vec3 from_picture = radiance_around(normal);
-    ambient_light += from_picture;
     float rough2 = roughness * roughness;
     vec3 way = normalize(mix(reflect(-view, normal), normal, rough2 * rough2));
     vec3 first = s.specular * share.x + share.y, average = s.specular + (1.0 - s.specular) * 0.047619;

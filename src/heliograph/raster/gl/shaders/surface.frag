@@ -16,6 +16,9 @@ flat in vec4 v_surface;          // emission, specular, shininess exponent, refl
 #ifdef TEXTURED
 flat in vec4 v_texturing;        // scale, cutoff
 #endif
+#ifdef TINTED
+in vec4 v_tint;                  // linear, of the vertices
+#endif
 #ifdef EMISSIVE
 flat in vec3 v_emissive;
 #endif
@@ -344,6 +347,9 @@ void main() {
     texel = texture(image, v_object * v_texturing.xyz);
 #endif
 #endif
+#endif
+#ifdef TINTED
+    texel *= v_tint;
 #endif
 #ifdef CUTOUT
     if (texel.a < v_texturing.w) discard;

@@ -23,6 +23,10 @@ flat out vec4 v_rgba, v_surface;
 #ifdef TEXTURED
 flat out vec4 v_texturing;
 #endif
+#ifdef TINTED
+in vec4 in_colour;
+out vec4 v_tint;
+#endif
 #ifdef EMISSIVE
 in vec3 in_emissive;
 flat out vec3 v_emissive;
@@ -146,6 +150,9 @@ void main() {
 #endif
 #ifdef FLAT_TEXTURE
     v_offset = in_offset;
+#endif
+#ifdef TINTED
+    v_tint = in_colour;
 #endif
 #ifdef EMISSIVE
     v_emissive = in_emissive;
