@@ -60,8 +60,8 @@ def fit(corners: Matrix, size: tuple[int, int]) -> Camera:
     width, height = size
     tall = math.tan(_FIT_FOV / 2)
     seen = corners @ pose[:3, :3]
-    eye = framing_eye(seen, (tall * width / height, tall))
-    back, z = float(eye[2] - seen[:, 2].max()), float(eye[2])
+    eye, back = framing_eye(seen, (tall * width / height, tall))
+    z = float(eye[2])
     deepest = float(seen[:, 2].min())
     pose[:3, 3] = pose[:3, :3] @ eye
     return Camera.perspective(

@@ -162,7 +162,8 @@ def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
     points = np.concatenate([boxes.reshape(-1, 3), skins])
     pose = np.array(free.world_from_camera)
     slopes = free.width / 2 / free.fx, free.height / 2 / free.fy
-    pose[:3, 3] = pose[:3, :3] @ framing_eye(points @ pose[:3, :3], slopes)
+    eye, _ = framing_eye(points @ pose[:3, :3], slopes)
+    pose[:3, 3] = pose[:3, :3] @ eye
     return free.moved(pose).replace(name=FIT)
 
 

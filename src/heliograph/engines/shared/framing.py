@@ -13,10 +13,11 @@ _SMALLEST = 1e-3
 Points = NDArray[np.floating[Any]]
 
 
-def framing_eye(points: Points, slopes: tuple[float, float]) -> NDArray[np.float64]:
+def framing_eye(points: Points, slopes: tuple[float, float]) -> tuple[NDArray[np.float64], float]:
     """The eye (3,) of a perspective camera that has points (N, 3) just inside its picture.
 
-    Both are in the camera's axes, about any origin.
+    And how far behind the nearest of them it is, which may be too little for numbers so large to
+    tell. Eye and points are in the camera's axes, about any origin.
 
     Args:
         points: at least one; what is framed.
@@ -27,7 +28,7 @@ def framing_eye(points: Points, slopes: tuple[float, float]) -> NDArray[np.float
     nearest = float(points[:, 2].max())
     extent = float(np.linalg.norm(points.max(0) - points.min(0)))
     back = max(far_x - nearest, far_y - nearest, _SMALLEST * (extent or _SMALLEST))
-    return np.array([x, y, nearest + back])
+    return np.array([x, y, nearest + back]), back
 
 
 def _between(points: Points, axis: int, slope: float) -> tuple[float, float]:
