@@ -366,6 +366,7 @@ def test_colours_of_vertices_multiply_images(tmp_path):
     (part,) = meshes.load(changed(tmp_path / "a.glb", colour))
     assert np.array_equal(part.texture.pixels, FOUR_COLOURS)
     want = np.clip(CORNERS, 0, 1)  # linear, as glTF has them
+    assert part.geometry.colours is not None
     assert np.abs(part.geometry.colours[:, :3] - want).max() < 5e-3
 
 
