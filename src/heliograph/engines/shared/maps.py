@@ -42,8 +42,5 @@ def _sized(pixels: Pixels, width: int, height: int, nearest: bool) -> Pixels:
 
     how = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
     planes = pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
-    made = [
-        Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), how)
-        for plane in planes
-    ]
-    return np.dstack(made).reshape(height, width, *pixels.shape[2:])
+    sized = [Image.fromarray(each.copy()).resize((width, height), how) for each in planes]
+    return np.dstack([np.asarray(each) for each in sized]).reshape(height, width, *pixels.shape[2:])
