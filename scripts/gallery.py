@@ -27,7 +27,6 @@ import heliograph as hg
 from heliograph.picture import layout
 
 ROOT = Path(__file__).resolve().parents[1]
-LARGEST = 148_000  # bytes of a picture
 SHEET = ROOT / "docs" / "demo.png"
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "gallery"
 sys.path.insert(0, str(ROOT / "tests"))
@@ -36,8 +35,8 @@ import standard_shading as ref  # noqa: E402
 
 HEAD = """# Gallery
 
-Drawn by `scripts/gallery`, on a CPU, with `msaa=4` but where pixels are compared. Large ones are
-kept in 256 colours. `scripts/gallery.py` has the scenes.
+Drawn by `scripts/gallery`, on a CPU, with `msaa=4` but where pixels are compared.
+`scripts/gallery.py` has the scenes.
 """
 Draw = Callable[[Path], Image.Image]
 Floats = NDArray[np.float64]
@@ -348,7 +347,7 @@ def write_hdr(file: Path, picture: NDArray[np.float32]) -> None:
 
 def kinds(_: Path) -> Image.Image:
     """three.js's materials on the same shapes, lit the same; all cast shadows."""
-    camera = eye((1.0, -2.0, 1.75), (0, 0, 0.33), 26, (142, 150))
+    camera = eye((1.0, -2.0, 1.75), (0, 0, 0.33), 24, (220, 220))
     names = ("basic", "lambert", "phong", "standard", "normal", "depth")
     extra: dict[str, dict[str, Any]] = {
         "phong": {"shininess": 60, "specular": "#666666"},
@@ -479,16 +478,6 @@ def page() -> str:
     return "".join(parts)
 
 
-def save(sheet: Image.Image, file: Path) -> None:
-    """Write a picture, with 256 dithered colours where all of them take too much room."""
-    sheet.save(file, optimize=True)
-    if file.stat().st_size > LARGEST:
-        few = sheet.quantize(
-            palette=sheet.quantize(256, kmeans=2), dither=Image.Dither.FLOYDSTEINBERG
-        )
-        few.save(file, optimize=True)
-
-
 def show_demo() -> int:
     """Draw what `scripts/demo` draws for README, two thirds as large."""
     sys.path.insert(0, str(ROOT / "examples"))
@@ -497,7 +486,7 @@ def show_demo() -> int:
     with tempfile.TemporaryDirectory() as folder:
         sheet = Image.open(demo.main(Path(folder), seconds=2.0))
     small = sheet.resize((sheet.width * 2 // 3, sheet.height * 2 // 3), Image.Resampling.LANCZOS)
-    save(small, SHEET)
+    small.save(SHEET, optimize=True)
     return 0
 
 
@@ -513,8 +502,7 @@ def main(names: Sequence[str]) -> int:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in names or PICTURE_OF:
-            sheet = PICTURE_OF[name](Path(folder))
-            save(sheet, PICTURES / f"{name}.png")
+            PICTURE_OF[name](Path(folder)).save(PICTURES / f"{name}.png", optimize=True)
     PAGE.write_text(page(), encoding="utf-8")
     return 0
 
