@@ -220,6 +220,20 @@ def test_textures_lie_as_khr_texture_transform_says(tmp_path, name):
         assert np.array(turned) @ [u, v, 1] == pytest.approx([across, 1 - down])
 
 
+def test_a_map_that_lies_otherwise_than_the_files_own_is_refused_by_name(tmp_path):
+    def turned(said):
+        transform = {"KHR_texture_transform": {"scale": [2, 2]}}
+        infos(said)["metallicRoughnessTexture"]["extensions"] = transform
+
+    path = str(changed(whole(tmp_path / "a.glb"), turned))
+    scene = Scene(Mesh(key="m", src=path, material={"roughnessMap": picture(1)}))
+    with pytest.raises(SceneError) as told:
+        ComponentEngine(scene)
+    names = "material.roughnessMap and the metallicRoughnessTexture of its file: expected two maps"
+    assert names in str(told.value)
+    assert "metalnessMap" not in str(told.value)
+
+
 def test_samplers_are_read(tmp_path):
     def change(said):
         said["samplers"] = [

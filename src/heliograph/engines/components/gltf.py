@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from heliograph.colour import encoded
 from heliograph.engines.components.accessors import with_floats
+from heliograph.engines.shared.maps import WHITE
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 from heliograph.scene import images
 
@@ -223,7 +224,7 @@ def _texture(
     """All textures of a material as one; None without any."""
     if not found:
         return None
-    white = _Laid(np.full((1, 1, 3), 255, np.uint8), SMOOTH, SAME_UV)
+    white = _Laid(WHITE, SMOOTH, SAME_UV)
     base = found.get("baseColorTexture", white)
     layers = []
     for use, name, strength in _LAYERS:

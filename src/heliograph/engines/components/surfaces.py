@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heliograph.engines.shared import maps
+from heliograph.engines.shared.maps import Pixels
 from heliograph.errors import SceneError
 from heliograph.raster.types import (
     SAME_UV,
@@ -19,11 +20,9 @@ from heliograph.raster.types import (
     UvMap,
     Wrap,
 )
-from heliograph.requires import Requires
 from heliograph.scene.textures import TEXTURE_MAP, USES, image_of, uv_map_of
 
-Pixels: TypeAlias = NDArray[np.uint8]
-_ROUGH, _METAL = 1, 2  # channels
+_OWN = "the metallicRoughnessTexture of its file"
 _LAYERS = (
     (Use.NORMAL, "normalMap", "normalScale"),
     (Use.OCCLUSION, "aoMap", "aoMapIntensity"),
@@ -39,7 +38,7 @@ class _Laid(NamedTuple):
     uv_map: UvMap = SAME_UV
 
 
-_WHITE = _Laid(np.full((1, 1, 3), 255, np.uint8))
+_WHITE = _Laid(maps.WHITE)
 SAID = (*USES, *(strength for _, _, strength in _LAYERS if strength))
 """The properties of a material that its texture depends on."""
 
@@ -96,7 +95,8 @@ def _laid(given: Any, name: str, read: Callable[[str], Pixels]) -> _Laid:
 
 def _cut(base: _Laid, alpha: _Laid) -> _Laid:
     """A base whose opacity is multiplied by the green of another image."""
-    (pixels, other), sampler, uv_map = _alike({"map": base, "alphaMap": alpha})
+    sampler, uv_map = _place({"material.map": base, "material.alphaMap": alpha})
+    pixels, other = maps.same_size((base.pixels, alpha.pixels), nearest=sampler.nearest)
     own = pixels[:, :, 3].astype(int) if pixels.shape[2] == 4 else 255
     opacity = np.round(own * other[:, :, 1].astype(int) / 255).astype(np.uint8)
     return _Laid(np.dstack([pixels[:, :, :3], opacity]), sampler, uv_map)
@@ -104,17 +104,15 @@ def _cut(base: _Laid, alpha: _Laid) -> _Laid:
 
 def _metallic_roughness(given: Mapping[str, _Laid], own: Layer | None) -> Layer | None:
     """Roughness in green, metalness in blue."""
-    names = {"roughnessMap": _ROUGH, "metalnessMap": _METAL}
+    names = ("roughnessMap", "metalnessMap")
     if given.keys().isdisjoint(names):
         return own
     kept = _WHITE if own is None else _Laid(own.pixels, own.sampler, own.uv_map)
-    both = {name: given.get(name, kept) for name in names}
-    images, sampler, uv_map = _alike(
-        {name: laid._replace(pixels=laid.pixels[:, :, :3]) for name, laid in both.items()}
-    )
-    pixels = np.full_like(images[0], 255)
-    for channel, image in zip(names.values(), images, strict=True):
-        pixels[:, :, channel] = image[:, :, channel]
+    rough, metal = (given.get(name, kept) for name in names)
+    told = [f"material.{name}" if name in given else _OWN for name in names]
+    sampler, uv_map = _place(dict(zip(told, (rough, metal), strict=True)))
+    green, blue = rough.pixels[:, :, 1], metal.pixels[:, :, 2]
+    pixels = maps.packed(green, blue, nearest=sampler.nearest)
     return Layer(Use.METALLIC_ROUGHNESS, pixels, sampler, uv_map)
 
 
@@ -130,32 +128,19 @@ def _layer(use: Use, given: _Laid | None, said: Any, own: Layer | None) -> Layer
     return Layer(use, given.pixels[:, :, :3], given.sampler, given.uv_map, strength)
 
 
-def _alike(parts: Mapping[str, _Laid]) -> tuple[list[Pixels], Sampler, UvMap]:
-    """Images that lie alike, all in the largest size; those of one pixel lie anyhow."""
+def _place(parts: Mapping[str, _Laid]) -> tuple[Sampler, UvMap]:
+    """How images lie that lie alike; those of one pixel lie anyhow.
+
+    Args:
+        parts: the images by what messages call them.
+
+    Raises:
+        SceneError: they lie differently.
+    """
     places = {part[1:] for part in parts.values() if part.pixels.shape[:2] != (1, 1)}
     if len(places) > 1:
-        names = " and ".join(f"material.{name}" for name in parts)
         raise SceneError(
-            f"{names}: expected two maps that lie alike; give both the same repeat, offset, "
-            "rotation, center, wrap and nearest, or draw them into one image"
+            f"{' and '.join(parts)}: expected two maps that lie alike; give both the same repeat, "
+            "offset, rotation, center, wrap and nearest, or draw them into one image"
         )
-    sampler, uv_map = places.pop() if places else (SMOOTH, SAME_UV)
-    height, width = np.max([part.pixels.shape[:2] for part in parts.values()], 0).tolist()
-    sized = [_sized(part.pixels, width, height, sampler.nearest) for part in parts.values()]
-    return sized, sampler, uv_map
-
-
-def _sized(pixels: Pixels, width: int, height: int, nearest: bool) -> Pixels:
-    if pixels.shape[:2] == (height, width):
-        return pixels
-    with Requires("PIL"):
-        from PIL import Image
-
-    how = Image.Resampling.NEAREST if nearest else Image.Resampling.BILINEAR
-    planes = [Image.fromarray(plane).resize((width, height), how) for plane in _planes(pixels)]
-    return np.dstack([np.asarray(plane) for plane in planes])
-
-
-def _planes(pixels: Pixels) -> list[Pixels]:
-    """The channels (H, W) one by one, as opacity must not weigh the others."""
-    return [np.ascontiguousarray(pixels[:, :, channel]) for channel in range(pixels.shape[2])]
+    return places.pop() if places else (SMOOTH, SAME_UV)

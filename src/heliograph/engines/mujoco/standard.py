@@ -20,6 +20,7 @@ from heliograph.colour import linear
 from heliograph.engines.mujoco.versions import metallic_roughness
 from heliograph.engines.mujoco.visual import SHOWN_GROUPS
 from heliograph.engines.shared.lights import LightEdits, SceneLight, Sphere
+from heliograph.engines.shared.maps import WHITE, packed
 from heliograph.raster import (
     DrawList,
     Layer,
@@ -43,7 +44,7 @@ _FILL = 0.5
 """Part of the head light, and of ambient light: more of them makes all that is seen look flat."""
 _BRIGHTER = 1.4
 """Than MuJoCo's diffuse light alone, as its highlights are wider."""
-_WHITE = 0.98
+_BRIGHTEST = 0.98
 _SPECK = 0.03
 """Of the surface that is seen: so little may be brighter than white."""
 _UNSET = (0.5, 0.5, 0.5, 1.0)
@@ -105,7 +106,7 @@ class StandardLook:
             return cls()
         alike = _BRIGHTER * theirs.mean() / ours.mean()
         brightest = ours.max() * _lightest(model)
-        return cls(float(min(alike, _WHITE / max(brightest, 1e-9))))
+        return cls(float(min(alike, _BRIGHTEST / max(brightest, 1e-9))))
 
     def irradiance(self, colour: Colour, part: float = 1.0) -> Colour:
         """What arrives of a part of light of this colour on what faces it."""
@@ -271,7 +272,7 @@ def _layered(
     if not layers:
         return None
     colour = maps[_RGB]
-    base = Texture(np.full((1, 1, 3), 255, np.uint8)) if colour < 0 else texture(colour)
+    base = Texture(WHITE) if colour < 0 else texture(colour)
     return replace(base, linear=True, layers=tuple(layers))
 
 
@@ -317,20 +318,13 @@ def _surface_layer(maps: Mapping[int, int], texture: Callable[[int], Texture]) -
         if maps[_OCCLUSION] < 0:
             layers.append(Layer(Use.OCCLUSION, texture(whole).pixels))
         return layers
-    parts = [
-        (channel, texture(maps[role]).pixels[..., 0])
-        for channel, role in ((1, _ROUGHNESS), (2, _METALLIC))
-        if maps[role] >= 0
-    ]
-    if not parts:
+    if maps[_ROUGHNESS] < 0 and maps[_METALLIC] < 0:
         return []
-    height, width = np.max([pixels.shape for _, pixels in parts], axis=0)
-    joined = np.full((height, width, 3), 255, np.uint8)
-    for channel, pixels in parts:
-        rows = np.arange(height) * pixels.shape[0] // height
-        columns = np.arange(width) * pixels.shape[1] // width
-        joined[..., channel] = pixels[rows[:, None], columns]
-    return [Layer(Use.METALLIC_ROUGHNESS, joined)]
+    planes = (
+        texture(maps[role]).pixels[..., 0] if maps[role] >= 0 else WHITE[..., 0]
+        for role in (_ROUGHNESS, _METALLIC)
+    )
+    return [Layer(Use.METALLIC_ROUGHNESS, packed(*planes))]
 
 
 _FACES = np.array(
