@@ -97,8 +97,9 @@ def map_size(camera: Camera, limit: int) -> int:
 def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools) -> ShadowMap:
     """The map of one light, cut down to what casts shadows; `size` as `map_size` gives it.
 
-    In linear light texels are then as fine as they can be with sides of at most `size`, by a power
-    of two, so that they stay what they are while things move a little.
+    In linear light texels are then as fine as they can be with sides of at most half of `size`, one
+    or two for a pixel of the picture, by a power of two, so that they stay what they are while
+    things move a little.
     """
     if light.kind is LightKind.POINT:
         side = size // 2
@@ -109,7 +110,7 @@ def shadow_map(light: Light, size: int, placed: PlacedInstances, casters: Bools)
         )
         return ShadowMap(faces, (3 * side, 2 * side), light)
     camera = _cropped(shadow_camera(light, size), placed, casters)
-    finer = size // max(camera.size) if placed.prepared.linear else 1
+    finer = max(size // 2, _LEAST) // max(camera.size) if placed.prepared.linear else 1
     if finer > 1:
         whole = shadow_camera(light, size << finer.bit_length() - 1)
         camera = _cropped(whole, placed, casters)
