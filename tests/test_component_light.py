@@ -435,6 +435,22 @@ def test_what_has_no_light_is_lit_from_the_camera_and_metal_reflects_a_studio() 
         assert (ball < 255).any(1).mean() > 0.98
 
 
+def test_metal_of_an_edit_reflects_the_studio_as_metal_of_the_scene_does() -> None:
+    edit, shine = (
+        EditMaterial("ball", metallic=1, roughness=0.3),
+        EditLight("head", diffuse=(2,) * 3),
+    )
+    metal = hg.Scene(hg.Sphere(key="ball", material={"metalness": 1.0, "roughness": 0.3}))
+    plain = hg.Scene(hg.Sphere(key="ball"))
+    for edits in ((), (shine,), (EditLight("new", kind="point", position=(1, 0, 2)),)):
+        own, made = (
+            shown(scene, TOP, edits=given).rgb
+            for scene, given in ((metal, edits), (plain, (edit, *edits)))
+        )
+        assert own.max() > 60
+        assert np.abs(own.astype(int) - made).max() <= 1
+
+
 def test_another_background_leaves_the_light_of_the_surroundings() -> None:
     scene = hg.Scene(
         hg.Sphere(key="ball", radius=0.5),

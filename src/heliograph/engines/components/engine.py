@@ -193,7 +193,7 @@ class ComponentEngine(Engine):
             partial(graph.frames, placed),
             self._open,
         )
-        return applier.apply(looks)
+        return graph.reflecting(applier.apply(looks))
 
     def _graph(self, version: int, changes: Sequence[Edit]) -> SceneGraph:
         """A version with edits of the tree; the last ones used are kept."""

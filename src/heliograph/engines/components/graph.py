@@ -31,7 +31,7 @@ from heliograph.engines.components import lights as lamps
 from heliograph.engines.components.assets import Deformed, Files
 from heliograph.engines.components.state import check_keys, items, moved_rows
 from heliograph.engines.components.translate import Parts, Translator
-from heliograph.engines.shared.edits import Objects
+from heliograph.engines.shared.edits import Objects, has_metal
 from heliograph.engines.shared.lights import (
     Gradient,
     LightEdits,
@@ -39,6 +39,7 @@ from heliograph.engines.shared.lights import (
     ambient_of,
     flat,
     gradient_of,
+    triple,
 )
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import Labels
@@ -741,6 +742,18 @@ class SceneGraph:
         """Whether metal in it has nothing to reflect but what we put there."""
         metallic = self._columns.metallic_roughness[:, 0]
         return self.lit_from_camera and bool((metallic > 0).any())
+
+    def reflecting(self, things: DrawList) -> DrawList:
+        """What edits left of it, in the studio where they made the first metal."""
+        bare = self.lit_from_camera and things.environment.radiance is None
+        if not bare or not has_metal(things.instances.materials):
+            return things
+        around = np.array([things.ambient, *(things.gradient or (_BLACK,) * 3)])
+        around -= [lamps.DEFAULT_AMBIENT, *lamps.DEFAULT_GRADIENT]
+        around += [lamps.STUDIO_AMBIENT, *lamps.STUDIO_GRADIENT]
+        ambient, x, y, z = map(triple, around)
+        studio = replace(things.environment, radiance=self._translator.assets.studio)
+        return replace(things, ambient=ambient, gradient=(x, y, z), environment=studio)
 
     def _behind(self, scene: Component) -> Environment:
         colour = scene.get("background")

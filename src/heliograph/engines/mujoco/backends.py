@@ -15,10 +15,10 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.mujoco import cameras as cams
 from heliograph.engines.mujoco.flex import Flex
 from heliograph.engines.mujoco.objects import ModelObjects
-from heliograph.engines.mujoco.standard import StandardLook, has_metal
+from heliograph.engines.mujoco.standard import StandardLook
 from heliograph.engines.mujoco.translate import Translator
 from heliograph.engines.mujoco.visual import GeomBuffer
-from heliograph.engines.shared.edits import EditApplier
+from heliograph.engines.shared.edits import EditApplier, has_metal
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES, PassSpecs, specs
@@ -153,10 +153,10 @@ class RasterBackend:
 
     def _mirroring(self, things: DrawList) -> DrawList:
         """The same with what metal mirrors, where edits have made some."""
-        behind, materials = things.environment, things.instances.materials
+        behind = things.environment
         if self._look is None or not self._look.mirrors_edits or behind.radiance is not None:
             return things
-        if not has_metal(materials.metallic_roughness):
+        if not has_metal(things.instances.materials):
             return things
         return replace(things, environment=self._translator.mirrored(behind))
 

@@ -216,7 +216,7 @@ class MaterialMaps:
     @property
     def metal(self) -> bool:
         """Whether anything mirrors what is around it, without which metal is black."""
-        return has_metal(self._metallic_roughness)
+        return bool((self._metallic_roughness[:, 0] > 0).any())
 
     def lay(self, geoms: NDArray[Any]) -> None:
         """Have geoms textured that wear maps, but none of colours."""
@@ -234,11 +234,6 @@ class MaterialMaps:
             metallic_roughness=self._metallic_roughness[worn],
             emissive=self._glow[worn] if self._glow.any() else None,
         )
-
-
-def has_metal(metallic_roughness: NDArray[np.float32] | None) -> bool:
-    """Whether any of these rows (M, 2) is metallic."""
-    return metallic_roughness is not None and bool((metallic_roughness[:, 0] > 0).any())
 
 
 def _metallic_roughness(model: mujoco.MjModel) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
 from heliograph.errors import UnknownNameError
 from heliograph.raster.rasterizer import Rasterizer
-from heliograph.raster.types import DrawList, Lighting, Shading, Shape, Texture
+from heliograph.raster.types import DrawList, Lighting, MaterialTable, Shading, Shape, Texture
 from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
     Edit,
@@ -317,6 +317,12 @@ class Objects:
             flat = np.array([row for rows in found for row in rows], np.intp)
             self._last = groups, (group, flat, len(np.unique(flat)) == len(flat))
         return self._last[1]
+
+
+def has_metal(materials: MaterialTable) -> bool:
+    """Whether anything mirrors what is around it, without which metal is black."""
+    said = materials.metallic_roughness
+    return said is not None and bool((said[:, 0] > 0).any())
 
 
 def _put(target: NDArray[Any], rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:
