@@ -311,3 +311,16 @@ def test_only_planes_show_what_the_floor_mirrors() -> None:
         without = renderer.render(hg.View(["c"], edits=[dull]))["c"].rgb
     assert np.array_equal(plain, shiny)
     assert (plain.astype(int) - without).max() > 10  # the ball's image on the floor
+
+
+@pytest.mark.parametrize("field", ["decay", "distance", "size"])
+def test_what_the_classic_look_does_not_know_of_lights_is_refused(field):
+    model = (
+        "<mujoco><worldbody><light name='lamp' pos='0 0 2'/><geom size='1'/></worldbody></mujoco>"
+    )
+    view = hg.View(edits=(EditLight("lamp", **{field: 1.0}),))
+    with hg.open(model, size=(16, 16)) as classic:
+        with pytest.raises(InvalidValueError, match=rf"lamp.*{field}.*shading='standard'"):
+            classic.render(view)
+    with hg.open(model, size=(16, 16), shading="standard") as standard:
+        standard.render(view)

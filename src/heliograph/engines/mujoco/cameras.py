@@ -23,11 +23,14 @@ from heliograph.engines.mujoco.versions import (
 from heliograph.engines.mujoco.visual import SHOWN_GROUPS
 from heliograph.engines.shared.framing import framing_eye
 from heliograph.engines.shared.lights import LightEdits, SceneLight
+from heliograph.errors import InvalidValueError
 from heliograph.raster import Light, LightKind
+from heliograph.scene import EditLight
 
 FREE = "free"
 FIT = "fit"
 HEAD = "head"
+_LINEAR = ("decay", "distance", "size")
 _CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
 _SOFT = 0.3
 """Over which part of its cone a spot fades in linear light."""
@@ -167,6 +170,20 @@ def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
     return free.moved(pose).replace(name=FIT)
 
 
+class ClassicLightEdits(LightEdits):
+    """Edits of lights that shine as MuJoCo's own renderer has them."""
+
+    def apply(self, edit: EditLight) -> None:
+        """See `LightEdits`; what only linear light knows is refused."""
+        given = [name for name in _LINEAR if getattr(edit, name) is not None]
+        if given:
+            raise InvalidValueError(
+                f"EditLight {edit.name!r}: {', '.join(given)}: MuJoCo's classic look knows no such "
+                "thing; leave it out, or open the model with shading='standard'"
+            )
+        super().apply(edit)
+
+
 class Lights:
     """The lights MuJoCo shows, made anew only when its memory of them changes.
 
@@ -198,7 +215,7 @@ class Lights:
         stat = self._model.stat
         sphere = np.array(stat.center, float), float(stat.extent)
         if self._style is None:
-            return LightEdits(on, self._dark(data), lambda: sphere)
+            return ClassicLightEdits(on, self._dark(data), lambda: sphere)
         return StandardLightEdits(on, self._dark(data), lambda: sphere, self._style)
 
     def _dark(self, data: mujoco.MjData) -> dict[str, SceneLight]:
