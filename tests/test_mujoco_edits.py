@@ -313,14 +313,16 @@ def test_only_planes_show_what_the_floor_mirrors() -> None:
     assert (plain.astype(int) - without).max() > 10  # the ball's image on the floor
 
 
-@pytest.mark.parametrize("field", ["decay", "distance", "size"])
-def test_what_the_classic_look_does_not_know_of_lights_is_refused(field):
-    model = (
-        "<mujoco><worldbody><light name='lamp' pos='0 0 2'/><geom size='1'/></worldbody></mujoco>"
-    )
-    view = hg.View(edits=(EditLight("lamp", **{field: 1.0}),))
-    with hg.open(model, size=(16, 16)) as classic:
-        with pytest.raises(InvalidValueError, match=rf"lamp.*{field}.*shading='standard'"):
-            classic.render(view)
+@pytest.mark.parametrize(
+    "edit",
+    [EditLight("lamp", decay=1.0), EditLight("lamp", distance=1.0), EditLight("lamp", size=1.0)],
+)
+def test_what_the_classic_look_does_not_know_of_lights_is_refused(edit):
+    lamp = "<light name='lamp' pos='0 0 2'/>"
+    model = f"<mujoco><worldbody>{lamp}<geom size='1'/></worldbody></mujoco>"
+    view = hg.View(edits=(edit,))
+    refused = pytest.raises(InvalidValueError, match=r"lamp.*shading='standard'")
+    with hg.open(model, size=(16, 16)) as classic, refused:
+        classic.render(view)
     with hg.open(model, size=(16, 16), shading="standard") as standard:
         standard.render(view)
