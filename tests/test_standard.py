@@ -403,3 +403,20 @@ def test_the_brightest_light_is_white(rasterizer: Rasterizer, tone: ToneMapping)
         tone_mapping=tone,
     )
     assert drawn(rasterizer, scene, camera)["rgb"][8, 8].min() == 255
+
+
+def test_the_normal_that_is_shown_as_a_colour_has_the_bumps_of_its_map(
+    rasterizer: Rasterizer,
+) -> None:
+    tilted = np.array([0.6, 0.0, 0.8])
+    pixels = np.tile(np.round((tilted + 1) * 127.5).astype(np.uint8), (4, 4, 1))
+    handle = rasterizer.add_texture(grey(255, Layer(Use.NORMAL, pixels)))
+    made = one(Shape.PLANE, Shading.NORMAL)
+    made.table.texture[:], made.table.mapping[:] = handle, Mapping.UV
+    camera = Camera.look_at(
+        eye=(0, 0, 3), target=(0, 0, 0), up=(0, 1, 0), fov_y=0.5, width=16, height=16
+    )
+    out = drawn(rasterizer, DrawList(made, lighting=Lighting.STANDARD), camera)
+    assert np.abs(out["rgb"][8, 8].astype(int) - (tilted + 1) * 127.5).max() <= 2
+    assert out["normals"][8, 8] == pytest.approx((0, 0, 1))  # of the surface itself
+    rasterizer.remove_texture(handle)

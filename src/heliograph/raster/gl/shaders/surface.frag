@@ -365,11 +365,14 @@ void main() {
 #ifdef RGB
 #define POINT (origin + depth * ray)
 #ifdef STANDARD
-    vec3 rgb = v_rgba.rgb * texel.rgb, lit = rgb;
+    vec3 rgb = v_rgba.rgb * texel.rgb, lit = rgb, bent = normal;
+#ifdef LAYER_NORMAL
+    bent = bumped(normal, POINT, mat2(uv_maps[LAYER_NORMAL]) * dx, mat2(uv_maps[LAYER_NORMAL]) * dy,
+                  LOOK_UP(normals, LAYER_NORMAL).rgb);
+#endif
 #ifdef LIT
     vec4 material = v_surface;
     float turning = 0.0, open = 1.0;
-    vec3 bent = normal;
 #if defined(METALLIC) && !defined(FACE) && !defined(SLAB)
     vec3 turn = max(abs(dFdx(normal)), abs(dFdy(normal)));
     turning = max(turn.x, max(turn.y, turn.z));
@@ -380,10 +383,6 @@ void main() {
 #endif
 #ifdef LAYER_METALLIC_ROUGHNESS
     material.xy *= LOOK_UP(metallic_roughness, LAYER_METALLIC_ROUGHNESS).bg;
-#endif
-#ifdef LAYER_NORMAL
-    bent = bumped(normal, POINT, mat2(uv_maps[LAYER_NORMAL]) * dx, mat2(uv_maps[LAYER_NORMAL]) * dy,
-                  LOOK_UP(normals, LAYER_NORMAL).rgb);
 #endif
 #ifdef LAYER_OCCLUSION
     open += strengths.z * (LOOK_UP(occlusion, LAYER_OCCLUSION).r - 1.0);
@@ -401,7 +400,7 @@ void main() {
     lit += v_reflectance * decoded(texelFetch(mirror, ivec2(gl_FragCoord.xy), 0).rgb);
 #endif
 #ifdef SHOW_NORMAL
-    lit = normal * 0.5 + 0.5;
+    lit = bent * 0.5 + 0.5;
 #elif defined(SHOW_DEPTH)
     float near = ambient.w, far = levels.z;
     lit = vec3(ORTHO ? (far - depth) / (far - near) : 1.0 - far / (far - near) * (1.0 - near / depth));
