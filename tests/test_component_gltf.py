@@ -16,6 +16,7 @@ from PIL import Image
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
+import heliograph as hg
 from component_scenes import FRONT, shown
 from heliograph.engines.components import ComponentEngine, meshes
 from heliograph.errors import SceneError
@@ -476,3 +477,32 @@ def test_a_moved_texture_shows_its_texels_there(tmp_path, name):
         column, row = FRONT.project(np.array([x, 0, z])).astype(int)
         texel = FOUR_COLOURS[int(down * 2), int(across * 2)]
         assert np.abs(frame.rgb[row, column].astype(int) - texel).max() <= 1
+
+
+def test_the_materials_of_files_are_those_of_the_scene(tmp_path):
+    path = quad(
+        tmp_path / "a.glb",
+        baseColorFactor=[255, 128, 0, 255],
+        roughnessFactor=0.25,
+        **{name: Image.fromarray(pixels) for name, pixels in PICTURES.items()},
+    )
+    scene = hg.Scene(
+        hg.Mesh(key="own", src=str(path)),
+        hg.Mesh(key="rough", src=str(path), material={"roughness": 0.75, "aoMap": FOUR_COLOURS}),
+    )
+    with hg.open(scene, size=(16, 16)) as renderer:
+        materials = {each.name: each for each in renderer.scene.materials}
+        worn = dict(
+            zip(renderer.scene.objects.names, renderer.scene.objects.materials, strict=True)
+        )
+    own, rough = materials[worn["own"]], materials[worn["rough"]]
+    assert (own.kind, own.metallic, own.roughness) == ("standard", 1.0, 0.25)
+    assert own.base_color == pytest.approx((1, 0.737, 0, 1), abs=3e-3)  # glTF's factors are linear
+    uses = {each.use: each.image for each in own.textures}
+    assert uses.keys() == {
+        "base_color", "metallic", "roughness", "normal", "occlusion", "emissive"
+    }  # fmt: skip
+    assert uses["metallic"] == uses["roughness"]
+    assert rough.roughness == 0.75
+    other = {each.use: each.image for each in rough.textures}
+    assert {use for use in uses if uses[use] != other[use]} == {"occlusion"}

@@ -12,7 +12,7 @@ from heliograph.scene import checks
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
 from heliograph.scene.props import Color, Flag, Number, Prop, Shine, Vector, properties
-from heliograph.scene.textures import USES, MaterialTexture, Picture, check_map
+from heliograph.scene.textures import USES, MaterialTexture, Picture, TextureUse, check_map
 
 MaterialType: TypeAlias = Literal["standard", "phong", "lambert", "basic", "normal", "depth"]
 """How light makes a surface's colour; "basic" shows it as it is, unlit, "normal" and "depth" show
@@ -93,6 +93,21 @@ def check_material(value: Any, where: str) -> Mapping[str, Any]:
 
 
 @dataclass(frozen=True)
+class FileMaterial:
+    """What the file of a mesh says of a material.
+
+    Attributes:
+        properties: as components have them, without images.
+        kind: how light makes its colour.
+        textures: its images.
+    """
+
+    properties: Mapping[str, Any]
+    kind: str
+    textures: tuple[MaterialTexture, ...] = ()
+
+
+@dataclass(frozen=True)
 class Material:
     """A material as every engine can say it: glTF 2.0's numbers, and MuJoCo's classic ones.
 
@@ -137,13 +152,22 @@ class Material:
                 self.__dict__[name] = check(value, f"Material {name}")
 
     @classmethod
-    def of(cls, component: Component) -> Self:
-        """The material that a component's own properties say; a mesh's file may say more.
+    def of(cls, component: Component, file: FileMaterial | None = None) -> Self:
+        """The material that a component's own properties say.
+
+        Args:
+            component: something that is seen.
+            file: what a mesh's file says of its material; properties that are given replace it.
 
         Raises:
             UnknownNameError: nothing is seen of such a component.
         """
         given, kind = component.get("material"), component.get("materialType")
+        textures: dict[TextureUse, MaterialTexture] = {}
+        if file is not None:
+            given = {**file.properties, **given}
+            kind = component.props.get("materialType", file.kind)
+            textures = {each.use: each for each in file.textures}
         said = {name: given.get(name, prop.default) for name, prop in MATERIAL.items()}
         red, green, blue, alpha = (*said["color"], 1.0)[:4]
         if said["transparent"] is not False:
@@ -159,7 +183,7 @@ class Material:
             side=said["side"],
             alpha_mode="mask" if said["alphaTest"] else "blend" if alpha < 1 else "opaque",
             alpha_cutoff=said["alphaTest"] or 0.5,
-            textures=_textures(said),
+            textures=tuple({**textures, **_textures(said)}.values()),
             specular=sum(said["specular"][:3]) / 3 if phong else None,
             shininess=min(said["shininess"] / MOST_SHININESS, 1.0) if phong else None,
         )
@@ -180,9 +204,10 @@ _CHECKS: Mapping[str, v.Check] = MappingProxyType(
 )
 
 
-def _textures(said: Mapping[str, Any]) -> tuple[MaterialTexture, ...]:
+def _textures(said: Mapping[str, Any]) -> dict[TextureUse, MaterialTexture]:
     strengths = {"normalMap": said["normalScale"], "aoMap": (said["aoMapIntensity"],) * 2}
     given = [name for name in USES if said[name] is not None]
-    return tuple(
-        MaterialTexture.of(name, said[name], strengths.get(name, (1.0, 1.0))) for name in given
-    )
+    return {
+        USES[name]: MaterialTexture.of(name, said[name], strengths.get(name, (1.0, 1.0)))
+        for name in given
+    }

@@ -26,6 +26,7 @@ from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
 from heliograph.scene import Component, Mesh, images
 from heliograph.scene.files import file_digest
+from heliograph.scene.material import FileMaterial
 from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.textures import USES, image_files
@@ -54,16 +55,14 @@ class Piece:
     Attributes:
         geometry, texture: handles, -1 for no texture.
         pose: mesh_from_piece, (4, 4).
-        material: properties as components have them, without images.
-        kind: how light makes its colour.
+        said: what its file says of its material.
         see_through: whether the texture has an opacity of its own.
     """
 
     geometry: int
     texture: int
     pose: NDArray[np.float64]
-    material: Mapping[str, Any]
-    kind: str
+    said: FileMaterial
     see_through: bool
 
 
@@ -276,7 +275,8 @@ class Assets:
         texture = surfaces.texture(material if takes else {}, read, part.texture)
         shown, see_through = self._texture(texture)
         see_through = see_through or (tints is not None and bool((tints[:, 3] < 1).any()))
-        return Piece(handle, shown, part.pose, part.material, part.kind, see_through)
+        said = FileMaterial(part.material, part.kind, surfaces.said_of(part.texture))
+        return Piece(handle, shown, part.pose, said, see_through)
 
     def _texture(self, texture: Texture | None) -> tuple[int, bool]:
         """The handle, and whether it is clear anywhere."""

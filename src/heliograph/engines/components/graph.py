@@ -312,7 +312,8 @@ class SceneGraph:
     @cached_property
     def _worn(self) -> tuple[list[str], tuple[Material, ...]]:
         """The name of the material of each component that is drawn, in order, and the materials."""
-        worn = [Material.of(self.tree.node(row)) for row in self._layout.drawn.tolist()]
+        nodes = map(self.tree.node, self._layout.drawn.tolist())
+        worn = [self._translator.material(node, self._files) for node in nodes]
         names = {material: f"material-{i}" for i, material in enumerate(dict.fromkeys(worn), 1)}
         named = tuple(replace(material, name=name) for material, name in names.items())
         return [names[material] for material in worn], named

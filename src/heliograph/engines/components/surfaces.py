@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +21,29 @@ from heliograph.raster.types import (
     UvMap,
     Wrap,
 )
-from heliograph.scene.textures import TEXTURE_MAP, USES, image_of, uv_map_of
+from heliograph.scene.textures import (
+    TEXTURE_MAP,
+    USES,
+    MaterialTexture,
+    TextureUse,
+    image_of,
+    uv_map_of,
+)
+from heliograph.scene.values import fingerprint
 
 _OWN = "the metallicRoughnessTexture of its file"
 _LAYERS = (
     (Use.NORMAL, "normalMap", "normalScale"),
     (Use.OCCLUSION, "aoMap", "aoMapIntensity"),
     (Use.EMISSIVE, "emissiveMap", None),
+)
+_SAID: Mapping[Use, tuple[TextureUse, ...]] = MappingProxyType(
+    {
+        Use.METALLIC_ROUGHNESS: ("metallic", "roughness"),
+        Use.NORMAL: ("normal",),
+        Use.OCCLUSION: ("occlusion",),
+        Use.EMISSIVE: ("emissive",),
+    }
 )
 
 
@@ -41,6 +58,32 @@ class _Laid(NamedTuple):
 _WHITE = _Laid(maps.WHITE)
 SAID = (*USES, *(strength for _, _, strength in _LAYERS if strength))
 """The properties of a material that its texture depends on."""
+
+
+def said_of(own: Texture | None) -> tuple[MaterialTexture, ...]:
+    """The images of a mesh's file as a material says them; equal ones have equal names."""
+    if own is None:
+        return ()
+    made = []
+    if own.pixels is not maps.WHITE:
+        made.append(_said("base_color", own, (1.0, 1.0)))
+    for layer in own.layers:
+        made += [_said(use, layer, layer.strength) for use in _SAID[layer.use]]
+    return tuple(made)
+
+
+def _said(
+    use: TextureUse, image: Texture | Layer, strength: tuple[float, float]
+) -> MaterialTexture:
+    sampler = image.sampler
+    return MaterialTexture(
+        use=use,
+        image=fingerprint(image.pixels).hex(),
+        wrap=(sampler.wrap_u.value, sampler.wrap_v.value),
+        nearest=sampler.nearest,
+        uv_map=image.uv_map,
+        strength=strength,
+    )
 
 
 def texture(

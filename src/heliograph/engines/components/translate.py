@@ -23,7 +23,7 @@ from heliograph.raster import Mapping as TextureMapping
 from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
 from heliograph.scene import Component, Mesh
 from heliograph.scene.components import ENVIRONMENT
-from heliograph.scene.material import MATERIAL
+from heliograph.scene.material import MATERIAL, Material
 from heliograph.scene.shapes import Shape as Drawn
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
@@ -191,6 +191,18 @@ class Translator:
             self._parts.put(_key(component, files), made, made.size)
         return made
 
+    def material(self, component: Component, files: Files) -> Material:
+        """The material of a component; of a mesh whose file has several, that of its first part.
+
+        Args:
+            component: something that is drawn.
+            files: those of the version that shows it.
+        """
+        pieces = []
+        if isinstance(component, Mesh) and component.get("src") is not None:
+            pieces = self.assets.mesh(component, files)
+        return Material.of(component, pieces[0].said if pieces else None)
+
     def radiance(self, scene: Component, files: Files) -> int | None:
         """The handle of the light from all around a scene; None where it has none.
 
@@ -235,8 +247,8 @@ class Translator:
         given, turn = mesh.get("material"), UPRIGHT if mesh.y_up else np.eye(4)
         paints = [
             _paint(
-                {**piece.material, **given},
-                mesh.props.get("materialType", piece.kind),
+                {**piece.said.properties, **given},
+                mesh.props.get("materialType", piece.said.kind),
                 piece.see_through,
             )
             for piece in pieces

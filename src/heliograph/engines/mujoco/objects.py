@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 import mujoco
@@ -14,6 +16,7 @@ from heliograph.engines.mujoco.versions import metallic_roughness
 from heliograph.frame import Label
 from heliograph.scene import Material, MaterialTexture, ObjectTable
 from heliograph.scene.objects import union_box
+from heliograph.scene.textures import TextureUse
 
 _O = mujoco.mjtObj
 _KINDS = (
@@ -130,15 +133,36 @@ def _shown_as(
     return np.where(seen, own, 0).astype(np.int32)
 
 
-def _textures(model: mujoco.MjModel, texture: int) -> tuple[MaterialTexture, ...]:
-    return () if texture < 0 else (MaterialTexture("base_color", model.texture(texture).name),)
+_USES: Mapping[str, tuple[TextureUse, ...]] = MappingProxyType(
+    {
+        "RGB": ("base_color",),
+        "RGBA": ("base_color",),
+        "OPACITY": ("alpha",),
+        "NORMAL": ("normal",),
+        "ROUGHNESS": ("roughness",),
+        "METALLIC": ("metallic",),
+        "OCCLUSION": ("occlusion",),
+        "ORM": ("occlusion", "roughness", "metallic"),
+        "EMISSIVE": ("emissive",),
+    }
+)
+"""What MuJoCo's textures are for, by their roles; of two for one use the first counts."""
+
+
+def _textures(model: mujoco.MjModel, material: int) -> tuple[MaterialTexture, ...]:
+    found: dict[TextureUse, MaterialTexture] = {}
+    for role, uses in _USES.items():
+        number = int(getattr(mujoco.mjtTextureRole, f"mjTEXROLE_{role}"))
+        texture = int(model.mat_texid[material, number])
+        for use in uses if texture >= 0 else ():
+            found.setdefault(use, MaterialTexture(use, model.texture(texture).name))
+    return tuple(found.values())
 
 
 def material(model: mujoco.MjModel, index: int) -> Material:
     """One of the model's materials; one without a name is called by its number."""
     red, green, blue, alpha = np.clip(model.mat_rgba[index], 0, 1).tolist()
     metallic, roughness = metallic_roughness(model)[index].tolist()
-    texture = int(model.mat_texid[index, mujoco.mjtTextureRole.mjTEXROLE_RGB])
     return Material(
         name=_material_name(model, index),
         kind="phong" if math.isnan(metallic) and math.isnan(roughness) else "standard",
@@ -146,7 +170,7 @@ def material(model: mujoco.MjModel, index: int) -> Material:
         metallic=0.0 if math.isnan(metallic) else metallic,
         roughness=1.0 if math.isnan(roughness) else roughness,
         alpha_mode="blend" if alpha < 1 else "opaque",
-        textures=_textures(model, texture),
+        textures=_textures(model, index),
         specular=float(model.mat_specular[index]),
         shininess=float(model.mat_shininess[index]),
         reflectance=float(model.mat_reflectance[index]),
