@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -518,3 +520,41 @@ def test_surroundings_light_what_is_matt_as_ambient_light_does(kind: str) -> Non
     ambient = hg.AmbientLight(color="#bcbcbc", intensity=math.pi)
     assert np.abs(shown(hg.Scene(ball, ambient), TOP).rgb - lit).max() <= 1
     assert lit.max() > 180
+
+
+def test_surroundings_may_be_an_array_that_lies_as_a_file_does(tmp_path: Path) -> None:
+    light = np.full((16, 32, 3), 0.25, np.float32)
+    light[6:10, 14:18] = (8.0, 0.5, 0.0)  # the middle: to the right
+    (tmp_path / "sky.hdr").write_bytes(radiance_file(light))
+    chrome = hg.Sphere(key="ball", material={"metalness": 1.0, "roughness": 0.1})
+    eye = hg.CameraView(
+        key="eye", position=[0, -4, 0], lookAt=[0, 0, 0], fov=35, width=64, height=64
+    )
+    scenes = [
+        hg.Scene(chrome, eye, environment=given) for given in (light, str(tmp_path / "sky.hdr"))
+    ]
+    pictures = []
+    for scene in (*scenes, hg.Scene.from_dict(scenes[0].to_dict())):
+        with hg.open(scene) as renderer:
+            pictures.append(renderer.render(hg.View(["eye"]))["eye"].rgb.astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() <= 3
+    assert (pictures[0] == pictures[2]).all()
+    red = pictures[0][..., 0] - pictures[0][..., 2]
+    assert np.argwhere(red > 100)[:, 1].min() > 32
+
+
+def radiance_file(light: np.ndarray[Any, Any]) -> bytes:
+    """A .hdr file without compression."""
+    fraction, exponent = np.frexp(light.max(-1))
+    scale = fraction * 256 / light.max(-1)
+    rows = np.concatenate([light * scale[..., None], (exponent + 128)[..., None]], -1)
+    head = f"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y {len(light)} +X {light.shape[1]}\n"
+    return head.encode() + rows.astype(np.uint8).tobytes()
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((4, 8)), np.full((4, 8, 3), np.nan), np.full((4, 8, 3), -1.0)]
+)
+def test_surroundings_that_are_no_light_are_refused(wrong: np.ndarray[Any, Any]) -> None:
+    with pytest.raises(InvalidValueError, match="environment"):
+        hg.Scene(environment=wrong)

@@ -319,11 +319,13 @@ def _background(value: Any, where: str) -> Any:
 
 
 def _surroundings(value: Any, where: str) -> Any:
-    """A path as text, or a mapping with the colours `sky`, `horizon` and `ground`."""
+    """A path as text, linear light as an array, or the colours `sky`, `horizon` and `ground`."""
+    if isinstance(value, np.ndarray):
+        return v.light(value, where)
     if not isinstance(value, Mapping):
         file = v.path(value, where)
         if Path(file).suffix.lower() != ".hdr":
-            raise v.refuse(where, "a .hdr file or a mapping such as {'sky': 'skyblue'}", value)
+            raise v.refuse(where, "a .hdr file, an array or {'sky': 'skyblue', ...}", value)
         return file
     for name in value:
         if name not in _SKY:
@@ -344,7 +346,7 @@ class SceneProps(PlacementProps, total=False):
     ]
     environment: Annotated[
         Surroundings,
-        Prop(_surroundings, None, "Light from all around: a .hdr file, or {'sky': 'skyblue'}."),
+        Prop(_surroundings, None, "Light from all around: .hdr, (H, W, 3), {'sky': ...}."),
     ]
     environmentIntensity: Annotated[
         Number, Prop(v.number(0), 1.0, "Multiplies the light of `environment`.")

@@ -37,8 +37,9 @@ Color: TypeAlias = str | int | np.integer[Any] | Vector
 """sRGB: "#rrggbb", "#rgb", a CSS name, 0xrrggbb, or 3 or 4 numbers from 0 to 1."""
 Shine: TypeAlias = Number | Color
 FilePath: TypeAlias = str | os.PathLike[str]
-Surroundings: TypeAlias = FilePath | Mapping[str, Color]
-"""Light from all around: an equirectangular .hdr file, or colours of sky, horizon and ground."""
+Surroundings: TypeAlias = FilePath | NDArray[Any] | Mapping[str, Color]
+"""Light from all around: an equirectangular .hdr file, linear light (H, W, 3), or colours of sky,
+horizon and ground."""
 Image: TypeAlias = FilePath | NDArray[np.uint8]
 """An image file, or (H, W, C) uint8 pixels with C 1, 3 or 4, row 0 at the top."""
 

@@ -228,6 +228,16 @@ def pixels(value: Any, where: str) -> Any:
     return frozen(value)
 
 
+def light(value: Any, where: str) -> Any:
+    """Linear light from all around (H, W, 3) from 0, as float32."""
+    fits = value.ndim == 3 and value.shape[2] == 3 and value.dtype.kind in "iuf"
+    if not fits or not value.size or max(value.shape[:2]) > MAX_PIXELS:
+        raise refuse(where, "linear light (H, W, 3)", f"{value.shape} {value.dtype}")
+    if not np.isfinite(value).all() or value.min() < 0:
+        raise refuse(where, "finite light from 0", "NaN, infinity or less than 0")
+    return frozen(value.astype(np.float32))
+
+
 def array(width: int, dtype: type[np.generic], *, wider: int = 0) -> Check:
     """(N, width) numbers as an array of one dtype; with `wider` that width is good as well."""
 

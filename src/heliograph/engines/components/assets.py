@@ -224,16 +224,20 @@ class Assets:
             self._images.put((said, *_read(material, files)), found, _NOTE)
         return found
 
-    def radiance(self, source: str | Mapping[str, tuple[float, ...]], files: Files) -> int:
+    def radiance(
+        self, source: str | NDArray[np.float32] | Mapping[str, tuple[float, ...]], files: Files
+    ) -> int:
         """The handle of light from all around.
 
         Args:
-            source: the path of an equirectangular picture, or colours as `sky.gradient` takes them.
+            source: an equirectangular picture or its path, or colours as `sky.gradient` takes them.
             files: of the version that shows it.
 
         Raises:
             SceneError: the file is missing or no such picture.
         """
+        if isinstance(source, np.ndarray):
+            return self._radiance(hdr.ahead(source))
         if not isinstance(source, str):
             return self._radiance(sky.gradient(source))
         found = self._surroundings.get(files[source])

@@ -37,7 +37,7 @@ def read(path: Path) -> NDArray[np.float32]:
     """
     data = read_scene_file(path)
     try:
-        return _ahead(_decoded(data))
+        return ahead(_decoded(data))
     except (ValueError, IndexError) as error:
         why = "its pixels are cut off" if isinstance(error, IndexError) else error
         raise SceneError(f"{path}: not a readable Radiance .hdr file ({why})") from None
@@ -119,8 +119,8 @@ def _by_pixel(data: bytes, place: int, width: int) -> tuple[bytearray, int]:
     return row, place
 
 
-def _ahead(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Columns moved by a quarter turn.
+def ahead(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture (H, W, 3) as three.js has it, its columns moved by a quarter turn.
 
     three.js looks up u = atan2(z, x) / 2 pi + 1/2, so ahead, its -z and our +y, is at u = 1/4.
     """
