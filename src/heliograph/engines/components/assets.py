@@ -35,6 +35,7 @@ from heliograph.scene.values import fingerprint
 _NONE = -1
 _MOST_PIXELS = _MOST_TRIANGLES = 128 << 20
 _MOST_NOTES = 8 << 20
+_BLURRED = 64 << 10  # at least, what light from all around takes besides its pixels
 _NOTE = 1024  # bytes of a small thing in a cache, about
 _TRIES = 3
 _TOPOLOGY = ("faces", "uvs", "colors")
@@ -253,7 +254,7 @@ class Assets:
 
     def _radiance(self, light: NDArray[np.float32]) -> int:
         add = self._rasterizer.add_radiance
-        return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes))
+        return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes + _BLURRED))
 
     def _parts(self, source: str, files: Files) -> list[meshes.Part]:
         try:
