@@ -72,7 +72,6 @@ def identity(sample, camera, name):
         ("gymnasium_robotics", "envs/assets/hand/manipulate_block.xml"),
         ("dm_control", "suite/dog.xml"),
         ("dm_control", "suite/humanoid.xml"),
-        ("gymnasium_robotics", "envs/assets/fetch/pick_and_place.xml"),
     ],
 )
 @pytest.mark.parametrize("size", [(160, 120), (60, 120)])
