@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera
-from heliograph.engines.shared.framing import framing_eye
 from heliograph.errors import InvalidValueError
 from heliograph.scene import CameraView
 from heliograph.scene.placement import rigid
@@ -18,6 +17,8 @@ from heliograph.scene.placement import rigid
 FIT = "fit"
 _FIT_FOV = math.radians(45)
 _FIT_FROM = (0.8, -1.0, 0.6)
+_MARGIN = 1.08
+_SMALLEST = 1e-3
 
 Matrix = NDArray[np.float64]
 
@@ -58,12 +59,15 @@ def fit(corners: Matrix, size: tuple[int, int]) -> Camera:
         corners = np.array([[-1.0, -1, -1], [1, 1, 1]])
     pose = poses.look_at(_FIT_FROM, (0, 0, 0))
     width, height = size
-    tall = math.tan(_FIT_FOV / 2)
+    tall = math.tan(_FIT_FOV / 2) / _MARGIN
     seen = corners @ pose[:3, :3]
-    eye, back = framing_eye(seen, (tall * width / height, tall))
-    z = float(eye[2])
-    deepest = float(seen[:, 2].min())
-    pose[:3, 3] = pose[:3, :3] @ eye
+    x, far_x = _between(seen, 0, tall * width / height)
+    y, far_y = _between(seen, 1, tall)
+    nearest, deepest = float(seen[:, 2].max()), float(seen[:, 2].min())
+    size_of_all = float(np.linalg.norm(seen.max(0) - seen.min(0)))
+    back = max(far_x - nearest, far_y - nearest, _SMALLEST * (size_of_all or _SMALLEST))
+    z = nearest + back
+    pose[:3, 3] = pose[:3, :3] @ np.array([x, y, z])
     return Camera.perspective(
         fov_y=_FIT_FOV,
         width=width,
@@ -73,3 +77,10 @@ def fit(corners: Matrix, size: tuple[int, int]) -> Camera:
         far=10 * max(z - deepest, back),
         world_from_camera=pose,
     )
+
+
+def _between(seen: Matrix, axis: int, slope: float) -> tuple[float, float]:
+    """Where on an axis a camera has points (N, 3) between its two edges, and how far back."""
+    high = float((seen[:, 2] + seen[:, axis] / slope).max())
+    low = float((seen[:, 2] - seen[:, axis] / slope).max())
+    return (high - low) * slope / 2, (high + low) / 2

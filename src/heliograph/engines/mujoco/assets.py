@@ -67,24 +67,18 @@ def skin_poses(model: mujoco.MjModel) -> list[Array]:
     """The vertices (V, 3) of all of a model's skins in a few random joint states."""
     if not model.nskin:
         return []
-    rng, data, space = np.random.default_rng(0), mujoco.MjData(model), state_space(model)
-    poses = []
+    rng, data, option = np.random.default_rng(0), mujoco.MjData(model), mujoco.MjvOption()
+    option.skingroup[:] = 1
+    buffer = GeomBuffer(model, option)
+    poses, space = [], state_space(model)
     for _ in range(_SKIN_POSES):
         data.qpos[:] = space.draw(rng)["qpos"]
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
-        poses.append(skin_vertices(model, data))
+        buffer.update(data)
+        poses.append(np.reshape(buffer.scene.skinvert, (-1, 3)).astype(np.float32))
     return poses
-
-
-def skin_vertices(model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """The vertices (V, 3) of all of a model's skins in a state, world metres."""
-    option = mujoco.MjvOption()
-    option.skingroup[:] = 1
-    buffer = GeomBuffer(model, option)
-    buffer.update(data)
-    return np.reshape(buffer.scene.skinvert, (-1, 3)).astype(np.float32)
 
 
 def skin(model: mujoco.MjModel, index: int, poses: Sequence[Array]) -> Geometry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import count, product
+from itertools import count
 from typing import Any
 
 import mujoco
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.mujoco.assets import skin_vertices
 from heliograph.engines.mujoco.standard import StandardLightEdits, StandardLook
 from heliograph.engines.mujoco.versions import (
     CAMERA_KIND,
@@ -21,7 +20,6 @@ from heliograph.engines.mujoco.versions import (
     light_memory,
 )
 from heliograph.engines.mujoco.visual import SHOWN_GROUPS
-from heliograph.engines.shared.framing import framing_eye
 from heliograph.engines.shared.lights import LightEdits, SceneLight
 from heliograph.errors import InvalidValueError
 from heliograph.raster import Light, LightKind
@@ -31,7 +29,6 @@ FREE = "free"
 FIT = "fit"
 HEAD = "head"
 _LINEAR = ("decay", "distance", "size")
-_CORNERS = np.array(list(product((-1.0, 1.0), repeat=3)))
 _SOFT = 0.3
 """Over which part of its cone a spot fades in linear light."""
 _LIGHT_KINDS = {0: LightKind.SPOT, 1: LightKind.DIRECTIONAL, 2: LightKind.POINT}
@@ -153,20 +150,17 @@ def _free(model: mujoco.MjModel, size: tuple[int, int]) -> Camera:
 
 
 def _fit(model: mujoco.MjModel, data: mujoco.MjData, free: Camera) -> Camera:
-    """The free camera, moved so that all visible bounded geoms and the skins just fit."""
+    """The free camera, moved so that the bounding spheres of all visible bounded geoms just fit."""
     shown = (model.geom_rbound > 0) & (model.geom_group < SHOWN_GROUPS)
-    if not shown.any() and not model.nskin:
+    radius = model.geom_rbound[shown]
+    if not len(radius):
         return free.replace(name=FIT)
-    middle, half = model.geom_aabb[shown, :3], model.geom_aabb[shown, 3:]
-    corners = middle[:, None] + half[:, None] * _CORNERS
-    turn = data.geom_xmat[shown].reshape(-1, 3, 3)
-    boxes = np.einsum("nij,nkj->nki", turn, corners) + data.geom_xpos[shown, None]
-    skins = skin_vertices(model, data) if model.nskin else np.empty((0, 3))
-    points = np.concatenate([boxes.reshape(-1, 3), skins])
+    centres = data.geom_xpos[shown] @ free.world_from_camera[:3, :3]  # camera axes
+    low, high = (centres - radius[:, None]).min(0), (centres + radius[:, None]).max(0)
+    half = (high - low) / 2
+    distance = max(half[0] * free.fx / (free.width / 2), half[1] * free.fy / (free.height / 2))
     pose = np.array(free.world_from_camera)
-    slopes = free.width / 2 / free.fx, free.height / 2 / free.fy
-    eye, _ = framing_eye(points @ pose[:3, :3], slopes)
-    pose[:3, 3] = pose[:3, :3] @ eye
+    pose[:3, 3] = pose[:3, :3] @ ((low + high) / 2 + (0, 0, distance + half[2]))
     return free.moved(pose).replace(name=FIT)
 
 
