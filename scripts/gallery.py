@@ -452,8 +452,8 @@ def randomized(_: Path) -> Image.Image:
     model = "gym_aloha:assets/bimanual_viperx_transfer_cube.xml"
     options: Any = {"size": (292, 200), "msaa": 4, "randomize": config, **FILMIC}
     with hg.open(model, **options) as renderer:
-        drawn = hg.samples(renderer, count=9, seed=3, cameras=["fit"])
-        tiles = [Image.fromarray(sample["fit"].rgb) for sample in drawn]
+        drawn = hg.samples(renderer, count=9, seed=3, cameras=["angle"])
+        tiles = [Image.fromarray(sample["angle"].rgb) for sample in drawn]
     return layout.grid(tiles, 3)
 
 

@@ -164,7 +164,7 @@ def test_what_is_no_colour(value):
         (lambda: Scene(toneMapping="filmic"), "toneMapping: expected 'none' or 'neutral'"),
         (lambda: Scene(exposure=0), "exposure: .*above 0"),
         (lambda: Scene(environmentIntensity=-1), "environmentIntensity: .*from 0"),
-        (lambda: Scene(environment="sky.png"), r"environment: expected a \.hdr file or a mapping"),
+        (lambda: Scene(environment="sky.png"), r"environment: expected a \.hdr file, an array or "),
         (lambda: Scene(environment={"ground": "tan"}), "at least the colour 'sky'"),
         (lambda: Scene(environment={"sky": "tan", "ground": 3.5}), "environment ground: "),
         (lambda: Scene(background="surroundings"), "background"),
