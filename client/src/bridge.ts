@@ -1,0 +1,85 @@
+// What the page's main thread and its worker tell each other. The worker owns the socket, the scene
+// and all drawing; the main thread owns the document.
+import type { CameraSpec, Configure, Hello, Panel } from "./messages";
+
+/** A DOM event as the worker's controls need it. */
+export interface ForwardedEvent {
+  type: string;
+  clientX: number;
+  clientY: number;
+  deltaX: number;
+  deltaY: number;
+  deltaMode: number;
+  button: number;
+  buttons: number;
+  pointerId: number;
+  pointerType: string;
+  ctrlKey: boolean;
+  shiftKey: boolean;
+  altKey: boolean;
+  metaKey: boolean;
+  code: string;
+  key: string;
+}
+
+export type ShownPass = "rgb" | "depth" | "normals" | "segmentation";
+
+/** What stands under a pixel of the viewport. */
+export interface Probe {
+  x: number;
+  y: number;
+  rgb: [number, number, number];
+  /** Metres along the optical axis; null where nothing is. */
+  depth: number | null;
+  normal: [number, number, number] | null;
+  id: number;
+  /** Key of the component; empty for the background. */
+  key: string;
+  category: string;
+}
+
+export interface CameraRow {
+  key: string;
+  spec: CameraSpec;
+  movable: boolean;
+  monitor: boolean;
+}
+
+export interface ObjectRow {
+  key: string;
+  tag: string;
+  parent: string | null;
+  id: number;
+  visible: boolean;
+}
+
+export type ToWorker =
+  | { type: "start"; socket: string; canvas: OffscreenCanvas | null; hello: Hello["info"]; width: number; height: number; dpr: number }
+  | { type: "resize"; width: number; height: number; dpr: number }
+  | { type: "visible"; visible: boolean }
+  | { type: "input"; event: ForwardedEvent }
+  | { type: "probe"; x: number; y: number }
+  | { type: "show-pass"; pass: ShownPass }
+  | { type: "look-through"; key: string | null }
+  | { type: "set-camera"; matrix: number[]; target: [number, number, number] | null }
+  | { type: "select"; key: string | null }
+  | { type: "gizmos"; grid: boolean; frustums: boolean; handles: "translate" | "rotate" | "scale" }
+  | { type: "theme"; dark: boolean }
+  | { type: "monitor"; key: string; on: boolean; width: number; height: number }
+  | { type: "event"; etype: string; key: string; value: unknown }
+  | { type: "ask"; ask: number; what: string; value: unknown }
+  | { type: "snapshot"; ask: number };
+
+export type FromWorker =
+  | { type: "configure"; message: Configure }
+  | { type: "connection"; connected: boolean; reason: string }
+  | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] }
+  | { type: "camera"; spec: CameraSpec; target: [number, number, number] }
+  | { type: "badge"; facts: Record<string, unknown> }
+  | { type: "probe"; probe: Probe }
+  | { type: "monitor"; key: string; bitmap: ImageBitmap }
+  | { type: "selected"; key: string | null }
+  | { type: "panel"; message: Panel }
+  | { type: "answer"; ask: number; value: unknown; error: string | null; body: Uint8Array }
+  | { type: "snapshot"; ask: number; png: Blob }
+  | { type: "problem"; key: string; text: string };

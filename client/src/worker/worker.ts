@@ -1,0 +1,2 @@
+// The worker: the socket to the server, the scene, sensor pictures and the viewport.
+export {};
