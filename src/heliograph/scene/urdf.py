@@ -1,7 +1,7 @@
 """Robots of URDF files."""
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
@@ -35,10 +35,17 @@ _JOINT = properties(UrdfJoint)
 class UrdfModel(TypedDict):
     """What was read of a robot besides what is seen of it."""
 
+    root: Annotated[str, Prop(v.text, "", "The link that stands on nothing.")]
     digest: Annotated[str, Prop(v.text, "", "Of its file and where its meshes are looked for.")]
     joints: Annotated[
         Mapping[str, UrdfJoint], Prop(v.named(v.mapping(_JOINT, "{...}")), None, "By name.")
     ]
+
+
+_check_model = v.mapping(properties(UrdfModel), "{...}")
+FILES = frozenset({"src", "packages"})
+"""Properties that say which files it is made of."""
+_READ = ("model", "joints")
 
 
 class UrdfProps(PlacementProps, total=False):
@@ -54,7 +61,7 @@ class UrdfProps(PlacementProps, total=False):
         Prop(v.named(v.path), MappingProxyType({}), "Folders of ROS packages by name."),
     ]
     model: Annotated[
-        UrdfModel, Prop(v.mapping(properties(UrdfModel), "{...}"), None, "As read; filled in.")
+        UrdfModel, Prop(_check_model, None, "As read; filled in.")
     ]
 
 
@@ -81,72 +88,81 @@ class Urdf(Component):
 
         Raises:
             SceneError: its file is missing or malformed.
-            UnknownNameError: it has no such joint.
+            UnknownNameError, InvalidValueError: it has no such joint, or one that follows another.
         """
         source = self.get("src")
         if source is None or "model" in self._props:
             return self
         robot = urdf_file.read(source, self.get("packages"), str(self.key))
-        model = v.mapping(properties(UrdfModel), "{...}")(robot.model, self._name)
-        made = self.changed(props={**self._props, "model": model})
+        made = self.changed(props={**self._props, "model": _check_model(robot.model, self._name)})
         made._check_joints(self.get("joints"))
-        moved = {str(group.key): group for group in made._groups(model["joints"])}
+        moved = {str(group.key): group for group in made._frames([*made._joints])}
         return made.changed(children=(robot.component(moved), *self.children))
 
     def merged(self, props: Props) -> Self:
         """This robot with checked properties changed; joints change one by one."""
         joints = props.get("joints")
-        if joints is not None:
+        if joints is None:
+            return super().merged(props)
+        if not props.keys() & FILES:
             self._check_joints(joints)
-            together = MappingProxyType({**self.get("joints"), **joints})
-            props = {**props, "joints": together}
-        return super().merged(props)
+        together = MappingProxyType({**self.get("joints"), **joints})
+        return super().merged({**props, "joints": together})
 
-    def outgrown(self, props: Props) -> bool:
-        """Whether its links are others after these properties were given."""
-        return bool(props.keys() & {"src", "packages"})
+    def reread(self, props: Props) -> Self:
+        """It as its file is now, its links below it; itself if that is as it was read.
 
-    def again(self) -> Self:
-        """It as its file is now, with all below it that this brings; itself if that is the same."""
-        bare = {name: each for name, each in self._props.items() if name != "model"}
-        made = self.changed(props=bare).unfolded()
-        return self if made._props.get("model") == self._props.get("model") else made
+        Args:
+            props: what was given anew; joints among these must be there, others go with their file.
+        """
+        bare = {name: each for name, each in self._props.items() if name not in _READ}
+        made = self.changed(props=bare, children=()).unfolded()
+        if made.get("model") == self.get("model"):
+            return self
+        known, named = made._joints, props.get("joints", {})
+        kept = {n: each for n, each in self.get("joints").items() if n in known or n in named}
+        return self.changed(props={**bare, "joints": MappingProxyType(kept)}).unfolded()
 
-    def is_own(self, child: Component) -> bool:
-        """Whether a component below it is of its file."""
-        return isinstance(child, Group) and str(child.key).startswith(f"{self.key}/")
+    @property
+    def links(self) -> str | None:
+        """Key of the frame of its root, on which all its links stand; None before it is read."""
+        model = self.get("model")
+        return f"{self.key}/{model['root']}/frame" if model else None
 
-    def carried(self, props: Props) -> Iterator[Component]:
-        """What these properties change of the components below it, as updates."""
-        named = props.get("joints")
-        if named:
-            joints = self._joints
-            yield from self._groups([n for n in joints if _leader(n, joints) in named])
+    def frames_moved(self, joints: Mapping[str, float]) -> list[Group]:
+        """Frames that changes of these joints move, where they are now."""
+        if not joints:
+            return []
+        known = self._joints
+        return self._frames([name for name in known if _leader(name, known) in joints])
 
     @property
     def _joints(self) -> Mapping[str, Any]:
         model = self.get("model")
         return model["joints"] if model else {}
 
-    def _check_joints(self, named: Mapping[str, Any]) -> None:
+    def _check_joints(self, named: Mapping[str, float]) -> None:
         joints = self._joints
-        free = {name: each for name, each in joints.items() if not each.get("mimic")}
+        free = [name for name, said in joints.items() if not said.get("mimic")]
         for name in named:
-            if name in free:
-                continue
-            if name in joints:
+            followed = joints.get(name, {}).get("mimic")
+            if followed:
                 raise InvalidValueError(
-                    f"{self._name} joints: {name!r} follows {joints[name]['mimic']!r}; set that one"
+                    f"{self._name} joints: {name!r} follows {followed!r}, so give that one a value"
                 )
-            raise UnknownNameError.of(f"joint of {self._name}", name, free)
+            if name not in joints:
+                raise UnknownNameError.of(f"joint of {self._name}", name, free)
 
-    def _groups(self, names: Any) -> Iterator[Component]:
+    def _frames(self, names: Sequence[str]) -> list[Group]:
         """The frames of the links that these joints move, where the joints put them."""
         joints, values = self._joints, self.get("joints")
-        for name in names:
-            said = joints[name]
-            key = f"{self.key}/{said['link']}/frame"
-            yield Group(key=key, **urdf_file.placement(said, _value(name, joints, values)))
+        return [
+            Group(
+                key=f"{self.key}/{joints[name]['link']}/frame",
+                **urdf_file.placement(joints[name], _value(name, joints, values)),
+            )
+            for name in names
+        ]
 
 
 def _leader(name: str, joints: Mapping[str, Any]) -> str:

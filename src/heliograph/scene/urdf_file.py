@@ -165,7 +165,7 @@ class _Reader:
         for each in joints:
             standing.setdefault(each.parent, []).append(each)
         visuals = {name: self._visuals(name, link) for name, link in links.items()}
-        model = {"digest": digest.hex(), "joints": said}
+        model = {"root": root, "digest": digest.hex(), "joints": said}
         return Robot(model, root, visuals, standing, self._prefix)
 
     def _refuse(self, what: str) -> SceneError:
