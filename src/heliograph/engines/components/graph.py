@@ -72,7 +72,7 @@ Shining = tuple[tuple[Light, ...], Colour, Gradient | None]
 _ARRAYS, _POSITION, _FILES = frozenset(ARRAYS), {"position"}, {"src", "environment"}
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _NO_LIGHT: Shining = (), _BLACK, None
-DRAWN, LIGHT, CAMERA, GROUP = range(4)
+DRAWN, LIGHT, CAMERA, GROUP, GIZMO = range(5)
 """Sorts of components."""
 _CACHED = ("table", "_worn", "fit", "hash")
 
@@ -84,10 +84,10 @@ class Layout:
     Attributes:
         names: (N,) keys.
         types: (N,) types of components.
-        ids: (N,) int32, the object id of each row; 0 for the scene, lights and cameras.
+        ids: (N,) int32, the object id of each row; 0 for the scene, lights, cameras and gizmos.
         first: (N + 1,) int64, the first instance of each row.
         parents, depths: (N,) as in `Tree`.
-        sorts: (N,) int8, DRAWN, LIGHT, CAMERA or GROUP.
+        sorts: (N,) int8, DRAWN, LIGHT, CAMERA, GROUP or GIZMO.
     """
 
     names: Sequence[str]
@@ -820,7 +820,9 @@ def _sort(kind: type[Component]) -> int:
         return DRAWN
     if issubclass(kind, LightComponent):
         return LIGHT
-    return CAMERA if issubclass(kind, CameraView) else GROUP
+    if issubclass(kind, CameraView):
+        return CAMERA
+    return GIZMO if kind.gizmo else GROUP
 
 
 def _sorted(
