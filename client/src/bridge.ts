@@ -60,7 +60,7 @@ export type ToWorker =
   | { type: "visible"; visible: boolean }
   | { type: "input"; event: ForwardedEvent }
   | { type: "probe"; x: number; y: number }
-  | { type: "show-pass"; pass: ShownPass }
+  | { type: "show-pass"; pass: string }
   | { type: "look-through"; key: string | null }
   /** Where the viewport's camera stands (column-major) and turns about; `fov` in degrees. */
   | { type: "set-camera"; matrix: number[]; target: [number, number, number] | null; fov: number | null }
@@ -69,12 +69,13 @@ export type ToWorker =
   | { type: "select"; key: string | null }
   /** Hide a component in the viewport alone; sensors see it all the same. */
   | { type: "hide"; key: string; hidden: boolean }
-  | { type: "gizmos"; grid: boolean; frustums: boolean; handles: HandleMode }
+  | { type: "gizmos"; grid: boolean; frustums: "none" | "asked" | "all"; handles: HandleMode }
   | { type: "theme"; dark: boolean }
   /** Send pictures of a camera when they change, at most every `interval` milliseconds. */
   | { type: "monitor"; key: string; on: boolean; width: number; height: number; interval: number }
   | { type: "event"; etype: string; key: string; value: unknown }
-  | { type: "ask"; ask: number; what: string; value: unknown }
+  /** `body` goes before the message, where `offset` and `nbytes` in `value` point into it. */
+  | { type: "ask"; ask: number; what: string; value: unknown; body: Uint8Array<ArrayBuffer> | null }
   | { type: "snapshot"; ask: number };
 
 export type FromWorker =

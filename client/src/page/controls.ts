@@ -13,6 +13,12 @@ interface Drawn {
 
 const EVERY = 33; // milliseconds between values of one slider
 
+interface Option {
+  value: unknown;
+  label: string;
+  detail: string;
+}
+
 function text(value: unknown): string {
   return value === undefined || value === null ? "" : String(value);
 }
@@ -59,26 +65,19 @@ function slider(control: Control, id: string, send: Send): Drawn {
     put(value);
     send(value);
   });
-  range.addEventListener("dblclick", () => { const value = count(control["default"], range.valueAsNumber); put(value); send(value); });
+  range.addEventListener("dblclick", () => { const value = count(control["rest"], range.valueAsNumber); put(value); send(value); });
   const element = labelled(control, id, range, box);
+  box.title = text(control["unit"]);
   update(control);
   return { element, update };
 }
 
-interface Option {
-  value: unknown;
-  label: string;
-}
-
-/** Options are values, `[value, label]` pairs or maps with `value` and `label`. */
+/** Options are values, or maps with `value`, `label` and `detail`. */
 function options(given: unknown): Option[] {
   return (Array.isArray(given) ? given : []).map((each: unknown): Option => {
-    if (Array.isArray(each)) return { value: each[0] as unknown, label: text(each[1] ?? each[0]) };
-    if (typeof each === "object" && each !== null) {
-      const map = each as Control;
-      return { value: map["value"] ?? map["name"], label: text(map["label"] ?? map["value"] ?? map["name"]) };
-    }
-    return { value: each, label: text(each) };
+    if (typeof each !== "object" || each === null) return { value: each, label: text(each), detail: "" };
+    const map = each as Control;
+    return { value: map["value"], label: text(map["label"] ?? map["value"]), detail: text(map["detail"]) };
   });
 }
 
@@ -91,6 +90,16 @@ function select(control: Control, id: string, send: Send): Drawn {
     box.selectedIndex = offered.findIndex((each) => each.value === newest["value"]);
   };
   box.addEventListener("change", () => send(offered[box.selectedIndex]?.value));
+  const element = labelled(control, id, box);
+  element.classList.add("wide");
+  update(control);
+  return { element, update };
+}
+
+function whole(control: Control, id: string, send: Send): Drawn {
+  const box = el("input", { type: "number", id, step: 1, min: text(control["min"]), max: text(control["max"]) });
+  const update: Update = (newest) => { if (document.activeElement !== box) box.value = text(newest["value"]); };
+  box.addEventListener("change", () => { if (box.checkValidity() && box.value !== "") send(box.valueAsNumber); });
   const element = labelled(control, id, box);
   element.classList.add("wide");
   update(control);
@@ -119,12 +128,13 @@ function list(control: Control, id: string, send: Send): Drawn {
   const box = el("div", { class: "list", id, role: "group" });
   const title = el("div", { class: "label muted" });
   const update: Update = (newest) => {
-    const offered = options(newest["options"]);
+    const offered = options(newest["items"]);
     title.textContent = `${text(newest["label"] ?? newest["name"])} · ${offered.length}`;
     box.hidden = offered.length === 0;
     box.setAttribute("aria-label", title.textContent);
     box.replaceChildren(...offered.map((each) => {
-      const item = el("button", { type: "button", title: each.label, "aria-current": String(each.value === newest["value"]) }, each.label);
+      const item = el("button", { type: "button", title: `${each.label} ${each.detail}`.trim(), "aria-current": String(each.value === newest["value"]) }, each.label);
+      if (each.detail) item.append(el("span", { class: "muted" }, `  ${each.detail}`));
       item.addEventListener("click", () => send(each.value));
       return item;
     }));
@@ -152,12 +162,12 @@ function textual(control: Control, id: string, send: Send): Drawn {
 }
 
 type Draw = (control: Control, id: string, send: Send) => Drawn;
-const KINDS: Readonly<Record<string, Draw>> = { slider, select, toggle, button, list, text: textual };
+const KINDS: Readonly<Record<string, Draw>> = { slider, number: whole, select, toggle, button, list, text: textual };
 
 export class Controls {
   readonly element: HTMLElement;
   private readonly body = el("div", { class: "controls" });
-  private readonly drawn = new Map<string, { drawn: Drawn; shape: string }>();
+  private readonly drawn = new Map<string, Drawn>();
   private shape = "";
 
   constructor(private readonly link: WorkerLink) {
@@ -174,7 +184,7 @@ export class Controls {
     this.element.hidden = controls.length === 0;
     const shape = JSON.stringify(controls.map((each) => [each["kind"], each["name"], each["group"]]));
     if (shape === this.shape) {
-      for (const control of controls) this.drawn.get(text(control["name"]))?.drawn.update(control);
+      for (const control of controls) this.drawn.get(text(control["name"]))?.update(control);
       return;
     }
     this.shape = shape;
@@ -194,7 +204,7 @@ export class Controls {
     const draw = KINDS[text(control["kind"])] ?? textual;
     const send = paced(EVERY, (value: unknown) => this.link.event("CONTROL", name, value));
     const drawn = draw(control, `control-${name}`, send);
-    this.drawn.set(name, { drawn, shape: text(control["kind"]) });
+    this.drawn.set(name, drawn);
     this.body.append(drawn.element);
   }
 }

@@ -21,6 +21,8 @@ export class WorkerLink {
   private readonly waiting = new Map<number, Waiting>();
   private readonly pictures = new Map<number, (png: Blob) => void>();
   private asked = 0;
+  /** What is posted before the worker has the canvas; null after that. */
+  private early: ToWorker[] | null = [];
 
   constructor(private readonly worker: Worker) {
     worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data);
@@ -38,7 +40,14 @@ export class WorkerLink {
   }
 
   post(message: ToWorker, transfer: Transferable[] = []): void {
+    if (this.early !== null && message.type !== "start") {
+      this.early.push(message);
+      return;
+    }
     this.worker.postMessage(message, transfer);
+    const early = this.early ?? [];
+    this.early = null;
+    for (const each of early) this.worker.postMessage(each);
   }
 
   event(etype: string, key: string, value: unknown): void {
@@ -46,11 +55,11 @@ export class WorkerLink {
   }
 
   /** Ask the server; rejects with its own words when it cannot answer. */
-  ask(what: string, value: unknown): Promise<Answered> {
+  ask(what: string, value: unknown, body: Uint8Array<ArrayBuffer> | null = null): Promise<Answered> {
     const ask = ++this.asked;
     return new Promise((resolve, reject) => {
       this.waiting.set(ask, { resolve, reject });
-      this.post({ type: "ask", ask, what, value });
+      this.post({ type: "ask", ask, what, value, body }, body ? [body.buffer] : []);
       window.setTimeout(() => this.fail(ask, new Error(`the server did not answer '${what}'`)), PATIENCE);
     });
   }
