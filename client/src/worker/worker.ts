@@ -1,6 +1,7 @@
 // The worker: the socket to the server, the scene, sensor pictures and the viewport.
 import type { FromWorker, ToWorker } from "../bridge";
 import type { Outbox, Part } from "./parts";
+import { ScenePart } from "./scene_part";
 import { Socket } from "./socket";
 import { World } from "./world";
 
@@ -15,14 +16,18 @@ function start(message: Start): Part[] {
   const gl = world.gl.getParameter(world.gl.RENDERER) as string;
   const socket = new Socket(message.socket, gl, message.hello, {
     message: (told, frame) => started.forEach((part) => part.fromServer?.(told, frame)),
-    connection: (connected, reason) => main({ type: "connection", connected, reason }),
+    connection: (connected, reason) => {
+      if (connected) scene.connected();
+      main({ type: "connection", connected, reason });
+    },
   });
   const outbox: Outbox = {
     main,
     server: (told) => socket.send(told),
     frame: (bytes) => socket.sendFrame(bytes),
   };
-  started.push(new Status(outbox));
+  const scene = new ScenePart(world, outbox, message.socket.replace(/^ws/, "http"));
+  started.push(new Status(outbox), scene);
   return started;
 }
 
