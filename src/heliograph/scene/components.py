@@ -57,6 +57,8 @@ class Component:
     __signature__: ClassVar[inspect.Signature]
     SPEC: ClassVar[Mapping[str, Prop]] = PLACEMENT
     drawable: ClassVar[bool] = False
+    gizmo: ClassVar[bool] = False
+    """Whether it is of the viewport alone: pictures never show it, and it is no object."""
 
     __slots__ = ("_depth", "_equal", "_local", "_look", "_own", "_props", "children", "key")
     key: str | None
