@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from heliograph.frame import Frame, Label, Sample
+    from heliograph.live.trajectories import Trajectory
+    from heliograph.live.viewer import Viewer, view
     from heliograph.pool import Pool
     from heliograph.raster import RasterOptions
     from heliograph.record import Recording
@@ -104,6 +106,11 @@ _NAMES = {
         "Frame",
         "Label",
         "Sample",
+    ),
+    "live.trajectories": ("Trajectory",),
+    "live.viewer": (
+        "Viewer",
+        "view",
     ),
     "pool": ("Pool",),
     "raster": ("RasterOptions",),
@@ -203,15 +210,18 @@ __all__ = [
     "Sphere",
     "SpotLight",
     "Torus",
+    "Trajectory",
     "UnknownNameError",
     "Update",
     "Upsert",
     "View",
+    "Viewer",
     "WorkerError",
     "__version__",
     "batches",
     "open",
     "samples",
+    "view",
 ]
 
 
