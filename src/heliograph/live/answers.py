@@ -83,7 +83,7 @@ def saved(drawn: Drawn, form: object, shown: str) -> tuple[str, str, bytes]:
         "labels": {str(number): list(label) for number, label in sample.labels.items()},
     }
     stream = io.BytesIO()
-    arrays = {
+    arrays: dict[str, Any] = {
         **frame.passes,
         "K": camera.K,
         "world_from_camera": camera.world_from_camera,

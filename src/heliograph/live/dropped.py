@@ -51,8 +51,8 @@ def place_files(files: Mapping[str, bytes], folder: Path) -> Path:
     if missing:
         are_not = "is not" if len(missing) == 1 else "are not"
         raise SceneError(
-            f"{scene.name}: names {', '.join(sorted(missing)[:20])}, which {are_not} among what was "
-            "dropped; drop them together, or the folder that holds them"
+            f"{scene.name}: names {', '.join(sorted(missing)[:20])}, which {are_not} among what "
+            "was dropped; drop them together, or the folder that holds them"
         )
     for path, data in inside.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -67,11 +67,13 @@ class Link(Protocol):
 class Home(Protocol):
     """The viewer, as its pages know it."""
 
-    sources: Mapping[str, Source]
-    out: Path
+    @property
+    def sources(self) -> Mapping[str, Source]:
+        """What can be shown, by name."""
 
-    async def open_files(self, files: Mapping[str, bytes]) -> str:
-        """Open dropped files as one more source; returns its name."""
+    @property
+    def out(self) -> Path:
+        """Folder for trajectories."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +129,6 @@ class ViewerPage:
         self._recorder: Recorder | None = None
         self._files: list[str] = []
         self._panel_sent = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
     def start(self) -> None:
@@ -141,20 +142,19 @@ class ViewerPage:
         """Nothing more is drawn for it; a trajectory that it records is written."""
         self._closed = True
         self._forget_orders()
-        for task in self._tasks:
-            task.cancel()
         if self._recorder is not None and self._recorder.views:
             attempt(self._recorder.save, self._home.out, self.source.name)
 
     def on_message(self, message: FromPage, body: memoryview) -> None:
         """What the page says."""
+        del body
         try:
             if isinstance(message, Viewport):
                 self._look_from(message)
             elif isinstance(message, Event) and message.etype == "CONTROL":
                 self._set(message.key, message.value)
             elif isinstance(message, Ask):
-                self._answer(message, body)
+                self._answer(message)
         except HeliographError as error:
             self._tell(error)
 
@@ -170,14 +170,14 @@ class ViewerPage:
         """Somebody set a control."""
         self._arrived = time.monotonic()
         if name == "scene":
-            self._show(controls.check_choice("scene", value, [*self._home.sources]))
+            self.show(controls.check_choice("scene", value, [*self._home.sources]))
         elif name == "record" and self.source.kind == "scene":
             self._record(controls.check_switch("record", value))
         else:
             self._moving = False
             self._change(self.source.changed(self.look, name, value), panel=True)
 
-    def _show(self, name: str) -> None:
+    def show(self, name: str) -> None:
         """Show another source, from its own first camera."""
         self._stop_recording()
         self._forget_orders()
@@ -389,14 +389,13 @@ class ViewerPage:
 
     # Questions.
 
-    def _answer(self, ask: Ask, body: memoryview) -> None:
+    def _answer(self, ask: Ask) -> None:
         value = ask.value if isinstance(ask.value, dict) else {}
         known: dict[str, Callable[[], None]] = {
             "probe": lambda: self._ask_probe(ask, value),
             "python": lambda: self._reply(ask, {"code": self.source.python(self.look)}),
             "save": lambda: self._ask_save(ask, value),
             "thumbnail": lambda: self._ask_thumbnail(ask, value),
-            "open": lambda: self._ask_open(ask, value, body),
         }
         try:
             if ask.what not in known:
@@ -471,22 +470,6 @@ class ViewerPage:
 
         source.desk.put(self._slot(f"thumbnail/{name}"), Urgency.IDLE, job)
 
-    def _ask_open(self, ask: Ask, value: Mapping[str, Any], body: memoryview) -> None:
-        files = _files(value.get("files"), body)
-
-        async def opened() -> None:
-            try:
-                name = await self._home.open_files(files)
-            except HeliographError as error:
-                self._refuse(ask, error)
-                return
-            self._reply(ask, {"opened": name})
-            self._show(name)
-
-        task = self._loop.create_task(opened())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def _try_reply(self, ask: Ask, reply: Callable[[], None]) -> None:
         try:
             reply()
@@ -533,24 +516,3 @@ def _capped(spec: CameraSpec) -> CameraSpec:
         far=spec.far,
         orthographic=spec.orthographic,
     )
-
-
-def _files(given: object, body: memoryview) -> dict[str, bytes]:
-    """Files that a page sent: their bytes stand in the message, or in its buffers.
-
-    Raises:
-        InvalidValueError: something else.
-    """
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise InvalidValueError("open: expected a list of files, each with name and data")
-    found: dict[str, bytes] = {}
-    for each in given:
-        name, data = each.get("name"), each.get("data")
-        if data is None and isinstance(each.get("offset"), int):
-            start = controls.check_whole("offset", each["offset"], 0, len(body))
-            end = controls.check_whole("nbytes", each.get("nbytes"), 0, len(body) - start) + start
-            data = bytes(body[start:end])
-        if not isinstance(name, str) or not isinstance(data, bytes):
-            raise InvalidValueError("open: expected a name and bytes for each file")
-        found[name] = data
-    return found

@@ -26,7 +26,7 @@ _FLOOR: Final = 48
 _WARM_UP: Final = 2
 """Pictures after which times count: the first ones compile programs and load what they show."""
 _EARLY, _LATE = 0.75, 1.2
-"""Parts of the target: what would come before the first grows, what comes after the other shrinks."""
+"""Parts of the target: what would come before the one grows, what comes after the other shrinks."""
 _WEIGHT, _FORGET = 0.3, 0.02
 """Of the newest time in a running mean; of what is guessed of a size that is not drawn."""
 _GAIN: Final = 0.85

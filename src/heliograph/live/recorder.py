@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from heliograph.errors import InvalidValueError, RecordError
 from heliograph.live.trajectories import Trajectory
@@ -54,8 +54,8 @@ class Recorder:
         if not self.views:
             raise InvalidValueError("trajectory: nothing was looked at while it was recorded")
         made = Trajectory.of(self.views, self.times, source=source)
-        shown = dict.fromkeys(name for view in self.views for name in view.pass_names)
-        made = replace(made, passes=tuple(shown))
+        shown: Any = tuple(dict.fromkeys(n for view in self.views for n in view.pass_names))
+        made = replace(made, passes=shown)
         stem = _unused(folder)
         for suffix in (".json", ".npz"):
             made.save(stem.with_suffix(suffix))

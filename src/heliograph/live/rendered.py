@@ -21,6 +21,7 @@ from heliograph.live.look import Look
 from heliograph.live.python_code import Opening, rendering_code
 from heliograph.live.sources import Drawn, Source
 from heliograph.live.specs import NAME
+from heliograph.passes import select_passes
 from heliograph.randomize import stream
 from heliograph.scene import Joint
 from heliograph.scene.objects import union_box
@@ -34,6 +35,8 @@ _UNITS: Mapping[str, str] = {"hinge": "rad", "slide": "m"}
 _REACH: Mapping[str, float] = {"hinge": math.pi, "slide": 0.5}
 """How far joints without a range go from where they are: radians, metres."""
 _OBJECTS_TOLD: Final = 5000
+_LARGE: Final = 50
+"""Times the usual size of things: what is larger is no thing to look at."""
 
 
 class RenderedScene(Source):
@@ -145,7 +148,7 @@ class RenderedScene(Source):
         if camera not in known:
             raise UnknownNameError.of("camera", camera, known)
         small = known[camera].resized(*size)
-        return self._renderer.render(View(small, ("rgb",), look.state))[camera]
+        return self._renderer.render(View((small,), ("rgb",), look.state))[camera]
 
     def python(self, look: Look) -> str:
         """A program that draws the same picture."""
@@ -168,7 +171,8 @@ class RenderedScene(Source):
             raise InvalidValueError("camera: expected the page to have told where it looks from")
         camera = look.camera if look.camera.size == size else look.camera.resized(*size)
         seed = look.seed if look.randomize else None
-        return View(camera, passes, look.state, seed=seed, index=look.index)
+        specs = select_passes(passes, self._renderer.passes)
+        return View((camera,), specs, look.state, seed=seed, index=look.index)
 
     def _with_state(self, look: Look) -> Look:
         """The look with the state that its seed and index draw, where they draw it."""
@@ -225,15 +229,21 @@ class RenderedScene(Source):
 
 
 def _bounds(renderer: Renderer) -> NDArray[np.float64]:
-    """The box (2, 3) around what is seen and has an end, metres; NaN where nothing has."""
+    """The box (2, 3) around what is seen, metres; NaN where nothing is.
+
+    Floors and skies, which are many times as large as most things, are left out.
+    """
     objects = renderer.scene.objects
     boxes, poses = objects.boxes[objects.seen], objects.poses[objects.seen]
-    return union_box(boxes, poses, np.eye(4))
+    sizes = np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=-1)
+    known = np.isfinite(sizes)
+    usual = known & (sizes <= _LARGE * np.median(sizes[known])) if known.any() else known
+    return union_box(boxes[usual], poses[usual], np.eye(4))
 
 
 def _target(camera: Camera, box: NDArray[np.float64]) -> list[float]:
     """What the page's controls turn about: a point before the camera, as far as the middle."""
-    depth = 10 * camera.near if np.isnan(box).any() else float(camera.depth_of(box.mean(0)))
-    point = np.array([0.0, 0.0, -max(depth, 2 * camera.near), 1.0])
-    found: list[float] = (camera.world_from_camera @ point)[:3].tolist()
+    pose = camera.world_from_camera
+    distance = 1.0 if np.isnan(box).any() else float(np.linalg.norm(box.mean(0) - pose[:3, 3]))
+    found: list[float] = (pose[:3, 3] - max(distance, 2 * camera.near) * pose[:3, 2]).tolist()
     return found

@@ -121,7 +121,7 @@ class Trajectory:
             seeds=np.array([NO_SEED if v.seed is None else v.seed for v in views], np.int64),
             indices=np.array([view.index for view in views], np.int64),
             state={key: _stacked(key, states) for key in (states[0] if states else ())},
-            passes=views[0].pass_names if views else ("rgb",),
+            passes=views[0].passes if views else ("rgb",),
             source=source,
         )
 
@@ -143,7 +143,7 @@ class Trajectory:
         chosen = self.passes if passes is None else passes
         return [
             View(
-                camera,
+                (camera,),
                 chosen,
                 {key: value[row] for key, value in self.state.items()},
                 seed=None if self.seeds[row] == NO_SEED else int(self.seeds[row]),
