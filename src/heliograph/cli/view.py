@@ -12,7 +12,7 @@ import tyro
 from heliograph.checks import check_integer
 from heliograph.cli.states import light_options, parse_size
 from heliograph.cli.streams import say
-from heliograph.live.viewer import view as open_viewer
+from heliograph.live.viewer.viewer import view as open_viewer
 
 _PORTS = 65535
 

@@ -14,11 +14,11 @@ from heliograph.camera import Camera
 from heliograph.engine import CancelToken
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.frame import Frame, Sample
-from heliograph.live import controls
-from heliograph.live.controls import Control
-from heliograph.live.look import Look
-from heliograph.live.python_code import recording_code
-from heliograph.live.sources import Drawn, Source
+from heliograph.live.viewer import controls
+from heliograph.live.viewer.controls import Control
+from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.python_code import recording_code
+from heliograph.live.viewer.sources import Drawn, Source
 from heliograph.record import Recording
 from heliograph.record.shard import read_places
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.live.controls import check_number
-from heliograph.live.pictures import encoded, shown_pass
-from heliograph.live.sources import Drawn
+from heliograph.live.viewer.controls import check_number
+from heliograph.live.viewer.pictures import encoded, shown_pass
+from heliograph.live.viewer.sources import Drawn
 
 PROBED = ("rgb", "depth", "normals", "segmentation")
 """The passes that are read at a pixel."""

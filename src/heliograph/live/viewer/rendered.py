@@ -15,12 +15,12 @@ from heliograph.delivery.views import STATE, random_states
 from heliograph.engine import CancelToken, Renderer
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Frame
-from heliograph.live import controls
-from heliograph.live.controls import Control
-from heliograph.live.look import Look
-from heliograph.live.python_code import Opening, rendering_code
-from heliograph.live.sources import Drawn, Source
-from heliograph.live.specs import NAME
+from heliograph.live.viewer import controls
+from heliograph.live.viewer.controls import Control
+from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.python_code import Opening, rendering_code
+from heliograph.live.viewer.sources import Drawn, Source
+from heliograph.live.viewer.specs import NAME
 from heliograph.passes import select_passes
 from heliograph.randomize import stream
 from heliograph.scene import Joint

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from aiohttp import BodyPartReader, web
 
 from heliograph.errors import HeliographError, SceneError
-from heliograph.live.dropped import MOST_BYTES, MOST_FILES
+from heliograph.live.viewer.dropped import MOST_BYTES, MOST_FILES
 
 OpenFiles: TypeAlias = Callable[[str, Mapping[str, bytes]], Awaitable[str]]
 """Opens files, by name, on the page of a session; returns what the scene is called."""

@@ -1,12 +1,4 @@
-"""The viewer: any renderer or recording in a browser's page.
-
-    page --Viewport, Event, Ask--> ViewerPage --orders--> Desk (a thread for each source)
-    page <--Show, Panel, Answer--- ViewerPage <--pictures--- renderer, recording
-
-`Viewer` runs the server in a thread with a loop of its own, so it works in a program, in a notebook
-whose loop runs, and on the command line. Pages share its sources; each has its own camera, pass and
-state, and finds them again when it reconnects.
-"""
+"""The viewer's face: what opens it, and the server that its pages come from."""
 
 from __future__ import annotations
 
@@ -31,14 +23,14 @@ from heliograph.engine import Renderer
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
-from heliograph.live.dropped import place_files
-from heliograph.live.dropping import drop_handler
-from heliograph.live.look import Look
-from heliograph.live.pages import ViewerPage
-from heliograph.live.python_code import Opening
-from heliograph.live.recorded import RecordedRun
-from heliograph.live.rendered import RenderedScene
-from heliograph.live.sources import Source
+from heliograph.live.viewer.dropped import place_files
+from heliograph.live.viewer.dropping import drop_handler
+from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.pages import ViewerPage
+from heliograph.live.viewer.python_code import Opening
+from heliograph.live.viewer.recorded import RecordedRun
+from heliograph.live.viewer.rendered import RenderedScene
+from heliograph.live.viewer.sources import Source
 from heliograph.record import Recording
 from heliograph.record.manifest import MANIFEST
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from heliograph.camera import Camera
 from heliograph.engine import CancelToken
 from heliograph.frame import Frame, Sample
-from heliograph.live.controls import Control
-from heliograph.live.look import Look
-from heliograph.live.progressive import Desk, Pace
+from heliograph.live.viewer.controls import Control
+from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.progressive import Desk, Pace
 from heliograph.view import View
 
 

@@ -33,13 +33,13 @@ from heliograph.engines.web.messages import (
 )
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.live import answers, controls
-from heliograph.live.look import Look
-from heliograph.live.pictures import encoded, shown_pass
-from heliograph.live.progressive import Urgency
-from heliograph.live.recorder import Recorder
-from heliograph.live.sources import Drawn, Source
-from heliograph.live.specs import camera_of, spec_of
+from heliograph.live.viewer import answers, controls
+from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.pictures import encoded, shown_pass
+from heliograph.live.viewer.progressive import Urgency
+from heliograph.live.viewer.recorder import Recorder
+from heliograph.live.viewer.sources import Drawn, Source
+from heliograph.live.viewer.specs import camera_of, spec_of
 
 MOST_PIXELS: Final = 2048
 """Of a side of a picture that a page asks for; larger windows stretch it."""
