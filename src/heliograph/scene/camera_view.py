@@ -7,8 +7,9 @@ from heliograph.errors import InvalidValueError
 from heliograph.scene import values as v
 from heliograph.scene.components import Component, Props
 from heliograph.scene.placement import PlacementProps
-from heliograph.scene.props import Number, Prop, Vector, Whole
+from heliograph.scene.props import Flag, Number, Prop, Vector, Whole
 
+_Stream: TypeAlias = Literal["ondemand", "frame", "time"]
 _CameraType: TypeAlias = Literal["perspective", "orthographic"]
 _pixels, _above_0 = v.whole(1, v.MAX_PIXELS), v.number(0, above=True)
 
@@ -32,10 +33,27 @@ class CameraViewProps(PlacementProps, total=False):
     extent: Annotated[
         Number, Prop(_above_0, 2.0, "What the picture's height shows; orthographic only.", "m")
     ]
+    downsample: Annotated[Number, Prop(_above_0, 1.0, "Divides the size of its picture.")]
+    dpr: Annotated[Number, Prop(_above_0, 1.0, "Multiplies the size of its picture.")]
+    stream: Annotated[
+        _Stream, Prop(v.choice(_Stream), "ondemand", "When a live scene sends its pictures.")
+    ]
+    fps: Annotated[Number, Prop(_above_0, 30.0, 'How often, of stream="time".', "Hz")]
+    showFrustum: Annotated[Flag, Prop(v.flag, False, "Whether the viewport shows its frustum.")]
+    distanceToCamera: Annotated[
+        Number, Prop(_above_0, 2.0, "Where the frustum's picture stands.", "m")
+    ]
+    movable: Annotated[Flag, Prop(v.flag, False, "Whether the viewport lets people drag it.")]
+    monitor: Annotated[
+        Flag, Prop(v.flag, False, "Whether the viewport shows its picture in a corner.")
+    ]
 
 
 class CameraView(Component):
-    """A virtual camera; it looks along its own -z with +y up, and is never seen itself."""
+    """A virtual camera; it looks along its own -z with +y up, and is never seen itself.
+
+    `stream` and what comes after it are of live scenes, and change no pixel of its pictures.
+    """
 
     __slots__ = ()
 

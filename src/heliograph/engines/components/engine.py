@@ -27,9 +27,9 @@ from heliograph.engine import (
 from heliograph.engines.components.assets import Assets, Deformed, Handles
 from heliograph.engines.components.graph import Placed, SceneGraph
 from heliograph.engines.components.lights import HEAD
-from heliograph.engines.components.state import TAKEN
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
+from heliograph.engines.shared.state import TAKEN
 from heliograph.errors import ClosedError, InvalidValueError, SceneError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
