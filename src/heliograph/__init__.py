@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         WorkerError,
     )
     from heliograph.frame import Frame, Label, Sample
+    from heliograph.live.app import App
+    from heliograph.live.session import Session
     from heliograph.pool import Pool
     from heliograph.raster import RasterOptions
     from heliograph.record import Recording
@@ -119,6 +121,8 @@ _NAMES = {
         "Label",
         "Sample",
     ),
+    "live.app": ("App",),
+    "live.session": ("Session",),
     "pool": ("Pool",),
     "raster": ("RasterOptions",),
     "record": ("Recording",),
@@ -180,6 +184,7 @@ _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 __all__ = [
     "Add",
     "AmbientLight",
+    "App",
     "Arrow",
     "Box",
     "Camera",
@@ -238,6 +243,7 @@ __all__ = [
     "Scene",
     "SceneCamera",
     "SceneError",
+    "Session",
     "Set",
     "Sphere",
     "Splat",

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.shared.cameras import camera_of
+from heliograph.engines.shared.cameras import camera as camera_of
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import BACKGROUND, Label, Labels
 from heliograph.scene import CameraView, Edit, Scene, Update
-from heliograph.scene.numbers import ObjectIds
+from heliograph.scene.numbers import ObjectIds, kept_rows
 from heliograph.scene.tree import Tree
 
 
@@ -39,7 +39,7 @@ class LiveScene:
     def __init__(self, scene: Scene) -> None:
         self.version = 0
         self.tree = Tree(scene)
-        self._ids = ObjectIds(self.tree)
+        self._ids = ObjectIds.of(self.tree)
         self._labels: Labels | None = None
 
     def apply(self, edits: Sequence[Edit]) -> Changed:
@@ -55,7 +55,9 @@ class LiveScene:
             gone = self.tree.index.keys() - tree.index.keys() if changes.spliced else set()
             keys = {*changes.given, *changes.fresh, *gone}
         if changes.spliced:
-            self._ids, self._labels = self._ids.edited(tree), None
+            kept = kept_rows(self.tree, tree, changes)
+            followed = self._ids.followed(self.tree, tree, kept, replaced=changes.replaced)
+            self._ids, self._labels = followed, None
         self.tree = tree
         self.version += 1
         return Changed(edits, keys)

@@ -1,7 +1,8 @@
 """The camera that stands in a scene."""
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
-from typing import Annotated, Literal, TypeAlias, Unpack
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeAlias, Unpack
 
 from heliograph.errors import InvalidValueError
 from heliograph.scene import values as v
@@ -12,6 +13,13 @@ from heliograph.scene.props import Flag, Number, Prop, Vector, Whole
 _Stream: TypeAlias = Literal["ondemand", "frame", "time"]
 _CameraType: TypeAlias = Literal["perspective", "orthographic"]
 _pixels, _above_0 = v.whole(1, v.MAX_PIXELS), v.number(0, above=True)
+
+
+def _names(value: Any, where: str) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, Sequence) or not all(isinstance(n, str) and n for n in names):
+        raise v.refuse(where, "names of passes", value)
+    return tuple(names)
 
 
 class CameraViewProps(PlacementProps, total=False):
@@ -38,7 +46,10 @@ class CameraViewProps(PlacementProps, total=False):
     stream: Annotated[
         _Stream, Prop(v.choice(_Stream), "ondemand", "When a live scene sends its pictures.")
     ]
-    fps: Annotated[Number, Prop(_above_0, 30.0, 'How often, of stream="time".', "Hz")]
+    fps: Annotated[Number, Prop(_above_0, 30.0, "How often, at most.", "Hz")]
+    passes: Annotated[
+        str | Sequence[str], Prop(_names, ("rgb",), "Of the pictures that it sends by itself.")
+    ]
     showFrustum: Annotated[Flag, Prop(v.flag, False, "Whether the viewport shows its frustum.")]
     distanceToCamera: Annotated[
         Number, Prop(_above_0, 2.0, "Where the frustum's picture stands.", "m")

@@ -60,9 +60,7 @@ class UrdfProps(PlacementProps, total=False):
         Folders,
         Prop(v.named(v.path), MappingProxyType({}), "Folders of ROS packages by name."),
     ]
-    model: Annotated[
-        UrdfModel, Prop(_check_model, None, "As read; filled in.")
-    ]
+    model: Annotated[UrdfModel, Prop(_check_model, None, "As read; filled in.")]
 
 
 class Urdf(Component):
