@@ -116,7 +116,7 @@ def test_what_is_on_a_moving_parent_moves():
     async def work(app):
         app.scene.add @ hg.Group(hg.CameraView(key="on", width=8, height=6), key="arm")
         app.scene.update @ hg.Group(key="arm", position=(0, 0, 4))
-        sample = await app.scene.rpc @ GrabRender(keys="on", passes="depth")
+        sample = await (app.scene.rpc @ GrabRender(keys="on", passes="depth"))
         assert np.allclose(sample["on"].depth, 4, rtol=1e-6)
 
     live(work)
@@ -151,7 +151,7 @@ def test_an_engine_error_is_told_and_mended_by_another_scene():
     async def work(app):
         app.scene.add @ hg.Mesh(key="m", src="/nowhere/x.obj")
         for _ in range(2):
-            with pytest.raises(hg.HeliographError, match="x.obj"):
+            with pytest.raises(hg.HeliographError, match=r"x\.obj"):
                 await app.grab_render("ego")
         app.scene.remove @ "m"
         assert np.allclose((await app.grab_render("ego", "depth"))["ego"].depth, 2)
@@ -262,7 +262,7 @@ def test_the_next_event():
         app.scene.spawn_task(later())
         event = await app.scene.till("PING", 5)
         assert (event.key, event.value) == ("k", 7)
-        with pytest.raises(TimeoutError, match="no PONG within 0.01 s"):
+        with pytest.raises(TimeoutError, match=r"no PONG within 0\.01 s"):
             await app.scene.till("PONG", 0.01)
 
     live(work)

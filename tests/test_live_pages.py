@@ -139,6 +139,8 @@ def test_the_rows_have_the_ids_of_the_engine():
             ids = {label.name: number for number, label in sample.labels.items()}
             for key in ("floor", "box", "new"):
                 assert page.rows[key].id == ids[key]
+            middle = sample["ego"].segmentation[1, 1]
+            assert sample.labels[int(middle)].name == "new"
             assert page.rows["ego"].id == page.rows["scene"].id == 0
 
     live(work)
@@ -176,8 +178,8 @@ def test_a_dragged_camera_stands_there_for_everybody():
 def test_a_page_draws_what_was_updated_just_before():
     async def work(app):
         async with opened(app) as page:
-            for _ in range(30):
-                version = app.scene.update @ hg.Box(key="box")
+            for i in range(30):
+                version = app.scene.update @ hg.Box(key="box", width=1 + i)
                 sample = await app.grab_render("ego")
                 assert sample.provenance.scene_version == version
                 assert (sample["ego"].rgb == version).all()
@@ -260,11 +262,11 @@ def test_the_viewport_is_drawn_from_where_the_page_looks():
                 False,
             )
             await page.send(Viewport(1, spec, False))
-            await app.scene.till("VIEWPORT", 5)
+            await app.scene.till("VIEWPORT_MOVE", 5)
             sample = await app.grab_render(passes="depth")
             (frame,) = sample
             assert frame.depth.shape == (8, 12)
-            assert np.allclose(frame.depth, 7, rtol=1e-6)
+            assert np.allclose(frame.depth, 7, rtol=1e-5)
             await page.send(Problem("box", "no such texture"))
             assert (await app.scene.till("PROBLEM", 5)).value == "no such texture"
 

@@ -20,6 +20,8 @@ CAMERA_MOVE: Final = "CAMERA_MOVE"
 """Somebody dragged a camera; `value` has its `matrix`."""
 OBJECT_MOVE: Final = "OBJECT_MOVE"
 """Somebody dragged a `Movable`; `value` has its `matrix`."""
+VIEWPORT_MOVE: Final = "VIEWPORT_MOVE"
+"""Somebody looks around in a page; `value` is the camera."""
 PROBLEM: Final = "PROBLEM"
 """A page or a stream could not do something; `value` says what."""
 
