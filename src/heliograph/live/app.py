@@ -26,6 +26,7 @@ from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, RendererDrawer
 from heliograph.live.events import Handler
 from heliograph.live.options import AppOptions, AppSettings
 from heliograph.live.session import Keys, Session
+from heliograph.passes import Passes
 from heliograph.scene import Edit, Scene
 
 PORT = 8012
@@ -35,7 +36,9 @@ _NOT_SERVED = "this app is not served: use `async with app:`, or `app.run()`"
 _GRACE = 10.0  # seconds that a session of a page's own outlives the page, which may come back
 
 Drawn: TypeAlias = str | Callable[[Scene], Renderer]
-Program: TypeAlias = Callable[[Session], Awaitable[None] | AsyncIterator[Edit] | None]
+Program: TypeAlias = Callable[
+    [Session], Awaitable[None] | AsyncIterator[Edit | Sequence[Edit]] | None
+]
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class App:
         return self._server
 
     async def grab_render(
-        self, keys: Keys = VIEWPORT, passes: str | Sequence[str] = ("rgb",), **options: Any
+        self, keys: Keys = VIEWPORT, passes: Passes = ("rgb",), **options: Any
     ) -> Sample:
         """Pictures of the shared scene; see `Session.grab_render`."""
         return await self.scene.grab_render(keys, passes, **options)
@@ -177,7 +180,7 @@ class App:
 
     def bind(self, program: Program | None = None, *, start: bool = False) -> Any:
         """The same as `spawn`."""
-        return self.spawn(program, start=start)  # type: ignore[call-overload]
+        return self.spawn(program, start=start)
 
     @overload
     def add_handler(
@@ -372,7 +375,7 @@ class App:
 async def _follow(program: Program, session: Session) -> None:
     """Run a program to its end; what one yields is applied."""
     result = program(session)
-    if inspect.isasyncgen(result):
+    if isinstance(result, AsyncIterator):
         async for edits in result:
             session.apply(edits)
     elif inspect.isawaitable(result):

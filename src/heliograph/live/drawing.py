@@ -21,6 +21,7 @@ from heliograph.engines.web.specs import camera_of
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
+from heliograph.passes import Passes
 from heliograph.scene import Edit, Scene, Set, Update
 from heliograph.view import View
 
@@ -36,13 +37,13 @@ class Shot:
 
     Attributes:
         cameras: by value; None in the place of one is the page's own viewport.
-        passes: names.
+        passes: of each camera.
         encoding: how a page sends rgb.
         ttl: seconds that it may take.
     """
 
     cameras: Sequence[Camera | None]
-    passes: Sequence[str]
+    passes: Passes
     encoding: Encoding
     ttl: float
 
@@ -128,7 +129,7 @@ class RendererDrawer:
             self._whole = True
             raise
         cameras = [camera or next(iter(renderer.cameras)) for camera in shot.cameras]
-        return renderer.render(View(cameras, tuple(shot.passes)))
+        return renderer.render(View(cameras, shot.passes))
 
     def _brought_up(self, whole: Scene | None, edits: Sequence[Edit]) -> Renderer:
         if self._renderer is None:
@@ -211,12 +212,12 @@ class PageDrawer:
                 f"{_named(shot)}: {gone}, and none was opened within {shot.ttl:g} s; open "
                 f"{self._address()} in a browser, or draw without one (renderer='engine')"
             ) from None
-        page = self._pages[-1]
+        page, names = self._pages[-1], View(passes=shot.passes).pass_names
         rest = max(until - loop.time(), 0.001)
         try:
             drawn = await page.render(
                 [camera or _SCREEN for camera in shot.cameras],
-                list(dict.fromkeys(PAGE_NAMES.get(name, name) for name in shot.passes)),
+                list(dict.fromkeys(PAGE_NAMES.get(name, name) for name in names)),
                 patience=rest,
                 viewport=shot.cameras[0] is None,
                 timeout=rest,
@@ -227,7 +228,7 @@ class PageDrawer:
         cameras = [_used(camera, drawn) for camera in shot.cameras]
         labels = scene.labels
         frames = {
-            camera.name: Frame(camera, _passes(camera, drawn, shot.passes), labels, PAGE_PASSES)
+            camera.name: Frame(camera, _passes(camera, drawn, names), labels, PAGE_PASSES)
             for camera in cameras
         }
         provenance = Provenance("page", page.hello.gl, drawn.version)
@@ -256,7 +257,7 @@ def _passes(camera: Camera, drawn: Drawn, names: Sequence[str]) -> dict[str, Arr
         if picture is None:
             found[name] = _read(drawn, camera)
         else:
-            words = raw_picture(memoryview(picture).cast("B"), camera)
+            words = raw_picture(memoryview(picture).cast("B"), camera)  # type: ignore[arg-type]
             found[name] = decode(name, words, camera, None)
     return found
 
@@ -269,7 +270,7 @@ def _read(drawn: Drawn, camera: Camera) -> Array:
     data = next(
         drawn.pictures[camera.name, kind] for kind in kinds if (camera.name, kind) in drawn.pictures
     )
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(bytes(data))) as image:
         return np.array(image.convert("RGB"))
 
 

@@ -38,6 +38,7 @@ from heliograph.live.events import (
 from heliograph.live.operations import Operation
 from heliograph.live.scene import LiveScene
 from heliograph.live.streams import CameraStreams
+from heliograph.passes import Passes
 from heliograph.scene import (
     Add,
     CameraView,
@@ -61,7 +62,7 @@ class GrabRender:
     """An order of pictures, for `session.rpc`; see `Session.grab_render`."""
 
     keys: Keys = VIEWPORT
-    passes: str | Sequence[str] = ("rgb",)
+    passes: Passes = ("rgb",)
     poses: Mapping[str, Any] = field(default_factory=dict)
     encoding: Encoding = "raw"
 
@@ -196,7 +197,7 @@ class Session:
     async def grab_render(
         self,
         keys: Keys = VIEWPORT,
-        passes: str | Sequence[str] = ("rgb",),
+        passes: Passes = ("rgb",),
         *,
         poses: Mapping[str, Any] | None = None,
         downsample: float | None = None,
@@ -233,8 +234,7 @@ class Session:
             if key not in names:
                 raise InvalidValueError(f"poses: {key!r} is not among the keys {names}")
         cameras = [self._camera(key, given.get(key), downsample) for key in names]
-        wanted = (passes,) if isinstance(passes, str) else tuple(passes)
-        return await self._drawer.draw(self._scene, Shot(cameras, wanted, encoding, ttl))
+        return await self._drawer.draw(self._scene, Shot(cameras, passes, encoding, ttl))
 
     def _camera(self, key: str, pose: Any, downsample: float | None) -> Camera | None:
         """A camera by value; None for a view that nobody has told."""
@@ -256,7 +256,7 @@ class Session:
             request.keys, request.passes, poses=request.poses, ttl=ttl, encoding=request.encoding
         )
 
-    async def _drawn_stream(self, key: str, passes: Sequence[str]) -> Sample | None:
+    async def _drawn_stream(self, key: str, passes: Passes) -> Sample | None:
         """A picture of a stream; None where nobody would look at it."""
         if not any(each.takes_pictures for each in self._subscriptions):
             return None
