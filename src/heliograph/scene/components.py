@@ -57,6 +57,8 @@ class Component:
     __signature__: ClassVar[inspect.Signature]
     SPEC: ClassVar[Mapping[str, Prop]] = PLACEMENT
     drawable: ClassVar[bool] = False
+    gizmo: ClassVar[bool] = False
+    """Whether it is of the viewport alone: pictures never show it, and it is no object."""
 
     __slots__ = ("_depth", "_equal", "_local", "_look", "_own", "_props", "children", "key")
     key: str | None
@@ -180,6 +182,10 @@ class Component:
             together["material"] = MappingProxyType({**before, **props["material"]})
         self._check_together(together, self._name)
         return self.changed(props=together)
+
+    def unfolded(self) -> Self:
+        """This component, which has its key, with all below it that it stands for."""
+        return self
 
     def changed(
         self,
@@ -423,9 +429,12 @@ def _keyed(component: _C, taken: set[Any], numbers: dict[str, int]) -> _C:
     taken.add(key)
     children = tuple(_keyed(child, taken, numbers) for child in component.children)
     same = all(a is b for a, b in zip(children, component.children, strict=True))
-    if same and key == component.key:
-        return component
-    return component.changed(key=key, children=children)
+    if not same or key != component.key:
+        component = component.changed(key=key, children=children)
+    whole = component.unfolded()
+    if whole is not component:
+        keyed(whole.children[: -len(children) or None], taken)
+    return whole
 
 
 def _check_key(kind: str, key: object) -> str | None:

@@ -26,11 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.components import cameras as cams
 from heliograph.engines.components import lights as lamps
 from heliograph.engines.components.assets import Deformed, Files
-from heliograph.engines.components.state import check_keys, items, moved_rows
 from heliograph.engines.components.translate import Parts, Translator
+from heliograph.engines.shared import cameras as cams
 from heliograph.engines.shared.edits import Objects, has_metal
 from heliograph.engines.shared.lights import (
     Gradient,
@@ -41,6 +40,7 @@ from heliograph.engines.shared.lights import (
     gradient_of,
     triple,
 )
+from heliograph.engines.shared.state import check_keys, items, moved_rows
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import (
@@ -58,7 +58,7 @@ from heliograph.raster.types import Colour, Transforms
 from heliograph.scene import CameraView, Component, Edit, Item, Material, ObjectTable
 from heliograph.scene.components import ENVIRONMENT, Props
 from heliograph.scene.files import file_digest
-from heliograph.scene.lights import Light as LightComponent
+from heliograph.scene.numbers import ObjectIds, Sort, kept_rows
 from heliograph.scene.objects import union_box
 from heliograph.scene.placement import PLACEMENT
 from heliograph.scene.shapes import ARRAYS
@@ -72,8 +72,6 @@ Shining = tuple[tuple[Light, ...], Colour, Gradient | None]
 _ARRAYS, _POSITION, _FILES = frozenset(ARRAYS), {"position"}, {"src", "environment"}
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _NO_LIGHT: Shining = (), _BLACK, None
-DRAWN, LIGHT, CAMERA, GROUP = range(4)
-"""Sorts of components."""
 _CACHED = ("table", "_worn", "fit", "hash")
 
 
@@ -84,34 +82,39 @@ class Layout:
     Attributes:
         names: (N,) keys.
         types: (N,) types of components.
-        ids: (N,) int32, the object id of each row; 0 for the scene, lights and cameras.
+        numbers: the object id and the sort of each row.
         first: (N + 1,) int64, the first instance of each row.
         parents, depths: (N,) as in `Tree`.
-        sorts: (N,) int8, DRAWN, LIGHT, CAMERA or GROUP.
+        lines: (M,) which instances are outlines.
     """
 
     names: Sequence[str]
     types: Sequence[type[Component]]
-    ids: NDArray[np.int32]
+    numbers: ObjectIds
     first: NDArray[np.int64]
     parents: NDArray[np.int64]
     depths: NDArray[np.int64]
-    sorts: NDArray[np.int8]
+    lines: NDArray[np.bool_]
+
+    @property
+    def ids(self) -> NDArray[np.int32]:
+        """(N,) the object id of each row; 0 for what is no object."""
+        return self.numbers.ids
 
     @cached_property
     def drawn(self) -> Rows:
         """The rows of what draws something."""
-        return np.flatnonzero(self.sorts == DRAWN)
+        return np.flatnonzero(self.numbers.sorts == Sort.DRAWN)
 
     @cached_property
     def lights(self) -> Rows:
         """The rows of lights."""
-        return np.flatnonzero(self.sorts == LIGHT)
+        return np.flatnonzero(self.numbers.sorts == Sort.LIGHT)
 
     @cached_property
     def cameras(self) -> Rows:
         """The rows of cameras."""
-        return np.flatnonzero(self.sorts == CAMERA)
+        return np.flatnonzero(self.numbers.sorts == Sort.CAMERA)
 
     @cached_property
     def owner(self) -> NDArray[np.int64]:
@@ -135,7 +138,12 @@ class Layout:
         """Which instances show which components."""
         first = self.first.tolist()
         rows = {row: range(first[row], first[row + 1]) for row in self.drawn.tolist()}
-        return Objects(rows, {self.names[row]: [row] for row in rows})
+        names = {self.names[row]: [row] for row in rows}
+        if not self.lines.any():
+            return Objects(rows, names)
+        lines = set(np.flatnonzero(self.lines).tolist())
+        surfaces = {row: [each for each in rows[row] if each not in lines] for row in rows}
+        return Objects(rows, names, surfaces)
 
     @cached_property
     def listed(self) -> Rows:
@@ -199,7 +207,6 @@ class SceneGraph:
 
     Attributes:
         tree: the scene.
-        next_id: the first object id that was never used.
 
     Raises:
         SceneError: a file of the scene is missing or malformed.
@@ -215,7 +222,6 @@ class SceneGraph:
     ) -> None:
         nodes = tree.nodes()
         self.tree = tree
-        self.next_id = 1
         self._files: Files = {}
         self._paths: Mapping[str, tuple[str, ...]] = {}  # key -> what it shows, if anything
         self._named: Iterable[str] = ()  # files that the last edits named
@@ -230,9 +236,7 @@ class SceneGraph:
         self._made: tuple[Parts, Instances] | None = None
         self._shining: tuple[object, Shining] = None, _NO_LIGHT
         self._radiance: int | None = None
-        sorts = np.array([_sort(type(node)) for node in nodes], np.int8)
-        ids = self._numbered(np.zeros(len(nodes), np.int32), sorts)
-        self._layout = self._laid_out(ids, np.zeros(len(nodes) + 1, np.int64), sorts)
+        self._layout = self._laid_out(ObjectIds.of(tree), np.zeros(len(nodes) + 1, np.int64))
         self._look_again(range(len(nodes)))
         self._draw(set(range(len(nodes))))
         every, worlds = np.arange(len(nodes)), self._local.copy()
@@ -383,10 +387,10 @@ class SceneGraph:
             made.__dict__.pop(name, None)
         made.tree = self.tree.copy()
         changes = made.tree.apply(edits)
-        kept = np.arange(len(made.tree))
+        kept = kept_rows(self.tree, made.tree, changes)
         instances = np.arange(len(self._columns))
         if changes.spliced:
-            kept = made._take_over(self, changes)
+            made._take_over(self, kept, changes)
             instances = self._layout.instances_of(kept[kept >= 0])
         given = {made.tree.index[key]: props for key, props in changes.given.items()}
         new = np.flatnonzero(kept < 0).tolist()
@@ -424,47 +428,26 @@ class SceneGraph:
             self.__dict__.pop("_visible", None)
             self.__dict__.pop("_row_visible", None)
 
-    def _take_over(self, base: SceneGraph, changes: Changes) -> Rows:
-        """Columns by row for a tree to which rows were added or from which some went.
-
-        Returns:
-            (N,) the base's row of each, -1 for what is new.
-        """
-        keys, known = self.tree.names(), base.tree.index
-        kept = np.array([-1 if k in changes.fresh else known.get(k, -1) for k in keys], np.intp)
+    def _take_over(self, base: SceneGraph, kept: Rows, changes: Changes) -> None:
+        """Columns by row for a tree to which rows were added or from which some went."""
         self._local, self._shown = base._local[kept], base._shown[kept]
         self._plain = base._plain[kept]
-        ids = np.where(kept >= 0, base._layout.ids[kept], 0).astype(np.int32)
-        if changes.replaced:  # of another scene, what has the same key and type is the same object
-            own = dict(zip(base.tree.things(), base._layout.ids.tolist(), strict=True))
-            ids = np.array([own.get(thing, 0) for thing in self.tree.things()], np.int32)
         counts = np.where(kept >= 0, np.diff(base._layout.first)[kept], 0)
         self._columns = base._columns.taken(base._layout.instances_of(kept[kept >= 0]))
         self._paths = {k: p for k, p in base._paths.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in base._deformed.items() if k in self.tree.index}
         self._deformed = {k: d for k, d in self._deformed.items() if k not in changes.fresh}
-        sorts = np.where(kept >= 0, base._layout.sorts[kept], 0).astype(np.int8)
-        new = np.flatnonzero(kept < 0).tolist()
-        sorts[new] = [_sort(self.tree.kind(row)) for row in new]
         first = np.concatenate([[0], counts.cumsum()])
-        self._layout = self._laid_out(self._numbered(ids, sorts), first, sorts)
-        return kept
+        numbers = base._layout.numbers.followed(
+            base.tree, self.tree, kept, replaced=changes.replaced
+        )
+        self._layout = self._laid_out(numbers, first)
 
-    def _numbered(self, ids: NDArray[np.int32], sorts: NDArray[np.int8]) -> NDArray[np.int32]:
-        """Ids (N,) with new ones for objects that have none: what is drawn first, then groups."""
-        new = [np.flatnonzero((sorts == sort) & (ids == 0)) for sort in (DRAWN, GROUP)]
-        rows = np.concatenate(new)
-        rows = rows[rows > 0]  # the scene itself is no object
-        ids[rows] = self.next_id + np.arange(len(rows), dtype=np.int32)
-        self.next_id += len(rows)
-        return ids
-
-    def _laid_out(
-        self, ids: NDArray[np.int32], first: NDArray[np.int64], sorts: NDArray[np.int8]
-    ) -> Layout:
+    def _laid_out(self, numbers: ObjectIds, first: NDArray[np.int64]) -> Layout:
         tree = self.tree
         check_keys(tree.index)
-        return Layout(tree.names(), tree.kinds(), ids, first, tree.parents, tree.depths, sorts)
+        names, kinds, lines = tree.names(), tree.kinds(), self._columns.line
+        return Layout(names, kinds, numbers, first, tree.parents, tree.depths, lines)
 
     def _place(self, rows: Sequence[int], moved: Mapping[int, Any]) -> None:
         """Take over where components stand, and of these rows whether they are visible.
@@ -577,8 +560,10 @@ class SceneGraph:
         starts[rows], counts[rows] = had + lengths.cumsum() - lengths, lengths
         source = _ranges(starts, counts)
         self._columns = Parts.joined([self._columns, *parts]).taken(source)
-        if (counts != np.diff(first)).any():
-            self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
+        lines = self._columns.line
+        if (counts != np.diff(first)).any() or not np.array_equal(lines, self._layout.lines):
+            first = np.concatenate([[0], counts.cumsum()])
+            self._layout = replace(self._layout, first=first, lines=lines)
         return source
 
     def _drawn_node(self, row: int) -> Component:
@@ -716,7 +701,7 @@ class SceneGraph:
 
     def _check_cameras(self, rows: Rows) -> None:
         """Refuse cameras among these rows that cannot be one."""
-        for row in rows[self._layout.sorts[rows] == CAMERA].tolist():
+        for row in rows[self._layout.numbers.sorts[rows] == Sort.CAMERA].tolist():
             self.camera(self._layout.names[row], self._rest)
 
     def _lit(self, placed: Placed) -> Placed:
@@ -813,14 +798,6 @@ def _digests(nodes: Iterable[Component]) -> Files:
 
 def _names_files(props: Props) -> bool:
     return bool(props.keys() & _FILES) or not USES.keys().isdisjoint(props.get("material", ()))
-
-
-def _sort(kind: type[Component]) -> int:
-    if kind.drawable:
-        return DRAWN
-    if issubclass(kind, LightComponent):
-        return LIGHT
-    return CAMERA if issubclass(kind, CameraView) else GROUP
 
 
 def _sorted(
