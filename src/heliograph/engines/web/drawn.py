@@ -18,8 +18,6 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 
 MOST_BYTES: Final = 1 << 30
 """Bytes of all pictures of one answer."""
-MOST_VIEWPORT: Final = 1 << 23
-"""Pixels of a page's viewport, whose size is not known when its picture is asked for."""
 FILE_HEAD: Final = 1 << 16
 """Bytes that an image file may be larger than its pixels."""
 
@@ -105,7 +103,7 @@ class Drawn:
     Attributes:
         version: of the scene that it shows.
         pictures: by camera and pass.
-        camera: of the page's viewport, where that was asked for.
+        camera: the page's viewport as the first picture shows it, where that was asked for.
         milliseconds: that it took the page.
     """
 
@@ -154,7 +152,7 @@ class Request:
         said = {name: options[name] for name in options if name not in ("shared", "timeout")}
         contents = _contents(passes, options.get("encoding", "raw"))
         shared = options.get("shared")
-        nbytes = _most_bytes(cameras, set(contents.values()), viewport=bool(said.get("viewport")))
+        nbytes = _most_bytes(cameras, set(contents.values()))
         if nbytes > MOST_BYTES:
             raise InvalidValueError(
                 f"cameras: expected pictures of at most {MOST_BYTES >> 20} MiB at once, got "
@@ -190,10 +188,8 @@ class Request:
             body = self.shared.body()
         cameras, seen = dict(self.cameras), None
         if self.message.viewport and answer.camera is not None:
-            seen = camera_of(answer.camera, next(iter(cameras)))
-            if seen.width * seen.height > MOST_VIEWPORT:
-                raise InvalidValueError(f"expected at most {MOST_VIEWPORT} pixels, got {seen.size}")
-            cameras[seen.name] = seen
+            first = next(iter(cameras.values()))
+            seen = cameras[first.name] = camera_of(answer.camera, first.name, first.size)
         asked = {(name, content): None for name in cameras for content in self.contents.values()}
         raw: dict[tuple[str, str], memoryview] = {}
         for picture in answer.pictures:
@@ -221,8 +217,13 @@ def spec_of(camera: Camera) -> CameraSpec:
     )
 
 
-def camera_of(spec: CameraSpec, name: str) -> Camera:
-    """A camera of a page, under a name of ours.
+def camera_of(spec: CameraSpec, name: str, size: tuple[int, int] | None = None) -> Camera:
+    """A camera of a page.
+
+    Args:
+        spec: the camera.
+        name: its name here.
+        size: of its picture, pixels; None for its own.
 
     Raises:
         InvalidValueError: it is none.
@@ -230,16 +231,17 @@ def camera_of(spec: CameraSpec, name: str) -> Camera:
     if len(spec.matrix) != 16 or len(spec.projection) != 16:
         raise InvalidValueError("camera: expected matrices of 16 numbers each")
     pose, matrix = (np.array(m, float).reshape(4, 4).T for m in (spec.matrix, spec.projection))
+    width, height = size or (spec.width, spec.height)
     x, y = (matrix[:2, 3] if spec.orthographic else -matrix[:2, 2]).tolist()
     return Camera(
         name=name,
         world_from_camera=pose,
-        width=spec.width,
-        height=spec.height,
-        fx=float(matrix[0, 0]) * spec.width / 2,
-        fy=float(matrix[1, 1]) * spec.height / 2,
-        cx=(x + 1) * spec.width / 2,
-        cy=(1 - y) * spec.height / 2,
+        width=width,
+        height=height,
+        fx=float(matrix[0, 0]) * width / 2,
+        fy=float(matrix[1, 1]) * height / 2,
+        cx=(x + 1) * width / 2,
+        cy=(1 - y) * height / 2,
         near=spec.near,
         far=spec.far,
         projection=Projection.ORTHOGRAPHIC if spec.orthographic else Projection.PERSPECTIVE,
@@ -258,10 +260,8 @@ def _contents(passes: Sequence[str], encoding: str) -> Mapping[str, str]:
     return contents
 
 
-def _most_bytes(cameras: Sequence[Camera], contents: set[str], *, viewport: bool) -> int:
+def _most_bytes(cameras: Sequence[Camera], contents: set[str]) -> int:
     pixels = [camera.width * camera.height for camera in cameras]
-    if viewport:
-        pixels[0] = MOST_VIEWPORT
     return sum(_allowed(content, count) + ALIGNMENT for count in pixels for content in contents)
 
 

@@ -32,6 +32,7 @@ from heliograph.engines.web.messages import (
     FromPage,
     Hello,
     Message,
+    Moved,
     Refused,
     Rendered,
 )
@@ -257,6 +258,8 @@ class PageLink:
         elif isinstance(message, Hello):
             self.note_malformed()
         else:
+            if isinstance(message, Moved):
+                self._scene.distrust(message.key)
             self.on_message(message, body)
 
     def note_malformed(self) -> None:
