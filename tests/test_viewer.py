@@ -663,6 +663,7 @@ def test_failed_samples_are_listed_and_indices_found(run_folder):
                 (failed,) = page.control("failed")["items"]
                 assert failed["value"] == 2
                 assert "told to fail" in failed["detail"]
+                await page.final()
                 show, _ = await page.changed("index_jump", 5)
                 assert show.facts["index"] == 5
                 assert page.control("position")["value"] == 4
@@ -685,6 +686,7 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
     async def run():
         with hg.view(run_folder) as viewer:
             async with opened(viewer) as page:
+                await page.final()
                 await page.set("filter", "BALL")
                 await page.until(
                     lambda: (
