@@ -20,6 +20,8 @@ CAMERA_MOVE: Final = "CAMERA_MOVE"
 """Somebody dragged a camera; `value` has its `matrix`."""
 OBJECT_MOVE: Final = "OBJECT_MOVE"
 """Somebody dragged a `Movable`; `value` has its `matrix`."""
+VIEWPORT_MOVE: Final = "VIEWPORT_MOVE"
+"""Somebody looks around in a page; `value` is the camera."""
 PROBLEM: Final = "PROBLEM"
 """A page or a stream could not do something; `value` says what."""
 
@@ -93,6 +95,14 @@ class Subscription:
             self._arrived.clear()
             await self._arrived.wait()
         return self._waiting.popleft()
+
+    def get_nowait(self) -> Event | None:
+        """The oldest event, or None where none waits."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         """The events, without an end."""

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol, Required, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.camera import Camera, Projection
+from heliograph.camera import Camera
 from heliograph.engines.web.messages import CameraSpec, Encoding, Picture, Render, Rendered
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.wire import ALIGNMENT
 from heliograph.errors import InvalidValueError, UnknownNameError
 
@@ -161,20 +162,6 @@ class Request:
         if len(pictures) != len(asked):
             raise InvalidValueError(f"expected {_listed(asked)}, got {_listed(pictures)}")
         return Drawn(answer.version, pictures, answer.camera, answer.milliseconds)
-
-
-def spec_of(camera: Camera) -> CameraSpec:
-    """A camera by value."""
-    return CameraSpec(
-        name=camera.name,
-        width=camera.width,
-        height=camera.height,
-        matrix=camera.world_from_camera.T.ravel().tolist(),
-        projection=camera.projection_matrix.T.ravel().tolist(),
-        near=camera.near,
-        far=camera.far,
-        orthographic=camera.projection is Projection.ORTHOGRAPHIC,
-    )
 
 
 def _most_bytes(content: str, camera: CameraSpec) -> int:
