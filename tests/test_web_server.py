@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import ssl
@@ -348,9 +349,22 @@ def test_a_reverse_proxy_passes_its_own_host_and_origin_on():
 def test_tls(tmp_path):
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-        + ["-keyout", str(key), "-out", str(certificate)],
+        [
+            *[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ],
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(key), "-out", str(certificate)),
+        ],
         check=True,
         capture_output=True,
     )
@@ -360,10 +374,12 @@ def test_tls(tmp_path):
 
     async def work(server, links):
         assert server.url.startswith("https://127.0.0.1:")
-        async with aiohttp.ClientSession() as client:
-            async with client.get(server.url, ssl=trusting) as answer:
-                assert answer.status == 200
-                assert "Secure" in answer.headers["Set-Cookie"]
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(server.url, ssl=trusting) as answer,
+        ):
+            assert answer.status == 200
+            assert "Secure" in answer.headers["Set-Cookie"]
         async with connected(server, ssl=trusting) as page:
             link = await links.get()
             link.configure(Configure("secure"))
@@ -517,7 +533,7 @@ def test_a_page_that_does_not_begin_with_hello_is_told_why(first, reason):
         assert links.empty()
         return message.reason
 
-    assert __import__("re").search(reason, run(work))
+    assert re.search(reason, run(work))
 
 
 def test_a_page_that_says_nothing_is_closed(monkeypatch):
@@ -630,9 +646,10 @@ def test_a_program_that_fails_closes_its_page(caplog):
 
 
 def test_a_program_is_cancelled_when_its_page_is_gone():
-    ended = []
+    begun, ended = [], []
 
     async def forever(link):
+        begun.append(link)
         try:
             await asyncio.Event().wait()
         finally:
@@ -642,7 +659,8 @@ def test_a_program_is_cancelled_when_its_page_is_gone():
         server = PageServer(forever)
         await server.start()
         async with connected(server):
-            pass
+            await until(lambda: begun)
+            assert not ended
         await until(lambda: ended)
         await server.close()
 
