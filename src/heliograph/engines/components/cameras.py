@@ -45,8 +45,8 @@ def camera(view: CameraView, world: Matrix) -> Camera:
 
 def _pixels(view: CameraView, side: str) -> int:
     """Of a side of its picture."""
-    pixels = round(view.get(side) * view.get("dpr") / view.get("downsample"))
-    return min(max(pixels, 1), MAX_PIXELS)
+    pixels: float = view.get(side) * view.get("dpr") / view.get("downsample")
+    return round(min(max(pixels, 1.0), MAX_PIXELS))
 
 
 def _pose(view: CameraView, world: Matrix) -> Matrix:
