@@ -60,7 +60,7 @@ def looked_up(table, row, column, *, ends):
         np.clip(each * (size - 1) if ends else each * size - 0.5, 0, size - 1)
         for each in (row, column)
     ]
-    (r, c), found = [np.floor(each).astype(int) for each in places], 0.0
+    (r, c), found = [np.floor(each).astype(int) for each in places], np.zeros(1)
     for dr in (0, 1):
         for dc in (0, 1):
             share = np.abs(1 - dr - (places[0] - r)) * np.abs(1 - dc - (places[1] - c))
@@ -75,7 +75,7 @@ def looked_up(table, row, column, *, ends):
 def part_seen(corners):
     """three.js's form factor of polygons (N, 4, 3) above their horizon."""
     corners = corners / np.linalg.norm(corners, axis=2, keepdims=True)
-    total = 0.0
+    total = np.zeros((1, 3))
     for one, other in zip(range(4), (1, 2, 3, 0), strict=True):
         v1, v2 = corners[:, one], corners[:, other]
         x = (v1 * v2).sum(1)

@@ -18,4 +18,4 @@ def table() -> NDArray[np.float64]:
     with Linearly Transformed Cosines", 2016.
     """
     with as_file(files("heliograph.raster") / "area_lights.npy") as path:
-        return np.load(path).astype(np.float64)
+        return np.asarray(np.load(path), np.float64)
