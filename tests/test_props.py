@@ -20,9 +20,11 @@ KINDS = (
     *(hg.Box, hg.Sphere, hg.Plane, hg.Cylinder, hg.Cone, hg.Capsule, hg.Torus, hg.Mesh),
     *(hg.Circle, hg.Ring),
     *(hg.Group, hg.Scene, hg.CameraView, hg.AmbientLight, hg.HemisphereLight),
-    *(hg.DirectionalLight, hg.PointLight, hg.SpotLight),
+    *(hg.DirectionalLight, hg.PointLight, hg.SpotLight, hg.RectAreaLight),
+    *(hg.PointCloud, hg.ImagePlane, hg.Splat, hg.Urdf, hg.Movable, hg.Grid, hg.CoordsMarker),
+    *(hg.Frustum, hg.Arrow, hg.Text, hg.ImageBackground, hg.OrbitControls, hg.SceneCamera),
 )
-UNITS = {"", "m", "rad", "deg", "px"}
+UNITS = {"", "m", "rad", "deg", "px", "s", "Hz"}
 
 
 def find(scene: hg.Component, key: str) -> hg.Component:

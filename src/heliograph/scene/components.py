@@ -183,6 +183,10 @@ class Component:
         self._check_together(together, self._name)
         return self.changed(props=together)
 
+    def unfolded(self) -> Self:
+        """This component, which has its key, with all below it that it stands for."""
+        return self
+
     def changed(
         self,
         *,
@@ -425,9 +429,12 @@ def _keyed(component: _C, taken: set[Any], numbers: dict[str, int]) -> _C:
     taken.add(key)
     children = tuple(_keyed(child, taken, numbers) for child in component.children)
     same = all(a is b for a, b in zip(children, component.children, strict=True))
-    if same and key == component.key:
-        return component
-    return component.changed(key=key, children=children)
+    if not same or key != component.key:
+        component = component.changed(key=key, children=children)
+    whole = component.unfolded()
+    if whole is not component:
+        keyed(whole.children[: -len(children) or None], taken)
+    return whole
 
 
 def _check_key(kind: str, key: object) -> str | None:

@@ -1,11 +1,11 @@
 """Lights, in three.js's units.
 
 `color` is sRGB and decoded; `intensity` multiplies what is linear: lux of directional, ambient and
-hemisphere lights, candela of point and spot lights. A white matt surface that faces a directional
-light of intensity pi is just white. Point and spot lights fade with the distance to the power of
-`decay`. Directional and spot lights shine from their `position` towards `target`, a world point.
-`castShadow` asks for shadows where the rasterizer draws them; what shines with a `size` of its own
-makes their rims soft.
+hemisphere lights, candela of point and spot lights, nits of shining rectangles. A white matt
+surface that faces a directional light of intensity pi is just white. Point and spot lights fade
+with the distance to the power of `decay`. Directional and spot lights shine from their `position`
+towards `target`, a world point. `castShadow` asks for shadows where the rasterizer draws them; what
+shines with a `size` of its own makes their rims soft.
 """
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
@@ -77,6 +77,13 @@ class SpotLightProps(_Aimed, TurnProps, _LightProps, _Fading, _Casting, total=Fa
     penumbra: Annotated[Number, Prop(v.number(0, 1), 0.0, "The part of the cone that fades.")]
 
 
+class RectAreaLightProps(PlacementProps, _LightProps, total=False):
+    """What a shining rectangle takes."""
+
+    width: Annotated[Number, Prop(v.number(0, above=True), 10.0, "Along its own x.", "m")]
+    height: Annotated[Number, Prop(v.number(0, above=True), 10.0, "Along its own y.", "m")]
+
+
 class Light(Component, abstract=True):
     """Base of lights; not a component itself."""
 
@@ -134,5 +141,19 @@ class SpotLight(Light):
 
     def __init__(
         self, *children: Component, key: str | None = None, **props: Unpack[SpotLightProps]
+    ) -> None:
+        self._build(children, key, props)
+
+
+class RectAreaLight(Light):
+    """A rectangle in its own xy plane that shines towards its own -z, its own colour all over.
+
+    `intensity` is in nits; it is not seen itself, and casts no shadows.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, *children: Component, key: str | None = None, **props: Unpack[RectAreaLightProps]
     ) -> None:
         self._build(children, key, props)

@@ -7,7 +7,6 @@ from numbers import Integral
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeAlias, TypedDict
 
-from heliograph.errors import UnknownNameError
 from heliograph.scene import checks
 from heliograph.scene import values as v
 from heliograph.scene.components import Component
@@ -80,16 +79,8 @@ class MaterialProps(TypedDict, total=False):
 MATERIAL = properties(MaterialProps)
 
 
-def check_material(value: Any, where: str) -> Mapping[str, Any]:
-    """A read-only mapping of material properties, those given only."""
-    if not isinstance(value, Mapping):
-        raise v.refuse(where, "a mapping such as {'color': 'red'}", value)
-    checked = {}
-    for name in value:
-        if name not in MATERIAL:
-            raise UnknownNameError.of(f"property of {where}", name, MATERIAL)
-        checked[name] = MATERIAL[name].check(value[name], f"{where}.{name}")
-    return MappingProxyType(checked)
+check_material = v.mapping(MATERIAL, "{'color': 'red'}")
+"""A read-only mapping of material properties, those given only."""
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,10 @@ FilePath: TypeAlias = str | os.PathLike[str]
 Surroundings: TypeAlias = FilePath | NDArray[Any] | Mapping[str, Color]
 """Light from all around: an equirectangular .hdr file, linear light (H, W, 3), or colours of sky,
 horizon and ground."""
+Numbers: TypeAlias = Mapping[str, Number]
+"""Numbers by name."""
+Folders: TypeAlias = Mapping[str, FilePath]
+"""Folders by name."""
 Image: TypeAlias = FilePath | NDArray[np.uint8]
 """An image file, or (H, W, C) uint8 pixels with C 1, 3 or 4, row 0 at the top."""
 
@@ -55,6 +59,8 @@ TYPE_NAMES: Mapping[Any, str] = MappingProxyType(
         Shine: "Shine",
         FilePath: "FilePath",
         Surroundings: "Surroundings",
+        Numbers: "Numbers",
+        Folders: "Folders",
         Image: "Image",
     }
 )

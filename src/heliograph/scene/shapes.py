@@ -3,6 +3,11 @@
 Their sizes have three.js's names (`radius`, `width`, ...); `args` gives them in three.js's order.
 `color` and `opacity` are short for those of `material`. `get` knows the short names as well;
 `props` and `to_dict` hold the names they stand for.
+
+`outlines` draws a line round what is seen: a hull of it, moved `thickness` out along its normals,
+of which only the sides that face away are seen, unlit. Each corner of a triangle moves along the
+mean of the normals of the triangles that meet there and face within `angle` of it, weighted by
+their angles at that corner. The line is of the same object, and casts no shadow.
 """
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
@@ -10,16 +15,25 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Unpack
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, shown
 from heliograph.scene import values as v
 from heliograph.scene.components import Component, Props
 from heliograph.scene.material import MATERIAL, MaterialProps, MaterialType, check_material
 from heliograph.scene.placement import PlacementProps
-from heliograph.scene.props import Color, FilePath, Flag, Number, Prop, Rows, Vector
+from heliograph.scene.props import (
+    Color,
+    FilePath,
+    Flag,
+    Number,
+    Prop,
+    Rows,
+    Vector,
+    properties,
+)
 from heliograph.scene.textures import image_files
 
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
@@ -31,23 +45,59 @@ _length = Prop(_above_0, 2 * math.pi, "How far it goes round; at most once.", "r
 _open = Prop(v.flag, False, "Whether it has no flat ends.")
 
 
-class ShapeProps(PlacementProps, total=False):
-    """What everything that is seen takes."""
+class Outlines(TypedDict, total=False):
+    """A line round what is seen."""
+
+    angle: Annotated[
+        Number, Prop(v.number(0, math.pi), math.pi, "Edges sharper than this are split.", "rad")
+    ]
+    thickness: Annotated[Number, Prop(_from_0, 0.05, "Of the line, scaled with its object.", "m")]
+    color: Annotated[Color, Prop(v.colour, (0.0, 0.0, 0.0), "Of the line.")]
+
+
+OUTLINES = properties(Outlines)
+
+
+def _outlines(value: Any, where: str) -> Mapping[str, Any] | None:
+    """A read-only mapping of what is given; None for no line."""
+    return None if value is None else v.mapping(OUTLINES, "{'thickness': 0.02}")(value, where)
+
+
+class SurfaceProps(PlacementProps, total=False):
+    """What everything with a surface takes."""
 
     material: Annotated[
         MaterialProps, Prop(check_material, MappingProxyType({}), "Properties of its surface.")
     ]
+    color: Annotated[Color, MATERIAL["color"]._replace(doc="Short for that of `material`.")]
+    opacity: Annotated[Number, MATERIAL["opacity"]._replace(doc="Short for that of `material`.")]
+
+
+class UnlitProps(SurfaceProps, total=False):
+    """What has a surface that is shown as it is, if nothing else is said."""
+
+    materialType: Annotated[
+        MaterialType, Prop(v.choice(MaterialType), "basic", "How light makes its colour.")
+    ]
+
+
+class ShapeProps(SurfaceProps, total=False):
+    """What shapes and meshes take."""
+
     materialType: Annotated[
         MaterialType, Prop(v.choice(MaterialType), "standard", "How light makes its colour.")
     ]
-    color: Annotated[Color, MATERIAL["color"]._replace(doc="Short for that of `material`.")]
-    opacity: Annotated[Number, MATERIAL["opacity"]._replace(doc="Short for that of `material`.")]
+    outlines: Annotated[
+        Outlines | None, Prop(_outlines, None, "A line round it: `angle`, `thickness`, `color`.")
+    ]
 
 
 class Shape(Component, abstract=True):
     """Base of what is seen; not a component itself."""
 
     drawable: ClassVar[bool] = True
+    SHORT: ClassVar[Mapping[str, str]] = MappingProxyType({"color": "color", "opacity": "opacity"})
+    """Properties that are short for one of the material."""
     SIZES: ClassVar[tuple[str, ...]] = ()
     ARC: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
@@ -79,8 +129,9 @@ class Shape(Component, abstract=True):
 
     def get(self, name: str) -> Any:
         """A property's value, its default where it was not given."""
-        if name in _SHORT:
-            return self.get("material").get(name, MATERIAL[name].default)
+        if name in self.SHORT:
+            of = self.SHORT[name]
+            return self.get("material").get(of, MATERIAL[of].default)
         return self.args if name in _ALL_SIZES and name in self.SPEC else super().get(name)
 
     @classmethod
@@ -88,15 +139,15 @@ class Shape(Component, abstract=True):
         for short in _ALL_SIZES:
             if short in props:
                 cls._name_sizes(short, props, where)
-        for name in _SHORT:
+        for name, of in cls.SHORT.items():
             if name in props:
                 given, said = props.pop(name), props.get("material", {})
-                if said.get(name, given) != given:
+                if of in said and v.fingerprint(said[of]) != v.fingerprint(given):
                     raise InvalidValueError(
-                        f"{where}: {name} is short for material.{name}, and they differ: got "
-                        f"{given} and {said[name]}; give one of them"
+                        f"{where}: {name} is short for material.{of}, and they differ: got "
+                        f"{shown(given)} and {shown(said[of])}; give one of them"
                     )
-                props["material"] = MappingProxyType({**said, name: given})
+                props["material"] = MappingProxyType({**said, of: given})
 
     @classmethod
     def _name_sizes(cls, short: str, props: dict[str, Any], where: str) -> None:
@@ -116,7 +167,6 @@ class Shape(Component, abstract=True):
 
 
 _ROUND_Y = ("openEnded", "thetaStart", "thetaLength")
-_SHORT = ("color", "opacity")
 _ALL_SIZES = ("args", "size")
 
 
@@ -371,6 +421,13 @@ class Ring(Shape):
             )
 
 
+def _animation(value: Any, where: str) -> str | None:
+    """A name; None for none."""
+    if value is not None and not isinstance(value, str):
+        raise v.refuse(where, "the name of an animation", value)
+    return value
+
+
 class MeshProps(ShapeProps, total=False):
     """What a mesh takes."""
 
@@ -392,6 +449,10 @@ class MeshProps(ShapeProps, total=False):
             'The file\'s axis that is turned to point up: "y" for .glb and .gltf, else "z".',
         ),
     ]
+    animation: Annotated[
+        str | None, Prop(_animation, None, "Of a .glb or .gltf file: which one it shows, by name.")
+    ]
+    time: Annotated[Number, Prop(_from_0, 0.0, "Of `animation`; it begins anew at its end.", "s")]
 
 
 class Mesh(Shape):

@@ -20,6 +20,7 @@ from heliograph.scene.components import MAX_DEPTH, Component, Props, Scene, keye
 from heliograph.scene.edit import Edit
 from heliograph.scene.edits import Add, Remove, Set, Update, Upsert
 from heliograph.scene.placement import PLACEMENT
+from heliograph.scene.urdf import FILES, Urdf
 
 _INDEPENDENT = frozenset({"position", "material"})
 """Properties that others do not depend on, unless a matrix is given."""
@@ -204,11 +205,27 @@ class Tree:
             self._pending[key] = props if before is None else _both(before, props)
         else:
             made = self._nodes[row] = self.node(row).merged(props)
+            if isinstance(made, Urdf):
+                props = self._move_links(made, props, changes)
             if "matrix" in old.props:  # its rotation and scale may stand there in its place
                 props = {**props, **{n: made.props[n] for n in PLACEMENT if n in made.props}}
-        if key not in changes.fresh:
+        if props and key not in changes.fresh:
             given = changes.given.get(key)
             changes.given[key] = props if given is None else _both(given, props)
+
+    def _move_links(self, robot: Urdf, props: Props, changes: Changes) -> Props:
+        """Have the links of a robot follow what it was given; what is left is its own placement."""
+        made = robot.reread(props) if props.keys() & FILES else robot
+        if made is not robot:
+            row = self.row(str(robot.key))
+            stop = self.stop(row + 1) if self.index.get(str(robot.links)) == row + 1 else row + 1
+            self._nodes[row] = made.changed(children=())
+            self._splice((row + 1, stop), made.children, row, changes)
+            return {name: props[name] for name in props if name in PLACEMENT}
+        for frame in robot.frames_moved(props.get("joints", {})):
+            if frame.key in self.index:
+                self._update(frame, changes)
+        return {name: props[name] for name in props if name in PLACEMENT}
 
     def _update_whole(self, edit: Update | Upsert, changes: Changes) -> None:
         """Update properties and, where any are given, the children."""

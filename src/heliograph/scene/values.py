@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from numbers import Real
 from operator import index
+from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
 from heliograph.checks import is_integer
-from heliograph.errors import InvalidValueError, shown
+from heliograph.errors import InvalidValueError, UnknownNameError, shown
 from heliograph.poses import as_array, check_numbers, check_vector
 from heliograph.requires import Requires
 
@@ -268,6 +269,41 @@ def vertex_colours(value: Any, where: str) -> Any:
     if checked.size and not 0 <= checked.min() <= checked.max() <= top:
         raise refuse(where, f"colours from 0 to {top}", f"{checked.min()} to {checked.max()}")
     return frozen(np.round(checked * (255 / top)).astype(np.uint8))
+
+
+def mapping(spec: Mapping[str, Any], example: str) -> Check:
+    """A read-only mapping of what is given of these properties."""
+
+    def check(value: Any, where: str) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise refuse(where, f"a mapping such as {example}", value)
+        checked = {}
+        for name in value:
+            if name not in spec:
+                raise UnknownNameError.of(f"property of {where}", name, spec)
+            checked[name] = spec[name].check(value[name], f"{where}.{name}")
+        return MappingProxyType(checked)
+
+    return check
+
+
+def named(check: Check) -> Check:
+    """A read-only mapping from names to what a check makes of its values."""
+
+    def check_all(value: Any, where: str) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            raise refuse(where, "a mapping of names", value)
+        made = {text(name, where): check(value[name], f"{where} {name!r}") for name in value}
+        return MappingProxyType(made)
+
+    return check_all
+
+
+def text(value: Any, where: str) -> str:
+    """Some text."""
+    if not isinstance(value, str):
+        raise refuse(where, "text", value)
+    return str(value)
 
 
 def frozen(rows: Any) -> Any:

@@ -20,6 +20,7 @@ from heliograph.engines.shared.lights import (
     hemisphere,
     triple,
 )
+from heliograph.errors import InvalidValueError
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import Colour
 from heliograph.scene import Component, SpotLight
@@ -126,6 +127,12 @@ def _towards(component: Component, world: NDArray[np.float64]) -> NDArray[np.flo
     return way / length if length > 0 else np.array([0.0, 0.0, -1.0])
 
 
+def _rectangle(component: Component, _: Any) -> SceneLight:
+    raise InvalidValueError(
+        f"RectAreaLight {component.key!r}: is drawn by the page only; use a SpotLight with a `size`"
+    )
+
+
 _MAKERS: Mapping[str, Callable[[Component, Any], SceneLight]] = MappingProxyType(
     {
         "AmbientLight": _ambient,
@@ -133,6 +140,7 @@ _MAKERS: Mapping[str, Callable[[Component, Any], SceneLight]] = MappingProxyType
         "DirectionalLight": _directional,
         "PointLight": _point,
         "SpotLight": _spot,
+        "RectAreaLight": _rectangle,
     }
 )
 NEW = _spot(SpotLight(), SpotLight().local).lights[0]

@@ -21,7 +21,7 @@ from heliograph.lru import LruCache
 from heliograph.raster import Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
-from heliograph.scene import Component, Mesh
+from heliograph.scene import Component, Mesh, Splat
 from heliograph.scene.components import ENVIRONMENT
 from heliograph.scene.material import MATERIAL, Material
 from heliograph.scene.shapes import Shape as Drawn
@@ -235,6 +235,8 @@ class Translator:
             raise SceneError(f"{name} {error}") from None
 
     def _drawn(self, component: Component, files: Files) -> Parts:
+        if isinstance(component, Splat):
+            raise SceneError("is drawn by the page only; leave it out for this engine")
         if isinstance(component, Mesh):
             return self._mesh(component, files)
         posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))

@@ -13,6 +13,7 @@ from heliograph.camera import Camera
 from heliograph.errors import InvalidValueError
 from heliograph.scene import CameraView
 from heliograph.scene.placement import rigid
+from heliograph.scene.values import MAX_PIXELS
 
 FIT = "fit"
 _FIT_FOV = math.radians(45)
@@ -31,8 +32,8 @@ def camera(view: CameraView, world: Matrix) -> Camera:
     """
     common: dict[str, Any] = {
         "name": str(view.key),
-        "width": view.get("width"),
-        "height": view.get("height"),
+        "width": _pixels(view, "width"),
+        "height": _pixels(view, "height"),
         "near": view.get("near"),
         "far": view.get("far"),
         "world_from_camera": _pose(view, world),
@@ -40,6 +41,12 @@ def camera(view: CameraView, world: Matrix) -> Camera:
     if view.get("ctype") == "orthographic":
         return Camera.orthographic(extent_y=view.get("extent"), **common)
     return Camera.perspective(fov_y=math.radians(view.get("fov")), **common)
+
+
+def _pixels(view: CameraView, side: str) -> int:
+    """Of a side of its picture."""
+    pixels = round(view.get(side) * view.get("dpr") / view.get("downsample"))
+    return min(max(pixels, 1), MAX_PIXELS)
 
 
 def _pose(view: CameraView, world: Matrix) -> Matrix:

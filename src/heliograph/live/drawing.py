@@ -1,0 +1,221 @@
+"""Who draws the cameras of a live scene: any renderer, or a page that somebody has open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from heliograph.camera import Camera
+from heliograph.engine import Renderer
+from heliograph.engines.web.link import PageLink
+from heliograph.errors import HeliographError
+from heliograph.frame import Frame, Provenance, Sample
+from heliograph.live.scene import Changed, LiveScene
+from heliograph.scene import Edit, Scene, Set, Update
+from heliograph.view import View
+
+EDITS_KEPT = 2000
+"""Edits that wait for a renderer; of more, the whole scene takes their place."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is to be drawn.
+
+    Attributes:
+        cameras: by value; None in the place of one is the page's own viewport.
+        passes: names.
+        encoding: how a page sends rgb.
+        ttl: seconds that it may take.
+    """
+
+    cameras: Sequence[Camera | None]
+    passes: Sequence[str]
+    encoding: str
+    ttl: float
+
+
+class Drawer(Protocol):
+    """Draws shots of a live scene; the newest version when its turn comes."""
+
+    def note(self, changed: Changed) -> None:
+        """The scene has changed."""
+
+    async def draw(self, scene: LiveScene, shot: Shot) -> Sample:
+        """Draw it.
+
+        Raises:
+            HeliographError: it cannot be drawn.
+            TimeoutError: it was not drawn in time; says why.
+        """
+
+    async def close(self) -> None:
+        """Free what it holds."""
+
+
+class RendererDrawer:
+    """Draws with a renderer in a thread of its own, which brings it up to date before each shot.
+
+    Args:
+        make: opens the renderer of a scene; called in the thread.
+    """
+
+    def __init__(self, make: Callable[[Scene], Renderer]) -> None:
+        self._make = make
+        self._thread = ThreadPoolExecutor(1, "heliograph-live")
+        self._renderer: Renderer | None = None
+        self._whole = True  # whether the renderer needs the whole scene
+        self._edits: list[Edit] = []
+        self._updates: dict[str, int] = {}  # key -> which of the edits updates it, and it alone
+
+    def note(self, changed: Changed) -> None:
+        """Keep what the renderer must be told before it draws; updates of one key are merged."""
+        for edit in changed.edits:
+            key = edit.component.key if type(edit) is Update else None
+            if not isinstance(edit, Update) or key is None or edit.component.children:
+                self._updates.clear()
+            elif key in self._updates:
+                place = self._updates[key]
+                before = self._edits[place]
+                if isinstance(before, Update):
+                    merged = before.component.merged(edit.component.props)
+                    self._edits[place] = Update(merged)
+                    continue
+            else:
+                self._updates[key] = len(self._edits)
+            self._edits.append(edit)
+        if len(self._edits) > EDITS_KEPT or changed.keys is None:
+            self._forget(whole=True)
+
+    def _forget(self, *, whole: bool) -> None:
+        self._edits, self._updates = [], {}
+        self._whole = self._whole or whole
+
+    async def draw(self, scene: LiveScene, shot: Shot) -> Sample:
+        """Draw it; see `Drawer`."""
+        edits: Sequence[Edit] = self._edits
+        whole = scene.tree.scene() if self._whole else None
+        self._whole = False
+        self._forget(whole=False)
+        version = scene.version
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._thread, self._draw, whole, edits, shot)
+        try:
+            sample = await asyncio.wait_for(asyncio.shield(job), shot.ttl)
+        except TimeoutError:
+            raise TimeoutError(
+                f"{_named(shot)}: was not drawn within {shot.ttl:g} s; give a longer ttl"
+            ) from None
+        return replace(sample, provenance=replace(sample.provenance, scene_version=version))
+
+    def _draw(self, whole: Scene | None, edits: Sequence[Edit], shot: Shot) -> Sample:
+        try:
+            renderer = self._brought_up(whole, edits)
+        except BaseException:
+            self._whole = True
+            raise
+        cameras = [camera or next(iter(renderer.cameras)) for camera in shot.cameras]
+        return renderer.render(View(cameras, tuple(shot.passes)))
+
+    def _brought_up(self, whole: Scene | None, edits: Sequence[Edit]) -> Renderer:
+        if self._renderer is None:
+            if whole is None:  # the last attempt to open it failed
+                raise HeliographError("the scene could not be opened; see the error before")
+            self._renderer = self._make(whole)
+        elif whole is not None:
+            self._renderer.advance([Set(whole)])
+        elif edits:
+            self._renderer.advance(edits)
+        return self._renderer
+
+    async def close(self) -> None:
+        """Close the renderer."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _close(self) -> None:
+        renderer, self._renderer = self._renderer, None
+        if renderer is not None:
+            renderer.close()
+
+
+class PageDrawer:
+    """Draws in the newest page of a session.
+
+    Args:
+        address: where a page is opened, for messages.
+    """
+
+    def __init__(self, address: Callable[[], str]) -> None:
+        self._address = address
+        self._pages: list[PageLink] = []
+        self._arrived = asyncio.Event()
+        self._had_one = False
+
+    def note(self, changed: Changed) -> None:
+        """Pages are told by the session itself."""
+
+    def joined(self, page: PageLink) -> None:
+        """A page may be drawn in from now on."""
+        self._pages.append(page)
+        self._had_one = True
+        self._arrived.set()
+
+    def left(self, page: PageLink) -> None:
+        """A page is gone."""
+        self._pages.remove(page)
+        if not self._pages:
+            self._arrived.clear()
+
+    async def draw(self, scene: LiveScene, shot: Shot) -> Sample:
+        """Draw it; see `Drawer`. Without a page it waits for one."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + shot.ttl
+        try:
+            await asyncio.wait_for(self._arrived.wait(), shot.ttl)
+        except TimeoutError:
+            gone = "its page was closed" if self._had_one else "no page is open"
+            raise TimeoutError(
+                f"{_named(shot)}: {gone}, and none was opened within {shot.ttl:g} s; open "
+                f"{self._address()} in a browser, or draw without one (renderer='engine')"
+            ) from None
+        page = self._pages[-1]
+        rest = max(until - loop.time(), 0.001)
+        viewport = shot.cameras[0] is None
+        drawn = await page.render(
+            [camera for camera in shot.cameras if camera is not None] or [_SCREEN],
+            shot.passes,
+            encoding=shot.encoding,
+            patience=rest,
+            viewport=viewport,
+            timeout=rest,
+        )
+        cameras = [camera or drawn.camera or _SCREEN for camera in shot.cameras]
+        labels = scene.labels
+        frames = {
+            camera.name: Frame(
+                camera,
+                {name: np.asarray(drawn.pictures[camera.name, name]) for name in shot.passes},
+                labels,
+            )
+            for camera in cameras
+        }
+        provenance = Provenance("page", page.hello.gl, drawn.version)
+        return Sample(frames, labels, provenance=provenance)
+
+    async def close(self) -> None:
+        """Pages are closed by the server."""
+
+
+_SCREEN = Camera.perspective(fov_y=1.0, width=1, height=1, name="viewport")
+
+
+def _named(shot: Shot) -> str:
+    names = [camera.name if camera is not None else "viewport" for camera in shot.cameras]
+    return f"camera {', '.join(map(repr, names))}"

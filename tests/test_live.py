@@ -1,0 +1,336 @@
+"""Live scenes without a page: operations, pictures, events, streams, sessions."""
+
+import asyncio
+import math
+
+import numpy as np
+import pytest
+
+import heliograph as hg
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
+from heliograph.live.app import App
+from heliograph.live.events import CAMERA_VIEW, EVENTS_KEPT, FRAMES_KEPT, Event, Subscription
+from heliograph.live.session import GrabRender
+
+DOWN = hg.CameraView(key="ego", position=(0, 0, 2), width=40, height=30, near=0.01)
+FLOOR = hg.Plane(key="floor", size=(20, 20))
+
+
+def live(work, **options):
+    """Run a coroutine function of an app that is served."""
+
+    async def main():
+        async with App(hg.Scene(FLOOR, DOWN), port=0, **options) as app:
+            return await asyncio.wait_for(work(app), 60)
+
+    return asyncio.run(main())
+
+
+def lift(height):
+    """The floor at a height."""
+    return hg.Plane(key="floor", position=(0, 0, height))
+
+
+def test_what_is_grabbed_after_an_update_shows_it():
+    async def work(app):
+        for i in range(40):
+            height = i / 40
+            version = app.scene.update @ lift(height)
+            sample = await app.grab_render("ego", ("depth",))
+            assert np.allclose(sample["ego"].depth, 2 - height, rtol=1e-6)
+            assert sample.provenance.scene_version == version == app.scene.version
+
+    live(work)
+
+
+def test_operations_as_calls_and_with_an_at():
+    async def work(app):
+        session = app.scene
+        session.add @ hg.Box(key="a")
+        session.add([hg.Box(key="b"), hg.Group(key="g")])
+        session.add(hg.Sphere(key="s"), to="g")
+        session.update([hg.Box(key="a", position=(1, 2, 3))])
+        session.upsert @ [hg.Box(key="c"), hg.Box(key="b", width=3)]
+        session.remove @ "a"
+        session.remove(["g"])
+        keys = {node.key: node for node in session.scene.walk()}
+        assert sorted(keys) == ["b", "c", "ego", "floor", "scene"]
+        assert keys["b"].get("width") == 3
+        session @ [hg.Remove("b"), hg.Add(hg.Box(key="d"))]
+        assert "d" in {node.key for node in session.scene.walk()}
+        session.set @ hg.Scene(DOWN)
+        assert [node.key for node in session.scene.walk()] == ["scene", "ego"]
+        sample = await session.grab_render("ego", ("segmentation",))
+        assert not sample["ego"].segmentation.any()
+
+    live(work)
+
+
+def test_a_refused_change_changes_nothing():
+    async def work(app):
+        before, version = app.scene.scene, app.scene.version
+        with pytest.raises(UnknownNameError, match="flor"):
+            app.scene.update([lift(1), hg.Plane(key="flor")])
+        with pytest.raises(InvalidValueError, match="there already"):
+            app.scene.add @ [hg.Box(key="x"), FLOOR]
+        assert app.scene.scene == before
+        assert app.scene.version == version
+        assert np.allclose((await app.grab_render("ego", "depth"))["ego"].depth, 2)
+
+    live(work)
+
+
+def test_several_cameras_of_one_version_and_poses_of_one_grab():
+    async def work(app):
+        app.scene.add @ hg.CameraView(key="far", position=(0, 0, 5), width=8, height=6)
+        pose = np.eye(4)
+        pose[2, 3] = 3
+        sample = await app.grab_render(["ego", "far"], ("rgb", "depth"), poses={"ego": pose})
+        assert np.allclose(sample["ego"].depth, 3, rtol=1e-6)
+        assert np.allclose(sample["far"].depth, 5, rtol=1e-6)
+        assert sample["far"].rgb.shape == (6, 8, 3)
+        assert np.allclose(sample["ego"].camera.world_from_camera, pose)
+        again = await app.grab_render("ego", "depth")
+        assert np.allclose(again["ego"].depth, 2, rtol=1e-6)
+
+    live(work)
+
+
+def test_every_option_of_a_camera_may_change():
+    async def work(app):
+        app.scene.update @ hg.CameraView(key="ego", width=10, height=20, fov=90)
+        frame = (await app.grab_render("ego", "depth"))["ego"]
+        assert frame.depth.shape == (20, 10)
+        assert math.isclose(frame.camera.fov_y, math.pi / 2)
+        app.scene.update @ hg.CameraView(key="ego", far=1.0)
+        assert np.isinf((await app.grab_render("ego", "depth"))["ego"].depth).all()
+        app.scene.update @ hg.CameraView(key="ego", far=9.0, ctype="orthographic", extent=4)
+        ortho = (await app.grab_render("ego", "depth"))["ego"]
+        assert np.allclose(ortho.depth, 2, rtol=1e-6)
+        assert ortho.camera.projection is hg.Projection.ORTHOGRAPHIC
+
+    live(work)
+
+
+def test_what_is_on_a_moving_parent_moves():
+    async def work(app):
+        app.scene.add @ hg.Group(hg.CameraView(key="on", width=8, height=6), key="arm")
+        app.scene.update @ hg.Group(key="arm", position=(0, 0, 4))
+        sample = await app.scene.rpc @ GrabRender(keys="on", passes="depth")
+        assert np.allclose(sample["on"].depth, 4, rtol=1e-6)
+
+    live(work)
+
+
+def test_grabs_that_cannot_be():
+    async def work(app):
+        with pytest.raises(UnknownNameError, match=r"eggo.*did you mean 'ego'"):
+            await app.grab_render("eggo")
+        with pytest.raises(UnknownNameError, match="dept"):
+            await app.grab_render("ego", "dept")
+        with pytest.raises(InvalidValueError, match="each once"):
+            await app.grab_render(["ego", "ego"])
+        with pytest.raises(InvalidValueError, match="'x' is not among"):
+            await app.grab_render("ego", poses={"x": np.eye(4)})
+        with pytest.raises(TimeoutError, match=r"'ego'.*0.0001 s"):
+            await app.grab_render("ego", ttl=0.0001)
+        assert (await app.grab_render("ego"))["ego"].rgb.shape == (30, 40, 3)
+
+    live(work)
+
+
+def test_without_a_page_a_page_cannot_draw():
+    async def work(app):
+        with pytest.raises(TimeoutError, match=r"'ego': no page is open.*open http://127.0.0.1"):
+            await app.grab_render("ego", ttl=0.05)
+
+    live(work, renderer="page")
+
+
+def test_an_engine_error_is_told_and_mended_by_another_scene():
+    async def work(app):
+        app.scene.add @ hg.Mesh(key="m", src="/nowhere/x.obj")
+        for _ in range(2):
+            with pytest.raises(hg.HeliographError, match="x.obj"):
+                await app.grab_render("ego")
+        app.scene.remove @ "m"
+        assert np.allclose((await app.grab_render("ego", "depth"))["ego"].depth, 2)
+
+    live(work)
+
+
+def test_more_updates_than_anybody_grabs_stay_bounded():
+    async def work(app):
+        for i in range(3000):
+            app.scene.add @ hg.Box(key=f"b{i}", position=(0, 0, 50))
+            app.scene.remove @ f"b{i}"
+            app.scene.update @ lift(i / 3000)
+        assert len(app.scene._drawer._edits) <= 2000
+        sample = await app.grab_render("ego", "depth")
+        assert np.allclose(sample["ego"].depth, 2 - 2999 / 3000, rtol=1e-5)
+
+    live(work)
+
+
+def test_streams_by_change_and_by_time():
+    async def work(app):
+        app.scene.update @ hg.CameraView(key="ego", stream="frame", fps=200)
+        seen = []
+        app.scene.handle(CAMERA_VIEW, lambda event, _: seen.append((event.key, event.value)))
+        for i in range(5):
+            version = app.scene.update @ lift(i / 10)
+            while not seen or seen[-1][1].provenance.scene_version < version:
+                await asyncio.sleep(0.005)
+        assert {key for key, _ in seen} == {"ego"}
+        assert np.allclose(seen[-1][1]["ego"].rgb.shape, (30, 40, 3))
+        count = len(seen)
+        await asyncio.sleep(0.1)
+        assert len(seen) == count  # nothing has changed
+        app.scene.update @ hg.CameraView(key="ego", stream="time", fps=100)
+        while len(seen) < count + 5:
+            await asyncio.sleep(0.01)
+        app.scene.update @ hg.CameraView(key="ego", stream="ondemand")
+        await asyncio.sleep(0.05)
+        count = len(seen)
+        await asyncio.sleep(0.1)
+        assert len(seen) == count
+
+    live(work)
+
+
+def test_a_slow_handler_misses_the_oldest_pictures_and_they_are_counted():
+    async def work(app):
+        seen = []
+
+        async def slow(event, session):
+            seen.append(event.value.provenance.scene_version)
+            await asyncio.sleep(0.1)
+
+        app.add_handler("CAMERA_VIEW", slow)
+        app.scene.update @ hg.CameraView(key="ego", stream="frame", fps=1000)
+        for i in range(60):
+            last = app.scene.update @ lift(i / 100)
+            await asyncio.sleep(0.01)
+        while seen[-1] != last:
+            await asyncio.sleep(0.01)
+        assert seen == sorted(seen)
+        assert app.scene.dropped > 5
+
+    live(work)
+
+
+def test_what_waits_for_a_slow_handler_is_bounded():
+    waiting = Subscription()
+    for i in range(EVENTS_KEPT + 10):
+        waiting.put(Event("E", str(i)))
+    for i in range(10):
+        waiting.put(Event(CAMERA_VIEW, "a", i))
+        waiting.put(Event(CAMERA_VIEW, "b", i))
+    assert waiting.dropped == 10 + 2 * (10 - FRAMES_KEPT)
+
+
+def test_handlers_are_called_in_turn_once_and_until_they_are_removed():
+    async def work(app):
+        seen = []
+
+        @app.add_handler("PING", once=True)
+        async def first(event, session):
+            seen.append(("first", event.value))
+
+        @app.add_handler("PING")
+        def broken(event, session):
+            raise RuntimeError("of the handler")
+
+        remove = app.add_handler("PING", lambda event, _: seen.append(("all", event.value)))
+        for i in range(3):
+            app.scene.tell(Event("PING", value=i))
+            await asyncio.sleep(0.01)
+        remove()
+        app.scene.tell(Event("PING", value=3))
+        await asyncio.sleep(0.01)
+        assert sorted(seen) == [("all", 0), ("all", 1), ("all", 2), ("first", 0)]
+
+    live(work)
+
+
+def test_the_next_event():
+    async def work(app):
+        async def later():
+            await asyncio.sleep(0.01)
+            app.scene.tell(Event("PING", "k", 7))
+
+        app.scene.spawn_task(later())
+        event = await app.scene.till("PING", 5)
+        assert (event.key, event.value) == ("k", 7)
+        with pytest.raises(TimeoutError, match="no PONG within 0.01 s"):
+            await app.scene.till("PONG", 0.01)
+
+    live(work)
+
+
+def test_a_program_of_sessions_that_no_page_opens():
+    ran = []
+
+    async def main():
+        app = App(hg.Scene(FLOOR, DOWN), port=0, shared=False, patience=0.05)
+
+        @app.spawn(client="robot-*")
+        async def never(session):
+            ran.append("never")
+
+        @app.spawn
+        async def program(session):
+            session.update @ lift(0.5)
+            sample = await session.grab_render("ego", "depth")
+            ran.append(float(sample["ego"].depth[0, 0]))
+
+        async with app:
+            with pytest.raises(InvalidValueError, match="each page has its own"):
+                _ = app.scene
+            while not ran:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+    assert ran == pytest.approx([1.5], rel=1e-6)
+
+
+def test_a_program_that_yields_edits():
+    async def main():
+        app = App(hg.Scene(FLOOR, DOWN), port=0)
+
+        @app.bind
+        async def program(session):
+            yield hg.Update(lift(1))
+            yield [hg.Add(hg.Box(key="new"))]
+
+        async with app:
+            while app.scene.version < 2:
+                await asyncio.sleep(0.01)
+            assert {"new"} <= {node.key for node in app.scene.scene.walk()}
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_what_is_over_says_so():
+    async def main():
+        app = App(port=0)
+        with pytest.raises(ClosedError, match="async with app"):
+            _ = app.url
+        async with app:
+            session = app.scene
+            waiting = session.spawn_task(session.forever())
+        await app.close()
+        assert waiting.done()
+        with pytest.raises(ClosedError, match="is over"):
+            session.add @ hg.Box()
+        with pytest.raises(ClosedError, match="is over"):
+            await session.grab_render()
+        with pytest.raises(InvalidValueError, match="async with app"):
+            app.run()
+
+    asyncio.run(main())
+
+
+def test_options_of_an_app():
+    with pytest.raises(UnknownNameError, match=r"'prot'.*did you mean 'port'"):
+        App(prot=1)  # type: ignore[call-arg]
