@@ -142,9 +142,9 @@ class SceneVersion:
         """The object table."""
         numbers, nodes, worlds = self.numbers, self._nodes, self.worlds
         drawn = np.flatnonzero(numbers.sorts == Sort.DRAWN)
-        rows = np.concatenate(
-            [drawn, np.setdiff1d(np.flatnonzero(numbers.ids > 0), drawn)]
-        ).astype(np.intp)
+        rows = np.concatenate([drawn, np.setdiff1d(np.flatnonzero(numbers.ids > 0), drawn)]).astype(
+            np.intp
+        )
         boxes = np.full((len(rows), 2, 3), np.nan)
         colours = np.full((len(rows), 4), np.nan)
         own = boxes[: len(drawn)]
@@ -222,19 +222,21 @@ class SceneVersion:
     def _materials(self) -> list[Material]:
         """The material of each component that is drawn, in order, without names."""
         drawn = np.flatnonzero(self.numbers.sorts == Sort.DRAWN).tolist()
-        nodes = [self._nodes[row] for row in drawn]
-        return [
-            Material.of(node, self._parts[self._key(node)].said)
-            if isinstance(node, Shape)
-            else Material()
-            for node in nodes
-        ]
+        return [self._material(self._nodes[row], self._nodes[row]) for row in drawn]
 
     @cached_property
     def _named(self) -> dict[Material, Material]:
         """The materials, each once; components give them no names, so they are numbered."""
         distinct = dict.fromkeys(self._materials)
         return {each: replace(each, name=f"material-{i}") for i, each in enumerate(distinct, 1)}
+
+    def material_of(self, node: Component) -> Material:
+        """The material of a component, as edits of how things look have it so far."""
+        return self._material(node, self._nodes[self.tree.index[str(node.key)]])
+
+    def _material(self, node: Component, own: Component) -> Material:
+        said = self._parts[self._key(own)].said
+        return Material.of(node, said) if isinstance(node, Shape) else Material()
 
     def _looked_at(self, known: Mapping[object, Parts]) -> dict[object, Parts]:
         """What each component draws, by what decides it."""
