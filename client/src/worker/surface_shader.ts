@@ -34,14 +34,14 @@ uint octahedral(vec3 n) {
 
 const WRITE_GEOMETRY = /* glsl */ `
 #ifdef FLAT_SHADED
-  vec3 geometryNormal = normalize(cross(dFdx(vGeometryPosition), dFdy(vGeometryPosition)));
+  vec3 facing = normalize(cross(dFdx(vGeometryPosition), dFdy(vGeometryPosition)));
 #else
-  vec3 geometryNormal = normalize(vGeometryNormal);
+  vec3 facing = normalize(vGeometryNormal);
 #ifdef DOUBLE_SIDED
-  geometryNormal *= gl_FrontFacing ? 1.0 : -1.0;
+  facing *= gl_FrontFacing ? 1.0 : -1.0;
 #endif
 #endif
-  geometryOut = uvec4(floatBitsToUint(-vGeometryPosition.z), octahedral(geometryNormal), vObjectId, 0u);
+  geometryOut = uvec4(floatBitsToUint(-vGeometryPosition.z), octahedral(facing), vObjectId, 0u);
 `;
 
 const COLOUR_VERTEX_PARS = /* glsl */ `

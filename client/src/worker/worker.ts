@@ -13,8 +13,7 @@ function start(message: Start): Part[] {
   const world = new World(message.canvas ?? new OffscreenCanvas(1, 1));
   const main = (told: FromWorker, transfer: Transferable[] = []) => self.postMessage(told, { transfer });
   const started: Part[] = [];
-  const gl = world.gl.getParameter(world.gl.RENDERER) as string;
-  const socket = new Socket(message.socket, gl, message.hello, {
+  const socket = new Socket(message.socket, world.glName, message.hello, {
     message: (told, frame) => started.forEach((part) => part.fromServer?.(told, frame)),
     connection: (connected, reason) => {
       if (connected) scene.connected();

@@ -37,6 +37,13 @@ export class World {
     return this.renderer.getContext() as WebGL2RenderingContext;
   }
 
+  /** Name of what draws. */
+  get glName(): string {
+    const { gl } = this;
+    const unmasked = gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER;
+    return String(gl.getParameter(unmasked));
+  }
+
   /** Hear of the keys whose rows changed, came or went; returns what ends it. */
   onChange(listener: Listener): () => void {
     this.listeners.add(listener);
