@@ -124,8 +124,7 @@ class App:
         """
         if not self._settings.shared:
             raise InvalidValueError("scene: each page has its own; take the one `spawn` gives you")
-        del self._open.url
-        return self._sessions[""]
+        return self._open and self._sessions[""]
 
     @property
     def sessions(self) -> Sequence[Session]:
@@ -251,17 +250,10 @@ class App:
             self._spawn(self._without_page())
 
     async def _served(self) -> PageServer:
-        ports = range(PORT, PORT + _TRIED) if self._settings.port is None else [self._settings.port]
-        for port in ports:
-            server = self._make_server(port=port)
-            try:
-                await server.start()
-            except OSError:
-                if port == ports[-1]:
-                    raise
-            else:
-                return server
-        raise InvalidValueError(f"port: {PORT} to {PORT + _TRIED - 1} are taken; give another one")
+        port = range(PORT, PORT + _TRIED) if self._settings.port is None else self._settings.port
+        server = self._make_server(port=port)
+        await server.start()
+        return server
 
     async def close(self) -> None:
         """End all sessions and the server; may be called twice."""

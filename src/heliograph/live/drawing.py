@@ -13,7 +13,7 @@ import numpy as np
 from heliograph.camera import Camera
 from heliograph.engine import Renderer
 from heliograph.engines.web.link import PageLink
-from heliograph.errors import HeliographError
+from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Frame, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
 from heliograph.scene import Edit, Scene, Set, Update
@@ -188,14 +188,17 @@ class PageDrawer:
         page = self._pages[-1]
         rest = max(until - loop.time(), 0.001)
         viewport = shot.cameras[0] is None
-        drawn = await page.render(
-            [camera for camera in shot.cameras if camera is not None] or [_SCREEN],
-            shot.passes,
-            encoding=shot.encoding,
-            patience=rest,
-            viewport=viewport,
-            timeout=rest,
-        )
+        try:
+            drawn = await page.render(
+                [camera for camera in shot.cameras if camera is not None] or [_SCREEN],
+                shot.passes,
+                encoding=shot.encoding,
+                patience=rest,
+                viewport=viewport,
+                timeout=rest,
+            )
+        except WorkerError as error:
+            raise TimeoutError(str(error)) from None
         cameras = [camera or drawn.camera or _SCREEN for camera in shot.cameras]
         labels = scene.labels
         frames = {

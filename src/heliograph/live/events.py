@@ -94,6 +94,14 @@ class Subscription:
             await self._arrived.wait()
         return self._waiting.popleft()
 
+    def get_nowait(self) -> Event | None:
+        """The oldest event, or None where none waits."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def clear(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+
     async def __aiter__(self) -> AsyncIterator[Event]:
         """The events, without an end."""
         while True:

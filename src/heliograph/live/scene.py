@@ -101,17 +101,26 @@ class LiveScene:
             raise UnknownNameError.of("camera", key, [str(each.key) for each in self.cameras])
         return node
 
-    def camera(self, key: str, pose: NDArray[np.float64] | None = None) -> Camera:
+    def camera(
+        self,
+        key: str,
+        pose: NDArray[np.float64] | None = None,
+        downsample: float | None = None,
+    ) -> Camera:
         """A camera as it stands now.
 
         Args:
             key: of a `CameraView`.
             pose: (4, 4) world_from_camera to look from instead.
+            downsample: divides its size, in the place of its own.
 
         Raises:
             UnknownNameError: lists the cameras there are.
         """
-        camera = camera_of(self.camera_view(key), self.world(self.tree.row(key)))
+        node = self.camera_view(key)
+        if downsample is not None:
+            node = node.merged(CameraView(downsample=downsample).props)
+        camera = camera_of(node, self.world(self.tree.row(key)))
         return camera if pose is None else camera.replace(world_from_camera=pose)
 
     def world(self, row: int) -> NDArray[np.float64]:

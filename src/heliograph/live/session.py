@@ -110,6 +110,23 @@ class Session:
         """The number of the scene's newest version."""
         return self._scene.version
 
+    def __contains__(self, key: object) -> bool:
+        """Whether a component has this key."""
+        return key in self._scene.tree.index
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of all components, the scene's own first."""
+        return self._scene.tree.names()
+
+    def camera(self, key: str) -> CameraView:
+        """A camera's component as it is now.
+
+        Raises:
+            UnknownNameError: lists the cameras there are.
+        """
+        return self._scene.camera_view(key)
+
     @property
     def cameras(self) -> list[str]:
         """The keys of the cameras in the scene."""
@@ -179,6 +196,7 @@ class Session:
         passes: str | Sequence[str] = ("rgb",),
         *,
         poses: Mapping[str, Any] | None = None,
+        downsample: float | None = None,
         ttl: float = 10.0,
         encoding: str = "raw",
     ) -> Sample:
@@ -190,6 +208,7 @@ class Session:
             keys: of cameras; `viewport` is the page's own view, or `fit` where no page draws.
             passes: of each camera, one or several.
             poses: (4, 4) world_from_camera by key, for these pictures alone.
+            downsample: divides the pictures' size, in the place of the cameras' own `downsample`.
             ttl: seconds that it may take.
             encoding: how a page sends rgb: "raw", "png", "jpeg" or "webp".
 
@@ -211,7 +230,8 @@ class Session:
             if key not in names:
                 raise InvalidValueError(f"poses: {key!r} is not among the keys {names}")
         cameras = [
-            None if key == VIEWPORT else self._scene.camera(key, given.get(key)) for key in names
+            None if key == VIEWPORT else self._scene.camera(key, given.get(key), downsample)
+            for key in names
         ]
         wanted = (passes,) if isinstance(passes, str) else tuple(passes)
         return await self._drawer.draw(self._scene, Shot(cameras, wanted, encoding, ttl))

@@ -48,6 +48,7 @@ _FLAGS: Final = (
     *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
     *("--disable-backgrounding-occluded-windows", "--disable-hang-monitor"),
     "--disable-crash-reporter",
+    "--log-level=3",
     "--no-proxy-server",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,"
     "CertificateTransparencyComponentUpdater,AutofillServerCommunication,InterestFeedContentSuggestions",

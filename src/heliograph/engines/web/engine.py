@@ -6,10 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal, TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Final, Literal, TypeAlias
 
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
@@ -23,14 +20,14 @@ from heliograph.engine import (
 )
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.engines.shared.source import Source, scene_of
-from heliograph.engines.web.decode import PAGE_NAMES, PAGE_PASSES, content_of, decode
+from heliograph.engines.web.decode import PAGE_PASSES
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.headless import HeadlessPage
 from heliograph.engines.web.looks import Shown
 from heliograph.engines.web.scene import SceneVersion
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.errors import ClosedError, EngineError, InvalidValueError, WorkerError
-from heliograph.frame import Buffers, Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.scene.numbers import ObjectIds
@@ -167,7 +164,8 @@ class WebEngine(Engine):
         buffers = own_or_given(cameras, specs, out)
         drawn = self._draw(page, shown, cameras, specs)
         for camera, arrays in zip(cameras, buffers, strict=True):
-            _fill(drawn, camera, specs, arrays)
+            for name in specs:
+                drawn.pictures.read(camera.name, name, arrays[name])
         made = self._provenance.drawn(begun, version)
         return made_sample(view, cameras, buffers, scene.labels, made)
 
@@ -208,14 +206,15 @@ class WebEngine(Engine):
         self, page: HeadlessPage, shown: Shown, cameras: Sequence[Camera], specs: PassSpecs
     ) -> Drawn:
         keys = shown.differing(self._shows)
-        passes = tuple(dict.fromkeys(PAGE_NAMES[name] for name in specs))
         show = None
         if keys is None or keys:
             self._shown_number += 1
             show = SceneRows(self._shown_number, shown.tree, shown.ids), keys
         self._shows = None  # until it is known to be shown
         try:
-            drawn = page.draw(show, cameras, passes, samples=self._samples, timeout=self._timeout)
+            drawn = page.draw(
+                show, cameras, tuple(specs), samples=self._samples, timeout=self._timeout
+            )
         except WorkerError as error:
             self._failure = f"{error.message}; {page.last_words()}"
             self._drop_page()
@@ -227,9 +226,3 @@ class WebEngine(Engine):
             )
         self._shows = shown
         return drawn
-
-
-def _fill(drawn: Drawn, camera: Camera, specs: PassSpecs, arrays: Buffers) -> None:
-    for name in specs:
-        picture: NDArray[Any] = np.asarray(drawn.pictures[camera.name, content_of(name)])
-        decode(name, picture, camera, arrays[name])
