@@ -62,8 +62,6 @@ def edited_light(node: Component, above: Matrix, edit: EditLight) -> Component:
     check_light(f"EditLight {edit.name!r}", lengths, strengths, edit.distance or 0.0)
     if edit.kind is not None and not isinstance(node, _KINDS[edit.kind]):
         base = SpotLight(key=node.key) if isinstance(node, _EVEN) else node
-        if base is not node:
-            above = np.eye(4) if node.key == base.key and not node.props else above
         node = _as_kind(base, _KINDS[edit.kind])
     props = dict(node.props)
     for name, prop in _NAMES.items():
@@ -129,20 +127,17 @@ def _shed(
 
 def _aim(props: dict[str, Any], node: Component, above: Matrix, edit: EditLight) -> None:
     """Where it stands and shines, which edits say in the world."""
-    if edit.position is None and edit.direction is None:
+    if isinstance(node, AmbientLight) or (edit.position is None and edit.direction is None):
         return
-    if isinstance(node, AmbientLight):
-        return
-    world = above @ node.local
+    before = above @ node.local
+    world = before.copy()
     if edit.position is not None:
-        world = world.copy()
         world[:3, 3] = edit.position
-    if isinstance(node, HemisphereLight):
-        if edit.direction is not None:
-            world = _upright(-np.array(edit.direction), world[:3, 3])
-    elif "target" in node.SPEC:
-        way = _way(node, above @ node.local) if edit.direction is None else np.array(edit.direction)
+    if "target" in node.SPEC:
+        way = _way(node, before) if edit.direction is None else np.array(edit.direction)
         props["target"] = tuple((world[:3, 3] + way / np.linalg.norm(way)).tolist())
+    elif edit.direction is not None and isinstance(node, HemisphereLight):
+        world = _upright(-np.array(edit.direction), world[:3, 3])
     elif edit.direction is not None and not isinstance(node, PointLight):
         raise _refused(edit, node, "direction")
     for name in ("position", "rotation", "quaternion", "scale"):

@@ -140,24 +140,20 @@ class Shown:
             UnknownNameError: a light that is not there, and no kind for a new one.
             InvalidValueError: what no light of a page has.
         """
-        row = self.tree.index.get(edit.name)
         if self.scene.lit_from_camera:
             raise InvalidValueError(
                 f"EditLight {edit.name!r}: the web engine lights a scene without a light of its "
                 "own from the camera, and cannot change that; give the scene lights"
             )
-        is_light = row is not None and Sort.of(self.tree.kind(row)) is Sort.LIGHT
-        if row is not None and is_light:
-            above = self.worlds[self.scene.tree.parents[row]] if row < len(self.worlds) else None
-            self._put(
-                row, edited_light(self.tree.node(row), np.eye(4) if above is None else above, edit)
-            )
-        elif edit.kind is not None and row is None:
+        lights = [str(node.key) for node in self.tree.nodes() if Sort.of(type(node)) is Sort.LIGHT]
+        if edit.name in lights:
+            row = self.tree.index[edit.name]
+            added = row >= len(self.worlds)  # by an edit before this one
+            above = np.eye(4) if added else self.worlds[self.tree.parents[row]]
+            self._put(row, edited_light(self.tree.node(row), above, edit))
+        elif edit.kind is not None and edit.name not in self.tree.index:
             self._add(new_light(edit))
         else:
-            lights = [
-                str(node.key) for node in self.tree.nodes() if Sort.of(type(node)) is Sort.LIGHT
-            ]
             raise UnknownNameError.of("light", edit.name, lights)
 
     def back(self, edit: EditBackground) -> None:
@@ -226,9 +222,8 @@ def _painted(node: Component, scene: SceneVersion, edit: EditMaterial) -> dict[s
         if alpha is not None:
             material["opacity"] = alpha
             material.pop("transparent", None)
-    for name, value in (("metalness", edit.metallic), ("roughness", edit.roughness)):
-        if value is not None:
-            material[name] = value
+    given = {"metalness": edit.metallic, "roughness": edit.roughness}
+    material |= {name: value for name, value in given.items() if value is not None}
     _shine(material, kind, edit)
     _glow(material, said.base_color[:3], edit)
     if edit.texture is not None:
