@@ -86,6 +86,13 @@ export interface Render {
   viewport?: boolean;
 }
 
+/** Write the pictures of a slot into a file that the server, too, can open; `Shared` answers. */
+export interface Share {
+  type: "share";
+  slot: number;
+  mark: string;
+}
+
 /** The server ends this page's session; `reason` is shown, and it reconnects if `again`. */
 export interface Close {
   type: "close";
@@ -202,6 +209,13 @@ export interface Ask {
   value: unknown;
 }
 
-export type ToPage = Configure | Apply | Render | Forget | Close | Show | Panel | Answer;
+/** The answer to `Share`; `error` is empty where the file is there. */
+export interface Shared {
+  type: "shared";
+  slot: number;
+  error: string;
+}
 
-export type FromPage = Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask;
+export type ToPage = Configure | Apply | Render | Forget | Close | Show | Panel | Answer | Share;
+
+export type FromPage = Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask | Shared;

@@ -16,7 +16,7 @@ const MOST_PIXELS = 1 << 26;
 
 /** Where the pictures of a request go, if not with the answer. */
 export interface FileSlots {
-  write(slot: number, bytes: Uint8Array): void;
+  write(slot: number, bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 interface Wanted {

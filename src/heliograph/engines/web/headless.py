@@ -17,14 +17,16 @@ from heliograph.camera import Camera
 from heliograph.engines.web.chromium import Chromium, GlChoice, gl_choices, remember
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
-from heliograph.engines.web.messages import Configure
+from heliograph.engines.web.messages import Configure, FromPage, Share, Shared
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.engines.web.server import PageServer
-from heliograph.engines.web.shared_file import SharedFile
+from heliograph.engines.web.shared_file import SharedFile, new_mark
 from heliograph.errors import EngineError, HeliographError
 
 _ARRIVES_WITHIN: Final = 30.0  # seconds
 _CLOSES_WITHIN: Final = 10.0
+_SHARES_WITHIN: Final = 5.0
+_SLOT: Final = 0
 _T = TypeVar("_T")
 
 
@@ -171,6 +173,32 @@ class HeadlessPage:
 
     def _share(self, must: bool) -> None:
         """Have pictures come through a shared file, if this browser can."""
+        mark = new_mark()
+        why = self._wait(self._asked_to_share(Share(_SLOT, mark)))
+        if not why:
+            self._shared = SharedFile.find(_SLOT, self.browser.profile, mark)
+            why = "" if self._shared else "its file is nowhere in the browser's profile"
+        if why and must:
+            raise EngineError(
+                f"transport: expected a browser that can share a file, got one that cannot ({why}); "
+                "give 'socket' or 'auto'"
+            )
+
+    async def _asked_to_share(self, message: Share) -> str:
+        """Why the page cannot share a file; empty if it does."""
+        answer: asyncio.Future[str] = self._loop.create_future()
+
+        def hear(told: FromPage, _: memoryview) -> None:
+            if isinstance(told, Shared) and not answer.done():
+                answer.set_result(told.error)
+
+        self._link.on_message = hear
+        self._link.send(message)
+        try:
+            async with asyncio.timeout(_SHARES_WITHIN):
+                return await answer
+        except TimeoutError:
+            return f"the page has not answered within {_SHARES_WITHIN:g} s"
 
     async def _draw(
         self,

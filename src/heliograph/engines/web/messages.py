@@ -8,8 +8,8 @@ The page shows a scene as *rows*, one for each component, parents before childre
 as a whole, so the newest row of a key is all that must reach a page: what is queued for a slow page
 is a set of keys, never a list of changes.
 
-    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer
-    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask
+    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer, Share
+    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask, Shared
 """
 
 from __future__ import annotations
@@ -173,6 +173,18 @@ class Render(Message, tag="render"):
     samples: int = 1
     file_slot: int | None = None
     viewport: bool = False
+
+
+class Share(Message, tag="share"):
+    """Write the pictures of a slot into a file that the server, too, can open; `Shared` answers.
+
+    Attributes:
+        slot: what `Render.file_slot` calls it.
+        mark: 32 letters that the file begins with, and is found by.
+    """
+
+    slot: int
+    mark: str
 
 
 class Close(Message, tag="close"):
@@ -344,7 +356,14 @@ class Ask(Message, tag="ask"):
     value: Any
 
 
-ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer
+class Shared(Message, tag="shared"):
+    """The answer to `Share`; `error` is empty where the file is there."""
+
+    slot: int
+    error: str
+
+
+ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer | Share
 FromPage: TypeAlias = (
-    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask
+    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask | Shared
 )
