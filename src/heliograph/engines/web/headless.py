@@ -180,8 +180,8 @@ class HeadlessPage:
             why = "" if self._shared else "its file is nowhere in the browser's profile"
         if why and must:
             raise EngineError(
-                f"transport: expected a browser that can share a file, got one that cannot ({why}); "
-                "give 'socket' or 'auto'"
+                f"transport: expected a browser that can share a file, and it cannot: {why}; give "
+                "'socket' or 'auto'"
             )
 
     async def _asked_to_share(self, message: Share) -> str:

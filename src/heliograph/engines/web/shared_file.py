@@ -70,10 +70,8 @@ class SharedFile:
         if os.fstat(self._descriptor).st_size != len(self._memory):
             self._memory = self._mapped()  # who still looks at the old one keeps it
         count = int.from_bytes(self._memory[_COUNT_AT : _COUNT_AT + 4], "little")
-        if count != self._count + 1:
-            raise InvalidValueError(
-                f"expected answer {self._count + 1} in the shared file, got {count}"
-            )
+        if count == self._count:
+            raise InvalidValueError(f"expected a new answer in the shared file, got number {count}")
         self._count = count
         return memoryview(self._memory)[_BODY_AT:]
 
