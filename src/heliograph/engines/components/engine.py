@@ -51,7 +51,7 @@ class ComponentEngine(Engine):
     16 versions may be asked for.
 
     Args:
-        source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
+        source: a component, or the path of a .glb, .gltf, .obj, .ply, .stl or .urdf file.
         size: (width, height) in pixels of the camera `fit`.
         options: how to rasterize.
 

@@ -9,8 +9,11 @@ from typing import TypeAlias
 from heliograph.disk import printable
 from heliograph.engines.shared.state import TAKEN
 from heliograph.errors import InvalidValueError, SceneError
-from heliograph.scene import Component, Mesh, Scene
+from heliograph.scene import Component, Mesh, Scene, Urdf
 from heliograph.scene.shapes import SUFFIXES
+
+ROBOT = ".urdf"
+"""What files of robots end in."""
 
 Source: TypeAlias = Component | str | os.PathLike[str]
 
@@ -31,7 +34,9 @@ def scene_of(source: Source) -> tuple[Scene, str]:
             f"expected a component or the path of a {' '.join(SUFFIXES)} file, got {source!r}"
         )
     path = Path(source)
-    if path.suffix.lower() not in SUFFIXES:
-        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
-    key = "mesh" if path.stem in ("", *TAKEN) else path.stem
-    return Scene(Mesh(key=key, src=str(path))), printable(path)
+    is_robot = path.suffix.lower() == ROBOT
+    if path.suffix.lower() not in SUFFIXES and not is_robot:
+        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)} {ROBOT}")
+    kind = Urdf if is_robot else Mesh
+    key = kind.__name__.lower() if path.stem in ("", *TAKEN) else path.stem
+    return Scene(kind(key=key, src=str(path))), printable(path)
