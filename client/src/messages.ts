@@ -162,12 +162,13 @@ export interface Rendered {
   milliseconds?: number;
 }
 
-/** Why a `Render` could not be answered; `missing` are keys and files that never loaded. */
+/** Why a `Render` could not be answered. */
 export interface Refused {
   type: "refused";
   request: number;
   reason: string;
   missing: string[];
+  fatal?: boolean;
 }
 
 /** Somebody dragged a component: its new parent_from_component. */

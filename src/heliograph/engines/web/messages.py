@@ -298,11 +298,19 @@ class Rendered(Message, frozen=True, tag="rendered"):
 
 
 class Refused(Message, frozen=True, tag="refused"):
-    """Why a `Render` could not be answered; `missing` are keys and files that never loaded."""
+    """Why a `Render` could not be answered.
+
+    Attributes:
+        request: the number asked with.
+        reason: why.
+        missing: keys and files that never loaded.
+        fatal: whether this page will never draw anything again, as its GL context is lost.
+    """
 
     request: int
     reason: str
     missing: list[str]
+    fatal: bool = False
 
 
 class Moved(Message, frozen=True, tag="moved"):
