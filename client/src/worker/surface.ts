@@ -69,6 +69,11 @@ export class Surfaces {
     for (const surface of this.all) surface.dress(variant);
   }
 
+  /** Whether there is anything whose geometry follows its size in the picture. */
+  get hasLevels(): boolean {
+    return this.round.size > 0;
+  }
+
   /** Choose the geometry of round shapes by their size in a picture. */
   chooseLevels(pixelsAt: (object: Object3D, radius: number) => number): void {
     for (const { object, form } of this.round) {
