@@ -72,10 +72,7 @@ export class Loads {
   }
 
   private async decoded(asset: AssetRef): Promise<LoadedImage> {
-    const blob = await (await this.fetch(asset)).blob();
-    const options = { imageOrientation: "flipY", premultiplyAlpha: "none", colorSpaceConversion: "none" } as const;
-    const bitmap = await createImageBitmap(blob, options);
-    return { bitmap, clear: MAY_BE_CLEAR.has(blob.type) && hasHoles(bitmap) };
+    return decodeImage(await (await this.fetch(asset)).blob());
   }
 
   /** What these components wait for. */
@@ -93,6 +90,13 @@ export class Loads {
     }
     return missing.length ? { missing, failed, done: Promise.all(waiting) } : null;
   }
+}
+
+/** An image file's pixels, its first row the bottom one. */
+export async function decodeImage(blob: Blob): Promise<LoadedImage> {
+  const options = { imageOrientation: "flipY", premultiplyAlpha: "none", colorSpaceConversion: "none" } as const;
+  const bitmap = await createImageBitmap(blob, options);
+  return { bitmap, clear: MAY_BE_CLEAR.has(blob.type) && hasHoles(bitmap) };
 }
 
 function hasHoles(bitmap: ImageBitmap): boolean {

@@ -38,10 +38,10 @@ export class ScenePart implements Part {
     const loads = new Loads(base, problem);
     const geometries = new GeometryCache();
     const surfaces = new Surfaces(geometries);
-    const textures = new TextureCache(blobs, loads, world.renderer.capabilities.getMaxAnisotropy());
+    const textures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
-    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(), surfaces, rig, problem };
+    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(loads), surfaces, rig, problem, refresh: () => this.graph.refresh() };
     this.graph = new Graph(kit);
     this.passes = new Passes(world, surfaces, () => this.graph.scene);
     this.sensors = new Sensors(world, this.passes, loads, outbox);

@@ -2,6 +2,7 @@
 import type { FromWorker, ToWorker } from "../bridge";
 import type { Outbox, Part } from "./parts";
 import { ScenePart } from "./scene_part";
+import { SharedFiles } from "./shared_file";
 import { Socket } from "./socket";
 import { World } from "./world";
 
@@ -26,7 +27,9 @@ function start(message: Start): Part[] {
     frame: (bytes) => socket.sendFrame(bytes),
   };
   const scene = new ScenePart(world, outbox, message.socket.replace(/^ws/, "http"));
-  started.push(new Status(outbox), scene);
+  const files = new SharedFiles(outbox);
+  scene.sensors.files = files;
+  started.push(new Status(outbox), scene, files);
   return started;
 }
 

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, meshes, outlines, sky, surfaces
+from heliograph.engines.components import hdr, outlines, sky, surfaces
 from heliograph.engines.components import lights as lamps
+from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache

@@ -27,7 +27,6 @@ from heliograph.scene import Component, SpotLight
 Placed = tuple[Component, NDArray[np.float64]]
 """A component and its world_from_component (4, 4)."""
 
-HEAD = "head"
 _DARK: Colour = (0.0, 0.0, 0.0)
 DEFAULT = (Light(LightKind.HEAD, exponent=0.0, diffuse=(1.1, 1.1, 1.1)),)
 DEFAULT_AMBIENT: Colour = (0.91, 0.91, 0.91)

@@ -16,6 +16,9 @@ from heliograph.raster.types import LARGEST, SMALLEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
 from heliograph.scene.appearance import BRIGHTEST
 
+HEAD = "head"
+"""Name of the light at the camera, of a scene of components that has none of its own."""
+
 _FIELDS = (
     *("position", "direction", "diffuse", "specular", "ambient"),
     *("cutoff", "exponent", "softness", "decay", "distance", "size", "casts_shadow"),
