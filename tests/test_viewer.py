@@ -22,7 +22,7 @@ import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
-from heliograph.engines.web.drawn import spec_of
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import Viewport
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError

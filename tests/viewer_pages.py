@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from heliograph.engines.web import wire
-from heliograph.engines.web.drawn import spec_of
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     PROTOCOL,
     Answer,

@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from heliograph.engine import CancelToken, attempt
-from heliograph.engines.web.drawn import spec_of
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     Answer,
     Ask,
