@@ -182,11 +182,11 @@ def test_it_looks_as_mujoco_draws_the_same_file(arm):
     theirs = engine.render(hg.View((LOOK,), ALL, state=state))["look"]
     engine.close()
     seen = ours.segmentation > 0
-    assert seen.sum() > 2000
+    assert seen.sum() > 1400
     assert (seen == (theirs.segmentation > 0)).mean() > 0.9999
     both = seen & (theirs.segmentation > 0)
-    assert (np.abs(ours.depth - theirs.depth)[both] < 1e-5).mean() > 0.999
-    assert (np.abs(ours.normals - theirs.normals)[both] < 1e-4).mean() > 0.999
+    assert np.abs(ours.depth[both] - theirs.depth[both]).max() < 1e-5
+    assert np.abs(ours.normals[both] - theirs.normals[both]).max() < 1e-3
 
 
 def test_each_thing_seen_is_one_object_and_each_link_a_group(arm):

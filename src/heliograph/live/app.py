@@ -257,19 +257,12 @@ class App:
             self._spawn(self._without_page())
 
     async def _served(self) -> PageServer:
-        wanted = self._settings.port
-        for port in range(PORT, PORT + _TRIED) if wanted is None else [wanted]:
-            server = self._make_server(port=port)
-            for path, handler in self._routes:
-                server.add_route(path, handler)
-            try:
-                await server.start()
-            except InvalidValueError:
-                if port in (wanted, PORT + _TRIED - 1):
-                    raise
-            else:
-                return server
-        raise InvalidValueError("port: expected one")
+        port = range(PORT, PORT + _TRIED) if self._settings.port is None else self._settings.port
+        server = self._make_server(port=port)
+        for path, handler in self._routes:
+            server.add_route(path, handler)
+        await server.start()
+        return server
 
     async def close(self) -> None:
         """End all sessions and the server; may be called twice."""
@@ -346,7 +339,7 @@ class App:
         self._came.set()
         if self._settings.shared:
             session = self._sessions[""]
-            session.info = dict(page.hello.info)
+            session.begin(page.hello)
             await session.serve(page)
             return
         session = self._sessions.get(page.hello.session) or self._own_session(page)

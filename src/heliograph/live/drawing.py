@@ -13,15 +13,15 @@ import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import Renderer
-from heliograph.engines.web.decode import PAGE_NAMES, PAGE_PASSES, content_of, decode, raw_picture
+from heliograph.engines.web.decode import PAGE_PASSES
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import Encoding
-from heliograph.engines.web.specs import camera_of
 from heliograph.errors import HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
 from heliograph.passes import Passes
+from heliograph.requires import Requires
 from heliograph.scene import Edit, Scene, Set, Update
 from heliograph.view import View
 
@@ -217,7 +217,7 @@ class PageDrawer:
         try:
             drawn = await page.render(
                 [camera or _SCREEN for camera in shot.cameras],
-                list(dict.fromkeys(PAGE_NAMES.get(name, name) for name in names)),
+                names,
                 patience=rest,
                 viewport=shot.cameras[0] is None,
                 timeout=rest,
@@ -225,10 +225,10 @@ class PageDrawer:
             )
         except WorkerError as error:
             raise TimeoutError(error.message) from None
-        cameras = [_used(camera, drawn) for camera in shot.cameras]
+        cameras = [camera or drawn.camera or _SCREEN for camera in shot.cameras]
         labels = scene.labels
         frames = {
-            camera.name: Frame(camera, _passes(camera, drawn, names), labels, PAGE_PASSES)
+            camera.name: Frame(camera, _passes(camera, drawn, shot), labels, PAGE_PASSES)
             for camera in cameras
         }
         provenance = Provenance("page", page.hello.gl, drawn.version)
@@ -238,39 +238,24 @@ class PageDrawer:
         """Pages are closed by the server."""
 
 
-_FILES = ("image/png", "image/jpeg", "image/webp")
 _SCREEN = Camera.perspective(fov_y=1.0, width=1, height=1, name=VIEWPORT)
 
 
-def _used(camera: Camera | None, drawn: Drawn) -> Camera:
-    """A camera as it was used."""
-    if camera is not None:
-        return camera
-    return _SCREEN if drawn.camera is None else camera_of(drawn.camera, VIEWPORT)
-
-
-def _passes(camera: Camera, drawn: Drawn, names: Sequence[str]) -> dict[str, Array]:
-    """The passes of a camera as arrays of their own."""
-    found = {}
-    for name in names:
-        picture = drawn.pictures.get((camera.name, content_of(name)))
-        if picture is None:
-            found[name] = _read(drawn, camera)
-        else:
-            words = raw_picture(memoryview(picture).cast("B"), camera)  # type: ignore[arg-type]
-            found[name] = decode(name, words, camera, None)
+def _passes(camera: Camera, drawn: Drawn, shot: Shot) -> dict[str, Array]:
+    """The passes of a camera as arrays."""
+    names = View(passes=shot.passes).pass_names
+    found = {name: drawn.pictures[camera.name, name] for name in names}
+    if shot.encoding != "raw" and "rgb" in found:
+        found["rgb"] = _read(found["rgb"])
     return found
 
 
-def _read(drawn: Drawn, camera: Camera) -> Array:
-    """The rgb that came as an image file."""
-    from PIL import Image
+def _read(file: Array) -> Array:
+    """The pixels of an image file."""
+    with Requires("PIL"):
+        from PIL import Image
 
-    kinds = ("image/png", "image/jpeg", "image/webp")
-    data = next(
-        drawn.pictures[camera.name, kind] for kind in kinds if (camera.name, kind) in drawn.pictures
-    )
-    with Image.open(io.BytesIO(bytes(data))) as image:
+    with Image.open(io.BytesIO(file.tobytes())) as image:
         return np.array(image.convert("RGB"))
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from heliograph.live.session import Session
 
 INIT: Final = "INIT"
-"""A session begins; `value` is what its page said of itself."""
+"""A page has come, or a session begins without one; `value` is what is told of it."""
 CAMERA_VIEW: Final = "CAMERA_VIEW"
 """A camera with a stream has a new picture; `value` is the sample."""
 CAMERA_MOVE: Final = "CAMERA_MOVE"

@@ -104,7 +104,7 @@ class Apply(Message, frozen=True, tag="apply"):
 
     Attributes:
         version: of the scene after it.
-        reset: whether all that the page has, rows and blobs, is dropped first.
+        reset: whether all rows that the page has are dropped first; blobs stay until `Forget`.
         removed: keys of rows that are gone; what is below them is listed too.
         rows: new rows and rows that changed, whole; a row with another tag or parent is made anew.
         blobs: content that the page does not have yet.
@@ -160,7 +160,8 @@ class Render(Message, frozen=True, tag="render"):
         patience: seconds; then the answer is `Refused` with what is missing.
         samples: 1, or 4 for anti-aliased rgb.
         file_slot: which slot of the shared file takes the pictures; None for the WebSocket.
-        viewport: whether the first camera's pose and projection are those of the page's viewport.
+        viewport: whether the first camera's pose and projection are those of the page's viewport;
+            the picture's size is the first camera's in any case.
     """
 
     request: int
