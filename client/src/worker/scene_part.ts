@@ -22,6 +22,8 @@ const ORDERED: ReadonlySet<string> = new Set(["apply", "render", "forget"]);
 export class ScenePart implements Part {
   readonly passes: Passes;
   readonly sensors: Sensors;
+  /** Pictures of what the viewport alone shows. */
+  readonly pictures: TextureCache;
   private readonly graph: Graph;
   private readonly blobs = new Blobs();
   private queue: Queued[] = [];
@@ -39,6 +41,7 @@ export class ScenePart implements Part {
     const geometries = new GeometryCache();
     const surfaces = new Surfaces(geometries);
     const textures = new TextureCache(blobs, loads, world.renderer.capabilities.getMaxAnisotropy());
+    this.pictures = new TextureCache(blobs, loads, 1);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
     const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(), surfaces, rig, problem };

@@ -1,7 +1,9 @@
 // The worker: the socket to the server, the scene, sensor pictures and the viewport.
 import type { FromWorker, ToWorker } from "../bridge";
+import type { Answer, ToPage } from "../messages";
 import type { Outbox, Part } from "./parts";
 import { ScenePart } from "./scene_part";
+import { Viewport } from "./viewport";
 import { Socket } from "./socket";
 import { World } from "./world";
 
@@ -26,7 +28,8 @@ function start(message: Start): Part[] {
     frame: (bytes) => socket.sendFrame(bytes),
   };
   const scene = new ScenePart(world, outbox, message.socket.replace(/^ws/, "http"));
-  started.push(new Status(outbox), scene);
+  const viewport = new Viewport(world, scene, outbox, message.canvas !== null, scene.pictures);
+  started.push(new Status(outbox), scene, viewport);
   return started;
 }
 
@@ -34,9 +37,14 @@ function start(message: Start): Part[] {
 class Status implements Part {
   constructor(private readonly outbox: Outbox) {}
 
-  fromServer(message: Parameters<NonNullable<Part["fromServer"]>>[0]): void {
+  fromServer(message: ToPage, frame: ArrayBuffer): void {
+    if (message.type === "answer" && message.ask > 0) this.answer(message, frame);
     if (message.type === "configure") this.outbox.main({ type: "configure", message });
     if (message.type === "panel") this.outbox.main({ type: "panel", message });
+  }
+
+  private answer({ ask, value, error = null }: Answer, frame: ArrayBuffer): void {
+    this.outbox.main({ type: "answer", ask, value, error, body: new Uint8Array(frame) }, [frame]);
   }
 
   fromMain(message: ToWorker): void {
