@@ -22,15 +22,14 @@ import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
-from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import Viewport
+from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
 from heliograph.live.trajectories import Trajectory
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
 from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
-from heliograph.live.viewer.specs import camera_of
 from heliograph.record import record
 from viewer_pages import opened, pixels
 
@@ -380,7 +379,7 @@ def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
     )
     kind = hg.Projection.ORTHOGRAPHIC if orthographic else hg.Projection.PERSPECTIVE
     camera = camera.replace(cx=(0.5 + shift) * width, cy=(0.5 - shift) * height, projection=kind)
-    back = camera_of(spec_of(camera))
+    back = camera_of(spec_of(camera), "view")
     assert back.projection is kind
     assert back.size == camera.size
     assert np.allclose(back.K, camera.K, rtol=1e-12)

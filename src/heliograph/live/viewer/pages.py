@@ -18,10 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from heliograph.engine import CancelToken, attempt
-from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     Answer,
     Ask,
@@ -34,15 +31,15 @@ from heliograph.engines.web.messages import (
     Show,
     Viewport,
 )
+from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.live.viewer import answers, controls
-from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.look import CAMERA, Look
 from heliograph.live.viewer.pictures import encoded, shown_pass
 from heliograph.live.viewer.progressive import Urgency
 from heliograph.live.viewer.recorder import Recorder
 from heliograph.live.viewer.sources import Drawn, Source
-from heliograph.live.viewer.specs import camera_of
 
 MOST_PIXELS: Final = 2048
 """Of a side of a picture that a page asks for; larger windows stretch it."""
@@ -169,7 +166,7 @@ class ViewerPage:
         self._arrived = time.monotonic()
         if self.source.kind == "run":
             return
-        camera = camera_of(_capped(message.camera))
+        camera = camera_of(message.camera, CAMERA, _capped(message.camera))
         self._change(replace(self.look, camera=camera), panel=False)
 
     def _set(self, name: str, value: object) -> None:
@@ -522,13 +519,10 @@ def _has(drawn: Drawn, passes: list[str]) -> bool:
     return all(name in drawn.frame.passes for name in passes)
 
 
-def _capped(spec: CameraSpec) -> CameraSpec:
-    """The camera with sides of at most `MOST_PIXELS`, of the same shape."""
-    scale = MOST_PIXELS / max(spec.width, spec.height, 1)
-    if scale >= 1:
-        return spec
-    width, height = max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
-    return msgspec.structs.replace(spec, width=width, height=height)
+def _capped(spec: CameraSpec) -> tuple[int, int]:
+    """The size of the camera's picture, with sides of at most `MOST_PIXELS`."""
+    scale = min(1.0, MOST_PIXELS / max(spec.width, spec.height, 1))
+    return max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
 
 
 def _files(given: object, body: memoryview) -> dict[str, bytes]:
