@@ -78,7 +78,10 @@ def fake(**options):
 
 def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model):
     async def run():
-        with hg.view(model, size=(64, 48)) as viewer, hg.open(model, size=(64, 48)) as renderer:
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
             async with opened(viewer) as page:
                 assert page.configured.shows == "pictures"
                 assert page.configured.title.startswith("arm.xml")
@@ -237,7 +240,7 @@ def test_a_picture_is_no_larger_than_the_limit():
 
 def test_joints_move_within_their_ranges_and_go_back(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 slider = page.control("joint:x")
@@ -391,7 +394,7 @@ def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
 
 def test_a_probe_reads_exactly_what_is_in_the_passes(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 frame = renderer.render(hg.View([EYE], PASSES))["view"]
@@ -434,7 +437,7 @@ def test_a_probe_outside_the_picture_is_refused(value):
 
 def test_the_program_that_is_copied_draws_the_same_picture(model):
     async def run():
-        with hg.view(model, size=(64, 48), msaa=4) as viewer:
+        with hg.view(model, size=(64, 48), shadows=False) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE.replace(projection=hg.Projection.ORTHOGRAPHIC, fx=20, fy=20))
                 _, shown = await page.changed("joint:turn", 0.7)
@@ -464,7 +467,7 @@ def test_the_program_for_a_renderer_of_ones_own_uses_it():
 
 def test_what_is_shown_is_saved_whole(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 _, shown = await page.seen(EYE)
                 frame = renderer.render(hg.View([EYE], tuple(renderer.passes)))["view"]
@@ -485,7 +488,10 @@ def test_what_is_shown_is_saved_whole(model):
 
 def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model):
     async def run():
-        with hg.view(model, size=(64, 48)) as viewer, hg.open(model, size=(64, 48)) as renderer:
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 answer, body = await page.ask("thumbnail", camera="front", width=32, height=24)
@@ -529,7 +535,7 @@ def test_a_recorded_trajectory_replays_the_same_bits(model, tmp_path):
     poses = [camera.world_from_camera for camera in trajectory.cameras()]
     assert np.array_equal(poses[1], eye(0).world_from_camera)
     assert np.array_equal(poses[-1], eye(3).world_from_camera)
-    with hg.open(model) as renderer:
+    with hg.open(model, msaa=4) as renderer:
         drawn = [renderer.render(view)["camera"].rgb for view in trajectory.views()]
     assert all(np.array_equal(one, other) for one, other in zip(drawn[1:], shown, strict=True))
 
@@ -766,8 +772,10 @@ def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs():
 def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
     with hg.view(model) as viewer:
         port = int(viewer.url.split(":")[2].split("/")[0])
-        with pytest.raises(HeliographError, match="cannot be bound"):
+        before = threading.active_count()
+        with pytest.raises(HeliographError, match=f"port {port} of 127.0.0.1 cannot be had"):
             hg.view(model, port=port)
+        assert threading.active_count() == before
 
 
 # Dropped files.

@@ -20,6 +20,7 @@ from typing import Any, Final, Self, Unpack
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
 from heliograph.engine import Renderer
+from heliograph.engines.registry import engine_of, rasterizes, resolve_source
 from heliograph.engines.web.link import SPARE, PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
@@ -98,17 +99,33 @@ def opened_source(source: object, keywords: Mapping[str, Any]) -> Source:
     if path is not None and path.suffix == ".py":
         return _of_program(path, keywords)
     if not isinstance(source, (str, Path)):
-        name = type(source).__name__
-        return _opened(source, name, Opening(open_expression("scene", _told(keywords))), keywords)
+        return _opened(source, type(source).__name__, "scene", keywords)
     text = str(source)
     name = "MJCF" if text.lstrip().startswith("<") else Path(text).name
-    return _opened(source, name, Opening(open_expression(repr(text), _told(keywords))), keywords)
+    return _opened(source, name, repr(text), keywords)
 
 
 def _opened(
-    source: object, name: str, opening: Opening, keywords: Mapping[str, Any]
+    source: object,
+    name: str,
+    expression: str,
+    keywords: Mapping[str, Any],
+    imports: tuple[str, ...] = (),
 ) -> RenderedScene:
-    renderer = open_scene(source, **keywords)
+    """A scene that is opened for the viewer alone, with smooth edges unless told otherwise.
+
+    Args:
+        source: of `heliograph.open`.
+        name: what people call it.
+        expression: the source, in a program.
+        keywords: of `heliograph.open`.
+        imports: lines that the expression needs.
+    """
+    options = dict(keywords)
+    if rasterizes(options.get("engine") or engine_of(resolve_source(source))):
+        options.setdefault("msaa", 4)
+    renderer = open_scene(source, **options)
+    opening = Opening(open_expression(expression, _told(options)), imports)
     try:
         return RenderedScene(renderer, name, opening, renderer.close)
     except BaseException:
@@ -148,8 +165,7 @@ def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
     imports = ("import runpy", "")
     if isinstance(found, Renderer):
         return RenderedScene(found, path.name, Opening(run, imports), found.close)
-    opening = Opening(open_expression(run, _told(keywords)), imports)
-    return _opened(found, path.name, opening, keywords)
+    return _opened(found, path.name, run, keywords, imports)
 
 
 class Viewer:
