@@ -188,7 +188,7 @@ export class Gizmos {
   /** A grid where the scene has none: on the ground, as fine as suits the distance. */
   private placeOwnGrid(distance: number, target: Vector3, up: Vector3): void {
     const section = 10 ** Math.round(Math.log10(distance / 3));
-    const shade = this.dark ? 0.36 : 0.62;
+    const shade = this.dark ? 0.06 : 0.5;
     this.ownGridPlace.quaternion.setFromUnitVectors(new Vector3(0, 0, 1), up);
     this.ownGridPlace.updateMatrixWorld(true);
     this.ownGrid.look({

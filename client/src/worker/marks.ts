@@ -94,7 +94,7 @@ export function words({ text, color, fontSize, anchorX, anchorY, billboard }: Wo
 /** The twelve edges of a box, stretched over whatever it is about. */
 export function boxLines(color: number): LineSegments<BufferGeometry, LineBasicMaterial> {
   const edges = new EdgesGeometry(new BoxGeometry(1, 1, 1));
-  const made = new LineSegments(edges, new LineBasicMaterial({ color, toneMapped: false }));
+  const made = new LineSegments(edges, new LineBasicMaterial({ color, toneMapped: false, depthTest: false, transparent: true, opacity: 0.8 }));
   made.renderOrder = 2;
   return made;
 }

@@ -16,7 +16,7 @@ import {
   type Side,
   type Texture,
 } from "three";
-import type { Look } from "./surface";
+import type { Look, Surface } from "./surface";
 import { patchMeshShader, type Variant } from "./surface_shader";
 import type { LoadedTexture, TextureCache } from "./textures";
 import { colour, isAssetRef, mapping, number, text, vector, type Props } from "./values";
@@ -62,8 +62,8 @@ export class MaterialLook implements Look {
     patch(plain, "plain");
   }
 
-  get metallic(): boolean {
-    return this.plain instanceof MeshStandardMaterial && this.plain.metalness > 0;
+  get isStandard(): boolean {
+    return this.plain instanceof MeshStandardMaterial;
   }
 
   variant(variant: Variant): Material {
@@ -110,10 +110,11 @@ function patch<M extends Material>(material: M, variant: Variant): M {
   return material;
 }
 
-/** Colour and opacity of an object, as its surface's tint. */
-export function setTint(tint: Float32Array, material: Props): void {
+/** What is a surface's own of a material: colour, opacity, roughness, metalness. */
+export function paint(surface: Surface, material: Props): void {
   const { r, g, b } = colour(material, "color", [1, 1, 1]);
-  tint.set([r, g, b, opacityOf(material)]);
+  surface.tint.set([r, g, b, opacityOf(material)]);
+  surface.gloss.set([number(material, "roughness", 1), number(material, "metalness", 0)]);
 }
 
 function opacityOf(material: Props): number {
@@ -141,9 +142,9 @@ export class MaterialCache {
 
   constructor(private readonly textures: TextureCache) {}
 
-  /** The look of a material's properties, without colour and opacity; `release` it. */
+  /** The look of a material's properties, but for what `paint` gives a surface; `release` it. */
   use(kind: string, material: Props, dress: Dress): MaterialLook {
-    const { color, opacity, ...rest } = material;
+    const { color, opacity, roughness, metalness, ...rest } = material;
     const key = JSON.stringify([kind, isBlended(material), dress, Object.entries(rest).sort()]);
     let look = this.made.get(key);
     if (look === undefined) {
@@ -219,8 +220,7 @@ function glow<M extends MeshStandardMaterial | MeshPhongMaterial | MeshLambertMa
 }
 
 function standard(props: Props): MeshStandardMaterial {
-  const made = new MeshStandardMaterial({ roughness: number(props, "roughness", 1), metalness: number(props, "metalness", 0) });
-  return glow(made, props);
+  return glow(new MeshStandardMaterial({ roughness: 1, metalness: 1 }), props);
 }
 
 function phong(props: Props): MeshPhongMaterial {

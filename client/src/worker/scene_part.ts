@@ -40,8 +40,8 @@ export class ScenePart implements Part {
     const loads = new Loads(base, problem);
     const geometries = new GeometryCache();
     const surfaces = new Surfaces(geometries);
-    const textures = new TextureCache(blobs, loads, world.renderer.capabilities.getMaxAnisotropy());
-    this.pictures = new TextureCache(blobs, loads, 1);
+    const textures = new TextureCache(blobs, loads);
+    this.pictures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
     const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(), surfaces, rig, problem };

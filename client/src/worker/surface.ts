@@ -1,7 +1,7 @@
 // What is drawn of a component: objects with a look, an id and a colour of their own.
 import type { InstancedMesh, Material, Mesh, Object3D, Points, SkinnedMesh } from "three";
 import { levelFor, type Form, type GeometryCache } from "./geometries";
-import { COLOUR_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
+import { COLOUR_LOCATION, GLOSS_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
 
 /** Materials that draw the same surface into different targets. */
 export interface Look {
@@ -14,6 +14,8 @@ export type DrawnObject = Mesh | SkinnedMesh | InstancedMesh | Points;
 export class Surface {
   /** Linear red, green, blue and opacity, which multiply those of its look. */
   readonly tint = new Float32Array([1, 1, 1, 1]);
+  /** Roughness and metalness, which multiply those of its look. */
+  readonly gloss = new Float32Array([1, 1]);
   /** The form of a round shape, whose level follows its size in the picture. */
   form: Form | null = null;
 
@@ -27,6 +29,7 @@ export class Surface {
     object.castShadow = object.receiveShadow = true;
     object.onBeforeRender = () => {
       gl.vertexAttrib4fv(COLOUR_LOCATION, this.tint);
+      gl.vertexAttrib2fv(GLOSS_LOCATION, this.gloss);
       gl.vertexAttribI4ui(ID_LOCATION, this.owner.id, 0, 0, 0);
     };
   }

@@ -3,7 +3,7 @@ import {
   DepthTexture,
   FloatType,
   NearestFilter,
-  NoColorSpace,
+  LinearSRGBColorSpace,
   RGBAFormat,
   RGBAIntegerFormat,
   SRGBColorSpace,
@@ -80,7 +80,7 @@ function made(kind: Kind, width: number, height: number, samples: number): WebGL
     texture.format = colour ? RGBAFormat : RGBAIntegerFormat;
     texture.type = colour ? UnsignedByteType : UnsignedIntType;
     texture.internalFormat = colour ? "RGBA8" : "RGBA32UI";
-    texture.colorSpace = colour ? SRGBColorSpace : NoColorSpace;
+    texture.colorSpace = colour ? SRGBColorSpace : LinearSRGBColorSpace;
   });
   // Shaders encode for such a target as for the canvas; for another they would leave light linear.
   Object.assign(target, { isXRRenderTarget: true });

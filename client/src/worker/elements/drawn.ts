@@ -1,6 +1,6 @@
 // What is common to all that is seen: surfaces, their looks, and the files they wait for.
 import type { Row } from "../../messages";
-import { imageAssets, setTint, type Dress, type MaterialLook } from "../materials";
+import { imageAssets, paint, type Dress, type MaterialLook } from "../materials";
 import { Surface, type DrawnObject } from "../surface";
 import { mapping, text } from "../values";
 import { Element, type Kit } from "./element";
@@ -36,7 +36,7 @@ export abstract class DrawnElement extends Element {
   /** Show an object in the look that its material says. */
   protected show(object: DrawnObject, dress: Dress): Surface {
     const surface = new Surface(object, this.look(dress), this, this.kit.world.gl);
-    setTint(surface.tint, this.material);
+    paint(surface, this.material);
     this.surfaces.push(surface);
     return surface;
   }
@@ -59,7 +59,7 @@ export abstract class DrawnElement extends Element {
     const look = this.look(dress);
     before.forEach((each) => this.kit.materials.release(each));
     for (const surface of this.surfaces) {
-      setTint(surface.tint, this.material);
+      paint(surface, this.material);
       if (surface.looks === look) continue;
       surface.looks = look;
       this.kit.surfaces.redress(surface);

@@ -2,6 +2,7 @@
 import type { Texture } from "three";
 import type { Row } from "../../messages";
 import { MaterialLook } from "../materials";
+import type { Surface } from "../surface";
 import type { Variant } from "../surface_shader";
 import { asSurroundings, fromArray, gradient, Sky, STUDIO, UPRIGHT } from "../surroundings";
 import { isAssetRef, mapping, number, text, vector } from "../values";
@@ -61,7 +62,7 @@ export class SceneElement extends Element {
   /** Choose what lights all things, once it is known what there is. */
   light(): void {
     const { rig, surfaces, world } = this.kit;
-    const metal = rig.litFromCamera && [...surfaces].some(({ looks }) => [looks].flat().some(isMetallic));
+    const metal = rig.litFromCamera && [...surfaces].some(isMetallic);
     rig.setDefault(metal);
     if (metal) this.studio ??= gradient(STUDIO);
     const intensity = number(this.row.props, "environmentIntensity", 1);
@@ -99,7 +100,7 @@ export class SceneElement extends Element {
   }
 }
 
-function isMetallic(look: unknown): boolean {
-  return look instanceof MaterialLook && look.metallic;
+function isMetallic({ looks, gloss }: Surface): boolean {
+  return (gloss[1] ?? 0) > 0 && [looks].flat().some((look) => look instanceof MaterialLook && look.isStandard);
 }
 
