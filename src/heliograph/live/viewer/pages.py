@@ -11,6 +11,7 @@ All of it runs in the server's loop, but for the jobs of desks (`_draw_...`), wh
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -45,6 +46,10 @@ MOST_PIXELS: Final = 2048
 """Of a side of a picture that a page asks for; larger windows stretch it."""
 SETTLE: Final = 0.25
 """Seconds without news of a moving camera after which it counts as resting."""
+_PAUSE: Final = 1.0
+"""Seconds without pictures after which their rate is measured anew."""
+_WEIGHT: Final = 0.2
+"""Of the newest time between two pictures in the running mean."""
 _THUMBNAIL: Final = 512
 _PANEL_EVERY: Final = 0.5
 """Seconds between two panels while samples are looked through."""
@@ -126,7 +131,7 @@ class ViewerPage:
         self.look = self.source.first_look() if shown is None else shown[1]
         self._moving, self._update, self._arrived = False, 0, time.monotonic()
         self._number, self._sent = 0, 0
-        self._note, self._rate, self._when = "", 0.0, 0.0
+        self._note, self._gap, self._when = "", math.inf, -math.inf
         self._whole: tuple[Look, Drawn] | None = None
         self._probing: Ask | None = None
         self._recorder: Recorder | None = None
@@ -303,12 +308,13 @@ class ViewerPage:
         if picture.final:
             self._whole = (shot.look, picture.drawn)
         now = time.monotonic()
-        since, self._when = now - self._when, now
-        self._rate = 0.8 * self._rate + 0.2 / max(since, 1e-3) if since < 1 else 0.0
+        gap, self._when = now - self._when, now
+        mean = self._gap + _WEIGHT * (gap - self._gap)
+        self._gap = mean if max(gap, self._gap) < _PAUSE else gap
         facts = {
             **picture.facts,
             "age": 1000 * (now - shot.arrived),
-            "rate": self._rate,
+            "rate": 1 / self._gap if self._gap < _PAUSE else 0.0,
         }
         buffers = Buffers()
         offset, nbytes = buffers.add(picture.data)
