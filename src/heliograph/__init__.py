@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from heliograph.frame import Frame, Label, Sample
     from heliograph.live.app import App
     from heliograph.live.session import Session
+    from heliograph.live.trajectories import Trajectory
+    from heliograph.live.viewer.viewer import Viewer, view
     from heliograph.pool import Pool
     from heliograph.raster import RasterOptions
     from heliograph.record import Recording
@@ -123,6 +125,11 @@ _NAMES = {
     ),
     "live.app": ("App",),
     "live.session": ("Session",),
+    "live.trajectories": ("Trajectory",),
+    "live.viewer.viewer": (
+        "Viewer",
+        "view",
+    ),
     "pool": ("Pool",),
     "raster": ("RasterOptions",),
     "record": ("Recording",),
@@ -250,16 +257,19 @@ __all__ = [
     "SpotLight",
     "Text",
     "Torus",
+    "Trajectory",
     "UnknownNameError",
     "Update",
     "Upsert",
     "Urdf",
     "View",
+    "Viewer",
     "WorkerError",
     "__version__",
     "batches",
     "open",
     "samples",
+    "view",
 ]
 
 

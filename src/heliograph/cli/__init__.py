@@ -52,11 +52,13 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
         from heliograph.cli.render import render
+        from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
         "render": render,
         "generate": generate,
         "inspect": inspect,
+        "view": view,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import tyro
 
@@ -25,9 +25,14 @@ from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.views import Views
 from heliograph.engines.registry import engine_of, rasterizes, resolve_source
+from heliograph.errors import InvalidValueError
 from heliograph.frame import Sample
+from heliograph.live.trajectories import Trajectory
 from heliograph.requires import Requires
 from heliograph.view import View
+
+_Numbered: TypeAlias = tuple[int, View]
+"""The number in the names of a view's files, and the view."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,15 @@ class Render:
         randomize: file of randomizers (.json or .yaml): what the seed and each index draw.
         random_states: whether samples of the run have random states, as `heliograph generate` says.
         qpos: file of joint states, (N, nq) or (nq,), .npy, .csv or text.
+        trajectory: file (.npz or .json) that the viewer's record button wrote: its cameras, states
+            and passes, one after the other.
         out: folder for the files.
         overwrite: replace --out if an earlier run wrote it.
         engine: which engine; the file decides without it.
         style: "classic" draws with MuJoCo's own renderer.
         msaa: samples per pixel for rgb and alpha: 4 without it, but 0 with --index, so that the
-            sample has the pixels that `heliograph generate` gives it.
+            sample has the pixels that `heliograph generate` gives it, and 0 with --trajectory, as
+            the viewer has it.
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.
@@ -70,6 +78,7 @@ class Render:
     randomize: Path | None = None
     random_states: bool = True
     qpos: Path | None = None
+    trajectory: Path | None = None
     out: Path = Path("heliograph-out")
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     engine: str | None = None
@@ -119,11 +128,14 @@ def _msaa(order: Render) -> int:
     if order.msaa is not None:
         return order.msaa
     name = order.engine or engine_of(resolve_source(order.model))
-    return 4 if order.index is None and rasterizes(name) else 0
+    alone = order.index is None and order.trajectory is None
+    return 4 if alone and rasterizes(name) else 0
 
 
-def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]:
+def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[_Numbered]]:
     """How many views there are, and what yields them: samples of the run of the seed."""
+    if order.trajectory is not None:
+        return _replayed(order, order.trajectory, renderer)
     cameras = split_names(order.camera)
     passes = chosen_passes(order.passes, renderer)
     Views(cameras, passes).check(renderer)
@@ -135,20 +147,40 @@ def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[View]]
         random=order.random_states,
     )
     views = (
-        Views(cameras, passes, recipe(index)).order(order.seed, index).view for index in indices
+        (index, Views(cameras, passes, recipe(index)).order(order.seed, index).view)
+        for index in indices
     )
     return len(indices), views
 
 
-def _fill(folder: Path, renderer: LocalRenderer, total: int, views: Iterator[View]) -> None:
+def _replayed(
+    order: Render, path: Path, renderer: LocalRenderer
+) -> tuple[int, Iterator[_Numbered]]:
+    """The views of a trajectory, numbered on: the frames of a film."""
+    given = {
+        "--camera": order.camera,
+        "--count": order.count,
+        "--index": order.index,
+        "--qpos": order.qpos,
+    }
+    if others := [name for name, value in given.items() if value not in (None, ())]:
+        raise InvalidValueError(
+            f"--trajectory: holds cameras, states and indices; leave out {', '.join(others)}"
+        )
+    trajectory = Trajectory.load(path)
+    passes = chosen_passes(order.passes or trajectory.pass_names, renderer)
+    return len(trajectory), enumerate(trajectory.views(passes))
+
+
+def _fill(folder: Path, renderer: LocalRenderer, total: int, views: Iterator[_Numbered]) -> None:
     with Requires("tqdm"):
         from tqdm import tqdm
 
     shown: list[Sample] = []
-    for view in tqdm(
+    for number, view in tqdm(
         views, "render", total, leave=False, disable=None, unit="sample", file=Progress()
     ):
         sample = renderer.render(view)
-        save_sample(sample, folder, f"{view.index:06d}")
+        save_sample(sample, folder, f"{number:06d}")
         shown = [*shown, sample][:ON_SHEET]
     save_sheet(shown, folder)

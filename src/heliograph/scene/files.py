@@ -19,6 +19,7 @@ _NAMED = {
     ".ply": re.compile(rb"(?mi)^comment\s+texturefile\s+(.+?)\s*$"),
     ".obj": re.compile(rb"(?m)^\s*mtllib\s+(.+?)\s*$"),
     ".mtl": re.compile(rb"(?m)^\s*(?:map_\w+|bump|disp|decal|norm|refl)\s+(.+?)\s*$"),
+    ".urdf": re.compile(rb"""\bfilename\s*=\s*["']([^"']+)["']"""),
 }
 _CACHE_SIZE = 4096
 _SETTLED = 2_000_000_000  # ns; clocks of file systems are coarse, so newer files are read again
@@ -74,12 +75,25 @@ def named_files(path: Path, words: str) -> Iterator[Path]:
         yield from (path.parent / part for part in parts[:-1])
 
 
+def files_beside(path: Path) -> list[Path]:
+    """The files that a file names, and those that these name in turn, as far as they are there.
+
+    Raises:
+        SceneError: it cannot be read.
+    """
+    below = _below(path)
+    return below + [each for named in below for each in _below(named)]
+
+
 def _chain(path: Path, depth: int) -> list[str]:
-    read = _known(path)
-    below = [each for words in read.named for each in named_files(path, words)]
     # A file that names one that is missing may still be drawn, so only the first must be there.
-    below = [each for each in dict.fromkeys(below) if depth < 2 and each.is_file()]
-    return [read.digest, *(part for each in below for part in _chain(each, depth + 1))]
+    below = _below(path) if depth < 2 else []
+    return [_known(path).digest, *(part for each in below for part in _chain(each, depth + 1))]
+
+
+def _below(path: Path) -> list[Path]:
+    named = [each for words in _known(path).named for each in named_files(path, words)]
+    return [each for each in dict.fromkeys(named) if each.is_file()]
 
 
 def _known(path: Path) -> _Read:

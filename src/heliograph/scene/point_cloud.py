@@ -1,7 +1,7 @@
 """Points that are seen."""
 
 # No `from __future__ import annotations`: properties are read from them when this is imported.
-from typing import Annotated, Unpack
+from typing import Annotated, ClassVar, Unpack
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class PointCloud(Shape):
     point is shaded like a ball. All take the point's colour, multiplied by the material's.
     """
 
+    TOGETHER: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
 
     def __init__(

@@ -98,6 +98,8 @@ class Shape(Component, abstract=True):
     drawable: ClassVar[bool] = True
     SHORT: ClassVar[Mapping[str, str]] = MappingProxyType({"color": "color", "opacity": "opacity"})
     """Properties that are short for one of the material."""
+    TOGETHER: ClassVar[tuple[str, ...]] = ("args", "size")
+    """Properties that give several sizes at once."""
     SIZES: ClassVar[tuple[str, ...]] = ()
     ARC: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
@@ -132,11 +134,11 @@ class Shape(Component, abstract=True):
         if name in self.SHORT:
             of = self.SHORT[name]
             return self.get("material").get(of, MATERIAL[of].default)
-        return self.args if name in _ALL_SIZES and name in self.SPEC else super().get(name)
+        return self.args if name in self.TOGETHER and name in self.SPEC else super().get(name)
 
     @classmethod
     def _expand(cls, props: dict[str, Any], where: str) -> None:
-        for short in _ALL_SIZES:
+        for short in cls.TOGETHER:
             if short in props:
                 cls._name_sizes(short, props, where)
         for name, of in cls.SHORT.items():
@@ -167,7 +169,6 @@ class Shape(Component, abstract=True):
 
 
 _ROUND_Y = ("openEnded", "thetaStart", "thetaLength")
-_ALL_SIZES = ("args", "size")
 
 
 class BoxProps(ShapeProps, total=False):

@@ -17,14 +17,14 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, meshes, sky, surfaces
+from heliograph.engines.components import hdr, meshes, outlines, sky, surfaces
 from heliograph.engines.components import lights as lamps
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
-from heliograph.scene import Component, Mesh, images
+from heliograph.scene import Component, Mesh, PointCloud, images
 from heliograph.scene.files import file_digest
 from heliograph.scene.material import FileMaterial
 from heliograph.scene.objects import CORNERS
@@ -154,6 +154,8 @@ class Assets:
         """
         if not isinstance(mesh, Mesh) or not isinstance(original, Mesh) or mesh.get("src"):
             return None
+        if mesh.get("outlines") is not None:
+            return None
         if not all(_same(mesh.get(name), original.get(name)) for name in _TOPOLOGY):
             return None
         if mesh.get("normals") is None and original.get("normals") is not None:
@@ -181,13 +183,13 @@ class Assets:
         reach = np.array([1.0, 1.0, 0.0 if handle == Shape.PLANE else 1.0])
         return self._bounds.get(handle, (-reach, reach))
 
-    def mesh(self, mesh: Mesh, files: Files) -> list[Piece]:
+    def mesh(self, mesh: Mesh | PointCloud, files: Files) -> list[Piece]:
         """The pieces of a mesh of a version that shows these files, in its material's images.
 
         Raises:
             SceneError: a file is missing or malformed.
         """
-        source, key, material = mesh.get("src"), _source(mesh, files), mesh.get("material")
+        source, key, material = mesh.props.get("src"), _source(mesh, files), mesh.get("material")
         said = _said(material)
         if self._opening:
             self._lasting.add(key)
@@ -196,14 +198,37 @@ class Assets:
             return found
         parts = meshes.parts_of(mesh) if source is None else self._parts(source, files)
         simplify = source is not None or key in self._lasting
-        # To scale by 0 is how exporters hide things.
-        shown = [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
         read = partial(_steady, read=images.read, files=files)
-        pieces = [self._piece(part, material, read, simplify=simplify) for part in shown]
+        pieces = [self._piece(p, material, read, simplify=simplify) for p in _shown(parts)]
         if source is not None:
             key = _source(mesh, files)  # as it was read
         self._meshes.put((key, said, *_read(material, files)), pieces, _NOTE * (1 + len(pieces)))
         return pieces
+
+    def hulls(
+        self, mesh: Mesh, files: Files, turn: NDArray[np.float64], thickness: float, angle: float
+    ) -> list[int]:
+        """Handles of outlines of a mesh's pieces, in the component's axes.
+
+        Args:
+            mesh: of a version that shows these files.
+            files: those.
+            turn: (4, 4) component_from_mesh.
+            thickness: of the line, metres.
+            angle: edges that are sharper are split, radians.
+
+        Raises:
+            SceneError: a file is missing or malformed.
+        """
+        source, key = mesh.get("src"), ("outline", _source(mesh, files), turn.tobytes())
+        parts = _shown(meshes.parts_of(mesh) if source is None else self._parts(source, files))
+        return [
+            self.shape(
+                (*key, number, thickness, angle),
+                partial(outlines.hull, part.geometry, turn @ part.pose, thickness, angle),
+            )
+            for number, part in enumerate(parts)
+        ]
 
     def surface(self, material: Mapping[str, Any], files: Files) -> tuple[int, bool]:
         """The handle of a material's images, -1 without any, and whether they are clear anywhere.
@@ -274,7 +299,8 @@ class Assets:
         further = part.geometry.normals, part.geometry.uvs, part.geometry.colours
         content += [each for each in further if each is not None]
         tints = part.geometry.colours
-        geometry = replace(part.geometry, simplify=simplify and tints is None)
+        simplify = simplify and part.geometry.simplify and tints is None
+        geometry = replace(part.geometry, simplify=simplify)
         handle = self.shape((_digest(*content), simplify), lambda: geometry)
         takes = part.geometry.uvs is not None
         texture = surfaces.texture(material if takes else {}, read, part.texture)
@@ -313,6 +339,11 @@ class Assets:
         self._bounds.pop(handle, None)
 
 
+def _shown(parts: list[meshes.Part]) -> list[meshes.Part]:
+    """Those that are seen: to scale by 0 is how exporters hide things."""
+    return [part for part in parts if np.abs(part.pose[:3, :3]).max(0).all()]
+
+
 def _steady(path: str, read: Callable[[Path], _T], files: Files) -> _T:
     """What a file reads as; its digest is of what was read, even while others write it."""
     for _ in range(_TRIES):
@@ -324,12 +355,13 @@ def _steady(path: str, read: Callable[[Path], _T], files: Files) -> _T:
     raise SceneError(f"{path}: changes while it is read")
 
 
-def _source(mesh: Mesh, files: Files) -> bytes:
+def _source(mesh: Mesh | PointCloud, files: Files) -> bytes:
     """Digest of what the pieces of a mesh are made from."""
-    source = mesh.get("src")
+    source = mesh.props.get("src")
     if source is not None:
         return fingerprint((Path(source).suffix.lower(), files[source]))
-    return fingerprint({name: mesh.get(name) for name in ARRAYS})
+    made_of = (*ARRAYS, *(("size",) if isinstance(mesh, PointCloud) else ()))
+    return fingerprint((mesh.kind, {name: mesh.props.get(name) for name in made_of}))
 
 
 def _said(material: Mapping[str, Any]) -> bytes:

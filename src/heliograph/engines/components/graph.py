@@ -85,6 +85,7 @@ class Layout:
         numbers: the object id and the sort of each row.
         first: (N + 1,) int64, the first instance of each row.
         parents, depths: (N,) as in `Tree`.
+        lines: (M,) which instances are outlines.
     """
 
     names: Sequence[str]
@@ -93,6 +94,7 @@ class Layout:
     first: NDArray[np.int64]
     parents: NDArray[np.int64]
     depths: NDArray[np.int64]
+    lines: NDArray[np.bool_]
 
     @property
     def ids(self) -> NDArray[np.int32]:
@@ -136,7 +138,12 @@ class Layout:
         """Which instances show which components."""
         first = self.first.tolist()
         rows = {row: range(first[row], first[row + 1]) for row in self.drawn.tolist()}
-        return Objects(rows, {self.names[row]: [row] for row in rows})
+        names = {self.names[row]: [row] for row in rows}
+        if not self.lines.any():
+            return Objects(rows, names)
+        lines = set(np.flatnonzero(self.lines).tolist())
+        surfaces = {row: [each for each in rows[row] if each not in lines] for row in rows}
+        return Objects(rows, names, surfaces)
 
     @cached_property
     def listed(self) -> Rows:
@@ -439,7 +446,8 @@ class SceneGraph:
     def _laid_out(self, numbers: ObjectIds, first: NDArray[np.int64]) -> Layout:
         tree = self.tree
         check_keys(tree.index)
-        return Layout(tree.names(), tree.kinds(), numbers, first, tree.parents, tree.depths)
+        names, kinds, lines = tree.names(), tree.kinds(), self._columns.line
+        return Layout(names, kinds, numbers, first, tree.parents, tree.depths, lines)
 
     def _place(self, rows: Sequence[int], moved: Mapping[int, Any]) -> None:
         """Take over where components stand, and of these rows whether they are visible.
@@ -552,8 +560,10 @@ class SceneGraph:
         starts[rows], counts[rows] = had + lengths.cumsum() - lengths, lengths
         source = _ranges(starts, counts)
         self._columns = Parts.joined([self._columns, *parts]).taken(source)
-        if (counts != np.diff(first)).any():
-            self._layout = replace(self._layout, first=np.concatenate([[0], counts.cumsum()]))
+        lines = self._columns.line
+        if (counts != np.diff(first)).any() or not np.array_equal(lines, self._layout.lines):
+            first = np.concatenate([[0], counts.cumsum()])
+            self._layout = replace(self._layout, first=first, lines=lines)
         return source
 
     def _drawn_node(self, row: int) -> Component:

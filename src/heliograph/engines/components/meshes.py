@@ -19,7 +19,7 @@ from heliograph.engines.components import gltf, obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
-from heliograph.scene import Mesh, images
+from heliograph.scene import Mesh, PointCloud, images
 from heliograph.scene.files import read_scene_file, text_of
 
 _STL_HEAD = 84
@@ -46,12 +46,21 @@ class Part:
     troubles: tuple[str, ...] = ()
 
 
-def parts_of(mesh: Mesh) -> list[Part]:
-    """The parts of a mesh component; none for one without a source.
+_CORNERS = np.concatenate([np.eye(3), -np.eye(3)])
+"""Of the octahedron that a point of a cloud is."""
+_FACES = np.array(
+    [[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]]
+)
+
+
+def parts_of(mesh: Mesh | PointCloud) -> list[Part]:
+    """The parts of a mesh or a cloud; none for one without a source.
 
     Raises:
         SceneError: its file is missing or malformed.
     """
+    if isinstance(mesh, PointCloud):
+        return _points(mesh)
     source = mesh.get("src")
     if source is not None:
         return load(Path(source))
@@ -64,6 +73,23 @@ def parts_of(mesh: Mesh) -> list[Part]:
     geometry = Geometry(vertices, faces, normals, mesh.get("uvs"), name=f"mesh {mesh.key!r}")
     colours = mesh.get("colors")
     return [Part(geometry)] if colours is None else [_coloured(geometry, colours)]
+
+
+def _points(cloud: PointCloud) -> list[Part]:
+    """A cloud as one part: an octahedron for each point."""
+    centres = cloud.get("vertices")
+    if centres is None or not len(centres):
+        return []
+    count, reach = len(centres), _CORNERS * (cloud.get("size") / 2)
+    positions = (centres[:, None] + reach).reshape(-1, 3)
+    triangles = (np.arange(count)[:, None, None] * len(_CORNERS) + _FACES).reshape(-1, 3)
+    normals = np.tile(_CORNERS, (count, 1))
+    geometry = Geometry(positions, triangles, normals, None, False, f"points {cloud.key!r}")
+    colours = cloud.get("colors")
+    part = Part(geometry)
+    if colours is not None:
+        part = _coloured(geometry, np.repeat(colours, len(_CORNERS), 0))
+    return [replace(part, kind="basic")]
 
 
 def load(path: Path) -> list[Part]:

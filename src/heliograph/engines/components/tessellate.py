@@ -22,6 +22,22 @@ Arc = tuple[float, float]
 WHOLE: Arc = (0.0, 2 * math.pi)
 
 
+def plane() -> Geometry:
+    """A square in the xy plane from -1 to 1 that faces +z."""
+    points = np.array([[[x, y, 0.0] for x in (-1.0, 1.0)] for y in (-1.0, 1.0)])
+    return _geometry("plane", points, np.zeros_like(points), np.zeros((2, 2, 2)))
+
+
+def box() -> Geometry:
+    """A cube from -1 to 1, without normals of its own."""
+    square = np.asarray(plane().positions)
+    front = square + np.array([0.0, 0.0, 1.0])
+    turned = [front, front * (-1, 1, -1)]
+    sides = [np.roll(face, shift, 1) for shift in range(3) for face in turned]
+    triangles = np.concatenate([np.asarray(plane().triangles) + 4 * i for i in range(6)])
+    return Geometry(np.concatenate(sides), triangles, None, None, False, "box")
+
+
 def torus(tube: float, arc: float) -> Geometry:
     """A ring of radius 1 in the xy plane, of which `arc` is there."""
     around, across = _steps((0.0, arc)), np.linspace(0, 2 * math.pi, _TUBE_SLICES + 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -12,18 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.colour import linear
-from heliograph.engines.components import tessellate
+from heliograph.engines.components import outlines, tessellate
 from heliograph.engines.components.assets import Assets, Files, Handles
 from heliograph.engines.components.tessellate import WHOLE
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.lru import LruCache
-from heliograph.raster import Instances, Shading, Shape, Side
+from heliograph.raster import Geometry, Instances, Shading, Shape, Side
 from heliograph.raster import Mapping as TextureMapping
 from heliograph.raster.types import InstanceTable, MaterialTable, Transforms
-from heliograph.scene import Component, Mesh, Splat
+from heliograph.scene import Component, Mesh, PointCloud, Splat
 from heliograph.scene.components import ENVIRONMENT
 from heliograph.scene.material import MATERIAL, Material
+from heliograph.scene.shapes import OUTLINES
 from heliograph.scene.shapes import Shape as Drawn
 
 _MOST_PARTS, _OF_PARTS = 32 << 20, 2048  # bytes of all, and of one besides its arrays
@@ -52,6 +54,7 @@ class Parts:
         cutoff: (K,), as `InstanceTable` has it.
         side, shading: (K,) members of `Side` and `Shading`.
         corners: (K, 8, 3), those of the boxes round them, in the component's axes.
+        line: (K,) which are outlines; of a component they come last.
         plain: whether another colour of the component changes nothing but the first three numbers
             of `rgba`.
     """
@@ -69,6 +72,7 @@ class Parts:
     side: NDArray[np.int8]
     shading: NDArray[np.int8]
     corners: Matrix
+    line: NDArray[np.bool_]
     plain: bool = False
 
     @classmethod
@@ -84,6 +88,10 @@ class Parts:
         """Some of the instances, in this order."""
         columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _NOTHING}
         return Parts(**columns)
+
+    def and_lines(self, lines: Parts) -> Parts:
+        """These with outlines."""
+        return Parts.joined([self, replace(lines, line=np.ones(len(lines), np.bool_))])
 
     def __len__(self) -> int:
         """How many instances."""
@@ -104,7 +112,7 @@ class Parts:
             ids=ids,
             side=self.side,
             shading=self.shading,
-            casts_shadow=np.ones(count, np.bool_),
+            casts_shadow=~self.line,
             cutoff=self.cutoff if self.cutoff.any() else None,
         )
         emissive = self.emissive if self.emissive.any() else None
@@ -141,6 +149,7 @@ _NOTHING: Mapping[str, NDArray[Any]] = MappingProxyType(
         "side": np.empty(0, np.int8),
         "shading": np.empty(0, np.int8),
         "corners": np.empty((0, 8, 3)),
+        "line": np.empty(0, np.bool_),
     }
 )
 """The columns of parts, empty."""
@@ -237,16 +246,37 @@ class Translator:
     def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Splat):
             raise SceneError("is drawn by the page only; leave it out for this engine")
-        if isinstance(component, Mesh):
+        if isinstance(component, (Mesh, PointCloud)):
             return self._mesh(component, files)
         posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))
         texture, clear = self.assets.surface(component.get("material"), files)
         paint = _paint(component.get("material"), component.get("materialType"), clear)
-        return self._rows([posed], [paint], [texture], plain=paint.plain)
+        line = component.props.get("outlines")
+        if line is None:
+            return self._rows([posed], [paint], [texture], plain=paint.plain)
+        return self._rows([posed], [paint], [texture]).and_lines(
+            self._rows([self._hull(cast("Drawn", component), posed, line)], [_line(line)], [-1])
+        )
 
-    def _mesh(self, mesh: Mesh, files: Files) -> Parts:
+    def _hull(self, shape: Drawn, posed: _Posed, line: Mapping[str, Any]) -> _Posed:
+        """A shape that is larger by its outline."""
+        thickness, angle = (line.get(each, OUTLINES[each].default) for each in _HULL)
+        if posed.geometry in (Shape.SPHERE, Shape.CAPSULE):  # which grow exactly
+            radius = shape.get("radius")
+            grown, pose = radius + thickness, posed.pose.copy()
+            pose[:3, :3] *= grown / radius
+            return _Posed(posed.geometry, pose, posed.length * radius / grown)
+        made = posed.made or _TRIANGLES[Shape(posed.geometry)]
+        key = ("outline", shape.kind, shape.args, shape.arc, thickness, angle)
+        return _Posed(
+            self.assets.shape(key, lambda: outlines.hull(made(), posed.pose, thickness, angle)),
+            np.eye(4),
+        )
+
+    def _mesh(self, mesh: Mesh | PointCloud, files: Files) -> Parts:
         pieces = self.assets.mesh(mesh, files)
-        given, turn = mesh.get("material"), UPRIGHT if mesh.y_up else np.eye(4)
+        given = mesh.get("material")
+        turn = UPRIGHT if isinstance(mesh, Mesh) and mesh.y_up else np.eye(4)
         paints = [
             _paint(
                 {**piece.said.properties, **given},
@@ -256,7 +286,13 @@ class Translator:
             for piece in pieces
         ]
         posed = [_Posed(piece.geometry, turn @ piece.pose) for piece in pieces]
-        return self._rows(posed, paints, [piece.texture for piece in pieces])
+        made = self._rows(posed, paints, [piece.texture for piece in pieces])
+        line = mesh.props.get("outlines")
+        if line is None or not isinstance(mesh, Mesh):
+            return made
+        size = [line.get(each, OUTLINES[each].default) for each in _HULL]
+        hulls = [_Posed(each, np.eye(4)) for each in self.assets.hulls(mesh, files, turn, *size)]
+        return made.and_lines(self._rows(hulls, [_line(line)] * len(hulls), [-1] * len(hulls)))
 
     def _rows(
         self,
@@ -283,6 +319,7 @@ class Translator:
             side=np.array([paint.side for paint in paints], np.int8),
             shading=np.array([paint.shading for paint in paints], np.int8),
             corners=self._corners(posed),
+            line=np.zeros(count, np.bool_),
             plain=plain,
         )
 
@@ -306,6 +343,8 @@ class _Posed:
     geometry: int
     pose: Matrix
     length: float = 0.0
+    made: Callable[[], Geometry] | None = None
+    """Its triangles, where it is not one of the rasterizer's own shapes."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +384,13 @@ def _paint(given: Mapping[str, Any], kind: str, clear: bool) -> _Paint:
     )
 
 
+def _line(outlines: Mapping[str, Any]) -> _Paint:
+    """An outline as the rasterizer has it."""
+    color = outlines.get("color", OUTLINES["color"].default)
+    return _paint({"color": color[:3], "side": "back"}, "basic", clear=False)
+
+
+_HULL = ("thickness", "angle")
 _SIDES: Mapping[str, Side] = MappingProxyType(
     {"front": Side.FRONT, "back": Side.BACK, "double": Side.DOUBLE}
 )
@@ -370,7 +416,7 @@ def _box(_: Assets, shape: Drawn) -> _Posed:
 
 
 def _plane(_: Assets, shape: Drawn) -> _Posed:
-    width, height = shape.args
+    width, height = shape.get("width"), shape.get("height")
     return _Posed(Shape.PLANE, _scaled(width / 2, height / 2, max(width, height) / 2))
 
 
@@ -380,8 +426,8 @@ def _sphere(assets: Assets, shape: Drawn) -> _Posed:
     theta = theta_start, min(theta_length, math.pi - theta_start)
     if (phi, theta) == (WHOLE, (0.0, math.pi)):
         return _Posed(Shape.SPHERE, Z_TO_Y @ _scaled(radius, radius, radius))
-    handle = assets.shape(("sphere", phi, theta), lambda: tessellate.sphere(phi, theta))
-    return _Posed(handle, _scaled(radius, radius, radius))
+    make = partial(tessellate.sphere, phi, theta)
+    return _made(assets, ("sphere", phi, theta), make, _scaled(radius, radius, radius))
 
 
 def _cylinder(assets: Assets, shape: Drawn) -> _Posed:
@@ -400,10 +446,8 @@ def _stump(assets: Assets, args: tuple[float, ...], arc: tuple[float, ...]) -> _
         return _Posed(Shape.CYLINDER, Z_TO_Y @ _scaled(top, top, height / 2))
     wide = max(top, bottom)
     ends = (top / wide, bottom / wide)
-    handle = assets.shape(
-        ("cylinder", ends, theta, caps), lambda: tessellate.cylinder(*ends, theta, caps=caps)
-    )
-    return _Posed(handle, _scaled(wide, height / 2, wide))
+    make = partial(tessellate.cylinder, *ends, theta, caps=caps)
+    return _made(assets, ("cylinder", ends, theta, caps), make, _scaled(wide, height / 2, wide))
 
 
 def _capsule(_: Assets, shape: Drawn) -> _Posed:
@@ -414,8 +458,8 @@ def _capsule(_: Assets, shape: Drawn) -> _Posed:
 def _torus(assets: Assets, shape: Drawn) -> _Posed:
     (radius, tube), arc = shape.args, min(shape.arc[0], _ROUND)
     share = tube / radius
-    handle = assets.shape(("torus", share, arc), lambda: tessellate.torus(share, arc))
-    return _Posed(handle, _scaled(radius, radius, radius))
+    make = partial(tessellate.torus, share, arc)
+    return _made(assets, ("torus", share, arc), make, _scaled(radius, radius, radius))
 
 
 def _circle(assets: Assets, shape: Drawn) -> _Posed:
@@ -429,8 +473,29 @@ def _ring(assets: Assets, shape: Drawn) -> _Posed:
 
 def _disc(assets: Assets, inner: float, outer: float, arc: tuple[float, ...]) -> _Posed:
     share, theta = inner / outer, (arc[0], min(arc[1], _ROUND))
-    handle = assets.shape(("ring", share, theta), lambda: tessellate.ring(share, theta))
-    return _Posed(handle, _scaled(outer, outer, outer))
+    make = partial(tessellate.ring, share, theta)
+    return _made(assets, ("ring", share, theta), make, _scaled(outer, outer, outer))
+
+
+def _made(assets: Assets, key: object, make: Callable[[], Geometry], pose: Matrix) -> _Posed:
+    return _Posed(assets.shape(key, make), pose, made=make)
+
+
+def _upright_cylinder() -> Geometry:
+    """A cylinder along z, as the rasterizer's own."""
+    made = tessellate.cylinder(1.0, 1.0)
+    positions = np.asarray(made.positions) @ UPRIGHT[:3, :3].T
+    return replace(made, positions=positions, normals=None)
+
+
+_TRIANGLES: Mapping[Shape, Callable[[], Geometry]] = MappingProxyType(
+    {
+        Shape.BOX: tessellate.box,
+        Shape.PLANE: tessellate.plane,
+        Shape.CYLINDER: _upright_cylinder,
+    }
+)
+"""Triangles of the rasterizer's own shapes, for their outlines."""
 
 
 _SHAPES: Mapping[str, Callable[[Assets, Drawn], _Posed]] = MappingProxyType(
@@ -438,6 +503,7 @@ _SHAPES: Mapping[str, Callable[[Assets, Drawn], _Posed]] = MappingProxyType(
         "Box": _box,
         "Sphere": _sphere,
         "Plane": _plane,
+        "ImagePlane": _plane,
         "Cylinder": _cylinder,
         "Cone": _cone,
         "Capsule": _capsule,

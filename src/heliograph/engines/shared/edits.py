@@ -99,7 +99,7 @@ class EditApplier:
 
     def paint(self, edit: EditMaterial) -> None:
         """Apply an EditMaterial."""
-        rows = self._objects.rows(edit.objects)
+        rows = self._objects.surfaces(edit.objects)
         if not rows:
             return
         if edit.rgba is not None:
@@ -283,13 +283,18 @@ class Objects:
     Args:
         rows: the instances of each object, by its number.
         names: object name -> numbers of the objects of that name.
+        surfaces: as `rows`, those instances alone that show the object's material; all without.
     """
 
     def __init__(
-        self, rows: Mapping[int, Sequence[int]], names: Mapping[str, Sequence[int]]
+        self,
+        rows: Mapping[int, Sequence[int]],
+        names: Mapping[str, Sequence[int]],
+        surfaces: Mapping[int, Sequence[int]] | None = None,
     ) -> None:
         self._rows = rows
         self._names = names
+        self._surfaces = rows if surfaces is None else surfaces
         self._last: tuple[Any, tuple[NDArray[np.intp], NDArray[np.intp], bool]] | None = None
 
     def rows(self, objects: Sequence[str]) -> list[int]:
@@ -298,11 +303,21 @@ class Objects:
         Raises:
             UnknownNameError: an object that is not there.
         """
+        return [row for number in self._numbers(objects) for row in self._rows.get(number, ())]
+
+    def surfaces(self, objects: Sequence[str]) -> list[int]:
+        """Those of these instances that show the material of their object.
+
+        Raises:
+            UnknownNameError: an object that is not there.
+        """
+        return [row for number in self._numbers(objects) for row in self._surfaces.get(number, ())]
+
+    def _numbers(self, objects: Sequence[str]) -> list[int]:
         for name in objects:
             if name not in self._names:
                 raise UnknownNameError.of("object", name, self._names)
-        numbers = [number for name in objects for number in self._names[name]]
-        return [row for number in numbers for row in self._rows.get(number, ())]
+        return [number for name in objects for number in self._names[name]]
 
     def grouped(
         self, groups: tuple[tuple[str, ...], ...]
@@ -312,7 +327,7 @@ class Objects:
         Randomizers name the same ones for every sample, so the last answer is kept.
         """
         if self._last is None or self._last[0] != groups:
-            found = [self.rows(group) for group in groups]
+            found = [self.surfaces(group) for group in groups]
             group = np.repeat(np.arange(len(groups)), [len(rows) for rows in found])
             flat = np.array([row for rows in found for row in rows], np.intp)
             self._last = groups, (group, flat, len(np.unique(flat)) == len(flat))

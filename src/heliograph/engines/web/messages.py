@@ -104,7 +104,7 @@ class Apply(Message, tag="apply"):
 
     Attributes:
         version: of the scene after it.
-        reset: whether all that the page has is dropped first.
+        reset: whether all that the page has, rows and blobs, is dropped first.
         removed: keys of rows that are gone; what is below them is listed too.
         rows: new rows and rows that changed, whole; a row with another tag or parent is made anew.
         blobs: content that the page does not have yet.

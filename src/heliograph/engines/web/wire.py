@@ -43,6 +43,11 @@ class Buffers:
         return offset, nbytes
 
     @property
+    def nbytes(self) -> int:
+        """How many bytes, with the gaps between them."""
+        return self._nbytes
+
+    @property
     def parts(self) -> Sequence[bytes | memoryview]:
         """The bytes, in order."""
         return self._parts

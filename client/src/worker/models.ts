@@ -1,0 +1,2 @@
+// Model files, read once for all components that show them.
+export class Models {}

@@ -1,0 +1,88 @@
+// Draws the scene as a camera sees it: colour, geometry, or both in one draw.
+import {
+  ACESFilmicToneMapping,
+  LinearToneMapping,
+  NeutralToneMapping,
+  NoToneMapping,
+  Vector3,
+  type ToneMapping,
+  type WebGLRenderTarget,
+} from "three";
+import type { CameraSpec, Configure } from "../messages";
+import type { Picture, SceneElement, ToneMappingName } from "./elements/scene";
+import type { Surfaces } from "./surface";
+import type { Variant } from "./surface_shader";
+import { Targets, type Kind } from "./targets";
+import { ValueCamera } from "./value_camera";
+import type { World } from "./world";
+
+const TONES: Record<ToneMappingName, ToneMapping> = {
+  none: NoToneMapping,
+  neutral: NeutralToneMapping,
+  aces: ACESFilmicToneMapping,
+};
+const VARIANTS: Record<Kind, Variant> = { rgb: "plain", geometry: "bare", both: "full" };
+const PLAIN_PICTURE: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0] };
+
+const middle = new Vector3();
+
+export class Passes {
+  readonly targets: Targets;
+  private readonly camera: ValueCamera;
+
+  constructor(
+    private readonly world: World,
+    private readonly surfaces: Surfaces,
+    private readonly scene: () => SceneElement | null,
+  ) {
+    this.targets = new Targets(world.renderer);
+    this.camera = new ValueCamera(world.renderer.state.buffers.depth.getReversed());
+  }
+
+  /** Draw into a target, to be read at once. */
+  draw(spec: CameraSpec, kind: Kind, samples = 1): WebGLRenderTarget {
+    const target = this.targets.get(kind, spec.width, spec.height, samples);
+    const picture = this.scene()?.picture ?? PLAIN_PICTURE;
+    this.targets.clear(target, kind, picture.background);
+    this.render(spec, kind, picture.toneMapping);
+    return target;
+  }
+
+  /** Draw the content onto the canvas, whose size is the camera's; what comes next is drawn over it. */
+  show(spec: CameraSpec, toneMapping: Configure["tone_mapping"]): void {
+    const { renderer, gl } = this.world;
+    const picture = this.scene()?.picture ?? PLAIN_PICTURE;
+    renderer.setRenderTarget(null);
+    renderer.state.buffers.depth.setMask(true);
+    renderer.state.buffers.color.setMask(true);
+    gl.clearBufferfv(gl.COLOR, 0, [...picture.background, 1]);
+    gl.clearBufferfv(gl.DEPTH, 0, [renderer.state.buffers.depth.getReversed() ? 0 : 1]);
+    this.render(spec, "rgb", toneMapping ?? picture.toneMapping);
+  }
+
+  private render(spec: CameraSpec, kind: Kind, toneMapping: ToneMappingName): void {
+    const { content, renderer } = this.world;
+    const scene = this.scene();
+    const exposure = scene?.picture.exposure ?? 1;
+    const tone = TONES[toneMapping];
+    renderer.toneMapping = tone === NoToneMapping && exposure !== 1 ? LinearToneMapping : tone;
+    renderer.toneMappingExposure = exposure;
+    const camera = this.camera.set(spec);
+    const variant = VARIANTS[kind];
+    this.surfaces.dress(variant);
+    scene?.dressSky(variant);
+    content.updateMatrixWorld();
+    content.matrixWorldAutoUpdate = false;
+    this.chooseLevels(camera, spec.height);
+    renderer.render(content, camera);
+    content.matrixWorldAutoUpdate = true;
+  }
+
+  private chooseLevels(camera: ValueCamera, height: number): void {
+    this.surfaces.chooseLevels((object, radius) => {
+      const scaled = radius * object.matrixWorld.getMaxScaleOnAxis();
+      const depth = -middle.setFromMatrixPosition(object.matrixWorld).applyMatrix4(camera.matrixWorldInverse).z;
+      return scaled * camera.pixelsPerMetre(height, depth - scaled);
+    });
+  }
+}

@@ -1,0 +1,80 @@
+// What is drawn of a component: objects with a look, an id and a colour of their own.
+import type { InstancedMesh, Material, Mesh, Object3D, Points, SkinnedMesh } from "three";
+import { levelFor, type Form, type GeometryCache } from "./geometries";
+import { COLOUR_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
+
+/** Materials that draw the same surface into different targets. */
+export interface Look {
+  variant(variant: Variant): Material;
+}
+
+export type DrawnObject = Mesh | SkinnedMesh | InstancedMesh | Points;
+
+/** One object that is drawn. */
+export class Surface {
+  /** Linear red, green, blue and opacity, which multiply those of its look. */
+  readonly tint = new Float32Array([1, 1, 1, 1]);
+  /** The form of a round shape, whose level follows its size in the picture. */
+  form: Form | null = null;
+
+  constructor(
+    readonly object: DrawnObject,
+    public looks: Look | Look[],
+    /** Whose id it shows, and what is shown for it. */
+    readonly owner: { id: number },
+    gl: WebGL2RenderingContext,
+  ) {
+    object.castShadow = object.receiveShadow = true;
+    object.onBeforeRender = () => {
+      gl.vertexAttrib4fv(COLOUR_LOCATION, this.tint);
+      gl.vertexAttribI4ui(ID_LOCATION, this.owner.id, 0, 0, 0);
+    };
+  }
+
+  dress(variant: Variant): void {
+    const looks = this.looks;
+    this.object.material = Array.isArray(looks) ? looks.map((look) => look.variant(variant)) : looks.variant(variant);
+  }
+}
+
+/** All that is drawn. */
+export class Surfaces {
+  private readonly all = new Set<Surface>();
+  private readonly round = new Set<Surface>();
+  private variant: Variant = "plain";
+
+  constructor(private readonly geometries: GeometryCache) {}
+
+  add(surface: Surface): void {
+    this.all.add(surface);
+    if (surface.form?.round) this.round.add(surface);
+    surface.dress(this.variant);
+  }
+
+  remove(surface: Surface): void {
+    this.all.delete(surface);
+    this.round.delete(surface);
+  }
+
+  /** Its looks are others now. */
+  redress(surface: Surface): void {
+    surface.dress(this.variant);
+  }
+
+  dress(variant: Variant): void {
+    if (variant === this.variant) return;
+    this.variant = variant;
+    for (const surface of this.all) surface.dress(variant);
+  }
+
+  /** Choose the geometry of round shapes by their size in a picture. */
+  chooseLevels(pixelsAt: (object: Object3D, radius: number) => number): void {
+    for (const { object, form } of this.round) {
+      if (form) object.geometry = this.geometries.get(form, levelFor(pixelsAt(object, form.radius)));
+    }
+  }
+
+  [Symbol.iterator](): IterableIterator<Surface> {
+    return this.all.values();
+  }
+}

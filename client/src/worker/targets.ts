@@ -1,0 +1,88 @@
+// What sensor pictures are drawn into, and how they are read.
+import {
+  DepthTexture,
+  FloatType,
+  NearestFilter,
+  NoColorSpace,
+  RGBAFormat,
+  RGBAIntegerFormat,
+  SRGBColorSpace,
+  UnsignedByteType,
+  UnsignedIntType,
+  WebGLRenderTarget,
+  type WebGLRenderer,
+} from "three";
+
+export type Kind = "rgb" | "geometry" | "both";
+
+const MOST_KEPT = 6;
+const INFINITY_BITS = 0x7f800000;
+
+/** Targets by size and kind; those used last are kept. */
+export class Targets {
+  private readonly kept = new Map<string, WebGLRenderTarget>();
+
+  constructor(private readonly renderer: WebGLRenderer) {}
+
+  get(kind: Kind, width: number, height: number, samples: number): WebGLRenderTarget {
+    const name = `${kind} ${width} ${height} ${samples}`;
+    const target = this.kept.get(name) ?? made(kind, width, height, samples);
+    this.kept.delete(name);
+    this.kept.set(name, target);
+    for (const [oldest, other] of this.kept) {
+      if (this.kept.size <= MOST_KEPT) break;
+      other.dispose();
+      other.depthTexture?.dispose();
+      this.kept.delete(oldest);
+    }
+    return target;
+  }
+
+  /** Bind a target and clear all of it. */
+  clear(target: WebGLRenderTarget, kind: Kind, background: readonly [number, number, number]): void {
+    const { renderer } = this;
+    const gl = renderer.getContext() as WebGL2RenderingContext;
+    renderer.setRenderTarget(target);
+    const { depth, color } = renderer.state.buffers;
+    depth.setMask(true);
+    color.setMask(true);
+    if (kind !== "geometry") gl.clearBufferfv(gl.COLOR, 0, [...background, 0]);
+    if (kind !== "rgb") gl.clearBufferuiv(gl.COLOR, kind === "both" ? 1 : 0, [INFINITY_BITS, 0, 0, 0]);
+    gl.clearBufferfv(gl.DEPTH, 0, [depth.getReversed() ? 0 : 1]);
+  }
+
+  /** Read one of a target's images, its bottom row first. */
+  read(target: WebGLRenderTarget, image: number, into: Uint8Array | Uint32Array): void {
+    const { renderer } = this;
+    const gl = renderer.getContext() as WebGL2RenderingContext;
+    const { __webglFramebuffer } = renderer.properties.get(target) as { __webglFramebuffer: WebGLFramebuffer };
+    renderer.state.bindFramebuffer(gl.READ_FRAMEBUFFER, __webglFramebuffer);
+    gl.readBuffer(gl.COLOR_ATTACHMENT0 + image);
+    const whole = into instanceof Uint32Array;
+    const [format, type] = whole ? [gl.RGBA_INTEGER, gl.UNSIGNED_INT] : [gl.RGBA, gl.UNSIGNED_BYTE];
+    gl.readPixels(0, 0, target.width, target.height, format, type, into);
+  }
+}
+
+function made(kind: Kind, width: number, height: number, samples: number): WebGLRenderTarget {
+  const count = kind === "both" ? 2 : 1;
+  const target = new WebGLRenderTarget(width, height, {
+    count,
+    samples: samples > 1 ? samples : 0,
+    minFilter: NearestFilter,
+    magFilter: NearestFilter,
+    generateMipmaps: false,
+    depthTexture: new DepthTexture(width, height, FloatType),
+    resolveDepthBuffer: false,
+  });
+  target.textures.forEach((texture, place) => {
+    const colour = kind !== "geometry" && place === 0;
+    texture.format = colour ? RGBAFormat : RGBAIntegerFormat;
+    texture.type = colour ? UnsignedByteType : UnsignedIntType;
+    texture.internalFormat = colour ? "RGBA8" : "RGBA32UI";
+    texture.colorSpace = colour ? SRGBColorSpace : NoColorSpace;
+  });
+  // Shaders encode for such a target as for the canvas; for another they would leave light linear.
+  Object.assign(target, { isXRRenderTarget: true });
+  return target;
+}

@@ -1,0 +1,57 @@
+// The scene as it is shown, and the one GL context that draws it.
+import { Group, Scene, WebGLRenderer, type Object3D } from "three";
+import type { Row } from "../messages";
+
+/** One component of the scene. */
+export interface SceneNode {
+  row: Row;
+  /** Placed in its parent; the objects of the rows below are its children. */
+  object: Object3D;
+}
+
+type Listener = (keys: ReadonlySet<string>) => void;
+
+/** The scene, its GL context, and who wants to know of changes. */
+export class World {
+  readonly renderer: WebGLRenderer;
+  /** What sensors see. Its materials are those that draw colour alone. */
+  readonly content = new Scene();
+  /** Placed like `content`, but seen in the viewport alone. */
+  readonly gizmos = new Scene();
+  readonly nodes = new Map<string, SceneNode>();
+  /** Of the scene's own component: what stands in it has its placement. */
+  readonly root = new Group();
+  version = 0;
+  /** performance.now() when a sensor picture was last asked for; the viewport makes room for them. */
+  lastRender = -Infinity;
+  private readonly listeners = new Set<Listener>();
+
+  constructor(readonly canvas: OffscreenCanvas) {
+    this.renderer = new WebGLRenderer({ canvas, antialias: false, reversedDepthBuffer: true, alpha: false });
+    this.renderer.autoClear = false;
+    this.renderer.info.autoReset = false;
+    this.content.add(this.root);
+  }
+
+  get gl(): WebGL2RenderingContext {
+    return this.renderer.getContext() as WebGL2RenderingContext;
+  }
+
+  /** Name of what draws. */
+  get glName(): string {
+    const { gl } = this;
+    const unmasked = gl.getExtension("WEBGL_debug_renderer_info")?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER;
+    return String(gl.getParameter(unmasked));
+  }
+
+  /** Hear of the keys whose rows changed, came or went; returns what ends it. */
+  onChange(listener: Listener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Tell that something of these components looks otherwise. */
+  changed(keys: ReadonlySet<string>): void {
+    for (const listener of this.listeners) listener(keys);
+  }
+}
