@@ -189,13 +189,22 @@ class Vuer:
         parts = unquote(urlsplit(source).path).strip("/").split("/")
         own = urlsplit(source).hostname in (None, "localhost", "127.0.0.1")
         if own and parts[0] in _SERVED:
-            return component.merged({"src": str(self._root.joinpath(*parts[1:]))})
+            return component.merged({"src": self._file(parts[1:], source)})
         if source.startswith("/"):
             return component
         raise InvalidValueError(
             f"{component!r} src: expected a file, or an address below /static of this server, got "
             f"{source!r}; download it and give its path"
         )
+
+
+    def _file(self, parts: list[str], source: str) -> str:
+        """The path of a file below the root."""
+        root = self._root.resolve()
+        path = root.joinpath(*parts).resolve()
+        if not path.is_relative_to(root):
+            raise InvalidValueError(f"src: expected a file below {root}, got {source!r}")
+        return str(path)
 
 
 async def _follow(fn: Program, session: VuerSession) -> None:
