@@ -22,19 +22,23 @@ from heliograph.engines.web.messages import Configure
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.live.drawing import Drawer, PageDrawer, RendererDrawer
+from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, RendererDrawer
 from heliograph.live.events import Handler
 from heliograph.live.options import AppOptions, AppSettings
-from heliograph.live.session import VIEWPORT, Keys, Session
+from heliograph.live.session import Keys, Session
+from heliograph.passes import Passes
 from heliograph.scene import Edit, Scene
 
 PORT = 8012
 """Where an app is served, unless that is taken."""
 _TRIED = 20
+_NOT_SERVED = "this app is not served: use `async with app:`, or `app.run()`"
 _GRACE = 10.0  # seconds that a session of a page's own outlives the page, which may come back
 
 Drawn: TypeAlias = str | Callable[[Scene], Renderer]
-Program: TypeAlias = Callable[[Session], Awaitable[None] | AsyncIterator[Edit] | None]
+Program: TypeAlias = Callable[
+    [Session], Awaitable[None] | AsyncIterator[Edit | Sequence[Edit]] | None
+]
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class App:
         self._came = asyncio.Event()
         self._spawned: list[_Spawned] = []
         self._handlers: list[tuple[str, Handler, bool]] = []
+        self._routes: list[tuple[str, Callable[..., Any]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -124,7 +129,8 @@ class App:
         """
         if not self._settings.shared:
             raise InvalidValueError("scene: each page has its own; take the one `spawn` gives you")
-        del self._open.url
+        if "" not in self._sessions:
+            raise ClosedError(_NOT_SERVED)
         return self._sessions[""]
 
     @property
@@ -135,11 +141,11 @@ class App:
     @property
     def _open(self) -> PageServer:
         if self._server is None:
-            raise ClosedError("this app is not served: use `async with app:`, or `app.run()`")
+            raise ClosedError(_NOT_SERVED)
         return self._server
 
     async def grab_render(
-        self, keys: Keys = VIEWPORT, passes: str | Sequence[str] = ("rgb",), **options: Any
+        self, keys: Keys = VIEWPORT, passes: Passes = ("rgb",), **options: Any
     ) -> Sample:
         """Pictures of the shared scene; see `Session.grab_render`."""
         return await self.scene.grab_render(keys, passes, **options)
@@ -174,7 +180,7 @@ class App:
 
     def bind(self, program: Program | None = None, *, start: bool = False) -> Any:
         """The same as `spawn`."""
-        return self.spawn(program, start=start)  # type: ignore[call-overload]
+        return self.spawn(program, start=start)
 
     @overload
     def add_handler(
@@ -219,13 +225,13 @@ class App:
         return partial(session.unsubscribe, subscription)
 
     def add_route(self, path: str, handler: Callable[..., Any]) -> None:
-        """Serve something of your own under a path; it needs the token as all else.
+        """Serve something of your own under a path, from the start; it needs the token as all else.
 
         Args:
             path: such as "/status".
             handler: a coroutine function as aiohttp has them.
         """
-        self._open.add_route(path, handler)
+        self._routes.append((path, handler))
 
     # Its life.
 
@@ -251,17 +257,12 @@ class App:
             self._spawn(self._without_page())
 
     async def _served(self) -> PageServer:
-        ports = range(PORT, PORT + _TRIED) if self._settings.port is None else [self._settings.port]
-        for port in ports:
-            server = self._make_server(port=port)
-            try:
-                await server.start()
-            except OSError:
-                if port == ports[-1]:
-                    raise
-            else:
-                return server
-        raise InvalidValueError(f"port: {PORT} to {PORT + _TRIED - 1} are taken; give another one")
+        port = range(PORT, PORT + _TRIED) if self._settings.port is None else self._settings.port
+        server = self._make_server(port=port)
+        for path, handler in self._routes:
+            server.add_route(path, handler)
+        await server.start()
+        return server
 
     async def close(self) -> None:
         """End all sessions and the server; may be called twice."""
@@ -338,7 +339,7 @@ class App:
         self._came.set()
         if self._settings.shared:
             session = self._sessions[""]
-            session.info = dict(page.hello.info)
+            session.begin(page.hello)
             await session.serve(page)
             return
         session = self._sessions.get(page.hello.session) or self._own_session(page)
@@ -367,7 +368,7 @@ class App:
 async def _follow(program: Program, session: Session) -> None:
     """Run a program to its end; what one yields is applied."""
     result = program(session)
-    if inspect.isasyncgen(result):
+    if isinstance(result, AsyncIterator):
         async for edits in result:
             session.apply(edits)
     elif inspect.isawaitable(result):

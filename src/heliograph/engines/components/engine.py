@@ -34,7 +34,7 @@ from heliograph.errors import ClosedError, InvalidValueError, SceneError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
-from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene
+from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene, Urdf
 from heliograph.scene.shapes import SUFFIXES
 from heliograph.scene.tree import Tree
 from heliograph.view import View
@@ -42,6 +42,7 @@ from heliograph.view import View
 Source: TypeAlias = Component | str | os.PathLike[str]
 
 _EDITED_KEPT = 8
+_ROBOT = ".urdf"
 
 
 class ComponentEngine(Engine):
@@ -58,7 +59,7 @@ class ComponentEngine(Engine):
     16 versions may be asked for.
 
     Args:
-        source: a component, or the path of a .glb, .gltf, .obj, .ply or .stl file.
+        source: a component, or the path of a .glb, .gltf, .obj, .ply, .stl or .urdf file.
         size: (width, height) in pixels of the camera `fit`.
         options: how to rasterize.
 
@@ -271,7 +272,9 @@ def _opened(source: Source) -> tuple[Scene, str]:
             f"expected a component or the path of a {' '.join(SUFFIXES)} file, got {source!r}"
         )
     path = Path(source)
-    if path.suffix.lower() not in SUFFIXES:
-        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)}")
-    key = "mesh" if path.stem in ("", *TAKEN) else path.stem
-    return Scene(Mesh(key=key, src=str(path))), printable(path)
+    is_robot = path.suffix.lower() == _ROBOT
+    if path.suffix.lower() not in SUFFIXES and not is_robot:
+        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)} {_ROBOT}")
+    kind = Urdf if is_robot else Mesh
+    key = kind.__name__.lower() if path.stem in ("", *TAKEN) else path.stem
+    return Scene(kind(key=key, src=str(path))), printable(path)

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
@@ -27,7 +27,9 @@ from heliograph.scene.files import file_digest, files_beside
 PREFIX = "assets"
 """What addresses of files begin with."""
 
-_SENT_AS: Mapping[str, str] = MappingProxyType({"<f8": "<f4", "<i8": "<i4", "<u8": "<u4"})
+_SENT_AS: Mapping[str, str] = MappingProxyType({"f": "<f4", "i": "<i4", "u": "<u4", "b": "|u1"})
+_SENT: Final = frozenset({"float32", "uint8", "uint16", "uint32", "int32"})
+"""dtypes that pages know."""
 
 
 class AssetStore:
@@ -87,7 +89,8 @@ class AssetStore:
 
 def content(array: NDArray[Any]) -> NDArray[Any]:
     """An array as it is sent: in C order; numbers of 64 bits as 32 bits, which GL draws with."""
-    return np.ascontiguousarray(array, _SENT_AS.get(array.dtype.str))
+    known = str(array.dtype) in _SENT and array.dtype.isnative
+    return np.ascontiguousarray(array, None if known else _SENT_AS[array.dtype.kind])
 
 
 def _beside(path: Path) -> dict[str, Path]:

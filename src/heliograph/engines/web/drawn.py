@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.camera import Camera, Projection
-from heliograph.engines.web.messages import CameraSpec, Encoding, Picture, Render, Rendered
+from heliograph.camera import Camera
+from heliograph.engines.web.decode import PAGE_NAMES, content_of, decode, raw_picture
+from heliograph.engines.web.messages import Encoding, Picture, Render, Rendered
+from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import ALIGNMENT
 from heliograph.errors import InvalidValueError, UnknownNameError
 
-PASSES = ("rgb", "alpha", "depth", "normals", "segmentation")
-_GEOMETRY = frozenset({"depth", "normals", "segmentation"})
-_DTYPES: Mapping[str, tuple[type[np.generic], int]] = {
-    "rgba": (np.uint8, 4),
-    "geometry": (np.uint32, 16),
-}
 MOST_BYTES: Final = 1 << 30
 """Bytes of all pictures of one answer."""
-_FILE_HEAD = 1 << 16
+FILE_HEAD: Final = 1 << 16
 """Bytes that an image file may be larger than its pixels."""
+
+_BYTES: Mapping[str, int] = MappingProxyType({"rgba": 4, "geometry": 16})
+"""Bytes of a pixel of each raw content."""
 
 
 class SharedSlot(Protocol):
     """A slot of a file that a page writes its pictures into instead of sending them."""
 
-    number: int
+    @property
+    def number(self) -> int:
+        """Which slot."""
 
     def body(self) -> memoryview:
-        """What the slot holds."""
+        """What it holds, at an address that is a multiple of 16."""
 
 
 class RenderOptions(TypedDict, total=False):
@@ -47,22 +49,68 @@ class RenderOptions(TypedDict, total=False):
     timeout: Required[float]
 
 
+class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
+    """Pictures by camera and pass, each read from what came when it is looked at.
+
+    An encoded one is the bytes of its file, (N,) uint8.
+
+    Args:
+        cameras: by name.
+        raw: what came, by camera and content (see `messages.Picture`).
+        contents: what each pass is read from.
+    """
+
+    def __init__(
+        self,
+        cameras: Mapping[str, Camera],
+        raw: Mapping[tuple[str, str], memoryview],
+        contents: Mapping[str, str],
+    ) -> None:
+        self._cameras = cameras
+        self._raw = raw
+        self._contents = contents
+
+    def __getitem__(self, key: tuple[str, str]) -> NDArray[Any]:
+        """One picture, an array of its own."""
+        return self.read(*key)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Cameras and passes."""
+        return ((camera, name) for camera in self._cameras for name in self._contents)
+
+    def __len__(self) -> int:
+        """How many pictures."""
+        return len(self._cameras) * len(self._contents)
+
+    def read(self, camera: str, name: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """One picture.
+
+        Args:
+            camera: name of the camera.
+            name: of the pass.
+            out: where to, of a raw one; None for an array of its own.
+        """
+        content, seen = self._contents[name], self._cameras[camera]
+        data = self._raw[camera, content]
+        if content in _BYTES:
+            return decode(name, raw_picture(data, seen), seen, out)
+        return np.frombuffer(data, np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class Drawn:
     """What a page drew.
 
     Attributes:
         version: of the scene that it shows.
-        pictures: by camera and content (see `messages.Picture`): "rgba" (H, W, 4) uint8 and
-            "geometry" (H, W, 4) uint32 with rows from the bottom up, views of what came; or the
-            bytes of an image file under its type.
-        camera: of the page's viewport, where that was asked for.
+        pictures: by camera and pass.
+        camera: the page's viewport as the first picture shows it, where that was asked for.
         milliseconds: that it took the page.
     """
 
     version: int
-    pictures: Mapping[tuple[str, str], NDArray[Any] | memoryview]
-    camera: CameraSpec | None = None
+    pictures: Pictures
+    camera: Camera | None = None
     milliseconds: float = 0.0
 
 
@@ -72,24 +120,17 @@ class Request:
 
     Attributes:
         message: what is sent.
+        cameras: by name.
+        contents: what each pass is read from.
         shared: where the pictures arrive, if not in the answer.
-        contents: what must come of each camera.
+        nbytes: that an answer's pictures take at most.
     """
 
     message: Render
-    shared: SharedSlot | None = None
-    contents: tuple[str, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        asked, encoding = self.message.passes, self.message.encoding
-        contents = []
-        if "rgb" in asked and encoding != "raw":
-            contents.append(f"image/{encoding}")
-        if "alpha" in asked or ("rgb" in asked and encoding == "raw"):
-            contents.append("rgba")
-        if not _GEOMETRY.isdisjoint(asked):
-            contents.append("geometry")
-        object.__setattr__(self, "contents", tuple(contents))
+    cameras: Mapping[str, Camera]
+    contents: Mapping[str, str]
+    shared: SharedSlot | None
+    nbytes: int
 
     @classmethod
     def of(
@@ -102,45 +143,41 @@ class Request:
         """The order for these cameras.
 
         Raises:
-            InvalidValueError: no camera, two of one name, or no pass.
+            InvalidValueError: no camera, two of one name, no pass, or too many pixels.
             UnknownNameError: a pass that no page draws.
         """
-        names = [camera.name for camera in cameras]
-        if not names or len(set(names)) != len(names):
-            raise InvalidValueError(f"cameras: expected one or more, each name once, got {names}")
-        for name in passes:
-            if name not in PASSES:
-                raise UnknownNameError.of("pass of a page", name, PASSES)
-        if not passes:
-            raise InvalidValueError("passes: expected one or more, got none")
-        shared = options.get("shared")
+        named = {camera.name: camera for camera in cameras}
+        if not named or len(named) != len(cameras):
+            came = [camera.name for camera in cameras]
+            raise InvalidValueError(f"cameras: expected one or more, each once, got {came}")
         said = {name: options[name] for name in options if name not in ("shared", "timeout")}
-        slot = None if shared is None else shared.number
-        specs = [spec_of(camera) for camera in cameras]
-        request = cls(Render(number, specs, list(passes), file_slot=slot, **said), shared)
-        if request.nbytes > MOST_BYTES:
+        contents = _contents(passes, options.get("encoding", "raw"))
+        shared = options.get("shared")
+        nbytes = _most_bytes(cameras, set(contents.values()))
+        if nbytes > MOST_BYTES:
             raise InvalidValueError(
                 f"cameras: expected pictures of at most {MOST_BYTES >> 20} MiB at once, got "
-                f"{request.nbytes >> 20} MiB; ask for fewer cameras in one request"
+                f"{nbytes >> 20} MiB; ask for fewer cameras in one request"
             )
-        return request
+        message = Render(
+            number,
+            [spec_of(camera) for camera in cameras],
+            list(dict.fromkeys(PAGE_NAMES[name] for name in passes)),
+            file_slot=None if shared is None else shared.number,
+            **said,
+        )
+        return cls(message, named, contents, shared, 0 if shared is not None else nbytes)
+
+    @property
+    def number(self) -> int:
+        """What the answer names."""
+        return self.message.request
 
     @property
     def names(self) -> str:
         """The cameras, for messages."""
-        named = ", ".join(repr(camera.name) for camera in self.message.cameras)
-        return f"camera {named}" if len(self.message.cameras) == 1 else f"cameras {named}"
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the pictures of its answer take at most."""
-        if self.shared is not None:
-            return 0
-        return sum(
-            _most_bytes(content, camera) + ALIGNMENT
-            for camera in self.message.cameras
-            for content in self.contents
-        )
+        listed = ", ".join(map(repr, self.cameras))
+        return f"camera{'s' if len(self.cameras) > 1 else ''} {listed}"
 
     def check(self, answer: Rendered, body: memoryview) -> Drawn:
         """The pictures of an answer.
@@ -150,55 +187,65 @@ class Request:
         """
         if self.shared is not None:
             body = self.shared.body()
-        asked = {(each.name, what): each for each in self.message.cameras for what in self.contents}
-        pictures: dict[tuple[str, str], NDArray[Any] | memoryview] = {}
+        cameras, seen = dict(self.cameras), None
+        if self.message.viewport and answer.camera is not None:
+            first = next(iter(cameras.values()))
+            seen = cameras[first.name] = camera_of(answer.camera, first.name, first.size)
+        asked = {(name, content): None for name in cameras for content in self.contents.values()}
+        raw: dict[tuple[str, str], memoryview] = {}
         for picture in answer.pictures:
             key = picture.camera, str(picture.content)
-            camera = asked.get(key)
-            if camera is None or key in pictures:
+            if key not in asked or key in raw:
                 raise InvalidValueError(f"expected {_listed(asked)}, each once, got {key}")
-            pictures[key] = _pixels(picture, camera, body)
-        if len(pictures) != len(asked):
-            raise InvalidValueError(f"expected {_listed(asked)}, got {_listed(pictures)}")
-        return Drawn(answer.version, pictures, answer.camera, answer.milliseconds)
+            raw[key] = _part(picture, cameras[picture.camera], body)
+        if len(raw) != len(asked):
+            raise InvalidValueError(f"expected {_listed(asked)}, got {_listed(raw)}")
+        pictures = Pictures(cameras, raw, self.contents)
+        return Drawn(answer.version, pictures, seen, answer.milliseconds)
 
 
-def spec_of(camera: Camera) -> CameraSpec:
-    """A camera by value."""
-    return CameraSpec(
-        name=camera.name,
-        width=camera.width,
-        height=camera.height,
-        matrix=camera.world_from_camera.T.ravel().tolist(),
-        projection=camera.projection_matrix.T.ravel().tolist(),
-        near=camera.near,
-        far=camera.far,
-        orthographic=camera.projection is Projection.ORTHOGRAPHIC,
+def _contents(passes: Sequence[str], encoding: str) -> Mapping[str, str]:
+    if not passes:
+        raise InvalidValueError("passes: expected one or more, got none")
+    for name in passes:
+        if name not in PAGE_NAMES:
+            raise UnknownNameError.of("pass of a page", name, PAGE_NAMES)
+    contents = {name: content_of(name) for name in passes}
+    if "rgb" in contents and encoding != "raw":
+        contents["rgb"] = f"image/{encoding}"
+    return contents
+
+
+def _most_bytes(cameras: Sequence[Camera], contents: set[str]) -> int:
+    pixels = [camera.width * camera.height for camera in cameras]
+    return sum(_allowed(content, count) + ALIGNMENT for count in pixels for content in contents)
+
+
+def _allowed(content: str, pixels: int) -> int:
+    """Bytes of a raw picture, or that an image file has at most."""
+    return pixels * _BYTES[content] if content in _BYTES else pixels * 4 + FILE_HEAD
+
+
+def _part(picture: Picture, camera: Camera, body: memoryview) -> memoryview:
+    """Where a picture stands, if it is one."""
+    if (picture.width, picture.height) != camera.size:
+        raise InvalidValueError(
+            f"expected {camera.size} pixels of camera {camera.name!r}, got "
+            f"{(picture.width, picture.height)}"
+        )
+    start, stop = picture.offset, picture.offset + picture.nbytes
+    if not 0 <= start < stop <= len(body) or start % ALIGNMENT:
+        raise InvalidValueError(f"expected bytes within {len(body)}, got {start} to {stop}")
+    allowed, raw = (
+        _allowed(picture.content, camera.width * camera.height),
+        picture.content in _BYTES,
     )
-
-
-def _most_bytes(content: str, camera: CameraSpec) -> int:
-    pixels = camera.width * camera.height
-    return pixels * _DTYPES[content][1] if content in _DTYPES else pixels * 4 + _FILE_HEAD
-
-
-def _pixels(picture: Picture, camera: CameraSpec, body: memoryview) -> NDArray[Any] | memoryview:
-    size, said = (camera.width, camera.height), (picture.width, picture.height)
-    if said != size:
-        raise InvalidValueError(f"expected {size} pixels of camera {camera.name!r}, got {said}")
-    start, stop, most = picture.offset, picture.offset + picture.nbytes, len(body)
-    if not 0 <= start <= stop <= most or start % ALIGNMENT:
-        raise InvalidValueError(f"expected bytes within {most}, aligned, got {start} to {stop}")
-    allowed, raw = _most_bytes(picture.content, camera), picture.content in _DTYPES
-    if not 0 < picture.nbytes <= allowed or (raw and picture.nbytes != allowed):
+    if picture.nbytes > allowed or (raw and picture.nbytes != allowed):
         raise InvalidValueError(
             f"expected {'' if raw else 'at most '}{allowed} bytes of {picture.content} of camera "
             f"{camera.name!r}, got {picture.nbytes}"
         )
-    if not raw:
-        return body[start:stop]
-    dtype, _ = _DTYPES[picture.content]
-    return np.frombuffer(body[start:stop], dtype).reshape(camera.height, camera.width, 4)
+    return body[start:stop]
 
 
 def _listed(keys: Mapping[tuple[str, str], object]) -> str:

@@ -32,6 +32,7 @@ from heliograph.engines.web.messages import (
     FromPage,
     Hello,
     Message,
+    Moved,
     Refused,
     Rendered,
 )
@@ -104,7 +105,8 @@ class PageLink:
         self._slots: dict[str, _Frame] = {}
         self._queue: deque[_Frame] = deque()
         self._rows: SceneRows | None = None
-        self._dirty: set[str] | None = set()  # None for all
+        self._behind = False  # whether they are still to be shown
+        self._dirty: set[str] | None = set()  # what may differ in them; None for all
         self._changes: Iterator[_Frame] = iter(())
         self._unacknowledged: deque[int] = deque()
         self._numbers = itertools.count(1)
@@ -141,7 +143,7 @@ class PageLink:
                 have been shown again since.
             keys: of what changed, came or went since the last call; None for all.
         """
-        self._rows = rows
+        self._rows, self._behind = rows, True
         if keys is None or self._dirty is None:
             self._dirty = None
         else:
@@ -180,7 +182,7 @@ class PageLink:
         if not self.connected:
             raise self._gone(request)
         self._retry_broken()
-        number = request.message.request
+        number = request.number
         answer: asyncio.Future[Drawn] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         self._waiting.append(request)
@@ -231,7 +233,7 @@ class PageLink:
         self._queue.clear()
         for number, answer in self._answers.items():
             request = self._asked.get(number) or next(
-                each for each in self._waiting if each.message.request == number
+                each for each in self._waiting if each.number == number
             )
             if not answer.done():
                 answer.set_exception(self._gone(request))
@@ -256,6 +258,8 @@ class PageLink:
         elif isinstance(message, Hello):
             self.note_malformed()
         else:
+            if isinstance(message, Moved):
+                self._scene.distrust(message.key)
             self.on_message(message, body)
 
     def note_malformed(self) -> None:
@@ -290,8 +294,8 @@ class PageLink:
     def _change(self) -> _Frame | None:
         """What brings the page's scene further."""
         frame = next(self._changes, None)
-        if frame is None and self._rows is not None and self._dirty != set():
-            keys, self._dirty = self._dirty, set()
+        if frame is None and self._rows is not None and self._behind:
+            keys, self._dirty, self._behind = self._dirty, set(), False
             self._changes = self._scene.bring_to(self._rows, keys)
             frame = next(self._changes)
         if frame is not None and isinstance(frame[0], Apply):
@@ -305,14 +309,15 @@ class PageLink:
                 return change
             request = self._waiting.popleft()
             if not self._scene.broken:
-                self._asked[request.message.request] = request
+                self._asked[request.number] = request
                 return request.message, None
             self._answer(request, next(iter(self._scene.broken.values())))
         return None
 
     def _retry_broken(self) -> None:
-        if self._dirty is not None:
+        if self._scene.broken and self._dirty is not None:
             self._dirty.update(self._scene.broken)
+            self._behind = True
 
     # Receiving.
 
@@ -348,7 +353,7 @@ class PageLink:
         return request
 
     def _answer(self, request: Request, result: Drawn | HeliographError) -> None:
-        answer = self._answers.get(request.message.request)
+        answer = self._answers.get(request.number)
         if answer is None or answer.done():  # nobody waits any more
             return
         if isinstance(result, HeliographError):
@@ -362,7 +367,7 @@ class PageLink:
     def _why_late(self, request: Request, timeout: float) -> str:
         silent = time.monotonic() - self._heard
         why = "it has not answered"
-        if request.message.request not in self._asked:
+        if request.number not in self._asked:
             behind = len(self._asked)
             why = f"it has {behind} unanswered requests" if behind else "it does not read"
         return (

@@ -65,8 +65,10 @@ class PageScene:
         reset = root != self._root
         if reset:
             self._root = root
-            for held in (self._rows, self._uses, self._held, self.broken):
-                held.clear()
+            for shown in self._rows.values():
+                self._release(shown)
+            self._rows.clear()
+            self.broken.clear()
         todo, removed = self._differing(rows, None if reset else keys)
         fresh: Blobs = {}
         remade: set[int] = set()
@@ -76,6 +78,12 @@ class PageScene:
             self.broken.pop(key, None)
         changes = Apply(rows.version, reset, removed, cast("list[Row]", encoded), [])
         yield from self._messages(changes, fresh)
+
+    def distrust(self, key: str) -> None:
+        """Note that the page shows a row otherwise than it was told, as it was dragged there."""
+        shown = self._rows.get(key)
+        if shown is not None:
+            self._rows[key] = shown._replace(encoded=b"")
 
     def _differing(
         self, rows: SceneRows, keys: Collection[str] | None

@@ -21,7 +21,7 @@ from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final, TypedDict, Unpack
 
-from heliograph.disk import open_file
+from heliograph.disk import open_file, reason
 from heliograph.engines.web.assets import PREFIX, AssetStore
 from heliograph.engines.web.drawn import MOST_BYTES
 from heliograph.engines.web.gate import FrameGate
@@ -70,7 +70,7 @@ class ServerOptions(TypedDict, total=False):
     """What a `PageServer` takes besides."""
 
     host: str
-    port: int
+    port: int | Sequence[int]
     token: str | None
     insecure: bool
     static_root: Path | str | None
@@ -84,7 +84,7 @@ class PageServer:
     Args:
         on_page: runs as a task for each page, until it is gone.
         host: address to bind.
-        port: 0 picks one.
+        port: 0 picks one; of several the first that is free.
         token: what every request must bring; one is made without it.
         insecure: whether no token is needed; on loopback alone.
         static_root: a folder whose files are served below `/static/`.
@@ -103,7 +103,8 @@ class PageServer:
         self.assets = AssetStore()
         self._on_page = on_page
         self._host = options.get("host", "127.0.0.1")
-        self._wanted = options.get("port", 0)
+        port = options.get("port", 0)
+        self._ports = list(port) if isinstance(port, Sequence) else [port]
         self._ssl = options.get("ssl")
         root = options.get("static_root")
         self._static = None if root is None else Path(root).resolve()
@@ -151,7 +152,7 @@ class PageServer:
         Raises:
             InvalidValueError: the port is taken, or the host is none of this machine's.
         """
-        bound = _bound(self._host, self._wanted)
+        bound = _bound(self._host, self._ports)
         self._access.bound(bound.getsockname()[1])
         self._app.router.add_get("/{name:.*}", self._bundle)
         runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
@@ -295,12 +296,26 @@ def confined(root: Path, name: str) -> Path | None:
     return path if path.is_relative_to(root.resolve()) and path.is_file() else None
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, ports: Sequence[int]) -> socket.socket:
+    """A socket that listens at the first of the ports that is free."""
+    why = ""
+    for port in ports:
+        try:
+            return _listening(host, port)
+        except OSError as error:
+            why = reason(error)
+    raise InvalidValueError(
+        f"port {' or '.join(map(str, ports))} of {host} cannot be had ({why}): end the program "
+        "that has it, or give another port; port=0 picks a free one"
+    )
+
+
+def _listening(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except OSError as error:
+    except socket.gaierror as error:
         raise InvalidValueError(f"host: {host!r} is no address of this machine: {error}") from None
     made = socket.socket(family, kind, protocol)
     try:
@@ -308,13 +323,10 @@ def _bound(host: str, port: int) -> socket.socket:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(address)
         made.listen(128)
-    except OSError as error:
+        made.setblocking(False)
+    except OSError:
         made.close()
-        raise InvalidValueError(
-            f"port {port} of {host} cannot be bound ({error.strerror}); if another program has it, "
-            "end that or give another port; port=0 picks a free one"
-        ) from None
-    made.setblocking(False)
+        raise
     return made
 
 

@@ -18,7 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from heliograph.engine import CancelToken, attempt
+from heliograph.engines.web.drawn import spec_of
 from heliograph.engines.web.messages import (
     Answer,
     Ask,
@@ -39,7 +42,7 @@ from heliograph.live.viewer.pictures import encoded, shown_pass
 from heliograph.live.viewer.progressive import Urgency
 from heliograph.live.viewer.recorder import Recorder
 from heliograph.live.viewer.sources import Drawn, Source
-from heliograph.live.viewer.specs import camera_of, spec_of
+from heliograph.live.viewer.specs import camera_of
 
 MOST_PIXELS: Final = 2048
 """Of a side of a picture that a page asks for; larger windows stretch it."""
@@ -506,13 +509,4 @@ def _capped(spec: CameraSpec) -> CameraSpec:
     if scale >= 1:
         return spec
     width, height = max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
-    return CameraSpec(
-        name=spec.name,
-        width=width,
-        height=height,
-        matrix=spec.matrix,
-        projection=spec.projection,
-        near=spec.near,
-        far=spec.far,
-        orthographic=spec.orthographic,
-    )
+    return msgspec.structs.replace(spec, width=width, height=height)

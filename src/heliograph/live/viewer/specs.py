@@ -1,4 +1,4 @@
-"""Cameras as pages have them, and back."""
+"""Cameras as pages have them, as values."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ from heliograph.errors import InvalidValueError
 
 NAME = "view"
 """The name of the camera of a page's viewport."""
-
-
-def spec_of(camera: Camera) -> CameraSpec:
-    """A camera as a page has it."""
-    return CameraSpec(
-        name=camera.name,
-        width=camera.width,
-        height=camera.height,
-        matrix=camera.world_from_camera.T.ravel().tolist(),
-        projection=camera.projection_matrix.T.ravel().tolist(),
-        near=camera.near,
-        far=camera.far,
-        orthographic=camera.projection is Projection.ORTHOGRAPHIC,
-    )
 
 
 def camera_of(spec: CameraSpec) -> Camera:

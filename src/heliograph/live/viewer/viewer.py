@@ -27,7 +27,7 @@ from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.dropping import drop_handler
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
-from heliograph.live.viewer.python_code import Opening
+from heliograph.live.viewer.python_code import Opening, open_expression
 from heliograph.live.viewer.recorded import RecordedRun
 from heliograph.live.viewer.rendered import RenderedScene
 from heliograph.live.viewer.sources import Source
@@ -97,25 +97,30 @@ def opened_source(source: object, keywords: Mapping[str, Any]) -> Source:
     if path is not None and path.is_dir() and (path / MANIFEST).is_file():
         return RecordedRun(Recording(path), path.name or str(path))
     if path is not None and path.suffix == ".py":
-        return opened_source(_defined(path), keywords)
+        return _of_program(path, keywords)
+    if not isinstance(source, (str, Path)):
+        name = type(source).__name__
+        return _opened(source, name, Opening(open_expression("scene", _told(keywords))), keywords)
+    text = str(source)
+    name = "MJCF" if text.lstrip().startswith("<") else Path(text).name
+    return _opened(source, name, Opening(open_expression(repr(text), _told(keywords))), keywords)
+
+
+def _opened(
+    source: object, name: str, opening: Opening, keywords: Mapping[str, Any]
+) -> RenderedScene:
     renderer = open_scene(source, **keywords)
     try:
-        return _scene_of(renderer, source, keywords)
+        return RenderedScene(renderer, name, opening, renderer.close)
     except BaseException:
         renderer.close()
         raise
 
 
-def _scene_of(renderer: Renderer, source: object, keywords: Mapping[str, Any]) -> RenderedScene:
-    text = str(source) if isinstance(source, (str, Path)) else None
-    told = {
-        name: value
-        for name, value in keywords.items()
-        if name not in ("workers", "seed") and value is not None
-    }
-    is_text = text is not None and not text.lstrip().startswith("<")
-    name = Path(text).name if is_text and text is not None else type(source).__name__
-    return RenderedScene(renderer, name, Opening(text, told), renderer.close)
+def _told(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords that decide pixels of a view."""
+    left_out = ("workers", "seed")
+    return {n: value for n, value in keywords.items() if n not in left_out and value is not None}
 
 
 def _is_path(source: str | Path) -> bool:
@@ -125,8 +130,8 @@ def _is_path(source: str | Path) -> bool:
         return False
 
 
-def _defined(path: Path) -> object:
-    """The scene or renderer that a Python file defines.
+def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
+    """What a Python file defines as `renderer` or `scene`.
 
     Raises:
         SceneError: it defines neither, or it fails.
@@ -137,10 +142,15 @@ def _defined(path: Path) -> object:
         raise
     except Exception as error:
         raise SceneError(f"{path}: {type(error).__name__}: {error}") from error
-    for name in ("renderer", "scene"):
-        if name in names:
-            return names[name]
-    raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
+    name = next((name for name in ("renderer", "scene") if name in names), None)
+    if name is None:
+        raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
+    found, run = names[name], f"runpy.run_path({str(path)!r})[{name!r}]"
+    imports = ("import runpy", "")
+    if isinstance(found, Renderer):
+        return RenderedScene(found, path.name, Opening(run, imports), found.close)
+    opening = Opening(open_expression(run, _told(keywords)), imports)
+    return _opened(found, path.name, opening, keywords)
 
 
 class Viewer:
