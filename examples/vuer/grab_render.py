@@ -53,7 +53,7 @@ async def show_heatmap(proxy):
                 renderDepth=True,
                 showFrustum=True,
                 downsample=1,
-                distanceToCamera=2
+                distanceToCamera=2,
                 # dpr=1,
             ),
         ],

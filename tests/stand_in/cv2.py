@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs
 """Stands in for opencv where a test runs a program: windows are files, and "q" ends it."""
 
 import os
@@ -8,7 +9,7 @@ import numpy as np
 COLOR_BGR2RGB = 4
 _FOLDER = Path(os.environ["SHOWN"])
 _WANTED = int(os.environ["SHOWN_COUNT"])
-_count = 0
+_shown: list[str] = []
 
 
 def cvtColor(picture, code):  # noqa: N802 - its name in opencv
@@ -17,11 +18,10 @@ def cvtColor(picture, code):  # noqa: N802 - its name in opencv
 
 
 def imshow(name, picture):
-    global _count
-    np.save(_FOLDER / f"{name}-{_count:03}.npy", picture)
-    _count += 1
+    _shown.append(name)
+    np.save(_FOLDER / f"{name}-{len(_shown):03}.npy", picture)
 
 
 def waitKey(milliseconds):  # noqa: N802 - its name in opencv
     assert milliseconds == 1
-    return ord("q") if _count >= _WANTED else -1
+    return ord("q") if len(_shown) >= _WANTED else -1

@@ -67,7 +67,6 @@ class Vuer:
             **{"title": "Vuer", "up": _Y_UP, "tone_mapping": "aces", **chosen},
         )
         self._sessions: WeakKeyDictionary[Session, VuerSession] = WeakKeyDictionary()
-        self._routes: list[tuple[str, Callable[..., Any], str]] = []
 
     @property
     def native(self) -> App:
@@ -155,7 +154,7 @@ class Vuer:
         """
         if method != "GET":
             raise InvalidValueError(f"method: expected 'GET', got {method!r}")
-        self._routes.append((path, fn, content_type))
+        self._app.add_route(path, _text(fn, content_type))
 
     # Its life.
 
@@ -170,8 +169,6 @@ class Vuer:
     async def serve(self) -> None:
         """Serve until it is cancelled; for use inside a running loop."""
         async with self._app:
-            for path, fn, content_type in self._routes:
-                self._app.add_route(path, _text(fn, content_type))
             sys.stderr.write(f"Vuer: {self._app.url}\n")
             await asyncio.Event().wait()
 
@@ -196,7 +193,6 @@ class Vuer:
             f"{component!r} src: expected a file, or an address below /static of this server, got "
             f"{source!r}; download it and give its path"
         )
-
 
     def _file(self, parts: list[str], source: str) -> str:
         """The path of a file below the root."""

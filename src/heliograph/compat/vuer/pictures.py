@@ -13,8 +13,6 @@ from heliograph.camera import Camera, Projection
 from heliograph.frame import Frame, Sample
 from heliograph.requires import Requires
 
-DEPTH = "depth"
-
 
 def picture_value(sample: Sample, *, depth: bool, quality: float, delta: float) -> dict[str, Any]:
     """The value of an event about the one camera of a sample.

@@ -23,12 +23,13 @@ from heliograph.compat.vuer.events import (
     Update,
     Upsert,
 )
-from heliograph.compat.vuer.pictures import DEPTH, picture_value
+from heliograph.compat.vuer.pictures import picture_value
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Sample
+from heliograph.live.drawing import VIEWPORT
 from heliograph.live.events import CAMERA_VIEW, INIT, Event, Subscription
 from heliograph.live.operations import Operation
-from heliograph.live.session import VIEWPORT, Session
+from heliograph.live.session import Session
 from heliograph.scene import Component
 
 _C = TypeVar("_C", bound=Component)
@@ -178,10 +179,10 @@ class VuerSession:
             UnknownNameError: no such camera; names those there are.
         """
         view = key == DEFAULT
-        depth = not view and DEPTH in self._session.camera(key).get("passes")
+        depth = not view and "depth" in self._session.camera(key).get("passes")
         sample = await self._session.grab_render(
             VIEWPORT if view else key,
-            ("rgb", DEPTH) if depth else ("rgb",),
+            ("rgb", "depth") if depth else ("rgb",),
             ttl=ttl if self._drew else max(ttl, _FIRST),
             downsample=downsample,
         )
@@ -228,7 +229,9 @@ class VuerSession:
         """An event of ours as Vuer has it."""
         if event.etype == CAMERA_VIEW and isinstance(event.value, Sample):
             (frame,) = event.value
-            return self._pictured(event.etype, event.key, event.value, depth=DEPTH in frame.passes)
+            return self._pictured(
+                event.etype, event.key, event.value, depth="depth" in frame.passes
+            )
         return ClientEvent(event.etype, event.key, event.value, event.ts)
 
     def popleft(self) -> ClientEvent | None:
