@@ -21,7 +21,7 @@ import type { World } from "./world";
 
 const SENSORS_LAST = 300; // milliseconds after a sensor picture in which the viewport makes room
 const BUSY_EVERY = 100; // milliseconds between frames then, at least
-const TELL_EVERY = 33; // milliseconds between two `Viewport` messages
+const TELL_EVERY = 16; // milliseconds between two `Viewport` messages
 const CLICK = 4; // pixels that a click may move
 const FIT_WITHIN = 3000; // milliseconds in which a scene that still grows is fitted again
 const FIRST_VIEW = new Vector3(0.8, -1, 0.6);
