@@ -274,7 +274,16 @@ function showPasses(message: Panel): void {
   restoredPass = "rgb";
 }
 
+/** What the program or the link says about the look of the page. */
+function follow(queries: Readonly<Record<string, unknown>>): void {
+  const off = (name: string): boolean => ["false", "0", "off"].includes(String(queries[name] ?? "").toLowerCase());
+  if (off("grid")) rail.show("grid", false);
+  if (off("frustums")) rail.show("frustums", false);
+  if (off("panel")) setFolded(true);
+}
+
 link.on("configure", ({ message }) => {
+  if (store.now.session === "") follow({ ...message.queries, ...Object.fromEntries(new URLSearchParams(location.search)) });
   const name = message.title ?? "Heliograph";
   document.title = name;
   title.textContent = name;

@@ -103,6 +103,12 @@ export class Rail {
     this.changed();
   }
 
+  show(name: Switch, on: boolean): void {
+    if (name === "grid") this.grid = on;
+    else this.frustums = on ? "asked" : "none";
+    this.changed();
+  }
+
   handles(mode: HandleMode): void {
     this.mode = mode;
     this.changed();
