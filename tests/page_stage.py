@@ -9,7 +9,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import aiohttp
 import numpy as np
-from aiohttp import web
 from playwright.sync_api import sync_playwright
 
 from heliograph.engines.web.messages import Configure, Event, Moved, Viewport
@@ -83,12 +82,13 @@ class Stage:
 
     Attributes:
         heard: messages of pages, oldest first.
-        uploads: (session, names and content) of what was dropped.
+        bodies: what stood before each of them.
+        answers: by the question of an `Ask`, a function to what is sent.
     """
 
     def __init__(self, scene, port=0, **configure):
         self.scene = LiveScene(scene)
-        self.heard, self.links, self.uploads = [], [], []
+        self.heard, self.bodies, self.links = [], [], []
         self.answers = {}
         self._configure = Configure(session="session", **configure)
         self._news = threading.Condition()
@@ -169,7 +169,6 @@ class Stage:
 
     async def _start(self, port):
         server = PageServer(self._on_page, port=port, token=TOKEN)
-        server.add_route("/drop", self._dropped)
         await server.start()
         return server
 
@@ -183,22 +182,13 @@ class Stage:
         await link.wait_closed()
 
     def _hear(self, message, body):
-        del body
         answer = self.answers.get(getattr(message, "what", None))
         with self._news:
             self.heard.append(message)
+            self.bodies.append(bytes(body))
             self._news.notify_all()
         if answer is not None:
             self.links[-1].send(*answer(message))
-
-    async def _dropped(self, request):
-        files = {}
-        async for part in await request.multipart():
-            files[part.filename] = bytes(await part.read())
-        with self._news:
-            self.uploads.append((request.query["session"], files))
-            self._news.notify_all()
-        return web.json_response({"opened": next(iter(files))})
 
 
 def pose_hash(eye, target, fov=50.0, up=(0, 0, 1)):

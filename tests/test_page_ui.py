@@ -11,7 +11,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import expect
 
 import heliograph as hg
-from heliograph.engines.web.messages import Answer, CameraSpec, Panel, Show
+from heliograph.engines.web.messages import Answer, Ask, CameraSpec, Panel, Show
 from heliograph.engines.web.wire import Buffers
 from heliograph.live.trajectories import Trajectory
 from heliograph.picture.colours import segment_colours
@@ -390,25 +390,31 @@ def test_a_page_whose_server_restarts_recovers(opened):
     page.close()
 
 
-def test_files_that_are_dropped_reach_the_server(page, stage):
+def drop(page, name, content):
     transfer = page.evaluate_handle(
-        "() => { const data = new DataTransfer();"
-        " data.items.add(new File(['solid x'], 'thing.stl')); return data; }"
+        "([name, content]) => { const data = new DataTransfer();"
+        " data.items.add(new File([content], name)); return data; }",
+        [name, content],
     )
     page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
     expect(page.locator(".dropping")).to_be_visible()
     page.dispatch_event("main", "drop", {"dataTransfer": transfer})
-    stage.until(lambda: stage.uploads)
-    assert stage.uploads == [("session", {"thing.stl": b"solid x"})]
-    expect(page.locator(".notice")).to_contain_text("thing.stl is shown")
     expect(page.locator(".dropping")).to_be_hidden()
-    wrong = page.evaluate_handle(
-        "() => { const data = new DataTransfer();"
-        " data.items.add(new File(['x'], 'thing.exe')); return data; }"
-    )
-    page.dispatch_event("main", "drop", {"dataTransfer": wrong})
+
+
+def test_files_that_are_dropped_reach_the_server(page, stage):
+    stage.answers["drop"] = lambda ask: (Answer(ask.ask, {"opened": "thing (2)"}),)
+    drop(page, "thing.stl", "solid x")
+    expect(page.locator(".notice")).to_contain_text("thing (2) is shown")
+    (ask,) = stage.of(Ask)
+    assert ask.value == {"files": [{"name": "thing.stl", "offset": 0, "nbytes": 7}]}
+    assert stage.bodies[-1][:7] == b"solid x"
+    stage.answers["drop"] = lambda ask: (Answer(ask.ask, None, "no scene in it"),)
+    drop(page, "other.glb", "x")
+    expect(page.locator(".notice").last).to_contain_text("no scene in it")
+    drop(page, "thing.exe", "x")
     expect(page.locator(".notice").last).to_contain_text("expected GLB")
-    assert len(stage.uploads) == 1
+    assert len(stage.of(Ask)) == 2
 
 
 def test_a_hidden_page_keeps_answering(stage, tmp_path):
@@ -620,7 +626,7 @@ def test_the_engine_says_what_stands_at_a_pixel(viewer):
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     expect(probed(page, "depth")).to_have_text("2.5000 m")
     expect(probed(page, "object")).to_have_text("elbow · mesh")
-    asked = stage.of(type(stage.heard[-1]))[-1]
+    asked = stage.of(Ask)[-1]
     assert asked.value["x"] == pytest.approx(0.25, abs=0.01)
     assert asked.value["y"] == pytest.approx(0.5, abs=0.01)
 
