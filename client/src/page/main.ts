@@ -90,8 +90,8 @@ async function copyView(): Promise<void> {
     return copyCode("This view as Python", String(value["code"] ?? ""));
   }
   if (camera === null) return;
-  const named = { ...camera, name: through ?? "view" };
-  copyCode("This view as Python", viewCode(named, through === null ? target : null, shownPasses(), index));
+  const own = store.now.cameras.find((each) => each.key === through)?.spec;
+  copyCode("This view as Python", viewCode(own ?? { ...camera, name: "view" }, through === null ? target : null, shownPasses(), index));
 }
 
 async function copyLink(): Promise<void> {
