@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import shutil
 import time
 
 import numpy as np
@@ -148,6 +149,12 @@ def matrix_of(message):
 
 def probed(page, name):
     return page.locator(f".status dd[data-name='{name}']")
+
+
+def downloaded(file, path):
+    """Keep a file that the page gave; `save_as` leaves it open."""
+    shutil.copy(file.path(), path)
+    return path
 
 
 def canvas_pixel(page, x, y):
@@ -455,8 +462,7 @@ def test_recorded_cameras_are_a_trajectory(page, tmp_path):
     page.wait_for_timeout(300)
     with page.expect_download() as download:
         page.keyboard.press("r")
-    path = tmp_path / "trajectory.json"
-    download.value.save_as(path)
+    path = downloaded(download.value, tmp_path / "trajectory.json")
     cameras = Trajectory.load(path).cameras()
     assert len(cameras) >= 3
     np.testing.assert_allclose(cameras[-1].world_from_camera, pose_of(page), atol=1e-5)
@@ -466,8 +472,7 @@ def test_recorded_cameras_are_a_trajectory(page, tmp_path):
 def test_what_is_shown_is_saved_as_png(page, tmp_path):
     with page.expect_download() as download:
         page.keyboard.press("p")
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
+    path = downloaded(download.value, tmp_path / download.value.suggested_filename)
     box = view_box(page)
     with Image.open(path) as image:
         assert image.size == (round(box["width"]), round(box["height"]))
@@ -477,8 +482,7 @@ def test_what_is_shown_is_saved_as_png(page, tmp_path):
 def test_all_passes_are_saved_as_arrays(page, stage, tmp_path):
     with page.expect_download() as download:
         page.keyboard.press("n")
-    path = tmp_path / "view.npz"
-    download.value.save_as(path)
+    path = downloaded(download.value, tmp_path / "view.npz")
     ids = {label.name: number for number, label in stage.scene.labels.items()}
     camera = Screen(page).camera
     with np.load(path) as saved:
