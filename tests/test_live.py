@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -9,30 +11,33 @@ import pytest
 import heliograph as hg
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
 from heliograph.live.app import App
+from heliograph.live.drawing import RendererDrawer
 from heliograph.live.events import CAMERA_VIEW, EVENTS_KEPT, FRAMES_KEPT, Event, Subscription
-from heliograph.live.session import GrabRender
+from heliograph.live.session import GrabRender, Session
+
+Work: TypeAlias = Callable[[App], Awaitable[None]]
 
 DOWN = hg.CameraView(key="ego", position=(0, 0, 2), width=40, height=30, near=0.01)
 FLOOR = hg.Plane(key="floor", size=(20, 20))
 
 
-def live(work, **options):
+def live(work: Work, **options: Any) -> None:
     """Run a coroutine function of an app that is served."""
 
-    async def main():
+    async def main() -> None:
         async with App(hg.Scene(FLOOR, DOWN), port=0, **options) as app:
-            return await asyncio.wait_for(work(app), 60)
+            await asyncio.wait_for(work(app), 60)
 
-    return asyncio.run(main())
+    asyncio.run(main())
 
 
-def lift(height):
+def lift(height: float) -> hg.Plane:
     """The floor at a height."""
     return hg.Plane(key="floor", position=(0, 0, height))
 
 
-def test_what_is_grabbed_after_an_update_shows_it():
-    async def work(app):
+def test_what_is_grabbed_after_an_update_shows_it() -> None:
+    async def work(app: App) -> None:
         for i in range(40):
             height = i / 40
             version = app.scene.update @ lift(height)
@@ -43,8 +48,8 @@ def test_what_is_grabbed_after_an_update_shows_it():
     live(work)
 
 
-def test_operations_as_calls_and_with_an_at():
-    async def work(app):
+def test_operations_as_calls_and_with_an_at() -> None:
+    async def work(app: App) -> None:
         session = app.scene
         session.add @ hg.Box(key="a")
         session.add([hg.Box(key="b"), hg.Group(key="g")])
@@ -54,7 +59,7 @@ def test_operations_as_calls_and_with_an_at():
         session.remove @ "a"
         session.remove(["g"])
         keys = {node.key: node for node in session.scene.walk()}
-        assert sorted(keys) == ["b", "c", "ego", "floor", "scene"]
+        assert sorted(map(str, keys)) == ["b", "c", "ego", "floor", "scene"]
         assert keys["b"].get("width") == 3
         session @ [hg.Remove("b"), hg.Add(hg.Box(key="d"))]
         assert "d" in {node.key for node in session.scene.walk()}
@@ -66,8 +71,8 @@ def test_operations_as_calls_and_with_an_at():
     live(work)
 
 
-def test_a_refused_change_changes_nothing():
-    async def work(app):
+def test_a_refused_change_changes_nothing() -> None:
+    async def work(app: App) -> None:
         before, version = app.scene.scene, app.scene.version
         with pytest.raises(UnknownNameError, match="flor"):
             app.scene.update([lift(1), hg.Plane(key="flor")])
@@ -80,8 +85,8 @@ def test_a_refused_change_changes_nothing():
     live(work)
 
 
-def test_several_cameras_of_one_version_and_poses_of_one_grab():
-    async def work(app):
+def test_several_cameras_of_one_version_and_poses_of_one_grab() -> None:
+    async def work(app: App) -> None:
         app.scene.add @ hg.CameraView(key="far", position=(0, 0, 5), width=8, height=6)
         pose = np.eye(4)
         pose[2, 3] = 3
@@ -96,8 +101,8 @@ def test_several_cameras_of_one_version_and_poses_of_one_grab():
     live(work)
 
 
-def test_every_option_of_a_camera_may_change():
-    async def work(app):
+def test_every_option_of_a_camera_may_change() -> None:
+    async def work(app: App) -> None:
         app.scene.update @ hg.CameraView(key="ego", width=10, height=20, fov=90)
         frame = (await app.grab_render("ego", "depth"))["ego"]
         assert frame.depth.shape == (20, 10)
@@ -112,22 +117,22 @@ def test_every_option_of_a_camera_may_change():
     live(work)
 
 
-def test_what_is_on_a_moving_parent_moves():
-    async def work(app):
+def test_what_is_on_a_moving_parent_moves() -> None:
+    async def work(app: App) -> None:
         app.scene.add @ hg.Group(hg.CameraView(key="on", width=8, height=6), key="arm")
         app.scene.update @ hg.Group(key="arm", position=(0, 0, 4))
-        sample = await app.scene.rpc @ GrabRender(keys="on", passes="depth")
+        sample = await (app.scene.rpc @ GrabRender(keys="on", passes="depth"))
         assert np.allclose(sample["on"].depth, 4, rtol=1e-6)
 
     live(work)
 
 
-def test_grabs_that_cannot_be():
-    async def work(app):
+def test_grabs_that_cannot_be() -> None:
+    async def work(app: App) -> None:
         with pytest.raises(UnknownNameError, match=r"eggo.*did you mean 'ego'"):
             await app.grab_render("eggo")
         with pytest.raises(UnknownNameError, match="dept"):
-            await app.grab_render("ego", "dept")
+            await app.grab_render("ego", "dept")  # type: ignore[arg-type]
         with pytest.raises(InvalidValueError, match="each once"):
             await app.grab_render(["ego", "ego"])
         with pytest.raises(InvalidValueError, match="'x' is not among"):
@@ -139,19 +144,19 @@ def test_grabs_that_cannot_be():
     live(work)
 
 
-def test_without_a_page_a_page_cannot_draw():
-    async def work(app):
+def test_without_a_page_a_page_cannot_draw() -> None:
+    async def work(app: App) -> None:
         with pytest.raises(TimeoutError, match=r"'ego': no page is open.*open http://127.0.0.1"):
             await app.grab_render("ego", ttl=0.05)
 
     live(work, renderer="page")
 
 
-def test_an_engine_error_is_told_and_mended_by_another_scene():
-    async def work(app):
+def test_an_engine_error_is_told_and_mended_by_another_scene() -> None:
+    async def work(app: App) -> None:
         app.scene.add @ hg.Mesh(key="m", src="/nowhere/x.obj")
         for _ in range(2):
-            with pytest.raises(hg.HeliographError, match="x.obj"):
+            with pytest.raises(hg.HeliographError, match=r"x\.obj"):
                 await app.grab_render("ego")
         app.scene.remove @ "m"
         assert np.allclose((await app.grab_render("ego", "depth"))["ego"].depth, 2)
@@ -159,23 +164,25 @@ def test_an_engine_error_is_told_and_mended_by_another_scene():
     live(work)
 
 
-def test_more_updates_than_anybody_grabs_stay_bounded():
-    async def work(app):
+def test_more_updates_than_anybody_grabs_stay_bounded() -> None:
+    async def work(app: App) -> None:
         for i in range(3000):
             app.scene.add @ hg.Box(key=f"b{i}", position=(0, 0, 50))
             app.scene.remove @ f"b{i}"
             app.scene.update @ lift(i / 3000)
-        assert len(app.scene._drawer._edits) <= 2000
+        drawer = app.scene._drawer
+        assert isinstance(drawer, RendererDrawer)
+        assert len(drawer._edits) <= 2000
         sample = await app.grab_render("ego", "depth")
         assert np.allclose(sample["ego"].depth, 2 - 2999 / 3000, rtol=1e-5)
 
     live(work)
 
 
-def test_streams_by_change_and_by_time():
-    async def work(app):
+def test_streams_by_change_and_by_time() -> None:
+    async def work(app: App) -> None:
         app.scene.update @ hg.CameraView(key="ego", stream="frame", fps=200)
-        seen = []
+        seen: list[Any] = []
         app.scene.handle(CAMERA_VIEW, lambda event, _: seen.append((event.key, event.value)))
         for i in range(5):
             version = app.scene.update @ lift(i / 10)
@@ -198,11 +205,11 @@ def test_streams_by_change_and_by_time():
     live(work)
 
 
-def test_a_slow_handler_misses_the_oldest_pictures_and_they_are_counted():
-    async def work(app):
-        seen = []
+def test_a_slow_handler_misses_the_oldest_pictures_and_they_are_counted() -> None:
+    async def work(app: App) -> None:
+        seen: list[Any] = []
 
-        async def slow(event, session):
+        async def slow(event: Event, session: Session) -> None:
             seen.append(event.value.provenance.scene_version)
             await asyncio.sleep(0.1)
 
@@ -219,7 +226,7 @@ def test_a_slow_handler_misses_the_oldest_pictures_and_they_are_counted():
     live(work)
 
 
-def test_what_waits_for_a_slow_handler_is_bounded():
+def test_what_waits_for_a_slow_handler_is_bounded() -> None:
     waiting = Subscription()
     for i in range(EVENTS_KEPT + 10):
         waiting.put(Event("E", str(i)))
@@ -229,16 +236,16 @@ def test_what_waits_for_a_slow_handler_is_bounded():
     assert waiting.dropped == 10 + 2 * (10 - FRAMES_KEPT)
 
 
-def test_handlers_are_called_in_turn_once_and_until_they_are_removed():
-    async def work(app):
-        seen = []
+def test_handlers_are_called_in_turn_once_and_until_they_are_removed() -> None:
+    async def work(app: App) -> None:
+        seen: list[Any] = []
 
         @app.add_handler("PING", once=True)
-        async def first(event, session):
+        async def first(event: Event, session: Session) -> None:
             seen.append(("first", event.value))
 
         @app.add_handler("PING")
-        def broken(event, session):
+        def broken(event: Event, session: Session) -> None:
             raise RuntimeError("of the handler")
 
         remove = app.add_handler("PING", lambda event, _: seen.append(("all", event.value)))
@@ -253,33 +260,33 @@ def test_handlers_are_called_in_turn_once_and_until_they_are_removed():
     live(work)
 
 
-def test_the_next_event():
-    async def work(app):
-        async def later():
+def test_the_next_event() -> None:
+    async def work(app: App) -> None:
+        async def later() -> None:
             await asyncio.sleep(0.01)
             app.scene.tell(Event("PING", "k", 7))
 
         app.scene.spawn_task(later())
         event = await app.scene.till("PING", 5)
         assert (event.key, event.value) == ("k", 7)
-        with pytest.raises(TimeoutError, match="no PONG within 0.01 s"):
+        with pytest.raises(TimeoutError, match=r"no PONG within 0\.01 s"):
             await app.scene.till("PONG", 0.01)
 
     live(work)
 
 
-def test_a_program_of_sessions_that_no_page_opens():
-    ran = []
+def test_a_program_of_sessions_that_no_page_opens() -> None:
+    ran: list[Any] = []
 
-    async def main():
+    async def main() -> None:
         app = App(hg.Scene(FLOOR, DOWN), port=0, shared=False, patience=0.05)
 
         @app.spawn(client="robot-*")
-        async def never(session):
+        async def never(session: Session) -> None:
             ran.append("never")
 
         @app.spawn
-        async def program(session):
+        async def program(session: Session) -> None:
             session.update @ lift(0.5)
             sample = await session.grab_render("ego", "depth")
             ran.append(float(sample["ego"].depth[0, 0]))
@@ -294,12 +301,12 @@ def test_a_program_of_sessions_that_no_page_opens():
     assert ran == pytest.approx([1.5], rel=1e-6)
 
 
-def test_a_program_that_yields_edits():
-    async def main():
+def test_a_program_that_yields_edits() -> None:
+    async def main() -> None:
         app = App(hg.Scene(FLOOR, DOWN), port=0)
 
         @app.bind
-        async def program(session):
+        async def program(session: Session) -> AsyncIterator[hg.Edit | Sequence[hg.Edit]]:
             yield hg.Update(lift(1))
             yield [hg.Add(hg.Box(key="new"))]
 
@@ -311,8 +318,8 @@ def test_a_program_that_yields_edits():
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_what_is_over_says_so():
-    async def main():
+def test_what_is_over_says_so() -> None:
+    async def main() -> None:
         app = App(port=0)
         with pytest.raises(ClosedError, match="async with app"):
             _ = app.url
@@ -331,6 +338,6 @@ def test_what_is_over_says_so():
     asyncio.run(main())
 
 
-def test_options_of_an_app():
+def test_options_of_an_app() -> None:
     with pytest.raises(UnknownNameError, match=r"'prot'.*did you mean 'port'"):
         App(prot=1)  # type: ignore[call-arg]

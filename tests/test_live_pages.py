@@ -1,7 +1,9 @@
 """Live scenes with pages: here a page is a WebSocket client that keeps the rows it is sent."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 import aiohttp
 import numpy as np
@@ -17,15 +19,21 @@ from heliograph.engines.web.messages import (
     Configure,
     Event,
     Hello,
+    Message,
     Moved,
     Picture,
     Problem,
     Refused,
     Render,
     Rendered,
+    Row,
+    ToPage,
     Viewport,
 )
 from heliograph.live.app import App
+from heliograph.live.session import Session
+
+Work: TypeAlias = Callable[[App], Awaitable[None]]
 
 SCENE = hg.Scene(
     hg.Plane(key="floor", size=(20, 20)),
@@ -37,25 +45,25 @@ SCENE = hg.Scene(
 class Page:
     """A page that shows nothing."""
 
-    def __init__(self, socket):
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
-        self.rows = {}
+        self.rows: dict[str, Row] = {}
         self.version = -1
-        self.configured = None
-        self.renders = []
+        self.configured: Configure | None = None
+        self.renders: list[Render] = []
         self.applied = 0
 
-    async def send(self, message, buffers=None):
+    async def send(self, message: Message, buffers: wire.Buffers | None = None) -> None:
         await self._socket.send_bytes(wire.pack(message, buffers))
 
-    async def read(self):
+    async def read(self) -> None:
         async for message in self._socket:
             if message.type is not aiohttp.WSMsgType.BINARY:
                 break
             told, _ = wire.unpack_to_page(message.data)
             await self.take(told)
 
-    async def take(self, told):
+    async def take(self, told: ToPage) -> None:
         if isinstance(told, Configure):
             self.configured = told
         elif isinstance(told, Apply):
@@ -69,7 +77,7 @@ class Page:
             self.renders.append(told)
             await self.answer(told)
 
-    async def answer(self, told):
+    async def answer(self, told: Render) -> None:
         buffers, pictures = wire.Buffers(), []
         for camera in told.cameras:
             pixels = np.full((camera.height, camera.width, 4), self.version, np.uint8)
@@ -78,7 +86,7 @@ class Page:
             pictures.append(Picture(camera.name, "rgba", *size, *place))
         await self.send(Rendered(told.request, self.version, pictures), buffers)
 
-    async def until(self, condition):
+    async def until(self, condition: Callable[[], object]) -> None:
         for _ in range(2000):
             if condition():
                 return
@@ -87,7 +95,7 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(app, kind=Page, session=""):
+async def opened(app: App, kind: type[Page] = Page, session: str = "") -> AsyncIterator[Page]:
     url = app.url.replace("/?", "/ws?")
     async with aiohttp.ClientSession() as client, client.ws_connect(url) as socket:
         page = kind(socket)
@@ -100,16 +108,16 @@ async def opened(app, kind=Page, session=""):
             await reader
 
 
-def live(work, **options):
-    async def main():
+def live(work: Work, **options: Any) -> None:
+    async def main() -> None:
         async with App(SCENE, port=0, **options) as app:
-            return await asyncio.wait_for(work(app), 60)
+            await asyncio.wait_for(work(app), 60)
 
-    return asyncio.run(main())
+    asyncio.run(main())
 
 
-def test_a_page_gets_the_whole_scene_and_then_what_changes():
-    async def work(app):
+def test_a_page_gets_the_whole_scene_and_then_what_changes() -> None:
+    async def work(app: App) -> None:
         app.scene.add @ hg.Sphere(key="early")
         async with opened(app) as page:
             await page.until(lambda: page.version == 1)
@@ -124,14 +132,14 @@ def test_a_page_gets_the_whole_scene_and_then_what_changes():
                 await other.until(lambda: other.version == 3)
                 assert other.rows == page.rows
                 app.scene.set @ hg.Scene(hg.Box(key="alone"))
-                for each in (page, other):
-                    await each.until(lambda each=each: {*each.rows} == {"scene", "alone"})
+                await page.until(lambda: {*page.rows} == {"scene", "alone"})
+                await other.until(lambda: {*other.rows} == {"scene", "alone"})
 
     live(work)
 
 
-def test_the_rows_have_the_ids_of_the_engine():
-    async def work(app):
+def test_the_rows_have_the_ids_of_the_engine() -> None:
+    async def work(app: App) -> None:
         app.scene.add @ hg.Sphere(key="new", position=(0, 0, 1), radius=0.2)
         async with opened(app) as page:
             await page.until(lambda: "new" in page.rows)
@@ -139,14 +147,16 @@ def test_the_rows_have_the_ids_of_the_engine():
             ids = {label.name: number for number, label in sample.labels.items()}
             for key in ("floor", "box", "new"):
                 assert page.rows[key].id == ids[key]
+            middle = sample["ego"].segmentation[1, 1]
+            assert sample.labels[int(middle)].name == "new"
             assert page.rows["ego"].id == page.rows["scene"].id == 0
 
     live(work)
 
 
-def test_a_dragged_camera_stands_there_for_everybody():
-    async def work(app):
-        moves = []
+def test_a_dragged_camera_stands_there_for_everybody() -> None:
+    async def work(app: App) -> None:
+        moves: list[Any] = []
         app.add_handler("CAMERA_MOVE", lambda event, _: moves.append(event))
         app.add_handler("OBJECT_MOVE", lambda event, _: moves.append(event))
         async with opened(app) as page, opened(app) as other:
@@ -173,11 +183,11 @@ def test_a_dragged_camera_stands_there_for_everybody():
     live(work)
 
 
-def test_a_page_draws_what_was_updated_just_before():
-    async def work(app):
+def test_a_page_draws_what_was_updated_just_before() -> None:
+    async def work(app: App) -> None:
         async with opened(app) as page:
-            for _ in range(30):
-                version = app.scene.update @ hg.Box(key="box")
+            for i in range(30):
+                version = app.scene.update @ hg.Box(key="box", width=1 + i)
                 sample = await app.grab_render("ego")
                 assert sample.provenance.scene_version == version
                 assert (sample["ego"].rgb == version).all()
@@ -189,16 +199,16 @@ def test_a_page_draws_what_was_updated_just_before():
     live(work, renderer="page")
 
 
-def test_a_page_that_goes_while_it_draws_and_one_that_never_answers():
+def test_a_page_that_goes_while_it_draws_and_one_that_never_answers() -> None:
     class Silent(Page):
-        async def answer(self, told):
+        async def answer(self, told: Render) -> None:
             pass
 
     class Refusing(Page):
-        async def answer(self, told):
+        async def answer(self, told: Render) -> None:
             await self.send(Refused(told.request, "not loaded in time", ["bear.glb"]))
 
-    async def work(app):
+    async def work(app: App) -> None:
         async with opened(app, Silent) as page:
             await page.until(lambda: page.rows)
             with pytest.raises(TimeoutError, match=r"'ego'.*page"):
@@ -216,14 +226,14 @@ def test_a_page_that_goes_while_it_draws_and_one_that_never_answers():
     live(work, renderer="page")
 
 
-def test_each_page_has_a_session_of_its_own_and_finds_it_again():
-    async def main():
+def test_each_page_has_a_session_of_its_own_and_finds_it_again() -> None:
+    async def main() -> None:
         app = App(SCENE, port=0, shared=False, patience=60)
-        inits = []
+        inits: list[Any] = []
         app.add_handler("INIT", lambda event, _: inits.append(event.value["client"]))
 
         @app.spawn(client="robot-*")
-        async def program(session):
+        async def program(session: Session) -> None:
             session.add @ hg.Box(key=f"of-{session.name}")
             await session.forever()
 
@@ -231,6 +241,8 @@ def test_each_page_has_a_session_of_its_own_and_finds_it_again():
             async with opened(app) as page, opened(app) as other:
                 await page.until(lambda: any("of-" in key for key in page.rows))
                 await other.until(lambda: any("of-" in key for key in other.rows))
+                assert page.configured is not None
+                assert other.configured is not None
                 name = page.configured.session
                 assert name != other.configured.session
                 assert f"of-{name}" in page.rows
@@ -242,8 +254,8 @@ def test_each_page_has_a_session_of_its_own_and_finds_it_again():
     asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def test_the_viewport_is_drawn_from_where_the_page_looks():
-    async def work(app):
+def test_the_viewport_is_drawn_from_where_the_page_looks() -> None:
+    async def work(app: App) -> None:
         async with opened(app) as page:
             await page.until(lambda: page.rows)
             pose = np.eye(4)
@@ -260,11 +272,11 @@ def test_the_viewport_is_drawn_from_where_the_page_looks():
                 False,
             )
             await page.send(Viewport(1, spec, False))
-            await app.scene.till("VIEWPORT", 5)
+            await app.scene.till("VIEWPORT_MOVE", 5)
             sample = await app.grab_render(passes="depth")
             (frame,) = sample
             assert frame.depth.shape == (8, 12)
-            assert np.allclose(frame.depth, 7, rtol=1e-6)
+            assert np.allclose(frame.depth[0], 7, rtol=1e-6)
             await page.send(Problem("box", "no such texture"))
             assert (await app.scene.till("PROBLEM", 5)).value == "no such texture"
 

@@ -23,6 +23,7 @@ export interface ForwardedEvent {
 }
 
 export type ShownPass = "rgb" | "depth" | "normals" | "segmentation";
+export type HandleMode = "translate" | "rotate" | "scale";
 
 /** What stands under a pixel of the viewport. */
 export interface Probe {
@@ -59,13 +60,19 @@ export type ToWorker =
   | { type: "visible"; visible: boolean }
   | { type: "input"; event: ForwardedEvent }
   | { type: "probe"; x: number; y: number }
-  | { type: "show-pass"; pass: ShownPass }
+  | { type: "show-pass"; pass: string }
   | { type: "look-through"; key: string | null }
-  | { type: "set-camera"; matrix: number[]; target: [number, number, number] | null }
+  /** Where the viewport's camera stands (column-major) and turns about; `fov` in degrees. */
+  | { type: "set-camera"; matrix: number[]; target: [number, number, number] | null; fov: number | null }
+  /** Fit the view to a component, or to everything; `axis`: look from there, or from where it is. */
+  | { type: "frame"; key: string | null; axis: [number, number, number] | null }
   | { type: "select"; key: string | null }
-  | { type: "gizmos"; grid: boolean; frustums: boolean; handles: "translate" | "rotate" | "scale" }
+  /** Hide a component in the viewport alone; sensors see it all the same. */
+  | { type: "hide"; key: string; hidden: boolean }
+  | { type: "gizmos"; grid: boolean; frustums: "none" | "asked" | "all"; handles: HandleMode }
   | { type: "theme"; dark: boolean }
-  | { type: "monitor"; key: string; on: boolean; width: number; height: number }
+  /** Send pictures of a camera when they change, at most every `interval` milliseconds. */
+  | { type: "monitor"; key: string; on: boolean; width: number; height: number; interval: number }
   | { type: "event"; etype: string; key: string; value: unknown }
   | { type: "ask"; ask: number; what: string; value: unknown }
   | { type: "snapshot"; ask: number };
@@ -73,12 +80,15 @@ export type ToWorker =
 export type FromWorker =
   | { type: "configure"; message: Configure }
   | { type: "connection"; connected: boolean; reason: string }
-  | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] }
+  /** `objects` are null where only cameras moved. */
+  | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] | null }
   | { type: "camera"; spec: CameraSpec; target: [number, number, number] }
+  | { type: "through"; key: string | null }
   | { type: "badge"; facts: Record<string, unknown> }
-  | { type: "probe"; probe: Probe }
+  | { type: "probe"; probe: Probe | null }
   | { type: "monitor"; key: string; bitmap: ImageBitmap }
   | { type: "selected"; key: string | null }
+  | { type: "cursor"; cursor: string }
   | { type: "panel"; message: Panel }
   | { type: "answer"; ask: number; value: unknown; error: string | null; body: Uint8Array }
   | { type: "snapshot"; ask: number; png: Blob }

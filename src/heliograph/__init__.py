@@ -5,7 +5,9 @@ Nothing heavy is imported until it is used; the names below load on first access
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -274,6 +276,15 @@ __all__ = [
 
 
 if not TYPE_CHECKING:  # type checkers read the imports above
+
+    class _Package(ModuleType):
+        """The package; `view` is its function, although a module of it has the same name."""
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if not (name == "view" and isinstance(value, ModuleType)):
+                super().__setattr__(name, value)
+
+    sys.modules[__name__].__class__ = _Package
 
     def __getattr__(name: str) -> Any:
         if name not in _HOMES:

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, Unpack, overload
+from weakref import WeakKeyDictionary
 
 from heliograph.engine import Renderer
 from heliograph.engines.web.link import PageLink
@@ -22,19 +23,23 @@ from heliograph.engines.web.messages import Configure
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.live.drawing import Drawer, PageDrawer, RendererDrawer
-from heliograph.live.events import Handler
+from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, RendererDrawer
+from heliograph.live.events import Handler, Subscription
 from heliograph.live.options import AppOptions, AppSettings
-from heliograph.live.session import VIEWPORT, Keys, Session
+from heliograph.live.session import Keys, Session
+from heliograph.passes import Passes
 from heliograph.scene import Edit, Scene
 
 PORT = 8012
 """Where an app is served, unless that is taken."""
 _TRIED = 20
+_NOT_SERVED = "this app is not served: use `async with app:`, or `app.run()`"
 _GRACE = 10.0  # seconds that a session of a page's own outlives the page, which may come back
 
 Drawn: TypeAlias = str | Callable[[Scene], Renderer]
-Program: TypeAlias = Callable[[Session], Awaitable[None] | AsyncIterator[Edit] | None]
+Program: TypeAlias = Callable[
+    [Session], Awaitable[None] | AsyncIterator[Edit | Sequence[Edit]] | None
+]
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,26 @@ class _Spawned:
 
     def suits(self, info: Mapping[str, Any]) -> bool:
         return all(fnmatch(str(info.get(name, "")), want) for name, want in self.filters.items())
+
+
+class _Handled:
+    """A handler, and what brings it the events of each session."""
+
+    def __init__(self, etype: str, handler: Handler, *, once: bool) -> None:
+        self._etype = etype
+        self._handler = handler
+        self._once = once
+        self._subscriptions: WeakKeyDictionary[Session, Subscription] = WeakKeyDictionary()
+
+    def begin(self, session: Session) -> None:
+        """Call it with the events of a session."""
+        made = session.handle(self._etype, self._handler, once=self._once)
+        self._subscriptions[session] = made
+
+    def end(self) -> None:
+        """Call it no more."""
+        for session, subscription in self._subscriptions.items():
+            session.unsubscribe(subscription)
 
 
 class App:
@@ -102,7 +127,8 @@ class App:
         self._numbers = 0
         self._came = asyncio.Event()
         self._spawned: list[_Spawned] = []
-        self._handlers: list[tuple[str, Handler, bool]] = []
+        self._handlers: list[_Handled] = []
+        self._routes: list[tuple[str, Callable[..., Any]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -124,7 +150,9 @@ class App:
         """
         if not self._settings.shared:
             raise InvalidValueError("scene: each page has its own; take the one `spawn` gives you")
-        return self._open and self._sessions[""]
+        if "" not in self._sessions:
+            raise ClosedError(_NOT_SERVED)
+        return self._sessions[""]
 
     @property
     def sessions(self) -> Sequence[Session]:
@@ -134,11 +162,11 @@ class App:
     @property
     def _open(self) -> PageServer:
         if self._server is None:
-            raise ClosedError("this app is not served: use `async with app:`, or `app.run()`")
+            raise ClosedError(_NOT_SERVED)
         return self._server
 
     async def grab_render(
-        self, keys: Keys = VIEWPORT, passes: str | Sequence[str] = ("rgb",), **options: Any
+        self, keys: Keys = VIEWPORT, passes: Passes = ("rgb",), **options: Any
     ) -> Sample:
         """Pictures of the shared scene; see `Session.grab_render`."""
         return await self.scene.grab_render(keys, passes, **options)
@@ -173,7 +201,7 @@ class App:
 
     def bind(self, program: Program | None = None, *, start: bool = False) -> Any:
         """The same as `spawn`."""
-        return self.spawn(program, start=start)  # type: ignore[call-overload]
+        return self.spawn(program, start=start)
 
     @overload
     def add_handler(
@@ -200,31 +228,26 @@ class App:
         """
         if handler is None:
             return lambda given: self.add_handler(etype, given, once=once)
-        entry = (etype, handler, once)
+        entry = _Handled(etype, handler, once=once)
         self._handlers.append(entry)
-        ends = [partial(self._handle, session, entry)() for session in self._sessions.values()]
+        for session in self._sessions.values():
+            entry.begin(session)
 
         def remove() -> None:
             with suppress(ValueError):
                 self._handlers.remove(entry)
-            for end in ends:
-                end()
+            entry.end()
 
         return remove
 
-    def _handle(self, session: Session, entry: tuple[str, Handler, bool]) -> Callable[[], None]:
-        etype, handler, once = entry
-        subscription = session.handle(etype, handler, once=once)
-        return partial(session.unsubscribe, subscription)
-
     def add_route(self, path: str, handler: Callable[..., Any]) -> None:
-        """Serve something of your own under a path; it needs the token as all else.
+        """Serve something of your own under a path, from the start; it needs the token as all else.
 
         Args:
             path: such as "/status".
             handler: a coroutine function as aiohttp has them.
         """
-        self._open.add_route(path, handler)
+        self._routes.append((path, handler))
 
     # Its life.
 
@@ -252,6 +275,8 @@ class App:
     async def _served(self) -> PageServer:
         port = range(PORT, PORT + _TRIED) if self._settings.port is None else self._settings.port
         server = self._make_server(port=port)
+        for path, handler in self._routes:
+            server.add_route(path, handler)
         await server.start()
         return server
 
@@ -261,11 +286,11 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if server is not None:
+            await server.close()  # first, so that pages are told to come back
         for session in list(self._sessions.values()):
             await session.close()
         self._sessions.clear()
-        if server is not None:
-            await server.close()
 
     def run(self, *, open_browser: bool = False) -> None:
         """Serve until it is interrupted; prints where.
@@ -298,7 +323,7 @@ class App:
         session = Session(name, self._first, self._drawer(), configure)
         self._sessions[name] = session
         for entry in self._handlers:
-            self._handle(session, entry)
+            entry.begin(session)
         return session
 
     def _drawer(self) -> Drawer:
@@ -330,7 +355,7 @@ class App:
         self._came.set()
         if self._settings.shared:
             session = self._sessions[""]
-            session.info = dict(page.hello.info)
+            session.begin(page.hello)
             await session.serve(page)
             return
         session = self._sessions.get(page.hello.session) or self._own_session(page)
@@ -359,7 +384,7 @@ class App:
 async def _follow(program: Program, session: Session) -> None:
     """Run a program to its end; what one yields is applied."""
     result = program(session)
-    if inspect.isasyncgen(result):
+    if isinstance(result, AsyncIterator):
         async for edits in result:
             session.apply(edits)
     elif inspect.isawaitable(result):

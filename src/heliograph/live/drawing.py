@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from heliograph.camera import Camera
 from heliograph.engine import Renderer
+from heliograph.engines.web.decode import PAGE_PASSES
+from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
+from heliograph.engines.web.messages import Encoding
 from heliograph.errors import HeliographError, WorkerError
-from heliograph.frame import Frame, Provenance, Sample
+from heliograph.frame import Array, Frame, Labels, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
+from heliograph.passes import Passes
+from heliograph.requires import Requires
 from heliograph.scene import Edit, Scene, Set, Update
 from heliograph.view import View
 
-EDITS_KEPT = 2000
+VIEWPORT: Final = "viewport"
+"""Key of the page's own view, or of the camera `fit` where no page draws."""
+EDITS_KEPT: Final = 2000
 """Edits that wait for a renderer; of more, the whole scene takes their place."""
 
 
@@ -29,14 +37,14 @@ class Shot:
 
     Attributes:
         cameras: by value; None in the place of one is the page's own viewport.
-        passes: names.
+        passes: of each camera.
         encoding: how a page sends rgb.
         ttl: seconds that it may take.
     """
 
     cameras: Sequence[Camera | None]
-    passes: Sequence[str]
-    encoding: str
+    passes: Passes
+    encoding: Encoding
     ttl: float
 
 
@@ -102,7 +110,7 @@ class RendererDrawer:
         whole = scene.tree.scene() if self._whole else None
         self._whole = False
         self._forget(whole=False)
-        version = scene.version
+        version, labels = scene.version, scene.labels
         loop = asyncio.get_running_loop()
         job = loop.run_in_executor(self._thread, self._draw, whole, edits, shot)
         try:
@@ -111,7 +119,8 @@ class RendererDrawer:
             raise TimeoutError(
                 f"{_named(shot)}: was not drawn within {shot.ttl:g} s; give a longer ttl"
             ) from None
-        return replace(sample, provenance=replace(sample.provenance, scene_version=version))
+        told = replace(sample, provenance=replace(sample.provenance, scene_version=version))
+        return _numbered(told, labels)
 
     def _draw(self, whole: Scene | None, edits: Sequence[Edit], shot: Shot) -> Sample:
         try:
@@ -120,7 +129,7 @@ class RendererDrawer:
             self._whole = True
             raise
         cameras = [camera or next(iter(renderer.cameras)) for camera in shot.cameras]
-        return renderer.render(View(cameras, tuple(shot.passes)))
+        return renderer.render(View(cameras, shot.passes))
 
     def _brought_up(self, whole: Scene | None, edits: Sequence[Edit]) -> Renderer:
         if self._renderer is None:
@@ -143,6 +152,24 @@ class RendererDrawer:
         renderer, self._renderer = self._renderer, None
         if renderer is not None:
             renderer.close()
+
+
+def _numbered(sample: Sample, labels: Labels) -> Sample:
+    """The sample with the ids of the live scene, where a renderer that came later has others."""
+    ids = {label.name: number for number, label in labels.items()}
+    moved = {own: ids.get(label.name, own) for own, label in sample.labels.items()}
+    if all(own == number for own, number in moved.items()):
+        return sample
+    table = np.zeros(max(moved) + 1, np.int32)
+    table[list(moved)] = list(moved.values())
+    named = {moved[own]: label for own, label in sample.labels.items()}
+    frames = {}
+    for name, frame in sample.frames.items():
+        passes = dict(frame.passes)
+        if "segmentation" in passes:
+            passes["segmentation"] = table[passes["segmentation"]]
+        frames[name] = replace(frame, passes=passes, labels=named)
+    return replace(sample, frames=frames, labels=named)
 
 
 class PageDrawer:
@@ -185,28 +212,23 @@ class PageDrawer:
                 f"{_named(shot)}: {gone}, and none was opened within {shot.ttl:g} s; open "
                 f"{self._address()} in a browser, or draw without one (renderer='engine')"
             ) from None
-        page = self._pages[-1]
+        page, names = self._pages[-1], View(passes=shot.passes).pass_names
         rest = max(until - loop.time(), 0.001)
-        viewport = shot.cameras[0] is None
         try:
             drawn = await page.render(
-                [camera for camera in shot.cameras if camera is not None] or [_SCREEN],
-                shot.passes,
-                encoding=shot.encoding,
+                [camera or _SCREEN for camera in shot.cameras],
+                names,
                 patience=rest,
-                viewport=viewport,
+                viewport=shot.cameras[0] is None,
                 timeout=rest,
+                encoding=shot.encoding,
             )
         except WorkerError as error:
-            raise TimeoutError(str(error)) from None
+            raise TimeoutError(error.message) from None
         cameras = [camera or drawn.camera or _SCREEN for camera in shot.cameras]
         labels = scene.labels
         frames = {
-            camera.name: Frame(
-                camera,
-                {name: np.asarray(drawn.pictures[camera.name, name]) for name in shot.passes},
-                labels,
-            )
+            camera.name: Frame(camera, _passes(camera, drawn, shot), labels, PAGE_PASSES)
             for camera in cameras
         }
         provenance = Provenance("page", page.hello.gl, drawn.version)
@@ -216,9 +238,27 @@ class PageDrawer:
         """Pages are closed by the server."""
 
 
-_SCREEN = Camera.perspective(fov_y=1.0, width=1, height=1, name="viewport")
+_SCREEN = Camera.perspective(fov_y=1.0, width=1, height=1, name=VIEWPORT)
+
+
+def _passes(camera: Camera, drawn: Drawn, shot: Shot) -> dict[str, Array]:
+    """The passes of a camera as arrays."""
+    names = View(passes=shot.passes).pass_names
+    found = {name: drawn.pictures[camera.name, name] for name in names}
+    if shot.encoding != "raw" and "rgb" in found:
+        found["rgb"] = _read(found["rgb"])
+    return found
+
+
+def _read(file: Array) -> Array:
+    """The pixels of an image file."""
+    with Requires("PIL"):
+        from PIL import Image
+
+    with Image.open(io.BytesIO(file.tobytes())) as image:
+        return np.array(image.convert("RGB"))
 
 
 def _named(shot: Shot) -> str:
-    names = [camera.name if camera is not None else "viewport" for camera in shot.cameras]
+    names = [VIEWPORT if camera is None else camera.name for camera in shot.cameras]
     return f"camera {', '.join(map(repr, names))}"

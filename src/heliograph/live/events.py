@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from heliograph.live.session import Session
 
 INIT: Final = "INIT"
-"""A session begins; `value` is what its page said of itself."""
+"""A page has come, or a session begins without one; `value` is what is told of it."""
 CAMERA_VIEW: Final = "CAMERA_VIEW"
 """A camera with a stream has a new picture; `value` is the sample."""
 CAMERA_MOVE: Final = "CAMERA_MOVE"
 """Somebody dragged a camera; `value` has its `matrix`."""
 OBJECT_MOVE: Final = "OBJECT_MOVE"
 """Somebody dragged a `Movable`; `value` has its `matrix`."""
+VIEWPORT_MOVE: Final = "VIEWPORT_MOVE"
+"""Somebody looks around in a page; `value` is the camera."""
 PROBLEM: Final = "PROBLEM"
 """A page or a stream could not do something; `value` says what."""
 

@@ -22,4 +22,4 @@ class Operation(Generic[P, R]):
 
     def __matmul__(self, what: object) -> R:
         """Do it with what stands right of the `@`."""
-        return self._call(what)  # type: ignore[call-arg]  # one argument is enough for each
+        return self._call(what)  # type: ignore[call-arg, arg-type]  # one is enough for each

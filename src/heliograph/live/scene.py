@@ -59,7 +59,8 @@ class LiveScene:
             followed = self._ids.followed(self.tree, tree, kept, replaced=changes.replaced)
             self._ids, self._labels = followed, None
         self.tree = tree
-        self.version += 1
+        if keys is None or keys:
+            self.version += 1
         return Changed(edits, keys)
 
     @property

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from heliograph.camera import Camera
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import (
     Configure,
+    Encoding,
     FromPage,
     Hello,
     Moved,
@@ -19,14 +21,16 @@ from heliograph.engines.web.messages import (
     Viewport,
 )
 from heliograph.engines.web.messages import Event as PageEvent
+from heliograph.engines.web.specs import camera_of
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.live.drawing import Drawer, PageDrawer, Shot
+from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, Shot
 from heliograph.live.events import (
     CAMERA_MOVE,
     INIT,
     OBJECT_MOVE,
     PROBLEM,
+    VIEWPORT_MOVE,
     Event,
     Handler,
     Subscription,
@@ -34,6 +38,7 @@ from heliograph.live.events import (
 from heliograph.live.operations import Operation
 from heliograph.live.scene import LiveScene
 from heliograph.live.streams import CameraStreams
+from heliograph.passes import Passes
 from heliograph.scene import (
     Add,
     CameraView,
@@ -46,8 +51,6 @@ from heliograph.scene import (
     Upsert,
 )
 
-VIEWPORT = "viewport"
-"""Key of the page's own view, or of the camera `fit` where no page draws."""
 _LOG = logging.getLogger("heliograph.live")
 
 Components: TypeAlias = Component | Sequence[Component]
@@ -59,9 +62,9 @@ class GrabRender:
     """An order of pictures, for `session.rpc`; see `Session.grab_render`."""
 
     keys: Keys = VIEWPORT
-    passes: str | Sequence[str] = ("rgb",)
+    passes: Passes = ("rgb",)
     poses: Mapping[str, Any] = field(default_factory=dict)
-    encoding: str = "raw"
+    encoding: Encoding = "raw"
 
 
 class Session:
@@ -95,6 +98,7 @@ class Session:
         self._drawer = drawer
         self._configure = configure
         self._pages: list[PageLink] = []
+        self._viewport: Camera | None = None  # of the page that moved last
         self._subscriptions: list[Subscription] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = asyncio.Event()
@@ -193,12 +197,12 @@ class Session:
     async def grab_render(
         self,
         keys: Keys = VIEWPORT,
-        passes: str | Sequence[str] = ("rgb",),
+        passes: Passes = ("rgb",),
         *,
         poses: Mapping[str, Any] | None = None,
         downsample: float | None = None,
         ttl: float = 10.0,
-        encoding: str = "raw",
+        encoding: Encoding = "raw",
     ) -> Sample:
         """Pictures of one camera or several, of one and the same version of the scene.
 
@@ -229,22 +233,30 @@ class Session:
         for key in given:
             if key not in names:
                 raise InvalidValueError(f"poses: {key!r} is not among the keys {names}")
-        cameras = [
-            None if key == VIEWPORT else self._scene.camera(key, given.get(key), downsample)
-            for key in names
-        ]
-        wanted = (passes,) if isinstance(passes, str) else tuple(passes)
-        return await self._drawer.draw(self._scene, Shot(cameras, wanted, encoding, ttl))
+        cameras = [self._camera(key, given.get(key), downsample) for key in names]
+        return await self._drawer.draw(self._scene, Shot(cameras, passes, encoding, ttl))
+
+    def _camera(self, key: str, pose: Any, downsample: float | None) -> Camera | None:
+        """A camera by value; None for a view that nobody has told."""
+        if key != VIEWPORT or key in self:
+            return self._scene.camera(key, pose, downsample)
+        if self._viewport is None or isinstance(self._drawer, PageDrawer):
+            return None
+        camera = self._viewport if pose is None else self._viewport.moved(pose)
+        ratio = downsample or 1
+        return camera.resized(
+            max(round(camera.width / ratio), 1), max(round(camera.height / ratio), 1)
+        )
 
     async def _rpc(self, request: GrabRender, *, ttl: float = 10.0) -> Sample:
-        """Ask for something and wait for it: `await session.rpc @ GrabRender(keys="ego")`."""
+        """Ask for something and wait for it: `await (session.rpc @ GrabRender(keys="ego"))`."""
         if not isinstance(request, GrabRender):
             raise InvalidValueError(f"rpc: expected a GrabRender, got {request!r}")
         return await self.grab_render(
             request.keys, request.passes, poses=request.poses, ttl=ttl, encoding=request.encoding
         )
 
-    async def _drawn_stream(self, key: str, passes: Sequence[str]) -> Sample | None:
+    async def _drawn_stream(self, key: str, passes: Passes) -> Sample | None:
         """A picture of a stream; None where nobody would look at it."""
         if not any(each.takes_pictures for each in self._subscriptions):
             return None
@@ -327,7 +339,8 @@ class Session:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):  # not for a program that calls `exit()`
             _LOG.error("session %s: a task failed", self.name, exc_info=error)
 
     async def forever(self) -> None:
@@ -379,7 +392,16 @@ class Session:
             _LOG.warning("page of session %s: %s: %s", self.name, message.key, message.text)
             self.tell(Event(PROBLEM, message.key, message.text))
         elif isinstance(message, Viewport):
-            self.tell(Event("VIEWPORT", VIEWPORT, message.camera))
+            self._looked(message)
+
+    def _looked(self, message: Viewport) -> None:
+        """Somebody looks from elsewhere."""
+        try:
+            self._viewport = camera_of(message.camera, VIEWPORT)
+        except HeliographError as error:
+            _LOG.warning("session %s: a viewport that is none: %s", self.name, error)
+            return
+        self.tell(Event(VIEWPORT_MOVE, VIEWPORT, self._viewport))
 
     def _moved(self, page: PageLink, message: Moved) -> None:
         """Somebody dragged a component: it stands there from now on, in the other pages too."""

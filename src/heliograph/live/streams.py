@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from heliograph.frame import Sample
 from heliograph.live.events import CAMERA_VIEW, PROBLEM, Event
 from heliograph.live.scene import LiveScene
+from heliograph.passes import Passes
 from heliograph.scene import CameraView
 
-Draw: TypeAlias = Callable[[str, Sequence[str]], Awaitable[Sample | None]]
+Draw: TypeAlias = Callable[[str, Passes], Awaitable[Sample | None]]
 _LOG = logging.getLogger("heliograph.live")
 _AFTER_ERROR = 1.0
 
@@ -81,4 +82,4 @@ class CameraStreams:
 
 
 def _streams(node: CameraView) -> bool:
-    return node.get("stream") != "ondemand"
+    return bool(node.get("stream") != "ondemand")

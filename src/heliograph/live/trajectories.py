@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -193,8 +192,7 @@ class Trajectory:
             return cls(**(_from_npz(data) if data[:2] == b"PK" else _from_json(data)))
         except HeliographError as error:
             raise RecordError(f"{path}: {error.message}") from None
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, EOFError, OSError,
-                zipfile.BadZipFile) as error:  # fmt: skip
+        except Exception as error:  # noqa: BLE001 -- damaged bytes make numpy raise anything
             raise RecordError(
                 f"{path}: damaged, or no trajectory that the viewer's record button or "
                 f"Trajectory.save wrote ({type(error).__name__}: {error})"

@@ -46,7 +46,7 @@ def camera(view: CameraView, world: Matrix) -> Camera:
 def _pixels(view: CameraView, side: str) -> int:
     """Of a side of its picture."""
     pixels = round(view.get(side) * view.get("dpr") / view.get("downsample"))
-    return min(max(pixels, 1), MAX_PIXELS)
+    return int(min(max(pixels, 1), MAX_PIXELS))
 
 
 def _pose(view: CameraView, world: Matrix) -> Matrix:

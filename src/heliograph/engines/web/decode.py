@@ -132,7 +132,7 @@ def _ray_lengths(
     (width, height), (fx, fy, cx, cy) = size, lens
     x = (np.arange(width) + 0.5 - cx) / fx
     y = (np.arange(height) + 0.5 - cy) / fy
-    lengths = np.sqrt(1 + x * x + (y * y)[:, None]).astype(np.float32)
+    lengths: NDArray[np.float32] = np.sqrt(1 + x * x + (y * y)[:, None]).astype(np.float32)
     lengths.flags.writeable = False
     return lengths
 

@@ -8,8 +8,8 @@ The page shows a scene as *rows*, one for each component, parents before childre
 as a whole, so the newest row of a key is all that must reach a page: what is queued for a slow page
 is a set of keys, never a list of changes.
 
-    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer
-    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask
+    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer, Share
+    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask, Shared
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of what stands inside messages."""
 
 
-class Row(Part):
+class Row(Part, frozen=True):
     """One component without its children.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row(Part):
     props: dict[str, Any]
 
 
-class BlobRef(Part):
+class BlobRef(Part, frozen=True):
     """An array that was, or is with this message, sent to the page by the hash of its content."""
 
     blob: str
@@ -61,7 +61,7 @@ class BlobRef(Part):
     shape: list[int]
 
 
-class AssetRef(Part):
+class AssetRef(Part, frozen=True):
     """A file, to be fetched from the path `url` of the same server (it needs the token as well)."""
 
     asset: str
@@ -69,7 +69,7 @@ class AssetRef(Part):
     name: str
 
 
-class BlobData(Part):
+class BlobData(Part, frozen=True):
     """The content of a blob: `nbytes` at `offset` of the message's buffers."""
 
     blob: str
@@ -77,7 +77,7 @@ class BlobData(Part):
     nbytes: int
 
 
-class Configure(Message, tag="configure"):
+class Configure(Message, frozen=True, tag="configure"):
     """How a page behaves; the first message it gets, and again when something of it changes.
 
     Attributes:
@@ -99,7 +99,7 @@ class Configure(Message, tag="configure"):
     queries: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Apply(Message, tag="apply"):
+class Apply(Message, frozen=True, tag="apply"):
     """Bring the page's scene to a version: remove keys, then put rows, parents first.
 
     Attributes:
@@ -117,13 +117,13 @@ class Apply(Message, tag="apply"):
     blobs: list[BlobData]
 
 
-class Forget(Message, tag="forget"):
+class Forget(Message, frozen=True, tag="forget"):
     """Blobs that no row of this page's scene refers to any more."""
 
     blobs: list[str]
 
 
-class CameraSpec(Part):
+class CameraSpec(Part, frozen=True):
     """A camera by value.
 
     Attributes:
@@ -145,7 +145,7 @@ class CameraSpec(Part):
     orthographic: bool
 
 
-class Render(Message, tag="render"):
+class Render(Message, frozen=True, tag="render"):
     """Draw sensor pictures of the scene as it is after the messages before this one.
 
     It waits until all textures and files that the scene shows are loaded, at most `patience`
@@ -175,14 +175,26 @@ class Render(Message, tag="render"):
     viewport: bool = False
 
 
-class Close(Message, tag="close"):
+class Share(Message, frozen=True, tag="share"):
+    """Write the pictures of a slot into a file that the server, too, can open; `Shared` answers.
+
+    Attributes:
+        slot: what `Render.file_slot` calls it.
+        mark: 32 letters that the file begins with, and is found by.
+    """
+
+    slot: int
+    mark: str
+
+
+class Close(Message, frozen=True, tag="close"):
     """The server ends this page's session; `reason` is shown, and it reconnects if `again`."""
 
     reason: str
     again: bool
 
 
-class Show(Message, tag="show"):
+class Show(Message, frozen=True, tag="show"):
     """A picture for the viewport of a page that shows pictures.
 
     Attributes:
@@ -200,7 +212,7 @@ class Show(Message, tag="show"):
     facts: dict[str, Any]
 
 
-class Panel(Message, tag="panel"):
+class Panel(Message, frozen=True, tag="panel"):
     """What the page's side panel offers, as plain data that `client/src/page` draws.
 
     Attributes:
@@ -215,7 +227,7 @@ class Panel(Message, tag="panel"):
     facts: dict[str, Any]
 
 
-class Answer(Message, tag="answer"):
+class Answer(Message, frozen=True, tag="answer"):
     """The answer to an `Ask`; buffers, if any, are named in `value` by offset and nbytes."""
 
     ask: int
@@ -223,7 +235,7 @@ class Answer(Message, tag="answer"):
     error: str | None = None
 
 
-class Hello(Message, tag="hello"):
+class Hello(Message, frozen=True, tag="hello"):
     """The first message of a page.
 
     Attributes:
@@ -239,13 +251,13 @@ class Hello(Message, tag="hello"):
     session: str = ""
 
 
-class Applied(Message, tag="applied"):
+class Applied(Message, frozen=True, tag="applied"):
     """The page's scene has this version."""
 
     version: int
 
 
-class Picture(Part):
+class Picture(Part, frozen=True):
     """One pass of one camera.
 
     `content` says what stands at `offset`:
@@ -267,7 +279,7 @@ class Picture(Part):
     nbytes: int
 
 
-class Rendered(Message, tag="rendered"):
+class Rendered(Message, frozen=True, tag="rendered"):
     """The answer to `Render`.
 
     Attributes:
@@ -285,15 +297,23 @@ class Rendered(Message, tag="rendered"):
     milliseconds: float = 0.0
 
 
-class Refused(Message, tag="refused"):
-    """Why a `Render` could not be answered; `missing` are keys and files that never loaded."""
+class Refused(Message, frozen=True, tag="refused"):
+    """Why a `Render` could not be answered.
+
+    Attributes:
+        request: the number asked with.
+        reason: why.
+        missing: keys and files that never loaded.
+        fatal: whether this page will never draw anything again, as its GL context is lost.
+    """
 
     request: int
     reason: str
     missing: list[str]
+    fatal: bool = False
 
 
-class Moved(Message, tag="moved"):
+class Moved(Message, frozen=True, tag="moved"):
     """Somebody dragged a component: its new parent_from_component.
 
     Attributes:
@@ -307,7 +327,7 @@ class Moved(Message, tag="moved"):
     final: bool
 
 
-class Viewport(Message, tag="viewport"):
+class Viewport(Message, frozen=True, tag="viewport"):
     """The viewport's camera has moved, or its size has changed.
 
     Attributes:
@@ -321,7 +341,7 @@ class Viewport(Message, tag="viewport"):
     moving: bool
 
 
-class Event(Message, tag="event"):
+class Event(Message, frozen=True, tag="event"):
     """Anything else that happened: a click on an object, a key, a button of the panel."""
 
     etype: str
@@ -329,14 +349,14 @@ class Event(Message, tag="event"):
     value: Any
 
 
-class Problem(Message, tag="problem"):
+class Problem(Message, frozen=True, tag="problem"):
     """What the page could not do: an unknown tag or property, a file that does not load."""
 
     key: str
     text: str
 
 
-class Ask(Message, tag="ask"):
+class Ask(Message, frozen=True, tag="ask"):
     """A question of the page's user interface, such as what is at a pixel; answered by number."""
 
     ask: int
@@ -344,7 +364,14 @@ class Ask(Message, tag="ask"):
     value: Any
 
 
-ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer
+class Shared(Message, frozen=True, tag="shared"):
+    """The answer to `Share`; `error` is empty where the file is there."""
+
+    slot: int
+    error: str
+
+
+ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer | Share
 FromPage: TypeAlias = (
-    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask
+    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask | Shared
 )

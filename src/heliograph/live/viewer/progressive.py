@@ -27,12 +27,14 @@ _WARM_UP: Final = 2
 """Pictures after which times count: the first ones compile programs and load what they show."""
 _EARLY, _LATE = 0.75, 1.2
 """Parts of the target: what would come before the one grows, what comes after the other shrinks."""
-_WEIGHT, _FORGET = 0.3, 0.02
-"""Of the newest time in a running mean; of what is guessed of a size that is not drawn."""
+_WEIGHT: Final = 0.3
+"""Of the newest time in a running mean."""
 _GAIN: Final = 0.85
 """A smaller size is only kept where it takes at most this part of what the larger one took."""
 _SURE: Final = 4
 """Pictures of a size after which its running mean is compared with another's."""
+_FORGET: Final = 60
+"""Pictures of a size after which what other sizes took is old: they may be tried again."""
 
 
 class Urgency(IntEnum):
@@ -174,20 +176,24 @@ class Pace:
             self._go(level - 1)
         elif mean > _LATE * self.target and self._smaller_is_better(level, mean):
             self._go(level + 1)
+        elif self._seen % _FORGET == 0:
+            self._times = {level: mean}
 
     def _larger_is_better(self, level: int, mean: float) -> bool:
+        """Whether the next larger size would come in time, or costs hardly more than this one."""
         grown = mean * (SCALES[level - 1] / SCALES[level]) ** 2
-        known = self._times.get(level - 1, grown)
-        if self._seen >= _SURE and known <= self.target and mean > _GAIN * known:
-            return True
-        if self._seen == _SURE and mean > max(_GAIN * known, self.target):
-            return True  # smaller pictures do not help
-        # What was slow once, as other work was done as well, is tried again some time.
-        self._times[level - 1] = known + _FORGET * (grown - known)
-        return max(grown, self._times[level - 1]) < _EARLY * self.target
+        in_vain = self._seen == _SURE and not self._gains(level - 1, mean)
+        return grown < _EARLY * self.target or in_vain
 
     def _smaller_is_better(self, level: int, mean: float) -> bool:
-        return level + 1 < len(SCALES) and self._times.get(level + 1, 0.0) <= _GAIN * mean
+        """Whether there is a smaller size, and sizes still count."""
+        if level + 1 == len(SCALES) or not self._gains(level - 1, mean):
+            return False
+        return self._times.get(level + 1, 0.0) <= _GAIN * mean
+
+    def _gains(self, larger: int, mean: float) -> bool:
+        """Whether this mean is much less than what a larger size took, if that is known."""
+        return mean <= _GAIN * self._times.get(larger, math.inf)
 
     def _go(self, level: int) -> None:
         self._level, self._seen = level, 0

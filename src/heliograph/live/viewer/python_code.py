@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,26 @@ from heliograph.view import View
 
 @dataclass(frozen=True)
 class Opening:
-    """How a program opens a scene.
+    """How a program comes by a renderer.
 
     Attributes:
-        source: what `heliograph.open` is given, where that is text; None where the program has
-            the renderer already.
-        options: its further keywords.
+        context: an expression for `with ... as renderer`; None where the program has it already.
+        imports: lines that the expression needs besides `import heliograph as hg`.
     """
 
-    source: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    context: str | None = None
+    imports: tuple[str, ...] = ()
+
+
+def open_expression(source: str, options: Mapping[str, Any]) -> str:
+    """A call of `heliograph.open`.
+
+    Args:
+        source: an expression.
+        options: keywords.
+    """
+    given = "".join(f", {name}={_literal(value)}" for name, value in options.items())
+    return f"hg.open({source}{given})"
 
 
 def rendering_code(opening: Opening, view: View) -> str:
@@ -32,7 +42,8 @@ def rendering_code(opening: Opening, view: View) -> str:
     (camera,) = view.cameras
     if not isinstance(camera, Camera):
         raise TypeError("expected a camera by value")
-    lines = [
+    head = [
+        *opening.imports,
         "import heliograph as hg",
         "",
         f"camera = {_camera(camera)}",
@@ -42,11 +53,10 @@ def rendering_code(opening: Opening, view: View) -> str:
         "sample = renderer.render(view)",
         *(f'{name} = sample["{camera.name}"]["{name}"]' for name in view.pass_names),
     ]
-    if opening.source is None:
-        return "\n".join([*lines, "# renderer: the one that is viewed", *shots, ""])
-    given = "".join(f", {name}={_literal(value)}" for name, value in opening.options.items())
-    head = f"with hg.open({opening.source!r}{given}) as renderer:"
-    return "\n".join([*lines, head, *(f"    {line}" for line in shots), ""])
+    if opening.context is None:
+        return "\n".join([*head, "# renderer: the one that is viewed", *shots, ""])
+    inside = (f"    {line}" for line in shots)
+    return "\n".join([*head, f"with {opening.context} as renderer:", *inside, ""])
 
 
 def recording_code(path: Path, position: int, camera: str, passes: Sequence[str]) -> str:

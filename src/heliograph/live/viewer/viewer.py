@@ -20,14 +20,14 @@ from typing import Any, Final, Self, Unpack
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
 from heliograph.engine import Renderer
-from heliograph.engines.web.link import PageLink
+from heliograph.engines.registry import engine_of, rasterizes, resolve_source
+from heliograph.engines.web.link import SPARE, PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
-from heliograph.live.viewer.dropped import place_files
-from heliograph.live.viewer.dropping import drop_handler
+from heliograph.live.viewer.dropped import MOST_BYTES, place_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
-from heliograph.live.viewer.python_code import Opening
+from heliograph.live.viewer.python_code import Opening, open_expression
 from heliograph.live.viewer.recorded import RecordedRun
 from heliograph.live.viewer.rendered import RenderedScene
 from heliograph.live.viewer.sources import Source
@@ -97,25 +97,46 @@ def opened_source(source: object, keywords: Mapping[str, Any]) -> Source:
     if path is not None and path.is_dir() and (path / MANIFEST).is_file():
         return RecordedRun(Recording(path), path.name or str(path))
     if path is not None and path.suffix == ".py":
-        return opened_source(_defined(path), keywords)
-    renderer = open_scene(source, **keywords)
+        return _of_program(path, keywords)
+    if not isinstance(source, (str, Path)):
+        return _opened(source, type(source).__name__, "scene", keywords)
+    text = str(source)
+    name = "MJCF" if text.lstrip().startswith("<") else Path(text).name
+    return _opened(source, name, repr(text), keywords)
+
+
+def _opened(
+    source: object,
+    name: str,
+    expression: str,
+    keywords: Mapping[str, Any],
+    imports: tuple[str, ...] = (),
+) -> RenderedScene:
+    """A scene that is opened for the viewer alone, with smooth edges unless told otherwise.
+
+    Args:
+        source: of `heliograph.open`.
+        name: what people call it.
+        expression: the source, in a program.
+        keywords: of `heliograph.open`.
+        imports: lines that the expression needs.
+    """
+    options = dict(keywords)
+    if rasterizes(options.get("engine") or engine_of(resolve_source(source))):
+        options.setdefault("msaa", 4)
+    renderer = open_scene(source, **options)
+    opening = Opening(open_expression(expression, _told(options)), imports)
     try:
-        return _scene_of(renderer, source, keywords)
+        return RenderedScene(renderer, name, opening, renderer.close)
     except BaseException:
         renderer.close()
         raise
 
 
-def _scene_of(renderer: Renderer, source: object, keywords: Mapping[str, Any]) -> RenderedScene:
-    text = str(source) if isinstance(source, (str, Path)) else None
-    told = {
-        name: value
-        for name, value in keywords.items()
-        if name not in ("workers", "seed") and value is not None
-    }
-    is_text = text is not None and not text.lstrip().startswith("<")
-    name = Path(text).name if is_text and text is not None else type(source).__name__
-    return RenderedScene(renderer, name, Opening(text, told), renderer.close)
+def _told(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords that decide pixels of a view."""
+    left_out = ("workers", "seed")
+    return {n: value for n, value in keywords.items() if n not in left_out and value is not None}
 
 
 def _is_path(source: str | Path) -> bool:
@@ -125,8 +146,8 @@ def _is_path(source: str | Path) -> bool:
         return False
 
 
-def _defined(path: Path) -> object:
-    """The scene or renderer that a Python file defines.
+def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
+    """What a Python file defines as `renderer` or `scene`.
 
     Raises:
         SceneError: it defines neither, or it fails.
@@ -137,10 +158,14 @@ def _defined(path: Path) -> object:
         raise
     except Exception as error:
         raise SceneError(f"{path}: {type(error).__name__}: {error}") from error
-    for name in ("renderer", "scene"):
-        if name in names:
-            return names[name]
-    raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
+    name = next((name for name in ("renderer", "scene") if name in names), None)
+    if name is None:
+        raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
+    found, run = names[name], f"runpy.run_path({str(path)!r})[{name!r}]"
+    imports = ("import runpy", "")
+    if isinstance(found, Renderer):
+        return RenderedScene(found, path.name, Opening(run, imports), found.close)
+    return _opened(found, path.name, run, keywords, imports)
 
 
 class Viewer:
@@ -172,7 +197,6 @@ class Viewer:
         self.sources: dict[str, Source] = {source.name: source}
         self.out = Path(out)
         self._remembered: OrderedDict[str, tuple[str, Look]] = OrderedDict()
-        self._pages: dict[str, ViewerPage] = {}
         self._folders: list[Path] = []
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
@@ -235,16 +259,13 @@ class Viewer:
             " url.hostname = 'localhost'; frame.src = url.href; })();</script>"
         )
 
-    async def _dropped_on(self, session: str, files: Mapping[str, bytes]) -> str:
-        """Open dropped files as one more source and show it on the page; returns its name.
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source, from a private folder; returns its name.
 
         Raises:
             HeliographError: they are no scene, or name files that are not among them.
         """
-        name = await asyncio.to_thread(self._open_files, files)
-        if session in self._pages:
-            self._pages[session].show(name)
-        return name
+        return await asyncio.to_thread(self._open_files, files)
 
     def _open_files(self, files: Mapping[str, bytes]) -> str:
         folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
@@ -273,7 +294,6 @@ class Viewer:
 
     async def _serve(self, host: str, port: int, ready: Future[str]) -> None:
         server = PageServer(self._on_page, host=host, port=port)
-        server.add_route("/drop", drop_handler(self._dropped_on))
         try:
             await server.start()
             ready.set_result(server.url)
@@ -286,13 +306,12 @@ class Viewer:
         known = self._remembered.pop(session, None) if session else None
         page = ViewerPage(link, self, session if known else secrets.token_urlsafe(9), known)
         link.on_message = page.on_message
-        self._pages[page.session] = page
+        link.spare = MOST_BYTES + SPARE
         page.start()
         try:
             await link.wait_closed()
         finally:
             page.close()
-            del self._pages[page.session]
             self._remembered[page.session] = (page.source.name, page.look)
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)

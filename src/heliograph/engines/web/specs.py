@@ -8,12 +8,9 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.web.messages import CameraSpec
 from heliograph.errors import InvalidValueError
 
-NAME = "view"
-"""The name of the camera of a page's viewport."""
-
 
 def spec_of(camera: Camera) -> CameraSpec:
-    """A camera as a page has it."""
+    """A camera as a page takes it."""
     return CameraSpec(
         name=camera.name,
         width=camera.width,
@@ -26,26 +23,31 @@ def spec_of(camera: Camera) -> CameraSpec:
     )
 
 
-def camera_of(spec: CameraSpec) -> Camera:
-    """The camera of a page's viewport.
+def camera_of(spec: CameraSpec, name: str, size: tuple[int, int] | None = None) -> Camera:
+    """A camera of a page.
+
+    Args:
+        spec: the camera.
+        name: its name here.
+        size: of its picture, pixels; None for its own.
 
     Raises:
-        InvalidValueError: no camera.
+        InvalidValueError: it is none.
     """
     if len(spec.matrix) != 16 or len(spec.projection) != 16:
         raise InvalidValueError("camera: expected matrices of 16 numbers each")
-    pose = np.array(spec.matrix, float).reshape(4, 4).T
-    matrix = np.array(spec.projection, float).reshape(4, 4).T
+    pose, matrix = (np.array(m, float).reshape(4, 4).T for m in (spec.matrix, spec.projection))
+    width, height = size or (spec.width, spec.height)
     x, y = (matrix[:2, 3] if spec.orthographic else -matrix[:2, 2]).tolist()
     return Camera(
-        name=NAME,
+        name=name,
         world_from_camera=pose,
-        width=spec.width,
-        height=spec.height,
-        fx=float(matrix[0, 0]) * spec.width / 2,
-        fy=float(matrix[1, 1]) * spec.height / 2,
-        cx=(x + 1) * spec.width / 2,
-        cy=(1 - y) * spec.height / 2,
+        width=width,
+        height=height,
+        fx=float(matrix[0, 0]) * width / 2,
+        fy=float(matrix[1, 1]) * height / 2,
+        cx=(x + 1) * width / 2,
+        cy=(1 - y) * height / 2,
         near=spec.near,
         far=spec.far,
         projection=Projection.ORTHOGRAPHIC if spec.orthographic else Projection.PERSPECTIVE,

@@ -1,0 +1,942 @@
+"""The viewer with pages that are WebSocket clients, real engines and real recordings."""
+
+import asyncio
+import gc
+import io
+import json
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import heliograph as hg
+from heliograph.delivery.call import LocalRenderer
+from heliograph.delivery.dataset import Dataset
+from heliograph.engines.fake import FakeEngine
+from heliograph.engines.web.messages import Viewport
+from heliograph.engines.web.specs import camera_of, spec_of
+from heliograph.engines.web.wire import Buffers
+from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
+from heliograph.live.trajectories import Trajectory
+from heliograph.live.viewer.dropped import place_files
+from heliograph.live.viewer.pictures import shown_pass
+from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
+from heliograph.record import record
+from viewer_pages import opened, pixels
+
+PASSES = ("rgb", "depth", "normals", "segmentation")
+MJCF = """<mujoco>
+  <worldbody>
+    <light pos="0 0 3"/>
+    <camera name="front" pos="0 -3 0" xyaxes="1 0 0 0 0 1"/>
+    <camera name="top" pos="0 0 3"/>
+    <body name="arm"><joint name="x" type="slide" axis="1 0 0" range="-1 1"/>
+      <joint name="turn" axis="0 1 0"/>
+      <geom name="ball" size="0.5" rgba="1 0 0 1"/>
+      <geom name="box" type="box" size="0.2 0.3 0.4" pos="0.9 0 0"/></body>
+  </worldbody>
+</mujoco>"""
+BACKGROUND = {
+    "type": "background",
+    "colour": {"hsv": [{"uniform": [0, 1]}, {"uniform": [0.1, 0.7]}, {"uniform": [0.4, 1]}]},
+}
+EYE = hg.Camera.look_at(
+    eye=(2, -3, 1.5), target=(0, 0, 0), fov_y=0.9, width=96, height=64, name="view"
+)
+
+
+def eye(number):
+    return EYE.moved(
+        hg.Camera.look_at(
+            eye=(2 + 0.05 * number, -3, 1.5), target=(0, 0, 0), fov_y=0.9, width=96, height=64
+        ).world_from_camera
+    )
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "arm.xml"
+    path.write_text(MJCF)
+    return path
+
+
+def fake(**options):
+    return LocalRenderer(FakeEngine(size=(32, 24), **options))
+
+
+# What a page is shown.
+
+
+def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model):
+    async def run():
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
+            async with opened(viewer) as page:
+                assert page.configured.shows == "pictures"
+                assert page.configured.title.startswith("arm.xml")
+                assert [each.name for each in page.panel.cameras][:2] == ["front", "top"]
+                assert page.facts["start"] == "front"
+                for name in PASSES:
+                    await page.set("pass", name)
+                    show, shown = await page.seen(EYE)
+                    while show.facts["pass"] != name:
+                        show, shown = await page.final(len(page.shows))
+                    view = hg.View([EYE], (name,))
+                    frame = renderer.render(view)["view"]
+                    assert np.array_equal(shown, shown_pass(frame, name).pixels)
+                    assert show.encoding == "png"
+                    assert show.camera == spec_of(EYE)
+                    assert (show.facts["scale"] is not None) == (name == "depth")
+
+    asyncio.run(run())
+
+
+def test_pictures_of_a_moving_camera_never_go_back_and_end_with_the_last():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                for number in range(60):
+                    await page.look(eye(number), moving=number < 59)
+                    await asyncio.sleep(0.002)
+                await page.until(
+                    lambda: (
+                        page.shows
+                        and page.shows[-1][0].update == 60
+                        and page.shows[-1][0].facts["final"]
+                    )
+                )
+                updates = [show.update for show, _ in page.shows]
+                assert updates == sorted(updates)
+                _, shown = page.shows[-1]
+                frame = renderer.render(hg.View([eye(59)]))["view"]
+                assert np.array_equal(shown, frame.rgb)
+                whole = [show for show, _ in page.shows if show.facts["final"]]
+                assert all(show.encoding == "png" for show in whole)
+                coarse = [show for show, _ in page.shows if not show.facts["final"]]
+                assert all(show.encoding == "jpeg" for show in coarse)
+
+    asyncio.run(run())
+
+
+class Gated(LocalRenderer):
+    """Draws a view once it is let to; knows which it drew."""
+
+    def __init__(self):
+        super().__init__(FakeEngine(size=(32, 24)))
+        self.gate = threading.Semaphore(0)
+        self.drawn = []
+
+    def refine(self, view, cancel=None, *, priority=0):
+        self.gate.acquire()
+        self.drawn.append(view.cameras[0].world_from_camera[0, 3])
+        yield self.render(view)
+
+
+def test_a_slow_engine_draws_the_newest_and_skips_what_is_old():
+    async def run():
+        renderer = Gated()
+        with renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                for number in range(200):
+                    await page.look(eye(number), moving=True)
+                await page.ask("python")  # all of them have arrived
+                for _ in range(10):
+                    renderer.gate.release()
+                await page.final()
+                last = eye(199).world_from_camera[0, 3]
+                assert renderer.drawn[-1] == last
+                assert len(renderer.drawn) <= 4
+                for _ in range(10):
+                    renderer.gate.release()
+
+    asyncio.run(run())
+
+
+class Coarse(LocalRenderer):
+    """Refines until it is told to stop, without an end."""
+
+    def __init__(self):
+        super().__init__(FakeEngine(size=(32, 24)))
+        self.stopped = 0
+
+    def refine(self, view, cancel=None, *, priority=0):
+        yield self.render(view)
+        if view.cameras[0].world_from_camera[0, 3] > 4:
+            return
+        while not cancel.cancelled:
+            yield self.render(view)
+        self.stopped += 1
+
+
+def test_what_is_refined_is_shown_and_stops_for_a_newer_camera():
+    async def run():
+        renderer = Coarse()
+        with renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.look(eye(0))
+                await page.until(lambda: len(page.shows) > 3)
+                assert not any(show.facts["final"] for show, _ in page.shows)
+                show, _ = await page.seen(eye(100))
+                assert show.facts["final"]
+                assert renderer.stopped >= 1
+
+    asyncio.run(run())
+
+
+def test_each_page_has_a_camera_and_a_pass_of_its_own():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as one, opened(viewer) as other:
+                await other.set("pass", "segmentation")
+                (_, first), (_, second) = await asyncio.gather(one.seen(eye(1)), other.seen(eye(2)))
+                frame = renderer.render(hg.View([eye(2)], ("segmentation",)))["view"]
+                assert np.array_equal(first, renderer.render(hg.View([eye(1)]))["view"].rgb)
+                assert np.array_equal(second, shown_pass(frame, "segmentation").pixels)
+
+    asyncio.run(run())
+
+
+def test_a_page_that_comes_back_finds_its_look_again(model):
+    async def run():
+        with hg.view(model) as viewer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                await page.changed("joint:x", 0.5)
+                session = page.configured.session
+            async with opened(viewer, session) as page:
+                assert page.configured.session == session
+                assert page.control("joint:x")["value"] == 0.5
+            async with opened(viewer, "no session") as page:
+                assert page.configured.session != session
+                assert page.control("joint:x")["value"] == 0
+
+    asyncio.run(run())
+
+
+def test_a_picture_is_no_larger_than_the_limit():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                show, shown = await page.seen(EYE.resized(6000, 3000))
+                assert shown.shape[:2] == (1024, 2048)
+                assert show.camera.width == 2048
+
+    asyncio.run(run())
+
+
+# Controls.
+
+
+def test_joints_move_within_their_ranges_and_go_back(model):
+    async def run():
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                slider = page.control("joint:x")
+                assert (slider["min"], slider["max"], slider["unit"]) == (-1, 1, "m")
+                for asked, got in ((0.5, 0.5), (7, 1), (-3, -1)):
+                    _, shown = await page.changed("joint:x", asked)
+                    assert page.control("joint:x")["value"] == got
+                    view = hg.View([EYE], state={"qpos": [got, 0]})
+                    assert np.array_equal(shown, renderer.render(view)["view"].rgb)
+                _, shown = await page.changed("rest", None)
+                assert np.array_equal(shown, renderer.render(hg.View([EYE]))["view"].rgb)
+
+    asyncio.run(run())
+
+
+def test_seed_and_index_draw_the_randomization_of_that_sample(model, tmp_path):
+    config = tmp_path / "dr.json"
+    config.write_text(json.dumps({"randomizers": [BACKGROUND]}))
+
+    async def run():
+        with hg.open(model, randomize=config, seed=3) as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                assert page.control("seed")["value"] == 3
+                _, other = await page.changed("index", 4)
+                _, shown = await page.changed("seed", 8)
+                view = hg.View([EYE], seed=8, index=4)
+                assert np.array_equal(shown, renderer.render(view)["view"].rgb)
+                assert not np.array_equal(shown, other)
+                _, plain = await page.changed("randomize", False)
+                assert np.array_equal(plain, renderer.render(hg.View([EYE]))["view"].rgb)
+
+    asyncio.run(run())
+
+
+def test_random_states_are_those_of_the_run(model):
+    async def run():
+        with hg.open(model, seed=2) as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                await page.changed("index", 5)
+                _, shown = await page.changed("random_state", True)
+                data = Dataset(renderer, 6, cameras=[EYE], state=renderer.random_state)
+                assert np.array_equal(shown, data[5]["view"].rgb)
+                assert page.control("joint:x")["value"] == data[5].state["qpos"][0]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("pass", "colour", "unknown pass 'colour'"),
+        ("joint:x", "far", "x: expected a finite number"),
+        ("joint:x", float("nan"), "x: expected a finite number"),
+        ("joint:nose", 1, "unknown joint 'nose'"),
+        ("index", -1, "index: expected a whole number from 0"),
+        ("index", True, "index: expected a whole number from 0"),
+        ("randomize", True, "unknown control 'randomize'"),
+        ("no such", 1, "unknown control 'no such'"),
+    ],
+)
+def test_what_a_control_does_not_take_is_told_and_changes_nothing(model, name, value, told):
+    async def run():
+        with hg.view(model) as viewer:
+            async with opened(viewer) as page:
+                _, before = await page.seen(EYE)
+                await page.set(name, value)
+                await page.until(lambda: page.facts["note"])
+                assert told in page.facts["note"]
+                _, shown = await page.seen(EYE)
+                assert np.array_equal(before, shown)
+                await page.until(lambda: not page.facts["note"])
+
+    asyncio.run(run())
+
+
+class Failing(LocalRenderer):
+    """Fails as long as it is told to."""
+
+    def __init__(self):
+        super().__init__(FakeEngine(size=(32, 24)))
+        self.error = None
+
+    def refine(self, view, cancel=None, *, priority=0):
+        if self.error is not None:
+            raise self.error
+        yield self.render(view)
+
+
+@pytest.mark.parametrize("error", [EngineError("no light here"), RuntimeError("no light here")])
+def test_errors_of_the_engine_reach_the_page_and_go_with_the_next_picture(error):
+    async def run():
+        renderer = Failing()
+        with renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                renderer.error = error
+                await page.look(EYE)
+                await page.until(lambda: "no light here" in page.facts["note"])
+                for what in ("probe", "save"):
+                    with pytest.raises(RuntimeError, match="no light here"):
+                        await page.ask(what, x=0.5, y=0.5, format="npz")
+                assert page.shows == []
+                renderer.error = None
+                await page.seen(eye(1))
+                await page.until(lambda: not page.facts["note"])
+
+    asyncio.run(run())
+
+
+def test_a_camera_that_is_none_is_told():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                spec = spec_of(EYE)
+                await page.send(Viewport(1, _spec(spec, matrix=[0.0] * 16), False))
+                await page.until(lambda: page.facts["note"])
+                await page.send(Viewport(2, _spec(spec, projection=[1.0]), False))
+                await page.until(lambda: "16 numbers" in page.facts["note"])
+                await page.seen(EYE)
+
+    asyncio.run(run())
+
+
+def _spec(spec, **changes):
+    return msgspec.structs.replace(spec, **changes)
+
+
+@given(
+    fov=st.floats(0.1, 2.5),
+    width=st.integers(1, 4000),
+    height=st.integers(1, 4000),
+    orthographic=st.booleans(),
+    shift=st.floats(-0.4, 0.4),
+)
+def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
+    camera = hg.Camera.perspective(
+        fov_y=fov, width=width, height=height, world_from_camera=EYE.world_from_camera
+    )
+    kind = hg.Projection.ORTHOGRAPHIC if orthographic else hg.Projection.PERSPECTIVE
+    camera = camera.replace(cx=(0.5 + shift) * width, cy=(0.5 - shift) * height, projection=kind)
+    back = camera_of(spec_of(camera), "view")
+    assert back.projection is kind
+    assert back.size == camera.size
+    assert np.allclose(back.K, camera.K, rtol=1e-12)
+    assert np.array_equal(back.world_from_camera, camera.world_from_camera)
+
+
+# Questions.
+
+
+def test_a_probe_reads_exactly_what_is_in_the_passes(model):
+    async def run():
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                frame = renderer.render(hg.View([EYE], PASSES))["view"]
+                rng = np.random.default_rng(0)
+                at = [(48, 32), (0, 0), (95, 63), *rng.integers((96, 64), size=(60, 2)).tolist()]
+                for x, y in at:
+                    found, _ = await page.ask("probe", x=(x + 0.5) / 96, y=(y + 0.5) / 64)
+                    assert (found["x"], found["y"]) == (x, y)
+                    assert found["rgb"] == frame.rgb[y, x].tolist()
+                    number = int(frame.segmentation[y, x])
+                    assert found["id"] == number
+                    if not number:
+                        assert (found["depth"], found["normal"], found["name"]) == (None, None, "")
+                        continue
+                    assert found["depth"] == float(frame.depth[y, x])
+                    assert found["normal"] == frame.normals[y, x].tolist()
+                    assert found["name"] == frame.labels[number].name
+                    assert found["category"] == frame.labels[number].category
+                    there = EYE.unproject((x + 0.5, y + 0.5), frame.depth[y, x])
+                    assert found["world"] == there.tolist()
+                corner, _ = await page.ask("probe", x=1, y=1)
+                assert (corner["x"], corner["y"]) == (95, 63)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("value", [{}, {"x": 2, "y": 0}, {"x": "a", "y": 0}, {"x": 0, "y": -0.1}])
+def test_a_probe_outside_the_picture_is_refused(value):
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                with pytest.raises(RuntimeError, match="expected"):
+                    await page.ask("probe", **value)
+                with pytest.raises(RuntimeError, match="unknown question 'sing'"):
+                    await page.ask("sing")
+
+    asyncio.run(run())
+
+
+def test_the_program_that_is_copied_draws_the_same_picture(model):
+    async def run():
+        with hg.view(model, size=(64, 48), shadows=False) as viewer:
+            async with opened(viewer) as page:
+                await page.seen(EYE.replace(projection=hg.Projection.ORTHOGRAPHIC, fx=20, fy=20))
+                _, shown = await page.changed("joint:turn", 0.7)
+                answer, _ = await page.ask("python")
+                names = {}
+                exec(answer["code"], names)
+                assert np.array_equal(names["rgb"], shown)
+
+    asyncio.run(run())
+
+
+def test_the_program_for_a_renderer_of_ones_own_uses_it():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.set("pass", "depth")
+                _, shown = await page.seen(EYE)
+                names = {"renderer": renderer}
+                exec((await page.ask("python"))[0]["code"], names)
+                assert np.array_equal(
+                    shown, shown_pass(renderer.render(names["view"])["view"], "depth").pixels
+                )
+                assert names["depth"].dtype == np.float32
+
+    asyncio.run(run())
+
+
+def test_what_is_shown_is_saved_whole(model):
+    async def run():
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
+            async with opened(viewer) as page:
+                _, shown = await page.seen(EYE)
+                frame = renderer.render(hg.View([EYE], tuple(renderer.passes)))["view"]
+                answer, body = await page.ask("save", format="npz")
+                assert answer["name"].endswith(".npz")
+                stored = np.load(io.BytesIO(body[answer["offset"] :][: answer["nbytes"]]))
+                for name in renderer.passes:
+                    assert np.array_equal(stored[name], frame[name])
+                assert np.array_equal(stored["world_from_camera"], EYE.world_from_camera)
+                answer, body = await page.ask("save", format="png")
+                data = body[answer["offset"] :][: answer["nbytes"]]
+                assert np.array_equal(pixels(data), shown)
+                with pytest.raises(RuntimeError, match="unknown form 'gif'"):
+                    await page.ask("save", format="gif")
+
+    asyncio.run(run())
+
+
+def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model):
+    async def run():
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+                answer, body = await page.ask("thumbnail", camera="front", width=32, height=24)
+                shown = pixels(body[answer["offset"] :][: answer["nbytes"]]).astype(int)
+                small = renderer.cameras["front"].resized(32, 24)
+                expected = renderer.render(hg.View([small]))["front"].rgb
+                assert shown.shape == (24, 32, 3)
+                assert np.abs(shown - expected).mean() < 6  # as JPEG
+                with pytest.raises(RuntimeError, match="unknown camera 'nose'"):
+                    await page.ask("thumbnail", camera="nose", width=32, height=24)
+                with pytest.raises(RuntimeError, match="width: expected"):
+                    await page.ask("thumbnail", camera="top", width=10**6, height=24)
+
+    asyncio.run(run())
+
+
+# Trajectories.
+
+
+def test_a_recorded_trajectory_replays_the_same_bits(model, tmp_path):
+    async def run():
+        with hg.view(model, out=tmp_path / "kept") as viewer:
+            async with opened(viewer) as page:
+                await page.seen(eye(0))
+                await page.set("record", True)
+                shown = [(await page.seen(eye(0)))[1]]
+                shown += [(await page.seen(eye(number)))[1] for number in range(1, 4)]
+                shown.append((await page.changed("joint:turn", 0.5))[1])
+                await page.set("record", False)
+                await page.until(lambda: page.facts["files"])
+                return page.facts["files"][0], shown
+
+    file, shown = asyncio.run(run())
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "trajectory-0001.json",
+        "trajectory-0001.npz",
+    ]
+    trajectory = hg.Trajectory.load(file)
+    assert trajectory.source == str(model)
+    assert trajectory.passes == ("rgb",)
+    poses = [camera.world_from_camera for camera in trajectory.cameras()]
+    assert np.array_equal(poses[1], eye(0).world_from_camera)
+    assert np.array_equal(poses[-1], eye(3).world_from_camera)
+    with hg.open(model, msaa=4) as renderer:
+        drawn = [renderer.render(view)["camera"].rgb for view in trajectory.views()]
+    assert all(np.array_equal(one, other) for one, other in zip(drawn[1:], shown, strict=True))
+
+
+def test_a_page_that_leaves_keeps_what_it_recorded(tmp_path):
+    async def run():
+        with fake() as renderer, hg.view(renderer, out=tmp_path) as viewer:
+            async with opened(viewer) as page:
+                await page.set("record", True)
+                await page.seen(eye(0))
+                await page.seen(eye(1))
+
+    asyncio.run(run())
+    assert len(Trajectory.load(tmp_path / "trajectory-0001.json")) == 2
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+def test_trajectories_come_back_as_they_were(tmp_path, suffix):
+    views = [
+        hg.View([eye(i)], ("depth", "rgb"), {"qpos": np.array([i / 3, 0.1])}, seed=7, index=i)
+        for i in range(5)
+    ]
+    views[2] = replace(views[2], seed=None)
+    views[3] = replace(views[3], cameras=(eye(3).replace(projection=hg.Projection.ORTHOGRAPHIC),))
+    made = Trajectory.of(views, [0, 0.1, 0.2, 0.2, 1 / 3], source="arm.xml")
+    made.save(tmp_path / f"made{suffix}")
+    back = Trajectory.load(tmp_path / f"made{suffix}")
+    assert back.source == "arm.xml"
+    assert np.array_equal(back.times, made.times)
+    for one, other in zip(back.views(), views, strict=True):
+        assert one.cameras[0] == other.cameras[0].replace(name="camera")
+        assert (one.passes, one.seed, one.index) == (other.passes, other.seed, other.index)
+        assert np.array_equal(one.state["qpos"], other.state["qpos"])
+    assert back.views("normals")[0].passes == ("normals",)
+
+
+def test_what_is_no_trajectory_is_told(tmp_path):
+    with pytest.raises(HeliographError, match="at least one row"):
+        Trajectory.of([])
+    with pytest.raises(HeliographError, match="one Camera each"):
+        Trajectory.of([hg.View("front")])
+    with pytest.raises(HeliographError, match="same state keys"):
+        Trajectory.of([hg.View([EYE]), hg.View([EYE], state={"qpos": [1]})])
+    with pytest.raises(HeliographError, match="never fall"):
+        Trajectory.of([hg.View([EYE])] * 2, [1, 0])
+    made = Trajectory.of([hg.View([EYE])])
+    with pytest.raises(HeliographError, match=r"ends in \.npz or \.json"):
+        made.save(tmp_path / "made.txt")
+    with pytest.raises(RecordError, match="no such file"):
+        Trajectory.load(tmp_path / "made.npz")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".json"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_trajectories_are_errors_of_ours(tmp_path_factory, suffix, data):
+    folder = tmp_path_factory.mktemp("damaged")
+    path = folder / f"made{suffix}"
+    Trajectory.of([hg.View([EYE], state={"qpos": [1, 2]})]).save(path)
+    whole = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole)))])
+    with suppress(RecordError):  # and nothing else
+        Trajectory.load(path)
+
+
+# Recordings.
+
+
+def fails_sometimes(view):
+    crash = 3 if view.index == 2 else 0
+    return replace(view, state={**view.state, "crash": crash}), {}
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    folder = tmp_path / "run"
+    with fake() as renderer:
+        names = [*renderer.cameras][:2]
+        data = Dataset(
+            renderer,
+            6,
+            cameras=names,
+            passes=PASSES,
+            state=lambda rng: {"ball": rng.uniform(-3, 3, 3)},
+            randomize=fails_sometimes,
+        )
+        record(data, folder, shard_size=4, on_error=lambda error: None)
+    return folder
+
+
+def test_a_recording_is_shown_without_an_engine(run_folder):
+    recording = hg.Recording(run_folder)
+
+    async def run():
+        with hg.view(run_folder) as viewer:
+            async with opened(viewer) as page:
+                assert page.facts["kind"] == "run"
+                assert page.facts["timeline"]["count"] == 5
+                first = next(iter(recording[0].frames))
+                _, shown = await page.final()
+                assert np.array_equal(shown, recording[0][first].rgb)
+                for position in (4, 1):
+                    show, shown = await page.changed("timeline", position)
+                    assert np.array_equal(shown, recording[position][first].rgb)
+                    assert show.facts["index"] == recording[position].index
+                other = [*recording[0].frames][1]
+                show, shown = await page.changed("camera", other)
+                assert np.array_equal(shown, recording[1][other].rgb)
+                assert show.camera.name == other
+                await page.look(EYE, moving=True)  # a recorded picture has a camera of its own
+                _, shown = await page.changed("pass", "depth")
+                expected = shown_pass(recording[1][other], "depth").pixels
+                assert np.array_equal(shown, expected)
+                found, _ = await page.ask("probe", x=0.5, y=0.5)
+                assert found["depth"] == float(recording[1][other].depth[12, 16])
+                names = {}
+                exec((await page.ask("python"))[0]["code"], names)
+                assert np.array_equal(names["depth"], recording[1][other].depth)
+
+    asyncio.run(run())
+
+
+def test_failed_samples_are_listed_and_indices_found(run_folder):
+    async def run():
+        with hg.view(hg.Recording(run_folder)) as viewer:
+            async with opened(viewer) as page:
+                (failed,) = page.control("failed")["items"]
+                assert failed["value"] == 2
+                assert "told to fail" in failed["detail"]
+                await page.final()
+                show, _ = await page.changed("index_jump", 5)
+                assert show.facts["index"] == 5
+                assert page.facts["timeline"]["index"] == 4
+                await page.set("index_jump", 2)
+                await page.until(lambda: "told to fail" in page.facts["note"])
+                assert page.facts["timeline"]["index"] == 4
+
+    asyncio.run(run())
+
+
+def test_samples_are_found_by_what_is_in_sight(run_folder):
+    recording = hg.Recording(run_folder)
+    with_ball = [
+        position
+        for position, sample in enumerate(recording)
+        if any((frame.segmentation == 17).any() for frame in sample)
+    ]
+    assert 0 < len(with_ball) < 5
+
+    async def run():
+        with hg.view(run_folder) as viewer:
+            async with opened(viewer) as page:
+                await page.final()
+                await page.set("filter", "BALL")
+                await page.until(
+                    lambda: (
+                        page.facts["timeline"]["searched"] == 5
+                        and page.facts["timeline"]["found"] == with_ball
+                    )
+                )
+                seen = []
+                while page.facts["timeline"]["index"] != with_ball[-1]:
+                    await page.changed("next", None)
+                    seen.append(page.facts["timeline"]["index"])
+                assert seen == [position for position in with_ball if position > 0]
+                await page.set("next", None)
+                await page.until(lambda: "no later sample" in page.facts["note"])
+
+    asyncio.run(run())
+
+
+def test_a_recording_of_nothing_is_refused(tmp_path):
+    def always(view):
+        return replace(view, state={"crash": 3}), {}
+
+    with fake() as renderer:
+        data = Dataset(renderer, 2, randomize=always)
+        record(data, tmp_path / "run", on_error=lambda error: None)
+    with pytest.raises(HeliographError, match="holds no sample"):
+        hg.view(tmp_path / "run")
+
+
+# What can be viewed, and how it ends.
+
+
+def test_the_function_and_the_module_of_one_name_are_both_there():
+    words = "import heliograph as hg; hg.View; import heliograph.view; assert hg.view.__doc__"
+    assert subprocess.run([sys.executable, "-c", words], check=True).returncode == 0
+
+
+def test_a_python_file_defines_what_is_viewed(tmp_path):
+    scene = tmp_path / "scene.py"
+    scene.write_text("import heliograph as hg\nscene = hg.Scene(hg.Sphere(key='ball'))\n")
+    with hg.view(scene) as viewer:
+        assert [*viewer.sources] == ["scene.py"]
+    scene.write_text("import heliograph as hg\nrenderer = hg.open('fake', size=(8, 8))\n")
+    with hg.view(scene):
+        pass
+    scene.write_text("x = 1\n")
+    with pytest.raises(SceneError, match="`scene` or `renderer`; it defines neither"):
+        hg.view(scene)
+    scene.write_text("1 / 0\n")
+    with pytest.raises(SceneError, match="ZeroDivisionError"):
+        hg.view(scene)
+
+
+def test_a_renderer_stays_open_and_what_was_opened_is_closed(model):
+    with fake() as renderer:
+        with hg.view(renderer):
+            pass
+        renderer.render(hg.View())
+    viewer = hg.view(model)
+    viewer.close()
+    viewer.close()
+    assert "closed" in viewer._repr_html_()
+    names = [thread.name for thread in threading.enumerate()]
+    assert not any("heliograph viewer" in name for name in names)
+    gc.collect()
+
+
+def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            assert "<iframe" in viewer._repr_html_()
+            assert viewer.url.replace("&", "&amp;") in viewer._repr_html_()
+            async with opened(viewer) as page:
+                await page.seen(EYE)
+
+    asyncio.run(run())
+
+
+def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
+    with hg.view(model) as viewer:
+        port = int(viewer.url.split(":")[2].split("/")[0])
+        before = threading.active_count()
+        with pytest.raises(HeliographError, match=f"port {port} of 127.0.0.1 cannot be had"):
+            hg.view(model, port=port)
+        assert threading.active_count() == before
+
+
+# Dropped files.
+
+
+async def drop(page, files):
+    """What the page is answered; an error as its text."""
+    buffers = Buffers()
+    places = [(name, *buffers.add(data)) for name, data in files.items()]
+    listed = [{"name": name, "offset": at, "nbytes": nbytes} for name, at, nbytes in places]
+    try:
+        return (await page.ask("drop", buffers, files=listed))[0]
+    except RuntimeError as error:
+        return str(error)
+
+
+def glb():
+    return trimesh.creation.icosphere(radius=0.5).export(file_type="glb")
+
+
+def test_a_dropped_mesh_is_one_more_scene():
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb"}
+                await page.until(lambda: page.facts["scene"] == "ball.glb")
+                assert page.configured.title.startswith("ball.glb")
+                show, shown = await page.seen(EYE)
+                assert show.facts["engine"] == "components"
+                assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 1
+                folder = viewer._folders[0]
+                assert folder.stat().st_mode & 0o77 == 0
+                await page.set("scene", "fake")
+                await page.until(lambda: page.facts["scene"] == "fake")
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb (2)"}
+            return folder
+
+    assert not asyncio.run(run()).exists()
+
+
+def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
+    text = (
+        b'<mujoco><compiler meshdir="meshes"/><asset><mesh name="a" file="a.stl"/>'
+        b'<mesh name="b" file="b.stl"/></asset><worldbody><geom type="mesh" mesh="a"/>'
+        b"</worldbody></mujoco>"
+    )
+    mesh = trimesh.creation.box().export(file_type="stl")
+
+    async def run():
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh})
+                assert "arm.xml: names b.stl, which is not among" in told
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh, "b.stl": mesh})
+                assert told == {"opened": "arm.xml"}
+                told = await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
+                assert "bad.xml" in told
+                assert "heliograph-dropped" not in told
+                assert "expected a scene that ends in" in await drop(page, {"a.py": b"print(1)"})
+                large = np.random.default_rng(0).bytes(5 << 20)
+                assert "bad.glb" in await drop(page, {"bad.glb": large})
+                with pytest.raises(RuntimeError, match="nbytes: expected"):
+                    await page.ask("drop", files=[{"name": "a.glb", "offset": 0, "nbytes": 9}])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("name", ["../a.xml", "/etc/a.xml", "a/../../b.xml", "C:/a.xml", "a\0.xml"])
+def test_dropped_names_stay_in_their_folder(tmp_path, name):
+    with pytest.raises(SceneError, match="beside the scene"):
+        place_files({name: b"<mujoco/>"}, tmp_path)
+    inside = b'<mujoco><asset><mesh file="/etc/passwd"/></asset></mujoco>'
+    with pytest.raises(SceneError, match="beside the scene"):
+        place_files({"a.xml": inside}, tmp_path)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_dropped_robot_finds_its_meshes_wherever_they_were(tmp_path):
+    robot = (
+        b'<robot name="r"><link name="base"><visual><geometry>'
+        b'<mesh filename="package://r_description/meshes/base.stl"/>'
+        b"</geometry></visual></link></robot>"
+    )
+    files = {"r/urdf/r.urdf": robot, "r/meshes/base.stl": b"solid"}
+    path = place_files(files, tmp_path)
+    assert path == tmp_path / "r/urdf/r.urdf"
+    assert (path.parent / "r_description/meshes/base.stl").read_bytes() == b"solid"
+
+
+# The pace, and who is next.
+
+
+def test_pictures_shrink_until_they_come_in_time_and_grow_again():
+    pace = Pace(target=0.03)
+    for _ in range(200):
+        width, height = pace.size(640, 480)
+        pace.took(1e-3 + width * height * 1e-6)
+    assert pace.size(640, 480)[0] * pace.size(640, 480)[1] * 1e-6 < 0.036
+    assert pace.scale < 1
+    assert not pace.whole_in_time
+    for _ in range(200):
+        width, height = pace.size(640, 480)
+        pace.took(1e-3 + width * height * 1e-8)
+    assert pace.scale == 1
+    assert pace.whole_in_time
+
+
+def test_the_first_pictures_do_not_count():
+    pace = Pace(target=0.03)
+    before = pace.scale
+    for _ in range(2):
+        pace.took(5.0)
+    assert pace.scale == before
+
+
+def test_pictures_are_not_made_small_where_that_does_not_help():
+    pace = Pace(target=0.03)
+    for _ in range(300):
+        pace.took(0.2)
+    assert pace.scale >= 0.35
+
+
+@given(per_pixel=st.floats(1e-10, 1e-4), fixed=st.floats(0, 0.2))
+def test_the_size_settles(per_pixel, fixed):
+    pace = Pace(target=0.03)
+    scales = []
+    for _ in range(400):
+        width, height = pace.size(640, 480)
+        pace.took(fixed + per_pixel * width * height)
+        scales.append(pace.scale)
+    last = scales[200:]
+    assert set(last) <= set(SCALES)
+    assert sum(one != other for one, other in pairwise(last)) <= 12
+    assert min(pace.size(640, 480)) >= 48
+    assert pace.size(40, 30) == (40, 30)
+
+
+def test_the_desk_does_the_most_urgent_first_and_of_a_slot_the_newest():
+    desk, done = Desk("test"), []
+    hold, ready = threading.Event(), threading.Event()
+
+    def first(cancel):
+        ready.set()
+        hold.wait()
+        done.append(("first", cancel.cancelled))
+
+    desk.put("a", Urgency.STILL, first)
+    ready.wait()
+    desk.put("idle", Urgency.IDLE, lambda _: done.append("idle"))
+    desk.put("still", Urgency.STILL, lambda _: done.append("old"))
+    desk.put("other", Urgency.STILL, lambda _: done.append("other"))
+    desk.put("still", Urgency.STILL, lambda _: done.append("new"))
+    desk.put("moving", Urgency.MOVING, lambda _: done.append("moving"))
+    desk.put("gone", Urgency.QUESTION, lambda _: done.append("gone"))
+    desk.drop("gone")
+    desk.drop("a")
+    over = threading.Event()
+    desk.put("last", Urgency.IDLE, lambda _: over.set())
+    hold.set()
+    over.wait()
+    desk.close()
+    assert done == [("first", True), "moving", "new", "other", "idle"]
+    desk.put("late", Urgency.QUESTION, lambda _: done.append("late"))
+    assert "late" not in done
