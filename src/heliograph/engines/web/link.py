@@ -37,6 +37,7 @@ from heliograph.engines.web.messages import (
     Rendered,
 )
 from heliograph.engines.web.page_scene import PageScene
+from heliograph.engines.web.reader import SPARE
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.engines.web.wire import Buffers, pack, unpack
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, WorkerError
@@ -45,15 +46,16 @@ MOST_UNACKNOWLEDGED: Final = 2
 """`Apply` messages on their way while no picture is asked for."""
 MOST_RENDERS: Final = 16
 """`Render` messages that a page has not answered."""
+MOST_EARLY: Final = 16
+"""Messages of a page that are kept until somebody takes them; the oldest go first."""
 MOST_QUEUED: Final = 1000
 """Messages without a slot that wait for a page."""
 MOST_MALFORMED: Final = 100
 """Messages that could not be read, before a page is given up."""
 GRACE: Final = 2.0
 """Seconds that a page has to read why it is closed."""
-SPARE: Final = 1 << 20
-"""Bytes that a message of a page may have beyond its pictures."""
 
+OnMessage = Callable[[FromPage, memoryview], None]
 _Frame = tuple[Message, Buffers | None]
 
 
@@ -85,8 +87,6 @@ class PageLink:
     Attributes:
         hello: that.
         id: its own, of this connection.
-        on_message: is called with messages that are no answers (`Moved`, `Viewport`, `Event`,
-            `Problem`, `Ask`) and their buffers.
         malformed: how many messages could not be read.
         spare: bytes that a message may have beyond the pictures that were asked for.
     """
@@ -94,7 +94,6 @@ class PageLink:
     def __init__(self, hello: Hello, socket: FrameSocket, assets: AssetStore) -> None:
         self.hello = hello
         self.id = secrets.token_hex(8)
-        self.on_message: Callable[[FromPage, memoryview], None] = _ignore
         self.malformed = 0
         self.spare = SPARE
         self._socket = socket
@@ -103,6 +102,8 @@ class PageLink:
         self._closed = asyncio.Event()
         self._wake = asyncio.Event()
         self._heard = time.monotonic()
+        self._on_message: OnMessage | None = None
+        self._early: deque[tuple[FromPage, memoryview]] = deque(maxlen=MOST_EARLY)
         self._last: Close | None = None
         self._slots: dict[str, _Frame] = {}
         self._queue: deque[_Frame] = deque()
@@ -115,6 +116,20 @@ class PageLink:
         self._waiting: deque[Request] = deque()
         self._asked: dict[int, Request] = {}
         self._answers: dict[int, asyncio.Future[Drawn]] = {}
+
+    @property
+    def on_message(self) -> OnMessage | None:
+        """Is called with messages that are no answers, and their buffers; those before it as well.
+
+        They are `Moved`, `Viewport`, `Event`, `Problem` and `Ask`.
+        """
+        return self._on_message
+
+    @on_message.setter
+    def on_message(self, call: OnMessage) -> None:
+        self._on_message = call
+        while self._early:
+            self._tell(*self._early.popleft())
 
     @property
     def connected(self) -> bool:
@@ -243,7 +258,7 @@ class PageLink:
         self._asked.clear()
         self._closed.set()
 
-    def receive(self, frame: bytes) -> None:
+    def receive(self, frame: bytes | memoryview) -> None:
         """Take a message of the page."""
         self._heard = time.monotonic()
         try:
@@ -262,7 +277,18 @@ class PageLink:
         else:
             if isinstance(message, Moved):
                 self._scene.distrust(message.key)
-            self.on_message(message, body)
+            self._tell(message, body)
+
+    def _tell(self, message: FromPage, body: memoryview) -> None:
+        if self._on_message is None:
+            self._early.append((message, body))
+            return
+        try:
+            self._on_message(message, body)
+        except Exception as error:  # noqa: BLE001 -- the user's own code raises whatever it likes
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"on_message failed for page {self.id}", "exception": error}
+            )
 
     def note_malformed(self) -> None:
         """Count a message that could not be read; after many the page is given up."""
@@ -377,7 +403,3 @@ class PageLink:
             f"{request.names}: no picture within {timeout:g} s; the page is connected, but {why}, "
             f"and was last heard of {silent:.1f} s ago; give it more time, or reload it"
         )
-
-
-def _ignore(message: FromPage, body: memoryview) -> None:
-    """What is done with messages that nobody asked for."""
