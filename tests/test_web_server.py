@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from heliograph.engines.web import link as web_link
 from heliograph.engines.web import server as web_server
-from heliograph.engines.web.messages import Close, Configure, Event, Hello
+from heliograph.engines.web.messages import Applied, Close, Configure, Event, Hello
 from heliograph.engines.web.server import PageServer
 from heliograph.engines.web.wire import pack, unpack_to_page
 from heliograph.errors import ClosedError, InvalidValueError
@@ -505,6 +506,67 @@ def test_a_page_is_configured_and_heard(caplog):
 
     run(work)
     assert not caplog.records
+
+
+def test_what_a_page_says_before_anybody_listens_is_kept():
+    async def work(server, links):
+        async with connected(server) as page:
+            for number in range(web_link.MOST_EARLY + 4):
+                await page.send(Event("CLICK", "", number))
+            await page.send(Applied(1))  # counted when all before it has come
+            link = await links.get()
+            await until(lambda: link.malformed)
+            heard = []
+            link.on_message = lambda message, _: heard.append(message.value)
+            assert heard == [*range(4, 4 + web_link.MOST_EARLY)]
+            await page.send(Event("CLICK", "", -1))
+            await until(lambda: len(heard) > web_link.MOST_EARLY)
+            assert heard[-1] == -1
+
+    run(work)
+
+
+def test_a_listener_that_fails_does_not_end_its_page(caplog):
+    async def work(server, links):
+        async with connected(server) as page:
+            link = await links.get()
+            heard = []
+
+            def fails(message, _):
+                heard.append(message)
+                raise ZeroDivisionError("of the listener")
+
+            link.on_message = fails
+            for number in range(2):
+                await page.send(Event("CLICK", "", number))
+            await until(lambda: len(heard) == 2)
+            assert link.connected
+
+    run(work)
+    assert "of the listener" in caplog.text
+
+
+def test_messages_before_the_handshake_is_over_end_the_connection():
+    hello = pack(HELLO)
+    assert len(hello) < 126
+    early = b"\x82" + bytes([0x80 | len(hello)]) + bytes(4) + hello
+
+    async def work(server, links):
+        port = port_of(server)
+        head = (
+            f"GET /ws?token={TOKEN} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode() + early)
+        answer = await asyncio.wait_for(reader.readuntil(b"\x88"), 5)
+        assert answer.startswith(b"HTTP/1.1 101")
+        assert b"before the handshake" in await reader.read(100)
+        writer.close()
+        assert links.empty()
+
+    run(work)
 
 
 @pytest.mark.parametrize(
