@@ -17,7 +17,7 @@ class Behind(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.got = bytearray()
-        self.calls = []
+        self.calls: list[Any] = []
 
     def data_received(self, data: bytes) -> None:
         self.got += data
@@ -28,7 +28,7 @@ class Behind(asyncio.Protocol):
         return super().__getattribute__(name)
 
 
-class Transport:
+class Transport(asyncio.Transport):
     def __init__(self) -> None:
         self.protocol: Any = Behind()
         self.aborted = False
@@ -47,7 +47,7 @@ class Reading:
     """A reader, and what it read."""
 
     def __init__(self) -> None:
-        self.transport: Any = Transport()
+        self.transport = Transport()
         self.behind = self.transport.protocol
         self.reader = MessageReader.before(self.transport)
         self.messages: list[bytes] = []
@@ -93,7 +93,7 @@ def random_bytes(count: int, seed: int = 0) -> bytes:
 
 @pytest.mark.parametrize("size", [0, 1, 3, 125, 126, 4095, 4096, 4097, 65535, 65536, 700_001])
 @pytest.mark.parametrize("step", [1, 7, 4096, 1 << 20])
-def test_messages_of_any_size(size, step):
+def test_messages_of_any_size(size: int, step: int) -> None:
     reading, payload = Reading(), random_bytes(size)
     data = frame(payload) + frame(b"next")
     if step == 1:
@@ -117,7 +117,7 @@ MESSAGES = st.lists(
 
 @settings(max_examples=200, deadline=None, database=None)
 @given(MESSAGES, st.integers(1, 9000), st.integers(0, 1000))
-def test_fragments_of_any_size_with_pings_between_them(messages, step, seed):
+def test_fragments_of_any_size_with_pings_between_them(messages: Any, step: int, seed: int) -> None:
     reading, data, pings = Reading(), b"", b""
     expected, texts = [], 0
     for size, cuts, opcode, mask, ping in messages:
@@ -140,7 +140,7 @@ def test_fragments_of_any_size_with_pings_between_them(messages, step, seed):
     assert not reading.transport.aborted
 
 
-def test_a_message_is_not_overwritten_by_the_next_and_its_numbers_are_aligned():
+def test_a_message_is_not_overwritten_by_the_next_and_its_numbers_are_aligned() -> None:
     reading = Reading()
     for number in range(20):
         payload = bytes([number]) * 300_000
@@ -168,7 +168,7 @@ def test_a_message_is_not_overwritten_by_the_next_and_its_numbers_are_aligned():
     ],
     ids=range(11),
 )
-def test_what_breaks_the_rules_ends_the_connection(data):
+def test_what_breaks_the_rules_ends_the_connection(data: bytes) -> None:
     reading = Reading()
     reading.feed(frame(b"good") + data)
     assert reading.messages == [b"good"]
@@ -176,7 +176,7 @@ def test_what_breaks_the_rules_ends_the_connection(data):
     assert reading.reader.refused.startswith("it sent a ")
 
 
-def test_a_limit_that_grows_while_a_message_comes():
+def test_a_limit_that_grows_while_a_message_comes() -> None:
     reading = Reading()
     reading.reader.limit = lambda: 100
     reading.feed(frame(bytes(100), final=False))
@@ -187,11 +187,11 @@ def test_a_limit_that_grows_while_a_message_comes():
     assert reading.reader.refused == "it sent a message of 301 bytes where 300 were allowed"
 
 
-def test_nothing_is_allocated_for_what_is_too_large(monkeypatch):
+def test_nothing_is_allocated_for_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     empty = np.empty
 
-    def counted(shape, *args):
+    def counted(shape: Any, *args: Any) -> Any:
         made.append(shape)
         return empty(shape, *args)
 
@@ -204,7 +204,7 @@ def test_nothing_is_allocated_for_what_is_too_large(monkeypatch):
 
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.lists(st.binary(max_size=60), max_size=8), st.integers(1, 100))
-def test_noise_breaks_nothing(noise, step):
+def test_noise_breaks_nothing(noise: Any, step: int) -> None:
     reading = Reading()
     for each in noise:
         reading.feed(each, step)
@@ -213,7 +213,7 @@ def test_noise_breaks_nothing(noise, step):
     assert other.messages == [b"good"]
 
 
-def test_everything_else_goes_to_the_protocol_behind():
+def test_everything_else_goes_to_the_protocol_behind() -> None:
     reading = Reading()
     close = frame(b"\x03\xe8bye", 8)
     reading.feed(close[:3])
