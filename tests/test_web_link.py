@@ -452,6 +452,33 @@ def test_a_page_that_does_not_answer_or_goes() -> None:
     run(work)
 
 
+def test_a_page_that_goes_right_after_its_answer() -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        link.show(Scene().rows)
+        page.answers = False
+        task = asyncio.create_task(link.render([CAMERA], ["rgb"], timeout=20))
+        await until(lambda: page.of(Render))
+        link.receive(pack(*answer_to(page.of(Render)[0], 5)))
+        link.lost("it has gone")
+        assert (await task).version == 5
+
+    run(work)
+
+
+def test_what_fails_while_it_is_sent_ends_the_page_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        rows = Scene(hg.Box(key="a")).rows
+        link.show(SceneRows(0, rows.tree, rows.ids[:1]))
+        with pytest.raises(WorkerError, match="nothing could be sent to it any more: index 1"):
+            await link.render([CAMERA], ["rgb"], timeout=20)
+        await link.wait_closed()
+
+    run(work)
+    assert "nothing can be sent" in caplog.text
+
+
 def test_a_page_has_a_bounded_number_of_requests() -> None:
     async def work(link: PageLink, page: Page) -> None:
         page.answers = False

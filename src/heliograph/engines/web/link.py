@@ -115,7 +115,7 @@ class PageLink:
         self._numbers = itertools.count(1)
         self._waiting: deque[Request] = deque()
         self._asked: dict[int, Request] = {}
-        self._answers: dict[int, asyncio.Future[Drawn]] = {}
+        self._answers: dict[Request, asyncio.Future[Drawn]] = {}
 
     @property
     def on_message(self) -> OnMessage | None:
@@ -199,9 +199,8 @@ class PageLink:
         if not self.connected:
             raise self._gone(request)
         self._retry_broken()
-        number = request.number
         answer: asyncio.Future[Drawn] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
+        self._answers[request] = answer
         self._waiting.append(request)
         self._wake.set()
         try:
@@ -210,7 +209,7 @@ class PageLink:
         except TimeoutError:
             raise WorkerError(self._why_late(request, options["timeout"])) from None
         finally:
-            del self._answers[number]
+            del self._answers[request]
             if request in self._waiting:
                 self._waiting.remove(request)
 
@@ -238,6 +237,10 @@ class PageLink:
             await self._socket.close(self._last.reason)
         except ConnectionError:
             pass
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the page must not wait for more
+            _report(f"nothing can be sent to page {self.id} any more", error)
+            self.lost(f"nothing could be sent to it any more: {error}")
+            self._socket.abort()
         finally:
             self.lost("it was closed" if self._last is None else self._last.reason)
 
@@ -248,10 +251,7 @@ class PageLink:
         self._why_closed = why
         self._slots.clear()
         self._queue.clear()
-        for number, answer in self._answers.items():
-            request = self._asked.get(number) or next(
-                each for each in self._waiting if each.number == number
-            )
+        for request, answer in self._answers.items():
             if not answer.done():
                 answer.set_exception(self._gone(request))
         self._waiting.clear()
@@ -286,9 +286,7 @@ class PageLink:
         try:
             self._on_message(message, body)
         except Exception as error:  # noqa: BLE001 -- the user's own code raises whatever it likes
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"on_message failed for page {self.id}", "exception": error}
-            )
+            _report(f"on_message failed for page {self.id}", error)
 
     def note_malformed(self) -> None:
         """Count a message that could not be read; after many the page is given up."""
@@ -382,7 +380,7 @@ class PageLink:
         return request
 
     def _answer(self, request: Request, result: Drawn | HeliographError) -> None:
-        answer = self._answers.get(request.number)
+        answer = self._answers.get(request)
         if answer is None or answer.done():  # nobody waits any more
             return
         if isinstance(result, HeliographError):
@@ -403,3 +401,8 @@ class PageLink:
             f"{request.names}: no picture within {timeout:g} s; the page is connected, but {why}, "
             f"and was last heard of {silent:.1f} s ago; give it more time, or reload it"
         )
+
+
+def _report(what: str, error: Exception) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler({"message": what, "exception": error})

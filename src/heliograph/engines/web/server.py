@@ -42,8 +42,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BUNDLE: Final = Path(__file__).parent / "static"
 HELLO_WITHIN: Final = 5.0
 """Seconds that a page has for its first message."""
-HEARTBEAT: Final = 20.0
-"""Seconds between looks whether a silent page is still there."""
+HEARTBEAT: Final = 120.0
+"""Seconds of silence before a page is asked whether it is still there.
+
+It has half of that to answer, as the question waits behind all that it has not read yet.
+"""
 _CHUNK: Final = 1 << 20
 _NO_BUNDLE = (
     "The page's files are missing in this installation. In a git checkout, build them:\n\n"
