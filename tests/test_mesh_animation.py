@@ -1,4 +1,5 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+# mypy: disable-error-code="arg-type, union-attr"
 """Animations of glTF files: nodes, skins and morph targets against what they say by hand."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +33,11 @@ class Maker:
 
     def __init__(self) -> None:
         self.data = b""
-        self.said: dict = {"asset": {"version": "2.0"}, "accessors": [], "bufferViews": []}
+        self.said: dict[str, Any] = {
+            "asset": {"version": "2.0"},
+            "accessors": [],
+            "bufferViews": [],
+        }
         self.said |= {"meshes": [], "nodes": [], "scenes": [{"nodes": [0]}], "scene": 0}
 
     def view(self, rows) -> int:
@@ -43,7 +49,10 @@ class Maker:
 
     def array(self, rows, **more) -> int:
         rows = np.ascontiguousarray(rows)
-        accessor = {"bufferView": self.view(rows), "componentType": TYPES[rows.dtype]}
+        accessor: dict[str, Any] = {
+            "bufferView": self.view(rows),
+            "componentType": TYPES[rows.dtype],
+        }
         accessor |= {"count": len(rows), "type": KINDS[rows.shape[1:]], **more}
         if rows.shape[1:] == (3,):
             accessor |= {"min": rows.min(0).tolist(), "max": rows.max(0).tolist()}
@@ -243,7 +252,7 @@ def test_components_show_an_animation_by_name_and_time(tmp_path):
 def test_damaged_animations_are_refused_or_drawn(tmp_path_factory, maker, data):
     """One number of the file's JSON is another."""
     made = maker()
-    places: list[tuple] = []
+    places: list[tuple[Any, Any]] = []
 
     def walk(node):
         for key in node if isinstance(node, dict) else range(len(node)):

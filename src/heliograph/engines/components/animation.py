@@ -307,7 +307,7 @@ def _between(keys: Floats, values: Floats, at: float, way: str, *, is_turn: bool
     own = values[1::3] if is_spline else values
     place = int(np.searchsorted(keys, at, "right")) - 1
     if place < 0 or place >= len(keys) - 1 or way == "STEP":
-        return own[max(place, 0)]
+        return np.asarray(own[max(place, 0)])
     span = float(keys[place + 1] - keys[place])
     part = (at - float(keys[place])) / span
     if is_spline:
