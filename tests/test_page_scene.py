@@ -202,7 +202,7 @@ SCENES = {
 
 def away_from_edges(keys: NDArray[np.str_], other: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Pixels whose neighbours show the same, in both pictures."""
-    same = keys == other
+    same: NDArray[np.bool_] = np.equal(keys, other)
     for axis in (0, 1):
         for step in (-1, 1):
             same &= np.roll(keys, step, axis) == keys
@@ -360,7 +360,7 @@ def test_morphed_meshes_stand_where_their_weights_say(page: WebEngine, tmp_path:
 
 
 def test_instances_of_a_mesh_are_all_there_and_one_object(page: WebEngine, tmp_path: Path) -> None:
-    places = np.float32([[-1.2, 0, 0.1], [0, 1.2, 0.2], [1.2, -1.2, 0.3]])
+    places = np.array([[-1.2, 0, 0.1], [0, 1.2, 0.2], [1.2, -1.2, 0.3]], np.float32)
     name = "EXT_mesh_gpu_instancing"
     document = {
         "extensionsUsed": [name],
@@ -373,7 +373,7 @@ def test_instances_of_a_mesh_are_all_there_and_one_object(page: WebEngine, tmp_p
     with pytest.warns(UserWarning, match=name):  # the component engine's boxes lack them
         frame = drawn(page, hg.Scene(hg.Mesh(key="mesh", src=source, up="z"), TOP), "top")
     assert len(np.unique(frame.segmentation)) == 2
-    for x, y, z in places:
+    for x, y, z in places.tolist():
         at = round((2 - y) * 40), round((x + 2) * 40)
         assert frame.depth[at] == pytest.approx(4 - z)
     assert abs((frame.segmentation > 0).sum() - 3 * 40 * 40) <= 200
