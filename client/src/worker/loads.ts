@@ -12,6 +12,7 @@ const MAY_BE_CLEAR = new Set(["image/png", "image/webp", "image/gif", "image/avi
 export class Loads {
   /** Files by url: what they are waited for with, and why they failed. */
   private readonly files = new Map<string, { name: string; done: Promise<void>; settled: boolean; failure: string }>();
+  private readonly parts = new Map<string, Promise<unknown>>();
   private readonly users = new Map<string, Set<string>>();
 
   /**
@@ -58,6 +59,17 @@ export class Loads {
       },
     );
     return load;
+  }
+
+  /** A part of the page itself that is loaded when a component needs it, as a file would be. */
+  part<T>(key: string, name: string, load: () => Promise<T>): Promise<T> {
+    const asset = { asset: name, url: `part:${name}`, name };
+    this.use(key, asset);
+    const known = this.parts.get(name) as Promise<T> | undefined;
+    if (known) return known;
+    const loading = this.track(asset, load());
+    this.parts.set(name, loading);
+    return loading;
   }
 
   async fetch(asset: AssetRef): Promise<Response> {

@@ -45,6 +45,8 @@ export class ScenePart implements Part {
     this.graph = new Graph(kit);
     this.passes = new Passes(world, surfaces, () => this.graph.scene);
     this.sensors = new Sensors(world, this.passes, loads, outbox);
+    world.canvas.addEventListener("webglcontextlost", () => problem("", "the browser lost its GL context"));
+    world.canvas.addEventListener("webglcontextrestored", () => this.graph.refresh());
   }
 
   /** A new connection: the server sends everything again. */
