@@ -19,6 +19,7 @@ import pytest
 import heliograph as hg
 from engine_contract import Case
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web.chromium import ENV, find_chromium
 from heliograph.engines.web.engine import WebEngine
 from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
 from heliograph.frame import Frame
@@ -157,6 +158,7 @@ REFUSED: dict[str, Sequence[Edit]] = {
     "ambient": [EditLight("lamp", ambient=(0.1, 0.1, 0.1))],
 }
 ALL = KNOWN_PASSES
+NO_GL = "--disable-gpu --disable-software-rasterizer"
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +350,19 @@ def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
                 _kill(killed[-1])
     assert len(set(killed)) == 2
     assert not any(_alive(pid) for pid in killed)
+
+
+def test_a_browser_that_cannot_draw_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\nexec {find_chromium()} {NO_GL} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv(ENV, str(program))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(EngineError, match="no browser here can draw with WebGL 2; gl-egl: "):
+        WebEngine(LIT)
+    _until(lambda: not _processes_with(NO_GL.split()[-1]))
 
 
 PROGRAM = """

@@ -181,7 +181,8 @@ class HeadlessPage:
             if link is not None and link.hello.gl:
                 remember(choice)
                 return link
-            said.append(f"{choice.name}: {self.browser.last_words()}")
+            what = self.browser.last_words() if link is None else "no context"
+            said.append(f"{choice.name}: {what}")
             self.browser.close()
         raise EngineError(f"no browser here can draw with WebGL 2; {'; '.join(said)}")
 
