@@ -315,6 +315,35 @@ def test_two_engines_at_once_and_both_ways_for_pictures() -> None:
         socket.render(View("ego"))
 
 
+def test_four_samples_smooth_rgb_alone(engine: WebEngine) -> None:
+    engine.advance([Set(LIT)])
+    smooth = WebEngine(LIT, samples=4)
+    try:
+        plain, fine = (each.render(View("ego", ALL))["ego"] for each in (engine, smooth))
+        alone = smooth.render(View("ego"))["ego"]
+    finally:
+        smooth.close()
+    for name in ("depth", "normals", "segmentation"):
+        assert np.array_equal(plain[name], fine[name])
+    assert np.array_equal(alone.rgb, fine.rgb)
+    edges = np.zeros(plain.depth.shape, bool)
+    for axis in (0, 1):
+        for step in (-1, 1):
+            edges |= np.roll(plain.segmentation, step, axis) != plain.segmentation
+    differ = np.abs(plain.rgb.astype(int) - fine.rgb).max(-1) > 8
+    assert differ.sum() > 500
+    assert differ[edges].mean() > 0.2
+    assert differ[~edges].mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "options", [{"samples": 2}, {"transport": "pigeon"}, {"timeout": 0.0}, {"timeout": np.inf}]
+)
+def test_options_that_are_none_are_refused(options: Any) -> None:
+    with pytest.raises(InvalidValueError, match=f"{next(iter(options))}: expected"):
+        WebEngine(LIT, **options)
+
+
 def test_another_browser_takes_the_place_of_one_that_died() -> None:
     engine = WebEngine(LIT)
     view = View("ego", ALL)
