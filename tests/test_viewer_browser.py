@@ -178,7 +178,9 @@ def test_a_recording_is_looked_through(tmp_path):
             await middle(page)
             for position in (0, 3, 1):
                 await page.get_by_label("Position on the timeline").fill(str(position))
-                await expect(page.locator(".timeline .at")).to_have_text(re.compile(f"^{position} / 4"))
+                await expect(page.locator(".timeline .at")).to_have_text(
+                    re.compile(f"^{position} / 4")
+                )
                 name, body = await saved(page)
                 assert name.endswith(".npz")
                 stored = np.load(body)
