@@ -23,6 +23,8 @@ const ORDERED: ReadonlySet<string> = new Set(["apply", "render", "forget"]);
 export class ScenePart implements Part {
   readonly passes: Passes;
   readonly sensors: Sensors;
+  /** Pictures of what the viewport alone shows. */
+  readonly pictures: TextureCache;
   private readonly graph: Graph;
   private readonly blobs = new Blobs();
   private queue: Queued[] = [];
@@ -40,6 +42,7 @@ export class ScenePart implements Part {
     const geometries = new GeometryCache();
     const surfaces = new Surfaces(geometries);
     const textures = new TextureCache(blobs, loads);
+    this.pictures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
     const splats = new Splats(world);

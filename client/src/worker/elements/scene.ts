@@ -16,13 +16,15 @@ export interface Picture {
   exposure: number;
   /** sRGB, 0 to 1. */
   background: readonly [number, number, number];
+  /** Whether the scene says so. */
+  hasBackground: boolean;
 }
 
 export class SceneElement extends Element {
   private surroundings: Texture | null = null;
   private studio: Texture | null = null;
   private readonly sky = new Sky();
-  readonly picture: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0] };
+  readonly picture: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0], hasBackground: false };
 
   constructor(kit: Kit, row: Row) {
     super(kit, row);
@@ -53,6 +55,7 @@ export class SceneElement extends Element {
     this.picture.exposure = number(props, "exposure", 1);
     const [red = 0, green = 0, blue = 0] = vector(props, "background", [0, 0, 0]);
     this.picture.background = [red, green, blue];
+    this.picture.hasBackground = "background" in props;
     this.light();
   }
 

@@ -50,6 +50,7 @@ class HeadlessPage:
         self._thread = threading.Thread(target=self._run, name="heliograph-page", daemon=True)
         self._thread.start()
         self._arrived: asyncio.Queue[PageLink] = asyncio.Queue()
+        self._links: list[PageLink] = []
         self._browser: Chromium | None = None
         self._server = PageServer(self._on_page)
         self._shared: SharedFile | None = None
@@ -112,7 +113,7 @@ class HeadlessPage:
         if browser is not None:
             browser.close()
         with suppress(HeliographError, TimeoutError):
-            self._wait(asyncio.wait_for(self._server.close(), _CLOSES_WITHIN))
+            self._wait(self._ended())
         if shared is not None:
             shared.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -137,7 +138,14 @@ class HeadlessPage:
             future.cancel()
             raise
 
+    async def _ended(self) -> None:
+        """Wait until the server has heard that the browser is gone, and end it."""
+        async with asyncio.timeout(_CLOSES_WITHIN):
+            await asyncio.gather(*(link.wait_closed() for link in self._links))
+            await self._server.close()
+
     async def _on_page(self, link: PageLink) -> None:
+        self._links.append(link)
         link.configure(Configure(link.id, draws_viewport=False))
         self._arrived.put_nowait(link)
         await link.wait_closed()
