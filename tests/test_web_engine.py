@@ -119,6 +119,11 @@ EDITS: dict[str, Sequence[Edit]] = {
     "hidden": [Hide(("ring", "can"))],
     "moved": [MoveObject("ring", _TURNED, scale=(1.2, 0.8, 1.0))],
     "moved twice": [MoveObject("box", _TURNED), MoveObject("box", _TURNED)],
+    "moved with what it stood on": [
+        MoveObject("ring", _TURNED),
+        MoveObject("stone", _TURNED, relative=False),
+        MoveObject("stone", _TURNED, scale=(2, 2, 2)),
+    ],
     "moved in the world": [MoveObject("pill", _TURNED, relative=False)],
     "lights": [
         EditLight("sun", diffuse=(0.5, 1.5, 1), direction=(1, 1, -2)),
@@ -317,12 +322,17 @@ def test_another_browser_takes_the_place_of_one_that_died() -> None:
         for kill in (_kill, _kill_part("gpu-process"), _kill_part("renderer")):
             kill(engine.page.browser.pid)
             with pytest.raises(EngineError, match="camera 'ego'"):
-                for _ in range(100):  # for a moment what is left of it may still draw
-                    expect_same(engine.render(view)["ego"], before)
+                _draw_on(engine, view, before)
             assert "browser" in engine.failure
             expect_same(engine.render(view)["ego"], before)
     finally:
         engine.close()
+
+
+def _draw_on(engine: WebEngine, view: View, expected: Frame) -> None:
+    """For a moment what is left of a browser may still draw; and rightly, then."""
+    for _ in range(100):
+        expect_same(engine.render(view)["ego"], expected)
 
 
 def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
