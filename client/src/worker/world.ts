@@ -29,7 +29,6 @@ export class World {
   constructor(readonly canvas: OffscreenCanvas) {
     this.renderer = new WebGLRenderer({ canvas, antialias: false, reversedDepthBuffer: true, alpha: false });
     this.renderer.autoClear = false;
-    this.renderer.info.autoReset = false;
     this.content.add(this.root);
   }
 
