@@ -85,11 +85,12 @@ def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(model, 
         with hg.view(model, out=tmp_path) as viewer:
             page = await open_page(viewer.url)
             x, y = await middle(page)
-            record_button = page.get_by_label("Record trajectory")
-            await record_button.check()
+            await page.keyboard.press("r")
+            await expect(page.locator("button.record")).to_have_attribute("aria-pressed", "true")
             await drag(page, (x, y), (120, 40))
             await page.wait_for_timeout(500)
-            await record_button.uncheck()
+            await page.keyboard.press("r")
+            await expect(page.get_by_text("trajectory-0001.npz").first).to_be_visible()
             await page.mouse.move(x - 20, y)
             await probed(page, "object", re.compile("ball|box"))
             at = await page.locator('[data-testid="probe"] dd[data-name="px"]').inner_text()
@@ -178,7 +179,9 @@ def test_a_recording_is_looked_through(tmp_path):
             await middle(page)
             for position in (0, 3, 1):
                 await page.get_by_label("Position on the timeline").fill(str(position))
-                await expect(page.locator(".timeline .at")).to_have_text(re.compile(f"^{position} / 4"))
+                await expect(page.locator(".timeline .at")).to_have_text(
+                    re.compile(f"^{position} / 4")
+                )
                 name, body = await saved(page)
                 assert name.endswith(".npz")
                 stored = np.load(body)

@@ -80,9 +80,6 @@ class Home(Protocol):
     def out(self) -> Path:
         """Folder for trajectories."""
 
-    async def open_files(self, files: Mapping[str, bytes]) -> str:
-        """Open dropped files as one more source; returns its name."""
-
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
@@ -137,7 +134,6 @@ class ViewerPage:
         self._recorder: Recorder | None = None
         self._files: list[str] = []
         self._panel_sent = 0.0
-        self._opening: asyncio.Task[None] | None = None
         self._closed = False
 
     def start(self) -> None:
@@ -156,13 +152,14 @@ class ViewerPage:
 
     def on_message(self, message: FromPage, body: memoryview) -> None:
         """What the page says."""
+        del body
         try:
             if isinstance(message, Viewport):
                 self._look_from(message)
             elif isinstance(message, Event) and message.etype == "CONTROL":
                 self._set(message.key, message.value)
             elif isinstance(message, Ask):
-                self._answer(message, body)
+                self._answer(message)
         except HeliographError as error:
             self._tell(error)
 
@@ -398,14 +395,13 @@ class ViewerPage:
 
     # Questions.
 
-    def _answer(self, ask: Ask, body: memoryview) -> None:
+    def _answer(self, ask: Ask) -> None:
         value = ask.value if isinstance(ask.value, dict) else {}
         known: dict[str, Callable[[], None]] = {
             "probe": lambda: self._ask_probe(ask, value),
             "python": lambda: self._reply(ask, {"code": self.source.python(self.look)}),
             "save": lambda: self._ask_save(ask, value),
             "thumbnail": lambda: self._ask_thumbnail(ask, value),
-            "drop": lambda: self._ask_drop(ask, value, body),
         }
         try:
             if ask.what not in known:
@@ -480,21 +476,6 @@ class ViewerPage:
 
         source.desk.put(self._slot(f"thumbnail/{name}"), Urgency.IDLE, job)
 
-    def _ask_drop(self, ask: Ask, value: Mapping[str, Any], body: memoryview) -> None:
-        files = _files(value.get("files"), body)
-
-        async def opened() -> None:
-            try:
-                name = await self._home.open_files(files)
-            except HeliographError as error:
-                self._refuse(ask, error)
-                return
-            self._reply(ask, {"opened": name})
-            if not self._closed:
-                self.show(name)
-
-        self._opening = self._loop.create_task(opened())
-
     def _try_reply(self, ask: Ask, reply: Callable[[], None]) -> None:
         try:
             reply()
@@ -529,22 +510,3 @@ def _capped(spec: CameraSpec) -> tuple[int, int]:
     """The size of the camera's picture, with sides of at most `MOST_PIXELS`."""
     scale = min(1.0, MOST_PIXELS / max(spec.width, spec.height, 1))
     return max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
-
-
-def _files(given: object, body: memoryview) -> dict[str, bytes]:
-    """Files that a page sent, in the buffers of its message, by name.
-
-    Raises:
-        InvalidValueError: something else.
-    """
-    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
-        raise InvalidValueError("drop: expected a list of files, each with name, offset, nbytes")
-    found: dict[str, bytes] = {}
-    for each in given:
-        name = each.get("name")
-        if not isinstance(name, str):
-            raise InvalidValueError("drop: expected a name for each file")
-        start = controls.check_whole("offset", each.get("offset"), 0, len(body))
-        nbytes = controls.check_whole("nbytes", each.get("nbytes"), 0, len(body) - start)
-        found[name] = bytes(body[start : start + nbytes])
-    return found
