@@ -14,7 +14,7 @@ function entry(name: string, value: string, color?: readonly number[]): HTMLElem
 }
 
 function fixed(value: number, digits: number): string {
-  return value.toFixed(digits).replace("-", "−");
+  return value.toFixed(digits);
 }
 
 export function metres(depth: number | null): string {

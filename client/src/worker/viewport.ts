@@ -73,6 +73,8 @@ export class Viewport implements Part {
   private through: string | null = null;
   private press: Press | null = null;
   private kind = "scene";
+  /** Round the scene of an engine. */
+  private bounds: Box3 | null = null;
   private sceneName: string | null = null;
 
   /** Whether the view was chosen by somebody: a link, a hand, a component. */
@@ -89,6 +91,8 @@ export class Viewport implements Part {
   private moving = false;
   private probing: { x: number; y: number } | null = null;
   private asked = 0;
+  /** Whether what is found next is selected. */
+  private selecting = false;
   private askedFor: { x: number; y: number } | null = null;
   private badgeAt = 0;
   private sensorPictures = 0;
@@ -151,6 +155,7 @@ export class Viewport implements Part {
     this.gizmos.update([]);
     const rows = cameras.map((spec) => ({ key: spec.name, spec, movable: false, monitor: false }));
     if (this.shows === "pictures") this.outbox.main({ type: "scene", version: 0, cameras: rows, objects: null });
+    this.bounds = boxOf(facts["bounds"]);
     const name = String(facts["scene"] ?? "");
     if (name === this.sceneName) return;
     const first = this.sceneName === null;
@@ -373,7 +378,7 @@ export class Viewport implements Part {
     if (frustum) return new Sphere(new Vector3().setFromMatrixPosition(new Matrix4().fromArray(frustum.matrix)), 1);
     const node = key === null ? undefined : this.world.nodes.get(key);
     this.world.content.updateMatrixWorld();
-    const box = node ? new Box3().setFromObject(node.object) : this.boxOfAll();
+    const box = node ? new Box3().setFromObject(node.object) : (this.bounds ?? this.boxOfAll());
     if (box.isEmpty() || !Number.isFinite(box.getSize(new Vector3()).length())) return new Sphere(this.target.clone(), 1.5);
     const sphere = box.getBoundingSphere(new Sphere());
     sphere.radius = Math.max(sphere.radius, 1e-3);
@@ -677,7 +682,11 @@ export class Viewport implements Part {
       this.lookThrough(hit.key);
       return;
     }
-    if (this.shows === "pictures") return;
+    if (this.shows === "pictures") {
+      this.selecting = true;
+      this.probe(event.clientX, event.clientY);
+      return;
+    }
     const found = this.objectAt(event.clientX, event.clientY);
     this.select(found?.key ?? null);
     const value = found && { pixel: [event.clientX, event.clientY], depth: found.depth, point: this.pointOf(event, found.depth).toArray() };
@@ -775,7 +784,12 @@ export class Viewport implements Part {
     const latest = this.probing;
     const again = latest !== null && latest !== this.askedFor;
     if (!again) this.probing = null;
-    if (error === null && latest !== null) this.outbox.main({ type: "probe", probe: probeOf(value) });
+    if (error === null && latest !== null) {
+      const probe = probeOf(value);
+      this.outbox.main({ type: "probe", probe });
+      if (this.selecting && !again) this.select(probe.key || null);
+      this.selecting &&= again;
+    }
     if (again) this.askProbe();
   }
 
@@ -785,6 +799,13 @@ export class Viewport implements Part {
     if (this.shows === "pictures") this.outbox.server({ type: "event", etype: "CONTROL", key: "pass", value: this.passName });
     this.invalidate();
   }
+}
+
+/** A box of two corners, as the server says it; null for anything else. */
+function boxOf(given: unknown): Box3 | null {
+  if (!Array.isArray(given) || given.length !== 2) return null;
+  const [least, greatest] = given as [number[], number[]];
+  return new Box3(new Vector3().fromArray(least), new Vector3().fromArray(greatest));
 }
 
 /** An engine's answer, as our own probe has it. */
