@@ -92,6 +92,7 @@ def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(model, 
             await page.keyboard.press("r")
             await expect(page.get_by_text("trajectory-0001.npz").first).to_be_visible()
             await page.mouse.move(x - 20, y)
+            await probed(page, "px", re.compile(f"^{int(x) - 20}, "))
             await probed(page, "object", re.compile("ball|box"))
             at = await page.locator('[data-testid="probe"] dd[data-name="px"]').inner_text()
             depth = await page.locator('[data-testid="probe"] dd[data-name="depth"]').inner_text()

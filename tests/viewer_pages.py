@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from heliograph.engines.web import wire
-from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     PROTOCOL,
     Answer,
@@ -22,6 +21,7 @@ from heliograph.engines.web.messages import (
     Show,
     Viewport,
 )
+from heliograph.engines.web.specs import spec_of
 
 PATIENCE = 30.0
 
