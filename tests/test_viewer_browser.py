@@ -185,8 +185,8 @@ def test_a_recording_is_looked_through(tmp_path):
                 )
                 name, body = await saved(page)
                 assert name.endswith(".npz")
-                stored = np.load(body)
-                assert np.array_equal(stored["depth"], frames[position].depth)
+                with np.load(body) as stored:
+                    assert np.array_equal(stored["depth"], frames[position].depth)
 
     async def saved(page):
         await page.wait_for_timeout(300)
