@@ -132,6 +132,11 @@ class RecordedRun(Source):
             "device": "",
             "start": look.recorded,
             "labels": {str(number): list(label) for number, label in self._first.labels.items()},
+            "objects": [
+                {"id": number, "name": label.name, "category": label.category}
+                for number, label in self._first.labels.items()
+                if number
+            ],
             "timeline": {
                 "name": "position",
                 "length": len(self._indices),
