@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import venv
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +54,11 @@ OUR_SIDES = (
     Side("headless Chromium, four passes", OURS, "browser all"),
     Side("page of a tab, rgb", OURS, "page rgb"),
     Side("page of a tab, four passes", OURS, "page all"),
+)
+PROMISES = (
+    Side("no browser", OURS, "engine promises"),
+    Side("headless Chromium", OURS, "browser promises"),
+    Side("page of a tab", OURS, "page promises"),
 )
 
 
@@ -125,6 +131,23 @@ def print_tables(found: dict[str, list[Numbers]]) -> None:
         print(f"| {name} | {row} |", flush=True)
 
 
+def print_promises(found: dict[str, list[Numbers]]) -> None:
+    """Several cameras in a request, a stream, and many objects that move."""
+    if not found:
+        return
+    print("\n| four passes | 4 cameras / 1 | stream, fps | update to picture, p95 ms |", end="")
+    print(" 3,000 updates/s, server % | grab among them, ms |\n|---|---|---|---|---|---|")
+    for name, numbers in found.items():
+        parts = (
+            f"{middle(numbers, 'cameras', 'ratio'):.1f}",
+            f"{middle(numbers, 'stream', 'fps'):.1f}",
+            f"{middle(numbers, 'stream', 'p95'):.0f}",
+            f"{middle(numbers, 'thousand', 'server'):.0f}",
+            f"{middle(numbers, 'thousand', 'grab'):.0f}",
+        )
+        print(f"| {name} | {' | '.join(parts)} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="requests of each round")
@@ -137,13 +160,20 @@ def main() -> None:
     sides = tuple(side for side in sides if side.name.startswith(arguments.only))
     if any(side.program != OURS for side in sides):
         install_peers()
-    found: dict[str, list[Numbers]] = {}
-    port = arguments.port
+    found = measure(sides, arguments)
+    print_tables(found)
+    promises = tuple(side for side in PROMISES if side.name.startswith(arguments.only))
+    print_promises(measure(promises, arguments))
+
+
+def measure(sides: Sequence[Side], arguments: argparse.Namespace) -> dict[str, list[Numbers]]:
+    """What every side says of itself, in turn, several times."""
+    found: dict[str, list[Numbers]] = {side.name: [] for side in sides}
     for _ in range(arguments.rounds):
         for side in sides:
-            found.setdefault(side.name, []).append(run(side, arguments.count, port))
-            port += 1
-    print_tables(found)
+            found[side.name].append(run(side, arguments.count, arguments.port))
+            arguments.port += 1
+    return found
 
 
 if __name__ == "__main__":

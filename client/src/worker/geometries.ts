@@ -30,6 +30,8 @@ export interface Form {
   /** Of the largest circle in it, before scaling. */
   radius: number;
   make(parts: number): BufferGeometry;
+  /** The same shape that is thicker, if that is one of the kind. */
+  grown?(thickness: number): Form;
 }
 
 /** How far chords are inside their circle of radius 1; vertices are moved out by half of it. */
@@ -49,6 +51,13 @@ function plane(props: Props): Form {
 }
 
 function sphere(props: Props): Form {
+  const form = partOfSphere(props);
+  const whole = ["phiStart", "phiLength", "thetaStart", "thetaLength"].every((name) => !(name in props));
+  if (!whole) return form;
+  return { ...form, grown: (thickness) => partOfSphere({ radius: number(props, "radius", 1) + thickness }) };
+}
+
+function partOfSphere(props: Props): Form {
   const radius = number(props, "radius", 1);
   const phi = number(props, "phiStart", 0);
   const phiLength = Math.min(number(props, "phiLength", ROUND), ROUND);
@@ -85,7 +94,8 @@ function capsule(props: Props): Form {
   const radius = number(props, "radius", 1);
   const length = number(props, "length", 1) / radius;
   const make = (parts: number) => new CapsuleGeometry(1 + sagitta(parts), length, Math.ceil(parts / 4), parts);
-  return { name: `capsule ${length}`, scale: [radius, radius, radius], round: true, radius: 1, make };
+  const grown = (thickness: number) => capsule({ radius: radius + thickness, length: number(props, "length", 1) });
+  return { name: `capsule ${length}`, scale: [radius, radius, radius], round: true, radius: 1, make, grown };
 }
 
 function torus(props: Props): Form {
@@ -117,6 +127,7 @@ function ring(props: Props): Form {
 export const FORMS: Readonly<Record<string, (props: Props) => Form>> = {
   Box: box,
   Plane: plane,
+  ImagePlane: plane,
   Sphere: sphere,
   Cylinder: cylinder,
   Cone: cone,

@@ -44,10 +44,12 @@ export class ScenePart implements Part {
     this.pictures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
-    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(), surfaces, rig, problem };
+    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(loads), surfaces, rig, problem, refresh: () => this.graph.refresh() };
     this.graph = new Graph(kit);
     this.passes = new Passes(world, surfaces, () => this.graph.scene);
     this.sensors = new Sensors(world, this.passes, loads, outbox);
+    world.canvas.addEventListener("webglcontextlost", () => problem("", "the browser lost its GL context"));
+    world.canvas.addEventListener("webglcontextrestored", () => this.graph.refresh());
   }
 
   /** A new connection: the server sends everything again. */

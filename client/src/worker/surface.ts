@@ -21,7 +21,7 @@ export class Surface {
 
   constructor(
     readonly object: DrawnObject,
-    public looks: Look | Look[],
+    public look: Look | null,
     /** Whose id it shows, and what is shown for it. */
     readonly owner: { id: number },
     gl: WebGL2RenderingContext,
@@ -35,8 +35,7 @@ export class Surface {
   }
 
   dress(variant: Variant): void {
-    const looks = this.looks;
-    this.object.material = Array.isArray(looks) ? looks.map((look) => look.variant(variant)) : looks.variant(variant);
+    if (this.look) this.object.material = this.look.variant(variant);
   }
 }
 
@@ -59,7 +58,7 @@ export class Surfaces {
     this.round.delete(surface);
   }
 
-  /** Its looks are others now. */
+  /** Its look is another now. */
   redress(surface: Surface): void {
     surface.dress(this.variant);
   }
@@ -68,6 +67,11 @@ export class Surfaces {
     if (variant === this.variant) return;
     this.variant = variant;
     for (const surface of this.all) surface.dress(variant);
+  }
+
+  /** Whether there is anything whose geometry follows its size in the picture. */
+  get hasLevels(): boolean {
+    return this.round.size > 0;
   }
 
   /** Choose the geometry of round shapes by their size in a picture. */

@@ -3,8 +3,9 @@ import type { FromWorker, ToWorker } from "../bridge";
 import type { Answer, ToPage } from "../messages";
 import type { Outbox, Part } from "./parts";
 import { ScenePart } from "./scene_part";
-import { Viewport } from "./viewport";
+import { SharedFiles } from "./shared_file";
 import { Socket } from "./socket";
+import { Viewport } from "./viewport";
 import { World } from "./world";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -28,8 +29,10 @@ function start(message: Start): Part[] {
     frame: (bytes) => socket.sendFrame(bytes),
   };
   const scene = new ScenePart(world, outbox, message.socket.replace(/^ws/, "http"));
+  const files = new SharedFiles(outbox);
+  scene.sensors.files = files;
   const viewport = new Viewport(world, scene, outbox, message.canvas !== null, scene.pictures);
-  started.push(new Status(outbox), scene, viewport);
+  started.push(new Status(outbox), scene, files, viewport);
   return started;
 }
 

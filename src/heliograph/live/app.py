@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias, Unpack, overload
+from weakref import WeakKeyDictionary
 
 from heliograph.engine import Renderer
 from heliograph.engines.web.link import PageLink
@@ -23,7 +24,7 @@ from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Sample
 from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, RendererDrawer
-from heliograph.live.events import Handler
+from heliograph.live.events import Handler, Subscription
 from heliograph.live.options import AppOptions, AppSettings
 from heliograph.live.session import Keys, Session
 from heliograph.passes import Passes
@@ -50,6 +51,26 @@ class _Spawned:
 
     def suits(self, info: Mapping[str, Any]) -> bool:
         return all(fnmatch(str(info.get(name, "")), want) for name, want in self.filters.items())
+
+
+class _Handled:
+    """A handler, and what brings it the events of each session."""
+
+    def __init__(self, etype: str, handler: Handler, *, once: bool) -> None:
+        self._etype = etype
+        self._handler = handler
+        self._once = once
+        self._subscriptions: WeakKeyDictionary[Session, Subscription] = WeakKeyDictionary()
+
+    def begin(self, session: Session) -> None:
+        """Call it with the events of a session."""
+        made = session.handle(self._etype, self._handler, once=self._once)
+        self._subscriptions[session] = made
+
+    def end(self) -> None:
+        """Call it no more."""
+        for session, subscription in self._subscriptions.items():
+            session.unsubscribe(subscription)
 
 
 class App:
@@ -106,7 +127,7 @@ class App:
         self._numbers = 0
         self._came = asyncio.Event()
         self._spawned: list[_Spawned] = []
-        self._handlers: list[tuple[str, Handler, bool]] = []
+        self._handlers: list[_Handled] = []
         self._routes: list[tuple[str, Callable[..., Any]]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -207,22 +228,17 @@ class App:
         """
         if handler is None:
             return lambda given: self.add_handler(etype, given, once=once)
-        entry = (etype, handler, once)
+        entry = _Handled(etype, handler, once=once)
         self._handlers.append(entry)
-        ends = [partial(self._handle, session, entry)() for session in self._sessions.values()]
+        for session in self._sessions.values():
+            entry.begin(session)
 
         def remove() -> None:
             with suppress(ValueError):
                 self._handlers.remove(entry)
-            for end in ends:
-                end()
+            entry.end()
 
         return remove
-
-    def _handle(self, session: Session, entry: tuple[str, Handler, bool]) -> Callable[[], None]:
-        etype, handler, once = entry
-        subscription = session.handle(etype, handler, once=once)
-        return partial(session.unsubscribe, subscription)
 
     def add_route(self, path: str, handler: Callable[..., Any]) -> None:
         """Serve something of your own under a path, from the start; it needs the token as all else.
@@ -270,11 +286,11 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if server is not None:
+            await server.close()  # first, so that pages are told to come back
         for session in list(self._sessions.values()):
             await session.close()
         self._sessions.clear()
-        if server is not None:
-            await server.close()
 
     def run(self, *, open_browser: bool = False) -> None:
         """Serve until it is interrupted; prints where.
@@ -307,7 +323,7 @@ class App:
         session = Session(name, self._first, self._drawer(), configure)
         self._sessions[name] = session
         for entry in self._handlers:
-            self._handle(session, entry)
+            entry.begin(session)
         return session
 
     def _drawer(self) -> Drawer:

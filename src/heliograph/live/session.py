@@ -339,7 +339,8 @@ class Session:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):  # not for a program that calls `exit()`
             _LOG.error("session %s: a task failed", self.name, exc_info=error)
 
     async def forever(self) -> None:

@@ -100,7 +100,7 @@ export class SceneElement extends Element {
   }
 }
 
-function isMetallic({ looks, gloss }: Surface): boolean {
-  return (gloss[1] ?? 0) > 0 && [looks].flat().some((look) => look instanceof MaterialLook && look.isStandard);
+function isMetallic({ look, gloss }: Surface): boolean {
+  return (gloss[1] ?? 0) > 0 && look instanceof MaterialLook && look.isStandard;
 }
 

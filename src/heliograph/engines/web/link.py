@@ -342,8 +342,9 @@ class PageLink:
     def _refused(self, message: Refused) -> None:
         request = self._settled(message.request)
         if request is not None:
+            kind = WorkerError if message.fatal else EngineError
             missing = f"; missing: {', '.join(message.missing[:20])}" if message.missing else ""
-            self._answer(request, EngineError(f"{request.names}: {message.reason}{missing}"))
+            self._answer(request, kind(f"{request.names}: {message.reason}{missing}"))
 
     def _settled(self, number: int) -> Request | None:
         request = self._asked.pop(number, None)
