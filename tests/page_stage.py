@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
+import subprocess
 import threading
 from contextlib import contextmanager
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
+import aiohttp
 import numpy as np
-from aiohttp import web
 from playwright.sync_api import sync_playwright
 
 from heliograph.engines.web.messages import Configure, Event, Moved, Viewport
@@ -29,17 +30,65 @@ def browser():
         started.close()
 
 
+class Tabs:
+    """Chromium with tabs of one window, the newest of which is in front."""
+
+    def __init__(self, stage, folder):
+        self._stage, self._folder = stage, folder
+        self._sockets = []
+
+    def __enter__(self):
+        options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={self._folder}"]
+        self._process = subprocess.Popen(
+            [CHROMIUM, *FLAGS, *options, "about:blank"], stderr=subprocess.PIPE, text=True
+        )
+        for line in self._process.stderr:
+            if "DevTools listening on ws://" in line:
+                self._address = line.split("ws://")[1].split("/")[0]
+                break
+        self._client = self._stage.do(self._connect())
+        return self
+
+    def __exit__(self, *error):
+        self._stage.do(self._client.close())
+        self._process.terminate()
+        self._process.stderr.close()
+        self._process.wait()
+
+    def open(self, url):
+        """Open a tab in front of the others."""
+        self._stage.do(self._open(url))
+
+    def evaluate(self, tab, expression):
+        """The value of an expression in the tab of this number."""
+        return self._stage.do(self._evaluate(self._sockets[tab], expression))
+
+    async def _connect(self):
+        return aiohttp.ClientSession()
+
+    async def _open(self, url):
+        async with self._client.put(f"http://{self._address}/json/new?{quote(url)}") as answer:
+            target = await answer.json()
+        self._sockets.append(await self._client.ws_connect(target["webSocketDebuggerUrl"]))
+
+    async def _evaluate(self, socket, expression):
+        order = {"id": 1, "method": "Runtime.evaluate", "params": {"expression": expression}}
+        await socket.send_json(order)
+        return (await socket.receive_json())["result"]["result"]["value"]
+
+
 class Stage:
     """Serves a scene to pages and keeps what they say.
 
     Attributes:
         heard: messages of pages, oldest first.
-        uploads: (session, names and content) of what was dropped.
+        bodies: what stood before each of them.
+        answers: by the question of an `Ask`, a function to what is sent.
     """
 
     def __init__(self, scene, port=0, **configure):
         self.scene = LiveScene(scene)
-        self.heard, self.links, self.uploads = [], [], []
+        self.heard, self.bodies, self.links = [], [], []
         self.answers = {}
         self._configure = Configure(session="session", **configure)
         self._news = threading.Condition()
@@ -120,7 +169,6 @@ class Stage:
 
     async def _start(self, port):
         server = PageServer(self._on_page, port=port, token=TOKEN)
-        server.add_route("/drop", self._dropped)
         await server.start()
         return server
 
@@ -134,22 +182,13 @@ class Stage:
         await link.wait_closed()
 
     def _hear(self, message, body):
-        del body
         answer = self.answers.get(getattr(message, "what", None))
         with self._news:
             self.heard.append(message)
+            self.bodies.append(bytes(body))
             self._news.notify_all()
         if answer is not None:
             self.links[-1].send(*answer(message))
-
-    async def _dropped(self, request):
-        files = {}
-        async for part in await request.multipart():
-            files[part.filename] = bytes(await part.read())
-        with self._news:
-            self.uploads.append((request.query["session"], files))
-            self._news.notify_all()
-        return web.json_response({"opened": next(iter(files))})
 
 
 def pose_hash(eye, target, fov=50.0, up=(0, 0, 1)):

@@ -74,7 +74,8 @@ export type ToWorker =
   /** Send pictures of a camera when they change, at most every `interval` milliseconds. */
   | { type: "monitor"; key: string; on: boolean; width: number; height: number; interval: number }
   | { type: "event"; etype: string; key: string; value: unknown }
-  | { type: "ask"; ask: number; what: string; value: unknown }
+  /** `body` goes before the message, where `offset` and `nbytes` in `value` point into it. */
+  | { type: "ask"; ask: number; what: string; value: unknown; body: Uint8Array<ArrayBuffer> | null }
   | { type: "snapshot"; ask: number };
 
 export type FromWorker =

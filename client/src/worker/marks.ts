@@ -144,6 +144,7 @@ void main() {
 function picturePlane(map: Texture): Mesh<PlaneGeometry, ShaderMaterial> {
   const uniforms = { map: { value: map }, decoded: { value: map.colorSpace === SRGBColorSpace } };
   const material = new ShaderMaterial({ uniforms, vertexShader: PICTURE_VERTEX, fragmentShader: PICTURE_FRAGMENT, side: DoubleSide });
+  Object.assign(material, { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 2 });
   return new Mesh(new PlaneGeometry(1, 1), material);
 }
 

@@ -138,6 +138,7 @@ export class Viewport implements Part {
 
   private configure(message: Configure): void {
     this.configured = message;
+    this.fitCanvas();
     const [x = 0, y = 0, z = 1] = message.up ?? [];
     this.up.set(x, y, z).normalize();
     this.controls.setUp(this.up);
@@ -234,9 +235,15 @@ export class Viewport implements Part {
     this.height = Math.max(1, Math.round(height * dpr));
     this.camera.aspect = this.width / this.height;
     this.controls.resize(width, height);
-    this.world.renderer.setSize(this.width, this.height, false);
+    this.fitCanvas();
     this.tellServer(false);
     this.drawSoon(true);
+  }
+
+  private fitCanvas(): void {
+    const { canvas, renderer } = this.world;
+    const [width, height] = this.draws ? [this.width, this.height] : [1, 1];
+    if (canvas.width !== width || canvas.height !== height) renderer.setSize(width, height, false);
   }
 
   private sceneChanged(keys: ReadonlySet<string>): void {
@@ -560,8 +567,7 @@ export class Viewport implements Part {
     const rate = (1000 * this.sensorPictures) / (now - this.badgeAt);
     this.sensorPictures = 0;
     this.badgeAt = now;
-    const gl = String(this.world.gl.getParameter(this.world.gl.RENDERER));
-    this.outbox.main({ type: "badge", facts: { engine: "three.js", gl, version: this.world.version, rate } });
+    this.outbox.main({ type: "badge", facts: { engine: "three.js", gl: this.world.glName, version: this.world.version, rate } });
   }
 
   private sensed(): void {
