@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
-import aiohttp
 import msgspec
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
 from heliograph.engines.web.messages import Viewport
 from heliograph.engines.web.specs import camera_of, spec_of
+from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
 from heliograph.live.trajectories import Trajectory
 from heliograph.live.viewer.dropped import place_files
@@ -785,13 +785,14 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
 
 
 async def drop(page, files):
-    address, _, token = page.url.partition("?")
-    form = aiohttp.FormData()
-    for name, data in files.items():
-        form.add_field("file", data, filename=name)
-    session = page.configured.session
-    async with page.client.post(f"{address}drop?{token}&session={session}", data=form) as answer:
-        return answer.status, await answer.json()
+    """What the page is answered; an error as its text."""
+    buffers = Buffers()
+    places = [(name, *buffers.add(data)) for name, data in files.items()]
+    listed = [{"name": name, "offset": at, "nbytes": nbytes} for name, at, nbytes in places]
+    try:
+        return (await page.ask("drop", buffers, files=listed))[0]
+    except RuntimeError as error:
+        return str(error)
 
 
 def glb():
@@ -802,8 +803,7 @@ def test_a_dropped_mesh_is_one_more_scene():
     async def run():
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
-                status, told = await drop(page, {"ball.glb": glb()})
-                assert (status, told) == (200, {"opened": "ball.glb"})
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb"}
                 await page.until(lambda: page.facts["scene"] == "ball.glb")
                 assert page.configured.title.startswith("ball.glb")
                 show, shown = await page.seen(EYE)
@@ -813,7 +813,7 @@ def test_a_dropped_mesh_is_one_more_scene():
                 assert folder.stat().st_mode & 0o77 == 0
                 await page.set("scene", "fake")
                 await page.until(lambda: page.facts["scene"] == "fake")
-                assert (await drop(page, {"ball.glb": glb()}))[1] == {"opened": "ball.glb (2)"}
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb (2)"}
             return folder
 
     assert not asyncio.run(run()).exists()
@@ -830,16 +830,18 @@ def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
     async def run():
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
-                status, told = await drop(page, {"arm.xml": text, "a.stl": mesh})
-                assert status == 400
-                assert "arm.xml: names b.stl, which is not among" in told["error"]
-                status, told = await drop(page, {"arm.xml": text, "a.stl": mesh, "b.stl": mesh})
-                assert (status, told) == (200, {"opened": "arm.xml"})
-                status, told = await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
-                assert status == 400
-                assert "heliograph-dropped" not in told["error"]
-                status, told = await drop(page, {"a.py": b"print(1)"})
-                assert "expected a scene that ends in" in told["error"]
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh})
+                assert "arm.xml: names b.stl, which is not among" in told
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh, "b.stl": mesh})
+                assert told == {"opened": "arm.xml"}
+                told = await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
+                assert "bad.xml" in told
+                assert "heliograph-dropped" not in told
+                assert "expected a scene that ends in" in await drop(page, {"a.py": b"print(1)"})
+                large = np.random.default_rng(0).bytes(5 << 20)
+                assert "bad.glb" in await drop(page, {"bad.glb": large})
+                with pytest.raises(RuntimeError, match="nbytes: expected"):
+                    await page.ask("drop", files=[{"name": "a.glb", "offset": 0, "nbytes": 9}])
 
     asyncio.run(run())
 

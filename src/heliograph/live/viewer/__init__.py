@@ -23,5 +23,5 @@ which sends it (`Show`) unless a picture of a newer look was sent.
 | controls.py, look.py | the panel; what is shown | |
 | answers.py, python_code.py, pictures.py | pure | |
 | recorder.py | the record button | one trajectory |
-| dropped.py, dropping.py | files dropped on a page | a private folder |
+| dropped.py | files dropped on a page | a private folder |
 """

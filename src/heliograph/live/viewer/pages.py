@@ -82,6 +82,9 @@ class Home(Protocol):
     def out(self) -> Path:
         """Folder for trajectories."""
 
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source; returns its name."""
+
 
 class ViewerPage:
     """A page, from its connection to its end.
@@ -134,8 +137,14 @@ class ViewerPage:
         if self._recorder is not None and self._recorder.views:
             attempt(self._recorder.save, self._home.out, self._source_name)
 
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source; returns its name."""
+        return await self._home.open_files(files)
+
     def show(self, name: str) -> None:
         """Show another source, from its own first camera."""
+        if self._closed:
+            return
         self._stop_recording()
         self._forget_orders()
         self.source = self._home.sources[name]
@@ -144,14 +153,13 @@ class ViewerPage:
 
     def on_message(self, message: FromPage, body: memoryview) -> None:
         """What the page says."""
-        del body
         try:
             if isinstance(message, Viewport):
                 self._look_from(message)
             elif isinstance(message, Event) and message.etype == "CONTROL":
                 self._set(message.key, message.value)
             elif isinstance(message, Ask):
-                self._questions.take(message)
+                self._questions.take(message, body)
         except HeliographError as error:
             self._tell(error)
 

@@ -1,7 +1,8 @@
-"""What a page's user interface asks: what is at a pixel, a program, a file, a thumbnail."""
+"""What a page's user interface asks: what is at a pixel, a program, a thumbnail, to open files."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
@@ -10,6 +11,7 @@ from heliograph.engines.web.messages import Answer, Ask
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.live.viewer import answers, controls
+from heliograph.live.viewer.dropped import sent_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pictures import encoded, shown_pass
 from heliograph.live.viewer.progressive import Urgency
@@ -35,6 +37,12 @@ class Asked(Protocol):
     def answer(self, message: Answer, buffers: Buffers | None = None) -> None:
         """Send an answer."""
 
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files; returns what they are called among what can be shown."""
+
+    def show(self, name: str) -> None:
+        """Show another source."""
+
 
 class Questions:
     """Answers a page's questions; those that need a picture from the source's desk.
@@ -46,6 +54,7 @@ class Questions:
     def __init__(self, page: Asked) -> None:
         self._page = page
         self._probing: Ask | None = None
+        self._opening: asyncio.Task[str] | None = None
         self._known: dict[str, Callable[[Ask, Mapping[str, Any]], None]] = {
             "probe": self._probe,
             "python": self._python,
@@ -53,10 +62,18 @@ class Questions:
             "thumbnail": self._thumbnail,
         }
 
-    def take(self, ask: Ask) -> None:
-        """Answer a question, now or once what it needs is drawn."""
+    def take(self, ask: Ask, body: memoryview) -> None:
+        """Answer a question, now or once what it needs is drawn.
+
+        Args:
+            ask: the question.
+            body: the bytes that came with it.
+        """
         value = ask.value if isinstance(ask.value, dict) else {}
         try:
+            if ask.what == "drop":
+                self._drop(ask, sent_files(value.get("files"), body))
+                return
             if ask.what not in self._known:
                 raise UnknownNameError.of("question", ask.what, self._known)
             self._known[ask.what](ask, value)
@@ -141,6 +158,18 @@ class Questions:
                 page.call(self._reply, ask, {"camera": name, "mime": "image/jpeg"}, data)
 
         source.desk.put(page.slot(f"thumbnail/{name}"), Urgency.IDLE, job)
+
+    def _drop(self, ask: Ask, files: Mapping[str, bytes]) -> None:
+        def done(opening: asyncio.Task[str]) -> None:
+            error = None if opening.cancelled() else opening.exception()
+            if isinstance(error, Exception):
+                self._refuse(ask, error)
+            elif error is None and not opening.cancelled():
+                self._reply(ask, {"opened": opening.result()})
+                self._page.show(opening.result())
+
+        self._opening = asyncio.get_running_loop().create_task(self._page.open_files(files))
+        self._opening.add_done_callback(done)
 
     def _reply(self, ask: Ask, value: dict[str, Any], data: bytes | None = None) -> None:
         if data is None:

@@ -24,8 +24,7 @@ from heliograph.engines.registry import engine_of, rasterizes, resolve_source
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
-from heliograph.live.viewer.dropped import place_files
-from heliograph.live.viewer.dropping import drop_handler
+from heliograph.live.viewer.dropped import MOST_BYTES, place_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
 from heliograph.live.viewer.python_code import Opening, open_expression
@@ -198,7 +197,6 @@ class Viewer:
         self.sources: dict[str, Source] = {source.name: source}
         self.out = Path(out)
         self._remembered: OrderedDict[str, tuple[str, Look]] = OrderedDict()
-        self._pages: dict[str, ViewerPage] = {}
         self._folders: list[Path] = []
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
@@ -261,16 +259,13 @@ class Viewer:
             " url.hostname = 'localhost'; frame.src = url.href; })();</script>"
         )
 
-    async def _dropped_on(self, session: str, files: Mapping[str, bytes]) -> str:
-        """Open dropped files as one more source and show it on the page; returns its name.
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source, from a private folder; returns its name.
 
         Raises:
             HeliographError: they are no scene, or name files that are not among them.
         """
-        name = await asyncio.to_thread(self._open_files, files)
-        if session in self._pages:
-            self._pages[session].show(name)
-        return name
+        return await asyncio.to_thread(self._open_files, files)
 
     def _open_files(self, files: Mapping[str, bytes]) -> str:
         folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
@@ -299,7 +294,6 @@ class Viewer:
 
     async def _serve(self, host: str, port: int, ready: Future[str]) -> None:
         server = PageServer(self._on_page, host=host, port=port)
-        server.add_route("/drop", drop_handler(self._dropped_on))
         try:
             await server.start()
             ready.set_result(server.url)
@@ -312,13 +306,12 @@ class Viewer:
         known = self._remembered.pop(session, None) if session else None
         page = ViewerPage(link, self, session if known else secrets.token_urlsafe(9), known)
         link.on_message = page.on_message
-        self._pages[page.session] = page
+        link.spare += MOST_BYTES
         page.start()
         try:
             await link.wait_closed()
         finally:
             page.close()
-            del self._pages[page.session]
             self._remembered[page.session] = (page.source.name, page.look)
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
