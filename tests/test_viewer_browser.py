@@ -19,6 +19,7 @@ from heliograph.record import record
 
 pytestmark = pytest.mark.web
 
+expect.set_options(timeout=60_000)  # a busy machine is no failure
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=gl-egl", "--ignore-gpu-blocklist"]
 SIZE = {"width": 900, "height": 560}
 MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
@@ -68,7 +69,7 @@ async def middle(page):
 async def probed(page, name, text):
     """Wait until the line below says this of the pixel under the pointer."""
     found = page.locator(f'[data-testid="probe"] dd[data-name="{name}"]')
-    await expect(found).to_have_text(text, timeout=20_000)
+    await expect(found).to_have_text(text)
 
 
 async def drag(page, at, by):
@@ -217,7 +218,7 @@ def test_a_notebook_s_page_shows_the_viewer_in_a_frame(model, host):
                 await site.start()
                 page = await open_page(f"http://{host}:{runner.addresses[0][1]}/")
                 badge = page.frame_locator("iframe").locator(".badge b")
-                await expect(badge).to_have_text("mujoco", timeout=20_000)
+                await expect(badge).to_have_text("mujoco")
             finally:
                 await runner.cleanup()
 

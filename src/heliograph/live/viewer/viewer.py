@@ -251,12 +251,13 @@ class Viewer:
         name = f"heliograph-{secrets.token_hex(4)}"
         url = html.escape(self.url, quote=True)
         return (
-            f'<iframe id="{name}" src="{url}" allow="clipboard-write; fullscreen" '
+            f'<iframe id="{name}" allow="clipboard-write; fullscreen" '
             'style="width: 100%; height: 600px; border: 0"></iframe>'
-            f"<script>(() => {{ const frame = document.getElementById('{name}');"
-            " if (!frame || location.hostname !== 'localhost') return;"
-            " const url = new URL(frame.src); if (url.hostname !== '127.0.0.1') return;"
-            " url.hostname = 'localhost'; frame.src = url.href; })();</script>"
+            f'<p><a href="{url}" target="_blank" rel="noopener">Open in a tab</a></p>'
+            f"<script>(() => {{ const url = new URL('{url}');"
+            " if (location.hostname === 'localhost' && url.hostname === '127.0.0.1')"
+            " url.hostname = 'localhost';"
+            f" document.getElementById('{name}').src = url.href; }})();</script>"
         )
 
     async def open_files(self, files: Mapping[str, bytes]) -> str:
