@@ -1,6 +1,7 @@
 """The page's user interface and viewport, used as people do, in a real browser."""
 
 import io
+import json
 import math
 import re
 import time
@@ -471,6 +472,91 @@ def test_what_is_shown_is_saved_as_png(page, tmp_path):
     with Image.open(path) as image:
         assert image.size == (round(box["width"]), round(box["height"]))
         assert image.convert("RGB").getextrema() != ((0, 0), (0, 0), (0, 0))
+
+
+def test_all_passes_are_saved_as_arrays(page, stage, tmp_path):
+    with page.expect_download() as download:
+        page.keyboard.press("n")
+    path = tmp_path / "view.npz"
+    download.value.save_as(path)
+    ids = {label.name: number for number, label in stage.scene.labels.items()}
+    camera = Screen(page).camera
+    with np.load(path) as saved:
+        assert {*saved} == {
+            *("rgb", "depth", "normals", "segmentation", "K", "world_from_camera", "meta")
+        }
+        np.testing.assert_allclose(saved["K"], camera.K, rtol=1e-12)
+        np.testing.assert_allclose(saved["world_from_camera"], camera.world_from_camera, atol=1e-9)
+        assert json.loads(str(saved["meta"]))["labels"][str(ids["ball"])] == ["ball", "sphere"]
+        column, row = map(int, camera.project((-0.8, -1, 0.1)))
+        assert saved["segmentation"][row, column] == ids["ball"]
+        assert saved["segmentation"].dtype == np.int32
+        top, right = saved["depth"][0, -1], saved["normals"][0, -1]
+        assert top == pytest.approx(4, abs=1e-5)
+        np.testing.assert_allclose(right, (0, 0, 1), atol=1e-4)
+        drawn = stage.do(stage.link.render([camera], ["rgb"], timeout=20))
+        np.testing.assert_array_equal(saved["rgb"], drawn.pictures["camera", "rgb"][..., :3])
+
+
+def test_colours_of_depth_are_told_in_metres(page):
+    page.keyboard.press("2")
+    scale = page.locator(".scale")
+    expect(scale).to_be_visible()
+    expect(scale.locator("span").last).to_have_text("4.00 m")
+    assert canvas_pixel(page, *Screen(page).at((1.6, 0, 0.8))) == pytest.approx((68, 1, 84), abs=6)
+    page.keyboard.press("1")
+    expect(scale).to_be_hidden()
+
+
+def test_what_only_the_viewport_shows_is_in_no_sensor_picture(opened):
+    blue = np.zeros((2, 2, 3), np.uint8)
+    blue[:] = (10, 20, 200)
+    gizmos = [
+        hg.ImageBackground(key="back", image=blue),
+        hg.Grid(key="grid", sectionSize=0.5),
+        hg.CoordsMarker(key="axes", size=0.5),
+        hg.Arrow(key="arrow", position=(0.5, 0, 0), color=(1, 0, 0)),
+        hg.Text(key="words", text="here", position=(-0.5, 0, 0.3)),
+        hg.Frustum(key="pyramid", position=(0, 0, 1)),
+        hg.OrbitControls(key="orbit", target=(0, 0, 0.25)),
+        hg.SceneCamera(key="start", position=(0, -3, 0.25), lookAt=(0, 0, 0.25), fov=40),
+    ]
+    stage = Stage(hg.Scene(*gizmos, hg.Sphere(key="ball", position=(0, 0, -9)), key="scene"))
+    try:
+        page = opened(stage)
+        ready(page)
+        page.wait_for_timeout(600)
+        np.testing.assert_allclose(pose_of(page)[:3, 3], (0, -3, 0.25), atol=1e-6)
+        assert float(hash_of(page)["fov"]) == pytest.approx(40)
+        box = view_box(page)
+        assert canvas_pixel(page, box["x"] + 30, box["y"] + 80) == (10, 20, 200)
+        colours = Image.open(io.BytesIO(page.locator("canvas.main").screenshot())).getcolors(
+            1 << 22
+        )
+        assert max(red for _, (red, green, *_) in colours if green < 90) > 200  # the arrow
+        camera = hg.Camera.look_at(
+            eye=(0, -3, 0.25), target=(0, 0, 0.25), fov_y=0.6, width=64, height=48
+        )
+        drawn = stage.do(stage.link.render([camera], ["rgb", "depth"], timeout=20))
+        assert not drawn.pictures["camera", "rgb"][..., :3].any()
+        assert np.isinf(drawn.pictures["camera", "depth"]).all()
+        page.close()
+    finally:
+        stage.close()
+
+
+def test_another_axis_may_be_up(opened):
+    stage = Stage(hg.Scene(hg.Box(key="ball")), up=[0.0, 1.0, 0.0])
+    try:
+        page = opened(stage)
+        ready(page)
+        page.wait_for_timeout(600)
+        right = pose_of(page)[:3, 0]
+        assert right[1] == pytest.approx(0, abs=1e-6)
+        assert abs(right[2]) > 0.1
+        page.close()
+    finally:
+        stage.close()
 
 
 def test_problems_are_notes_that_can_be_dismissed(page, stage, tmp_path):

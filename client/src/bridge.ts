@@ -76,7 +76,9 @@ export type ToWorker =
   | { type: "event"; etype: string; key: string; value: unknown }
   /** `body` goes before the message, where `offset` and `nbytes` in `value` point into it. */
   | { type: "ask"; ask: number; what: string; value: unknown; body: Uint8Array<ArrayBuffer> | null }
-  | { type: "snapshot"; ask: number };
+  | { type: "snapshot"; ask: number }
+  /** All passes of the scene as it is seen, as an .npz file: an `answer` with the file as its body. */
+  | { type: "arrays"; ask: number };
 
 export type FromWorker =
   | { type: "configure"; message: Configure }
@@ -90,6 +92,9 @@ export type FromWorker =
   | { type: "monitor"; key: string; bitmap: ImageBitmap }
   | { type: "selected"; key: string | null }
   | { type: "cursor"; cursor: string }
+  /** Metres of the lightest and the darkest colour; null where colours are no distances. */
+  | { type: "scale"; near: number; far: number }
+  | { type: "scale"; near: null; far: null }
   | { type: "panel"; message: Panel }
   | { type: "answer"; ask: number; value: unknown; error: string | null; body: Uint8Array }
   | { type: "snapshot"; ask: number; png: Blob }

@@ -17,7 +17,7 @@ import { viewCode } from "./python";
 import { Recorder } from "./record";
 import { PassSelector, Rail, ThroughChip } from "./pickers";
 import { PASSES, Store } from "./state";
-import { Badge, StatusLine } from "./status";
+import { Badge, DepthScale, StatusLine } from "./status";
 import { startTheme, toggleTheme } from "./theme";
 import { Timeline } from "./timeline";
 
@@ -109,8 +109,8 @@ async function savePng(): Promise<void> {
 }
 
 async function saveArrays(): Promise<void> {
-  const { camera, index, passes: names } = store.now;
-  const { value, body } = await link.ask("save", { format: "npz", camera, passes: names, index });
+  const { camera, index, passes: names, shows } = store.now;
+  const { value, body } = await (shows === "scene" ? link.arrays() : link.ask("save", { format: "npz", camera, passes: names, index }));
   const [offset, nbytes] = [Number(value["offset"] ?? 0), Number(value["nbytes"] ?? body.byteLength)];
   download(new Blob([body.slice(offset, offset + nbytes)]), String(value["name"] ?? `${fileName()}.npz`));
 }
@@ -209,6 +209,7 @@ const view = el(
   { class: "view" },
   canvas,
   el("div", { class: "over top-left" }, new ThroughChip(link, store).element),
+  new DepthScale(link).element,
   el("div", { class: "over top-right" }, axesWidget(link, store), rail.element),
   cameras.insets,
   notices.element,

@@ -54,6 +54,23 @@ export class StatusLine {
   }
 }
 
+/** Which colours are which distances. */
+export class DepthScale {
+  readonly element = el("div", { class: "over scale mono", role: "img", hidden: true });
+
+  constructor(link: WorkerLink) {
+    const [near, far] = [el("span"), el("span")];
+    this.element.append(near, el("span", { class: "ramp" }), far);
+    link.on("scale", (message) => {
+      this.element.hidden = message.near === null;
+      if (message.near === null) return;
+      near.textContent = `${message.near.toPrecision(3)} m`;
+      far.textContent = `${message.far.toPrecision(3)} m`;
+      this.element.setAttribute("aria-label", `Depth: light is ${near.textContent}, dark is ${far.textContent} or more`);
+    });
+  }
+}
+
 const AGE_EVERY = 1000; // milliseconds
 const AGE_MOST = 60; // seconds; older pictures are called idle, and nothing counts any more
 

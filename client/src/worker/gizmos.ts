@@ -157,7 +157,7 @@ export class Gizmos {
   }
 
   private load(given: unknown, use: (map: Texture) => void): void {
-    const { texture, ready } = this.pictures.get(given, true);
+    const { texture, ready } = this.pictures.get(given, false);
     void ready.then(() => { use(texture); this.changed(); }, () => {});
   }
 
