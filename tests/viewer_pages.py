@@ -75,6 +75,10 @@ class FakePage:
         async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(done)
 
+    async def has(self, name, value):
+        """Wait until a control has a value."""
+        await self.until(lambda: self.control(name)["value"] == value)
+
     async def final(self, after=0):
         """The first whole picture after so many pictures: what was told, and its pixels."""
 
