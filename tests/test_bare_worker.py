@@ -149,7 +149,7 @@ HEAVY_USERS = {
     "mujoco": "import heliograph as hg; hg.open('<mujoco/>')",
     "PIL": "import heliograph as hg; hg.Sphere(key='a', args=[1], material={'color': 'red'})",
     "scipy": "from heliograph.randomize.imaging import noise; noise._table()",
-    "trimesh": "from heliograph.engines.components import meshes; meshes._trimesh()",
+    "trimesh": "from heliograph.engines.shared import meshes; meshes._trimesh()",
     "meshoptimizer": (
         "import numpy as np; from heliograph.raster.lod import optimize;"
         "optimize(np.zeros((3, 3)), np.zeros((1, 3)))"

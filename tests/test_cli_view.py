@@ -70,7 +70,7 @@ def test_it_prints_the_address_serves_and_ends_with_the_signal(model, tmp_path, 
     finally:
         began.kill()
         began.stdout.close()
-    with hg.open(model) as renderer:
+    with hg.open(model, msaa=4) as renderer:
         assert np.array_equal(shown, renderer.render(hg.View([eye(0)]))["camera"].rgb)
 
 
@@ -105,7 +105,7 @@ def test_render_replays_a_trajectory(model, tmp_path, capsys, suffix):
     out = tmp_path / "out"
     assert run(capsys, "render", model, "--trajectory", file, "--out", out)[0] == 0
     assert len([*out.iterdir()]) == 3 * 3 + 1
-    with hg.open(model) as renderer:
+    with hg.open(model, msaa=4) as renderer:
         for number, view in enumerate(views):
             frame = renderer.render(view)["camera"]
             assert np.array_equal(pixels(out / f"{number:06d}_camera_rgb.png"), frame.rgb)

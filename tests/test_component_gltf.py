@@ -18,7 +18,8 @@ from trimesh.visual.material import PBRMaterial
 
 import heliograph as hg
 from component_scenes import FRONT, shown
-from heliograph.engines.components import ComponentEngine, meshes
+from heliograph.engines.components import ComponentEngine
+from heliograph.engines.shared import meshes
 from heliograph.errors import SceneError
 from heliograph.raster.types import SAME_UV, SMOOTH, Sampler, Use, Wrap
 from heliograph.scene import AmbientLight, Mesh, Scene

@@ -11,7 +11,8 @@ from trimesh.visual import ColorVisuals, TextureVisuals
 from trimesh.visual.material import SimpleMaterial
 
 from heliograph.camera import Camera
-from heliograph.engines.components import ComponentEngine, obj
+from heliograph.engines.components import ComponentEngine
+from heliograph.engines.shared import obj
 from heliograph.errors import SceneError
 from heliograph.scene import Mesh
 from heliograph.scene.shapes import ShapeProps

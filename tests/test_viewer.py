@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
-import aiohttp
 import msgspec
 import numpy as np
 import pytest
@@ -23,14 +22,14 @@ import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
 from heliograph.engines.fake import FakeEngine
-from heliograph.engines.web.drawn import spec_of
 from heliograph.engines.web.messages import Viewport
+from heliograph.engines.web.specs import camera_of, spec_of
+from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
 from heliograph.live.trajectories import Trajectory
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
 from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
-from heliograph.live.viewer.specs import camera_of
 from heliograph.record import record
 from viewer_pages import opened, pixels
 
@@ -79,7 +78,10 @@ def fake(**options):
 
 def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model):
     async def run():
-        with hg.view(model, size=(64, 48)) as viewer, hg.open(model, size=(64, 48)) as renderer:
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
             async with opened(viewer) as page:
                 assert page.configured.shows == "pictures"
                 assert page.configured.title.startswith("arm.xml")
@@ -238,7 +240,7 @@ def test_a_picture_is_no_larger_than_the_limit():
 
 def test_joints_move_within_their_ranges_and_go_back(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 slider = page.control("joint:x")
@@ -380,7 +382,7 @@ def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
     )
     kind = hg.Projection.ORTHOGRAPHIC if orthographic else hg.Projection.PERSPECTIVE
     camera = camera.replace(cx=(0.5 + shift) * width, cy=(0.5 - shift) * height, projection=kind)
-    back = camera_of(spec_of(camera))
+    back = camera_of(spec_of(camera), "view")
     assert back.projection is kind
     assert back.size == camera.size
     assert np.allclose(back.K, camera.K, rtol=1e-12)
@@ -392,7 +394,7 @@ def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
 
 def test_a_probe_reads_exactly_what_is_in_the_passes(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 frame = renderer.render(hg.View([EYE], PASSES))["view"]
@@ -435,7 +437,7 @@ def test_a_probe_outside_the_picture_is_refused(value):
 
 def test_the_program_that_is_copied_draws_the_same_picture(model):
     async def run():
-        with hg.view(model, size=(64, 48), msaa=4) as viewer:
+        with hg.view(model, size=(64, 48), shadows=False) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE.replace(projection=hg.Projection.ORTHOGRAPHIC, fx=20, fy=20))
                 _, shown = await page.changed("joint:turn", 0.7)
@@ -465,7 +467,7 @@ def test_the_program_for_a_renderer_of_ones_own_uses_it():
 
 def test_what_is_shown_is_saved_whole(model):
     async def run():
-        with hg.view(model) as viewer, hg.open(model) as renderer:
+        with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 _, shown = await page.seen(EYE)
                 frame = renderer.render(hg.View([EYE], tuple(renderer.passes)))["view"]
@@ -486,7 +488,10 @@ def test_what_is_shown_is_saved_whole(model):
 
 def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model):
     async def run():
-        with hg.view(model, size=(64, 48)) as viewer, hg.open(model, size=(64, 48)) as renderer:
+        with (
+            hg.view(model, size=(64, 48)) as viewer,
+            hg.open(model, size=(64, 48), msaa=4) as renderer,
+        ):
             async with opened(viewer) as page:
                 await page.seen(EYE)
                 answer, body = await page.ask("thumbnail", camera="front", width=32, height=24)
@@ -530,7 +535,7 @@ def test_a_recorded_trajectory_replays_the_same_bits(model, tmp_path):
     poses = [camera.world_from_camera for camera in trajectory.cameras()]
     assert np.array_equal(poses[1], eye(0).world_from_camera)
     assert np.array_equal(poses[-1], eye(3).world_from_camera)
-    with hg.open(model) as renderer:
+    with hg.open(model, msaa=4) as renderer:
         drawn = [renderer.render(view)["camera"].rgb for view in trajectory.views()]
     assert all(np.array_equal(one, other) for one, other in zip(drawn[1:], shown, strict=True))
 
@@ -630,13 +635,12 @@ def test_a_recording_is_shown_without_an_engine(run_folder):
         with hg.view(run_folder) as viewer:
             async with opened(viewer) as page:
                 assert page.facts["kind"] == "run"
-                assert page.facts["timeline"]["length"] == 5
-                assert page.control("position")["max"] == 4
+                assert page.facts["timeline"]["count"] == 5
                 first = next(iter(recording[0].frames))
                 _, shown = await page.final()
                 assert np.array_equal(shown, recording[0][first].rgb)
                 for position in (4, 1):
-                    show, shown = await page.changed("position", position)
+                    show, shown = await page.changed("timeline", position)
                     assert np.array_equal(shown, recording[position][first].rgb)
                     assert show.facts["index"] == recording[position].index
                 other = [*recording[0].frames][1]
@@ -666,10 +670,10 @@ def test_failed_samples_are_listed_and_indices_found(run_folder):
                 await page.final()
                 show, _ = await page.changed("index_jump", 5)
                 assert show.facts["index"] == 5
-                assert page.control("position")["value"] == 4
+                assert page.facts["timeline"]["index"] == 4
                 await page.set("index_jump", 2)
                 await page.until(lambda: "told to fail" in page.facts["note"])
-                assert page.control("position")["value"] == 4
+                assert page.facts["timeline"]["index"] == 4
 
     asyncio.run(run())
 
@@ -695,9 +699,9 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
                     )
                 )
                 seen = []
-                while page.control("position")["value"] != with_ball[-1]:
+                while page.facts["timeline"]["index"] != with_ball[-1]:
                     await page.changed("next", None)
-                    seen.append(page.control("position")["value"])
+                    seen.append(page.facts["timeline"]["index"])
                 assert seen == [position for position in with_ball if position > 0]
                 await page.set("next", None)
                 await page.until(lambda: "no later sample" in page.facts["note"])
@@ -768,21 +772,24 @@ def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs():
 def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
     with hg.view(model) as viewer:
         port = int(viewer.url.split(":")[2].split("/")[0])
-        with pytest.raises(HeliographError, match="cannot be bound"):
+        before = threading.active_count()
+        with pytest.raises(HeliographError, match=f"port {port} of 127.0.0.1 cannot be had"):
             hg.view(model, port=port)
+        assert threading.active_count() == before
 
 
 # Dropped files.
 
 
 async def drop(page, files):
-    address, _, token = page.url.partition("?")
-    form = aiohttp.FormData()
-    for name, data in files.items():
-        form.add_field("file", data, filename=name)
-    session = page.configured.session
-    async with page.client.post(f"{address}drop?{token}&session={session}", data=form) as answer:
-        return answer.status, await answer.json()
+    """What the page is answered; an error as its text."""
+    buffers = Buffers()
+    places = [(name, *buffers.add(data)) for name, data in files.items()]
+    listed = [{"name": name, "offset": at, "nbytes": nbytes} for name, at, nbytes in places]
+    try:
+        return (await page.ask("drop", buffers, files=listed))[0]
+    except RuntimeError as error:
+        return str(error)
 
 
 def glb():
@@ -793,8 +800,7 @@ def test_a_dropped_mesh_is_one_more_scene():
     async def run():
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
-                status, told = await drop(page, {"ball.glb": glb()})
-                assert (status, told) == (200, {"opened": "ball.glb"})
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb"}
                 await page.until(lambda: page.facts["scene"] == "ball.glb")
                 assert page.configured.title.startswith("ball.glb")
                 show, shown = await page.seen(EYE)
@@ -804,7 +810,7 @@ def test_a_dropped_mesh_is_one_more_scene():
                 assert folder.stat().st_mode & 0o77 == 0
                 await page.set("scene", "fake")
                 await page.until(lambda: page.facts["scene"] == "fake")
-                assert (await drop(page, {"ball.glb": glb()}))[1] == {"opened": "ball.glb (2)"}
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb (2)"}
             return folder
 
     assert not asyncio.run(run()).exists()
@@ -821,16 +827,18 @@ def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
     async def run():
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
-                status, told = await drop(page, {"arm.xml": text, "a.stl": mesh})
-                assert status == 400
-                assert "arm.xml: names b.stl, which is not among" in told["error"]
-                status, told = await drop(page, {"arm.xml": text, "a.stl": mesh, "b.stl": mesh})
-                assert (status, told) == (200, {"opened": "arm.xml"})
-                status, told = await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
-                assert status == 400
-                assert "heliograph-dropped" not in told["error"]
-                status, told = await drop(page, {"a.py": b"print(1)"})
-                assert "expected a scene that ends in" in told["error"]
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh})
+                assert "arm.xml: names b.stl, which is not among" in told
+                told = await drop(page, {"arm.xml": text, "a.stl": mesh, "b.stl": mesh})
+                assert told == {"opened": "arm.xml"}
+                told = await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
+                assert "bad.xml" in told
+                assert "heliograph-dropped" not in told
+                assert "expected a scene that ends in" in await drop(page, {"a.py": b"print(1)"})
+                large = np.random.default_rng(0).bytes(5 << 20)
+                assert "bad.glb" in await drop(page, {"bad.glb": large})
+                with pytest.raises(RuntimeError, match="nbytes: expected"):
+                    await page.ask("drop", files=[{"name": "a.glb", "offset": 0, "nbytes": 9}])
 
     asyncio.run(run())
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from heliograph.engines.web import wire
-from heliograph.engines.web.drawn import spec_of
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     PROTOCOL,
     Answer,
@@ -48,8 +48,8 @@ class FakePage:
     def control(self, name):
         return next(each for each in self.panel.controls if each["name"] == name)
 
-    async def send(self, message):
-        await self._socket.send_bytes(wire.pack(message))
+    async def send(self, message, buffers=None):
+        await self._socket.send_bytes(wire.pack(message, buffers))
 
     async def look(self, camera, *, moving=False):
         """Tell the viewport's camera; returns the update's number."""
@@ -60,11 +60,11 @@ class FakePage:
     async def set(self, name, value):
         await self.send(Event("CONTROL", name, value))
 
-    async def ask(self, what, **value):
+    async def ask(self, what, buffers=None, **value):
         """The value and the buffers of an answer."""
         self._asked += 1
         number = self._asked
-        await self.send(Ask(number, what, value))
+        await self.send(Ask(number, what, value), buffers)
         await self.until(lambda: number in self.answers)
         answer, body = self.answers[number]
         if answer.error is not None:

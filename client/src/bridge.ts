@@ -74,14 +74,14 @@ export type ToWorker =
   /** Send pictures of a camera when they change, at most every `interval` milliseconds. */
   | { type: "monitor"; key: string; on: boolean; width: number; height: number; interval: number }
   | { type: "event"; etype: string; key: string; value: unknown }
-  /** `body` goes before the message, where `offset` and `nbytes` in `value` point into it. */
-  | { type: "ask"; ask: number; what: string; value: unknown; body: Uint8Array<ArrayBuffer> | null }
+  | { type: "ask"; ask: number; what: string; value: unknown }
   | { type: "snapshot"; ask: number };
 
 export type FromWorker =
   | { type: "configure"; message: Configure }
   | { type: "connection"; connected: boolean; reason: string }
-  | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] }
+  /** `objects` are null where only cameras moved. */
+  | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] | null }
   | { type: "camera"; spec: CameraSpec; target: [number, number, number] }
   | { type: "through"; key: string | null }
   | { type: "badge"; facts: Record<string, unknown> }

@@ -86,6 +86,13 @@ export interface Render {
   viewport?: boolean;
 }
 
+/** Write the pictures of a slot into a file that the server, too, can open; `Shared` answers. */
+export interface Share {
+  type: "share";
+  slot: number;
+  mark: string;
+}
+
 /** The server ends this page's session; `reason` is shown, and it reconnects if `again`. */
 export interface Close {
   type: "close";
@@ -155,12 +162,13 @@ export interface Rendered {
   milliseconds?: number;
 }
 
-/** Why a `Render` could not be answered; `missing` are keys and files that never loaded. */
+/** Why a `Render` could not be answered. */
 export interface Refused {
   type: "refused";
   request: number;
   reason: string;
   missing: string[];
+  fatal?: boolean;
 }
 
 /** Somebody dragged a component: its new parent_from_component. */
@@ -202,6 +210,13 @@ export interface Ask {
   value: unknown;
 }
 
-export type ToPage = Configure | Apply | Render | Forget | Close | Show | Panel | Answer;
+/** The answer to `Share`; `error` is empty where the file is there. */
+export interface Shared {
+  type: "shared";
+  slot: number;
+  error: string;
+}
 
-export type FromPage = Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask;
+export type ToPage = Configure | Apply | Render | Forget | Close | Show | Panel | Answer | Share;
+
+export type FromPage = Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask | Shared;

@@ -195,6 +195,15 @@ class Engine(Described, Opener, Protocol):
     its promises.
     """
 
+    @property
+    def failure(self) -> str:
+        """Why something that it draws with died, such as a process of its own; else empty.
+
+        A worker whose engine says so ends, and the pool puts a fresh one in its place, which draws
+        the view again.
+        """
+        return ""
+
     def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view.
 

@@ -77,6 +77,11 @@ class Wrapper(Engine):
         """The engine's."""
         return self._engine.provenance
 
+    @property
+    def failure(self) -> str:
+        """The engine's."""
+        return self._engine.failure
+
     def render(self, view: View, out: Outs = None) -> Sample:
         """Draw one view; see `heliograph.engine.Engine`."""
         return self._engine.render(view, out)

@@ -1,10 +1,11 @@
 // The scene's cameras: live thumbnails; press one to look through it.
 import type { CameraRow } from "../bridge";
-import { el, iconButton, setPressed } from "./dom";
+import { el, iconButton, paced, setPressed } from "./dom";
 import type { WorkerLink } from "./link";
 import type { Store } from "./state";
 
 const THUMBNAIL = { width: 160, height: 120, interval: 1000 };
+const ASK_EVERY = 1000; // milliseconds
 const INSET = { width: 320, height: 240, interval: 120 };
 
 interface Card {
@@ -53,6 +54,7 @@ export class Cameras {
     store.watch(["through"], (state) => this.mark(state.through));
     link.on("monitor", (message) => this.show(message.key, message.bitmap));
     link.on("connection", (message) => { if (message.connected) this.askAgain(); });
+    link.on("panel", paced(ASK_EVERY, () => { if (store.now.shows === "pictures") this.askAgain(); }));
   }
 
   private fill(cameras: readonly CameraRow[]): void {
@@ -164,7 +166,20 @@ export class Cameras {
   /** Only pictures that can be seen are drawn. */
   private request(key: string): void {
     const on = this.seen.has(key) || this.pinned.has(key);
-    this.link.post({ type: "monitor", key, on, ...(this.pinned.has(key) ? INSET : THUMBNAIL) });
+    const size = this.pinned.has(key) ? INSET : THUMBNAIL;
+    if (this.store.now.shows === "scene") this.link.post({ type: "monitor", key, on, ...size });
+    else if (on) void this.ask(key, size).catch(() => {}); // an old picture is better than none
+  }
+
+  /** A camera's picture by the engine of a viewer. */
+  private async ask(key: string, { width, height }: { width: number; height: number }): Promise<void> {
+    const spec = this.store.now.cameras.find((camera) => camera.key === key)?.spec;
+    if (spec === undefined) return;
+    const scale = Math.min(width / spec.width, height / spec.height);
+    const side = (pixels: number): number => Math.max(1, Math.round(pixels * scale));
+    const { value, body } = await this.link.ask("thumbnail", { camera: key, width: side(spec.width), height: side(spec.height) });
+    const [from, nbytes] = [Number(value["offset"]), Number(value["nbytes"])];
+    this.show(key, await createImageBitmap(new Blob([body.slice(from, from + nbytes)], { type: String(value["mime"]) })));
   }
 
   private askAgain(): void {

@@ -10,11 +10,11 @@ export interface Shortcut {
 
 const MOUSE: readonly [string, string][] = [
   ["drag", "orbit"],
-  ["right drag, shift drag", "pan"],
+  ["right drag", "pan; also shift drag"],
   ["wheel, pinch", "zoom"],
   ["click", "select; look through a frustum"],
-  ["drag a movable frustum or object", "move it in the picture's plane"],
-  ["arrow keys on the viewport", "pan; with ctrl: orbit"],
+  ["drag", "move a movable frustum or object"],
+  ["arrows", "pan the viewport; with ctrl: orbit"],
 ];
 
 function sheet(title: string, content: HTMLElement): HTMLDialogElement {

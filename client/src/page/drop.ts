@@ -1,44 +1,42 @@
 // Files dragged onto the page: sent to the server, which shows them.
 import { el } from "./dom";
-import type { WorkerLink } from "./link";
 import type { Notices } from "./notices";
 
-export const MOST_BYTES = 64 * 2 ** 20;
+const MIB = 2 ** 20;
+const MOST_BYTES = 1024 * MIB;
 const SUFFIXES = [".glb", ".gltf", ".urdf", ".xml", ".mjcf", ".ply", ".obj", ".mtl", ".stl", ".png", ".jpg", ".jpeg", ".bin"];
 
 function known(name: string): boolean {
   return SUFFIXES.some((suffix) => name.toLowerCase().endsWith(suffix));
 }
 
-/** Files one after another in one buffer, and where each stands. */
-async function packed(files: readonly File[]): Promise<{ body: Uint8Array<ArrayBuffer>; places: { name: string; offset: number; nbytes: number }[] }> {
-  const places = [];
-  let used = 0;
-  for (const file of files) {
-    places.push({ name: file.name, offset: used, nbytes: file.size });
-    used += Math.ceil(file.size / 16) * 16;
-  }
-  const body = new Uint8Array(used);
-  for (const [at, file] of files.entries()) body.set(new Uint8Array(await file.arrayBuffer()), places[at]?.offset ?? 0);
-  return { body, places };
-}
-
-export async function sendFiles(files: readonly File[], link: WorkerLink, notices: Notices): Promise<void> {
+export async function sendFiles(files: readonly File[], session: string, notices: Notices): Promise<void> {
   const unknown = files.find((file) => !known(file.name));
   const total = files.reduce((sum, file) => sum + file.size, 0);
-  if (unknown) return notices.show(`expected GLB, URDF, MJCF, PLY, OBJ or STL`, "problem", unknown.name);
-  if (total > MOST_BYTES) return notices.show(`${(total / 2 ** 20).toFixed(0)} MiB; at most 64 MiB can be dropped`, "problem", files[0]?.name);
+  if (unknown) return notices.show("expected GLB, URDF, MJCF, PLY, OBJ or STL", "problem", unknown.name);
+  if (total > MOST_BYTES) return notices.show(`${Math.round(total / MIB)} MiB; at most ${MOST_BYTES / MIB} MiB can be dropped`, "problem", files[0]?.name);
   const names = files.map((file) => file.name).join(", ");
   try {
-    const { body, places } = await packed(files);
-    const answer = await link.ask("drop", { files: places }, body);
-    notices.show(String(answer.value["text"] ?? `${names} is shown`));
+    notices.show(`${await upload(files, session)} is shown`);
   } catch (error) {
     notices.show(error instanceof Error ? error.message : String(error), "error", names);
   }
 }
 
-export function acceptDrops(view: HTMLElement, link: WorkerLink, notices: Notices): void {
+/** Send files to the server; returns what it calls the scene that it made of them. */
+async function upload(files: readonly File[], session: string): Promise<string> {
+  const form = new FormData();
+  for (const file of files) form.append("file", file, file.name);
+  const url = new URL("drop", document.baseURI);
+  url.searchParams.set("session", session);
+  const answer = await fetch(url, { method: "POST", body: form });
+  if (answer.status === 404 || answer.status === 405) throw new Error("this program takes no files; open them with: heliograph view FILE");
+  const told = (await answer.json()) as { opened?: string; error?: string };
+  if (!answer.ok) throw new Error(told.error ?? `the server answers ${answer.status}`);
+  return told.opened ?? files[0]?.name ?? "";
+}
+
+export function acceptDrops(view: HTMLElement, session: () => string, notices: Notices): void {
   const cover = el("div", { class: "dropping", hidden: true }, "Drop a GLB, URDF, MJCF, PLY, OBJ or STL");
   view.append(cover);
   const hasFiles = (event: DragEvent): boolean => event.dataTransfer?.types.includes("Files") ?? false;
@@ -52,6 +50,6 @@ export function acceptDrops(view: HTMLElement, link: WorkerLink, notices: Notice
     cover.hidden = true;
     if (!hasFiles(event)) return;
     event.preventDefault();
-    void sendFiles([...(event.dataTransfer?.files ?? [])], link, notices);
+    void sendFiles([...(event.dataTransfer?.files ?? [])], session(), notices);
   });
 }

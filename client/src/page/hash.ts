@@ -1,8 +1,7 @@
 // The link that restores what is looked at: camera, pass, time, kept current in the address.
-import type { ShownPass } from "../bridge";
 import { paced } from "./dom";
 import type { WorkerLink } from "./link";
-import { PASSES, type State, type Store } from "./state";
+import type { State, Store } from "./state";
 
 const KEEP_EVERY = 400; // milliseconds; browsers refuse more than about 100 changes in 30 s
 
@@ -10,7 +9,7 @@ export interface Restored {
   matrix: number[] | null;
   target: [number, number, number] | null;
   fov: number | null;
-  pass: ShownPass;
+  pass: string;
   through: string | null;
   index: number | null;
 }
@@ -27,12 +26,11 @@ export function fovOf(projection: readonly number[]): number {
 export function readHash(hash: string): Restored {
   const values = new URLSearchParams(hash.replace(/^#/, ""));
   const pose = numbers(values.get("pose"), 12);
-  const pass = values.get("pass") as ShownPass;
   return {
     matrix: pose && matrixOf(pose),
     target: numbers(values.get("target"), 3) as [number, number, number] | null,
     fov: numbers(values.get("fov"), 1)?.[0] ?? null,
-    pass: PASSES.includes(pass) ? pass : "rgb",
+    pass: values.get("pass") ?? "rgb",
     through: values.get("through"),
     index: numbers(values.get("t"), 1)?.[0] ?? null,
   };

@@ -55,11 +55,11 @@ export class WorkerLink {
   }
 
   /** Ask the server; rejects with its own words when it cannot answer. */
-  ask(what: string, value: unknown, body: Uint8Array<ArrayBuffer> | null = null): Promise<Answered> {
+  ask(what: string, value: unknown): Promise<Answered> {
     const ask = ++this.asked;
     return new Promise((resolve, reject) => {
       this.waiting.set(ask, { resolve, reject });
-      this.post({ type: "ask", ask, what, value, body }, body ? [body.buffer] : []);
+      this.post({ type: "ask", ask, what, value });
       window.setTimeout(() => this.fail(ask, new Error(`the server did not answer '${what}'`)), PATIENCE);
     });
   }

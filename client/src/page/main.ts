@@ -1,6 +1,6 @@
 // The page: the canvas, its events and the user interface; everything that draws is in the worker.
 import "./style.css";
-import type { ShownPass } from "../bridge";
+import type { ObjectRow } from "../bridge";
 import type { Panel } from "../messages";
 import { axesWidget } from "./axes";
 import { Cameras } from "./cameras";
@@ -49,6 +49,8 @@ const link = new WorkerLink(worker);
 const store = new Store();
 const notices = new Notices();
 const wanted = readHash(location.hash);
+let restoredIndex = wanted.index;
+let restoredPass = wanted.pass;
 startTheme(store);
 
 const canvas = el("canvas", { class: "main", tabindex: 0, "aria-label": "Viewport" });
@@ -61,13 +63,17 @@ const timeline = new Timeline(link, store);
 const statusLine = new StatusLine(link, store);
 const badge = new Badge(link, store);
 const recordButton = el("button", { class: "record", type: "button", "aria-pressed": "false", title: "Record the camera's trajectory (R)" }, el("span", {}, "Record"));
-const recorder = new Recorder(store, notices, (recording, count) => {
+const recorder = new Recorder(link, store, notices, (recording, count) => {
   setPressed(recordButton, recording);
   recordButton.replaceChildren(el("span", {}, recording ? `Stop · ${count}` : "Record"));
 });
 recordButton.addEventListener("click", () => recorder.toggle());
 const lost = el("div", { class: "lost", role: "alert", hidden: true });
 const title = el("span", {}, "Heliograph");
+
+function tell(error: unknown): void {
+  notices.show(error instanceof Error ? error.message : String(error), "error");
+}
 
 function shownPasses(): string[] {
   return store.now.pass === "rgb" ? ["rgb"] : ["rgb", store.now.pass];
@@ -77,8 +83,12 @@ function copyCode(heading: string, code: string): void {
   void showCode(heading, code);
 }
 
-function copyView(): void {
-  const { camera, through, target, index } = store.now;
+async function copyView(): Promise<void> {
+  const { camera, through, target, index, shows } = store.now;
+  if (shows === "pictures") {
+    const { value } = await link.ask("python", null);
+    return copyCode("This view as Python", String(value["code"] ?? ""));
+  }
   if (camera === null) return;
   const named = { ...camera, name: through ?? "view" };
   copyCode("This view as Python", viewCode(named, through === null ? target : null, shownPasses(), index));
@@ -99,14 +109,10 @@ async function savePng(): Promise<void> {
 }
 
 async function saveArrays(): Promise<void> {
-  try {
-    const { camera, index } = store.now;
-    const { value, body } = await link.ask("save", { format: "npz", camera, passes: store.now.passes, index });
-    const [offset, nbytes] = [Number(value["offset"] ?? 0), Number(value["nbytes"] ?? body.byteLength)];
-    download(new Blob([body.slice(offset, offset + nbytes)]), String(value["name"] ?? `${fileName()}.npz`));
-  } catch (error) {
-    notices.show(error instanceof Error ? error.message : String(error), "error", "Saving");
-  }
+  const { camera, index, passes: names } = store.now;
+  const { value, body } = await link.ask("save", { format: "npz", camera, passes: names, index });
+  const [offset, nbytes] = [Number(value["offset"] ?? 0), Number(value["nbytes"] ?? body.byteLength)];
+  download(new Blob([body.slice(offset, offset + nbytes)]), String(value["name"] ?? `${fileName()}.npz`));
 }
 
 function fileName(): string {
@@ -117,7 +123,7 @@ function fileName(): string {
 function openSave(): void {
   openMenu(saveButton, [
     { label: "Picture as shown", hint: "PNG", run: () => void savePng() },
-    { label: "All passes as arrays", hint: "npz", run: () => void saveArrays() },
+    { label: "All passes as arrays", hint: "npz", run: () => void saveArrays().catch(tell) },
   ]);
 }
 
@@ -141,12 +147,13 @@ function leave(): void {
   else notices.clear();
 }
 
-function choose(pass: ShownPass): void {
-  if (store.now.passes.includes(pass)) passes.choose(pass);
+function choosePass(number: number): void {
+  const pass = store.now.passes[number];
+  if (pass !== undefined) passes.choose(pass);
 }
 
 const SHORTCUTS: readonly Shortcut[] = [
-  ...PASSES.map((pass, at) => ({ keys: [String(at + 1)], label: `show ${pass}`, run: () => choose(pass) })),
+  ...PASSES.map((pass, at) => ({ keys: [String(at + 1)], label: `show ${pass}`, run: () => choosePass(at) })),
   { keys: ["f"], label: "fit the view to the selection", run: () => link.post({ type: "frame", key: store.now.selected, axis: null }) },
   { keys: ["h", "Home"], label: "fit the view to everything", run: () => link.post({ type: "frame", key: null, axis: null }) },
   { keys: ["]"], label: "look through the next camera", run: () => lookThroughNext(1) },
@@ -161,10 +168,10 @@ const SHORTCUTS: readonly Shortcut[] = [
   { keys: [","], label: "step back", run: () => timeline.step(-1) },
   { keys: ["."], label: "step forward", run: () => timeline.step(1) },
   { keys: ["r"], label: "record the camera, stop", run: () => recorder.toggle() },
-  { keys: ["y"], label: "copy the view as Python", run: copyView },
+  { keys: ["y"], label: "copy the view as Python", run: () => void copyView().catch(tell) },
   { keys: ["l"], label: "copy a link to this view", run: () => void copyLink() },
   { keys: ["p"], label: "save what is shown as PNG", run: () => void savePng() },
-  { keys: ["n"], label: "save all passes as npz", run: () => void saveArrays() },
+  { keys: ["n"], label: "save all passes as npz", run: () => void saveArrays().catch(tell) },
   { keys: ["/"], label: "filter objects", run: () => { setFolded(false); objects.filter.focus(); } },
   { keys: ["b"], label: "side panel", run: () => setFolded(!app.classList.contains("folded")) },
   { keys: ["t"], label: "light, dark", run: () => toggleTheme(store) },
@@ -187,7 +194,7 @@ const bar = el(
   badge.element,
   el("div", { class: "tools", role: "toolbar", "aria-label": "View" },
     recordButton,
-    iconButton("code", "Copy the view as Python (Y)", copyView),
+    iconButton("code", "Copy the view as Python (Y)", () => void copyView().catch(tell)),
     iconButton("link", "Copy a link to this view (L)", () => void copyLink()),
     saveButton,
   ),
@@ -227,12 +234,44 @@ window.addEventListener("keydown", (event) => {
   shortcut.run(event);
 });
 
+/** Controls that have a place of their own on the page. */
+function ownPlace(message: Panel): ReadonlySet<unknown> {
+  const timelineFacts = message.facts["timeline"] as Record<string, unknown> | undefined;
+  return new Set(["pass", "record", timelineFacts?.["name"]]);
+}
+
+function valueOf(message: Panel, name: unknown): Record<string, unknown> | undefined {
+  return message.controls.find((control) => control["name"] === name);
+}
+
 function showPanel(message: Panel): void {
-  controls.show(message.controls);
-  timeline.show(message.facts["timeline"]);
-  const offered = message.facts["passes"];
-  const known = Array.isArray(offered) ? PASSES.filter((pass) => offered.includes(pass)) : PASSES;
-  store.set({ facts: message.facts, passes: known });
+  const { facts } = message;
+  const placed = ownPlace(message);
+  controls.show(message.controls.filter((control) => !placed.has(control["name"])));
+  const timelineFacts = (facts["timeline"] ?? {}) as Record<string, unknown>;
+  timeline.show(timelineFacts, valueOf(message, timelineFacts["name"])?.["value"]);
+  showPasses(message);
+  recorder.follow(valueOf(message, "record") === undefined ? null : ((facts["recording"] ?? {}) as Record<string, unknown>));
+  const note = String(facts["note"] ?? "");
+  if (note && note !== store.now.facts["note"]) notices.show(note, "error");
+  const known = (store.now.facts["files"] ?? []) as unknown[];
+  for (const file of ((facts["files"] ?? []) as unknown[]).slice(known.length)) notices.show(`${String(file)}\nreplay: heliograph render --trajectory ${String(file)}`);
+  if (Array.isArray(facts["objects"])) store.set({ objects: (facts["objects"] as Record<string, unknown>[]).map(objectRow) });
+  store.set({ facts });
+}
+
+function objectRow(object: Readonly<Record<string, unknown>>): ObjectRow {
+  return { key: String(object["name"]), tag: String(object["category"] ?? ""), parent: null, id: Number(object["id"]), visible: true };
+}
+
+function showPasses(message: Panel): void {
+  const control = valueOf(message, "pass");
+  const options = control?.["options"];
+  const offered = Array.isArray(options) ? (options as Record<string, unknown>[]).map((option) => String(option["value"])) : PASSES;
+  const pass = control === undefined ? store.now.pass : String(control["value"]);
+  store.set({ passes: offered.join() === store.now.passes.join() ? store.now.passes : offered, pass });
+  if (restoredPass !== "rgb" && control !== undefined && offered.includes(restoredPass)) passes.choose(restoredPass);
+  restoredPass = "rgb";
 }
 
 link.on("configure", ({ message }) => {
@@ -247,7 +286,7 @@ link.on("connection", ({ connected, reason }) => {
   lost.hidden = connected;
   if (!connected) lost.textContent = `Connection lost: ${reason || "the server does not answer"}. Reconnecting…`;
 });
-link.on("scene", ({ version, cameras: rows, objects: all }) => store.set({ version, cameras: rows, objects: all }));
+link.on("scene", ({ version, cameras: rows, objects: all }) => store.set({ version, cameras: rows, ...(all && { objects: all }) }));
 link.on("camera", ({ spec, target }) => store.set({ camera: spec, target }));
 link.on("through", ({ key }) => store.set({ through: key }));
 link.on("selected", ({ key }) => store.set({ selected: key }));
@@ -268,7 +307,7 @@ link.post({ type: "visible", visible: document.visibilityState === "visible" });
 restore(link, store, wanted);
 keepHash(store);
 forwardEvents(canvas, link);
-acceptDrops(view, link, notices);
+acceptDrops(view, () => store.now.session, notices);
 canvas.addEventListener("pointermove", (event) => {
   const box = canvas.getBoundingClientRect();
   if (event.buttons === 0) link.post({ type: "probe", x: event.clientX - box.left, y: event.clientY - box.top });
@@ -281,7 +320,6 @@ canvas.addEventListener("pointerleave", () => link.post({ type: "probe", x: -1, 
 new ResizeObserver(() => link.post({ type: "resize", ...size() })).observe(view);
 document.addEventListener("visibilitychange", () => link.post({ type: "visible", visible: document.visibilityState === "visible" }));
 worker.onerror = (event) => notices.show(event.message || "the page's worker failed", "error", "Page");
-let restoredIndex = wanted.index;
 link.on("panel", () => {
   if (restoredIndex !== null && timeline.shown) timeline.go(restoredIndex);
   restoredIndex = null;

@@ -1,39 +1,49 @@
 // Small controls over and above the viewport: passes, handles, grid, the camera looked through.
-import type { HandleMode, ShownPass } from "../bridge";
+import type { HandleMode } from "../bridge";
 import { el, iconButton, setPressed } from "./dom";
 import type { WorkerLink } from "./link";
-import { PASSES, type Store } from "./state";
+import type { Store } from "./state";
 
-const NAMES: Readonly<Record<ShownPass, string>> = { rgb: "RGB", depth: "Depth", normals: "Normals", segmentation: "Segments" };
+const NAMES: Readonly<Record<string, string>> = { rgb: "RGB", depth: "Depth", normals: "Normals", segmentation: "Segments" };
+
+function nameOf(pass: string): string {
+  return NAMES[pass] ?? pass.charAt(0).toUpperCase() + pass.slice(1);
+}
 
 export class PassSelector {
   readonly element = el("div", { class: "segmented", role: "radiogroup", "aria-label": "Pass" });
-  private readonly buttons = new Map<ShownPass, HTMLButtonElement>();
+  private readonly buttons = new Map<string, HTMLButtonElement>();
 
   constructor(
     private readonly link: WorkerLink,
     private readonly store: Store,
   ) {
-    PASSES.forEach((pass, at) => {
-      const button = el("button", { type: "button", role: "radio", "data-pass": pass, title: `${NAMES[pass]} (${at + 1})` }, NAMES[pass]);
-      button.addEventListener("click", () => this.choose(pass));
-      this.buttons.set(pass, button);
-      this.element.append(button);
-    });
     this.element.addEventListener("keydown", (event) => this.key(event));
-    store.watch(["pass", "passes"], (state) => this.mark(state.pass, state.passes));
+    store.watch(["passes"], (state) => this.offer(state.passes));
+    store.watch(["pass"], (state) => this.mark(state.pass));
   }
 
-  choose(pass: ShownPass): void {
+  private offer(passes: readonly string[]): void {
+    if (passes.join() === [...this.buttons.keys()].join()) return;
+    this.buttons.clear();
+    passes.forEach((pass, at) => {
+      const button = el("button", { type: "button", role: "radio", "data-pass": pass, title: `${nameOf(pass)} (${at + 1})` }, nameOf(pass));
+      button.addEventListener("click", () => this.choose(pass));
+      this.buttons.set(pass, button);
+    });
+    this.element.replaceChildren(...this.buttons.values());
+    this.mark(this.store.now.pass);
+  }
+
+  choose(pass: string): void {
     this.store.set({ pass });
     this.link.post({ type: "show-pass", pass });
   }
 
-  private mark(chosen: ShownPass, offered: readonly ShownPass[]): void {
+  private mark(chosen: string): void {
     for (const [pass, button] of this.buttons) {
       button.setAttribute("aria-checked", String(pass === chosen));
       button.tabIndex = pass === chosen ? 0 : -1;
-      button.hidden = !offered.includes(pass);
     }
   }
 
@@ -51,10 +61,13 @@ export class PassSelector {
 }
 
 type Switch = "grid" | "frustums";
+type FrustumChoice = "none" | "asked" | "all";
+const NEXT: Readonly<Record<FrustumChoice, FrustumChoice>> = { asked: "all", all: "none", none: "asked" };
 
 export class Rail {
   readonly element = el("div", { class: "rail", role: "toolbar", "aria-label": "Viewport", "aria-orientation": "vertical" });
-  private readonly switches = { grid: true, frustums: true };
+  private grid = true;
+  private frustums: FrustumChoice = "asked";
   private mode: HandleMode = "translate";
   private readonly switchButtons: Record<Switch, HTMLButtonElement>;
   private readonly modeButtons: Record<HandleMode, HTMLButtonElement>;
@@ -71,7 +84,7 @@ export class Rail {
     };
     this.switchButtons = {
       grid: iconButton("grid", "Grid (G)", () => this.toggle("grid")),
-      frustums: iconButton("frustum", "Frustums of cameras (C)", () => this.toggle("frustums")),
+      frustums: iconButton("frustum", "Frustums of cameras: those that ask, all, none (C)", () => this.toggle("frustums")),
     };
     this.element.append(
       iconButton("home", "Fit the view to everything (H)", () => link.post({ type: "frame", key: null, axis: null })),
@@ -85,7 +98,8 @@ export class Rail {
   }
 
   toggle(name: Switch): void {
-    this.switches[name] = !this.switches[name];
+    if (name === "grid") this.grid = !this.grid;
+    else this.frustums = NEXT[this.frustums];
     this.changed();
   }
 
@@ -95,9 +109,11 @@ export class Rail {
   }
 
   private changed(): void {
-    for (const name of ["grid", "frustums"] as const) setPressed(this.switchButtons[name], this.switches[name]);
+    setPressed(this.switchButtons.grid, this.grid);
+    setPressed(this.switchButtons.frustums, this.frustums !== "none");
+    this.switchButtons.frustums.dataset["choice"] = this.frustums;
     for (const mode of ["translate", "rotate", "scale"] as const) setPressed(this.modeButtons[mode], mode === this.mode);
-    this.link.post({ type: "gizmos", ...this.switches, handles: this.mode });
+    this.link.post({ type: "gizmos", grid: this.grid, frustums: this.frustums, handles: this.mode });
   }
 }
 

@@ -1,6 +1,7 @@
 // Records where the viewport's camera is, as `heliograph render --trajectory` reads it.
 import type { CameraSpec } from "../messages";
 import { download } from "./dom";
+import type { WorkerLink } from "./link";
 import type { Notices } from "./notices";
 import type { Store } from "./state";
 
@@ -44,12 +45,15 @@ export function trajectory(taken: readonly Taken[], passes: readonly string[], s
   };
 }
 
+/** The server records where it offers to, with what its engine shows; else the page does. */
 export class Recorder {
   private taken: Taken[] = [];
   private began = 0;
-  recording = false;
+  private recording = false;
+  private byServer = false;
 
   constructor(
+    private readonly link: WorkerLink,
     private readonly store: Store,
     private readonly notices: Notices,
     private readonly changed: (recording: boolean, count: number) => void,
@@ -57,8 +61,16 @@ export class Recorder {
     store.watch(["camera", "index"], () => this.take());
   }
 
+  /** What the server says of its own recording; null where it offers none. */
+  follow(facts: Readonly<Record<string, unknown>> | null): void {
+    this.byServer = facts !== null;
+    if (facts !== null) this.changed(facts["on"] === true, Number(facts["poses"] ?? 0));
+    this.recording = facts === null ? this.recording : facts["on"] === true;
+  }
+
   toggle(): void {
     this.recording = !this.recording;
+    if (this.byServer) return this.link.event("CONTROL", "record", this.recording);
     if (this.recording) {
       this.taken = [];
       this.began = performance.now();
@@ -71,7 +83,7 @@ export class Recorder {
 
   private take(): void {
     const { camera, index } = this.store.now;
-    if (!this.recording || camera === null) return;
+    if (!this.recording || this.byServer || camera === null) return;
     const time = (performance.now() - this.began) / 1000;
     const last = this.taken.at(-1);
     if (last !== undefined && time - last.time < EVERY) this.taken.pop();

@@ -1,5 +1,5 @@
 // What the page knows; panels read it and are told when a part of it changed.
-import type { CameraRow, ObjectRow, ShownPass } from "../bridge";
+import type { CameraRow, ObjectRow } from "../bridge";
 import type { CameraSpec } from "../messages";
 
 export interface State {
@@ -8,9 +8,9 @@ export interface State {
   title: string;
   session: string;
   connected: boolean;
-  pass: ShownPass;
+  pass: string;
   /** Passes that can be chosen. */
-  passes: readonly ShownPass[];
+  passes: readonly string[];
   /** The viewport's camera, and what it turns about. */
   camera: CameraSpec | null;
   target: [number, number, number];
@@ -28,7 +28,7 @@ export interface State {
   dark: boolean;
 }
 
-export const PASSES: readonly ShownPass[] = ["rgb", "depth", "normals", "segmentation"];
+export const PASSES: readonly string[] = ["rgb", "depth", "normals", "segmentation"];
 
 type Listener = (state: Readonly<State>) => void;
 

@@ -5,7 +5,8 @@ import { el } from "./dom";
 import type { WorkerLink } from "./link";
 import type { Store } from "./state";
 
-const HINT = "Hover to read a pixel · drag to orbit · click to select · ? for keys";
+const HOVERS = window.matchMedia("(hover: hover)").matches;
+const HINT = HOVERS ? "Hover to read a pixel · drag to orbit · click to select · ? for keys" : "Tap to read a pixel · drag to orbit";
 
 function entry(name: string, value: string, color?: readonly number[]): HTMLElement {
   const swatch = color && el("span", { class: "swatch", style: `background: rgb(${color.join(" ")})` });
@@ -29,6 +30,7 @@ export class StatusLine {
 
   constructor(link: WorkerLink, store: Store) {
     this.element = el("footer", { class: "status" }, this.values, this.hint, el("span", { class: "spacer" }), this.version);
+    this.values.hidden = true;
     link.on("probe", (message) => this.show(message.probe));
     store.watch(["version", "objects", "shows"], (state) => {
       const scene = state.objects.length ? `${state.objects.length} components · version ${state.version}` : "";
@@ -38,6 +40,7 @@ export class StatusLine {
 
   private show(probe: Probe | null): void {
     this.hint.hidden = probe !== null;
+    this.values.hidden = probe === null;
     if (probe === null) return this.values.replaceChildren();
     const name = probe.key ? (probe.category && probe.category !== probe.key ? `${probe.key} · ${probe.category}` : probe.key) : "background";
     this.values.replaceChildren(

@@ -15,6 +15,8 @@ export class Timeline {
   private readonly loopButton = iconButton("loop", "Loop", () => this.setLooping(!this.looping));
   private readonly newestButton = iconButton("newest", "Follow the newest", () => this.setFollowing(!this.following));
   private readonly send: (index: number) => void;
+  private name = "timeline";
+  private label = "";
   private count = 0;
   private index = 0;
   private rate = DEFAULT_RATE;
@@ -27,7 +29,7 @@ export class Timeline {
     link: WorkerLink,
     private readonly store: Store,
   ) {
-    this.send = paced(EVERY, (index: number) => link.event("CONTROL", "timeline", index));
+    this.send = paced(EVERY, (index: number) => link.event("CONTROL", this.name, index));
     this.element = el(
       "div",
       { class: "timeline", role: "group", "aria-label": "Timeline", hidden: true },
@@ -47,16 +49,23 @@ export class Timeline {
     return !this.element.hidden;
   }
 
-  /** What the server says: `{count, index, rate}`, or nothing. */
-  show(timeline: unknown): void {
-    const facts = (typeof timeline === "object" && timeline !== null ? timeline : {}) as Record<string, unknown>;
-    this.count = Number(facts["count"] ?? 0);
+  /**
+   * Show what the server says.
+   *
+   * @param facts - `length` of the timeline, `name` of its control, `rate` at which it plays, `index` of what is shown.
+   * @param position - where it is.
+   */
+  show(facts: Readonly<Record<string, unknown>>, position: unknown): void {
+    this.count = Number(facts["length"] ?? facts["count"] ?? 0);
+    this.name = String(facts["name"] ?? "timeline");
+    this.label = typeof facts["index"] === "number" && facts["index"] !== position ? ` · index ${facts["index"]}` : "";
+    const told = position ?? facts["index"];
     this.element.hidden = this.count < 1;
     if (typeof facts["rate"] === "number" && facts["rate"] > 0) this.rate = facts["rate"];
     if (this.element.hidden) return this.setPlaying(false);
     this.range.max = String(this.count - 1);
     if (this.following && this.index !== this.count - 1) this.go(this.count - 1);
-    else if (!this.playing && typeof facts["index"] === "number") this.mark(facts["index"]);
+    else if (!this.playing && typeof told === "number") this.mark(told);
     else this.mark(this.index);
   }
 
@@ -80,7 +89,7 @@ export class Timeline {
     this.index = index;
     this.range.value = String(index);
     setFill(this.range);
-    this.at.textContent = `${index} / ${Math.max(0, this.count - 1)}`;
+    this.at.textContent = `${index} / ${Math.max(0, this.count - 1)}${this.label}`;
     this.store.set({ index });
   }
 

@@ -145,8 +145,8 @@ export class Controls {
   }
 
   attach(object: Object3D | null): void {
-    if (object === null) this.transform.detach();
-    else if (this.transform.object !== object) this.transform.attach(object);
+    if (object === null && this.transform.object) this.transform.detach();
+    else if (object !== null && this.transform.object !== object) this.transform.attach(object);
   }
 
   set mode(mode: HandleMode) {

@@ -1,5 +1,5 @@
 // The viewport's own scene: grids, frustums, markers, words, handles. Sensors never draw it.
-import { Box3, Color, Group, Mesh, MeshBasicMaterial, PlaneGeometry, Vector3, type Object3D, type PerspectiveCamera, type Texture } from "three";
+import { Box3, Color, Group, Vector3, type Object3D, type PerspectiveCamera, type Texture } from "three";
 import type { CameraSpec, Row } from "../messages";
 import { GridMesh } from "./grid";
 import { cameraOf, perspective } from "./lens";
@@ -21,7 +21,8 @@ interface Mark {
 
 const ACCENT = { light: new Color(0xc25a06), dark: new Color(0xf0a548) };
 const CAMERA = { light: new Color(0x5b6b7a), dark: new Color(0xa9b8c6) };
-const PANEL_SHARE = 0.16; // of the distance to the target: how far frustums of cameras without one reach
+/** Of the distance to the target: how far frustums reach of cameras that do not say. */
+const PANEL_SHARE = 0.16;
 
 export class Gizmos {
   private readonly marks = new Map<string, Mark>();
@@ -187,7 +188,7 @@ export class Gizmos {
   /** A grid where the scene has none: on the ground, as fine as suits the distance. */
   private placeOwnGrid(distance: number, target: Vector3, up: Vector3): void {
     const section = 10 ** Math.round(Math.log10(distance / 3));
-    const shade = this.dark ? 0.36 : 0.62;
+    const shade = this.dark ? 0.06 : 0.5;
     this.ownGridPlace.quaternion.setFromUnitVectors(new Vector3(0, 0, 1), up);
     this.ownGridPlace.updateMatrixWorld(true);
     this.ownGrid.look({
@@ -260,10 +261,4 @@ export class Gizmos {
 function isVisible(object: Object3D): boolean {
   for (let at: Object3D | null = object; at !== null; at = at.parent) if (!at.visible) return false;
   return true;
-}
-
-/** A picture over the whole viewport. */
-export function backdropMesh(map: Texture, opacity: number): Mesh {
-  const material = new MeshBasicMaterial({ map, opacity, transparent: opacity < 1, depthTest: false, depthWrite: false, toneMapped: false });
-  return new Mesh(new PlaneGeometry(2, 2), material);
 }

@@ -4,6 +4,7 @@ import type { Apply, Row, ToPage } from "../messages";
 import { Element, type Kit } from "./elements/element";
 import { LIGHTS, LightElement } from "./elements/lights";
 import { MeshElement } from "./elements/mesh";
+import { PointCloudElement } from "./elements/point_cloud";
 import { SceneElement } from "./elements/scene";
 import { ShapeElement } from "./elements/shapes";
 import { FORMS } from "./geometries";
@@ -22,6 +23,7 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ...LIGHTS.map((tag): [string, Maker] => [tag, LightElement]),
   ...[...PLACES, ...GIZMOS].map((tag): [string, Maker] => [tag, Element]),
   ["Mesh", MeshElement],
+  ["PointCloud", PointCloudElement],
   ["Scene", SceneElement],
 ]);
 
@@ -47,12 +49,22 @@ export class Graph {
     for (const row of message.rows) looks = this.put(row) || looks;
     for (const { key } of message.rows) changed.add(key);
     world.version = message.version;
-    if (looks) {
-      this.kit.materials.sweep();
-      this.scene?.light();
-    }
+    if (looks) this.settle();
     this.kit.rig.stale = true;
     world.changed(changed);
+  }
+
+  /** What was on its way is there. */
+  refresh(): void {
+    this.settle();
+    this.kit.rig.stale = true;
+    this.kit.world.changed(new Set());
+  }
+
+  /** What is drawn, or its looks, changed: drop what nobody uses, light what there is. */
+  private settle(): void {
+    this.kit.materials.sweep();
+    this.scene?.light();
   }
 
   forget(message: Extract<ToPage, { type: "forget" }>): void {

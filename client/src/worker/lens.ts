@@ -1,7 +1,7 @@
 // Cameras: of rows, of messages and of three.
-import { Camera, Matrix4, Vector3, type Object3D } from "three";
+import { Matrix4, Vector3, type Object3D } from "three";
 import type { CameraSpec, Row } from "../messages";
-import { number, text, vector } from "./values";
+import { number, vector } from "./values";
 
 const RADIANS = Math.PI / 180;
 const MOST_PIXELS = 16384;
@@ -51,7 +51,7 @@ export function cameraOf(row: Row, object: Object3D): CameraSpec {
   const height = pixels(row, "height", 240);
   const near = number(props, "near", 0.1);
   const far = number(props, "far", 20);
-  const parallel = text(props, "ctype", "perspective") === "orthographic";
+  const parallel = props["ctype"] === "orthographic";
   const halfY = parallel ? number(props, "extent", 2) / 2 : Math.tan((number(props, "fov", 50) * RADIANS) / 2);
   const halfX = (halfY * width) / height;
   const projection = parallel ? orthographic(halfX, halfY, near, far) : perspective(halfX, halfY, near, far);
@@ -72,34 +72,7 @@ export function slopes({ projection: p, orthographic: parallel }: CameraSpec): {
   return { x, y, cx: x * shift * (p[parallel ? 12 : 8] ?? 0), cy: y * shift * (p[parallel ? 13 : 9] ?? 0) };
 }
 
-/** A three camera that follows a spec. */
-export class SpecCamera extends Camera {
-  private spec: CameraSpec | null = null;
-  near = 0.01;
-  far = 1000;
-
-  /** `aspect` is the shape of what is drawn into; a wider or taller one sees more at its sides. */
-  follow(spec: CameraSpec): void {
-    this.spec = spec;
-    this.near = spec.near;
-    this.far = spec.far;
-    this.matrixAutoUpdate = false;
-    this.matrix.fromArray(spec.matrix);
-    this.matrix.decompose(this.position, this.quaternion, this.scale);
-    this.matrixWorldNeedsUpdate = true;
-    this.updateMatrixWorld(true);
-    this.updateProjectionMatrix();
-  }
-
-  /** three calls this when it turns the depth buffer round. */
-  updateProjectionMatrix(): void {
-    if (this.spec === null) return;
-    const { x, y, cx, cy } = slopes(this.spec);
-    const { near, far, orthographic: parallel } = this.spec;
-    const scale = parallel ? 1 : near;
-    const edges = [(cx - x) * scale, (cx + x) * scale, (cy + y) * scale, (cy - y) * scale] as const;
-    if (parallel) this.projectionMatrix.makeOrthographic(...edges, near, far, this.coordinateSystem, this.reversedDepth);
-    else this.projectionMatrix.makePerspective(...edges, near, far, this.coordinateSystem, this.reversedDepth);
-    this.projectionMatrixInverse.copy(this.projectionMatrix).invert();
-  }
+/** The camera with other pixels over the same field of view. */
+export function resized(spec: CameraSpec, width: number, height: number): CameraSpec {
+  return { ...spec, width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(height)) };
 }

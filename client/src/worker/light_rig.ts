@@ -21,6 +21,8 @@ const DEFAULT = { above: 0.91 + 0.65, below: 0.91 - 0.65 };
 const STUDIO = { above: 0.25 + 0.15, below: 0.25 - 0.15 };
 const ALMOST_NOTHING = 0.01;
 const SHADOW_TEXELS = 2048;
+/** Half of the widest cone that a shadow map holds well, radians. */
+const WIDEST = 1.4;
 
 const ahead = new Vector3();
 
@@ -42,6 +44,7 @@ export class LightRig {
     this.head.target.matrixWorldAutoUpdate = false;
     this.around.matrixWorld.setPosition(0, 0, 1);
     this.default.add(this.head, this.around);
+    world.renderer.shadowMap.enabled = true;
     world.content.add(this.default);
     world.content.onBeforeRender = (_renderer, _scene, camera) => this.prepare(camera);
   }
@@ -74,17 +77,12 @@ export class LightRig {
     this.prepareShadows();
   }
 
+  /** Shadows are drawn anew where the scene changed, and where round shapes change with the camera. */
   private prepareShadows(): void {
     const casting = [...this.lights].filter((light) => light.castShadow);
     const { shadowMap } = this.world.renderer;
-    if (shadowMap.enabled !== casting.length > 0) {
-      shadowMap.enabled = casting.length > 0;
-      for (const { object } of this.surfaces) {
-        for (const material of [object.material].flat()) material.needsUpdate = true;
-      }
-    }
     shadowMap.autoUpdate = false;
-    if (!casting.length || !this.stale) return;
+    if (!casting.length || !(this.stale || this.surfaces.hasLevels)) return;
     const sphere = this.seen();
     for (const light of casting) cover(light, sphere);
     shadowMap.needsUpdate = true;
@@ -132,11 +130,13 @@ function cover(light: Light, { center, radius }: Sphere): void {
     shadow.mapSize.set(SHADOW_TEXELS, SHADOW_TEXELS);
     shadow.normalBias = (1.05 * 2 * (radius + across)) / SHADOW_TEXELS;
   } else if (light instanceof SpotLight || light instanceof PointLight) {
-    const far = new Vector3().setFromMatrixPosition(light.matrixWorld).distanceTo(center) + radius;
-    light.shadow.camera.near = 0.01 * far;
-    light.shadow.camera.far = 1.01 * far;
-    light.shadow.camera.updateProjectionMatrix();
-    light.shadow.mapSize.set(SHADOW_TEXELS / 2, SHADOW_TEXELS / 2);
-    light.shadow.bias = -0.002;
+    const { shadow } = light;
+    const distance = new Vector3().setFromMatrixPosition(light.matrixWorld).distanceTo(center);
+    shadow.camera.far = 1.01 * (distance + radius);
+    shadow.camera.near = Math.max(0.01 * shadow.camera.far, 0.99 * (distance - radius));
+    shadow.camera.updateProjectionMatrix();
+    shadow.mapSize.set(SHADOW_TEXELS / 2, SHADOW_TEXELS / 2);
+    const half = light instanceof SpotLight ? light.angle : Math.PI / 4;
+    shadow.normalBias = (4 * Math.tan(Math.min(half, WIDEST)) * distance) / SHADOW_TEXELS;
   }
 }

@@ -12,6 +12,7 @@ const MAY_BE_CLEAR = new Set(["image/png", "image/webp", "image/gif", "image/avi
 export class Loads {
   /** Files by url: what they are waited for with, and why they failed. */
   private readonly files = new Map<string, { name: string; done: Promise<void>; settled: boolean; failure: string }>();
+  private readonly parts = new Map<string, Promise<unknown>>();
   private readonly users = new Map<string, Set<string>>();
 
   /**
@@ -60,6 +61,17 @@ export class Loads {
     return load;
   }
 
+  /** A part of the page itself that is loaded when a component needs it, as a file would be. */
+  part<T>(key: string, name: string, load: () => Promise<T>): Promise<T> {
+    const asset = { asset: name, url: `part:${name}`, name };
+    this.use(key, asset);
+    const known = this.parts.get(name) as Promise<T> | undefined;
+    if (known) return known;
+    const loading = this.track(asset, load());
+    this.parts.set(name, loading);
+    return loading;
+  }
+
   async fetch(asset: AssetRef): Promise<Response> {
     const answer = await fetch(this.url(asset));
     if (!answer.ok) throw new Error(`the server answers ${answer.status} ${answer.statusText}`);
@@ -72,10 +84,7 @@ export class Loads {
   }
 
   private async decoded(asset: AssetRef): Promise<LoadedImage> {
-    const blob = await (await this.fetch(asset)).blob();
-    const options = { imageOrientation: "flipY", premultiplyAlpha: "none", colorSpaceConversion: "none" } as const;
-    const bitmap = await createImageBitmap(blob, options);
-    return { bitmap, clear: MAY_BE_CLEAR.has(blob.type) && hasHoles(bitmap) };
+    return decodeImage(await (await this.fetch(asset)).blob());
   }
 
   /** What these components wait for. */
@@ -93,6 +102,13 @@ export class Loads {
     }
     return missing.length ? { missing, failed, done: Promise.all(waiting) } : null;
   }
+}
+
+/** An image file's pixels, its first row the bottom one. */
+export async function decodeImage(blob: Blob): Promise<LoadedImage> {
+  const options = { imageOrientation: "flipY", premultiplyAlpha: "none", colorSpaceConversion: "none" } as const;
+  const bitmap = await createImageBitmap(blob, options);
+  return { bitmap, clear: MAY_BE_CLEAR.has(blob.type) && hasHoles(bitmap) };
 }
 
 function hasHoles(bitmap: ImageBitmap): boolean {

@@ -2,7 +2,7 @@
 import {
   BoxGeometry, BufferGeometry, CanvasTexture, Color, ConeGeometry, CylinderGeometry, DoubleSide, EdgesGeometry, Float32BufferAttribute,
   Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, Object3D, PlaneGeometry, Quaternion, SRGBColorSpace, Sprite,
-  SpriteMaterial, Vector3, type Texture,
+  ShaderMaterial, SpriteMaterial, Vector3, type Texture,
 } from "three";
 import type { CameraSpec } from "../messages";
 import { slopes } from "./lens";
@@ -94,7 +94,7 @@ export function words({ text, color, fontSize, anchorX, anchorY, billboard }: Wo
 /** The twelve edges of a box, stretched over whatever it is about. */
 export function boxLines(color: number): LineSegments<BufferGeometry, LineBasicMaterial> {
   const edges = new EdgesGeometry(new BoxGeometry(1, 1, 1));
-  const made = new LineSegments(edges, new LineBasicMaterial({ color, toneMapped: false }));
+  const made = new LineSegments(edges, new LineBasicMaterial({ color, toneMapped: false, depthTest: false, transparent: true, opacity: 0.8 }));
   made.renderOrder = 2;
   return made;
 }
@@ -124,11 +124,34 @@ function frustumLines(spec: CameraSpec, near: number, far: number): number[] {
   return edges.flat();
 }
 
+const PICTURE_VERTEX = /* glsl */ `
+out vec2 at;
+void main() {
+  at = uv;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}`;
+
+// A picture of ours is encoded already; one from a file is decoded as it is read.
+const PICTURE_FRAGMENT = /* glsl */ `
+uniform sampler2D map;
+uniform bool decoded;
+in vec2 at;
+void main() {
+  gl_FragColor = vec4(texture(map, at).rgb, 1.0);
+  if (decoded) gl_FragColor = linearToOutputTexel(gl_FragColor);
+}`;
+
+function picturePlane(map: Texture): Mesh<PlaneGeometry, ShaderMaterial> {
+  const uniforms = { map: { value: map }, decoded: { value: map.colorSpace === SRGBColorSpace } };
+  const material = new ShaderMaterial({ uniforms, vertexShader: PICTURE_VERTEX, fragmentShader: PICTURE_FRAGMENT, side: DoubleSide });
+  return new Mesh(new PlaneGeometry(1, 1), material);
+}
+
 /** A camera's pyramid; its picture, where there is one, stands on the far plane. */
 export class FrustumMark {
   readonly object = new Group();
   readonly lines: LineSegments<BufferGeometry, LineBasicMaterial>;
-  private plane: Mesh<PlaneGeometry, MeshBasicMaterial> | null = null;
+  private plane: Mesh<PlaneGeometry, ShaderMaterial> | null = null;
   private shape = "";
 
   constructor(
@@ -160,16 +183,14 @@ export class FrustumMark {
 
   set picture(map: Texture | null) {
     if (this.plane === null && map !== null) {
-      this.plane = new Mesh(new PlaneGeometry(1, 1), new MeshBasicMaterial({ map, side: DoubleSide, toneMapped: false }));
+      this.plane = picturePlane(map);
       this.placePlane(this.plane, this.far);
       this.object.add(this.plane);
     }
     if (this.plane === null) return;
     this.plane.visible = map !== null;
-    if (map !== null && this.plane.material.map !== map) {
-      this.plane.material.map = map;
-      this.plane.material.needsUpdate = true;
-    }
+    const held = this.plane.material.uniforms["map"];
+    if (map !== null && held) held.value = map;
   }
 
   get hasPicture(): boolean {

@@ -10,13 +10,14 @@ import {
   MeshLambertMaterial,
   MeshNormalMaterial,
   MeshPhongMaterial,
+  MeshPhysicalMaterial,
   MeshStandardMaterial,
   Vector2,
   type Material,
   type Side,
   type Texture,
 } from "three";
-import type { Look } from "./surface";
+import type { Look, Surface } from "./surface";
 import { patchMeshShader, type Variant } from "./surface_shader";
 import type { LoadedTexture, TextureCache } from "./textures";
 import { colour, isAssetRef, mapping, number, text, vector, type Props } from "./values";
@@ -39,10 +40,25 @@ export type MeshMaterial =
 /** What a mesh's geometry says of its looks. */
 export interface Dress {
   vertexColours: boolean;
+  /** Whether those have opacity. */
+  clear: boolean;
   flat: boolean;
 }
 
-export const PLAIN_DRESS: Dress = { vertexColours: false, flat: false };
+export const PLAIN_DRESS: Dress = { vertexColours: false, clear: false, flat: false };
+
+/** What a model's file says of a material, as properties of components. */
+export interface FileLook {
+  id: string;
+  kind: string;
+  props: Props;
+  maps: Record<string, Texture>;
+  /** Whether its map has clear parts that show. */
+  clear: boolean;
+  dress: Dress;
+  /** What it has beyond our properties: coats, sheen and the like. */
+  physical: MeshPhysicalMaterial | null;
+}
 
 /** Draws into the geometry target alone; a MeshBasicMaterial for what it knows of holes. */
 class BareMaterial extends MeshBasicMaterial {
@@ -62,8 +78,8 @@ export class MaterialLook implements Look {
     patch(plain, "plain");
   }
 
-  get metallic(): boolean {
-    return this.plain instanceof MeshStandardMaterial && this.plain.metalness > 0;
+  get isStandard(): boolean {
+    return this.plain instanceof MeshStandardMaterial;
   }
 
   variant(variant: Variant): Material {
@@ -74,10 +90,9 @@ export class MaterialLook implements Look {
 
   /** Its images have clear parts: those are holes, and the rest is blended. */
   cut(): void {
-    for (const material of [this.plain, this.full, this.bare]) {
-      if (material === null || material.alphaTest > 0) continue;
-      material.transparent = true;
-      material.alphaTest = HOLE;
+    for (const material of [this.plain, this.full]) {
+      if (material === null) continue;
+      clearParts(material);
       material.needsUpdate = true;
     }
     this.bare?.dispose();
@@ -110,10 +125,11 @@ function patch<M extends Material>(material: M, variant: Variant): M {
   return material;
 }
 
-/** Colour and opacity of an object, as its surface's tint. */
-export function setTint(tint: Float32Array, material: Props): void {
+/** What is a surface's own of a material: colour, opacity, roughness, metalness. */
+export function paint(surface: Surface, material: Props): void {
   const { r, g, b } = colour(material, "color", [1, 1, 1]);
-  tint.set([r, g, b, opacityOf(material)]);
+  surface.tint.set([r, g, b, opacityOf(material)]);
+  surface.gloss.set([number(material, "roughness", 1), number(material, "metalness", 0)]);
 }
 
 function opacityOf(material: Props): number {
@@ -141,13 +157,13 @@ export class MaterialCache {
 
   constructor(private readonly textures: TextureCache) {}
 
-  /** The look of a material's properties, without colour and opacity; `release` it. */
-  use(kind: string, material: Props, dress: Dress): MaterialLook {
-    const { color, opacity, ...rest } = material;
-    const key = JSON.stringify([kind, isBlended(material), dress, Object.entries(rest).sort()]);
+  /** The look of a material's properties, but for what `paint` gives a surface; `release` it. */
+  use(kind: string, material: Props, dress: Dress, file: FileLook | null = null): MaterialLook {
+    const { color, opacity, roughness, metalness, ...rest } = material;
+    const key = JSON.stringify([kind, isBlended(material), dress, file?.id, Object.entries(rest).sort()]);
     let look = this.made.get(key);
     if (look === undefined) {
-      look = this.make(kind, material, dress);
+      look = this.make(kind, material, dress, file);
       this.made.set(key, look);
     }
     look.users += 1;
@@ -171,15 +187,18 @@ export class MaterialCache {
     this.textures.keep(used);
   }
 
-  private make(kind: string, props: Props, dress: Dress): MaterialLook {
-    const material = MAKERS[kind]?.(props) ?? new MeshStandardMaterial();
+  private make(kind: string, props: Props, dress: Dress, file: FileLook | null): MaterialLook {
+    const coated = kind === "standard" ? (file?.physical ?? null) : null;
+    const material = coated ? physical(coated, props) : (MAKERS[kind]?.(props) ?? new MeshStandardMaterial());
     material.side = SIDES[text(props, "side", "front")] ?? FrontSide;
     material.transparent = isBlended(props);
     material.alphaTest = number(props, "alphaTest", 0);
     material.vertexColors = dress.vertexColours;
     if (dress.flat && "flatShading" in material) material.flatShading = true;
-    const loaded = this.dressMaps(material, props);
+    const loaded = this.dressMaps(material, props, file?.maps ?? {});
+    if (dress.clear) clearParts(material);
     const look = new MaterialLook(material, loaded);
+    if (file?.clear && !props["map"] && file.maps["map"]) look.cut();
     for (const each of loaded.filter(({ texture }) => isCutting(material, texture))) {
       each.ready.then(
         () => each.clear && look.cut(),
@@ -190,22 +209,38 @@ export class MaterialCache {
     return look;
   }
 
-  private dressMaps(material: MeshMaterial, props: Props): LoadedTexture[] {
+  private dressMaps(material: MeshMaterial, props: Props, own: Record<string, Texture>): LoadedTexture[] {
     const loaded = [];
     for (const name of MAPS) {
-      if (props[name] === undefined || props[name] === null || !(name in material)) continue;
+      if (!(name in material)) continue;
+      if (props[name] === undefined || props[name] === null) {
+        Object.assign(material, { [name]: own[name] ?? null });
+        continue;
+      }
       const made = this.textures.get(props[name], COLOUR_MAPS.includes(name));
       Object.assign(material, { [name]: made.texture });
       loaded.push(made);
     }
     if ("aoMapIntensity" in material) material.aoMapIntensity = number(props, "aoMapIntensity", 1);
     if ("normalScale" in material) material.normalScale = new Vector2().fromArray(vector(props, "normalScale", [1, 1]) as number[]);
-    if ("alphaMap" in material && material.alphaMap) {
-      material.transparent ||= material.alphaTest === 0;
-      material.alphaTest ||= HOLE;
-    }
+    if ("alphaMap" in material && material.alphaMap) clearParts(material);
     return loaded;
   }
+}
+
+/** Parts of it may be clear: those are holes, and the rest is blended. */
+function clearParts(material: Material): void {
+  if (material.alphaTest > 0) return;
+  material.transparent = true;
+  material.alphaTest = HOLE;
+}
+
+function physical(own: MeshPhysicalMaterial, props: Props): MeshPhysicalMaterial {
+  const made = own.clone();
+  made.color.setScalar(1);
+  made.opacity = made.roughness = made.metalness = 1;
+  made.transmission = 0;
+  return glow(made, props);
 }
 
 function isCutting(material: MeshMaterial, texture: Texture): boolean {
@@ -219,8 +254,7 @@ function glow<M extends MeshStandardMaterial | MeshPhongMaterial | MeshLambertMa
 }
 
 function standard(props: Props): MeshStandardMaterial {
-  const made = new MeshStandardMaterial({ roughness: number(props, "roughness", 1), metalness: number(props, "metalness", 0) });
-  return glow(made, props);
+  return glow(new MeshStandardMaterial({ roughness: 1, metalness: 1 }), props);
 }
 
 function phong(props: Props): MeshPhongMaterial {

@@ -22,7 +22,7 @@ const TONES: Record<ToneMappingName, ToneMapping> = {
   aces: ACESFilmicToneMapping,
 };
 const VARIANTS: Record<Kind, Variant> = { rgb: "plain", geometry: "bare", both: "full" };
-const PLAIN_PICTURE: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0] };
+const PLAIN_PICTURE: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0], hasBackground: false };
 
 const middle = new Vector3();
 
@@ -48,14 +48,18 @@ export class Passes {
     return target;
   }
 
-  /** Draw the content onto the canvas, whose size is the camera's; what comes next is drawn over it. */
-  show(spec: CameraSpec, toneMapping: Configure["tone_mapping"]): void {
+  /**
+   * Draw the content onto the canvas, where its viewport is; what comes next is drawn over it.
+   *
+   * @param ground - what is behind everything, where the scene does not say.
+   */
+  show(spec: CameraSpec, toneMapping: Configure["tone_mapping"], ground: readonly [number, number, number]): void {
     const { renderer, gl } = this.world;
     const picture = this.scene()?.picture ?? PLAIN_PICTURE;
     renderer.setRenderTarget(null);
     renderer.state.buffers.depth.setMask(true);
     renderer.state.buffers.color.setMask(true);
-    gl.clearBufferfv(gl.COLOR, 0, [...picture.background, 1]);
+    gl.clearBufferfv(gl.COLOR, 0, [...(picture.hasBackground ? picture.background : ground), 1]);
     gl.clearBufferfv(gl.DEPTH, 0, [renderer.state.buffers.depth.getReversed() ? 0 : 1]);
     this.render(spec, "rgb", toneMapping ?? picture.toneMapping);
   }

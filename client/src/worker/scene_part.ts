@@ -22,6 +22,8 @@ const ORDERED: ReadonlySet<string> = new Set(["apply", "render", "forget"]);
 export class ScenePart implements Part {
   readonly passes: Passes;
   readonly sensors: Sensors;
+  /** Pictures of what the viewport alone shows. */
+  readonly pictures: TextureCache;
   private readonly graph: Graph;
   private readonly blobs = new Blobs();
   private queue: Queued[] = [];
@@ -38,13 +40,16 @@ export class ScenePart implements Part {
     const loads = new Loads(base, problem);
     const geometries = new GeometryCache();
     const surfaces = new Surfaces(geometries);
-    const textures = new TextureCache(blobs, loads, world.renderer.capabilities.getMaxAnisotropy());
+    const textures = new TextureCache(blobs, loads);
+    this.pictures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
-    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(), surfaces, rig, problem };
+    const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(loads), surfaces, rig, problem, refresh: () => this.graph.refresh() };
     this.graph = new Graph(kit);
     this.passes = new Passes(world, surfaces, () => this.graph.scene);
     this.sensors = new Sensors(world, this.passes, loads, outbox);
+    world.canvas.addEventListener("webglcontextlost", () => problem("", "the browser lost its GL context"));
+    world.canvas.addEventListener("webglcontextrestored", () => this.graph.refresh());
   }
 
   /** A new connection: the server sends everything again. */

@@ -7,7 +7,7 @@ import { isShown } from "./light_rig";
 import type { Loads } from "./loads";
 import type { Outbox } from "./parts";
 import type { Passes } from "./passes";
-import type { Kind } from "./targets";
+import { LostContextError, type Kind } from "./targets";
 import type { World } from "./world";
 
 const COLOUR_PASSES: ReadonlySet<string> = new Set(["rgb", "alpha"]);
@@ -16,7 +16,7 @@ const MOST_PIXELS = 1 << 26;
 
 /** Where the pictures of a request go, if not with the answer. */
 export interface FileSlots {
-  write(slot: number, bytes: Uint8Array): void;
+  write(slot: number, bytes: Uint8Array<ArrayBuffer>): void;
 }
 
 interface Wanted {
@@ -100,7 +100,7 @@ export class Sensors {
     const { width, height, name } = first;
     const cameras = viewport ? [{ ...viewport, width, height, name }, ...others] : message.cameras;
     const { gl, renderer } = this.world;
-    if (gl.isContextLost()) throw new Error("the browser lost its GL context; it asks for a new one");
+    if (gl.isContextLost()) throw new LostContextError();
     const most = renderer.capabilities.maxTextureSize;
     const pixels = cameras.reduce((sum, camera) => sum + camera.width * camera.height, 0);
     for (const camera of cameras) {
@@ -179,11 +179,12 @@ export class Sensors {
   }
 
   private fail(message: Render, error: unknown): void {
-    this.refuse(message.request, error instanceof Error ? error.message : String(error), []);
+    const reason = error instanceof Error ? error.message : String(error);
+    this.refuse(message.request, reason, [], error instanceof LostContextError);
   }
 
-  private refuse(request: number, reason: string, missing: string[]): void {
-    this.outbox.server({ type: "refused", request, reason, missing });
+  private refuse(request: number, reason: string, missing: string[], fatal = false): void {
+    this.outbox.server({ type: "refused", request, reason, missing, fatal });
   }
 }
 

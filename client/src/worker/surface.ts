@@ -1,7 +1,7 @@
 // What is drawn of a component: objects with a look, an id and a colour of their own.
 import type { InstancedMesh, Material, Mesh, Object3D, Points, SkinnedMesh } from "three";
 import { levelFor, type Form, type GeometryCache } from "./geometries";
-import { COLOUR_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
+import { COLOUR_LOCATION, GLOSS_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
 
 /** Materials that draw the same surface into different targets. */
 export interface Look {
@@ -14,12 +14,14 @@ export type DrawnObject = Mesh | SkinnedMesh | InstancedMesh | Points;
 export class Surface {
   /** Linear red, green, blue and opacity, which multiply those of its look. */
   readonly tint = new Float32Array([1, 1, 1, 1]);
+  /** Roughness and metalness, which multiply those of its look. */
+  readonly gloss = new Float32Array([1, 1]);
   /** The form of a round shape, whose level follows its size in the picture. */
   form: Form | null = null;
 
   constructor(
     readonly object: DrawnObject,
-    public looks: Look | Look[],
+    public look: Look | null,
     /** Whose id it shows, and what is shown for it. */
     readonly owner: { id: number },
     gl: WebGL2RenderingContext,
@@ -27,13 +29,13 @@ export class Surface {
     object.castShadow = object.receiveShadow = true;
     object.onBeforeRender = () => {
       gl.vertexAttrib4fv(COLOUR_LOCATION, this.tint);
+      gl.vertexAttrib2fv(GLOSS_LOCATION, this.gloss);
       gl.vertexAttribI4ui(ID_LOCATION, this.owner.id, 0, 0, 0);
     };
   }
 
   dress(variant: Variant): void {
-    const looks = this.looks;
-    this.object.material = Array.isArray(looks) ? looks.map((look) => look.variant(variant)) : looks.variant(variant);
+    if (this.look) this.object.material = this.look.variant(variant);
   }
 }
 
@@ -56,7 +58,7 @@ export class Surfaces {
     this.round.delete(surface);
   }
 
-  /** Its looks are others now. */
+  /** Its look is another now. */
   redress(surface: Surface): void {
     surface.dress(this.variant);
   }
@@ -65,6 +67,11 @@ export class Surfaces {
     if (variant === this.variant) return;
     this.variant = variant;
     for (const surface of this.all) surface.dress(variant);
+  }
+
+  /** Whether there is anything whose geometry follows its size in the picture. */
+  get hasLevels(): boolean {
+    return this.round.size > 0;
   }
 
   /** Choose the geometry of round shapes by their size in a picture. */

@@ -1,11 +1,13 @@
-// What is added to three's shaders: a colour and an id for each object, which come as constant
-// vertex attributes, so that objects of all colours share one material; and the geometry output.
+// What is added to three's shaders: colour, roughness, metalness and id of each object, which come as
+// constant vertex attributes, so that objects of all colours share one material; and the geometry
+// output.
 import type { WebGLProgramParametersWithUniforms } from "three";
 
 /** "plain" draws colour, "full" colour and geometry, "bare" geometry alone. */
 export type Variant = "plain" | "full" | "bare";
 
 /** Locations of the constant attributes; three's own are counted from 0. */
+export const GLOSS_LOCATION = 13;
 export const COLOUR_LOCATION = 14;
 export const ID_LOCATION = 15;
 
@@ -44,22 +46,41 @@ const WRITE_GEOMETRY = /* glsl */ `
   geometryOut = uvec4(floatBitsToUint(-vGeometryPosition.z), octahedral(facing), vObjectId, 0u);
 `;
 
-const COLOUR_VERTEX_PARS = /* glsl */ `
+const OBJECT_VERTEX_PARS = /* glsl */ `
 layout(location = ${COLOUR_LOCATION}) in highp vec4 objectColour;
 flat out highp vec4 vObjectColour;
+#ifdef STANDARD
+layout(location = ${GLOSS_LOCATION}) in highp vec2 objectGloss;
+flat out highp vec2 vObjectGloss;
+#endif
+`;
+const OBJECT_FRAGMENT_PARS = /* glsl */ `
+flat in highp vec4 vObjectColour;
+#ifdef STANDARD
+flat in highp vec2 vObjectGloss;
+#endif
+`;
+const OBJECT_VERTEX = /* glsl */ `
+  vObjectColour = objectColour;
+#ifdef STANDARD
+  vObjectGloss = objectGloss;
+#endif
 `;
 
 type Shader = Pick<WebGLProgramParametersWithUniforms, "vertexShader" | "fragmentShader">;
 
 /** Patch a shader of one of three's mesh materials. */
 export function patchMeshShader(shader: Shader, variant: Variant): void {
-  shader.vertexShader = COLOUR_VERTEX_PARS + inMain(shader.vertexShader, "vObjectColour = objectColour;");
-  shader.fragmentShader =
-    "flat in highp vec4 vObjectColour;\n" +
+  shader.vertexShader = inserted(inMain(shader.vertexShader, OBJECT_VERTEX), OBJECT_VERTEX_PARS);
+  shader.fragmentShader = inserted(
     shader.fragmentShader
       .replace("#include <clipping_planes_fragment>", "diffuseColor *= vObjectColour;")
+      .replace("#include <roughnessmap_fragment>", "#include <roughnessmap_fragment>\nroughnessFactor *= vObjectGloss.x;")
+      .replace("#include <metalnessmap_fragment>", "#include <metalnessmap_fragment>\nmetalnessFactor *= vObjectGloss.y;")
       .replace("diffuseColor.a = opacity;", "diffuseColor.a = opacity * vObjectColour.a;")
-      .replace("vec4( vec3( 1.0 - fragCoordZ ), opacity )", "vec4( vec3( DEPTH_SHADE ), diffuseColor.a )");
+      .replace("vec4( vec3( 1.0 - fragCoordZ ), opacity )", "vec4( vec3( DEPTH_SHADE ), diffuseColor.a )"),
+    OBJECT_FRAGMENT_PARS,
+  );
   if (shader.fragmentShader.includes("DEPTH_SHADE")) {
     shader.fragmentShader = DEPTH_SHADE + shader.fragmentShader;
   }
@@ -99,6 +120,11 @@ function withNormals(vertexShader: string): string {
   return vertexShader
     .replace(/#ifdef USE_DISPLACEMENTMAP[\s\S]*?#endif/, "")
     .replace("#include <begin_vertex>", [...chunks, "begin_vertex"].map((name) => `#include <${name}>`).join("\n"));
+}
+
+/** A shader with declarations after its defines, which they depend on. */
+function inserted(shader: string, declarations: string): string {
+  return shader.replace("void main() {", `${declarations}void main() {`);
 }
 
 export function inMain(shader: string, code: string): string {

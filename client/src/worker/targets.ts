@@ -3,7 +3,7 @@ import {
   DepthTexture,
   FloatType,
   NearestFilter,
-  NoColorSpace,
+  LinearSRGBColorSpace,
   RGBAFormat,
   RGBAIntegerFormat,
   SRGBColorSpace,
@@ -17,6 +17,14 @@ export type Kind = "rgb" | "geometry" | "both";
 
 const MOST_KEPT = 6;
 const INFINITY_BITS = 0x7f800000;
+const MARKS = [85, 170];
+
+/** Nothing can be drawn any more. */
+export class LostContextError extends Error {
+  constructor() {
+    super("the browser lost its GL context; reload the page");
+  }
+}
 
 /** Targets by size and kind; those used last are kept. */
 export class Targets {
@@ -51,7 +59,12 @@ export class Targets {
     gl.clearBufferfv(gl.DEPTH, 0, [depth.getReversed() ? 0 : 1]);
   }
 
-  /** Read one of a target's images, its bottom row first. */
+  /**
+   * Read one of a target's images, its bottom row first.
+   *
+   * Where the GPU's process has died, what is read into stays as it was, before the context is said
+   * to be lost; so it holds something else at first.
+   */
   read(target: WebGLRenderTarget, image: number, into: Uint8Array | Uint32Array): void {
     const { renderer } = this;
     const gl = renderer.getContext() as WebGL2RenderingContext;
@@ -60,7 +73,12 @@ export class Targets {
     gl.readBuffer(gl.COLOR_ATTACHMENT0 + image);
     const whole = into instanceof Uint32Array;
     const [format, type] = whole ? [gl.RGBA_INTEGER, gl.UNSIGNED_INT] : [gl.RGBA, gl.UNSIGNED_BYTE];
-    gl.readPixels(0, 0, target.width, target.height, format, type, into);
+    for (const mark of MARKS) {
+      into.fill(mark, 0, 4);
+      gl.readPixels(0, 0, target.width, target.height, format, type, into);
+      if (into.subarray(0, 4).some((each) => each !== mark)) return;
+    }
+    throw new LostContextError();
   }
 }
 
@@ -80,7 +98,7 @@ function made(kind: Kind, width: number, height: number, samples: number): WebGL
     texture.format = colour ? RGBAFormat : RGBAIntegerFormat;
     texture.type = colour ? UnsignedByteType : UnsignedIntType;
     texture.internalFormat = colour ? "RGBA8" : "RGBA32UI";
-    texture.colorSpace = colour ? SRGBColorSpace : NoColorSpace;
+    texture.colorSpace = colour ? SRGBColorSpace : LinearSRGBColorSpace;
   });
   // Shaders encode for such a target as for the canvas; for another they would leave light linear.
   Object.assign(target, { isXRRenderTarget: true });

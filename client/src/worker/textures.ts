@@ -33,7 +33,6 @@ export class TextureCache {
   constructor(
     private readonly blobs: Blobs,
     private readonly loads: Loads,
-    private readonly anisotropy: number,
   ) {}
 
   /** The texture of a checked map: a file, pixels, or a mapping with one of them as `image`. */
@@ -58,7 +57,7 @@ export class TextureCache {
     const image = "image" in said ? said["image"] : given;
     const pixels = isBlobRef(image) || Array.isArray(image);
     const made = pixels ? this.ofPixels(image) : this.ofFile(image);
-    lay(made.texture, "image" in said ? said : {}, this.anisotropy);
+    lay(made.texture, "image" in said ? said : {});
     made.texture.colorSpace = colours ? SRGBColorSpace : NoColorSpace;
     if (pixels) made.texture.needsUpdate = true;
     return made;
@@ -96,7 +95,7 @@ export class TextureCache {
   }
 }
 
-function lay(texture: Texture, said: Props, anisotropy: number): void {
+function lay(texture: Texture, said: Props): void {
   const [u = "repeat", v = "repeat"] = vector(said, "wrap", []) as readonly unknown[] as string[];
   texture.wrapS = WRAPS[u] ?? RepeatWrapping;
   texture.wrapT = WRAPS[v] ?? RepeatWrapping;
@@ -104,9 +103,7 @@ function lay(texture: Texture, said: Props, anisotropy: number): void {
   texture.offset.fromArray(vector(said, "offset", [0, 0]) as number[]);
   texture.center.fromArray(vector(said, "center", [0, 0]) as number[]);
   texture.rotation = number(said, "rotation", 0);
-  const nearest = flag(said, "nearest", false);
-  texture.magFilter = nearest ? NearestFilter : LinearFilter;
-  texture.minFilter = nearest ? NearestFilter : LinearMipmapLinearFilter;
-  texture.generateMipmaps = !nearest;
-  texture.anisotropy = nearest ? 1 : anisotropy;
+  texture.magFilter = flag(said, "nearest", false) ? NearestFilter : LinearFilter;
+  texture.minFilter = LinearMipmapLinearFilter;
+  texture.generateMipmaps = true;
 }

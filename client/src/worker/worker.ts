@@ -1,8 +1,11 @@
 // The worker: the socket to the server, the scene, sensor pictures and the viewport.
 import type { FromWorker, ToWorker } from "../bridge";
+import type { Answer, ToPage } from "../messages";
 import type { Outbox, Part } from "./parts";
 import { ScenePart } from "./scene_part";
+import { SharedFiles } from "./shared_file";
 import { Socket } from "./socket";
+import { Viewport } from "./viewport";
 import { World } from "./world";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -26,7 +29,10 @@ function start(message: Start): Part[] {
     frame: (bytes) => socket.sendFrame(bytes),
   };
   const scene = new ScenePart(world, outbox, message.socket.replace(/^ws/, "http"));
-  started.push(new Status(outbox), scene);
+  const files = new SharedFiles(outbox);
+  scene.sensors.files = files;
+  const viewport = new Viewport(world, scene, outbox, message.canvas !== null, scene.pictures);
+  started.push(new Status(outbox), scene, files, viewport);
   return started;
 }
 
@@ -34,9 +40,14 @@ function start(message: Start): Part[] {
 class Status implements Part {
   constructor(private readonly outbox: Outbox) {}
 
-  fromServer(message: Parameters<NonNullable<Part["fromServer"]>>[0]): void {
+  fromServer(message: ToPage, frame: ArrayBuffer): void {
+    if (message.type === "answer" && message.ask > 0) this.answer(message, frame);
     if (message.type === "configure") this.outbox.main({ type: "configure", message });
     if (message.type === "panel") this.outbox.main({ type: "panel", message });
+  }
+
+  private answer({ ask, value, error = null }: Answer, frame: ArrayBuffer): void {
+    this.outbox.main({ type: "answer", ask, value, error, body: new Uint8Array(frame) }, [frame]);
   }
 
   fromMain(message: ToWorker): void {

@@ -21,7 +21,7 @@ from heliograph.view import View
 
 _PACKAGES = (
     *("numpy", "moderngl", "glcontext", "mujoco", "meshoptimizer", "scipy", "pillow"),
-    *("trimesh", "tyro", "tqdm", "torch"),
+    *("trimesh", "tyro", "tqdm", "torch", "aiohttp"),
 )
 _MJCF = "<mujoco><worldbody><light pos='0 0 3'/><geom name='ball' size='1'/></worldbody></mujoco>"
 _SYSTEM = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
@@ -64,7 +64,7 @@ def _gl() -> list[str]:
 
 def _trial(name: str) -> Any:
     """A tiny scene for an engine; None for engines whose sources we do not know."""
-    if name != "components":
+    if name not in ("components", "web"):
         return {"mujoco": _MJCF, "fake": "fake"}.get(name)
     scene = import_module("heliograph.scene")
     return scene.Scene(scene.Sphere(key="ball", args=[1.0]))

@@ -57,8 +57,7 @@ class Render:
         engine: which engine; the file decides without it.
         style: "classic" draws with MuJoCo's own renderer.
         msaa: samples per pixel for rgb and alpha: 4 without it, but 0 with --index, so that the
-            sample has the pixels that `heliograph generate` gives it, and 0 with --trajectory, as
-            the viewer has it.
+            sample has the pixels that `heliograph generate` gives it.
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.
@@ -128,8 +127,7 @@ def _msaa(order: Render) -> int:
     if order.msaa is not None:
         return order.msaa
     name = order.engine or engine_of(resolve_source(order.model))
-    alone = order.index is None and order.trajectory is None
-    return 4 if alone and rasterizes(name) else 0
+    return 4 if order.index is None and rasterizes(name) else 0
 
 
 def _views(order: Render, renderer: LocalRenderer) -> tuple[int, Iterator[_Numbered]]:

@@ -32,7 +32,7 @@ class View:
         workers: processes that draw; 0 draws in this one.
         randomize: file of randomizers (.json or .yaml); the page's seed and index draw from it.
         seed: seed of the run that the page begins with.
-        msaa: samples per pixel for rgb and alpha, 0 or 4.
+        msaa: samples per pixel for rgb and alpha: 4 without it.
         shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
             own renderer does it.
         tone_mapping: how linear light becomes colours; "auto" as the scene says.
@@ -49,7 +49,7 @@ class View:
     workers: int = 0
     randomize: Path | None = None
     seed: int = 0
-    msaa: Literal[0, 4] = 0
+    msaa: Literal[0, 4] | None = None
     shading: Literal["auto", "classic", "standard"] = "auto"
     tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
     exposure: float = 1.0
@@ -62,7 +62,7 @@ def view(order: tyro.conf.OmitArgPrefixes[View]) -> int:
     check_integer("--seed", order.seed)
     check_integer("--workers", order.workers)
     options: dict[str, Any] = light_options(order.shading, order.tone_mapping, order.exposure)
-    given = {"msaa": order.msaa or None, "randomize": order.randomize}
+    given = {"msaa": order.msaa, "randomize": order.randomize}
     options |= {name: value for name, value in given.items() if value is not None}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended as by Ctrl-C: nothing is left
     with open_viewer(

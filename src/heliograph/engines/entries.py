@@ -97,6 +97,7 @@ _OURS = (
         "heliograph.engines.fake:FakeEngine",
         accepts=lambda source: isinstance(source, str) and source == "fake",
     ),
+    EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),
 )
 SHIPPED: Mapping[str, EngineEntry] = MappingProxyType({entry.name: entry for entry in _OURS})

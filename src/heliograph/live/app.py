@@ -286,11 +286,11 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if server is not None:
+            await server.close()  # first, so that pages are told to come back
         for session in list(self._sessions.values()):
             await session.close()
         self._sessions.clear()
-        if server is not None:
-            await server.close()
 
     def run(self, *, open_browser: bool = False) -> None:
         """Serve until it is interrupted; prints where.

@@ -74,6 +74,9 @@ class ShadowMap:
         return np.array([*matrix.ravel(), *faces, *ends])
 
 
+_SHADOWLESS = (LightKind.HEAD, LightKind.AREA)
+
+
 def casting(lights: Sequence[Light]) -> tuple[int, ...]:
     """Places of the lights that get shadow maps: of more than MAX_SHADOWS the strongest.
 
@@ -82,7 +85,7 @@ def casting(lights: Sequence[Light]) -> tuple[int, ...]:
     wanted = [
         place
         for place, light in enumerate(lights)
-        if light.casts_shadow and light.kind is not LightKind.HEAD
+        if light.casts_shadow and light.kind not in _SHADOWLESS
     ]
     wanted.sort(key=lambda place: -sum(lights[place].diffuse))
     return tuple(sorted(wanted[:MAX_SHADOWS]))

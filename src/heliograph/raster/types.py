@@ -332,6 +332,7 @@ class LightKind(Enum):
     POINT = "point"
     SPOT = "spot"
     HEAD = "head"  # directional, from the camera
+    AREA = "area"  # a rectangle; STANDARD lighting of what is LIT alone
 
 
 Colour = tuple[float, float, float]
@@ -348,7 +349,7 @@ class Light:
     parallel light, candela of others), and lights highlights too; `ambient` is irradiance.
 
     Attributes:
-        kind: directional, point, spot, or head (follows the camera).
+        kind: directional, point, spot, head (follows the camera), or area (casts no shadow).
         position: world metres (point, spot; a directional one's shadow map is centred there).
         direction: world, the way the light goes.
         diffuse, specular, ambient: colours; each light adds its ambient everywhere.
@@ -363,6 +364,8 @@ class Light:
         casts_shadow: whether it does, where the rasterizer draws shadows.
         shadow_extent: half-width in metres of a directional light's shadow map.
         shadow_range: near and far end of the shadow map, metres from the light.
+        sides: of an area light half of its width and of its height, world vectors in metres; it
+            shines against the way of their cross product.
     """
 
     kind: LightKind = LightKind.DIRECTIONAL
@@ -381,6 +384,7 @@ class Light:
     casts_shadow: bool = False
     shadow_extent: float = 10.0
     shadow_range: tuple[float, float] = (0.05, 100.0)
+    sides: tuple[Colour, Colour] = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0))
 
     def moved(self, position: Colour, direction: Colour) -> Light:
         """The same light elsewhere."""

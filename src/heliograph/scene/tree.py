@@ -121,6 +121,15 @@ class Tree:
             node = self._nodes[row] = node.merged(pending)
         return node
 
+    def put(self, row: int, node: Component) -> None:
+        """Have a row hold another component of the same key, without children."""
+        self._pending.pop(str(node.key), None)
+        self._nodes[row] = node
+
+    def append(self, node: Component) -> None:
+        """Add a component without children to the scene, as its last row."""
+        self._splice((len(self), len(self)), (node,), 0, Changes())
+
     def is_pending(self, row: int) -> bool:
         """Whether a component's new properties wait to be merged: a position, a material, no more.
 

@@ -264,7 +264,7 @@ class RenderExecutor:
     def _begun(self, order: RenderMany, columns: _Columns) -> Iterator[View]:
         """The views of a batch; the page tells the driver which one we drew if we die."""
         for i in range(columns.count):
-            if self._page.cancelled(order.ticket):
+            if self._page.cancelled(order.ticket) or self.engine.failure:
                 return
             if i and self._page.urgency > order.priority and self._more_urgent(order.priority):
                 return

@@ -141,7 +141,9 @@ class _Server:
         """Do all that is at hand; answers go out together where orders are quick."""
         began = time.perf_counter()
         while not self._stopped and (step := self._next()) is not None:
-            self._channel.put(step())
+            answer = step()
+            self._check_engine()
+            self._channel.put(answer)
             now = time.perf_counter()
             if now - began > HOLD:
                 self._channel.flush()
@@ -149,6 +151,13 @@ class _Server:
             if self._streams or self._urgent():
                 self._receive(wait=False)
         self._channel.flush()
+
+    def _check_engine(self) -> None:
+        """End as one that died, without an answer, where what the engine draws with has died."""
+        failure = "" if self._executor is None else self._executor.engine.failure
+        if failure:
+            self._channel.flush()
+            raise WorkerError(failure)
 
     def _next(self) -> Any:
         """What to do next; None if there is nothing."""

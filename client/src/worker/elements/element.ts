@@ -22,6 +22,8 @@ export interface Kit {
   surfaces: Surfaces;
   rig: LightRig;
   problem(key: string, text: string): void;
+  /** Something that was on its way is there. */
+  refresh(): void;
 }
 
 /** A component as it is shown; this one is never seen itself, only what stands on it. */

@@ -42,7 +42,7 @@ const MAKERS: Record<string, (props: Props) => Light> = {
     light.penumbra = number(props, "penumbra", 0);
     return light;
   },
-  RectAreaLight: (props) => new RectAreaLight(0xffffff, 1, number(props, "width", 1), number(props, "height", 1)),
+  RectAreaLight: (props) => new RectAreaLight(0xffffff, 1, number(props, "width", 10), number(props, "height", 10)),
 };
 
 function fade<L extends PointLight | SpotLight>(light: L, props: Props): L {
@@ -63,6 +63,7 @@ export class LightElement extends Element {
 
   override dispose(): void {
     this.kit.rig.remove(this.light);
+    this.kit.loads.release(this.row.key);
     this.light.removeFromParent();
     this.light.dispose();
   }
@@ -88,7 +89,20 @@ export class LightElement extends Element {
     if (flag(props, "castShadow", false) && "castShadow" in light) light.castShadow = true;
     this.object.add(light);
     this.kit.rig.add(light);
+    if (light instanceof RectAreaLight) void this.loadTables();
     return light;
+  }
+
+  /** What three.js computes the light of rectangles with. */
+  private async loadTables(): Promise<void> {
+    const load = async () => {
+      const { RectAreaLightUniformsLib } = await import("three/addons/lights/RectAreaLightUniformsLib.js");
+      RectAreaLightUniformsLib.init();
+    };
+    await this.kit.loads.part(this.row.key, "RectAreaLight", load).then(
+      () => this.kit.refresh(),
+      () => undefined,
+    );
   }
 
   /** Shine on a world point; a light that stands in it shines down. */

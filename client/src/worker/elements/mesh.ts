@@ -1,16 +1,25 @@
 // Triangles of arrays or of a file.
-import { BufferAttribute, BufferGeometry, Mesh, SRGBColorSpace, Color } from "three";
-import type { Row } from "../../messages";
-import { PLAIN_DRESS, type Dress } from "../materials";
-import type { NumericArray } from "../values";
+import { BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SRGBColorSpace } from "three";
+import type { AssetRef, Row } from "../../messages";
+import { paint, PLAIN_DRESS, type Dress, type FileLook } from "../materials";
+import { withNormals, type Model } from "../models";
+import { Surface, type DrawnObject } from "../surface";
+import { hull } from "../outlines";
+import { isAssetRef, text, type NumericArray } from "../values";
 import { DrawnElement } from "./drawn";
 import type { Kit } from "./element";
 
 const LOOKS: ReadonlySet<string> = new Set(["material", "materialType"]);
+/** Turns what has y up so that z is. */
+const UPRIGHT = new Matrix4().makeRotationX(Math.PI / 2);
 
 export class MeshElement extends DrawnElement {
   private geometry: BufferGeometry | null = null;
   private dress: Dress = PLAIN_DRESS;
+  private file: AssetRef | null = null;
+  /** Counts what was shown, so that a model that comes too late is not. */
+  private turn = 0;
+  private parts: { surface: Surface; look: FileLook }[] = [];
 
   constructor(kit: Kit, row: Row) {
     super(kit, row);
@@ -19,21 +28,88 @@ export class MeshElement extends DrawnElement {
 
   override dispose(): void {
     super.dispose();
-    this.geometry?.dispose();
+    this.drop();
+  }
+
+  protected override useFiles(): void {
+    super.useFiles();
+    const source = this.row.props["src"];
+    if (isAssetRef(source)) this.kit.loads.use(this.row.key, source);
   }
 
   protected override rebuild(changed: ReadonlySet<string>): void {
     this.refreshFiles();
     if ([...changed].every((name) => LOOKS.has(name))) {
-      this.repaint(this.dress);
+      if (this.file) this.paintParts();
+      else this.repaint(this.dress);
       return;
     }
     this.clear();
-    this.geometry?.dispose();
+    this.drop();
     this.build();
   }
 
+  private drop(): void {
+    this.turn += 1;
+    this.geometry?.dispose();
+    this.geometry = null;
+    this.parts = [];
+    if (this.file) this.kit.models.release(this.file);
+    this.file = null;
+  }
+
   private build(): void {
+    const source = this.row.props["src"];
+    if (isAssetRef(source)) this.load(source);
+    else this.buildArrays();
+  }
+
+  private load(source: AssetRef): void {
+    this.file = source;
+    const { turn } = this;
+    this.kit.models.use(source, (model) => {
+      if (turn === this.turn) this.showModel(model);
+    });
+  }
+
+  private showModel(model: Model): void {
+    const { root, meshes } = model.copy();
+    const name = this.file?.name.toLowerCase() ?? "";
+    const up = text(this.row.props, "up", /\.(glb|gltf)$/.test(name) ? "y" : "z");
+    root.matrixAutoUpdate = false;
+    root.updateMatrix();
+    if (up === "y") root.matrix.premultiply(UPRIGHT);
+    this.object.add(root);
+    this.parts = meshes.map(({ mesh, look }) => ({ surface: this.surfaceOf(mesh), look }));
+    this.paintParts();
+    this.parts.forEach(({ surface }) => this.kit.surfaces.add(surface));
+    root.updateWorldMatrix(true, true);
+    const fromWorld = this.object.matrixWorld.clone().invert();
+    this.outline((thickness, angle) =>
+      meshes.map(({ mesh }) => hull(mesh.geometry, fromWorld.clone().multiply(mesh.matrixWorld), thickness, angle)),
+    );
+    this.kit.refresh();
+  }
+
+  private surfaceOf(mesh: DrawnObject): Surface {
+    const surface = new Surface(mesh, null, this, this.kit.world.gl);
+    this.surfaces.push(surface);
+    return surface;
+  }
+
+  /** Give parts of a model the looks of their file, with what the row says in its place. */
+  private paintParts(): void {
+    this.exchange(() => {
+      for (const { surface, look } of this.parts) {
+        const props = { ...look.props, ...this.material };
+        paint(surface, props);
+        surface.look = this.keep(this.kit.materials.use(this.kind(look.kind), props, look.dress, look));
+        this.kit.surfaces.redress(surface);
+      }
+    });
+  }
+
+  private buildArrays(): void {
     const { blobs, surfaces } = this.kit;
     const { props } = this.row;
     const vertices = blobs.array(props["vertices"]);
@@ -42,11 +118,12 @@ export class MeshElement extends DrawnElement {
     const colors = blobs.array(props["colors"]);
     const arrays = { vertices, faces, normals: blobs.array(props["normals"]), uvs: blobs.array(props["uvs"]), colors };
     this.geometry = geometryOf(arrays);
-    this.dress = { vertexColours: colors !== null, flat: false };
+    this.dress = { vertexColours: colors !== null, clear: colors !== null && isClear(colors), flat: false };
     const mesh = new Mesh(this.geometry);
     mesh.matrixAutoUpdate = false;
     this.object.add(mesh);
     surfaces.add(this.show(mesh, this.dress));
+    this.outline((thickness, angle) => [hull(mesh.geometry, mesh.matrix, thickness, angle)]);
   }
 }
 
@@ -61,22 +138,21 @@ interface MeshArrays {
 
 /** A geometry; without normals its faces are flat. */
 function geometryOf({ vertices, faces, normals, uvs, colors }: MeshArrays): BufferGeometry {
-  const indexed = new BufferGeometry();
-  indexed.setIndex(new BufferAttribute(Uint32Array.from(faces.data), 1));
-  indexed.setAttribute("position", new BufferAttribute(Float32Array.from(vertices.data), 3));
-  if (uvs) indexed.setAttribute("uv", new BufferAttribute(Float32Array.from(uvs.data), 2));
-  if (colors) indexed.setAttribute("color", linearColours(colors));
-  if (normals) indexed.setAttribute("normal", new BufferAttribute(Float32Array.from(normals.data), 3));
-  return normals ? indexed : withFlatNormals(indexed);
+  const geometry = new BufferGeometry();
+  geometry.setIndex(new BufferAttribute(Uint32Array.from(faces.data), 1));
+  geometry.setAttribute("position", new BufferAttribute(Float32Array.from(vertices.data), 3));
+  if (uvs) geometry.setAttribute("uv", new BufferAttribute(Float32Array.from(uvs.data), 2));
+  if (colors) geometry.setAttribute("color", linearColours(colors));
+  if (normals) geometry.setAttribute("normal", new BufferAttribute(Float32Array.from(normals.data), 3));
+  return withNormals(geometry);
 }
 
-export function withFlatNormals(geometry: BufferGeometry): BufferGeometry {
-  const flat = geometry.index ? geometry.toNonIndexed() : geometry;
-  flat.computeVertexNormals();
-  return flat;
+function isClear({ data, shape }: NumericArray): boolean {
+  return shape[1] === 4 && data.some((value, at) => at % 4 === 3 && value < 255);
 }
 
-function linearColours({ data, shape }: NumericArray): BufferAttribute {
+/** Colours (N, 3 or 4), uint8 sRGB, as linear light. */
+export function linearColours({ data, shape }: NumericArray): BufferAttribute {
   const channels = shape[1] ?? 3;
   const light = new Float32Array(data.length);
   const colour = new Color();

@@ -2,6 +2,7 @@
 import type { Texture } from "three";
 import type { Row } from "../../messages";
 import { MaterialLook } from "../materials";
+import type { Surface } from "../surface";
 import type { Variant } from "../surface_shader";
 import { asSurroundings, fromArray, gradient, Sky, STUDIO, UPRIGHT } from "../surroundings";
 import { isAssetRef, mapping, number, text, vector } from "../values";
@@ -15,13 +16,15 @@ export interface Picture {
   exposure: number;
   /** sRGB, 0 to 1. */
   background: readonly [number, number, number];
+  /** Whether the scene says so. */
+  hasBackground: boolean;
 }
 
 export class SceneElement extends Element {
   private surroundings: Texture | null = null;
   private studio: Texture | null = null;
   private readonly sky = new Sky();
-  readonly picture: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0] };
+  readonly picture: Picture = { toneMapping: "none", exposure: 1, background: [0, 0, 0], hasBackground: false };
 
   constructor(kit: Kit, row: Row) {
     super(kit, row);
@@ -52,13 +55,14 @@ export class SceneElement extends Element {
     this.picture.exposure = number(props, "exposure", 1);
     const [red = 0, green = 0, blue = 0] = vector(props, "background", [0, 0, 0]);
     this.picture.background = [red, green, blue];
+    this.picture.hasBackground = "background" in props;
     this.light();
   }
 
   /** Choose what lights all things, once it is known what there is. */
   light(): void {
     const { rig, surfaces, world } = this.kit;
-    const metal = rig.litFromCamera && [...surfaces].some(({ looks }) => [looks].flat().some(isMetallic));
+    const metal = rig.litFromCamera && [...surfaces].some(isMetallic);
     rig.setDefault(metal);
     if (metal) this.studio ??= gradient(STUDIO);
     const intensity = number(this.row.props, "environmentIntensity", 1);
@@ -96,7 +100,7 @@ export class SceneElement extends Element {
   }
 }
 
-function isMetallic(look: unknown): boolean {
-  return look instanceof MaterialLook && look.metallic;
+function isMetallic({ look, gloss }: Surface): boolean {
+  return (gloss[1] ?? 0) > 0 && look instanceof MaterialLook && look.isStandard;
 }
 

@@ -3,11 +3,13 @@ import { Mesh } from "three";
 import type { Row } from "../../messages";
 import { FORMS, type Form } from "../geometries";
 import { PLAIN_DRESS } from "../materials";
+import { hull } from "../outlines";
 import { DrawnElement } from "./drawn";
 import type { Kit } from "./element";
 
 const LOOKS: ReadonlySet<string> = new Set(["material", "materialType"]);
 const START_LEVEL = 1;
+const OUTLINE_PARTS = 128;
 
 export class ShapeElement extends DrawnElement {
   private form: Form;
@@ -52,5 +54,13 @@ export class ShapeElement extends DrawnElement {
     const surface = this.show(mesh, PLAIN_DRESS);
     if (form.round) surface.form = form;
     kit.surfaces.add(surface);
+    this.outline((thickness, angle) => {
+      const grown = form.grown?.(thickness);
+      if (grown) return [grown.make(OUTLINE_PARTS).scale(...grown.scale)];
+      const made = form.make(OUTLINE_PARTS);
+      const line = hull(made, mesh.matrix, thickness, angle);
+      made.dispose();
+      return [line];
+    });
   }
 }

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, meshes, outlines, sky, surfaces
+from heliograph.engines.components import hdr, outlines, sky, surfaces
 from heliograph.engines.components import lights as lamps
+from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
 from heliograph.errors import SceneError
 from heliograph.lru import HandleCache, LruCache
@@ -38,7 +39,7 @@ _MOST_NOTES = 8 << 20
 _BLURRED = 64 << 10  # at least, what light from all around takes besides its pixels
 _NOTE = 1024  # bytes of a small thing in a cache, about
 _TRIES = 3
-_TOPOLOGY = ("faces", "uvs", "colors")
+_TOPOLOGY = ("faces", "uvs", "colors", "size")
 _T = TypeVar("_T")
 
 Handles: TypeAlias = tuple[Set[int], Set[int], Set[int]]
@@ -152,13 +153,7 @@ class Assets:
         Raises:
             InvalidValueError: vertices that cannot be drawn.
         """
-        if not isinstance(mesh, Mesh) or not isinstance(original, Mesh) or mesh.get("src"):
-            return None
-        if mesh.get("outlines") is not None:
-            return None
-        if not all(_same(mesh.get(name), original.get(name)) for name in _TOPOLOGY):
-            return None
-        if mesh.get("normals") is None and original.get("normals") is not None:
+        if not isinstance(mesh, (Mesh, PointCloud)) or not _bends(mesh.props, original.props):
             return None
         parts = meshes.parts_of(mesh)
         if len(parts) != 1:
@@ -372,6 +367,17 @@ def _said(material: Mapping[str, Any]) -> bytes:
 def _read(material: Mapping[str, Any], files: Files) -> list[str]:
     """Digests of the image files of a material, as they were read last."""
     return [files[path] for path in image_files(material).values()]
+
+
+def _bends(given: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """Whether vertices and normals are all that differs of two meshes or clouds of arrays."""
+    if given.keys() & {"src", "outlines"} or "vertices" not in given or "vertices" not in before:
+        return False
+    if len(given["vertices"]) != len(before["vertices"]) and "faces" not in given:
+        return False
+    if "normals" in before and "normals" not in given:
+        return False
+    return all(_same(given.get(name), before.get(name)) for name in _TOPOLOGY)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from heliograph.camera import Camera
-from heliograph.disk import printable
 from heliograph.engine import (
     VERSIONS_KEPT,
     Capability,
@@ -26,23 +22,19 @@ from heliograph.engine import (
 )
 from heliograph.engines.components.assets import Assets, Deformed, Handles
 from heliograph.engines.components.graph import Placed, SceneGraph
-from heliograph.engines.components.lights import HEAD
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
-from heliograph.engines.shared.state import TAKEN
-from heliograph.errors import ClosedError, InvalidValueError, SceneError
+from heliograph.engines.shared.lights import HEAD
+from heliograph.engines.shared.source import Source, scene_of
+from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
-from heliograph.scene import Component, Description, Edit, Item, Mesh, MoveCamera, Scene, Urdf
-from heliograph.scene.shapes import SUFFIXES
+from heliograph.scene import Description, Edit, Item, MoveCamera
 from heliograph.scene.tree import Tree
 from heliograph.view import View
 
-Source: TypeAlias = Component | str | os.PathLike[str]
-
 _EDITED_KEPT = 8
-_ROBOT = ".urdf"
 
 
 class ComponentEngine(Engine):
@@ -76,7 +68,7 @@ class ComponentEngine(Engine):
         size: tuple[int, int] = (320, 240),
         options: RasterOptions | None = None,
     ) -> None:
-        scene, self._name = _opened(source)
+        scene, self._name = scene_of(source)
         _check_options(options or RasterOptions())
         self._rasterizer: Rasterizer | None = Rasterizer(options)
         try:
@@ -259,22 +251,3 @@ def _check_options(options: RasterOptions) -> None:
             f"and lighting='auto', got shading={options.shading!r} and "
             f"lighting={options.lighting!r}; leave both out"
         )
-
-
-def _opened(source: Source) -> tuple[Scene, str]:
-    """The scene of a source, and a name for it."""
-    if isinstance(source, Scene):
-        return source, "Scene"
-    if isinstance(source, Component):
-        return Scene(source), type(source).__name__
-    if not isinstance(source, (str, os.PathLike)):
-        raise InvalidValueError(
-            f"expected a component or the path of a {' '.join(SUFFIXES)} file, got {source!r}"
-        )
-    path = Path(source)
-    is_robot = path.suffix.lower() == _ROBOT
-    if path.suffix.lower() not in SUFFIXES and not is_robot:
-        raise SceneError(f"{path}: expected a file of {' '.join(SUFFIXES)} {_ROBOT}")
-    kind = Urdf if is_robot else Mesh
-    key = kind.__name__.lower() if path.stem in ("", *TAKEN) else path.stem
-    return Scene(kind(key=key, src=str(path))), printable(path)

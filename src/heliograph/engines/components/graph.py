@@ -32,6 +32,7 @@ from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared import cameras as cams
 from heliograph.engines.shared.edits import Objects, has_metal
 from heliograph.engines.shared.lights import (
+    HEAD,
     Gradient,
     LightEdits,
     SceneLight,
@@ -686,7 +687,7 @@ class SceneGraph:
         sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
         rows = self._layout.lights
         if self.lit_from_camera:
-            return LightEdits({lamps.HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere, lamps.NEW)
+            return LightEdits({HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere, lamps.NEW)
         shown = self._row_visible[rows]
         on, dark = (self._scene_lights(placed, rows[mask]) for mask in (shown, ~shown))
         return LightEdits(on, dark, sphere, lamps.NEW)

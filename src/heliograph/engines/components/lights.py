@@ -20,7 +20,6 @@ from heliograph.engines.shared.lights import (
     hemisphere,
     triple,
 )
-from heliograph.errors import InvalidValueError
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import Colour
 from heliograph.scene import Component, SpotLight
@@ -28,7 +27,6 @@ from heliograph.scene import Component, SpotLight
 Placed = tuple[Component, NDArray[np.float64]]
 """A component and its world_from_component (4, 4)."""
 
-HEAD = "head"
 _DARK: Colour = (0.0, 0.0, 0.0)
 DEFAULT = (Light(LightKind.HEAD, exponent=0.0, diffuse=(1.1, 1.1, 1.1)),)
 DEFAULT_AMBIENT: Colour = (0.91, 0.91, 0.91)
@@ -57,7 +55,8 @@ def lights(placed: Sequence[Placed], sphere: Sphere | None) -> dict[str, SceneLi
     for component, world in placed:
         name, aim = f"{component.kind} {component.key!r}", component.props.get("target", ())
         distance, size = (component.props.get(each, 0.0) for each in ("distance", "size"))
-        lengths = (*world[:3, 3].tolist(), *aim, distance, size)
+        sides = (component.props.get(each, 0.0) for each in ("width", "height"))
+        lengths = (*world[:3, 3].tolist(), *aim, distance, size, *sides)
         check_light(name, lengths, (component.get("intensity"),), distance)
         made = _MAKERS[type(component).__name__](component, world)
         if sphere is not None and component.props.get("castShadow"):
@@ -128,10 +127,20 @@ def _towards(component: Component, world: NDArray[np.float64]) -> NDArray[np.flo
     return way / length if length > 0 else np.array([0.0, 0.0, -1.0])
 
 
-def _rectangle(component: Component, _: Any) -> SceneLight:
-    raise InvalidValueError(
-        f"RectAreaLight {component.key!r}: is drawn by the page only; use a SpotLight with a `size`"
+def _rectangle(component: Component, world: NDArray[np.float64]) -> SceneLight:
+    axes = world[:3, :2] / np.linalg.norm(world[:3, :2], axis=0)  # as in three.js it has no scale
+    light = Light(
+        LightKind.AREA,
+        position=triple(world[:3, 3]),
+        direction=triple(-np.cross(axes[:, 0], axes[:, 1])),
+        diffuse=triple(_strength(component)),
+        exponent=0.0,
+        sides=(
+            triple(axes[:, 0] * component.get("width") / 2),
+            triple(axes[:, 1] * component.get("height") / 2),
+        ),
     )
+    return SceneLight((light,))
 
 
 _MAKERS: Mapping[str, Callable[[Component, Any], SceneLight]] = MappingProxyType(

@@ -36,7 +36,8 @@ def hull(geometry: Geometry, pose: Floats, thickness: float, angle: float) -> Ge
     normals, angles = _faces(corners[owner])
     weighted = (angles[:, :, None] * normals[:, None]).reshape(-1, 3)
     if angle >= math.pi:
-        sums = np.stack([np.bincount(owner.ravel(), w, len(corners)) for w in weighted.T], 1)
+        count = len(corners)
+        sums: Floats = np.stack([np.bincount(owner.ravel(), w, count) for w in weighted.T], 1)
         return _moved(corners, owner, sums, thickness)
     flat, facing = owner.ravel(), np.repeat(normals, 3, 0)
     sums = _creased(flat, weighted, facing, math.cos(angle))

@@ -16,12 +16,16 @@ from heliograph.raster.types import LARGEST, SMALLEST, Colour, Light, LightKind
 from heliograph.scene import EditLight
 from heliograph.scene.appearance import BRIGHTEST
 
+HEAD = "head"
+"""Name of the light at the camera, of a scene of components that has none of its own."""
+
 _FIELDS = (
     *("position", "direction", "diffuse", "specular", "ambient"),
     *("cutoff", "exponent", "softness", "decay", "distance", "size", "casts_shadow"),
 )
 _LENGTHS, _STRENGTHS = ("position", "direction"), ("diffuse", "specular", "ambient")
 _PLACED = ("kind", "position", "direction", "casts_shadow")
+_OPPOSITE = 1e-12
 _LEAST, _NEAR = 0.01, 0.01  # metres; part of the range
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _UP: Colour = (0.0, 0.0, 1.0)
@@ -62,7 +66,10 @@ class SceneLight:
         `new` but for what is given.
         """
         if self.lights or "kind" in given:
-            light = replace(self.lights[0] if self.lights else new, **_fading(given))
+            light = self.lights[0] if self.lights else new
+            if light.kind is LightKind.AREA and "direction" in given:
+                light = replace(light, sides=_turned(light, np.array(given["direction"], float)))
+            light = replace(light, **_fading(given))
             placed = any(name in given for name in _PLACED)
             return SceneLight((covering(light, sphere()) if placed else light,))
         if self.slope is None:
@@ -74,6 +81,20 @@ class SceneLight:
             np.array(given.get("ambient", mean - half), float),
             -np.array(given["direction"]) if "direction" in given else np.array(self.up),
         )
+
+
+def _turned(light: Light, way: NDArray[np.float64]) -> tuple[Colour, Colour]:
+    """The sides of an area light that is turned the shortest way to shine another way."""
+    sides = np.array(light.sides)
+    old = -np.cross(*sides)
+    old, new = old / np.linalg.norm(old), way / np.linalg.norm(way)
+    half = old + new
+    if half @ half < _OPPOSITE:  # about its own width
+        return triple(sides[0]), triple(-sides[1])
+    # Two mirrors, across what is halfway and across the old way, turn one way into the other.
+    sides = sides - 2 * np.outer(sides @ old, old)
+    sides = sides - 2 * np.outer(sides @ half, half) / (half @ half)
+    return triple(-sides[0]), triple(-sides[1])
 
 
 def _fading(given: Mapping[str, Any]) -> Mapping[str, Any]:

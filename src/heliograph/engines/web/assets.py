@@ -12,6 +12,7 @@ import hashlib
 import os
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -36,7 +37,7 @@ class AssetStore:
     """The files that pages may fetch, and the hashes of the arrays they are sent."""
 
     def __init__(self) -> None:
-        self._paths: dict[str, Path] = {}
+        self._paths: dict[str, set[Path]] = {}
         self._digests: dict[Path, str] = {}
         self._hashed: dict[int, tuple[weakref.ref[NDArray[Any]], BlobRef]] = {}
 
@@ -48,12 +49,13 @@ class AssetStore:
         """
         given = Path(path).absolute()
         digest = file_digest(str(given))
-        before = self._digests.get(given)
+        before = self._digests.get(given, digest)
         if before != digest:
-            if before is not None and self._paths.get(before) == given:
+            self._paths[before].discard(given)
+            if not self._paths[before]:
                 del self._paths[before]
-            self._digests[given] = digest
-        self._paths[digest] = given
+        self._digests[given] = digest
+        self._paths.setdefault(digest, set()).add(given)
         return AssetRef(digest, f"{PREFIX}/{digest}/{quote(given.name)}", given.name)
 
     def find(self, digest: str, name: str) -> Path | None:
@@ -63,15 +65,13 @@ class AssetStore:
             digest: of a file that was registered.
             name: that file's own, or that of one it names, seen from its folder.
         """
-        path = self._paths.get(digest)
-        if path is None:
-            return None
-        try:
-            if file_digest(str(path)) != digest:
-                return None
-            return path if name == path.name else _beside(path).get(name)
-        except SceneError:
-            return None
+        for path in self._paths.get(digest, ()):
+            with suppress(SceneError):
+                if file_digest(str(path)) == digest:
+                    found = path if name == path.name else _beside(path).get(name)
+                    if found is not None:
+                        return found
+        return None
 
     def array(self, array: NDArray[Any]) -> BlobRef:
         """What a row says of an array; a read-only one is hashed once."""

@@ -48,6 +48,7 @@ _FLAGS: Final = (
     *("--disable-background-timer-throttling", "--disable-renderer-backgrounding"),
     *("--disable-backgrounding-occluded-windows", "--disable-hang-monitor"),
     "--disable-crash-reporter",
+    "--log-level=3",
     "--no-proxy-server",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,"
     "CertificateTransparencyComponentUpdater,AutofillServerCommunication,InterestFeedContentSuggestions",
@@ -209,13 +210,15 @@ class Chromium:
         return self._browser.poll() is None
 
     def last_words(self) -> str:
-        """How it ended, and what it said at last."""
-        ended = self._browser.poll()
-        how = "is running" if ended is None else f"ended with status {ended}"
+        """Whether it runs; of one that has ended how it did, and what it said at last."""
+        status = self._browser.poll()
+        if status is None:
+            return "the browser is running"
+        said = b""
         with suppress(OSError):
-            said = (self.profile / "log").read_bytes()[-_TAIL:].decode(errors="replace").strip()
-            return f"the browser {how}; it said: {said}" if said else f"the browser {how}"
-        return f"the browser {how}"
+            said = (self.profile / "log").read_bytes()[-_TAIL:]
+        text = said.decode(errors="replace").strip()
+        return f"the browser ended with status {status}" + (f" and said: {text}" if text else "")
 
     def close(self) -> None:
         """End it, with all its processes and its profile; may be called twice."""

@@ -88,6 +88,7 @@ class PageLink:
         on_message: is called with messages that are no answers (`Moved`, `Viewport`, `Event`,
             `Problem`, `Ask`) and their buffers.
         malformed: how many messages could not be read.
+        spare: bytes that a message may have beyond the pictures that were asked for.
     """
 
     def __init__(self, hello: Hello, socket: FrameSocket, assets: AssetStore) -> None:
@@ -95,6 +96,7 @@ class PageLink:
         self.id = secrets.token_hex(8)
         self.on_message: Callable[[FromPage, memoryview], None] = _ignore
         self.malformed = 0
+        self.spare = SPARE
         self._socket = socket
         self._scene = PageScene(assets)
         self._why_closed = ""
@@ -122,7 +124,7 @@ class PageLink:
     @property
     def most_bytes(self) -> int:
         """Bytes that its next message may have."""
-        return SPARE + max((each.nbytes for each in self._asked.values()), default=0)
+        return self.spare + max((each.nbytes for each in self._asked.values()), default=0)
 
     @property
     def queued(self) -> int:
@@ -342,8 +344,9 @@ class PageLink:
     def _refused(self, message: Refused) -> None:
         request = self._settled(message.request)
         if request is not None:
+            kind = WorkerError if message.fatal else EngineError
             missing = f"; missing: {', '.join(message.missing[:20])}" if message.missing else ""
-            self._answer(request, EngineError(f"{request.names}: {message.reason}{missing}"))
+            self._answer(request, kind(f"{request.names}: {message.reason}{missing}"))
 
     def _settled(self, number: int) -> Request | None:
         request = self._asked.pop(number, None)

@@ -8,8 +8,8 @@ The page shows a scene as *rows*, one for each component, parents before childre
 as a whole, so the newest row of a key is all that must reach a page: what is queued for a slow page
 is a set of keys, never a list of changes.
 
-    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer
-    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask
+    server -> page: Configure, Apply, Render, Forget, Close, Show, Panel, Answer, Share
+    page -> server: Hello, Applied, Rendered, Refused, Moved, Viewport, Event, Problem, Ask, Shared
 """
 
 from __future__ import annotations
@@ -175,6 +175,18 @@ class Render(Message, frozen=True, tag="render"):
     viewport: bool = False
 
 
+class Share(Message, frozen=True, tag="share"):
+    """Write the pictures of a slot into a file that the server, too, can open; `Shared` answers.
+
+    Attributes:
+        slot: what `Render.file_slot` calls it.
+        mark: 32 letters that the file begins with, and is found by.
+    """
+
+    slot: int
+    mark: str
+
+
 class Close(Message, frozen=True, tag="close"):
     """The server ends this page's session; `reason` is shown, and it reconnects if `again`."""
 
@@ -286,11 +298,19 @@ class Rendered(Message, frozen=True, tag="rendered"):
 
 
 class Refused(Message, frozen=True, tag="refused"):
-    """Why a `Render` could not be answered; `missing` are keys and files that never loaded."""
+    """Why a `Render` could not be answered.
+
+    Attributes:
+        request: the number asked with.
+        reason: why.
+        missing: keys and files that never loaded.
+        fatal: whether this page will never draw anything again, as its GL context is lost.
+    """
 
     request: int
     reason: str
     missing: list[str]
+    fatal: bool = False
 
 
 class Moved(Message, frozen=True, tag="moved"):
@@ -344,7 +364,14 @@ class Ask(Message, frozen=True, tag="ask"):
     value: Any
 
 
-ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer
+class Shared(Message, frozen=True, tag="shared"):
+    """The answer to `Share`; `error` is empty where the file is there."""
+
+    slot: int
+    error: str
+
+
+ToPage: TypeAlias = Configure | Apply | Render | Forget | Close | Show | Panel | Answer | Share
 FromPage: TypeAlias = (
-    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask
+    Hello | Applied | Rendered | Refused | Moved | Viewport | Event | Problem | Ask | Shared
 )

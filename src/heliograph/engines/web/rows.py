@@ -80,6 +80,10 @@ class _Plain:
     def _array(self, value: NDArray[Any], name: str) -> dict[str, Any]:
         if value.dtype.kind not in "iufb":
             raise self._refused(f"an array of {value.dtype}", name)
+        if value.dtype.itemsize == 8 and value.dtype.kind in "iu" and value.size:
+            least, most = int(value.min()), int(value.max())
+            if least < -(1 << 31) or most >= 1 << (31 if value.dtype.kind == "i" else 32):
+                raise self._refused(f"whole numbers from {least} to {most}", name)
         ref = self._assets.array(value)
         self.blobs[ref.blob] = value
         return {"blob": ref.blob, "dtype": ref.dtype, "shape": ref.shape}

@@ -22,9 +22,11 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from aiohttp import web
-
 from heliograph.errors import InvalidValueError, shown
+from heliograph.requires import Requires
+
+with Requires("aiohttp"):
+    from aiohttp import web
 
 _TOKEN = re.compile(r"[A-Za-z0-9_~.-]{1,256}")
 _SHORTEST: Final = 16
@@ -126,7 +128,8 @@ class Access:
         said = request.headers.getall("Origin", [])
         if said not in ([], [origin]):
             return Refusal(403, "Pages of other servers may not use this one.\n")
-        if _HIDDEN.search(request.raw_path.partition("?")[0]):
+        path = request.raw_path.partition("?")[0]
+        if not path.startswith("/") or _HIDDEN.search(path):
             return Refusal(404, "No such file.\n")
         if self.token is None or self.brings_token(request):
             return None

@@ -289,11 +289,11 @@ def confined(root: Path, name: str) -> Path | None:
     parts = name.split("/")
     if "\0" in name or "\\" in name or any(part in ("", ".", "..") for part in parts):
         return None
+    path, inside = Path(os.path.realpath(root.joinpath(*parts))), Path(os.path.realpath(root))
     try:
-        path = root.joinpath(*parts).resolve()
-    except OSError:  # links in a circle
+        return path if path.is_relative_to(inside) and path.is_file() else None
+    except OSError:  # a name that is too long
         return None
-    return path if path.is_relative_to(root.resolve()) and path.is_file() else None
 
 
 def _bound(host: str, ports: Sequence[int]) -> socket.socket:

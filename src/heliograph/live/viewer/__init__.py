@@ -19,7 +19,7 @@ which sends it (`Show`) unless a picture of a newer look was sent.
 | sources.py, rendered.py, recorded.py | a renderer, a recording with one face | their desk |
 | progressive.py | what is drawn next, and how large | one thread; times |
 | controls.py, look.py | the panel; what is shown | |
-| answers.py, python_code.py, pictures.py, specs.py | pure | |
+| answers.py, python_code.py, pictures.py | pure | |
 | recorder.py | the record button | one trajectory |
-| dropped.py, dropping.py | files dropped on a page | a private folder |
+| dropped.py | files dropped on a page | a private folder |
 """

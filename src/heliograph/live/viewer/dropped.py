@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from heliograph.errors import SceneError
 
-MOST_BYTES: Final = 1 << 30
-"""Of all files that are dropped together."""
+MOST_BYTES: Final = 64 << 20
+"""Of all files that are dropped together; larger ones are opened by their path."""
 MOST_FILES: Final = 2000
 
 _SCENES: Final = (".xml", ".mjcf", ".urdf", ".gltf", ".glb", ".ply", ".obj", ".stl")

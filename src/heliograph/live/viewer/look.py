@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from heliograph.camera import Camera
+
+CAMERA: Final = "view"
+"""The name of the camera of a page's viewport."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ All of it runs in the server's loop, but for the jobs of desks (`_draw_...`), wh
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,10 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import msgspec
-
 from heliograph.engine import CancelToken, attempt
-from heliograph.engines.web.drawn import spec_of
 from heliograph.engines.web.messages import (
     Answer,
     Ask,
@@ -34,20 +32,24 @@ from heliograph.engines.web.messages import (
     Show,
     Viewport,
 )
+from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.live.viewer import answers, controls
-from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.look import CAMERA, Look
 from heliograph.live.viewer.pictures import encoded, shown_pass
 from heliograph.live.viewer.progressive import Urgency
 from heliograph.live.viewer.recorder import Recorder
 from heliograph.live.viewer.sources import Drawn, Source
-from heliograph.live.viewer.specs import camera_of
 
 MOST_PIXELS: Final = 2048
 """Of a side of a picture that a page asks for; larger windows stretch it."""
 SETTLE: Final = 0.25
 """Seconds without news of a moving camera after which it counts as resting."""
+_PAUSE: Final = 1.0
+"""Seconds without pictures after which their rate is measured anew."""
+_WEIGHT: Final = 0.2
+"""Of the newest time between two pictures in the running mean."""
 _THUMBNAIL: Final = 512
 _PANEL_EVERY: Final = 0.5
 """Seconds between two panels while samples are looked through."""
@@ -77,6 +79,9 @@ class Home(Protocol):
     @property
     def out(self) -> Path:
         """Folder for trajectories."""
+
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source; returns its name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,12 +131,13 @@ class ViewerPage:
         self.look = self.source.first_look() if shown is None else shown[1]
         self._moving, self._update, self._arrived = False, 0, time.monotonic()
         self._number, self._sent = 0, 0
-        self._note, self._rate, self._when = "", 0.0, 0.0
+        self._note, self._gap, self._when = "", math.inf, -math.inf
         self._whole: tuple[Look, Drawn] | None = None
         self._probing: Ask | None = None
         self._recorder: Recorder | None = None
         self._files: list[str] = []
         self._panel_sent = 0.0
+        self._opening: asyncio.Task[None] | None = None
         self._closed = False
 
     def start(self) -> None:
@@ -150,14 +156,13 @@ class ViewerPage:
 
     def on_message(self, message: FromPage, body: memoryview) -> None:
         """What the page says."""
-        del body
         try:
             if isinstance(message, Viewport):
                 self._look_from(message)
             elif isinstance(message, Event) and message.etype == "CONTROL":
                 self._set(message.key, message.value)
             elif isinstance(message, Ask):
-                self._answer(message)
+                self._answer(message, body)
         except HeliographError as error:
             self._tell(error)
 
@@ -166,7 +171,7 @@ class ViewerPage:
         self._arrived = time.monotonic()
         if self.source.kind == "run":
             return
-        camera = camera_of(_capped(message.camera))
+        camera = camera_of(message.camera, CAMERA, _capped(message.camera))
         self._change(replace(self.look, camera=camera), panel=False)
 
     def _set(self, name: str, value: object) -> None:
@@ -303,12 +308,13 @@ class ViewerPage:
         if picture.final:
             self._whole = (shot.look, picture.drawn)
         now = time.monotonic()
-        since, self._when = now - self._when, now
-        self._rate = 0.8 * self._rate + 0.2 / max(since, 1e-3) if since < 1 else 0.0
+        gap, self._when = now - self._when, now
+        mean = self._gap + _WEIGHT * (gap - self._gap)
+        self._gap = mean if max(gap, self._gap) < _PAUSE else gap
         facts = {
             **picture.facts,
             "age": 1000 * (now - shot.arrived),
-            "rate": self._rate,
+            "rate": 1 / self._gap if self._gap < _PAUSE else 0.0,
         }
         buffers = Buffers()
         offset, nbytes = buffers.add(picture.data)
@@ -392,13 +398,14 @@ class ViewerPage:
 
     # Questions.
 
-    def _answer(self, ask: Ask) -> None:
+    def _answer(self, ask: Ask, body: memoryview) -> None:
         value = ask.value if isinstance(ask.value, dict) else {}
         known: dict[str, Callable[[], None]] = {
             "probe": lambda: self._ask_probe(ask, value),
             "python": lambda: self._reply(ask, {"code": self.source.python(self.look)}),
             "save": lambda: self._ask_save(ask, value),
             "thumbnail": lambda: self._ask_thumbnail(ask, value),
+            "drop": lambda: self._ask_drop(ask, value, body),
         }
         try:
             if ask.what not in known:
@@ -473,6 +480,21 @@ class ViewerPage:
 
         source.desk.put(self._slot(f"thumbnail/{name}"), Urgency.IDLE, job)
 
+    def _ask_drop(self, ask: Ask, value: Mapping[str, Any], body: memoryview) -> None:
+        files = _files(value.get("files"), body)
+
+        async def opened() -> None:
+            try:
+                name = await self._home.open_files(files)
+            except HeliographError as error:
+                self._refuse(ask, error)
+                return
+            self._reply(ask, {"opened": name})
+            if not self._closed:
+                self.show(name)
+
+        self._opening = self._loop.create_task(opened())
+
     def _try_reply(self, ask: Ask, reply: Callable[[], None]) -> None:
         try:
             reply()
@@ -503,10 +525,26 @@ def _has(drawn: Drawn, passes: list[str]) -> bool:
     return all(name in drawn.frame.passes for name in passes)
 
 
-def _capped(spec: CameraSpec) -> CameraSpec:
-    """The camera with sides of at most `MOST_PIXELS`, of the same shape."""
-    scale = MOST_PIXELS / max(spec.width, spec.height, 1)
-    if scale >= 1:
-        return spec
-    width, height = max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
-    return msgspec.structs.replace(spec, width=width, height=height)
+def _capped(spec: CameraSpec) -> tuple[int, int]:
+    """The size of the camera's picture, with sides of at most `MOST_PIXELS`."""
+    scale = min(1.0, MOST_PIXELS / max(spec.width, spec.height, 1))
+    return max(1, round(spec.width * scale)), max(1, round(spec.height * scale))
+
+
+def _files(given: object, body: memoryview) -> dict[str, bytes]:
+    """Files that a page sent, in the buffers of its message, by name.
+
+    Raises:
+        InvalidValueError: something else.
+    """
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise InvalidValueError("drop: expected a list of files, each with name, offset, nbytes")
+    found: dict[str, bytes] = {}
+    for each in given:
+        name = each.get("name")
+        if not isinstance(name, str):
+            raise InvalidValueError("drop: expected a name for each file")
+        start = controls.check_whole("offset", each.get("offset"), 0, len(body))
+        nbytes = controls.check_whole("nbytes", each.get("nbytes"), 0, len(body) - start)
+        found[name] = bytes(body[start : start + nbytes])
+    return found

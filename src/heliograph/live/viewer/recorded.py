@@ -68,12 +68,10 @@ class RecordedRun(Source):
         return Look(shown=next(iter(frame.passes)), recorded=frame.camera.name)
 
     def controls(self, look: Look) -> list[Control]:
-        """The timeline, what is shown, what is looked for, what failed."""
-        last = len(self._indices) - 1
+        """What is shown, what is looked for, what failed; the timeline stands in the facts."""
         made = [
             controls.select("pass", "Pass", look.shown, self.passes(look), "Picture"),
             controls.select("camera", "Camera", look.recorded, [*self._first.frames], "Picture"),
-            controls.slider("position", "Sample", look.position, (0, last, 1), group="Samples"),
             controls.number(
                 "index_jump",
                 "Index",
@@ -97,7 +95,7 @@ class RecordedRun(Source):
     def changed(self, look: Look, name: str, value: object) -> Look:
         """The look with one control set."""
         last = len(self._indices) - 1
-        if name in ("position", "found"):
+        if name in ("timeline", "found"):
             return replace(look, position=controls.check_whole("position", value, 0, last))
         if name == "index_jump":
             return replace(look, position=self._position(value))
@@ -133,9 +131,8 @@ class RecordedRun(Source):
             "start": look.recorded,
             "labels": {str(number): list(label) for number, label in self._first.labels.items()},
             "timeline": {
-                "name": "position",
-                "length": len(self._indices),
-                "index": self._indices[look.position],
+                "count": len(self._indices),
+                "index": look.position,
                 "found": found[:_LISTED],
                 "searched": len(self._in_sight) if look.wanted else 0,
             },

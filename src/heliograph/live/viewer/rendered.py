@@ -17,10 +17,9 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Frame
 from heliograph.live.viewer import controls
 from heliograph.live.viewer.controls import Control
-from heliograph.live.viewer.look import Look
+from heliograph.live.viewer.look import CAMERA, Look
 from heliograph.live.viewer.python_code import Opening, rendering_code
 from heliograph.live.viewer.sources import Drawn, Source
-from heliograph.live.viewer.specs import NAME
 from heliograph.passes import select_passes
 from heliograph.randomize import stream
 from heliograph.scene import Joint
@@ -114,7 +113,7 @@ class RenderedScene(Source):
     def facts(self, look: Look) -> dict[str, Any]:
         """Where it came from, what it holds, where to look first."""
         scene, provenance = self._renderer.scene, self._renderer.provenance
-        start = next(iter(self._renderer.cameras.values()))
+        start = _start(self._renderer.cameras)
         box = _bounds(self._renderer)
         rows = list(zip(scene.objects.ids.tolist(), scene.objects.names, scene.objects.categories,
                         strict=True))  # fmt: skip
@@ -140,7 +139,7 @@ class RenderedScene(Source):
         """Pictures of the page's camera in this size."""
         view = self._view(look, passes, size)
         for sample in self._renderer.refine(view, cancel):
-            yield Drawn(sample, sample[NAME])
+            yield Drawn(sample, sample[CAMERA])
 
     def thumbnail(self, look: Look, camera: str, size: tuple[int, int]) -> Frame:
         """What one of the scene's cameras sees in the page's state."""
@@ -226,6 +225,12 @@ class RenderedScene(Source):
     @property
     def _rest(self) -> NDArray[Any]:
         return self._space.rest["qpos"]
+
+
+def _start(cameras: Mapping[str, Camera]) -> Camera:
+    """The scene's first own camera, or the one that frames it."""
+    first = next(iter(cameras))
+    return cameras["fit" if first == "free" and "fit" in cameras else first]
 
 
 def _bounds(renderer: Renderer) -> NDArray[np.float64]:

@@ -20,11 +20,11 @@ from typing import Any, Final, Self, Unpack
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
 from heliograph.engine import Renderer
-from heliograph.engines.web.link import PageLink
+from heliograph.engines.registry import engine_of, rasterizes, resolve_source
+from heliograph.engines.web.link import SPARE, PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
-from heliograph.live.viewer.dropped import place_files
-from heliograph.live.viewer.dropping import drop_handler
+from heliograph.live.viewer.dropped import MOST_BYTES, place_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
 from heliograph.live.viewer.python_code import Opening, open_expression
@@ -99,17 +99,33 @@ def opened_source(source: object, keywords: Mapping[str, Any]) -> Source:
     if path is not None and path.suffix == ".py":
         return _of_program(path, keywords)
     if not isinstance(source, (str, Path)):
-        name = type(source).__name__
-        return _opened(source, name, Opening(open_expression("scene", _told(keywords))), keywords)
+        return _opened(source, type(source).__name__, "scene", keywords)
     text = str(source)
     name = "MJCF" if text.lstrip().startswith("<") else Path(text).name
-    return _opened(source, name, Opening(open_expression(repr(text), _told(keywords))), keywords)
+    return _opened(source, name, repr(text), keywords)
 
 
 def _opened(
-    source: object, name: str, opening: Opening, keywords: Mapping[str, Any]
+    source: object,
+    name: str,
+    expression: str,
+    keywords: Mapping[str, Any],
+    imports: tuple[str, ...] = (),
 ) -> RenderedScene:
-    renderer = open_scene(source, **keywords)
+    """A scene that is opened for the viewer alone, with smooth edges unless told otherwise.
+
+    Args:
+        source: of `heliograph.open`.
+        name: what people call it.
+        expression: the source, in a program.
+        keywords: of `heliograph.open`.
+        imports: lines that the expression needs.
+    """
+    options = dict(keywords)
+    if rasterizes(options.get("engine") or engine_of(resolve_source(source))):
+        options.setdefault("msaa", 4)
+    renderer = open_scene(source, **options)
+    opening = Opening(open_expression(expression, _told(options)), imports)
     try:
         return RenderedScene(renderer, name, opening, renderer.close)
     except BaseException:
@@ -149,8 +165,7 @@ def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
     imports = ("import runpy", "")
     if isinstance(found, Renderer):
         return RenderedScene(found, path.name, Opening(run, imports), found.close)
-    opening = Opening(open_expression(run, _told(keywords)), imports)
-    return _opened(found, path.name, opening, keywords)
+    return _opened(found, path.name, run, keywords, imports)
 
 
 class Viewer:
@@ -182,7 +197,6 @@ class Viewer:
         self.sources: dict[str, Source] = {source.name: source}
         self.out = Path(out)
         self._remembered: OrderedDict[str, tuple[str, Look]] = OrderedDict()
-        self._pages: dict[str, ViewerPage] = {}
         self._folders: list[Path] = []
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
@@ -245,16 +259,13 @@ class Viewer:
             " url.hostname = 'localhost'; frame.src = url.href; })();</script>"
         )
 
-    async def _dropped_on(self, session: str, files: Mapping[str, bytes]) -> str:
-        """Open dropped files as one more source and show it on the page; returns its name.
+    async def open_files(self, files: Mapping[str, bytes]) -> str:
+        """Open dropped files as one more source, from a private folder; returns its name.
 
         Raises:
             HeliographError: they are no scene, or name files that are not among them.
         """
-        name = await asyncio.to_thread(self._open_files, files)
-        if session in self._pages:
-            self._pages[session].show(name)
-        return name
+        return await asyncio.to_thread(self._open_files, files)
 
     def _open_files(self, files: Mapping[str, bytes]) -> str:
         folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
@@ -283,7 +294,6 @@ class Viewer:
 
     async def _serve(self, host: str, port: int, ready: Future[str]) -> None:
         server = PageServer(self._on_page, host=host, port=port)
-        server.add_route("/drop", drop_handler(self._dropped_on))
         try:
             await server.start()
             ready.set_result(server.url)
@@ -296,13 +306,12 @@ class Viewer:
         known = self._remembered.pop(session, None) if session else None
         page = ViewerPage(link, self, session if known else secrets.token_urlsafe(9), known)
         link.on_message = page.on_message
-        self._pages[page.session] = page
+        link.spare = MOST_BYTES + SPARE
         page.start()
         try:
             await link.wait_closed()
         finally:
             page.close()
-            del self._pages[page.session]
             self._remembered[page.session] = (page.source.name, page.look)
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)

@@ -30,6 +30,7 @@ _KINDS = {
     LightKind.DIRECTIONAL: KINDS.index("PARALLEL_LIGHT"),
     LightKind.POINT: KINDS.index("POINT_LIGHT"),
     LightKind.SPOT: KINDS.index("SPOT_LIGHT"),
+    LightKind.AREA: KINDS.index("AREA_LIGHT"),
 }
 _MOST_MEASURED = 8
 _DARK = (0.0, 0.0, 0.0)
@@ -84,14 +85,17 @@ class LightLayouts:
     ) -> LightLayout:
         """What programs must know of these lights; those at the places `casting` cast shadows."""
         soft = linear and any(lights[place].size > 0 for place in casting)
+        area = any(light.kind is LightKind.AREA for light in lights)
+        if area and not linear:
+            raise InvalidValueError("area lights: expected STANDARD lighting, got CLASSIC")
         kinds = tuple(_KINDS[light.kind] for light in lights)
         if (kinds, casting) == self._expected:
             others = (kind for place, kind in enumerate(kinds) if place not in casting)
             rows = (*(kinds[place] for place in casting), *others)
             six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
-            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds, soft)
+            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds, soft, area)
         fitting = next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
-        return fitting._replace(soft=soft)
+        return fitting._replace(soft=soft, area=area)
 
 
 class FrameBlocks:
@@ -226,6 +230,8 @@ class FrameBlocks:
         view = camera.camera_from_world
         rows[self._in_world, 0:3] = self._position @ view[:3].T
         rows[self._in_world, 4:7] = self._direction @ view[:3, :3].T
+        if self._areas:
+            rows[self._areas, 4:7], rows[self._areas, 20:23] = self._sides @ view[:3, :3].T
 
     def _pack(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> None:
         """Lay lights out in rows: those that cast shadows, the others; a black one for none."""
@@ -245,6 +251,9 @@ class FrameBlocks:
             self._block[_COUNT] = len(shown)
             self._block[_COUNT + 1 : _AROUND] = len(casting), *atlas_grid(len(casting))
         self._lights, self._casting = lights, casting
+        self._areas = [row for row, light in enumerate(shown) if light.kind is LightKind.AREA]
+        sides = [shown[row].sides for row in self._areas]
+        self._sides = np.array(sides, float).reshape(-1, 2, 3).swapaxes(0, 1)
         in_world, parallel = [shown[row] for row in self._in_world], self._parallel
         direction = np.array([light.direction for light in in_world], float).reshape(-1, 3)
         length = np.sqrt((direction * direction).sum(1, keepdims=True))
@@ -288,6 +297,8 @@ def _linear_row(light: Light) -> list[float]:
     ends = 1 / max(light.distance, SMALLEST) ** 2 if light.distance > 0 else 0.0
     row[12:15] = ends, light.decay, 0.0
     row[19] = float(light.decay > 0)
+    if light.kind is LightKind.AREA:
+        row[3] = 2.0
     return row
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.errors import InvalidValueError
-from heliograph.raster import albedo, radiance
-from heliograph.raster.gl.programs import ALBEDO_UNIT, RADIANCE_UNIT
+from heliograph.raster import albedo, area_lights, radiance
+from heliograph.raster.gl.programs import ALBEDO_UNIT, AREA_UNIT, RADIANCE_UNIT
 from heliograph.raster.radiance import LEVELS
 
 _WIDEST = 2048  # of a background, texels
@@ -40,6 +40,7 @@ class LightMaps:
     def __init__(self, gl: moderngl.Context) -> None:
         self._gl = gl
         self._albedo: moderngl.Texture | None = None
+        self._lobes: moderngl.Texture
         self._radiances: dict[int, RadianceMap] = {}
         self._next = 0
 
@@ -88,7 +89,12 @@ class LightMaps:
             self._albedo = self._gl.texture(size, 2, _halves(table), dtype="f2")
             self._albedo.repeat_x = self._albedo.repeat_y = False
             self._albedo.filter = (moderngl.LINEAR, moderngl.LINEAR)
+            size = area_lights.table().shape[:2]
+            self._lobes = self._gl.texture(size, 4, _halves(area_lights.table()), dtype="f2")
+            self._lobes.repeat_x = self._lobes.repeat_y = False
+            self._lobes.filter = (moderngl.LINEAR, moderngl.LINEAR)
         self._albedo.use(ALBEDO_UNIT)
+        self._lobes.use(AREA_UNIT)
         if picture is not None:
             picture.reflected.use(RADIANCE_UNIT)
 

@@ -23,9 +23,11 @@ _MOST = 40
 MIRROR_UNIT, SHADOW_UNIT, DEPTHS_UNIT, ALBEDO_UNIT, RADIANCE_UNIT, _FIRST_LAYER_UNIT = range(1, 7)
 """Texture units; unit 0 is the surface's own texture."""
 LAYER_UNITS = {use: _FIRST_LAYER_UNIT + place for place, use in enumerate(Use)}
+AREA_UNIT = _FIRST_LAYER_UNIT + len(Use)
 _UNITS = {
     **{"image": 0, "sky": 0, "mirror": MIRROR_UNIT, "shadow_atlas": SHADOW_UNIT},
     **{"shadow_depths": DEPTHS_UNIT, "albedo": ALBEDO_UNIT, "radiance": RADIANCE_UNIT},
+    "lobes": AREA_UNIT,
     **{
         "metallic_roughness": LAYER_UNITS[Use.METALLIC_ROUGHNESS],
         "normals": LAYER_UNITS[Use.NORMAL],
@@ -63,7 +65,7 @@ _MODELS = {
 }
 """What the GLSL text tests for each way to make colour in linear light."""
 
-KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT")
+KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT", "AREA_LIGHT")
 """What a light is to a program."""
 
 
@@ -76,12 +78,14 @@ class LightLayout(NamedTuple):
         kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
             To those it is data how many there are and how many have shadow maps.
         soft: whether any of those with shadow maps is more than a point.
+        area: whether there may be area lights.
     """
 
     shadows: int = 0
     six_faces: bool = False
     kinds: tuple[int, ...] = (0,)
     soft: bool = False
+    area: bool = False
 
     @property
     def any_lights(self) -> bool:
@@ -227,6 +231,7 @@ class Variant:
             "EXTREME": self.extreme,
             "SIX_FACES": self.lights.six_faces,
             "SOFT": self.lights.soft,
+            "AREA": self.lights.area,
             "LAYERED": self.layered,
         }
         names = [name for name, on in flags.items() if on]
@@ -362,7 +367,7 @@ def _numbers(variant: Variant) -> dict[str, object]:
         "ATLAS_ROWS": rows,
         "SHADOWED_LIGHTS": _each("ADD_SHADOWED", range(lights.shadows)),
         "OTHER_LIGHTS": _each("ADD", range(lights.shadows, len(lights.kinds))),
-        "KINDS": sum(kind << 2 * row for row, kind in enumerate(lights.kinds)),
+        "KINDS": sum(kind << 3 * row for row, kind in enumerate(lights.kinds)),
     }
 
 

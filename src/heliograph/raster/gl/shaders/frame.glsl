@@ -6,7 +6,8 @@ struct Light {
     vec4 specular;     // rgb, and over how much of the cosine a spot's rim fades
     vec4 attenuation;  // constant, linear, quadratic; of linear light 1 to add a power of the range
     vec4 ambient;
-    // Of linear light `specular` begins with 1 / (the range where it ends)^2, and that power.
+    // Of linear light `specular` begins with 1 / (the range where it ends)^2, and that power. Of
+    // area lights `position.w` is 2, and `direction` and `ambient` are half of their sides.
 };
 struct ShadowMap {
     mat4 from_camera;  // to the atlas; of six faces to metres from the light, world axes

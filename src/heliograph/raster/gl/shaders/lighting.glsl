@@ -2,7 +2,7 @@
 // the most general. Programs made to measure know what each light is: a processor that draws does
 // not skip what an `if` leaves out, and takes its time over loops.
 #ifdef KINDS
-#define KIND(i) (KINDS >> 2 * (i) & 3)
+#define KIND(i) (KINDS >> 3 * (i) & 7)
 #else
 #define KIND(i) SPOT_LIGHT
 #endif

@@ -2,9 +2,14 @@
 // sends on to the eye. All vectors are in camera axes. As in lighting.glsl, programs made to measure
 // know what each light is.
 #ifdef KINDS
-#define KIND(i) (KINDS >> 2 * (i) & 3)
+#define KIND(i) (KINDS >> 3 * (i) & 7)
 #else
 #define KIND(i) SPOT_LIGHT
+#endif
+#ifdef KINDS
+#define IS_AREA(i) (KIND(i) == AREA_LIGHT)
+#else
+#define IS_AREA(i) (lights[i].position.w > 1.5)
 #endif
 const float PI = 3.14159265;
 
@@ -104,10 +109,60 @@ vec3 radiance_around(vec3 normal) {
 }
 #endif
 
+#if defined(AREA) && defined(METALLIC)
+// Light of rectangles. A rough surface's lobe is a cosine lobe that is stretched and turned, so that
+// what it sends on of a polygon is what a matt surface would of the polygon stretched and turned
+// back: E. Heitz et al., "Real-Time Polygonal-Light Shading with Linearly Transformed Cosines", 2016.
+uniform sampler2D lobes;  // what turns it back; see area_lights.py
+vec3 along_edge(vec3 a, vec3 b) {
+    vec3 across = cross(a, b);
+    float sine = length(across);
+    return across * (sine > 1e-6 ? atan(sine, dot(a, b)) / sine : 1.0);
+}
+// The part of all light that a matt surface facing +z sends on; of what is below its horizon a
+// sphere's as large (S. Hill and E. Heitz, "Real-Time Area Lighting: a Journey", 2016, p. 102).
+float seen_of(vec3 a, vec3 b, vec3 c, vec3 d) {
+    a = normalize(a), b = normalize(b), c = normalize(c), d = normalize(d);
+    vec3 sum = along_edge(a, b) + along_edge(b, c) + along_edge(c, d) + along_edge(d, a);
+    sum *= 0.5 / PI;
+    float whole = length(sum);
+    return max((whole * whole + sum.z) / (whole + 1.0), 0.0);
+}
+vec3 of_area(int i, Surface s, float roughness, vec2 share, vec3 point) {
+    vec3 right = lights[i].direction.xyz, up = lights[i].ambient.xyz;
+    vec3 middle = lights[i].position.xyz - point;
+    if (dot(cross(right, up), middle) <= 0.0) return vec3(0.0);
+    vec3 aside = s.view - s.normal * dot(s.view, s.normal);
+    if (dot(aside, aside) < 1e-9) aside = cross(s.normal, s.normal.yzx + vec3(0.0, 0.0, 1.0));
+    aside = normalize(aside);
+    mat3 turn = transpose(mat3(aside, cross(s.normal, aside), s.normal));
+    vec3 a = turn * (middle + right - up), b = turn * (middle + right + up);
+    vec3 c = turn * (middle - right + up), d = turn * (middle - right - up);
+    vec2 size = vec2(textureSize(lobes, 0));
+    vec2 cell = vec2(roughness, sqrt(1.0 - s.facing)) * (1.0 - 1.0 / size) + 0.5 / size;
+    vec4 lobe = texture(lobes, cell);
+    mat3 back = mat3(lobe.x, 0.0, lobe.z, 0.0, 1.0, 0.0, lobe.y, 0.0, lobe.w);
+    vec3 sent = s.diffuse * seen_of(a, b, c, d);
+    sent += (s.specular * share.x + share.y) * seen_of(back * a, back * b, back * c, back * d);
+    return lights[i].diffuse.rgb * sent;
+}
+#define ADD_AREA(i) sum += of_area(i, s, roughness, share, point);
+#else
+#define ADD_AREA(i)
+#endif
+
 #include shadows
+#ifdef AREA
+#define ADD(i)                                                                 \
+    if (IS_AREA(i)) { ADD_AREA(i) } else {                                     \
+        light = arriving(i, KIND(i), point, to_light);                         \
+        sum += reflected(s, light, to_light);                                  \
+    }
+#else
 #define ADD(i)                                                                 \
     light = arriving(i, KIND(i), point, to_light);                             \
     sum += reflected(s, light, to_light);
+#endif
 #define ADD_SHADOWED(i)                                                        \
     light = arriving(i, KIND(i), point, to_light);                             \
     sum += lit_part(i, point, flat_normal, to_light) * reflected(s, light, to_light);

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.colour import encoded, linear
-from heliograph.engines.components import gltf, obj
+from heliograph.engines.shared import gltf, obj
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.colour import encoded
-from heliograph.engines.components.accessors import with_floats
+from heliograph.engines.shared.accessors import with_floats
 from heliograph.engines.shared.maps import WHITE
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 from heliograph.scene import images

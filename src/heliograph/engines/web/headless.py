@@ -1,0 +1,227 @@
+"""A page in a headless browser of our own, asked for pictures from a thread that waits.
+
+caller's thread                         thread "heliograph-page", with its own loop
+draw(rows, keys, cameras, ...)  ----->  PageLink.show, PageLink.render
+PageServer  <--- WebSocket --->  the page in Chromium
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Collection, Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, Final, Self, TypeVar
+
+from heliograph.camera import Camera
+from heliograph.engines.web.chromium import Chromium, GlChoice, gl_choices, remember
+from heliograph.engines.web.drawn import Drawn
+from heliograph.engines.web.link import PageLink
+from heliograph.engines.web.messages import Configure, FromPage, Share, Shared
+from heliograph.engines.web.scene_rows import SceneRows
+from heliograph.engines.web.server import PageServer
+from heliograph.engines.web.shared_file import SharedFile, new_mark
+from heliograph.errors import EngineError, HeliographError
+
+_ARRIVES_WITHIN: Final = 30.0  # seconds
+_CLOSES_WITHIN: Final = 10.0
+_SHARES_WITHIN: Final = 5.0
+_SLOT: Final = 0
+_T = TypeVar("_T")
+
+
+class HeadlessPage:
+    """A browser with one page that draws no viewport, and the server it speaks to.
+
+    Args:
+        shares: whether pictures may come through a shared file.
+        must_share: whether they must.
+
+    Attributes:
+        gl: name of its GL renderer.
+
+    Raises:
+        MissingDependencyError: no browser is installed.
+        EngineError: none that is can draw, or it cannot share a file and must.
+    """
+
+    def __init__(self, *, shares: bool = True, must_share: bool = False) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="heliograph-page", daemon=True)
+        self._thread.start()
+        self._arrived: asyncio.Queue[PageLink] = asyncio.Queue()
+        self._links: list[PageLink] = []
+        self._browser: Chromium | None = None
+        self._server = PageServer(self._on_page)
+        self._shared: SharedFile | None = None
+        try:
+            self._wait(self._server.start())
+            self._link = self._opened()
+            if shares:
+                self._share(must_share)
+        except BaseException:
+            self.close()
+            raise
+        self.gl = self._link.hello.gl
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still be asked."""
+        return self._link.connected
+
+    @property
+    def browser(self) -> Chromium:
+        """The browser."""
+        if self._browser is None:
+            raise EngineError("the browser was closed")
+        return self._browser
+
+    @property
+    def shares(self) -> bool:
+        """Whether pictures come through a shared file."""
+        return self._shared is not None
+
+    def draw(
+        self,
+        show: tuple[SceneRows, Collection[str] | None] | None,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        *,
+        samples: int,
+        timeout: float,
+    ) -> Drawn:
+        """Show rows, if any, and draw pictures of them.
+
+        What comes through a shared file is overwritten by the next call.
+
+        Raises:
+            EngineError: the page cannot draw that.
+            WorkerError: the page or its browser is gone, or does not answer.
+        """
+        return self._wait(self._draw(show, cameras, passes, samples, timeout))
+
+    def last_words(self) -> str:
+        """How the browser is, and what it said at last."""
+        return self.browser.last_words()
+
+    def close(self) -> None:
+        """End the browser and all that belongs to it; may be called twice."""
+        if self._loop.is_closed():
+            return
+        browser, shared = self._browser, self._shared
+        self._browser = self._shared = None
+        if browser is not None:
+            browser.close()
+        with suppress(HeliographError, TimeoutError):
+            self._wait(self._ended())
+        if shared is not None:
+            shared.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CLOSES_WITHIN)
+        self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    async def _ended(self) -> None:
+        """Wait until the server has heard that the browser is gone, and end it."""
+        async with asyncio.timeout(_CLOSES_WITHIN):
+            await asyncio.gather(*(link.wait_closed() for link in self._links))
+            await self._server.close()
+
+    async def _on_page(self, link: PageLink) -> None:
+        self._links.append(link)
+        link.configure(Configure(link.id, draws_viewport=False))
+        self._arrived.put_nowait(link)
+        await link.wait_closed()
+
+    def _opened(self) -> PageLink:
+        """The page, in a browser that draws in the best way there is."""
+        said = []
+        for choice in gl_choices():
+            link = self._arrival(choice)
+            if link is not None and link.hello.gl:
+                remember(choice)
+                return link
+            said.append(f"{choice.name}: {self.browser.last_words()}")
+            self.browser.close()
+        raise EngineError(f"no browser here can draw with WebGL 2; {'; '.join(said)}")
+
+    def _arrival(self, choice: GlChoice) -> PageLink | None:
+        self._browser = Chromium(self._server.url, choice)
+        return self._wait(self._next_arrival(self._browser))
+
+    async def _next_arrival(self, browser: Chromium) -> PageLink | None:
+        waiting = asyncio.create_task(self._arrived.get())
+        try:
+            async with asyncio.timeout(_ARRIVES_WITHIN):
+                while browser.running and not waiting.done():
+                    await asyncio.wait({waiting}, timeout=0.1)
+        except TimeoutError:
+            pass
+        if waiting.done():
+            return waiting.result()
+        waiting.cancel()
+        return None
+
+    def _share(self, must: bool) -> None:
+        """Have pictures come through a shared file, if this browser can."""
+        mark = new_mark()
+        why = self._wait(self._asked_to_share(Share(_SLOT, mark)))
+        if not why:
+            self._shared = SharedFile.find(_SLOT, self.browser.profile, mark)
+            why = "" if self._shared else "its file is nowhere in the browser's profile"
+        if why and must:
+            raise EngineError(
+                f"transport: expected a browser that can share a file, and it cannot: {why}; give "
+                "'socket' or 'auto'"
+            )
+
+    async def _asked_to_share(self, message: Share) -> str:
+        """Why the page cannot share a file; empty if it does."""
+        answer: asyncio.Future[str] = self._loop.create_future()
+
+        def hear(told: FromPage, _: memoryview) -> None:
+            if isinstance(told, Shared) and not answer.done():
+                answer.set_result(told.error)
+
+        self._link.on_message = hear
+        self._link.send(message)
+        try:
+            async with asyncio.timeout(_SHARES_WITHIN):
+                return await answer
+        except TimeoutError:
+            return f"the page has not answered within {_SHARES_WITHIN:g} s"
+
+    async def _draw(
+        self,
+        show: tuple[SceneRows, Collection[str] | None] | None,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        samples: int,
+        timeout: float,
+    ) -> Drawn:
+        if show is not None:
+            self._link.show(*show)
+        return await self._link.render(
+            cameras,
+            passes,
+            samples=samples,
+            timeout=timeout,
+            shared=self._shared,
+        )

@@ -1,0 +1,144 @@
+"""A page as far as its server knows: a WebSocket client that keeps the rows it is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import aiohttp
+import numpy as np
+
+from heliograph.engines.web.link import PageLink
+from heliograph.engines.web.messages import (
+    PROTOCOL,
+    Applied,
+    Apply,
+    CameraSpec,
+    Close,
+    Forget,
+    Hello,
+    Picture,
+    Render,
+    Rendered,
+)
+from heliograph.engines.web.server import PageServer
+from heliograph.engines.web.wire import Buffers, pack, unpack_to_page
+
+HELLO = Hello(PROTOCOL, "none", {"client": "test"})
+
+
+def socket_url(server: PageServer, query: str = "") -> str:
+    address, _, token = server.url.partition("?")
+    return f"{address}ws?{query or token}"
+
+
+@asynccontextmanager
+async def serving(**options) -> AsyncIterator[tuple[PageServer, asyncio.Queue[PageLink]]]:
+    """A server, and the links of the pages that come."""
+    links: asyncio.Queue[PageLink] = asyncio.Queue()
+    server = PageServer(links.put, **options)
+    await server.start()
+    try:
+        yield server, links
+    finally:
+        await server.close()
+
+
+class Page:
+    """Keeps rows and blobs as a page does, and answers."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+        self.rows = {}
+        self.blobs = {}
+        self.version = None
+        self.told = []
+        self.closed = None
+        self.answers = True
+
+    async def send(self, message, buffers=None) -> None:
+        await self.socket.send_bytes(pack(message, buffers))
+
+    async def read(self) -> None:
+        async for frame in self.socket:
+            message, body = unpack_to_page(frame.data)
+            self.told.append(message)
+            await self.take(message, body)
+
+    async def take(self, message, body) -> None:
+        if isinstance(message, Apply):
+            self.apply(message, body)
+            await self.send(Applied(message.version))
+        elif isinstance(message, Forget):
+            for blob in message.blobs:
+                del self.blobs[blob]
+        elif isinstance(message, Close):
+            self.closed = message
+        elif isinstance(message, Render) and self.answers:
+            await self.send(*answer_to(message, self.version))
+
+    def apply(self, message, body) -> None:
+        if message.reset:
+            self.rows = {}
+        for blob in message.blobs:
+            self.blobs[blob.blob] = bytes(body[blob.offset : blob.offset + blob.nbytes])
+        for key in message.removed:
+            del self.rows[key]
+        for row in message.rows:
+            assert row.parent is None or row.parent in self.rows
+            self.rows[row.key] = row
+        self.version = message.version
+
+    def of(self, kind: type) -> list:
+        return [message for message in self.told if isinstance(message, kind)]
+
+
+def answer_to(message: Render, version: int, **changes) -> tuple[Rendered, Buffers]:
+    """An answer whose colours are the version, and whose depth is 3 m."""
+    buffers, pictures = Buffers(), []
+    for camera in message.cameras:
+        for content, made in made_contents(message, camera, version).items():
+            place = buffers.add(made)
+            pictures.append(Picture(camera.name, content, camera.width, camera.height, *place))
+    return Rendered(message.request, version, pictures, **changes), buffers
+
+
+def made_contents(message: Render, camera: CameraSpec, version: int) -> dict[str, bytes]:
+    size, made = (camera.height, camera.width, 4), {}
+    if "rgb" in message.passes and message.encoding != "raw":
+        made[f"image/{message.encoding}"] = b"a file"
+    if "alpha" in message.passes or ("rgb" in message.passes and message.encoding == "raw"):
+        rgba = np.full(size, version, np.uint8)
+        rgba[0] = 77  # the lowest row
+        made["rgba"] = rgba.tobytes()
+    if {"depth", "normals", "segmentation"} & set(message.passes):
+        geometry = np.zeros(size, np.uint32)
+        geometry[..., 0] = np.float32(3).view(np.uint32)
+        geometry[..., 2] = 5
+        made["geometry"] = geometry.tobytes()
+    return made
+
+
+@asynccontextmanager
+async def connected(server: PageServer, kind: Callable = Page, hello: Hello = HELLO, **options):
+    """A page that reads by itself."""
+    url = socket_url(server)
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(url, max_msg_size=0, **options) as socket,
+    ):
+        page = kind(socket)
+        await page.send(hello)
+        reader = asyncio.create_task(page.read())
+        try:
+            yield page
+        finally:
+            await socket.close()
+            await reader
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something holds; the test's own time limit ends it otherwise."""
+    while not condition():
+        await asyncio.sleep(0.002)
