@@ -1,4 +1,4 @@
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type"
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """The documents' programs, with a tab open, hidden, with a browser of our own, and with none."""
 
 import os
