@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar, cast
 
 import aiohttp
 import numpy as np
@@ -21,10 +22,13 @@ from heliograph.engines.web.messages import (
     Picture,
     Render,
     Rendered,
+    Row,
+    ToPage,
 )
 from heliograph.engines.web.server import PageServer
 from heliograph.engines.web.wire import Buffers, pack, unpack_to_page
 
+Links: TypeAlias = asyncio.Queue[PageLink]
 HELLO = Hello(PROTOCOL, "none", {"client": "test"})
 
 
@@ -34,9 +38,9 @@ def socket_url(server: PageServer, query: str = "") -> str:
 
 
 @asynccontextmanager
-async def serving(**options) -> AsyncIterator[tuple[PageServer, asyncio.Queue[PageLink]]]:
+async def serving(**options: Any) -> AsyncIterator[tuple[PageServer, Links]]:
     """A server, and the links of the pages that come."""
-    links: asyncio.Queue[PageLink] = asyncio.Queue()
+    links: Links = asyncio.Queue()
     server = PageServer(links.put, **options)
     await server.start()
     try:
@@ -45,19 +49,22 @@ async def serving(**options) -> AsyncIterator[tuple[PageServer, asyncio.Queue[Pa
         await server.close()
 
 
+_M = TypeVar("_M")
+
+
 class Page:
     """Keeps rows and blobs as a page does, and answers."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: Any) -> None:
         self.socket = socket
-        self.rows = {}
-        self.blobs = {}
-        self.version = None
-        self.told = []
-        self.closed = None
+        self.rows: dict[str, Row] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.version = 0
+        self.told: list[ToPage] = []
+        self.closed: Close | None = None
         self.answers = True
 
-    async def send(self, message, buffers=None) -> None:
+    async def send(self, message: Any, buffers: Any = None) -> None:
         await self.socket.send_bytes(pack(message, buffers))
 
     async def read(self) -> None:
@@ -66,7 +73,7 @@ class Page:
             self.told.append(message)
             await self.take(message, body)
 
-    async def take(self, message, body) -> None:
+    async def take(self, message: Any, body: memoryview) -> None:
         if isinstance(message, Apply):
             self.apply(message, body)
             await self.send(Applied(message.version))
@@ -78,7 +85,7 @@ class Page:
         elif isinstance(message, Render) and self.answers:
             await self.send(*answer_to(message, self.version))
 
-    def apply(self, message, body) -> None:
+    def apply(self, message: Any, body: memoryview) -> None:
         if message.reset:
             self.rows = {}
         for blob in message.blobs:
@@ -90,17 +97,18 @@ class Page:
             self.rows[row.key] = row
         self.version = message.version
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type[_M]) -> list[_M]:
         return [message for message in self.told if isinstance(message, kind)]
 
 
-def answer_to(message: Render, version: int, **changes) -> tuple[Rendered, Buffers]:
+def answer_to(message: Render, version: int, **changes: Any) -> tuple[Rendered, Buffers]:
     """An answer whose colours are the version, and whose depth is 3 m."""
-    buffers, pictures = Buffers(), []
+    buffers, pictures = Buffers(), list[Picture]()
     for camera in message.cameras:
         for content, made in made_contents(message, camera, version).items():
             place = buffers.add(made)
-            pictures.append(Picture(camera.name, content, camera.width, camera.height, *place))
+            size = camera.width, camera.height
+            pictures.append(Picture(camera.name, cast("Any", content), *size, *place))
     return Rendered(message.request, version, pictures, **changes), buffers
 
 
@@ -121,7 +129,9 @@ def made_contents(message: Render, camera: CameraSpec, version: int) -> dict[str
 
 
 @asynccontextmanager
-async def connected(server: PageServer, kind: Callable = Page, hello: Hello = HELLO, **options):
+async def connected(
+    server: PageServer, kind: Callable[[Any], Any] = Page, hello: Hello = HELLO, **options: Any
+) -> AsyncIterator[Any]:
     """A page that reads by itself."""
     url = socket_url(server)
     async with (
@@ -136,6 +146,14 @@ async def connected(server: PageServer, kind: Callable = Page, hello: Hello = HE
         finally:
             await socket.close()
             await reader
+
+
+def transport_of(socket: aiohttp.ClientWebSocketResponse) -> asyncio.Transport:
+    """What a client reads from, to be paused."""
+    connection = socket._conn
+    assert connection is not None
+    assert isinstance(connection.transport, asyncio.Transport)
+    return connection.transport
 
 
 async def until(condition: Callable[[], object]) -> None:

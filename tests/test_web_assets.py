@@ -3,6 +3,8 @@
 import gc
 import json
 import os
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ PIXELS = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> Any:
     """A folder with a glTF file, what it names inside and outside of it, and a stranger."""
     folder = tmp_path / "models"
     (folder / "textures").mkdir(parents=True)
@@ -33,7 +35,7 @@ def model(tmp_path):
     return folder / "model.gltf"
 
 
-def test_a_file_is_found_by_its_digest_with_what_it_names_in_its_folder(model):
+def test_a_file_is_found_by_its_digest_with_what_it_names_in_its_folder(model: Path) -> None:
     assets = AssetStore()
     ref = assets.register(model)
     assert (ref.url, ref.name) == (f"assets/{ref.asset}/model.gltf", "model.gltf")
@@ -55,7 +57,7 @@ def test_a_file_is_found_by_its_digest_with_what_it_names_in_its_folder(model):
     assert assets.find("0" * 64, "model.gltf") is None
 
 
-def test_materials_and_robots_bring_what_they_name(tmp_path):
+def test_materials_and_robots_bring_what_they_name(tmp_path: Path) -> None:
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "wood.png").write_bytes(b"png")
     (tmp_path / "a.mtl").write_text("newmtl a\nmap_Kd -s 1 1 1 maps/wood.png\n")
@@ -71,7 +73,9 @@ def test_materials_and_robots_bring_what_they_name(tmp_path):
     assert assets.find(robot.asset, "a.mtl") == tmp_path / "a.mtl"
 
 
-def test_a_file_that_changed_has_another_digest_and_is_not_found_by_the_old_one(tmp_path):
+def test_a_file_that_changed_has_another_digest_and_is_not_found_by_the_old_one(
+    tmp_path: Path,
+) -> None:
     path, assets = tmp_path / "a.bin", AssetStore()
     path.write_bytes(b"one")
     first = assets.register(path)
@@ -87,7 +91,7 @@ def test_a_file_that_changed_has_another_digest_and_is_not_found_by_the_old_one(
         assets.register(path)
 
 
-def test_a_file_that_changes_all_the_time_leaves_one_entry(tmp_path):
+def test_a_file_that_changes_all_the_time_leaves_one_entry(tmp_path: Path) -> None:
     path, assets = tmp_path / "a.bin", AssetStore()
     for number in range(50):
         path.write_bytes(bytes([number]) * 100)
@@ -95,7 +99,7 @@ def test_a_file_that_changes_all_the_time_leaves_one_entry(tmp_path):
     assert len(assets._paths) == 1
 
 
-def test_two_files_of_one_content_are_both_found(tmp_path):
+def test_two_files_of_one_content_are_both_found(tmp_path: Path) -> None:
     for name in ("a.png", "b c#.png"):
         (tmp_path / name).write_bytes(b"same")
     assets = AssetStore()
@@ -107,7 +111,7 @@ def test_two_files_of_one_content_are_both_found(tmp_path):
         assert found.name == ref.name
 
 
-def test_equal_arrays_have_one_hash_and_are_not_kept_alive():
+def test_equal_arrays_have_one_hash_and_are_not_kept_alive() -> None:
     assets = AssetStore()
     mesh = hg.Mesh(vertices=np.eye(3), faces=[[0, 1, 2]])
     vertices = mesh.props["vertices"]
@@ -121,7 +125,7 @@ def test_equal_arrays_have_one_hash_and_are_not_kept_alive():
     assert not assets._hashed
 
 
-def test_an_array_that_may_change_is_hashed_each_time():
+def test_an_array_that_may_change_is_hashed_each_time() -> None:
     assets, array = AssetStore(), np.zeros(4)
     before = assets.array(array).blob
     array[0] = 1
@@ -142,17 +146,17 @@ def test_an_array_that_may_change_is_hashed_each_time():
         ("|u1", "uint8"),
     ],
 )
-def test_arrays_are_sent_as_what_pages_know(dtype, sent):
+def test_arrays_are_sent_as_what_pages_know(dtype: str, sent: str) -> None:
     array = np.array([[0, 1], [1, 1]], dtype)[:, ::-1]
     assert str(content(array).dtype) == sent == AssetStore().array(array).dtype
     assert content(array).flags.c_contiguous
     assert content(array).tolist() == [[1, 0], [1, 1]]
 
 
-def test_a_component_as_a_row(tmp_path):
+def test_a_component_as_a_row(tmp_path: Path) -> None:
     (tmp_path / "wood.png").write_bytes(b"png")
     wood = str(tmp_path / "wood.png")
-    look = {"color": "red", "map": {"image": wood, "repeat": (2, 1)}, "aoMap": PIXELS}
+    look: Any = {"color": "red", "map": {"image": wood, "repeat": (2, 1)}, "aoMap": PIXELS}
     box = hg.Box(key="box", position=(1, 2, 3), depth=2, material=look, visible=False)
     assets = AssetStore()
     row, blobs = row_of(box, "scene", 4, assets)
@@ -175,7 +179,7 @@ def test_a_component_as_a_row(tmp_path):
     assert (pixels == PIXELS).all()
 
 
-def test_scenes_and_meshes_as_rows(tmp_path):
+def test_scenes_and_meshes_as_rows(tmp_path: Path) -> None:
     (tmp_path / "sky.hdr").write_bytes(b"light")
     (tmp_path / "bear.glb").write_bytes(b"bear")
     assets = AssetStore()
@@ -192,7 +196,7 @@ def test_scenes_and_meshes_as_rows(tmp_path):
     assert mesh.props["up"] == "z"
 
 
-def test_what_a_page_cannot_be_sent_is_refused_by_name(tmp_path):
+def test_what_a_page_cannot_be_sent_is_refused_by_name(tmp_path: Path) -> None:
     assets = AssetStore()
     missing = hg.Mesh(key="bear", src=str(tmp_path / "bear.glb"))
     with pytest.raises(SceneError, match=r"Mesh 'bear' src: .*bear\.glb: no such file"):
@@ -211,7 +215,7 @@ def test_what_a_page_cannot_be_sent_is_refused_by_name(tmp_path):
         row_of(long, None, 1, assets)
 
 
-def test_a_folder_cannot_be_left(tmp_path):
+def test_a_folder_cannot_be_left(tmp_path: Path) -> None:
     root = tmp_path / "root"
     (root / "sub").mkdir(parents=True)
     (tmp_path / "secret").write_text("secret")

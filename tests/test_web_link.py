@@ -2,6 +2,9 @@
 
 import asyncio
 import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -23,16 +26,18 @@ from heliograph.engines.web.messages import (
     Forget,
     Moved,
     Panel,
+    Picture,
     Refused,
     Render,
     Rendered,
 )
 from heliograph.engines.web.page_scene import PageScene
 from heliograph.engines.web.scene_rows import SceneRows
+from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.wire import pack, unpack_to_page
 from heliograph.errors import EngineError, InvalidValueError, UnknownNameError, WorkerError
 from heliograph.scene.tree import Tree
-from page_client import HELLO, Page, answer_to, connected, serving, socket_url, until
+from page_client import HELLO, Page, answer_to, connected, serving, socket_url, transport_of, until
 
 CAMERA = hg.Camera.perspective(fov_y=1.0, width=8, height=6, name="ego")
 
@@ -40,25 +45,25 @@ CAMERA = hg.Camera.perspective(fov_y=1.0, width=8, height=6, name="ego")
 class Scene:
     """A scene that changes, and its rows."""
 
-    def __init__(self, *children, **props):
+    def __init__(self, *children: Any, **props: Any) -> None:
         self.tree = Tree(hg.Scene(*children, **props))
         self.version = 0
-        self._numbers = {}
+        self._numbers: dict[str, int] = {}
 
-    def apply(self, *edits):
+    def apply(self, *edits: Any) -> Any:
         """Apply edits; the keys that changed."""
         before = set(self.tree.index)
         changes = self.tree.apply(edits)
         self.version += 1
         return {*changes.given, *changes.fresh, *(before - set(self.tree.index))}
 
-    def change(self, *edits):
+    def change(self, *edits: Any) -> Any:
         """Apply edits; the rows then, and the keys that changed."""
         keys = self.apply(*edits)
         return self.rows, keys
 
     @property
-    def rows(self):
+    def rows(self) -> Any:
         ids = [self._numbers.setdefault(key, len(self._numbers)) for key in self.tree.names()]
         return SceneRows(self.version, self.tree, np.array(ids, np.int32))
 
@@ -66,10 +71,10 @@ class Scene:
 class Shown:
     """What a page keeps of messages, without any socket."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.scene, self.page = PageScene(AssetStore()), Page(None)
 
-    def bring_to(self, rows, keys=None):
+    def bring_to(self, rows: Any, keys: Any = None) -> Any:
         messages = []
         for message, buffers in self.scene.bring_to(rows, keys):
             again, body = unpack_to_page(pack(message, buffers))
@@ -77,11 +82,12 @@ class Shown:
             if isinstance(again, Apply):
                 self.page.apply(again, body)
             else:
+                assert isinstance(again, Forget)
                 for blob in again.blobs:
                     del self.page.blobs[blob]
         return messages
 
-    def check(self, rows):
+    def check(self, rows: Any) -> None:
         """The page shows these rows, with their blobs and no others."""
         fresh = Shown()
         fresh.bring_to(rows)
@@ -93,7 +99,7 @@ class Shown:
 # What a page shows.
 
 
-def test_only_what_changed_is_sent():
+def test_only_what_changed_is_sent() -> None:
     scene = Scene(hg.Box(key="a"), hg.Group(hg.Sphere(key="c"), key="b"))
     shown = Shown()
     (first,) = shown.bring_to(scene.rows)
@@ -115,7 +121,7 @@ def test_only_what_changed_is_sent():
     assert (sorted(fourth.removed), fourth.rows) == (["b", "c"], [])
 
 
-def test_keys_that_nobody_told_are_found():
+def test_keys_that_nobody_told_are_found() -> None:
     scene, shown = Scene(hg.Group(hg.Box(key="a"), key="g")), Shown()
     shown.bring_to(scene.rows)
     scene.apply(hg.Remove("g"), hg.Add(hg.Group(hg.Box(key="x"), key="h")))
@@ -126,7 +132,7 @@ def test_keys_that_nobody_told_are_found():
     shown.check(scene.rows)
 
 
-def test_what_is_below_a_row_of_another_type_is_sent_again():
+def test_what_is_below_a_row_of_another_type_is_sent_again() -> None:
     scene = Scene(hg.Sphere(hg.Box(key="a"), key="g", radius=2), hg.Box(key="o"))
     for keys in (None, {"g"}):
         shown = Shown()
@@ -136,7 +142,7 @@ def test_what_is_below_a_row_of_another_type_is_sent_again():
         shown.check(scene.rows)
 
 
-def test_another_root_takes_the_place_of_all():
+def test_another_root_takes_the_place_of_all() -> None:
     scene, shown = Scene(hg.Box(key="a", material={"map": pixels(1)})), Shown()
     shown.bring_to(scene.rows)
     scene.apply(hg.Set(hg.Scene(hg.Box(key="a"), key="other")))
@@ -146,11 +152,11 @@ def test_another_root_takes_the_place_of_all():
     shown.check(scene.rows)
 
 
-def pixels(value, size=16):
+def pixels(value: Any, size: int = 16) -> Any:
     return np.full((size, size, 3), value, np.uint8)
 
 
-def test_arrays_are_sent_once_and_forgotten_when_no_row_has_them():
+def test_arrays_are_sent_once_and_forgotten_when_no_row_has_them() -> None:
     one, two = (hg.Box(key=key, material={"map": pixels(5)}) for key in ("one", "two"))
     scene, shown = Scene(one), Shown()
     (first,) = shown.bring_to(scene.rows)
@@ -169,7 +175,7 @@ def test_arrays_are_sent_once_and_forgotten_when_no_row_has_them():
     assert shown.page.blobs == {}
 
 
-def test_many_arrays_travel_in_several_messages(monkeypatch):
+def test_many_arrays_travel_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_scene, "MOST_BLOBS", 2000)
     boxes = [hg.Box(key=f"b{i}", material={"map": pixels(i)}) for i in range(6)]
     scene, shown = Scene(*boxes), Shown()
@@ -180,7 +186,7 @@ def test_many_arrays_travel_in_several_messages(monkeypatch):
     shown.check(scene.rows)
 
 
-def test_what_cannot_be_sent_leaves_an_empty_place(tmp_path):
+def test_what_cannot_be_sent_leaves_an_empty_place(tmp_path: Path) -> None:
     path = tmp_path / "a.glb"
     mesh = hg.Mesh(hg.Box(key="on"), key="m", src=str(path), position=(1, 2, 3))
     scene, shown = Scene(mesh), Shown()
@@ -196,7 +202,7 @@ def test_what_cannot_be_sent_leaves_an_empty_place(tmp_path):
     shown.check(scene.rows)
 
 
-def test_a_row_that_was_dragged_is_told_again():
+def test_a_row_that_was_dragged_is_told_again() -> None:
     scene, shown = Scene(hg.Box(key="a")), Shown()
     shown.bring_to(scene.rows)
     shown.scene.distrust("a")
@@ -208,10 +214,10 @@ def test_a_row_that_was_dragged_is_told_again():
 KEYS = [f"k{i}" for i in range(6)]
 
 
-def component(kind, key, value):
+def component(kind: Any, key: Any, value: Any) -> Any:
     if kind == "group":
         return hg.Group(key=key, position=(value, 0, 0))
-    look = {"map": pixels(value, 4)} if kind == "textured" else {}
+    look: Any = {"map": pixels(value, 4)} if kind == "textured" else {}
     return hg.Box(key=key, width=1 + value, material=look)
 
 
@@ -234,7 +240,7 @@ STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(STEPS)
-def test_a_page_ends_with_the_newest_rows_however_updates_are_merged(steps):
+def test_a_page_ends_with_the_newest_rows_however_updates_are_merged(steps: Any) -> None:
     scene, shown, dirty = Scene(), Shown(), set()
     for what, component, other, when in steps:
         tree = scene.tree
@@ -258,16 +264,16 @@ def test_a_page_ends_with_the_newest_rows_however_updates_are_merged(steps):
 # A page that reads.
 
 
-def run(work, kind=Page):
-    async def main():
+def run(work: Any, kind: Any = Page) -> Any:
+    async def main() -> Any:
         async with serving() as (server, links), connected(server, kind) as page:
             return await asyncio.wait_for(work(await links.get(), page), 100)
 
     return asyncio.run(main())
 
 
-def test_pictures_show_what_was_shown_just_before():
-    async def work(link, page):
+def test_pictures_show_what_was_shown_just_before() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         scene = Scene(hg.Box(key="a"))
         link.show(scene.rows)
         for _ in range(50):
@@ -283,8 +289,8 @@ def test_pictures_show_what_was_shown_just_before():
     run(work)
 
 
-def test_pictures_are_ours():
-    async def work(link, page):
+def test_pictures_are_ours() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         passes = ["rgb", "depth", "normals", "segmentation", "alpha", "distance"]
         other = CAMERA.replace(name="other", width=4)
@@ -308,8 +314,8 @@ def test_pictures_are_ours():
     run(work)
 
 
-def test_an_encoded_picture_is_the_bytes_of_its_file():
-    async def work(link, page):
+def test_an_encoded_picture_is_the_bytes_of_its_file() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         drawn = await link.render(
             [CAMERA], ["rgb", "depth", "alpha"], encoding="jpeg", quality=0.5, timeout=20
@@ -322,20 +328,19 @@ def test_an_encoded_picture_is_the_bytes_of_its_file():
     run(work)
 
 
-def test_the_viewport_of_a_page_comes_as_a_camera():
+def test_the_viewport_of_a_page_comes_as_a_camera() -> None:
     pose = np.eye(4)
     pose[:3, 3] = 1, 2, 3
     seen = hg.Camera.perspective(fov_y=0.7, width=400, height=300, world_from_camera=pose)
 
     class Viewing(Page):
-        async def take(self, message, body):
+        async def take(self, message: Any, body: memoryview) -> None:
             if isinstance(message, Render):
-                spec = web_link.Request.of(1, [seen], ["rgb"], {"timeout": 1}).message.cameras[0]
-                await self.send(*answer_to(message, 0, camera=spec))
+                await self.send(*answer_to(message, 0, camera=spec_of(seen)))
             else:
                 await super().take(message, body)
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         drawn = await link.render([CAMERA], ["rgb"], viewport=True, timeout=20)
         assert drawn.camera is not None
@@ -347,22 +352,22 @@ def test_the_viewport_of_a_page_comes_as_a_camera():
     run(work, Viewing)
 
 
-def test_pictures_through_a_slot_of_a_shared_file():
+def test_pictures_through_a_slot_of_a_shared_file() -> None:
     class Slot:
         number = 3
 
-        def body(self):
+        def body(self) -> Any:
             return memoryview(bytes([9]) * (8 * 6 * 4))
 
     class Filing(Page):
-        async def take(self, message, body):
+        async def take(self, message: Any, body: memoryview) -> None:
             if isinstance(message, Render):
                 answer, _ = answer_to(message, 0)
                 await self.send(answer)
             else:
                 await super().take(message, body)
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         drawn = await link.render([CAMERA], ["rgb"], shared=Slot(), timeout=20)
         assert (drawn.pictures["ego", "rgb"] == 9).all()
@@ -371,8 +376,8 @@ def test_pictures_through_a_slot_of_a_shared_file():
     run(work, Filing)
 
 
-def test_what_a_page_cannot_be_asked_for():
-    async def work(link, page):
+def test_what_a_page_cannot_be_asked_for() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         for cameras, passes in (
             ([], ["rgb"]),
             ([CAMERA, CAMERA], ["rgb"]),
@@ -391,15 +396,15 @@ def test_what_a_page_cannot_be_asked_for():
 # Why there is no picture.
 
 
-def test_a_refusal_names_the_camera_and_what_is_missing():
+def test_a_refusal_names_the_camera_and_what_is_missing() -> None:
     class Refusing(Page):
-        async def take(self, message, body):
+        async def take(self, message: Any, body: memoryview) -> None:
             if isinstance(message, Render):
                 await self.send(Refused(message.request, "not loaded within 10 s", ["bear.glb"]))
             else:
                 await super().take(message, body)
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         with pytest.raises(EngineError, match=r"camera 'ego': not loaded.*missing: bear\.glb"):
             await link.render([CAMERA], ["rgb"], timeout=20)
@@ -407,8 +412,8 @@ def test_a_refusal_names_the_camera_and_what_is_missing():
     run(work, Refusing)
 
 
-def test_a_component_that_cannot_be_sent_is_named(tmp_path):
-    async def work(link, page):
+def test_a_component_that_cannot_be_sent_is_named(tmp_path: Path) -> None:
+    async def work(link: PageLink, page: Page) -> None:
         path = tmp_path / "a.glb"
         link.show(Scene(hg.Mesh(key="m", src=str(path))).rows)
         for _ in range(2):
@@ -421,10 +426,10 @@ def test_a_component_that_cannot_be_sent_is_named(tmp_path):
     run(work)
 
 
-def test_a_page_that_does_not_answer_or_goes():
+def test_a_page_that_does_not_answer_or_goes() -> None:
     other = CAMERA.replace(name="b")
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         page.answers = False
         link.show(Scene().rows)
         with pytest.raises(WorkerError, match=r"'ego': no picture within 0\.05 s.*not answered"):
@@ -447,8 +452,35 @@ def test_a_page_that_does_not_answer_or_goes():
     run(work)
 
 
-def test_a_page_has_a_bounded_number_of_requests():
-    async def work(link, page):
+def test_a_page_that_goes_right_after_its_answer() -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        link.show(Scene().rows)
+        page.answers = False
+        task = asyncio.create_task(link.render([CAMERA], ["rgb"], timeout=20))
+        await until(lambda: page.of(Render))
+        link.receive(pack(*answer_to(page.of(Render)[0], 5)))
+        link.lost("it has gone")
+        assert (await task).version == 5
+
+    run(work)
+
+
+def test_what_fails_while_it_is_sent_ends_the_page_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        rows = Scene(hg.Box(key="a")).rows
+        link.show(SceneRows(0, rows.tree, rows.ids[:1]))
+        with pytest.raises(WorkerError, match="nothing could be sent to it any more: index 1"):
+            await link.render([CAMERA], ["rgb"], timeout=20)
+        await link.wait_closed()
+
+    run(work)
+    assert "nothing can be sent" in caplog.text
+
+
+def test_a_page_has_a_bounded_number_of_requests() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         page.answers = False
         link.show(Scene().rows)
         for _ in range(web_link.MOST_RENDERS + 3):
@@ -466,10 +498,10 @@ def test_a_page_has_a_bounded_number_of_requests():
     run(work)
 
 
-def test_a_request_that_was_given_up_is_not_sent(monkeypatch):
+def test_a_request_that_was_given_up_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_link, "MOST_RENDERS", 1)
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         page.answers = False
         link.show(Scene().rows)
         task = asyncio.create_task(link.render([CAMERA], ["rgb"], timeout=20))
@@ -488,7 +520,7 @@ def test_a_request_that_was_given_up_is_not_sent(monkeypatch):
     run(work)
 
 
-WRONG = {
+WRONG: dict[str, Callable[[list[Picture]], list[Picture]]] = {
     "no picture": lambda p: [],
     "twice": lambda p: [p[0], p[0]],
     "another camera": lambda p: [replace(p[0], camera="b")],
@@ -505,30 +537,30 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_pictures_that_were_not_asked_for_are_refused(wrong):
+def test_pictures_that_were_not_asked_for_are_refused(wrong: str) -> None:
     class Lying(Page):
         lies = True
 
-        async def take(self, message, body):
+        async def take(self, message: Any, body: memoryview) -> None:
             if isinstance(message, Render) and self.lies:
                 answer, buffers = answer_to(message, 0)
                 await self.send(Rendered(answer.request, 0, WRONG[wrong](answer.pictures)), buffers)
             else:
                 await super().take(message, body)
 
-    async def work(link, page):
+    async def work(link: PageLink, page: Page) -> None:
         link.show(Scene().rows)
         with pytest.raises(EngineError, match="'ego': the page's answer: expected"):
             await link.render([CAMERA], ["rgb"], timeout=20)
         assert link.malformed == 1
-        page.lies = False
+        vars(page)["lies"] = False
         await link.render([CAMERA], ["rgb"], timeout=20)
 
     run(work, Lying)
 
 
-def test_answers_that_nobody_asked_for_are_counted():
-    async def work(link, page):
+def test_answers_that_nobody_asked_for_are_counted() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         await page.send(Rendered(99, 0, []))
         await page.send(Refused(99, "no", []))
         await page.send(Applied(99))
@@ -549,15 +581,15 @@ class Slow(Page):
 
     slow = True
 
-    async def take(self, message, body):
+    async def take(self, message: Any, body: memoryview) -> None:
         if isinstance(message, Apply) and self.slow:
             self.apply(message, body)
         else:
             await super().take(message, body)
 
 
-def test_what_a_slow_page_gets_is_the_newest():
-    async def work(link, page):
+def test_what_a_slow_page_gets_is_the_newest() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         scene = Scene(*(hg.Box(key=f"b{i}") for i in range(100)))
         link.show(scene.rows)
         for number in range(1000):
@@ -570,7 +602,7 @@ def test_what_a_slow_page_gets_is_the_newest():
         await until(lambda: page.of(Panel) and page.of(Panel)[-1].facts["number"] == 999)
         assert len(page.of(Apply)) == web_link.MOST_UNACKNOWLEDGED
         assert link.queued == 100
-        page.slow = False
+        vars(page)["slow"] = False
         await page.send(Applied(page.of(Apply)[0].version))
         await until(lambda: page.version == 1000)
         assert len(page.of(Apply)) == web_link.MOST_UNACKNOWLEDGED + 1
@@ -581,8 +613,8 @@ def test_what_a_slow_page_gets_is_the_newest():
     run(work, Slow)
 
 
-def test_pictures_do_not_wait_for_what_is_not_acknowledged():
-    async def work(link, page):
+def test_pictures_do_not_wait_for_what_is_not_acknowledged() -> None:
+    async def work(link: PageLink, page: Page) -> None:
         scene = Scene(hg.Box(key="a"))
         link.show(scene.rows)
         for _ in range(10):
@@ -595,11 +627,11 @@ def test_pictures_do_not_wait_for_what_is_not_acknowledged():
 
 
 @pytest.mark.parametrize("what", ["rows", "pictures"])
-def test_nothing_grows_while_a_page_does_not_read(what):
+def test_nothing_grows_while_a_page_does_not_read(what: str) -> None:
     """The socket is full; 10,000 updates later the newest is all that waits."""
     picture = bytes(200_000)
 
-    async def main():
+    async def main() -> None:
         async with (
             serving() as (server, links),
             aiohttp.ClientSession() as client,
@@ -612,7 +644,7 @@ def test_nothing_grows_while_a_page_does_not_read(what):
             link.show(scene.rows)
             reader = asyncio.create_task(page.read())
             await until(lambda: page.version == 0)
-            socket._conn.transport.pause_reading()
+            transport_of(socket).pause_reading()
             for number in range(200):  # until the socket is full
                 link.send(Answer(number, picture), slot="fill")
                 await asyncio.sleep(0)
@@ -632,7 +664,7 @@ def test_nothing_grows_while_a_page_does_not_read(what):
             assert link.queued <= 52
             assert link.connected
             link.send(Answer(-1, None), slot="last")
-            socket._conn.transport.resume_reading()
+            transport_of(socket).resume_reading()
             await until(lambda: page.of(Answer) and page.of(Answer)[-1].ask == -1)
             if what == "rows":
                 await until(lambda: page.version == 10_000)
@@ -649,36 +681,36 @@ def test_nothing_grows_while_a_page_does_not_read(what):
     asyncio.run(asyncio.wait_for(main(), 100))
 
 
-def test_a_page_that_leaves_too_much_unread_is_given_up(monkeypatch):
+def test_a_page_that_leaves_too_much_unread_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_link, "GRACE", 0.1)
 
-    async def work(link, page):
-        page.socket._conn.transport.pause_reading()
+    async def work(link: PageLink, page: Page) -> None:
+        transport_of(page.socket).pause_reading()
         picture = bytes(100_000)
         for number in range(5000):
             link.send(Answer(number, picture))
             await asyncio.sleep(0)
         await link.wait_closed()
         assert link.queued == 0
-        page.socket._conn.transport.resume_reading()
+        transport_of(page.socket).resume_reading()
 
     run(work)
 
 
-def test_keys_that_come_and_go_do_not_pile_up():
+def test_keys_that_come_and_go_do_not_pile_up() -> None:
     link = None
 
     class Nowhere:
-        async def send(self, frame):
+        async def send(self, frame: bytes) -> None:
             await asyncio.Event().wait()
 
-        async def close(self, reason):
+        async def close(self, reason: str) -> None:
             pass
 
-        def abort(self):
+        def abort(self) -> None:
             pass
 
-    async def main():
+    async def main() -> None:
         link = PageLink(HELLO, Nowhere(), AssetStore())
         scene = Scene()
         for number in range(1000):

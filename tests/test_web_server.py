@@ -8,23 +8,27 @@ import socket
 import ssl
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from heliograph.engines.web import link as web_link
 from heliograph.engines.web import server as web_server
-from heliograph.engines.web.messages import Close, Configure, Event, Hello
+from heliograph.engines.web.link import PageLink
+from heliograph.engines.web.messages import Applied, Close, Configure, Event, Hello
 from heliograph.engines.web.server import PageServer
 from heliograph.engines.web.wire import pack, unpack_to_page
 from heliograph.errors import ClosedError, InvalidValueError
-from page_client import HELLO, connected, serving, socket_url, until
+from page_client import HELLO, Links, connected, serving, socket_url, transport_of, until
 
 TOKEN = "a-token-of-this-test"
 
 
 @pytest.fixture(autouse=True)
-def bundle(tmp_path, monkeypatch):
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     folder = tmp_path / "bundle"
     folder.mkdir()
     (folder / "index.html").write_text("<!doctype html><title>page</title>")
@@ -33,26 +37,26 @@ def bundle(tmp_path, monkeypatch):
     return folder
 
 
-def run(work, **options):
-    async def main():
+def run(work: Any, **options: Any) -> Any:
+    async def main() -> Any:
         async with serving(token=TOKEN, **options) as (server, links):
             return await asyncio.wait_for(work(server, links), 60)
 
     return asyncio.run(main())
 
 
-def port_of(server):
+def port_of(server: PageServer) -> Any:
     return int(server.url.partition("://")[2].partition("/")[0].rpartition(":")[2])
 
 
-async def fetch(server, path, headers=None, method="GET"):
+async def fetch(server: PageServer, path: str, headers: Any = None, method: str = "GET") -> Any:
     """Status, headers and text of an answer; the path goes out as it is."""
     lines = {"Host": f"127.0.0.1:{port_of(server)}", "Connection": "close", **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value is not None)
     return await talk(server, f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode())
 
 
-async def talk(server, request):
+async def talk(server: PageServer, request: Any) -> Any:
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
     writer.write(request)
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
@@ -65,8 +69,8 @@ async def talk(server, request):
 # The bundle.
 
 
-def test_the_page_comes_with_a_cookie_for_who_has_the_token():
-    async def work(server, _):
+def test_the_page_comes_with_a_cookie_for_who_has_the_token() -> None:
+    async def work(server: PageServer, _: Any) -> None:
         status, headers, text = await fetch(server, f"/?token={TOKEN}")
         assert (status, text) == (200, "<!doctype html><title>page</title>")
         cookie = headers["set-cookie"]
@@ -89,8 +93,8 @@ def test_the_page_comes_with_a_cookie_for_who_has_the_token():
     run(work)
 
 
-def test_a_page_that_changed_is_sent_again(bundle):
-    async def work(server, _):
+def test_a_page_that_changed_is_sent_again(bundle: Path) -> None:
+    async def work(server: PageServer, _: Any) -> None:
         _, headers, _ = await fetch(server, f"/page.js?token={TOKEN}")
         (bundle / "page.js").write_text("export const a = 1;")
         again = {"If-None-Match": headers["etag"]}
@@ -100,8 +104,8 @@ def test_a_page_that_changed_is_sent_again(bundle):
     run(work)
 
 
-def test_every_answer_says_what_a_page_may_load():
-    async def work(server, _):
+def test_every_answer_says_what_a_page_may_load() -> None:
+    async def work(server: PageServer, _: Any) -> None:
         for path in (f"/?token={TOKEN}", "/", f"/none?token={TOKEN}"):
             _, headers, _ = await fetch(server, path)
             policy = headers["content-security-policy"]
@@ -115,8 +119,8 @@ def test_every_answer_says_what_a_page_may_load():
     run(work)
 
 
-def test_a_missing_bundle_says_how_to_build_it(bundle):
-    async def work(server, _):
+def test_a_missing_bundle_says_how_to_build_it(bundle: Path) -> None:
+    async def work(server: PageServer, _: Any) -> None:
         (bundle / "index.html").unlink()
         status, _, text = await fetch(server, f"/?token={TOKEN}")
         assert status == 503
@@ -131,8 +135,8 @@ def test_a_missing_bundle_says_how_to_build_it(bundle):
 @pytest.mark.parametrize(
     "path", ["/", "/page.js", "/ws", "/assets/0/a", "/static/a", "/mine", "/x/y"]
 )
-def test_every_route_wants_the_token(path):
-    async def work(server, _):
+def test_every_route_wants_the_token(path: str) -> None:
+    async def work(server: PageServer, _: Any) -> None:
         name = f"heliograph-{port_of(server)}"
         for query, headers in (
             ("", {}),
@@ -153,8 +157,8 @@ def test_every_route_wants_the_token(path):
             assert "?token=" in text
             assert TOKEN not in text
 
-    async def with_route():
-        async def mine(_):
+    async def with_route() -> None:
+        async def mine(_: Any) -> Any:
             return web.Response(text="mine")
 
         server = PageServer(links_of_nobody, token=TOKEN)
@@ -170,7 +174,7 @@ def test_every_route_wants_the_token(path):
     asyncio.run(with_route())
 
 
-async def links_of_nobody(link):
+async def links_of_nobody(link: PageLink) -> None:
     await link.wait_closed()
 
 
@@ -195,8 +199,8 @@ async def links_of_nobody(link):
         "user@127.0.0.1:{port}",
     ],
 )
-def test_another_host_is_refused(host):
-    async def work(server, _):
+def test_another_host_is_refused(host: str) -> None:
+    async def work(server: PageServer, _: Any) -> None:
         port = port_of(server)
         named = host and host.format(port=port, other=port + 1)
         status, _, _ = await fetch(server, f"/?token={TOKEN}", {"Host": named})
@@ -205,8 +209,8 @@ def test_another_host_is_refused(host):
     run(work)
 
 
-def test_two_hosts_are_refused_and_all_names_of_loopback_are_good():
-    async def work(server, _):
+def test_two_hosts_are_refused_and_all_names_of_loopback_are_good() -> None:
+    async def work(server: PageServer, _: Any) -> None:
         port = port_of(server)
         good = f"Host: 127.0.0.1:{port}\r\n"
         for others in (good, "Host: evil.example\r\n"):
@@ -237,8 +241,8 @@ ORIGINS = [
 
 
 @pytest.mark.parametrize("origin", ORIGINS)
-def test_another_origin_is_refused_everywhere(origin):
-    async def work(server, _):
+def test_another_origin_is_refused_everywhere(origin: str) -> None:
+    async def work(server: PageServer, _: Any) -> None:
         port = port_of(server)
         named = origin.format(port=port, other=port + 1)
         for path in ("/", "/ws", "/page.js"):
@@ -252,8 +256,8 @@ def test_another_origin_is_refused_everywhere(origin):
     run(work)
 
 
-def test_a_socket_wants_the_token_and_an_origin_with_the_cookie():
-    async def work(server, links):
+def test_a_socket_wants_the_token_and_an_origin_with_the_cookie() -> None:
+    async def work(server: PageServer, links: Links) -> None:
         port = port_of(server)
         cookie = {"Cookie": f"heliograph-{port}={TOKEN}"}
         own = {"Origin": f"http://127.0.0.1:{port}"}
@@ -281,8 +285,8 @@ def test_a_socket_wants_the_token_and_an_origin_with_the_cookie():
     run(work)
 
 
-def test_without_a_token_host_and_origin_still_count():
-    async def main():
+def test_without_a_token_host_and_origin_still_count() -> None:
+    async def main() -> None:
         async with serving(insecure=True) as (server, links):
             assert "token" not in server.url
             port = port_of(server)
@@ -302,7 +306,7 @@ def test_without_a_token_host_and_origin_still_count():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.evil.example"])
-def test_who_is_reached_by_others_needs_a_token(host):
+def test_who_is_reached_by_others_needs_a_token(host: str) -> None:
     with pytest.raises(InvalidValueError, match=r"insecure: .*bind 127\.0\.0\.1"):
         PageServer(links_of_nobody, host=host, insecure=True)
     with pytest.raises(InvalidValueError, match="at least 16 characters"):
@@ -310,13 +314,13 @@ def test_who_is_reached_by_others_needs_a_token(host):
 
 
 @pytest.mark.parametrize("token", ["", "a b", "ä", "a;b", "a" * 300, 5])
-def test_what_is_no_token(token):
+def test_what_is_no_token(token: Any) -> None:
     with pytest.raises(InvalidValueError, match="token: expected letters"):
         PageServer(links_of_nobody, token=token)
 
 
-def test_a_server_for_all_interfaces_is_reached_by_its_addresses_and_name():
-    async def main():
+def test_a_server_for_all_interfaces_is_reached_by_its_addresses_and_name() -> None:
+    async def main() -> None:
         async with serving(host="0.0.0.0") as (server, _):
             port, token = port_of(server), server.url.partition("token=")[2]
             assert len(token) >= 32
@@ -332,8 +336,8 @@ def test_a_server_for_all_interfaces_is_reached_by_its_addresses_and_name():
     asyncio.run(main())
 
 
-def test_a_reverse_proxy_passes_its_own_host_and_origin_on():
-    async def work(server, _):
+def test_a_reverse_proxy_passes_its_own_host_and_origin_on() -> None:
+    async def work(server: PageServer, _: Any) -> None:
         origin = "https://robots.example.org"
         headers = {"Host": "robots.example.org", "Origin": origin}
         assert (await fetch(server, f"/?token={TOKEN}", headers))[0] == 200
@@ -346,7 +350,7 @@ def test_a_reverse_proxy_passes_its_own_host_and_origin_on():
             PageServer(links_of_nobody, origins=[origin])
 
 
-def test_tls(tmp_path):
+def test_tls(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
         [
@@ -372,7 +376,7 @@ def test_tls(tmp_path):
     context.load_cert_chain(certificate, key)
     trusting = ssl.create_default_context(cafile=str(certificate))
 
-    async def work(server, links):
+    async def work(server: PageServer, links: Links) -> None:
         assert server.url.startswith("https://127.0.0.1:")
         async with (
             aiohttp.ClientSession() as client,
@@ -391,7 +395,7 @@ def test_tls(tmp_path):
 # Files.
 
 
-def test_assets_and_static_files(tmp_path):
+def test_assets_and_static_files(tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
     (root / "a b.txt").write_text("text")
@@ -400,7 +404,7 @@ def test_assets_and_static_files(tmp_path):
     (root / "link").symlink_to(tmp_path / "secret")
     (tmp_path / "big.glb").write_bytes(bytes(range(256)) * 20_000)
 
-    async def work(server, _):
+    async def work(server: PageServer, _: Any) -> None:
         ref = server.assets.register(tmp_path / "big.glb")
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
             base = server.url.partition("?")[0]
@@ -459,7 +463,7 @@ def test_assets_and_static_files(tmp_path):
         "http://evil.example/static/a.txt",
     ],
 )
-def test_no_path_leads_out(tmp_path, path):
+def test_no_path_leads_out(tmp_path: Path, path: str) -> None:
     root = tmp_path / "root"
     (root / "sub").mkdir(parents=True)
     (tmp_path / "secret").write_text("secret")
@@ -471,7 +475,7 @@ def test_no_path_leads_out(tmp_path, path):
     (root / "out").symlink_to(tmp_path)
     os.mkfifo(root / "pipe")
 
-    async def work(server, _):
+    async def work(server: PageServer, _: Any) -> None:
         ref = server.assets.register(tmp_path / "model.glb")
         asked = path.format(asset=ref.asset) + f"?token={TOKEN}"
         status, _, text = await fetch(server, asked)
@@ -485,8 +489,8 @@ def test_no_path_leads_out(tmp_path, path):
 # The socket's life.
 
 
-def test_a_page_is_configured_and_heard(caplog):
-    async def work(server, links):
+def test_a_page_is_configured_and_heard(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(server: PageServer, links: Links) -> None:
         async with connected(server) as page:
             link = await links.get()
             assert link.connected
@@ -507,6 +511,67 @@ def test_a_page_is_configured_and_heard(caplog):
     assert not caplog.records
 
 
+def test_what_a_page_says_before_anybody_listens_is_kept() -> None:
+    async def work(server: PageServer, links: Links) -> None:
+        async with connected(server) as page:
+            for number in range(web_link.MOST_EARLY + 4):
+                await page.send(Event("CLICK", "", number))
+            await page.send(Applied(1))  # counted when all before it has come
+            link = await links.get()
+            await until(lambda: link.malformed)
+            heard = []
+            link.on_message = lambda message, _: heard.append(getattr(message, "value", None))
+            assert heard == [*range(4, 4 + web_link.MOST_EARLY)]
+            await page.send(Event("CLICK", "", -1))
+            await until(lambda: len(heard) > web_link.MOST_EARLY)
+            assert heard[-1] == -1
+
+    run(work)
+
+
+def test_a_listener_that_fails_does_not_end_its_page(caplog: pytest.LogCaptureFixture) -> None:
+    async def work(server: PageServer, links: Links) -> None:
+        async with connected(server) as page:
+            link = await links.get()
+            heard = []
+
+            def fails(message: Any, _: Any) -> None:
+                heard.append(message)
+                raise ZeroDivisionError("of the listener")
+
+            link.on_message = fails
+            for number in range(2):
+                await page.send(Event("CLICK", "", number))
+            await until(lambda: len(heard) == 2)
+            assert link.connected
+
+    run(work)
+    assert "of the listener" in caplog.text
+
+
+def test_messages_before_the_handshake_is_over_end_the_connection() -> None:
+    hello = pack(HELLO)
+    assert len(hello) < 126
+    early = b"\x82" + bytes([0x80 | len(hello)]) + bytes(4) + hello
+
+    async def work(server: PageServer, links: Links) -> None:
+        port = port_of(server)
+        head = (
+            f"GET /ws?token={TOKEN} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head.encode() + early)
+        answer = await asyncio.wait_for(reader.readuntil(b"\x88"), 5)
+        assert answer.startswith(b"HTTP/1.1 101")
+        assert b"before the handshake" in await reader.read(100)
+        writer.close()
+        assert links.empty()
+
+    run(work)
+
+
 @pytest.mark.parametrize(
     ("first", "reason"),
     [
@@ -517,8 +582,8 @@ def test_a_page_is_configured_and_heard(caplog):
     ],
     ids=["protocol", "event", "nonsense", "text"],
 )
-def test_a_page_that_does_not_begin_with_hello_is_told_why(first, reason):
-    async def work(server, links):
+def test_a_page_that_does_not_begin_with_hello_is_told_why(first: Any, reason: str) -> None:
+    async def work(server: PageServer, links: Links) -> Any:
         async with (
             aiohttp.ClientSession() as client,
             client.ws_connect(socket_url(server)) as page,
@@ -536,22 +601,23 @@ def test_a_page_that_does_not_begin_with_hello_is_told_why(first, reason):
     assert re.search(reason, run(work))
 
 
-def test_a_page_that_says_nothing_is_closed(monkeypatch):
+def test_a_page_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_server, "HELLO_WITHIN", 0.05)
 
-    async def work(server, _):
+    async def work(server: PageServer, _: Any) -> None:
         async with (
             aiohttp.ClientSession() as client,
             client.ws_connect(socket_url(server)) as page,
         ):
             message, _ = unpack_to_page((await page.receive()).data)
+            assert isinstance(message, Close)
             assert "within 0.05 s" in message.reason
 
     run(work)
 
 
-def test_malformed_messages_are_counted_and_the_next_good_one_is_read():
-    async def work(server, links):
+def test_malformed_messages_are_counted_and_the_next_good_one_is_read() -> None:
+    async def work(server: PageServer, links: Links) -> None:
         async with connected(server) as page:
             link = await links.get()
             heard = []
@@ -578,8 +644,8 @@ def test_malformed_messages_are_counted_and_the_next_good_one_is_read():
 
 
 @pytest.mark.parametrize("parts", [1, 3])
-def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(parts):
-    async def work(server, links):
+def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(parts: int) -> None:
+    async def work(server: PageServer, links: Links) -> None:
         async with connected(server) as page:
             link = await links.get()
             link.on_message = lambda message, body: None
@@ -603,8 +669,8 @@ def test_a_message_that_is_too_large_ends_the_connection_before_it_is_there(part
     run(work)
 
 
-def test_fragments_of_a_message_and_pings_between_them_are_read():
-    async def work(server, links):
+def test_fragments_of_a_message_and_pings_between_them_are_read() -> None:
+    async def work(server: PageServer, links: Links) -> None:
         async with connected(server) as page:
             link = await links.get()
             heard = []
@@ -629,11 +695,11 @@ def test_fragments_of_a_message_and_pings_between_them_are_read():
     run(work)
 
 
-def test_a_program_that_fails_closes_its_page(caplog):
-    async def fails(link):
+def test_a_program_that_fails_closes_its_page(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails(link: PageLink) -> None:
         raise ZeroDivisionError("of the program")
 
-    async def main():
+    async def main() -> Any:
         server = PageServer(fails)
         await server.start()
         async with connected(server) as page:
@@ -645,17 +711,17 @@ def test_a_program_that_fails_closes_its_page(caplog):
     assert "on_page failed" in caplog.text
 
 
-def test_a_program_is_cancelled_when_its_page_is_gone():
+def test_a_program_is_cancelled_when_its_page_is_gone() -> None:
     begun, ended = [], []
 
-    async def forever(link):
+    async def forever(link: PageLink) -> None:
         begun.append(link)
         try:
             await asyncio.Event().wait()
         finally:
             ended.append(link)
 
-    async def main():
+    async def main() -> None:
         server = PageServer(forever)
         await server.start()
         async with connected(server):
@@ -667,8 +733,8 @@ def test_a_program_is_cancelled_when_its_page_is_gone():
     asyncio.run(main())
 
 
-def test_pages_connect_again_after_a_server_that_closed():
-    async def main():
+def test_pages_connect_again_after_a_server_that_closed() -> None:
+    async def main() -> None:
         async with serving(token=TOKEN) as (server, links):
             port = port_of(server)
             async with connected(server) as page:
@@ -681,17 +747,19 @@ def test_pages_connect_again_after_a_server_that_closed():
     asyncio.run(main())
 
 
-def test_closing_does_not_wait_for_a_page_that_does_not_read(monkeypatch):
-    async def main():
+def test_closing_does_not_wait_for_a_page_that_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
         server = PageServer(links_of_nobody)
         await server.start()
         async with aiohttp.ClientSession() as client:
             page = await client.ws_connect(socket_url(server))
             await page.send_bytes(pack(HELLO))
-            page._conn.transport.pause_reading()
+            transport_of(page).pause_reading()
             await until(lambda: server._links)
             await asyncio.wait_for(server.close(), 20)
-            page._conn.transport.abort()
+            transport_of(page).abort()
             await page.close()
 
     asyncio.run(main())
@@ -700,8 +768,8 @@ def test_closing_does_not_wait_for_a_page_that_does_not_read(monkeypatch):
 # Addresses.
 
 
-def test_a_taken_port_says_so_and_several_are_tried():
-    async def main():
+def test_a_taken_port_says_so_and_several_are_tried() -> None:
+    async def main() -> None:
         async with serving() as (first, _):
             port = port_of(first)
             with pytest.raises(InvalidValueError, match=rf"port {port} of .*port=0 picks a free"):
@@ -713,8 +781,8 @@ def test_a_taken_port_says_so_and_several_are_tried():
     asyncio.run(main())
 
 
-def test_a_host_that_is_none():
-    async def main():
+def test_a_host_that_is_none() -> None:
+    async def main() -> None:
         with pytest.raises(InvalidValueError, match="host: 'no such host' is no address"):
             async with serving(host="no such host", token="t" * 20):
                 pass
@@ -722,8 +790,8 @@ def test_a_host_that_is_none():
     asyncio.run(main())
 
 
-def test_a_server_has_an_address_while_it_serves():
-    async def main():
+def test_a_server_has_an_address_while_it_serves() -> None:
+    async def main() -> None:
         server = PageServer(links_of_nobody)
         with pytest.raises(ClosedError, match="start"):
             server.url  # noqa: B018
@@ -737,7 +805,7 @@ def test_a_server_has_an_address_while_it_serves():
     asyncio.run(main())
 
 
-def test_aiohttp_is_imported_by_the_server_alone():
+def test_aiohttp_is_imported_by_the_server_alone() -> None:
     code = (
         "import sys, heliograph, heliograph.engines.web, heliograph.engines.web.link;"
         "assert 'aiohttp' not in sys.modules"
@@ -752,7 +820,7 @@ def test_aiohttp_is_imported_by_the_server_alone():
     assert "heliograph[web]" in done.stdout
 
 
-def test_the_server_ends_with_its_process():
+def test_the_server_ends_with_its_process() -> None:
     code = (
         "import asyncio\n"
         "from heliograph.engines.web.server import PageServer\n"

@@ -1,6 +1,7 @@
 """Frames between server and page: what was packed comes back, and nothing else gets through."""
 
 import struct
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -44,18 +45,18 @@ FROM_PAGE = [
 
 
 @pytest.mark.parametrize("message", FROM_PAGE, ids=lambda each: type(each).__name__)
-def test_messages_of_a_page_come_back(message):
+def test_messages_of_a_page_come_back(message: Any) -> None:
     buffers = Buffers()
     places = [buffers.add(data) for data in (b"abc", b"", np.arange(5.0).data)]
     assert places == [(0, 3), (16, 0), (16, 40)]
     again, body = unpack(pack(message, buffers))
     assert again == message
     assert (len(body), buffers.nbytes) == (64, 64)
-    assert body[:3] == b"abc"
+    assert bytes(body[:3]) == b"abc"
     assert np.frombuffer(body[16:56]).tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
-def test_messages_to_a_page_come_back():
+def test_messages_to_a_page_come_back() -> None:
     row = Row("box", "scene", "Box", 3, {"position": [1.0, 2.0, 3.0], "material": {}})
     for message in (Apply(1, True, [], [row], [BlobData("0", 0, 3)]), Render(1, [SPEC], ["rgb"])):
         assert unpack_to_page(pack(message))[0] == message
@@ -79,7 +80,7 @@ def test_messages_to_a_page_come_back():
     ],
     ids=repr,
 )
-def test_what_is_no_frame_is_refused(frame):
+def test_what_is_no_frame_is_refused(frame: bytes) -> None:
     with pytest.raises(InvalidValueError, match="expected"):
         unpack(frame)
 
@@ -127,7 +128,9 @@ def _taken(frame: bytes) -> bool:
     max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
 @given(seed=st.integers(0, 2**32 - 1), kinds=MUTATIONS, noise=st.binary(max_size=400))
-def test_no_bytes_break_the_decoder_and_the_next_message_is_read(seed, kinds, noise):
+def test_no_bytes_break_the_decoder_and_the_next_message_is_read(
+    seed: int, kinds: Any, noise: Any
+) -> None:
     rng = np.random.default_rng(seed)
     for which, kind, place, byte in kinds:
         _taken(_mutated(FRAMES[which], kind, place, byte))
@@ -142,7 +145,7 @@ def test_no_bytes_break_the_decoder_and_the_next_message_is_read(seed, kinds, no
         assert unpack(frame)[0] == message
 
 
-def test_a_header_is_looked_at_up_to_a_size():
+def test_a_header_is_looked_at_up_to_a_size() -> None:
     assert wire.MAX_HEADER == 1 << 24
     header = bytes(wire.MAX_HEADER + 1)
     with pytest.raises(InvalidValueError, match="ends with its message's length"):

@@ -37,6 +37,18 @@ function start(message: Start): Part[] {
   return started;
 }
 
+/** The parts; none where there is no WebGL 2, of which the server and the main thread hear. */
+function started(message: Start): Part[] {
+  try {
+    return start(message);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    self.postMessage({ type: "problem", key: "", text } satisfies FromWorker);
+    new Socket(message.socket, "", message.hello, { message: () => undefined, connection: () => undefined });
+    return [];
+  }
+}
+
 /** Tells the main thread what the server says about the page itself. */
 class Status implements Part {
   constructor(private readonly outbox: Outbox) {}
@@ -64,6 +76,6 @@ class Status implements Part {
 }
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
-  if (event.data.type === "start") parts = start(event.data);
+  if (event.data.type === "start") parts = started(event.data);
   for (const part of parts) part.fromMain?.(event.data);
 };

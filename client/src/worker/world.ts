@@ -30,7 +30,6 @@ export class World {
     // Targets of sensors have samples of their own; the canvas of a page without a viewport stays tiny.
     this.renderer = new WebGLRenderer({ canvas, antialias: true, reversedDepthBuffer: true, alpha: false });
     this.renderer.autoClear = false;
-    this.renderer.info.autoReset = false;
     this.content.add(this.root);
   }
 

@@ -37,6 +37,7 @@ from heliograph.engines.web.messages import (
     Rendered,
 )
 from heliograph.engines.web.page_scene import PageScene
+from heliograph.engines.web.reader import SPARE
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.engines.web.wire import Buffers, pack, unpack
 from heliograph.errors import EngineError, HeliographError, InvalidValueError, WorkerError
@@ -45,15 +46,16 @@ MOST_UNACKNOWLEDGED: Final = 2
 """`Apply` messages on their way while no picture is asked for."""
 MOST_RENDERS: Final = 16
 """`Render` messages that a page has not answered."""
+MOST_EARLY: Final = 16
+"""Messages of a page that are kept until somebody takes them; the oldest go first."""
 MOST_QUEUED: Final = 1000
 """Messages without a slot that wait for a page."""
 MOST_MALFORMED: Final = 100
 """Messages that could not be read, before a page is given up."""
 GRACE: Final = 2.0
 """Seconds that a page has to read why it is closed."""
-SPARE: Final = 1 << 20
-"""Bytes that a message of a page may have beyond its pictures."""
 
+OnMessage = Callable[[FromPage, memoryview], None]
 _Frame = tuple[Message, Buffers | None]
 
 
@@ -85,8 +87,6 @@ class PageLink:
     Attributes:
         hello: that.
         id: its own, of this connection.
-        on_message: is called with messages that are no answers (`Moved`, `Viewport`, `Event`,
-            `Problem`, `Ask`) and their buffers.
         malformed: how many messages could not be read.
         spare: bytes that a message may have beyond the pictures that were asked for.
     """
@@ -94,7 +94,6 @@ class PageLink:
     def __init__(self, hello: Hello, socket: FrameSocket, assets: AssetStore) -> None:
         self.hello = hello
         self.id = secrets.token_hex(8)
-        self.on_message: Callable[[FromPage, memoryview], None] = _ignore
         self.malformed = 0
         self.spare = SPARE
         self._socket = socket
@@ -103,6 +102,8 @@ class PageLink:
         self._closed = asyncio.Event()
         self._wake = asyncio.Event()
         self._heard = time.monotonic()
+        self._on_message: OnMessage | None = None
+        self._early: deque[tuple[FromPage, memoryview]] = deque(maxlen=MOST_EARLY)
         self._last: Close | None = None
         self._slots: dict[str, _Frame] = {}
         self._queue: deque[_Frame] = deque()
@@ -114,7 +115,21 @@ class PageLink:
         self._numbers = itertools.count(1)
         self._waiting: deque[Request] = deque()
         self._asked: dict[int, Request] = {}
-        self._answers: dict[int, asyncio.Future[Drawn]] = {}
+        self._answers: dict[Request, asyncio.Future[Drawn]] = {}
+
+    @property
+    def on_message(self) -> OnMessage | None:
+        """Is called with messages that are no answers, and their buffers; those before it as well.
+
+        They are `Moved`, `Viewport`, `Event`, `Problem` and `Ask`.
+        """
+        return self._on_message
+
+    @on_message.setter
+    def on_message(self, call: OnMessage) -> None:
+        self._on_message = call
+        while self._early:
+            self._tell(*self._early.popleft())
 
     @property
     def connected(self) -> bool:
@@ -184,9 +199,8 @@ class PageLink:
         if not self.connected:
             raise self._gone(request)
         self._retry_broken()
-        number = request.number
         answer: asyncio.Future[Drawn] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
+        self._answers[request] = answer
         self._waiting.append(request)
         self._wake.set()
         try:
@@ -195,7 +209,7 @@ class PageLink:
         except TimeoutError:
             raise WorkerError(self._why_late(request, options["timeout"])) from None
         finally:
-            del self._answers[number]
+            del self._answers[request]
             if request in self._waiting:
                 self._waiting.remove(request)
 
@@ -223,6 +237,10 @@ class PageLink:
             await self._socket.close(self._last.reason)
         except ConnectionError:
             pass
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the page must not wait for more
+            _report(f"nothing can be sent to page {self.id} any more", error)
+            self.lost(f"nothing could be sent to it any more: {error}")
+            self._socket.abort()
         finally:
             self.lost("it was closed" if self._last is None else self._last.reason)
 
@@ -233,17 +251,14 @@ class PageLink:
         self._why_closed = why
         self._slots.clear()
         self._queue.clear()
-        for number, answer in self._answers.items():
-            request = self._asked.get(number) or next(
-                each for each in self._waiting if each.number == number
-            )
+        for request, answer in self._answers.items():
             if not answer.done():
                 answer.set_exception(self._gone(request))
         self._waiting.clear()
         self._asked.clear()
         self._closed.set()
 
-    def receive(self, frame: bytes) -> None:
+    def receive(self, frame: bytes | memoryview) -> None:
         """Take a message of the page."""
         self._heard = time.monotonic()
         try:
@@ -262,7 +277,16 @@ class PageLink:
         else:
             if isinstance(message, Moved):
                 self._scene.distrust(message.key)
-            self.on_message(message, body)
+            self._tell(message, body)
+
+    def _tell(self, message: FromPage, body: memoryview) -> None:
+        if self._on_message is None:
+            self._early.append((message, body))
+            return
+        try:
+            self._on_message(message, body)
+        except Exception as error:  # noqa: BLE001 -- the user's own code raises whatever it likes
+            _report(f"on_message failed for page {self.id}", error)
 
     def note_malformed(self) -> None:
         """Count a message that could not be read; after many the page is given up."""
@@ -356,7 +380,7 @@ class PageLink:
         return request
 
     def _answer(self, request: Request, result: Drawn | HeliographError) -> None:
-        answer = self._answers.get(request.number)
+        answer = self._answers.get(request)
         if answer is None or answer.done():  # nobody waits any more
             return
         if isinstance(result, HeliographError):
@@ -379,5 +403,6 @@ class PageLink:
         )
 
 
-def _ignore(message: FromPage, body: memoryview) -> None:
-    """What is done with messages that nobody asked for."""
+def _report(what: str, error: Exception) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_exception_handler({"message": what, "exception": error})

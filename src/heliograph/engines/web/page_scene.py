@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, cast
 
 import msgspec
@@ -29,6 +29,13 @@ class _Shown(NamedTuple):
     tag: str
     parent: str | None
     blobs: tuple[str, ...]
+
+
+class _Fresh(NamedTuple):
+    """What is to be sent: rows, and the arrays they refer to."""
+
+    rows: list[msgspec.Raw]
+    blobs: Blobs
 
 
 class PageScene:
@@ -70,14 +77,18 @@ class PageScene:
             self._rows.clear()
             self.broken.clear()
         todo, removed = self._differing(rows, None if reset else keys)
-        fresh: Blobs = {}
-        remade: set[int] = set()
-        encoded = [each for row in todo if (each := self._put(rows, row, fresh, remade))]
+        fresh = _Fresh([], {})
+        done = 0
+        for row in todo:
+            if row >= done and self._put(rows, row, fresh):
+                done = rows.tree.stop(row)
+                for below in range(row + 1, done):
+                    self._put(rows, below, fresh, anew=True)
         for key in removed:
             self._release(self._rows.pop(key))
             self.broken.pop(key, None)
-        changes = Apply(rows.version, reset, removed, cast("list[Row]", encoded), [])
-        yield from self._messages(changes, fresh)
+        changes = Apply(rows.version, reset, removed, cast("list[Row]", fresh.rows), [])
+        yield from self._messages(changes, fresh.blobs)
 
     def distrust(self, key: str) -> None:
         """Note that the page shows a row otherwise than it was told, as it was dragged there."""
@@ -87,58 +98,51 @@ class PageScene:
 
     def _differing(
         self, rows: SceneRows, keys: Collection[str] | None
-    ) -> tuple[Sequence[int], list[str]]:
+    ) -> tuple[Iterable[int], list[str]]:
         """The rows that may differ, parents first, and the keys that are gone."""
         index, shown = rows.tree.index, self._rows
         if keys is None:
             return range(len(index)), [key for key in shown if key not in index]
-        todo = {index[key] for key in keys if key in index}
-        for row in list(todo):
-            if self._is_remade(rows, row):
-                todo.update(range(row + 1, rows.tree.stop(row)))
-        count = len(shown) + sum(1 for key in keys if key in index and key not in shown)
+        there = [key for key in keys if key in index]
+        count = len(shown) + sum(1 for key in there if key not in shown)
         gone = [key for key in shown if key not in index] if count > len(index) else []
         if count - len(gone) != len(index):  # somebody told too few keys
             return range(len(index)), gone
-        return sorted(todo), gone
+        return sorted([index[key] for key in there]), gone
 
-    def _is_remade(self, rows: SceneRows, row: int) -> bool:
-        """Whether the page has the row's key, but of another type or on another parent."""
-        node = rows.tree.node(row)
-        shown = self._rows.get(str(node.key))
-        return shown is not None and (shown.tag, shown.parent) != (
-            type(node).__name__,
-            _parent(rows, row),
-        )
-
-    def _put(self, rows: SceneRows, row: int, fresh: Blobs, remade: set[int]) -> msgspec.Raw | None:
-        """A row as it is sent; None if the page has it.
+    def _put(self, rows: SceneRows, row: int, fresh: _Fresh, *, anew: bool = False) -> bool:
+        """Note a row, and send it unless the page has it.
 
         Args:
             rows: what the page is to show.
             row: which.
-            fresh: takes the arrays of the row.
-            remade: takes the row if the page makes it anew; then it does so with all below it.
+            fresh: takes what is to be sent.
+            anew: whether the page makes what it stands on anew.
+
+        Returns:
+            Whether the page makes the row's object anew, as its type or its parent is another.
         """
-        node, parent = rows.tree.node(row), _parent(rows, row)
+        tree = rows.tree
+        node, above = tree.node(row), int(tree.parents[row])
+        parent = None if above < 0 else str(tree.node(above).key)
         key, blobs = str(node.key), Blobs()
-        if int(rows.tree.parents[row]) in remade or self._is_remade(rows, row):
-            remade.add(row)
         try:
             made, blobs = row_of(node, parent, int(rows.ids[row]), self._assets)
-            self.broken.pop(key, None)
+            if self.broken:
+                self.broken.pop(key, None)
         except HeliographError as error:
             made = empty_row(node, parent)
             self.broken[key] = error
         encoded, before = _ENCODER.encode(made), self._rows.get(key)
-        if before is not None and before.encoded == encoded and row not in remade:
-            return None
-        self._uses.update(blobs.keys())
-        fresh.update(blobs)
         if before is not None:
+            if before.encoded == encoded and not anew:
+                return False
             self._release(before)
+        self._uses.update(blobs.keys())
+        fresh.blobs.update(blobs)
+        fresh.rows.append(msgspec.Raw(encoded))
         self._rows[key] = _Shown(encoded, made.tag, parent, tuple(blobs))
-        return msgspec.Raw(encoded)
+        return before is not None and (before.tag != made.tag or before.parent != parent)
 
     def _release(self, shown: _Shown) -> None:
         self._uses.subtract(shown.blobs)
@@ -164,8 +168,3 @@ class PageScene:
                 del self._uses[blob]
             self._held.difference_update(unused)
             yield Forget(unused), None
-
-
-def _parent(rows: SceneRows, row: int) -> str | None:
-    above = int(rows.tree.parents[row])
-    return None if above < 0 else str(rows.tree.node(above).key)

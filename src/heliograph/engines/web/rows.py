@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,32 +46,34 @@ def empty_row(node: Component, parent: str | None) -> Row:
 
 
 class _Plain:
+    """Makes plain data of a component's properties, and collects their arrays."""
+
     def __init__(self, node: Component, assets: AssetStore) -> None:
         self.blobs: Blobs = {}
         self._node = node
-        self._files = node.named_files
         self._assets = assets
 
     def of(self, value: Any, name: str) -> Any:
         """A property as plain data; `name` is its own after those of the maps it stands in."""
-        if name in self._files:
-            return self._file(value, name)
         kind = type(value)
         if kind in _PLAIN:
             return value
-        if kind is int:
-            return self._whole(value, name)
-        if isinstance(value, np.ndarray):
-            return self._array(value, name)
-        if isinstance(value, Mapping):
-            return {str(part): self.of(value[part], f"{name}.{part}") for part in value}
-        if isinstance(value, Sequence):
-            return self._row(value, name)
-        raise self._refused(value, name)
+        if kind is tuple or kind is list:
+            plain = _PLAIN.issuperset(map(type, value))
+            return list(value) if plain else [self.of(each, name) for each in value]
+        make = self._OTHERS.get(kind)
+        if make is None:
+            raise self._refused(value, name)
+        return make(self, value, name)
 
-    def _row(self, value: Sequence[Any], name: str) -> list[Any]:
-        numbers = all(type(each) in _PLAIN for each in value)
-        return list(value) if numbers else [self.of(each, name) for each in value]
+    def _text(self, value: str, name: str) -> str | dict[str, Any]:
+        return self._file(value, name) if name in self._node.named_files else value
+
+    def _map(self, value: Mapping[str, Any], name: str) -> dict[str, Any]:
+        if name in self._node.named_files:  # an image, and how it lies on a surface
+            rest = {part: self.of(value[part], name) for part in value if part != "image"}
+            return {"image": self._file(value["image"], name), **rest}
+        return {part: self.of(value[part], f"{name}.{part}") for part in value}
 
     def _whole(self, value: int, name: str) -> int:
         if not -(1 << 53) <= value <= 1 << 53:  # what a page's numbers hold
@@ -88,12 +91,9 @@ class _Plain:
         self.blobs[ref.blob] = value
         return {"blob": ref.blob, "dtype": ref.dtype, "shape": ref.shape}
 
-    def _file(self, value: Any, name: str) -> dict[str, Any]:
-        if isinstance(value, Mapping):  # an image, and how it lies on a surface
-            rest = {part: value[part] for part in value if part != "image"}
-            return {"image": self._file(value["image"], name), **self.of(rest, f"{name} ")}
+    def _file(self, path: str, name: str) -> dict[str, Any]:
         try:
-            ref = self._assets.register(self._files[name])
+            ref = self._assets.register(path)
         except SceneError as error:
             raise SceneError(f"{self._called} {name}: {error}") from None
         return {"asset": ref.asset, "url": ref.url, "name": ref.name}
@@ -108,5 +108,13 @@ class _Plain:
             f"can be sent, got {shown(value)}"
         )
 
+    _OTHERS: ClassVar[Mapping[type, Callable[[_Plain, Any, str], Any]]] = {
+        str: _text,
+        int: _whole,
+        np.ndarray: _array,
+        dict: _map,
+        MappingProxyType: _map,
+    }
 
-_PLAIN = frozenset({float, bool, str, type(None)})
+
+_PLAIN = frozenset({float, bool, type(None)})

@@ -17,23 +17,22 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final, TypedDict, Unpack
 
 from heliograph.disk import open_file, reason
 from heliograph.engines.web.assets import PREFIX, AssetStore
-from heliograph.engines.web.drawn import MOST_BYTES
-from heliograph.engines.web.gate import FrameGate
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import PROTOCOL, Close, Hello
+from heliograph.engines.web.reader import MessageReader
 from heliograph.engines.web.security import HEADERS, SANDBOX, Access
 from heliograph.engines.web.wire import pack, unpack
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.requires import Requires
 
 with Requires("aiohttp"):
-    import aiohttp
     from aiohttp import web
     from aiohttp.typedefs import Middleware
 
@@ -43,8 +42,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BUNDLE: Final = Path(__file__).parent / "static"
 HELLO_WITHIN: Final = 5.0
 """Seconds that a page has for its first message."""
-HEARTBEAT: Final = 20.0
-"""Seconds between looks whether a silent page is still there."""
+HEARTBEAT: Final = 120.0
+"""Seconds of silence before a page is asked whether it is still there.
+
+It has half of that to answer, as the question waits behind all that it has not read yet.
+"""
 _CHUNK: Final = 1 << 20
 _NO_BUNDLE = (
     "The page's files are missing in this installation. In a git checkout, build them:\n\n"
@@ -209,37 +211,55 @@ class PageServer:
         return await _file(request, path, f"{facts.st_mtime_ns:x}-{facts.st_size:x}")
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        answer = web.WebSocketResponse(
-            compress=False, max_msg_size=MOST_BYTES, heartbeat=HEARTBEAT, decode_text=False
-        )
+        answer = web.WebSocketResponse(compress=False, heartbeat=HEARTBEAT)
         await answer.prepare(request)
         transport = request.transport
         if transport is None:  # gone already
             return answer
-        gate = FrameGate.before(transport)
-        hello = await _hello(answer)
-        if isinstance(hello, str):
-            with suppress(ConnectionError):
-                await answer.send_bytes(pack(Close(hello, again=False)))
-            await answer.close(code=1008, message=_short(hello))
-            return answer
-        link = PageLink(hello, _Frames(answer, transport), self.assets)
-        gate.limit = lambda: link.most_bytes
+        reader = MessageReader.before(transport)
+        ended = asyncio.create_task(_ended(answer))
+        first: asyncio.Future[PageLink | str] = asyncio.get_running_loop().create_future()
+
+        def begin(frame: memoryview) -> None:
+            """Take the first message; the link takes those after it."""
+            hello = _hello(frame)
+            if isinstance(hello, Hello):
+                link = PageLink(hello, _Frames(answer, transport), self.assets)
+                reader.limit = lambda: link.most_bytes
+                reader.on_message, reader.on_text = link.receive, link.note_malformed
+                first.set_result(link)
+            else:
+                reader.on_message = lambda _: None
+                first.set_result(hello)
+
+        reader.on_message = begin
+        reader.on_text = partial(begin, memoryview(b""))
+        either: set[asyncio.Future[Any]] = {first, ended}
+        await asyncio.wait(either, timeout=HELLO_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            first.set_result(f"expected a Hello within {HELLO_WITHIN:g} s")
+        come = first.result()
+        if isinstance(come, PageLink):
+            await self._serve(come, reader, ended)
+        elif not ended.done():
+            await _dismiss(answer, come)
+        await ended
+        return answer
+
+    async def _serve(
+        self, link: PageLink, reader: MessageReader, ended: asyncio.Task[None]
+    ) -> None:
+        """Send to a page and run the program for it, until it is gone."""
         self._links.add(link)
         tasks = [asyncio.create_task(link.run()), asyncio.create_task(self._run_program(link))]
         try:
-            async for message in answer:
-                if message.type is aiohttp.WSMsgType.BINARY:
-                    link.receive(message.data)
-                elif message.type is aiohttp.WSMsgType.TEXT:
-                    link.note_malformed()
+            await ended
         finally:
-            link.lost(gate.refused or "it has closed its connection")
+            link.lost(reader.refused or "it has closed its connection")
             self._links.discard(link)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        return answer
 
     async def _run_program(self, link: PageLink) -> None:
         try:
@@ -330,16 +350,22 @@ def _listening(host: str, port: int) -> socket.socket:
     return made
 
 
-async def _hello(answer: web.WebSocketResponse) -> Hello | str:
+async def _ended(answer: web.WebSocketResponse) -> None:
+    """Wait until a socket is closed; its messages go another way."""
+    async for _ in answer:
+        await answer.close(code=1002, message=b"sent messages before the handshake was over")
+
+
+async def _dismiss(answer: web.WebSocketResponse, why: str) -> None:
+    with suppress(ConnectionError):
+        await answer.send_bytes(pack(Close(why, again=False)))
+    await answer.close(code=1008, message=_short(why))
+
+
+def _hello(frame: memoryview) -> Hello | str:
     """A page's first message, or what is wrong with it."""
     try:
-        message = await answer.receive(timeout=HELLO_WITHIN)
-    except TimeoutError:
-        return f"expected a Hello within {HELLO_WITHIN:g} s"
-    if message.type is not aiohttp.WSMsgType.BINARY:
-        return "expected a Hello first"
-    try:
-        hello, _ = unpack(message.data)
+        hello, _ = unpack(frame)
     except InvalidValueError as error:
         return f"expected a Hello first: {error}"
     if not isinstance(hello, Hello):

@@ -60,7 +60,7 @@ def pack(message: Message, buffers: Buffers | None = None) -> bytes:
     return b"".join((*parts, header, len(header).to_bytes(4, "little")))
 
 
-def unpack(frame: bytes) -> tuple[FromPage, memoryview]:
+def unpack(frame: bytes | memoryview) -> tuple[FromPage, memoryview]:
     """A page's message, and the bytes that its offsets point into.
 
     Raises:
@@ -70,7 +70,7 @@ def unpack(frame: bytes) -> tuple[FromPage, memoryview]:
     return message, body
 
 
-def unpack_to_page(frame: bytes) -> tuple[ToPage, memoryview]:
+def unpack_to_page(frame: bytes | memoryview) -> tuple[ToPage, memoryview]:
     """A server's message, and the bytes that its offsets point into; for tests and tools.
 
     Raises:
@@ -80,7 +80,9 @@ def unpack_to_page(frame: bytes) -> tuple[ToPage, memoryview]:
     return message, body
 
 
-def _unpacked(frame: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> tuple[Any, memoryview]:
+def _unpacked(
+    frame: bytes | memoryview, decoder: msgspec.msgpack.Decoder[Any]
+) -> tuple[Any, memoryview]:
     view = memoryview(frame)
     length = int.from_bytes(view[-4:], "little") if len(view) >= 4 else -1
     if not 0 < length <= min(MAX_HEADER, len(view) - 4):
