@@ -8,7 +8,7 @@ import math
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -141,6 +141,25 @@ def drag(page, start, by, steps=6):
     page.mouse.up()
 
 
+def eventually(page, check):
+    """Check again and again until it holds."""
+    for _ in range(100):
+        with suppress(AssertionError):
+            return check()
+        page.wait_for_timeout(100)
+    return check()
+
+
+def turned(page, pixels):
+    """The eye after a drag to the right, which goes round the target 2 pi a height of the view."""
+    angle = 2 * math.pi * pixels / view_box(page)["height"]
+    return 4 * np.array([-math.sin(angle), -math.cos(angle), 0])
+
+
+def stands_at(page, eye):
+    eventually(page, lambda: np.testing.assert_allclose(pose_of(page)[:3, 3], eye, atol=1e-5))
+
+
 @contextmanager
 def in_thread(manager):
     """A context entered in a thread of its own: Playwright's loop runs in this one."""
@@ -169,6 +188,15 @@ def downloaded(file, path):
 def canvas_pixel(page, x, y):
     shot = page.screenshot(clip={"x": x, "y": y, "width": 1, "height": 1})
     return Image.open(io.BytesIO(shot)).convert("RGB").getpixel((0, 0))
+
+
+def shows(page, x, y, colour, within=1):
+    """Wait until a pixel of the window has a colour."""
+
+    def check():
+        np.testing.assert_allclose(canvas_pixel(page, x, y), colour, atol=within)
+
+    eventually(page, check)
 
 
 def test_dragging_a_movable_frustum_moves_it_in_the_plane_of_the_picture(page, stage):
@@ -204,8 +232,15 @@ def test_dragging_a_child_of_a_movable_moves_the_movable(page, stage):
 
 def test_a_handle_moves_along_its_axis_alone(page, stage):
     page.locator(".tree .row[data-key='held'] .key").click()
-    page.wait_for_timeout(300)
     x, y = Screen(page).at((0.9, -1, -0.6))
+
+    def on_the_arrow():
+        page.mouse.move(x + 44, y)
+        page.mouse.move(x + 45, y)
+        page.wait_for_timeout(100)
+        assert page.locator("canvas.main").evaluate("e => e.style.cursor") == "grab"
+
+    eventually(page, on_the_arrow)
     drag(page, (x + 45, y), (50, 30))
     stage.until(lambda: stage.moves() and stage.moves()[-1].final)
     pose = matrix_of(stage.moves()[-1])
@@ -235,11 +270,7 @@ def test_a_drag_turns_the_camera_about_what_it_looks_at(page):
     before = pose_of(page)
     box = view_box(page)
     drag(page, (box["x"] + 450, box["y"] + 560), (100, 0))
-    page.wait_for_timeout(600)
-    after = pose_of(page)
-    angle = 2 * math.pi * 100 / box["height"]
-    expected = 4 * np.array([-math.sin(angle), -math.cos(angle), 0])
-    np.testing.assert_allclose(after[:3, 3], expected, atol=1e-5)
+    stands_at(page, turned(page, 100))
     assert np.linalg.norm(before[:3, 3]) == pytest.approx(4)
 
 
@@ -261,13 +292,12 @@ def test_passes_are_chosen_by_press_and_by_key(page, stage):
     x, y = Screen(page).at((-0.8, -1, 0))
     page.get_by_role("radio", name="Segments").click()
     expect(page.get_by_role("radio", name="Segments")).to_have_attribute("aria-checked", "true")
-    page.wait_for_timeout(500)
-    np.testing.assert_allclose(canvas_pixel(page, x, y), segment_colours(ids["ball"]), atol=1)
+    shows(page, x, y, segment_colours(ids["ball"]))
     page.keyboard.press("3")
     expect(page.get_by_role("radio", name="Normals")).to_have_attribute("aria-checked", "true")
-    page.wait_for_timeout(500)
     # The wall faces the camera.
-    assert canvas_pixel(page, *Screen(page).at((0, 0, 0))) == (128, 128, 255)
+    x, y = Screen(page).at((0, 0, 0))
+    shows(page, x, y, (128, 128, 255))
     expect(page).to_have_url(re.compile("pass=normals"))
 
 
@@ -305,8 +335,11 @@ def test_a_drag_while_looking_through_a_camera_goes_on_from_there(page):
     box = view_box(page)
     drag(page, (box["x"] + 480, box["y"] + 300), (10, 0))
     expect(page.locator(".chip")).to_be_hidden()
-    page.wait_for_timeout(600)
-    assert np.linalg.norm(pose_of(page)[:3, 3] - (-0.9, -2, 0.6)) < 0.7
+
+    def goes_on():
+        assert 0 < np.linalg.norm(pose_of(page)[:3, 3] - (-0.9, -2, 0.6)) < 0.7
+
+    eventually(page, goes_on)
 
 
 def test_the_link_restores_camera_pass_and_camera_looked_through(opened, stage):
@@ -445,24 +478,32 @@ def test_a_hidden_page_keeps_answering(stage):
 
 
 def test_an_idle_page_draws_nothing(page):
-    page.wait_for_timeout(2500)
     worker = page.workers[0]
     worker.evaluate(
         "() => { self.frames = 0; const own = self.requestAnimationFrame.bind(self);"
         " self.requestAnimationFrame = (run) => { self.frames += 1; return own(run); }; }"
     )
-    page.wait_for_timeout(1500)
-    assert worker.evaluate("() => self.frames") == 0
+
+    def rests():
+        worker.evaluate("() => { self.frames = 0; }")
+        page.wait_for_timeout(1500)
+        assert worker.evaluate("() => self.frames") == 0
+
+    eventually(page, rests)
     page.keyboard.press("g")
-    page.wait_for_timeout(500)
-    assert 1 <= worker.evaluate("() => self.frames") <= 4
+
+    def draws():
+        assert worker.evaluate("() => self.frames") > 0
+
+    eventually(page, draws)
+    eventually(page, rests)
 
 
 def test_recorded_cameras_are_a_trajectory(page, tmp_path):
     page.keyboard.press("r")
     box = view_box(page)
     drag(page, (box["x"] + 450, box["y"] + 560), (120, 0), steps=12)
-    page.wait_for_timeout(300)
+    stands_at(page, turned(page, 120))
     with page.expect_download() as download:
         page.keyboard.press("r")
     path = downloaded(download.value, tmp_path / "trajectory.json")
@@ -510,7 +551,8 @@ def test_colours_of_depth_are_told_in_metres(page):
     scale = page.locator(".scale")
     expect(scale).to_be_visible()
     expect(scale.locator("span").last).to_have_text("4.00 m")
-    assert canvas_pixel(page, *Screen(page).at((1.6, 0, 0.8))) == pytest.approx((68, 1, 84), abs=6)
+    x, y = Screen(page).at((1.6, 0, 0.8))
+    shows(page, x, y, (68, 1, 84), within=6)
     page.keyboard.press("1")
     expect(scale).to_be_hidden()
 
@@ -532,11 +574,10 @@ def test_what_only_the_viewport_shows_is_in_no_sensor_picture(opened):
     try:
         page = opened(stage)
         ready(page)
-        page.wait_for_timeout(600)
-        np.testing.assert_allclose(pose_of(page)[:3, 3], (0, -3, 0.25), atol=1e-6)
+        stands_at(page, (0, -3, 0.25))
         assert float(hash_of(page)["fov"]) == pytest.approx(40)
         box = view_box(page)
-        assert canvas_pixel(page, box["x"] + 30, box["y"] + 80) == (10, 20, 200)
+        shows(page, box["x"] + 30, box["y"] + 80, (10, 20, 200))
         shot = Image.open(io.BytesIO(page.locator("canvas.main").screenshot())).convert("RGB")
         assert (np.asarray(shot) == (255, 0, 0)).all(-1).any()  # the arrow
         camera = hg.Camera.look_at(
@@ -555,10 +596,13 @@ def test_another_axis_may_be_up(opened):
     try:
         page = opened(stage)
         ready(page)
-        page.wait_for_timeout(600)
-        right = pose_of(page)[:3, 0]
-        assert right[1] == pytest.approx(0, abs=1e-6)
-        assert abs(right[2]) > 0.1
+
+        def level():
+            right = pose_of(page)[:3, 0]
+            assert right[1] == pytest.approx(0, abs=1e-6)
+            assert abs(right[2]) > 0.1
+
+        eventually(page, level)
         page.close()
     finally:
         stage.close()
@@ -668,14 +712,12 @@ def test_the_newest_picture_wins_and_none_comes_back(viewer):
     show(stage, newest.update, (20, 60, 220), newest.camera)
     expect(page.locator(".badge")).to_contain_text("mujoco")
     expect(page.locator(".badge")).to_contain_text("12 ms")
-    page.wait_for_timeout(400)
-    assert canvas_pixel(page, 500, 500) == (20, 60, 220)
+    shows(page, 500, 500, (20, 60, 220))
     show(stage, newest.update - 1, (220, 20, 20), newest.camera)
     page.wait_for_timeout(400)
-    assert canvas_pixel(page, 500, 500) == (20, 60, 220)
+    shows(page, 500, 500, (20, 60, 220))
     show(stage, newest.update, (20, 220, 20), newest.camera)
-    page.wait_for_timeout(400)
-    assert canvas_pixel(page, 500, 500) == (20, 220, 20)
+    shows(page, 500, 500, (20, 220, 20))
 
 
 def test_controls_of_the_panel_tell_their_values(viewer):
@@ -717,7 +759,7 @@ def test_the_engine_says_what_stands_at_a_pixel(viewer):
     newest = stage.viewports()[-1]
     show(stage, newest.update, (9, 9, 9), newest.camera)
     expect(page.locator(".badge")).to_contain_text("mujoco")
-    page.wait_for_timeout(300)
+    shows(page, 500, 500, (9, 9, 9))
     box = view_box(page)
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
     expect(probed(page, "depth")).to_have_text("2.5000 m")
