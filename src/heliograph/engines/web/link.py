@@ -174,7 +174,6 @@ class PageLink:
     ) -> None:
         """Send a message; of one slot only the newest that waits."""
         if slot is not None:
-            self._slots.pop(slot, None)
             self._slots[slot] = message, buffers
         elif len(self._queue) < MOST_QUEUED:
             self._queue.append((message, buffers))
