@@ -449,6 +449,11 @@ def test_a_page_that_does_not_answer_or_goes() -> None:
                 await task
         with pytest.raises(WorkerError, match="closed its connection"):
             await link.render([CAMERA], ["rgb"], timeout=60)
+        link.show(Scene(hg.Box(key="late")).rows)
+        link.send(Panel([], [], {}), slot="panel")
+        link.send(Panel([], [], {}))
+        link.close("twice")
+        assert link.queued == 0
         assert link.malformed == 0
 
     run(work)
