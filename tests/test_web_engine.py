@@ -19,6 +19,7 @@ import pytest
 import heliograph as hg
 from engine_contract import Case
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web.chromium import ENV, find_chromium
 from heliograph.engines.web.engine import WebEngine
 from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
 from heliograph.frame import Frame
@@ -119,6 +120,11 @@ EDITS: dict[str, Sequence[Edit]] = {
     "hidden": [Hide(("ring", "can"))],
     "moved": [MoveObject("ring", _TURNED, scale=(1.2, 0.8, 1.0))],
     "moved twice": [MoveObject("box", _TURNED), MoveObject("box", _TURNED)],
+    "moved with what it stood on": [
+        MoveObject("ring", _TURNED),
+        MoveObject("stone", _TURNED, relative=False),
+        MoveObject("stone", _TURNED, scale=(2, 2, 2)),
+    ],
     "moved in the world": [MoveObject("pill", _TURNED, relative=False)],
     "lights": [
         EditLight("sun", diffuse=(0.5, 1.5, 1), direction=(1, 1, -2)),
@@ -152,6 +158,7 @@ REFUSED: dict[str, Sequence[Edit]] = {
     "ambient": [EditLight("lamp", ambient=(0.1, 0.1, 0.1))],
 }
 ALL = KNOWN_PASSES
+NO_GL = "--disable-gpu --disable-software-rasterizer"
 
 
 @pytest.fixture(scope="module")
@@ -308,6 +315,35 @@ def test_two_engines_at_once_and_both_ways_for_pictures() -> None:
         socket.render(View("ego"))
 
 
+def test_four_samples_smooth_rgb_alone(engine: WebEngine) -> None:
+    engine.advance([Set(LIT)])
+    smooth = WebEngine(LIT, samples=4)
+    try:
+        plain, fine = (each.render(View("ego", ALL))["ego"] for each in (engine, smooth))
+        alone = smooth.render(View("ego"))["ego"]
+    finally:
+        smooth.close()
+    for name in ("depth", "normals", "segmentation"):
+        assert np.array_equal(plain[name], fine[name])
+    assert np.array_equal(alone.rgb, fine.rgb)
+    edges = np.zeros(plain.depth.shape, bool)
+    for axis in (0, 1):
+        for step in (-1, 1):
+            edges |= np.roll(plain.segmentation, step, axis) != plain.segmentation
+    differ = np.abs(plain.rgb.astype(int) - fine.rgb).max(-1) > 8
+    assert differ.sum() > 500
+    assert differ[edges].mean() > 0.2
+    assert differ[~edges].mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "options", [{"samples": 2}, {"transport": "pigeon"}, {"timeout": 0.0}, {"timeout": np.inf}]
+)
+def test_options_that_are_none_are_refused(options: Any) -> None:
+    with pytest.raises(InvalidValueError, match=f"{next(iter(options))}: expected"):
+        WebEngine(LIT, **options)
+
+
 def test_another_browser_takes_the_place_of_one_that_died() -> None:
     engine = WebEngine(LIT)
     view = View("ego", ALL)
@@ -317,12 +353,17 @@ def test_another_browser_takes_the_place_of_one_that_died() -> None:
         for kill in (_kill, _kill_part("gpu-process"), _kill_part("renderer")):
             kill(engine.page.browser.pid)
             with pytest.raises(EngineError, match="camera 'ego'"):
-                for _ in range(100):  # for a moment what is left of it may still draw
-                    expect_same(engine.render(view)["ego"], before)
+                _draw_on(engine, view, before)
             assert "browser" in engine.failure
             expect_same(engine.render(view)["ego"], before)
     finally:
         engine.close()
+
+
+def _draw_on(engine: WebEngine, view: View, expected: Frame) -> None:
+    """For a moment what is left of a browser may still draw; and rightly, then."""
+    for _ in range(100):
+        expect_same(engine.render(view)["ego"], expected)
 
 
 def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
@@ -338,6 +379,19 @@ def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
                 _kill(killed[-1])
     assert len(set(killed)) == 2
     assert not any(_alive(pid) for pid in killed)
+
+
+def test_a_browser_that_cannot_draw_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "browser"
+    program.write_text(f'#!/bin/sh\nexec {find_chromium()} {NO_GL} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv(ENV, str(program))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(EngineError, match="no browser here can draw with WebGL 2; gl-egl: "):
+        WebEngine(LIT)
+    _until(lambda: not _processes_with(NO_GL.split()[-1]))
 
 
 PROGRAM = """

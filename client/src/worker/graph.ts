@@ -7,6 +7,7 @@ import { MeshElement } from "./elements/mesh";
 import { PointCloudElement } from "./elements/point_cloud";
 import { SceneElement } from "./elements/scene";
 import { ShapeElement } from "./elements/shapes";
+import { SplatElement } from "./elements/splat";
 import { FORMS } from "./geometries";
 import { PLACEMENT } from "./placement";
 import { differing } from "./values";
@@ -25,6 +26,7 @@ const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["Mesh", MeshElement],
   ["PointCloud", PointCloudElement],
   ["Scene", SceneElement],
+  ["Splat", SplatElement],
 ]);
 
 interface Node extends SceneNode {

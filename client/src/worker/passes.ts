@@ -10,6 +10,7 @@ import {
 } from "three";
 import type { CameraSpec, Configure } from "../messages";
 import type { Picture, SceneElement, ToneMappingName } from "./elements/scene";
+import type { Splats } from "./splats";
 import type { Surfaces } from "./surface";
 import type { Variant } from "./surface_shader";
 import { Targets, type Kind } from "./targets";
@@ -33,10 +34,21 @@ export class Passes {
   constructor(
     private readonly world: World,
     private readonly surfaces: Surfaces,
+    private readonly splats: Splats,
     private readonly scene: () => SceneElement | null,
   ) {
     this.targets = new Targets(world.renderer);
     this.camera = new ValueCamera(world.renderer.state.buffers.depth.getReversed());
+  }
+
+  /** Whether a picture has to be prepared, and cannot show colour and geometry in one draw. */
+  get isSlow(): boolean {
+    return this.splats.any;
+  }
+
+  /** Do what takes time before a camera's picture is drawn. */
+  prepare(spec: CameraSpec): Promise<void> {
+    return this.splats.prepare(this.camera.set(spec));
   }
 
   /** Draw into a target, to be read at once. */
@@ -44,6 +56,7 @@ export class Passes {
     const target = this.targets.get(kind, spec.width, spec.height, samples);
     const picture = this.scene()?.picture ?? PLAIN_PICTURE;
     this.targets.clear(target, kind, picture.background);
+    this.splats.dress(kind === "rgb", false);
     this.render(spec, kind, picture.toneMapping);
     return target;
   }
@@ -61,6 +74,7 @@ export class Passes {
     renderer.state.buffers.color.setMask(true);
     gl.clearBufferfv(gl.COLOR, 0, [...(picture.hasBackground ? picture.background : ground), 1]);
     gl.clearBufferfv(gl.DEPTH, 0, [renderer.state.buffers.depth.getReversed() ? 0 : 1]);
+    this.splats.dress(true, true);
     this.render(spec, "rgb", toneMapping ?? picture.toneMapping);
   }
 

@@ -26,6 +26,13 @@ interface Wanted {
   geometry: boolean;
 }
 
+/** Where the pictures of a request stand; colours and geometries by camera. */
+interface Sheet {
+  pictures: Picture[];
+  colours: Picture[];
+  geometries: Picture[];
+}
+
 export class Sensors {
   private readonly frame = new FrameWriter();
   files: FileSlots | null = null;
@@ -78,19 +85,25 @@ export class Sensors {
     try {
       const cameras = this.camerasOf(message);
       const wanted = wantedOf(message);
-      const pictures = this.draw(cameras, wanted, message.samples ?? 1);
-      if (!wanted.encoded) {
-        this.send(message, pictures, since);
-        return null;
+      if (wanted.encoded || this.passes.isSlow) {
+        return this.answerLater(message, cameras, wanted, since).catch((error: unknown) => this.fail(message, error));
       }
-      return this.encode(message, cameras, pictures).then(
-        (all) => this.send(message, all, since),
-        (error: unknown) => this.fail(message, error),
-      );
+      const sheet = this.layOut(cameras, wanted);
+      cameras.forEach((camera, at) => this.draw(camera, sheet, at, message.samples ?? 1));
+      this.send(message, sheet.pictures, since);
     } catch (error) {
       this.fail(message, error);
-      return null;
     }
+    return null;
+  }
+
+  private async answerLater(message: Render, cameras: readonly CameraSpec[], wanted: Wanted, since: number): Promise<void> {
+    const sheet = this.layOut(cameras, wanted);
+    for (const [at, camera] of cameras.entries()) {
+      if (this.passes.isSlow) await this.passes.prepare(camera);
+      this.draw(camera, sheet, at, message.samples ?? 1);
+    }
+    this.send(message, wanted.encoded ? await this.encode(message, sheet.pictures) : sheet.pictures, since);
   }
 
   private camerasOf(message: Render): CameraSpec[] {
@@ -112,24 +125,27 @@ export class Sensors {
     return cameras;
   }
 
-  /** Draw all pictures; what is encoded later stands in the frame as raw colour, after all others. */
-  private draw(cameras: readonly CameraSpec[], wanted: Wanted, samples: number): Picture[] {
+  /** Make room for all pictures; what is encoded later stands in it as raw colour. */
+  private layOut(cameras: readonly CameraSpec[], wanted: Wanted): Sheet {
     this.frame.clear();
     const pictures = cameras.flatMap((camera) => this.layout(camera, wanted));
     const colours = pictures.filter(({ content }) => content === "rgba");
-    const geometries = pictures.filter(({ content }) => content === "geometry");
-    this.world.renderer.info.reset();
-    cameras.forEach((camera, at) => {
-      const kinds: Kind[] = samples > 1 && wanted.geometry && colours.length ? ["rgb", "geometry"] : [kindOf(colours[at], geometries[at])];
-      for (const kind of kinds) {
-        const target = this.passes.draw(camera, kind, kind === "rgb" ? samples : 1);
-        const colour = kind === "geometry" ? undefined : colours[at];
-        const geometry = kind === "rgb" ? undefined : geometries[at];
-        if (colour) this.passes.targets.read(target, 0, this.frame.bytes(colour.offset, colour.nbytes));
-        if (geometry) this.passes.targets.read(target, kind === "both" ? 1 : 0, this.frame.words(geometry.offset, geometry.nbytes));
+    return { pictures, colours, geometries: pictures.filter(({ content }) => content === "geometry") };
+  }
+
+  /** Draw the pictures of one camera into their room. */
+  private draw(camera: CameraSpec, sheet: Sheet, at: number, samples: number): void {
+    const { targets } = this.passes;
+    const [colour, geometry] = [sheet.colours[at], sheet.geometries[at]];
+    const apart = samples > 1 || this.passes.isSlow;
+    const kinds: Kind[] = colour && geometry && apart ? ["rgb", "geometry"] : [kindOf(colour, geometry)];
+    for (const kind of kinds) {
+      const target = this.passes.draw(camera, kind, kind === "rgb" ? samples : 1);
+      if (colour && kind !== "geometry") targets.read(target, 0, this.frame.bytes(colour.offset, colour.nbytes));
+      if (geometry && kind !== "rgb") {
+        targets.read(target, kind === "both" ? 1 : 0, this.frame.words(geometry.offset, geometry.nbytes));
       }
-    });
-    return pictures;
+    }
   }
 
   private layout(camera: CameraSpec, wanted: Wanted): Picture[] {
@@ -144,7 +160,7 @@ export class Sensors {
   }
 
   /** The pictures with rgb as files. */
-  private async encode(message: Render, cameras: readonly CameraSpec[], drawn: readonly Picture[]): Promise<Picture[]> {
+  private async encode(message: Render, drawn: readonly Picture[]): Promise<Picture[]> {
     const type = `image/${message.encoding ?? "png"}` as "image/png" | "image/jpeg" | "image/webp";
     const quality = message.quality ?? 0.9;
     const kept = drawn.filter(({ content }) => content !== "rgba" || message.passes.includes("alpha"));
@@ -160,9 +176,7 @@ export class Sensors {
       return { ...picture, content, offset, nbytes: bytes.byteLength };
     };
     const encoded = colours.map((picture, at) => put(picture, files[at] ?? new Uint8Array(), type));
-    return [...encoded, ...kept.map((picture, at) => put(picture, raw[at] ?? new Uint8Array(), picture.content))].filter(
-      ({ camera }) => cameras.some(({ name }) => name === camera),
-    );
+    return [...encoded, ...kept.map((picture, at) => put(picture, raw[at] ?? new Uint8Array(), picture.content))];
   }
 
   private send(message: Render, pictures: Picture[], since: number): void {

@@ -6,6 +6,7 @@ import { ScenePart } from "./scene_part";
 import { SharedFiles } from "./shared_file";
 import { Socket } from "./socket";
 import { Viewport } from "./viewport";
+import { FrameWriter } from "../wire";
 import { World } from "./world";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -36,6 +37,18 @@ function start(message: Start): Part[] {
   return started;
 }
 
+/** The parts; none where there is no WebGL 2, of which the server and the main thread hear. */
+function started(message: Start): Part[] {
+  try {
+    return start(message);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    self.postMessage({ type: "problem", key: "", text } satisfies FromWorker);
+    new Socket(message.socket, "", message.hello, { message: () => undefined, connection: () => undefined });
+    return [];
+  }
+}
+
 /** Tells the main thread what the server says about the page itself. */
 class Status implements Part {
   constructor(private readonly outbox: Outbox) {}
@@ -52,11 +65,17 @@ class Status implements Part {
 
   fromMain(message: ToWorker): void {
     if (message.type === "event") this.outbox.server(message);
-    if (message.type === "ask") this.outbox.server(message);
+    if (message.type === "ask") this.ask(message);
+  }
+
+  private ask({ type, ask, what, value, body }: Extract<ToWorker, { type: "ask" }>): void {
+    const frame = new FrameWriter();
+    if (body !== null) frame.bytes(frame.reserve(body.byteLength), body.byteLength).set(body);
+    this.outbox.frame(frame.finish({ type, ask, what, value }));
   }
 }
 
 self.onmessage = (event: MessageEvent<ToWorker>) => {
-  if (event.data.type === "start") parts = start(event.data);
+  if (event.data.type === "start") parts = started(event.data);
   for (const part of parts) part.fromMain?.(event.data);
 };

@@ -7,6 +7,7 @@ import type { Loads } from "../loads";
 import type { MaterialCache } from "../materials";
 import type { Models } from "../models";
 import { PLACEMENT, placeObject } from "../placement";
+import type { Splats } from "../splats";
 import type { Surfaces } from "../surface";
 import type { Blobs } from "../values";
 import type { World } from "../world";
@@ -20,6 +21,7 @@ export interface Kit {
   materials: MaterialCache;
   models: Models;
   surfaces: Surfaces;
+  splats: Splats;
   rig: LightRig;
   problem(key: string, text: string): void;
   /** Something that was on its way is there. */

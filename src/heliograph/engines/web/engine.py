@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
@@ -22,7 +23,7 @@ from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_cam
 from heliograph.engines.shared.source import Source, scene_of
 from heliograph.engines.web.decode import PAGE_PASSES
 from heliograph.engines.web.drawn import Drawn
-from heliograph.engines.web.headless import HeadlessPage
+from heliograph.engines.web.headless import GROUPS, HeadlessPage
 from heliograph.engines.web.looks import Shown
 from heliograph.engines.web.scene import SceneVersion
 from heliograph.engines.web.scene_rows import SceneRows
@@ -76,6 +77,8 @@ class WebEngine(Engine):
             raise InvalidValueError(f"transport: expected one of {_TRANSPORTS}, got {transport!r}")
         if check_integer("samples", samples, 1) not in (1, 4):
             raise InvalidValueError(f"samples: expected 1 or 4, got {samples}")
+        if not 0 < timeout < math.inf:
+            raise InvalidValueError(f"timeout: expected seconds above 0, got {timeout}")
         self._transport, self._samples, self._timeout = transport, samples, timeout
         scene, self._name = scene_of(source)
         tree = Tree(scene)
@@ -162,10 +165,10 @@ class WebEngine(Engine):
                 edited_camera(named, () if named is asked else moves.get(named.name, ()))
             )
         buffers = own_or_given(cameras, specs, out)
-        drawn = self._draw(page, shown, cameras, specs)
-        for camera, arrays in zip(cameras, buffers, strict=True):
-            for name in specs:
-                drawn.pictures.read(camera.name, name, arrays[name])
+        arrays = {camera.name: each for camera, each in zip(cameras, buffers, strict=True)}
+        for drawn in self._draw(page, shown, cameras, specs):
+            for camera, name in drawn.pictures:
+                drawn.pictures.read(camera, name, arrays[camera][name])
         made = self._provenance.drawn(begun, version)
         return made_sample(view, cameras, buffers, scene.labels, made)
 
@@ -204,25 +207,30 @@ class WebEngine(Engine):
 
     def _draw(
         self, page: HeadlessPage, shown: Shown, cameras: Sequence[Camera], specs: PassSpecs
-    ) -> Drawn:
+    ) -> Iterator[Drawn]:
+        """The pictures of all cameras, some after the others."""
         keys = shown.differing(self._shows)
         show = None
         if keys is None or keys:
             self._shown_number += 1
             show = SceneRows(self._shown_number, shown.tree, shown.ids), keys
         self._shows = None  # until it is known to be shown
+        some = -(-len(cameras) // GROUPS)
+        groups = [cameras[first : first + some] for first in range(0, len(cameras), some)]
+        how: dict[str, Any] = {"samples": self._samples, "timeout": self._timeout}
         try:
-            drawn = page.draw(
-                show, cameras, tuple(specs), samples=self._samples, timeout=self._timeout
-            )
+            for drawn in page.draw(show, groups, tuple(specs), **how):
+                self._check_shown(drawn)
+                yield drawn
         except WorkerError as error:
             self._failure = f"{error.message}; {page.last_words()}"
             self._drop_page()
             raise EngineError(self._failure) from error
+        self._shows = shown
+
+    def _check_shown(self, drawn: Drawn) -> None:
         if drawn.version != self._shown_number:
             raise EngineError(
                 f"expected a picture of what was shown last ({self._shown_number}), got one of "
                 f"{drawn.version}"
             )
-        self._shows = shown
-        return drawn

@@ -1,7 +1,7 @@
 """A page in a headless browser of our own, asked for pictures from a thread that waits.
 
 caller's thread                         thread "heliograph-page", with its own loop
-draw(rows, keys, cameras, ...)  ----->  PageLink.show, PageLink.render
+draw(rows, groups of cameras)  ------>  PageLink.show, PageLink.render
 PageServer  <--- WebSocket --->  the page in Chromium
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 
@@ -23,10 +23,11 @@ from heliograph.engines.web.server import PageServer
 from heliograph.engines.web.shared_file import SharedFile, new_mark
 from heliograph.errors import EngineError, HeliographError
 
+GROUPS: Final = 2
+"""How many groups of cameras are on their way at once."""
 _ARRIVES_WITHIN: Final = 30.0  # seconds
 _CLOSES_WITHIN: Final = 10.0
 _SHARES_WITHIN: Final = 5.0
-_SLOT: Final = 0
 _T = TypeVar("_T")
 
 
@@ -53,7 +54,7 @@ class HeadlessPage:
         self._links: list[PageLink] = []
         self._browser: Chromium | None = None
         self._server = PageServer(self._on_page)
-        self._shared: SharedFile | None = None
+        self._shared: list[SharedFile | None] = [None] * GROUPS
         try:
             self._wait(self._server.start())
             self._link = self._opened()
@@ -79,26 +80,50 @@ class HeadlessPage:
     @property
     def shares(self) -> bool:
         """Whether pictures come through a shared file."""
-        return self._shared is not None
+        return self._shared[0] is not None
 
     def draw(
         self,
         show: tuple[SceneRows, Collection[str] | None] | None,
-        cameras: Sequence[Camera],
+        groups: Sequence[Sequence[Camera]],
         passes: Sequence[str],
         *,
         samples: int,
         timeout: float,
-    ) -> Drawn:
-        """Show rows, if any, and draw pictures of them.
+    ) -> Iterator[Drawn]:
+        """Show rows, if any, and draw pictures of them, a group of cameras after the other.
 
-        What comes through a shared file is overwritten by the next call.
+        All groups are ordered at once, so that one can be looked at while the next one is drawn.
+
+        Args:
+            show: rows and the keys of those that differ, as `PageLink.show` takes them.
+            groups: of cameras, at most `GROUPS`.
+            passes: names.
+            samples: 1 or 4 for a pixel of rgb.
+            timeout: seconds for all of them.
+
+        Yields:
+            What came of each group. What came through a shared file is overwritten by the next
+            call.
 
         Raises:
             EngineError: the page cannot draw that.
             WorkerError: the page or its browser is gone, or does not answer.
         """
-        return self._wait(self._draw(show, cameras, passes, samples, timeout))
+        options: dict[str, Any] = {"samples": samples, "timeout": timeout}
+        futures = [
+            asyncio.run_coroutine_threadsafe(
+                self._draw(None if at else show, group, passes, {**options, "shared": shared}),
+                self._loop,
+            )
+            for at, (group, shared) in enumerate(zip(groups, self._shared, strict=False))
+        ]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
 
     def last_words(self) -> str:
         """How the browser is, and what it said at last."""
@@ -108,14 +133,12 @@ class HeadlessPage:
         """End the browser and all that belongs to it; may be called twice."""
         if self._loop.is_closed():
             return
-        browser, shared = self._browser, self._shared
-        self._browser = self._shared = None
+        browser, self._browser = self._browser, None
         if browser is not None:
             browser.close()
         with suppress(HeliographError, TimeoutError):
             self._wait(self._ended())
-        if shared is not None:
-            shared.close()
+        self._release_shared()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSES_WITHIN)
         self._loop.close()
@@ -158,7 +181,8 @@ class HeadlessPage:
             if link is not None and link.hello.gl:
                 remember(choice)
                 return link
-            said.append(f"{choice.name}: {self.browser.last_words()}")
+            what = self.browser.last_words() if link is None else "no context"
+            said.append(f"{choice.name}: {what}")
             self.browser.close()
         raise EngineError(f"no browser here can draw with WebGL 2; {'; '.join(said)}")
 
@@ -180,24 +204,38 @@ class HeadlessPage:
         return None
 
     def _share(self, must: bool) -> None:
-        """Have pictures come through a shared file, if this browser can."""
+        """Have pictures come through shared files, if this browser can."""
+        try:
+            for slot in range(GROUPS):
+                self._shared[slot] = self._shared_file(slot)
+        except EngineError:
+            self._release_shared()
+            if must:
+                raise
+
+    def _shared_file(self, slot: int) -> SharedFile:
         mark = new_mark()
-        why = self._wait(self._asked_to_share(Share(_SLOT, mark)))
-        if not why:
-            self._shared = SharedFile.find(_SLOT, self.browser.profile, mark)
-            why = "" if self._shared else "its file is nowhere in the browser's profile"
-        if why and must:
+        why = self._wait(self._asked_to_share(Share(slot, mark)))
+        shared = None if why else SharedFile.find(slot, self.browser.profile, mark)
+        if shared is None:
             raise EngineError(
-                f"transport: expected a browser that can share a file, and it cannot: {why}; give "
-                "'socket' or 'auto'"
+                "transport: expected a browser that can share a file, and it cannot: "
+                f"{why or 'its file is nowhere in its profile'}; give 'socket' or 'auto'"
             )
+        return shared
+
+    def _release_shared(self) -> None:
+        shared, self._shared = self._shared, [None] * GROUPS
+        for each in shared:
+            if each is not None:
+                each.close()
 
     async def _asked_to_share(self, message: Share) -> str:
         """Why the page cannot share a file; empty if it does."""
         answer: asyncio.Future[str] = self._loop.create_future()
 
         def hear(told: FromPage, _: memoryview) -> None:
-            if isinstance(told, Shared) and not answer.done():
+            if isinstance(told, Shared) and told.slot == message.slot and not answer.done():
                 answer.set_result(told.error)
 
         self._link.on_message = hear
@@ -213,15 +251,8 @@ class HeadlessPage:
         show: tuple[SceneRows, Collection[str] | None] | None,
         cameras: Sequence[Camera],
         passes: Sequence[str],
-        samples: int,
-        timeout: float,
+        options: Mapping[str, Any],
     ) -> Drawn:
         if show is not None:
             self._link.show(*show)
-        return await self._link.render(
-            cameras,
-            passes,
-            samples=samples,
-            timeout=timeout,
-            shared=self._shared,
-        )
+        return await self._link.render(cameras, passes, **options)

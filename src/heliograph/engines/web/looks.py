@@ -59,9 +59,11 @@ class Shown:
     def __init__(self, scene: SceneVersion, state: Mapping[str, NDArray[Any]]) -> None:
         self.scene, self.tree, self.ids = scene, scene.tree, scene.numbers.ids
         self.touched: set[str] = set()
-        moved, self._local = scene.state(state) if state else ((), scene.local)
-        for row in np.asarray(moved, np.intp).tolist():
-            self._place(row, self._local[row])
+        self._local: Matrix = scene.local
+        if state:
+            rows, self._local = scene.state(state)
+            for row in rows.tolist():
+                self._place(row, self._local[row])
 
     @classmethod
     def of(
@@ -126,9 +128,8 @@ class Shown:
         """Apply a MoveObject; after others of the object it is relative to where they put it."""
         (row,) = self._drawn((edit.name,))
         now = self.tree.node(row).local
-        parent = self.worlds[self.scene.tree.parents[row]]
         change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
-        moved = now @ change if edit.relative else _over(parent, change)
+        moved: Matrix = now @ change if edit.relative else _over(self._above(row), change)
         self._place(row, moved)
         for below in np.flatnonzero(self.tree.parents == row).tolist():
             self._place(below, _over(moved, now @ self.tree.node(below).local))
@@ -148,9 +149,7 @@ class Shown:
         lights = [str(node.key) for node in self.tree.nodes() if Sort.of(type(node)) is Sort.LIGHT]
         if edit.name in lights:
             row = self.tree.index[edit.name]
-            added = row >= len(self.worlds)  # by an edit before this one
-            above = np.eye(4) if added else self.worlds[self.tree.parents[row]]
-            self._put(row, edited_light(self.tree.node(row), above, edit))
+            self._put(row, edited_light(self.tree.node(row), self._above(row), edit))
         elif edit.kind is not None and edit.name not in self.tree.index:
             self._add(new_light(edit))
         else:
@@ -172,6 +171,14 @@ class Shown:
                 known = self.scene.objects.seen_names
                 raise UnknownNameError.of("object", name, known)
         return [index[name] for name in names]
+
+    def _above(self, row: int) -> Matrix:
+        """World_from_parent (4, 4) of a row, as it is seen."""
+        world, above = np.eye(4), int(self.tree.parents[row])
+        while above >= 0:
+            world = self.tree.node(above).local @ world
+            above = int(self.tree.parents[above])
+        return world
 
     def _place(self, row: int, local: Matrix) -> None:
         node = self.tree.node(row)
@@ -201,7 +208,7 @@ class Shown:
 
 def _over(world: Matrix, placed: Matrix) -> Matrix:
     """Where in a frame something is that is placed in the frame's own parent."""
-    local: Matrix = np.linalg.solve(world, placed)
+    local = np.asarray(np.linalg.solve(world, placed), float)
     local[3] = 0, 0, 0, 1
     return local
 

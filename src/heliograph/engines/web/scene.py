@@ -62,7 +62,7 @@ class SceneVersion:
         self._nodes = tree.nodes()
         self.local = np.array([node.local for node in self._nodes])
         self._files = _digests(self._nodes, base)
-        self._parts = self._looked_at({} if base is None else base._parts)
+        self._parts: Mapping[object, Parts] = self._looked_at({} if base is None else base._parts)
         for row in np.flatnonzero(numbers.sorts == Sort.CAMERA).tolist():
             self.camera(str(self._nodes[row].key), self.worlds)
 

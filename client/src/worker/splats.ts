@@ -1,0 +1,60 @@
+// Gaussian splats: who draws them, loaded when the first ones are. They are sorted for each camera,
+// which takes time, so a picture is prepared before it is drawn. Geometry does not show them.
+import type { SparkRenderer, SplatMesh } from "@sparkjsdev/spark";
+import type { Camera, Object3D } from "three";
+import type { World } from "./world";
+
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+
+export class Splats {
+  private renderer: SparkRenderer | null = null;
+  private readonly shown = new Set<SplatMesh>();
+
+  constructor(private readonly world: World) {}
+
+  /** Whether there are any. */
+  get any(): boolean {
+    return this.shown.size > 0;
+  }
+
+  /** The splats of a file, ready to be shown. */
+  async load(fileBytes: ArrayBuffer, fileName: string): Promise<SplatMesh> {
+    const { SparkRenderer, SplatMesh } = await import("@sparkjsdev/spark");
+    if (this.renderer === null) {
+      const onDirty = () => this.world.changed(new Set());
+      this.renderer = new SparkRenderer({ renderer: this.world.renderer, onDirty, autoUpdate: false, minSortIntervalMs: 0 });
+      this.world.content.add(this.renderer);
+    }
+    const mesh = new SplatMesh({ fileBytes, fileName });
+    await mesh.initialized;
+    return mesh;
+  }
+
+  show(mesh: SplatMesh, on: Object3D): void {
+    this.shown.add(mesh);
+    on.add(mesh);
+  }
+
+  drop(mesh: SplatMesh): void {
+    this.shown.delete(mesh);
+    mesh.removeFromParent();
+    mesh.dispose();
+  }
+
+  /** Whether they are drawn now; and whether they sort themselves, a few pictures late. */
+  dress(seen: boolean, late: boolean): void {
+    if (this.renderer === null) return;
+    this.renderer.visible = seen && this.any;
+    this.renderer.autoUpdate = late;
+  }
+
+  /** Sort them for a camera. */
+  async prepare(camera: Camera): Promise<void> {
+    const { renderer, world } = this;
+    if (renderer === null) return;
+    world.content.updateMatrixWorld();
+    while (renderer.sorting) await pause();
+    await renderer.update({ scene: world.content, camera });
+    while (renderer.sorting || renderer.sortDirty) await pause();
+  }
+}
