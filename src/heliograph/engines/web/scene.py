@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from heliograph.engines.shared.lights import HEAD
 from heliograph.engines.shared.state import check_keys, items, moved_rows
 from heliograph.engines.web.boxes import Corners, Parts, drawn_of
 from heliograph.errors import SceneError, UnknownNameError
-from heliograph.frame import Labels
+from heliograph.frame import BACKGROUND, Label, Labels
 from heliograph.scene import CameraView, Component, Description, Edit, Item, Material, ObjectTable
 from heliograph.scene.files import file_digest
 from heliograph.scene.numbers import ObjectIds, Sort, kept_rows
@@ -43,6 +44,7 @@ class SceneVersion:
 
     Attributes:
         tree, numbers: as given.
+        labels: segmentation id -> (key, type); the same object until something is added or removed.
         local: (N, 4, 4) parent_from_component.
 
     Raises:
@@ -60,6 +62,8 @@ class SceneVersion:
         check_keys(tree.index)
         self.tree, self.numbers, self._size = tree, numbers, size
         self._nodes = tree.nodes()
+        same = base is not None and base.numbers is numbers
+        self.labels: Labels = base.labels if same and base else _labels(self._nodes, numbers)
         self.local = np.array([node.local for node in self._nodes])
         self._files = _digests(self._nodes, base)
         self._parts: Mapping[object, Parts] = self._looked_at({} if base is None else base._parts)
@@ -131,11 +135,6 @@ class SceneVersion:
         for row in range(1, len(shown)):
             shown[row] &= shown[self.tree.parents[row]]
         return shown
-
-    @cached_property
-    def labels(self) -> Labels:
-        """Segmentation id -> (key, type)."""
-        return self.objects.labels
 
     @cached_property
     def objects(self) -> ObjectTable:
@@ -262,6 +261,13 @@ def worlds_of(tree: Tree, local: Matrix) -> Matrix:
         rows = np.flatnonzero(tree.depths == depth)
         worlds[rows] = worlds[tree.parents[rows]] @ local[rows]
     return worlds
+
+
+def _labels(nodes: Sequence[Component], numbers: ObjectIds) -> Labels:
+    drawn = np.flatnonzero(numbers.sorts == Sort.DRAWN).tolist()
+    by_id = sorted(drawn, key=numbers.ids.__getitem__)
+    named = {int(numbers.ids[r]): Label(str(nodes[r].key), nodes[r].kind) for r in by_id}
+    return MappingProxyType({0: BACKGROUND, **named})
 
 
 def _digests(nodes: Sequence[Component], base: SceneVersion | None) -> dict[str, str]:
