@@ -21,7 +21,13 @@ from engine_contract import Case
 from heliograph.engines.components import ComponentEngine
 from heliograph.engines.web.chromium import ENV, find_chromium
 from heliograph.engines.web.engine import WebEngine
-from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    InvalidValueError,
+    SceneError,
+    UnknownNameError,
+)
 from heliograph.frame import Frame
 from heliograph.passes import KNOWN_PASSES
 from heliograph.scene import (
@@ -275,23 +281,42 @@ def test_a_light_at_the_camera_is_not_edited(engine: WebEngine) -> None:
         engine.render(View("ego", edits=[EditLight("head", diffuse=(1, 0, 0))]))
 
 
+WEDGE = """v 0 0 0
+v {0} 0 0
+v {0} {0} 0
+v 0 {0} 0
+v 0.5 0.5 1
+f 1 4 3 2
+f 1 2 5
+f 2 3 5
+f 3 4 5
+f 4 1 5
+"""
+
+
 def test_files_look_as_the_component_engine_draws_them(tmp_path: Path) -> None:
     path = tmp_path / "wedge.obj"
-    path.write_text(
-        "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0.5 0.5 1\n"
-        "f 1 4 3 2\nf 1 2 5\nf 2 3 5\nf 3 4 5\nf 4 1 5\n"
-    )
-    engine, components = (
-        WebEngine(str(path), size=(160, 120)),
-        ComponentEngine(str(path), size=(160, 120)),
-    )
+    path.write_text(WEDGE.format(1))
+    engines = [each(path, size=(160, 120)) for each in (WebEngine, ComponentEngine)]
     try:
-        assert engine.cameras == components.cameras
-        view = View((), ALL)
-        expect_alike(engine.render(view)["fit"], components.render(view)["fit"])
+        assert engines[0].cameras == engines[1].cameras
+        camera = engines[0].cameras["fit"]
+        view = View(camera, ALL)
+        before = engines[0].render(view)["fit"]
+        expect_alike(before, engines[1].render(view)["fit"])
+        path.write_text(WEDGE.format(0.5))  # shown as it was until an edit names it
+        expect_same(engines[0].render(view)["fit"], before)
+        with pytest.raises(SceneError, match=r"wedge.obj: .* it has changed"):
+            engines[0].render(View(camera, edits=[EditMaterial("wedge", rgba=(1, 0, 0, 1))]))
+        expect_same(engines[0].render(view)["fit"], before)
+        for each in engines:
+            each.advance([Update(hg.Mesh(key="wedge", src=str(path)))])
+        ours, theirs = (each.render(view)["fit"] for each in engines)
+        assert (ours.segmentation != before.segmentation).any()
+        expect_alike(ours, theirs)
     finally:
-        engine.close()
-        components.close()
+        for each in engines:
+            each.close()
 
 
 def test_two_engines_at_once_and_both_ways_for_pictures() -> None:

@@ -6,7 +6,7 @@ of the page differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -207,6 +207,25 @@ class SceneVersion:
             SceneError: it cannot be read any more.
         """
         return any(file_digest(path) != digest for path, digest in self._files.items())
+
+    def check_files(self, keys: Collection[str] | None) -> None:
+        """Refuse to show a page a file that has changed: it would show another version of it.
+
+        Args:
+            keys: of the components that the page is told of; None for all.
+
+        Raises:
+            SceneError: one has changed since, or cannot be read any more.
+        """
+        index = self.tree.index
+        rows = range(len(self._nodes)) if keys is None else [index[k] for k in keys if k in index]
+        for row in rows:
+            for path in self._nodes[row].files:
+                if file_digest(path) != self._files[path]:
+                    raise SceneError(
+                        f"{path}: expected the file as it was when the scene was opened or an edit "
+                        "named it last, and it has changed; have `advance` name it again"
+                    )
 
     @cached_property
     def _fit(self) -> Camera:
