@@ -457,6 +457,81 @@ def randomized(_: Path) -> Image.Image:
     return layout.grid(tiles, 3)
 
 
+ARM = """<robot name="arm">
+<material name="shell"><color rgba="0.9 0.45 0.1 1"/></material>
+<material name="joint"><color rgba="0.2 0.22 0.26 1"/></material>
+<link name="base"><visual><origin xyz="0 0 0.04"/>
+<geometry><cylinder radius="0.16" length="0.08"/></geometry><material name="joint"/></visual></link>
+<joint name="turn" type="continuous"><parent link="base"/><child link="upper"/>
+<origin xyz="0 0 0.08"/><axis xyz="0 0 1"/></joint>
+<link name="upper">
+<visual><geometry><sphere radius="0.1"/></geometry><material name="joint"/></visual>
+<visual><origin xyz="0 0 0.25"/>
+<geometry><capsule radius="0.06" length="0.4"/></geometry><material name="shell"/></visual></link>
+<joint name="bend" type="revolute"><parent link="upper"/><child link="lower"/>
+<origin xyz="0 0 0.5"/><axis xyz="0 1 0"/><limit lower="-2" upper="2"/></joint>
+<link name="lower">
+<visual><geometry><sphere radius="0.085"/></geometry><material name="joint"/></visual>
+<visual><origin xyz="0 0 0.2"/>
+<geometry><capsule radius="0.05" length="0.3"/></geometry><material name="shell"/></visual></link>
+<joint name="left" type="prismatic"><parent link="lower"/><child link="finger"/>
+<origin xyz="0 0 0.42"/><axis xyz="0 1 0"/><limit lower="0" upper="0.08"/></joint>
+<link name="finger"><visual>
+<geometry><box size="0.03 0.03 0.12"/></geometry><material name="joint"/></visual></link>
+<joint name="right" type="prismatic"><parent link="lower"/><child link="thumb"/>
+<origin xyz="0 0 0.42"/><axis xyz="0 -1 0"/><mimic joint="left"/></joint>
+<link name="thumb"><visual>
+<geometry><box size="0.03 0.03 0.12"/></geometry><material name="joint"/></visual></link>
+</robot>"""
+
+
+def elements(folder: Path) -> Image.Image:
+    """A robot of a URDF file under two shining rectangles, outlines, a cloud and a picture.
+
+    Left: joints at two sets of values. Right: 20,000 points with colours, each a small octahedron.
+    """
+    (folder / "arm.urdf").write_text(ARM)
+    camera = eye((1.6, -2.2, 1.4), (0, 0, 0.42), 25, (300, 220))
+    lamp: dict[str, Any] = {"width": 0.5, "height": 1.4, "intensity": 12}
+    lights = (
+        hg.RectAreaLight(position=[-0.9, -0.9, 1.0], rotation=[0.5, -0.9, 0], **lamp),
+        hg.RectAreaLight(
+            position=[1.0, 0.9, 1.3], rotation=[-0.6, 0.6, 0], color="#8fb4ff", **lamp
+        ),
+    )
+    glossy = hg.Plane(size=[14, 14], material={"color": "#9aa0a8", "roughness": 0.35})
+    poses = ({"turn": -0.4, "bend": 0.9, "left": 0.07}, {"turn": 0.9, "bend": 1.7, "left": 0.03})
+    tiles = []
+    for joints in poses:
+        robot = hg.Urdf(src=str(folder / "arm.urdf"), joints=joints)
+        tiles.append(picture(hg.Scene(glossy, robot, *lights, background="#0b0d12"), camera))
+    line = {"thickness": 0.018, "color": "#161a22"}
+    drawn = hg.Scene(
+        hg.Box(size=[0.5] * 3, position=[-0.45, 0.2, 0.35], color="#e0662f", outlines=line),
+        hg.Torus(radius=0.28, tube=0.1, position=[0.15, -0.1, 0.1], color="#3f8f5c", outlines=line),
+        hg.Sphere(radius=0.25, position=[0.25, 0.5, 0.4], color="#3c6fd1", outlines=line),
+        background="#f4f1ea",
+    )
+    tiles.append(picture(drawn, camera))
+    rng = np.random.default_rng(0)
+    turn, height = rng.uniform(0, 2 * np.pi, 20_000), rng.uniform(0, 1, 20_000)
+    radius = 0.18 + 0.25 * np.abs(np.sin(3 * height + 2 * turn)) + rng.normal(0, 0.01, 20_000)
+    points = np.stack([radius * np.cos(turn), radius * np.sin(turn), height], 1)
+    colours = 0.5 + 0.5 * np.cos(2 * np.pi * (height[:, None] + [0.0, 0.33, 0.67]))
+    frame = hg.ImagePlane(
+        image=np.asarray(tiles[0]),
+        width=0.9,
+        height=0.66,
+        position=[-0.4, -0.35, 0.5],
+        rotation=[np.pi / 2, 0, 0.2],
+    )
+    cloud = hg.PointCloud(
+        vertices=points, colors=colours, size=0.012, scale=0.8, position=[0.4, 0.1, 0.05]
+    )
+    tiles.append(picture(hg.Scene(cloud, frame, background="#14161c"), camera))
+    return layout.beside(tiles)
+
+
 PICTURE_OF: dict[str, Draw] = {
     "robots": robots,
     "reference": reference,
@@ -464,6 +539,7 @@ PICTURE_OF: dict[str, Draw] = {
     "hdr": hdr,
     "kinds": kinds,
     "shadows": shadows,
+    "elements": elements,
     "randomized": randomized,
 }
 

@@ -17,6 +17,7 @@ from heliograph.engines.components import ComponentEngine, outlines
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.raster import Geometry
 from heliograph.scene import Component, apply
+from heliograph.testing import Verdict, check_engine
 
 GIZMOS = (
     *(hg.Grid(), hg.CoordsMarker(size=2), hg.Frustum(fov=60), hg.Arrow(direction=[1, 0, 0])),
@@ -374,3 +375,47 @@ def test_splats_are_refused_by_name(tmp_path):
     (tmp_path / "a.ply").write_bytes(b"ply")
     with pytest.raises(SceneError, match="Splat 's' is drawn by the page only"):
         ComponentEngine(hg.Scene(hg.Splat(key="s", src=tmp_path / "a.ply")))
+
+
+def test_a_scene_of_all_of_them_passes_the_conformance_suite(tmp_path):
+    geometry = '<visual><geometry><box size="0.2 0.2 0.4"/></geometry></visual>'
+    (tmp_path / "arm.urdf").write_text(
+        f'<robot name="arm"><link name="a">{geometry}</link><link name="b">{geometry}</link>'
+        '<joint name="j" type="continuous"><parent link="a"/><child link="b"/>'
+        '<origin xyz="0 0 0.5"/><axis xyz="0 1 0"/></joint></robot>'
+    )
+    rng = np.random.default_rng(0)
+    scene = hg.Scene(
+        hg.Urdf(key="arm", src=tmp_path / "arm.urdf", joints={"j": 0.5}),
+        hg.PointCloud(vertices=rng.normal(size=(50, 3)), colors=rng.random((50, 3)), size=0.1),
+        hg.Movable(hg.Box(key="box", position=[1.5, 0, 0], outlines=LINE)),
+        hg.ImagePlane(image=np.full((4, 4, 3), 99, np.uint8), position=[0, 2, 0]),
+        hg.RectAreaLight(position=[0, 0, 3]),
+        hg.CameraView(key="c", position=[3, -4, 3], lookAt=[0, 0, 0], downsample=2),
+        *GIZMOS,
+    )
+    report = check_engine(
+        lambda: ComponentEngine(scene),
+        other_state={"box": [1, 1, 0]},
+        edits=[hg.Update(hg.Urdf(key="arm", joints={"j": 1.0}))],
+        changes=[hg.Update(hg.Urdf(key="arm", joints={"j": -1.0}))],
+    )
+    assert set(report.of(Verdict.SKIPPED)) == {
+        "random_states_are_the_generator_s",  # nothing in it moves by itself
+        "refuses_changes_it_cannot_make",  # it can make changes
+    }
+
+
+def test_workers_draw_the_same(tmp_path):
+    vertices = np.random.default_rng(0).normal(size=(50, 3))
+    scene = hg.Scene(
+        hg.PointCloud(key="p", vertices=vertices, size=0.1, color="gold"),
+        hg.Box(key="b", outlines=LINE, position=[1, 0, 0]),
+        hg.RectAreaLight(position=[0, 0, 3]),
+        hg.Grid(),
+    )
+    edits = [hg.Update(hg.Box(key="b", outlines={"color": "blue"}))]
+    view = hg.View([FRONT], ALL, edits=edits)
+    with hg.open(scene) as local, hg.open(scene, workers=1) as pool:
+        assert local.scene.hash == pool.scene.hash == scene.digest()
+        assert same_pictures(local.render(view)["front"], pool.render(view)["front"])

@@ -457,3 +457,22 @@ def test_shadows_fall_where_the_component_engine_has_them(
     )
     ours, theirs = (drawn(engine, scene) for engine in (page, components))
     assert abs(ours.rgb.astype(int) - theirs.rgb).mean() < 0.15
+
+
+def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path: Path) -> None:
+    names = ("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity")
+    names += ("scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3")
+    full, none, size = 0.5 / 0.28209479, -0.5 / 0.28209479, float(np.log(0.2))
+    numbers = np.array([[0, 0, 0.5, full, none, none, 9, size, size, size, 1, 0, 0, 0]], "<f4")
+    head = "".join(f"property float {name}\n" for name in names)
+    start = f"ply\nformat binary_little_endian 1.0\nelement vertex 1\n{head}end_header\n"
+    (tmp_path / "red.ply").write_bytes(start.encode() + numbers.tobytes())
+    scene = hg.Scene(FLOOR, hg.Splat(key="splat", src=str(tmp_path / "red.ply")), TOP)
+    frame = drawn(page, scene, "top")
+    assert frame.rgb[80, 80, 0] > 240
+    assert frame.rgb[80, 80, 1:].max() < 30
+    assert frame.rgb[80, 140].tolist() == frame.rgb[5, 5].tolist()
+    assert frame.depth[80, 80] == pytest.approx(4.0)
+    assert np.array_equal(frame.rgb, page.render(hg.View(["top"], passes=ALL))["top"].rgb)
+    gone = drawn(page, hg.Scene(FLOOR, TOP), "top")
+    assert gone.rgb[80, 80].tolist() == frame.rgb[5, 5].tolist()

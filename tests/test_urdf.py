@@ -249,6 +249,15 @@ def test_what_is_added_to_a_frame_moves_with_its_link(arm):
     assert np.abs(found - chain(1.0, 0, 0)["hand"] @ lift).max() < 1e-9
 
 
+def test_children_that_are_given_anew_leave_the_links(arm):
+    scene = hg.Scene(hg.Urdf(hg.Box(key="old"), key="arm", src=arm))
+    for edit in (hg.Update, hg.Upsert):
+        changed = apply(scene, [edit(hg.Urdf(hg.Sphere(key="new"), key="arm"))])
+        keys = [node.key for node in changed.children[0].children]
+        assert keys == ["arm/base/frame", "new"]
+        assert changed == apply(changed, [edit(hg.Urdf(hg.Sphere(key="new"), key="arm"))])
+
+
 def test_links_are_components_like_others(arm):
     scene = hg.Scene(hg.Urdf(key="arm", src=arm))
     engine = ComponentEngine(scene)

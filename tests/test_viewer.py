@@ -247,7 +247,7 @@ def test_joints_move_within_their_ranges_and_go_back(model):
                 assert (slider["min"], slider["max"], slider["unit"]) == (-1, 1, "m")
                 for asked, got in ((0.5, 0.5), (7, 1), (-3, -1)):
                     _, shown = await page.changed("joint:x", asked)
-                    assert page.control("joint:x")["value"] == got
+                    await page.has("joint:x", got)
                     view = hg.View([EYE], state={"qpos": [got, 0]})
                     assert np.array_equal(shown, renderer.render(view)["view"].rgb)
                 _, shown = await page.changed("rest", None)
@@ -285,7 +285,7 @@ def test_random_states_are_those_of_the_run(model):
                 _, shown = await page.changed("random_state", True)
                 data = Dataset(renderer, 6, cameras=[EYE], state=renderer.random_state)
                 assert np.array_equal(shown, data[5]["view"].rgb)
-                assert page.control("joint:x")["value"] == data[5].state["qpos"][0]
+                await page.has("joint:x", data[5].state["qpos"][0])
 
     asyncio.run(run())
 
@@ -635,12 +635,13 @@ def test_a_recording_is_shown_without_an_engine(run_folder):
         with hg.view(run_folder) as viewer:
             async with opened(viewer) as page:
                 assert page.facts["kind"] == "run"
-                assert page.facts["timeline"]["count"] == 5
+                assert page.facts["timeline"]["length"] == 5
+                assert page.control("position")["max"] == 4
                 first = next(iter(recording[0].frames))
                 _, shown = await page.final()
                 assert np.array_equal(shown, recording[0][first].rgb)
                 for position in (4, 1):
-                    show, shown = await page.changed("timeline", position)
+                    show, shown = await page.changed("position", position)
                     assert np.array_equal(shown, recording[position][first].rgb)
                     assert show.facts["index"] == recording[position].index
                 other = [*recording[0].frames][1]
@@ -670,10 +671,10 @@ def test_failed_samples_are_listed_and_indices_found(run_folder):
                 await page.final()
                 show, _ = await page.changed("index_jump", 5)
                 assert show.facts["index"] == 5
-                assert page.facts["timeline"]["index"] == 4
+                await page.has("position", 4)
                 await page.set("index_jump", 2)
                 await page.until(lambda: "told to fail" in page.facts["note"])
-                assert page.facts["timeline"]["index"] == 4
+                assert page.control("position")["value"] == 4
 
     asyncio.run(run())
 
@@ -686,6 +687,7 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
         if any((frame.segmentation == 17).any() for frame in sample)
     ]
     assert 0 < len(with_ball) < 5
+    indices = [sample.index for sample in recording]
 
     async def run():
         with hg.view(run_folder) as viewer:
@@ -698,10 +700,11 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
                         and page.facts["timeline"]["found"] == with_ball
                     )
                 )
-                seen = []
-                while page.facts["timeline"]["index"] != with_ball[-1]:
-                    await page.changed("next", None)
-                    seen.append(page.facts["timeline"]["index"])
+                seen, position = [], 0
+                while position != with_ball[-1]:
+                    show, _ = await page.changed("next", None)
+                    position = indices.index(show.facts["index"])
+                    seen.append(position)
                 assert seen == [position for position in with_ball if position > 0]
                 await page.set("next", None)
                 await page.until(lambda: "no later sample" in page.facts["note"])

@@ -4,6 +4,7 @@
 
 import asyncio
 import warnings
+from contextlib import ExitStack
 from io import BytesIO
 
 import aiohttp
@@ -36,6 +37,7 @@ from heliograph.compat.vuer.schemas import (
     TriMesh,
 )
 from heliograph.errors import InvalidValueError, RecordError, UnknownNameError
+from tabs import tab
 
 CAMERA = {
     "key": "ego",
@@ -233,6 +235,36 @@ def test_a_page_that_is_missing_is_named():
         async with app.native:
             with pytest.raises(TimeoutError, match="no page is open"):
                 await app.native._new_session("x").grab_render(ttl=0.01)
+
+    asyncio.run(main())
+
+
+@pytest.mark.web
+def test_large_messages_reach_a_page_and_one_that_is_closed_is_named():
+    async def main():
+        app = Vuer(port=0, renderer="page")
+        given = asyncio.get_running_loop().create_future()
+
+        @app.spawn
+        async def session(proxy):
+            given.set_result(proxy)
+
+        with ExitStack() as stack:
+            async with app.native:
+                await asyncio.to_thread(stack.enter_context, tab(app.native.url))
+                proxy = await asyncio.wait_for(given, 20)
+                side = np.linspace(-1, 1, 700)
+                points = np.stack(np.meshgrid(side, side, [0.0]), axis=-1).reshape(-1, 3)
+                assert points.astype(np.float32).nbytes > 5e6  # Vuer's socket closes at 4 MB
+                proxy.set @ Scene(
+                    PointCloud(key="points", vertices=points, size=0.01), CameraView(**CAMERA)
+                )
+                event = await proxy.grab_render(key="ego")
+                assert middle(event, "depthFrame")[0] == pytest.approx(127.5, abs=2)
+                stack.close()
+                await until(lambda: not proxy.native.pages)
+                with pytest.raises(TimeoutError, match="'ego': its page was closed"):
+                    await proxy.grab_render(key="ego", ttl=0.05)
 
     asyncio.run(main())
 

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from heliograph.engines.web import wire
-from heliograph.engines.web.specs import spec_of
 from heliograph.engines.web.messages import (
     PROTOCOL,
     Answer,
@@ -22,6 +21,7 @@ from heliograph.engines.web.messages import (
     Show,
     Viewport,
 )
+from heliograph.engines.web.specs import spec_of
 
 PATIENCE = 30.0
 
@@ -74,6 +74,10 @@ class FakePage:
     async def until(self, done):
         async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(done)
+
+    async def has(self, name, value):
+        """Wait until a control has a value."""
+        await self.until(lambda: self.control(name)["value"] == value)
 
     async def final(self, after=0):
         """The first whole picture after so many pictures: what was told, and its pixels."""

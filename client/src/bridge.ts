@@ -74,8 +74,11 @@ export type ToWorker =
   /** Send pictures of a camera when they change, at most every `interval` milliseconds. */
   | { type: "monitor"; key: string; on: boolean; width: number; height: number; interval: number }
   | { type: "event"; etype: string; key: string; value: unknown }
-  | { type: "ask"; ask: number; what: string; value: unknown }
-  | { type: "snapshot"; ask: number };
+  /** `body` goes before the message, where `offset` and `nbytes` in `value` point into it. */
+  | { type: "ask"; ask: number; what: string; value: unknown; body: Uint8Array<ArrayBuffer> | null }
+  | { type: "snapshot"; ask: number }
+  /** All passes of the scene as it is seen, as an .npz file: an `answer` with the file as its body. */
+  | { type: "arrays"; ask: number };
 
 export type FromWorker =
   | { type: "configure"; message: Configure }
@@ -89,6 +92,9 @@ export type FromWorker =
   | { type: "monitor"; key: string; bitmap: ImageBitmap }
   | { type: "selected"; key: string | null }
   | { type: "cursor"; cursor: string }
+  /** Metres of the lightest and the darkest colour; null where colours are no distances. */
+  | { type: "scale"; near: number; far: number }
+  | { type: "scale"; near: null; far: null }
   | { type: "panel"; message: Panel }
   | { type: "answer"; ask: number; value: unknown; error: string | null; body: Uint8Array }
   | { type: "snapshot"; ask: number; png: Blob }

@@ -55,12 +55,21 @@ export class WorkerLink {
   }
 
   /** Ask the server; rejects with its own words when it cannot answer. */
-  ask(what: string, value: unknown): Promise<Answered> {
+  ask(what: string, value: unknown, body: Uint8Array<ArrayBuffer> | null = null): Promise<Answered> {
+    return this.answer(what, (ask) => this.post({ type: "ask", ask, what, value, body }, body ? [body.buffer] : []));
+  }
+
+  /** The passes of the scene as an .npz file. */
+  arrays(): Promise<Answered> {
+    return this.answer("arrays", (ask) => this.post({ type: "arrays", ask }));
+  }
+
+  private answer(what: string, send: (ask: number) => void): Promise<Answered> {
     const ask = ++this.asked;
     return new Promise((resolve, reject) => {
       this.waiting.set(ask, { resolve, reject });
-      this.post({ type: "ask", ask, what, value });
-      window.setTimeout(() => this.fail(ask, new Error(`the server did not answer '${what}'`)), PATIENCE);
+      send(ask);
+      window.setTimeout(() => this.fail(ask, new Error(`nobody answered '${what}'`)), PATIENCE);
     });
   }
 

@@ -17,7 +17,7 @@ import { viewCode } from "./python";
 import { Recorder } from "./record";
 import { PassSelector, Rail, ThroughChip } from "./pickers";
 import { PASSES, Store } from "./state";
-import { Badge, StatusLine } from "./status";
+import { Badge, DepthScale, StatusLine } from "./status";
 import { startTheme, toggleTheme } from "./theme";
 import { Timeline } from "./timeline";
 
@@ -90,8 +90,8 @@ async function copyView(): Promise<void> {
     return copyCode("This view as Python", String(value["code"] ?? ""));
   }
   if (camera === null) return;
-  const named = { ...camera, name: through ?? "view" };
-  copyCode("This view as Python", viewCode(named, through === null ? target : null, shownPasses(), index));
+  const own = store.now.cameras.find((each) => each.key === through)?.spec;
+  copyCode("This view as Python", viewCode(own ?? { ...camera, name: "view" }, through === null ? target : null, shownPasses(), index));
 }
 
 async function copyLink(): Promise<void> {
@@ -109,8 +109,8 @@ async function savePng(): Promise<void> {
 }
 
 async function saveArrays(): Promise<void> {
-  const { camera, index, passes: names } = store.now;
-  const { value, body } = await link.ask("save", { format: "npz", camera, passes: names, index });
+  const { camera, index, passes: names, shows } = store.now;
+  const { value, body } = await (shows === "scene" ? link.arrays() : link.ask("save", { format: "npz", camera, passes: names, index }));
   const [offset, nbytes] = [Number(value["offset"] ?? 0), Number(value["nbytes"] ?? body.byteLength)];
   download(new Blob([body.slice(offset, offset + nbytes)]), String(value["name"] ?? `${fileName()}.npz`));
 }
@@ -143,7 +143,7 @@ function lookThroughNext(step: number): void {
 
 function leave(): void {
   if (store.now.through !== null) link.post({ type: "look-through", key: null });
-  else if (store.now.selected !== null) link.post({ type: "select", key: null });
+  else if (store.now.selected !== null) objects.select(null);
   else notices.clear();
 }
 
@@ -209,6 +209,7 @@ const view = el(
   { class: "view" },
   canvas,
   el("div", { class: "over top-left" }, new ThroughChip(link, store).element),
+  new DepthScale(link).element,
   el("div", { class: "over top-right" }, axesWidget(link, store), rail.element),
   cameras.insets,
   notices.element,
@@ -256,8 +257,18 @@ function showPanel(message: Panel): void {
   if (note && note !== store.now.facts["note"]) notices.show(note, "error");
   const known = (store.now.facts["files"] ?? []) as unknown[];
   for (const file of ((facts["files"] ?? []) as unknown[]).slice(known.length)) notices.show(`${String(file)}\nreplay: heliograph render --trajectory ${String(file)}`);
-  if (Array.isArray(facts["objects"])) store.set({ objects: (facts["objects"] as Record<string, unknown>[]).map(objectRow) });
+  app.dataset["kind"] = facts["kind"] === "run" ? "run" : "scene";
+  if (store.now.shows === "pictures") store.set({ objects: objectRows(facts) });
   store.set({ facts });
+}
+
+/** What an engine's scene or a recording holds: its objects, or what its ids stand for. */
+function objectRows(facts: Readonly<Record<string, unknown>>): readonly ObjectRow[] {
+  const [before, now] = [store.now.facts, facts].map((told) => JSON.stringify([told["scene"], told["hash"], (told["objects"] as unknown[] | undefined)?.length]));
+  if (before === now) return store.now.objects;
+  if (Array.isArray(facts["objects"])) return (facts["objects"] as Record<string, unknown>[]).map(objectRow);
+  const labels = Object.entries((facts["labels"] ?? {}) as Record<string, [string, string]>).filter(([id]) => id !== "0");
+  return labels.map(([id, [name, category]]) => objectRow({ id, name, category }));
 }
 
 function objectRow(object: Readonly<Record<string, unknown>>): ObjectRow {
@@ -274,12 +285,21 @@ function showPasses(message: Panel): void {
   restoredPass = "rgb";
 }
 
+/** What the program or the link says about the look of the page. */
+function follow(queries: Readonly<Record<string, unknown>>): void {
+  const off = (name: string): boolean => ["false", "0", "off"].includes(String(queries[name] ?? "").toLowerCase());
+  if (off("grid")) rail.show("grid", false);
+  if (off("frustums")) rail.show("frustums", false);
+  if (off("panel")) setFolded(true);
+}
+
 link.on("configure", ({ message }) => {
+  if (store.now.session === "") follow({ ...message.queries, ...Object.fromEntries(new URLSearchParams(location.search)) });
   const name = message.title ?? "Heliograph";
   document.title = name;
   title.textContent = name;
   store.set({ title: name, session: message.session, shows: message.shows ?? "scene" });
-  view.dataset["shows"] = message.shows ?? "scene";
+  app.dataset["shows"] = message.shows ?? "scene";
 });
 link.on("connection", ({ connected, reason }) => {
   store.set({ connected });
@@ -289,7 +309,6 @@ link.on("connection", ({ connected, reason }) => {
 link.on("scene", ({ version, cameras: rows, objects: all }) => store.set({ version, cameras: rows, ...(all && { objects: all }) }));
 link.on("camera", ({ spec, target }) => store.set({ camera: spec, target }));
 link.on("through", ({ key }) => store.set({ through: key }));
-link.on("selected", ({ key }) => store.set({ selected: key }));
 link.on("cursor", ({ cursor }) => { canvas.style.cursor = cursor; });
 link.on("panel", ({ message }) => showPanel(message));
 link.on("problem", ({ key, text }) => notices.show(text, "problem", key));
@@ -307,7 +326,7 @@ link.post({ type: "visible", visible: document.visibilityState === "visible" });
 restore(link, store, wanted);
 keepHash(store);
 forwardEvents(canvas, link);
-acceptDrops(view, () => store.now.session, notices);
+acceptDrops(view, link, notices);
 canvas.addEventListener("pointermove", (event) => {
   const box = canvas.getBoundingClientRect();
   if (event.buttons === 0) link.post({ type: "probe", x: event.clientX - box.left, y: event.clientY - box.top });

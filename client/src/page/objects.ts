@@ -22,6 +22,8 @@ export class Objects {
   private readonly sizer = el("div", { class: "sizer" });
   private readonly tree = el("div", { class: "tree", role: "tree", tabindex: "0", "aria-label": "Objects" }, this.sizer);
   private readonly folded = new Set<string>();
+  /** Selections that the worker has not answered; what it says meanwhile is old. */
+  private unanswered = 0;
   private lines: Line[] = [];
   private drawn = "";
 
@@ -43,6 +45,10 @@ export class Objects {
     new ResizeObserver(() => this.draw()).observe(this.tree);
     store.watch(["objects"], () => this.arrange());
     store.watch(["selected"], (state) => { this.reveal(state.selected); this.draw(true); });
+    link.on("selected", (message) => {
+      this.unanswered = Math.max(0, this.unanswered - 1);
+      if (this.unanswered === 0) store.set({ selected: message.key });
+    });
     store.watch(["hidden"], () => this.draw(true));
   }
 
@@ -121,7 +127,9 @@ export class Objects {
     return element;
   }
 
-  private select(key: string | null): void {
+  select(key: string | null): void {
+    this.unanswered += 1;
+    this.store.set({ selected: key });
     this.link.post({ type: "select", key });
   }
 

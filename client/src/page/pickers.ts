@@ -86,12 +86,14 @@ export class Rail {
       grid: iconButton("grid", "Grid (G)", () => this.toggle("grid")),
       frustums: iconButton("frustum", "Frustums of cameras: those that ask, all, none (C)", () => this.toggle("frustums")),
     };
+    const separator = (): HTMLElement => el("hr", { class: "scene-only" });
+    for (const button of [...Object.values(this.modeButtons), this.switchButtons.grid]) button.classList.add("scene-only");
     this.element.append(
       iconButton("home", "Fit the view to everything (H)", () => link.post({ type: "frame", key: null, axis: null })),
       iconButton("frame", "Fit the view to the selection (F)", () => link.post({ type: "frame", key: store.now.selected, axis: null })),
-      el("hr"),
+      separator(),
       ...Object.values(this.modeButtons),
-      el("hr"),
+      separator(),
       ...Object.values(this.switchButtons),
     );
     this.changed();
@@ -100,6 +102,12 @@ export class Rail {
   toggle(name: Switch): void {
     if (name === "grid") this.grid = !this.grid;
     else this.frustums = NEXT[this.frustums];
+    this.changed();
+  }
+
+  show(name: Switch, on: boolean): void {
+    if (name === "grid") this.grid = on;
+    else this.frustums = on ? "asked" : "none";
     this.changed();
   }
 

@@ -14,7 +14,7 @@ function entry(name: string, value: string, color?: readonly number[]): HTMLElem
 }
 
 function fixed(value: number, digits: number): string {
-  return value.toFixed(digits).replace("-", "−");
+  return value.toFixed(digits);
 }
 
 export function metres(depth: number | null): string {
@@ -51,6 +51,23 @@ export class StatusLine {
       entry("id", String(probe.id), probe.id ? idColor(probe.id) : undefined),
       entry("object", name),
     );
+  }
+}
+
+/** Which colours are which distances. */
+export class DepthScale {
+  readonly element = el("div", { class: "over scale mono", role: "img", hidden: true });
+
+  constructor(link: WorkerLink) {
+    const [near, far] = [el("span"), el("span")];
+    this.element.append(near, el("span", { class: "ramp" }), far);
+    link.on("scale", (message) => {
+      this.element.hidden = message.near === null;
+      if (message.near === null) return;
+      near.textContent = `${message.near.toPrecision(3)} m`;
+      far.textContent = `${message.far.toPrecision(3)} m`;
+      this.element.setAttribute("aria-label", `Depth: light is ${near.textContent}, dark is ${far.textContent} or more`);
+    });
   }
 }
 

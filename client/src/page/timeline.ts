@@ -16,7 +16,8 @@ export class Timeline {
   private readonly newestButton = iconButton("newest", "Follow the newest", () => this.setFollowing(!this.following));
   private readonly send: (index: number) => void;
   private name = "timeline";
-  private label = "";
+  /** Index of the sample that is shown; that of its position where all were kept. */
+  private sample: number | null = null;
   private count = 0;
   private index = 0;
   private rate = DEFAULT_RATE;
@@ -58,7 +59,7 @@ export class Timeline {
   show(facts: Readonly<Record<string, unknown>>, position: unknown): void {
     this.count = Number(facts["length"] ?? facts["count"] ?? 0);
     this.name = String(facts["name"] ?? "timeline");
-    this.label = typeof facts["index"] === "number" && facts["index"] !== position ? ` · index ${facts["index"]}` : "";
+    this.sample = typeof facts["index"] === "number" ? facts["index"] : null;
     const told = position ?? facts["index"];
     this.element.hidden = this.count < 1;
     if (typeof facts["rate"] === "number" && facts["rate"] > 0) this.rate = facts["rate"];
@@ -89,7 +90,9 @@ export class Timeline {
     this.index = index;
     this.range.value = String(index);
     setFill(this.range);
-    this.at.textContent = `${index} / ${Math.max(0, this.count - 1)}${this.label}`;
+    const other = this.sample !== null && this.sample !== index && !this.playing;
+    this.at.textContent = `${index} / ${Math.max(0, this.count - 1)}`;
+    this.at.title = other ? `sample ${this.sample}` : "";
     this.store.set({ index });
   }
 

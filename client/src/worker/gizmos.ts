@@ -157,7 +157,7 @@ export class Gizmos {
   }
 
   private load(given: unknown, use: (map: Texture) => void): void {
-    const { texture, ready } = this.pictures.get(given, true);
+    const { texture, ready } = this.pictures.get(given, false);
     void ready.then(() => { use(texture); this.changed(); }, () => {});
   }
 
@@ -169,7 +169,7 @@ export class Gizmos {
     this.ownGridPlace.visible = this.showsGrid && !anyGrid;
     if (this.ownGridPlace.visible) this.placeOwnGrid(distance, target, up);
     for (const grid of this.grids.values()) grid.visible = this.showsGrid;
-    this.placeFrustums(distance, selected, through);
+    this.placeFrustums(camera.position, distance, selected, through);
     this.placeBox(selected, through);
   }
 
@@ -208,11 +208,12 @@ export class Gizmos {
     return found;
   }
 
-  private placeFrustums(distance: number, selected: string | null, through: string | null): void {
+  private placeFrustums(eye: Vector3, distance: number, selected: string | null, through: string | null): void {
     for (const [key, spec] of this.cameras()) {
       const row = this.world.nodes.get(key)?.row ?? null;
       const mark = this.frustumMark(key, spec);
-      mark.object.visible = key !== through && this.showsFrustum(key, row, selected);
+      const inside = eye.distanceTo(new Vector3().fromArray(spec.matrix, 12)) < 0.01 * distance;
+      mark.object.visible = key !== through && !inside && this.showsFrustum(key, row, selected);
       if (!mark.object.visible) continue;
       mark.follow(spec, 0, row === null ? PANEL_SHARE * distance : number(row.props, "distanceToCamera", 2));
       mark.highlight = key === selected ? this.accent : null;

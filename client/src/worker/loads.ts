@@ -38,7 +38,7 @@ export class Loads {
     for (const [url, users] of this.users) {
       if (users.delete(key) && users.size === 0) {
         this.users.delete(url);
-        if (this.files.get(url)?.failure) this.files.delete(url);
+        if (this.files.get(url)?.settled) this.files.delete(url);
       }
     }
   }

@@ -131,19 +131,18 @@ void main() {
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
 }`;
 
-// A picture of ours is encoded already; one from a file is decoded as it is read.
+// Pictures are shown as they are: their colours are encoded already.
 const PICTURE_FRAGMENT = /* glsl */ `
 uniform sampler2D map;
-uniform bool decoded;
 in vec2 at;
 void main() {
   gl_FragColor = vec4(texture(map, at).rgb, 1.0);
-  if (decoded) gl_FragColor = linearToOutputTexel(gl_FragColor);
 }`;
 
 function picturePlane(map: Texture): Mesh<PlaneGeometry, ShaderMaterial> {
-  const uniforms = { map: { value: map }, decoded: { value: map.colorSpace === SRGBColorSpace } };
+  const uniforms = { map: { value: map } };
   const material = new ShaderMaterial({ uniforms, vertexShader: PICTURE_VERTEX, fragmentShader: PICTURE_FRAGMENT, side: DoubleSide });
+  Object.assign(material, { polygonOffset: true, polygonOffsetFactor: 1, polygonOffsetUnits: 2 });
   return new Mesh(new PlaneGeometry(1, 1), material);
 }
 

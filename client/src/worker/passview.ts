@@ -11,14 +11,14 @@ void main() {
   gl_Position = vec4(position.xy, 0.0, 1.0);
 }`;
 
-// Depth around what the camera turns about is spread over most colours, whatever the scene's size.
+// Equal steps of colour are equal ratios of distance, as in Python's pictures of depth.
 const GEOMETRY = /* glsl */ `
 precision highp float;
 precision highp int;
 precision highp usampler2D;
 uniform usampler2D geometry;
 uniform int mode;
-uniform float middle;
+uniform vec2 range;
 uniform vec3 ground;
 uniform vec4 clip;
 in vec2 at;
@@ -45,7 +45,7 @@ void main() {
   uvec4 texel = texelFetch(geometry, ivec2(at * vec2(textureSize(geometry, 0))), 0);
   float depth = uintBitsToFloat(texel.x);
   bool empty = isinf(depth) || depth <= 0.0;
-  if (mode == 0) colour.rgb = ramp(0.5 - 0.5 * tanh(1.1 * log2(max(depth, 1e-6) / middle)));
+  if (mode == 0) colour.rgb = ramp(clamp(1.0 - log(max(depth, 1e-6) / range.x) / log(range.y / range.x), 0.0, 1.0));
   else if (mode == 1) colour.rgb = normalOf(texel.y) * 0.5 + 0.5;
   else colour.rgb = idColor(texel.z);
   if (empty || (mode == 2 && texel.z == 0u)) colour.rgb = ground;
@@ -80,12 +80,12 @@ function whole(fragmentShader: string, uniforms: Record<string, { value: unknown
 
 /** Draws a geometry target as colours, and its depth into the depth buffer, for what follows. */
 export class PassView {
-  readonly mesh = whole(GEOMETRY, { geometry: { value: null }, mode: { value: 0 }, middle: { value: 1 }, ground: { value: [0, 0, 0] }, clip: { value: [0, 0, 0, 0] } }, true);
+  readonly mesh = whole(GEOMETRY, { geometry: { value: null }, mode: { value: 0 }, range: { value: [0.1, 10] }, ground: { value: [0, 0, 0] }, clip: { value: [0, 0, 0, 0] } }, true);
 
-  show(geometry: Texture, pass: Exclude<ShownPass, "rgb">, middle: number, ground: readonly number[], camera: Camera): void {
+  show(geometry: Texture, pass: Exclude<ShownPass, "rgb">, range: readonly [number, number], ground: readonly number[], camera: Camera): void {
     const p = camera.projectionMatrix.elements;
     const values: Record<string, unknown> = {
-      geometry, mode: MODES[pass], middle, ground,
+      geometry, mode: MODES[pass], range, ground,
       clip: [p[10], p[14], p[11] === -1 ? 1 : 0, camera.reversedDepth ? 1 : 0],
     };
     for (const [name, value] of Object.entries(values)) (this.mesh.material.uniforms[name] ?? { value }).value = value;

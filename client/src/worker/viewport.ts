@@ -1,8 +1,9 @@
 // What the page shows: the scene or an engine's pictures, with gizmos over it. It draws when
 // something has changed, one frame at a time, and makes room for sensors.
 import { Box3, Matrix4, NoToneMapping, PerspectiveCamera, Sphere, Vector3, type Texture } from "three";
-import type { ForwardedEvent, Probe, ShownPass, ToWorker } from "../bridge";
+import type { ForwardedEvent, HandleMode, Probe, ShownPass, ToWorker } from "../bridge";
 import type { CameraSpec, Configure, Panel, Row, Show, ToPage } from "../messages";
+import { depthRange, passesFile } from "./arrays";
 import { Controls } from "./controls";
 import { Drags, Handle, PlaneDrag } from "./drags";
 import { Gizmos, type Pictures } from "./gizmos";
@@ -23,6 +24,7 @@ const SENSORS_LAST = 300; // milliseconds after a sensor picture in which the vi
 const BUSY_EVERY = 100; // milliseconds between frames then, at least
 const TELL_EVERY = 16; // milliseconds between two `Viewport` messages
 const CLICK = 4; // pixels that a click may move
+const RANGE_WIDTH = 64; // pixels of the picture that tells how far things are
 const FIT_WITHIN = 3000; // milliseconds in which a scene that still grows is fitted again
 const FIRST_VIEW = new Vector3(0.8, -1, 0.6);
 const GROUND = { light: [0.925, 0.925, 0.918], dark: [0.09, 0.098, 0.106] } as const;
@@ -71,8 +73,11 @@ export class Viewport implements Part {
   private dark = false;
   private selected: string | null = null;
   private through: string | null = null;
+  private handles: HandleMode = "translate";
   private press: Press | null = null;
   private kind = "scene";
+  /** Round the scene of an engine. */
+  private bounds: Box3 | null = null;
   private sceneName: string | null = null;
 
   /** Whether the view was chosen by somebody: a link, a hand, a component. */
@@ -81,6 +86,8 @@ export class Viewport implements Part {
   private waiting = false;
   private drawnAt = -Infinity;
   private fence: WebGLSync | null = null;
+  private range = { near: 0.1, far: 10 };
+  private toldScale = "null";
   private toldCamera = "";
   private update = 0;
   private toldServer = "";
@@ -89,6 +96,8 @@ export class Viewport implements Part {
   private moving = false;
   private probing: { x: number; y: number } | null = null;
   private asked = 0;
+  /** Whether what is found next is selected. */
+  private selecting = false;
   private askedFor: { x: number; y: number } | null = null;
   private badgeAt = 0;
   private sensorPictures = 0;
@@ -119,6 +128,10 @@ export class Viewport implements Part {
     this.shown = new ShownPictures((facts) => this.pictureArrived(facts));
     world.gizmos.add(this.controls.helper, this.handle.object);
     world.onChange((keys) => this.sceneChanged(keys));
+    world.canvas.addEventListener("webglcontextrestored", () => {
+      this.fence = null;
+      this.invalidate();
+    });
     scene.sensors.viewport = () => this.spec();
   }
 
@@ -134,6 +147,7 @@ export class Viewport implements Part {
 
   private configure(message: Configure): void {
     this.configured = message;
+    this.fitCanvas();
     const [x = 0, y = 0, z = 1] = message.up ?? [];
     this.up.set(x, y, z).normalize();
     this.controls.setUp(this.up);
@@ -151,6 +165,7 @@ export class Viewport implements Part {
     this.gizmos.update([]);
     const rows = cameras.map((spec) => ({ key: spec.name, spec, movable: false, monitor: false }));
     if (this.shows === "pictures") this.outbox.main({ type: "scene", version: 0, cameras: rows, objects: null });
+    this.bounds = boxOf(facts["bounds"]);
     const name = String(facts["scene"] ?? "");
     if (name === this.sceneName) return;
     const first = this.sceneName === null;
@@ -207,7 +222,7 @@ export class Viewport implements Part {
         return this.invalidate();
       case "gizmos":
         this.gizmos.choose(message.grid, message.frustums);
-        this.controls.mode = message.handles;
+        this.handles = message.handles;
         return this.invalidate();
       case "theme":
         this.dark = message.dark;
@@ -217,6 +232,8 @@ export class Viewport implements Part {
         return this.monitors.tell(message.key, message.on && this.shows === "scene", message);
       case "snapshot":
         return void this.snapshot(message.ask);
+      case "arrays":
+        return this.arrays(message.ask);
       case "event":
       case "ask":
         return;
@@ -229,9 +246,15 @@ export class Viewport implements Part {
     this.height = Math.max(1, Math.round(height * dpr));
     this.camera.aspect = this.width / this.height;
     this.controls.resize(width, height);
-    this.world.renderer.setSize(this.width, this.height, false);
+    this.fitCanvas();
     this.tellServer(false);
     this.drawSoon(true);
+  }
+
+  private fitCanvas(): void {
+    const { canvas, renderer } = this.world;
+    const [width, height] = this.draws ? [this.width, this.height] : [1, 1];
+    if (canvas.width !== width || canvas.height !== height) renderer.setSize(width, height, false);
   }
 
   private sceneChanged(keys: ReadonlySet<string>): void {
@@ -373,7 +396,7 @@ export class Viewport implements Part {
     if (frustum) return new Sphere(new Vector3().setFromMatrixPosition(new Matrix4().fromArray(frustum.matrix)), 1);
     const node = key === null ? undefined : this.world.nodes.get(key);
     this.world.content.updateMatrixWorld();
-    const box = node ? new Box3().setFromObject(node.object) : this.boxOfAll();
+    const box = node ? new Box3().setFromObject(node.object) : (this.bounds ?? this.boxOfAll());
     if (box.isEmpty() || !Number.isFinite(box.getSize(new Vector3()).length())) return new Sphere(this.target.clone(), 1.5);
     const sphere = box.getBoundingSphere(new Sphere());
     sphere.radius = Math.max(sphere.radius, 1e-3);
@@ -492,9 +515,10 @@ export class Viewport implements Part {
       if (backdrop) content.remove(this.backdrop.mesh);
       return;
     }
+    if (this.pass === "depth") this.findRange(size);
     const { texture } = this.scene.passes.draw(size, "geometry");
     renderer.setRenderTarget(null);
-    this.passView.show(texture, this.pass, this.distance, this.ground, this.lens.set(size));
+    this.passView.show(texture, this.pass, [this.range.near, this.range.far], this.ground, this.lens.set(size));
     renderer.render(this.passView.mesh, this.lens);
   }
 
@@ -521,8 +545,20 @@ export class Viewport implements Part {
     renderer.render(gizmos, this.lens.set(seen));
   }
 
-  private get distance(): number {
-    return Math.max(this.camera.position.distanceTo(this.target), 1e-3);
+  /** The distances that colours are spread over, by a small picture of the same. */
+  private findRange(spec: CameraSpec): void {
+    const small = resized(spec, RANGE_WIDTH, (RANGE_WIDTH * spec.height) / spec.width);
+    const texels = new Uint32Array(4 * small.width * small.height);
+    this.scene.passes.targets.read(this.scene.passes.draw(small, "geometry"), 0, texels);
+    this.range = depthRange(texels);
+    this.tellScale(this.range);
+  }
+
+  private tellScale(scale: { near: number; far: number } | null): void {
+    const state = JSON.stringify(scale);
+    if (state === this.toldScale) return;
+    this.toldScale = state;
+    this.outbox.main(scale ? { type: "scale", ...scale } : { type: "scale", near: null, far: null });
   }
 
   private tellMain(spec: CameraSpec): void {
@@ -549,14 +585,29 @@ export class Viewport implements Part {
     this.outbox.main({ type: "snapshot", ask, png });
   }
 
+  /** Whatever the hand holds or hides is as the server has it: the arrays are those of sensors. */
+  private arrays(ask: number): void {
+    const spec = this.spec();
+    const { targets } = this.scene.passes;
+    const [rgba, geometry] = [new Uint8Array(4 * spec.width * spec.height), new Uint32Array(4 * spec.width * spec.height)];
+    const target = this.scene.passes.draw(spec, "both");
+    targets.read(target, 0, rgba);
+    targets.read(target, 1, geometry);
+    this.world.renderer.setRenderTarget(null);
+    const labels: Record<string, [string, string]> = {};
+    for (const { row } of this.world.nodes.values()) if (row.id !== 0) labels[row.id] = [row.key, row.tag.toLowerCase()];
+    const body = passesFile({ spec, rgba, geometry }, labels);
+    const value = { name: `${this.through ?? "view"}-${this.world.version}.npz`, offset: 0, nbytes: body.byteLength };
+    this.outbox.main({ type: "answer", ask, value, error: null, body }, [body.buffer]);
+  }
+
   private badge(): void {
     const now = performance.now();
     if (this.shows === "pictures" || now - this.badgeAt < 500) return;
     const rate = (1000 * this.sensorPictures) / (now - this.badgeAt);
     this.sensorPictures = 0;
     this.badgeAt = now;
-    const gl = String(this.world.gl.getParameter(this.world.gl.RENDERER));
-    this.outbox.main({ type: "badge", facts: { engine: "three.js", gl, version: this.world.version, rate } });
+    this.outbox.main({ type: "badge", facts: { engine: "three.js", gl: this.world.glName, version: this.world.version, rate } });
   }
 
   private sensed(): void {
@@ -566,6 +617,8 @@ export class Viewport implements Part {
 
   private pictureArrived(facts: Show["facts"]): void {
     this.outbox.main({ type: "badge", facts });
+    const scale = facts["scale"] as { near: number; far: number } | null | undefined;
+    this.tellScale(scale ? { near: scale.near, far: scale.far } : null);
     this.invalidate();
   }
 
@@ -587,6 +640,8 @@ export class Viewport implements Part {
     const node = this.through === null ? this.drags.movableOf(this.selected) : null;
     this.handle.hold(node, node && this.poseOf(node.row.key));
     this.controls.attach(node ? this.handle.object : null);
+    // A camera has no size to be scaled.
+    this.controls.mode = this.handles === "scale" && node?.row.tag === "CameraView" ? "translate" : this.handles;
   }
 
   private dragged(final: boolean): void {
@@ -677,7 +732,11 @@ export class Viewport implements Part {
       this.lookThrough(hit.key);
       return;
     }
-    if (this.shows === "pictures") return;
+    if (this.shows === "pictures") {
+      this.selecting = true;
+      this.probe(event.clientX, event.clientY);
+      return;
+    }
     const found = this.objectAt(event.clientX, event.clientY);
     this.select(found?.key ?? null);
     const value = found && { pixel: [event.clientX, event.clientY], depth: found.depth, point: this.pointOf(event, found.depth).toArray() };
@@ -723,7 +782,10 @@ export class Viewport implements Part {
   private answerProbe(): void {
     const at = this.probing;
     this.probing = null;
-    if (at && this.draws) this.outbox.main({ type: "probe", probe: this.probeAt(at.x, at.y) });
+    const probe = at && this.draws ? this.probeAt(at.x, at.y) : null;
+    if (at === null) return;
+    this.outbox.main({ type: "probe", probe });
+    if (probe?.key && this.drags.movableOf(probe.key)) this.outbox.main({ type: "cursor", cursor: "grab" });
   }
 
   private probeAt(cssX: number, cssY: number): Probe | null {
@@ -775,7 +837,12 @@ export class Viewport implements Part {
     const latest = this.probing;
     const again = latest !== null && latest !== this.askedFor;
     if (!again) this.probing = null;
-    if (error === null && latest !== null) this.outbox.main({ type: "probe", probe: probeOf(value) });
+    if (error === null && latest !== null) {
+      const probe = probeOf(value);
+      this.outbox.main({ type: "probe", probe });
+      if (this.selecting && !again) this.select(probe.key || null);
+      this.selecting &&= again;
+    }
     if (again) this.askProbe();
   }
 
@@ -783,8 +850,16 @@ export class Viewport implements Part {
     this.passName = pass;
     this.pass = pass === "depth" || pass === "normals" || pass === "segmentation" ? pass : "rgb";
     if (this.shows === "pictures") this.outbox.server({ type: "event", etype: "CONTROL", key: "pass", value: this.passName });
+    if (this.pass !== "depth") this.tellScale(null);
     this.invalidate();
   }
+}
+
+/** A box of two corners, as the server says it; null for anything else. */
+function boxOf(given: unknown): Box3 | null {
+  if (!Array.isArray(given) || given.length !== 2) return null;
+  const [least, greatest] = given as [number[], number[]];
+  return new Box3(new Vector3().fromArray(least), new Vector3().fromArray(greatest));
 }
 
 /** An engine's answer, as our own probe has it. */

@@ -6,6 +6,7 @@ import { ScenePart } from "./scene_part";
 import { SharedFiles } from "./shared_file";
 import { Socket } from "./socket";
 import { Viewport } from "./viewport";
+import { FrameWriter } from "../wire";
 import { World } from "./world";
 
 type Start = Extract<ToWorker, { type: "start" }>;
@@ -64,7 +65,13 @@ class Status implements Part {
 
   fromMain(message: ToWorker): void {
     if (message.type === "event") this.outbox.server(message);
-    if (message.type === "ask") this.outbox.server(message);
+    if (message.type === "ask") this.ask(message);
+  }
+
+  private ask({ type, ask, what, value, body }: Extract<ToWorker, { type: "ask" }>): void {
+    const frame = new FrameWriter();
+    if (body !== null) frame.bytes(frame.reserve(body.byteLength), body.byteLength).set(body);
+    this.outbox.frame(frame.finish({ type, ask, what, value }));
   }
 }
 

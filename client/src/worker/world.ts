@@ -27,9 +27,9 @@ export class World {
   private readonly listeners = new Set<Listener>();
 
   constructor(readonly canvas: OffscreenCanvas) {
-    this.renderer = new WebGLRenderer({ canvas, antialias: false, reversedDepthBuffer: true, alpha: false });
+    // Targets of sensors have samples of their own; the canvas of a page without a viewport stays tiny.
+    this.renderer = new WebGLRenderer({ canvas, antialias: true, reversedDepthBuffer: true, alpha: false });
     this.renderer.autoClear = false;
-    this.renderer.info.autoReset = false;
     this.content.add(this.root);
   }
 

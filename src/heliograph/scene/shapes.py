@@ -492,6 +492,12 @@ class Mesh(Shape):
                 )
             if Path(props["src"]).suffix.lower() not in SUFFIXES:
                 raise v.refuse(f"{where} src", f"a file of {' '.join(SUFFIXES)}", props["src"])
+            if props.get("animation") and Path(props["src"]).suffix.lower() not in _Y_UP:
+                raise v.refuse(
+                    f"{where} src",
+                    "a .glb or .gltf file, to have one of its animations",
+                    props["src"],
+                )
         elif props.keys() & ARRAYS:
             _check_arrays(props, where)
 

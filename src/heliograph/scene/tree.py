@@ -222,7 +222,7 @@ class Tree:
         made = robot.reread(props) if props.keys() & FILES else robot
         if made is not robot:
             row = self.row(str(robot.key))
-            stop = self.stop(row + 1) if self.index.get(str(robot.links)) == row + 1 else row + 1
+            stop = self._first_child(row)
             self._nodes[row] = made.changed(children=())
             self._splice((row + 1, stop), made.children, row, changes)
             return {name: props[name] for name in props if name in PLACEMENT}
@@ -237,7 +237,13 @@ class Tree:
         self._update(new, changes)
         if new.children:
             row = self.row(str(new.key))
-            self._splice((row + 1, self.stop(row)), new.children, row, changes)
+            self._splice((self._first_child(row), self.stop(row)), new.children, row, changes)
+
+    def _first_child(self, row: int) -> int:
+        """Where the children of a row begin that somebody gave it: after a robot's own links."""
+        node = self._nodes[row]
+        links = node.links if isinstance(node, Urdf) else None
+        return self.stop(row + 1) if links and self.index.get(links) == row + 1 else row + 1
 
     def _upsert(self, edit: Upsert, changes: Changes) -> None:
         row = self.index.get(str(edit.component.key))

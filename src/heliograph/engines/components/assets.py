@@ -21,7 +21,7 @@ from heliograph.engines.components import hdr, outlines, sky, surfaces
 from heliograph.engines.components import lights as lamps
 from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
-from heliograph.errors import SceneError
+from heliograph.errors import SceneError, UnknownNameError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
@@ -191,7 +191,7 @@ class Assets:
         found = self._meshes.get((key, said, *_read(material, files)))
         if found is not None:
             return found
-        parts = meshes.parts_of(mesh) if source is None else self._parts(source, files)
+        parts = meshes.parts_of(mesh) if source is None else self._parts(mesh, files)
         simplify = source is not None or key in self._lasting
         read = partial(_steady, read=images.read, files=files)
         pieces = [self._piece(p, material, read, simplify=simplify) for p in _shown(parts)]
@@ -216,7 +216,7 @@ class Assets:
             SceneError: a file is missing or malformed.
         """
         source, key = mesh.get("src"), ("outline", _source(mesh, files), turn.tobytes())
-        parts = _shown(meshes.parts_of(mesh) if source is None else self._parts(source, files))
+        parts = _shown(meshes.parts_of(mesh) if source is None else self._parts(mesh, files))
         return [
             self.shape(
                 (*key, number, thickness, angle),
@@ -276,11 +276,14 @@ class Assets:
         add = self._rasterizer.add_radiance
         return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes + _BLURRED))
 
-    def _parts(self, source: str, files: Files) -> list[meshes.Part]:
+    def _parts(self, mesh: Any, files: Files) -> list[meshes.Part]:
         try:
-            return _steady(source, meshes.load, files)
+            load = partial(meshes.load, moment=meshes.moment_of(mesh))
+            return _steady(mesh.get("src"), load, files)
         except SceneError as error:
             raise SceneError(f"src: {error}") from None
+        except UnknownNameError as error:
+            raise UnknownNameError(f"Mesh {mesh.key!r} {error}") from None
 
     def _piece(
         self,
@@ -354,7 +357,8 @@ def _source(mesh: Mesh | PointCloud, files: Files) -> bytes:
     """Digest of what the pieces of a mesh are made from."""
     source = mesh.props.get("src")
     if source is not None:
-        return fingerprint((Path(source).suffix.lower(), files[source]))
+        moment = meshes.moment_of(mesh) if isinstance(mesh, Mesh) else ()
+        return fingerprint((Path(source).suffix.lower(), files[source], moment))
     made_of = (*ARRAYS, *(("size",) if isinstance(mesh, PointCloud) else ()))
     return fingerprint((mesh.kind, {name: mesh.props.get(name) for name in made_of}))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,6 +21,27 @@ _FLOAT = 5126
 _DATA = "data:application/octet-stream;base64,"
 _WIDTHS = {"VEC2": 2, "VEC3": 3}
 _ATTRIBUTES = ("POSITION", "NORMAL", "TEXCOORD_0")
+
+
+def binaries(
+    buffers: Sequence[Mapping[str, Any]], rest: bytes, read: Callable[[str], bytes]
+) -> Callable[[int], bytes]:
+    """What gives the content of a file's buffers by their number, each read once.
+
+    Args:
+        buffers: as its JSON has them.
+        rest: what follows it in a .glb file.
+        read: gives what is in a file beside it.
+    """
+
+    @cache
+    def binary(number: int) -> bytes:
+        uri = buffers[number].get("uri")
+        if uri is None and number:
+            raise ValueError(f"buffer {number} has no uri")
+        return _chunk(rest) if uri is None else _read(uri, read)
+
+    return binary
 
 
 def with_floats(
@@ -39,13 +60,7 @@ def with_floats(
     accessors, views = [*said.get("accessors", ())], [*said.get("bufferViews", ())]
     buffers, floats = [*said.get("buffers", ())], b""
 
-    @cache
-    def binary(number: int) -> bytes:
-        uri = buffers[number].get("uri")
-        if uri is None and number:
-            raise ValueError(f"buffer {number} has no uri")
-        return _chunk(rest) if uri is None else _read(uri, read)
-
+    binary = binaries(buffers, rest, read)
     for number in sorted(_vertices(said)):
         accessor = accessors[number]
         if not _is_whole(accessor):

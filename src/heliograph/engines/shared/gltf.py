@@ -11,13 +11,14 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.colour import encoded
-from heliograph.engines.shared.accessors import with_floats
+from heliograph.engines.shared import animation
+from heliograph.engines.shared.accessors import binaries, with_floats
 from heliograph.engines.shared.maps import WHITE
 from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Sampler, Texture, Use, UvMap, Wrap
 from heliograph.scene import images
@@ -33,6 +34,8 @@ SUPPORTED = frozenset(
     }
 )
 """Extensions that are drawn as they say."""
+Moment: TypeAlias = tuple[str | None, float]
+"""The name of an animation, or None, and seconds since it began."""
 _HEAD, _CHUNK = struct.Struct("<4sII"), struct.Struct("<I4s")
 _WRAPS = {33071: Wrap.CLAMP, 33648: Wrap.MIRROR, 10497: Wrap.REPEAT}
 _NEAREST = 9728
@@ -68,8 +71,9 @@ class Document:
 
     Args:
         data: of a .glb or .gltf file.
-        binary: whether it is a .glb file.
         read: gives what is in a file beside it.
+        binary: whether it is a .glb file.
+        moment: the animation that it shows, None for none, and the seconds since that began.
 
     Attributes:
         unsupported: the extensions that it uses and that are not drawn.
@@ -79,9 +83,17 @@ class Document:
         ValueError: it is none.
     """
 
-    def __init__(self, data: bytes, read: Callable[[str], bytes], *, binary: bool) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        read: Callable[[str], bytes],
+        *,
+        binary: bool,
+        moment: Moment = (None, 0.0),
+    ) -> None:
         text, self._rest = _chunks(data) if binary else (data, b"")
         self._binary, self._read = binary, read
+        self._animation, self._time = moment
         said = json.loads(text)
         if not isinstance(said, dict):
             raise ValueError("its JSON is no object")
@@ -94,7 +106,9 @@ class Document:
         """The file with materials that have nothing but their textures, and a number as name."""
         said = self._said.get("materials", ())
         materials = [{**_infos(each), "name": str(number)} for number, each in enumerate(said)]
-        floats = with_floats(self._said, self._rest, self._read)
+        binary = binaries(self._said.get("buffers", ()), self._rest, self._read)
+        said_then = animation.posed(self._said, binary, self._animation, self._time)
+        floats = with_floats(said_then, self._rest, self._read)
         text = json.dumps({**floats, "materials": materials}).encode()
         if not self._binary:
             return text

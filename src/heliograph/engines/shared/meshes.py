@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from heliograph.colour import encoded, linear
 from heliograph.engines.shared import gltf, obj
-from heliograph.errors import MissingDependencyError, SceneError
+from heliograph.errors import MissingDependencyError, SceneError, UnknownNameError
 from heliograph.raster import Geometry, Texture
 from heliograph.requires import Requires
 from heliograph.scene import Mesh, PointCloud, images
@@ -63,7 +63,7 @@ def parts_of(mesh: Mesh | PointCloud) -> list[Part]:
         return _points(mesh)
     source = mesh.get("src")
     if source is not None:
-        return load(Path(source))
+        return load(Path(source), moment_of(mesh))
     vertices = mesh.get("vertices")
     if vertices is None:
         return []
@@ -92,14 +92,28 @@ def _points(cloud: PointCloud) -> list[Part]:
     return [replace(part, kind="basic")]
 
 
-def load(path: Path) -> list[Part]:
+def moment_of(mesh: Mesh) -> gltf.Moment:
+    """The animation of its file that a mesh shows, and its time; without one the time is 0."""
+    animation = mesh.get("animation")
+    return (None, 0.0) if animation is None else (animation, mesh.get("time"))
+
+
+def load(path: Path, moment: gltf.Moment = (None, 0.0)) -> list[Part]:
     """The parts of a file: one for each node that has triangles.
+
+    Args:
+        path: of the file.
+        moment: the animation that it shows and its time.
 
     Raises:
         SceneError: the file is missing, malformed or has no triangles.
+        UnknownNameError: it has no such animation.
     """
     with _one_line_errors(path):
-        parts = list(_pieces(path) if path.suffix.lower() == ".obj" else _nodes(path))
+        is_obj = path.suffix.lower() == ".obj"
+        parts = list(_pieces(path) if is_obj else _nodes(path, moment))
+    if moment[0] is not None:  # the next moment is another geometry
+        parts = [replace(p, geometry=replace(p.geometry, simplify=False)) for p in parts]
     if not parts:
         raise SceneError(f"{path}: expected triangles, found none; is it damaged or empty?")
     for trouble in dict.fromkeys(each for part in parts for each in part.troubles):
@@ -166,14 +180,14 @@ def _opened(path: Path) -> Texture | None:
         return None
 
 
-def _nodes(path: Path) -> Iterator[Part]:
+def _nodes(path: Path, moment: gltf.Moment) -> Iterator[Part]:
     """The parts of all other files."""
     data, suffix = _utf8(path), path.suffix.lower()
     if suffix not in gltf.SUFFIXES:
         yield from _placed(path, data, None)
         return
     read = _resolver(_trimesh(), path).get
-    document = gltf.Document(data, read, binary=suffix == ".glb")
+    document = gltf.Document(data, read, binary=suffix == ".glb", moment=moment)
     unsupported = ", ".join(document.unsupported)
     troubles = (f"drawn without {unsupported}: not supported",) if unsupported else ()
     try:
@@ -252,7 +266,7 @@ def _one_line_errors(path: Path) -> Iterator[None]:
     before, log.disabled = log.disabled, True
     try:
         yield
-    except (MissingDependencyError, SceneError):
+    except (MissingDependencyError, SceneError, UnknownNameError):
         raise
     except Exception as error:  # noqa: BLE001 -- readers of broken files raise whatever they like
         text = getattr(error, "name", None) == "charset_normalizer"  # which guesses encodings

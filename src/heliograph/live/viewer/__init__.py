@@ -16,6 +16,8 @@ which sends it (`Show`) unless a picture of a newer look was sent.
 |---|---|---|
 | viewer.py | opens sources, serves | the server, the sources |
 | pages.py | one page | its look, what it was sent |
+| questions.py | what it asks | the probe that waits |
+| shots.py | draws and encodes | |
 | sources.py, rendered.py, recorded.py | a renderer, a recording with one face | their desk |
 | progressive.py | what is drawn next, and how large | one thread; times |
 | controls.py, look.py | the panel; what is shown | |

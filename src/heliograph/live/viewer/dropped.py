@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from heliograph.errors import SceneError
+from heliograph.errors import InvalidValueError, SceneError
+from heliograph.live.viewer.controls import check_whole
 
 MOST_BYTES: Final = 64 << 20
 """Of all files that are dropped together; larger ones are opened by their path."""
@@ -58,6 +59,29 @@ def place_files(files: Mapping[str, bytes], folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)
     return folder / scene
+
+
+def sent_files(given: object, body: memoryview) -> dict[str, bytes]:
+    """Files that a page sent, by name.
+
+    Args:
+        given: a list of maps with `name`, and `offset` and `nbytes` in the body.
+        body: their bytes.
+
+    Raises:
+        InvalidValueError: something else.
+    """
+    if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
+        raise InvalidValueError("drop: expected a list of files, each with name, offset, nbytes")
+    found: dict[str, bytes] = {}
+    for each in given:
+        name = each.get("name")
+        if not isinstance(name, str):
+            raise InvalidValueError("drop: expected a name for each file")
+        start = check_whole("offset", each.get("offset"), 0, len(body))
+        nbytes = check_whole("nbytes", each.get("nbytes"), 0, len(body) - start)
+        found[name] = bytes(body[start : start + nbytes])
+    return found
 
 
 def _check_sizes(files: Mapping[str, bytes]) -> None:

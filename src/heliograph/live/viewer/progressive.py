@@ -6,6 +6,7 @@ the size of pictures from how long the last ones took, so that they follow the h
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -16,8 +17,10 @@ from typing import Final, TypeAlias
 
 from heliograph.engine import CancelToken
 
+_LOG = logging.getLogger("heliograph.live")
+
 Job: TypeAlias = Callable[[CancelToken], None]
-"""What is done for an order; it looks at the token where that is cheap, and raises nothing."""
+"""What is done for an order; it looks at the token where that is cheap, and tells errors itself."""
 
 SCALES: Final = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
 """Sides of coarse pictures, as parts of the whole one's."""
@@ -112,7 +115,10 @@ class Desk:
 
     def _work(self) -> None:
         while (order := self._next()) is not None:
-            order.job(order.token)
+            try:
+                order.job(order.token)
+            except Exception:  # noqa: BLE001 -- the next order is drawn all the same
+                _LOG.exception("a job of the viewer failed")
 
     def _next(self) -> _Order | None:
         """The next order; waits for it."""

@@ -68,10 +68,12 @@ class RecordedRun(Source):
         return Look(shown=next(iter(frame.passes)), recorded=frame.camera.name)
 
     def controls(self, look: Look) -> list[Control]:
-        """What is shown, what is looked for, what failed; the timeline stands in the facts."""
+        """The timeline, what is shown, what is looked for, what failed."""
+        last = len(self._indices) - 1
         made = [
             controls.select("pass", "Pass", look.shown, self.passes(look), "Picture"),
             controls.select("camera", "Camera", look.recorded, [*self._first.frames], "Picture"),
+            controls.slider("position", "Sample", look.position, (0, last, 1), group="Samples"),
             controls.number(
                 "index_jump",
                 "Index",
@@ -95,7 +97,7 @@ class RecordedRun(Source):
     def changed(self, look: Look, name: str, value: object) -> Look:
         """The look with one control set."""
         last = len(self._indices) - 1
-        if name in ("timeline", "found"):
+        if name in ("position", "found"):
             return replace(look, position=controls.check_whole("position", value, 0, last))
         if name == "index_jump":
             return replace(look, position=self._position(value))
@@ -130,9 +132,15 @@ class RecordedRun(Source):
             "device": "",
             "start": look.recorded,
             "labels": {str(number): list(label) for number, label in self._first.labels.items()},
+            "objects": [
+                {"id": number, "name": label.name, "category": label.category}
+                for number, label in self._first.labels.items()
+                if number
+            ],
             "timeline": {
-                "count": len(self._indices),
-                "index": look.position,
+                "name": "position",
+                "length": len(self._indices),
+                "index": self._indices[look.position],
                 "found": found[:_LISTED],
                 "searched": len(self._in_sight) if look.wanted else 0,
             },

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.delivery.views import STATE, random_states
-from heliograph.engine import CancelToken, Renderer
+from heliograph.engine import CancelToken, Capability, Renderer
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.frame import Frame
 from heliograph.live.viewer import controls
@@ -33,7 +33,7 @@ _JOINT: Final = "joint:"
 _UNITS: Mapping[str, str] = {"hinge": "rad", "slide": "m"}
 _REACH: Mapping[str, float] = {"hinge": math.pi, "slide": 0.5}
 """How far joints without a range go from where they are: radians, metres."""
-_OBJECTS_TOLD: Final = 5000
+_OBJECTS_TOLD: Final = 2000
 _LARGE: Final = 50
 """Times the usual size of things: what is larger is no thing to look at."""
 
@@ -61,6 +61,7 @@ class RenderedScene(Source):
         self._renderer, self._opening, self._free = renderer, opening, close
         self._space = renderer.scene.space
         self._joints = {joint.name: joint for joint in self._space.joints if joint.kind in _UNITS}
+        self.refines = Capability.REFINE in renderer.capabilities
         self._draw_state = random_states(renderer)
         self._randomizes = renderer.opened.get("randomize") is not None
 

@@ -33,10 +33,12 @@ class Source(ABC):
     Attributes:
         name: the same.
         kind: whether it is drawn as the page looks, or was recorded.
+        refines: whether coarser pictures come before the last one.
         desk: the thread; only its jobs call `drawn`.
     """
 
     kind: Literal["scene", "run"]
+    refines: bool = False
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -21,7 +21,7 @@ from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
 from heliograph.engine import Renderer
 from heliograph.engines.registry import engine_of, rasterizes, resolve_source
-from heliograph.engines.web.link import SPARE, PageLink
+from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import ClosedError, HeliographError, SceneError
 from heliograph.live.viewer.dropped import MOST_BYTES, place_files
@@ -251,12 +251,13 @@ class Viewer:
         name = f"heliograph-{secrets.token_hex(4)}"
         url = html.escape(self.url, quote=True)
         return (
-            f'<iframe id="{name}" src="{url}" allow="clipboard-write; fullscreen" '
+            f'<iframe id="{name}" allow="clipboard-write; fullscreen" '
             'style="width: 100%; height: 600px; border: 0"></iframe>'
-            f"<script>(() => {{ const frame = document.getElementById('{name}');"
-            " if (!frame || location.hostname !== 'localhost') return;"
-            " const url = new URL(frame.src); if (url.hostname !== '127.0.0.1') return;"
-            " url.hostname = 'localhost'; frame.src = url.href; })();</script>"
+            f'<p><a href="{url}" target="_blank" rel="noopener">Open in a tab</a></p>'
+            f"<script>(() => {{ const url = new URL('{url}');"
+            " if (location.hostname === 'localhost' && url.hostname === '127.0.0.1')"
+            " url.hostname = 'localhost';"
+            f" document.getElementById('{name}').src = url.href; }})();</script>"
         )
 
     async def open_files(self, files: Mapping[str, bytes]) -> str:
@@ -306,7 +307,7 @@ class Viewer:
         known = self._remembered.pop(session, None) if session else None
         page = ViewerPage(link, self, session if known else secrets.token_urlsafe(9), known)
         link.on_message = page.on_message
-        link.spare = MOST_BYTES + SPARE
+        link.spare += MOST_BYTES
         page.start()
         try:
             await link.wait_closed()
