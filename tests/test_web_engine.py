@@ -19,6 +19,7 @@ import pytest
 import heliograph as hg
 from engine_contract import Case
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web import chromium
 from heliograph.engines.web.chromium import ENV, find_chromium
 from heliograph.engines.web.engine import WebEngine
 from heliograph.errors import (
@@ -417,6 +418,18 @@ def test_a_browser_that_cannot_draw_is_told(
     with pytest.raises(EngineError, match="no browser here can draw with WebGL 2; gl-egl: "):
         WebEngine(LIT)
     _until(lambda: not _processes_with(NO_GL.split()[-1]))
+
+
+def test_where_a_gpu_does_not_draw_software_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(chromium, "_has_gpu", lambda: True)
+    monkeypatch.setattr(chromium, "VULKAN", chromium.SWIFTSHADER._replace(name="vulkan"))
+    engine = WebEngine(LIT)
+    engine.close()
+    assert "llvmpipe" in engine.provenance.device
+    assert chromium.gl_choices()[0].name == "gl-egl"
 
 
 PROGRAM = """
