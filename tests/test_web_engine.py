@@ -403,7 +403,12 @@ def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
             if count in (50, 150):
                 killed.append(_browsers_of_workers()[0])
                 _kill(killed[-1])
-    assert len(set(killed)) == 2
+        states = np.array([[0.01 * (i % 9), 0, 0.5] for i in range(200)])
+        future = pool.submit_batch({"seed": 0, "cameras": ["ego"], "ball": states})
+        killed.append(_browsers_of_workers()[0])
+        _kill(killed[-1])
+        assert all(map(np.array_equal, future.result()["ego"], expected * 23))
+    assert len(set(killed)) == 3
     assert not any(_alive(pid) for pid in killed)
 
 
