@@ -125,3 +125,12 @@ def test_a_trajectory_goes_with_nothing_else_that_chooses_views(model, tmp_path,
     code, _, err = run(capsys, "render", model, "--trajectory", tmp_path / "no.npz")
     assert code == 2
     assert "no.npz: no such file" in err
+
+
+def test_no_other_command_loads_what_serves():
+    words = (
+        "import sys\nfrom heliograph.cli import main\n"
+        "try:\n    main(['inspect', '--help'])\nfinally:\n    print('aiohttp' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"
