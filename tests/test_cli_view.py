@@ -5,7 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,21 +24,21 @@ MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> Path:
     path = tmp_path / "model.xml"
     path.write_text(MJCF)
     return path
 
 
-def eye(number):
+def eye(number: int) -> hg.Camera:
     return hg.Camera.look_at(
         eye=(0.1 * number, -3, 1), target=(0, 0, 0), fov_y=0.8, width=40, height=30
     )
 
 
-def run(capsys, *arguments):
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
     """The command in this process: exit code, stdout, stderr."""
-    code = 0
+    code: object = 0
     try:
         cli.main([str(each) for each in arguments])
     except SystemExit as done:
@@ -45,20 +47,23 @@ def run(capsys, *arguments):
     return code, told.out, told.err
 
 
-def pixels(path):
+def pixels(path: Path) -> Any:
     with Image.open(path) as image:
         return np.array(image)
 
 
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_the_address_serves_and_ends_with_the_signal(model, tmp_path, way):
+def test_it_prints_the_address_serves_and_ends_with_the_signal(
+    model: Path, tmp_path: Path, way: signal.Signals
+) -> None:
     words = [sys.executable, "-m", "heliograph", "view", str(model), "--size", "32x24"]
     began = subprocess.Popen(words, stdout=subprocess.PIPE, cwd=tmp_path, text=True)
+    assert began.stdout is not None
     try:
         url = began.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{20,}", url)
 
-        async def look():
+        async def look() -> Any:
             async with opened(SimpleNamespace(url=url)) as page:
                 show, shown = await page.seen(eye(0))
                 assert show.facts["engine"] == "mujoco"
@@ -84,7 +89,13 @@ def test_it_prints_the_address_serves_and_ends_with_the_signal(model, tmp_path, 
         (("model.xml", "--engine", "blendr"), "unknown engine 'blendr'"),
     ],
 )
-def test_mistakes_are_one_line(model, capsys, monkeypatch, words, told):
+def test_mistakes_are_one_line(
+    model: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    told: Any,
+) -> None:
     monkeypatch.chdir(model.parent)
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -97,7 +108,9 @@ def test_mistakes_are_one_line(model, capsys, monkeypatch, words, told):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
-def test_render_replays_a_trajectory(model, tmp_path, capsys, suffix):
+def test_render_replays_a_trajectory(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
     states = [{"qpos": [0.1 * number]} for number in range(3)]
     views = [hg.View([eye(i)], ("rgb", "depth"), state) for i, state in enumerate(states)]
     file = tmp_path / f"walk{suffix}"
@@ -115,7 +128,9 @@ def test_render_replays_a_trajectory(model, tmp_path, capsys, suffix):
     assert len([*(tmp_path / "ids").iterdir()]) == 2 * 3 + 1
 
 
-def test_a_trajectory_goes_with_nothing_else_that_chooses_views(model, tmp_path, capsys):
+def test_a_trajectory_goes_with_nothing_else_that_chooses_views(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "walk.npz"
     hg.Trajectory.of([hg.View([eye(0)])]).save(file)
     words = ("--trajectory", file, "--count", 2, "--camera", "front")
@@ -125,3 +140,12 @@ def test_a_trajectory_goes_with_nothing_else_that_chooses_views(model, tmp_path,
     code, _, err = run(capsys, "render", model, "--trajectory", tmp_path / "no.npz")
     assert code == 2
     assert "no.npz: no such file" in err
+
+
+def test_no_other_command_loads_what_serves() -> None:
+    words = (
+        "import sys\nfrom heliograph.cli import main\n"
+        "try:\n    main(['inspect', '--help'])\nfinally:\n    print('aiohttp' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "False"

@@ -7,9 +7,12 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,19 +24,22 @@ from hypothesis import strategies as st
 import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
+from heliograph.engine import CancelToken
 from heliograph.engines.fake import FakeEngine
-from heliograph.engines.web.messages import Viewport
+from heliograph.engines.web.messages import CameraSpec, Viewport
 from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
+from heliograph.frame import Sample
 from heliograph.live.trajectories import Trajectory
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
 from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
+from heliograph.passes import PassName
 from heliograph.record import record
-from viewer_pages import opened, pixels
+from viewer_pages import FakePage, opened, pixels
 
-PASSES = ("rgb", "depth", "normals", "segmentation")
+PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 MJCF = """<mujoco>
   <worldbody>
     <light pos="0 0 3"/>
@@ -54,7 +60,7 @@ EYE = hg.Camera.look_at(
 )
 
 
-def eye(number):
+def eye(number: int) -> hg.Camera:
     return EYE.moved(
         hg.Camera.look_at(
             eye=(2 + 0.05 * number, -3, 1.5), target=(0, 0, 0), fov_y=0.9, width=96, height=64
@@ -63,21 +69,21 @@ def eye(number):
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> Path:
     path = tmp_path / "arm.xml"
     path.write_text(MJCF)
     return path
 
 
-def fake(**options):
+def fake(**options: Any) -> LocalRenderer:
     return LocalRenderer(FakeEngine(size=(32, 24), **options))
 
 
 # What a page is shown.
 
 
-def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model):
-    async def run():
+def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model: Path) -> None:
+    async def run() -> None:
         with (
             hg.view(model, size=(64, 48)) as viewer,
             hg.open(model, size=(64, 48), msaa=4) as renderer,
@@ -102,8 +108,8 @@ def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model):
     asyncio.run(run())
 
 
-def test_pictures_of_a_moving_camera_never_go_back_and_end_with_the_last():
-    async def run():
+def test_pictures_of_a_moving_camera_never_go_back_and_end_with_the_last() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 for number in range(60):
@@ -129,22 +135,34 @@ def test_pictures_of_a_moving_camera_never_go_back_and_end_with_the_last():
     asyncio.run(run())
 
 
+def _camera(view: hg.View) -> hg.Camera:
+    """Its only camera."""
+    (camera,) = view.cameras
+    assert isinstance(camera, hg.Camera)
+    return camera
+
+
+def _across(view: hg.View) -> float:
+    """Where the view's camera is along x, metres."""
+    return float(_camera(view).world_from_camera[0, 3])
+
+
 class Gated(LocalRenderer):
     """Draws a view once it is let to; knows which it drew."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(FakeEngine(size=(32, 24)))
         self.gate = threading.Semaphore(0)
-        self.drawn = []
+        self.drawn: list[float] = []
 
-    def refine(self, view, cancel=None, *, priority=0):
+    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
         self.gate.acquire()
-        self.drawn.append(view.cameras[0].world_from_camera[0, 3])
+        self.drawn.append(_across(view))
         yield self.render(view)
 
 
-def test_a_slow_engine_draws_the_newest_and_skips_what_is_old():
-    async def run():
+def test_a_slow_engine_draws_the_newest_and_skips_what_is_old() -> None:
+    async def run() -> None:
         renderer = Gated()
         with renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
@@ -166,21 +184,21 @@ def test_a_slow_engine_draws_the_newest_and_skips_what_is_old():
 class Coarse(LocalRenderer):
     """Refines until it is told to stop, without an end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(FakeEngine(size=(32, 24)))
         self.stopped = 0
 
-    def refine(self, view, cancel=None, *, priority=0):
+    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
         yield self.render(view)
-        if view.cameras[0].world_from_camera[0, 3] > 4:
+        if _across(view) > 4:
             return
         while not cancel.cancelled:
             yield self.render(view)
         self.stopped += 1
 
 
-def test_what_is_refined_is_shown_and_stops_for_a_newer_camera():
-    async def run():
+def test_what_is_refined_is_shown_and_stops_for_a_newer_camera() -> None:
+    async def run() -> None:
         renderer = Coarse()
         with renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
@@ -194,8 +212,8 @@ def test_what_is_refined_is_shown_and_stops_for_a_newer_camera():
     asyncio.run(run())
 
 
-def test_each_page_has_a_camera_and_a_pass_of_its_own():
-    async def run():
+def test_each_page_has_a_camera_and_a_pass_of_its_own() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as one, opened(viewer) as other:
                 await other.set("pass", "segmentation")
@@ -207,8 +225,8 @@ def test_each_page_has_a_camera_and_a_pass_of_its_own():
     asyncio.run(run())
 
 
-def test_a_page_that_comes_back_finds_its_look_again(model):
-    async def run():
+def test_a_page_that_comes_back_finds_its_look_again(model: Path) -> None:
+    async def run() -> None:
         with hg.view(model) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -224,8 +242,8 @@ def test_a_page_that_comes_back_finds_its_look_again(model):
     asyncio.run(run())
 
 
-def test_a_picture_is_no_larger_than_the_limit():
-    async def run():
+def test_a_picture_is_no_larger_than_the_limit() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 show, shown = await page.seen(EYE.resized(6000, 3000))
@@ -238,8 +256,8 @@ def test_a_picture_is_no_larger_than_the_limit():
 # Controls.
 
 
-def test_joints_move_within_their_ranges_and_go_back(model):
-    async def run():
+def test_joints_move_within_their_ranges_and_go_back(model: Path) -> None:
+    async def run() -> None:
         with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -256,11 +274,11 @@ def test_joints_move_within_their_ranges_and_go_back(model):
     asyncio.run(run())
 
 
-def test_seed_and_index_draw_the_randomization_of_that_sample(model, tmp_path):
+def test_seed_and_index_draw_the_randomization_of_that_sample(model: Path, tmp_path: Path) -> None:
     config = tmp_path / "dr.json"
     config.write_text(json.dumps({"randomizers": [BACKGROUND]}))
 
-    async def run():
+    async def run() -> None:
         with hg.open(model, randomize=config, seed=3) as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -276,8 +294,8 @@ def test_seed_and_index_draw_the_randomization_of_that_sample(model, tmp_path):
     asyncio.run(run())
 
 
-def test_random_states_are_those_of_the_run(model):
-    async def run():
+def test_random_states_are_those_of_the_run(model: Path) -> None:
+    async def run() -> None:
         with hg.open(model, seed=2) as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -303,8 +321,10 @@ def test_random_states_are_those_of_the_run(model):
         ("no such", 1, "unknown control 'no such'"),
     ],
 )
-def test_what_a_control_does_not_take_is_told_and_changes_nothing(model, name, value, told):
-    async def run():
+def test_what_a_control_does_not_take_is_told_and_changes_nothing(
+    model: Path, name: Any, value: Any, told: Any
+) -> None:
+    async def run() -> None:
         with hg.view(model) as viewer:
             async with opened(viewer) as page:
                 _, before = await page.seen(EYE)
@@ -321,19 +341,19 @@ def test_what_a_control_does_not_take_is_told_and_changes_nothing(model, name, v
 class Failing(LocalRenderer):
     """Fails as long as it is told to."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(FakeEngine(size=(32, 24)))
-        self.error = None
+        self.error: Exception | None = None
 
-    def refine(self, view, cancel=None, *, priority=0):
+    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
         if self.error is not None:
             raise self.error
         yield self.render(view)
 
 
 @pytest.mark.parametrize("error", [EngineError("no light here"), RuntimeError("no light here")])
-def test_errors_of_the_engine_reach_the_page_and_go_with_the_next_picture(error):
-    async def run():
+def test_errors_of_the_engine_reach_the_page_and_go_with_the_next_picture(error: Exception) -> None:
+    async def run() -> None:
         renderer = Failing()
         with renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
@@ -351,8 +371,8 @@ def test_errors_of_the_engine_reach_the_page_and_go_with_the_next_picture(error)
     asyncio.run(run())
 
 
-def test_a_camera_that_is_none_is_told():
-    async def run():
+def test_a_camera_that_is_none_is_told() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 spec = spec_of(EYE)
@@ -365,7 +385,7 @@ def test_a_camera_that_is_none_is_told():
     asyncio.run(run())
 
 
-def _spec(spec, **changes):
+def _spec(spec: CameraSpec, **changes: Any) -> CameraSpec:
     return msgspec.structs.replace(spec, **changes)
 
 
@@ -376,7 +396,9 @@ def _spec(spec, **changes):
     orthographic=st.booleans(),
     shift=st.floats(-0.4, 0.4),
 )
-def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
+def test_cameras_come_back_from_a_page(
+    fov: float, width: int, height: int, orthographic: bool, shift: float
+) -> None:
     camera = hg.Camera.perspective(
         fov_y=fov, width=width, height=height, world_from_camera=EYE.world_from_camera
     )
@@ -392,8 +414,8 @@ def test_cameras_come_back_from_a_page(fov, width, height, orthographic, shift):
 # Questions.
 
 
-def test_a_probe_reads_exactly_what_is_in_the_passes(model):
-    async def run():
+def test_a_probe_reads_exactly_what_is_in_the_passes(model: Path) -> None:
+    async def run() -> None:
         with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -422,8 +444,8 @@ def test_a_probe_reads_exactly_what_is_in_the_passes(model):
 
 
 @pytest.mark.parametrize("value", [{}, {"x": 2, "y": 0}, {"x": "a", "y": 0}, {"x": 0, "y": -0.1}])
-def test_a_probe_outside_the_picture_is_refused(value):
-    async def run():
+def test_a_probe_outside_the_picture_is_refused(value: Any) -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE)
@@ -435,27 +457,27 @@ def test_a_probe_outside_the_picture_is_refused(value):
     asyncio.run(run())
 
 
-def test_the_program_that_is_copied_draws_the_same_picture(model):
-    async def run():
+def test_the_program_that_is_copied_draws_the_same_picture(model: Path) -> None:
+    async def run() -> None:
         with hg.view(model, size=(64, 48), shadows=False) as viewer:
             async with opened(viewer) as page:
                 await page.seen(EYE.replace(projection=hg.Projection.ORTHOGRAPHIC, fx=20, fy=20))
                 _, shown = await page.changed("joint:turn", 0.7)
                 answer, _ = await page.ask("python")
-                names = {}
+                names: dict[str, Any] = {}
                 exec(answer["code"], names)
                 assert np.array_equal(names["rgb"], shown)
 
     asyncio.run(run())
 
 
-def test_the_program_for_a_renderer_of_ones_own_uses_it():
-    async def run():
+def test_the_program_for_a_renderer_of_ones_own_uses_it() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 await page.set("pass", "depth")
                 _, shown = await page.seen(EYE)
-                names = {"renderer": renderer}
+                names: dict[str, Any] = {"renderer": renderer}
                 exec((await page.ask("python"))[0]["code"], names)
                 assert np.array_equal(
                     shown, shown_pass(renderer.render(names["view"])["view"], "depth").pixels
@@ -465,12 +487,12 @@ def test_the_program_for_a_renderer_of_ones_own_uses_it():
     asyncio.run(run())
 
 
-def test_what_is_shown_is_saved_whole(model):
-    async def run():
+def test_what_is_shown_is_saved_whole(model: Path) -> None:
+    async def run() -> None:
         with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
             async with opened(viewer) as page:
                 _, shown = await page.seen(EYE)
-                frame = renderer.render(hg.View([EYE], tuple(renderer.passes)))["view"]
+                frame = renderer.render(hg.View([EYE], renderer.passes))["view"]
                 answer, body = await page.ask("save", format="npz")
                 assert answer["name"].endswith(".npz")
                 stored = np.load(io.BytesIO(body[answer["offset"] :][: answer["nbytes"]]))
@@ -486,8 +508,8 @@ def test_what_is_shown_is_saved_whole(model):
     asyncio.run(run())
 
 
-def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model):
-    async def run():
+def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model: Path) -> None:
+    async def run() -> None:
         with (
             hg.view(model, size=(64, 48)) as viewer,
             hg.open(model, size=(64, 48), msaa=4) as renderer,
@@ -511,8 +533,8 @@ def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model)
 # Trajectories.
 
 
-def test_a_recorded_trajectory_replays_the_same_bits(model, tmp_path):
-    async def run():
+def test_a_recorded_trajectory_replays_the_same_bits(model: Path, tmp_path: Path) -> None:
+    async def run() -> tuple[str, list[Any]]:
         with hg.view(model, out=tmp_path / "kept") as viewer:
             async with opened(viewer) as page:
                 await page.seen(eye(0))
@@ -540,8 +562,8 @@ def test_a_recorded_trajectory_replays_the_same_bits(model, tmp_path):
     assert all(np.array_equal(one, other) for one, other in zip(drawn[1:], shown, strict=True))
 
 
-def test_a_page_that_leaves_keeps_what_it_recorded(tmp_path):
-    async def run():
+def test_a_page_that_leaves_keeps_what_it_recorded(tmp_path: Path) -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer, out=tmp_path) as viewer:
             async with opened(viewer) as page:
                 await page.set("record", True)
@@ -553,7 +575,7 @@ def test_a_page_that_leaves_keeps_what_it_recorded(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
-def test_trajectories_come_back_as_they_were(tmp_path, suffix):
+def test_trajectories_come_back_as_they_were(tmp_path: Path, suffix: str) -> None:
     views = [
         hg.View([eye(i)], ("depth", "rgb"), {"qpos": np.array([i / 3, 0.1])}, seed=7, index=i)
         for i in range(5)
@@ -566,13 +588,13 @@ def test_trajectories_come_back_as_they_were(tmp_path, suffix):
     assert back.source == "arm.xml"
     assert np.array_equal(back.times, made.times)
     for one, other in zip(back.views(), views, strict=True):
-        assert one.cameras[0] == other.cameras[0].replace(name="camera")
+        assert one.cameras[0] == _camera(other).replace(name="camera")
         assert (one.passes, one.seed, one.index) == (other.passes, other.seed, other.index)
         assert np.array_equal(one.state["qpos"], other.state["qpos"])
     assert back.views("normals")[0].passes == ("normals",)
 
 
-def test_what_is_no_trajectory_is_told(tmp_path):
+def test_what_is_no_trajectory_is_told(tmp_path: Path) -> None:
     with pytest.raises(HeliographError, match="at least one row"):
         Trajectory.of([])
     with pytest.raises(HeliographError, match="one Camera each"):
@@ -591,7 +613,9 @@ def test_what_is_no_trajectory_is_told(tmp_path):
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-def test_damaged_trajectories_are_errors_of_ours(tmp_path_factory, suffix, data):
+def test_damaged_trajectories_are_errors_of_ours(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: Any
+) -> None:
     folder = tmp_path_factory.mktemp("damaged")
     path = folder / f"made{suffix}"
     Trajectory.of([hg.View([EYE], state={"qpos": [1, 2]})]).save(path)
@@ -606,13 +630,13 @@ def test_damaged_trajectories_are_errors_of_ours(tmp_path_factory, suffix, data)
 # Recordings.
 
 
-def fails_sometimes(view):
+def fails_sometimes(view: hg.View) -> tuple[hg.View, dict[str, Any]]:
     crash = 3 if view.index == 2 else 0
     return replace(view, state={**view.state, "crash": crash}), {}
 
 
 @pytest.fixture
-def run_folder(tmp_path):
+def run_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     with fake() as renderer:
         names = [*renderer.cameras][:2]
@@ -628,10 +652,10 @@ def run_folder(tmp_path):
     return folder
 
 
-def test_a_recording_is_shown_without_an_engine(run_folder):
+def test_a_recording_is_shown_without_an_engine(run_folder: Path) -> None:
     recording = hg.Recording(run_folder)
 
-    async def run():
+    async def run() -> None:
         with hg.view(run_folder) as viewer:
             async with opened(viewer) as page:
                 assert page.facts["kind"] == "run"
@@ -654,15 +678,15 @@ def test_a_recording_is_shown_without_an_engine(run_folder):
                 assert np.array_equal(shown, expected)
                 found, _ = await page.ask("probe", x=0.5, y=0.5)
                 assert found["depth"] == float(recording[1][other].depth[12, 16])
-                names = {}
+                names: dict[str, Any] = {}
                 exec((await page.ask("python"))[0]["code"], names)
                 assert np.array_equal(names["depth"], recording[1][other].depth)
 
     asyncio.run(run())
 
 
-def test_failed_samples_are_listed_and_indices_found(run_folder):
-    async def run():
+def test_failed_samples_are_listed_and_indices_found(run_folder: Path) -> None:
+    async def run() -> None:
         with hg.view(hg.Recording(run_folder)) as viewer:
             async with opened(viewer) as page:
                 (failed,) = page.control("failed")["items"]
@@ -679,7 +703,7 @@ def test_failed_samples_are_listed_and_indices_found(run_folder):
     asyncio.run(run())
 
 
-def test_samples_are_found_by_what_is_in_sight(run_folder):
+def test_samples_are_found_by_what_is_in_sight(run_folder: Path) -> None:
     recording = hg.Recording(run_folder)
     with_ball = [
         position
@@ -689,7 +713,7 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
     assert 0 < len(with_ball) < 5
     indices = [sample.index for sample in recording]
 
-    async def run():
+    async def run() -> None:
         with hg.view(run_folder) as viewer:
             async with opened(viewer) as page:
                 await page.final()
@@ -712,8 +736,8 @@ def test_samples_are_found_by_what_is_in_sight(run_folder):
     asyncio.run(run())
 
 
-def test_a_recording_of_nothing_is_refused(tmp_path):
-    def always(view):
+def test_a_recording_of_nothing_is_refused(tmp_path: Path) -> None:
+    def always(view: hg.View) -> tuple[hg.View, dict[str, Any]]:
         return replace(view, state={"crash": 3}), {}
 
     with fake() as renderer:
@@ -726,12 +750,12 @@ def test_a_recording_of_nothing_is_refused(tmp_path):
 # What can be viewed, and how it ends.
 
 
-def test_the_function_and_the_module_of_one_name_are_both_there():
+def test_the_function_and_the_module_of_one_name_are_both_there() -> None:
     words = "import heliograph as hg; hg.View; import heliograph.view; assert hg.view.__doc__"
     assert subprocess.run([sys.executable, "-c", words], check=True).returncode == 0
 
 
-def test_a_python_file_defines_what_is_viewed(tmp_path):
+def test_a_python_file_defines_what_is_viewed(tmp_path: Path) -> None:
     scene = tmp_path / "scene.py"
     scene.write_text("import heliograph as hg\nscene = hg.Scene(hg.Sphere(key='ball'))\n")
     with hg.view(scene) as viewer:
@@ -747,7 +771,7 @@ def test_a_python_file_defines_what_is_viewed(tmp_path):
         hg.view(scene)
 
 
-def test_a_renderer_stays_open_and_what_was_opened_is_closed(model):
+def test_a_renderer_stays_open_and_what_was_opened_is_closed(model: Path) -> None:
     with fake() as renderer:
         with hg.view(renderer):
             pass
@@ -761,8 +785,8 @@ def test_a_renderer_stays_open_and_what_was_opened_is_closed(model):
     gc.collect()
 
 
-def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs():
-    async def run():
+def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs() -> None:
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             assert "<iframe" in viewer._repr_html_()
             assert viewer.url.replace("&", "&amp;") in viewer._repr_html_()
@@ -772,7 +796,7 @@ def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs():
     asyncio.run(run())
 
 
-def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
+def test_a_port_that_is_taken_is_told_and_nothing_is_left(model: Path) -> None:
     with hg.view(model) as viewer:
         port = int(viewer.url.split(":")[2].split("/")[0])
         before = threading.active_count()
@@ -784,7 +808,7 @@ def test_a_port_that_is_taken_is_told_and_nothing_is_left(model):
 # Dropped files.
 
 
-async def drop(page, files):
+async def drop(page: FakePage, files: dict[str, bytes]) -> Any:
     """What the page is answered; an error as its text."""
     buffers = Buffers()
     places = [(name, *buffers.add(data)) for name, data in files.items()]
@@ -795,12 +819,12 @@ async def drop(page, files):
         return str(error)
 
 
-def glb():
+def glb() -> Any:
     return trimesh.creation.icosphere(radius=0.5).export(file_type="glb")
 
 
-def test_a_dropped_mesh_is_one_more_scene():
-    async def run():
+def test_a_dropped_mesh_is_one_more_scene() -> None:
+    async def run() -> Path:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb"}
@@ -819,7 +843,7 @@ def test_a_dropped_mesh_is_one_more_scene():
     assert not asyncio.run(run()).exists()
 
 
-def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
+def test_a_dropped_model_that_names_files_that_are_not_there_says_which() -> None:
     text = (
         b'<mujoco><compiler meshdir="meshes"/><asset><mesh name="a" file="a.stl"/>'
         b'<mesh name="b" file="b.stl"/></asset><worldbody><geom type="mesh" mesh="a"/>'
@@ -827,7 +851,7 @@ def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
     )
     mesh = trimesh.creation.box().export(file_type="stl")
 
-    async def run():
+    async def run() -> None:
         with fake() as renderer, hg.view(renderer) as viewer:
             async with opened(viewer) as page:
                 told = await drop(page, {"arm.xml": text, "a.stl": mesh})
@@ -847,7 +871,7 @@ def test_a_dropped_model_that_names_files_that_are_not_there_says_which():
 
 
 @pytest.mark.parametrize("name", ["../a.xml", "/etc/a.xml", "a/../../b.xml", "C:/a.xml", "a\0.xml"])
-def test_dropped_names_stay_in_their_folder(tmp_path, name):
+def test_dropped_names_stay_in_their_folder(tmp_path: Path, name: Any) -> None:
     with pytest.raises(SceneError, match="beside the scene"):
         place_files({name: b"<mujoco/>"}, tmp_path)
     inside = b'<mujoco><asset><mesh file="/etc/passwd"/></asset></mujoco>'
@@ -856,7 +880,7 @@ def test_dropped_names_stay_in_their_folder(tmp_path, name):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_dropped_robot_finds_its_meshes_wherever_they_were(tmp_path):
+def test_a_dropped_robot_finds_its_meshes_wherever_they_were(tmp_path: Path) -> None:
     robot = (
         b'<robot name="r"><link name="base"><visual><geometry>'
         b'<mesh filename="package://r_description/meshes/base.stl"/>'
@@ -871,7 +895,7 @@ def test_a_dropped_robot_finds_its_meshes_wherever_they_were(tmp_path):
 # The pace, and who is next.
 
 
-def test_pictures_shrink_until_they_come_in_time_and_grow_again():
+def test_pictures_shrink_until_they_come_in_time_and_grow_again() -> None:
     pace = Pace(target=0.03)
     for _ in range(200):
         width, height = pace.size(640, 480)
@@ -886,7 +910,7 @@ def test_pictures_shrink_until_they_come_in_time_and_grow_again():
     assert pace.whole_in_time
 
 
-def test_the_first_pictures_do_not_count():
+def test_the_first_pictures_do_not_count() -> None:
     pace = Pace(target=0.03)
     before = pace.scale
     for _ in range(2):
@@ -894,7 +918,7 @@ def test_the_first_pictures_do_not_count():
     assert pace.scale == before
 
 
-def test_pictures_are_not_made_small_where_that_does_not_help():
+def test_pictures_are_not_made_small_where_that_does_not_help() -> None:
     pace = Pace(target=0.03)
     for _ in range(300):
         pace.took(0.2)
@@ -902,7 +926,7 @@ def test_pictures_are_not_made_small_where_that_does_not_help():
 
 
 @given(per_pixel=st.floats(1e-10, 1e-4), fixed=st.floats(0, 0.2))
-def test_the_size_settles(per_pixel, fixed):
+def test_the_size_settles(per_pixel: float, fixed: float) -> None:
     pace = Pace(target=0.03)
     scales = []
     for _ in range(400):
@@ -916,11 +940,12 @@ def test_the_size_settles(per_pixel, fixed):
     assert pace.size(40, 30) == (40, 30)
 
 
-def test_the_desk_does_the_most_urgent_first_and_of_a_slot_the_newest():
-    desk, done = Desk("test"), []
+def test_the_desk_does_the_most_urgent_first_and_of_a_slot_the_newest() -> None:
+    desk = Desk("test")
+    done: list[object] = []
     hold, ready = threading.Event(), threading.Event()
 
-    def first(cancel):
+    def first(cancel: CancelToken) -> None:
         ready.set()
         hold.wait()
         done.append(("first", cancel.cancelled))

@@ -3,12 +3,15 @@
 import asyncio
 import base64
 import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import trimesh
 from aiohttp import web
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Page, async_playwright, expect
 
 import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
@@ -21,7 +24,8 @@ pytestmark = pytest.mark.web
 
 expect.set_options(timeout=60_000)  # a busy machine is no failure
 FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=gl-egl", "--ignore-gpu-blocklist"]
-SIZE = {"width": 900, "height": 560}
+OpenPage: TypeAlias = Callable[[str], Awaitable[Page]]
+Work: TypeAlias = Callable[[OpenPage], Awaitable[None]]
 MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
 <body><joint name="x" type="slide" axis="1 0 0" range="-1 1"/>
 <geom name="ball" size="0.5" rgba="1 0 0 1"/>
@@ -30,24 +34,24 @@ MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> Path:
     path = tmp_path / "arm.xml"
     path.write_text(MJCF)
     return path
 
 
-def in_browser(work):
+def in_browser(work: Work) -> None:
     """Run `work(open_page)`; no page may have an error of its own."""
 
-    async def main():
+    async def main() -> None:
         errors = []
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(
                 executable_path=str(find_chromium()), args=FLAGS
             )
 
-            async def open_page(url):
-                page = await browser.new_page(viewport=SIZE)
+            async def open_page(url: str) -> Page:
+                page = await browser.new_page(viewport={"width": 900, "height": 560})
                 page.on("pageerror", lambda error: errors.append(str(error)))
                 await page.goto(url)
                 return page
@@ -59,20 +63,21 @@ def in_browser(work):
     asyncio.run(main())
 
 
-async def middle(page):
+async def middle(page: Page) -> tuple[float, float]:
     """The middle of the viewport in the page, once the engine's pictures are there."""
     await expect(page.locator(".badge b")).to_have_text(re.compile("mujoco|fake|recording"))
     box = await page.locator("canvas.main").bounding_box()
+    assert box is not None
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-async def probed(page, name, text):
+async def probed(page: Page, name: Any, text: Any) -> None:
     """Wait until the line below says this of the pixel under the pointer."""
     found = page.locator(f'[data-testid="probe"] dd[data-name="{name}"]')
     await expect(found).to_have_text(text)
 
 
-async def drag(page, at, by):
+async def drag(page: Page, at: tuple[float, float], by: tuple[float, float]) -> None:
     await page.mouse.move(*at)
     await page.mouse.down()
     for step in range(1, 11):
@@ -81,8 +86,10 @@ async def drag(page, at, by):
     await page.mouse.up()
 
 
-def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(model, tmp_path):
-    async def work(open_page):
+def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(
+    model: Path, tmp_path: Path
+) -> None:
+    async def work(open_page: OpenPage) -> None:
         with hg.view(model, out=tmp_path) as viewer:
             page = await open_page(viewer.url)
             x, y = await middle(page)
@@ -98,14 +105,10 @@ def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(model, 
             at = await page.locator('[data-testid="probe"] dd[data-name="px"]').inner_text()
             depth = await page.locator('[data-testid="probe"] dd[data-name="depth"]').inner_text()
             name = await page.locator('[data-testid="probe"] dd[data-name="object"]').inner_text()
-            return at, depth, name
+            found.extend((at, depth, name))
 
-    found = []
-
-    async def kept(open_page):
-        found.extend(await work(open_page))
-
-    in_browser(kept)
+    found: list[str] = []
+    in_browser(work)
     trajectory = hg.Trajectory.load(tmp_path / "trajectory-0001.npz")
     assert len(trajectory) > 3
     assert not np.allclose(trajectory.world_from_camera[0], trajectory.world_from_camera[-1])
@@ -119,8 +122,8 @@ def test_a_drag_turns_the_camera_and_a_probe_reads_what_the_engine_draws(model, 
     assert found[2].startswith(frame.labels[int(frame.segmentation[row, column])].name)
 
 
-def test_keys_choose_passes_and_sliders_move_joints(model):
-    async def work(open_page):
+def test_keys_choose_passes_and_sliders_move_joints(model: Path) -> None:
+    async def work(open_page: OpenPage) -> None:
         with hg.view(model) as viewer:
             page = await open_page(viewer.url)
             x, y = await middle(page)
@@ -136,10 +139,10 @@ def test_keys_choose_passes_and_sliders_move_joints(model):
     in_browser(work)
 
 
-def test_a_mesh_dropped_on_the_page_is_shown(model):
+def test_a_mesh_dropped_on_the_page_is_shown(model: Path) -> None:
     data = trimesh.creation.icosphere(radius=0.5).export(file_type="glb")
 
-    async def drop(page, name, content):
+    async def drop(page: Page, name: Any, content: bytes) -> None:
         await page.evaluate(
             """([name, content]) => {
               const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
@@ -153,7 +156,7 @@ def test_a_mesh_dropped_on_the_page_is_shown(model):
             [name, base64.b64encode(content).decode()],
         )
 
-    async def work(open_page):
+    async def work(open_page: OpenPage) -> None:
         with hg.view(model) as viewer:
             page = await open_page(viewer.url)
             await middle(page)
@@ -167,15 +170,14 @@ def test_a_mesh_dropped_on_the_page_is_shown(model):
     in_browser(work)
 
 
-def test_a_recording_is_looked_through(tmp_path):
+def test_a_recording_is_looked_through(tmp_path: Path) -> None:
     with LocalRenderer(FakeEngine(size=(64, 48))) as renderer:
-        passes = ("rgb", "depth", "normals", "segmentation")
-        data = Dataset(renderer, 5, passes=passes, state=renderer.random_state)
+        data = Dataset(renderer, 5, passes=renderer.passes, state=renderer.random_state)
         record(data, tmp_path / "run")
     recording = hg.Recording(tmp_path / "run")
     frames = [next(iter(sample)) for sample in recording]
 
-    async def work(open_page):
+    async def work(open_page: OpenPage) -> None:
         with hg.view(tmp_path / "run") as viewer:
             page = await open_page(viewer.url)
             await middle(page)
@@ -189,7 +191,7 @@ def test_a_recording_is_looked_through(tmp_path):
                 with np.load(body) as stored:
                     assert np.array_equal(stored["depth"], frames[position].depth)
 
-    async def saved(page):
+    async def saved(page: Page) -> tuple[str, Any]:
         await page.wait_for_timeout(300)
         async with page.expect_download() as coming:
             await page.locator("canvas.main").focus()
@@ -201,11 +203,11 @@ def test_a_recording_is_looked_through(tmp_path):
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_a_notebook_s_page_shows_the_viewer_in_a_frame(model, host):
-    async def work(open_page):
+def test_a_notebook_s_page_shows_the_viewer_in_a_frame(model: Path, host: str) -> None:
+    async def work(open_page: OpenPage) -> None:
         with hg.view(model) as viewer:
 
-            async def notebook(request):
+            async def notebook(request: web.Request) -> web.Response:
                 cell = viewer._repr_html_()
                 return web.Response(text=f"<html>{cell}</html>", content_type="text/html")
 

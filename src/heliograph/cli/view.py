@@ -12,7 +12,6 @@ import tyro
 from heliograph.checks import check_integer
 from heliograph.cli.states import light_options, parse_size
 from heliograph.cli.streams import say
-from heliograph.live.viewer.viewer import view as open_viewer
 
 _PORTS = 65535
 
@@ -58,6 +57,8 @@ class View:
 
 def view(order: tyro.conf.OmitArgPrefixes[View]) -> int:
     """Look at a scene or a recording in the browser."""
+    from heliograph.live.viewer.viewer import view as open_viewer  # only this command serves
+
     check_integer("--port", order.port, 0, _PORTS)
     check_integer("--seed", order.seed)
     check_integer("--workers", order.workers)
