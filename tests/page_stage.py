@@ -1,13 +1,12 @@
+# mypy: allow-untyped-defs, allow-untyped-calls
 """A page in a real browser, and the server that it speaks to, held by a test's thread."""
 
 import asyncio
 import shutil
-import subprocess
 import threading
 from contextlib import contextmanager
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-import aiohttp
 import numpy as np
 from playwright.sync_api import sync_playwright
 
@@ -28,53 +27,6 @@ def browser():
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield started
         started.close()
-
-
-class Tabs:
-    """Chromium with tabs of one window, the newest of which is in front."""
-
-    def __init__(self, stage, folder):
-        self._stage, self._folder = stage, folder
-        self._sockets = []
-
-    def __enter__(self):
-        options = ["--headless=new", "--remote-debugging-port=0", f"--user-data-dir={self._folder}"]
-        self._process = subprocess.Popen(
-            [CHROMIUM, *FLAGS, *options, "about:blank"], stderr=subprocess.PIPE, text=True
-        )
-        for line in self._process.stderr:
-            if "DevTools listening on ws://" in line:
-                self._address = line.split("ws://")[1].split("/")[0]
-                break
-        self._client = self._stage.do(self._connect())
-        return self
-
-    def __exit__(self, *error):
-        self._stage.do(self._client.close())
-        self._process.terminate()
-        self._process.stderr.close()
-        self._process.wait()
-
-    def open(self, url):
-        """Open a tab in front of the others."""
-        self._stage.do(self._open(url))
-
-    def evaluate(self, tab, expression):
-        """The value of an expression in the tab of this number."""
-        return self._stage.do(self._evaluate(self._sockets[tab], expression))
-
-    async def _connect(self):
-        return aiohttp.ClientSession()
-
-    async def _open(self, url):
-        async with self._client.put(f"http://{self._address}/json/new?{quote(url)}") as answer:
-            target = await answer.json()
-        self._sockets.append(await self._client.ws_connect(target["webSocketDebuggerUrl"]))
-
-    async def _evaluate(self, socket, expression):
-        order = {"id": 1, "method": "Runtime.evaluate", "params": {"expression": expression}}
-        await socket.send_json(order)
-        return (await socket.receive_json())["result"]["result"]["value"]
 
 
 class Stage:

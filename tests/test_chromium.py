@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heliograph.engines.web import chromium
-from heliograph.engines.web.chromium import NATIVE, SWIFTSHADER, Chromium
+from heliograph.engines.web.chromium import NATIVE, SWIFTSHADER, VULKAN, Chromium
 from heliograph.engines.web.shared_file import SharedFile, new_mark
 from heliograph.errors import InvalidValueError, MissingDependencyError
 
@@ -65,8 +65,18 @@ def test_the_way_to_draw_that_worked_is_tried_first(stand_in: Callable[[str], No
         ("ANGLE (NVIDIA Corporation, NVIDIA H100 PCIe/PCIe/SSE2, OpenGL ES 3.2)", False),
     ],
 )
-def test_software_is_known_by_its_name(name: str, software: bool) -> None:
-    assert chromium.is_software(name) is software
+def test_software_does_not_suffice_where_there_is_a_gpu(
+    stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, name: str, software: bool
+) -> None:
+    stand_in("exit 0")
+    monkeypatch.setattr(chromium, "_has_gpu", lambda: False)
+    assert chromium.gl_choices() == [NATIVE, SWIFTSHADER]
+    assert chromium.suffices(NATIVE, name)
+    monkeypatch.setattr(chromium, "_has_gpu", lambda: True)
+    assert chromium.gl_choices() == [NATIVE, VULKAN, SWIFTSHADER]
+    assert chromium.suffices(NATIVE, name) is not software
+    chromium.remember(NATIVE)  # as nothing better was found
+    assert chromium.suffices(NATIVE, name)
 
 
 def test_a_browser_is_told_its_flags_and_ended_with_its_profile(

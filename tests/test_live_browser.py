@@ -155,7 +155,7 @@ def test_tabs_that_go_and_come() -> None:
                     while app.scene.pages > 1:
                         await asyncio.sleep(0.01)
                 await app.grab_render("ego", ttl=20)
-            with pytest.raises(TimeoutError, match="page (was closed|is gone)"):
+            with pytest.raises(TimeoutError, match=r"page (was closed|is gone)"):
                 await app.grab_render("ego", ttl=0.1)
 
     in_browser(work)

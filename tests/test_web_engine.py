@@ -19,9 +19,16 @@ import pytest
 import heliograph as hg
 from engine_contract import Case
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web import chromium
 from heliograph.engines.web.chromium import ENV, find_chromium
 from heliograph.engines.web.engine import WebEngine
-from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    InvalidValueError,
+    SceneError,
+    UnknownNameError,
+)
 from heliograph.frame import Frame
 from heliograph.passes import KNOWN_PASSES
 from heliograph.scene import (
@@ -275,23 +282,42 @@ def test_a_light_at_the_camera_is_not_edited(engine: WebEngine) -> None:
         engine.render(View("ego", edits=[EditLight("head", diffuse=(1, 0, 0))]))
 
 
+WEDGE = """v 0 0 0
+v {0} 0 0
+v {0} {0} 0
+v 0 {0} 0
+v 0.5 0.5 1
+f 1 4 3 2
+f 1 2 5
+f 2 3 5
+f 3 4 5
+f 4 1 5
+"""
+
+
 def test_files_look_as_the_component_engine_draws_them(tmp_path: Path) -> None:
     path = tmp_path / "wedge.obj"
-    path.write_text(
-        "v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\nv 0.5 0.5 1\n"
-        "f 1 4 3 2\nf 1 2 5\nf 2 3 5\nf 3 4 5\nf 4 1 5\n"
-    )
-    engine, components = (
-        WebEngine(str(path), size=(160, 120)),
-        ComponentEngine(str(path), size=(160, 120)),
-    )
+    path.write_text(WEDGE.format(1))
+    engines = [each(path, size=(160, 120)) for each in (WebEngine, ComponentEngine)]
     try:
-        assert engine.cameras == components.cameras
-        view = View((), ALL)
-        expect_alike(engine.render(view)["fit"], components.render(view)["fit"])
+        assert engines[0].cameras == engines[1].cameras
+        camera = engines[0].cameras["fit"]
+        view = View(camera, ALL)
+        before = engines[0].render(view)["fit"]
+        expect_alike(before, engines[1].render(view)["fit"])
+        path.write_text(WEDGE.format(0.5))  # shown as it was until an edit names it
+        expect_same(engines[0].render(view)["fit"], before)
+        with pytest.raises(SceneError, match=r"wedge.obj: .* it has changed"):
+            engines[0].render(View(camera, edits=[EditMaterial("wedge", rgba=(1, 0, 0, 1))]))
+        expect_same(engines[0].render(view)["fit"], before)
+        for each in engines:
+            each.advance([Update(hg.Mesh(key="wedge", src=str(path)))])
+        ours, theirs = (each.render(view)["fit"] for each in engines)
+        assert (ours.segmentation != before.segmentation).any()
+        expect_alike(ours, theirs)
     finally:
-        engine.close()
-        components.close()
+        for each in engines:
+            each.close()
 
 
 def test_two_engines_at_once_and_both_ways_for_pictures() -> None:
@@ -377,7 +403,12 @@ def test_a_pool_replaces_dead_browsers_and_loses_nothing() -> None:
             if count in (50, 150):
                 killed.append(_browsers_of_workers()[0])
                 _kill(killed[-1])
-    assert len(set(killed)) == 2
+        states = np.array([[0.01 * (i % 9), 0, 0.5] for i in range(200)])
+        future = pool.submit_batch({"seed": 0, "cameras": ["ego"], "ball": states})
+        killed.append(_browsers_of_workers()[0])
+        _kill(killed[-1])
+        assert all(map(np.array_equal, future.result()["ego"], expected * 23))
+    assert len(set(killed)) == 3
     assert not any(_alive(pid) for pid in killed)
 
 
@@ -392,6 +423,18 @@ def test_a_browser_that_cannot_draw_is_told(
     with pytest.raises(EngineError, match="no browser here can draw with WebGL 2; gl-egl: "):
         WebEngine(LIT)
     _until(lambda: not _processes_with(NO_GL.split()[-1]))
+
+
+def test_where_a_gpu_does_not_draw_software_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(chromium, "_has_gpu", lambda: True)
+    monkeypatch.setattr(chromium, "VULKAN", chromium.SWIFTSHADER._replace(name="vulkan"))
+    engine = WebEngine(LIT)
+    engine.close()
+    assert "llvmpipe" in engine.provenance.device
+    assert chromium.gl_choices()[0].name == "gl-egl"
 
 
 PROGRAM = """

@@ -171,8 +171,10 @@ def test_arrays_are_sent_once_and_forgotten_when_no_row_has_them() -> None:
     assert isinstance(forget, Forget)
     assert forget.blobs == [first.blobs[0].blob]
     shown.check(scene.rows)
-    *_, forget = shown.bring_to(*scene.change(hg.Remove("two")))
+    shown.bring_to(*scene.change(hg.Remove("two")))
     assert shown.page.blobs == {}
+    shown.bring_to(*scene.change(hg.Add(one)))  # it was forgotten
+    shown.check(scene.rows)
 
 
 def test_many_arrays_travel_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -447,6 +449,11 @@ def test_a_page_that_does_not_answer_or_goes() -> None:
                 await task
         with pytest.raises(WorkerError, match="closed its connection"):
             await link.render([CAMERA], ["rgb"], timeout=60)
+        link.show(Scene(hg.Box(key="late")).rows)
+        link.send(Panel([], [], {}), slot="panel")
+        link.send(Panel([], [], {}))
+        link.close("twice")
+        assert link.queued == 0
         assert link.malformed == 0
 
     run(work)
@@ -569,6 +576,19 @@ def test_answers_that_nobody_asked_for_are_counted() -> None:
         link.on_message = lambda message, _: heard.append(message)
         await page.send(Moved("a", [1.0], True))
         await until(lambda: heard)
+
+    run(work)
+
+
+def test_what_was_dragged_goes_back_where_the_program_has_it() -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        scene = Scene(hg.Box(key="a", position=(1, 0, 0)))
+        link.show(scene.rows)
+        await until(lambda: page.version == 0 and page.rows)
+        await page.send(Moved("a", [0.0] * 16, True))
+        link.on_message = lambda *_: link.show(scene.rows)
+        await until(lambda: len(page.of(Apply)) == 2)
+        assert [row.key for row in page.of(Apply)[1].rows] == ["a"]
 
     run(work)
 

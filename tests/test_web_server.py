@@ -217,6 +217,8 @@ def test_two_hosts_are_refused_and_all_names_of_loopback_are_good() -> None:
             head = f"GET /?token={TOKEN} HTTP/1.1\r\n{good}{others}Connection: close\r\n\r\n"
             status, _, _ = await talk(server, head.encode())
             assert status in (400, 403)
+        old = f"GET /?token={TOKEN} HTTP/1.0\r\n\r\n"  # needs no host
+        assert (await talk(server, old.encode()))[0] == 403
         for name in ("127.0.0.1", "localhost", "[::1]"):
             status, _, _ = await fetch(server, f"/?token={TOKEN}", {"Host": f"{name}:{port}"})
             assert status == 200

@@ -20,14 +20,14 @@ function rows(matrix: readonly number[]): number[][] {
   return [0, 1, 2, 3].map((row) => [0, 1, 2, 3].map((column) => matrix[4 * column + row] ?? 0));
 }
 
-export interface Taken {
+interface Taken {
   time: number;
   camera: CameraSpec;
   index: number;
 }
 
 /** The trajectory as its JSON file has it. */
-export function trajectory(taken: readonly Taken[], passes: readonly string[], source: string): Record<string, unknown> {
+function trajectory(taken: readonly Taken[], passes: readonly string[], source: string): Record<string, unknown> {
   const cameras = taken.map((each) => each.camera);
   return {
     format: FORMAT,

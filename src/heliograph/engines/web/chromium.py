@@ -115,9 +115,15 @@ def find_chromium() -> Path:
     )
 
 
-def is_software(renderer: str) -> bool:
-    """Whether a GL renderer, by its name, draws without a GPU."""
-    return any(name in renderer.lower() for name in _SOFTWARE)
+def suffices(choice: GlChoice, renderer: str) -> bool:
+    """Whether nothing better is to be expected of other ways to draw.
+
+    Args:
+        choice: one that works.
+        renderer: name of the GL renderer that it gives.
+    """
+    software = any(name in renderer.lower() for name in _SOFTWARE)
+    return not (software and _has_gpu()) or _remembered().get(_machine()) == choice.name
 
 
 def gl_choices() -> list[GlChoice]:

@@ -212,6 +212,7 @@ class WebEngine(Engine):
         keys = shown.differing(self._shows)
         show = None
         if keys is None or keys:
+            shown.scene.check_files(keys)
             self._shown_number += 1
             show = SceneRows(self._shown_number, shown.tree, shown.ids), keys
         self._shows = None  # until it is known to be shown

@@ -1,8 +1,10 @@
 """A page in a headless browser of our own, asked for pictures from a thread that waits.
 
-caller's thread                         thread "heliograph-page", with its own loop
-draw(rows, groups of cameras)  ------>  PageLink.show, PageLink.render
-PageServer  <--- WebSocket --->  the page in Chromium
+    caller's thread                         thread "heliograph-page", with its own loop
+    draw(rows, groups of cameras)  ------>  PageLink.show, PageLink.render
+                                            PageServer  <--- WebSocket --->  the page in Chromium
+
+Whoever has a loop and a server of their own needs `open_page` alone.
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ import asyncio
 import threading
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Final, Self, TypeVar
 
 from heliograph.camera import Camera
-from heliograph.engines.web.chromium import Chromium, GlChoice, gl_choices, remember
+from heliograph.engines.web.chromium import Chromium, GlChoice, gl_choices, remember, suffices
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import Configure, FromPage, Share, Shared
@@ -29,6 +32,51 @@ _ARRIVES_WITHIN: Final = 30.0  # seconds
 _CLOSES_WITHIN: Final = 10.0
 _SHARES_WITHIN: Final = 5.0
 _T = TypeVar("_T")
+
+
+async def open_page(url: str, arrivals: asyncio.Queue[PageLink]) -> tuple[Chromium, PageLink]:
+    """A page in a browser of our own that draws in the best way there is.
+
+    Args:
+        url: of the page, with the token.
+        arrivals: where the server puts the pages of such browsers.
+
+    Raises:
+        MissingDependencyError: no browser is installed.
+        EngineError: none that is can draw.
+    """
+    said, worked = list[str](), list[GlChoice]()
+    for choice in chain(gl_choices(), worked):
+        browser, settled = Chromium(url, choice), False
+        try:
+            link = await _arrival(browser, arrivals)
+            if link is not None and link.hello.gl:
+                settled = choice in worked or suffices(choice, link.hello.gl)
+                worked.append(choice)
+                if settled:
+                    remember(choice)
+                    return browser, link
+            what = browser.last_words() if link is None else "no context"
+            said.append(f"{choice.name}: {what}")
+        finally:
+            if not settled:
+                await asyncio.to_thread(browser.close)
+    raise EngineError(f"no browser here can draw with WebGL 2; {'; '.join(said)}")
+
+
+async def _arrival(browser: Chromium, arrivals: asyncio.Queue[PageLink]) -> PageLink | None:
+    """The next page; None where the browser ends, or shows none."""
+    waiting = asyncio.create_task(arrivals.get())
+    try:
+        async with asyncio.timeout(_ARRIVES_WITHIN):
+            while browser.running and not waiting.done():
+                await asyncio.wait({waiting}, timeout=0.1)
+    except TimeoutError:
+        pass
+    if waiting.done():
+        return waiting.result()
+    waiting.cancel()
+    return None
 
 
 class HeadlessPage:
@@ -57,7 +105,7 @@ class HeadlessPage:
         self._shared: list[SharedFile | None] = [None] * GROUPS
         try:
             self._wait(self._server.start())
-            self._link = self._opened()
+            self._browser, self._link = self._wait(open_page(self._server.url, self._arrived))
             if shares:
                 self._share(must_share)
         except BaseException:
@@ -172,36 +220,6 @@ class HeadlessPage:
         link.configure(Configure(link.id, draws_viewport=False))
         self._arrived.put_nowait(link)
         await link.wait_closed()
-
-    def _opened(self) -> PageLink:
-        """The page, in a browser that draws in the best way there is."""
-        said = []
-        for choice in gl_choices():
-            link = self._arrival(choice)
-            if link is not None and link.hello.gl:
-                remember(choice)
-                return link
-            what = self.browser.last_words() if link is None else "no context"
-            said.append(f"{choice.name}: {what}")
-            self.browser.close()
-        raise EngineError(f"no browser here can draw with WebGL 2; {'; '.join(said)}")
-
-    def _arrival(self, choice: GlChoice) -> PageLink | None:
-        self._browser = Chromium(self._server.url, choice)
-        return self._wait(self._next_arrival(self._browser))
-
-    async def _next_arrival(self, browser: Chromium) -> PageLink | None:
-        waiting = asyncio.create_task(self._arrived.get())
-        try:
-            async with asyncio.timeout(_ARRIVES_WITHIN):
-                while browser.running and not waiting.done():
-                    await asyncio.wait({waiting}, timeout=0.1)
-        except TimeoutError:
-            pass
-        if waiting.done():
-            return waiting.result()
-        waiting.cancel()
-        return None
 
     def _share(self, must: bool) -> None:
         """Have pictures come through shared files, if this browser can."""

@@ -160,6 +160,8 @@ class PageLink:
                 have been shown again since.
             keys: of what changed, came or went since the last call; None for all.
         """
+        if not self.connected:
+            return
         self._rows, self._behind = rows, True
         if keys is None or self._dirty is None:
             self._dirty = None
@@ -173,8 +175,9 @@ class PageLink:
         self, message: Message, buffers: Buffers | None = None, *, slot: str | None = None
     ) -> None:
         """Send a message; of one slot only the newest that waits."""
+        if not self.connected:
+            return
         if slot is not None:
-            self._slots.pop(slot, None)
             self._slots[slot] = message, buffers
         elif len(self._queue) < MOST_QUEUED:
             self._queue.append((message, buffers))
@@ -251,6 +254,7 @@ class PageLink:
         self._why_closed = why
         self._slots.clear()
         self._queue.clear()
+        self._rows, self._dirty = None, set()
         for request, answer in self._answers.items():
             if not answer.done():
                 answer.set_exception(self._gone(request))

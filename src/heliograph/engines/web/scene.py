@@ -6,9 +6,10 @@ of the page differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from heliograph.engines.shared.lights import HEAD
 from heliograph.engines.shared.state import check_keys, items, moved_rows
 from heliograph.engines.web.boxes import Corners, Parts, drawn_of
 from heliograph.errors import SceneError, UnknownNameError
-from heliograph.frame import Labels
+from heliograph.frame import BACKGROUND, Label, Labels
 from heliograph.scene import CameraView, Component, Description, Edit, Item, Material, ObjectTable
 from heliograph.scene.files import file_digest
 from heliograph.scene.numbers import ObjectIds, Sort, kept_rows
@@ -43,6 +44,7 @@ class SceneVersion:
 
     Attributes:
         tree, numbers: as given.
+        labels: segmentation id -> (key, type); the same object until something is added or removed.
         local: (N, 4, 4) parent_from_component.
 
     Raises:
@@ -60,6 +62,8 @@ class SceneVersion:
         check_keys(tree.index)
         self.tree, self.numbers, self._size = tree, numbers, size
         self._nodes = tree.nodes()
+        same = base is not None and base.numbers is numbers
+        self.labels: Labels = base.labels if same and base else _labels(self._nodes, numbers)
         self.local = np.array([node.local for node in self._nodes])
         self._files = _digests(self._nodes, base)
         self._parts: Mapping[object, Parts] = self._looked_at({} if base is None else base._parts)
@@ -133,11 +137,6 @@ class SceneVersion:
         return shown
 
     @cached_property
-    def labels(self) -> Labels:
-        """Segmentation id -> (key, type)."""
-        return self.objects.labels
-
-    @cached_property
     def objects(self) -> ObjectTable:
         """The object table."""
         numbers, nodes, worlds = self.numbers, self._nodes, self.worlds
@@ -209,6 +208,25 @@ class SceneVersion:
         """
         return any(file_digest(path) != digest for path, digest in self._files.items())
 
+    def check_files(self, keys: Collection[str] | None) -> None:
+        """Refuse to show a page a file that has changed: it would show another version of it.
+
+        Args:
+            keys: of the components that the page is told of; None for all.
+
+        Raises:
+            SceneError: one has changed since, or cannot be read any more.
+        """
+        index = self.tree.index
+        rows = range(len(self._nodes)) if keys is None else [index[k] for k in keys if k in index]
+        for row in rows:
+            for path in self._nodes[row].files:
+                if file_digest(path) != self._files[path]:
+                    raise SceneError(
+                        f"{path}: expected the file as it was when the scene was opened or an edit "
+                        "named it last, and it has changed; have `advance` name it again"
+                    )
+
     @cached_property
     def _fit(self) -> Camera:
         """A camera that frames everything."""
@@ -262,6 +280,13 @@ def worlds_of(tree: Tree, local: Matrix) -> Matrix:
         rows = np.flatnonzero(tree.depths == depth)
         worlds[rows] = worlds[tree.parents[rows]] @ local[rows]
     return worlds
+
+
+def _labels(nodes: Sequence[Component], numbers: ObjectIds) -> Labels:
+    drawn = np.flatnonzero(numbers.sorts == Sort.DRAWN).tolist()
+    by_id = sorted(drawn, key=numbers.ids.__getitem__)
+    named = {int(numbers.ids[r]): Label(str(nodes[r].key), nodes[r].kind) for r in by_id}
+    return MappingProxyType({0: BACKGROUND, **named})
 
 
 def _digests(nodes: Sequence[Component], base: SceneVersion | None) -> dict[str, str]:
