@@ -21,7 +21,7 @@ import type { World } from "./world";
 
 const SENSORS_LAST = 300; // milliseconds after a sensor picture in which the viewport makes room
 const BUSY_EVERY = 100; // milliseconds between frames then, at least
-const TELL_EVERY = 33; // milliseconds between two `Viewport` messages
+const TELL_EVERY = 16; // milliseconds between two `Viewport` messages
 const BADGE_EVERY = 500; // milliseconds
 const RANGE_WIDTH = 64; // pixels of the picture that tells how far things are
 const SAME_SHAPE = 0.02; // a picture of rounded size fills the canvas all the same
