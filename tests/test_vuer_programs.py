@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from contextlib import nullcontext
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -99,14 +98,17 @@ def test_rendering_on_demand(way, tmp_path):
 def test_rendering_every_frame(way, tmp_path):
     shown, _ = run("collect_render.py", way, tmp_path / "a" / "b" / "c", tmp_path)
     expected = np.array([*expected_frames()])[:, ::2, ::2].astype(int)
-    steps = []
+    step, ahead = 0, []
     for picture in shown:
         difference = np.abs(expected - picture[::2, ::2]).mean(axis=(1, 2, 3))
-        steps.append(int(difference.argmin()))
         assert difference.min() < 1.5
-    # The first may be of the scene before the first update.
-    assert all(before <= after for before, after in pairwise(steps)), steps
-    assert len({*steps}) > COUNT / 2
+        # Some steps look alike, and the program begins anew after a round: the next one that fits.
+        fits = np.flatnonzero(difference < difference.min() + 0.01)
+        ahead.append(int(((fits - step) % ROUND).min()))
+        step += ahead[-1]
+    # Never back; the second picture may be much later, of when who draws had started.
+    assert max(ahead[2:]) < ROUND - 10
+    assert np.count_nonzero(ahead) > COUNT / 2
 
 
 def expected_frames():

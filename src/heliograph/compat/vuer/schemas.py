@@ -219,7 +219,7 @@ def Scene(  # noqa: N802 - an element's name
         rawChildren: elements; no different here.
         htmlChildren: left out, as no page of ours shows HTML of the program.
         bgChildren: elements; no different here.
-        up: what is up for whoever looks; pictures do not depend on it.
+        up: of the grid of `DefaultScene`; what is up for whoever looks is told to `Vuer`.
         **fields: `key`, `background`; tone mapping is the viewport's alone.
     """
     del htmlChildren, up
