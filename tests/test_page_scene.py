@@ -460,8 +460,10 @@ def test_shadows_fall_where_the_component_engine_has_them(
 
 
 def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path: Path) -> None:
-    names = ("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity")
-    names += ("scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3")
+    names = [
+        *("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"),
+        *("scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"),
+    ]
     full, none, size = 0.5 / 0.28209479, -0.5 / 0.28209479, float(np.log(0.2))
     numbers = np.array([[0, 0, 0.5, full, none, none, 9, size, size, size, 1, 0, 0, 0]], "<f4")
     head = "".join(f"property float {name}\n" for name in names)

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 
 COLOR_BGR2RGB = 4
-_FOLDER = Path(os.environ["SHOWN"])
-_WANTED = int(os.environ["SHOWN_COUNT"])
 _shown: list[str] = []
 
 
@@ -19,9 +17,9 @@ def cvtColor(picture, code):  # noqa: N802 - its name in opencv
 
 def imshow(name, picture):
     _shown.append(name)
-    np.save(_FOLDER / f"{name}-{len(_shown):03}.npy", picture)
+    np.save(Path(os.environ["SHOWN"]) / f"{name}-{len(_shown):03}.npy", picture)
 
 
 def waitKey(milliseconds):  # noqa: N802 - its name in opencv
     assert milliseconds == 1
-    return ord("q") if len(_shown) >= _WANTED else -1
+    return ord("q") if len(_shown) >= int(os.environ["SHOWN_COUNT"]) else -1

@@ -216,6 +216,7 @@ export class Gizmos {
       mark.object.visible = key !== through && !inside && this.showsFrustum(key, row, selected);
       if (!mark.object.visible) continue;
       mark.follow(spec, 0, row === null ? PANEL_SHARE * distance : number(row.props, "distanceToCamera", 2));
+      mark.leaveRoomFor(eye);
       mark.highlight = key === selected ? this.accent : null;
       mark.object.updateMatrixWorld(true);
     }

@@ -1,7 +1,7 @@
 // Objects of the viewport's own scene: frustums, axes, arrows, words, boxes.
 import {
   BoxGeometry, BufferGeometry, CanvasTexture, Color, ConeGeometry, CylinderGeometry, DoubleSide, EdgesGeometry, Float32BufferAttribute,
-  Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, Object3D, PlaneGeometry, Quaternion, SRGBColorSpace, Sprite,
+  Group, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshBasicMaterial, Object3D, PlaneGeometry, Quaternion, SRGBColorSpace, Sprite,
   ShaderMaterial, SpriteMaterial, Vector3, type Texture,
 } from "three";
 import type { CameraSpec } from "../messages";
@@ -179,6 +179,10 @@ export class FrustumMark {
   }
 
   private far = 1;
+  private shows = false;
+  private blocks = false;
+  private readonly seen = new Vector3();
+  private readonly inverse = new Matrix4();
 
   set picture(map: Texture | null) {
     if (this.plane === null && map !== null) {
@@ -186,14 +190,23 @@ export class FrustumMark {
       this.placePlane(this.plane, this.far);
       this.object.add(this.plane);
     }
+    this.shows = map !== null;
     if (this.plane === null) return;
-    this.plane.visible = map !== null;
+    this.plane.visible = this.shows && !this.blocks;
     const held = this.plane.material.uniforms["map"];
     if (map !== null && held) held.value = map;
   }
 
   get hasPicture(): boolean {
     return this.plane?.visible ?? false;
+  }
+
+  /** Leave the picture out where it would stand in the way of an eye inside the pyramid. */
+  leaveRoomFor(eye: Vector3): void {
+    const { x, y, z } = this.seen.copy(eye).applyMatrix4(this.inverse.copy(this.object.matrix).invert());
+    const [[left = 0, bottom = 0] = [], , [right = 0, top = 0] = []] = cornersAt(this.spec, this.spec.orthographic ? this.far : -z);
+    this.blocks = z < 0 && -z < this.far && x > left && x < right && y > bottom && y < top;
+    if (this.plane) this.plane.visible = this.shows && !this.blocks;
   }
 
   private placePlane(plane: Mesh, far: number): void {
