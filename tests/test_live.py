@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -341,3 +342,80 @@ def test_what_is_over_says_so() -> None:
 def test_options_of_an_app() -> None:
     with pytest.raises(UnknownNameError, match=r"'prot'.*did you mean 'port'"):
         App(prot=1)  # type: ignore[call-arg]
+
+
+class Slow(hg.LocalRenderer):
+    """Takes its time, and counts."""
+
+    drawn = 0
+
+    def render(self, view: hg.View, *, priority: int = 0) -> hg.Sample:
+        Slow.drawn += 1
+        time.sleep(0.1)
+        return super().render(view, priority=priority)
+
+
+def opened_slowly(scene: hg.Scene) -> hg.LocalRenderer:
+    return Slow(hg.open(scene).engine)
+
+
+def test_nobody_draws_for_those_who_have_given_up() -> None:
+    async def work(app: App) -> None:
+        await app.grab_render("ego", "depth")
+        Slow.drawn = 0
+        app.scene.update @ lift(0.5)
+        grabs = (app.grab_render("ego", "depth", ttl=0.03) for _ in range(20))
+        late = await asyncio.gather(*grabs, return_exceptions=True)
+        assert all(isinstance(each, TimeoutError) for each in late)
+        sample = await app.grab_render("ego", "depth", ttl=5)
+        assert np.allclose(sample["ego"].depth, 1.5, rtol=1e-6)  # the update was not lost
+        assert Slow.drawn <= 3
+
+    live(work, renderer=opened_slowly)
+
+
+def test_of_two_grabs_after_a_change_that_fails_neither_shows_the_old_scene() -> None:
+    async def work(app: App) -> None:
+        await app.grab_render("ego")
+        app.scene.add @ hg.Mesh(key="m", src="/nowhere/x.obj")
+        both = await asyncio.gather(
+            app.grab_render("ego"), app.grab_render("ego"), return_exceptions=True
+        )
+        assert all(isinstance(each, hg.HeliographError) for each in both)
+
+    live(work)
+
+
+def test_the_viewport_that_nobody_told_is_the_camera_that_frames_everything() -> None:
+    async def work(app: App) -> None:
+        pose = np.eye(4)
+        pose[2, 3] = 4
+        both = await app.grab_render(["ego", "viewport"], "depth")
+        assert both["viewport"].depth.shape == (240, 320)
+        moved = await app.grab_render(poses={"viewport": pose}, downsample=8, passes="depth")
+        assert moved["viewport"].depth.shape == (30, 40)
+        middle = moved["viewport"].depth[15, 20]
+        assert np.isclose(middle, 4, rtol=1e-5)
+        with pytest.raises(InvalidValueError):
+            await app.grab_render(poses={"viewport": "nonsense"})
+
+    live(work)
+
+
+def test_a_handler_that_is_removed_leaves_nothing() -> None:
+    async def work(app: App) -> None:
+        before = len(asyncio.all_tasks())
+        for _ in range(100):
+            app.add_handler("PING", lambda event, session: None)()
+        await asyncio.sleep(0.01)
+        assert len(asyncio.all_tasks()) == before
+
+    live(work)
+
+
+def test_routes_come_before_an_app_is_served() -> None:
+    async def work(app: App) -> None:
+        with pytest.raises(InvalidValueError, match="served"):
+            app.add_route("/late", lambda request: None)
+
+    live(work)

@@ -13,8 +13,10 @@ import heliograph as hg
 from heliograph.engines.web import wire
 from heliograph.engines.web.messages import (
     PROTOCOL,
+    Answer,
     Applied,
     Apply,
+    Ask,
     CameraSpec,
     Configure,
     Event,
@@ -30,6 +32,7 @@ from heliograph.engines.web.messages import (
     ToPage,
     Viewport,
 )
+from heliograph.live import app as app_module
 from heliograph.live.app import App
 from heliograph.live.session import Session
 
@@ -52,6 +55,7 @@ class Page:
         self.configured: Configure | None = None
         self.renders: list[Render] = []
         self.applied = 0
+        self.answers: list[Answer] = []
 
     async def send(self, message: Message, buffers: wire.Buffers | None = None) -> None:
         await self._socket.send_bytes(wire.pack(message, buffers))
@@ -73,6 +77,8 @@ class Page:
             self.rows.update({row.key: row for row in told.rows})
             self.version, self.applied = told.version, self.applied + 1
             await self.send(Applied(told.version))
+        elif isinstance(told, Answer):
+            self.answers.append(told)
         elif isinstance(told, Render):
             self.renders.append(told)
             await self.answer(told)
@@ -281,3 +287,71 @@ def test_the_viewport_is_drawn_from_where_the_page_looks() -> None:
             assert (await app.scene.till("PROBLEM", 5)).value == "no such texture"
 
     live(work)
+
+
+def test_a_session_of_a_page_that_is_gone_for_good_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "_GRACE", 0.05)
+    ended: list[str] = []
+
+    async def main() -> None:
+        app = App(SCENE, port=0, shared=False, patience=60)
+
+        @app.spawn
+        async def program(session: Session) -> None:
+            try:
+                await session.forever()
+            finally:
+                ended.append(session.name)
+
+        async with app:
+            for count in range(1, 4):
+                async with opened(app) as page:
+                    await page.until(lambda: page.rows)
+                await page.until(lambda: len(ended) == count)  # noqa: B023
+            assert not app.sessions
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+    assert ended == ["session-1", "session-2", "session-3"]
+
+
+def test_files_that_are_dropped_on_a_page() -> None:
+    async def work(app: App) -> None:
+        async with opened(app) as page:
+            await page.until(lambda: page.rows)
+            data = bytes(range(256)) * 10_000
+            buffers = wire.Buffers()
+            offset, nbytes = buffers.add(data)
+            value = {"files": [{"name": "a.glb", "offset": offset, "nbytes": nbytes}]}
+            await page.send(Ask(1, "drop", value), buffers)
+            await page.until(lambda: page.answers)
+            assert "handles no DROP" in (page.answers[0].error or "")
+            waiting = asyncio.create_task(app.scene.till("DROP", 5))
+            await asyncio.sleep(0)
+            await page.send(Ask(2, "drop", value), buffers)
+            assert (await waiting).value == {"a.glb": data}
+            await page.send(Ask(3, "drop", {"files": "nonsense"}), buffers)
+            await page.send(Ask(4, "weather", None))
+            await page.until(lambda: len(page.answers) == 4)
+            assert [each.error is None for each in page.answers] == [False, True, False, False]
+
+    live(work)
+
+
+def test_labels_of_a_picture_know_what_was_removed_meanwhile() -> None:
+    class Removing(Page):
+        async def answer(self, told: Render) -> None:
+            removed.scene.remove @ "box"
+            await super().answer(told)
+
+    removed: Any = None
+
+    async def work(app: App) -> None:
+        nonlocal removed
+        removed = app
+        async with opened(app, Removing) as page:
+            await page.until(lambda: page.rows)
+            number = page.rows["box"].id
+            sample = await app.grab_render("ego")
+            assert sample.labels[number].name == "box"
+
+    live(work, renderer="page")

@@ -85,8 +85,8 @@ export class Recorder {
     const { camera, index } = this.store.now;
     if (!this.recording || this.byServer || camera === null) return;
     const time = (performance.now() - this.began) / 1000;
-    const last = this.taken.at(-1);
-    if (last !== undefined && time - last.time < EVERY) this.taken.pop();
+    const [before, last] = [this.taken.at(-2), this.taken.at(-1)];
+    if (before !== undefined && time - before.time < EVERY) this.taken.pop(); // the last one is too near to it
     this.taken.push({ time: last === undefined ? 0 : Math.max(time, last.time), camera, index: index ?? 0 });
     this.changed(true, this.taken.length);
     if (this.taken.length >= MOST) this.toggle();

@@ -16,7 +16,7 @@ import type { SceneNode } from "./world";
 type Maker = new (kit: Kit, row: Row) => Element;
 
 /** What is never seen by sensors, but stands somewhere; the viewport draws it. */
-const PLACES = ["Group", "Movable", "CameraView", "SceneCamera", "OrbitControls"];
+const PLACES = ["Group", "Movable", "Urdf", "CameraView", "SceneCamera", "OrbitControls"];
 const GIZMOS = ["Grid", "CoordsMarker", "Frustum", "Arrow", "Text", "ImageBackground"];
 
 const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([

@@ -1,4 +1,4 @@
-// MTL files, read as src/heliograph/engines/components/obj.py reads them: colour, opacity, an image.
+// MTL files, read as src/heliograph/engines/shared/obj.py reads them: colour, opacity, an image.
 import { MeshStandardMaterial, RepeatWrapping, SRGBColorSpace, Texture } from "three";
 import { decodeImage } from "./loads";
 

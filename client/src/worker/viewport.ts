@@ -298,9 +298,9 @@ export class Viewport implements Part {
     if (this.drags.movableOf(key || null)) this.outbox.main({ type: "cursor", cursor: "grab" });
   }
 
-  /** Tell the server where an engine is to look from. */
+  /** Tell the server where somebody looks from. */
   private tellServer(moving: boolean): void {
-    if (this.shows !== "pictures" || this.configured === null) return;
+    if (this.configured === null || !this.draws) return;
     const camera = this.spec;
     const state = JSON.stringify([camera, moving]);
     if (state === this.toldServer) return;

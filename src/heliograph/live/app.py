@@ -121,6 +121,8 @@ class App:
             token=settings.token,
             insecure=settings.insecure,
             static_root=root,
+            origins=settings.origins,
+            ssl=settings.ssl,
         )
         self._server: PageServer | None = None
         self._sessions: dict[str, Session] = {}
@@ -199,9 +201,7 @@ class App:
             self.run()
         return program
 
-    def bind(self, program: Program | None = None, *, start: bool = False) -> Any:
-        """The same as `spawn`."""
-        return self.spawn(program, start=start)
+    bind = spawn
 
     @overload
     def add_handler(
@@ -246,7 +246,14 @@ class App:
         Args:
             path: such as "/status".
             handler: a coroutine function as aiohttp has them.
+
+        Raises:
+            InvalidValueError: it is served already.
         """
+        if self._server is not None:
+            raise InvalidValueError(
+                f"add_route: {path!r} comes too late, the app is served already"
+            )
         self._routes.append((path, handler))
 
     # Its life.
@@ -283,11 +290,11 @@ class App:
     async def close(self) -> None:
         """End all sessions and the server; may be called twice."""
         server, self._server = self._server, None
+        if server is not None:
+            await server.close()  # first, so that pages are told to come back
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if server is not None:
-            await server.close()  # first, so that pages are told to come back
         for session in list(self._sessions.values()):
             await session.close()
         self._sessions.clear()
@@ -359,8 +366,10 @@ class App:
             await session.serve(page)
             return
         session = self._sessions.get(page.hello.session) or self._own_session(page)
-        await session.serve(page)
-        self._spawn(self._end_later(session))
+        try:
+            await session.serve(page)
+        finally:  # the server cancels this where the page is gone
+            self._spawn(self._end_later(session))
 
     def _own_session(self, page: PageLink) -> Session:
         self._numbers += 1

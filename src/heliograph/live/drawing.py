@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -31,18 +31,21 @@ EDITS_KEPT: Final = 2000
 """Edits that wait for a renderer; of more, the whole scene takes their place."""
 
 
+Adjust: TypeAlias = Callable[[Camera], Camera]
+
+
 @dataclass(frozen=True)
 class Shot:
     """What is to be drawn.
 
     Attributes:
-        cameras: by value; None in the place of one is the page's own viewport.
+        cameras: by value; in the place of one, what is to be done to the renderer's camera `fit`.
         passes: of each camera.
         encoding: how a page sends rgb.
         ttl: seconds that it may take.
     """
 
-    cameras: Sequence[Camera | None]
+    cameras: Sequence[Camera | Adjust]
     passes: Passes
     encoding: Encoding
     ttl: float
@@ -80,6 +83,8 @@ class RendererDrawer:
         self._whole = True  # whether the renderer needs the whole scene
         self._edits: list[Edit] = []
         self._updates: dict[str, int] = {}  # key -> which of the edits updates it, and it alone
+        self._turn = asyncio.Lock()
+        self._job: asyncio.Future[Sample] | None = None  # what the thread draws
 
     def note(self, changed: Changed) -> None:
         """Keep what the renderer must be told before it draws; updates of one key are merged."""
@@ -105,16 +110,14 @@ class RendererDrawer:
         self._whole = self._whole or whole
 
     async def draw(self, scene: LiveScene, shot: Shot) -> Sample:
-        """Draw it; see `Drawer`."""
-        edits: Sequence[Edit] = self._edits
-        whole = scene.tree.scene() if self._whole else None
-        self._whole = False
-        self._forget(whole=False)
-        version, labels = scene.version, scene.labels
-        loop = asyncio.get_running_loop()
-        job = loop.run_in_executor(self._thread, self._draw, whole, edits, shot)
+        """Draw it; see `Drawer`. Who waits longer than its time is not drawn for."""
         try:
-            sample = await asyncio.wait_for(asyncio.shield(job), shot.ttl)
+            async with asyncio.timeout(shot.ttl), self._turn:
+                if self._job is not None:  # of somebody who has given up
+                    await asyncio.wait([self._job])
+                version, labels = scene.version, scene.labels
+                self._job = self._order(scene, shot)
+                sample = await asyncio.shield(self._job)
         except TimeoutError:
             raise TimeoutError(
                 f"{_named(shot)}: was not drawn within {shot.ttl:g} s; give a longer ttl"
@@ -122,13 +125,24 @@ class RendererDrawer:
         told = replace(sample, provenance=replace(sample.provenance, scene_version=version))
         return _numbered(told, labels)
 
+    def _order(self, scene: LiveScene, shot: Shot) -> asyncio.Future[Sample]:
+        """Have the thread draw the newest version; it is idle, so nothing is told it twice."""
+        edits: Sequence[Edit] = self._edits
+        whole = scene.tree.scene() if self._whole else None
+        self._whole = False
+        self._forget(whole=False)
+        loop = asyncio.get_running_loop()
+        job = loop.run_in_executor(self._thread, self._draw, whole, edits, shot)
+        job.add_done_callback(_look_at)
+        return job
+
     def _draw(self, whole: Scene | None, edits: Sequence[Edit], shot: Shot) -> Sample:
         try:
             renderer = self._brought_up(whole, edits)
         except BaseException:
-            self._whole = True
+            self._whole = True  # seen before the next order
             raise
-        cameras = [camera or next(iter(renderer.cameras)) for camera in shot.cameras]
+        cameras = [_by_value(each, renderer) for each in shot.cameras]
         return renderer.render(View(cameras, shot.passes))
 
     def _brought_up(self, whole: Scene | None, edits: Sequence[Edit]) -> Renderer:
@@ -152,6 +166,20 @@ class RendererDrawer:
         renderer, self._renderer = self._renderer, None
         if renderer is not None:
             renderer.close()
+
+
+def _look_at(job: asyncio.Future[Sample]) -> None:
+    """Nobody may wait any more for what went wrong."""
+    if not job.cancelled():
+        job.exception()
+
+
+def _by_value(camera: Camera | Adjust, renderer: Renderer) -> Camera:
+    """A camera; of the viewport that nobody told, the one that frames everything, adjusted."""
+    if isinstance(camera, Camera):
+        return camera
+    known = renderer.cameras
+    return camera((known.get("fit") or next(iter(known.values()))).replace(name=VIEWPORT))
 
 
 def _numbered(sample: Sample, labels: Labels) -> Sample:
@@ -200,33 +228,37 @@ class PageDrawer:
         if not self._pages:
             self._arrived.clear()
 
+    async def wait_for_page(self, names: str, ttl: float) -> None:
+        """Wait until a page is there to draw these cameras.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        try:
+            await asyncio.wait_for(self._arrived.wait(), ttl)
+        except TimeoutError:
+            gone = "its page was closed" if self._had_one else "no page is open"
+            raise TimeoutError(
+                f"camera {names}: {gone}, and none was opened within {ttl:g} s; open "
+                f"{self._address()} in a browser, or draw without one (renderer='engine')"
+            ) from None
+
     async def draw(self, scene: LiveScene, shot: Shot) -> Sample:
         """Draw it; see `Drawer`. Without a page it waits for one."""
         loop = asyncio.get_running_loop()
         until = loop.time() + shot.ttl
-        try:
-            await asyncio.wait_for(self._arrived.wait(), shot.ttl)
-        except TimeoutError:
-            gone = "its page was closed" if self._had_one else "no page is open"
-            raise TimeoutError(
-                f"{_named(shot)}: {gone}, and none was opened within {shot.ttl:g} s; open "
-                f"{self._address()} in a browser, or draw without one (renderer='engine')"
-            ) from None
+        await self.wait_for_page(_listed(shot), shot.ttl)
         page, names = self._pages[-1], View(passes=shot.passes).pass_names
+        cameras = [each for each in shot.cameras if isinstance(each, Camera)]
         rest = max(until - loop.time(), 0.001)
+        labels = scene.labels
         try:
             drawn = await page.render(
-                [camera or _SCREEN for camera in shot.cameras],
-                names,
-                patience=rest,
-                viewport=shot.cameras[0] is None,
-                timeout=rest,
-                encoding=shot.encoding,
+                cameras, names, patience=rest, timeout=rest, encoding=shot.encoding
             )
         except WorkerError as error:
             raise TimeoutError(error.message) from None
-        cameras = [camera or drawn.camera or _SCREEN for camera in shot.cameras]
-        labels = scene.labels
+        labels = {**labels, **scene.labels}  # it may show a newer version; no id has two meanings
         frames = {
             camera.name: Frame(camera, _passes(camera, drawn, shot), labels, PAGE_PASSES)
             for camera in cameras
@@ -236,9 +268,6 @@ class PageDrawer:
 
     async def close(self) -> None:
         """Pages are closed by the server."""
-
-
-_SCREEN = Camera.perspective(fov_y=1.0, width=1, height=1, name=VIEWPORT)
 
 
 def _passes(camera: Camera, drawn: Drawn, shot: Shot) -> dict[str, Array]:
@@ -260,5 +289,9 @@ def _read(file: Array) -> Array:
 
 
 def _named(shot: Shot) -> str:
-    names = [VIEWPORT if camera is None else camera.name for camera in shot.cameras]
-    return f"camera {', '.join(map(repr, names))}"
+    return f"camera {_listed(shot)}"
+
+
+def _listed(shot: Shot) -> str:
+    names = [each.name if isinstance(each, Camera) else VIEWPORT for each in shot.cameras]
+    return ", ".join(map(repr, names))

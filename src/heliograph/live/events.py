@@ -6,8 +6,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from heliograph.errors import ClosedError
 
 if TYPE_CHECKING:
     from heliograph.live.session import Session
@@ -22,6 +25,10 @@ OBJECT_MOVE: Final = "OBJECT_MOVE"
 """Somebody dragged a `Movable`; `value` has its `matrix`."""
 VIEWPORT_MOVE: Final = "VIEWPORT_MOVE"
 """Somebody looks around in a page; `value` is the camera."""
+CLICK: Final = "CLICK"
+"""Somebody clicked on a component; `value` says where."""
+DROP: Final = "DROP"
+"""Somebody dropped files on the page; `value` is their content, bytes by name."""
 PROBLEM: Final = "PROBLEM"
 """A page or a stream could not do something; `value` says what."""
 
@@ -64,16 +71,16 @@ class Subscription:
         self._etypes = frozenset(etypes)
         self._waiting: deque[Event] = deque()
         self._arrived = asyncio.Event()
+        self._ended = False
         self.dropped = 0
 
-    @property
-    def takes_pictures(self) -> bool:
-        """Whether it takes pictures of streams."""
-        return not self._etypes or CAMERA_VIEW in self._etypes
+    def takes(self, etype: str) -> bool:
+        """Whether it takes events of a sort."""
+        return not self._etypes or etype in self._etypes
 
     def put(self, event: Event) -> None:
         """Add an event; of pictures of one camera the newest two are kept, of all else 1,000."""
-        if self._etypes and event.etype not in self._etypes:
+        if not self.takes(event.etype):
             return
         self._make_room(event)
         self._waiting.append(event)
@@ -90,11 +97,23 @@ class Subscription:
             self.dropped += 1
 
     async def get(self) -> Event:
-        """The oldest event, once there is one."""
+        """The oldest event, once there is one.
+
+        Raises:
+            ClosedError: nothing comes any more.
+        """
         while not self._waiting:
+            if self._ended:
+                raise ClosedError("this subscription has ended")
             self._arrived.clear()
             await self._arrived.wait()
         return self._waiting.popleft()
+
+    def end(self) -> None:
+        """Nothing comes any more; whoever waits is told."""
+        self._ended = True
+        self._waiting.clear()
+        self._arrived.set()
 
     def get_nowait(self) -> Event | None:
         """The oldest event, or None where none waits."""
@@ -105,9 +124,10 @@ class Subscription:
         self._waiting.clear()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """The events, without an end."""
-        while True:
-            yield await self.get()
+        """The events, until it ends."""
+        with suppress(ClosedError):
+            while True:
+                yield await self.get()
 
 
 def _kind(event: Event) -> tuple[str, str]:

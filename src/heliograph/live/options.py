@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from heliograph.errors import UnknownNameError
@@ -21,6 +22,8 @@ class AppOptions(TypedDict, total=False):
     insecure: bool
     shared: bool
     static_root: str | Path | None
+    origins: Sequence[str]
+    ssl: SSLContext | None
     title: str
     queries: Mapping[str, Any]
     up: Sequence[float]
@@ -40,6 +43,8 @@ class AppSettings:
         insecure: serve without a token, on this machine alone.
         shared: whether all pages show one scene; else each page has a session of its own.
         static_root: a folder whose files pages may fetch.
+        origins: further origins that pages are reached by, of a reverse proxy that ends TLS, say.
+        ssl: how it speaks TLS itself.
         title: of the page.
         queries: how the page looks, such as `{"grid": False}`.
         up: what is up for somebody who looks around.
@@ -55,6 +60,8 @@ class AppSettings:
     insecure: bool = False
     shared: bool = True
     static_root: str | Path | None = None
+    origins: Sequence[str] = ()
+    ssl: SSLContext | None = None
     title: str = "Heliograph"
     queries: Mapping[str, Any] = field(default_factory=dict)
     up: Sequence[float] = (0.0, 0.0, 1.0)

@@ -7,11 +7,14 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias
 
 from heliograph.camera import Camera
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import (
+    Answer,
+    Ask,
     Configure,
     Encoding,
     FromPage,
@@ -24,9 +27,11 @@ from heliograph.engines.web.messages import Event as PageEvent
 from heliograph.engines.web.specs import camera_of
 from heliograph.errors import ClosedError, HeliographError, InvalidValueError
 from heliograph.frame import Sample
-from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, Shot
+from heliograph.live.drawing import VIEWPORT, Adjust, Drawer, PageDrawer, Shot
 from heliograph.live.events import (
     CAMERA_MOVE,
+    CAMERA_VIEW,
+    DROP,
     INIT,
     OBJECT_MOVE,
     PROBLEM,
@@ -38,6 +43,7 @@ from heliograph.live.events import (
 from heliograph.live.operations import Operation
 from heliograph.live.scene import LiveScene
 from heliograph.live.streams import CameraStreams
+from heliograph.live.viewer.dropped import MOST_BYTES, sent_files
 from heliograph.passes import Passes
 from heliograph.scene import (
     Add,
@@ -233,20 +239,19 @@ class Session:
         for key in given:
             if key not in names:
                 raise InvalidValueError(f"poses: {key!r} is not among the keys {names}")
+        if VIEWPORT in names and isinstance(self._drawer, PageDrawer) and self._viewport is None:
+            await self._drawer.wait_for_page(VIEWPORT, ttl)
+            if self._viewport is None:
+                await self.till(VIEWPORT_MOVE, ttl)
         cameras = [self._camera(key, given.get(key), downsample) for key in names]
         return await self._drawer.draw(self._scene, Shot(cameras, passes, encoding, ttl))
 
-    def _camera(self, key: str, pose: Any, downsample: float | None) -> Camera | None:
-        """A camera by value; None for a view that nobody has told."""
+    def _camera(self, key: str, pose: Any, downsample: float | None) -> Camera | Adjust:
+        """A camera by value; of a view that nobody has told, what is to be done to it."""
         if key != VIEWPORT or key in self:
             return self._scene.camera(key, pose, downsample)
-        if self._viewport is None or isinstance(self._drawer, PageDrawer):
-            return None
-        camera = self._viewport if pose is None else self._viewport.moved(pose)
-        ratio = downsample or 1
-        return camera.resized(
-            max(round(camera.width / ratio), 1), max(round(camera.height / ratio), 1)
-        )
+        adjust = partial(_adjusted, pose=pose, downsample=downsample)
+        return adjust if self._viewport is None else adjust(self._viewport)
 
     async def _rpc(self, request: GrabRender, *, ttl: float = 10.0) -> Sample:
         """Ask for something and wait for it: `await (session.rpc @ GrabRender(keys="ego"))`."""
@@ -258,7 +263,7 @@ class Session:
 
     async def _drawn_stream(self, key: str, passes: Passes) -> Sample | None:
         """A picture of a stream; None where nobody would look at it."""
-        if not any(each.takes_pictures for each in self._subscriptions):
+        if not any(each.takes(CAMERA_VIEW) for each in self._subscriptions):
             return None
         return await self.grab_render(key, passes)
 
@@ -278,6 +283,7 @@ class Session:
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """No more events for it."""
+        subscription.end()
         if subscription in self._subscriptions:
             self._subscriptions.remove(subscription)
 
@@ -316,7 +322,7 @@ class Session:
     async def _run(self, subscription: Subscription, handler: Handler, *, once: bool) -> None:
         async for event in subscription:
             await self._call(handler, event)
-            if once or subscription not in self._subscriptions:
+            if once:
                 break
         self.unsubscribe(subscription)
 
@@ -370,7 +376,8 @@ class Session:
 
     async def serve(self, page: PageLink) -> None:
         """Show the scene in a page until that is closed."""
-        page.on_message = lambda message, _body: self._heard(page, message)
+        page.on_message = lambda message, body: self._heard(page, message, body)
+        page.spare += MOST_BYTES
         page.configure(self._configure)
         page.show(self._scene.rows)
         self._pages.append(page)
@@ -383,7 +390,7 @@ class Session:
             if isinstance(self._drawer, PageDrawer):
                 self._drawer.left(page)
 
-    def _heard(self, page: PageLink, message: FromPage) -> None:
+    def _heard(self, page: PageLink, message: FromPage, body: memoryview) -> None:
         if isinstance(message, Moved):
             self._moved(page, message)
         elif isinstance(message, PageEvent):
@@ -393,6 +400,21 @@ class Session:
             self.tell(Event(PROBLEM, message.key, message.text))
         elif isinstance(message, Viewport):
             self._looked(message)
+        elif isinstance(message, Ask):
+            page.send(self._answer(message, body))
+
+    def _answer(self, ask: Ask, body: memoryview) -> Answer:
+        """The answer to what the page's user interface asks: it takes dropped files, no more."""
+        if ask.what != "drop":
+            return Answer(ask.ask, None, f"this program answers no {ask.what!r}")
+        if not any(each.takes(DROP) for each in self._subscriptions):
+            return Answer(ask.ask, None, "this program takes no files (it handles no DROP)")
+        try:
+            files = sent_files(_files(ask.value), body)
+        except HeliographError as error:
+            return Answer(ask.ask, None, error.message)
+        self.tell(Event(DROP, VIEWPORT, files))
+        return Answer(ask.ask, {})
 
     def _looked(self, message: Viewport) -> None:
         """Somebody looks from elsewhere."""
@@ -420,6 +442,18 @@ class Session:
         etype = CAMERA_MOVE if issubclass(kind, CameraView) else OBJECT_MOVE
         value = {"matrix": list(message.matrix), "final": message.final}
         self.tell(Event(etype, message.key, value))
+
+
+def _files(value: object) -> object:
+    return value.get("files") if isinstance(value, Mapping) else None
+
+
+def _adjusted(camera: Camera, *, pose: Any, downsample: float | None) -> Camera:
+    """The camera of a viewport, from another pose or in another size where these are given."""
+    moved = camera if pose is None else camera.moved(pose)
+    if downsample is None:
+        return moved
+    return moved.resized(*(max(round(side / downsample), 1) for side in camera.size))
 
 
 def _components(given: Components) -> Iterable[Component]:

@@ -55,30 +55,46 @@ class CameraStreams:
         self._tasks.clear()
 
     async def _run(self, key: str) -> None:
-        loop = asyncio.get_running_loop()
-        shown, due, told = -1, loop.time(), ""
-        while True:
-            node = self._scene.camera_view(key)
-            if node.get("stream") == "frame" and self._scene.version == shown:
-                await self._change.wait()
-                continue
-            await asyncio.sleep(due - loop.time())
-            due = max(due, loop.time() - 1 / node.get("fps")) + 1 / node.get("fps")
-            shown = self._scene.version
+        pace = _Pace()
+        while key in self._tasks:
             try:
-                sample = await self._draw(key, node.get("passes"))
+                await self._step(key, pace)
             except Exception as error:  # noqa: BLE001 -- told, and tried again
-                if str(error) != told:
-                    told = str(error)
+                if str(error) != pace.told:
+                    pace.told = str(error)
                     _LOG.warning("stream of camera %s: %s", key, error)
-                    self._tell(Event(PROBLEM, key, told))
+                    self._tell(Event(PROBLEM, key, pace.told))
                 await asyncio.sleep(_AFTER_ERROR)
-                continue
-            if sample is None:
-                shown = -1
-                await self._change.wait()
-                continue
-            self._tell(Event(CAMERA_VIEW, key, sample))
+
+    async def _step(self, key: str, pace: _Pace) -> None:
+        """One picture, when its time has come and there is something new to see."""
+        change, node = self._change, self._scene.camera_view(key)
+        if node.get("stream") == "frame" and self._scene.version == pace.shown:
+            await change.wait()
+            return
+        await pace.next(node.get("fps"))
+        version = self._scene.version
+        sample = await self._draw(key, node.get("passes"))
+        if sample is None:  # nobody would have looked at it
+            await change.wait()
+            return
+        pace.shown = version
+        self._tell(Event(CAMERA_VIEW, key, sample))
+
+
+class _Pace:
+    """When the next picture of a camera is due, and which version the last one showed."""
+
+    def __init__(self) -> None:
+        self.shown = -1
+        self.told = ""
+        self._due = asyncio.get_running_loop().time()
+
+    async def next(self, fps: float) -> None:
+        """Wait until it is due."""
+        now = asyncio.get_running_loop().time()
+        await asyncio.sleep(self._due - now)
+        self._due = max(self._due, now - 1 / fps) + 1 / fps
 
 
 def _streams(node: CameraView) -> bool:

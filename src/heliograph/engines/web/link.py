@@ -210,7 +210,10 @@ class PageLink:
             async with asyncio.timeout(options["timeout"]):
                 return await answer
         except TimeoutError:
-            raise WorkerError(self._why_late(request, options["timeout"])) from None
+            late = WorkerError(self._why_late(request, options["timeout"]))
+            if len(self._asked) >= MOST_RENDERS:
+                self.close(f"the page has not answered {MOST_RENDERS} requests", again=True)
+            raise late from None
         finally:
             del self._answers[request]
             if request in self._waiting:
