@@ -159,3 +159,22 @@ def test_tabs_that_go_and_come() -> None:
                 await app.grab_render("ego", ttl=0.1)
 
     in_browser(work)
+
+
+def test_what_somebody_sees_in_the_page_is_drawn_by_whoever_draws() -> None:
+    async def work(browser: Browser) -> None:
+        for renderer in ("engine", "page"):
+            async with App(SCENE, port=0, renderer=renderer) as app, tab(browser, app):
+                sample = await app.grab_render(passes=ALL, ttl=20)
+                while renderer == "engine" and sample["viewport"].camera.size == (320, 240):
+                    await asyncio.sleep(0.05)  # the page has not told yet
+                    sample = await app.grab_render(passes=ALL, ttl=20)
+                frame = sample["viewport"]
+                assert frame.camera.width > 300
+                assert frame.camera.height > 300
+                assert frame.rgb.shape[:2] == frame.camera.size[::-1]
+                assert {1, 2, 3} <= set(np.unique(frame.segmentation))
+                half = await app.grab_render(["ego", "viewport"], downsample=2, ttl=20)
+                assert half["viewport"].camera.width == round(frame.camera.width / 2)
+
+    in_browser(work)
