@@ -486,6 +486,19 @@ def test_what_fails_while_it_is_sent_ends_the_page_and_is_told(
     assert "nothing can be sent" in caplog.text
 
 
+def test_a_page_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_link, "MOST_SILENT", 0.05)
+
+    async def work(link: PageLink, page: Page) -> None:
+        page.answers = False
+        link.show(Scene().rows)
+        with pytest.raises(WorkerError):
+            await link.render([CAMERA], ["rgb"], timeout=0.2)
+        await link.wait_closed()
+
+    run(work)
+
+
 def test_a_page_has_a_bounded_number_of_requests() -> None:
     async def work(link: PageLink, page: Page) -> None:
         page.answers = False

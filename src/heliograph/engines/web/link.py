@@ -48,6 +48,8 @@ MOST_RENDERS: Final = 16
 """`Render` messages that a page has not answered."""
 MOST_EARLY: Final = 16
 """Messages of a page that are kept until somebody takes them; the oldest go first."""
+MOST_SILENT: Final = 20.0
+"""Seconds that a page which owes an answer may be silent before it is given up."""
 MOST_QUEUED: Final = 1000
 """Messages without a slot that wait for a page."""
 MOST_MALFORMED: Final = 100
@@ -211,8 +213,9 @@ class PageLink:
                 return await answer
         except TimeoutError:
             late = WorkerError(self._why_late(request, options["timeout"]))
-            if len(self._asked) >= MOST_RENDERS:
-                self.close(f"the page has not answered {MOST_RENDERS} requests", again=True)
+            silent = time.monotonic() - self._heard
+            if self._asked and silent > MOST_SILENT:
+                self.close(f"the page has not answered for {silent:.0f} s", again=True)
             raise late from None
         finally:
             del self._answers[request]
