@@ -478,3 +478,36 @@ def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path
     assert np.array_equal(frame.rgb, page.render(hg.View(["top"], passes=ALL))["top"].rgb)
     gone = drawn(page, hg.Scene(FLOOR, TOP), "top")
     assert gone.rgb[80, 80].tolist() == frame.rgb[5, 5].tolist()
+
+
+def test_animations_show_what_the_component_engine_shows(
+    page: WebEngine, components: ComponentEngine, tmp_path: Path
+) -> None:
+    times, moves = np.array([0, 1, 2], "<f4"), np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0]], "<f4")
+    path = glb(
+        tmp_path / "moving.glb",
+        {
+            "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
+            "nodes": [{"mesh": 0}],  # without a name
+            "scenes": [{"nodes": [0]}],
+            "animations": [
+                {
+                    "name": "walk",
+                    "samplers": [{"input": 2, "output": 3}],
+                    "channels": [{"sampler": 0, "target": {"node": 0, "path": "translation"}}],
+                }
+            ],
+        },
+        [SQUARE, SQUARE_FACES, times, moves],
+    )
+    both: list[list[Frame]] = []
+    for engine in (page, components):
+        frames = []
+        for time in (0.0, 0.5, 1.5, 0.25):
+            mesh = hg.Mesh(key="m", src=path, up="z", animation="walk", time=time)
+            frames.append(drawn(engine, hg.Scene(mesh, TOP), "top"))
+        both.append(frames)
+    for ours, theirs in zip(*both, strict=True):
+        assert (seen(ours) == seen(theirs)).mean() > 0.999
+        assert (seen(ours) == "m").any()
+    assert not np.array_equal(both[0][0].segmentation, both[0][1].segmentation)

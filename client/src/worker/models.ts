@@ -147,8 +147,25 @@ function fileLook({ material, geometry }: OneMesh): FileLook {
 
 async function readGltf(data: ArrayBuffer, url: string): Promise<Object3D> {
   const { GLTFLoader } = await import("three/addons/loaders/GLTFLoader.js");
-  const { scene } = await new GLTFLoader().parseAsync(data, url.slice(0, url.lastIndexOf("/") + 1));
+  const { scene, animations } = await new GLTFLoader().parseAsync(data, url.slice(0, url.lastIndexOf("/") + 1));
+  scene.animations = animations;
+  nameTargets(scene);
   return scene;
+}
+
+/** Have tracks name what they move by names that copies keep; the loader names what has none by uuid. */
+function nameTargets(root: Object3D): void {
+  const nameless = new Map<string, Object3D>();
+  root.traverse((object) => {
+    if (object.name === "") nameless.set(object.uuid, object);
+  });
+  for (const track of root.animations.flatMap((clip) => clip.tracks)) {
+    const dot = track.name.indexOf(".");
+    const object = nameless.get(track.name.slice(0, dot));
+    if (object === undefined) continue;
+    object.name ||= `node-${object.uuid}`;
+    track.name = object.name + track.name.slice(dot);
+  }
 }
 
 async function readPly(data: ArrayBuffer): Promise<Object3D> {

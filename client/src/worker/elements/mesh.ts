@@ -1,11 +1,11 @@
 // Triangles of arrays or of a file.
-import { BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SRGBColorSpace } from "three";
+import { AnimationMixer, BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SRGBColorSpace, type Object3D } from "three";
 import type { AssetRef, Row } from "../../messages";
 import { paint, PLAIN_DRESS, type Dress, type FileLook } from "../materials";
 import { withNormals, type Model } from "../models";
 import { Surface, type DrawnObject } from "../surface";
 import { hull } from "../outlines";
-import { isAssetRef, text, type NumericArray } from "../values";
+import { isAssetRef, number, text, type NumericArray } from "../values";
 import { DrawnElement } from "./drawn";
 import type { Kit } from "./element";
 
@@ -19,6 +19,7 @@ export class MeshElement extends DrawnElement {
   private file: AssetRef | null = null;
   /** Counts what was shown, so that a model that comes too late is not. */
   private turn = 0;
+  private root: Object3D | null = null;
   private parts: { surface: Surface; look: FileLook }[] = [];
 
   constructor(kit: Kit, row: Row) {
@@ -39,6 +40,10 @@ export class MeshElement extends DrawnElement {
 
   protected override rebuild(changed: ReadonlySet<string>): void {
     this.refreshFiles();
+    if (this.root !== null && [...changed].every((name) => name === "time")) {
+      this.pose(this.root);
+      return;
+    }
     if ([...changed].every((name) => LOOKS.has(name))) {
       if (this.file) this.paintParts();
       else this.repaint(this.dress);
@@ -54,6 +59,7 @@ export class MeshElement extends DrawnElement {
     this.geometry?.dispose();
     this.geometry = null;
     this.parts = [];
+    this.root = null;
     if (this.file) this.kit.models.release(this.file);
     this.file = null;
   }
@@ -80,15 +86,32 @@ export class MeshElement extends DrawnElement {
     root.updateMatrix();
     if (up === "y") root.matrix.premultiply(UPRIGHT);
     this.object.add(root);
+    this.root = root;
     this.parts = meshes.map(({ mesh, look }) => ({ surface: this.surfaceOf(mesh), look }));
     this.paintParts();
     this.parts.forEach(({ surface }) => this.kit.surfaces.add(surface));
-    root.updateWorldMatrix(true, true);
+    this.pose(root);
     const fromWorld = this.object.matrixWorld.clone().invert();
     this.outline((thickness, angle) =>
       meshes.map(({ mesh }) => hull(mesh.geometry, fromWorld.clone().multiply(mesh.matrixWorld), thickness, angle)),
     );
     this.kit.refresh();
+  }
+
+  /** Put a model where its animation has it at `time`, whatever it showed before. */
+  private pose(root: Object3D): void {
+    const name = text(this.row.props, "animation", "");
+    const clip = root.animations.find((each) => each.name === name);
+    if (clip === undefined && name !== "") {
+      const known = root.animations.map((each) => each.name).join(", ") || "none";
+      this.kit.problem(this.row.key, `its file has no animation ${JSON.stringify(name)} (it has: ${known})`);
+    } else if (clip !== undefined) {
+      const mixer = new AnimationMixer(root);
+      mixer.clipAction(clip).play();
+      mixer.setTime(number(this.row.props, "time", 0));
+      root.traverse((object) => (object.frustumCulled = false)); // their bounds are those of the file
+    }
+    root.updateWorldMatrix(true, true);
   }
 
   private surfaceOf(mesh: DrawnObject): Surface {
