@@ -35,7 +35,6 @@ interface Node extends SceneNode {
 
 export class Graph {
   private readonly nodes = new Map<string, Node>();
-  private readonly told = new Set<string>();
   scene: SceneElement | null = null;
 
   constructor(private readonly kit: Kit) {}
@@ -135,9 +134,6 @@ export class Graph {
   }
 
   private complain(key: string, error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const once = `${key}: ${text}`;
-    if (!this.told.has(once)) this.kit.problem(key, text);
-    this.told.add(once);
+    this.kit.problem(key, error instanceof Error ? error.message : String(error));
   }
 }

@@ -20,7 +20,10 @@ type Queued = { message: ToPage; frame: ArrayBuffer };
 
 const ORDERED: ReadonlySet<string> = new Set(["apply", "render", "forget"]);
 
+const MOST_TOLD = 1000;
+
 export class ScenePart implements Part {
+  private readonly told = new Set<string>();
   readonly passes: Passes;
   readonly sensors: Sensors;
   /** Pictures of what the viewport alone shows. */
@@ -89,7 +92,12 @@ export class ScenePart implements Part {
     }
   }
 
+  /** Tell a problem of a component, once. */
   private tell(key: string, text: string): void {
+    const once = `${key}: ${text}`;
+    if (this.told.has(once)) return;
+    if (this.told.size >= MOST_TOLD) this.told.clear();
+    this.told.add(once);
     this.outbox.server({ type: "problem", key, text });
     this.outbox.main({ type: "problem", key, text });
   }
