@@ -87,6 +87,7 @@ def test_it_prints_the_address_serves_and_ends_with_the_signal(
         (("model.xml", "--port", "70000"), "--port: expected an integer from 0 to 65535"),
         (("model.xml", "--host", "192.0.2.1"), "192.0.2.1"),
         (("model.xml", "--engine", "blendr"), "unknown engine 'blendr'"),
+        (("model.xml", "--origins", "robots.example.org"), "origins: expected such as 'https://"),
     ],
 )
 def test_mistakes_are_one_line(

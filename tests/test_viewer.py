@@ -1,11 +1,14 @@
 """The viewer with pages that are WebSocket clients, real engines and real recordings."""
 
+import ast
 import asyncio
 import gc
 import io
 import json
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import numpy as np
 import pytest
@@ -35,9 +39,10 @@ from heliograph.live.trajectories import Trajectory
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
 from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
+from heliograph.live.viewer.python_code import Opening, quoted, rendering_code
 from heliograph.passes import PassName
 from heliograph.record import record
-from viewer_pages import FakePage, opened, pixels
+from viewer_pages import PATIENCE, FakePage, opened, pixels
 
 PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 MJCF = """<mujoco>
@@ -294,6 +299,27 @@ def test_seed_and_index_draw_the_randomization_of_that_sample(model: Path, tmp_p
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("seed", [123456, 2**40 + 7])
+def test_large_seeds_are_those_of_the_run(model: Path, tmp_path: Path, seed: int) -> None:
+    config = tmp_path / "dr.json"
+    config.write_text(json.dumps({"randomizers": [BACKGROUND]}))
+
+    async def run() -> None:
+        with hg.open(model, randomize=config, seed=seed) as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                _, shown = await page.seen(EYE)
+                assert page.control("seed")["value"] == seed
+                expected = renderer.render(hg.View([EYE], seed=seed))["view"].rgb
+                assert np.array_equal(shown, expected)
+                _, other = await page.changed("seed", 3)
+                assert not np.array_equal(other, expected)
+                _, again = await page.changed("seed", seed)
+                assert np.array_equal(again, expected)
+                assert page.control("seed")["max"] >= seed
+
+    asyncio.run(run())
+
+
 def test_random_states_are_those_of_the_run(model: Path) -> None:
     async def run() -> None:
         with hg.open(model, seed=2) as renderer, hg.view(renderer) as viewer:
@@ -487,6 +513,21 @@ def test_the_program_for_a_renderer_of_ones_own_uses_it() -> None:
     asyncio.run(run())
 
 
+@given(st.text())
+def test_words_of_programs_are_in_double_quotes(text: Any) -> None:
+    assert quoted(text)[0] == '"'
+    assert ast.literal_eval(quoted(text)) == text
+
+
+def test_programs_have_the_words_of_the_page_s_own() -> None:
+    camera = EYE.replace(projection=hg.Projection.ORTHOGRAPHIC)
+    lines = rendering_code(Opening(), hg.View([camera], ("rgb", "depth"), seed=3)).split("\n")
+    assert lines[:3] == ["import heliograph as hg", "", "camera = hg.Camera("]
+    assert "    width=96," in lines
+    assert '    name="view",' in lines
+    assert 'view = hg.View(cameras=[camera], passes=("rgb", "depth",), seed=3, index=0)' in lines
+
+
 def test_what_is_shown_is_saved_whole(model: Path) -> None:
     async def run() -> None:
         with hg.view(model) as viewer, hg.open(model, msaa=4) as renderer:
@@ -528,6 +569,80 @@ def test_thumbnails_show_what_the_scene_s_cameras_see_in_the_page_s_state(model:
                     await page.ask("thumbnail", camera="top", width=10**6, height=24)
 
     asyncio.run(run())
+
+
+class Held(LocalRenderer):
+    """Draws nothing until it is let to; knows how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(FakeEngine(size=(32, 24)))
+        self.begun, self.let = threading.Event(), threading.Event()
+        self.asked: list[hg.View] = []
+
+    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+        self.asked.append(view)
+        self.begun.set()
+        assert self.let.wait(PATIENCE)
+        yield self.render(view)
+
+
+def test_of_a_camera_the_newest_thumbnail_is_drawn_and_the_other_is_told() -> None:
+    async def run() -> None:
+        with Held() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.look(EYE)
+                await asyncio.to_thread(renderer.begun.wait)
+                name = page.facts["start"]
+                asking = [
+                    asyncio.create_task(page.ask("thumbnail", camera=name, width=w, height=6))
+                    for w in (8, 10)
+                ]
+                with pytest.raises(RuntimeError, match="superseded"):
+                    await asking[0]
+                renderer.let.set()
+                answer, body = await asking[1]
+                assert pixels(body[answer["offset"] :][: answer["nbytes"]]).shape == (6, 10, 3)
+
+    asyncio.run(run())
+
+
+def test_what_a_page_asked_is_not_drawn_after_it_has_left() -> None:
+    async def run() -> None:
+        with Held() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.look(EYE)
+                await asyncio.to_thread(renderer.begun.wait)
+                for _ in range(5):
+                    asyncio.create_task(page.ask("save", format="npz"))  # noqa: RUF006
+                await page.ask("python")  # all of them have arrived
+            while not viewer._remembered:
+                await asyncio.sleep(0.01)
+            async with opened(viewer) as page:
+                renderer.let.set()
+                await page.seen(eye(1))
+            passes = [view.pass_names for view in renderer.asked]
+            assert set(passes) == {("rgb",)}
+
+    asyncio.run(run())
+
+
+def test_who_waits_for_a_picture_of_a_scene_that_is_left_is_told() -> None:
+    async def run() -> None:
+        with Held() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.look(EYE)
+                await asyncio.to_thread(renderer.begun.wait)
+                saving = asyncio.create_task(page.ask("save", format="npz"))
+                await page.ask("python")
+                assert await drop(page, {"ball.glb": glb()}) == {"opened": "ball.glb"}
+                with pytest.raises(RuntimeError, match="superseded"):
+                    await saving
+                renderer.let.set()
+
+    asyncio.run(run())
+
+
+# Trajectories.
 
 
 # Trajectories.
@@ -572,6 +687,55 @@ def test_a_page_that_leaves_keeps_what_it_recorded(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert len(Trajectory.load(tmp_path / "trajectory-0001.json")) == 2
+
+
+def test_pages_are_served_while_a_trajectory_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let = threading.Event()
+    save = Trajectory.save
+
+    def slow(self: Trajectory, path: Path) -> None:
+        assert let.wait(PATIENCE / 2)
+        save(self, path)
+
+    monkeypatch.setattr(Trajectory, "save", slow)
+
+    async def record(page: FakePage, number: int) -> None:
+        await page.set("record", True)
+        await page.seen(eye(number))
+        await page.set("record", False)
+
+    async def run() -> None:
+        with fake() as renderer, hg.view(renderer, out=tmp_path) as viewer:
+            async with opened(viewer) as page, opened(viewer) as other:
+                await asyncio.gather(record(page, 1), record(other, 2))
+                await page.seen(eye(3))
+                assert not page.facts["recording"]["on"]
+                assert page.facts["files"] == []
+                let.set()
+                await page.until(lambda: page.facts["files"])
+                await other.until(lambda: other.facts["files"])
+                assert page.facts["files"] != other.facts["files"]
+                for one, number in ((page, 1), (other, 2)):
+                    pose = Trajectory.load(one.facts["files"][0]).world_from_camera[-1]
+                    assert np.array_equal(pose, eye(number).world_from_camera)
+
+    asyncio.run(run())
+
+
+def test_a_trajectory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    async def run() -> None:
+        with fake() as renderer, hg.view(renderer, out=tmp_path / "file") as viewer:
+            async with opened(viewer) as page:
+                await page.set("record", True)
+                await page.seen(EYE)
+                await page.set("record", False)
+                await page.until(lambda: "cannot be used" in page.facts["note"])
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".json"])
@@ -796,6 +960,25 @@ def test_a_notebook_shows_the_page_in_a_frame_while_its_loop_runs() -> None:
     asyncio.run(run())
 
 
+def test_it_is_reached_by_the_names_that_were_given(model: Path) -> None:
+    async def ask(viewer: Any, name: str) -> int:
+        async with (
+            aiohttp.ClientSession() as client,
+            client.get(viewer.url, headers={"Host": name}) as answer,
+        ):
+            return answer.status
+
+    with hg.view(model, size=(32, 24), origins=["https://robots.example.org"]) as viewer:
+        assert asyncio.run(ask(viewer, "robots.example.org")) == 200
+        assert asyncio.run(ask(viewer, "evil.example.org")) == 403
+
+
+def test_it_speaks_tls_where_it_is_given_a_context() -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with fake() as renderer, hg.view(renderer, ssl=context) as viewer:
+        assert viewer.url.startswith("https://127.0.0.1:")
+
+
 def test_a_port_that_is_taken_is_told_and_nothing_is_left(model: Path) -> None:
     with hg.view(model) as viewer:
         port = int(viewer.url.split(":")[2].split("/")[0])
@@ -819,6 +1002,10 @@ async def drop(page: FakePage, files: dict[str, bytes]) -> Any:
         return str(error)
 
 
+def values(select: Any) -> list[Any]:
+    return [option["value"] for option in select["options"]]
+
+
 def glb() -> Any:
     return trimesh.creation.icosphere(radius=0.5).export(file_type="glb")
 
@@ -833,7 +1020,7 @@ def test_a_dropped_mesh_is_one_more_scene() -> None:
                 show, shown = await page.seen(EYE)
                 assert show.facts["engine"] == "components"
                 assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 1
-                folder = viewer._folders[0]
+                folder = viewer._dropped["ball.glb"]
                 assert folder.stat().st_mode & 0o77 == 0
                 await page.set("scene", "fake")
                 await page.until(lambda: page.facts["scene"] == "fake")
@@ -841,6 +1028,54 @@ def test_a_dropped_mesh_is_one_more_scene() -> None:
             return folder
 
     assert not asyncio.run(run()).exists()
+
+
+def test_of_dropped_scenes_the_newest_and_those_in_sight_stay_open() -> None:
+    def threads() -> int:
+        names = [thread.name for thread in threading.enumerate()]
+        return sum(name.startswith("heliograph viewer: ") for name in names)
+
+    async def run() -> None:
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as kept, opened(viewer) as page:
+                await drop(kept, {"kept.glb": glb()})
+                await kept.seen(EYE)
+                await drop(page, {"gone.glb": glb()})
+                folders = dict(viewer._dropped)
+                session = page.configured.session
+            async with opened(viewer, kept.configured.session) as kept, opened(viewer) as page:
+                assert kept.facts["scene"] == "kept.glb"
+                for number in range(7):
+                    assert "opened" in await drop(page, {f"{number}.glb": glb()})
+                names = ["fake", "kept.glb", "3.glb", "4.glb", "5.glb", "6.glb"]
+                await kept.until(lambda: values(kept.control("scene")) == names)
+                await page.until(lambda: values(page.control("scene")) == names)
+                while threads() > len(names) or folders["gone.glb"].exists():
+                    await asyncio.sleep(0.01)
+                assert [*viewer.sources] == names
+                await kept.seen(eye(1))
+                assert folders["kept.glb"].exists()
+                assert all(folder.exists() for folder in viewer._dropped.values())
+                await page.set("scene", "gone.glb")
+                await page.until(lambda: "unknown scene 'gone.glb'" in page.facts["note"])
+            async with opened(viewer, session) as page:
+                assert page.facts["scene"] == "fake"
+
+    asyncio.run(run())
+
+
+def test_files_that_cannot_be_opened_leave_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    async def run() -> None:
+        with fake() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                assert "bad.xml" in await drop(page, {"bad.xml": b"<mujoco><x/></mujoco>"})
+                assert [*tmp_path.iterdir()] == []
+
+    asyncio.run(run())
 
 
 def test_a_dropped_model_that_names_files_that_are_not_there_says_which() -> None:

@@ -164,6 +164,22 @@ def encode_array(array: NDArray[Any], form: FileForm) -> bytes:
     return stream.getvalue()
 
 
+def encode_jpeg(rgb: NDArray[np.uint8], quality: int, *, fine_colours: bool = False) -> bytes:
+    """(H, W, 3) uint8 as a JPEG file, which takes a tenth of a PNG's bytes and time.
+
+    Args:
+        rgb: the picture.
+        quality: 0 to 100.
+        fine_colours: whether chroma is as fine as the picture, so that a colour can be read back.
+    """
+    with Requires("PIL"):
+        from PIL import Image
+
+    stream, subsampling = io.BytesIO(), 0 if fine_colours else 2
+    Image.fromarray(rgb).save(stream, "JPEG", quality=quality, subsampling=subsampling)
+    return stream.getvalue()
+
+
 def decode_array(data: bytes, size: tuple[int, int] | None = None) -> NDArray[Any]:
     """The array in the bytes of a file; integers of a 16-bit PNG come as they are stored.
 

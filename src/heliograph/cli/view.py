@@ -26,6 +26,8 @@ class View:
         open: open the page in the default browser.
         port: to serve at; 0 takes a free one.
         host: address to serve at; others than this machine can reach one that is not loopback.
+        origins: further addresses that the page is reached by, such as https://robots.example.org
+            behind a reverse proxy that ends TLS and passes Host on.
         engine: which engine; the file decides without it.
         size: WIDTHxHEIGHT in pixels of cameras that the scene gives no resolution.
         workers: processes that draw; 0 draws in this one.
@@ -43,6 +45,7 @@ class View:
     open: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     port: int = 0
     host: str = "127.0.0.1"
+    origins: tuple[str, ...] = ()
     engine: str | None = None
     size: str = "640x480"
     workers: int = 0
@@ -70,6 +73,7 @@ def view(order: tyro.conf.OmitArgPrefixes[View]) -> int:
         order.source,
         host=order.host,
         port=order.port,
+        origins=order.origins,
         open_browser=order.open,
         out=order.out,
         size=parse_size(order.size),

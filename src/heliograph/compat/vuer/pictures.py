@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from io import BytesIO
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
+from heliograph.codec import encode_jpeg
 from heliograph.frame import Frame, Sample
-from heliograph.requires import Requires
 
 
 def picture_value(sample: Sample, *, depth: bool, quality: float, delta: float) -> dict[str, Any]:
@@ -30,13 +30,14 @@ def picture_value(sample: Sample, *, depth: bool, quality: float, delta: float) 
     """
     (frame,) = sample
     camera = frame.camera
+    jpeg = partial(encode_jpeg, quality=round(100 * quality), fine_colours=True)
     return {
         "dpr": 1,
         "delta": delta,
         "width": camera.width,
         "height": camera.height,
-        "frame": _jpeg(frame.rgb, quality),
-        "depthFrame": _jpeg(depth_picture(frame), quality) if depth else None,
+        "frame": jpeg(frame.rgb),
+        "depthFrame": jpeg(depth_picture(frame)) if depth else None,
         "matrix": [float(number) for number in camera.world_from_camera.T.ravel()],
         "fov": math.degrees(camera.fov_y) if camera.projection is Projection.PERSPECTIVE else None,
         "near": camera.near,
@@ -51,13 +52,3 @@ def depth_picture(frame: Frame) -> NDArray[np.uint8]:
     share = (frame.depth - camera.near) / (camera.far - camera.near)
     grey = np.round(255 * (1 - np.clip(share, 0, 1))).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _jpeg(rgb: NDArray[np.uint8], quality: float) -> bytes:
-    with Requires("PIL"):
-        from PIL import Image
-
-    file = BytesIO()
-    # Chroma as fine as the picture, so that a colour can be read back.
-    Image.fromarray(rgb).save(file, "JPEG", quality=round(100 * quality), subsampling=0)
-    return file.getvalue()

@@ -14,14 +14,14 @@ which sends it (`Show`) unless a picture of a newer look was sent.
 
 | file | job | owns |
 |---|---|---|
-| viewer.py | opens sources, serves | the server, the sources |
+| viewer.py | opens sources, serves | the server, the sources, folders of dropped files |
 | pages.py | one page | its look, what it was sent |
-| questions.py | what it asks | the probe that waits |
+| questions.py | what it asks | who waits for a picture |
 | shots.py | draws and encodes | |
 | sources.py, rendered.py, recorded.py | a renderer, a recording with one face | their desk |
 | progressive.py | what is drawn next, and how large | one thread; times |
 | controls.py, look.py | the panel; what is shown | |
 | answers.py, python_code.py, pictures.py | pure | |
 | recorder.py | the record button | one trajectory |
-| dropped.py | files dropped on a page | a private folder |
+| dropped.py | files dropped on a page | |
 """

@@ -13,13 +13,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeAlias
 
-from heliograph.engine import CancelToken, attempt
+from heliograph.engine import CancelToken
 from heliograph.engines.web.messages import (
     Answer,
     Ask,
@@ -78,9 +78,11 @@ class Home(Protocol):
     def sources(self) -> Mapping[str, Source]:
         """What can be shown, by name."""
 
-    @property
-    def out(self) -> Path:
-        """Folder for trajectories."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task; the viewer waits for it before it ends."""
+
+    async def save(self, recorder: Recorder, source: str) -> Path:
+        """Write a trajectory; returns its file."""
 
     async def open_files(self, files: Mapping[str, bytes]) -> str:
         """Open dropped files as one more source; returns its name."""
@@ -135,7 +137,15 @@ class ViewerPage:
         if self._panel_due is not None:
             self._panel_due.cancel()
         if self._recorder is not None and self._recorder.views:
-            attempt(self._recorder.save, self._home.out, self._source_name)
+            self._stop_recording()
+
+    def sources_changed(self) -> None:
+        """Tell the page what can be shown now."""
+        self._panel_soon()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task; the viewer waits for it before it ends."""
+        self._home.spawn(work)
 
     async def open_files(self, files: Mapping[str, bytes]) -> str:
         """Open dropped files as one more source; returns its name."""
@@ -222,8 +232,9 @@ class ViewerPage:
         source.desk.put(self.slot("still"), Urgency.STILL, still, delay=delay)
 
     def _forget_orders(self) -> None:
-        for what in ("moving", "still", "probe", "search"):
+        for what in ("moving", "still", "search"):
             self.source.desk.drop(self.slot(what))
+        self._questions.forget()
 
     def _job(self, shot: Shot, draw: Draw) -> Job:
         """What the desk does for a shot; an error is told to the page."""
@@ -302,7 +313,16 @@ class ViewerPage:
     def _stop_recording(self) -> None:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
-            self._files.append(str(recorder.save(self._home.out, self._source_name)))
+            self._home.spawn(self._save(recorder, self._source_name))
+
+    async def _save(self, recorder: Recorder, source: str) -> None:
+        try:
+            file = await self._home.save(recorder, source)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the page is told
+            self._tell(error)
+        else:
+            self._files.append(str(file))
+            self._send_panel()
 
     # The panel.
 
@@ -315,6 +335,8 @@ class ViewerPage:
             self._panel_due = self._loop.call_later(wait, self._send_panel)
 
     def _send_panel(self) -> None:
+        if self._closed:
+            return
         if self._panel_due is not None:
             self._panel_due.cancel()
             self._panel_due = None

@@ -75,18 +75,21 @@ class Desk:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    def put(self, slot: str, urgency: Urgency, job: Job, *, delay: float = 0.0) -> None:
-        """Order a job; the one that waits in the slot is replaced, and keeps its turn.
+    def put(self, slot: str, urgency: Urgency, job: Job, *, delay: float = 0.0) -> bool:
+        """Order a job; the one that waits in the slot is replaced, and its turn is kept.
 
         Args:
             slot: of which the newest job counts.
             urgency: what is drawn first; of equal ones what was ordered first.
             job: does it.
             delay: seconds before which it is not begun.
+
+        Returns:
+            Whether one was replaced.
         """
         with self._changed:
             if self._closed:
-                return
+                return False
             self._count += 1
             old = self._orders.get(slot)
             same = old is not None and old.urgency is urgency
@@ -94,13 +97,18 @@ class Desk:
             due = time.monotonic() + delay
             self._orders[slot] = _Order(urgency, number, slot, job, due)
             self._changed.notify()
+            return old is not None
 
-    def drop(self, slot: str) -> None:
-        """Forget what waits in a slot; if its job runs, that is asked to stop."""
+    def drop(self, slot: str) -> bool:
+        """Forget what waits in a slot; if its job runs, that is asked to stop.
+
+        Returns:
+            Whether one waited.
+        """
         with self._changed:
-            self._orders.pop(slot, None)
             if self._running is not None and self._running.slot == slot:
                 self._running.token.cancel()
+            return self._orders.pop(slot, None) is not None
 
     def close(self) -> None:
         """Forget what waits, and wait for the job that runs; not from one of the jobs."""

@@ -51,7 +51,7 @@ def rendering_code(opening: Opening, view: View) -> str:
     ]
     shots = [
         "sample = renderer.render(view)",
-        *(f'{name} = sample["{camera.name}"]["{name}"]' for name in view.pass_names),
+        *(f"{name} = sample[{quoted(camera.name)}][{quoted(name)}]" for name in view.pass_names),
     ]
     if opening.context is None:
         return "\n".join([*head, "# renderer: the one that is viewed", *shots, ""])
@@ -65,33 +65,32 @@ def recording_code(path: Path, position: int, camera: str, passes: Sequence[str]
         [
             "import heliograph as hg",
             "",
-            f"recording = hg.Recording({str(path)!r})",
+            f"recording = hg.Recording({quoted(str(path))})",
             f"sample = recording[{position}]",
-            f"frame = sample[{camera!r}]",
-            *(f'{name} = frame["{name}"]' for name in passes),
+            f"frame = sample[{quoted(camera)}]",
+            *(f"{name} = frame[{quoted(name)}]" for name in passes),
             "",
         ]
     )
 
 
 def _camera(camera: Camera) -> str:
-    rows = ",\n        ".join(str(row) for row in camera.world_from_camera.tolist())
-    numbers = ", ".join(f"{name}={getattr(camera, name)!r}" for name in ("fx", "fy", "cx", "cy"))
-    kind = ""
+    numbers = ("width", "height", "fx", "fy", "cx", "cy", "near", "far")
+    lines = [
+        f"world_from_camera={camera.world_from_camera.tolist()}",
+        *(f"{name}={getattr(camera, name)!r}" for name in numbers),
+        f"name={quoted(camera.name)}",
+    ]
     if camera.projection is Projection.ORTHOGRAPHIC:
-        kind = "    projection=hg.Projection.ORTHOGRAPHIC,\n"
-    return (
-        f"hg.Camera(\n    name={camera.name!r},\n"
-        f"    world_from_camera=[\n        {rows},\n    ],\n"
-        f"    width={camera.width}, height={camera.height},\n    {numbers},\n"
-        f"    near={camera.near!r}, far={camera.far!r},\n{kind})"
-    )
+        lines.append("projection=hg.Projection.ORTHOGRAPHIC")
+    return "\n".join(["hg.Camera(", *(f"    {line}," for line in lines), ")"])
 
 
 def _view(view: View) -> str:
-    parts = ["camera", f"passes={view.pass_names!r}"]
+    names = ", ".join(map(quoted, view.pass_names))
+    parts = ["cameras=[camera]", f"passes=({names},)"]
     if view.state:
-        state = ", ".join(f"{key!r}: {_literal(value)}" for key, value in view.state.items())
+        state = ", ".join(f"{quoted(key)}: {_literal(v)}" for key, v in view.state.items())
         parts.append(f"state={{{state}}}")
     if view.seed is not None:
         parts.append(f"seed={view.seed}")
@@ -102,4 +101,13 @@ def _view(view: View) -> str:
 def _literal(value: Any) -> str:
     if isinstance(value, (np.ndarray, np.generic)):
         return repr(value.tolist())
-    return repr(str(value) if isinstance(value, Path) else value)
+    return quoted(str(value)) if isinstance(value, (str, Path)) else repr(value)
+
+
+def quoted(text: str) -> str:
+    """A literal in double quotes, as the page writes them."""
+    literal = repr(text)
+    if literal[0] == '"':
+        return literal
+    inside = literal[1:-1].replace("\\'", "'").replace('"', '\\"')
+    return f'"{inside}"'

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
 
 from heliograph.engine import CancelToken
 from heliograph.engines.web.messages import Answer, Ask
@@ -16,6 +16,8 @@ from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pictures import encoded, shown_pass
 from heliograph.live.viewer.progressive import Urgency
 from heliograph.live.viewer.sources import Drawn, Source
+
+T = TypeVar("T")
 
 _THUMBNAIL: Final = 512
 """Pixels of a side of a thumbnail, at most."""
@@ -37,6 +39,9 @@ class Asked(Protocol):
     def answer(self, message: Answer, buffers: Buffers | None = None) -> None:
         """Send an answer."""
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task; the viewer waits for it before it ends."""
+
     async def open_files(self, files: Mapping[str, bytes]) -> str:
         """Open dropped files; returns what they are called among what can be shown."""
 
@@ -53,8 +58,7 @@ class Questions:
 
     def __init__(self, page: Asked) -> None:
         self._page = page
-        self._probing: Ask | None = None
-        self._opening: asyncio.Task[str] | None = None
+        self._newest: dict[str, Ask] = {}  # of each slot that the desk has an order of
         self._known: dict[str, Callable[[Ask, Mapping[str, Any]], None]] = {
             "probe": self._probe,
             "python": self._python,
@@ -72,13 +76,19 @@ class Questions:
         value = ask.value if isinstance(ask.value, dict) else {}
         try:
             if ask.what == "drop":
-                self._drop(ask, sent_files(value.get("files"), body))
+                self._page.spawn(self._drop(ask, sent_files(value.get("files"), body)))
                 return
             if ask.what not in self._known:
                 raise UnknownNameError.of("question", ask.what, self._known)
             self._known[ask.what](ask, value)
         except HeliographError as error:
             self._refuse(ask, error)
+
+    def forget(self) -> None:
+        """Nothing more is drawn for what was asked; who waits is told."""
+        for slot, ask in list(self._newest.items()):
+            if self._page.source.desk.drop(self._page.slot(slot)):
+                self._done(slot, ask, self._refuse, ask, _superseded())
 
     def _probe(self, ask: Ask, value: Mapping[str, Any]) -> None:
         page = self._page
@@ -88,16 +98,11 @@ class Questions:
         if whole is not None and whole[0] is look and _has(whole[1], passes):
             self._reply(ask, answers.probe(whole[1], *at))
             return
-        if self._probing is not None:
-            self._refuse(self._probing, InvalidValueError("superseded"))
-        self._probing = ask
 
         def reply(drawn: Drawn) -> None:
             if page.look is look:
                 page.whole = look, drawn
-            if self._probing is ask:
-                self._probing = None
-                self._reply(ask, answers.probe(drawn, *at))
+            self._reply(ask, answers.probe(drawn, *at))
 
         self._draw(ask, "probe", passes, reply)
 
@@ -119,57 +124,78 @@ class Questions:
         self, ask: Ask, slot: str, passes: Sequence[str], reply: Callable[[Drawn], None]
     ) -> None:
         """Have these passes drawn whole, and answer with them."""
-        page, source, look = self._page, self._page.source, self._page.look
+        source, look = self._page.source, self._page.look
         size = (1, 1) if look.camera is None else look.camera.size
 
-        def answer(drawn: Drawn) -> None:
+        def draw(cancel: CancelToken) -> Drawn:
+            last = deque(source.drawn(look, passes, size, cancel), maxlen=1)
+            if not last:  # it was cancelled
+                raise _superseded()
+            return last[0]
+
+        self._order(ask, slot, Urgency.QUESTION, draw, reply)
+
+    def _order(
+        self,
+        ask: Ask,
+        slot: str,
+        urgency: Urgency,
+        work: Callable[[CancelToken], T],
+        reply: Callable[[T], None],
+    ) -> None:
+        """Have the desk do some work, and reply with it; who waited in the slot is told."""
+        page = self._page
+
+        def answer(found: T) -> None:
             try:
-                reply(drawn)
+                reply(found)
             except HeliographError as error:
                 self._refuse(ask, error)
 
         def job(cancel: CancelToken) -> None:
             try:
-                *_, last = source.drawn(look, passes, size, cancel)
+                found = work(cancel)
             except Exception as error:  # noqa: BLE001 -- whatever it is, who asks is told
-                page.call(self._refuse, ask, error)
+                page.call(self._done, slot, ask, self._refuse, ask, error)
             else:
-                page.call(answer, last)
+                page.call(self._done, slot, ask, answer, found)
 
-        source.desk.put(page.slot(slot), Urgency.QUESTION, job)
+        if page.source.desk.put(page.slot(slot), urgency, job):
+            self._refuse(self._newest[slot], _superseded())
+        self._newest[slot] = ask
+
+    def _done(self, slot: str, ask: Ask, tell: Callable[..., None], *told: Any) -> None:
+        """Answer; nobody waits in the slot any more, unless for something newer."""
+        if self._newest.get(slot) is ask:
+            del self._newest[slot]
+        tell(*told)
 
     def _thumbnail(self, ask: Ask, value: Mapping[str, Any]) -> None:
-        page, source, look = self._page, self._page.source, self._page.look
+        source, look = self._page.source, self._page.look
         name = controls.check_choice("camera", value.get("camera"), [*source.cameras()])
         width, height = (
             controls.check_whole(side, value.get(side), 1, _THUMBNAIL)
             for side in ("width", "height")
         )
 
-        def job(cancel: CancelToken) -> None:
+        def draw(cancel: CancelToken) -> bytes:
             del cancel
-            try:
-                frame = source.thumbnail(look, name, (width, height))
-                shown = shown_pass(frame, next(iter(frame.passes)))
-                _, data = encoded(shown.pixels, lossless=False)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, who asks is told
-                page.call(self._refuse, ask, error)
-            else:
-                page.call(self._reply, ask, {"camera": name, "mime": "image/jpeg"}, data)
+            frame = source.thumbnail(look, name, (width, height))
+            return encoded(shown_pass(frame, next(iter(frame.passes))).pixels, lossless=False)[1]
 
-        source.desk.put(page.slot(f"thumbnail/{name}"), Urgency.IDLE, job)
+        def reply(data: bytes) -> None:
+            self._reply(ask, {"camera": name, "mime": "image/jpeg"}, data)
 
-    def _drop(self, ask: Ask, files: Mapping[str, bytes]) -> None:
-        def done(opening: asyncio.Task[str]) -> None:
-            error = None if opening.cancelled() else opening.exception()
-            if isinstance(error, Exception):
-                self._refuse(ask, error)
-            elif error is None and not opening.cancelled():
-                self._reply(ask, {"opened": opening.result()})
-                self._page.show(opening.result())
+        self._order(ask, f"thumbnail/{name}", Urgency.IDLE, draw, reply)
 
-        self._opening = asyncio.get_running_loop().create_task(self._page.open_files(files))
-        self._opening.add_done_callback(done)
+    async def _drop(self, ask: Ask, files: Mapping[str, bytes]) -> None:
+        try:
+            name = await self._page.open_files(files)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, who asks is told
+            self._refuse(ask, error)
+        else:
+            self._reply(ask, {"opened": name})
+            self._page.show(name)
 
     def _reply(self, ask: Ask, value: dict[str, Any], data: bytes | None = None) -> None:
         if data is None:
@@ -187,6 +213,10 @@ class Questions:
 def text_of(error: Exception) -> str:
     """An error as people read it."""
     return str(error) if isinstance(error, HeliographError) else f"{type(error).__name__}: {error}"
+
+
+def _superseded() -> HeliographError:
+    return InvalidValueError("superseded")
 
 
 def _has(drawn: Drawn, passes: Sequence[str]) -> bool:

@@ -26,9 +26,10 @@ from heliograph.scene import Joint
 from heliograph.scene.objects import union_box
 from heliograph.view import View
 
-MOST_SEEDS: Final = 9999
+MOST_SEEDS: Final = 2**53 - 1
+"""Up to here a page's numbers are exact."""
 MOST_INDICES: Final = 9999
-"""How far the sliders of seed and index go."""
+"""How far the slider of the index goes."""
 _JOINT: Final = "joint:"
 _UNITS: Mapping[str, str] = {"hinge": "rad", "slide": "m"}
 _REACH: Mapping[str, float] = {"hinge": math.pi, "slide": 0.5}
@@ -68,9 +69,12 @@ class RenderedScene(Source):
     def first_look(self) -> Look:
         """The first pass, the scene's own state, randomized where the renderer does that."""
         shown = next(iter(self._renderer.passes))
-        seed = min(self._renderer.seed, MOST_SEEDS)
-        state = dict(self._space.rest)
-        return Look(shown=shown, state=state, seed=seed, randomize=self._randomizes)
+        return Look(
+            shown=shown,
+            state=dict(self._space.rest),
+            seed=self._renderer.seed,
+            randomize=self._randomizes,
+        )
 
     def controls(self, look: Look) -> list[Control]:
         """Pass, seed and index, joints."""
@@ -198,11 +202,10 @@ class RenderedScene(Source):
             made.append(controls.toggle("random_state", "Random state", look.random_state, group))
         if not made:
             return []
-        limits = (("seed", "Seed", look.seed, MOST_SEEDS), ("index", "Index", look.index,
-                  MOST_INDICES))  # fmt: skip
-        return made + [
-            controls.slider(name, label, value, (0, most, 1), group=group)
-            for name, label, value, most in limits
+        return [
+            *made,
+            controls.number("seed", "Seed", look.seed, (0, MOST_SEEDS), group),
+            controls.slider("index", "Index", look.index, (0, MOST_INDICES, 1), group=group),
         ]
 
     def _slider(self, joint: Joint, value: float) -> Control:

@@ -11,11 +11,12 @@ import tempfile
 import threading
 import webbrowser
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, Self, TypedDict, Unpack
 
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
@@ -23,12 +24,13 @@ from heliograph.engine import Renderer
 from heliograph.engines.registry import engine_of, rasterizes, resolve_source
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.server import PageServer
-from heliograph.errors import ClosedError, HeliographError, SceneError
+from heliograph.errors import HeliographError, SceneError
 from heliograph.live.viewer.dropped import MOST_BYTES, place_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
-from heliograph.live.viewer.python_code import Opening, open_expression
+from heliograph.live.viewer.python_code import Opening, open_expression, quoted
 from heliograph.live.viewer.recorded import RecordedRun
+from heliograph.live.viewer.recorder import Recorder
 from heliograph.live.viewer.rendered import RenderedScene
 from heliograph.live.viewer.sources import Source
 from heliograph.record import Recording
@@ -37,6 +39,8 @@ from heliograph.record.manifest import MANIFEST
 _REMEMBERED: Final = 64
 """Pages that have gone whose looks are kept for when they come back."""
 _DROPPED_SIZE: Final = (640, 480)
+_DROPPED: Final = 4
+"""Dropped scenes that stay open; older ones only as long as a page shows them."""
 
 
 class SceneOptions(OpenOptions, total=False):
@@ -48,14 +52,25 @@ class SceneOptions(OpenOptions, total=False):
     seed: int
 
 
+class Address(TypedDict, total=False):
+    """Where a viewer is reached."""
+
+    host: str
+    port: int
+    origins: Sequence[str]
+    ssl: SSLContext | None
+
+
+class ViewOptions(SceneOptions, Address, total=False):
+    """What `view` takes besides."""
+
+
 def view(
     source: object,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
     open_browser: bool = False,
     out: str | Path = ".",
-    **options: Unpack[SceneOptions],
+    **options: Unpack[ViewOptions],
 ) -> Viewer:
     """Show a scene or a recording in a page of a browser.
 
@@ -64,16 +79,17 @@ def view(
     Args:
         source: what `heliograph.open` opens; a renderer, which stays open; a Python file that
             defines `scene` or `renderer`; a `heliograph.Recording` or the folder of one.
-        host: address to serve at; others than this machine can reach one that is not loopback.
-        port: 0 takes a free one.
         open_browser: open the page in the default browser.
         out: folder for trajectories that the page's record button writes.
-        **options: as for `heliograph.open`, where something is opened.
+        **options: `host`, `port`, `origins` and `ssl` as for `Viewer`; the rest as for
+            `heliograph.open`, where something is opened.
 
     Raises:
         HeliographError: the source cannot be opened, or the port is taken.
     """
-    viewer = Viewer(opened_source(source, options), host=host, port=port, out=out)
+    keywords: dict[str, Any] = {**options}
+    address = {name: keywords.pop(name) for name in Address.__annotations__ if name in keywords}
+    viewer = Viewer(opened_source(source, keywords), out=out, **address)
     if open_browser:
         webbrowser.open(viewer.url)
     return viewer
@@ -102,7 +118,7 @@ def opened_source(source: object, keywords: Mapping[str, Any]) -> Source:
         return _opened(source, type(source).__name__, "scene", keywords)
     text = str(source)
     name = "MJCF" if text.lstrip().startswith("<") else Path(text).name
-    return _opened(source, name, repr(text), keywords)
+    return _opened(source, name, quoted(text), keywords)
 
 
 def _opened(
@@ -161,7 +177,7 @@ def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
     name = next((name for name in ("renderer", "scene") if name in names), None)
     if name is None:
         raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
-    found, run = names[name], f"runpy.run_path({str(path)!r})[{name!r}]"
+    found, run = names[name], f"runpy.run_path({quoted(str(path))})[{quoted(name)}]"
     imports = ("import runpy", "")
     if isinstance(found, Renderer):
         return RenderedScene(found, path.name, Opening(run, imports), found.close)
@@ -173,16 +189,19 @@ class Viewer:
 
     Args:
         source: shown first; closed with the viewer.
-        host: address to serve at.
-        port: 0 takes a free one.
         out: folder for trajectories.
+        **address: `host` to serve at, 127.0.0.1 without it; others than this machine can reach one
+            that is not loopback. `port`; 0 takes a free one. `origins`: further addresses that
+            pages are reached by, such as "https://robots.example.org" behind a reverse proxy that
+            ends TLS and passes `Host` on. `ssl`: how it speaks TLS itself.
 
     Raises:
         HeliographError: the port is taken, or the address is not ours.
 
     Attributes:
         url: of the page, with the token that it needs.
-        sources: what can be shown, by name; files that are dropped on a page join it.
+        sources: what can be shown, by name; files that are dropped on a page join it, and the
+            oldest of them go that no page shows.
         out: folder for trajectories.
     """
 
@@ -190,20 +209,22 @@ class Viewer:
         self,
         source: Source,
         *,
-        host: str = "127.0.0.1",
-        port: int = 0,
         out: str | Path = ".",
+        **address: Unpack[Address],
     ) -> None:
         self.sources: dict[str, Source] = {source.name: source}
         self.out = Path(out)
         self._remembered: OrderedDict[str, tuple[str, Look]] = OrderedDict()
-        self._folders: list[Path] = []
+        self._pages: set[ViewerPage] = set()
+        self._dropped: dict[str, Path] = {}  # folders of sources, oldest first
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._saving = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
         self._closed = False
         ready: Future[str] = Future()
         self._thread = threading.Thread(
-            target=self._run, args=(host, port, ready), name="heliograph viewer", daemon=True
+            target=self._run, args=(address, ready), name="heliograph viewer", daemon=True
         )
         self._thread.start()
         try:
@@ -224,10 +245,8 @@ class Viewer:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join()
-        for source in self.sources.values():
-            source.close()
-        for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        for name, source in self.sources.items():
+            _close(source, self._dropped.get(name))
 
     def __enter__(self) -> Self:
         return self
@@ -260,47 +279,66 @@ class Viewer:
             f" document.getElementById('{name}').src = url.href; }})();</script>"
         )
 
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a task in the server's loop; it is waited for before the viewer ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def save(self, recorder: Recorder, source: str) -> Path:
+        """Write a trajectory in a thread, one at a time; returns its file.
+
+        Raises:
+            HeliographError: there is nothing to write, or it cannot be written.
+        """
+        async with self._saving:
+            return await asyncio.to_thread(recorder.save, self.out, source)
+
     async def open_files(self, files: Mapping[str, bytes]) -> str:
         """Open dropped files as one more source, from a private folder; returns its name.
 
         Raises:
             HeliographError: they are no scene, or name files that are not among them.
         """
-        return await asyncio.to_thread(self._open_files, files)
-
-    def _open_files(self, files: Mapping[str, bytes]) -> str:
-        folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
-        self._folders.append(folder)
-        try:
-            path = place_files(files, folder)
-            made = opened_source(path, {"size": _DROPPED_SIZE})
-        except HeliographError as error:
-            raise SceneError(str(error).replace(f"{folder}/", "")) from None
-        made.name = _unused(path.name, self.sources)
-        if self._closed:
-            made.close()
-            raise ClosedError("this viewer is closed")
-        self.sources[made.name] = made
+        made, folder = await asyncio.to_thread(_of_files, files)
+        made.name = _unused(made.name, self.sources)
+        self.sources[made.name], self._dropped[made.name] = made, folder
+        self.spawn(self._close_oldest())
         return made.name
 
-    def _run(self, host: str, port: int, ready: Future[str]) -> None:
+    async def _close_oldest(self) -> None:
+        """Close the dropped sources beyond a few that no page shows."""
+        shown = {page.source.name for page in self._pages}
+        names = [name for name in list(self._dropped)[:-_DROPPED] if name not in shown]
+        old = [(self.sources.pop(name), self._dropped.pop(name)) for name in names]
+        for session, (name, _) in list(self._remembered.items()):
+            if name in names:
+                del self._remembered[session]
+        for page in self._pages:
+            page.sources_changed()
+        for source, folder in old:
+            await asyncio.to_thread(_close, source, folder)
+
+    def _run(self, address: Address, ready: Future[str]) -> None:
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_until_complete(self._serve(host, port, ready))
+            self._loop.run_until_complete(self._serve(address, ready))
         except BaseException as error:  # noqa: BLE001 -- who waits for the address is told
             if not ready.done():
                 ready.set_exception(error)
         finally:
             self._loop.close()
 
-    async def _serve(self, host: str, port: int, ready: Future[str]) -> None:
-        server = PageServer(self._on_page, host=host, port=port)
+    async def _serve(self, address: Address, ready: Future[str]) -> None:
+        server = PageServer(self._on_page, **address)
         try:
             await server.start()
             ready.set_result(server.url)
             await self._stopped.wait()
         finally:
             await server.close()
+            while self._tasks:
+                await asyncio.wait(self._tasks)
 
     async def _on_page(self, link: PageLink) -> None:
         session = link.hello.session
@@ -308,14 +346,38 @@ class Viewer:
         page = ViewerPage(link, self, session if known else secrets.token_urlsafe(9), known)
         link.on_message = page.on_message
         link.spare += MOST_BYTES
-        page.start()
+        self._pages.add(page)
         try:
+            page.start()
             await link.wait_closed()
         finally:
+            self._pages.remove(page)
             page.close()
             self._remembered[page.session] = (page.source.name, page.look)
             while len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
+
+
+def _of_files(files: Mapping[str, bytes]) -> tuple[Source, Path]:
+    """What dropped files show, and the private folder that they are in.
+
+    Raises:
+        HeliographError: they are no scene; nothing is left.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
+    try:
+        return opened_source(place_files(files, folder), {"size": _DROPPED_SIZE}), folder
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, HeliographError):
+            raise SceneError(str(error).replace(f"{folder}/", "")) from None
+        raise
+
+
+def _close(source: Source, folder: Path | None) -> None:
+    source.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unused(name: str, taken: Mapping[str, Source]) -> str:
