@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -417,5 +418,32 @@ def test_routes_come_before_an_app_is_served() -> None:
     async def work(app: App) -> None:
         with pytest.raises(InvalidValueError, match="served"):
             app.add_route("/late", lambda request: None)
+
+    live(work)
+
+
+def test_samples_are_numbered() -> None:
+    async def work(app: App) -> None:
+        taken = [await app.grab_render("ego") for _ in range(3)]
+        assert [sample.index for sample in taken] == [0, 1, 2]
+
+    live(work)
+
+
+def test_a_robot_may_be_moved_as_often_as_one_likes_between_two_pictures(tmp_path: Path) -> None:
+    (tmp_path / "arm.urdf").write_text(
+        """<robot name="arm"><link name="base"/>
+        <link name="tip"><visual><geometry><box size="1 1 0.2"/></geometry></visual></link>
+        <joint name="lift" type="prismatic"><parent link="base"/><child link="tip"/>
+        <axis xyz="0 0 1"/></joint></robot>"""
+    )
+
+    async def work(app: App) -> None:
+        app.scene.add @ hg.Urdf(key="arm", src=str(tmp_path / "arm.urdf"))
+        await app.grab_render("ego")
+        for i in range(5):
+            app.scene.update @ hg.Urdf(key="arm", joints={"lift": i / 10})
+        sample = await app.grab_render("ego", "depth")
+        assert np.isclose(sample["ego"].depth[15, 20], 2 - 0.1 - 0.4, rtol=1e-5)
 
     live(work)

@@ -171,6 +171,7 @@ def test_a_dragged_camera_stands_there_for_everybody() -> None:
             matrix[2, 3] = 5
             await page.send(Moved("ego", matrix.T.ravel().tolist(), True))
             await other.until(lambda: "matrix" in other.rows["ego"].props)
+            await page.until(lambda: "matrix" in page.rows["ego"].props)  # or it would snap back
             assert other.rows["ego"].props["matrix"] == matrix.T.ravel().tolist()
             sample = await app.grab_render("ego", "depth")
             assert np.allclose(sample["ego"].depth, 5, rtol=1e-6)

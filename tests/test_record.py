@@ -629,3 +629,10 @@ def test_what_json_does_not_know_is_told(tmp_path: Path) -> None:
     odd = Sample(sample.frames, sample.labels, index=7, randomization={"light": object()})
     with pytest.raises(RecordError, match="sample 7 cannot be written as JSON: object"):
         record([odd], tmp_path)
+
+
+def test_two_samples_with_one_index_are_refused(tmp_path: Path) -> None:
+    with LocalRenderer(FakeEngine("fake")) as renderer:
+        sample = renderer.render(View())
+        with pytest.raises(RecordError, match="two samples with index 0"):
+            record([sample, sample], tmp_path / "run")

@@ -22,7 +22,7 @@ from heliograph.frame import Array, Frame, Labels, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
 from heliograph.passes import Passes
 from heliograph.requires import Requires
-from heliograph.scene import Edit, Scene, Set, Update
+from heliograph.scene import Component, Edit, Scene, Set, Update, Urdf
 from heliograph.view import View
 
 VIEWPORT: Final = "viewport"
@@ -90,7 +90,7 @@ class RendererDrawer:
         """Keep what the renderer must be told before it draws; updates of one key are merged."""
         for edit in changed.edits:
             key = edit.component.key if type(edit) is Update else None
-            if not isinstance(edit, Update) or key is None or edit.component.children:
+            if not isinstance(edit, Update) or key is None or _stands_apart(edit.component):
                 self._updates.clear()
             elif key in self._updates:
                 place = self._updates[key]
@@ -166,6 +166,11 @@ class RendererDrawer:
         renderer, self._renderer = self._renderer, None
         if renderer is not None:
             renderer.close()
+
+
+def _stands_apart(component: Component) -> bool:
+    """Whether updates of it are not merged: others are told by what they change below it."""
+    return bool(component.children) or isinstance(component, Urdf)
 
 
 def _look_at(job: asyncio.Future[Sample]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -105,6 +105,7 @@ class Session:
         self._configure = configure
         self._pages: list[PageLink] = []
         self._viewport: Camera | None = None  # of the page that moved last
+        self._samples = 0
         self._subscriptions: list[Subscription] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = asyncio.Event()
@@ -223,7 +224,8 @@ class Session:
             encoding: how a page sends rgb: "raw", "png", "jpeg" or "webp".
 
         Returns:
-            The sample: frames by key with their cameras as used; its provenance has the version.
+            The sample: frames by key with their cameras as used; its provenance has the version,
+            its index counts the session's samples.
 
         Raises:
             UnknownNameError: no such camera; lists those there are.
@@ -244,7 +246,9 @@ class Session:
             if self._viewport is None:
                 await self.till(VIEWPORT_MOVE, ttl)
         cameras = [self._camera(key, given.get(key), downsample) for key in names]
-        return await self._drawer.draw(self._scene, Shot(cameras, passes, encoding, ttl))
+        sample = await self._drawer.draw(self._scene, Shot(cameras, passes, encoding, ttl))
+        self._samples += 1
+        return replace(sample, index=self._samples - 1)
 
     def _camera(self, key: str, pose: Any, downsample: float | None) -> Camera | Adjust:
         """A camera by value; of a view that nobody has told, what is to be done to it."""
@@ -435,7 +439,7 @@ class Session:
             return
         self._drawer.note(changed)
         for other in self._pages:
-            if other is not page:
+            if other is not page or message.final:
                 other.show(self._scene.rows, changed.keys)
         self._streams.changed()
         kind = self._scene.tree.kind(self._scene.tree.row(message.key))

@@ -57,6 +57,7 @@ class ShardWriter:
         self._hash = hashlib.sha256()
         self._size = 0
         self._places: list[Place] = []
+        self._indices: set[int] = set()
         self._failed: list[Failure] = []
         for path in (self._path, self._path.with_suffix(".json")):
             if path.is_symlink():
@@ -68,7 +69,17 @@ class ShardWriter:
             raise cannot_write(self._path, error) from None
 
     def add(self, position: int, index: int, files: Mapping[str, bytes]) -> None:
-        """Append the files of a sample."""
+        """Append the files of a sample.
+
+        Raises:
+            RecordError: one with this index is there already.
+        """
+        if index in self._indices:
+            raise RecordError(
+                f"{self._path}: two samples with index {index}, whose files would have one name; "
+                "give each its own (dataclasses.replace(sample, index=number))"
+            )
+        self._indices.add(index)
         members = tuple(
             (name, self._append(f"{index:09d}.{name}", data), len(data))
             for name, data in files.items()
