@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import heliograph as hg
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
+from heliograph.live import drawing
 from heliograph.live.app import App
 from heliograph.live.drawing import RendererDrawer
 from heliograph.live.events import CAMERA_VIEW, EVENTS_KEPT, FRAMES_KEPT, Event, Subscription
@@ -139,6 +141,13 @@ def test_grabs_that_cannot_be() -> None:
             await app.grab_render(["ego", "ego"])
         with pytest.raises(InvalidValueError, match="'x' is not among"):
             await app.grab_render("ego", poses={"x": np.eye(4)})
+        for ttl in (0, math.nan, math.inf, "x"):
+            with pytest.raises(InvalidValueError, match="ttl: expected seconds"):
+                await app.grab_render("ego", ttl=ttl)
+        with pytest.raises(InvalidValueError, match="encoding: expected one of"):
+            await app.grab_render("ego", encoding="gif")
+        with pytest.raises(InvalidValueError, match="keys: expected a camera"):
+            await app.grab_render(5)  # type: ignore[arg-type]
         with pytest.raises(TimeoutError, match=r"'ego'.*0.0001 s"):
             await app.grab_render("ego", ttl=0.0001)
         assert (await app.grab_render("ego"))["ego"].rgb.shape == (30, 40, 3)
@@ -447,3 +456,24 @@ def test_a_robot_may_be_moved_as_often_as_one_likes_between_two_pictures(tmp_pat
         assert np.isclose(sample["ego"].depth[15, 20], 2 - 0.1 - 0.4, rtol=1e-5)
 
     live(work)
+
+
+class Hanging(hg.LocalRenderer):
+    """Never draws."""
+
+    def render(self, view: hg.View, *, priority: int = 0) -> hg.Sample:
+        threading.Event().wait()
+        raise AssertionError
+
+
+def test_an_engine_that_hangs_keeps_no_app_from_ending(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(drawing, "CLOSE_WITHIN", 0.1)
+
+    async def work(app: App) -> None:
+        with pytest.raises(TimeoutError, match="was not drawn"):
+            await app.grab_render("ego", ttl=0.1)
+
+    live(work, renderer=lambda scene: Hanging(hg.open(scene).engine))
+    assert "left behind" in caplog.text

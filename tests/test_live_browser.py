@@ -1,8 +1,11 @@
 """Live scenes in a real browser: pictures of its page, tabs that come, go and hide."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -178,3 +181,38 @@ def test_what_somebody_sees_in_the_page_is_drawn_by_whoever_draws() -> None:
                 assert half["viewport"].camera.width == round(frame.camera.width / 2)
 
     in_browser(work)
+
+
+def pids_with(text: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:  # it has ended
+            continue
+        if text in line:
+            found.append(int(folder.name))
+    return found
+
+
+def ours(pid: int) -> bool:
+    """Whether a process comes from this one."""
+    while pid > 1 and pid != os.getpid():
+        try:
+            pid = int(Path(f"/proc/{pid}/status").read_text().split("PPid:")[1].split()[0])
+        except OSError:
+            return False
+    return pid == os.getpid()
+
+
+def test_a_browser_of_ours_that_is_killed_costs_no_picture() -> None:
+    async def main() -> None:
+        async with App(SCENE, port=0, renderer="browser") as app:
+            await app.grab_render("ego", ttl=30)
+            killed = [pid for pid in pids_with("--type=renderer") if ours(pid)]
+            assert killed
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+            assert (await app.grab_render("ego", ttl=30))["ego"].rgb.any()
+
+    asyncio.run(main())

@@ -178,6 +178,7 @@ def test_a_dragged_camera_stands_there_for_everybody() -> None:
             await page.send(Moved("held", matrix.T.ravel().tolist(), False))
             await page.send(Moved("gone", matrix.T.ravel().tolist(), True))
             await page.send(Moved("held", [0.0] * 3, True))
+            await page.send(Event("CAMERA_MOVE", "ego", {"matrix": "made up"}))
             await page.send(Event("CLICK", "box", {"x": 1}))
             click = await app.scene.till("CLICK", 5)
             assert (click.key, click.value) == ("box", {"x": 1})

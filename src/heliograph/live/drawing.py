@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
 from heliograph.camera import Camera
+from heliograph.delivery.call import LocalRenderer
 from heliograph.engine import Renderer
 from heliograph.engines.web.decode import PAGE_PASSES
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import Encoding
-from heliograph.errors import HeliographError, WorkerError
+from heliograph.errors import EngineError, HeliographError, WorkerError
 from heliograph.frame import Array, Frame, Labels, Provenance, Sample
 from heliograph.live.scene import Changed, LiveScene
+from heliograph.live.thread import WorkThread
 from heliograph.passes import Passes
 from heliograph.requires import Requires
 from heliograph.scene import Component, Edit, Scene, Set, Update, Urdf
@@ -27,6 +29,9 @@ from heliograph.view import View
 
 VIEWPORT: Final = "viewport"
 """Key of the page's own view, or of the camera `fit` where no page draws."""
+CLOSE_WITHIN: Final = 5.0
+"""Seconds that a renderer has to end."""
+_LOG = logging.getLogger("heliograph.live")
 EDITS_KEPT: Final = 2000
 """Edits that wait for a renderer; of more, the whole scene takes their place."""
 
@@ -78,7 +83,7 @@ class RendererDrawer:
 
     def __init__(self, make: Callable[[Scene], Renderer]) -> None:
         self._make = make
-        self._thread = ThreadPoolExecutor(1, "heliograph-live")
+        self._thread = WorkThread("heliograph-live")
         self._renderer: Renderer | None = None
         self._whole = True  # whether the renderer needs the whole scene
         self._edits: list[Edit] = []
@@ -131,8 +136,7 @@ class RendererDrawer:
         whole = scene.tree.scene() if self._whole else None
         self._whole = False
         self._forget(whole=False)
-        loop = asyncio.get_running_loop()
-        job = loop.run_in_executor(self._thread, self._draw, whole, edits, shot)
+        job = asyncio.wrap_future(self._thread.submit(self._draw, whole, edits, shot))
         job.add_done_callback(_look_at)
         return job
 
@@ -142,8 +146,13 @@ class RendererDrawer:
         except BaseException:
             self._whole = True  # seen before the next order
             raise
-        cameras = [_by_value(each, renderer) for each in shot.cameras]
-        return renderer.render(View(cameras, shot.passes))
+        view = View([_by_value(each, renderer) for each in shot.cameras], shot.passes)
+        try:
+            return renderer.render(view)
+        except EngineError:
+            if not isinstance(renderer, LocalRenderer) or not renderer.engine.failure:
+                raise
+            return renderer.render(view)  # its browser has died, and another one took its place
 
     def _brought_up(self, whole: Scene | None, edits: Sequence[Edit]) -> Renderer:
         if self._renderer is None:
@@ -157,10 +166,14 @@ class RendererDrawer:
         return self._renderer
 
     async def close(self) -> None:
-        """Close the renderer."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._close)
-        self._thread.shutdown()
+        """Close the renderer; one that hangs is left behind."""
+        closed = asyncio.wrap_future(self._thread.submit(self._close))
+        self._thread.end()
+        done, _ = await asyncio.wait([closed], timeout=CLOSE_WITHIN)
+        if not done:
+            _LOG.error("a renderer has not ended within %g s; it is left behind", CLOSE_WITHIN)
+        elif (error := closed.exception()) is not None:
+            _LOG.error("a renderer could not be closed", exc_info=error)
 
     def _close(self) -> None:
         renderer, self._renderer = self._renderer, None

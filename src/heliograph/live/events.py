@@ -32,6 +32,8 @@ DROP: Final = "DROP"
 PROBLEM: Final = "PROBLEM"
 """A page or a stream could not do something; `value` says what."""
 
+OWN: Final = frozenset({INIT, CAMERA_VIEW, CAMERA_MOVE, OBJECT_MOVE, VIEWPORT_MOVE, DROP, PROBLEM})
+"""Events that a session tells itself; a page cannot make them up."""
 FRAMES_KEPT = 2
 EVENTS_KEPT = 1000
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from heliograph.camera import Camera
 from heliograph.engines.web.link import PageLink
@@ -34,6 +35,7 @@ from heliograph.live.events import (
     DROP,
     INIT,
     OBJECT_MOVE,
+    OWN,
     PROBLEM,
     VIEWPORT_MOVE,
     Event,
@@ -234,7 +236,10 @@ class Session:
         """
         if self._closed.is_set():
             raise ClosedError(f"session {self.name!r} is over")
+        if not isinstance(keys, (str, Sequence)):
+            raise InvalidValueError(f"keys: expected a camera's or several, got {keys!r}")
         names = [keys] if isinstance(keys, str) else list(keys)
+        _check_shot(ttl, encoding)
         if not names or len(set(names)) != len(names):
             raise InvalidValueError(f"keys: expected cameras, each once, got {names}")
         given = poses or {}
@@ -398,6 +403,9 @@ class Session:
         if isinstance(message, Moved):
             self._moved(page, message)
         elif isinstance(message, PageEvent):
+            if message.etype in OWN:
+                _LOG.warning("page of session %s: %s is not a page's", self.name, message.etype)
+                return
             self.tell(Event(message.etype, message.key, message.value))
         elif isinstance(message, Problem):
             _LOG.warning("page of session %s: %s: %s", self.name, message.key, message.text)
@@ -446,6 +454,13 @@ class Session:
         etype = CAMERA_MOVE if issubclass(kind, CameraView) else OBJECT_MOVE
         value = {"matrix": list(message.matrix), "final": message.final}
         self.tell(Event(etype, message.key, value))
+
+
+def _check_shot(ttl: object, encoding: object) -> None:
+    if not isinstance(ttl, (int, float)) or not 0 < ttl < math.inf:
+        raise InvalidValueError(f"ttl: expected seconds above 0, got {ttl!r}")
+    if encoding not in get_args(Encoding):
+        raise InvalidValueError(f"encoding: expected one of {get_args(Encoding)}, got {encoding!r}")
 
 
 def _files(value: object) -> object:
