@@ -352,6 +352,8 @@ def test_what_is_over_says_so() -> None:
 def test_options_of_an_app() -> None:
     with pytest.raises(UnknownNameError, match=r"'prot'.*did you mean 'port'"):
         App(prot=1)  # type: ignore[call-arg]
+    with pytest.raises(UnknownNameError, match=r"'chrome'.*'browser'"):
+        App(renderer="chrome")
 
 
 class Slow(hg.LocalRenderer):

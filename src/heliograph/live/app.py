@@ -18,21 +18,23 @@ from typing import Any, Self, TypeAlias, Unpack, overload
 from weakref import WeakKeyDictionary
 
 from heliograph.engine import Renderer
+from heliograph.engines.registry import engine_names
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.messages import Configure
 from heliograph.engines.web.server import PageServer
-from heliograph.errors import ClosedError, InvalidValueError
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError
 from heliograph.frame import Sample
 from heliograph.live.drawing import VIEWPORT, Drawer, PageDrawer, RendererDrawer
 from heliograph.live.events import Handler, Subscription
 from heliograph.live.options import AppOptions, AppSettings
-from heliograph.live.session import Keys, Session
+from heliograph.live.session import GrabOptions, Keys, Session
 from heliograph.passes import Passes
 from heliograph.scene import Edit, Scene
 
 PORT = 8012
 """Where an app is served, unless that is taken."""
 _TRIED = 20
+_ENGINES = {"auto": "components", "engine": "components", "browser": "web"}
 _NOT_SERVED = "this app is not served: use `async with app:`, or `app.run()`"
 _GRACE = 10.0  # seconds that a session of a page's own outlives the page, which may come back
 
@@ -93,7 +95,7 @@ class App:
         **options: see `heliograph.live.options.AppSettings`.
 
     Raises:
-        UnknownNameError: no such option.
+        UnknownNameError: no such option, or no such renderer.
     """
 
     def __init__(
@@ -168,7 +170,10 @@ class App:
         return self._server
 
     async def grab_render(
-        self, keys: Keys = VIEWPORT, passes: Passes = ("rgb",), **options: Any
+        self,
+        keys: Keys = VIEWPORT,
+        passes: Passes = ("rgb",),
+        **options: Unpack[GrabOptions],
     ) -> Sample:
         """Pictures of the shared scene; see `Session.grab_render`."""
         return await self.scene.grab_render(keys, passes, **options)
@@ -405,7 +410,10 @@ def _chosen(renderer: Drawn) -> Drawn:
     if not isinstance(renderer, str):
         return renderer
     chosen = os.environ.get("HELIOGRAPH_RENDERER", "auto") if renderer == "auto" else renderer
-    return {"auto": "components", "engine": "components", "browser": "web"}.get(chosen, chosen)
+    known = [*_ENGINES, "page", *engine_names()]
+    if chosen not in known:
+        raise UnknownNameError.of("renderer", chosen, known)
+    return _ENGINES.get(chosen, chosen)
 
 
 def _opened(scene: Scene, *, engine: str, size: tuple[int, int]) -> Renderer:

@@ -9,7 +9,7 @@ import math
 from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, TypedDict, get_args
 
 from heliograph.camera import Camera
 from heliograph.engines.web.link import PageLink
@@ -63,6 +63,15 @@ _LOG = logging.getLogger("heliograph.live")
 
 Components: TypeAlias = Component | Sequence[Component]
 Keys: TypeAlias = str | Sequence[str]
+
+
+class GrabOptions(TypedDict, total=False):
+    """What `Session.grab_render` takes besides."""
+
+    poses: Mapping[str, Any] | None
+    downsample: float | None
+    ttl: float
+    encoding: Encoding
 
 
 @dataclass(frozen=True)
