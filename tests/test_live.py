@@ -143,9 +143,9 @@ def test_grabs_that_cannot_be() -> None:
             await app.grab_render("ego", poses={"x": np.eye(4)})
         for ttl in (0, math.nan, math.inf, "x"):
             with pytest.raises(InvalidValueError, match="ttl: expected seconds"):
-                await app.grab_render("ego", ttl=ttl)
+                await app.grab_render("ego", ttl=ttl)  # type: ignore[arg-type]
         with pytest.raises(InvalidValueError, match="encoding: expected one of"):
-            await app.grab_render("ego", encoding="gif")
+            await app.grab_render("ego", encoding="gif")  # type: ignore[arg-type]
         with pytest.raises(InvalidValueError, match="keys: expected a camera"):
             await app.grab_render(5)  # type: ignore[arg-type]
         with pytest.raises(TimeoutError, match=r"'ego'.*0.0001 s"):
