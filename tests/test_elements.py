@@ -373,7 +373,7 @@ def test_live_options_of_cameras_change_no_pixel_but_their_number():
 
 def test_splats_are_refused_by_name(tmp_path):
     (tmp_path / "a.ply").write_bytes(b"ply")
-    with pytest.raises(SceneError, match="Splat 's' is drawn by the page only"):
+    with pytest.raises(SceneError, match="Splat 's' is drawn by pages alone"):
         ComponentEngine(hg.Scene(hg.Splat(key="s", src=tmp_path / "a.ply")))
 
 

@@ -479,3 +479,20 @@ def test_an_engine_that_hangs_keeps_no_app_from_ending(
 
     live(work, renderer=lambda scene: Hanging(hg.open(scene).engine))
     assert "left behind" in caplog.text
+
+
+@pytest.mark.parametrize("renderer", ["engine", "browser"])
+def test_edges_are_smooth_where_that_is_asked_for(renderer: str) -> None:
+    async def work(app: App) -> None:
+        app.scene.set @ [
+            hg.Box(key="b", color="white", rotation=(0, 0, 0.3), materialType="basic"),
+            DOWN,
+        ]
+        rgb = (await app.grab_render("ego", ttl=30))["ego"].rgb
+        shades.append(len(np.unique(rgb)))
+
+    shades: list[int] = []
+    live(work, renderer=renderer)
+    live(work, renderer=renderer, msaa=4)
+    assert shades[0] == 2
+    assert shades[1] > 2

@@ -343,7 +343,7 @@ def test_two_engines_at_once_and_both_ways_for_pictures() -> None:
 
 def test_four_samples_smooth_rgb_alone(engine: WebEngine) -> None:
     engine.advance([Set(LIT)])
-    smooth = WebEngine(LIT, samples=4)
+    smooth = WebEngine(LIT, msaa=4)
     try:
         plain, fine = (each.render(View("ego", ALL))["ego"] for each in (engine, smooth))
         alone = smooth.render(View("ego"))["ego"]

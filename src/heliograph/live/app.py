@@ -340,10 +340,12 @@ class App:
 
     def _drawer(self) -> Drawer:
         if self._renderer == "page":
-            return PageDrawer(lambda: self.url)
+            return PageDrawer(lambda: self.url, samples=self._settings.msaa or 1)
         if callable(self._renderer):
             return RendererDrawer(self._renderer)
-        return RendererDrawer(partial(_opened, engine=self._renderer, size=self._settings.size))
+        size, msaa = self._settings.size, self._settings.msaa
+        options = {"msaa": msaa} if msaa else {}
+        return RendererDrawer(partial(_opened, engine=self._renderer, size=size, options=options))
 
     def _run_program(self, session: Session) -> None:
         for each in self._spawned:
@@ -416,10 +418,13 @@ def _chosen(renderer: Drawn) -> Drawn:
     return _ENGINES.get(chosen, chosen)
 
 
-def _opened(scene: Scene, *, engine: str, size: tuple[int, int]) -> Renderer:
+def _opened(
+    scene: Scene, *, engine: str, size: tuple[int, int], options: Mapping[str, Any]
+) -> Renderer:
     from heliograph.delivery.call import open as open_renderer
 
-    return open_renderer(scene, engine=engine, size=size)
+    opened: Renderer = open_renderer(scene, engine=engine, size=size, **options)
+    return opened
 
 
 def _plain(configure: Configure) -> dict[str, Any]:

@@ -223,10 +223,12 @@ class PageDrawer:
 
     Args:
         address: where a page is opened, for messages.
+        samples: per pixel of rgb, 1 or 4.
     """
 
-    def __init__(self, address: Callable[[], str]) -> None:
+    def __init__(self, address: Callable[[], str], *, samples: int = 1) -> None:
         self._address = address
+        self._samples = samples
         self._pages: list[PageLink] = []
         self._arrived = asyncio.Event()
         self._had_one = False
@@ -272,7 +274,12 @@ class PageDrawer:
         labels = scene.labels
         try:
             drawn = await page.render(
-                cameras, names, patience=rest, timeout=rest, encoding=shot.encoding
+                cameras,
+                names,
+                patience=rest,
+                timeout=rest,
+                encoding=shot.encoding,
+                samples=self._samples,
             )
         except WorkerError as error:
             raise TimeoutError(error.message) from None

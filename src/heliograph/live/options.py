@@ -29,6 +29,7 @@ class AppOptions(TypedDict, total=False):
     up: Sequence[float]
     tone_mapping: Tone | None
     size: tuple[int, int]
+    msaa: Literal[0, 4]
     patience: float
 
 
@@ -50,6 +51,7 @@ class AppSettings:
         up: what is up for somebody who looks around.
         tone_mapping: of the viewport alone; None for the scene's own.
         size: (width, height) in pixels of the camera `fit`.
+        msaa: samples per pixel for rgb and alpha of cameras' pictures, 0 or 4.
         patience: seconds to wait for a page before a session runs without one, where they are not
             shared.
     """
@@ -67,6 +69,7 @@ class AppSettings:
     up: Sequence[float] = (0.0, 0.0, 1.0)
     tone_mapping: Tone | None = None
     size: tuple[int, int] = (320, 240)
+    msaa: Literal[0, 4] = 0
     patience: float = 1.0
 
     @classmethod

@@ -246,7 +246,9 @@ class Translator:
 
     def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Splat):
-            raise SceneError("is drawn by the page only; leave it out for this engine")
+            raise SceneError(
+                "is drawn by pages alone: open the scene with engine='web', or an app with renderer='browser'"
+            )
         if isinstance(component, (Mesh, PointCloud)):
             return self._mesh(component, files)
         posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))

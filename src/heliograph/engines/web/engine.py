@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +53,7 @@ class WebEngine(Engine):
         size: (width, height) in pixels of the camera `fit`.
         transport: how pictures come from the browser: through a file that both see, over the
             WebSocket, or "auto" for what works and is fastest.
-        samples: 1, or 4 for anti-aliased rgb.
+        msaa: samples per pixel for rgb and alpha, 0 or 4.
         timeout: seconds that the browser has for one view.
 
     Raises:
@@ -70,16 +69,15 @@ class WebEngine(Engine):
         *,
         size: tuple[int, int] = (320, 240),
         transport: Transport = "auto",
-        samples: int = 1,
+        msaa: int = 0,
         timeout: float = 60.0,
     ) -> None:
         if transport not in _TRANSPORTS:
             raise InvalidValueError(f"transport: expected one of {_TRANSPORTS}, got {transport!r}")
-        if check_integer("samples", samples, 1) not in (1, 4):
-            raise InvalidValueError(f"samples: expected 1 or 4, got {samples}")
-        if not 0 < timeout < math.inf:
-            raise InvalidValueError(f"timeout: expected seconds above 0, got {timeout}")
-        self._transport, self._samples, self._timeout = transport, samples, timeout
+        if check_integer("msaa", msaa) not in (0, 4):
+            raise InvalidValueError(f"msaa: expected 0 or 4, got {msaa}")
+        self._transport, self._timeout = transport, timeout
+        self._samples = msaa or 1
         scene, self._name = scene_of(source)
         tree = Tree(scene)
         first = SceneVersion(tree, ObjectIds.of(tree), size)
