@@ -9,6 +9,7 @@ import { SceneElement } from "./elements/scene";
 import { ShapeElement } from "./elements/shapes";
 import { SplatElement } from "./elements/splat";
 import { FORMS } from "./geometries";
+import { ignored } from "./known";
 import { PLACEMENT } from "./placement";
 import { differing } from "./values";
 import type { SceneNode } from "./world";
@@ -35,7 +36,6 @@ interface Node extends SceneNode {
 
 export class Graph {
   private readonly nodes = new Map<string, Node>();
-  private readonly told = new Set<string>();
   scene: SceneElement | null = null;
 
   constructor(private readonly kit: Kit) {}
@@ -75,6 +75,7 @@ export class Graph {
 
   /** Put a row; whether more than a placement changed. */
   private put(row: Row): boolean {
+    for (const text of ignored(row)) this.kit.problem(row.key, text);
     const before = this.nodes.get(row.key);
     if (before === undefined || before.row.tag !== row.tag || before.row.parent !== row.parent) {
       this.make(row, before);
@@ -135,9 +136,6 @@ export class Graph {
   }
 
   private complain(key: string, error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const once = `${key}: ${text}`;
-    if (!this.told.has(once)) this.kit.problem(key, text);
-    this.told.add(once);
+    this.kit.problem(key, error instanceof Error ? error.message : String(error));
   }
 }

@@ -27,6 +27,8 @@ export class ScenePart implements Part {
   readonly pictures: TextureCache;
   private readonly graph: Graph;
   private readonly blobs = new Blobs();
+  /** Problems that the server knows. */
+  private readonly told = new Set<string>();
   private queue: Queued[] = [];
   private waiting = false;
 
@@ -58,6 +60,7 @@ export class ScenePart implements Part {
   connected(): void {
     this.queue = [];
     this.blobs.clear();
+    this.told.clear();
   }
 
   fromServer(message: ToPage, frame: ArrayBuffer): void {
@@ -90,6 +93,8 @@ export class ScenePart implements Part {
   }
 
   private tell(key: string, text: string): void {
+    const known = this.told.size;
+    if (this.told.add(JSON.stringify([key, text])).size === known) return;
     this.outbox.server({ type: "problem", key, text });
     this.outbox.main({ type: "problem", key, text });
   }
