@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +17,16 @@ from PIL import Image
 
 import heliograph as hg
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web.assets import AssetStore
 from heliograph.engines.web.engine import WebEngine
+from heliograph.engines.web.headless import open_page
+from heliograph.engines.web.link import PageLink
+from heliograph.engines.web.messages import Apply, Configure, FromPage, Problem, Row
+from heliograph.engines.web.server import PageServer
 from heliograph.errors import HeliographError
 from heliograph.frame import Frame
 from heliograph.scene import Component, Set, Update
+from heliograph.scene.material import MATERIAL
 
 pytestmark = pytest.mark.web
 
@@ -511,3 +518,195 @@ def test_animations_show_what_the_component_engine_shows(
         assert (seen(ours) == seen(theirs)).mean() > 0.999
         assert (seen(ours) == "m").any()
     assert not np.array_equal(both[0][0].segmentation, both[0][1].segmentation)
+
+
+def limb(path: Path) -> str:
+    """A file whose box has a skin and a morph target, on nodes without names."""
+    box = (CORNERS + np.array([0, 0, 0.5])).astype("<f4")
+    times = np.array([0, 0.5, 2], "<f4")
+    half = np.sqrt(0.5)
+    turns = np.array([[0, 0, 0, 1], [0, 0, half, half], [0, half, 0, half]], "<f4")
+    knots = np.zeros((9, 3), "<f4")
+    knots[1::3] = [[0, 0, 0], [0.6, 0, 0], [0.6, 0.5, 0]]
+    knots[2::3] = [0, 1, 0]
+    return glb(
+        path,
+        {
+            "meshes": [
+                {
+                    "primitives": [
+                        {
+                            "attributes": {"POSITION": 0, "JOINTS_0": 2, "WEIGHTS_0": 3},
+                            "indices": 1,
+                            "targets": [{"POSITION": 4}],
+                        }
+                    ],
+                    "weights": [0.25],
+                }
+            ],
+            "nodes": [
+                {"mesh": 0, "skin": 0, "translation": [5, 5, 5]},
+                {"children": [2]},
+                {"translation": [0, 0, 0.1]},
+                {"children": [0, 1], "scale": [0.8, 0.8, 0.8]},
+            ],
+            "skins": [{"joints": [1, 2]}],
+            "scenes": [{"nodes": [3]}],
+            "animations": [
+                {
+                    "name": "wave",
+                    "samplers": [
+                        {"input": 5, "output": 6},
+                        {"input": 5, "output": 7, "interpolation": "CUBICSPLINE"},
+                        {"input": 5, "output": 8, "interpolation": "STEP"},
+                    ],
+                    "channels": [
+                        {"sampler": 0, "target": {"node": 2, "path": "rotation"}},
+                        {"sampler": 1, "target": {"node": 1, "path": "translation"}},
+                        {"sampler": 2, "target": {"node": 0, "path": "weights"}},
+                    ],
+                }
+            ],
+        },
+        [
+            box,
+            np.array(FACES, "u2").ravel(),
+            np.array([[0, 1, 0, 0]] * len(box), "u1"),
+            np.array([[0.5, 0.5, 0, 0]] * len(box), "<f4"),
+            (box * [1, -0.5, 0]).astype("<f4"),
+            times,
+            turns,
+            knots,
+            np.array([0, 1, 0.5], "<f4"),
+        ],
+    )
+
+
+@pytest.mark.parametrize("outlines", [None, {"thickness": 0.1, "color": "red"}])
+def test_skins_and_morphs_are_animated_with_their_outlines(
+    page: WebEngine, components: ComponentEngine, tmp_path: Path, outlines: Any
+) -> None:
+    path = limb(tmp_path / "limb.glb")
+    shots: list[Frame] = []
+    for time in (0.2, 1.1, 0.2, 2.0, 4.7, 0.2, None):
+        moves: dict[str, Any] = {} if time is None else {"animation": "wave", "time": time}
+        mesh = hg.Mesh(
+            key="m", src=path, up="z", material={"side": "double"}, outlines=outlines, **moves
+        )
+        ours, theirs = (
+            drawn(engine, hg.Scene(mesh, LIGHTS[1], TOP), "top") for engine in (page, components)
+        )
+        both = (seen(ours) == "m") & (seen(theirs) == "m")
+        assert both.sum() > 200
+        assert (seen(ours) == seen(theirs)).mean() > 0.998
+        sure = away_from_edges(seen(ours), seen(theirs)) & both
+        assert np.abs(ours.depth[sure] - theirs.depth[sure]).max() < 1e-4
+        assert (np.abs(ours.rgb.astype(int) - theirs.rgb)[sure].max(-1) > 12).mean() < 0.01
+        shots.append(ours)
+    for again in (shots[2], shots[5]):
+        assert np.array_equal(again.depth, shots[0].depth)
+    assert not np.array_equal(shots[0].depth, shots[1].depth)
+
+
+def test_a_change_of_time_fetches_no_file(
+    page: WebEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+    find = AssetStore.find
+
+    def counted(store: AssetStore, digest: str, name: str) -> Path | None:
+        fetched.append(name)
+        return find(store, digest, name)
+
+    monkeypatch.setattr(AssetStore, "find", counted)
+    path = limb(tmp_path / "limb.glb")
+    mesh = hg.Mesh(key="m", src=path, up="z", material={"side": 2}, animation="wave", time=0.1)
+    first = drawn(page, hg.Scene(mesh, TOP), "top")
+    page.advance([Update(hg.Mesh(key="m", time=1.1))])
+    other = page.render(hg.View(["top"], passes=ALL))["top"]
+    assert fetched == ["limb.glb"]
+    assert (seen(first) == "m").any()
+    assert not np.array_equal(first.depth, other.depth)
+
+
+def test_shadows_of_skins_fall_where_the_skin_is(
+    page: WebEngine, components: ComponentEngine, tmp_path: Path
+) -> None:
+    path = limb(tmp_path / "limb.glb")
+    sun = hg.DirectionalLight(key="sun", position=[1, -1, 4], intensity=2, castShadow=True)
+    mesh = hg.Mesh(key="m", src=path, up="z", material={"side": 2}, animation="wave", time=0.4)
+    scene = hg.Scene(FLOOR, sun, LIGHTS[1], mesh, TOP)
+    ours, theirs = (drawn(engine, scene, "top") for engine in (page, components))
+    floor = (seen(ours) == "floor") & (seen(theirs) == "floor")
+    dark = [frame.rgb[..., 0] < frame.rgb[0, 0, 0] - 20 for frame in (ours, theirs)]
+    assert (dark[1] & floor).sum() > 50
+    assert (dark[0] == dark[1])[floor].mean() > 0.995
+
+
+def test_what_the_page_ignores_is_told_once(
+    page: WebEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    sun = hg.DirectionalLight(key="sun", size=0.1, castShadow=True)
+    points = hg.PointCloud(key="dots", vertices=[[0, 0, 1]], colors=[[1.0, 0.0, 0.0, 0.5]])
+    for height in (0.4, 0.5):
+        drawn(page, hg.Scene(FLOOR, sun, points, hg.Box(key="b", height=height), EGO))
+    assert [record.getMessage() for record in caplog.records] == [
+        "page: sun: the page ignores the size of a DirectionalLight: its shadows have hard rims",
+        "page: dots: the page ignores the opacity of a PointCloud's colors",
+    ]
+
+
+async def problems(*rows: Row) -> list[tuple[str, str]]:
+    """What a page tells of rows, before it tells that it draws nothing of another one."""
+    told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+    arrivals: asyncio.Queue[PageLink] = asyncio.Queue()
+
+    def heard(message: FromPage, _: memoryview) -> None:
+        if isinstance(message, Problem):
+            told.put_nowait((message.key, message.text))
+
+    async def arrived(link: PageLink) -> None:
+        link.on_message = heard
+        link.configure(Configure(link.id, draws_viewport=False))
+        arrivals.put_nowait(link)
+        await link.wait_closed()
+
+    server = PageServer(arrived)
+    await server.start()
+    browser, link = await open_page(server.url, arrivals)
+    try:
+        link.send(Apply(1, True, [], [*rows, Row("last", "scene", "Nothing", 0, {})], []))
+        found: list[tuple[str, str]] = []
+        async with asyncio.timeout(30):
+            while not found or found[-1][0] != "last":
+                found.append(await told.get())
+        return found[:-1]
+    finally:
+        browser.close()
+        await server.close()
+
+
+def kinds_of(kind: type[Component]) -> Iterator[type[Component]]:
+    """What can stand in a scene."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from kinds_of(each)
+
+
+def test_the_page_knows_every_property_and_tells_of_others() -> None:
+    kinds = [kind for kind in kinds_of(Component) if kind.__module__.startswith("heliograph.")]
+    rows = [Row("scene", None, "Scene", 0, dict.fromkeys(hg.Scene.SPEC))]
+    for kind in kinds:
+        props: dict[str, Any] = dict.fromkeys(kind.SPEC)
+        if "material" in props:
+            props["material"] = dict.fromkeys(MATERIAL)
+        if "outlines" in props:
+            props["outlines"] = {"thickness": 0.1, "angle": 1.0, "color": [0, 0, 0]}
+        if not kind.__subclasses__() and kind is not hg.Scene:
+            rows.append(Row(kind.__name__, "scene", kind.__name__, 0, props))
+    strange = {"stripes": 3, "material": {"fur": 1}, "outlines": {"dash": 1}}
+    rows.append(Row("odd", "scene", "Box", 1, strange))
+    assert asyncio.run(problems(*rows)) == [
+        ("odd", f"the page knows no {name} of a Box; it is ignored")
+        for name in ("stripes", "material.fur", "outlines.dash")
+    ]

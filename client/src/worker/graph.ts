@@ -9,6 +9,7 @@ import { SceneElement } from "./elements/scene";
 import { ShapeElement } from "./elements/shapes";
 import { SplatElement } from "./elements/splat";
 import { FORMS } from "./geometries";
+import { ignored } from "./known";
 import { PLACEMENT } from "./placement";
 import { differing } from "./values";
 import type { SceneNode } from "./world";
@@ -74,6 +75,7 @@ export class Graph {
 
   /** Put a row; whether more than a placement changed. */
   private put(row: Row): boolean {
+    for (const text of ignored(row)) this.kit.problem(row.key, text);
     const before = this.nodes.get(row.key);
     if (before === undefined || before.row.tag !== row.tag || before.row.parent !== row.parent) {
       this.make(row, before);

@@ -20,16 +20,15 @@ type Queued = { message: ToPage; frame: ArrayBuffer };
 
 const ORDERED: ReadonlySet<string> = new Set(["apply", "render", "forget"]);
 
-const MOST_TOLD = 1000;
-
 export class ScenePart implements Part {
-  private readonly told = new Set<string>();
   readonly passes: Passes;
   readonly sensors: Sensors;
   /** Pictures of what the viewport alone shows. */
   readonly pictures: TextureCache;
   private readonly graph: Graph;
   private readonly blobs = new Blobs();
+  /** Problems that the server knows. */
+  private readonly told = new Set<string>();
   private queue: Queued[] = [];
   private waiting = false;
 
@@ -61,6 +60,7 @@ export class ScenePart implements Part {
   connected(): void {
     this.queue = [];
     this.blobs.clear();
+    this.told.clear();
   }
 
   fromServer(message: ToPage, frame: ArrayBuffer): void {
@@ -94,10 +94,8 @@ export class ScenePart implements Part {
 
   /** Tell a problem of a component, once. */
   private tell(key: string, text: string): void {
-    const once = `${key}: ${text}`;
-    if (this.told.has(once)) return;
-    if (this.told.size >= MOST_TOLD) this.told.clear();
-    this.told.add(once);
+    const known = this.told.size;
+    if (this.told.add(JSON.stringify([key, text])).size === known) return;
     this.outbox.server({ type: "problem", key, text });
     this.outbox.main({ type: "problem", key, text });
   }

@@ -110,7 +110,7 @@ export abstract class DrawnElement extends Element {
     this.looks = [];
   }
 
-  private clearOutline(): void {
+  protected clearOutline(): void {
     for (const surface of this.lines) {
       this.kit.surfaces.remove(surface);
       surface.object.removeFromParent();

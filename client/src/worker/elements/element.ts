@@ -23,6 +23,7 @@ export interface Kit {
   surfaces: Surfaces;
   splats: Splats;
   rig: LightRig;
+  /** Tell what cannot be shown; it is told once. */
   problem(key: string, text: string): void;
   /** Something that was on its way is there. */
   refresh(): void;

@@ -86,10 +86,7 @@ export class LightElement extends Element {
     light.updateMatrix();
     light.matrixAutoUpdate = false;
     if (light instanceof DirectionalLight || light instanceof SpotLight) this.aim(light);
-    if (flag(props, "castShadow", false) && "castShadow" in light) {
-      light.castShadow = true;
-      if (number(props, "size", 0) > 0) this.kit.problem(this.row.key, "its size softens no shadows in a page");
-    }
+    if (flag(props, "castShadow", false) && "castShadow" in light) light.castShadow = true;
     this.object.add(light);
     this.kit.rig.add(light);
     if (light instanceof RectAreaLight) void this.loadTables();

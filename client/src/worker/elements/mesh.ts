@@ -1,5 +1,5 @@
 // Triangles of arrays or of a file.
-import { AnimationMixer, BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SRGBColorSpace, type Object3D } from "three";
+import { AnimationMixer, BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SkinnedMesh, SRGBColorSpace, Vector3, type Object3D } from "three";
 import type { AssetRef, Row } from "../../messages";
 import { paint, PLAIN_DRESS, type Dress, type FileLook } from "../materials";
 import { withNormals, type Model } from "../models";
@@ -91,10 +91,6 @@ export class MeshElement extends DrawnElement {
     this.paintParts();
     this.parts.forEach(({ surface }) => this.kit.surfaces.add(surface));
     this.pose(root);
-    const fromWorld = this.object.matrixWorld.clone().invert();
-    this.outline((thickness, angle) =>
-      meshes.map(({ mesh }) => hull(mesh.geometry, fromWorld.clone().multiply(mesh.matrixWorld), thickness, angle)),
-    );
     this.kit.refresh();
   }
 
@@ -111,7 +107,13 @@ export class MeshElement extends DrawnElement {
       mixer.setTime(number(this.row.props, "time", 0));
       root.traverse((object) => (object.frustumCulled = false)); // their bounds are those of the file
     }
-    root.updateWorldMatrix(true, true);
+    root.updateWorldMatrix(true, false);
+    root.updateMatrixWorld(true);
+    const fromWorld = this.object.matrixWorld.clone().invert();
+    this.clearOutline();
+    this.outline((thickness, angle) =>
+      this.surfaces.map(({ object }) => hull(deformed(object), fromWorld.clone().multiply(object.matrixWorld), thickness, angle)),
+    );
   }
 
   private surfaceOf(mesh: DrawnObject): Surface {
@@ -150,6 +152,16 @@ export class MeshElement extends DrawnElement {
   }
 }
 
+/** Its geometry as skin and weights shape it. */
+function deformed(mesh: DrawnObject): BufferGeometry {
+  const { geometry } = mesh;
+  if (!(mesh instanceof SkinnedMesh || (mesh instanceof Mesh && mesh.morphTargetInfluences))) return geometry;
+  const { count } = geometry.getAttribute("position");
+  const points = Array.from({ length: count }, (_, at) => mesh.getVertexPosition(at, new Vector3()).toArray());
+  const made = new BufferGeometry().setIndex(geometry.index);
+  return made.setAttribute("position", new BufferAttribute(Float32Array.from(points.flat()), 3));
+}
+
 interface MeshArrays {
   vertices: NumericArray;
   faces: NumericArray;
@@ -170,7 +182,7 @@ function geometryOf({ vertices, faces, normals, uvs, colors }: MeshArrays): Buff
   return withNormals(geometry);
 }
 
-function isClear({ data, shape }: NumericArray): boolean {
+export function isClear({ data, shape }: NumericArray): boolean {
   return shape[1] === 4 && data.some((value, at) => at % 4 === 3 && value < 255);
 }
 

@@ -5,7 +5,7 @@ import { PLAIN_DRESS } from "../materials";
 import { number } from "../values";
 import { DrawnElement } from "./drawn";
 import type { Kit } from "./element";
-import { linearColours } from "./mesh";
+import { isClear, linearColours } from "./mesh";
 
 const LOOKS: ReadonlySet<string> = new Set(["material", "materialType"]);
 const CORNERS = [1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1, 0, 0, 0, 1, 0, 0, -1];
@@ -54,6 +54,7 @@ export class PointCloudElement extends DrawnElement {
     }
     const colors = blobs.array(props["colors"]);
     if (colors) mesh.instanceColor = new InstancedBufferAttribute(opaque(linearColours(colors)), 3);
+    if (colors && isClear(colors)) this.kit.problem(this.row.key, "the page ignores the opacity of a PointCloud's colors");
     mesh.matrixAutoUpdate = false;
     this.mesh = mesh;
     this.object.add(mesh);

@@ -247,7 +247,8 @@ class Translator:
     def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Splat):
             raise SceneError(
-                "is drawn by pages alone: open the scene with engine='web', or an app with renderer='browser'"
+                "is drawn by pages alone: open the scene with engine='web', or an app with "
+                "renderer='browser'"
             )
         if isinstance(component, (Mesh, PointCloud)):
             return self._mesh(component, files)

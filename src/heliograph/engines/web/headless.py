@@ -10,6 +10,7 @@ Whoever has a loop and a server of their own needs `open_page` alone.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,11 +21,13 @@ from heliograph.camera import Camera
 from heliograph.engines.web.chromium import Chromium, GlChoice, gl_choices, remember, suffices
 from heliograph.engines.web.drawn import Drawn
 from heliograph.engines.web.link import PageLink
-from heliograph.engines.web.messages import Configure, FromPage, Share, Shared
+from heliograph.engines.web.messages import Configure, FromPage, Problem, Share, Shared
 from heliograph.engines.web.scene_rows import SceneRows
 from heliograph.engines.web.server import PageServer
 from heliograph.engines.web.shared_file import SharedFile, new_mark
 from heliograph.errors import EngineError, HeliographError
+
+_LOG = logging.getLogger(__name__)
 
 GROUPS: Final = 2
 """How many groups of cameras are on their way at once."""
@@ -99,6 +102,7 @@ class HeadlessPage:
         self._thread = threading.Thread(target=self._run, name="heliograph-page", daemon=True)
         self._thread.start()
         self._arrived: asyncio.Queue[PageLink] = asyncio.Queue()
+        self._answers: asyncio.Queue[Shared] = asyncio.Queue()
         self._links: list[PageLink] = []
         self._browser: Chromium | None = None
         self._server = PageServer(self._on_page)
@@ -217,9 +221,16 @@ class HeadlessPage:
 
     async def _on_page(self, link: PageLink) -> None:
         self._links.append(link)
+        link.on_message = self._heard
         link.configure(Configure(link.id, draws_viewport=False))
         self._arrived.put_nowait(link)
         await link.wait_closed()
+
+    def _heard(self, message: FromPage, _: memoryview) -> None:
+        if isinstance(message, Problem):
+            _LOG.warning("page: %s: %s", message.key, message.text)
+        elif isinstance(message, Shared):
+            self._answers.put_nowait(message)
 
     def _share(self, must: bool) -> None:
         """Have pictures come through shared files, if this browser can."""
@@ -250,17 +261,12 @@ class HeadlessPage:
 
     async def _asked_to_share(self, message: Share) -> str:
         """Why the page cannot share a file; empty if it does."""
-        answer: asyncio.Future[str] = self._loop.create_future()
-
-        def hear(told: FromPage, _: memoryview) -> None:
-            if isinstance(told, Shared) and told.slot == message.slot and not answer.done():
-                answer.set_result(told.error)
-
-        self._link.on_message = hear
         self._link.send(message)
         try:
             async with asyncio.timeout(_SHARES_WITHIN):
-                return await answer
+                while (answer := await self._answers.get()).slot != message.slot:
+                    continue
+                return answer.error
         except TimeoutError:
             return f"the page has not answered within {_SHARES_WITHIN:g} s"
 
