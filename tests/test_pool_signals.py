@@ -119,8 +119,8 @@ def test_a_signal_handler_may_close_at_any_line_of_a_submit() -> None:
 
 
 def test_a_signal_handler_may_close_at_any_line_of_a_wait() -> None:
-    at, closed = 1, True
-    while closed:
+    at, missed = 1, 0
+    while missed < 5:  # an answer may be there before the wait begins, and leave fewer lines
         pool = fake(1)
         pool.render(hg.View())
         future = pool.submit(hg.View(index=3))
@@ -132,7 +132,7 @@ def test_a_signal_handler_may_close_at_any_line_of_a_wait() -> None:
             assert closer.left < 0
         finally:
             sys.settrace(None)
-        closed = closer.left < 0
+        missed = 0 if closer.left < 0 else missed + 1
         pool.close()
         assert future.done()
         at += 3
