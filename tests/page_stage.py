@@ -38,7 +38,7 @@ class Stage:
         answers: by the question of an `Ask`, a function to what is sent.
     """
 
-    def __init__(self, scene, port=0, **configure):
+    def __init__(self, scene, port=0, token=TOKEN, **configure):
         self.scene = LiveScene(scene)
         self.heard, self.bodies, self.links = [], [], []
         self.answers = {}
@@ -47,7 +47,7 @@ class Stage:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.server = self.do(self._start(port))
+        self.server = self.do(self._start(port, token))
 
     @property
     def url(self):
@@ -119,8 +119,8 @@ class Stage:
         self._thread.join()
         self._loop.close()
 
-    async def _start(self, port):
-        server = PageServer(self._on_page, port=port, token=TOKEN)
+    async def _start(self, port, token):
+        server = PageServer(self._on_page, port=port, token=token)
         await server.start()
         return server
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
@@ -312,6 +313,19 @@ def test_hovering_tells_what_stands_at_a_pixel(page, stage):
     expect(page.locator(".status .hint")).to_be_visible()
 
 
+def test_a_resting_pointer_tells_what_has_come_under_it(page, stage):
+    page.mouse.move(*Screen(page).at((-0.8, -1, 0)))
+    expect(probed(page, "object")).to_have_text("ball · Sphere")
+    stage.apply(hg.Remove("ball"))
+    expect(probed(page, "object")).to_have_text("wall · Plane")
+
+
+def test_over_a_frustum_it_tells_the_camera_that_a_press_takes(page):
+    middle = (-0.9, -1.6, 0.6 - 0.4 * math.tan(math.radians(25)))  # the lower edge of its picture
+    page.mouse.move(*Screen(page).at(middle))
+    expect(probed(page, "object")).to_have_text("ego · camera")
+
+
 def test_a_click_on_a_frustum_looks_through_it_and_escape_leaves(page):
     before = pose_of(page)
     # A little below its top edge, inside the picture on its plane.
@@ -434,6 +448,23 @@ def test_a_page_whose_server_restarts_recovers(opened):
         expect(page.locator(".tree .row[data-key='newcomer']")).to_be_visible()
         expect(notice).to_be_hidden()
         expect(page.locator(".tree .row[data-key='ball']")).to_have_count(0)
+        page.errors.clear()  # the browser's own words about the refused connections
+    finally:
+        again.close()
+    page.close()
+
+
+def test_a_server_that_comes_back_with_another_token_is_told(opened):
+    first = Stage(SCENE)
+    page = opened(first)
+    ready(page)
+    port = first.port
+    first.close()
+    again = Stage(SCENE, port=port, token="another-token-that-is-long-enough-0123")
+    try:
+        notice = page.locator(".lost")
+        expect(notice).to_contain_text("with another token: open its new link")
+        expect(notice).not_to_contain_text("Reconnecting")
         page.errors.clear()  # the browser's own words about the refused connections
     finally:
         again.close()
@@ -635,6 +666,9 @@ def test_on_a_phone_the_panel_folds_and_nothing_sticks_out(opened, stage):
         "all => all.filter(e => !e.closest('.cameras')).map(e => e.getBoundingClientRect().right)"
     )
     assert max(right) <= 390
+    page.get_by_role("button", name="Copy a link").click()
+    note = page.locator(".notice").first.bounding_box()
+    assert note["x"] + note["width"] <= page.locator(".rail").bounding_box()["x"]
 
 
 # Pictures of an engine.
@@ -732,6 +766,51 @@ def test_controls_of_the_panel_tell_their_values(viewer):
     told = {event.key: event.value for event in stage.events("CONTROL")}
     assert told == {"joint/elbow": 0.75, "rest": True, "failed": 7, "pass": "heat"}
     expect(page.get_by_label("Sample", exact=True)).to_have_count(0)  # it is the timeline
+
+
+def test_the_link_restores_controls(viewer, opened):
+    page, stage = viewer
+    moved = panel()
+    moved.controls[1]["value"] = 0.75
+    stage.send(moved)
+    expect(page).to_have_url(re.compile("set.joint%2Felbow=0.75"))
+    again = opened(stage, "#" + page.url.partition("#")[2])
+    stage.until(lambda: len(stage.links) == 2)
+    stage.forget()
+    stage.send(panel())
+    stage.until(lambda: stage.events("CONTROL"))
+    assert [(e.key, e.value) for e in stage.events("CONTROL")][:1] == [("joint/elbow", 0.75)]
+    again.close()
+
+
+def test_many_controls_share_the_panel_and_long_names_keep_their_ends(viewer):
+    page, stage = viewer
+    told = panel()
+    joint = told.controls[1]
+    told.controls.extend(
+        {**joint, "name": f"joint/{n}", "label": f"robot0_left_arm_shoulder_joint_{n}"}
+        for n in range(30)
+    )
+    stage.send(told)
+    last = page.get_by_label("robot0_left_arm_shoulder_joint_1", exact=True)
+    expect(last).to_be_visible()
+    assert page.locator(".section.shares").bounding_box()["height"] > 0.5 * 720 - 100
+    end = page.locator("label[title$='joint_29'] span").last
+    box, label = end.bounding_box(), page.locator("label[title$='joint_29']").bounding_box()
+    assert box["x"] + box["width"] <= label["x"] + label["width"] + 0.5
+
+
+def test_keys_go_through_the_cameras_of_a_recording(viewer):
+    page, stage = viewer
+    other = msgspec.structs.replace(CAMERA, name="other")
+    told = panel(kind="run")
+    told.cameras.append(other)
+    stage.send(told)
+    expect(page.locator(".card")).to_have_count(2)
+    stage.forget()
+    page.keyboard.press("]")
+    stage.until(lambda: stage.events("CONTROL"))
+    assert [(e.key, e.value) for e in stage.events("CONTROL")] == [("camera", "other")]
 
 
 def test_the_timeline_steps_plays_and_loops(viewer):

@@ -97,7 +97,7 @@ def test_a_resting_camera_sees_what_the_renderer_draws_without_loss(model: Path)
                 assert page.configured.shows == "pictures"
                 assert page.configured.title.startswith("arm.xml")
                 assert [each.name for each in page.panel.cameras][:2] == ["front", "top"]
-                assert page.facts["start"] == "front"
+                assert page.facts["start"] == "fit"
                 for name in PASSES:
                     await page.set("pass", name)
                     show, shown = await page.seen(EYE)
@@ -930,9 +930,19 @@ def test_a_python_file_defines_what_is_viewed(tmp_path: Path) -> None:
     scene.write_text("x = 1\n")
     with pytest.raises(SceneError, match="`scene` or `renderer`; it defines neither"):
         hg.view(scene)
+    scene.write_text("def scene():\n    return None\n")
+    with pytest.raises(SceneError, match=r"scene\.py: expected `scene` to be a scene, got a func"):
+        hg.view(scene)
     scene.write_text("1 / 0\n")
     with pytest.raises(SceneError, match="ZeroDivisionError"):
         hg.view(scene)
+
+
+def test_a_robot_that_mujoco_refuses_is_told_who_may_open_it(tmp_path: Path) -> None:
+    robot = tmp_path / "arm.urdf"
+    robot.write_text("<robot name='arm'><link/></robot>")
+    with pytest.raises(SceneError, match=r"arm\.urdf: .*--engine components"):
+        hg.view(robot)
 
 
 def test_a_renderer_stays_open_and_what_was_opened_is_closed(model: Path) -> None:

@@ -82,7 +82,7 @@ export type ToWorker =
 
 export type FromWorker =
   | { type: "configure"; message: Configure }
-  | { type: "connection"; connected: boolean; reason: string }
+  | { type: "connection"; connected: boolean; reason: string; again: boolean }
   /** `objects` are null where only cameras moved. */
   | { type: "scene"; version: number; cameras: CameraRow[]; objects: ObjectRow[] | null }
   | { type: "camera"; spec: CameraSpec; target: [number, number, number] }

@@ -11,6 +11,7 @@ interface Drawn {
   update: Update;
 }
 
+const TAIL = 8; // letters
 const EVERY = 33; // milliseconds between values of one slider
 
 interface Option {
@@ -29,7 +30,11 @@ function count(value: unknown, otherwise: number): number {
 
 function labelled(control: Control, id: string, ...parts: HTMLElement[]): HTMLElement {
   const label = text(control["label"] ?? control["name"]);
-  return el("div", { class: "control" }, el("label", { for: id, title: label }, label), ...parts);
+  // A name that is too long gives way in its middle: names of one robot often begin alike.
+  const end = label.length > 2 * TAIL ? label.length - TAIL : label.length;
+  if (end < label.length) parts[0]?.setAttribute("aria-label", label);
+  const words = [label.slice(0, end), label.slice(end)].map((part) => el("span", {}, part));
+  return el("div", { class: "control" }, el("label", { for: id, title: label }, ...words), ...parts);
 }
 
 /** How far along a range is filled. */
@@ -173,7 +178,7 @@ export class Controls {
   constructor(private readonly link: WorkerLink) {
     this.element = el(
       "section",
-      { class: "section folds", "aria-labelledby": "controls-title", hidden: true },
+      { class: "section shares", "aria-labelledby": "controls-title", hidden: true },
       el("header", {}, el("h2", { id: "controls-title" }, "Controls")),
       el("div", { class: "body" }, this.body),
     );

@@ -1,8 +1,9 @@
-// The link that restores what is looked at: camera, pass, time, kept current in the address.
+// The link that restores what is looked at: camera, pass, time, controls, kept current in the address.
 import { paced } from "./dom";
 import type { WorkerLink } from "./link";
-import type { State, Store } from "./state";
+import type { State, Store, Value } from "./state";
 
+const SET = "set."; // before the names of controls
 const KEEP_EVERY = 400; // milliseconds; browsers refuse more than about 100 changes in 30 s
 
 export interface Restored {
@@ -12,6 +13,7 @@ export interface Restored {
   pass: string;
   through: string | null;
   index: number | null;
+  changed: [string, Value][];
 }
 
 function numbers(text: string | null, count: number): number[] | null {
@@ -33,7 +35,12 @@ export function readHash(hash: string): Restored {
     pass: values.get("pass") ?? "rgb",
     through: values.get("through"),
     index: numbers(values.get("t"), 1)?.[0] ?? null,
+    changed: [...values].filter(([name]) => name.startsWith(SET)).map(([name, value]) => [name.slice(SET.length), valueOf(value)]),
   };
+}
+
+function valueOf(text: string): Value {
+  return text === "true" || text === "false" ? text === "true" : Number(text);
 }
 
 /** A matrix, column after column, of its upper three rows, column after column. */
@@ -55,12 +62,13 @@ export function hashOf(state: Readonly<State>): string {
   if (state.pass !== "rgb") values.push(`pass=${state.pass}`);
   if (state.through !== null) values.push(`through=${encodeURIComponent(state.through)}`);
   if (state.index !== null) values.push(`t=${state.index}`);
+  for (const [name, value] of state.changed) values.push(`${SET}${encodeURIComponent(name)}=${String(value)}`);
   return `#${values.join("&")}`;
 }
 
 export function keepHash(store: Store): void {
   const keep = paced(KEEP_EVERY, () => history.replaceState(null, "", hashOf(store.now)));
-  store.watch(["camera", "pass", "through", "index"], (state) => { if (state.camera !== null) keep(); });
+  store.watch(["camera", "pass", "through", "index", "changed"], (state) => { if (state.camera !== null) keep(); });
 }
 
 /** Bring the page to what the link says. */

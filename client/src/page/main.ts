@@ -16,12 +16,14 @@ import { Objects } from "./objects";
 import { viewCode } from "./python";
 import { Recorder } from "./record";
 import { PassSelector, Rail, ThroughChip } from "./pickers";
-import { PASSES, Store } from "./state";
+import { PASSES, Store, type Value } from "./state";
 import { Badge, DepthScale, StatusLine } from "./status";
 import { startTheme, toggleTheme } from "./theme";
 import { Timeline } from "./timeline";
 
 const NARROW = "(max-width: 720px)";
+/** Kinds of controls whose values a link restores. */
+const KEPT: ReadonlySet<string> = new Set(["slider", "number", "toggle"]);
 
 function socketUrl(): string {
   const url = new URL("ws", document.baseURI);
@@ -51,6 +53,7 @@ const notices = new Notices();
 const wanted = readHash(location.hash);
 let restoredIndex = wanted.index;
 let restoredPass = wanted.pass;
+let began: { scene: string; values: ReadonlyMap<string, Value> } | null = null;
 startTheme(store);
 
 const canvas = el("canvas", { class: "main", tabindex: 0, "aria-label": "Viewport" });
@@ -98,7 +101,7 @@ async function copyLink(): Promise<void> {
   history.replaceState(null, "", hashOf(store.now));
   try {
     await navigator.clipboard.writeText(location.href);
-    notices.show("The link restores camera, pass and time.");
+    notices.show("The link restores camera, pass, time and controls.");
   } catch {
     notices.show("The browser does not allow copying here: copy the address above.", "problem");
   }
@@ -136,7 +139,8 @@ function setFolded(folded: boolean): void {
 function lookThroughNext(step: number): void {
   const keys = store.now.cameras.map((camera) => camera.key);
   if (keys.length === 0) return;
-  const at = keys.indexOf(store.now.through ?? "");
+  const recorded = store.now.facts["kind"] === "run" ? String(store.now.facts["start"]) : "";
+  const at = keys.indexOf(store.now.through ?? recorded);
   const next = at < 0 ? (step > 0 ? 0 : keys.length - 1) : (at + step + keys.length) % keys.length;
   link.post({ type: "look-through", key: keys[next] ?? null });
 }
@@ -241,6 +245,14 @@ function ownPlace(message: Panel): ReadonlySet<unknown> {
   return new Set(["pass", "record", timelineFacts?.["name"]]);
 }
 
+/** Keep what differs from how a scene begins, once what the link says of it is on its way. */
+function keepValues(scene: string, values: ReadonlyMap<string, Value>): void {
+  if (began?.scene !== scene) began = { scene, values };
+  const first = began.values;
+  store.set({ changed: [...values].filter(([name, value]) => first.get(name) !== value) });
+  for (const [name, value] of wanted.changed.splice(0)) if (values.has(name)) link.event("CONTROL", name, value);
+}
+
 function valueOf(message: Panel, name: unknown): Record<string, unknown> | undefined {
   return message.controls.find((control) => control["name"] === name);
 }
@@ -249,6 +261,8 @@ function showPanel(message: Panel): void {
   const { facts } = message;
   const placed = ownPlace(message);
   controls.show(message.controls.filter((control) => !placed.has(control["name"])));
+  const values = new Map(message.controls.filter((control) => KEPT.has(String(control["kind"])) && !placed.has(control["name"])).map((control) => [String(control["name"]), control["value"] as Value]));
+  if (facts["kind"] === "scene") keepValues(String(facts["scene"]), values);
   const timelineFacts = (facts["timeline"] ?? {}) as Record<string, unknown>;
   timeline.show(timelineFacts, valueOf(message, timelineFacts["name"])?.["value"]);
   showPasses(message);
@@ -301,10 +315,11 @@ link.on("configure", ({ message }) => {
   store.set({ title: name, session: message.session, shows: message.shows ?? "scene" });
   app.dataset["shows"] = message.shows ?? "scene";
 });
-link.on("connection", ({ connected, reason }) => {
+link.on("connection", ({ connected, reason, again }) => {
   store.set({ connected });
   lost.hidden = connected;
-  if (!connected) lost.textContent = `Connection lost: ${reason || "the server does not answer"}. Reconnecting…`;
+  lost.dataset["again"] = String(again);
+  if (!connected) lost.textContent = `Connection lost: ${reason}.${again ? " Reconnecting…" : ""}`;
 });
 link.on("scene", ({ version, cameras: rows, objects: all }) => store.set({ version, cameras: rows, ...(all && { objects: all }) }));
 link.on("camera", ({ spec, target }) => store.set({ camera: spec, target }));

@@ -2,6 +2,9 @@
 import type { CameraRow, ObjectRow } from "../bridge";
 import type { CameraSpec } from "../messages";
 
+/** Of a control. */
+export type Value = number | boolean;
+
 export interface State {
   /** The scene of rows, or pictures that an engine sends. */
   shows: "scene" | "pictures";
@@ -25,6 +28,8 @@ export interface State {
   facts: Readonly<Record<string, unknown>>;
   /** Index on the timeline; null where there is none. */
   index: number | null;
+  /** Controls of an engine's scene that are not as it began. */
+  changed: readonly [string, Value][];
   dark: boolean;
 }
 
@@ -37,7 +42,7 @@ export class Store {
   private current: State = {
     shows: "scene", title: "Heliograph", session: "", connected: false, pass: "rgb", passes: PASSES,
     camera: null, target: [0, 0, 0], through: null, selected: null, cameras: [], objects: [],
-    hidden: new Set(), version: 0, facts: {}, index: null, dark: false,
+    hidden: new Set(), version: 0, facts: {}, index: null, changed: [], dark: false,
   };
 
   get now(): Readonly<State> {

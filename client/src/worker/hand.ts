@@ -182,7 +182,8 @@ export class Hand {
     return probe?.key && probe.depth !== null ? { key: probe.key, depth: probe.depth } : null;
   }
 
-  private frustumAt(x: number, y: number): Hit | null {
+  /** The frustum that a press takes. */
+  frustumAt(x: number, y: number): Hit | null {
     if (this.view.through !== null || this.reach.recorded) return null;
     const at = { x: x * this.reach.dpr, y: y * this.reach.dpr };
     return pickFrustum(this.gizmos.frustums(), this.lens.set(this.view.spec), at, this.view);

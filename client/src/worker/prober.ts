@@ -21,7 +21,11 @@ export interface Probed {
   readonly height: number;
   /** Runs what draws, with everything where the hand has it. */
   during(draw: () => void): void;
+  /** Key of the camera whose frustum a press at a place takes. */
+  cameraAt(x: number, y: number): string | null;
 }
+
+const AGAIN_EVERY = 150; // milliseconds between looks at a place whose picture changes
 
 interface Place {
   x: number;
@@ -31,6 +35,9 @@ interface Place {
 export class Prober {
   /** Where the pointer is, while something is to be found out. */
   private wanted: Place | null = null;
+  /** Where it rests; null where it is not over the canvas. */
+  private over: Place | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
   private asked: Place | null = null;
   private number = 0;
   private choosing = false;
@@ -53,8 +60,28 @@ export class Prober {
 
   /** The pointer left the canvas. */
   leave(): void {
-    this.wanted = null;
+    this.wanted = this.over = null;
     this.outbox.main({ type: "probe", probe: null });
+  }
+
+  /** The pointer is at a place. */
+  hover(x: number, y: number): void {
+    this.over = { x, y };
+    this.probe(x, y);
+  }
+
+  /** The pointer moves while it holds something. */
+  follow(x: number, y: number): void {
+    if (this.over !== null) this.over = { x, y };
+  }
+
+  /** What is shown has changed: look again. */
+  refresh(): void {
+    if (this.over === null) return;
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      if (this.over !== null) this.probe(this.over.x, this.over.y);
+    }, AGAIN_EVERY);
   }
 
   /** Tell what is at a place of the canvas, in CSS pixels; the newest place while one is looked at. */
@@ -97,7 +124,7 @@ export class Prober {
     const again = this.wanted !== null && this.wanted !== this.asked;
     if (this.wanted !== null && error === null) {
       const probe = probeOf(value);
-      this.outbox.main({ type: "probe", probe });
+      if (this.asked) this.tell(probe, this.asked);
       if (this.choosing && !again) this.chosen(probe.key || null);
       this.choosing &&= again;
     }
@@ -110,15 +137,24 @@ export class Prober {
     this.wanted = null;
     if (at === null) return;
     const probe = this.view.draws ? this.at(at.x, at.y) : null;
-    this.outbox.main({ type: "probe", probe });
-    if (probe) this.found(probe.key);
+    const told = this.tell(probe, at);
+    if (told) this.found(told.key);
+  }
+
+  /** Tell what is at a place; where a press takes a camera, it is the camera. */
+  private tell(probe: Probe | null, at: Place): Probe | null {
+    const camera = probe && this.view.cameraAt(at.x, at.y);
+    const told = probe && camera !== null ? { ...probe, key: camera, category: "camera" } : probe;
+    this.outbox.main({ type: "probe", probe: told });
+    return told;
   }
 
   private ask(): void {
     const { region, hasPicture } = this.view;
     const place = this.wanted && hasPicture ? this.within(region, this.wanted.x, this.wanted.y) : null;
     if (place === null) {
-      this.leave();
+      this.wanted = null;
+      this.outbox.main({ type: "probe", probe: null });
       return;
     }
     this.asked = this.wanted;

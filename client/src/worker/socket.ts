@@ -6,10 +6,12 @@ import { pack, unpack } from "../wire";
 
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2000;
+const UNAUTHORIZED = 401;
 
 export interface SocketEvents {
   message(message: ToPage, frame: ArrayBuffer): void;
-  connection(connected: boolean, reason: string): void;
+  /** `again`: it connects again by itself. */
+  connection(connected: boolean, reason: string, again: boolean): void;
 }
 
 export class Socket {
@@ -44,10 +46,12 @@ export class Socket {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     let reason = "the server does not answer";
+    let opened = false;
     socket.onopen = () => {
+      opened = true;
       this.pause = FIRST_PAUSE;
       this.send({ type: "hello", protocol: PROTOCOL, gl: this.gl, info: this.info, session: this.session });
-      this.events.connection(true, "");
+      this.events.connection(true, "", true);
     };
     socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
       const message = unpack(event.data);
@@ -60,10 +64,21 @@ export class Socket {
       this.events.message(message, event.data);
     };
     socket.onclose = (event) => {
-      if (this.socket !== socket) return;
-      this.events.connection(false, event.reason || reason);
-      if (!this.ended) setTimeout(() => this.connect(), this.pause);
-      this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+      if (this.socket === socket) void this.closed(event.reason || reason, opened);
     };
+  }
+
+  private async closed(reason: string, opened: boolean): Promise<void> {
+    const refused = !opened && (await this.isRefused());
+    this.ended ||= refused;
+    this.events.connection(false, refused ? "the server was started again with another token: open its new link" : reason, !this.ended);
+    if (!this.ended) setTimeout(() => this.connect(), this.pause);
+    this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
+  }
+
+  /** Whether the server answers, but does not take our token; browsers do not tell why a WebSocket fails. */
+  private async isRefused(): Promise<boolean> {
+    const answer = await fetch(this.url.replace(/^ws/, "http")).catch(() => null);
+    return answer?.status === UNAUTHORIZED;
   }
 }

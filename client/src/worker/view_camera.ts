@@ -9,6 +9,7 @@ import type { World } from "./world";
 const FIT_WITHIN = 3000; // milliseconds in which a scene that still grows is fitted again
 const FIRST_VIEW = new Vector3(0.8, -1, 0.6);
 const SMALLEST = 1e-3; // metres
+const [NEAR, FAR] = [0.01, 1000]; // metres
 
 /** A part of the canvas, in its pixels, from the bottom left. */
 export interface Region {
@@ -24,7 +25,7 @@ export interface ViewEvents extends Omit<ControlEvents, "grabbed"> {
 }
 
 export class ViewCamera {
-  readonly camera = new PerspectiveCamera(50, 1, 0.01, 1000);
+  readonly camera = new PerspectiveCamera(50, 1, NEAR, FAR);
   readonly controls: Controls;
   readonly target = new Vector3();
   readonly up = new Vector3(0, 0, 1);
@@ -91,6 +92,15 @@ export class ViewCamera {
     const [x = 0, y = 0, z = 1] = up;
     this.up.set(x, y, z).normalize();
     this.controls.setUp(this.up);
+  }
+
+  /** An engine's scene is in this box: see all of it, and its details. */
+  around(bounds: Box3 | null): void {
+    this.bounds = bounds;
+    const size = bounds?.getSize(new Vector3()).length() ?? 0;
+    if (!Number.isFinite(size) || size === 0) return;
+    this.camera.near = Math.max(Math.min(NEAR, 1e-3 * size), 1e-5 * size);
+    this.camera.far = Math.max(FAR, 20 * size);
   }
 
   /** Stand at a pose, as a link says it; `fov` in degrees. */

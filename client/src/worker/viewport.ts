@@ -136,6 +136,10 @@ export class Viewport implements Part {
     this.drags.during(draw);
   }
 
+  cameraAt(x: number, y: number): string | null {
+    return this.hand.frustumAt(x, y)?.key ?? null;
+  }
+
   // What arrives.
 
   fromServer(message: ToPage, frame: ArrayBuffer): void {
@@ -164,7 +168,7 @@ export class Viewport implements Part {
     this.gizmos.update([]);
     const rows = cameras.map((spec) => ({ key: spec.name, spec, movable: false, monitor: false }));
     if (this.shows === "pictures") this.outbox.main({ type: "scene", version: 0, cameras: rows, objects: null });
-    this.view.bounds = boxOf(facts["bounds"]);
+    this.view.around(boxOf(facts["bounds"]));
     const name = String(facts["scene"] ?? "");
     if (name === this.sceneName) return;
     const first = this.sceneName === null;
@@ -185,6 +189,7 @@ export class Viewport implements Part {
         this.monitors.visible = message.visible;
         return this.monitors.schedule();
       case "input":
+        if (message.event.type === "pointermove") this.prober.follow(message.event.clientX, message.event.clientY);
         return this.hand.input(message.event);
       case "probe":
         return this.pointer(message.x, message.y);
@@ -290,7 +295,7 @@ export class Viewport implements Part {
   private pointer(x: number, y: number): void {
     if (x < 0 || y < 0) return this.prober.leave();
     this.hand.hover(x, y);
-    this.prober.probe(x, y);
+    this.prober.hover(x, y);
   }
 
   /** The pointer is over a component. */
@@ -344,6 +349,7 @@ export class Viewport implements Part {
     this.fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
     this.drawnAt = performance.now();
+    if (this.shows === "scene") this.prober.refresh();
     this.badge();
   }
 
@@ -462,6 +468,7 @@ export class Viewport implements Part {
     this.outbox.main({ type: "badge", facts });
     const scale = facts["scale"] as { near: number; far: number } | null | undefined;
     this.tellScale(scale ? { near: scale.near, far: scale.far } : null);
+    if (facts["final"] === true) this.prober.refresh();
     this.invalidate();
   }
 

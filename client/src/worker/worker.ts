@@ -19,9 +19,9 @@ function start(message: Start): Part[] {
   const started: Part[] = [];
   const socket = new Socket(message.socket, world.glName, message.hello, {
     message: (told, frame) => started.forEach((part) => part.fromServer?.(told, frame)),
-    connection: (connected, reason) => {
+    connection: (connected, reason, again) => {
       if (connected) scene.connected();
-      main({ type: "connection", connected, reason });
+      main({ type: "connection", connected, reason, again });
     },
   });
   const outbox: Outbox = {

@@ -70,7 +70,9 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
     try:
         model = read(os.fsencode(path))
     except (ValueError, mujoco.FatalError) as error:
-        raise SceneError(f"{path}: {_one_line(error)}") from None
+        other = "; --engine components (engine='components') may open it"
+        hint = other if path.suffix.lower() == ".urdf" else ""
+        raise SceneError(f"{path}: {_one_line(error)}{hint}") from None
     return _checked(model), printable(path)
 
 

@@ -232,9 +232,8 @@ class RenderedScene(Source):
 
 
 def _start(cameras: Mapping[str, Camera]) -> Camera:
-    """The scene's first own camera, or the one that frames it."""
-    first = next(iter(cameras))
-    return cameras["fit" if first == "free" and "fit" in cameras else first]
+    """The camera that frames the scene, or its first: its own may see nothing of it."""
+    return cameras.get("fit") or next(iter(cameras.values()))
 
 
 def _bounds(renderer: Renderer) -> NDArray[np.float64]:

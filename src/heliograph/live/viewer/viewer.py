@@ -13,6 +13,7 @@ import webbrowser
 from collections import OrderedDict
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import Future
+from inspect import isclass, isfunction
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
@@ -179,6 +180,11 @@ def _of_program(path: Path, keywords: Mapping[str, Any]) -> Source:
         raise SceneError(f"{path}: expected it to define `scene` or `renderer`; it defines neither")
     found, run = names[name], f"runpy.run_path({quoted(str(path))})[{quoted(name)}]"
     imports = ("import runpy", "")
+    if isfunction(found) or isclass(found):
+        raise SceneError(
+            f"{path}: expected `{name}` to be a scene, got a {type(found).__name__}; write "
+            f"`{name} = ...` with what it returns"
+        )
     if isinstance(found, Renderer):
         return RenderedScene(found, path.name, Opening(run, imports), found.close)
     return _opened(found, path.name, run, keywords, imports)
