@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +16,7 @@ import pytest
 from heliograph.engines.web import chromium
 from heliograph.engines.web.chromium import NATIVE, SWIFTSHADER, VULKAN, Chromium
 from heliograph.engines.web.shared_file import SharedFile, new_mark
-from heliograph.errors import InvalidValueError, MissingDependencyError
+from heliograph.errors import EngineError, InvalidValueError, MissingDependencyError
 
 MARK_BYTES = 4096
 
@@ -100,6 +105,83 @@ def test_how_a_browser_ended_is_told(stand_in: Callable[[str], None]) -> None:
     with Chromium("http://127.0.0.1:1/", NATIVE) as browser:
         _until(lambda: not browser.running)
         assert browser.last_words() == "the browser ended with status 7 and said: no display"
+
+
+OWNER = """
+import os, sys, time
+from heliograph.engines.web.chromium import NATIVE, Chromium
+browser = Chromium("about:blank", NATIVE)
+child = os.fork()
+if child == 0:
+    time.sleep(300)
+    os._exit(0)
+print(browser.profile, child, flush=True)
+sys.stdin.readline()
+browser.close()
+print("closed", flush=True)
+"""
+
+
+@pytest.mark.parametrize("way", ["close", "kill"])
+def test_a_forked_child_does_not_keep_the_browser(
+    stand_in: Callable[[str], None], way: str
+) -> None:
+    stand_in("sleep 300")
+    words = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", OWNER]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+        assert owner.stdin is not None
+        assert owner.stdout is not None
+        profile, child = owner.stdout.readline().split()
+        try:
+            if way == "kill":
+                owner.kill()
+            else:
+                owner.stdin.write("\n")
+                owner.stdin.flush()
+                assert owner.stdout.readline() == "closed\n"
+            _until(lambda: not Path(profile).exists())
+            os.kill(int(child), 0)  # it lives on
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+
+
+def test_a_browser_ends_without_its_watchdog(
+    stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in("sleep 300")
+    started: list[subprocess.Popen[bytes]] = []
+    make = chromium._shell
+    monkeypatch.setattr(
+        chromium, "_shell", lambda *a, **k: started.append(make(*a, **k)) or started[-1]
+    )
+    browser = Chromium("about:blank", NATIVE)
+    started[0].kill()
+    browser.close()
+    assert not browser.running
+    assert not browser.profile.exists()
+
+
+def test_a_browser_without_descriptors_is_an_error_and_leaves_nothing(
+    stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stand_in("sleep 300")
+    monkeypatch.setattr(chromium, "_roomy_shm", lambda: str(tmp_path / "shm"))
+    (tmp_path / "shm").mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    told = []
+    first = os.open("/dev/null", os.O_RDONLY)
+    os.close(first)
+    for free in range(12):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first + free, limits[1]))
+        try:
+            Chromium("about:blank", NATIVE).close()
+        except EngineError as error:
+            told.append(str(error))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert list((tmp_path / "shm").iterdir()) == []
+    assert 4 < len(told) < 12
+    assert all("cannot be started: [Errno 24]" in each for each in told)
 
 
 class Page:

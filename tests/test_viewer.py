@@ -1120,9 +1120,58 @@ def test_dropped_names_stay_in_their_folder(tmp_path: Path, name: Any) -> None:
     with pytest.raises(SceneError, match="beside the scene"):
         place_files({name: b"<mujoco/>"}, tmp_path)
     inside = b'<mujoco><asset><mesh file="/etc/passwd"/></asset></mujoco>'
-    with pytest.raises(SceneError, match="beside the scene"):
+    with pytest.raises(SceneError, match="beside it"):
         place_files({"a.xml": inside}, tmp_path)
     assert [*tmp_path.iterdir()] == []
+
+
+INCLUDES = b'<mujoco><include file="p.xml"/></mujoco>'
+OBJ = b"mtllib a.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+
+
+def _glb(text: bytes) -> bytes:
+    size = len(text).to_bytes(4, "little")
+    return b"glTF" + (2).to_bytes(4, "little") + bytes(4) + size + b"JSON" + text
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"a.xml": INCLUDES, "p.xml": b'<m><include file="/etc/x.xml"/></m>'},
+            "p.xml: names '/etc",
+        ),
+        (
+            {"a.xml": INCLUDES, "p.xml": b'<m><mesh file="&#47;etc/x"/></m>'},
+            "p.xml: names '/etc/x'",
+        ),
+        ({"a.xml": b'<mujoco><texture fileright="~/x.png"/></mujoco>'}, "a.xml: names '~/x.png'"),
+        ({"a.xml": b'<mujoco><compiler texturedir="&#47;etc"/></mujoco>'}, "a.xml: names '/etc'"),
+        ({"a.xml": b"<mujoco><texture filefront='a\\..\\..\\x'/></mujoco>"}, "a.xml: names"),
+        ({"a.xml": b'<mujoco><include file="p.txt"/></mujoco>', "p.txt": b""}, "'p.txt'; expected"),
+        ({"a.xml": b'<!DOCTYPE r [<!ENTITY s "/etc">]><robot n="&s;"/>'}, "a.xml: has a DOCTYPE"),
+        ({"a.urdf": b'<robot><mesh filename="file:///etc/x"/></robot>'}, "names 'file:///etc/x'"),
+        ({"a.urdf": b'<robot><mesh filename="C:/x"/></robot>'}, "a.urdf: names 'C:/x'"),
+        ({"a.obj": OBJ, "a.mtl": b"newmtl m\nmap_Kd -s 1 1 1 /etc/x.png\n"}, "a.mtl: names '/etc"),
+        ({"a.obj": OBJ, "a.mtl": b"newmtl m\rbump ../x.png\n"}, "a.mtl: names '../x.png'"),
+        ({"a.obj": b"mtllib a.mtl \\\n ../b.mtl\n", "a.mtl": b""}, "a.obj: names '../b.mtl'"),
+        ({"a.gltf": b'{"images":[{"uri":"%2e%2e/x.png"}]}', "x.png": b""}, "a.gltf: names '../x"),
+        ({"a.glb": _glb(b'{"images":[{"uri":"/etc/x","uri":"y"}]}')}, "a.glb: names '/etc/x'"),
+        ({"a.ply": b"ply\ncomment TextureFile ../x.png\nend_header\n"}, "a.ply: names '../x.png'"),
+    ],
+)
+def test_dropped_files_name_none_that_was_not_dropped(
+    tmp_path: Path, files: dict[str, bytes], told: Any
+) -> None:
+    with pytest.raises(SceneError) as error:
+        place_files(files, tmp_path)
+    assert told in str(error.value)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_xml_that_a_dropped_scene_does_not_lead_to_names_what_it_likes(tmp_path: Path) -> None:
+    files = {"r/package.xml": b'<package path="../x"/>', "r/a.urdf": b'<robot name="r"/>'}
+    assert place_files(files, tmp_path) == tmp_path / "r/a.urdf"
 
 
 def test_a_dropped_robot_finds_its_meshes_wherever_they_were(tmp_path: Path) -> None:

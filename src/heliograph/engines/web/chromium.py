@@ -6,6 +6,7 @@
 
 The kernel closes the pipe however this process ends, so a SIGKILL of it ends the browser as well.
 The gate waits until the watchdog knows the group, so there is no moment when a browser would stay.
+A forked child closes its copy of the pipe, which would keep the browser for as long as it lives.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+import weakref
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -188,22 +191,31 @@ class Chromium:
 
     def __init__(self, url: str, choice: GlChoice) -> None:
         program, shm = find_chromium(), _roomy_shm()
-        self.profile = Path(tempfile.mkdtemp(prefix="heliograph-chromium-", dir=shm))
-        self._watchdog = _shell(_WATCHDOG, str(self.profile))
+        self._closing = threading.Lock()
+        try:
+            with ExitStack() as undo:
+                self.profile = Path(tempfile.mkdtemp(prefix="heliograph-chromium-", dir=shm))
+                undo.callback(_remove_new, self.profile)
+                self._watchdog = _shell(_WATCHDOG, str(self.profile))
+                undo.callback(_end, self._watchdog)
+                with (self.profile / "log").open("wb") as log:
+                    words = [str(program), *self._flags(choice, shm), url]
+                    self._browser = _shell(_GATE, *words, log=log.fileno())
+                undo.callback(_end, self._browser)
+                _RUNNING.add(self)
+                _tell(self._watchdog, f"{self._browser.pid}\n")
+                _tell(self._browser, "go\n", last=True)
+                undo.pop_all()
+        except OSError as error:
+            raise EngineError(f"{program}: cannot be started: {error}") from error
+
+    def _flags(self, choice: GlChoice, shm: str | None) -> list[str]:
         flags = [*_FLAGS, *choice.flags, f"--user-data-dir={self.profile}"]
         if os.geteuid() == 0:
             flags.append("--no-sandbox")  # the sandbox refuses to run as root
         if shm is None:
             flags.append("--disable-dev-shm-usage")
-        self._closing = threading.Lock()
-        with (self.profile / "log").open("wb") as log:
-            self._browser = _shell(_GATE, str(program), *flags, url, log=log.fileno())
-        try:
-            _tell(self._watchdog, f"{self._browser.pid}\n")
-            _tell(self._browser, "go\n", last=True)
-        except OSError as error:
-            self.close()
-            raise EngineError(f"{program}: cannot be started: {error}") from error
+        return flags
 
     @property
     def pid(self) -> int:
@@ -229,16 +241,52 @@ class Chromium:
     def close(self) -> None:
         """End it, with all its processes and its profile; may be called twice."""
         with self._closing:
-            if self._watchdog.stdin is not None and not self._watchdog.stdin.closed:
-                self._watchdog.stdin.close()
-            self._browser.wait(_PATIENCE)
-            self._watchdog.wait(_PATIENCE)
+            self.let_go()
+            with suppress(subprocess.TimeoutExpired):
+                self._watchdog.wait(_PATIENCE)
+            if self._watchdog.returncode != 0:  # it was killed, or somebody else has its pipe
+                with suppress(ProcessLookupError):
+                    os.killpg(self.pid, signal.SIGKILL)
+                _end(self._watchdog)
+                self._browser.wait()
+                shutil.rmtree(self.profile, ignore_errors=True)
+            self._browser.wait()
+
+    def let_go(self) -> None:
+        """Close this process's ends of the pipes."""
+        for process in (self._watchdog, self._browser):
+            if process.stdin is not None:
+                process.stdin.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_RUNNING: Final[weakref.WeakSet[Chromium]] = weakref.WeakSet()
+
+
+def _let_go_of_all() -> None:
+    for browser in list(_RUNNING):
+        browser.let_go()
+
+
+os.register_at_fork(after_in_child=_let_go_of_all)
+
+
+def _remove_new(profile: Path) -> None:
+    """Remove a profile that no browser has used; needs no file descriptor."""
+    (profile / "log").unlink(missing_ok=True)
+    profile.rmdir()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _roomy_shm() -> str | None:

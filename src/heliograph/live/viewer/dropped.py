@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.live.viewer.controls import check_whole
+from heliograph.live.viewer.named_paths import check_named_paths
 
 MOST_BYTES: Final = 64 << 20
 """Of all files that are dropped together; larger ones are opened by their path."""
@@ -34,11 +35,12 @@ def place_files(files: Mapping[str, bytes], folder: Path) -> Path:
 
     Raises:
         SceneError: none is a scene, a scene names files that were not dropped or that are not
-            beside it, or a name leads out of the folder.
+            beside it, or a name or a path in a file leads out of the folder.
     """
     _check_sizes(files)
     inside = {_inside(name): data for name, data in files.items()}
     scene = _scene(inside)
+    check_named_paths(scene, inside)
     root = scene.parent
     by_name = {path.name: path for path in inside}
     missing = []
