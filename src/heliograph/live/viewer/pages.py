@@ -334,6 +334,7 @@ class ViewerPage:
             self._tell(error)
         else:
             self._files.append(str(file))
+            self._note = ""
             self._send_panel()
 
     # The panel.
