@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,9 +152,12 @@ def test_a_browser_ends_without_its_watchdog(
     stand_in("sleep 300")
     started: list[subprocess.Popen[bytes]] = []
     make = chromium._shell
-    monkeypatch.setattr(
-        chromium, "_shell", lambda *a, **k: started.append(make(*a, **k)) or started[-1]
-    )
+
+    def shell(*arguments: Any, **keywords: Any) -> subprocess.Popen[bytes]:
+        started.append(make(*arguments, **keywords))
+        return started[-1]
+
+    monkeypatch.setattr(chromium, "_shell", shell)
     browser = Chromium("about:blank", NATIVE)
     started[0].kill()
     browser.close()

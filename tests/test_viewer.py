@@ -626,6 +626,53 @@ def test_what_a_page_asked_is_not_drawn_after_it_has_left() -> None:
     asyncio.run(run())
 
 
+def test_what_waits_to_be_saved_for_a_page_is_bounded() -> None:
+    async def run() -> None:
+        with Held() as renderer, hg.view(renderer) as viewer:
+            async with opened(viewer) as page:
+                await page.look(EYE)
+                await asyncio.to_thread(renderer.begun.wait)
+                asking = [asyncio.create_task(page.ask("save", format="npz")) for _ in range(20)]
+                await page.ask("python")  # all of them have arrived
+                refused = await asyncio.gather(*asking[16:], return_exceptions=True)
+                assert all("save: expected at most 16" in str(error) for error in refused)
+                assert not any(each.done() for each in asking[:16])
+                renderer.let.set()
+                await asyncio.gather(*asking[:16])
+                await page.ask("save", format="npz")
+
+    asyncio.run(run())
+
+
+HANGS = """
+import threading
+import heliograph as hg
+from heliograph.delivery.call import LocalRenderer
+from heliograph.engines.fake import FakeEngine
+begun = threading.Event()
+class Hanging(LocalRenderer):
+    def refine(self, view, cancel=None, *, priority=0):
+        begun.set()
+        threading.Event().wait()
+    def close(self):
+        threading.Event().wait()
+viewer = hg.view(Hanging(FakeEngine(size=(32, 24))))
+source = next(iter(viewer.sources.values()))
+source._free = source._renderer.close
+source.desk.put("", 0, lambda cancel: source._renderer.refine(None))
+begun.wait()
+viewer.close()
+print("closed")
+"""
+
+
+def test_a_viewer_closes_and_its_program_ends_though_an_engine_hangs() -> None:
+    words = [sys.executable, "-c", HANGS]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    assert ended.stdout == "closed\n"
+    assert ended.stderr.count("is left to itself") == 2
+
+
 def test_who_waits_for_a_picture_of_a_scene_that_is_left_is_told() -> None:
     async def run() -> None:
         with Held() as renderer, hg.view(renderer) as viewer:
@@ -733,7 +780,13 @@ def test_a_trajectory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
                 await page.set("record", True)
                 await page.seen(EYE)
                 await page.set("record", False)
-                await page.until(lambda: "cannot be used" in page.facts["note"])
+                await page.until(lambda: "press Record again" in page.facts["note"])
+                assert "cannot be used" in page.facts["note"]
+                (tmp_path / "file").unlink()
+                await page.set("record", False)
+                await page.until(lambda: page.facts["files"])
+                poses = Trajectory.load(page.facts["files"][0]).world_from_camera
+                assert np.array_equal(poses[-1], EYE.world_from_camera)
 
     asyncio.run(run())
 
@@ -1086,6 +1139,21 @@ def test_files_that_cannot_be_opened_leave_nothing(
                 assert [*tmp_path.iterdir()] == []
 
     asyncio.run(run())
+
+
+def test_dropped_folders_of_killed_processes_go_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["sleep", "300"]) as lives:
+        stays = tmp_path / f"heliograph-dropped-{lives.pid}-a"
+        other = tmp_path / "heliograph-dropped-mine-a"
+        goes = tmp_path / f"heliograph-dropped-{2**22 + 1}-a"
+        for folder in (stays, other, goes):
+            folder.mkdir()
+        with fake() as renderer, hg.view(renderer):
+            assert {*tmp_path.iterdir()} == {stays, other}
+        lives.kill()
 
 
 def test_a_dropped_model_that_names_files_that_are_not_there_says_which() -> None:

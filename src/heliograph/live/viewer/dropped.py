@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -15,6 +18,7 @@ from heliograph.live.viewer.named_paths import check_named_paths
 MOST_BYTES: Final = 64 << 20
 """Of all files that are dropped together; larger ones are opened by their path."""
 MOST_FILES: Final = 2000
+_PREFIX: Final = "heliograph-dropped-"
 
 _SCENES: Final = (".xml", ".mjcf", ".urdf", ".gltf", ".glb", ".ply", ".obj", ".stl")
 """Endings of what can be dropped as a scene; the first kind that is there is opened. What runs code
@@ -22,6 +26,23 @@ as it is opened (Python, .blend, checkpoints) is opened only where it is named t
 _NAMED: Final = re.compile(rb"""(?<![\w-])(?:file|filename)\s*=\s*["']([^"']+)["']""")
 _FOLDERS: Final = re.compile(rb"""(?:meshdir|texturedir|assetdir)\s*=\s*["']([^"']+)["']""")
 _COMMENTS: Final = re.compile(rb"<!--.*?-->", re.DOTALL)
+
+
+def private_folder() -> Path:
+    """A new folder for dropped files, named after this process."""
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+
+
+def remove_stale_folders() -> None:
+    """Remove our folders whose processes were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        try:
+            if folder.stat().st_uid == os.getuid():
+                os.kill(int(folder.name.removeprefix(_PREFIX).partition("-")[0]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError, OverflowError):
+            continue  # it has just gone, or is somebody else's
 
 
 def place_files(files: Mapping[str, bytes], folder: Path) -> Path:

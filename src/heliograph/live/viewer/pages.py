@@ -34,7 +34,7 @@ from heliograph.engines.web.messages import (
 )
 from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
-from heliograph.errors import HeliographError
+from heliograph.errors import HeliographError, RecordError
 from heliograph.live.viewer import controls
 from heliograph.live.viewer.look import CAMERA, Look
 from heliograph.live.viewer.progressive import Job, Urgency
@@ -118,6 +118,7 @@ class ViewerPage:
         self._number, self._sent = 0, 0
         self._note, self._gap, self._when = "", math.inf, -math.inf
         self._recorder: Recorder | None = None
+        self._unsaved: list[tuple[Recorder, str]] = []
         self._files: list[str] = []
         self._panel_sent = -math.inf
         self._panel_due: asyncio.TimerHandle | None = None
@@ -136,7 +137,7 @@ class ViewerPage:
         self._forget_orders()
         if self._panel_due is not None:
             self._panel_due.cancel()
-        if self._recorder is not None and self._recorder.views:
+        if self._recorder is None or self._recorder.views:
             self._stop_recording()
 
     def sources_changed(self) -> None:
@@ -299,6 +300,7 @@ class ViewerPage:
 
     def _record(self, on: bool) -> None:
         if on and self._recorder is None:
+            self._save_again()
             self._recorder = Recorder()
             self._keep(self._recorder)
         elif not on:
@@ -314,14 +316,25 @@ class ViewerPage:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             self._home.spawn(self._save(recorder, self._source_name))
+        self._save_again()
+
+    def _save_again(self) -> None:
+        """Save what could not be saved before."""
+        unsaved, self._unsaved = self._unsaved, []
+        for recorder, source in unsaved:
+            self._home.spawn(self._save(recorder, source))
 
     async def _save(self, recorder: Recorder, source: str) -> None:
         try:
             file = await self._home.save(recorder, source)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the page is told
+            if recorder.views:
+                self._unsaved.append((recorder, source))
+                error = RecordError(f"{text_of(error)}; to save it again, press Record again")
             self._tell(error)
         else:
             self._files.append(str(file))
+            self._note = ""
             self._send_panel()
 
     # The panel.

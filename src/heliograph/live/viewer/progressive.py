@@ -24,6 +24,8 @@ Job: TypeAlias = Callable[[CancelToken], None]
 
 SCALES: Final = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
 """Sides of coarse pictures, as parts of the whole one's."""
+_PATIENCE: Final = 3.0
+"""Seconds that are waited for a job to end."""
 _FLOOR: Final = 48
 """Pixels of the shorter side below which no coarse picture is made."""
 _WARM_UP: Final = 2
@@ -111,7 +113,7 @@ class Desk:
             return self._orders.pop(slot, None) is not None
 
     def close(self) -> None:
-        """Forget what waits, and wait for the job that runs; not from one of the jobs."""
+        """Forget what waits, and wait a moment for the job that runs; not from one of the jobs."""
         with self._changed:
             self._closed = True
             self._orders.clear()
@@ -119,7 +121,9 @@ class Desk:
                 self._running.token.cancel()
             self._changed.notify()
         if threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(_PATIENCE)
+            if self._thread.is_alive():
+                _LOG.error("%s: hangs, and is left to itself", self._thread.name)
 
     def _work(self) -> None:
         while (order := self._next()) is not None:

@@ -19,6 +19,8 @@ from heliograph.live.viewer.sources import Drawn, Source
 
 T = TypeVar("T")
 
+_SAVES: Final = 16
+"""Pictures to save that wait for a page, at most."""
 _THUMBNAIL: Final = 512
 """Pixels of a side of a thumbnail, at most."""
 
@@ -112,6 +114,10 @@ class Questions:
 
     def _save(self, ask: Ask, value: Mapping[str, Any]) -> None:
         look, form = self._page.look, value.get("format")
+        if sum(slot.startswith("save/") for slot in self._newest) >= _SAVES:
+            raise InvalidValueError(
+                f"save: expected at most {_SAVES} pictures that wait; ask again once they have come"
+            )
         passes = [look.shown] if form == "png" else self._page.source.passes(look)
 
         def reply(drawn: Drawn) -> None:

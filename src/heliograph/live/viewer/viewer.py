@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import html
+import logging
 import runpy
 import secrets
 import shutil
-import tempfile
 import threading
+import time
 import webbrowser
 from collections import OrderedDict
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import Future
+<<<<<<< HEAD
 from inspect import isclass, isfunction
+=======
+from contextlib import suppress
+>>>>>>> enemymend
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self, TypedDict, Unpack
+from typing import Any, Final, ParamSpec, Self, TypedDict, TypeVar, Unpack
 
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.options import OpenOptions
@@ -26,7 +32,13 @@ from heliograph.engines.registry import engine_of, rasterizes, resolve_source
 from heliograph.engines.web.link import PageLink
 from heliograph.engines.web.server import PageServer
 from heliograph.errors import HeliographError, SceneError
-from heliograph.live.viewer.dropped import MOST_BYTES, place_files
+from heliograph.live.thread import WorkThread
+from heliograph.live.viewer.dropped import (
+    MOST_BYTES,
+    place_files,
+    private_folder,
+    remove_stale_folders,
+)
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pages import ViewerPage
 from heliograph.live.viewer.python_code import Opening, open_expression, quoted
@@ -37,9 +49,17 @@ from heliograph.live.viewer.sources import Source
 from heliograph.record import Recording
 from heliograph.record.manifest import MANIFEST
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_LOG = logging.getLogger("heliograph.live")
+
 _REMEMBERED: Final = 64
 """Pages that have gone whose looks are kept for when they come back."""
 _DROPPED_SIZE: Final = (640, 480)
+_PATIENCE: Final = 5.0
+"""Seconds in which a viewer closes, whatever its engines do."""
+_SAVING: Final = 3.0
+"""Of these for what is still being saved or opened."""
 _DROPPED: Final = 4
 """Dropped scenes that stay open; older ones only as long as a page shows them."""
 
@@ -227,6 +247,7 @@ class Viewer:
         self._saving = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
+        remove_stale_folders()
         self._closed = False
         ready: Future[str] = Future()
         self._thread = threading.Thread(
@@ -244,15 +265,26 @@ class Viewer:
         self._thread.join()
 
     def close(self) -> None:
-        """End the pages and the server, close what was opened for it; may be called twice."""
+        """End the pages and the server, close what was opened for it; may be called twice.
+
+        What hangs is left to itself after a few seconds, which is logged.
+        """
         if self._closed:
             return
         self._closed = True
+        ends = time.monotonic() + _PATIENCE
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join()
-        for name, source in self.sources.items():
-            _close(source, self._dropped.get(name))
+            self._thread.join(_PATIENCE)
+        closing = {
+            _begun(_close, source, self._dropped.get(name)): name
+            for name, source in [*self.sources.items()]
+        }
+        done, hanging = futures.wait(closing, max(0.0, ends - time.monotonic()))
+        for each in hanging:
+            _LOG.error("%s: hangs as it is closed, and is left to itself", closing[each])
+        for each in done:
+            each.result()
 
     def __enter__(self) -> Self:
         return self
@@ -298,7 +330,7 @@ class Viewer:
             HeliographError: there is nothing to write, or it cannot be written.
         """
         async with self._saving:
-            return await asyncio.to_thread(recorder.save, self.out, source)
+            return await asyncio.wrap_future(_begun(recorder.save, self.out, source))
 
     async def open_files(self, files: Mapping[str, bytes]) -> str:
         """Open dropped files as one more source, from a private folder; returns its name.
@@ -306,7 +338,7 @@ class Viewer:
         Raises:
             HeliographError: they are no scene, or name files that are not among them.
         """
-        made, folder = await asyncio.to_thread(_of_files, files)
+        made, folder = await asyncio.wrap_future(_begun(_of_files, files))
         made.name = _unused(made.name, self.sources)
         self.sources[made.name], self._dropped[made.name] = made, folder
         self.spawn(self._close_oldest())
@@ -323,7 +355,7 @@ class Viewer:
         for page in self._pages:
             page.sources_changed()
         for source, folder in old:
-            await asyncio.to_thread(_close, source, folder)
+            await asyncio.wrap_future(_begun(_close, source, folder))
 
     def _run(self, address: Address, ready: Future[str]) -> None:
         asyncio.set_event_loop(self._loop)
@@ -343,8 +375,14 @@ class Viewer:
             await self._stopped.wait()
         finally:
             await server.close()
-            while self._tasks:
-                await asyncio.wait(self._tasks)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SAVING):
+                    while self._tasks:
+                        await asyncio.wait(self._tasks)
+            left = [*self._tasks]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _on_page(self, link: PageLink) -> None:
         session = link.hello.session
@@ -364,13 +402,22 @@ class Viewer:
                 self._remembered.popitem(last=False)
 
 
+def _begun(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+    """Call something in a thread that keeps no program from ending."""
+    thread = WorkThread("heliograph viewer: files")
+    try:
+        return thread.submit(call, *args, **kwargs)
+    finally:
+        thread.end()
+
+
 def _of_files(files: Mapping[str, bytes]) -> tuple[Source, Path]:
     """What dropped files show, and the private folder that they are in.
 
     Raises:
         HeliographError: they are no scene; nothing is left.
     """
-    folder = Path(tempfile.mkdtemp(prefix="heliograph-dropped-"))
+    folder = private_folder()
     try:
         return opened_source(place_files(files, folder), {"size": _DROPPED_SIZE}), folder
     except BaseException as error:
