@@ -15,11 +15,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
-<<<<<<< HEAD
-from inspect import isclass, isfunction
-=======
 from contextlib import suppress
->>>>>>> enemymend
+from inspect import isclass, isfunction
 from pathlib import Path
 from ssl import SSLContext
 from types import TracebackType
