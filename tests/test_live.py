@@ -496,3 +496,18 @@ def test_edges_are_smooth_where_that_is_asked_for(renderer: str) -> None:
     live(work, renderer=renderer, msaa=4)
     assert shades[0] == 2
     assert shades[1] > 2
+
+
+def test_what_is_put_on_a_camera_stands_where_the_camera_was_moved() -> None:
+    async def work(app: App) -> None:
+        app.scene.add @ hg.CameraView(key="eye", position=(0, 0, 1))
+        await app.grab_render("ego")
+        app.scene.update @ hg.CameraView(key="eye", position=(0, 0, 0.5))
+        app.scene.add(hg.Plane(key="on", size=(20, 20)), to="eye")
+        sample = await app.grab_render("ego", "depth")
+        assert np.allclose(sample["ego"].depth, 1.5, rtol=1e-6)
+        app.scene.update @ hg.CameraView(key="eye", position=(0, 0, 1))
+        sample = await app.grab_render("ego", "depth")
+        assert np.allclose(sample["ego"].depth, 1, rtol=1e-6)
+
+    live(work)

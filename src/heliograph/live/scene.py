@@ -22,7 +22,12 @@ from heliograph.scene.tree import Tree
 
 @dataclass(frozen=True)
 class Changed:
-    """What edits did: the keys of components that are new, changed or gone."""
+    """What edits did.
+
+    Attributes:
+        edits: those that a renderer must be told of: not what moves cameras, which go by value.
+        keys: of components that are new, changed or gone; None for another scene.
+    """
 
     edits: Sequence[Edit]
     keys: Collection[str] | None
@@ -41,6 +46,7 @@ class LiveScene:
         self.tree = Tree(scene)
         self._ids = ObjectIds.of(self.tree)
         self._labels: Labels | None = None
+        self._untold: set[str] = set()  # cameras that stand elsewhere than a renderer was told
 
     def apply(self, edits: Sequence[Edit]) -> Changed:
         """Apply edits, all of them or none.
@@ -61,7 +67,30 @@ class LiveScene:
         self.tree = tree
         if keys is None or keys:
             self.version += 1
-        return Changed(edits, keys)
+        told = [edit for edit in edits if not self._moves_a_camera(edit)]
+        if changes.replaced:
+            self._untold.clear()
+        elif changes.spliced:
+            told = [*self._late(), *told]
+        return Changed(told, keys)
+
+    def _moves_a_camera(self, edit: Edit) -> bool:
+        """Whether nothing but a camera's own pictures shows an edit; such a camera is noted."""
+        if type(edit) is not Update or not isinstance(edit.component, CameraView):
+            return False
+        key = str(edit.component.key)
+        row = self.tree.index.get(key)
+        if row is None or edit.component.children or self.tree.stop(row) > row + 1:
+            return False
+        self._untold.add(key)
+        return True
+
+    def _late(self) -> list[Edit]:
+        """What moves the cameras that something stands on by now, and of which nobody was told."""
+        rows = {key: self.tree.index[key] for key in self._untold if key in self.tree.index}
+        late = [key for key, row in rows.items() if self.tree.stop(row) > row + 1]
+        self._untold = rows.keys() - late
+        return [Update(self.tree.node(rows[key])) for key in late]
 
     @property
     def rows(self) -> SceneRows:
