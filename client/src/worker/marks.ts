@@ -1,7 +1,7 @@
 // Objects of the viewport's own scene: frustums, axes, arrows, words, boxes.
 import {
   BoxGeometry, BufferGeometry, CanvasTexture, Color, ConeGeometry, CylinderGeometry, DoubleSide, EdgesGeometry, Float32BufferAttribute,
-  Group, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshBasicMaterial, Object3D, PlaneGeometry, Quaternion, SRGBColorSpace, Sprite,
+  Group, LineBasicMaterial, LineSegments, Mesh, MeshBasicMaterial, Object3D, PlaneGeometry, Quaternion, SRGBColorSpace, Sprite,
   ShaderMaterial, SpriteMaterial, Vector3, type Texture,
 } from "three";
 import type { CameraSpec } from "../messages";
@@ -146,6 +146,9 @@ function picturePlane(map: Texture): Mesh<PlaneGeometry, ShaderMaterial> {
   return new Mesh(new PlaneGeometry(1, 1), material);
 }
 
+/** Diagonal of a picture, in parts of its distance, above which it is left out. */
+const MOST_OF_VIEW = 0.6;
+
 /** A camera's pyramid; its picture, where there is one, stands on the far plane. */
 export class FrustumMark {
   readonly object = new Group();
@@ -182,7 +185,6 @@ export class FrustumMark {
   private shows = false;
   private blocks = false;
   private readonly seen = new Vector3();
-  private readonly inverse = new Matrix4();
 
   set picture(map: Texture | null) {
     if (this.plane === null && map !== null) {
@@ -201,11 +203,11 @@ export class FrustumMark {
     return this.plane?.visible ?? false;
   }
 
-  /** Leave the picture out where it would stand in the way of an eye inside the pyramid. */
+  /** Leave the picture out where it would hide much of what an eye sees. */
   leaveRoomFor(eye: Vector3): void {
-    const { x, y, z } = this.seen.copy(eye).applyMatrix4(this.inverse.copy(this.object.matrix).invert());
-    const [[left = 0, bottom = 0] = [], , [right = 0, top = 0] = []] = cornersAt(this.spec, this.spec.orthographic ? this.far : -z);
-    this.blocks = z < 0 && -z < this.far && x > left && x < right && y > bottom && y < top;
+    const [[left = 0, bottom = 0] = [], , [right = 0, top = 0] = []] = cornersAt(this.spec, this.far);
+    const middle = this.seen.set((left + right) / 2, (bottom + top) / 2, -this.far).applyMatrix4(this.object.matrix);
+    this.blocks = Math.hypot(right - left, top - bottom) > MOST_OF_VIEW * middle.distanceTo(eye);
     if (this.plane) this.plane.visible = this.shows && !this.blocks;
   }
 
