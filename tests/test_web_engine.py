@@ -363,7 +363,7 @@ def test_four_samples_smooth_rgb_alone(engine: WebEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"samples": 2}, {"transport": "pigeon"}, {"timeout": 0.0}, {"timeout": np.inf}]
+    "options", [{"msaa": 2}, {"transport": "pigeon"}, {"timeout": 0.0}, {"timeout": np.inf}]
 )
 def test_options_that_are_none_are_refused(options: Any) -> None:
     with pytest.raises(InvalidValueError, match=f"{next(iter(options))}: expected"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -76,6 +77,8 @@ class WebEngine(Engine):
             raise InvalidValueError(f"transport: expected one of {_TRANSPORTS}, got {transport!r}")
         if check_integer("msaa", msaa) not in (0, 4):
             raise InvalidValueError(f"msaa: expected 0 or 4, got {msaa}")
+        if not 0 < timeout < math.inf:
+            raise InvalidValueError(f"timeout: expected seconds above 0, got {timeout}")
         self._transport, self._timeout = transport, timeout
         self._samples = msaa or 1
         scene, self._name = scene_of(source)
