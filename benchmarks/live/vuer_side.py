@@ -1,15 +1,24 @@
-"""Requests through vuer's `grab_render`; runs where vuer is installed."""
+"""Requests through vuer's `grab_render`; runs where vuer is installed.
+
+Its page may answer with a picture of the camera as it was before an update. So what is to be seen at
+each step is looked up before, and a request with a moved camera lasts until a picture shows its move.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import sys
 import time
 
 import common
+import numpy as np
+from PIL import Image
 from vuer import Vuer, VuerSession, schemas
 
+SETTLED = 0.25
+"""Seconds within which its page shows what it was told."""
 began = time.perf_counter()
 count, port = int(sys.argv[1]), int(sys.argv[2])
 app = Vuer(port=port)
@@ -34,21 +43,58 @@ def camera(step: int, depth: bool) -> schemas.CameraView:
     )
 
 
-async def requests(session: VuerSession, depth: bool, moved: bool) -> tuple[list[float], int]:
-    """Seconds of each request, and how many were given up."""
-    seconds, late = [], 0
+def pixels(file: bytes) -> np.ndarray:
+    """(H, W, 3) of an image file."""
+    with Image.open(io.BytesIO(file)) as image:
+        return np.asarray(image.convert("RGB"), np.int16)
+
+
+async def grabbed(session: VuerSession) -> bytes:
+    """The file of one picture; empty where the page gave none."""
+    with contextlib.suppress(TimeoutError):
+        return (await session.grab_render(key="ego")).value["frame"]
+    return b""
+
+
+async def settled(session: VuerSession, depth: bool) -> list[np.ndarray]:
+    """What is to be seen at each step."""
+    seen = []
     for step in range(common.WARM_UP + count):
-        start = time.perf_counter()
-        if moved:
+        session.update @ camera(step, depth)
+        await asyncio.sleep(SETTLED)
+        seen.append(pixels(await grabbed(session)))
+    return seen
+
+
+async def requests(
+    session: VuerSession, depth: bool, seen: list[np.ndarray] | None = None
+) -> tuple[list[float], int]:
+    """Seconds of each request, and how many answers were none or of the step before.
+
+    Args:
+        seen: what is to be seen at each step; None where the camera stands still.
+    """
+    seconds, late = [], 0
+    for step in range(1, common.WARM_UP + count):
+        spent, start, shown = 0.0, time.perf_counter(), False
+        if seen is not None:
             session.update @ camera(step, depth)
             await asyncio.sleep(0.0)
-        try:
-            await session.grab_render(key="ego")
-        except TimeoutError:
-            late += 1
+        while not shown:
+            file = await grabbed(session)
+            spent += time.perf_counter() - start  # what it takes to look at the picture is not its
+            shown = bool(file) and (seen is None or shows(pixels(file), step, seen))
+            late += not shown
+            start = time.perf_counter()
         if step >= common.WARM_UP:
-            seconds.append(time.perf_counter() - start)
+            seconds.append(spent)
     return seconds, late
+
+
+def shows(picture: np.ndarray, step: int, seen: list[np.ndarray]) -> bool:
+    """Whether a picture is nearer to that of a step than to that of the step before."""
+    now, before = (np.abs(picture - seen[each]).mean() for each in (step, step - 1))
+    return bool(now < before)
 
 
 @app.spawn
@@ -69,8 +115,9 @@ async def main(session: VuerSession) -> None:
     idle = common.Idle()
     await asyncio.sleep(3)
     percent = idle.percent()
-    moved, late = await requests(session, depth, moved=True)
-    still, late_still = await requests(session, depth, moved=False)
+    seen = await settled(session, depth)
+    moved, late = await requests(session, depth, seen)
+    still, late_still = await requests(session, depth)
     common.report(
         moved=common.summary(moved, first=first, idle=percent, late=late),
         still=common.summary(still, late=late_still),

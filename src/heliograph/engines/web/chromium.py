@@ -53,6 +53,7 @@ _FLAGS: Final = (
     "--disable-crash-reporter",
     "--log-level=3",
     "--no-proxy-server",
+    "--in-process-gpu",
     "--disable-features=Translate,OptimizationHints,MediaRouter,DialMediaRouteProvider,"
     "CertificateTransparencyComponentUpdater,AutofillServerCommunication,InterestFeedContentSuggestions",
 )
