@@ -1,8 +1,8 @@
 """What a page's pictures hold, as the arrays of passes: rows turned over, normals unfolded.
 
-A page sends three kinds of raw picture, whose rows come from the bottom up (see `messages.Picture`):
-`rgba`, which `rgb` and `alpha` are read from; `geometry`, which all other passes are; and `depth` in
-its place, where depth is all that is asked for.
+A page sends three kinds of raw picture, whose rows come from the bottom up (see
+`messages.Picture`): `rgba`, which `rgb` and `alpha` are read from; `geometry`, which all other
+passes are; and `depth` in its place, where depth is all that is asked for.
 """
 
 from __future__ import annotations
