@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
+from heliograph.delivery.pace import SCALES, Pace
 from heliograph.engine import CancelToken
 from heliograph.engines.fake import FakeEngine
 from heliograph.engines.web.messages import CameraSpec, Viewport
@@ -36,9 +37,9 @@ from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
 from heliograph.frame import Sample
 from heliograph.live.trajectories import Trajectory
+from heliograph.live.viewer.desk import Desk, Urgency
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
-from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
 from heliograph.live.viewer.python_code import Opening, quoted, rendering_code
 from heliograph.passes import PassName
 from heliograph.record import record
