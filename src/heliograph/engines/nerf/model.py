@@ -357,10 +357,9 @@ class NerfactoField(Bounds):
     def density_normals(self, points: Tensor) -> Tensor:
         """(N, 3) points -> (N, 3) unit vectors against the gradient of the density."""
         with torch.enable_grad():
-            unit, _ = self._unit(points)
-            unit = unit.detach().requires_grad_()
-            raw = self.mlp_base["model"](unit)[:, 0]
-            (gradient,) = torch.autograd.grad(raw.sum(), unit)
+            points = points.detach().requires_grad_()
+            raw = self.mlp_base["model"](self._unit(points)[0])[:, 0]
+            (gradient,) = torch.autograd.grad(raw.sum(), points)
         return -functional.normalize(gradient, dim=-1)
 
 
