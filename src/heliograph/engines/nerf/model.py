@@ -58,7 +58,8 @@ class GridConfig:
         """(num_levels,) float32: cells along an axis of each level."""
         steps = max(self.num_levels - 1, 1)
         growth = math.exp((math.log(self.max_res) - math.log(self.base_res)) / steps)
-        return torch.floor(self.base_res * torch.pow(growth, torch.arange(self.num_levels)))
+        levels = torch.arange(self.num_levels, device="cpu")
+        return torch.floor(self.base_res * torch.pow(growth, levels))
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,11 @@ class NerfactoConfig:
             self.num_layers,
         )
 
+    def rounds(self) -> list[GridConfig]:
+        """The grid of each proposal network."""
+        count = 1 if self.use_same_proposal_network else self.num_proposal_iterations
+        return [self.proposals[min(index, len(self.proposals) - 1)] for index in range(count)]
+
     @property
     def appearance_width(self) -> int:
         """Numbers per training picture that the colour network reads."""
@@ -162,7 +168,7 @@ class HashEncoding(nn.Module):
         self.hash_table = nn.Parameter(table * HASH_INIT_SCALE)
         self.width = grid.num_levels * grid.features_per_level
         self._mask = rows - 1
-        levels = torch.arange(grid.num_levels, dtype=torch.int32)
+        levels = torch.arange(grid.num_levels, dtype=torch.int32, device="cpu")
         self.register_buffer("resolutions", grid.resolutions(), persistent=False)
         self.register_buffer("first_rows", levels * rows, persistent=False)
 
@@ -402,10 +408,8 @@ class NerfactoModel(nn.Module):
         self.device_indicator_param = nn.Parameter(torch.empty(0))
         self.field = NerfactoField(config)
         contracted, factor = not config.disable_scene_contraction, config.average_init_density
-        count = 1 if config.use_same_proposal_network else config.num_proposal_iterations
-        grids = [config.proposals[min(i, len(config.proposals) - 1)] for i in range(count)]
         self.proposal_networks = nn.ModuleList(
-            ProposalNetwork(grid, contracted, factor) for grid in grids
+            ProposalNetwork(grid, contracted, factor) for grid in config.rounds()
         )
 
     def proposal(self, index: int) -> ProposalNetwork:
