@@ -62,7 +62,7 @@ def load_checkpoint(
     weights = _weights(path, held)
     images = weights.get(_EMBEDDING)
     model = config.model
-    if images is not None and images.dim() == 2:  # noqa: PLR2004
+    if images is not None and images.dim() == 2:
         model = replace(model, num_images=len(images))
     step = held.get("step")
     return Checkpoint(
@@ -112,7 +112,7 @@ def _read(path: Path, trust: bool) -> Mapping[str, Any]:
     pipeline = held.get("pipeline") if isinstance(held, Mapping) else None
     if not isinstance(pipeline, Mapping):
         raise SceneError(f"{path}: expected nerfstudio's checkpoint with an entry 'pipeline'")
-    return held
+    return dict(held)
 
 
 def _short(error: Exception) -> str:
@@ -133,8 +133,9 @@ def _plain_numpy() -> list[Any]:
 
 
 def _weights(path: Path, held: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of the field and the proposal networks; those of the camera optimizer, of
-    metrics and of the data are not needed to render.
+    """The tensors of the field and the proposal networks.
+
+    Those of the camera optimizer, of metrics and of the data are not needed to render.
     """
     weights = {}
     for key, value in held["pipeline"].items():

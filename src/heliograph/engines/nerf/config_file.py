@@ -103,7 +103,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     if len(text) > MAX_CONFIG_BYTES:
         raise SceneError(f"{path}: expected at most {MAX_CONFIG_BYTES} bytes of YAML, got more")
     try:
-        said = yaml.load(text, _PlainLoader)  # noqa: S506 -- builds plain values alone
+        said = yaml.load(text, _PlainLoader)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         told = " ".join(str(error).split())[:200]
         raise SceneError(f"{path}: expected nerfstudio's config as YAML, got {told}") from None

@@ -175,7 +175,7 @@ class HashEncoding(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """(N, 3) points in [0, 1) -> (N, width) features.
 
-        Everything is in planes of (levels, N) numbers: axis by axis, corner by corner. That is eight
+        Everything is in planes of (levels, N) numbers, axis by axis and corner by corner: eight
         times as fast on a CPU as arrays whose last axis holds three coordinates or eight corners.
         """
         scaled = points.t().contiguous()[:, None] * self.resolutions[:, None]
@@ -203,7 +203,7 @@ class HashEncoding(nn.Module):
 
     def _rows(self, rows: Tensor, weights: Tensor) -> Tensor:
         """Weighted rows of the table, (levels, N, features), or (levels, N) complex for two."""
-        if self.hash_table.shape[1] != 2:  # noqa: PLR2004
+        if self.hash_table.shape[1] != 2:
             picked = functional.embedding(rows, self.hash_table)
             return picked * weights[..., None]
         table = torch.view_as_complex(self.hash_table)  # two floats are fetched as one
@@ -233,6 +233,19 @@ class Mlp(nn.Module):
         for layer in hidden:
             values = functional.relu(layer(values))
         return torch.as_tensor(last(values))
+
+
+class Appearance(nn.Module):
+    """What is peculiar to each training picture, such as its exposure.
+
+    Args:
+        images: how many.
+        width: numbers of each.
+    """
+
+    def __init__(self, images: int, width: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(images, width)
 
 
 class TruncatedExp(torch.autograd.Function):
@@ -300,15 +313,13 @@ class NerfactoField(Bounds):
     def __init__(self, config: NerfactoConfig) -> None:
         grid = config.grid
         super().__init__(grid, not config.disable_scene_contraction, config.average_init_density)
-        self._config = config
+        self._average = config.use_average_appearance_embedding
         features = config.geo_feat_dim
         encoding = HashEncoding(grid)
         network = Mlp.of(encoding.width, grid.num_layers, grid.hidden_dim, 1 + features)
         self.mlp_base = nn.ModuleDict({"model": nn.Sequential(encoding, network)})
-        self.embedding_appearance: nn.ModuleDict | None = None
-        if config.appearance_width:
-            embedding = nn.Embedding(config.num_images, config.appearance_width)
-            self.embedding_appearance = nn.ModuleDict({"embedding": embedding})
+        width = config.appearance_width
+        self.embedding_appearance = Appearance(config.num_images, width) if width else None
         if config.predict_normals:
             encoded, width = 3 * 2 * POSITION_FREQUENCIES, config.hidden_dim_transient
             self.mlp_pred_normals = Mlp.of(encoded + features, 3, PREDICTED_NORMAL_WIDTH, width)
@@ -330,9 +341,8 @@ class NerfactoField(Bounds):
         """(appearance_width,): what stands for the training picture when rendering."""
         if self.embedding_appearance is None:
             return torch.zeros(0, device=self.aabb.device)
-        weight = self.embedding_appearance["embedding"].weight
-        average = self._config.use_average_appearance_embedding
-        return weight.mean(0) if average else torch.zeros_like(weight[0])
+        weight = self.embedding_appearance.embedding.weight
+        return weight.mean(0) if self._average else torch.zeros_like(weight[0])
 
     def colour(self, directions: Tensor, features: Tensor, images: Tensor | None = None) -> Tensor:
         """The colours of points seen from somewhere.
@@ -348,13 +358,13 @@ class NerfactoField(Bounds):
         if images is None or self.embedding_appearance is None:
             appearance = self.appearance().expand(len(features), -1)
         else:
-            appearance = self.embedding_appearance["embedding"](images)
+            appearance = self.embedding_appearance.embedding(images)
         return torch.sigmoid(self.mlp_head(torch.cat((directions, features, appearance), -1)))
 
     def predicted_normals(self, points: Tensor, features: Tensor) -> Tensor:
         """(N, 3) points and their features -> (N, 3) unit normals in the model's frame."""
-        angles = 2 * torch.pi * points[..., None] * 2.0 ** torch.arange(POSITION_FREQUENCIES)
-        angles = angles.flatten(1)
+        waves = 2.0 ** torch.arange(POSITION_FREQUENCIES, device=points.device)
+        angles = (2 * torch.pi * points[..., None] * waves).flatten(1)
         encoded = torch.sin(torch.cat((angles, angles + torch.pi / 2), -1))
         values = self.mlp_pred_normals(torch.cat((encoded, features), -1))
         head = self.field_head_pred_normals["net"]

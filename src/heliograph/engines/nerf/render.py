@@ -6,6 +6,7 @@ are not followed further, and colours are computed only where a sample is seen.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from enum import Enum
 import torch
 from torch import Tensor
 
-from heliograph.engines.nerf.model import NerfactoModel, encode_directions
+from heliograph.engines.nerf.model import NerfactoModel, ProposalNetwork, encode_directions
 from heliograph.engines.nerf.sampling import Spacing, even_bins, resample
 
 NEGLIGIBLE = 1e-4
@@ -138,10 +139,8 @@ class RayRenderer:
         bins = even_bins(len(rays), counts[0]).to(device)
         samples = _Samples.of(rays, bins, self._spacing)
         for index, count in enumerate(counts[1:]):
-            network = self._model.proposal(index)
-            weights, _ = self._march(
-                rays, samples, lambda p, n=network: (n.density(p), None), PROPOSAL_BLOCK
-            )
+            density = functools.partial(_without_features, self._model.proposal(index))
+            weights, _ = self._march(rays, samples, density, PROPOSAL_BLOCK)
             samples = _Samples.of(rays, resample(samples.bins, weights, count), self._spacing)
         return samples
 
@@ -216,6 +215,10 @@ class RayRenderer:
         else:
             normals = field.density_normals(points)
         return torch.nn.functional.normalize(_summed(weights, seen, normals), dim=-1)
+
+
+def _without_features(network: ProposalNetwork, points: Tensor) -> tuple[Tensor, None]:
+    return network.density(points), None
 
 
 def _summed(weights: Tensor, seen: Tensor, values: Tensor) -> Tensor:
