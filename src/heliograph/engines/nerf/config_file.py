@@ -51,7 +51,7 @@ class ConfigFile:
     data: Path | None
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
     """Builds numbers, text, lists and mappings alone, whatever a tag asks for."""
 
 
