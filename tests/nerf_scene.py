@@ -2,7 +2,7 @@
 
 Tables hold the coordinates of their vertices, which blending makes exact everywhere. Networks of
 rectified linear layers make of them how far a point is outside of the nearest box, and the density
-falls off from `exp(INSIDE)` by a factor e each `1 / steepness`. So surfaces are planes.
+falls off from there by a factor e each `1 / steepness`. So surfaces are planes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from heliograph.engines.nerf.model import HASH_PRIMES, GridConfig, NerfactoConfi
 BOXES = (((-0.9, -0.9, -0.6), (0.9, 0.9, -0.3)), ((-0.25, -0.2, -0.3), (0.15, 0.2, 0.1)))
 """Lower and upper corners, model's frame: a floor and a box that stands on it."""
 
-INSIDE = 9.0
-STEEPNESS = {"field": 4000.0, 0: 100.0, 1: 400.0}
+DENSITY = {"field": (10.0, 12000.0), 0: (5.0, 100.0), 1: (6.5, 400.0)}
+"""Logarithm of the density inside, and its steepness outside: proposals are soft, so that samples
+gather on both sides of a surface."""
+
 RES, TABLE, HIDDEN = 4, 13, 24
 GRID = GridConfig(2, RES, RES, TABLE, 2, HIDDEN, 3)
 CONFIG = NerfactoConfig(
@@ -51,11 +53,11 @@ def known_model(config: NerfactoConfig = CONFIG) -> NerfactoModel:
     with torch.no_grad():
         base = model.field.mlp_base["model"]
         _set_table(base[0].hash_table, base[0])
-        _set_distance(base[1].layers, STEEPNESS["field"], config)
+        _set_distance(base[1].layers, DENSITY["field"], config)
         _set_colour(model.field.mlp_head.layers)
         for index, network in enumerate(model.proposal_networks):
             _set_table(network.encoding.hash_table, network.encoding)
-            _set_distance(network.mlp_base[1].layers, STEEPNESS[index], config)
+            _set_distance(network.mlp_base[1].layers, DENSITY[index], config)
     return model
 
 
@@ -70,7 +72,7 @@ def _set_table(table: torch.Tensor, encoding: Any) -> None:
     table[rows + 2**TABLE, 0] = vertices[:, 2] / RES
 
 
-def _set_distance(layers: Any, steepness: float, config: NerfactoConfig) -> None:
+def _set_distance(layers: Any, density: tuple[float, float], config: NerfactoConfig) -> None:
     """Faces, then the sums over a box's faces and the smaller sum, then the logarithm."""
     for layer in layers:
         layer.weight.zero_()
@@ -88,7 +90,8 @@ def _set_distance(layers: Any, steepness: float, config: NerfactoConfig) -> None
         second.weight[2 + axis, 12 + axis] = 1
     second.weight[0, :6] = second.weight[1, :6] = 1
     second.weight[1, 6:12] = -1
-    last.weight[0, 0], last.weight[0, 1], last.bias[0] = -steepness, steepness, INSIDE
+    last.bias[0], steepness = density
+    last.weight[0, 0], last.weight[0, 1] = -steepness, steepness
     for axis in range(min(3, len(last.weight) - 1)):
         last.weight[1 + axis, 2 + axis] = 1
 
