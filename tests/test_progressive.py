@@ -443,7 +443,7 @@ class Erratic(FakeEngine):
         for _ in levels or ():
             if cancel is not None and cancel.cancelled:
                 return
-            if random.random() < 0.02:  # noqa: S311 -- any will do
+            if random.random() < 0.02:
                 raise EngineError("now and then")
             yield replace(SAMPLE, index=view.index)
 
