@@ -72,7 +72,8 @@ def true_depth(camera: Camera) -> np.ndarray:
     origin = one - way
     nearest = np.full(len(pixels), np.inf)
     for low, high in nerf_scene.BOXES:
-        sides = np.stack([(np.array(corner) - origin) / way for corner in (low, high)])
+        with np.errstate(divide="ignore"):
+            sides = np.stack([(np.array(corner) - origin) / way for corner in (low, high)])
         enter, leave = sides.min(0).max(-1), sides.max(0).min(-1)
         hit = (enter < leave) & (leave > 0)
         nearest = np.where(hit, np.minimum(nearest, enter), nearest)
