@@ -219,9 +219,11 @@ def _blended(table: Tensor, corners: Corners, blend: Tensor) -> Tensor:
         return torch.lerp(one, two, blend[0])
 
     def along_y(z: Tensor) -> Tensor:
-        return torch.lerp(*(along_x(y ^ z) for y in corners[1]), blend[1])
+        one, two = (along_x(y ^ z) for y in corners[1])
+        return torch.lerp(one, two, blend[1])
 
-    return torch.lerp(*(along_y(z) for z in corners[2]), blend[2])
+    one, two = (along_y(z) for z in corners[2])
+    return torch.lerp(one, two, blend[2])
 
 
 class Mlp(nn.Module):
