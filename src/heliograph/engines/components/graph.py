@@ -319,9 +319,10 @@ class SceneGraph:
         """The name of the material of each component that is drawn, in order, and the materials."""
         nodes = map(self.tree.node, self._layout.drawn.tolist())
         worn = [self._translator.material(node, self._files) for node in nodes]
-        names = {material: f"material-{i}" for i, material in enumerate(dict.fromkeys(worn), 1)}
+        distinct = dict.fromkeys(material for material in worn if material is not None)
+        names = {material: f"material-{i}" for i, material in enumerate(distinct, 1)}
         named = tuple(replace(material, name=name) for material, name in names.items())
-        return [names[material] for material in worn], named
+        return ["" if material is None else names[material] for material in worn], named
 
     @property
     def lights(self) -> list[tuple[Component, bool]]:
