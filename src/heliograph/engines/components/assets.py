@@ -32,6 +32,7 @@ from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.textures import USES, image_files
 from heliograph.scene.values import fingerprint
+from heliograph.splats.draw import check_native
 from heliograph.splats.files import read_splats
 from heliograph.splats.gaussians import Gaussians
 
@@ -225,6 +226,7 @@ class Assets:
         """
         found = self._stand_ins.get(files[source])
         if found is None:
+            check_native()
             try:
                 splats = _steady(source, read_splats, files)
             except SceneError as error:
