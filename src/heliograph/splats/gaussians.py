@@ -176,7 +176,7 @@ def requirements(
         ("scales", _bounded(scales, _SMALLEST), "finite metres above 0"),
         ("rotations", _turning(rotations), "finite quaternions of a length above 0"),
         ("opacities", np.asarray((opacities >= 0) & (opacities <= 1)), "numbers from 0 to 1"),
-        ("sh", np.isfinite(sh).all(axis=(1, 2)), "finite numbers"),
+        ("sh", np.asarray(np.isfinite(sh).all(axis=(1, 2))), "finite numbers"),
     ]
 
 
