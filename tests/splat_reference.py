@@ -3,13 +3,20 @@
 Every splat is laid over the whole picture, nearest first: no tiles, no early end.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.splats import Gaussians
 
+Floats = NDArray[np.float64]
 
-def draw(gaussians: Gaussians, camera: Camera, behind=np.inf):
+
+def draw(
+    gaussians: Gaussians, camera: Camera, behind: ArrayLike = np.inf
+) -> dict[str, NDArray[Any]]:
     """Returns what `draw_splats` does, all passes, in float64."""
     height, width = camera.height, camera.width
     turn, offset, depth = _seen_from(gaussians, camera)
@@ -46,17 +53,17 @@ def draw(gaussians: Gaussians, camera: Camera, behind=np.inf):
     }  # fmt: skip
 
 
-def _parallel(camera):
+def _parallel(camera: Camera) -> bool:
     return camera.projection is Projection.ORTHOGRAPHIC
 
 
-def _seen_from(gaussians, camera):
+def _seen_from(gaussians: Gaussians, camera: Camera) -> tuple[Floats, Floats, Floats]:
     turn = camera.opencv_from_world[:3, :3]
     offset = gaussians.positions.astype(np.float64) - camera.world_from_camera[:3, 3]
     return turn, offset, offset @ turn[2]
 
 
-def _jacobian(turn, offset, camera):
+def _jacobian(turn: Floats, offset: Floats, camera: Camera) -> Floats:
     """Of (pixel x, pixel y, depth) by the world's position; splats far outside bend no further."""
     x, y, z = turn @ offset
     if _parallel(camera):

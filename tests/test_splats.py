@@ -5,32 +5,44 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import plyfile
 import pytest
-import splat_reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 import heliograph as hg
+import splat_reference
 from heliograph import _native
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
-from heliograph.splats import PASSES, Gaussians, draw_splats, harmonics, prepare, read_splats
+from heliograph.splats import (
+    PASSES,
+    Gaussians,
+    draw_splats,
+    harmonics,
+    prepare,
+    read_splats,
+    write_ply,
+)
 from heliograph.splats import draw as drawing
-from heliograph.splats import write_ply
 
+Floats = NDArray[np.float64]
 FLAT = 0.28209479177387814
-CENTRE = {"eye": (0, -4, 0), "target": (0, 0, 0), "fov_y": 0.8}
+CENTRE: dict[str, Any] = {"eye": (0, -4, 0), "target": (0, 0, 0), "fov_y": 0.8}
 
 
-def cloud(count=300, seed=0, coefficients=16, spread=1.0):
+def cloud(count: int = 300, seed: int = 0, coefficients: int = 16) -> Gaussians:
     rng = np.random.default_rng(seed)
     sh = rng.normal(0, 0.15, (count, coefficients, 3))
     sh[:, 0] = rng.normal(0, 1, (count, 3))
     return Gaussians(
-        rng.normal(0, spread, (count, 3)),
+        rng.normal(size=(count, 3)),
         np.exp(rng.normal(-2.5, 0.8, (count, 3))),
         rng.normal(size=(count, 4)),
         1 / (1 + np.exp(-rng.normal(1, 2, count))),
@@ -38,19 +50,24 @@ def cloud(count=300, seed=0, coefficients=16, spread=1.0):
     )
 
 
-def ball(position=(0, 0, 0), scale=0.2, opacity=1.0, colour=(0.9, 0.5, 0.1)):
+def ball(
+    position: ArrayLike = (0, 0, 0),
+    scale: float = 0.2,
+    opacity: float = 1.0,
+    colour: ArrayLike = (0.9, 0.5, 0.1),
+) -> Gaussians:
     return Gaussians(
         np.array([position]), np.full((1, 3), scale), np.array([[1.0, 0, 0, 0]]),
         np.array([opacity]), (np.array(colour)[None, None] - 0.5) / FLAT,
     )  # fmt: skip
 
 
-def joined(*parts):
+def joined(*parts: Gaussians) -> Gaussians:
     names = [field.name for field in dataclasses.fields(Gaussians)]
     return Gaussians(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
 
 
-def camera(width=96, height=72, **options):
+def camera(width: int = 96, height: int = 72, **options: Any) -> hg.Camera:
     return hg.Camera.look_at(**{**CENTRE, **options}, width=width, height=height)
 
 
@@ -68,11 +85,11 @@ CAMERAS = {
 }
 
 
-def psnr(ours, truth):
-    return -10 * np.log10(np.mean((ours.astype(np.float64) - truth) ** 2))
+def psnr(ours: NDArray[Any], truth: NDArray[Any]) -> float:
+    return float(-10 * np.log10(np.mean((ours.astype(np.float64) - truth) ** 2)))
 
 
-def check_equal_to_reference(ours, truth):
+def check_equal_to_reference(ours: dict[str, NDArray[Any]], truth: dict[str, NDArray[Any]]) -> None:
     assert psnr(ours["colour"], truth["colour"]) > 60
     assert np.abs(ours["alpha"] - truth["alpha"]).max() < 5e-3
     # On either side of one half they may fall apart by rounding.
@@ -88,7 +105,7 @@ def check_equal_to_reference(ours, truth):
 
 
 @pytest.mark.parametrize("name", CAMERAS)
-def test_pictures_are_those_of_the_reference(name):
+def test_pictures_are_those_of_the_reference(name: str) -> None:
     gaussians = cloud()
     truth = splat_reference.draw(gaussians, CAMERAS[name])
     ours = draw_splats(prepare(gaussians), CAMERAS[name])
@@ -97,14 +114,14 @@ def test_pictures_are_those_of_the_reference(name):
 
 
 @pytest.mark.parametrize("coefficients", [1, 4, 9, 16])
-def test_every_degree_of_harmonics(coefficients):
+def test_every_degree_of_harmonics(coefficients: int) -> None:
     gaussians = cloud(100, 3, coefficients)
     at = camera(eye=(2, -3, 1))
     ours = draw_splats(prepare(gaussians), at)
     check_equal_to_reference(ours, splat_reference.draw(gaussians, at))
 
 
-def test_needles_and_discs_at_once():
+def test_needles_and_discs_at_once() -> None:
     rng = np.random.default_rng(5)
     scales = rng.choice([1e-6, 1e-3, 1.0, 3.0], (200, 3), p=[0.4, 0.3, 0.2, 0.1])
     gaussians = dataclasses.replace(cloud(200, 1), scales=scales)
@@ -115,7 +132,7 @@ def test_needles_and_discs_at_once():
 
 
 @pytest.mark.parametrize("name", CAMERAS)
-def test_what_is_behind_hides_what_is_farther(name):
+def test_what_is_behind_hides_what_is_farther(name: str) -> None:
     at = CAMERAS[name]
     gaussians = cloud()
     behind = np.full((at.height, at.width), np.inf, np.float32)
@@ -125,7 +142,7 @@ def test_what_is_behind_hides_what_is_farther(name):
     check_equal_to_reference(draw_splats(prepare(gaussians), at, depth_behind=behind), truth)
 
 
-def test_nothing_is_cut_where_there_is_nothing_behind():
+def test_nothing_is_cut_where_there_is_nothing_behind() -> None:
     prepared, at = prepare(cloud()), CAMERAS["odd size"]
     free = draw_splats(prepared, at)
     nothing = draw_splats(prepared, at, depth_behind=np.full((61, 97), np.inf))
@@ -133,7 +150,7 @@ def test_nothing_is_cut_where_there_is_nothing_behind():
 
 
 @pytest.mark.parametrize("projection", [hg.Projection.PERSPECTIVE, hg.Projection.ORTHOGRAPHIC])
-def test_an_opaque_ball_is_where_the_camera_projects_it(projection):
+def test_an_opaque_ball_is_where_the_camera_projects_it(projection: hg.Projection) -> None:
     position = np.array([0.31, 0.4, -0.22])
     at = camera(160, 120, eye=(0.5, -3, 0.7)).replace(projection=projection)
     at = at.replace(fx=60.0, fy=60.0) if projection is hg.Projection.ORTHOGRAPHIC else at
@@ -150,7 +167,7 @@ def test_an_opaque_ball_is_where_the_camera_projects_it(projection):
     np.testing.assert_allclose(seen, (0.9, 0.5, 0.1), atol=1e-5)
 
 
-def test_the_nearer_of_two_covers_the_other_whatever_their_order():
+def test_the_nearer_of_two_covers_the_other_whatever_their_order() -> None:
     near, far = ball((0, -1, 0), 0.3, 1.0, (1, 0, 0)), ball((0, 1, 0), 0.3, 1.0, (0, 1, 0))
     for parts, first in (((near, far), 0), ((far, near), 1)):
         drawn = draw_splats(prepare(joined(*parts)), camera())
@@ -159,7 +176,7 @@ def test_the_nearer_of_two_covers_the_other_whatever_their_order():
         assert drawn["median_depth"][36, 48] == pytest.approx(3, abs=1e-3)
 
 
-def test_flat_splats_lie_at_the_depth_of_their_plane():
+def test_flat_splats_lie_at_the_depth_of_their_plane() -> None:
     """A tilted wall of discs: depth is the plane's, at every pixel, to a fraction of a percent."""
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 60), np.linspace(-3, 3, 60)), -1).reshape(-1, 2)
     turn = Rotation.from_euler("xz", [50, 20], degrees=True)
@@ -170,9 +187,9 @@ def test_flat_splats_lie_at_the_depth_of_their_plane():
         points, np.tile((0.07, 0.07, 1e-4), (count, 1)), np.tile(quaternion, (count, 1)),
         np.full(count, 0.95), np.zeros((count, 1, 3)),
     )  # fmt: skip
-    at = camera()
+    at = camera(288, 216)
     normal = turn.as_matrix()[:, 2]
-    rays = at.unproject(at.pixel_centres(), np.ones((72, 96))) - at.world_from_camera[:3, 3]
+    rays = at.unproject(at.pixel_centres(), np.ones((216, 288))) - at.world_from_camera[:3, 3]
     truth = -(at.world_from_camera[:3, 3] @ normal) / (rays @ normal)
     drawn = draw_splats(prepare(wall), at)
     inside = np.linalg.norm(at.unproject(at.pixel_centres(), truth), axis=-1) < 2.3
@@ -181,7 +198,7 @@ def test_flat_splats_lie_at_the_depth_of_their_plane():
     np.testing.assert_allclose(drawn["median_depth"][inside], truth[inside], rtol=3e-3)
 
 
-def test_splats_behind_and_at_the_planes_are_not_drawn():
+def test_splats_behind_and_at_the_planes_are_not_drawn() -> None:
     at = camera(near=0.5, far=5.0)
     for y, shown in ((-4.5, False), (-4, False), (-3.51, False), (-3.49, True), (1.01, False)):
         drawn = draw_splats(prepare(ball((0, y, 0), 0.01)), at)
@@ -191,7 +208,7 @@ def test_splats_behind_and_at_the_planes_are_not_drawn():
         assert all(not np.isnan(drawn[name]).any() for name in PASSES)
 
 
-def test_bits_do_not_depend_on_threads_instructions_or_what_was_drawn_before():
+def test_bits_do_not_depend_on_threads_instructions_or_what_was_drawn_before() -> None:
     gaussians, at = cloud(5000, 2), camera(203, 151)
     prepared = prepare(gaussians)
     first = draw_splats(prepared, at, threads=1)
@@ -209,7 +226,7 @@ def test_bits_do_not_depend_on_threads_instructions_or_what_was_drawn_before():
     assert np.array_equal(only["colour"], first["colour"])
 
 
-def test_the_order_in_the_file_does_not_show():
+def test_the_order_in_the_file_does_not_show() -> None:
     gaussians, at = cloud(1000, 4), camera()
     order = np.random.default_rng(0).permutation(1000)
     other = Gaussians(*(getattr(gaussians, f.name)[order] for f in dataclasses.fields(Gaussians)))
@@ -220,7 +237,7 @@ def test_the_order_in_the_file_does_not_show():
     assert np.array_equal(a["index"][front], order[b["index"][front]])
 
 
-def test_far_from_the_origin_nothing_shakes():
+def test_far_from_the_origin_nothing_shakes() -> None:
     """Positions that float32 holds exactly, eight kilometres out."""
     gaussians = cloud(100, 6)
     positions = np.round(gaussians.positions * 512) / 512
@@ -234,12 +251,12 @@ def test_far_from_the_origin_nothing_shakes():
     np.testing.assert_allclose(a["colour"], b["colour"], atol=1e-4)
 
 
-def test_several_threads_draw_one_scene_at_once():
+def test_several_threads_draw_one_scene_at_once() -> None:
     prepared, views = prepare(cloud(3000)), list(CAMERAS.values())
     alone = [draw_splats(prepared, view) for view in views]
-    together = [None] * len(views)
+    together: list[list[dict[str, NDArray[Any]]]] = [[] for _ in views]
 
-    def draw(i):
+    def draw(i: int) -> None:
         together[i] = [draw_splats(prepared, views[i], threads=2) for _ in range(5)]
 
     threads = [threading.Thread(target=draw, args=(i,)) for i in range(len(views))]
@@ -251,7 +268,7 @@ def test_several_threads_draw_one_scene_at_once():
         assert all(np.array_equal(one[name], each[name]) for each in many for name in PASSES)
 
 
-def test_a_cancelled_picture_ends_early_and_the_next_one_is_whole():
+def test_a_cancelled_picture_ends_early_and_the_next_one_is_whole() -> None:
     prepared, at, token = prepare(cloud()), camera(), hg.CancelToken()
     whole = draw_splats(prepared, at)
     token.cancel()
@@ -260,7 +277,7 @@ def test_a_cancelled_picture_ends_early_and_the_next_one_is_whole():
     assert np.array_equal(again["colour"], whole["colour"])
 
 
-def test_cancelling_while_it_draws():
+def test_cancelling_while_it_draws() -> None:
     """Splats that fill the picture, none of which hides much: it would take seconds."""
     count = 100_000
     haze = Gaussians(
@@ -275,7 +292,7 @@ def test_cancelling_while_it_draws():
     assert (drawn["alpha"][-1] == 0).all()  # its last rows were never begun
 
 
-def test_no_gaussians_give_an_empty_picture():
+def test_no_gaussians_give_an_empty_picture() -> None:
     drawn = draw_splats(prepare(cloud(0)), camera())
     assert not drawn["colour"].any()
     assert np.isinf(drawn["depth"]).all()
@@ -283,7 +300,7 @@ def test_no_gaussians_give_an_empty_picture():
     assert np.isnan(cloud(0).bounds).all()
 
 
-def test_wrong_passes_shapes_and_threads_are_named():
+def test_wrong_passes_shapes_and_threads_are_named() -> None:
     prepared, at = prepare(ball()), camera()
     with pytest.raises(UnknownNameError, match="did you mean 'colour'"):
         draw_splats(prepared, at, ("color",))
@@ -293,7 +310,7 @@ def test_wrong_passes_shapes_and_threads_are_named():
         draw_splats(prepared, at, threads=0)
 
 
-def test_threads_follow_the_environment(monkeypatch):
+def test_threads_follow_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert drawing._thread_count(None) == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "nonsense")
@@ -301,7 +318,7 @@ def test_threads_follow_the_environment(monkeypatch):
     assert drawing._thread_count(5) == 5
 
 
-def test_without_the_native_module_it_says_how_to_build_it():
+def test_without_the_native_module_it_says_how_to_build_it() -> None:
     program = (
         "import sys; sys.modules['heliograph._native'] = None\n"
         "import heliograph.splats as s, numpy as np\n"
@@ -335,12 +352,12 @@ def test_without_the_native_module_it_says_how_to_build_it():
         ({"positions": 3.0}, "positions: expected an array of real numbers"),
     ],
 )
-def test_gaussians_that_cannot_be_drawn_are_refused(change, said):
+def test_gaussians_that_cannot_be_drawn_are_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidValueError, match=said):
         dataclasses.replace(ball(), **change)
 
 
-def test_gaussians_keep_arrays_that_fit_and_never_change():
+def test_gaussians_keep_arrays_that_fit_and_never_change() -> None:
     positions = np.zeros((1, 3), np.float32)
     kept = dataclasses.replace(ball(), positions=positions)
     assert np.shares_memory(kept.positions, positions)
@@ -350,7 +367,7 @@ def test_gaussians_keep_arrays_that_fit_and_never_change():
     assert repr(cloud(7, coefficients=9)) == "Gaussians(7, spherical harmonics of degree 2)"
 
 
-def test_harmonics_are_orthonormal():
+def test_harmonics_are_orthonormal() -> None:
     z, weights = np.polynomial.legendre.leggauss(12)
     angles = np.arange(24) * 2 * np.pi / 24
     across = np.sqrt(1 - z * z)
@@ -369,7 +386,7 @@ number = st.floats(-1, 1)
 
 
 @st.composite
-def similarities(draw):
+def similarities(draw: st.DrawFn) -> Floats:
     turn = Rotation.from_rotvec(draw(st.tuples(*[st.floats(-3, 3)] * 3))).as_matrix()
     mirror = np.diag(draw(st.sampled_from([(1, 1, 1), (1, -1, 1), (-1, -1, -1)])))
     matrix = np.eye(4)
@@ -380,7 +397,7 @@ def similarities(draw):
 
 @settings(max_examples=40, deadline=None)
 @given(similarities(), st.integers(0, 100))
-def test_turned_gaussians_look_turned(matrix, seed):
+def test_turned_gaussians_look_turned(matrix: Floats, seed: int) -> None:
     gaussians = cloud(20, seed)
     turned = gaussians.transformed(matrix)
     linear = matrix[:3, :3]
@@ -393,7 +410,7 @@ def test_turned_gaussians_look_turned(matrix, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(number, min_size=9, max_size=9), st.integers(0, 100))
-def test_stretched_gaussians_are_exact(numbers, seed):
+def test_stretched_gaussians_are_exact(numbers: list[float], seed: int) -> None:
     matrix = np.eye(4)
     matrix[:3, :3] = np.reshape(numbers, (3, 3)) + 2 * np.eye(3)
     gaussians = cloud(20, seed)
@@ -402,7 +419,7 @@ def test_stretched_gaussians_are_exact(numbers, seed):
     np.testing.assert_allclose(stretched.covariances, expected, atol=2e-6 * np.abs(expected).max())
 
 
-def test_a_turned_cloud_gives_the_picture_of_a_turned_camera():
+def test_a_turned_cloud_gives_the_picture_of_a_turned_camera() -> None:
     gaussians, at = cloud(), camera(eye=(1, -3, 1))
     move = np.eye(4)
     move[:3, :3] = Rotation.from_euler("zyx", [0.5, -1, 2]).as_matrix()
@@ -413,12 +430,12 @@ def test_a_turned_cloud_gives_the_picture_of_a_turned_camera():
 
 
 @pytest.mark.parametrize("matrix", [np.zeros((4, 4)), np.diag([1, 1, 0, 1]), np.diag([1, 1, 1, 2])])
-def test_matrices_that_flatten_or_are_not_affine_are_refused(matrix):
+def test_matrices_that_flatten_or_are_not_affine_are_refused(matrix: Floats) -> None:
     with pytest.raises(InvalidValueError, match="affine matrix that can be inverted"):
         ball().transformed(matrix)
 
 
-def test_bounds_hold_what_is_seen():
+def test_bounds_hold_what_is_seen() -> None:
     low, high = joined(ball((1, 2, 3), 0.5), ball((0, 0, 0), 0.1)).bounds
     np.testing.assert_allclose(low, (-0.5, -0.3, -0.3), atol=1e-6)
     np.testing.assert_allclose(high, (2.5, 3.5, 4.5), atol=1e-6)
@@ -428,7 +445,7 @@ def test_bounds_hold_what_is_seen():
 
 
 @pytest.mark.parametrize("coefficients", [1, 4, 9, 16])
-def test_ply_files_come_back(tmp_path, coefficients):
+def test_ply_files_come_back(tmp_path: Path, coefficients: int) -> None:
     gaussians = cloud(50, 1, coefficients)
     write_ply(tmp_path / "a.ply", gaussians)
     again = read_splats(tmp_path / "a.ply")
@@ -437,9 +454,8 @@ def test_ply_files_come_back(tmp_path, coefficients):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_plyfile_reads_what_is_written(tmp_path):
+def test_plyfile_reads_what_is_written(tmp_path: Path) -> None:
     """Harmonics in the file go channel by channel, and scales and opacities as 3DGS has them."""
-    plyfile = pytest.importorskip("plyfile")
     gaussians = cloud(5, 1, 4)
     write_ply(tmp_path / "a.ply", gaussians)
     vertices = plyfile.PlyData.read(tmp_path / "a.ply")["vertex"]
@@ -449,7 +465,7 @@ def test_plyfile_reads_what_is_written(tmp_path):
     np.testing.assert_allclose(1 / (1 + np.exp(-logit)), gaussians.opacities, rtol=1e-5)
 
 
-def test_big_endian_doubles_and_further_elements_are_read(tmp_path):
+def test_big_endian_doubles_and_further_elements_are_read(tmp_path: Path) -> None:
     write_ply(tmp_path / "a.ply", cloud(3, 1, 1))
     head, end, body = (tmp_path / "a.ply").read_bytes().partition(b"end_header\n")
     head = head.replace(b"little", b"big").replace(b"float", b"double")
@@ -462,7 +478,7 @@ def test_big_endian_doubles_and_further_elements_are_read(tmp_path):
     np.testing.assert_allclose(a.scales, b.scales, rtol=1e-6)
 
 
-def test_splat_files_are_read(tmp_path):
+def test_splat_files_are_read(tmp_path: Path) -> None:
     record = np.zeros(2, [("p", "<f4", 3), ("s", "<f4", 3), ("c", "u1", 4), ("r", "u1", 4)])
     record["p"], record["s"] = [(1, 2, 3), (4, 5, 6)], 0.25
     record["c"], record["r"] = (255, 0, 51, 204), (255, 128, 128, 128)
@@ -474,7 +490,7 @@ def test_splat_files_are_read(tmp_path):
     np.testing.assert_allclose(gaussians.rotations[0], (1, 0, 0, 0))
 
 
-def ply_bytes(tmp_path, count=20):
+def ply_bytes(tmp_path: Path, count: int = 20) -> bytes:
     write_ply(tmp_path / "whole.ply", cloud(count, 1, 4))
     return (tmp_path / "whole.ply").read_bytes()
 
@@ -501,13 +517,15 @@ def ply_bytes(tmp_path, count=20):
         (lambda _: b"ply\nend_header\n", "expected 'format"),
     ],
 )
-def test_damaged_ply_files_are_refused(tmp_path, change, said):
+def test_damaged_ply_files_are_refused(
+    tmp_path: Path, change: Callable[[bytes], bytes], said: str
+) -> None:
     (tmp_path / "bad.ply").write_bytes(change(ply_bytes(tmp_path)))
     with pytest.raises(SceneError, match=rf"bad\.ply: .*{said}"):
         read_splats(tmp_path / "bad.ply")
 
 
-def test_files_that_are_no_splats_are_refused(tmp_path):
+def test_files_that_are_no_splats_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.splat").write_bytes(bytes(63))
     with pytest.raises(SceneError, match="expected 32 bytes for each gaussian, got 63"):
         read_splats(tmp_path / "a.splat")
@@ -521,7 +539,7 @@ def test_files_that_are_no_splats_are_refused(tmp_path):
         read_splats(tmp_path / "pipe.ply")
 
 
-def test_gaussians_that_are_nan_are_refused_or_left_out(tmp_path):
+def test_gaussians_that_are_nan_are_refused_or_left_out(tmp_path: Path) -> None:
     data = bytearray(ply_bytes(tmp_path))
     data[-4:] = np.float32(np.nan).tobytes()
     (tmp_path / "a.ply").write_bytes(bytes(data))
@@ -532,7 +550,9 @@ def test_gaussians_that_are_nan_are_refused_or_left_out(tmp_path):
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_altered_files_are_read_or_refused(tmp_path_factory, data):
+def test_altered_files_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     """Never anything but gaussians that can be drawn, or a SceneError."""
     folder = tmp_path_factory.mktemp("fuzz")
     content = bytearray(ply_bytes(folder, 3))
@@ -545,11 +565,13 @@ def test_altered_files_are_read_or_refused(tmp_path_factory, data):
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["a.ply", "a.splat"]))
-def test_garbage_is_read_or_refused(tmp_path_factory, content, name):
+def test_garbage_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, name: str
+) -> None:
     check_read_or_refused(tmp_path_factory.mktemp("fuzz") / name, content)
 
 
-def check_read_or_refused(path: Path, content: bytes):
+def check_read_or_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     try:
         gaussians = read_splats(path, drop_invalid=True)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from heliograph.errors import InvalidValueError
 from heliograph.poses import as_array, check_matrix
 
-Floats32 = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Floats64 = NDArray[np.float64]
 
 HARMONICS: Final = (1, 4, 9, 16)
@@ -47,11 +47,11 @@ class Gaussians:
             the first such gaussian.
     """
 
-    positions: Floats32
-    scales: Floats32
-    rotations: Floats32
-    opacities: Floats32
-    sh: Floats32
+    positions: Floats
+    scales: Floats
+    rotations: Floats
+    opacities: Floats
+    sh: Floats
 
     def __post_init__(self) -> None:
         """Check every array and make it read-only."""
@@ -164,11 +164,11 @@ def harmonics(directions: ArrayLike, count: int) -> Floats64:
 
 
 def requirements(
-    positions: Floats32,
-    scales: Floats32,
-    rotations: Floats32,
-    opacities: Floats32,
-    sh: Floats32,
+    positions: Floats,
+    scales: Floats,
+    rotations: Floats,
+    opacities: Floats,
+    sh: Floats,
 ) -> list[tuple[str, NDArray[np.bool_], str]]:
     """Each array's name, which gaussians (N,) have numbers that are taken, and which those are."""
     return [
@@ -180,17 +180,17 @@ def requirements(
     ]
 
 
-def _bounded(array: Floats32, least: float) -> NDArray[np.bool_]:
+def _bounded(array: Floats, least: float) -> NDArray[np.bool_]:
     return np.asarray(((array >= least) & (array <= _LARGEST)).all(axis=1))
 
 
-def _turning(rotations: Floats32) -> NDArray[np.bool_]:
+def _turning(rotations: Floats) -> NDArray[np.bool_]:
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.linalg.norm(rotations, axis=1)
     return np.asarray((lengths > 1e-12) & (lengths < np.inf))
 
 
-def _as_floats(value: Any, name: str) -> Floats32:
+def _as_floats(value: Any, name: str) -> Floats:
     array = as_array(value, name)
     if array.dtype.kind not in "iuf" or array.ndim == 0:
         raise InvalidValueError(
@@ -201,7 +201,7 @@ def _as_floats(value: Any, name: str) -> Floats32:
         return np.ascontiguousarray(array, np.float32)
 
 
-def _check_shape(array: Floats32, name: str, count: int, rest: tuple[int, ...] | None) -> None:
+def _check_shape(array: Floats, name: str, count: int, rest: tuple[int, ...] | None) -> None:
     if rest is not None:
         fits, wanted = array.shape == (count, *rest), str((count, *rest))
     else:
@@ -211,7 +211,7 @@ def _check_shape(array: Floats32, name: str, count: int, rest: tuple[int, ...] |
         raise InvalidValueError(f"{name}: expected shape {wanted}, got {array.shape}")
 
 
-def _check_each(name: str, fine: NDArray[np.bool_], array: Floats32, wanted: str) -> None:
+def _check_each(name: str, fine: NDArray[np.bool_], array: Floats, wanted: str) -> None:
     bad = np.flatnonzero(~fine)
     if bad.size:
         first = int(bad[0])
@@ -221,7 +221,7 @@ def _check_each(name: str, fine: NDArray[np.bool_], array: Floats32, wanted: str
         )
 
 
-def _matrices(rotations: Floats32) -> Floats64:
+def _matrices(rotations: Floats) -> Floats64:
     from scipy.spatial.transform import Rotation
 
     return np.asarray(Rotation.from_quat(np.roll(rotations, -1, axis=1)).as_matrix()).reshape(
@@ -229,7 +229,7 @@ def _matrices(rotations: Floats32) -> Floats64:
     )
 
 
-def _quaternions(matrices: Floats64) -> Floats32:
+def _quaternions(matrices: Floats64) -> Floats:
     from scipy.spatial.transform import Rotation
 
     xyzw = Rotation.from_matrix(matrices).as_quat().reshape(-1, 4)

@@ -103,12 +103,15 @@ def ray_lengths(camera: Camera) -> NDArray[np.float64]:
         return np.ones((camera.height, camera.width))
     u = (np.arange(camera.width) + 0.5 - camera.cx)[None, :] / camera.fx
     v = (camera.cy - np.arange(camera.height) - 0.5)[:, None] / camera.fy
-    return np.sqrt(1 + u * u + v * v)
+    lengths: NDArray[np.float64] = np.sqrt(1 + u * u + v * v)
+    return lengths
 
 
 def _blend(behind: NDArray[Any], front: Floats, alpha: Floats) -> NDArray[np.uint8]:
-    mixed = 255 * front + (1 - alpha) * behind + 0.5
-    return np.clip(mixed, 0, 255).astype(np.uint8)
+    mixed: NDArray[np.uint8] = np.clip(255 * front + (1 - alpha) * behind + 0.5, 0, 255).astype(
+        np.uint8
+    )
+    return mixed
 
 
 def _rgb(array: Any, _: Camera, splats: DrawnSplats, __: NDArray[np.bool_]) -> None:
