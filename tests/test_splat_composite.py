@@ -238,6 +238,21 @@ def test_splats_come_and_go_without_a_trace(engine: ComponentEngine, tmp_path: P
         assert np.array_equal(before[name], after[name])
 
 
+def test_shadows_are_as_sharp_with_splats_far_away(tmp_path: Path) -> None:
+    write_ply(tmp_path / "far.ply", splats(np.array([[900.0, 0, 0]]), (1, 1, 1), (1, 1, 1)))
+    things = (
+        hg.Box(key="floor", args=[4, 4, 0.1], position=[0, 0, -0.5]),
+        hg.Box(key="box", args=[0.5, 0.5, 0.5]),
+        hg.DirectionalLight(position=[1, -2, 3], castShadow=True),
+    )
+    pictures = []
+    for far in ((), (hg.Splat(key="far", src=tmp_path / "far.ply"),)):
+        engine = ComponentEngine(hg.Scene(*things, *far))
+        pictures.append(drawn(engine).rgb)
+        engine.close()
+    assert np.array_equal(*pictures)
+
+
 def test_splats_without_a_file_show_nothing() -> None:
     engine = ComponentEngine(hg.Scene(hg.Splat(key="none")))
     assert not drawn(engine).segmentation.any()
