@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heliograph.delivery.call import LocalRenderer, open  # noqa: A004
     from heliograph.delivery.dataset import Dataset
     from heliograph.delivery.options import OpenOptions
+    from heliograph.delivery.progressive import QueuedImage, RenderQueue
     from heliograph.delivery.samples import batches, samples
     from heliograph.engine import CancelToken
     from heliograph.errors import (
@@ -103,6 +104,7 @@ _NAMES = {
         "open",
     ),
     "delivery.dataset": ("Dataset",),
+    "delivery.progressive": ("QueuedImage", "RenderQueue"),
     "delivery.options": ("OpenOptions",),
     "delivery.samples": (
         "batches",
@@ -242,11 +244,13 @@ __all__ = [
     "PointLight",
     "Pool",
     "Projection",
+    "QueuedImage",
     "RasterOptions",
     "RecordError",
     "Recording",
     "RectAreaLight",
     "Remove",
+    "RenderQueue",
     "Ring",
     "Sample",
     "Scene",

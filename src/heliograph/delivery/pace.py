@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 SCALES: Final = (1.0, 0.75, 0.5, 0.35, 0.25, 0.18, 0.125)
 """Sides of coarse pictures, as parts of the whole one's."""
-_FLOOR: Final = 48
-"""Pixels of the shorter side below which no coarse picture is made."""
+SLOW_SCALES: Final = (*SCALES, 0.09, 0.0625, 0.045, 0.03, 0.022)
+"""Where a whole picture may take minutes."""
 _WARM_UP: Final = 2
 """Pictures after which times count: the first ones compile programs and load what they show."""
 _EARLY, _LATE = 0.75, 1.2
@@ -32,11 +33,22 @@ class Pace:
 
     Args:
         target: seconds that a picture should take, from the order to its bytes.
+        scales: sides to choose from, as parts of the whole picture's, from 1 down.
+        first: one of them.
+        floor: pixels of the shorter side below which no coarse picture is made.
     """
 
-    def __init__(self, target: float = 1 / 30) -> None:
+    def __init__(
+        self,
+        target: float = 1 / 30,
+        *,
+        scales: Sequence[float] = SCALES,
+        first: float = 0.5,
+        floor: int = 48,
+    ) -> None:
         self.target = target
-        self._level = SCALES.index(0.5)
+        self._scales, self._floor = scales, floor
+        self._level = scales.index(first)
         self._times: dict[int, float] = {}
         """Running mean of seconds by level."""
         self._seen = -_WARM_UP
@@ -45,7 +57,7 @@ class Pace:
     @property
     def scale(self) -> float:
         """The part of the whole picture's sides."""
-        return SCALES[self._level]
+        return self._scales[self._level]
 
     @property
     def whole_in_time(self) -> bool:
@@ -54,7 +66,7 @@ class Pace:
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """The size of the next picture, where the whole one has this size, pixels."""
-        scale = max(self.scale, min(1.0, _FLOOR / min(width, height)))
+        scale = max(self.scale, min(1.0, self._floor / min(width, height)))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
     def took(self, seconds: float) -> None:
@@ -66,7 +78,7 @@ class Pace:
         before = self._times.get(level, seconds)
         mean = self._times[level] = before + _WEIGHT * (seconds - before)
         if level and self._larger_is_better(level, mean):
-            self._go(level - 1)
+            self._go(self._largest_in_time(level - 1, mean / self._scales[level] ** 2))
         elif mean > _LATE * self.target and self._smaller_is_better(level, mean):
             self._go(level + 1)
         elif self._seen % _FORGET == 0:
@@ -74,13 +86,19 @@ class Pace:
 
     def _larger_is_better(self, level: int, mean: float) -> bool:
         """Whether the next larger size would come in time, or costs hardly more than this one."""
-        grown = mean * (SCALES[level - 1] / SCALES[level]) ** 2
+        grown = mean * (self._scales[level - 1] / self._scales[level]) ** 2
         in_vain = self._seen == _SURE and not self._gains(level - 1, mean)
         return grown < _EARLY * self.target or in_vain
 
+    def _largest_in_time(self, level: int, whole: float) -> int:
+        """The largest size that comes in time for sure, where all of it takes so many seconds."""
+        while level and whole * self._scales[level - 1] ** 2 < _EARLY * self.target:
+            level -= 1
+        return level
+
     def _smaller_is_better(self, level: int, mean: float) -> bool:
         """Whether there is a smaller size, and sizes still count."""
-        if level + 1 == len(SCALES) or not self._gains(level - 1, mean):
+        if level + 1 == len(self._scales) or not self._gains(level - 1, mean):
             return False
         return self._times.get(level + 1, 0.0) <= _GAIN * mean
 
