@@ -40,7 +40,7 @@ _PARALLEL_FOV: Final = 0.8
 """Radians that an orthographic camera is turned by from one edge of the window to the other."""
 _TEXT, _TROUBLE, _SHADE = (255, 255, 255), (255, 140, 120), (0, 0, 0, 150)
 _MARGIN: Final = 6
-_FONT_SIZE: Final = 15
+_FONT_SIZE: Final = 20
 
 
 class Window:
@@ -73,7 +73,7 @@ class Window:
         self.flight = flight
         self._out = out
         self.screen = pygame.Window(title, flight.camera.size, resizable=True)
-        self._font = pygame.font.Font(None, _FONT_SIZE + 3)
+        self._font = pygame.font.Font(None, _FONT_SIZE)
         self._clock = pygame.time.Clock()
         self._controls = Controls()
         self._looks = False
@@ -92,7 +92,7 @@ class Window:
             pygame.MOUSEBUTTONUP: self._button,
             pygame.MOUSEMOTION: self._mouse,
             pygame.MOUSEWHEEL: self._wheel,
-            pygame.WINDOWRESIZED: self._resize,
+            pygame.WINDOWSIZECHANGED: self._resize,
             pygame.WINDOWEXPOSED: self._expose,
         }
         self._keys: dict[int, Callable[[], object]] = {
