@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import PurePath
 from types import TracebackType
-from typing import Any, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from heliograph.checks import check_integer
 from heliograph.compat.nerfstudio_renderer.cameras import PathLike
 from heliograph.compat.nerfstudio_renderer.queue import PoseOptions, PoseQueue
 from heliograph.errors import InvalidValueError
-from heliograph.serve import RemoteRenderer
-from heliograph.serve import connect as connect_to
+
+if TYPE_CHECKING:
+    from heliograph.serve import RemoteRenderer
 
 _COMPARED: Final = 2
 """Last parts of a path that name a run: its date and `config.yml`."""
@@ -28,6 +29,8 @@ def connect(host: str = "localhost", port: int = 7007, token: str | None = None)
     Raises:
         HeliographError: nobody answers, or the token is wrong.
     """
+    from heliograph.serve import connect as connect_to  # a queue in this process needs no aiohttp
+
     check_integer("port", port, 1, 65535)
     return Connection(connect_to(f"ws://{host}:{port}", token=token))
 

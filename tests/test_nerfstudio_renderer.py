@@ -1,0 +1,364 @@
+"""Nerfstudio Renderer's two calls: each fault of the original has a test here."""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import os
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+import heliograph as hg
+from heliograph.compat.nerfstudio_renderer.cameras import CAMERAS, read_cameras
+from heliograph.compat.nerfstudio_renderer.pose import RotationUnit, camera_pose
+from heliograph.compat.nerfstudio_renderer.queue import ModelImages, PoseQueue
+from heliograph.engine import CancelToken, Outs
+from heliograph.engines.fake import FakeEngine
+from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
+
+SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
+COARSE = [{"width": 8, "height": 4, "fov": 40}, {"width": 16, "height": 8, "fov": 40}]
+
+
+class Numbers(FakeEngine):
+    """Pictures of one grey: that of the camera's x. It fails where x is negative."""
+
+    def __init__(self) -> None:
+        super().__init__("blank")
+        self.seen: list[hg.Camera] = []
+        self.held = threading.Event()
+        self.held.set()
+        self.begun = threading.Semaphore(0)
+
+    def render(self, view: hg.View, out: Outs = None) -> hg.Sample:
+        camera = view.cameras[0]
+        assert isinstance(camera, hg.Camera)
+        self.begun.release()
+        self.held.wait()
+        self.seen.append(camera)
+        x = float(camera.world_from_camera[0, 3])
+        if x < 0:
+            raise EngineError(f"nothing to see from {x:g}")
+        sample = super().render(view, out)
+        sample[camera.name].rgb[...] = round(x)
+        return sample
+
+    def refine(
+        self,
+        view: hg.View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[hg.Sample]:
+        del cancel, levels  # a picture that is begun is drawn to its end
+        yield self.render(view)
+
+
+def queue_over(engine: FakeEngine, folder: Path | None = None, **options: str) -> PoseQueue:
+    """The queue that a checkpoint has, over another engine; coarse cameras where there is a folder."""
+    path = None
+    if folder is not None:
+        path = folder / "cameras.json"
+        path.write_text(json.dumps(COARSE))
+    renderer = hg.LocalRenderer(engine)
+    return PoseQueue(lambda levels: ModelImages(renderer, levels), path, **options)  # type: ignore[arg-type]
+
+
+def next_image(queue: PoseQueue) -> np.ndarray:
+    """The next picture."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        image = queue.get_rgb_image()
+        if image is not None:
+            return image
+        time.sleep(0.001)
+    raise TimeoutError("no picture")
+
+
+def grey(image: np.ndarray) -> int:
+    return round(float(image[0, 0, 0]) * 255)
+
+
+# What the two calls say of themselves.
+
+
+def test_pictures_are_floats_from_coarse_to_fine_each_given_once(tmp_path: Path) -> None:
+    with queue_over(FakeEngine("fake"), tmp_path) as queue:
+        assert queue.get_rgb_image() is None
+        assert queue.update_camera([0.0, -3.0, 0.5], [90.0, 0.0, 0.0]) == 1
+        shapes = []
+        while not shapes or shapes[-1] != (8, 16, 3):
+            image = next_image(queue)
+            assert image.dtype == np.float32
+            assert 0 <= image.min() < image.max() <= 1
+            shapes.append(image.shape)
+        assert shapes in ([(4, 8, 3), (8, 16, 3)], [(8, 16, 3)])
+        assert queue.get_rgb_image() is None
+        queue.update_camera([0.0, -3.0, 0.5], [90.0, 0.0, 0.0])
+        next_image(queue)
+
+
+def test_levels_have_their_own_size_and_angle(tmp_path: Path) -> None:
+    engine = Numbers()
+    path = tmp_path / "cameras.json"
+    path.write_text('[{"width": 8, "height": 6, "fov": 30}, {"width": 20, "height": 10, "fov": 50}]')
+    renderer = hg.LocalRenderer(engine)
+    with PoseQueue(lambda levels: ModelImages(renderer, levels), path) as queue:
+        queue.update_camera((1, 2, 3), (0, 0, 0))
+        while next_image(queue).shape != (10, 20, 3):
+            continue
+    assert [each.size for each in engine.seen] == [(8, 6), (20, 10)]
+    assert [math.degrees(each.fov_y) for each in engine.seen] == pytest.approx([30, 50])
+    assert [each.fx == each.fy for each in engine.seen] == [True, True]
+    assert all((each.world_from_camera[:3, 3] == (1, 2, 3)).all() for each in engine.seen)
+
+
+def test_the_lists_of_the_program_are_known_by_name() -> None:
+    assert SIZES == [(64, 36), (128, 72), (320, 180), (640, 360), (1280, 720)]
+    assert {math.degrees(each.fov_y or 0) for each in CAMERAS["default"]} == {35.983}
+    assert [(each.width, each.height) for each in CAMERAS["document"]] == [
+        (90, 42),
+        (180, 84),
+        (450, 210),
+    ]
+    assert {math.degrees(each.fov_y or 0) for each in CAMERAS["document"]} == {72.0}
+    engine = Numbers()
+    with queue_over(engine, cameras="document") as queue:
+        queue.update_camera((0, 0, 0), (0, 0, 0))
+        while next_image(queue).shape != (210, 450, 3):
+            continue
+    assert engine.seen[0].size == (90, 42)
+    with pytest.raises(UnknownNameError, match="list of cameras 'documnt'; did you mean 'document'"):
+        queue_over(Numbers(), cameras="documnt")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[]", "expected a list of cameras"),
+        ('{"width": 3}', "expected a list of cameras"),
+        ("[3]", 'camera 0: expected {"width", "height", "fov"}'),
+        ('[{"width": 0, "height": 3, "fov": 40}]', "camera 0: width: expected pixels from 1"),
+        ('[{"width": 3, "height": 0, "fov": 40}]', "camera 0: height: expected pixels from 1"),
+        ('[{"width": 3, "height": 2.5, "fov": 40}]', "height: expected pixels"),
+        ('[{"width": 3, "height": 3, "fov": 0}]', "fov: expected degrees, above 0 and below 180"),
+        ('[{"width": 3, "height": 3, "fov": "wide"}]', "fov: expected degrees"),
+        ('[{"width": 3, "height": 3, "fov": NaN}]', "fov: expected degrees"),
+        (
+            '[{"width": 9, "height": 9, "fov": 40}, {"width": 3, "height": 3, "fov": 40}]',
+            "camera 1 (3x3) is coarser",
+        ),
+        ("[", "not JSON"),
+    ],
+)
+def test_other_camera_files_are_refused(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "cameras.json"
+    path.write_text(content)
+    with pytest.raises(InvalidValueError) as refused:
+        read_cameras(path)
+    assert words in str(refused.value)
+    assert str(path) in str(refused.value)
+
+
+def test_a_camera_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match=r"camera_config_path: .*none\.json"):
+        read_cameras(tmp_path / "none.json")
+
+
+# Poses.
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_angles_are_those_of_scipy(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    position, angles = rng.normal(size=3), rng.uniform(-180, 180, 3)
+    expected = np.eye(4)
+    expected[:3, :3] = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
+    expected[:3, 3] = position
+    np.testing.assert_allclose(
+        camera_pose(position, angles, RotationUnit.DEGREES), expected, atol=1e-14
+    )
+    np.testing.assert_allclose(
+        camera_pose(position, np.deg2rad(angles), RotationUnit.RADIANS), expected, atol=1e-14
+    )
+    np.testing.assert_array_equal(
+        camera_pose(position, expected[:3, :3], RotationUnit.DEGREES), expected
+    )
+    np.testing.assert_array_equal(camera_pose(expected, None, RotationUnit.RADIANS), expected)
+
+
+@pytest.mark.parametrize("kind", [list, tuple, np.array, lambda x: np.array(x, np.float32)])
+def test_tuples_lists_and_arrays_are_poses(tmp_path: Path, kind: type) -> None:
+    engine = Numbers()
+    with queue_over(engine, tmp_path) as queue:
+        queue.update_camera(kind([5.0, 0.0, 1.0]), kind([0.0, -152.0, 0.0]))
+        assert grey(next_image(queue)) == 5
+
+
+@pytest.mark.parametrize(
+    ("position", "rotation", "words"),
+    [
+        ((0, 0), (0, 0, 0), "position: expected shape (3,)"),
+        ((0, 0, math.nan), (0, 0, 0), "position: expected finite"),
+        ((0, 0, 0), (0, 0), "rotation: expected shape (3,)"),
+        ((0, 0, 0), np.eye(4), "update_camera(pose)"),
+        ((0, 0, 0), 2 * np.eye(3), "rotation: expected a rotation"),
+        (np.eye(3), None, "a pose without a rotation: expected shape (4, 4)"),
+        ("here", (0, 0, 0), "position: expected real numbers"),
+    ],
+)
+def test_other_poses_are_refused_and_the_queue_goes_on(
+    tmp_path: Path, position: object, rotation: object, words: str
+) -> None:
+    with queue_over(Numbers(), tmp_path) as queue:
+        with pytest.raises(InvalidValueError) as refused:
+            queue.update_camera(position, rotation)  # type: ignore[arg-type]
+        assert words in str(refused.value)
+        queue.update_camera((7, 0, 0), (0, 0, 0))
+        assert grey(next_image(queue)) == 7
+
+
+def test_degrees_given_as_radians_are_noticed(tmp_path: Path) -> None:
+    with queue_over(Numbers(), tmp_path, rotation_unit="radians") as queue:
+        with pytest.warns(UserWarning, match=r"\(0, -152, 0\) are more than .* radians") as told:
+            queue.update_camera((0, 0, 0), (0, -152, 0))
+        assert told[0].filename == __file__
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            queue.update_camera((0, 0, 0), (0, -2.65, 2 * math.pi))
+    with queue_over(Numbers(), tmp_path) as queue, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        queue.update_camera((0, 0, 0), (0, -152, 0))
+    with pytest.raises(UnknownNameError, match="rotation_unit 'degree'; did you mean 'degrees'"):
+        queue_over(Numbers(), rotation_unit="degree")
+
+
+# The original's faults.
+
+
+def test_pictures_never_go_back(tmp_path: Path) -> None:
+    engine = Numbers()
+    shown: list[tuple[int, int]] = []
+    with queue_over(engine, tmp_path) as queue:
+        done = threading.Event()
+
+        def read() -> None:
+            while not done.is_set():
+                image = queue.get_rgb_image()
+                if image is not None:
+                    shown.append((grey(image), image.size))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        for number in range(1, 201):
+            queue.update_camera((number, 0, 0), (0, 0, 0))
+            time.sleep(0.0005 * (number % 3))
+        end = time.monotonic() + 20
+        while (not shown or shown[-1] != (200, 8 * 16 * 3)) and time.monotonic() < end:
+            time.sleep(0.002)
+        done.set()
+        reader.join()
+    assert shown == sorted(set(shown))
+    assert shown[-1] == (200, 8 * 16 * 3)
+
+
+def test_errors_reach_the_caller_and_the_queue_lives_on(tmp_path: Path) -> None:
+    with queue_over(Numbers(), tmp_path) as queue:
+        for number in range(1, 6):  # three were enough to end the original
+            queue.update_camera((-number, 0, 0), (0, 0, 0))
+            with pytest.raises(EngineError, match=f"nothing to see from -{number}"):
+                next_image(queue)
+            assert queue.get_rgb_image() is None
+        queue.update_camera((9, 0, 0), (0, 0, 0))
+        assert grey(next_image(queue)) == 9
+
+
+def test_updates_that_come_faster_than_pictures_do_not_starve(tmp_path: Path) -> None:
+    engine = Numbers()
+    engine.held.clear()
+    with queue_over(engine, tmp_path) as queue:
+        queue.update_camera((1, 0, 0), (0, 0, 0))
+        assert engine.begun.acquire(timeout=20)
+        for number in range(2, 51):  # while the first one is drawn
+            queue.update_camera((number, 0, 0), (0, 0, 0))
+        assert queue.get_rgb_image() is None
+        engine.held.set()
+        first = next_image(queue)
+        assert grey(first) in (1, 50)
+        last = first
+        while (grey(last), last.shape) != (50, (8, 16, 3)):
+            last = next_image(queue)
+    assert {round(each.world_from_camera[0, 3]) for each in engine.seen} == {1, 50}
+
+
+@pytest.mark.parametrize("step", [-1e9, 1e9])
+def test_a_clock_that_is_set_does_not_stop_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    with queue_over(Numbers(), tmp_path) as queue:
+        queue.update_camera((1, 0, 0), (0, 0, 0))
+        assert grey(next_image(queue)) == 1
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda: real() + step)
+        queue.update_camera((2, 0, 0), (0, 0, 0))
+        image = next_image(queue)
+        while grey(image) != 2:
+            image = next_image(queue)
+
+
+def test_an_idle_queue_does_not_wake_up(tmp_path: Path) -> None:
+    with queue_over(Numbers(), tmp_path) as queue:
+        queue.update_camera((1, 0, 0), (0, 0, 0))
+        while next_image(queue).shape != (8, 16, 3):
+            continue
+        (worker,) = (each for each in threading.enumerate() if each.name == "heliograph-queue")
+        time.sleep(0.1)  # it goes to sleep
+        before = _switches(worker)
+        time.sleep(0.3)
+        assert _switches(worker) == before
+
+
+def _switches(thread: threading.Thread) -> list[str]:
+    """How often a thread of this process was given the processor."""
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    return [line for line in status.splitlines() if "ctxt_switches" in line]
+
+
+@pytest.mark.parametrize("way", ["del", "close"])
+@pytest.mark.parametrize("busy", [False, True])
+def test_the_model_is_freed(tmp_path: Path, way: str, busy: bool) -> None:
+    engine = Numbers()
+    weights = np.zeros(64 << 20, np.uint8) + 1  # touched, so it is resident
+    engine.weights = weights  # type: ignore[attr-defined]
+    gone, before = weakref.ref(engine), _resident()
+    queue = queue_over(engine, tmp_path)
+    queue.update_camera((1, 0, 0), (0, 0, 0))
+    next_image(queue)
+    if busy:
+        queue.update_camera((2, 0, 0), (0, 0, 0))
+    del engine, weights
+    if way == "close":
+        queue.close()
+        queue.close()
+        with pytest.raises(ClosedError):
+            queue.get_rgb_image()
+        with pytest.raises(ClosedError):
+            queue.update_camera((1, 0, 0), (0, 0, 0))
+    del queue
+    gc.collect()
+    assert gone() is None
+    assert before - _resident() > 60 << 20
+    assert not [each for each in threading.enumerate() if each.name == "heliograph-queue"]
+
+
+def _resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
