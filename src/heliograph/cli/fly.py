@@ -73,7 +73,8 @@ def fly(order: tyro.conf.OmitArgPrefixes[Fly]) -> int:
     check_integer("--workers", order.workers)
     with _opened(order) as (renderer, open_queue):
         start = _start(renderer, order.camera)
-        flight = Flight(start, order.speed or start_speed(renderer, start), _UP[order.up])
+        speed = start_speed(renderer, start) if order.speed is None else order.speed
+        flight = Flight(start, speed, _UP[order.up])
         flight.resize(*parse_size(order.size))
         passes = offered_passes(renderer.passes)
         title = f"{Path(renderer.scene.source).name} - heliograph"

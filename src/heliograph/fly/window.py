@@ -125,6 +125,7 @@ class Window:
         """
         picture = self._picture()
         if picture is None:
+            self._say("no image yet")
             return None
         data = encode_array(picture, "png")
         try:
