@@ -111,9 +111,7 @@ def test_another_size_keeps_the_vertical_field_of_view_and_reset_the_size() -> N
     flight.resize(300, 60)
     assert flight.camera.size == (300, 60)
     assert flight.camera.fov_y == pytest.approx(before.fov_y)
-    np.testing.assert_array_equal(
-        flight.camera.world_from_camera, before.world_from_camera
-    )
+    np.testing.assert_array_equal(flight.camera.world_from_camera, before.world_from_camera)
     assert flight.camera.fx == flight.camera.fy
     np.testing.assert_allclose(
         flight.camera.project(place(before) + ahead(before)), (150, 30), atol=1e-9
@@ -300,8 +298,8 @@ def test_tab_goes_through_the_passes_and_p_saves_what_is_shown(
     seen: list[tuple[str, ...]] = []
 
     def script(person: Scripted) -> None:
-        for _ in renderer.passes:
-            person.until(person.rests)
+        for name in offered_passes(renderer.passes):
+            person.until(lambda n=name: person.window.images.shown == n and person.rests())
             assert person.newest is not None
             seen.append(person.newest.passes)
             before = len(list((tmp_path / "out").glob("*")))
@@ -433,9 +431,7 @@ def test_the_command_flies_through_a_scene_from_where_everything_is_seen(
     (window,) = windows
     with hg.open(path, size=(96, 64)) as renderer:
         fit = renderer.cameras["fit"]
-    np.testing.assert_array_equal(
-        window.flight.camera.world_from_camera, fit.world_from_camera
-    )
+    np.testing.assert_array_equal(window.flight.camera.world_from_camera, fit.world_from_camera)
     assert window.flight.camera.size == (96, 64)
     assert window.images.newest is not None
     assert window.images.newest.frame.rgb.any()

@@ -109,7 +109,9 @@ def test_pictures_are_floats_from_coarse_to_fine_each_given_once(tmp_path: Path)
 def test_levels_have_their_own_size_and_angle(tmp_path: Path) -> None:
     engine = Numbers()
     path = tmp_path / "cameras.json"
-    path.write_text('[{"width": 8, "height": 6, "fov": 30}, {"width": 20, "height": 10, "fov": 50}]')
+    path.write_text(
+        '[{"width": 8, "height": 6, "fov": 30}, {"width": 20, "height": 10, "fov": 50}]'
+    )
     renderer = hg.LocalRenderer(engine)
     with PoseQueue(lambda levels: ModelImages(renderer, levels), path) as queue:
         queue.update_camera((1, 2, 3), (0, 0, 0))
@@ -136,7 +138,9 @@ def test_the_lists_of_the_program_are_known_by_name() -> None:
         while next_image(queue).shape != (210, 450, 3):
             continue
     assert engine.seen[0].size == (90, 42)
-    with pytest.raises(UnknownNameError, match="list of cameras 'documnt'; did you mean 'document'"):
+    with pytest.raises(
+        UnknownNameError, match="list of cameras 'documnt'; did you mean 'document'"
+    ):
         queue_over(Numbers(), cameras="documnt")
 
 

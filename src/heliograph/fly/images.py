@@ -99,6 +99,7 @@ class Images:
     def next_pass(self) -> None:
         """Show the pass after this one; `order` an image of it then."""
         self._end()
+        self.newest = None
         self._shown = (self._shown + 1) % len(self._passes)
         self._open()
 
@@ -130,7 +131,6 @@ class Images:
         self._end()
 
     def _open(self) -> None:
-        self.newest = None
         self._ordered.clear()
         self._queue = self._open_queue((self.shown,))
         self._deaf = self._queue.on_image(lambda _: self._wake())
