@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from heliograph.fly.controls import Controls
 from heliograph.fly.flight import FAST, Flight, Motion
 from heliograph.fly.images import offered_passes, start_speed
 from heliograph.fly.window import Window
+from heliograph.passes import PassSpec
 
 CAMERA = hg.Camera.look_at(eye=(0, -3, 1), target=(0, 0, 1), fov_y=0.9, width=160, height=120)
 AHEAD, RIGHT, UP = np.array([0, 1.0, 0]), np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
@@ -187,6 +189,12 @@ class Scripted:
             assert time.monotonic() < end, "it never came to that"
             time.sleep(0.005)
 
+    def until_shown(self, name: str) -> None:
+        self.until(lambda: self.window.images.shown == name and self.rests())
+
+    def until_saved(self, folder: Path, count: int) -> None:
+        self.until(lambda: len(list(folder.glob("*"))) == count)
+
     @property
     def camera(self) -> hg.Camera:
         return self.window.flight.camera
@@ -206,27 +214,19 @@ def flown(
     renderer: hg.LocalRenderer, folder: Path, script: Callable[[Scripted], None]
 ) -> Iterator[Window]:
     """A window while and after a script was played; it ends with the script."""
-    problems: list[BaseException] = []
 
-    def open_queue(passes: tuple[str, ...]) -> hg.RenderQueue:
-        return hg.RenderQueue(renderer, passes=passes)  # type: ignore[arg-type]
+    def open_queue(shown: PassSpec) -> hg.RenderQueue:
+        return hg.RenderQueue(renderer, passes=(shown,))
 
-    with Window(Flight(CAMERA), open_queue, offered_passes(renderer.passes), out=folder) as window:
-
-        def play() -> None:
-            try:
-                script(Scripted(window))
-            except BaseException as problem:
-                problems.append(problem)
-            finally:
-                window.leave()
-
-        thread = threading.Thread(target=play)
-        thread.start()
+    passes = offered_passes(renderer.passes)
+    with (
+        ThreadPoolExecutor(1) as people,
+        Window(Flight(CAMERA), open_queue, passes, out=folder) as window,
+    ):
+        person = people.submit(script, Scripted(window))
+        person.add_done_callback(lambda _: window.leave())
         window.run()
-        thread.join()
-        if problems:
-            raise problems[0]
+        person.result()
         yield window
 
 
@@ -298,16 +298,15 @@ def test_tab_goes_through_the_passes_and_p_saves_what_is_shown(
     seen: list[tuple[str, ...]] = []
 
     def script(person: Scripted) -> None:
-        for name in offered_passes(renderer.passes):
-            person.until(lambda n=name: person.window.images.shown == n and person.rests())
+        for shown in offered_passes(renderer.passes):
+            person.until_shown(shown.name)
             assert person.newest is not None
             seen.append(person.newest.passes)
             before = len(list((tmp_path / "out").glob("*")))
             person.tap(pygame.K_p)
-            person.until(lambda n=before: len(list((tmp_path / "out").glob("*"))) > n)
-            time.sleep(0.05)  # the file is written
+            person.until_saved(tmp_path / "out", before + 1)
             person.tap(pygame.K_TAB)
-        person.until(lambda: person.rests() and person.window.images.shown == "rgb")
+        person.until_shown("rgb")
 
     with flown(renderer, tmp_path / "out", script):
         pass

@@ -63,13 +63,13 @@ class Numbers(FakeEngine):
 
 
 def queue_over(engine: FakeEngine, folder: Path | None = None, **options: str) -> PoseQueue:
-    """The queue that a checkpoint has, over another engine; coarse cameras where there is a folder."""
+    """A checkpoint's queue over another engine; with coarse cameras where there is a folder."""
     path = None
     if folder is not None:
         path = folder / "cameras.json"
         path.write_text(json.dumps(COARSE))
     renderer = hg.LocalRenderer(engine)
-    return PoseQueue(lambda levels: ModelImages(renderer, levels), path, **options)  # type: ignore[arg-type]
+    return PoseQueue(lambda levels: ModelImages(renderer, levels), path, **options)
 
 
 def next_image(queue: PoseQueue) -> np.ndarray:
@@ -94,7 +94,7 @@ def test_pictures_are_floats_from_coarse_to_fine_each_given_once(tmp_path: Path)
     with queue_over(FakeEngine("fake"), tmp_path) as queue:
         assert queue.get_rgb_image() is None
         assert queue.update_camera([0.0, -3.0, 0.5], [90.0, 0.0, 0.0]) == 1
-        shapes = []
+        shapes: list[tuple[int, ...]] = []
         while not shapes or shapes[-1] != (8, 16, 3):
             image = next_image(queue)
             assert image.dtype == np.float32

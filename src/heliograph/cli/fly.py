@@ -23,7 +23,7 @@ from heliograph.fly.flight import Flight
 from heliograph.fly.images import OpenQueue, offered_passes, start_speed
 
 _SCHEMES = ("ws://", "wss://", "http://", "https://")
-_TOKEN = "HELIOGRAPH_TOKEN"  # noqa: S105 -- the name of a variable
+_TOKEN = "HELIOGRAPH_TOKEN"
 _UP = {"z": (0.0, 0.0, 1.0), "y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "x": (1.0, 0.0, 0.0)}
 
 
@@ -90,7 +90,7 @@ def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
         from heliograph.serve import connect
 
         with connect(order.source, token=order.token or os.environ.get(_TOKEN)) as remote:
-            yield remote, lambda passes: remote.queue(passes=passes, latency=order.latency)
+            yield remote, lambda shown: remote.queue(passes=(shown,), latency=order.latency)
         return
     with open_scene(
         order.source,
@@ -101,7 +101,7 @@ def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
     ) as renderer:
         yield (
             renderer,
-            lambda passes: RenderQueue(renderer, passes=passes, latency=order.latency),
+            lambda shown: RenderQueue(renderer, passes=(shown,), latency=order.latency),
         )
 
 

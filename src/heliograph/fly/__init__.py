@@ -3,9 +3,9 @@
     keys, mouse -> controls.py -> Motion -> flight.py -> Camera -> queue.update
     queue.get -> picture -> window.py, with overlay.py's words over it
 
-A key is pressed: `Controls` keeps it, `Flight` moves the camera as long as it is held, and each move
-is an update of the queue, which draws it coarsely first. Its images wake the window. Where nothing
-is held and no image comes, the window sleeps.
+A key is pressed: `Controls` keeps it, `Flight` moves the camera as long as it is held, and each
+move is an update of the queue, which draws it coarsely first. Its images wake the window. Where
+nothing is held and no image comes, the window sleeps.
 
 | file | what it does | owns |
 |---|---|---|

@@ -14,7 +14,7 @@ from heliograph.camera import Camera
 from heliograph.delivery.progressive import QueuedImage
 from heliograph.engine import Renderer
 from heliograph.errors import HeliographError
-from heliograph.passes import PassSpecs
+from heliograph.passes import PassSpec, PassSpecs
 from heliograph.view import View
 
 _FIRST: Final = ("rgb", "depth", "normals")
@@ -41,8 +41,8 @@ class ImageQueue(Protocol):
         """End it."""
 
 
-OpenQueue = Callable[[tuple[str, ...]], ImageQueue]
-"""Opens a queue whose images have these passes."""
+OpenQueue = Callable[[PassSpec], ImageQueue]
+"""Opens a queue whose images have this pass."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Images:
 
     Args:
         open_queue: opens a queue for a pass.
-        passes: names of the passes to choose from; the first one is shown first.
+        passes: those to choose from; the first one is shown first.
         wake: called, in any thread, when there is an image.
 
     Attributes:
@@ -72,7 +72,7 @@ class Images:
     """
 
     def __init__(
-        self, open_queue: OpenQueue, passes: Sequence[str], wake: Callable[[], object]
+        self, open_queue: OpenQueue, passes: Sequence[PassSpec], wake: Callable[[], object]
     ) -> None:
         self._open_queue = open_queue
         self._passes = tuple(passes)
@@ -88,7 +88,7 @@ class Images:
     @property
     def shown(self) -> str:
         """Name of the pass."""
-        return self._passes[self._shown]
+        return self._passes[self._shown].name
 
     @property
     def lateness(self) -> Lateness:
@@ -132,7 +132,7 @@ class Images:
 
     def _open(self) -> None:
         self._ordered.clear()
-        self._queue = self._open_queue((self.shown,))
+        self._queue = self._open_queue(self._passes[self._shown])
         self._deaf = self._queue.on_image(lambda _: self._wake())
 
     def _end(self) -> None:
@@ -144,10 +144,10 @@ class Images:
             self._taken.popleft()
 
 
-def offered_passes(known: PassSpecs) -> tuple[str, ...]:
-    """Names of the passes to go through: rgb, depth and normals first."""
+def offered_passes(known: PassSpecs) -> tuple[PassSpec, ...]:
+    """The passes to go through: rgb, depth and normals first."""
     first = [name for name in _FIRST if name in known]
-    return (*first, *(name for name in known if name not in first))
+    return tuple(known[name] for name in dict.fromkeys((*first, *known)))
 
 
 def start_speed(renderer: Renderer, camera: Camera) -> float:

@@ -11,12 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from heliograph.camera import MAX_SIZE, Camera
+from heliograph.camera import MAX_SIZE
 from heliograph.codec import encode_array
 from heliograph.fly.controls import HELP, Controls
 from heliograph.fly.flight import Flight
 from heliograph.fly.images import Images, OpenQueue
 from heliograph.fly.overlay import place, status
+from heliograph.passes import RGB, PassSpec
 from heliograph.picture import pass_picture
 from heliograph.picture.colours import Pixels
 from heliograph.requires import Requires
@@ -49,7 +50,7 @@ class Window:
     Args:
         flight: the camera; its pictures have the window's size.
         open_queue: opens what draws them.
-        passes: names of the passes that Tab goes through.
+        passes: those that Tab goes through.
         out: folder that P saves PNG files in.
         title: of the window.
 
@@ -63,7 +64,7 @@ class Window:
         self,
         flight: Flight,
         open_queue: OpenQueue,
-        passes: Sequence[str] = ("rgb",),
+        passes: Sequence[PassSpec] = (RGB,),
         *,
         out: Path = Path(),
         title: str = "heliograph",

@@ -61,7 +61,9 @@ class Connection:
 
         Args:
             model_config_path: of the model that is expected; None for whatever is served.
-            checkpoint_path, device, thread_count: taken and not needed.
+            checkpoint_path: taken and not needed.
+            device: taken and not needed.
+            thread_count: taken and not needed.
             camera_config_path: JSON list of cameras, a file of this machine.
             **options: see `PoseOptions`.
 
