@@ -20,6 +20,7 @@ _XML = (".xml", ".mjcf", ".urdf")
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _COMMENT = re.compile(rb"<!--.*?(-->|\Z)", re.DOTALL)
 _MODELS = (*_XML, ".mjb")
+_CONFIGS = (".yml", ".yaml")
 _MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 
 
@@ -73,6 +74,13 @@ def _is_mesh(path: Path, head: bytes) -> bool:
     return suffix in _MESHES and not (suffix == ".ply" and splats)
 
 
+def _is_nerf(path: Path, head: bytes) -> bool:
+    """A config of nerfstudio, or the folder of one."""
+    if path.is_dir():
+        return (path / "config.yml").is_file() and (path / "dataparser_transforms.json").is_file()
+    return path.suffix.lower() in _CONFIGS and b"!!python/object:nerfstudio." in head
+
+
 _OURS = (
     EngineEntry(
         "mujoco",
@@ -96,6 +104,13 @@ _OURS = (
         "fake",
         "heliograph.engines.fake:FakeEngine",
         accepts=lambda source: isinstance(source, str) and source == "fake",
+    ),
+    EngineEntry(
+        "nerf",
+        "heliograph.engines.nerf.engine:NerfEngine",
+        _CONFIGS,
+        "nerfstudio's config.yml",
+        _is_nerf,
     ),
     EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),
