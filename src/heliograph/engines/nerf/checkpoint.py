@@ -92,13 +92,14 @@ def newest_checkpoint(folder: Path) -> Path:
 def _read(path: Path, trust: bool) -> Mapping[str, Any]:
     try:
         check_file(path)
+    except OSError as error:
+        raise SceneError(f"{path}: {reason(error)}") from None
+    try:
         if trust:
             held = torch.load(path, map_location="cpu", weights_only=False)
         else:
             with torch.serialization.safe_globals(_plain_numpy()):
                 held = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise SceneError(f"{path}: {reason(error)}") from None
     except pickle.UnpicklingError as error:
         raise SceneError(
             f"{path}: expected a checkpoint of plain tensors and numbers, got one that asks for "

@@ -51,7 +51,7 @@ class ConfigFile:
     data: Path | None
 
 
-class _PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
     """Builds numbers, text, lists and mappings alone, whatever a tag asks for."""
 
 
@@ -81,7 +81,7 @@ def read_config(path: Path) -> ConfigFile:
     if target.rpartition(".")[2] not in MODELS:
         raise SceneError(
             f"{path}: pipeline.model: expected a nerfacto model ({' or '.join(MODELS)}), got "
-            f"{shown(target) if target else 'no _target'}; other models of nerfstudio are not read"
+            f"{target[:100] or 'no _target'}; other models of nerfstudio are not read"
         )
     manager = _mapping(path, said, "pipeline", "datamanager")
     parser = manager.get("dataparser")

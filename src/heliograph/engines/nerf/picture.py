@@ -87,14 +87,12 @@ class Viewpoint:
             ways = (across - (0, 0, 1)) @ pose[:3, :3].T / along[:, None]
         reach = along[:, None] * self.frame.scale
         made = (origins, ways, camera.near * reach, camera.far * reach)
-        return Rays(
-            *(
-                torch.as_tensor(
-                    np.ascontiguousarray(each.T), dtype=torch.float32, device=self.device
-                ).t()
-                for each in made
-            )
-        )
+        return Rays(*(self._planes(each) for each in made))
+
+    def _planes(self, values: Floats) -> torch.Tensor:
+        """(n, m) numbers, each column in one piece."""
+        columns = np.array(values.T, np.float32, order="C")
+        return torch.from_numpy(columns).to(self.device).t()
 
     def _directions(self, pixels: Pixels) -> tuple[Floats, Floats]:
         """(n, 3) across the axis at depth 1, and the lengths of the rays to there, (n,)."""
