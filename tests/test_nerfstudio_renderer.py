@@ -15,15 +15,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 import heliograph as hg
+import nerf_scene
+from heliograph import poses
+from heliograph.compat.nerfstudio_renderer import NerfStudioRenderQueue
 from heliograph.compat.nerfstudio_renderer.cameras import CAMERAS, read_cameras
 from heliograph.compat.nerfstudio_renderer.pose import RotationUnit, camera_pose
 from heliograph.compat.nerfstudio_renderer.queue import ModelImages, PoseQueue
 from heliograph.engine import CancelToken, Outs
 from heliograph.engines.fake import FakeEngine
-from heliograph.errors import ClosedError, EngineError, InvalidValueError, UnknownNameError
+from heliograph.engines.nerf.model import NerfactoModel
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    UnknownNameError,
+)
 
 SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
 COARSE = [{"width": 8, "height": 4, "fov": 40}, {"width": 16, "height": 8, "fov": 40}]
@@ -366,3 +377,87 @@ def test_the_model_is_freed(tmp_path: Path, way: str, busy: bool) -> None:
 def _resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+# Checkpoints.
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The config of a run whose geometry is known."""
+    model = nerf_scene.known_model(nerf_scene.FAST)
+    return nerf_scene.write_run(tmp_path_factory.mktemp("compat") / "run", model)
+
+
+@pytest.fixture
+def coarse(tmp_path: Path) -> Path:
+    path = tmp_path / "cameras.json"
+    path.write_text(
+        '[{"width": 12, "height": 8, "fov": 50}, {"width": 48, "height": 32, "fov": 50}]'
+    )
+    return path
+
+
+POSE = poses.look_at((1.0, -0.9, 0.8), (0.0, 0.0, -0.2))
+"""In the model's own frame."""
+
+
+def last_image(queue: PoseQueue) -> np.ndarray:
+    image = next_image(queue)
+    while image.shape != (32, 48, 3):
+        image = next_image(queue)
+    return image
+
+
+def test_poses_of_a_checkpoint_are_in_its_own_frame(run: Path, coarse: Path) -> None:
+    angles = Rotation.from_matrix(POSE[:3, :3]).as_euler("xyz", degrees=True)
+    checkpoint = run.parent / "nerfstudio_models" / "step-000029999.ckpt"
+    with NerfStudioRenderQueue(run, checkpoint, torch.device("cpu"), 3, coarse) as queue:
+        queue.update_camera(POSE[:3, 3].tolist(), angles.tolist())
+        image = last_image(queue)
+    assert image.std() > 0.1  # there is something
+    # The same picture, ordered in metres of the capture: dataparser_transforms.json is applied.
+    capture = np.eye(4)
+    capture[:3, :3] = nerf_scene.TURN[:, :3].T @ POSE[:3, :3]
+    capture[:3, 3] = nerf_scene.to_capture(POSE[:3, 3])
+    camera = hg.Camera.perspective(
+        fov_y=math.radians(50), width=48, height=32, world_from_camera=capture
+    )
+    with hg.open(run, engine="nerf") as renderer:
+        frame = renderer.render(hg.View([camera], ("rgb", "depth")))["camera"]
+    assert np.abs(frame.rgb / 255 - image).max() <= 2 / 255
+    # And its depth is metric: that of the box's nearest upper corner's surroundings.
+    middle = frame.depth[16, 24] * nerf_scene.SCALE
+    assert 1.0 < middle < np.linalg.norm(POSE[:3, 3])
+
+
+@pytest.mark.parametrize("way", ["del", "close"])
+def test_a_checkpoint_is_freed(run: Path, coarse: Path, way: str) -> None:
+    queue = NerfStudioRenderQueue(run, None, "cpu", camera_config_path=coarse)
+    queue.update_camera(POSE)
+    next_image(queue)
+    assert _models() == 1
+    if way == "close":
+        queue.close()
+    else:
+        del queue
+    gc.collect()
+    assert _models() == 0
+
+
+def _models() -> int:
+    """Models that are alive."""
+    return sum(type(each) is NerfactoModel for each in gc.get_objects())
+
+
+def test_arguments_are_checked_before_the_model_is_loaded(tmp_path: Path, run: Path) -> None:
+    with pytest.raises(InvalidValueError, match="camera_config_path"):
+        NerfStudioRenderQueue("none.yml", None, "cpu", camera_config_path=tmp_path / "none.json")
+    with pytest.raises(InvalidValueError, match="thread_count"):
+        NerfStudioRenderQueue(run, None, "cpu", thread_count=0)
+    with pytest.raises(HeliographError, match=r"none\.ckpt"):
+        NerfStudioRenderQueue(run, tmp_path / "none.ckpt", "cpu")
+    with pytest.raises(HeliographError, match=r"none\.yml"):
+        NerfStudioRenderQueue(tmp_path / "none.yml", None, "cpu")
+    with pytest.raises(InvalidValueError, match="device"):
+        NerfStudioRenderQueue(run, None, "abacus")
