@@ -21,10 +21,11 @@ from scipy.spatial.transform import Rotation
 import heliograph as hg
 import nerf_scene
 from heliograph import poses
-from heliograph.compat.nerfstudio_renderer import NerfStudioRenderQueue
+from heliograph.compat.nerfstudio_renderer import Connection, NerfStudioRenderQueue, connect
 from heliograph.compat.nerfstudio_renderer.cameras import CAMERAS, read_cameras
 from heliograph.compat.nerfstudio_renderer.pose import RotationUnit, camera_pose
 from heliograph.compat.nerfstudio_renderer.queue import ModelImages, PoseQueue
+from heliograph.delivery.progressive import Level
 from heliograph.engine import CancelToken, Outs
 from heliograph.engines.fake import FakeEngine
 from heliograph.engines.nerf.model import NerfactoModel
@@ -35,6 +36,7 @@ from heliograph.errors import (
     InvalidValueError,
     UnknownNameError,
 )
+from heliograph.scene import Description
 
 SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
 COARSE = [{"width": 8, "height": 4, "fov": 40}, {"width": 16, "height": 8, "fov": 40}]
@@ -461,3 +463,52 @@ def test_arguments_are_checked_before_the_model_is_loaded(tmp_path: Path, run: P
         NerfStudioRenderQueue(tmp_path / "none.yml", None, "cpu")
     with pytest.raises(InvalidValueError, match="device"):
         NerfStudioRenderQueue(run, None, "abacus")
+
+
+# Connections.
+
+
+class Served:
+    """A renderer on another machine, as far as a connection needs it."""
+
+    def __init__(self, source: str = "/data/poster/now/config.yml", **options: str) -> None:
+        self.scene = Description(source, "")
+        self.opened = {"engine": "nerf", "options": options}
+        self.renderer = hg.LocalRenderer(Numbers())
+        self.closed = False
+
+    def queue(self, *, levels: Sequence[Level]) -> hg.RenderQueue:
+        return hg.RenderQueue(self.renderer, levels=levels)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_has_the_two_calls(coarse: Path) -> None:
+    served = Served(frame="nerfstudio")
+    with Connection(served) as conn:
+        rq = conn.NerfStudioRenderQueue(
+            model_config_path=Path("/workspace/outputs/now/config.yml"),
+            checkpoint_path="/workspace/outputs/now/nerfstudio_models/step-000029999.ckpt",
+            device=torch.device("cpu"),
+            camera_config_path=coarse,
+        )
+        rq.update_camera([4.0, 0.0, 0.0], [0.0, -152, 0.0])
+        assert grey(next_image(rq)) == 4
+        one, two = conn.NerfStudioRenderQueue(), conn.NerfStudioRenderQueue()
+        one.update_camera((5, 0, 0), (0, 0, 0))
+        two.update_camera((6, 0, 0), (0, 0, 0))
+        assert (grey(next_image(one)), grey(next_image(two))) == (5, 6)
+        del rq
+        assert not served.closed
+    assert served.closed
+
+
+def test_another_model_or_frame_than_is_served_is_refused() -> None:
+    conn = Connection(Served(frame="nerfstudio"))
+    with pytest.raises(InvalidValueError, match=r"yesterday/config\.yml: this server shows /data"):
+        conn.NerfStudioRenderQueue("/workspace/outputs/yesterday/config.yml")
+    with pytest.raises(InvalidValueError, match="--frame nerfstudio"):
+        Connection(Served()).NerfStudioRenderQueue()
+    with pytest.raises(InvalidValueError, match="port: expected an integer from 1 to 65535"):
+        connect("localhost", 0, "token")

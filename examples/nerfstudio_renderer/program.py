@@ -35,6 +35,7 @@ image = rq.get_rgb_image()
 # Delete remote render queue
 del rq
 
-assert image is not None
+if image is None:
+    raise SystemExit("no picture in 3 seconds")
 print(image.shape, image.dtype, f"from {image.min():.2f} to {image.max():.2f}")
 np.save("image.npy", image)

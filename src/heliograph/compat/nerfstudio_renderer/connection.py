@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from typing import Any, Final, Protocol, Self, Unpack
 
 from heliograph.checks import check_integer
 from heliograph.compat.nerfstudio_renderer.cameras import PathLike
-from heliograph.compat.nerfstudio_renderer.queue import PoseOptions, PoseQueue
+from heliograph.compat.nerfstudio_renderer.queue import Images, PoseOptions, PoseQueue
+from heliograph.delivery.progressive import Level
 from heliograph.errors import InvalidValueError
-
-if TYPE_CHECKING:
-    from heliograph.serve import RemoteRenderer
+from heliograph.scene import Description
 
 _COMPARED: Final = 2
 """Last parts of a path that name a run: its date and `config.yml`."""
+
+
+class Served(Protocol):
+    """What is needed of a renderer on another machine."""
+
+    @property
+    def scene(self) -> Description:
+        """What it shows."""
+
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """What decides its pictures besides the scene."""
+
+    def queue(self, *, levels: Sequence[Level]) -> Images:
+        """A queue of its pictures there."""
+
+    def close(self) -> None:
+        """End the connection."""
 
 
 def connect(host: str = "localhost", port: int = 7007, token: str | None = None) -> Connection:
@@ -29,9 +47,9 @@ def connect(host: str = "localhost", port: int = 7007, token: str | None = None)
     Raises:
         HeliographError: nobody answers, or the token is wrong.
     """
+    check_integer("port", port, 1, 65535)
     from heliograph.serve import connect as connect_to  # a queue in this process needs no aiohttp
 
-    check_integer("port", port, 1, 65535)
     return Connection(connect_to(f"ws://{host}:{port}", token=token))
 
 
@@ -42,7 +60,7 @@ class Connection:
         remote: the renderer at its other end; closed with it.
     """
 
-    def __init__(self, remote: RemoteRenderer) -> None:
+    def __init__(self, remote: Served) -> None:
         self._remote = remote
 
     def NerfStudioRenderQueue(  # noqa: N802 -- as the programs have it
@@ -94,13 +112,18 @@ class Connection:
         self.close()
 
 
-def _check_model(remote: RemoteRenderer, config: PathLike | None) -> None:
+def _check_model(remote: Served, config: PathLike | None) -> None:
     """Refuse pictures of another model, or poses in another frame, than the caller expects."""
-    served = remote.scene.source
+    served, options = remote.scene.source, remote.opened.get("options", {})
     if config is not None and _end(config) != _end(served):
         raise InvalidValueError(
             f"model_config_path: {config}: this server shows {served}; start one for it, or leave "
             "the path out"
+        )
+    if remote.opened.get("engine") == "nerf" and options.get("frame") != "nerfstudio":
+        raise InvalidValueError(
+            "this server takes poses in the capture's frame, expected nerfstudio's; start it with "
+            "--frame nerfstudio"
         )
 
 
