@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from heliograph import poses
 from heliograph.camera import Camera
@@ -119,8 +118,10 @@ class Flight:
 
 
 def _about(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
-    turned: NDArray[np.float64] = Rotation.from_rotvec(axis * angle).as_matrix()
-    return turned
+    """The rotation (3, 3) about an axis of length 1, as Rodrigues has it."""
+    x, y, z = axis.tolist()
+    cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
 
 
 def _resized(camera: Camera, width: int, height: int) -> Camera:
