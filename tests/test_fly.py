@@ -27,7 +27,8 @@ from heliograph.engines.fake import FakeEngine
 from heliograph.errors import EngineError, InvalidValueError
 from heliograph.fly.controls import Controls
 from heliograph.fly.flight import FAST, Flight, Motion
-from heliograph.fly.images import offered_passes, start_speed
+from heliograph.fly.images import Lateness, offered_passes, start_speed
+from heliograph.fly.overlay import status
 from heliograph.fly.window import Window
 from heliograph.passes import PassSpec
 
@@ -395,6 +396,17 @@ def test_the_picture_fills_the_window_with_words_over_it(
     assert (shot[:40, :300] == 255).all(-1).any()  # the letters
 
 
+@pytest.mark.parametrize("final", [False, True])
+def test_the_words_tell_level_update_and_lateness(final: bool) -> None:
+    sample = FakeEngine("fake").render(hg.View([CAMERA]))
+    image = QueuedImage(sample, 7, 2, final, 1.0, 0.0, 0.0)
+    assert status(image, "rgb", Lateness(0.0426, 31)) == (
+        f"rgb   level 2{' (final)' if final else ''}   160x120",
+        "update 7   latency 43 ms   31 fps",
+    )
+    assert status(None, "depth", Lateness()) == ("depth   waiting for the first image",)
+
+
 # The command.
 
 
@@ -443,6 +455,8 @@ def test_the_command_flies_through_a_scene_from_where_everything_is_seen(
         (["fake", "--size", "0x5"], "--size: expected"),
         (["fake", "--speed", "-1"], "speed: expected"),
         (["nothing.glb"], "nothing.glb"),
+        (["fake", "--option", "cost"], "--option: expected NAME=VALUE, got 'cost'"),
+        (["fake", "--option", "csot=0.5"], "unknown option"),
     ],
 )
 def test_mistakes_are_one_line(

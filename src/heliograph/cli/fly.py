@@ -13,7 +13,7 @@ import tyro
 
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.cli.states import light_options, parse_size
+from heliograph.cli.states import engine_options, light_options, parse_size
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.progressive import RenderQueue
 from heliograph.engine import Renderer
@@ -42,6 +42,7 @@ class Fly:
         latency: seconds in which the first, coarse picture of a move should be there.
         out: folder for the PNG files that P saves.
         engine: which engine; the file decides without it.
+        option: further options of the engine, such as device=cuda or frame=nerfstudio of a NeRF.
         workers: processes that draw; 0 draws in this one.
         msaa: samples per pixel for rgb and alpha: 4 without it.
         shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
@@ -59,6 +60,7 @@ class Fly:
     latency: float = 0.1
     out: Path = Path()
     engine: str | None = None
+    option: tuple[str, ...] = ()
     workers: int = 0
     msaa: Literal[0, 4] | None = None
     shading: Literal["auto", "classic", "standard"] = "auto"
@@ -97,6 +99,7 @@ def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
         size=parse_size(order.size),
         engine=order.engine,
         workers=order.workers,
+        engine_options=engine_options(order.option),
         **_options(order),
     ) as renderer:
         yield (

@@ -6,16 +6,16 @@ from heliograph.delivery.progressive import QueuedImage
 from heliograph.fly.images import Lateness
 
 
-def status(image: QueuedImage | None, shown: str, lateness: Lateness) -> str:
-    """One line: the pass, the picture's level and size, its update, how late and how many."""
+def status(image: QueuedImage | None, shown: str, lateness: Lateness) -> tuple[str, ...]:
+    """Lines: the pass, the picture's level and size; its update, how late it was, how many came."""
     if image is None:
-        return f"{shown}   waiting for the first image"
+        return (f"{shown}   waiting for the first image",)
     width, height = image.camera.size
     level = f"level {image.level}{' (final)' if image.final else ''}"
     late = f"latency {1000 * lateness.seconds:.0f} ms"
     return (
-        f"{shown}   {level}   {width}x{height}   update {image.update_id}   {late}   "
-        f"{lateness.rate} fps"
+        f"{shown}   {level}   {width}x{height}",
+        f"update {image.update_id}   {late}   {lateness.rate} fps",
     )
 
 

@@ -261,7 +261,7 @@ class Window:
     def _write(self, surface: pygame.Surface) -> None:
         x, y, z = self.flight.camera.world_from_camera[:3, 3].tolist()
         lines = [
-            status(self.images.newest, self.images.shown, self.images.lateness),
+            *status(self.images.newest, self.images.shown, self.images.lateness),
             place((x, y, z), self.flight.speed),
             *(HELP if self._help else ()),
         ]
