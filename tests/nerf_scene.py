@@ -26,7 +26,7 @@ DENSITY = {"field": (10.0, 12000.0), 0: (5.0, 100.0), 1: (6.5, 400.0)}
 """Logarithm of the density inside, and its steepness outside: proposals are soft, so that samples
 gather on both sides of a surface."""
 
-RES, TABLE, HIDDEN = 4, 13, 24
+RES, TABLE, HIDDEN = 4, 13, 16
 GRID = GridConfig(2, RES, RES, TABLE, 2, HIDDEN, 3)
 CONFIG = NerfactoConfig(
     num_levels=2,
@@ -59,7 +59,7 @@ TURN = np.array([[0.0, -1, 0, 0.2], [1, 0, 0, -0.1], [0, 0, 1, 0.3]])
 def known_model(config: NerfactoConfig = CONFIG) -> NerfactoModel:
     """The model of `BOXES`."""
     torch.manual_seed(0)
-    model = NerfactoModel(config)
+    model: Any = NerfactoModel(config)
     with torch.no_grad():
         base = model.field.mlp_base["model"]
         _set_table(base[0].hash_table, base[0])
@@ -68,7 +68,8 @@ def known_model(config: NerfactoConfig = CONFIG) -> NerfactoModel:
         for index, network in enumerate(model.proposal_networks):
             _set_table(network.encoding.hash_table, network.encoding)
             _set_distance(network.mlp_base[1].layers, DENSITY[index], config)
-    return model
+    made: NerfactoModel = model
+    return made
 
 
 def _set_table(table: torch.Tensor, encoding: Any) -> None:

@@ -16,6 +16,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -180,34 +181,49 @@ class HashEncoding(nn.Module):
         """
         scaled = points.t().contiguous()[:, None] * self.resolutions[:, None]
         cell = scaled.to(torch.int32)
-        high_weight = scaled - cell
-        low_weight = 1 - high_weight
+        blend = scaled - cell
         primes = torch.tensor(HASH_PRIMES, dtype=torch.int32, device=points.device)[:, None, None]
         low = cell * primes
-        high = (low + primes) & self._mask  # rows of a table are 2**n, so parts may be masked
+        high = (low + primes) & self._mask  # a table has 2**n rows, so parts may be masked
         low = low & self._mask
         first = self.first_rows[:, None]
-        xs = ((low[0] ^ first, low_weight[0]), (high[0] ^ first, high_weight[0]))
-        ys, zs = (((low[k], low_weight[k]), (high[k], high_weight[k])) for k in (1, 2))
-        features: Tensor | None = None
-        for (y, y_weight), (z, z_weight) in itertools.product(ys, zs):
-            yz, yz_weight = y ^ z, y_weight * z_weight
-            for x, x_weight in xs:
-                corner = self._rows(x ^ yz, x_weight * yz_weight)
-                features = corner if features is None else features.add_(corner)
-        if features is None:
-            raise ValueError("expected corners")
-        if features.is_complex():
-            features = torch.view_as_real(features)
+        corners = ((low[0] ^ first, high[0] ^ first), (low[1], high[1]), (low[2], high[2]))
+        if self.hash_table.shape[1] == 2:  # two floats are fetched and blended as one number
+            table = torch.view_as_complex(self.hash_table)
+            features = torch.view_as_real(_blended(table, corners, blend.to(table.dtype)))
+        else:
+            features = _blended(self.hash_table, corners, blend[..., None])
         return features.transpose(0, 1).reshape(len(points), self.width)
 
-    def _rows(self, rows: Tensor, weights: Tensor) -> Tensor:
-        """Weighted rows of the table, (levels, N, features), or (levels, N) complex for two."""
-        if self.hash_table.shape[1] != 2:
-            picked = functional.embedding(rows, self.hash_table)
-            return picked * weights[..., None]
-        table = torch.view_as_complex(self.hash_table)  # two floats are fetched as one
-        return table.index_select(0, rows.view(-1)).view(rows.shape) * weights
+
+Corners: TypeAlias = tuple[tuple[Tensor, Tensor], ...]
+
+
+def _blended(table: Tensor, corners: Corners, blend: Tensor) -> Tensor:
+    """Rows of the corners of cells, blended along x, then y, then z.
+
+    Args:
+        table: (rows, ...), in which each row is a number or some numbers.
+        corners: for x, y, z the parts of a row's index (levels, N) at both ends of a cell.
+        blend: (3, levels, N, ...) how far a point is from the lower to the upper end.
+
+    Returns:
+        (levels, N, ...).
+    """
+
+    def along_x(yz: Tensor) -> Tensor:
+        one, two = (
+            table.index_select(0, (x ^ yz).view(-1)).view(*yz.shape, *table.shape[1:])
+            for x in corners[0]
+        )
+        return torch.lerp(one, two, blend[0])
+
+    def along_y(z: Tensor) -> Tensor:
+        one, two = (along_x(y ^ z) for y in corners[1])
+        return torch.lerp(one, two, blend[1])
+
+    one, two = (along_y(z) for z in corners[2])
+    return torch.lerp(one, two, blend[2])
 
 
 class Mlp(nn.Module):

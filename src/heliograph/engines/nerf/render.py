@@ -25,8 +25,9 @@ UNSEEN = 5e-4
 """A sample that is seen less than this has no colour of its own but that of the others."""
 
 _OPAQUE = 1e4
+_WORTHWHILE = 0.8  # of the rays left; below it, to pick them costs less than to draw the others
 PROPOSAL_BLOCK = 32
-FINAL_BLOCK = 12
+FINAL_BLOCK = 16
 
 Density = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
@@ -165,9 +166,12 @@ class RayRenderer:
                 if features is None:
                     features = found.new_zeros(len(rays), count, found.shape[-1])
                 features[rows, part] = found.view(*middles.shape, -1)
-            rows = torch.nonzero(passed < self._stopped)[:, 0]
-            if not len(rows):
+            alive = passed[rows] < self._stopped
+            left = int(torch.count_nonzero(alive))
+            if not left:
                 break
+            if left < _WORTHWHILE * len(alive):
+                rows = torch.nonzero(passed < self._stopped)[:, 0]
         return weights.nan_to_num_(0), features
 
     def _composed(
