@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from contextlib import closing
@@ -23,9 +24,11 @@ from heliograph.engines.nerf.checkpoint import load_checkpoint, newest_checkpoin
 from heliograph.engines.nerf.engine import NerfEngine
 from heliograph.engines.nerf.model import HashEncoding, NerfactoModel
 from heliograph.engines.nerf.render import RayRenderer, Rays
+from heliograph.engines.registry import load_engine
 from heliograph.errors import (
     ClosedError,
     InvalidValueError,
+    MissingDependencyError,
     SceneError,
     UnknownNameError,
 )
@@ -374,6 +377,15 @@ def test_white_stands_behind_what_is_seen(tmp_path):
     with closing(NerfEngine(path)) as engine:
         frame = frame_of(engine, looking(), "rgb", "depth")
     assert (frame.rgb[np.isinf(frame.depth)] == 255).all()
+
+
+@pytest.mark.parametrize("package", ["torch", "yaml"])
+def test_the_extra_is_named_where_a_package_is_missing(package, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("heliograph.engines.nerf")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=r"heliograph\[nerf\]"):
+        load_engine("nerf")
 
 
 # -- bad input
