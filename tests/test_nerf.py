@@ -142,6 +142,8 @@ def test_colours_are_those_of_the_field(run):
     assert np.quantile(np.abs(frame.rgb[sure] - expected).max(-1), 0.98) < 1.5
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_promise_of_an_engine_is_kept(tmp_path):
     run = nerf_scene.write_run(tmp_path / "run", nerf_scene.known_model(nerf_scene.FAST))
     found = check_engine(lambda: NerfEngine(run, normals="density"), camera=looking(size=(32, 48)))
@@ -321,12 +323,16 @@ def test_the_cameras_of_the_capture_are_there_while_its_data_is(tmp_path):
         "cy": 19.0,
         "w": 48,
         "h": 36,
-        "frames": [{"file_path": "images/frame_00001.png", "transform_matrix": pose.tolist()}],
+        "frames": [
+            {"file_path": f"{place}/frame_00001.png", "transform_matrix": pose.tolist()}
+            for place in ("images", "more")
+        ]
+        + [{"file_path": "a.png", "transform_matrix": 0, "camera_model": "OPENCV_FISHEYE"}],
     }
     (data / "transforms.json").write_text(json.dumps(said))
     config = nerf_scene.write_run(tmp_path / "run", nerf_scene.known_model(), str(data))
     with closing(NerfEngine(config)) as engine:
-        assert list(engine.cameras) == ["frame_00001", "fit"]
+        assert list(engine.cameras) == ["frame_00001", "more/frame_00001.png", "fit"]
         camera = engine.cameras["frame_00001"]
         assert (camera.fx, camera.fy, camera.cx, camera.cy) == (40, 41, 23, 19)
         np.testing.assert_allclose(camera.world_from_camera, pose)
