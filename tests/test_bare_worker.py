@@ -20,7 +20,7 @@ HEAVY = {
     *("moderngl", "glcontext", "mujoco", "PIL", "scipy", "trimesh", "meshoptimizer", "tqdm"),
     *("tyro", "torch", "yaml", "OpenEXR"),
 }
-LEAVES = ("raster/", "engines/mujoco/", "cli/")
+LEAVES = ("raster/", "engines/mujoco/", "engines/nerf/", "cli/")
 """Where heavy packages may stand at the top of a module: who imports these guards the import."""
 
 BARE = (

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from contextlib import closing
@@ -23,9 +24,11 @@ from heliograph.engines.nerf.checkpoint import load_checkpoint, newest_checkpoin
 from heliograph.engines.nerf.engine import NerfEngine
 from heliograph.engines.nerf.model import HashEncoding, NerfactoModel
 from heliograph.engines.nerf.render import RayRenderer, Rays
+from heliograph.engines.registry import load_engine
 from heliograph.errors import (
     ClosedError,
     InvalidValueError,
+    MissingDependencyError,
     SceneError,
     UnknownNameError,
 )
@@ -139,6 +142,8 @@ def test_colours_are_those_of_the_field(run):
     assert np.quantile(np.abs(frame.rgb[sure] - expected).max(-1), 0.98) < 1.5
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_promise_of_an_engine_is_kept(tmp_path):
     run = nerf_scene.write_run(tmp_path / "run", nerf_scene.known_model(nerf_scene.FAST))
     found = check_engine(lambda: NerfEngine(run, normals="density"), camera=looking(size=(32, 48)))
@@ -318,12 +323,16 @@ def test_the_cameras_of_the_capture_are_there_while_its_data_is(tmp_path):
         "cy": 19.0,
         "w": 48,
         "h": 36,
-        "frames": [{"file_path": "images/frame_00001.png", "transform_matrix": pose.tolist()}],
+        "frames": [
+            {"file_path": f"{place}/frame_00001.png", "transform_matrix": pose.tolist()}
+            for place in ("images", "more")
+        ]
+        + [{"file_path": "a.png", "transform_matrix": 0, "camera_model": "OPENCV_FISHEYE"}],
     }
     (data / "transforms.json").write_text(json.dumps(said))
     config = nerf_scene.write_run(tmp_path / "run", nerf_scene.known_model(), str(data))
     with closing(NerfEngine(config)) as engine:
-        assert list(engine.cameras) == ["frame_00001", "fit"]
+        assert list(engine.cameras) == ["frame_00001", "more/frame_00001.png", "fit"]
         camera = engine.cameras["frame_00001"]
         assert (camera.fx, camera.fy, camera.cx, camera.cy) == (40, 41, 23, 19)
         np.testing.assert_allclose(camera.world_from_camera, pose)
@@ -374,6 +383,15 @@ def test_white_stands_behind_what_is_seen(tmp_path):
     with closing(NerfEngine(path)) as engine:
         frame = frame_of(engine, looking(), "rgb", "depth")
     assert (frame.rgb[np.isinf(frame.depth)] == 255).all()
+
+
+@pytest.mark.parametrize("package", ["torch", "yaml"])
+def test_the_extra_is_named_where_a_package_is_missing(package, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("heliograph.engines.nerf")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=r"heliograph\[nerf\]"):
+        load_engine("nerf")
 
 
 # -- bad input

@@ -39,17 +39,20 @@ class Requires:
             raise missing(error, self._package) from error
 
 
-def missing(error: ImportError, package: str = "") -> MissingDependencyError:
+def missing(
+    error: ImportError, package: str = "", extra: str | None = None
+) -> MissingDependencyError:
     """What to say of an import that failed.
 
     Args:
         error: that of the import.
         package: what was imported, for errors that do not name it.
+        extra: what brings all that was to be imported, where an extra does.
     """
     if not isinstance(error, ModuleNotFoundError):
         apt = next((_LINKED[name] for name in _LINKED if name in str(error)), None)
         return MissingDependencyError.of(package, apt=apt, cause=str(error))
     name = (error.name or package).partition(".")[0]
-    extra = EXTRAS.get(name)
+    extra = extra if extra and name in EXTRAS else EXTRAS.get(name)
     pip = None if extra else _ON_PYPI.get(name, name)
     return MissingDependencyError.of(name, extra=extra, pip=pip)

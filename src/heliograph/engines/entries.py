@@ -37,6 +37,7 @@ class EngineEntry:
         opens: whether it opens this file or folder, by its path and its first bytes.
         accepts: whether it opens what is no file.
         rasterizes: whether its option `options` is a `RasterOptions`.
+        extra: of this package, which brings what it needs; None for what is always there.
     """
 
     name: str
@@ -46,6 +47,7 @@ class EngineEntry:
     opens: Callable[[Path, bytes], bool] = lambda _path, _head: False
     accepts: Callable[[object], bool] = lambda _source: False
     rasterizes: bool = False
+    extra: str | None = None
 
     def load(self) -> Any:
         """Its class."""
@@ -123,6 +125,7 @@ _OURS = (
         _CONFIGS,
         "nerfstudio's config.yml",
         _is_nerf,
+        extra="nerf",
     ),
     EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),

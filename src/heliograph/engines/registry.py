@@ -46,7 +46,7 @@ def load_engine(name: str) -> Callable[..., Engine]:
     try:
         loaded: Callable[..., Engine] = entry.load()
     except ModuleNotFoundError as error:
-        raise missing(error) from error
+        raise missing(error, extra=entry.extra) from error
     except Exception as error:
         if name in SHIPPED or isinstance(error, HeliographError):
             raise

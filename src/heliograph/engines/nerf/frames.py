@@ -19,6 +19,7 @@ from heliograph.poses import Floats
 
 TRANSFORMS = "dataparser_transforms.json"
 MAX_JSON_BYTES = 64 << 20
+_PINHOLES = (None, "OPENCV", "PINHOLE", "SIMPLE_PINHOLE", "PERSPECTIVE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def capture_cameras(path: Path) -> dict[str, Camera]:
-    """The cameras of a `transforms.json`, by the names of their pictures; pinhole only.
+    """The cameras of a `transforms.json`, by the names of their pictures; none for fisheyes.
 
     Raises:
         SceneError: it is missing, or an entry is not as nerfstudio writes it.
@@ -104,15 +105,21 @@ def capture_cameras(path: Path) -> dict[str, Camera]:
         if "applied_transform" in said:
             applied = poses.check_pose([*said["applied_transform"], [0, 0, 0, 1]])
         undo = poses.invert(applied)
-        cameras = [_camera({**said, **frame}, undo) for frame in frames]
+        every = [{**said, **frame} for frame in frames]
+        cameras = [_camera(one, undo) for one in every if one.get("camera_model") in _PINHOLES]
     except (TypeError, KeyError, AttributeError, HeliographError) as error:
         told = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise SceneError(f"{path}: a camera is not as nerfstudio writes it: {told}") from None
-    return {camera.name: camera for camera in cameras}
+    found: dict[str, Camera] = {}
+    for camera in cameras:  # pictures in different folders may have one name
+        short = Path(camera.name).stem
+        name = camera.name if short in found else short
+        found[name] = camera.replace(name=name)
+    return found
 
 
 def _camera(said: Mapping[str, Any], undo: Floats) -> Camera:
-    name = Path(str(said["file_path"])).stem
+    name = str(said["file_path"])
     pose = poses.check_matrix(said["transform_matrix"], f"{name}: transform_matrix", 4)
     width, height = (round(said[key]) for key in ("w", "h"))
     focal = said["fl_x"]
