@@ -189,6 +189,24 @@ def test_stray_splats_do_not_make_the_camera_look_from_afar() -> None:
     assert places[0] == pytest.approx(places[1], abs=0.1)
 
 
+def test_no_splats_are_nothing_to_see() -> None:
+    made = SplatEngine(splats(np.empty((0, 3)), (1, 1, 1), (1, 1, 1)))
+    frame = drawn(made, camera="fit")
+    made.close()
+    assert not frame.segmentation.any()
+    assert not frame.rgb.any()
+
+
+def test_splats_refine_and_open_by_value() -> None:
+    with hg.open(wall(), engine="splat", size=(64, 48)) as renderer:
+        with hg.RenderQueue(renderer) as queue:
+            queue.update(renderer.cameras["fit"])
+            image = queue.wait(final=True, timeout=30)
+        whole = renderer.render(hg.View())["fit"]
+        assert np.array_equal(image.frame.rgb, whole.rgb)
+        assert whole.rgb.any()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
