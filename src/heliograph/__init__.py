@@ -89,6 +89,7 @@ if TYPE_CHECKING:
         Upsert,
         Urdf,
     )
+    from heliograph.serve.remote import RemoteRenderer, connect
     from heliograph.view import View
 
 __version__ = "0.1.0"
@@ -105,6 +106,7 @@ _NAMES = {
     ),
     "delivery.dataset": ("Dataset",),
     "delivery.progressive": ("QueuedImage", "RenderQueue"),
+    "serve.remote": ("RemoteRenderer", "connect"),
     "delivery.options": ("OpenOptions",),
     "delivery.samples": (
         "batches",
@@ -249,6 +251,7 @@ __all__ = [
     "RecordError",
     "Recording",
     "RectAreaLight",
+    "RemoteRenderer",
     "Remove",
     "RenderQueue",
     "Ring",
@@ -273,6 +276,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "batches",
+    "connect",
     "open",
     "samples",
     "view",

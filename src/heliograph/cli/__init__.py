@@ -49,6 +49,7 @@ def _run(arguments: list[str]) -> int:
         import tyro
 
         from heliograph.cli.doctor import doctor
+        from heliograph.cli.fly import fly
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
         from heliograph.cli.render import render
@@ -61,6 +62,7 @@ def _run(arguments: list[str]) -> int:
         "inspect": inspect,
         "view": view,
         "splat": splat,
+        "fly": fly,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

@@ -20,6 +20,7 @@ _XML = (".xml", ".mjcf", ".urdf")
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _COMMENT = re.compile(rb"<!--.*?(-->|\Z)", re.DOTALL)
 _MODELS = (*_XML, ".mjb")
+_CONFIGS = (".yml", ".yaml")
 _MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl")
 _SPLATS = (".ply", ".splat")
 
@@ -78,6 +79,13 @@ def _is_splats(path: Path, head: bytes) -> bool:
     return path.suffix.lower() == ".splat"
 
 
+def _is_nerf(path: Path, head: bytes) -> bool:
+    """A config of nerfstudio, or the folder of one."""
+    if path.is_dir():
+        return (path / "config.yml").is_file() and (path / "dataparser_transforms.json").is_file()
+    return path.suffix.lower() in _CONFIGS and b"!!python/object:nerfstudio." in head
+
+
 _OURS = (
     EngineEntry(
         "mujoco",
@@ -108,6 +116,13 @@ _OURS = (
         "fake",
         "heliograph.engines.fake:FakeEngine",
         accepts=lambda source: isinstance(source, str) and source == "fake",
+    ),
+    EngineEntry(
+        "nerf",
+        "heliograph.engines.nerf.engine:NerfEngine",
+        _CONFIGS,
+        "nerfstudio's config.yml",
+        _is_nerf,
     ),
     EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),
