@@ -255,8 +255,8 @@ def test_shadows_are_as_sharp_with_splats_far_away(tmp_path: Path) -> None:
 
 def test_splats_without_a_file_or_without_any_in_it_show_nothing(tmp_path: Path) -> None:
     write_ply(tmp_path / "none.ply", splats(np.empty((0, 3)), (1, 1, 1), (1, 1, 1)))
-    for props in ({}, {"src": tmp_path / "none.ply"}):
-        engine = ComponentEngine(hg.Scene(hg.Splat(key="none", **props)))
+    for splat in (hg.Splat(), hg.Splat(src=tmp_path / "none.ply")):
+        engine = ComponentEngine(hg.Scene(splat))
         assert not drawn(engine).segmentation.any()
         engine.close()
 
