@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.dataset import Dataset
+from heliograph.delivery.pace import SCALES, Pace
 from heliograph.engine import CancelToken
 from heliograph.engines.fake import FakeEngine
 from heliograph.engines.web.messages import CameraSpec, Viewport
@@ -36,9 +37,9 @@ from heliograph.engines.web.wire import Buffers
 from heliograph.errors import EngineError, HeliographError, RecordError, SceneError
 from heliograph.frame import Sample
 from heliograph.live.trajectories import Trajectory
+from heliograph.live.viewer.desk import Desk, Urgency
 from heliograph.live.viewer.dropped import place_files
 from heliograph.live.viewer.pictures import shown_pass
-from heliograph.live.viewer.progressive import SCALES, Desk, Pace, Urgency
 from heliograph.live.viewer.python_code import Opening, quoted, rendering_code
 from heliograph.passes import PassName
 from heliograph.record import record
@@ -160,7 +161,9 @@ class Gated(LocalRenderer):
         self.gate = threading.Semaphore(0)
         self.drawn: list[float] = []
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         self.gate.acquire()
         self.drawn.append(_across(view))
         yield self.render(view)
@@ -193,7 +196,9 @@ class Coarse(LocalRenderer):
         super().__init__(FakeEngine(size=(32, 24)))
         self.stopped = 0
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         yield self.render(view)
         if _across(view) > 4:
             return
@@ -371,7 +376,9 @@ class Failing(LocalRenderer):
         super().__init__(FakeEngine(size=(32, 24)))
         self.error: Exception | None = None
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         if self.error is not None:
             raise self.error
         yield self.render(view)
@@ -579,7 +586,9 @@ class Held(LocalRenderer):
         self.begun, self.let = threading.Event(), threading.Event()
         self.asked: list[hg.View] = []
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         self.asked.append(view)
         self.begun.set()
         assert self.let.wait(PATIENCE)

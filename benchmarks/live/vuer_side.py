@@ -1,7 +1,7 @@
 """Requests through vuer's `grab_render`; runs where vuer is installed.
 
-Its page may answer with a picture of the camera as it was before an update. So what is to be seen at
-each step is looked up before, and a request with a moved camera lasts until a picture shows its move.
+Its page may answer with a picture of the camera as it was before an update. So what is to be seen
+at each step is looked up before, and a request with a moved camera lasts until a picture shows it.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ async def requests(
 ) -> tuple[list[float], int]:
     """Seconds of each request, and how many answers were none or of the step before.
 
-    Args:
-        seen: what is to be seen at each step; None where the camera stands still.
+    Where the camera moves, `seen` says what is to be seen at each step.
     """
     seconds, late = [], 0
     for step in range(1, common.WARM_UP + count):

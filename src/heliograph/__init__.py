@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from heliograph.delivery.call import LocalRenderer, open  # noqa: A004
     from heliograph.delivery.dataset import Dataset
     from heliograph.delivery.options import OpenOptions
+    from heliograph.delivery.progressive import QueuedImage, RenderQueue
     from heliograph.delivery.samples import batches, samples
     from heliograph.engine import CancelToken
     from heliograph.errors import (
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         Upsert,
         Urdf,
     )
+    from heliograph.serve.remote import RemoteRenderer, connect
     from heliograph.view import View
 
 __version__ = "0.1.0"
@@ -103,6 +105,8 @@ _NAMES = {
         "open",
     ),
     "delivery.dataset": ("Dataset",),
+    "delivery.progressive": ("QueuedImage", "RenderQueue"),
+    "serve.remote": ("RemoteRenderer", "connect"),
     "delivery.options": ("OpenOptions",),
     "delivery.samples": (
         "batches",
@@ -242,11 +246,14 @@ __all__ = [
     "PointLight",
     "Pool",
     "Projection",
+    "QueuedImage",
     "RasterOptions",
     "RecordError",
     "Recording",
     "RectAreaLight",
+    "RemoteRenderer",
     "Remove",
+    "RenderQueue",
     "Ring",
     "Sample",
     "Scene",
@@ -269,6 +276,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "batches",
+    "connect",
     "open",
     "samples",
     "view",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from enum import Enum
-from itertools import islice, repeat
+from itertools import islice, pairwise, repeat
 from pathlib import Path
 from queue import Queue
 from types import TracebackType
@@ -29,11 +30,17 @@ import numpy as np
 from heliograph.batch import Batch, Stacked, stack
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.errors import EngineError, HeliographError, InvalidValueError, UnknownNameError
+from heliograph.errors import (
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    UnknownNameError,
+    shown,
+)
 from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Description, Edit
-from heliograph.view import View
+from heliograph.view import View, unchecked_view
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -45,6 +52,9 @@ Outs: TypeAlias = Sequence[Buffers] | None
 """Where a view is drawn into: for each camera an array by pass name; None for fresh arrays."""
 
 
+LEVELS: tuple[float, ...] = (1 / 64, 1 / 16, 1 / 4, 1.0)
+"""Of `refine`, where none are given."""
+
 VERSIONS_KEPT = 16
 """How many versions of a scene that changes an engine keeps at least, the newest ones."""
 
@@ -54,7 +64,7 @@ class Capability(Enum):
 
     Attributes:
         RENDER_MANY: `render_many` is faster than `render` in a loop.
-        REFINE: `refine` yields coarser samples before the last one.
+        REFINE: `refine` has a way of its own (rays, samples) and looks at its token while it draws.
         ADVANCE: `advance` makes new versions of the scene.
         RANDOM_STATE: `random_state` draws states that suit the scene.
         PUBLISH: `publish` yields samples that nobody ordered.
@@ -235,8 +245,16 @@ class Engine(Described, Opener, Protocol):
         """
         return attempt_all(self, views, outs)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better.
+
+        By default coarse pictures are small ones. Where cameras are named and move with the view's
+        state or edits, only the last level is drawn then.
 
         Between two samples other views may be drawn and refined: what an engine keeps from one
         sample to the next belongs to that call of `refine` alone.
@@ -244,16 +262,18 @@ class Engine(Described, Opener, Protocol):
         Args:
             view: what to show.
             cancel: looked at where it is cheap; once it is cancelled nothing more is yielded.
+            levels: parts of the whole work (pixels, rays, samples) that the samples are worth,
+                ascending, the last one 1; by default `LEVELS`.
 
         Yields:
-            Samples of the view in any size up to the cameras'; the last one is what `render`
+            A sample of each level, in any size up to the cameras'; the last one is what `render`
             returns.
 
         Raises:
+            InvalidValueError: no such levels.
             HeliographError: the view cannot be drawn.
         """
-        if cancel is None or not cancel.cancelled:
-            yield self.render(view)
+        yield from refined(self.render, self.cameras, view, cancel, levels)
 
     def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """What the engine shows by itself, without an end; other views are drawn between two.
@@ -486,15 +506,16 @@ class Renderer(Described, Protocol):
         return stack(batch, self.render, dict(self.cameras), self.passes)
 
     def refine(
-        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+        *,
+        priority: int = 0,
     ) -> Iterator[Sample]:
-        """Draw one view coarsely first, then better and better; see `Engine.refine`.
-
-        By default the one sample that `render` returns.
-        """
+        """Draw one view coarsely first, then better and better; see `Engine.refine`."""
         del priority
-        if cancel is None or not cancel.cancelled:
-            yield self.render(view)
+        yield from refined(self.render, self.cameras, view, cancel, levels)
 
     def published(self, *, ahead: int = 1, priority: int = 0) -> Iterator[Sample]:
         """What an engine shows by itself; see `Engine.publish`.
@@ -526,6 +547,56 @@ class Renderer(Described, Protocol):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def check_levels(levels: Sequence[float] | None) -> tuple[float, ...]:
+    """Levels of a refinement.
+
+    Raises:
+        InvalidValueError: they do not ascend from above 0 to 1.
+    """
+    if levels is None:
+        return LEVELS
+    try:
+        parts = tuple(float(each) for each in levels)
+    except (TypeError, ValueError):
+        parts = ()
+    ascending = all(one < two for one, two in pairwise((0.0, *parts)))
+    if not parts or not ascending or parts[-1] != 1:
+        raise InvalidValueError(
+            f"levels: expected parts of the whole work that ascend from above 0 to 1, such as "
+            f"{LEVELS}, got {shown(levels)}"
+        )
+    return parts
+
+
+def at_level(camera: Camera, part: float) -> Camera:
+    """A camera whose picture has this part of the pixels, at least one a side."""
+    side = math.sqrt(part)
+    width, height = (max(1, round(side * size)) for size in camera.size)
+    return camera.resized(width, height)
+
+
+def refined(
+    render: Callable[[View], Sample],
+    known: Mapping[str, Camera],
+    view: View,
+    cancel: CancelToken | None = None,
+    levels: Sequence[float] | None = None,
+) -> Iterator[Sample]:
+    """A view as small pictures first, then as larger ones; see `Engine.refine`."""
+    cameras: Sequence[Camera | str] = view.cameras
+    if not (view.state or view.edits):
+        cameras = resolve_cameras(view, known)
+    fixed = [each for each in cameras if isinstance(each, Camera)]
+    for part in check_levels(levels):
+        if cancel is not None and cancel.cancelled:
+            return
+        if part == 1:
+            yield render(view)
+        elif fixed and len(fixed) == len(cameras):
+            coarse = tuple(at_level(each, part) for each in fixed)
+            yield render(unchecked_view(**{**vars(view), "cameras": coarse}))
 
 
 def made_sample(

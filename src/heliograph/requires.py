@@ -6,7 +6,7 @@ from types import TracebackType
 
 from heliograph.errors import HeliographError, MissingDependencyError
 
-EXTRAS = {"aiohttp": "web", "torch": "torch", "OpenEXR": "exr", "yaml": "yaml"}
+EXTRAS = {"aiohttp": "web", "torch": "torch", "OpenEXR": "exr", "pygame": "fly", "yaml": "yaml"}
 """Packages that only an extra brings, and its name."""
 
 _ON_PYPI = {"PIL": "pillow"}

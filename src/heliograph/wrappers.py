@@ -92,9 +92,14 @@ class Wrapper(Engine):
         """Draw several views; see `heliograph.engine.Engine`."""
         return self._engine.render_many(views, outs)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first; see `heliograph.engine.Engine`."""
-        return self._engine.refine(view, cancel)
+        return self._engine.refine(view, cancel, levels)
 
     def publish(self, cancel: CancelToken | None = None) -> Iterator[Sample]:
         """As the engine does."""
@@ -185,10 +190,15 @@ class PreparingEngine(Wrapper):
         finished = iter([_finished(*each) for each in zip(sound, drawn, strict=True)])
         return [order if isinstance(order, HeliographError) else next(finished) for order in orders]
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
+    def refine(
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
         """Draw one view coarsely first; all samples are prepared and finished alike."""
         order = self._prepare(view, None)
-        return map(order.finished, self._engine.refine(order.view, cancel))
+        return map(order.finished, self._engine.refine(order.view, cancel, levels))
 
 
 def _finished(order: Order, outcome: Outcome) -> Outcome:

@@ -49,9 +49,11 @@ def _run(arguments: list[str]) -> int:
         import tyro
 
         from heliograph.cli.doctor import doctor
+        from heliograph.cli.fly import fly
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
         from heliograph.cli.render import render
+        from heliograph.cli.splat import splat
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
@@ -59,6 +61,8 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
+        "splat": splat,
+        "fly": fly,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

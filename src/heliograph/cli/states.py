@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,6 +50,24 @@ def light_options(shading: str, tone_mapping: str, exposure: float) -> dict[str,
     chosen = {"shading": shading, "tone_mapping": tone_mapping}
     options: dict[str, Any] = {name: word for name, word in chosen.items() if word != "auto"}
     return options if exposure == 1.0 else {**options, "exposure": exposure}
+
+
+def engine_options(words: Sequence[str]) -> dict[str, Any]:
+    """Options of an engine alone, each a word NAME=VALUE; a value is JSON, or else text.
+
+    Raises:
+        InvalidValueError: a word without `=`.
+    """
+    options: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise InvalidValueError(f"--option: expected NAME=VALUE, got {word[:80]!r}")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
 
 
 def recipes(

@@ -248,7 +248,12 @@ class LocalRenderer(Renderer):
             return _ordered(self.engine.render(view), ordered)
 
     def refine(
-        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+        *,
+        priority: int = 0,
     ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
@@ -259,7 +264,7 @@ class LocalRenderer(Renderer):
             ClosedError: the renderer was closed before the next sample was asked for.
         """
         del priority
-        return self._each(lambda: self.engine.refine(view, cancel), view)
+        return self._each(lambda: self.engine.refine(view, cancel, levels), view)
 
     def _each(self, begin: Callable[[], Iterable[Sample]], view: View) -> Iterator[Sample]:
         ordered = time.time()

@@ -20,7 +20,9 @@ _XML = (".xml", ".mjcf", ".urdf")
 _ROOT = re.compile(rb"<([A-Za-z_][\w.:-]*)")
 _COMMENT = re.compile(rb"<!--.*?(-->|\Z)", re.DOTALL)
 _MODELS = (*_XML, ".mjb")
+_CONFIGS = (".yml", ".yaml")
 _MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+_SPLATS = (".ply", ".splat")
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,21 @@ def _is_model_here(source: object) -> bool:
 
 
 def _is_mesh(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() in _MESHES and not _is_splats(path, head)
+
+
+def _is_splats(path: Path, head: bytes) -> bool:
     """Points with `f_dc_0` and without faces are gaussian splats."""
-    suffix = path.suffix.lower()
-    splats = b"property float f_dc_0" in head and b"element face" not in head
-    return suffix in _MESHES and not (suffix == ".ply" and splats)
+    if path.suffix.lower() == ".ply":
+        return b"property float f_dc_0" in head and b"element face" not in head
+    return path.suffix.lower() == ".splat"
+
+
+def _is_nerf(path: Path, head: bytes) -> bool:
+    """A config of nerfstudio, or the folder of one."""
+    if path.is_dir():
+        return (path / "config.yml").is_file() and (path / "dataparser_transforms.json").is_file()
+    return path.suffix.lower() in _CONFIGS and b"!!python/object:nerfstudio." in head
 
 
 _OURS = (
@@ -93,9 +106,23 @@ _OURS = (
         rasterizes=True,
     ),
     EngineEntry(
+        "splat",
+        "heliograph.engines.splat:SplatEngine",
+        _SPLATS,
+        "gaussian splats",
+        _is_splats,
+    ),
+    EngineEntry(
         "fake",
         "heliograph.engines.fake:FakeEngine",
         accepts=lambda source: isinstance(source, str) and source == "fake",
+    ),
+    EngineEntry(
+        "nerf",
+        "heliograph.engines.nerf.engine:NerfEngine",
+        _CONFIGS,
+        "nerfstudio's config.yml",
+        _is_nerf,
     ),
     EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),

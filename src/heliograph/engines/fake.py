@@ -24,6 +24,8 @@ from heliograph.engine import (
     Capability,
     Engine,
     Outs,
+    at_level,
+    check_levels,
     check_version,
     made_sample,
     resolve_cameras,
@@ -48,6 +50,7 @@ _STEP: Final = 1e-3
 """Seconds after which a slow view that is refined looks whether anybody still waits."""
 
 EXIT_CODE: Final = 3
+_LEVELS: Final = (1 / 16, 1 / 4, 1.0)
 SOURCES: Final = ("fake", "blank")
 
 
@@ -185,22 +188,29 @@ class FakeEngine(Engine):
         made = self.provenance.drawn(begun, version)
         return made_sample(view, cameras, buffers, self.labels, made)
 
-    def refine(self, view: View, cancel: CancelToken | None = None) -> Iterator[Sample]:
-        """Draw at a quarter of each side, then half, then all of it."""
+    def refine(
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
+        """Draw at a quarter of each side, then half, then all of it; or as told.
+
+        A state `sleep` is what each of these takes, or what the whole of the work that is told
+        takes.
+        """
+        parts = check_levels(levels or _LEVELS)
         cameras = resolve_cameras(view, self._cameras)
         slow = float(view.state.get("sleep", 0.0))
         quick = {key: value for key, value in view.state.items() if key != "sleep"}
-        for part in (4, 2, 1):
-            end = time.monotonic() + slow
+        for part in parts:
+            end = time.monotonic() + (slow * part if levels else slow)
             while not _is(cancel) and (left := end - time.monotonic()) > 0:
                 time.sleep(min(left, _STEP))
             if _is(cancel):
                 return
-            coarse = [
-                camera.resized(max(1, camera.width // part), max(1, camera.height // part))
-                for camera in cameras
-            ]
-            changes = {"cameras": tuple(coarse), "state": quick}
+            coarse = tuple(at_level(camera, part) for camera in cameras)
+            changes = {"cameras": coarse, "state": quick}
             made = self.render(unchecked_view(**{**vars(view), **changes}))
             yield replace(made, state=view.state)
 

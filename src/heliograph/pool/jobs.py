@@ -392,6 +392,7 @@ class StreamOrder(JobOrder):
         drawn_by: what all samples of the pool have in common.
         ahead: how many samples a worker may be ahead of who takes them.
         priority: which of the orders goes first.
+        levels: of what is refined; None for the engine's own.
 
     Attributes:
         samples: what came and was not taken yet; at the end an error, or None.
@@ -406,8 +407,11 @@ class StreamOrder(JobOrder):
         drawn_by: DrawnBy,
         ahead: int,
         priority: int = 0,
+        *,
+        levels: Sequence[float] | None = None,
     ) -> None:
         super().__init__(priority)
+        self._levels = None if levels is None else list(levels)
         self.samples: SimpleQueue[Sample | BaseException | None] = SimpleQueue()
         self.ended = False
         self._view = view or View()
@@ -428,7 +432,8 @@ class StreamOrder(JobOrder):
         if self._wire is None:  # what nobody took yet counts as ahead
             self._next, self._taken = 0, -self.samples.qsize()
             return Publish(ticket, self._ahead + self._taken, self.priority)
-        return Refine(ticket, self._wire, self._taken + self._ahead, self.priority)
+        most = self._taken + self._ahead
+        return Refine(ticket, self._wire, most, self.priority, self._levels)
 
     def read_by(self, reader: Reader, lost: Callable[[LostReader], object]) -> None:
         """Have `lost` called once a reader is gone; written in C, as interrupts end what is not."""

@@ -17,7 +17,7 @@ from typing import Any, Unpack
 from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.engine import CancelToken, Capability, Renderer, Submit
+from heliograph.engine import CancelToken, Capability, Renderer, Submit, check_levels
 from heliograph.engines.registry import resolve_source
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, shown
 from heliograph.frame import Labels, Provenance, Sample
@@ -320,7 +320,12 @@ class Pool(Renderer):
             order.give_back_lent(self._buffers)
 
     def refine(
-        self, view: View, cancel: CancelToken | None = None, *, priority: int = 0
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+        *,
+        priority: int = 0,
     ) -> Iterator[Sample]:
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`.
 
@@ -331,16 +336,19 @@ class Pool(Renderer):
         Args:
             view: what to show.
             cancel: ends it, from any thread.
+            levels: see `heliograph.engine.Engine.refine`.
             priority: higher ones go first, sample by sample.
 
         Raises:
+            InvalidValueError: no such levels.
             HeliographError: the view cannot be drawn.
         """
         if not isinstance(cancel, CancelToken | None):
             raise InvalidValueError(f"cancel: expected a CancelToken or None, got {shown(cancel)}")
         packed = self._packed(self._asked(view), self._history.now)
         urgency = _checked_priority(priority)
-        order = StreamOrder(view, packed, self._drawn_by, _AHEAD, urgency)
+        parts = None if levels is None else check_levels(levels)
+        order = StreamOrder(view, packed, self._drawn_by, _AHEAD, urgency, levels=parts)
         return self._stream(order) if cancel is None else self._until(cancel, order)
 
     def published(self, *, ahead: int = _AHEAD, priority: int = 0) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from math import inf
 
 import numpy as np
 
-from heliograph.engine import CancelToken, Capability
+from heliograph.engine import CancelToken
 from heliograph.errors import HeliographError
 from heliograph.frame import Frame, Sample, allocate
 from heliograph.passes import PassSpec
@@ -129,8 +129,10 @@ def refinement_ends_with_the_picture(probe: Probe) -> None:
     samples = list(probe.engine.refine(view))
     expect(len(samples) > 0, "expected at least one sample")
     identical(samples[-1][probe.camera.name], probe.picture, "the last refinement and the picture")
-    several = Capability.REFINE in probe.engine.capabilities
-    expect(len(samples) > 1 or not several, "expected coarser samples first, got one alone")
+    expect(len(samples) > 1, "expected coarser samples first, got one alone")
+    told = list(probe.engine.refine(view, levels=(0.3, 1.0)))
+    expect(len(told) == 2, f"expected a sample of each of two levels, got {len(told)}")
+    identical(told[-1][probe.camera.name], probe.picture, "the last of two levels and the picture")
     for sample in samples:
         (width, height), most = sample[probe.camera.name].camera.size, probe.camera.size
         small = width <= most[0] and height <= most[1]

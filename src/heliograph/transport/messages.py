@@ -201,12 +201,14 @@ class Refine(_Message):
         view: what.
         credits: how many samples may be sent before further `Credit` comes.
         priority: as of `Render`.
+        levels: parts of the whole work; None for the engine's own.
     """
 
     ticket: int
     view: ViewWire
     credits: int
     priority: int = 0
+    levels: list[float] | None = None
 
 
 class Publish(_Message):

@@ -210,7 +210,7 @@ class RenderExecutor:
         if isinstance(order, Publish):
             samples = self.engine.publish(token)
         else:
-            samples = self.engine.refine(unpack_view(order.view, self.blobs), token)
+            samples = self.engine.refine(unpack_view(order.view, self.blobs), token, order.levels)
         return SampleStream(order.ticket, order.priority, token, iter(samples), order.credits)
 
     def step(self, stream: SampleStream) -> Partial | Done:

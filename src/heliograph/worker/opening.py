@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from heliograph.disk import printable
-from heliograph.engine import Engine
+from heliograph.engine import Described, Engine
 from heliograph.engines.entries import SHIPPED
 from heliograph.engines.registry import make_engine
 from heliograph.errors import InvalidValueError
@@ -106,8 +106,8 @@ def open_engine(order: Open) -> Engine:
     return make_engine(order.engine, unpack(order.source), unpack(order.options))
 
 
-def describe(engine: Engine) -> Opened:
-    """What the engine says about itself, for the wire."""
+def describe(engine: Described) -> Opened:
+    """What an engine or a renderer says about itself, for the wire."""
     cameras = [pack_camera(camera) for camera in engine.cameras.values()]
     return Opened(
         scene=pack_scene(engine.scene),

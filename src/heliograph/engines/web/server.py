@@ -118,7 +118,7 @@ class PageServer:
             secure=self._ssl is not None,
         )
         self._links: set[PageLink] = set()
-        self._app = web.Application(middlewares=[_guard(self._access)])
+        self._app = web.Application(middlewares=[guard(self._access)])
         self._app.on_response_prepare.append(_say_headers)
         self._app.router.add_get("/ws", self._socket)
         self._app.router.add_get(f"/{PREFIX}/{{digest}}/{{name:.+}}", self._asset)
@@ -154,7 +154,7 @@ class PageServer:
         Raises:
             InvalidValueError: the port is taken, or the host is none of this machine's.
         """
-        bound = _bound(self._host, self._ports)
+        bound = bound_socket(self._host, self._ports)
         self._access.bound(bound.getsockname()[1])
         self._app.router.add_get("/{name:.*}", self._bundle)
         runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1.0)
@@ -271,15 +271,17 @@ class PageServer:
             link.close(f"the program failed: {error}")
 
 
-def _guard(access: Access) -> Middleware:
+def guard(access: Access) -> Middleware:
+    """Answers what `access` refuses, before anything else looks at it."""
+
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         refusal = access.refusal(request)
         if refusal is not None:
             return web.Response(status=refusal.status, text=refusal.text)
         return await handler(request)
 
-    return guard
+    return guarded
 
 
 class _Frames:
@@ -316,7 +318,7 @@ def confined(root: Path, name: str) -> Path | None:
         return None
 
 
-def _bound(host: str, ports: Sequence[int]) -> socket.socket:
+def bound_socket(host: str, ports: Sequence[int]) -> socket.socket:
     """A socket that listens at the first of the ports that is free."""
     why = ""
     for port in ports:

@@ -19,7 +19,7 @@ which sends it (`Show`) unless a picture of a newer look was sent.
 | questions.py | what it asks | who waits for a picture |
 | shots.py | draws and encodes | |
 | sources.py, rendered.py, recorded.py | a renderer, a recording with one face | their desk |
-| progressive.py | what is drawn next, and how large | one thread; times |
+| desk.py | what is drawn next | one thread |
 | controls.py, look.py | the panel; what is shown | |
 | answers.py, python_code.py, pictures.py | pure | |
 | recorder.py | the record button | one trajectory |

@@ -36,8 +36,8 @@ from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, RecordError
 from heliograph.live.viewer import controls
+from heliograph.live.viewer.desk import Job, Urgency
 from heliograph.live.viewer.look import CAMERA, Look
-from heliograph.live.viewer.progressive import Job, Urgency
 from heliograph.live.viewer.questions import Questions, text_of
 from heliograph.live.viewer.recorder import Recorder
 from heliograph.live.viewer.shots import Deliver, Picture, Shot, draw_moving, draw_still

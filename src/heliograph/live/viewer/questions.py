@@ -11,10 +11,10 @@ from heliograph.engines.web.messages import Answer, Ask
 from heliograph.engines.web.wire import Buffers
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.live.viewer import answers, controls
+from heliograph.live.viewer.desk import Urgency
 from heliograph.live.viewer.dropped import sent_files
 from heliograph.live.viewer.look import Look
 from heliograph.live.viewer.pictures import encoded, shown_pass
-from heliograph.live.viewer.progressive import Urgency
 from heliograph.live.viewer.sources import Drawn, Source
 
 T = TypeVar("T")

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from heliograph.camera import Camera
+from heliograph.delivery.pace import Pace
 from heliograph.engine import CancelToken
 from heliograph.frame import Frame, Sample
 from heliograph.live.viewer.controls import Control
+from heliograph.live.viewer.desk import Desk
 from heliograph.live.viewer.look import Look
-from heliograph.live.viewer.progressive import Desk, Pace
 from heliograph.view import View
 
 
