@@ -291,7 +291,7 @@ void SplatScene::draw(const SplatCamera& camera, const SplatPicture& arrays,
             lists.touching.resize(count + SCAN);
             for (; from < end; ++from) {  // without a branch, which nobody could foretell
                 lists.touching[count] = std::uint32_t(from);
-                count += (row >= s.ranges[from].first_row) & (row <= s.ranges[from].last_row);
+                count += int(row >= s.ranges[from].first_row) & int(row <= s.ranges[from].last_row);
             }
             lists.touching.resize(count);
             for (std::size_t i = first; i < count; ++i) {

@@ -253,10 +253,12 @@ def test_shadows_are_as_sharp_with_splats_far_away(tmp_path: Path) -> None:
     assert np.array_equal(pictures[0], pictures[1])
 
 
-def test_splats_without_a_file_show_nothing() -> None:
-    engine = ComponentEngine(hg.Scene(hg.Splat(key="none")))
-    assert not drawn(engine).segmentation.any()
-    engine.close()
+def test_splats_without_a_file_or_without_any_in_it_show_nothing(tmp_path: Path) -> None:
+    write_ply(tmp_path / "none.ply", splats(np.empty((0, 3)), (1, 1, 1), (1, 1, 1)))
+    for splat in (hg.Splat(), hg.Splat(src=tmp_path / "none.ply")):
+        engine = ComponentEngine(hg.Scene(splat))
+        assert not drawn(engine).segmentation.any()
+        engine.close()
 
 
 def test_a_missing_or_malformed_file_names_the_splat(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,12 @@ from heliograph.cli import main
 from heliograph.engines.registry import engine_of
 from heliograph.engines.shared.splats import joined, normals_from_depth
 from heliograph.engines.splat import SplatEngine
+from heliograph.engines.splat.engine import Device
 from heliograph.engines.splat.from_scene import around, splat_scene
 from heliograph.errors import MissingDependencyError
 from heliograph.frame import Frame
 from heliograph.passes import PassName
+from heliograph.splats.draw import draw_splats, prepare
 from heliograph.splats.files import read_splats, write_ply
 from heliograph.splats.gaussians import Gaussians
 from heliograph.testing import Verdict, check_engine
@@ -189,6 +193,24 @@ def test_stray_splats_do_not_make_the_camera_look_from_afar() -> None:
     assert places[0] == pytest.approx(places[1], abs=0.1)
 
 
+def test_no_splats_are_nothing_to_see() -> None:
+    made = SplatEngine(splats(np.empty((0, 3)), (1, 1, 1), (1, 1, 1)))
+    frame = drawn(made, camera="fit")
+    made.close()
+    assert not frame.segmentation.any()
+    assert not frame.rgb.any()
+
+
+def test_splats_refine_and_open_by_value() -> None:
+    with hg.open(wall(), engine="splat", size=(64, 48)) as renderer:
+        with hg.RenderQueue(renderer) as queue:
+            queue.update(renderer.cameras["fit"])
+            image = queue.wait(final=True, timeout=30)
+        whole = renderer.render(hg.View())["fit"]
+        assert np.array_equal(image.frame.rgb, whole.rgb)
+        assert whole.rgb.any()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -206,10 +228,80 @@ def test_wrong_options_say_what_is_expected(options: dict[str, Any], message: st
         SplatEngine(wall(), **options)
 
 
+class Tensor(np.ndarray):
+    """What the engine does with torch's."""
+
+    def cpu(self) -> Tensor:
+        return self
+
+    def numpy(self) -> Any:
+        return np.asarray(self)
+
+
+def rasterization(**given: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """What gsplat says that it takes and gives, drawn by the native module."""
+    camera_from_world, (k,) = given["viewmats"][0].astype(float), given["Ks"].astype(float)
+    flip = np.diag([1.0, -1, -1, 1])
+    camera = hg.Camera.from_K(
+        k,
+        width=given["width"],
+        height=given["height"],
+        world_from_camera=np.linalg.inv(camera_from_world) @ flip,
+        near=given["near_plane"],
+        far=given["far_plane"],
+    )
+    assert given["camera_model"] == "pinhole"
+    assert given["render_mode"] == "RGB+ED"
+    assert (given["sh_degree"] + 1) ** 2 == given["colors"].shape[1]
+    names = ("means", "scales", "quats", "opacities", "colors")
+    made = draw_splats(prepare(Gaussians(*(np.asarray(given[name]) for name in names))), camera)
+    depth = np.where(np.isfinite(made["depth"]), made["depth"], 0)
+    picture = np.concatenate([made["colour"], depth[..., None]], -1)
+    return picture[None].view(Tensor), made["alpha"][None, ..., None].view(Tensor), {}
+
+
+def torch_of(*, gpu: bool) -> SimpleNamespace:
+    """As much of torch as the engine and scipy look at."""
+    cuda = SimpleNamespace(is_available=lambda: gpu, get_device_name=lambda: "a GPU")
+
+    def tensor(array: Any, device: str) -> Tensor:
+        assert device == "cuda"
+        made: Tensor = array.view(Tensor)
+        return made
+
+    return SimpleNamespace(cuda=cuda, no_grad=nullcontext, tensor=tensor, Tensor=Tensor)
+
+
 def test_without_a_gpu_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingDependencyError, match="torch"):
+    monkeypatch.setitem(sys.modules, "torch", torch_of(gpu=False))
+    with pytest.raises(MissingDependencyError, match="torch finds no GPU"):
         SplatEngine(wall(), device="cuda", depth="expected")
+
+
+def test_without_gsplat_the_error_names_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", torch_of(gpu=True))
+    monkeypatch.setitem(sys.modules, "gsplat", None)
+    with pytest.raises(MissingDependencyError, match=r"gsplat .*heliograph\[splat\]"):
+        SplatEngine(wall(), device="cuda", depth="expected")
+
+
+def test_gsplat_is_given_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", torch_of(gpu=True))
+    monkeypatch.setitem(sys.modules, "gsplat", SimpleNamespace(rasterization=rasterization))
+    camera = EYE.moved(hg.poses.look_at((1, -4, 2), (0, 0, 0.2)))
+    frames = []
+    devices: tuple[Device, ...] = ("cpu", "cuda")
+    for device in devices:
+        made = SplatEngine(wall(), device=device, depth="expected")
+        frames.append(drawn(made, camera=camera))
+        made.close()
+    assert made.provenance.device == "gsplat on a GPU"
+    ours, theirs = frames
+    assert ours.segmentation.any()
+    assert np.array_equal(ours.segmentation, theirs.segmentation)
+    assert np.abs(ours.rgb.astype(int) - theirs.rgb).max() <= 1
+    seen = ours.segmentation > 0
+    assert ours.depth[seen] == pytest.approx(theirs.depth[seen], rel=1e-4)
 
 
 def test_without_the_native_module_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,7 +287,7 @@ def test_cancelling_while_it_draws() -> None:
     prepared, token, at = prepare(haze), hg.CancelToken(), camera(1280, 960)
     timer = threading.Timer(0.05, token.cancel)
     timer.start()
-    drawn = draw_splats(prepared, at, cancel=token)
+    drawn = draw_splats(prepared, at, cancel=token, threads=2)
     timer.join()
     assert (drawn["alpha"][-1] == 0).all()  # its last rows were never begun
 

@@ -6,7 +6,14 @@ from types import TracebackType
 
 from heliograph.errors import HeliographError, MissingDependencyError
 
-EXTRAS = {"aiohttp": "web", "torch": "torch", "OpenEXR": "exr", "pygame": "fly", "yaml": "yaml"}
+EXTRAS = {
+    "OpenEXR": "exr",
+    "aiohttp": "web",
+    "gsplat": "splat",
+    "pygame": "fly",
+    "torch": "torch",
+    "yaml": "yaml",
+}
 """Packages that only an extra brings, and its name."""
 
 _ON_PYPI = {"PIL": "pillow"}

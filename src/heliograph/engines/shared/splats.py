@@ -183,9 +183,8 @@ class Cloud:
     """
 
     def __init__(self, parts: Sequence[tuple[Gaussians, int]]) -> None:
-        self._ids = np.repeat(
-            np.array([number for _, number in parts], np.int32), [len(each) for each, _ in parts]
-        )
+        numbers = np.array([number for _, number in parts] + [0], np.int32)
+        self._ids = np.repeat(numbers, [len(each) for each, _ in parts] + [1])  # the last: nothing
         self._prepared = prepare(joined([each for each, _ in parts]))
 
     def draw(self, camera: Camera, depth_behind: Floats | None = None) -> DrawnSplats:
@@ -196,8 +195,7 @@ class Cloud:
             depth_behind: (H, W), metres along the optical axis, what hides splats behind it.
         """
         made = draw_splats(self._prepared, camera, depth_behind=depth_behind)
-        front = made["index"] >= 0
-        ids = np.where(front, self._ids[made["index"]], 0).astype(np.int32)
+        front, ids = made["index"] >= 0, self._ids[made["index"]]
         # A splat whose centre is between near and far may reach beyond them.
         depth, expected = (
             np.where(front, np.clip(made[name], camera.near, camera.far), np.float32(np.inf))

@@ -116,8 +116,7 @@ class SplatEngine(Engine):
         ).hexdigest()
         row = SceneObject(SPLAT_ID, self._name, "splat", "", 0, self._gaussians.bounds, seen=True)
         self._objects = ObjectTable.of([row])
-        low, high = np.percentile(self._gaussians.positions, [_STRAY, 100 - _STRAY], axis=0)
-        self._fit = cams.fit(low + CORNERS * (high - low), size)
+        self._fit = cams.fit(_corners(self._gaussians), size)
         drawn = self._cloud(self._look)
         self._drawn: tuple[bytes, Cloud | CudaCloud] | None = self._look.key, drawn
         on = drawn.device if isinstance(drawn, CudaCloud) else "cpu"
@@ -223,6 +222,15 @@ class SplatEngine(Engine):
         if self._device == "cuda":
             return CudaCloud(gaussians, SPLAT_ID)
         return Cloud([(gaussians, SPLAT_ID)])
+
+
+def _corners(gaussians: Gaussians) -> Matrix:
+    """Corners (8, 3) of a box around all but stray splats; (0, 3) where there are none."""
+    if not len(gaussians):
+        return np.empty((0, 3))
+    low, high = np.percentile(gaussians.positions, [_STRAY, 100 - _STRAY], axis=0)
+    corners: Matrix = low + CORNERS * (high - low)
+    return corners
 
 
 @dataclass(frozen=True, eq=False)
