@@ -131,8 +131,11 @@ int project(const GaussianBlock& block, const float* harmonics, int count,
     const Vector8 uxv = cross(u_axes, v_axes);
     const Float8 ut = dot(u_axes, t_axes), vt = dot(v_axes, t_axes);
     const Float8 over = 1.0f / (dot(uxv, uxv) + LOW_PASS * (uu + vv - LOW_PASS));
-    const Float8 depth_x = (LOW_PASS * ut - dot(uxv, cross(v_axes, t_axes))) * over;
-    const Float8 depth_y = (LOW_PASS * vt + dot(uxv, cross(u_axes, t_axes))) * over;
+    // Its surface is not flattened by the low pass, but by just enough to have a slope on edge.
+    const Float8 spread = uu + vv - 2 * LOW_PASS + LEAST_SPREAD;
+    const Float8 steep = 1.0f / (dot(uxv, uxv) + LEAST_SPREAD * spread);
+    const Float8 depth_x = (LEAST_SPREAD * ut - dot(uxv, cross(v_axes, t_axes))) * steep;
+    const Float8 depth_y = (LEAST_SPREAD * vt + dot(uxv, cross(u_axes, t_axes))) * steep;
     const Float8 xx = vv * over * (-0.5f * LOG2_E), yy = uu * over * (-0.5f * LOG2_E);
     const Float8 xy = dot(u_axes, v_axes) * over * LOG2_E;
 
@@ -150,7 +153,8 @@ int project(const GaussianBlock& block, const float* harmonics, int count,
                    colour.x[i], colour.y[i], colour.z[i],
                    depth[i], depth_x[i], depth_y[i],
                    std::int16_t(first_row[i]), std::int16_t(last_row[i]),
-                   std::int16_t(first_column[i]), std::int16_t(last_column[i]), gaussians[i], 0};
+                   std::int16_t(first_column[i]), std::int16_t(last_column[i]), gaussians[i],
+                   camera.orthographic ? 0.0f : scale[i]};
     }
     return int(next - splats);
 }
@@ -160,7 +164,7 @@ HELIOGRAPH_INLINE void blend_one(const Splat& splat, int column, int row, Tile& 
     const Float8 centres = {0.5f, 1.5f, 2.5f, 3.5f, 4.5f, 5.5f, 6.5f, 7.5f};
     const Float8 dx = centres + (float(column) - splat.x);
     const Float8 across = dx * dx * splat.xx + splat.log2_opacity;
-    const Float8 depth_across = dx * splat.depth_x + splat.depth;
+    const Float8 depth_across = dx * splat.depth_x;
     const int from = splat.first_row > row ? splat.first_row - row : 0;
     const int to = splat.last_row - row < TILE - 1 ? splat.last_row - row : TILE - 1;
     for (int y = from; y <= to; ++y) {
@@ -169,7 +173,9 @@ HELIOGRAPH_INLINE void blend_one(const Splat& splat, int column, int row, Tile& 
         Int8 counts = log2_alpha >= all(LOG2_FAINTEST);
         if (!any(counts)) continue;
         const int at = y * TILE;
-        const Float8 depth = depth_across + splat.depth_y * dy;
+        const Float8 slope = depth_across + splat.depth_y * dy;
+        const Float8 part = smaller(larger(slope * splat.per_depth, all(-1.0f)), all(0.5f));
+        const Float8 depth = splat.depth + slope / (1.0f - part);
         if (with_behind) counts &= depth <= load(tile.behind + at);
         const Float8 raised = larger(log2_alpha, all(LOG2_FAINTEST));
         const Float8 alpha = smaller(power_of_two(raised), all(MOST_OPAQUE));

@@ -13,6 +13,7 @@ constexpr float LOG2_FAINTEST = -7.99435344f;    // log2 of that
 constexpr float MOST_OPAQUE = 0.99f;             // what one splat hides at most
 constexpr float SATURATED = 1e-4f;               // less light than this from behind is none
 constexpr float LOW_PASS = 0.3f;                 // pixels squared, added to every footprint
+constexpr float LEAST_SPREAD = 0.03f;            // the same, for the slope of its depth
 
 // Eight gaussians: means, their three axes (each as long as its standard deviation), log2 of
 // opacities.
@@ -34,14 +35,15 @@ struct SplatCamera {
 
 // A gaussian as the camera sees it. With d the offset of a pixel's centre from (x, y), pixels:
 //     log2 of its opacity there = log2_opacity + xx dx dx + xy dx dy + yy dy dy
-//     depth there = depth + depth_x dx + depth_y dy, the mean along the ray
+//     depth there = depth + s / (1 - s per_depth) with s = depth_x dx + depth_y dy
+// which is where the ray meets the plane of a flat one: the inverse of depth is linear on a plane.
 struct alignas(64) Splat {
     float x, y, xx, xy, yy, log2_opacity;
     float red, green, blue;
     float depth, depth_x, depth_y;
     std::int16_t first_row, last_row, first_column, last_column;  // pixels it may touch
     std::uint32_t gaussian;
-    std::uint32_t unused;
+    float per_depth;  // 1 / depth, or 0 where the camera is orthographic
 };
 static_assert(sizeof(Splat) == 64);
 

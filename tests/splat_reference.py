@@ -30,12 +30,15 @@ def draw(
             continue
         jacobian = _jacobian(turn, offset[i], camera)
         covariance = jacobian @ gaussians.covariances[i] @ jacobian.T
+        steep = np.linalg.solve(covariance[:2, :2] + 0.03 * np.eye(2), covariance[:2, 2])
         covariance[:2, :2] += 0.3 * np.eye(2)
         inverse = np.linalg.inv(covariance[:2, :2])
         delta = pixels - camera.project(gaussians.positions[i])
         exponent = -0.5 * np.einsum("hwi,ij,hwj->hw", delta, inverse, delta)
         alpha = np.minimum(gaussians.opacities[i] * np.exp(exponent), 0.99)
-        here = depth[i] + delta @ inverse @ covariance[:2, 2]
+        slope = delta @ steep
+        part = 0.0 if _parallel(camera) else np.clip(slope / depth[i], -1, 0.5)
+        here = depth[i] + slope / (1 - part)
         alpha[(alpha < 1 / 255) | (here > behind)] = 0
         weight, rest = alpha * light, light * (1 - alpha)
         half = (light > 0.5) & (rest <= 0.5)

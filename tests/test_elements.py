@@ -371,12 +371,6 @@ def test_live_options_of_cameras_change_no_pixel_but_their_number():
         hg.CameraView(stream="always")
 
 
-def test_splats_are_refused_by_name(tmp_path):
-    (tmp_path / "a.ply").write_bytes(b"ply")
-    with pytest.raises(SceneError, match="Splat 's' is drawn by pages alone"):
-        ComponentEngine(hg.Scene(hg.Splat(key="s", src=tmp_path / "a.ply")))
-
-
 def test_a_scene_of_all_of_them_passes_the_conformance_suite(tmp_path):
     geometry = '<visual><geometry><box size="0.2 0.2 0.4"/></geometry></visual>'
     (tmp_path / "arm.urdf").write_text(

@@ -107,10 +107,10 @@ def test_an_installed_engine_opens_its_files_here_and_in_workers(
 
 def test_the_header_says_whether_a_ply_is_a_mesh_or_splats(site: Site, tmp_path: Path) -> None:
     splats = written(tmp_path, "splats.ply", SPLAT)
-    with pytest.raises(hg.SceneError, match="nothing here opens it"):
-        engine_of(splats)
-    site.engine("splat", (".ply",), SPLATS)
     assert engine_of(splats) == "splat"
+    site.engine("mine", (".ply",), SPLATS)
+    with pytest.raises(hg.SceneError, match=r"mine and splat .*engine='mine'"):
+        engine_of(splats)
     for text in (PLY.format(POINT), PLY.format(POINT + FACES)):
         assert engine_of(written(tmp_path, "mesh.ply", text)) == "components"
 

@@ -53,6 +53,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
         from heliograph.cli.render import render
+        from heliograph.cli.splat import splat
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
@@ -60,7 +61,11 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
+<<<<<<< HEAD
         "fly": fly,
+=======
+        "splat": splat,
+>>>>>>> main
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

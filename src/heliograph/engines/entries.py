@@ -22,6 +22,7 @@ _COMMENT = re.compile(rb"<!--.*?(-->|\Z)", re.DOTALL)
 _MODELS = (*_XML, ".mjb")
 _CONFIGS = (".yml", ".yaml")
 _MESHES = (".glb", ".gltf", ".obj", ".ply", ".stl")
+_SPLATS = (".ply", ".splat")
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,14 @@ def _is_model_here(source: object) -> bool:
 
 
 def _is_mesh(path: Path, head: bytes) -> bool:
+    return path.suffix.lower() in _MESHES and not _is_splats(path, head)
+
+
+def _is_splats(path: Path, head: bytes) -> bool:
     """Points with `f_dc_0` and without faces are gaussian splats."""
-    suffix = path.suffix.lower()
-    splats = b"property float f_dc_0" in head and b"element face" not in head
-    return suffix in _MESHES and not (suffix == ".ply" and splats)
+    if path.suffix.lower() == ".ply":
+        return b"property float f_dc_0" in head and b"element face" not in head
+    return path.suffix.lower() == ".splat"
 
 
 def _is_nerf(path: Path, head: bytes) -> bool:
@@ -99,6 +104,13 @@ _OURS = (
         _is_mesh,
         lambda source: isinstance(source, Component),
         rasterizes=True,
+    ),
+    EngineEntry(
+        "splat",
+        "heliograph.engines.splat:SplatEngine",
+        _SPLATS,
+        "gaussian splats",
+        _is_splats,
     ),
     EngineEntry(
         "fake",

@@ -17,7 +17,11 @@ class SplatProps(PlacementProps, total=False):
 
 
 class Splat(Component):
-    """Gaussian splats of a file; the page draws them, other engines refuse them."""
+    """Gaussian splats of a file, which meshes hide and are hidden by.
+
+    The component engine draws .ply and .splat files in all passes, with the native module; the page
+    draws all of them, in rgb alone.
+    """
 
     drawable: ClassVar[bool] = True
     __slots__ = ()

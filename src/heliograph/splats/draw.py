@@ -5,8 +5,8 @@ linear at each mean, 0.3 square pixels added. Splats are blended front to back i
 their means' depths, in the numbers they are given in: sRGB. The same bits come from every machine
 and any number of threads.
 
-A splat's depth at a pixel is the mean of its depth along the pixel's ray, which is that of the
-plane it spans where it is flat.
+A splat's depth at a pixel is the mean of its depth along the pixel's ray, without what was added
+to its footprint; that is where the ray meets the plane it spans where it is flat.
 """
 
 from __future__ import annotations
@@ -44,6 +44,15 @@ class Cancel(Protocol):
 
     def forget(self, call: Callable[[], object]) -> None:
         """What `on_cancel` was told is called no more."""
+
+
+def check_native() -> None:
+    """Look for the native module before anything is to be drawn.
+
+    Raises:
+        MissingDependencyError: it is not built; says how to build it.
+    """
+    _module()
 
 
 def prepare(gaussians: Gaussians) -> SplatScene:

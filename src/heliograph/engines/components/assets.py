@@ -32,6 +32,9 @@ from heliograph.scene.objects import CORNERS
 from heliograph.scene.shapes import ARRAYS
 from heliograph.scene.textures import USES, image_files
 from heliograph.scene.values import fingerprint
+from heliograph.splats.draw import check_native
+from heliograph.splats.files import read_splats
+from heliograph.splats.gaussians import Gaussians
 
 _NONE = -1
 _MOST_PIXELS = _MOST_TRIANGLES = 128 << 20
@@ -102,6 +105,8 @@ class Assets:
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
         self._surroundings: LruCache[int] = LruCache(_MOST_NOTES)
+        self._stand_ins: LruCache[int] = LruCache(_MOST_NOTES)
+        self._splats: dict[int, Gaussians] = {}
         self._bounds: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         self._lasting: set[bytes] = set()
         self._opening = True
@@ -134,6 +139,8 @@ class Assets:
         )
         if radiances:
             self._surroundings.drop_if(radiances.__contains__)
+        if geometries:
+            self._stand_ins.drop_if(geometries.__contains__)
         if geometries or textures:
             self._meshes.drop_if(
                 lambda pieces: any(
@@ -143,6 +150,7 @@ class Assets:
             self._images.drop_if(lambda image: image[0] in textures)
         self._meshes.trim()
         self._images.trim()
+        self._stand_ins.trim()
         return geometries, textures
 
     def deformed(self, mesh: Component, original: Component) -> Deformed | None:
@@ -199,6 +207,34 @@ class Assets:
             key = _source(mesh, files)  # as it was read
         self._meshes.put((key, said, *_read(material, files)), pieces, _NOTE * (1 + len(pieces)))
         return pieces
+
+    @property
+    def splats(self) -> Mapping[int, Gaussians]:
+        """Splats in the axes of their file, by the handles of what stands in for them."""
+        return self._splats
+
+    def splat(self, source: str, files: Files) -> int:
+        """The handle of what stands in for splats: as large as they are, without triangles.
+
+        Args:
+            source: path of their file.
+            files: of the version that shows it.
+
+        Raises:
+            SceneError: the file is missing or holds no splats.
+            MissingDependencyError: the native module that draws them is not there.
+        """
+        found = self._stand_ins.get(files[source])
+        if found is None:
+            check_native()
+            try:
+                splats = _steady(source, read_splats, files)
+            except SceneError as error:
+                raise SceneError(f"src: {error}") from None
+            key = ("splats", files[source])
+            found = self._geometries.get(key, lambda: self._upload_splats(splats))
+            self._stand_ins.put(files[source], found, _NOTE)
+        return found
 
     def hulls(
         self, mesh: Mesh, files: Files, turn: NDArray[np.float64], thickness: float, angle: float
@@ -332,9 +368,18 @@ class Assets:
         # Each is there twice; vertices are 32 bytes, indices 4, coarser levels as many again.
         return handle, _NOTE + 2 * (32 * vertices + 2 * 4 * corners)
 
+    def _upload_splats(self, splats: Gaussians) -> tuple[int, int]:
+        """The handle of what stands in for splats, and about how many bytes they take."""
+        nothing = np.empty((0, 3), np.uint32)
+        box = splats.bounds if len(splats) else np.zeros((2, 3))
+        handle, size = self._upload(Geometry(box, nothing, np.zeros((2, 3)), simplify=False))
+        self._splats[handle] = splats
+        return handle, size + 2 * sum(column.nbytes for column in vars(splats).values())
+
     def _forget_geometry(self, handle: int) -> None:
         self._rasterizer.remove_geometry(handle)
         self._bounds.pop(handle, None)
+        self._splats.pop(handle, None)
 
 
 def _shown(parts: list[meshes.Part]) -> list[meshes.Part]:

@@ -22,6 +22,7 @@ from heliograph.engine import (
 )
 from heliograph.engines.components.assets import Assets, Deformed, Handles
 from heliograph.engines.components.graph import Placed, SceneGraph
+from heliograph.engines.components.splats import SplatCompositor
 from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.engines.shared.lights import HEAD
@@ -74,6 +75,7 @@ class ComponentEngine(Engine):
         try:
             self._assets = Assets(self._rasterizer)
             self._translator = Translator(self._assets)
+            self._compositor = SplatCompositor(self._rasterizer, self._assets.splats)
             graph = SceneGraph(Tree(scene), self._translator, size, self._rasterizer.options)
             self._assets.opened()
             self._versions: OrderedDict[int, SceneGraph] = OrderedDict({0: graph})
@@ -151,7 +153,7 @@ class ComponentEngine(Engine):
         buffers = own_or_given(cameras, specs, out)
         things = self._edited_things(graph, placed, looks) if looks else placed.draw_list
         self._deform(graph)
-        rasterizer.draw(things, cameras, view.pass_names, buffers)
+        self._compositor.draw(things, cameras, view.pass_names, buffers)
         made = self._provenance.drawn(begun, version)
         return made_sample(view, cameras, buffers, graph.labels, made)
 

@@ -56,7 +56,7 @@ from heliograph.raster import (
     ToneMapping,
 )
 from heliograph.raster.types import Colour, Transforms
-from heliograph.scene import CameraView, Component, Edit, Item, Material, ObjectTable
+from heliograph.scene import CameraView, Component, Edit, Item, Material, ObjectTable, Splat
 from heliograph.scene.components import ENVIRONMENT, Props
 from heliograph.scene.files import file_digest
 from heliograph.scene.numbers import ObjectIds, Sort, kept_rows
@@ -121,6 +121,12 @@ class Layout:
     def owner(self) -> NDArray[np.int64]:
         """(M,) the row of each instance."""
         return np.repeat(np.arange(len(self.ids)), np.diff(self.first))
+
+    @cached_property
+    def solid(self) -> NDArray[np.bool_]:
+        """(M,) which instances are no splats: these cast no shadow and catch none."""
+        splats = [row for row, kind in enumerate(self.types) if kind is Splat]
+        return ~np.isin(self.owner, splats)
 
     @cached_property
     def levels(self) -> list[Rows]:
@@ -319,9 +325,10 @@ class SceneGraph:
         """The name of the material of each component that is drawn, in order, and the materials."""
         nodes = map(self.tree.node, self._layout.drawn.tolist())
         worn = [self._translator.material(node, self._files) for node in nodes]
-        names = {material: f"material-{i}" for i, material in enumerate(dict.fromkeys(worn), 1)}
+        distinct = dict.fromkeys(material for material in worn if material is not None)
+        names = {material: f"material-{i}" for i, material in enumerate(distinct, 1)}
         named = tuple(replace(material, name=name) for material, name in names.items())
-        return [names[material] for material in worn], named
+        return ["" if material is None else names[material] for material in worn], named
 
     @property
     def lights(self) -> list[tuple[Component, bool]]:
@@ -684,7 +691,7 @@ class SceneGraph:
             for row, world in moved.items():
                 corners[row] = self._columns.corners[row] @ world[:3, :3].T + world[:3, 3]
             placed = replace(placed, corners=corners)
-        sphere = partial(_sphere, self._seen_corners(placed).reshape(-1, 3))
+        sphere = partial(_sphere, self._solid_corners(placed).reshape(-1, 3))
         rows = self._layout.lights
         if self.lit_from_camera:
             return LightEdits({HEAD: SceneLight(lamps.DEFAULT)}, {}, sphere, lamps.NEW)
@@ -696,7 +703,7 @@ class SceneGraph:
         nodes = [self.tree.node(row) for row in rows.tolist()]
         sphere = None
         if any(node.props.get("castShadow") for node in nodes):
-            sphere = _sphere(self._seen_corners(placed).reshape(-1, 3))
+            sphere = _sphere(self._solid_corners(placed).reshape(-1, 3))
         pairs = zip(nodes, placed.worlds[rows], strict=True)
         return lamps.lights(list(pairs), sphere)
 
@@ -783,6 +790,10 @@ class SceneGraph:
     def _seen_corners(self, placed: Placed) -> Matrix:
         """World corners (K, 8, 3) of the boxes round all that is visible."""
         return self._corners(placed)[self._visible]
+
+    def _solid_corners(self, placed: Placed) -> Matrix:
+        """As `_seen_corners`, without splats."""
+        return self._corners(placed)[self._visible & self._layout.solid]
 
 
 def _digests(nodes: Iterable[Component]) -> Files:

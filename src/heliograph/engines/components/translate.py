@@ -201,13 +201,17 @@ class Translator:
             self._parts.put(_key(component, files), made, made.size)
         return made
 
-    def material(self, component: Component, files: Files) -> Material:
+    def material(self, component: Component, files: Files) -> Material | None:
         """The material of a component; of a mesh whose file has several, that of its first part.
+
+        Splats have none.
 
         Args:
             component: something that is drawn.
             files: those of the version that shows it.
         """
+        if isinstance(component, Splat):
+            return None
         pieces = []
         if isinstance(component, Mesh) and component.get("src") is not None:
             pieces = self.assets.mesh(component, files)
@@ -246,10 +250,7 @@ class Translator:
 
     def _drawn(self, component: Component, files: Files) -> Parts:
         if isinstance(component, Splat):
-            raise SceneError(
-                "is drawn by pages alone: open the scene with engine='web', or an app with "
-                "renderer='browser'"
-            )
+            return self._splat(component, files)
         if isinstance(component, (Mesh, PointCloud)):
             return self._mesh(component, files)
         posed = _SHAPES[type(component).__name__](self.assets, cast("Drawn", component))
@@ -261,6 +262,14 @@ class Translator:
         return self._rows([posed], [paint], [texture]).and_lines(
             self._rows([self._hull(cast("Drawn", component), posed, line)], [_line(line)], [-1])
         )
+
+    def _splat(self, splat: Splat, files: Files) -> Parts:
+        """One instance without triangles, which `SplatCompositor` knows by its geometry."""
+        source = splat.get("src")
+        if source is None:
+            return _NO_PARTS
+        stand_in = _Posed(self.assets.splat(source, files), np.eye(4))
+        return self._rows([stand_in], [_paint({}, "basic", clear=False)], [-1])
 
     def _hull(self, shape: Drawn, posed: _Posed, line: Mapping[str, Any]) -> _Posed:
         """A shape that is larger by its outline."""
