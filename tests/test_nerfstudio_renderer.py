@@ -41,7 +41,7 @@ from heliograph.errors import (
 from heliograph.scene import Description
 from served import served
 
-TOKEN = "a token of these tests, long enough"
+TOKEN = "a-token-of-these-tests"
 SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
 COARSE = [{"width": 8, "height": 4, "fov": 40}, {"width": 16, "height": 8, "fov": 40}]
 
@@ -564,9 +564,7 @@ def test_a_wrong_token_is_refused(server: tuple[hg.LocalRenderer, int]) -> None:
         connect("localhost", server[1], "guess")
 
 
-def test_the_documents_program_runs(
-    server: tuple[hg.LocalRenderer, int], tmp_path: Path
-) -> None:
+def test_the_documents_program_runs(server: tuple[hg.LocalRenderer, int], tmp_path: Path) -> None:
     program = Path(__file__).parent.parent / "examples/nerfstudio_renderer/program.py"
     told = {"PORT": str(server[1]), "HELIOGRAPH_TOKEN": TOKEN}
     done = subprocess.run(

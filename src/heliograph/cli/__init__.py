@@ -61,11 +61,8 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
-<<<<<<< HEAD
         "fly": fly,
-=======
         "splat": splat,
->>>>>>> main
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(
