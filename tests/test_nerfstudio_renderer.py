@@ -526,7 +526,7 @@ def test_another_model_or_frame_than_is_served_is_refused() -> None:
     conn = Connection(Served(frame="nerfstudio"))
     with pytest.raises(InvalidValueError, match=r"yesterday/config\.yml: this server shows /data"):
         conn.NerfStudioRenderQueue("/workspace/outputs/yesterday/config.yml")
-    with pytest.raises(InvalidValueError, match="--frame nerfstudio"):
+    with pytest.raises(InvalidValueError, match="--option frame=nerfstudio"):
         Connection(Served()).NerfStudioRenderQueue()
     with pytest.raises(InvalidValueError, match="port: expected an integer from 1 to 65535"):
         connect("localhost", 0, "token")

@@ -38,7 +38,7 @@ class Served(Protocol):
 
 
 def connect(host: str = "localhost", port: int = 7007, token: str | None = None) -> Connection:
-    """Connect to what `heliograph serve CONFIG --frame nerfstudio` serves.
+    """Connect to what `heliograph serve CONFIG --option frame=nerfstudio` serves.
 
     Args:
         host: where it runs.
@@ -122,7 +122,7 @@ def _check_model(remote: Served, config: PathLike | None) -> None:
     if remote.opened.get("engine") == "nerf" and options.get("frame") != "nerfstudio":
         raise InvalidValueError(
             "this server takes poses in the capture's frame, expected nerfstudio's; start it with "
-            "--frame nerfstudio"
+            "--option frame=nerfstudio"
         )
 
 
