@@ -453,16 +453,17 @@ def test_poses_of_a_checkpoint_are_in_its_own_frame(run: Path, coarse: Path) -> 
 
 @pytest.mark.parametrize("way", ["del", "close"])
 def test_a_checkpoint_is_freed(run: Path, coarse: Path, way: str) -> None:
+    before = _models()  # one of them may be served
     queue = NerfStudioRenderQueue(run, None, "cpu", camera_config_path=coarse)
     queue.update_camera(POSE)
     next_image(queue)
-    assert _models() == 1
+    assert _models() == before + 1
     if way == "close":
         queue.close()
     else:
         del queue
     gc.collect()
-    assert _models() == 0
+    assert _models() == before
 
 
 def _models() -> int:
