@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::size_t CHUNK = 512;           // blocks that a thread projects at a time
 constexpr std::size_t MOST_PAIRS = 1 << 18;  // of a splat and a tile, listed at a time
+constexpr std::size_t SCAN = 1 << 12;        // splats looked at between two looks at that number
 constexpr float OPAQUE = 0.5f;               // where depth has a value
 
 struct TileRange {
@@ -283,13 +284,22 @@ void SplatScene::draw(const SplatCamera& camera, const SplatPicture& arrays,
         lists.touching.clear();
         lists.starts.assign(columns + 1, 0);
         std::size_t pairs = 0;
-        for (; from < s.ranges.size() && pairs < MOST_PAIRS; ++from) {
-            const TileRange& range = s.ranges[from];
-            if (row < range.first_row || row > range.last_row) continue;
-            lists.touching.push_back(std::uint32_t(from));
-            pairs += range.last_column - range.first_column + 1u;
-            for (int column = range.first_column; column <= range.last_column; ++column)
-                ++lists.starts[column];
+        while (from < s.ranges.size() && pairs < MOST_PAIRS) {
+            const std::size_t end = std::min(from + SCAN, s.ranges.size());
+            std::size_t count = lists.touching.size();
+            const std::size_t first = count;
+            lists.touching.resize(count + SCAN);
+            for (; from < end; ++from) {  // without a branch, which nobody could foretell
+                lists.touching[count] = std::uint32_t(from);
+                count += (row >= s.ranges[from].first_row) & (row <= s.ranges[from].last_row);
+            }
+            lists.touching.resize(count);
+            for (std::size_t i = first; i < count; ++i) {
+                const TileRange& range = s.ranges[lists.touching[i]];
+                pairs += range.last_column - range.first_column + 1u;
+                for (int column = range.first_column; column <= range.last_column; ++column)
+                    ++lists.starts[column];
+            }
         }
         std::uint32_t end = 0;
         for (std::uint32_t& start : lists.starts) end += std::exchange(start, end);

@@ -61,8 +61,8 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
-        "fly": fly,
         "splat": splat,
+        "fly": fly,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

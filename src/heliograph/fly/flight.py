@@ -121,8 +121,9 @@ def _about(axis: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
     """The rotation (3, 3) about an axis of length 1, as Rodrigues has it."""
     x, y, z = axis.tolist()
     cross = np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-    turn: NDArray[np.float64] = np.eye(3) + math.sin(angle) * cross
-    turn += (1 - math.cos(angle)) * cross @ cross
+    turn: NDArray[np.float64] = (
+        np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross
+    )
     return turn
 
 

@@ -9,3 +9,8 @@
 | server.py | the server: who may ask, its routes | connections |
 | remote.py | `connect`, and the renderer that it gives | a thread with a loop |
 """
+
+from heliograph.serve.remote import RemoteRenderer, connect
+from heliograph.serve.server import RenderServer
+
+__all__ = ["RemoteRenderer", "RenderServer", "connect"]
