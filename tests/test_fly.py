@@ -31,6 +31,7 @@ from heliograph.fly.images import Lateness, offered_passes, start_speed
 from heliograph.fly.overlay import status
 from heliograph.fly.window import Window
 from heliograph.passes import PassSpec
+from served import served
 
 CAMERA = hg.Camera.look_at(eye=(0, -3, 1), target=(0, 0, 1), fov_y=0.9, width=160, height=120)
 AHEAD, RIGHT, UP = np.array([0, 1.0, 0]), np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
@@ -446,6 +447,40 @@ def test_the_command_flies_through_a_scene_from_where_everything_is_seen(
     assert window.flight.camera.size == (96, 64)
     assert window.images.newest is not None
     assert window.images.newest.frame.rgb.any()
+
+
+def test_the_command_flies_through_what_another_machine_draws(
+    renderer: hg.LocalRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HELIOGRAPH_TOKEN", "a-token-of-these-tests")
+    moved: list[QueuedImage] = []
+    run = Window.run
+
+    def play(window: Window) -> None:
+        person = Scripted(window)
+
+        def script() -> None:
+            person.until(person.rests)
+            person.down(pygame.K_w)
+            person.until(lambda: person.newest is not None and person.newest.update_id > 3)
+            person.up(pygame.K_w)
+            person.until(person.rests)
+            assert person.newest is not None
+            moved.append(person.newest)
+
+        with ThreadPoolExecutor(1) as people:
+            done = people.submit(script)
+            done.add_done_callback(lambda _: window.leave())
+            run(window)
+            done.result()
+
+    monkeypatch.setattr(Window, "run", play)
+    with served(renderer, "a-token-of-these-tests") as port, pytest.raises(SystemExit) as done:
+        cli.main(["fly", f"ws://127.0.0.1:{port}", "--camera", "front", "--size", "64x48"])
+    assert not done.value.code
+    (image,) = moved
+    expected = renderer.render(hg.View([image.camera]))[image.camera.name].rgb
+    np.testing.assert_array_equal(image.frame.rgb, expected)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import gc
 import json
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -37,7 +39,9 @@ from heliograph.errors import (
     UnknownNameError,
 )
 from heliograph.scene import Description
+from served import served
 
+TOKEN = "a-token-of-these-tests"
 SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
 COARSE = [{"width": 8, "height": 4, "fov": 40}, {"width": 16, "height": 8, "fov": 40}]
 
@@ -449,16 +453,17 @@ def test_poses_of_a_checkpoint_are_in_its_own_frame(run: Path, coarse: Path) -> 
 
 @pytest.mark.parametrize("way", ["del", "close"])
 def test_a_checkpoint_is_freed(run: Path, coarse: Path, way: str) -> None:
+    before = _models()  # one of them may be served
     queue = NerfStudioRenderQueue(run, None, "cpu", camera_config_path=coarse)
     queue.update_camera(POSE)
     next_image(queue)
-    assert _models() == 1
+    assert _models() == before + 1
     if way == "close":
         queue.close()
     else:
         del queue
     gc.collect()
-    assert _models() == 0
+    assert _models() == before
 
 
 def _models() -> int:
@@ -522,7 +527,74 @@ def test_another_model_or_frame_than_is_served_is_refused() -> None:
     conn = Connection(Served(frame="nerfstudio"))
     with pytest.raises(InvalidValueError, match=r"yesterday/config\.yml: this server shows /data"):
         conn.NerfStudioRenderQueue("/workspace/outputs/yesterday/config.yml")
-    with pytest.raises(InvalidValueError, match="--frame nerfstudio"):
+    with pytest.raises(InvalidValueError, match="--option frame=nerfstudio"):
         Connection(Served()).NerfStudioRenderQueue()
     with pytest.raises(InvalidValueError, match="port: expected an integer from 1 to 65535"):
         connect("localhost", 0, "token")
+
+
+@pytest.fixture(scope="module")
+def server(run: Path) -> Iterator[tuple[hg.LocalRenderer, int]]:
+    """The checkpoint, served."""
+    with (
+        hg.open(run, engine="nerf", engine_options={"frame": "nerfstudio"}) as renderer,
+        served(renderer, TOKEN) as port,
+    ):
+        yield renderer, port
+
+
+def test_pictures_of_a_server_are_those_of_its_renderer(
+    server: tuple[hg.LocalRenderer, int], run: Path, coarse: Path
+) -> None:
+    renderer, port = server
+    with connect("localhost", port, TOKEN) as conn:
+        rq = conn.NerfStudioRenderQueue(run, camera_config_path=coarse)
+        rq.update_camera(POSE)
+        image = last_image(rq)
+        with pytest.raises(InvalidValueError, match="this server shows"):
+            conn.NerfStudioRenderQueue("other/config.yml")
+    camera = hg.Camera.perspective(
+        fov_y=math.radians(50), width=48, height=32, world_from_camera=POSE
+    )
+    expected = renderer.render(hg.View([camera]))["camera"].rgb
+    np.testing.assert_array_equal(np.round(255 * image), expected)
+
+
+def test_a_wrong_token_is_refused(server: tuple[hg.LocalRenderer, int]) -> None:
+    with pytest.raises(HeliographError, match="token"):
+        connect("localhost", server[1], "guess")
+
+
+def test_the_documents_program_runs(server: tuple[hg.LocalRenderer, int], tmp_path: Path) -> None:
+    program = Path(__file__).parent.parent / "examples/nerfstudio_renderer/program.py"
+    told = {"PORT": str(server[1]), "HELIOGRAPH_TOKEN": TOKEN}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)],
+        cwd=tmp_path,
+        env={**os.environ, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    image = np.load(tmp_path / "image.npy")
+    assert image.dtype == np.float32
+    height, width, channels = image.shape
+    assert (width, height) in SIZES
+    assert channels == 3
+    assert 0 <= image.min() <= image.max() <= 1
+
+
+def test_the_program_without_a_server_runs(run: Path, tmp_path: Path) -> None:
+    program = Path(__file__).parent.parent / "examples/nerfstudio_renderer/local_program.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program), str(run)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "float32" in done.stdout

@@ -2,7 +2,7 @@
 
 Start the server first; it prints the token:
 
-    heliograph serve <MODEL_CONFIG_PATH> --frame nerfstudio --port 7007
+    heliograph serve <MODEL_CONFIG_PATH> --option frame=nerfstudio --port 7007
 """
 
 import os

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+import heliograph
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.cli.states import engine_options, light_options, parse_size
@@ -89,9 +90,7 @@ def fly(order: tyro.conf.OmitArgPrefixes[Fly]) -> int:
 def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
     """A renderer, and what opens queues over it."""
     if order.source.startswith(_SCHEMES):
-        from heliograph.serve import connect
-
-        with connect(order.source, token=order.token or os.environ.get(_TOKEN)) as remote:
+        with heliograph.connect(order.source, order.token or os.environ.get(_TOKEN)) as remote:
             yield remote, lambda shown: remote.queue(passes=(shown,), latency=order.latency)
         return
     with open_scene(

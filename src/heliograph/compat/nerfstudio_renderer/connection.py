@@ -7,6 +7,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Final, Protocol, Self, Unpack
 
+import heliograph
 from heliograph.checks import check_integer
 from heliograph.compat.nerfstudio_renderer.cameras import PathLike
 from heliograph.compat.nerfstudio_renderer.queue import Images, PoseOptions, PoseQueue
@@ -37,7 +38,7 @@ class Served(Protocol):
 
 
 def connect(host: str = "localhost", port: int = 7007, token: str | None = None) -> Connection:
-    """Connect to what `heliograph serve CONFIG --frame nerfstudio` serves.
+    """Connect to what `heliograph serve CONFIG --option frame=nerfstudio` serves.
 
     Args:
         host: where it runs.
@@ -48,9 +49,7 @@ def connect(host: str = "localhost", port: int = 7007, token: str | None = None)
         HeliographError: nobody answers, or the token is wrong.
     """
     check_integer("port", port, 1, 65535)
-    from heliograph.serve import connect as connect_to  # a queue in this process needs no aiohttp
-
-    return Connection(connect_to(f"ws://{host}:{port}", token=token))
+    return Connection(heliograph.connect(f"ws://{host}:{port}", token))
 
 
 class Connection:
@@ -123,7 +122,7 @@ def _check_model(remote: Served, config: PathLike | None) -> None:
     if remote.opened.get("engine") == "nerf" and options.get("frame") != "nerfstudio":
         raise InvalidValueError(
             "this server takes poses in the capture's frame, expected nerfstudio's; start it with "
-            "--frame nerfstudio"
+            "--option frame=nerfstudio"
         )
 
 
