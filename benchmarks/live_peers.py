@@ -3,7 +3,8 @@
 Every side draws the same six shapes at 320x240 and is asked for one picture after the other; before
 each the camera is moved (`moved`), or nothing is (`still`). The sides run in turn, several times,
 each as a process of its own with a headless Chromium of its own where it needs one; medians. Prints
-a Markdown table. The peers are installed into out/peers, an environment of their own.
+a Markdown table; ratios are to vuer with the same passes. The peers are installed into out/peers,
+an environment of their own. Software GL has all cores (LP_NUM_THREADS), on every side.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SIDES = Path(__file__).parent / "live"
 PEERS = ROOT / "out" / "peers"
 PINNED = ("vuer==0.1.6", "viser==1.1.1")
 PATIENCE = 120.0
+THREADS = {"LP_NUM_THREADS": str(os.cpu_count()), "OMP_NUM_THREADS": "1"}
 OURS = "heliograph_side"
 
 Numbers = dict[str, dict[str, float]]
@@ -48,12 +50,15 @@ PEER_SIDES = (
     Side("viser, png", "viser_side", "png"),
 )
 OUR_SIDES = (
-    Side("no browser, rgb", OURS, "engine rgb"),
-    Side("no browser, four passes", OURS, "engine all"),
-    Side("headless Chromium, rgb", OURS, "browser rgb"),
-    Side("headless Chromium, four passes", OURS, "browser all"),
-    Side("page of a tab, rgb", OURS, "page rgb"),
-    Side("page of a tab, four passes", OURS, "page all"),
+    *(
+        Side(f"{name}, {passes}", OURS, f"{renderer} {what}")
+        for name, renderer in (
+            ("no browser", "engine"),
+            ("headless Chromium", "browser"),
+            ("page of a tab", "page"),
+        )
+        for passes, what in (("rgb", "rgb"), ("rgb + depth", "depth"), ("four passes", "all"))
+    ),
 )
 PROMISES = (
     Side("no browser", OURS, "engine promises"),
@@ -88,7 +93,7 @@ def run(side: Side, count: int, port: int) -> Numbers:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
-                env={**os.environ, "TMPDIR": folder},
+                env={**THREADS, **os.environ, "TMPDIR": folder},
             ) as process,
         ):
             watch = threading.Timer(PATIENCE, end, (process.pid,))
@@ -119,11 +124,12 @@ def print_tables(found: dict[str, list[Numbers]]) -> None:
     names = [
         side.name for side in PEER_SIDES if side.name.startswith("vuer") and side.name in found
     ]
-    base = max((middle(found[name], "moved", "rate") for name in names), default=0.0)
+    bases = {name.partition(", ")[2]: middle(found[name], "moved", "rate") for name in names}
     print("\n| side | moved, 1/s | times vuer | still, 1/s | first, s | idle server, % | late |")
     print("|---|---|---|---|---|---|---|")
     for name, numbers in found.items():
         moved, still = middle(numbers, "moved", "rate"), middle(numbers, "still", "rate")
+        base = bases.get(name.partition(", ")[2], 0.0)
         ratio = f"{moved / base:.1f}x" if base else "-"
         first, idle = middle(numbers, "moved", "first"), middle(numbers, "moved", "idle")
         late = sum(each["moved"]["late"] for each in numbers)

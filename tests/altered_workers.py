@@ -24,9 +24,9 @@ sys.exit(serve(int(sys.argv[-2]), int(sys.argv[-1])))
 
 MANY_SAMPLES = """
 refine = FakeEngine.refine
-def refine_often(self, view, cancel=None):
+def refine_often(self, view, cancel=None, levels=None):
     for _ in range(5):
-        yield from refine(self, view, cancel)
+        yield from refine(self, view, cancel, levels)
 FakeEngine.refine = refine_often
 """
 """A refinement of the fake engine has 15 samples in place of 3."""

@@ -124,7 +124,8 @@ def made_contents(message: Render, camera: CameraSpec, version: int) -> dict[str
         geometry = np.zeros(size, np.uint32)
         geometry[..., 0] = np.float32(3).view(np.uint32)
         geometry[..., 2] = 5
-        made["geometry"] = geometry.tobytes()
+        alone = not {"normals", "segmentation"} & set(message.passes)
+        made["depth" if alone else "geometry"] = geometry[..., : 1 if alone else 4].tobytes()
     return made
 
 

@@ -43,9 +43,9 @@ class Sabotaged(Wrapper):
     def render_many(self, views, outs=None):
         return attempt_all(self, views, outs)
 
-    def refine(self, view, cancel=None):
+    def refine(self, view, cancel=None, levels=None):
         sizes = [camera.size for camera in resolve_cameras(view, self.cameras)]
-        for sample in self.good.refine(view, cancel):
+        for sample in self.good.refine(view, cancel, levels):
             whole = [frame.camera.size for frame in sample] == sizes
             yield self.render(view) if whole else sample
 
@@ -443,29 +443,29 @@ class TakesArraysBeforeTheirView(Sabotaged):
 
 
 class LastRefinementIsCoarse(Sabotaged):
-    def refine(self, view, cancel=None):
-        *coarse, _ = self.good.refine(view, cancel) if not cancelled(cancel) else [None]
+    def refine(self, view, cancel=None, levels=None):
+        *coarse, _ = self.good.refine(view, cancel, levels) if not cancelled(cancel) else [None]
         yield from coarse
 
 
 class RefinesAfterCancel(Sabotaged):
-    def refine(self, view, cancel=None):
+    def refine(self, view, cancel=None, levels=None):
         del cancel
-        yield from self.good.refine(view)
+        yield from self.good.refine(view, None, levels)
 
 
 class RefinesOnceMoreAfterCancel(Sabotaged):
     """Looks at the token before the first sample alone."""
 
-    def refine(self, view, cancel=None):
+    def refine(self, view, cancel=None, levels=None):
         if not cancelled(cancel):
-            yield from self.good.refine(view)
+            yield from self.good.refine(view, None, levels)
 
 
 class RefinesNothing(Sabotaged):
     """Says that it refines, and yields the picture alone."""
 
-    def refine(self, view, cancel=None):
+    def refine(self, view, cancel=None, levels=None):
         if not cancelled(cancel):
             yield self.good.render(view)
 
@@ -477,9 +477,9 @@ class RefinesWhatIsDrawnBetween(Sabotaged):
         self.begun = view
         return self.good.render(view)
 
-    def refine(self, view, cancel=None):
+    def refine(self, view, cancel=None, levels=None):
         self.begun = view
-        for sample in self.good.refine(view, cancel):
+        for sample in self.good.refine(view, cancel, levels):
             whole = next(iter(sample)).camera == resolve_cameras(view, self.cameras)[0]
             yield self.good.render(self.begun) if whole else sample
 
@@ -553,8 +553,8 @@ class SwallowsChanges(Sabotaged):
 
     capabilities = frozenset()
 
-    def refine(self, view, cancel=None):
-        return Engine.refine(self, view, cancel)
+    def refine(self, view, cancel=None, levels=None):
+        return Engine.refine(self, view, cancel, levels)
 
 
 class DrawsVersionsThatNeverWere(Sabotaged):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
-from heliograph.engine import CancelToken, Capability, Described, Engine, Opener, Renderer
+from heliograph.engine import LEVELS, CancelToken, Capability, Described, Engine, Opener, Renderer
 from heliograph.engines.fake import FakeEngine, Paint
 from heliograph.errors import HeliographError
 from heliograph.frame import Labels, Provenance, Sample
@@ -156,7 +156,7 @@ def test_an_engine_of_the_least_has_all_defaults() -> None:
     first, second = engine.render_many([View(), View(("nothing",))])
     assert isinstance(first, Sample)
     assert isinstance(second, HeliographError)
-    assert len(list(engine.refine(View(passes=PASSES)))) == 1
+    assert len(list(engine.refine(View(passes=PASSES)))) == len(LEVELS)
     assert engine.random_state(np.random.default_rng(0)).keys() == {"ball"}
     with pytest.raises(HeliographError, match=r"Capability\.ADVANCE"):
         engine.advance([Paint("ball", (0, 1, 0))])

@@ -190,8 +190,13 @@ class AsEngine(Engine):
             frames[frame.camera.name] = replace(frame, passes=buffers)
         return replace(sample, frames=frames)
 
-    def refine(self, view: hg.View, cancel: CancelToken | None = None) -> Iterator[Sample]:
-        return self.pool.refine(view, cancel)
+    def refine(
+        self,
+        view: hg.View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
+        return self.pool.refine(view, cancel, levels)
 
     def advance(self, changes: Sequence[Edit]) -> int:
         return self.pool.advance(changes)

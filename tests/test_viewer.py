@@ -161,7 +161,9 @@ class Gated(LocalRenderer):
         self.gate = threading.Semaphore(0)
         self.drawn: list[float] = []
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         self.gate.acquire()
         self.drawn.append(_across(view))
         yield self.render(view)
@@ -194,7 +196,9 @@ class Coarse(LocalRenderer):
         super().__init__(FakeEngine(size=(32, 24)))
         self.stopped = 0
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         yield self.render(view)
         if _across(view) > 4:
             return
@@ -372,7 +376,9 @@ class Failing(LocalRenderer):
         super().__init__(FakeEngine(size=(32, 24)))
         self.error: Exception | None = None
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         if self.error is not None:
             raise self.error
         yield self.render(view)
@@ -580,7 +586,9 @@ class Held(LocalRenderer):
         self.begun, self.let = threading.Event(), threading.Event()
         self.asked: list[hg.View] = []
 
-    def refine(self, view: hg.View, cancel: Any = None, *, priority: int = 0) -> Iterator[Sample]:
+    def refine(
+        self, view: hg.View, cancel: Any = None, levels: Any = None, *, priority: int = 0
+    ) -> Iterator[Sample]:
         self.asked.append(view)
         self.begun.set()
         assert self.let.wait(PATIENCE)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
-from heliograph.engines.web.decode import PAGE_PASSES, content_of, decode, raw_picture
+from heliograph.engines.web.decode import PAGE_PASSES, contents_of, decode, raw_picture
 from heliograph.errors import EngineError
 
 CAMERA = Camera.perspective(fov_y=0.9, width=7, height=5)
@@ -78,6 +78,20 @@ def test_distance_is_along_the_ray() -> None:
     assert np.array_equal(decode("distance", picture, parallel, None), depth)
 
 
+def test_depth_alone_comes_as_one_number_a_pixel() -> None:
+    assert contents_of(("rgb", "depth", "distance")) == {
+        "rgb": "rgba",
+        "depth": "depth",
+        "distance": "depth",
+    }
+    assert contents_of(("depth", "normals"))["depth"] == "geometry"
+    depth, normals, ids = random_picture(3)
+    four = raw_picture(geometry(depth, normals, ids), CAMERA)
+    one = raw_picture(memoryview(four[..., 0].tobytes()), CAMERA)
+    for name in ("depth", "distance"):
+        assert np.array_equal(decode(name, one, CAMERA, None), decode(name, four, CAMERA, None))
+
+
 def test_colours_are_turned_over_into_what_is_given() -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
     picture = raw_picture(memoryview(rgba[::-1].tobytes()), CAMERA)
@@ -90,7 +104,7 @@ def test_colours_are_turned_over_into_what_is_given() -> None:
 
 def test_every_pass_has_its_own_shape_and_type() -> None:
     for name, spec in PAGE_PASSES.items():
-        nbytes = 35 * (4 if content_of(name) == "rgba" else 16)
+        nbytes = 35 * (16 if contents_of([name])[name] == "geometry" else 4)
         array = decode(name, raw_picture(memoryview(bytes(nbytes)), CAMERA), CAMERA, None)
         assert (array.shape, array.dtype) == (spec.shape(CAMERA), spec.dtype)
 

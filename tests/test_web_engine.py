@@ -370,7 +370,9 @@ def test_options_that_are_none_are_refused(options: Any) -> None:
         WebEngine(LIT, **options)
 
 
-def test_another_browser_takes_the_place_of_one_that_died() -> None:
+def test_another_browser_takes_the_place_of_one_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = [flag for flag in chromium._FLAGS if flag != "--in-process-gpu"]  # as a person's
+    monkeypatch.setattr(chromium, "_FLAGS", apart)
     engine = WebEngine(LIT)
     view = View("ego", ALL)
     try:

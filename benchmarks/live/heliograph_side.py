@@ -19,6 +19,7 @@ import heliograph as hg
 from heliograph.live.app import App
 
 ALL = ("rgb", "depth", "normals", "segmentation")
+ASKED = {"rgb": ("rgb",), "depth": ("rgb", "depth"), "all": ALL}
 SECONDS = 5.0
 began = time.perf_counter()
 
@@ -150,7 +151,7 @@ async def main() -> None:
             if what == "promises":
                 await promises(app, count)
             else:
-                await rates(app, count, ALL if what == "all" else ("rgb",))
+                await rates(app, count, ASKED[what])
 
 
 asyncio.run(main())

@@ -145,7 +145,7 @@ export interface Applied {
 /** One pass of one camera. */
 export interface Picture {
   camera: string;
-  content: "geometry" | "image/jpeg" | "image/png" | "image/webp" | "rgba";
+  content: "depth" | "geometry" | "image/jpeg" | "image/png" | "image/webp" | "rgba";
   width: number;
   height: number;
   offset: number;

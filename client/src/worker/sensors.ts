@@ -23,7 +23,7 @@ interface Wanted {
   /** Raw colour, for rgb or alpha. */
   raw: boolean;
   encoded: boolean;
-  geometry: boolean;
+  geometry: "geometry" | "depth" | null;
 }
 
 /** Where the pictures of a request stand; colours and geometries by camera. */
@@ -130,7 +130,7 @@ export class Sensors {
     this.frame.clear();
     const pictures = cameras.flatMap((camera) => this.layout(camera, wanted));
     const colours = pictures.filter(({ content }) => content === "rgba");
-    return { pictures, colours, geometries: pictures.filter(({ content }) => content === "geometry") };
+    return { pictures, colours, geometries: pictures.filter(({ content }) => content === wanted.geometry) };
   }
 
   /** Draw the pictures of one camera into their room. */
@@ -140,7 +140,7 @@ export class Sensors {
     const apart = samples > 1 || this.passes.isSlow;
     const kinds: Kind[] = colour && geometry && apart ? ["rgb", "geometry"] : [kindOf(colour, geometry)];
     for (const kind of kinds) {
-      const target = this.passes.draw(camera, kind, kind === "rgb" ? samples : 1);
+      const target = this.passes.draw(camera, kind, kind === "rgb" ? samples : 1, geometry?.content === "depth" ? 1 : 4);
       if (colour && kind !== "geometry") targets.read(target, 0, this.frame.bytes(colour.offset, colour.nbytes));
       if (geometry && kind !== "rgb") {
         targets.read(target, kind === "both" ? 1 : 0, this.frame.words(geometry.offset, geometry.nbytes));
@@ -152,9 +152,9 @@ export class Sensors {
     const { name, width, height } = camera;
     const contents: Picture["content"][] = [];
     if (wanted.raw || wanted.encoded) contents.push("rgba");
-    if (wanted.geometry) contents.push("geometry");
+    if (wanted.geometry) contents.push(wanted.geometry);
     return contents.map((content) => {
-      const nbytes = width * height * (content === "rgba" ? 4 : 16);
+      const nbytes = width * height * (content === "geometry" ? 16 : 4);
       return { camera: name, content, width, height, offset: this.frame.reserve(nbytes), nbytes };
     });
   }
@@ -214,9 +214,11 @@ function wantedOf(message: Render): Wanted {
     throw new Error(`expected passes of ${known}, got ${unknown.join(", ")}`);
   }
   const encoded = (message.encoding ?? "raw") !== "raw" && message.passes.includes("rgb");
+  const geometries = message.passes.filter((name) => GEOMETRY_PASSES.has(name));
+  const depthAlone = geometries.every((name) => name === "depth");
   return {
     raw: message.passes.includes("alpha") || (message.passes.includes("rgb") && !encoded),
     encoded,
-    geometry: message.passes.some((name) => GEOMETRY_PASSES.has(name)),
+    geometry: geometries.length === 0 ? null : depthAlone ? "depth" : "geometry",
   };
 }

@@ -6,6 +6,7 @@ import {
   LinearSRGBColorSpace,
   RGBAFormat,
   RGBAIntegerFormat,
+  RedIntegerFormat,
   SRGBColorSpace,
   UnsignedByteType,
   UnsignedIntType,
@@ -14,6 +15,9 @@ import {
 } from "three";
 
 export type Kind = "rgb" | "geometry" | "both";
+
+/** Numbers of a pixel of geometry: depth alone, or normals and ids as well. */
+export type Words = 1 | 4;
 
 const MOST_KEPT = 6;
 const INFINITY_BITS = 0x7f800000;
@@ -32,9 +36,9 @@ export class Targets {
 
   constructor(private readonly renderer: WebGLRenderer) {}
 
-  get(kind: Kind, width: number, height: number, samples: number): WebGLRenderTarget {
-    const name = `${kind} ${width} ${height} ${samples}`;
-    const target = this.kept.get(name) ?? made(kind, width, height, samples);
+  get(kind: Kind, width: number, height: number, samples: number, words: Words): WebGLRenderTarget {
+    const name = `${kind} ${width} ${height} ${samples} ${words}`;
+    const target = this.kept.get(name) ?? made(kind, width, height, samples, words);
     this.kept.delete(name);
     this.kept.set(name, target);
     for (const [oldest, other] of this.kept) {
@@ -72,7 +76,9 @@ export class Targets {
     renderer.state.bindFramebuffer(gl.READ_FRAMEBUFFER, __webglFramebuffer);
     gl.readBuffer(gl.COLOR_ATTACHMENT0 + image);
     const whole = into instanceof Uint32Array;
-    const [format, type] = whole ? [gl.RGBA_INTEGER, gl.UNSIGNED_INT] : [gl.RGBA, gl.UNSIGNED_BYTE];
+    const thin = target.textures[image]?.format === RedIntegerFormat;
+    const integers = thin ? gl.RED_INTEGER : gl.RGBA_INTEGER;
+    const [format, type] = whole ? [integers, gl.UNSIGNED_INT] : [gl.RGBA, gl.UNSIGNED_BYTE];
     for (const mark of MARKS) {
       into.fill(mark, 0, 4);
       gl.readPixels(0, 0, target.width, target.height, format, type, into);
@@ -82,7 +88,9 @@ export class Targets {
   }
 }
 
-function made(kind: Kind, width: number, height: number, samples: number): WebGLRenderTarget {
+/** Targets of one word leave out what shaders write besides. */
+function made(kind: Kind, width: number, height: number, samples: number, words: Words): WebGLRenderTarget {
+  const [format, internal] = words === 1 ? [RedIntegerFormat, "R32UI"] as const : [RGBAIntegerFormat, "RGBA32UI"] as const;
   const count = kind === "both" ? 2 : 1;
   const target = new WebGLRenderTarget(width, height, {
     count,
@@ -95,9 +103,9 @@ function made(kind: Kind, width: number, height: number, samples: number): WebGL
   });
   target.textures.forEach((texture, place) => {
     const colour = kind !== "geometry" && place === 0;
-    texture.format = colour ? RGBAFormat : RGBAIntegerFormat;
+    texture.format = colour ? RGBAFormat : format;
     texture.type = colour ? UnsignedByteType : UnsignedIntType;
-    texture.internalFormat = colour ? "RGBA8" : "RGBA32UI";
+    texture.internalFormat = colour ? "RGBA8" : internal;
     texture.colorSpace = colour ? SRGBColorSpace : LinearSRGBColorSpace;
   });
   // Shaders encode for such a target as for the canvas; for another they would leave light linear.

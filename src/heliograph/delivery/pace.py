@@ -78,23 +78,38 @@ class Pace:
         before = self._times.get(level, seconds)
         mean = self._times[level] = before + _WEIGHT * (seconds - before)
         if level and self._larger_is_better(level, mean):
-            self._go(self._largest_in_time(level - 1, mean / self._scales[level] ** 2))
+            self._go(self._largest_in_time(level, mean))
         elif mean > _LATE * self.target and self._smaller_is_better(level, mean):
             self._go(level + 1)
         elif self._seen % _FORGET == 0:
             self._times = {level: mean}
 
+    def whole_took(self, seconds: float) -> None:
+        """Tell how long a whole picture took, which says what sizes between would take."""
+        self._times[0] = seconds
+
     def _larger_is_better(self, level: int, mean: float) -> bool:
         """Whether the next larger size would come in time, or costs hardly more than this one."""
-        grown = mean * (self._scales[level - 1] / self._scales[level]) ** 2
         in_vain = self._seen == _SURE and not self._gains(level - 1, mean)
-        return grown < _EARLY * self.target or in_vain
+        return self._expected(level - 1, level, mean) < _EARLY * self.target or in_vain
 
-    def _largest_in_time(self, level: int, whole: float) -> int:
-        """The largest size that comes in time for sure, where all of it takes so many seconds."""
-        while level and whole * self._scales[level - 1] ** 2 < _EARLY * self.target:
-            level -= 1
-        return level
+    def _expected(self, larger: int, level: int, mean: float) -> float:
+        """Seconds of a picture of a larger size, where this one took `mean`.
+
+        Between this size and a whole picture, if that is known; else as if pixels were all.
+        """
+        pixels, more = self._scales[level] ** 2, self._scales[larger] ** 2
+        whole = self._times.get(0, math.inf)
+        if not level or whole <= mean or math.isinf(whole):
+            return mean if whole <= mean else mean * more / pixels
+        return mean + (whole - mean) * (more - pixels) / (1 - pixels)
+
+    def _largest_in_time(self, level: int, mean: float) -> int:
+        """The largest size that should come in time, at least the next one."""
+        larger = level - 1
+        while larger and self._expected(larger - 1, level, mean) < _EARLY * self.target:
+            larger -= 1
+        return larger
 
     def _smaller_is_better(self, level: int, mean: float) -> bool:
         """Whether there is a smaller size, and sizes still count."""

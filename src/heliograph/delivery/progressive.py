@@ -15,8 +15,8 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -495,30 +495,37 @@ class _Work:
         if renderer is None:
             return
         steps = self._steps(order, renderer)
-        count, level, since = sum(len(step.levels) for step in steps), 0, time.monotonic()
+        level, count = 0, sum(len(step.levels) for step in steps)
         for step in steps:
-            with _ending(renderer.refine(step.view, order.token, step.levels)) as samples:
-                for fraction, sample in zip(step.levels, samples, strict=False):
-                    took = time.monotonic() - since
-                    final = level + 1 == count
-                    image = QueuedImage(sample, order.id, level, final, fraction, took, order.made)
-                    self._measure(order, level, took)
-                    self._give(image)
-                    if self._ended(order, final=final):
-                        return
-                    level, since = level + 1, time.monotonic()
-
-    def _ended(self, order: _Order, *, final: bool) -> bool:
-        """Whether nothing more is to be drawn of an update."""
-        with self.newest.changed:
-            newer = self._order is not None
-        if not final and (newer or self.closed or order.token.cancelled):
-            order.token.cancel()
+            for image in self._images(renderer, order, step):
+                self._give(replace(image, level=level, final=level + 1 == count), order)
+                level += 1
+                if self._outdated(order):
+                    order.token.cancel()
+                    break
+        if level < count:
             self._count("cancelled")
-            return True
-        return final
 
-    def _give(self, image: QueuedImage) -> None:
+    def _images(self, renderer: Renderer, order: _Order, step: _Step) -> Iterator[QueuedImage]:
+        if order.token.cancelled:
+            return
+        samples, since = renderer.refine(step.view, order.token, step.levels), time.monotonic()
+        try:
+            for fraction, sample in zip(step.levels, samples, strict=False):
+                took = time.monotonic() - since
+                yield QueuedImage(sample, order.id, 0, False, fraction, took, order.made)
+                since = time.monotonic()
+        finally:
+            if isinstance(samples, Generator):
+                samples.close()
+
+    def _outdated(self, order: _Order) -> bool:
+        """Whether something else is to be shown by now."""
+        with self.newest.changed:
+            return self._order is not None or self.closed
+
+    def _give(self, image: QueuedImage, order: _Order) -> None:
+        self._measure(order, image)
         if not self.newest.offer(image):
             return
         self._count("images")
@@ -559,9 +566,13 @@ class _Work:
             parts.insert(0, parts[0] / _GROWTH)
         return tuple(parts) if parts[0] <= 1.5 * first else (first, *parts)
 
-    def _measure(self, order: _Order, level: int, took: float) -> None:
-        if level == 0 and order.levels is None and self._pinned is None:
-            self._pace.took(took)
+    def _measure(self, order: _Order, image: QueuedImage) -> None:
+        if order.levels is not None or self._pinned is not None:
+            return
+        if image.level == 0:
+            self._pace.took(image.render_time)
+        elif image.final:
+            self._pace.whole_took(image.render_time)
 
     def _shown(self, order: _Order) -> bool:
         return self.newest.update_id >= order.id
@@ -585,7 +596,7 @@ def _checked(levels: Levels | None) -> Levels | None:
 
 
 def _level(given: object) -> Level:
-    parts = tuple(given) if isinstance(given, Sequence) else ()
+    parts = tuple(given) if isinstance(given, (tuple, list)) else ()
     if len(parts) not in (2, 3):
         raise InvalidValueError(
             f"levels: expected parts of the whole work, or (width, height) in pixels, got "
@@ -607,16 +618,6 @@ def _named_cameras_found(view: View, renderer: Renderer) -> View:
 
 def _seen_by(view: View, cameras: Sequence[Camera]) -> View:
     return unchecked_view(**{**vars(view), "cameras": tuple(cameras)})
-
-
-@contextmanager
-def _ending(samples: Iterator[Sample]) -> Iterator[Iterator[Sample]]:
-    """Samples that are told when no more of them are taken."""
-    try:
-        yield samples
-    finally:
-        if isinstance(samples, Generator):
-            samples.close()
 
 
 def _kept(calls: list[_T], call: _T) -> Callable[[], None]:

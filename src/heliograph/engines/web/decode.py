@@ -1,12 +1,13 @@
 """What a page's pictures hold, as the arrays of passes: rows turned over, normals unfolded.
 
-A page sends two kinds of raw picture, whose rows come from the bottom up (see `messages.Picture`):
-`rgba`, which `rgb` and `alpha` are read from, and `geometry`, which all other passes are.
+A page sends three kinds of raw picture, whose rows come from the bottom up (see
+`messages.Picture`): `rgba`, which `rgb` and `alpha` are read from; `geometry`, which all other
+passes are; and `depth` in its place, where depth is all that is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
@@ -26,19 +27,22 @@ PAGE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What a page is asked for, by the pass that is made of it."""
 
+_COLOURS: Final = ("rgb", "alpha")
 _FULL: Final = np.float32(1 / 32767)
 _BLOCK: Final = 16384  # pixels
 
 Words = NDArray[np.uint32]
 
 
-def content_of(name: str) -> str:
-    """Which kind of picture a pass is read from."""
-    return "rgba" if name in ("rgb", "alpha") else "geometry"
+def contents_of(passes: Sequence[str]) -> dict[str, str]:
+    """Which kind of picture each of the passes is read from."""
+    shapes = [name for name in passes if name not in _COLOURS]
+    kind = "depth" if all(PAGE_NAMES[name] == "depth" for name in shapes) else "geometry"
+    return {name: "rgba" if name in _COLOURS else kind for name in passes}
 
 
 def raw_picture(data: memoryview, camera: Camera) -> Words:
-    """A raw picture's rows as they came, (H, W) uint32 of `rgba`, (H, W, 4) uint32 of `geometry`.
+    """A raw picture's rows as they came, (H, W) uint32, or (H, W, 4) of `geometry`.
 
     Raises:
         EngineError: as many bytes as neither has.
@@ -59,7 +63,7 @@ def decode(name: str, picture: Words, camera: Camera, out: NDArray[Any] | None) 
 
     Args:
         name: of the pass.
-        picture: as `raw_picture` gives it, of the kind that `content_of` names.
+        picture: as `raw_picture` gives it, of the kind that `contents_of` names.
         camera: as used.
         out: where to; None for an array of its own.
     """
@@ -81,11 +85,15 @@ def _alpha(picture: Words, _: Camera, out: NDArray[Any]) -> None:
 
 
 def _depth(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    out[...] = picture[..., 0].view(np.float32)
+    out[...] = _depths(picture)
+
+
+def _depths(picture: Words) -> NDArray[np.float32]:
+    return (picture if picture.ndim == 2 else picture[..., 0]).view(np.float32)
 
 
 def _distance(picture: Words, camera: Camera, out: NDArray[Any]) -> None:
-    depth = picture[..., 0].view(np.float32)
+    depth = _depths(picture)
     if camera.projection is Projection.ORTHOGRAPHIC:
         out[...] = depth
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.web.decode import PAGE_NAMES, content_of, decode, raw_picture
+from heliograph.engines.web.decode import PAGE_NAMES, contents_of, decode, raw_picture
 from heliograph.engines.web.messages import Encoding, Picture, Render, Rendered
 from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import ALIGNMENT
@@ -22,7 +22,7 @@ MOST_BYTES: Final = 1 << 30
 FILE_HEAD: Final = 1 << 16
 """Bytes that an image file may be larger than its pixels."""
 
-_BYTES: Mapping[str, int] = MappingProxyType({"rgba": 4, "geometry": 16})
+_BYTES: Mapping[str, int] = MappingProxyType({"rgba": 4, "depth": 4, "geometry": 16})
 """Bytes of a pixel of each raw content."""
 
 
@@ -210,7 +210,7 @@ def _contents(passes: Sequence[str], encoding: str) -> Mapping[str, str]:
     for name in passes:
         if name not in PAGE_NAMES:
             raise UnknownNameError.of("pass of a page", name, PAGE_NAMES)
-    contents = {name: content_of(name) for name in passes}
+    contents = contents_of(passes)
     if "rgb" in contents and encoding != "raw":
         contents["rgb"] = f"image/{encoding}"
     return contents

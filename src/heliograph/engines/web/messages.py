@@ -266,13 +266,14 @@ class Picture(Part, frozen=True):
     - `geometry`: (H, W, 4) uint32: the bits of a float32 depth (infinity where nothing is), an
       octahedral normal in camera axes as two int16 (x in the low half; scaled by 32767; read only
       where depth is finite), the id, 0;
+    - `depth`: (H, W) uint32, the first of these, where no pass asks for more;
     - `image/png`, `image/jpeg`, `image/webp`: a file, its first row the top one.
 
     Raw rows come from the bottom up, as OpenGL has them.
     """
 
     camera: str
-    content: Literal["rgba", "geometry", "image/png", "image/jpeg", "image/webp"]
+    content: Literal["rgba", "geometry", "depth", "image/png", "image/jpeg", "image/webp"]
     width: int
     height: int
     offset: int
