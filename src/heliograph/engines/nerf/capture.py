@@ -114,7 +114,7 @@ def dome_cameras(
 
 
 def write_capture(
-    renderer: Renderer, cameras: Sequence[Camera], folder: Path, *, hold_out: int = 8
+    renderer: Renderer, cameras: Sequence[Camera], folder: Path, *, hold_out: int = 7
 ) -> Path:
     """Take a picture with each camera.
 
