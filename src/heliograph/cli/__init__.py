@@ -51,6 +51,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.doctor import doctor
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
+        from heliograph.cli.nerf import nerf
         from heliograph.cli.render import render
         from heliograph.cli.view import view
 
@@ -59,6 +60,7 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
+        "nerf": nerf,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(
