@@ -80,15 +80,11 @@ def nerfstudio(run: Path, threads: int, chunk: int, folder: Path) -> Iterator[Ca
     ) as process:
 
         def ask(said: dict[str, Any]) -> str:
-            assert process.stdin and process.stdout  # noqa: S101 -- they are pipes
-            process.stdin.write(json.dumps(said) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
-            while line and line.strip() != "ready" and not line.startswith("{"):
-                line = process.stdout.readline()
-            if not line:
-                raise SystemExit("nerf: nerfstudio ended; run its side by hand to see why")
-            return line
+            print(json.dumps(said), file=process.stdin, flush=True)
+            for line in process.stdout or ():
+                if line.startswith(("ready", "{")):
+                    return line
+            raise SystemExit("nerf: nerfstudio ended; run its side by hand to see why")
 
         def draw(camera: hg.Camera) -> tuple[Any, float]:
             said: dict[str, Any] = {name: getattr(camera, name) for name in NAMES}
@@ -98,7 +94,7 @@ def nerfstudio(run: Path, threads: int, chunk: int, folder: Path) -> Iterator[Ca
 
         ask(order)
         yield draw
-        process.stdin.close()  # type: ignore[union-attr]
+        process.communicate()
 
 
 def psnr(one: Any, other: Any) -> float:
@@ -169,12 +165,14 @@ class PlainQueue:
             thread.start()
 
     def update(self, camera: hg.Camera) -> int:
+        """Show this camera from now on; the number of the update."""
         with self._changed:
             self._camera, self._next, self._update = camera, 0, self._update + 1
             self._changed.notify_all()
             return self._update
 
     def close(self) -> None:
+        """End the threads."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
@@ -215,6 +213,7 @@ class Watched:
         return getattr(self._renderer, name)
 
     def refine(self, view: View, cancel: Any = None, levels: Any = None) -> Iterator[Any]:
+        """As the renderer."""
         try:
             yield from self._renderer.refine(view, cancel, levels)
         finally:
@@ -238,7 +237,7 @@ def around(run: Path, count: int) -> list[hg.Camera]:
 def print_queue(run: Path, threads: int, rounds: int) -> None:
     """First and final images, a camera that moves, and how soon old work ends."""
     cameras = around(run, 200)
-    with hg.open(run, threads=threads) as renderer:
+    with closing(NerfEngine(run, threads=threads)) as renderer:
         watched = Watched(renderer)
         with hg.RenderQueue(watched, latency=0.05) as queue:
             plain = PlainQueue(renderer)

@@ -6,6 +6,7 @@ bring are stood in for by empty ones, and the perceptual metric, which fetches w
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.abc
 import importlib.machinery
 import json
@@ -53,18 +54,20 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds the unused packages."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> Any:
+        """Of an unused package."""
         del path, target
         if fullname in UNUSED or fullname.partition(".")[0] in UNUSED:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
     def create_module(self, spec: Any) -> Empty:
+        """An empty one."""
         module = Empty(spec.name)
         module.__path__ = []
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
-        pass
+        """There is nothing to run."""
 
 
 def main() -> None:
@@ -86,7 +89,9 @@ def main() -> None:
     from nerfstudio.data.scene_box import SceneBox
     from nerfstudio.models.nerfacto import NerfactoModel, NerfactoModelConfig
 
-    config = NerfactoModelConfig(implementation="torch", **order["model"])
+    known = {field.name for field in dataclasses.fields(NerfactoModelConfig)}
+    given = {name: value for name, value in order["model"].items() if name in known}
+    config = NerfactoModelConfig(implementation="torch", **given)
     if order["chunk"]:
         config.eval_num_rays_per_chunk = order["chunk"]
     box = SceneBox(torch.tensor([[-1.0] * 3, [1.0] * 3]))
