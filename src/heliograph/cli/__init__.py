@@ -52,6 +52,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.fly import fly
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
+        from heliograph.cli.nerf import nerf
         from heliograph.cli.render import render
         from heliograph.cli.splat import splat
         from heliograph.cli.view import view
@@ -63,6 +64,7 @@ def _run(arguments: list[str]) -> int:
         "view": view,
         "splat": splat,
         "fly": fly,
+        "nerf": nerf,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(
