@@ -52,6 +52,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.generate import generate
         from heliograph.cli.inspect import inspect
         from heliograph.cli.render import render
+        from heliograph.cli.serve import serve
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
@@ -59,6 +60,7 @@ def _run(arguments: list[str]) -> int:
         "generate": generate,
         "inspect": inspect,
         "view": view,
+        "serve": serve,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(
