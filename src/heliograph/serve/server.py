@@ -128,6 +128,11 @@ class RenderServer:
         token = self._access.token
         return f"{self._access.origin}/" + (f"?token={token}" if token else "")
 
+    @property
+    def waiting(self) -> int:
+        """How many orders wait to be drawn."""
+        return 0 if self._turns is None else len(self._turns)
+
     async def start(self) -> None:
         """Bind and serve.
 
@@ -196,10 +201,6 @@ class RenderServer:
 
         return counted
 
-    @property
-    def _waiting(self) -> int:
-        return 0 if self._turns is None else len(self._turns)
-
     async def _health(self, request: web.Request) -> web.Response:
         del request
         made = self._renderer.provenance
@@ -210,7 +211,7 @@ class RenderServer:
                 "device": made.device,
                 "scene": self._scene,
                 "clients": len(self._clients),
-                "waiting": self._waiting,
+                "waiting": self.waiting,
                 "workers": _workers(self._renderer),
                 "version": version(),
             }
@@ -221,7 +222,7 @@ class RenderServer:
         text = self.metrics.text(
             {
                 "heliograph_clients": ("Connections now.", len(self._clients)),
-                "heliograph_waiting": ("Orders that wait to be drawn.", self._waiting),
+                "heliograph_waiting": ("Orders that wait to be drawn.", self.waiting),
                 "heliograph_workers": (
                     "Processes that draw besides the server's own.",
                     _workers(self._renderer),
