@@ -55,6 +55,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.nerf import nerf
         from heliograph.cli.render import render
         from heliograph.cli.splat import splat
+        from heliograph.cli.serve import serve
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
@@ -65,6 +66,7 @@ def _run(arguments: list[str]) -> int:
         "splat": splat,
         "fly": fly,
         "nerf": nerf,
+        "serve": serve,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

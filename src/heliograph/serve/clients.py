@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from heliograph.camera import Camera
@@ -26,6 +25,7 @@ from heliograph.serve.messages import (
     pack,
     unpack,
 )
+from heliograph.serve.metrics import Metrics
 from heliograph.serve.samples import Packer
 from heliograph.serve.turns import Turns
 from heliograph.transport.problems import pack_error
@@ -43,29 +43,6 @@ MOST_SILENT: Final = 60.0
 """Seconds that a client may take to read one message."""
 MOST_MALFORMED: Final = 20
 """Messages that could not be read, before a client is given up."""
-
-
-@dataclass
-class Counts:
-    """What a server has done.
-
-    Attributes:
-        rendered: pictures that were drawn.
-        failed: orders that came to nothing.
-        cancelled: orders that nobody waited for any more.
-        dropped: orders that were not begun in time, and those of clients that are gone.
-        clients: connections now.
-        refused: connections and messages that were refused.
-        seconds: that each picture took, until `on_drawn` is told of another place.
-    """
-
-    rendered: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    dropped: int = 0
-    clients: int = 0
-    refused: int = 0
-    on_drawn: Callable[[float], object] = field(default=lambda _: None, repr=False)
 
 
 class Order:
@@ -93,22 +70,22 @@ class Order:
         """Draw the next picture, and have it sent."""
         client = self._client
         if self.token.cancelled:
-            client.counts.cancelled += 1
+            client.metrics.count("cancelled")
             return client.over(self)
         if self._samples is None and self._until is not None and time.monotonic() > self._until:
-            client.counts.dropped += 1
+            client.metrics.count("dropped")
             late = WorkerError("it was not begun in time, as the server has too much to draw")
             return client.failed(self, late)
         begun = time.perf_counter()
         drawn = attempt(self._drawn)
-        client.counts.on_drawn(time.perf_counter() - begun)
+        seconds = time.perf_counter() - begun
         if isinstance(drawn, HeliographError):
-            client.counts.failed += 1
+            client.metrics.count("failed")
             return client.failed(self, drawn)
         if drawn is None:  # it was cancelled meanwhile
-            client.counts.cancelled += 1
+            client.metrics.count("cancelled")
             return client.over(self)
-        client.counts.rendered += 1
+        client.metrics.drew(seconds)
         last = self._sent + 1 == (1 if self._levels is None else len(self._levels))
         packed = attempt(self._packed, drawn, last)
         if isinstance(packed, HeliographError):
@@ -154,7 +131,7 @@ class Client:
         renderer: draws.
         turns: has it drawn.
         packer: writes samples for it.
-        counts: what the server has done.
+        metrics: what the server has done.
         most_bytes: that the pictures of one order may have.
     """
 
@@ -164,11 +141,11 @@ class Client:
         renderer: Renderer,
         turns: Turns,
         packer: Packer,
-        counts: Counts,
+        metrics: Metrics,
         most_bytes: int,
     ) -> None:
         self.renderer = renderer
-        self.counts = counts
+        self.metrics = metrics
         self._socket = socket
         self._turns = turns
         self._packer = packer
@@ -195,7 +172,7 @@ class Client:
         try:
             message, _ = unpack(frame, FROM_CLIENT)
         except InvalidValueError:
-            self.counts.refused += 1
+            self.metrics.count("refused")
             self._malformed += 1
             return self._malformed < MOST_MALFORMED
         if isinstance(message, Draw):
@@ -218,7 +195,7 @@ class Client:
         """The connection is gone: nothing is drawn for it any more."""
         self._gone = True
         self._turns.drop(self)
-        self.counts.dropped += len(self._orders)
+        self.metrics.count("dropped", len(self._orders))
         for order in self._orders.values():
             order.end()
         self._orders.clear()
@@ -230,7 +207,7 @@ class Client:
     def _ordered(self, message: Draw) -> None:
         made = attempt(self._order, message)
         if isinstance(made, HeliographError):
-            self.counts.refused += 1
+            self.metrics.count("refused")
             self.tell(Failed(message.order, pack_error(made)))
         else:
             self._orders[message.order] = made

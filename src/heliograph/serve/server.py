@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from heliograph.engine import Renderer
 from heliograph.engines.web.security import Access
-from heliograph.engines.web.server import bound_socket, guard
+from heliograph.engines.web.server import Handler, bound_socket, guard
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.pool import Pool
 from heliograph.requires import Requires
-from heliograph.serve.clients import Client, Counts, advanced
+from heliograph.serve.clients import Client, advanced
 from heliograph.serve.messages import (
     FROM_CLIENT,
     PROTOCOL,
@@ -38,6 +37,7 @@ from heliograph.serve.messages import (
     pack,
     unpack,
 )
+from heliograph.serve.metrics import CONTENT_TYPE, Metrics, resident_bytes
 from heliograph.serve.samples import Packer
 from heliograph.serve.turns import Turns
 from heliograph.transport.messages import Opened, version
@@ -45,8 +45,10 @@ from heliograph.worker.opening import describe
 
 with Requires("aiohttp"):
     from aiohttp import WSMsgType, web
+    from aiohttp.typedefs import Middleware
 
 PORT: Final = 7007
+PORTS_TRIED: Final = 20
 HELLO_WITHIN: Final = 5.0
 """Seconds that a client has for its first message."""
 HEARTBEAT: Final = 30.0
@@ -54,6 +56,7 @@ MOST_BYTES: Final = 1 << 28
 """Bytes that the pictures of one order may have."""
 MOST_MESSAGE: Final = 1 << 26
 """Bytes that a client's message may have."""
+_REFUSALS: Final = (400, 401, 403, 421)
 
 
 class RenderServer:
@@ -68,9 +71,10 @@ class RenderServer:
         origins: further origins that it is reached by, as behind a reverse proxy that ends TLS.
         ssl: how it speaks TLS itself.
         most_bytes: that the pictures of one order may have.
+        scene: what /health calls the scene.
 
     Attributes:
-        counts: what it has done.
+        metrics: what it has done.
 
     Raises:
         InvalidValueError: options that do not go together.
@@ -87,13 +91,15 @@ class RenderServer:
         origins: Sequence[str] = (),
         ssl: SSLContext | None = None,
         most_bytes: int = MOST_BYTES,
+        scene: str = "",
     ) -> None:
-        self.counts = Counts()
+        self.metrics = Metrics()
         self._renderer = renderer
         self._host = host
         self._ports = [port] if isinstance(port, int) else list(port)
         self._ssl = ssl
         self._most_bytes = most_bytes
+        self._scene = scene
         self._access = Access(
             host, token, insecure=insecure, origins=origins, secure=ssl is not None
         )
@@ -102,8 +108,13 @@ class RenderServer:
         self._runner: web.AppRunner | None = None
         self._advancing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._app = web.Application(middlewares=[guard(self._access)])
-        self._app.router.add_get("/render", self._socket)
+        self._app = web.Application(middlewares=[self._counted(), guard(self._access)])
+        for path, handler in (
+            ("/render", self._socket),
+            ("/health", self._health),
+            ("/metrics", self._scraped),
+        ):
+            self._app.router.add_get(path, handler)
 
     @property
     def url(self) -> str:
@@ -121,10 +132,6 @@ class RenderServer:
     def waiting(self) -> int:
         """How many orders wait to be drawn."""
         return 0 if self._turns is None else len(self._turns)
-
-    def add_route(self, path: str, handler: Callable[[web.Request], Any]) -> None:
-        """Serve a path of one's own; before `start`. The token is checked before."""
-        self._app.router.add_get(path, handler)
 
     async def start(self) -> None:
         """Bind and serve.
@@ -163,19 +170,67 @@ class RenderServer:
     ) -> None:
         await self.close()
 
-    def run(self) -> None:
-        """Serve until it is interrupted or asked to end (SIGTERM); prints where."""
-        with suppress(KeyboardInterrupt):
-            asyncio.run(self._forever())
+    def run(self, tell: Callable[[str], object] = print) -> None:
+        """Serve until it is interrupted or asked to end (SIGTERM).
 
-    async def _forever(self) -> None:
+        Args:
+            tell: is told the url, once it serves.
+        """
+        with suppress(KeyboardInterrupt):
+            asyncio.run(self._forever(tell))
+
+    async def _forever(self, tell: Callable[[str], object]) -> None:
         over = asyncio.Event()
         with suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
         async with self:
-            sys.stderr.write(f"Heliograph: {self.url}\n")
-            sys.stderr.flush()
+            tell(self.url)
             await over.wait()
+
+    # What is asked over HTTP.
+
+    def _counted(self) -> Middleware:
+        """Counts requests that are refused."""
+
+        @web.middleware
+        async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+            answer = await handler(request)
+            if answer.status in _REFUSALS:
+                self.metrics.count("refused")
+            return answer
+
+        return counted
+
+    async def _health(self, request: web.Request) -> web.Response:
+        del request
+        made = self._renderer.provenance
+        return web.json_response(
+            {
+                "status": "ok",
+                "engine": made.engine,
+                "device": made.device,
+                "scene": self._scene,
+                "clients": len(self._clients),
+                "waiting": self.waiting,
+                "workers": _workers(self._renderer),
+                "version": version(),
+            }
+        )
+
+    async def _scraped(self, request: web.Request) -> web.Response:
+        del request
+        text = self.metrics.text(
+            {
+                "heliograph_clients": ("Connections now.", len(self._clients)),
+                "heliograph_waiting": ("Orders that wait to be drawn.", self.waiting),
+                "heliograph_workers": (
+                    "Processes that draw besides the server's own.",
+                    _workers(self._renderer),
+                ),
+                "process_resident_memory_bytes": ("Resident memory.", resident_bytes()),
+            }
+        )
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     # Connections.
 
@@ -186,7 +241,7 @@ class RenderServer:
         await socket.prepare(request)
         hello = await _hello(socket)
         if isinstance(hello, str):
-            self.counts.refused += 1
+            self.metrics.count("refused")
             await socket.send_bytes(pack(Refused(hello)))
             await socket.close()
             return socket
@@ -202,11 +257,10 @@ class RenderServer:
             return
         opened = await asyncio.to_thread(self._described)
         packer = Packer(opened.labels, hello.codec, hello.quality)
-        client = Client(socket, self._renderer, turns, packer, self.counts, self._most_bytes)
+        client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
         client.on_advance = self._advance
         client.tell(Welcome(PROTOCOL, version(), opened, self._renderer.seed, self._most_bytes))
         self._clients.add(client)
-        self.counts.clients += 1
         sending = asyncio.create_task(client.send())
         sending.add_done_callback(partial(_cut_off, transport))
         try:
@@ -216,7 +270,6 @@ class RenderServer:
                     break
         finally:
             self._clients.discard(client)
-            self.counts.clients -= 1
             client.leave()
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
@@ -239,9 +292,13 @@ class RenderServer:
         client.tell(answer)
 
 
+def _workers(renderer: Renderer) -> int:
+    return renderer.workers if isinstance(renderer, Pool) else 0
+
+
 def _threads(renderer: Renderer) -> int:
     """How many pictures are drawn at once: a pool has some more on their way than workers."""
-    return 2 * renderer.workers if isinstance(renderer, Pool) else 1
+    return max(1, 2 * _workers(renderer))
 
 
 def _cut_off(transport: asyncio.Transport | None, sending: asyncio.Task[None]) -> None:
