@@ -54,8 +54,8 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.inspect import inspect
         from heliograph.cli.nerf import nerf
         from heliograph.cli.render import render
-        from heliograph.cli.splat import splat
         from heliograph.cli.serve import serve
+        from heliograph.cli.splat import splat
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {

@@ -60,6 +60,7 @@ class Welcome(_Message):
         opened: what the renderer says about itself.
         seed: of the run.
         most_bytes: that the pictures of one order may have.
+        settings: what decides its pictures besides the scene, in terms of JSON.
     """
 
     protocol: int
@@ -67,6 +68,7 @@ class Welcome(_Message):
     opened: Opened
     seed: int = 0
     most_bytes: int = 0
+    settings: dict[str, Any] = {}
 
 
 class Refused(_Message):

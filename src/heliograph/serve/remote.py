@@ -158,6 +158,11 @@ class RemoteRenderer(Renderer):
         """Seed of the run there."""
         return self._facts.seed
 
+    @property
+    def opened(self) -> Mapping[str, Any]:
+        """What decides its pictures besides the scene, in terms of JSON."""
+        return self._facts.settings
+
     def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
         """Order one view; see `heliograph.engine.Renderer`."""
         future: Future[Sample] = Future()
@@ -276,9 +281,10 @@ class _Facts:
     capabilities: frozenset[Capability]
     provenance: Provenance
     seed: int
+    settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, opened: Opened, seed: int) -> _Facts:
+    def of(cls, opened: Opened, seed: int, settings: Mapping[str, Any]) -> _Facts:
         cameras = [unpack_camera(each) for each in opened.cameras]
         known = {each.value: each for each in Capability}
         return cls(
@@ -289,6 +295,7 @@ class _Facts:
             frozenset(known[each] for each in opened.capabilities if each in known),
             opened.provenance,
             seed,
+            settings,
         )
 
 
@@ -446,7 +453,7 @@ class _Connection:
         elif isinstance(message, Advanced):
             _settle(self._advances.pop(message.order, Future()), message.version)
         elif isinstance(message, Changed):
-            self.facts = _Facts.of(message.opened, self.facts.seed)
+            self.facts = _Facts.of(message.opened, self.facts.seed, self.facts.settings)
         return False
 
     def _welcome(self, socket: aiohttp.ClientWebSocketResponse, message: Welcome) -> None:
@@ -456,7 +463,7 @@ class _Connection:
                 f"{message.protocol} (heliograph {message.version} serves); install the same "
                 "version on both"
             )
-        self.facts = facts = _Facts.of(message.opened, message.seed)
+        self.facts = facts = _Facts.of(message.opened, message.seed, message.settings)
         self._unpacker = Unpacker(facts.labels, facts.passes, facts.provenance)
         self._socket = socket
         if not self._ready.done():

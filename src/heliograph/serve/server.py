@@ -259,7 +259,9 @@ class RenderServer:
         packer = Packer(opened.labels, hello.codec, hello.quality)
         client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
         client.on_advance = self._advance
-        client.tell(Welcome(PROTOCOL, version(), opened, self._renderer.seed, self._most_bytes))
+        limits = self._renderer.seed, self._most_bytes
+        settings = dict(self._renderer.opened)
+        client.tell(Welcome(PROTOCOL, version(), opened, *limits, settings))
         self._clients.add(client)
         sending = asyncio.create_task(client.send())
         sending.add_done_callback(partial(_cut_off, transport))
