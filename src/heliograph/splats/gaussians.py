@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliograph.errors import InvalidValueError
 from heliograph.poses import as_array, check_matrix
+from heliograph.requires import Requires
 
 Floats = NDArray[np.floating[Any]]
 Floats64 = NDArray[np.float64]
@@ -23,7 +24,7 @@ REACH: Final = 3.0
 
 _SMALLEST: Final = float(np.finfo(np.float32).tiny)
 _LARGEST: Final = 1e17  # metres; float32 holds the squares of lengths
-_SIMILAR: Final = 1e-5  # how far from a rotation a matrix over its scale may be
+_SIMILAR: Final = 5e-7  # how far from a rotation a matrix over its scale may be
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -222,7 +223,8 @@ def _check_each(name: str, fine: NDArray[np.bool_], array: Floats, wanted: str) 
 
 
 def _matrices(rotations: Floats) -> Floats64:
-    from scipy.spatial.transform import Rotation
+    with Requires("scipy"):
+        from scipy.spatial.transform import Rotation
 
     return np.asarray(Rotation.from_quat(np.roll(rotations, -1, axis=1)).as_matrix()).reshape(
         -1, 3, 3
@@ -230,7 +232,8 @@ def _matrices(rotations: Floats) -> Floats64:
 
 
 def _quaternions(matrices: Floats64) -> Floats:
-    from scipy.spatial.transform import Rotation
+    with Requires("scipy"):
+        from scipy.spatial.transform import Rotation
 
     xyzw = Rotation.from_matrix(matrices).as_quat().reshape(-1, 4)
     return np.ascontiguousarray(np.roll(xyzw, 1, axis=1), np.float32)
