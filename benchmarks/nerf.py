@@ -39,11 +39,22 @@ from heliograph.view import View
 
 ROOT = Path(__file__).parent.parent
 PEER = ROOT / "out" / "nerfstudio"
+DEMO = ROOT / "out" / "nerf-demo"
 ALONE = ("nerfstudio==1.1.5",)
 NEEDED = ("nerfacc==0.5.2", "torchmetrics==1.9.0", "jaxtyping==0.3.11", "lightning-utilities")
 SIDE = Path(__file__).parent / "nerf_sides" / "nerfstudio_side.py"
 NAMES = ("width", "height", "fx", "fy", "cx", "cy")
 LEVELS = ((64, 36), (128, 72), (320, 180))
+
+
+def trained(run: Path | None) -> Path:
+    """A run that was given, or one that is trained here, once."""
+    if run is not None:
+        return run
+    if not DEMO.exists():
+        command = [sys.executable, "-m", "heliograph", "nerf", "train-demo", str(DEMO)]
+        subprocess.run(command, check=True)
+    return DEMO
 
 
 def install_nerfstudio() -> Path:
@@ -330,15 +341,16 @@ def cancelled(watched: Watched, queue: hg.RenderQueue, cameras: list[hg.Camera])
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path, help="what `heliograph nerf train-demo` wrote")
+    parser.add_argument("run", nargs="?", type=Path, help="of `heliograph nerf train-demo`")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true", help="leave nerfstudio out")
     arguments = parser.parse_args()
+    run = trained(arguments.run)
     if not arguments.no_peers:
-        photo = read_capture(arguments.run / "capture").held_out[0]
-        print_rays(arguments.run, arguments.threads, arguments.rounds, photo)
-    print_queue(arguments.run, arguments.threads, arguments.rounds)
+        photo = read_capture(run / "capture").held_out[0]
+        print_rays(run, arguments.threads, arguments.rounds, photo)
+    print_queue(run, arguments.threads, arguments.rounds)
 
 
 if __name__ == "__main__":

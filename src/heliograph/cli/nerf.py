@@ -17,9 +17,9 @@ from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import open as open_scene
 from heliograph.requires import Requires
 
-_RADIUS = 1.8
+_RADIUS, _FOV = 1.8, 1.0  # metres, radians: all of the tiles is seen
 _TARGET = (0.0, 0.0, 0.15)
-_TILES, _TILE = 8, 0.24
+_TILES, _TILE = 8, 0.2
 _PAUSE = 10.0
 """Seconds between two lines of progress where nobody watches them grow."""
 
@@ -104,7 +104,7 @@ def _captured(order: Nerf, folder: Path) -> Any:
     from heliograph.engines.nerf.capture import dome_cameras, read_capture, write_capture
 
     size = order.size, order.size
-    cameras = dome_cameras(order.views, target=_TARGET, radius=_RADIUS, size=size)
+    cameras = dome_cameras(order.views, target=_TARGET, radius=_RADIUS, fov_y=_FOV, size=size)
     with open_scene(demo_scene(), msaa=4) as renderer:
         write_capture(renderer, cameras, folder)
     return read_capture(folder)
