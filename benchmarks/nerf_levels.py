@@ -1,4 +1,4 @@
-"""Draws docs/images/levels.png: what a queue over a NeRF shows of one update, level by level."""
+"""Draws docs/levels.png: what a queue over a NeRF shows of one update, level by level."""
 
 from __future__ import annotations
 
