@@ -17,7 +17,7 @@ from heliograph.engines.nerf.frames import TRANSFORMS, CaptureFrame
 from heliograph.picture import depth_picture, depth_range
 from heliograph.picture.layout import captioned, framed, grid, scaled
 
-OUT = Path(__file__).parent.parent / "docs" / "images" / "levels.png"
+OUT = Path(__file__).parent.parent / "docs" / "levels.png"
 SIZE = (384, 216)
 SHOWN = (288, 162)
 LARGEST = 200_000
