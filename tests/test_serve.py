@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,7 @@ from heliograph.engines.fake import FakeEngine, Paint
 from heliograph.errors import (
     ClosedError,
     EngineError,
+    HeliographError,
     InvalidValueError,
     UnknownNameError,
     WorkerError,
@@ -414,3 +416,24 @@ def test_who_may_not_is_refused(served: Any) -> None:
     remote.render(view())
     with pytest.raises(InvalidValueError, match="insecure"):
         RenderServer(remote, host="0.0.0.0", insecure=True)
+
+
+def test_clients_name_no_files_of_the_server_unless_they_may(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"secret")
+    shown = hg.Box(key="shown", material={"map": str(secret)})
+    changes = [hg.Add(shown), hg.Upsert(hg.Group(shown, key="group")), hg.Set(hg.Scene(shown))]
+    with hg.open(hg.Scene(hg.Box(key="box"))) as local:
+        with serving(local) as server, hg.connect(server.url) as remote:
+            for change in changes:
+                with pytest.raises(InvalidValueError, match=r"box 'shown': .*allow_files"):
+                    remote.advance(change)
+                with pytest.raises(InvalidValueError, match=r"box 'shown': .*allow_files"):
+                    remote.render(hg.View(edits=[change]))
+            assert remote.render(hg.View()).labels.keys() == {0, 1}
+        with (
+            serving(local, allow_files=True) as server,
+            hg.connect(server.url) as remote,
+            pytest.raises(HeliographError, match=r"secret\.png"),
+        ):
+            remote.advance(changes[0])

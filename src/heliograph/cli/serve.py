@@ -36,6 +36,7 @@ class Serve:
         token: what clients must bring, 16 characters or more; one is made up without it. Other
             users of this machine can read it here: HELIOGRAPH_TOKEN in the environment hides it.
         insecure: no token at all, on loopback alone.
+        allow_files: let edits of clients name files of this machine.
         origins: further addresses that it is reached by, such as https://robots.example.org
             behind a reverse proxy that ends TLS and passes Host on.
         option: options of heliograph.open as NAME=VALUE, such as msaa=4; values as in JSON.
@@ -50,6 +51,7 @@ class Serve:
     port: int | None = None
     token: str | None = None
     insecure: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    allow_files: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     origins: tuple[str, ...] = ()
     option: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--options"])] = ()
 
@@ -78,6 +80,7 @@ def serve(order: tyro.conf.OmitArgPrefixes[Serve]) -> int:
             port=ports,
             token=order.token or os.environ.get("HELIOGRAPH_TOKEN") or None,
             insecure=order.insecure,
+            allow_files=order.allow_files,
             origins=order.origins,
             scene=order.scene,
         )

@@ -13,6 +13,7 @@ from heliograph.errors import EngineError, HeliographError, InvalidValueError, W
 from heliograph.frame import Sample
 from heliograph.passes import select_passes
 from heliograph.requires import Requires
+from heliograph.serve.files import check_no_files
 from heliograph.serve.messages import (
     FROM_CLIENT,
     Advance,
@@ -133,6 +134,10 @@ class Client:
         packer: writes samples for it.
         metrics: what the server has done.
         most_bytes: that the pictures of one order may have.
+
+    Attributes:
+        allow_files: whether its edits may name files of this machine.
+        on_advance: is called with what changes the scene.
     """
 
     def __init__(
@@ -155,6 +160,7 @@ class Client:
         self._unsent: asyncio.Queue[bytes] = asyncio.Queue()
         self._malformed = 0
         self._gone = False
+        self.allow_files = False
         self.on_advance: Callable[[Client, Advance], object] = lambda client, message: None
 
     # In the loop.
@@ -226,6 +232,8 @@ class Client:
             )
         packed = unpack_view(message.view)
         view = View(**vars(packed))  # checks it
+        if not self.allow_files:
+            check_no_files(view.edits)
         cameras = [each for each in view.cameras if isinstance(each, Camera)]
         if len(cameras) < len(view.cameras) or not cameras:
             cameras = list(resolve_cameras(view, self.renderer.cameras))
@@ -276,9 +284,16 @@ class Client:
             self._gone = True
 
 
-def advanced(renderer: Renderer, message: Advance) -> FromServer:
+def advanced(renderer: Renderer, message: Advance, *, allow_files: bool) -> FromServer:
     """Change the scene for good, and say what came of it; takes as long as it takes."""
-    version = attempt(lambda: renderer.advance(unpack_edits(message.changes)))
+
+    def advance() -> int:
+        changes = unpack_edits(message.changes)
+        if not allow_files:
+            check_no_files(changes)
+        return renderer.advance(changes)
+
+    version = attempt(advance)
     if isinstance(version, HeliographError):
         return Failed(message.order, pack_error(version))
     return Advanced(message.order, version)

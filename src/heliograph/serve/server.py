@@ -71,6 +71,7 @@ class RenderServer:
         origins: further origins that it is reached by, as behind a reverse proxy that ends TLS.
         ssl: how it speaks TLS itself.
         most_bytes: that the pictures of one order may have.
+        allow_files: whether edits of clients may name files of this machine.
         scene: what /health calls the scene.
 
     Attributes:
@@ -91,6 +92,7 @@ class RenderServer:
         origins: Sequence[str] = (),
         ssl: SSLContext | None = None,
         most_bytes: int = MOST_BYTES,
+        allow_files: bool = False,
         scene: str = "",
     ) -> None:
         self.metrics = Metrics()
@@ -99,6 +101,7 @@ class RenderServer:
         self._ports = [port] if isinstance(port, int) else list(port)
         self._ssl = ssl
         self._most_bytes = most_bytes
+        self._allow_files = allow_files
         self._scene = scene
         self._access = Access(
             host, token, insecure=insecure, origins=origins, secure=ssl is not None
@@ -258,7 +261,7 @@ class RenderServer:
         opened = await asyncio.to_thread(self._described)
         packer = Packer(opened.labels, hello.codec, hello.quality)
         client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
-        client.on_advance = self._advance
+        client.on_advance, client.allow_files = self._advance, self._allow_files
         limits = self._renderer.seed, self._most_bytes
         settings = dict(self._renderer.opened)
         client.tell(Welcome(PROTOCOL, version(), opened, *limits, settings))
@@ -286,7 +289,8 @@ class RenderServer:
 
     async def _advanced(self, client: Client, message: Advance) -> None:
         async with self._advancing:
-            answer = await asyncio.to_thread(advanced, self._renderer, message)
+            how = {"allow_files": self._allow_files}
+            answer = await asyncio.to_thread(advanced, self._renderer, message, **how)
             if isinstance(answer, Advanced):
                 changed = Changed(await asyncio.to_thread(self._described))
                 for each in self._clients:
