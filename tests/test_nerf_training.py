@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,9 +128,10 @@ def test_a_trained_run_opens_without_its_pictures(renderer, capture, trained, tm
     shutil.rmtree(data)
     camera = capture.held_out[0].camera.resized(48, 48)
     true = renderer.render(View((camera,), ("depth",)))[camera.name].depth
+    passes: Any = ("median_depth",)
     for source in (run, config):
         with hg.open(source) as opened:
-            seen = opened.render(View((camera,), ("median_depth",)))[camera.name]
+            seen = opened.render(View((camera,), passes))[camera.name]
         surface = np.isfinite(true)
         error = np.abs(seen["median_depth"][surface] / true[surface] - 1)
         assert np.mean(error < 0.05) > 0.9
@@ -146,3 +150,35 @@ def test_the_same_seed_gives_the_same_bits(capture):
         assert torch.equal(value, same.state_dict()[name])
     table = "field.mlp_base.model.0.hash_table"
     assert not torch.equal(one.state_dict()[table], other.state_dict()[table])
+
+
+# -- the command
+
+
+def run_nerf(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "heliograph", "nerf", "train-demo", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_demo_is_trained_and_opens_with_the_cameras_of_its_capture(tmp_path):
+    out = tmp_path / "demo"
+    done = run_nerf(str(out), "--steps=2", "--rays=16", "--views=8", "--size=12")
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+    assert "on 1 pictures it did not see" in done.stdout
+    with hg.open(out) as opened:
+        assert "view_0007" in opened.cameras
+        assert opened.render(View(("view_0007",), ("rgb",)))["view_0007"].rgb.shape == (12, 12, 3)
+    again = run_nerf(str(out))
+    assert again.returncode == 2
+    assert "is not empty" in again.stderr
+
+
+def test_a_demo_of_no_steps_is_refused(tmp_path):
+    refused = run_nerf(str(tmp_path / "demo"), "--steps=0")
+    assert refused.returncode == 2
+    assert "--steps" in refused.stderr
+    assert not (tmp_path / "demo").exists()

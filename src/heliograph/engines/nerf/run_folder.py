@@ -27,7 +27,7 @@ _PARSER = f"{_DATA}.dataparsers.nerfstudio_dataparser"
 def write_run(
     folder: Path, model: NerfactoModel, frame: CaptureFrame, data: Path, *, step: int
 ) -> Path:
-    """Write a trained model so that nerfstudio and `heliograph.open` read it.
+    """Write a trained model as nerfstudio lays it out; `heliograph.open` reads it.
 
     Args:
         folder: is made; what is there is replaced.
