@@ -309,8 +309,11 @@ class _Connection:
         self._ready: Future[None] = Future()
         self._sending: set[asyncio.Task[None]] = set()
         self._why = ""
+        self._why_closed = "this renderer is closed"
         self._closed = False
+        self._calling = threading.Lock()
         self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(self._stay_connected())
         self._thread = threading.Thread(target=self._run, name="heliograph-remote", daemon=True)
         self._thread.start()
 
@@ -334,51 +337,46 @@ class _Connection:
 
     def put(self, order: _Order) -> None:
         """Have something drawn."""
-        self._check_open()
         self._call(self._put, order)
 
     def cancel(self, order: _Order) -> None:
         """Nobody waits for it any more."""
-        if not self._closed:
-            with suppress(RuntimeError):  # it is closed meanwhile
-                self._loop.call_soon_threadsafe(self._cancel, order)
+        with suppress(ClosedError):
+            self._call(self._cancel, order)
 
     def advance(self, changes: Any) -> int:
         """See `RemoteRenderer.advance`."""
-        self._check_open()
         future: Future[int] = Future()
         self._call(self._advance, changes, future)
         return future.result()
 
     def close(self) -> None:
         """End it; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(_ENDS_WITHIN)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("this renderer is closed")
+        with suppress(ClosedError):
+            self._call(self._task.cancel)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_ENDS_WITHIN)
 
     def _call(self, call: Any, *arguments: Any) -> None:
-        try:
+        """Have something done in the loop; all that it takes is done, or fails with the rest."""
+        with self._calling:
+            if self._closed:
+                raise ClosedError(self._why_closed)
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:
-            raise ClosedError("this renderer is closed") from None
 
     # In the loop.
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._task = self._loop.create_task(self._stay_connected())
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
-        self._closed = True
-        self._loop.run_until_complete(asyncio.sleep(0))  # what was put meanwhile
-        self._fail_all(ClosedError(self._why or "this renderer is closed"))
-        self._loop.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+        finally:
+            with self._calling:
+                self._closed = True
+            self._loop.run_until_complete(asyncio.sleep(0))  # what was put meanwhile
+            self._fail_all(ClosedError(self._why_closed))
+            self._loop.close()
 
     async def _stay_connected(self) -> None:
         deadlines = asyncio.ensure_future(self._keep_deadlines())
@@ -392,7 +390,7 @@ class _Connection:
                     except (aiohttp.ClientError, OSError, TimeoutError) as error:
                         self._why = _said(error)
                     except HeliographError as error:  # it will not be better next time
-                        self._why = error.message
+                        self._why_closed = error.message
                         if not self._ready.done():
                             self._ready.set_exception(error)
                         return
@@ -496,7 +494,7 @@ class _Connection:
 
     def _put(self, order: _Order) -> None:
         if self._task.done():
-            self._give_up(order, ClosedError(self._why or "this renderer is closed"))
+            self._give_up(order, ClosedError(self._why_closed))
             return
         order.message.order = next(self._numbers)
         if self._deadline is not None:

@@ -255,12 +255,13 @@ class RenderServer:
         turns = self._turns
         if turns is None:
             return
-        opened = await asyncio.to_thread(self._described)
-        packer = Packer(opened.labels, hello.codec, hello.quality)
-        client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
-        client.on_advance = self._advance
-        client.tell(Welcome(PROTOCOL, version(), opened, self._renderer.seed, self._most_bytes))
-        self._clients.add(client)
+        async with self._advancing:  # or it would not be told of a change meanwhile
+            opened = await asyncio.to_thread(self._described)
+            packer = Packer(opened.labels, hello.codec, hello.quality)
+            client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
+            client.on_advance = self._advance
+            client.tell(Welcome(PROTOCOL, version(), opened, self._renderer.seed, self._most_bytes))
+            self._clients.add(client)
         sending = asyncio.create_task(client.send())
         sending.add_done_callback(partial(_cut_off, transport))
         try:
