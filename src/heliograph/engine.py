@@ -38,7 +38,7 @@ from heliograph.errors import (
     shown,
 )
 from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
-from heliograph.passes import PassSpecs, select_passes
+from heliograph.passes import KNOWN_PASSES, PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.view import View, unchecked_view
 
@@ -605,10 +605,11 @@ def made_sample(
     buffers: Sequence[Buffers],
     labels: Labels,
     provenance: Provenance,
+    specs: PassSpecs = KNOWN_PASSES,
 ) -> Sample:
     """The sample of a view whose cameras (as they were used) were drawn into these buffers."""
     frames = {
-        camera.name: Frame(camera, passes, labels)
+        camera.name: Frame(camera, passes, labels, specs)
         for camera, passes in zip(cameras, buffers, strict=True)
     }
     return Sample(frames, labels, view.state, view.seed, view.index, provenance=provenance)

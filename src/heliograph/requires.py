@@ -8,7 +8,7 @@ from heliograph.errors import HeliographError, MissingDependencyError
 
 EXTRAS = {
     "OpenEXR": "exr",
-    "aiohttp": "web",
+    "aiohttp": "web",  # and "serve", which is the same
     "gsplat": "splat",
     "pygame": "fly",
     "torch": "torch",

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import tyro
 
 from heliograph.checks import check_integer
-from heliograph.cli.states import parse_size
+from heliograph.cli.states import engine_options, parse_size
 from heliograph.cli.streams import say
 from heliograph.delivery.call import open as open_scene
-from heliograph.errors import InvalidValueError
 
 _PORTS = 65535
 
@@ -39,7 +35,8 @@ class Serve:
         allow_files: let edits of clients name files of this machine.
         origins: further addresses that it is reached by, such as https://robots.example.org
             behind a reverse proxy that ends TLS and passes Host on.
-        option: options of heliograph.open as NAME=VALUE, such as msaa=4; values as in JSON.
+        option: options of the engine alone as NAME=VALUE, such as frame=nerfstudio; values as in
+            JSON.
     """
 
     scene: Annotated[str, tyro.conf.Positional]
@@ -72,7 +69,7 @@ def serve(order: tyro.conf.OmitArgPrefixes[Serve]) -> int:
         engine=order.engine,
         workers=order.workers,
         seed=order.seed,
-        **_options(order.option),
+        engine_options=engine_options(order.option),
     ) as renderer:
         server = RenderServer(
             renderer,
@@ -86,20 +83,3 @@ def serve(order: tyro.conf.OmitArgPrefixes[Serve]) -> int:
         )
         server.run(say)
     return 0
-
-
-def _options(words: Sequence[str]) -> dict[str, Any]:
-    """Options of `NAME=VALUE`; what is no JSON is text.
-
-    Raises:
-        InvalidValueError: not such words.
-    """
-    options: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name.isidentifier() and equals):
-            raise InvalidValueError(f"--option: expected NAME=VALUE like msaa=4, got {word[:80]!r}")
-        options[name] = value
-        with suppress(msgspec.DecodeError):
-            options[name] = msgspec.json.decode(value)
-    return options

@@ -2,7 +2,7 @@
 
 caller's threads                     thread "heliograph-queue"
 update(camera) -> newest order --->  renderer.refine(view, token, levels)
-get, wait, async for  <------------  offered one by one; `_Newest` takes what goes forward
+get, wait, async for  <------------  offered one by one; `Newest` takes what goes forward
 """
 
 from __future__ import annotations
@@ -141,7 +141,6 @@ class _Order:
 
     id: int
     view: View
-    levels: Levels | None
     made: float
     token: CancelToken = field(default_factory=CancelToken)
 
@@ -204,7 +203,7 @@ class Newest:
         """
         with self.changed:
             image, self._unread = self._unread, None
-            if image is not None and image.level >= min_level and (image.final or not final):
+            if image is not None and (image.final or (image.level >= min_level and not final)):
                 return image
             error, self._error = self._error, None
             if error is not None:
@@ -287,7 +286,7 @@ class RenderQueue:
         """The next image that nobody has read yet, as soon as there is one.
 
         Args:
-            min_level: what is coarser is passed over.
+            min_level: what is coarser is passed over, but for the last image of an update.
             final: pass over all but the last image of an update.
             timeout: seconds; None for as long as it takes.
 
@@ -424,7 +423,7 @@ class _Work:
             self._updates += 1
             if self._order is not None:
                 self._count("skipped")
-            self._order = _Order(self._updates, view, self._levels, time.monotonic())
+            self._order = _Order(self._updates, view, time.monotonic())
             self._count("updates")
             running = self._running
             self.newest.changed.notify_all()
@@ -498,7 +497,7 @@ class _Work:
         level, count = 0, sum(len(step.levels) for step in steps)
         for step in steps:
             for image in self._images(renderer, order, step):
-                self._give(replace(image, level=level, final=level + 1 == count), order)
+                self._give(replace(image, level=level, final=level + 1 == count))
                 level += 1
                 if self._outdated(order):
                     order.token.cancel()
@@ -524,8 +523,8 @@ class _Work:
         with self.newest.changed:
             return self._order is not None or self.closed
 
-    def _give(self, image: QueuedImage, order: _Order) -> None:
-        self._measure(order, image)
+    def _give(self, image: QueuedImage) -> None:
+        self._measure(image)
         if not self.newest.offer(image):
             return
         self._count("images")
@@ -548,11 +547,11 @@ class _Work:
         pinned = self._pinned
         if pinned is not None:
             return [_Step(_seen_by(view, [at_level(each, pinned) for each in cameras]), (1.0,))]
-        if order.levels is None:
+        if self._levels is None:
             return [_Step(view, self._chosen(cameras[0]))]
-        sizes = [each for each in order.levels if isinstance(each, Level)]
+        sizes = [each for each in self._levels if isinstance(each, Level)]
         if not sizes:
-            return [_Step(view, check_levels([float(each) for each in order.levels]))]  # type: ignore[arg-type]
+            return [_Step(view, check_levels([float(each) for each in self._levels]))]  # type: ignore[arg-type]
         return [
             _Step(_seen_by(view, [size.of(each) for each in cameras]), (1.0,)) for size in sizes
         ]
@@ -566,8 +565,8 @@ class _Work:
             parts.insert(0, parts[0] / _GROWTH)
         return tuple(parts) if parts[0] <= 1.5 * first else (first, *parts)
 
-    def _measure(self, order: _Order, image: QueuedImage) -> None:
-        if order.levels is not None or self._pinned is not None:
+    def _measure(self, image: QueuedImage) -> None:
+        if self._levels is not None or self._pinned is not None:
             return
         if image.level == 0:
             self._pace.took(image.render_time)

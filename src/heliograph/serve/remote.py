@@ -14,7 +14,7 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -166,7 +166,7 @@ class RemoteRenderer(Renderer):
     def submit(self, view: View, *, priority: int = 0) -> Future[Sample]:
         """Order one view; see `heliograph.engine.Renderer`."""
         future: Future[Sample] = Future()
-        order = self._order(view, priority, None, lambda _, sample: _settle(future, sample))
+        order = self._order(view, priority, None, lambda sample: _settle(future, sample))
 
         def forget(done: Future[Sample]) -> None:
             if done.cancelled():
@@ -187,7 +187,7 @@ class RemoteRenderer(Renderer):
         """Draw one view coarsely first, then better and better; see `heliograph.engine.Engine`."""
         parts = check_levels(levels)
         came: SimpleQueue[Sample | HeliographError | None] = SimpleQueue()
-        order = self._order(view, priority, parts, lambda _, each: came.put(each))
+        order = self._order(view, priority, parts, came.put)
         return self._refined(order, came, cancel or CancelToken(), len(parts))
 
     def _refined(
@@ -237,7 +237,11 @@ class RemoteRenderer(Renderer):
         self._connection.close()
 
     def _order(
-        self, view: View, priority: int, levels: Sequence[float] | None, give: Any
+        self,
+        view: View,
+        priority: int,
+        levels: Sequence[float] | None,
+        give: Callable[[Sample | HeliographError], object],
     ) -> _Order:
         if not isinstance(view, View):
             raise InvalidValueError(f"expected a heliograph.View, got {shown(view)}")
@@ -256,7 +260,7 @@ class _Order:
     Attributes:
         message: what the server is told.
         view: the same.
-        give: takes the order and each sample, or what went wrong.
+        give: takes each sample, or what went wrong.
         next: number of the next level that was not given yet.
         ordered: when, seconds since the epoch.
         until: when it is given up, by the monotonic clock.
@@ -264,7 +268,7 @@ class _Order:
 
     message: Draw
     view: View
-    give: Any
+    give: Callable[[Sample | HeliographError], object]
     next: int = 0
     ordered: float = field(default_factory=time.time)
     until: float | None = None
@@ -316,8 +320,11 @@ class _Connection:
         self._ready: Future[None] = Future()
         self._sending: set[asyncio.Task[None]] = set()
         self._why = ""
+        self._why_closed = "this renderer is closed"
         self._closed = False
+        self._calling = threading.Lock()
         self._loop = asyncio.new_event_loop()
+        self._task = self._loop.create_task(self._stay_connected())
         self._thread = threading.Thread(target=self._run, name="heliograph-remote", daemon=True)
         self._thread.start()
 
@@ -341,51 +348,46 @@ class _Connection:
 
     def put(self, order: _Order) -> None:
         """Have something drawn."""
-        self._check_open()
         self._call(self._put, order)
 
     def cancel(self, order: _Order) -> None:
         """Nobody waits for it any more."""
-        if not self._closed:
-            with suppress(RuntimeError):  # it is closed meanwhile
-                self._loop.call_soon_threadsafe(self._cancel, order)
+        with suppress(ClosedError):
+            self._call(self._cancel, order)
 
     def advance(self, changes: Any) -> int:
         """See `RemoteRenderer.advance`."""
-        self._check_open()
         future: Future[int] = Future()
         self._call(self._advance, changes, future)
         return future.result()
 
     def close(self) -> None:
         """End it; may be called twice."""
-        if self._closed:
-            return
-        self._closed = True
-        self._loop.call_soon_threadsafe(self._task.cancel)
-        self._thread.join(_ENDS_WITHIN)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("this renderer is closed")
+        with suppress(ClosedError):
+            self._call(self._task.cancel)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_ENDS_WITHIN)
 
     def _call(self, call: Any, *arguments: Any) -> None:
-        try:
+        """Have something done in the loop; all that it takes is done, or fails with the rest."""
+        with self._calling:
+            if self._closed:
+                raise ClosedError(self._why_closed)
             self._loop.call_soon_threadsafe(call, *arguments)
-        except RuntimeError:
-            raise ClosedError("this renderer is closed") from None
 
     # In the loop.
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._task = self._loop.create_task(self._stay_connected())
-        with suppress(asyncio.CancelledError):
-            self._loop.run_until_complete(self._task)
-        self._closed = True
-        self._loop.run_until_complete(asyncio.sleep(0))  # what was put meanwhile
-        self._fail_all(ClosedError(self._why or "this renderer is closed"))
-        self._loop.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+        finally:
+            with self._calling:
+                self._closed = True
+            self._loop.run_until_complete(asyncio.sleep(0))  # what was put meanwhile
+            self._fail_all(ClosedError(self._why_closed))
+            self._loop.close()
 
     async def _stay_connected(self) -> None:
         deadlines = asyncio.ensure_future(self._keep_deadlines())
@@ -399,7 +401,7 @@ class _Connection:
                     except (aiohttp.ClientError, OSError, TimeoutError) as error:
                         self._why = _said(error)
                     except HeliographError as error:  # it will not be better next time
-                        self._why = error.message
+                        self._why_closed = error.message
                         if not self._ready.done():
                             self._ready.set_exception(error)
                         return
@@ -486,7 +488,7 @@ class _Connection:
         if message.number >= order.next:
             order.next = message.number + 1
             provenance = replace(made.provenance, ordered=order.ordered)
-            order.give(order, replace(made, provenance=provenance))
+            order.give(replace(made, provenance=provenance))
 
     def _failed(self, message: Failed) -> None:
         error = unpack_error(message.problem)
@@ -499,11 +501,11 @@ class _Connection:
         self._orders.pop(order.message.order, None)
         if order.view.seed is not None and error.seed is None:
             error.index, error.seed = order.view.index, order.view.seed
-        order.give(order, error)
+        order.give(error)
 
     def _put(self, order: _Order) -> None:
         if self._task.done():
-            self._give_up(order, ClosedError(self._why or "this renderer is closed"))
+            self._give_up(order, ClosedError(self._why_closed))
             return
         order.message.order = next(self._numbers)
         if self._deadline is not None:
@@ -541,7 +543,7 @@ class _Connection:
     def _fail_all(self, error: HeliographError) -> None:
         orders, self._orders = self._orders, {}
         for order in orders.values():
-            order.give(order, error)
+            order.give(error)
         self._lose_advances()
         if not self._ready.done():
             self._ready.set_exception(error)
@@ -553,7 +555,7 @@ class _Connection:
             for order in [each for each in self._orders.values() if (each.until or now) < now]:
                 self._cancel(order)
                 why = self._why if self._socket is None else "it has too much to draw"
-                order.give(order, WorkerError(f"not drawn within {self._deadline:g} s: {why}"))
+                order.give(WorkerError(f"not drawn within {self._deadline:g} s: {why}"))
 
 
 async def _sent(socket: aiohttp.ClientWebSocketResponse, frame: bytes) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
@@ -45,7 +45,6 @@ from heliograph.worker.opening import describe
 
 with Requires("aiohttp"):
     from aiohttp import WSMsgType, web
-    from aiohttp.typedefs import Middleware
 
 PORT: Final = 7007
 PORTS_TRIED: Final = 20
@@ -56,7 +55,7 @@ MOST_BYTES: Final = 1 << 28
 """Bytes that the pictures of one order may have."""
 MOST_MESSAGE: Final = 1 << 26
 """Bytes that a client's message may have."""
-_REFUSALS: Final = (400, 401, 403, 421)
+_REFUSALS: Final = (401, 403)
 
 
 class RenderServer:
@@ -111,13 +110,15 @@ class RenderServer:
         self._runner: web.AppRunner | None = None
         self._advancing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._app = web.Application(middlewares=[self._counted(), guard(self._access)])
-        for path, handler in (
-            ("/render", self._socket),
-            ("/health", self._health),
-            ("/metrics", self._scraped),
-        ):
-            self._app.router.add_get(path, handler)
+        self._routes: Mapping[str, Handler] = {
+            "/render": self._socket,
+            "/health": self._health,
+            "/metrics": self._scraped,
+        }
+        # Not aiohttp's middlewares: a cache of its module would keep the server and its renderer.
+        self._guarded = guard(self._access)
+        self._app = web.Application()
+        self._app.router.add_get("/{path:.*}", self._answered)
 
     @property
     def url(self) -> str:
@@ -192,17 +193,17 @@ class RenderServer:
 
     # What is asked over HTTP.
 
-    def _counted(self) -> Middleware:
-        """Counts requests that are refused."""
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        answer = await self._guarded(request, self._routed)
+        if answer.status in _REFUSALS:
+            self.metrics.count("refused")
+        return answer
 
-        @web.middleware
-        async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
-            answer = await handler(request)
-            if answer.status in _REFUSALS:
-                self.metrics.count("refused")
-            return answer
-
-        return counted
+    async def _routed(self, request: web.Request) -> web.StreamResponse:
+        handler = self._routes.get(request.path)
+        if handler is None:
+            return web.Response(status=404, text=f"Here are {', '.join(self._routes)}.\n")
+        return await handler(request)
 
     async def _health(self, request: web.Request) -> web.Response:
         del request
@@ -258,14 +259,15 @@ class RenderServer:
         turns = self._turns
         if turns is None:
             return
-        opened = await asyncio.to_thread(self._described)
-        packer = Packer(opened.labels, hello.codec, hello.quality)
-        client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
-        client.on_advance, client.allow_files = self._advance, self._allow_files
-        limits = self._renderer.seed, self._most_bytes
-        settings = dict(self._renderer.opened)
-        client.tell(Welcome(PROTOCOL, version(), opened, *limits, settings))
-        self._clients.add(client)
+        async with self._advancing:  # or it would not be told of a change meanwhile
+            opened = await asyncio.to_thread(self._described)
+            packer = Packer(opened.labels, hello.codec, hello.quality)
+            client = Client(socket, self._renderer, turns, packer, self.metrics, self._most_bytes)
+            client.on_advance, client.allow_files = self._advance, self._allow_files
+            limits = self._renderer.seed, self._most_bytes
+            settings = dict(self._renderer.opened)
+            client.tell(Welcome(PROTOCOL, version(), opened, *limits, settings))
+            self._clients.add(client)
         sending = asyncio.create_task(client.send())
         sending.add_done_callback(partial(_cut_off, transport))
         try:

@@ -173,7 +173,7 @@ class NerfEngine(Engine):
         pictures = self._pictures(cameras, buffers)
         self._draw(pictures, [1] * len(pictures), None)
         made = self.provenance.drawn(begun, 0)
-        return made_sample(view, cameras, buffers, self.labels, made)
+        return made_sample(view, cameras, buffers, self.labels, made, self._passes)
 
     def refine(
         self,
@@ -197,7 +197,7 @@ class NerfEngine(Engine):
             frames = [each.frame(stride) for each, stride in zip(pictures, strides, strict=True)]
             coarse, arrays = zip(*frames, strict=True)
             made = self.provenance.drawn(begun, 0)
-            yield made_sample(view, coarse, arrays, self.labels, made)
+            yield made_sample(view, coarse, arrays, self.labels, made, self._passes)
 
     def close(self) -> None:
         """Free the model; may be called twice."""

@@ -172,9 +172,8 @@ class SplatEngine(Engine):
                 if self._depth == "expected":
                     drawn = replace(drawn, depth=drawn.expected)
                 lay_over(arrays, camera, drawn)
-        made = made_sample(view, cameras, buffers, self.labels, self._made.drawn(begun, 0))
-        frames = {name: replace(frame, specs=SPLAT_PASSES) for name, frame in made.frames.items()}
-        return replace(made, frames=frames)
+        made = self._made.drawn(begun, 0)
+        return made_sample(view, cameras, buffers, self.labels, made, SPLAT_PASSES)
 
     def close(self) -> None:
         """Free the splats; may be called twice."""
