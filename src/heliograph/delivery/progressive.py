@@ -8,6 +8,7 @@ get, wait, async for  <------------  offered one by one; `Newest` takes what goe
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import threading
@@ -15,7 +16,7 @@ import time
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
@@ -31,7 +32,13 @@ from heliograph.engine import (
     check_levels,
     resolve_cameras,
 )
-from heliograph.errors import ClosedError, HeliographError, InvalidValueError, shown
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    HeliographError,
+    InvalidValueError,
+    shown,
+)
 from heliograph.frame import Frame, Sample
 from heliograph.passes import Passes
 from heliograph.view import View, unchecked_view
@@ -163,10 +170,33 @@ class Newest:
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
+        self._locked_by: set[int] = set()
         self._key = (0, -1)
         self._unread: QueuedImage | None = None
         self._error: HeliographError | None = None
         self.unread = 0
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock; its own thread may take it again, in a signal handler."""
+        here, again = threading.get_ident(), self.is_locked_here
+        self._locked_by.add(here)
+        try:
+            with self.changed:
+                yield
+        finally:
+            if not again:
+                self._locked_by.discard(here)
+
+    @property
+    def is_locked_here(self) -> bool:
+        """Whether this thread holds the lock, or is about to."""
+        return threading.get_ident() in self._locked_by
+
+    def forget_error(self) -> None:
+        """What went wrong is of no interest any more: something else is to be shown."""
+        with self.locked():
+            self._error = None
 
     @property
     def update_id(self) -> int:
@@ -175,7 +205,7 @@ class Newest:
 
     def offer(self, image: QueuedImage) -> bool:
         """Take a picture if it goes forward; says whether it did."""
-        with self.changed:
+        with self.locked():
             key = image.update_id, image.level
             if key <= self._key:
                 return False
@@ -188,7 +218,7 @@ class Newest:
 
     def fail(self, update_id: int, error: HeliographError) -> bool:
         """Take what went wrong with an update, unless there is a picture of a newer one."""
-        with self.changed:
+        with self.locked():
             if update_id < self._key[0]:
                 return False
             self._error = error
@@ -201,7 +231,7 @@ class Newest:
         Raises:
             HeliographError: what went wrong with the newest update; once.
         """
-        with self.changed:
+        with self.locked():
             image, self._unread = self._unread, None
             if image is not None and (image.final or (image.level >= min_level and not final)):
                 return image
@@ -298,7 +328,7 @@ class RenderQueue:
         check_integer("min_level", min_level)
         until = math.inf if timeout is None else time.monotonic() + timeout
         newest = self._work.newest
-        with newest.changed:
+        with newest.locked():
             while True:
                 self._work.check_open()
                 image = newest.take(min_level, final=final)
@@ -388,7 +418,7 @@ class _Work:
         self._pace = Pace(latency, scales=SLOW_SCALES, first=SLOW_SCALES[-1], floor=_FLOOR)
         self._pinned: float | None = None
         self._counts: Counter[str] = Counter()
-        self._updates = 0
+        self._numbers = itertools.count(1)
         self._order: _Order | None = None  # the newest, if nothing of it is drawn yet
         self._running: _Order | None = None
         self._calls: list[Callback] = []
@@ -401,7 +431,7 @@ class _Work:
     @property
     def stats(self) -> QueueStats:
         """What was done so far."""
-        with self.newest.changed:
+        with self.newest.locked():
             return QueueStats(**self._counts, unread=self.newest.unread)
 
     def check_open(self) -> None:
@@ -411,26 +441,27 @@ class _Work:
 
     def doing(self) -> str:
         """What it does, for messages."""
-        if not self._updates:
+        if not self._counts["updates"]:
             return "no update was made"
         running = self._running
         return "nothing is drawn" if running is None else f"update {running.id} is being drawn"
 
     def update(self, view: View) -> int:
         """Note the newest update; end what is drawn of an older one, if some of it was shown."""
-        with self.newest.changed:
-            self.check_open()
-            self._updates += 1
-            if self._order is not None:
-                self._count("skipped")
-            self._order = _Order(self._updates, view, time.monotonic())
-            self._count("updates")
+        self.check_open()
+        order = _Order(next(self._numbers), view, time.monotonic())
+        with self.newest.locked():
+            self._counts["updates"] += 1
+            before = self._order
+            self._counts["skipped"] += before is not None
+            if before is None or before.id < order.id:  # or a signal handler made a newer one
+                self._order = order
+            self.newest.forget_error()
             running = self._running
             self.newest.changed.notify_all()
-            number = self._updates
         if running is not None and self._shown(running):
             running.token.cancel()
-        return number
+        return order.id
 
     def pin(self, fraction: float | None) -> None:
         """See `RenderQueue.pin`."""
@@ -446,7 +477,8 @@ class _Work:
 
     def close(self) -> None:
         """See `RenderQueue.close`."""
-        with self.newest.changed:
+        interrupts = self.newest.is_locked_here  # a signal handler, so the thread cannot end now
+        with self.newest.locked():
             self.closed = True
             self._order = None
             running = self._running
@@ -454,7 +486,7 @@ class _Work:
         if running is not None:
             running.token.cancel()
         self._tell()
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() is not self._thread and not interrupts:
             self._thread.join(_CLOSES_WITHIN)
             if self._thread.is_alive():
                 _LOG.error("a picture is drawn on after its queue was closed; it is left to itself")
@@ -465,22 +497,29 @@ class _Work:
 
     def _run(self) -> None:
         while (order := self._next()) is not None:
-            error = attempt(self._draw, order)
+            error = self._attempt(order)
             if isinstance(error, HeliographError) and not self.closed:
                 self._fail(order, error)
             del order, error  # or what they hold would live until the next one
 
+    def _attempt(self, order: _Order) -> HeliographError | None:
+        """Draw an update; what went wrong, whatever it is: the next one is drawn all the same."""
+        try:
+            return attempt(self._draw, order)
+        except BaseException as error:  # noqa: BLE001 -- such as `sys.exit` in somebody's code
+            return EngineError(f"{type(error).__name__}: {error}")
+
     def _fail(self, order: _Order, error: HeliographError) -> None:
         """Tell what went wrong, unless somebody wants to see something else by now."""
         self._count("failed")
-        with self.newest.changed:
+        with self.newest.locked():
             newer = self._order is not None
         if not newer and self.newest.fail(order.id, error):
             self._tell()
 
     def _next(self) -> _Order | None:
         """The newest update, as soon as there is one; None at the end."""
-        with self.newest.changed:
+        with self.newest.locked():
             self._running = None
             while self._order is None and not self.closed:
                 self.newest.changed.wait()
@@ -502,6 +541,10 @@ class _Work:
                 if self._outdated(order):
                     order.token.cancel()
                     break
+        if level < count and not order.token.cancelled:
+            raise EngineError(
+                f"{type(renderer).__name__}.refine: expected {count} samples, got {level}"
+            )
         if level < count:
             self._count("cancelled")
 
@@ -520,7 +563,7 @@ class _Work:
 
     def _outdated(self, order: _Order) -> bool:
         """Whether something else is to be shown by now."""
-        with self.newest.changed:
+        with self.newest.locked():
             return self._order is not None or self.closed
 
     def _give(self, image: QueuedImage) -> None:
@@ -531,7 +574,7 @@ class _Work:
         for call in tuple(self._calls):
             try:
                 call(image)
-            except Exception:  # noqa: BLE001 -- the user's own code raises whatever it likes
+            except BaseException:  # noqa: BLE001 -- the user's own code raises whatever it likes
                 _LOG.exception("what was called with an image failed")
         self._tell()
 
@@ -577,7 +620,7 @@ class _Work:
         return self.newest.update_id >= order.id
 
     def _count(self, what: str) -> None:
-        with self.newest.changed:
+        with self.newest.locked():
             self._counts[what] += 1
 
 

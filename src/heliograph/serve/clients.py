@@ -38,6 +38,8 @@ with Requires("aiohttp"):
 
 MOST_ORDERS: Final = 1024
 """Orders of a client that are not answered yet."""
+MOST_CAMERAS: Final = 256
+"""Cameras of one order."""
 MOST_UNSENT: Final = 2
 """Pictures that wait to be sent to a client; then nothing more is drawn for it."""
 MOST_SILENT: Final = 60.0
@@ -238,6 +240,10 @@ class Client:
         if len(cameras) < len(view.cameras) or not cameras:
             cameras = list(resolve_cameras(view, self.renderer.cameras))
         specs = select_passes(view.pass_names, self.renderer.passes)
+        if len(cameras) > MOST_CAMERAS:
+            raise InvalidValueError(
+                f"cameras: expected at most {MOST_CAMERAS} in one order, got {len(cameras)}"
+            )
         pixels = sum(camera.width * camera.height for camera in cameras)
         each = sum(spec.dtype.itemsize * max(spec.channels, 1) for spec in specs.values())
         if pixels * each > self._most_bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,9 +98,14 @@ def connect(
         deadline: seconds that an order may take, lost connections and all; None for no end.
 
     Raises:
-        InvalidValueError: no such address or codec; or the server is of another version.
+        InvalidValueError: no such address, codec, quality or deadline; or the server is of another
+            version.
         WorkerError: nobody answers there, or not with this token.
     """
+    if deadline is not None and not 0 < deadline < math.inf:
+        raise InvalidValueError(f"deadline: expected seconds above 0 or None, got {deadline}")
+    if not 1 <= quality <= 100:
+        raise InvalidValueError(f"quality: expected 1 to 100, got {quality}")
     if codec not in CODECS:
         raise InvalidValueError(f"codec: expected one of {', '.join(CODECS)}, got {shown(codec)}")
     address, said = _parts_of(url)
@@ -365,7 +371,7 @@ class _Connection:
         """End it; may be called twice."""
         with suppress(ClosedError):
             self._call(self._task.cancel)
-        if threading.current_thread() is not self._thread:
+        if threading.current_thread() is not self._thread:  # or it is a callback of ours
             self._thread.join(_ENDS_WITHIN)
 
     def _call(self, call: Any, *arguments: Any) -> None:
@@ -480,8 +486,10 @@ class _Connection:
             return
         try:
             made = self._unpacker.sample(message.sample, message.parts, body, order.view)
-        except HeliographError as error:
-            self._give_up(order, error)
+        except Exception as error:  # noqa: BLE001 -- whatever it holds, others are drawn all the same
+            why = f"an answer that makes no sample: {type(error).__name__}: {error}"
+            made_of = error if isinstance(error, HeliographError) else WorkerError(why)
+            self._give_up(order, made_of)
             return
         if message.last:
             del self._orders[message.order]

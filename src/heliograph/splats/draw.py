@@ -2,7 +2,7 @@
 
 The projection is that of 3D Gaussian splatting (Kerbl et al. 2023, after EWA splatting): made
 linear at each mean, 0.3 square pixels added. Splats are blended front to back in the order of
-their means' depths, in the numbers they are given in: sRGB. The same bits come from every machine
+their means' depths, in the numbers they are given in: sRGB. The same bits come from every x86-64
 and any number of threads.
 
 A splat's depth at a pixel is the mean of its depth along the pixel's ray, without what was added

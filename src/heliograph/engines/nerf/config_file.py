@@ -8,7 +8,6 @@ or called, and only the fields that shape the model are looked at.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -49,6 +48,10 @@ class ConfigFile:
     model: NerfactoConfig
     models: Path
     data: Path | None
+
+
+_MISREAD: Final = (ValueError, TypeError, LookupError, AttributeError)
+"""What yaml raises where a value is not of the kind that its tag says."""
 
 
 class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # it has no types
@@ -104,7 +107,14 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         raise SceneError(f"{path}: expected at most {MAX_CONFIG_BYTES} bytes of YAML, got more")
     try:
         said = yaml.load(text, _PlainLoader)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         told = " ".join(str(error).split())[:200]
         raise SceneError(f"{path}: expected nerfstudio's config as YAML, got {told}") from None
     if not isinstance(said, Mapping):
@@ -184,7 +194,8 @@ def _value(where: str, key: str, value: Any, default: Any) -> Any:
         fits, expected = is_integer(value, least, most), f"an integer, {least} to {most}"
     elif kind is float:
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        fits, expected = number and math.isfinite(value) and value > 0, "a number above 0"
+        fits = number and 0 < value < 1e30
+        expected = "a number above 0"
     else:
         listed = isinstance(value, Sequence) and not isinstance(value, str)
         fits = listed and len(value) > 0 and all(is_integer(each, 1, _LARGE) for each in value)
