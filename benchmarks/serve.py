@@ -19,14 +19,17 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import heliograph as hg
+from heliograph.serve.messages import Codec
 
 ROOT = Path(__file__).parent.parent
 PEER = ROOT / "out" / "rpyc"
 PINNED = "rpyc==6.0.2"
-CODECS = ("raw", "jpeg", "webp", "png")
+CODECS: tuple[Codec, ...] = ("raw", "jpeg", "webp", "png")
 WARM_UP = 3
 
 SCENE = """
@@ -79,7 +82,7 @@ def main() -> None:
     given = parser.parse_args()
     width, height = map(int, given.size.split("x"))
     install_peer()
-    made: dict[str, Callable[..., object]] = {}
+    made: dict[str, Any] = {}
     exec(SCENE, made)  # the one text that all sides run
     asked, scene = made["view"](width, height), made["scene"]()
     peer = str(PEER / "bin" / "python")
@@ -98,7 +101,7 @@ def main() -> None:
         ways: dict[str, Callable[[], float]] = {"here": lambda: timed(local, asked)}
         remotes = {codec: hg.connect(url, codec=codec) for codec in CODECS}
         for codec, remote in remotes.items():
-            ways[f"heliograph, {codec}"] = lambda remote=remote: timed(remote, asked)
+            ways[f"heliograph, {codec}"] = partial(timed, remote, asked)
         ways["rpyc classic, bytes"] = lambda: told(client, "bytes")
         ways["rpyc classic, array"] = lambda: told(client, "obtain")
         times: dict[str, list[float]] = {name: [] for name in ways}

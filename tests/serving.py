@@ -83,6 +83,6 @@ def assert_same(one: hg.Sample, other: hg.Sample, *, but: tuple[str, ...] = ()) 
     assert (one.seed, one.index) == (other.seed, other.index)
     assert one.randomization == other.randomization
     assert one.annotations == other.annotations
-    here, there = one.provenance, other.provenance
+    made, came = one.provenance, other.provenance
     facts = ("engine", "device", "scene_version")
-    assert [getattr(here, each) for each in facts] == [getattr(there, each) for each in facts]
+    assert [getattr(made, each) for each in facts] == [getattr(came, each) for each in facts]

@@ -29,11 +29,12 @@ from heliograph.errors import (
     UnknownNameError,
     WorkerError,
 )
+from heliograph.passes import PassName
 from heliograph.serve import messages
 from heliograph.serve.server import RenderServer
 from serving import assert_same, eventually, parts, process, serving
 
-ALL = ("rgb", "depth", "normals", "segmentation")
+ALL: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 EYE = hg.Camera.look_at(eye=(2, -1, 1), target=(0, 0, 0), fov_y=0.9, width=96, height=64)
 SCENE = hg.Scene(
     hg.Sphere(key="ball", args=[0.5], position=(0.3, 0, 0)),

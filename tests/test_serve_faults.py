@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -69,7 +70,10 @@ def speak(server: RenderServer, *frames: bytes | str, hello: bytes = HELLO) -> l
             await link.send_bytes(hello)
             with suppress(ConnectionError, aiohttp.ClientError):
                 for frame in frames:
-                    await (link.send_str if isinstance(frame, str) else link.send_bytes)(frame)
+                    if isinstance(frame, str):
+                        await link.send_str(frame)
+                    else:
+                        await link.send_bytes(frame)
             with suppress(TimeoutError):
                 while (got := await link.receive(0.3)).type is aiohttp.WSMsgType.BINARY:
                     heard.append(got.data)
@@ -199,7 +203,12 @@ def test_a_change_whose_answer_is_lost_says_so() -> None:
         proxied(renderer) as (_, proxy, url),
         hg.connect(url) as link,
     ):
-        cutter = threading.Thread(target=lambda: (begun.wait(60), proxy.cut()))
+
+        def cut() -> None:
+            assert begun.wait(60)
+            proxy.cut()
+
+        cutter = threading.Thread(target=cut)
         cutter.start()
         with pytest.raises(WorkerError, match="whether the scene was changed is not known"):
             link.advance(Paint("ball", (0, 0, 1)))
@@ -426,7 +435,12 @@ def test_a_client_that_closes_in_its_own_callback(served: Any) -> None:
     link = hg.connect(server.url)
     closed = threading.Event()
     future = link.submit(view())
-    future.add_done_callback(lambda _: (link.close(), closed.set()))
+
+    def close(_: object) -> None:
+        link.close()
+        closed.set()
+
+    future.add_done_callback(close)
     future.result(30)
     assert closed.wait(30)
     eventually(lambda: "heliograph-remote" not in names())
@@ -434,11 +448,15 @@ def test_a_client_that_closes_in_its_own_callback(served: Any) -> None:
         link.submit(view())
 
 
+def more_than_three(futures: list[Any]) -> bool:
+    return len(futures) > 3
+
+
 def test_what_is_put_while_it_closes_is_answered(served: Any) -> None:
     _, server = served
     for _ in range(20):
         link = hg.connect(server.url)
-        futures = []
+        futures: list[Any] = []
 
         def flood(link: hg.RemoteRenderer = link, futures: list[Any] = futures) -> None:
             with suppress(ClosedError):
@@ -447,7 +465,7 @@ def test_what_is_put_while_it_closes_is_answered(served: Any) -> None:
 
         thread = threading.Thread(target=flood)
         thread.start()
-        eventually(lambda futures=futures: len(futures) > 3)
+        eventually(partial(more_than_three, futures))
         link.close()
         thread.join()
         for future in futures:
