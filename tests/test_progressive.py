@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
+import signal
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -362,6 +364,79 @@ def test_waiting_in_vain_says_what_is_done(held: tuple[Held, hg.RenderQueue]) ->
     queue.update(at(1))
     with pytest.raises(TimeoutError, match="update 1 is being drawn"):
         queue.wait(timeout=0.1)
+
+
+def test_an_error_of_an_older_update_is_forgotten_with_the_next_one(
+    held: tuple[Held, hg.RenderQueue],
+) -> None:
+    engine, queue = held
+    engine.fails = {1.0}
+    failed = threading.Event()
+    queue._work.listen(failed.set)
+    queue.update(at(1))
+    engine.go.release()
+    assert failed.wait(10)
+    queue.update(at(2))
+    engine.go.release(3)
+    assert queue.wait(final=True, timeout=10).update_id == 2
+
+
+def test_an_engine_that_yields_too_few_samples_is_told() -> None:
+    class Short(FakeEngine):
+        def refine(self, view: hg.View, *_: object, **__: object) -> Iterator[hg.Sample]:
+            yield self.render(view)
+
+    with (
+        hg.LocalRenderer(Short("fake")) as renderer,
+        hg.RenderQueue(renderer, levels=(0.1, 1.0)) as queue,
+    ):
+        queue.update(CAMERA)
+        with pytest.raises(EngineError, match="expected 2 samples, got 1"):
+            queue.wait(final=True, timeout=10)
+
+
+def test_what_ends_a_program_does_not_end_the_queue() -> None:
+    with hg.open("fake") as renderer, hg.RenderQueue(renderer) as queue:
+        remove = queue.on_image(lambda _: sys.exit(3))
+        queue.update(CAMERA)
+        assert queue.wait(final=True, timeout=10).update_id == 1
+        remove()
+        queue.update(CAMERA)
+        assert queue.wait(final=True, timeout=10).update_id == 2
+
+
+@contextmanager
+def interrupted(call: Callable[[], object]) -> Iterator[None]:
+    """With something called in signal handlers, every third of a millisecond."""
+    before = signal.signal(signal.SIGALRM, lambda *_: call())
+    signal.setitimer(signal.ITIMER_REAL, 3e-4, 3e-4)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_updates_in_signal_handlers_have_ids_of_their_own_and_the_newest_is_shown() -> None:
+    with hg.LocalRenderer(Erratic("fake")) as renderer, hg.RenderQueue(renderer) as queue:
+        ids: list[int] = []
+        with interrupted(lambda: ids.append(queue.update(CAMERA))):
+            ids.extend([queue.update(CAMERA) for _ in range(30_000)])
+        assert len(set(ids)) == len(ids)
+        assert is_shown(queue, max(ids))
+
+
+def test_a_queue_is_closed_in_a_signal_handler_without_waiting_for_what_it_interrupts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with hg.LocalRenderer(Erratic("fake")) as renderer:
+        for _ in range(20):
+            queue = hg.RenderQueue(renderer)
+            with interrupted(queue.close), suppress(ClosedError, EngineError):
+                while True:
+                    queue.update(CAMERA)
+                    queue.get()
+    assert "left to itself" not in caplog.text
 
 
 # Levels.

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -107,14 +107,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         raise SceneError(f"{path}: expected at most {MAX_CONFIG_BYTES} bytes of YAML, got more")
     try:
         said = yaml.load(text, _PlainLoader)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except (yaml.YAMLError, RecursionError, *_MISREAD) as error:
         told = " ".join(str(error).split())[:200]
         raise SceneError(f"{path}: expected nerfstudio's config as YAML, got {told}") from None
     if not isinstance(said, Mapping):
