@@ -36,7 +36,8 @@ class Fly:
         source: a scene: a file, or package:path/inside/it; or the address that `heliograph serve`
             printed, such as ws://robots.example.org:7007.
         token: of an address that has none; the environment's HELIOGRAPH_TOKEN without it.
-        camera: where it begins: a camera by name; the one that frames everything without it.
+        camera: where it begins: a camera by name. Without it the one that frames everything, or a
+            NeRF's first.
         size: WIDTHxHEIGHT in pixels of the window.
         speed: metres a second; a third of the way to what is in sight without it.
         up: which way is up.
@@ -119,7 +120,8 @@ def _options(order: Fly) -> dict[str, Any]:
 def _start(renderer: Renderer, name: str | None) -> Camera:
     cameras = renderer.cameras
     if name is None:
-        return cameras.get("fit") or next(iter(cameras.values()))
+        first = next(iter(cameras.values()))  # a NeRF knows little of what no picture was taken of
+        return first if renderer.provenance.engine == "nerf" else cameras.get("fit", first)
     if name not in cameras:
         raise UnknownNameError.of("camera", name, cameras)
     return cameras[name]

@@ -29,7 +29,8 @@ class Nerf:
     """Train a small NeRF of a scene of ours, so that there is one to look at.
 
     Pictures from a dome of cameras are taken first; what is learnt is measured by pictures that
-    training does not see. OUT holds them in `capture`, and the model as nerfstudio writes it.
+    training does not see. The folder holds them in `capture`, and the model as nerfstudio lays it
+    out. It takes some minutes.
 
     Attributes:
         what: to do.
@@ -72,6 +73,7 @@ def nerf(order: tyro.conf.OmitArgPrefixes[Nerf]) -> int:
         psnr = train.held_out_psnr(model, capture)
         _write(order, folder, model, capture)
     say(f"{order.out}: PSNR {psnr:.1f} dB on {len(capture.held_out)} pictures it did not see")
+    say(f"look at it: heliograph fly {order.out}, or heliograph view {order.out}")
     return 0
 
 
