@@ -366,19 +366,22 @@ def test_waiting_in_vain_says_what_is_done(held: tuple[Held, hg.RenderQueue]) ->
         queue.wait(timeout=0.1)
 
 
-def test_an_error_of_an_older_update_is_forgotten_with_the_next_one(
-    held: tuple[Held, hg.RenderQueue],
-) -> None:
-    engine, queue = held
-    engine.fails = {1.0}
-    failed = threading.Event()
-    queue._work.listen(failed.set)
-    queue.update(at(1))
-    engine.go.release()
-    assert failed.wait(10)
-    queue.update(at(2))
-    engine.go.release(3)
-    assert queue.wait(final=True, timeout=10).update_id == 2
+def test_errors_are_told_though_updates_pour_in() -> None:
+    class Broken(FakeEngine):
+        def render(self, view: hg.View, out: object = None) -> hg.Sample:
+            raise EngineError("broken")
+
+    def fly(queue: hg.RenderQueue) -> None:
+        while True:
+            queue.update(CAMERA)
+            queue.get()
+
+    with (
+        hg.LocalRenderer(Broken("fake")) as renderer,
+        hg.RenderQueue(renderer) as queue,
+        pytest.raises(EngineError, match="broken"),
+    ):
+        fly(queue)
 
 
 def test_an_engine_that_yields_too_few_samples_is_told() -> None:

@@ -372,7 +372,7 @@ def server_lines(base: str, token: str) -> list[str]:
 @pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_prints_serves_and_ends(way: signal.Signals, workers: int) -> None:
     words = ("fake", "--engine", "fake", "--size", "40x30", "--workers", str(workers))
-    option = 'engine_options={"cost": 0.001}'
+    option = "cost=0.001"
     with process(*words, "--port", "0", "--option", option) as (began, url):
         with hg.connect(url) as remote, hg.open("fake", engine="fake", size=(40, 30)) as local:
             assert_same(local.render(hg.View(passes=ALL)), remote.render(hg.View(passes=ALL)))

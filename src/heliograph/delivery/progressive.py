@@ -193,11 +193,6 @@ class Newest:
         """Whether this thread holds the lock, or is about to."""
         return threading.get_ident() in self._locked_by
 
-    def forget_error(self) -> None:
-        """What went wrong is of no interest any more: something else is to be shown."""
-        with self.locked():
-            self._error = None
-
     @property
     def update_id(self) -> int:
         """Of the newest picture that was taken; 0 before the first."""
@@ -229,7 +224,7 @@ class Newest:
         """The picture that nobody has read, if it is good enough; a coarser one is forgotten.
 
         Raises:
-            HeliographError: what went wrong with the newest update; once.
+            HeliographError: what went wrong with an update since which none was drawn; once.
         """
         with self.locked():
             image, self._unread = self._unread, None
@@ -304,7 +299,7 @@ class RenderQueue:
         """The newest and best image, if nobody has read it yet; does not wait.
 
         Raises:
-            HeliographError: the newest update cannot be drawn; raised once.
+            HeliographError: what went wrong with an update since which none was drawn; once.
             ClosedError: the queue is closed.
         """
         self._work.check_open()
@@ -321,7 +316,7 @@ class RenderQueue:
             timeout: seconds; None for as long as it takes.
 
         Raises:
-            HeliographError: the newest update cannot be drawn; raised once.
+            HeliographError: what went wrong with an update since which none was drawn; once.
             TimeoutError: there was none in time.
             ClosedError: the queue is closed, or was meanwhile.
         """
@@ -456,7 +451,6 @@ class _Work:
             self._counts["skipped"] += before is not None
             if before is None or before.id < order.id:  # or a signal handler made a newer one
                 self._order = order
-            self.newest.forget_error()
             running = self._running
             self.newest.changed.notify_all()
         if running is not None and self._shown(running):
@@ -510,11 +504,8 @@ class _Work:
             return EngineError(f"{type(error).__name__}: {error}")
 
     def _fail(self, order: _Order, error: HeliographError) -> None:
-        """Tell what went wrong, unless somebody wants to see something else by now."""
         self._count("failed")
-        with self.newest.locked():
-            newer = self._order is not None
-        if not newer and self.newest.fail(order.id, error):
+        if self.newest.fail(order.id, error):
             self._tell()
 
     def _next(self) -> _Order | None:
