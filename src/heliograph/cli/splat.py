@@ -10,9 +10,7 @@ import tyro
 from heliograph.cli.states import parse_size, split_names
 from heliograph.cli.streams import say
 from heliograph.delivery.call import open as open_scene
-from heliograph.engines.splat.from_scene import splat_scene
 from heliograph.errors import InvalidValueError
-from heliograph.splats.files import write_ply
 
 
 def splat(
@@ -33,6 +31,9 @@ def splat(
         spacing: metres between two discs; without it as many discs as 100,000.
         engine: which engine; the file decides without it.
     """
+    from heliograph.engines.splat.from_scene import splat_scene  # only this command needs GL here
+    from heliograph.splats.files import write_ply
+
     if out.suffix.lower() != ".ply":
         raise InvalidValueError(f"{out}: splats are written as .ply; give such a file")
     pixels = parse_size(size)
