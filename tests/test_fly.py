@@ -31,7 +31,7 @@ from heliograph.fly.images import Lateness, offered_passes, start_speed
 from heliograph.fly.overlay import status
 from heliograph.fly.window import Window
 from heliograph.passes import PassSpec
-from served import served
+from serving import serving
 
 CAMERA = hg.Camera.look_at(eye=(0, -3, 1), target=(0, 0, 1), fov_y=0.9, width=160, height=120)
 AHEAD, RIGHT, UP = np.array([0, 1.0, 0]), np.array([1.0, 0, 0]), np.array([0, 0, 1.0])
@@ -452,7 +452,7 @@ def test_the_command_flies_through_a_scene_from_where_everything_is_seen(
 def test_the_command_flies_through_what_another_machine_draws(
     renderer: hg.LocalRenderer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HELIOGRAPH_TOKEN", "a-token-of-these-tests")
+    monkeypatch.setenv("HELIOGRAPH_TOKEN", "of-another-server")
     moved: list[QueuedImage] = []
     run = Window.run
 
@@ -475,8 +475,8 @@ def test_the_command_flies_through_what_another_machine_draws(
             done.result()
 
     monkeypatch.setattr(Window, "run", play)
-    with served(renderer, "a-token-of-these-tests") as port, pytest.raises(SystemExit) as done:
-        cli.main(["fly", f"ws://127.0.0.1:{port}", "--camera", "front", "--size", "64x48"])
+    with serving(renderer) as server, pytest.raises(SystemExit) as done:
+        cli.main(["fly", server.url, "--camera", "front", "--size", "64x48"])
     assert not done.value.code
     (image,) = moved
     expected = renderer.render(hg.View([image.camera]))[image.camera.name].rgb

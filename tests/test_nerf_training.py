@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,15 @@ import torch
 
 import heliograph as hg
 import training_scene
+from heliograph.compat.nerfstudio_renderer import connect
 from heliograph.engines.nerf.capture import dome_cameras, read_capture, write_capture
 from heliograph.engines.nerf.run_folder import write_run
 from heliograph.engines.nerf.train import Training, held_out_psnr, train
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.view import View
+from serving import parts, process
+
+PROGRAM = Path(__file__).parent.parent / "examples/nerfstudio_renderer/program.py"
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +145,40 @@ def test_a_trained_run_opens_without_its_pictures(renderer, capture, trained, tm
         assert np.median(error) < 0.025
 
 
+def seen_by_it(port, token, capture):
+    """What the two calls give where a picture was taken; the program looks from anywhere."""
+    camera = capture.held_out[0].camera
+    with connect("localhost", port, token) as conn:
+        queue = conn.NerfStudioRenderQueue()
+        queue.update_camera(capture.frame().pose(camera.world_from_camera))
+        while (image := queue.get_rgb_image()) is None:
+            time.sleep(0.01)
+    return image
+
+
+def test_the_document_s_program_runs_on_what_was_trained(capture, trained, tmp_path):
+    """The program of Nerfstudio Renderer's document, and the command that serves for it."""
+    config = write_run(tmp_path / "run", trained, capture.frame(), tmp_path / "gone", step=499)
+    with process(str(config), "--option", "frame=nerfstudio", "--port", "0") as (_, url):
+        port, token = parts(url)
+        told = {"PORT": str(port), "HELIOGRAPH_TOKEN": token}
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(PROGRAM)],
+            cwd=tmp_path,
+            env={**os.environ, **told},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seen = seen_by_it(port, token, capture)
+    assert seen.std() > 0.1
+    assert (done.returncode, done.stderr) == (0, "")
+    image = np.load(tmp_path / "image.npy")
+    assert image.shape[:2] in [(36, 64), (72, 128), (180, 320), (360, 640), (720, 1280)]
+    assert image.dtype == np.float32
+    assert 0 <= image.min() <= image.max() <= 1
+
+
 def test_the_same_seed_gives_the_same_bits(capture):
     few = Training(steps=4, rays=64, seed=3)
     more = replace(few, seed=4)
@@ -167,7 +208,7 @@ def run_nerf(*words):
 def test_the_demo_is_trained_and_opens_with_the_cameras_of_its_capture(tmp_path):
     out = tmp_path / "demo"
     done = run_nerf(str(out), "--steps=2", "--rays=16", "--views=8", "--size=12")
-    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+    assert (done.returncode, done.stdout.count("\n")) == (0, 2), done.stderr
     assert "on 1 pictures it did not see" in done.stdout
     with hg.open(out) as opened:
         assert "view_0007" in opened.cameras

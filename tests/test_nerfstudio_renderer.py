@@ -39,7 +39,7 @@ from heliograph.errors import (
     UnknownNameError,
 )
 from heliograph.scene import Description
-from served import served
+from serving import parts, serving
 
 TOKEN = "a-token-of-these-tests"
 SIZES = [(level.width, level.height) for level in CAMERAS["default"]]
@@ -538,9 +538,9 @@ def server(run: Path) -> Iterator[tuple[hg.LocalRenderer, int]]:
     """The checkpoint, served."""
     with (
         hg.open(run, engine="nerf", engine_options={"frame": "nerfstudio"}) as renderer,
-        served(renderer, TOKEN) as port,
+        serving(renderer, token=TOKEN) as served,
     ):
-        yield renderer, port
+        yield renderer, parts(served.url)[0]
 
 
 def test_pictures_of_a_server_are_those_of_its_renderer(

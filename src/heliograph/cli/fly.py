@@ -23,7 +23,7 @@ from heliograph.errors import UnknownNameError
 from heliograph.fly.flight import Flight
 from heliograph.fly.images import OpenQueue, offered_passes, start_speed
 
-_SCHEMES = ("ws://", "wss://", "http://", "https://")
+_SCHEMES = ("http://", "https://", "ws://", "wss://")
 _TOKEN = "HELIOGRAPH_TOKEN"
 _UP = {"z": (0.0, 0.0, 1.0), "y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "x": (1.0, 0.0, 0.0)}
 
@@ -91,7 +91,8 @@ def fly(order: tyro.conf.OmitArgPrefixes[Fly]) -> int:
 def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
     """A renderer, and what opens queues over it."""
     if order.source.startswith(_SCHEMES):
-        with heliograph.connect(order.source, order.token or os.environ.get(_TOKEN)) as remote:
+        elsewhere = None if "token=" in order.source else os.environ.get(_TOKEN)
+        with heliograph.connect(order.source, order.token or elsewhere) as remote:
             yield remote, lambda shown: remote.queue(passes=(shown,), latency=order.latency)
         return
     with open_scene(
