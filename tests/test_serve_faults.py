@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import socket
 import threading
 import weakref
@@ -116,6 +118,25 @@ def test_a_server_that_is_killed_and_started_again() -> None:
                 while queue.wait(final=True, timeout=60).update_id < last:
                     continue
     assert came == sorted(set(came))
+
+
+def test_a_worker_that_is_killed_while_it_draws_costs_nobody_a_picture() -> None:
+    with (
+        hg.open("fake", engine="fake", size=(40, 30), workers=2) as pool,
+        hg.open("fake", engine="fake", size=(40, 30)) as local,
+        serving(pool) as server,
+        hg.connect(server.url) as remote,
+    ):
+        before = pool.pids
+        pending = [remote.submit(view(state=SLOW, index=i)) for i in range(4)]
+        levels = remote.refine(view(state=SLOW), levels=(1e-3, 1.0))
+        next(levels)
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+        for index, future in enumerate(pending):
+            assert_same(local.render(view(state=SLOW, index=index)), future.result(60))
+        assert_same(local.render(view(state=SLOW)), next(levels))
+        assert not set(before) & set(pool.pids)
 
 
 class Proxy:
