@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 import heliograph as hg
 from heliograph.engines.fake import FakeEngine, Paint
 from heliograph.errors import ClosedError, InvalidValueError, WorkerError
+from heliograph.pool import Pool
 from heliograph.serve import clients, messages, remote
 from heliograph.serve.messages import FROM_CLIENT, FROM_SERVER, Draw, Hello, pack, unpack
 from heliograph.serve.server import RenderServer
@@ -127,6 +128,7 @@ def test_a_worker_that_is_killed_while_it_draws_costs_nobody_a_picture() -> None
         serving(pool) as server,
         hg.connect(server.url) as remote,
     ):
+        assert isinstance(pool, Pool)
         before = pool.pids
         pending = [remote.submit(view(state=SLOW, index=i)) for i in range(4)]
         levels = remote.refine(view(state=SLOW), levels=(1e-3, 1.0))
