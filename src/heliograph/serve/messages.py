@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from heliograph.errors import InvalidValueError
+from heliograph.engines.web.wire import unpacked
 from heliograph.frame import Label
 from heliograph.transport.messages import Opened, Problem, ViewWire
 from heliograph.transport.values import ArrayWire, CameraWire
@@ -207,15 +207,4 @@ def unpack(frame: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> tuple[Any, me
     Raises:
         InvalidValueError: bytes that are no message.
     """
-    view = memoryview(frame)
-    length = int.from_bytes(view[-4:], "little") if len(view) >= 4 else -1
-    if not 0 < length <= min(MAX_HEADER, len(view) - 4):
-        raise InvalidValueError(
-            f"expected a frame that ends with its message's length, got {len(view)} bytes that "
-            "do not"
-        )
-    end = len(view) - 4
-    try:
-        return decoder.decode(view[end - length : end]), view[: end - length]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidValueError(f"expected a message of a renderer: {error}") from None
+    return unpacked(frame, decoder, MAX_HEADER)

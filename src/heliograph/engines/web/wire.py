@@ -66,7 +66,7 @@ def unpack(frame: bytes | memoryview) -> tuple[FromPage, memoryview]:
     Raises:
         InvalidValueError: bytes that are no message of a page.
     """
-    message, body = _unpacked(frame, _FROM_PAGE)
+    message, body = unpacked(frame, _FROM_PAGE)
     return message, body
 
 
@@ -76,16 +76,26 @@ def unpack_to_page(frame: bytes | memoryview) -> tuple[ToPage, memoryview]:
     Raises:
         InvalidValueError: bytes that are no message of a server.
     """
-    message, body = _unpacked(frame, _TO_PAGE)
+    message, body = unpacked(frame, _TO_PAGE)
     return message, body
 
 
-def _unpacked(
-    frame: bytes | memoryview, decoder: msgspec.msgpack.Decoder[Any]
+def unpacked(
+    frame: bytes | memoryview, decoder: msgspec.msgpack.Decoder[Any], most: int = MAX_HEADER
 ) -> tuple[Any, memoryview]:
+    """A frame's message, and the bytes that its offsets point into.
+
+    Args:
+        frame: as it came.
+        decoder: of the messages that may come.
+        most: bytes of the msgpack part.
+
+    Raises:
+        InvalidValueError: bytes that are no such message.
+    """
     view = memoryview(frame)
     length = int.from_bytes(view[-4:], "little") if len(view) >= 4 else -1
-    if not 0 < length <= min(MAX_HEADER, len(view) - 4):
+    if not 0 < length <= min(most, len(view) - 4):
         raise InvalidValueError(
             f"expected a frame that ends with its message's length, got {len(view)} bytes that "
             "do not"
@@ -94,4 +104,4 @@ def _unpacked(
     try:
         return decoder.decode(view[end - length : end]), view[: end - length]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidValueError(f"expected a message between page and server: {error}") from None
+        raise InvalidValueError(f"expected a message of the other side: {error}") from None
