@@ -434,8 +434,9 @@ def test_closed_ends_leave_no_thread_and_no_renderer() -> None:
             assert {"heliograph-remote", "heliograph-serve-0"} <= names()
         return weakref.ref(engine)
 
+    before = names()
     ref = use()
-    assert not {each for each in names() if each.startswith("heliograph-")}
+    assert not {each for each in names() - before if each.startswith("heliograph-")}
     gc.collect()
     assert ref() is None
 

@@ -10,9 +10,12 @@ EXTRAS = {
     "OpenEXR": "exr",
     "aiohttp": "web",  # and "serve", which is the same
     "gsplat": "splat",
+    "gymnasium": "envs",
+    "pycocotools": "coco",
     "pygame": "fly",
     "torch": "torch",
     "yaml": "yaml",
+    "zmq": "blender",
 }
 """Packages that only an extra brings, and its name."""
 

@@ -1,0 +1,1 @@
+"""The Blender engine: .blend files, scripts and component trees, drawn by `bpy`, no screen."""

@@ -1,0 +1,1 @@
+"""Programs that publish: whatever they like, from other processes, to whoever subscribes."""
