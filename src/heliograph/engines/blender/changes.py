@@ -63,7 +63,7 @@ class Changes:
     def __init__(self) -> None:
         self._undo: list[Callable[[], object]] = []
         self._held: set[int] = set()
-        self.animation_held = False
+        self._was_held = False
 
     def undone_by(self, call: Callable[[], object]) -> None:
         """Have something called when all is put back."""
@@ -102,7 +102,7 @@ class Changes:
         if block.as_pointer() in self._held or (animation.action is None and not animation.use_nla):
             return
         self._held.add(block.as_pointer())
-        self.animation_held = True
+        self._was_held = True
         action, slot = animation.action, getattr(animation, "action_slot", None)
         if action is not None:
             self._undo.append(lambda: _give_action(animation, action, slot))
@@ -110,8 +110,12 @@ class Changes:
         if len(animation.nla_tracks):
             self.set(animation, "use_nla", value=False)
 
-    def restore(self) -> None:
-        """Put everything back; goes on where something cannot be, and then says what."""
+    def restore(self) -> bool:
+        """Put everything back; goes on where something cannot be, and then says what.
+
+        Returns:
+            Whether animation was held, so that it has to be evaluated anew.
+        """
         failed: list[Exception] = []
         while self._undo:
             try:
@@ -121,6 +125,8 @@ class Changes:
         self._held.clear()
         if failed:
             raise ExceptionGroup("Blender's data could not be put back", failed)
+        held, self._was_held = self._was_held, False
+        return held
 
     def _mute_drivers(self, animation: Any, owner: Any, name: str | None) -> None:
         prefix = owner.path_from_id() if owner != owner.id_data else ""
@@ -129,7 +135,7 @@ class Changes:
             mine = path.startswith(prefix) if name is None else path == joined(prefix, name)
             if mine and not driver.mute:
                 self.set(driver, "mute", value=True)
-                self.animation_held = True
+                self._was_held = True
 
 
 def joined(prefix: str, name: str) -> str:
