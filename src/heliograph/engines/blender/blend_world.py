@@ -36,7 +36,6 @@ from heliograph.scene import Description, MoveCamera
 from heliograph.scene.objects import ObjectTable
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR, View
 
-
 MAX_FRAME = 1048574
 """Blender's last frame."""
 
@@ -152,8 +151,6 @@ class BlendWorld:
                 raise UnknownNameError.of("state", path, [each.name for each in self._scene.state])
             set_path(changes, path, state[path])
         if POSES in state or POSE_KEYS in state:
-            if paths:
-                self._opened.view_layer.update()
             poser.move(self._poses(state, poser))
 
     def _poses(self, state: Mapping[str, Array], poser: Poser) -> dict[Any, Array]:
