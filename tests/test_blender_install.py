@@ -84,16 +84,39 @@ def test_an_installation_that_fails_says_what_pip_said(
 def test_a_program_found_or_given(nowhere: Path) -> None:
     assert install.find_blender() is None
     program = nowhere / "blender"
-    program.write_text("#!/bin/sh\n")
+    program.write_text("#!/bin/sh\necho Blender 4.5.1\n")
     program.chmod(0o755)
     assert install.find_blender() == program
     assert install.find_blender(nowhere) == program
     with pytest.raises(MissingDependencyError, match="heliograph blender setup"):
         install.find_blender(nowhere / "elsewhere")
     command = install.program_command("a.blend", "b.py", ["-btid", "1"], blender=program)
-    assert command[:4] == [str(program), "--background", "--disable-autoexec", "a.blend"]
+    assert command[:4] == [str(program), "--background", "a.blend", "--disable-autoexec"]
     assert command[-5:] == ["--python", "b.py", "--", "-btid", "1"]
     assert "--enable-autoexec" in install.program_command(None, "b.py", blender=program, trust=True)
+
+
+def test_an_old_program_gets_a_display(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = nowhere / "old" / "blender"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho Blender 3.4.1\n")
+    old.chmod(0o755)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    with pytest.raises(MissingDependencyError, match=r"Blender 3\.4 .* apt-get install xvfb"):
+        install.program_command(None, "b.py", blender=old)
+    (nowhere / "xvfb-run").symlink_to("/bin/true")
+    command = install.program_command(None, "b.py", blender=old)
+    assert command[:3] == ["xvfb-run", "-a", str(old)]
+    assert "--background" not in command
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert install.program_command(None, "b.py", blender=old)[0] == str(old)
+
+
+def test_a_program_that_is_no_blender_is_refused(nowhere: Path) -> None:
+    other = nowhere / "blender"
+    other.symlink_to("/bin/true")
+    with pytest.raises(HeliographError, match="expected Blender's"):
+        install.program_command(None, "b.py", blender=other)
 
 
 def test_without_a_program_scripts_run_in_the_interpreter() -> None:

@@ -25,6 +25,8 @@ PYTHON_VARIABLE = "HELIOGRAPH_BLENDER_PYTHON"
 BPY = {(3, 11): "bpy>=4.5,<4.6", (3, 13): "bpy>=5.1,<6"}
 """Python -> the Blender that has wheels for it: 4.5 is supported for longest."""
 
+_DRAWS_WITHOUT_DISPLAY = (4, 2)
+
 _BESIDE = ("msgspec", "pyzmq")
 _NOT_THERE = {"mujoco", "tyro", "tqdm"}
 """What this package depends on, but nothing that runs inside Blender."""
@@ -114,19 +116,56 @@ def program_command(
         opened = "-" if scene is None else os.fspath(scene)
         command = [str(blender_python()), *module, *flags, opened, os.fspath(script)]
     else:
+        program = find_blender(blender)
         opens = [] if scene is None else [os.fspath(scene)]
-        scripts = "--enable-autoexec" if trust else "--disable-autoexec"
-        command = [str(find_blender(blender)), "--background", scripts, *opens]
+        command = [*_started(str(program)), *opens]
+        command += ["--enable-autoexec" if trust else "--disable-autoexec"]
         command += ["--python-use-system-env", "--python-exit-code", "1"]
         command += ["--python", os.fspath(script)]
     return [*command, "--", *arguments]
 
 
-def environment() -> dict[str, str]:
-    """What a Blender process finds in its environment, for `subprocess`."""
+def _started(program: str) -> list[str]:
+    """How a `blender` program is started: old ones draw only where there is a display.
+
+    Raises:
+        MissingDependencyError: it needs one, and there is neither a display nor Xvfb.
+    """
+    version = _version(program)
+    if version >= _DRAWS_WITHOUT_DISPLAY:
+        return [program, "--background"]
+    if os.environ.get("DISPLAY"):
+        return [program]
+    if shutil.which("xvfb-run") is None:
+        raise MissingDependencyError(
+            f"{program}: Blender {'.'.join(map(str, version))} draws only where there is a "
+            f"display; apt-get install xvfb, or without that program {_WAYS}"
+        )
+    return ["xvfb-run", "-a", program]
+
+
+@cache
+def _version(program: str) -> tuple[int, ...]:
+    ran = subprocess.run([program, "--version"], capture_output=True, text=True)
+    found = re.search(r"Blender (\d+)\.(\d+)", ran.stdout)
+    if found is None:
+        raise EngineError(f"{program} --version: expected Blender's, got {ran.stdout[:200]!r}")
+    return int(found[1]), int(found[2])
+
+
+def environment(blender: str | os.PathLike[str] | None = None) -> dict[str, str]:
+    """What a Blender process finds in its environment, for `subprocess`.
+
+    Args:
+        blender: a `blender` program, which is to find this package and what it needs; without it
+            for an interpreter with `bpy`, which has them.
+    """
     ours = dict(os.environ)
     for name in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"):
         ours.pop(name, None)
+    if blender is not None:
+        beside = blender_python().parent.parent.glob("lib/python*/site-packages")
+        ours["PYTHONPATH"] = os.pathsep.join(map(str, beside))
     ours["PYTHONUNBUFFERED"] = "1"
     return ours
 
