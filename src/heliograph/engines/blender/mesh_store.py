@@ -118,6 +118,15 @@ class MeshStore:
         """
         return shape(Shape(handle), length) if handle < len(Shape) else self._stored(handle)
 
+    def has(self, handle: int) -> bool:
+        """Whether a geometry is there."""
+        return handle < len(Shape) or handle in self._geometries
+
+    def has_texture(self, handle: int) -> bool:
+        """Whether a texture is there, or none is asked for."""
+        lent = any(each == handle for each, _ in self._lent.values())
+        return handle < 0 or handle in self._textures or lent
+
     def texture(self, handle: int) -> Texture:
         """The pixels of a handle."""
         if handle < _LENT_FROM:

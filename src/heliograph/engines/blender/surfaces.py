@@ -154,16 +154,17 @@ class Surfaces:
                 self._idle.setdefault(row[0], []).append(self._shown.pop(row))
         return [self._material(row) for row in come]
 
-    def trim(self, textures: Iterable[int] | None = None) -> None:
-        """Remove materials that were given back, if they are many, and all with other textures."""
-        kept = None if textures is None else {-1, *textures}
+    def trim(self) -> None:
+        """Remove materials that were given back, if they are many, and what shows old textures."""
         many = sum(map(len, self._idle.values())) > _MOST_IDLE
-        for form in [f for f in self._idle if many or (kept is not None and f.texture not in kept)]:
+        there = self._store.has_texture
+        for form in [f for f in self._idle if many or not there(f.texture)]:
             for material in self._idle.pop(form):
                 bpy.data.materials.remove(material)
-        if kept is not None:
-            used = kept | {form.texture for form, _ in self._shown}
-            for key in [key for key in self._images if key[0] not in used]:
+        gone = {handle for handle, _ in self._images if not there(handle)}
+        if gone:
+            gone -= {form.texture for form, _ in self._shown}
+            for key in [key for key in self._images if key[0] in gone]:
                 bpy.data.images.remove(self._images.pop(key))
 
     def close(self) -> None:
