@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import numpy as np
-
 from heliograph.camera import Camera
 from heliograph.engines.blender.mesh_store import MeshStore
 from heliograph.engines.blender.mirror import Mirror
+from heliograph.engines.blender.numbering import By
+from heliograph.engines.blender.seeds import seed_of
 from heliograph.engines.blender.world import Shown
 from heliograph.engines.shared.source import Source
 from heliograph.engines.shared.tree.graph import SceneGraph
 from heliograph.engines.shared.tree.versions import Scenery, TreeVersions
-from heliograph.errors import ClosedError, SceneError
+from heliograph.errors import ClosedError, InvalidValueError, SceneError
 from heliograph.frame import Labels
 from heliograph.raster import DrawList, RasterOptions, Shading, ToneMapping
 from heliograph.scene import Description, Splat
@@ -34,6 +34,7 @@ class ComponentWorld:
     Args:
         source: a component, or the path of a .glb, .gltf, .obj, .ply, .stl or .urdf file.
         size: (width, height) in pixels of the camera `fit`.
+        segment_by: "object".
 
     Raises:
         SceneError: a file is missing or malformed, or something in it that Blender cannot show:
@@ -41,7 +42,14 @@ class ComponentWorld:
         InvalidValueError: another kind of source.
     """
 
-    def __init__(self, source: Source, *, size: tuple[int, int] = (320, 240)) -> None:
+    def __init__(
+        self, source: Source, *, size: tuple[int, int] = (320, 240), segment_by: By = "object"
+    ) -> None:
+        if segment_by != "object":
+            raise InvalidValueError(
+                "segment_by: a scene of components tells objects apart, so expected 'object', got "
+                f"{segment_by!r}"
+            )
         self._store = MeshStore()
         self._tree = TreeVersions(source, size, self._store, RasterOptions())
         graph = self._tree.newest[1]
@@ -84,7 +92,7 @@ class ComponentWorld:
             numbering=_Numbering(mirror, seen),
             by_material=False,
             background=None if behind.radiance_shown else behind.colour,
-            seed=_seed(view),
+            seed=seed_of(view),
         )
         yield shown, seen.cameras
 
@@ -119,11 +127,6 @@ class _Numbering:
     def of_instance(self, _: str, name: str, __: Sequence[int]) -> int:
         """There are no instances that an object makes of another."""
         return self.of_object(name)
-
-
-def _seed(view: View) -> int:
-    words = [abs(each) for each in (view.seed or 0, view.index or 0)]
-    return int(np.random.SeedSequence(words).generate_state(1)[0] >> 1)
 
 
 def _check(graph: SceneGraph, things: DrawList) -> None:

@@ -121,11 +121,10 @@ class Mirror:
 
     def _show_geometries(self, before: Instances | None, now: Instances) -> None:
         """Give objects their meshes."""
-        lengths = now.transforms.length
-        handles = now.table.geometry
-        if before is not None and handles is before.table.geometry:
-            if lengths is before.transforms.length:
-                return
+        lengths, handles = now.transforms.length, now.table.geometry
+        had = None if before is None else (before.table.geometry, before.transforms.length)
+        if had is not None and handles is had[0] and lengths is had[1]:
+            return
         long = np.zeros(len(now)) if lengths is None else lengths
         for i, key in enumerate(zip(handles.tolist(), long.tolist(), strict=True)):
             if key != self._keys[i]:

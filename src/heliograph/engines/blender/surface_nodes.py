@@ -151,7 +151,7 @@ class Nodes:
     def _image(self, of: Texture | Layer, use: str) -> Any:
         """An image node of a texture or a layer, looked up where it lies."""
         sampler, where = of.sampler, self._where(of.uv_map)
-        node = self._node("ShaderNodeTexImage", use)
+        node = self._node("ShaderNodeTexImage", f"{use} image")
         node.image = self._images(of, use)
         node.interpolation = "Closest" if sampler.nearest else "Linear"
         node.extension = _EXTENSIONS[sampler.wrap_u]
