@@ -1,0 +1,14 @@
+"""Annotations: facts about a picture, from its passes, its camera and the scene's object table."""
+
+from heliograph.annotate.boxes import Boxes, SeenBoxes, loose_boxes, tight_boxes
+from heliograph.annotate.places import Poses, world_points, world_poses
+
+__all__ = [
+    "Boxes",
+    "Poses",
+    "SeenBoxes",
+    "loose_boxes",
+    "tight_boxes",
+    "world_points",
+    "world_poses",
+]
