@@ -70,7 +70,8 @@ def _linked(flat: NDArray[Any], width: int, pixels: Ints, sides: Ints) -> Ints:
     side = np.where(turns_right, sides + 1, np.where(straight, sides, sides - 1)) % 4
     places = np.empty(4 * len(flat), np.intp)
     places[4 * pixels + sides] = np.arange(len(pixels))
-    return places[4 * pixel + side]
+    following: Ints = places[4 * pixel + side]
+    return following
 
 
 def _rings(following: Ints) -> tuple[Ints, Ints]:

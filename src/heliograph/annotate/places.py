@@ -51,8 +51,9 @@ def _moved(objects: ObjectTable, poses: Mapping[str, ArrayLike]) -> Floats:
     moved = np.zeros(len(objects), bool)
     for name, pose in poses.items():
         objects.row(name)
-        rows = objects.rows[name]
-        worlds[rows], moved[rows] = conventions.check_matrix(pose, f"poses[{name!r}]", 4), True
+        named = objects.rows[name]
+        worlds[named] = conventions.check_matrix(pose, f"poses[{name!r}]", 4)
+        moved[named] = True
     places = {int(number): row for row, number in enumerate(objects.ids)}
     above = np.array([places.get(int(parent), -1) for parent in objects.parents], np.intp)
     while len(rows := np.flatnonzero(~moved & (above >= 0) & moved[above])):
@@ -77,14 +78,14 @@ def world_points(objects: ObjectTable, name: str, points: ArrayLike, poses: Pose
     """
     pose = world_poses(objects, poses)[objects.row(name)]
     own = conventions.check_vectors(points, "points", 3, nan=True)
-    return conventions.rotate(pose[:3, :3], own) + pose[:3, 3]
+    return np.asarray(conventions.rotate(pose[:3, :3], own) + pose[:3, 3])
 
 
 def world_corners(objects: ObjectTable, worlds: Floats) -> Floats:
     """World corners (N, 8, 3) of the boxes of all rows; NaN where there is none."""
     low, high = objects.boxes[:, None, 0], objects.boxes[:, None, 1]
     own = low + CORNERS * (high - low)
-    return np.einsum("nij,nkj->nki", worlds[:, :3, :3], own) + worlds[:, None, :3, 3]
+    return np.asarray(np.einsum("nij,nkj->nki", worlds[:, :3, :3], own) + worlds[:, None, :3, 3])
 
 
 def shown_rows(

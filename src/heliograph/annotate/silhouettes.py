@@ -55,7 +55,7 @@ class Faces(NamedTuple):
         """(N,) pixels that each box covers; a ray leaves a box through just one of its faces."""
         x, y = np.moveaxis(self.pixels, -1, 0)
         twice = (x * np.roll(y, -1, -1) - y * np.roll(x, -1, -1)).sum(-1)
-        return np.where(self.there & self.away, np.abs(twice) / 2, 0.0).sum(1)
+        return np.asarray(np.where(self.there & self.away, np.abs(twice) / 2, 0.0).sum(1))
 
 
 def seen_faces(camera: Camera, corners: Floats, *, inside: bool) -> Faces:
