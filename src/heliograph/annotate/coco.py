@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from heliograph.annotate.boxes import tight_boxes
-from heliograph.annotate.contours import polygons
-from heliograph.annotate.masks import rles
+from heliograph.annotate.contours import flat_polygons
+from heliograph.annotate.masks import label_of, rles
 from heliograph.errors import UnknownNameError
-from heliograph.frame import Frame, Sample
+from heliograph.frame import Array, Frame, Sample
 
 FILE_NAME = "{index:06d}-{camera}.png"
-_FORMS = ("rle", "polygons")
+_FORMS: Mapping[str, Callable[[Array], Mapping[int, Any]]] = {
+    "rle": rles,
+    "polygons": flat_polygons,
+}
 
 
 def coco_dataset(
@@ -44,16 +47,18 @@ def coco_dataset(
     found: list[dict[str, Any]] = []
     for sample in samples:
         for name, frame in sample.frames.items():
+            number = len(images) + 1
             image = {
-                "id": len(images) + 1,
+                "id": number,
                 "file_name": file_name.format(index=sample.index, camera=name),
                 "width": frame.camera.width,
                 "height": frame.camera.height,
             }
             images.append(image)
-            found += _annotations(frame, form, image["id"], len(found) + 1)
+            found += _annotations(frame, form, number, len(found) + 1)
     named = sorted({each["category_id"] for each in found})
-    numbers = dict(categories or {name: place for place, name in enumerate(named, 1)})
+    own = {name: place for place, name in enumerate(named, 1)}
+    numbers = own if categories is None else dict(categories)
     for each in found:
         if each["category_id"] not in numbers:
             raise UnknownNameError.of("category", each["category_id"], numbers)
@@ -65,24 +70,18 @@ def coco_dataset(
 def _annotations(frame: Frame, form: str, image: int, first: int) -> list[dict[str, Any]]:
     """The objects of a frame, their category by its name."""
     seen = tight_boxes(frame.segmentation)
-    if form == "rle":
-        masks: Mapping[int, Any] = rles(frame.segmentation)
-    else:
-        outlines = polygons(frame.segmentation)
-        masks = {
-            number: [each.ravel().tolist() for each in outlines[number]] for number in outlines
-        }
+    masks: Mapping[int, Any] = _FORMS[form](frame.segmentation)
     columns = (seen.ids.tolist(), seen.xywh.tolist(), seen.areas.tolist())
     return [
         {
             "id": place,
             "image_id": image,
-            "category_id": frame.labels[number].category,
+            "category_id": label_of(frame.labels, number).category,
             "segmentation": masks[number],
             "area": area,
             "bbox": box,
             "iscrowd": 0,
-            "name": frame.labels[number].name,
+            "name": label_of(frame.labels, number).name,
         }
         for place, (number, box, area) in enumerate(zip(*columns, strict=True), first)
     ]

@@ -50,6 +50,12 @@ def polygons(segmentation: ArrayLike) -> dict[int, list[Floats]]:
     return _split(flat[pixels[edges]], ring[order], points[edges])
 
 
+def flat_polygons(segmentation: ArrayLike) -> dict[int, list[list[float]]]:
+    """The outlines of every id as COCO has them: lists [x, y, x, y, ...]; see `polygons`."""
+    found = polygons(segmentation)
+    return {number: [each.ravel().tolist() for each in found[number]] for number in found}
+
+
 def _edges(flat: NDArray[Any], width: int) -> tuple[Ints, Ints]:
     """The pixel and the side of every edge between different ids; bottom ones first."""
     found = []

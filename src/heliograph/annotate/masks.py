@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliograph.annotate.runs import check_ids, runs_of
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.frame import Labels
+from heliograph.frame import Label, Labels
 from heliograph.requires import Requires
 
 
@@ -89,15 +89,21 @@ def category_map(
     """
     table = category_numbers(labels, numbers)
     ids, runs = check_ids(segmentation), runs_of(segmentation)
-    meaning = [_category(labels, number) for number in runs.known.tolist()]
-    shown = np.array([table[name] if name else 0 for name in meaning], np.int32)
+    known: list[int] = runs.known.tolist()
+    meaning = [table[label_of(labels, each).category] if each else 0 for each in known]
+    shown = np.array(meaning, np.int32)
     picture = np.repeat(shown[runs.places], runs.stops - runs.starts).reshape(ids.shape)
     return picture, {0: "background", **{number: name for name, number in table.items()}}
 
 
-def _category(labels: Labels, number: Any) -> str:
-    if number and number not in labels:
+def label_of(labels: Labels, number: int) -> Label:
+    """The label of an id.
+
+    Raises:
+        InvalidValueError: it has none.
+    """
+    if number not in labels:
         raise InvalidValueError(
             f"segmentation: id {number} is not in the labels; give those of the same sample"
         )
-    return labels[number].category if number else ""
+    return labels[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from heliograph.annotate.boxes import Boxes, SeenBoxes, loose_boxes, tight_boxes
-from heliograph.annotate.contours import polygons
+from heliograph.annotate.contours import flat_polygons
 from heliograph.annotate.keypoints import TOLERANCE, keypoints
-from heliograph.annotate.masks import rles
+from heliograph.annotate.masks import label_of, rles
 from heliograph.annotate.oriented import OrientedBoxes, oriented_boxes
 from heliograph.annotate.places import Poses, world_poses
 from heliograph.annotate.visibility import estimated_occlusion, occlusion, truncation
@@ -104,11 +105,11 @@ def annotate_keypoints(
             raise InvalidValueError(f"points[{name!r}]: expected (K, 3), got {np.shape(row)}")
         for camera, frame in sample.frames.items():
             found = keypoints(frame, row, tolerance=tolerance)
-            lost = np.isnan(found.pixels).any(-1)
-            pixels = zip(found.pixels.tolist(), lost.tolist(), strict=True)
+            pixels: list[list[float]] = found.pixels.tolist()
+            depth: list[float] = found.depth.tolist()
             told[camera][name] = {
-                "pixels": [None if gone else pixel for pixel, gone in pixels],
-                "depth": [None if np.isnan(each) else each for each in found.depth.tolist()],
+                "pixels": [None if math.isnan(each[0]) else each for each in pixels],
+                "depth": [None if math.isnan(each) else each for each in depth],
                 "visible": found.visible.tolist(),
             }
     return replace(sample, annotations={**sample.annotations, "keypoints": told})
@@ -131,13 +132,13 @@ class _Annotator:
 
     def rows(self, what: Sequence[Kind], hidden: bool) -> list[dict[str, Any]]:
         """A dict for each object, by id."""
-        labels = self.frame.labels or self.objects.labels
+        labels = {**self.objects.labels, **self.frame.labels}
         areas = dict(zip(self.seen.ids.tolist(), self.seen.areas.tolist(), strict=True))
         listed = {*areas, *(self._boxes(self._loose(amodal=False)) if hidden else ())}
         columns = {kind: _KINDS[kind](self) for kind in what}
         rows = []
         for number in sorted(listed):
-            name, category = labels[number]
+            name, category = label_of(labels, number)
             row = {"id": number, "name": name, "category": category, "area": areas.get(number, 0)}
             said = {kind: told[number] for kind, told in columns.items() if number in told}
             rows.append({**row, **said})
@@ -171,36 +172,33 @@ class _Annotator:
         return rles(self.frame.segmentation)
 
     def polygons(self) -> Column:
-        found = polygons(self.frame.segmentation)
-        return {number: [each.ravel().tolist() for each in found[number]] for number in found}
+        return flat_polygons(self.frame.segmentation)
 
     def _loose(self, *, amodal: bool) -> Boxes:
         return loose_boxes(self.frame.camera, self.objects, self.worlds, amodal=amodal)
 
     def _boxes(self, boxes: Boxes) -> Column:
-        there = ~np.isnan(boxes.xyxy).any(1)
-        return dict(zip(boxes.ids[there].tolist(), boxes.xyxy[there].tolist(), strict=True))
+        rows: list[list[float]] = boxes.xyxy.tolist()
+        pairs = zip(boxes.ids.tolist(), rows, strict=True)
+        return {number: box for number, box in pairs if not math.isnan(box[0])}
 
 
 _KINDS: Mapping[str, Callable[[_Annotator], Column]] = {
-    kind: getattr(_Annotator, kind)
-    for kind in (
-        "box",
-        "loose_box",
-        "amodal_box",
-        "box_3d",
-        "camera_box_3d",
-        "occluded",
-        "truncated",
-        "rle",
-        "polygons",
-    )
+    "box": _Annotator.box,
+    "loose_box": _Annotator.loose_box,
+    "amodal_box": _Annotator.amodal_box,
+    "box_3d": _Annotator.box_3d,
+    "camera_box_3d": _Annotator.camera_box_3d,
+    "occluded": _Annotator.occluded,
+    "truncated": _Annotator.truncated,
+    "rle": _Annotator.rle,
+    "polygons": _Annotator.polygons,
 }
 
 
 def _numbers(boxes: Boxes | OrientedBoxes, values: Floats) -> Column:
     pairs = zip(boxes.ids.tolist(), values.tolist(), strict=True)
-    return {number: value for number, value in pairs if value == value}  # NaN is not itself
+    return {number: value for number, value in pairs if not math.isnan(value)}
 
 
 def _told_3d(boxes: OrientedBoxes) -> Column:

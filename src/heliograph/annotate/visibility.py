@@ -109,7 +109,7 @@ def estimated_occlusion(camera: Camera, segmentation: ArrayLike, boxes: Oriented
     """How much of each object others hide, 0 to 1, without another view: from its 3D box.
 
     Exact but for the pixels along its outline where the object fills its box, as a box does; too
-    large for all others (0.2 for a ball that nothing hides).
+    large for all others (0.2 to 0.4 for a ball that nothing hides).
 
     Args:
         camera: as it was used.
