@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-import blender_scene
 import bpy
+
+import blender_scene
 
 NAMES = ("scene", "missing", "driver", "text", "empty", "library", "linked", "two", "lens")
 

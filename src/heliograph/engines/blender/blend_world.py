@@ -36,7 +36,6 @@ from heliograph.scene import Description, MoveCamera
 from heliograph.scene.objects import ObjectTable
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR, View
 
-
 MAX_FRAME = 1048574
 """Blender's last frame."""
 
