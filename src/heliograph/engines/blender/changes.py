@@ -49,12 +49,12 @@ class Place(NamedTuple):
     Attributes:
         owner: what has the value: a struct of Blender's.
         name: of the attribute, or ("name",) of a custom property.
-        index: of the number in an array; None for all of it.
+        number: its place in an array; None for all of it.
     """
 
     owner: Any
     name: str | tuple[str]
-    index: int | None
+    number: int | None
 
 
 class Changes:
