@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+import numpy as np
 import pytest
 
 from heliograph.engines.blender.engine import BlenderEngine
 from heliograph.engines.blender.opening import open_source
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
+from heliograph.scene import EditMaterial, MoveObject
 from heliograph.view import View
 
 TESTS = Path(__file__).parents[1]
@@ -166,6 +168,45 @@ def test_a_script_runs_as_a_program_in_an_empty_scene(tmp_path: Path) -> None:
     bpy.context.view_layer.update()
     assert bpy.data.objects["Beside"].location.x == 3
     assert (sys.argv, sys.path) == before
+
+
+HANDLER = """
+import bpy
+bpy.ops.mesh.primitive_cube_add()
+
+@bpy.app.handlers.persistent
+def drop(scene, graph=None):
+    bpy.data.objects["Cube"].location.z = -9
+
+bpy.app.handlers.frame_change_post.append(drop)
+"""
+
+
+def test_what_a_script_has_called_is_called_for_its_own_scene_alone(tmp_path: Path) -> None:
+    engine = BlenderEngine(script(tmp_path, HANDLER))
+    engine.render(View("fit", state={"frame": 3.0}))
+    assert cube().location.z == -9
+    engine.close()
+    engine = BlenderEngine(SCRIPT)
+    engine.render(View("fit", state={"frame": 3.0}))
+    assert cube().location.z == 0.5
+    engine.close()
+
+
+def test_objects_of_one_name_from_two_files_are_shown_as_one(files: Path) -> None:
+    (files / "moved.blend").rename(files / "library.blend")
+    try:
+        engine = BlenderEngine(files / "linked.blend")
+        table = engine.scene.objects
+        assert table.names.count("Cone") == 2
+        first = table.row("Cone")
+        assert table.shown_as[first + 1] == table.shown_as[first] == table.ids[first]
+        for edit in (EditMaterial("Cone", rgba=(1, 0, 0, 1)), MoveObject("Cone", np.eye(4))):
+            sample = engine.render(View("Camera", ("segmentation",), edits=[edit]))
+            assert table.ids[first] in sample["Camera"].segmentation
+        engine.close()
+    finally:
+        (files / "library.blend").rename(files / "moved.blend")
 
 
 def test_one_engine_at_a_time() -> None:
