@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 import heliograph as hg
 from component_scenes import FRONT, draw
-from heliograph.annotate import loose_boxes, tight_boxes, world_points, world_poses
+from heliograph.annotate import edited_poses, loose_boxes, tight_boxes, world_points, world_poses
 from heliograph.engines.components import ComponentEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import AngleUnit, compose, from_euler
@@ -131,3 +131,43 @@ def test_poses_that_do_not_fit_are_refused():
         world_poses(scene, {"cub": np.eye(4)})
     with pytest.raises(InvalidValueError, match="expected maps by name, or"):
         world_poses(scene, np.zeros((3, 4, 4)))
+
+
+TURN = compose([0.3, 0, 0.1], from_euler([0.2, 0.3, 0.4], unit=AngleUnit.RADIANS))
+MOVES = (
+    hg.MoveObject("cube", TURN, (1, 2, 1)),
+    hg.Hide("ball"),
+    hg.MoveObject("cube", TURN),
+    hg.MoveObject("child", compose([0.9, 0, -0.5], TURN[:3, :3]), relative=False),
+)
+MOVED_COMPONENTS = hg.Scene(
+    hg.Box(
+        hg.Box(key="child", args=[0.2, 0.2, 0.2], position=[-1, 0, 0.5]),
+        key="cube",
+        args=[0.3, 0.3, 0.3],
+        position=[-0.5, 0, 0],
+        rotation=[0, 0, 0.3],
+    ),
+    hg.Sphere(key="ball"),
+)
+MOVED_GEOMS = """<mujoco><worldbody>
+<geom name="ball" type="sphere" size="1"/>
+<body pos="-.5 0 0" euler="0 0 17"><geom name="cube" type="box" size=".15 .15 .15"/>
+<geom name="child" type="box" size=".1 .1 .1" pos="-1 0 .5"/></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize("source", [MOVED_COMPONENTS, MOVED_GEOMS])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_what_edits_move_is_boxed_where_it_is_seen(source, count):
+    camera = FRONT.resized(16 * FRONT.width, 16 * FRONT.height)
+    edits = (hg.Hide("ball"), *MOVES[:count])
+    with hg.open(source) as renderer:
+        sample = renderer.render(hg.View([camera], SEGMENTATION, edits=edits))
+        objects = renderer.scene.objects
+    seen = tight_boxes(sample["front"].segmentation)
+    loose = loose_boxes(FRONT, objects, edited_poses(objects, edits))
+    for name in ("cube", "child"):
+        number = int(objects[name].id)
+        assert np.abs(seen.of(number) / 16 - loose.of(number)).max() < 0.05
+    with pytest.raises(UnknownNameError, match="cube"):
+        edited_poses(objects, [hg.MoveObject("cub", np.eye(4))])
