@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 import pytest
 
+import blender_shapes as made
 import heliograph
 from heliograph.camera import Camera
 from heliograph.colour import encoded
@@ -23,9 +24,8 @@ from heliograph.engines.blender.world import Shown
 from heliograph.errors import ClosedError, EngineError
 from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES, PASSES
-from inside_blender import blender_scenes as made
 
-SIZE = {"width": 64, "height": 48}
+SIZE: dict[str, Any] = {"width": 64, "height": 48}
 Arrays = dict[str, np.ndarray]
 
 
@@ -55,11 +55,10 @@ def scene() -> Any:
 def renders(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """One entry for each render."""
     done: list[None] = []
-    original = cycles.render
 
-    def counted(*args: Any, **kwargs: Any) -> Any:
+    def counted(*args: Any) -> Any:
         done.append(None)
-        return original(*args, **kwargs)
+        return result.render(*args)
 
     monkeypatch.setattr(cycles, "render", counted)
     return done
@@ -298,7 +297,8 @@ def test_the_same_view_gives_the_same_bits_whatever_came_before(scene: Any) -> N
 PROGRAM = """
 import hashlib, os, sys
 import bpy
-from inside_blender import blender_scenes as made, test_cycles
+sys.path.insert(0, sys.argv[2])
+import blender_shapes as made, test_cycles
 scene = made.empty_scene()
 scene.render.threads_mode, scene.render.threads = "FIXED", int(sys.argv[1])
 arrays = test_cycles.draw(made.shown(scene), test_cycles._lively(scene), 3)
@@ -316,7 +316,7 @@ def test_another_process_and_any_number_of_threads_give_the_same_bits(scene: Any
     places = (Path(__file__).parents[1], Path(heliograph.__file__).parents[1])
     for threads in ("1", "3"):
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, threads],
+            [sys.executable, "-c", PROGRAM, threads, str(Path(__file__).parent)],
             capture_output=True,
             text=True,
             check=True,
