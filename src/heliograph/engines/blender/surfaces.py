@@ -206,7 +206,10 @@ class Surfaces:
         key = handle, use
         if key not in self._images:
             srgb = use in ("color", "emissive")
-            self._images[key] = image(use, of.pixels, srgb=srgb)
+            made = image(use, of.pixels, srgb=srgb)
+            if self._store.keeps_texture(handle):
+                made.pack()  # what is not counts as painted on: looked at for every picture
+            self._images[key] = made
         return self._images[key]
 
 
