@@ -12,6 +12,7 @@ import pytest
 
 import heliograph as hg
 from heliograph.engines.blender.component_world import ComponentWorld
+from heliograph.engines.blender.cycles import CyclesStyle
 from heliograph.engines.blender.fast import FastStyle
 from heliograph.engines.components import ComponentEngine
 from heliograph.errors import ClosedError, InvalidValueError, SceneError, UnknownNameError
@@ -385,3 +386,125 @@ def test_light_from_all_sides_arrives_as_it_should() -> None:
         falls = (np.maximum(ways @ np.array(normal), 0) * area)[..., None] * picture
         expected = np.array(things.ambient) + np.array(normal) @ gradient
         assert np.allclose(falls.sum((0, 1)), expected, rtol=5e-3, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def cycles() -> Iterator[CyclesStyle]:
+    style = CyclesStyle(samples=16)
+    yield style
+    style.close()
+
+
+def test_cycles_draws_what_the_component_engine_does(cycles: CyclesStyle) -> None:
+    """Colours differ by light that goes on from surface to surface, and by rims."""
+    world, engine = ComponentWorld(scene()), ComponentEngine(scene())
+    try:
+        drawn, expected = draw(world, cycles, ego()), engine.render(ego())["ego"]
+        same = agree(drawn, expected)
+        assert drawn["rgb"][0, 0].tolist() == [0x22, 0x33, 0x44]
+        assert np.median(np.abs(drawn["rgb"][same] - expected.rgb[same].astype(float))) <= 3
+        draw(world, cycles, ego(*EDITS["material"], *EDITS["added"]))
+        again = draw(world, cycles, ego())
+        for name, pixels in drawn.items():
+            assert np.array_equal(pixels, again[name]), name
+    finally:
+        world.close()
+        engine.close()
+
+
+ABOVE = hg.Camera.look_at(eye=(0.3, -0.4, 3), target=(0, 0, 0), fov_y=0.75, width=32, height=32)
+LAMPS = {
+    "sun": [DirectionalLight(key="l", position=[1, 1, 3], intensity=2.0)],
+    "point": [PointLight(key="l", position=[0.3, 0, 2], intensity=6.0)],
+    "linear": [PointLight(key="l", position=[0.3, 0, 2], intensity=6.0, decay=1)],
+    "ends": [PointLight(key="l", position=[0.3, 0, 2], intensity=6.0, distance=3)],
+    "spot": [SpotLight(key="l", position=[0, 0, 3], intensity=20.0, angle=0.4, penumbra=0.9)],
+    "all sides": [AmbientLight(key="l", intensity=1.5)],
+    "hemisphere": [HemisphereLight(key="l", color="#ff8040", groundColor="#203040")],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize("lamps", LAMPS.values(), ids=LAMPS)
+def test_light_is_as_bright_in_cycles_as_in_the_component_engine(
+    cycles: CyclesStyle, lamps: list[Any]
+) -> None:
+    floor = Plane(key="f", args=[9, 9], material={"color": "gray"}, materialType="lambert")
+    agree_on_average(cycles, Scene(floor, *lamps), 1.5)
+
+
+def test_a_rectangle_and_a_picture_of_all_around_light_what_is_standard(
+    cycles: CyclesStyle,
+) -> None:
+    floor = Plane(key="f", args=[9, 9], material={"color": "gray", "roughness": 0.8})
+    area = RectAreaLight(key="l", position=[0, 0, 2], intensity=3.0, width=1, height=0.5)
+    agree_on_average(cycles, Scene(floor, area), 2)
+    around = {"sky": "skyblue", "horizon": "white", "ground": "tan"}
+    agree_on_average(cycles, Scene(floor, environment=around), 2)
+
+
+def agree_on_average(style: Any, shown: Scene, most: float) -> None:
+    """The mean colour of what is seen from above is that of the component engine."""
+    view = hg.View(cameras=[ABOVE])
+    world, engine = ComponentWorld(shown), ComponentEngine(shown)
+    try:
+        (frame,) = engine.render(view).frames.values()
+        drawn = draw(world, style, view)["rgb"]
+        assert np.abs(drawn.mean((0, 1)) - frame.rgb.mean((0, 1))).max() < most
+    finally:
+        world.close()
+        engine.close()
+
+
+def paper(kind: str = "lambert", **material: Any) -> Plane:
+    return Plane(key="p", args=[2, 2], materialType=kind, material=material)
+
+
+ROUND_HOLE = np.dstack(
+    [CHECKS.astype(np.uint8), np.where(np.hypot(*(np.indices((32, 32)) - 15.5)) < 11, 255, 40)]
+).astype(np.uint8)
+TURNED = {"image": CHECKS.astype(np.uint8), "repeat": [1.5, 0.8], "rotation": 0.6}
+WRAPPED = {"image": CHECKS.astype(np.uint8), "repeat": [2, 2], "wrap": ["mirror", "clamp"]}
+PAPERS = {
+    "map": paper(map=CHECKS.astype(np.uint8), color="#ff8080"),
+    "turned": paper(map=TURNED),
+    "wrapped": paper(map=WRAPPED),
+    "cut": paper(map=ROUND_HOLE, alphaTest=0.5),
+    "unlit": paper("basic", map=CHECKS.astype(np.uint8)),
+    "glows": paper("standard", emissiveMap=CHECKS.astype(np.uint8), emissive="gray", color="black"),
+    "front": paper(side="front", color="red"),
+    "back": paper(side="back", color="red"),
+    "tints": Mesh(
+        key="p",
+        vertices=np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]),
+        faces=np.array([[0, 1, 2], [0, 2, 3]]),
+        colors=np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]),
+        materialType="lambert",
+    ),
+    "outlined": Sphere(key="p", args=[0.6], outlines={"thickness": 0.1}, material={"color": "red"}),
+}
+"""Surfaces of every kind."""
+
+
+@pytest.mark.parametrize("thing", PAPERS.values(), ids=PAPERS)
+def test_surfaces_look_in_cycles_as_in_the_component_engine(
+    cycles: CyclesStyle, thing: Any
+) -> None:
+    looks_alike(cycles, thing)
+
+
+def looks_alike(style: Any, thing: Any) -> None:
+    """Ids are the same, holes and hidden sides among them; colours nearly so."""
+    lamp = DirectionalLight(key="l", position=[1, 1, 3], intensity=2.0)
+    shown = Scene(thing, lamp, AmbientLight(key="a", intensity=0.2), background="#222222")
+    view = hg.View(cameras=[ABOVE], passes=("rgb", "segmentation"))
+    world, engine = ComponentWorld(shown), ComponentEngine(shown)
+    try:
+        (frame,) = engine.render(view).frames.values()
+        drawn = draw(world, style, view)
+        assert (drawn["segmentation"] == frame.segmentation).mean() >= 0.995
+        assert np.abs(drawn["rgb"].mean((0, 1)) - frame.rgb.mean((0, 1))).max() < 4
+        assert np.median(np.abs(drawn["rgb"] - frame.rgb.astype(float)).max(-1)) <= 3
+    finally:
+        world.close()
+        engine.close()
