@@ -257,7 +257,7 @@ def test_bodies_fall_as_the_law_says():
     step = 1 / (24 * 10)  # frames a second, steps a frame
     for _ in range(11 * 10):
         expected.append(height)
-        speed = (speed - 9.81 * step) * (1 - cube.rigid_body.linear_damping) ** step
+        speed = speed * (1 - cube.rigid_body.linear_damping) ** step - 9.81 * step
         height += speed * step
     np.testing.assert_allclose(heights, expected[::10], atol=1e-4)
 
