@@ -1,36 +1,24 @@
-"""Physics that come out the same each time a range of frames is played."""
+"""Rigid bodies, simulated once, so that any frame can be shown after any other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
+import bpy
 
-def start_physics(scene: Any, first: int, last: int) -> None:
-    """Have the physics of a scene begin at `first`, from where things stand then.
+from heliograph.engines.blender.quiet import quiet
 
-    Blender steps physics from frame to frame and keeps the results in caches, which a moved object
-    does not always invalidate; a cache whose range is written is computed anew. What was baked is
-    left as it is.
 
-    Args:
-        scene: a `bpy.types.Scene`, its current frame `first`.
-        first: the frame where the simulation starts.
-        last: the last frame it may reach.
+def bake(scene: Any) -> None:
+    """Simulate the rigid bodies of a `bpy.types.Scene` from its first frame to its last one.
+
+    What a file holds as baked already stays as it is.
     """
-    for cache in _caches(scene):
-        if not cache.is_baked:
-            cache.frame_start = first
-            cache.frame_end = max(last, first + 1)
-
-
-def _caches(scene: Any) -> Iterator[Any]:
-    """The point caches of a scene: rigid bodies, cloth, soft bodies, fluids, particles."""
-    if scene.rigidbody_world is not None and scene.rigidbody_world.point_cache is not None:
-        yield scene.rigidbody_world.point_cache
-    for thing in scene.objects:
-        for modifier in thing.modifiers:
-            if (cache := getattr(modifier, "point_cache", None)) is not None:
-                yield cache
-        for system in thing.particle_systems:
-            yield system.point_cache
+    world = scene.rigidbody_world
+    if world is None or world.point_cache.is_baked:
+        return
+    cache = world.point_cache
+    cache.frame_start = min(cache.frame_start, scene.frame_start)
+    cache.frame_end = max(cache.frame_end, scene.frame_end)
+    with quiet(), bpy.context.temp_override(scene=scene, point_cache=cache):
+        bpy.ops.ptcache.bake(bake=True)
