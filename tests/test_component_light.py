@@ -15,8 +15,9 @@ import trimesh
 import heliograph as hg
 import standard_shading as three
 from component_scenes import TOP, reference_light, shown
-from heliograph.engines.components import ComponentEngine, sky
+from heliograph.engines.components import ComponentEngine
 from heliograph.engines.mujoco import MujocoEngine
+from heliograph.engines.shared.tree import sky
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
 from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials, Material
@@ -261,8 +262,8 @@ def test_surroundings_light_a_scene_and_are_uploaded_once(listed):
 def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
     engine = ComponentEngine(hg.Scene(environment={"sky": "skyblue"}))
     gone: list[int] = []
-    monkeypatch.setattr(engine._assets._radiances, "_remove", gone.append)
-    (first,) = engine._newest[1].handles[2]
+    monkeypatch.setattr(engine._tree.assets._radiances, "_remove", gone.append)
+    (first,) = engine._tree.newest[1].handles[2]
     for step in range(20):
         colour = f"#{step:02x}0000"
         engine.advance([hg.Update(hg.Scene(key="scene", environment={"sky": colour}))])

@@ -15,10 +15,12 @@ import numpy as np
 from heliograph.camera import MAX_SIZE, Camera
 from heliograph.checks import check_integer, is_integer
 from heliograph.delivery.options import OpenOptions
+from heliograph.delivery.pooled import PooledEngine
 from heliograph.engine import CancelToken, Capability, Engine, Renderer
 from heliograph.engines.registry import (
     engine_names,
     engine_of,
+    interpreter_of,
     load_engine,
     make_engine,
     resolve_source,
@@ -48,7 +50,7 @@ __all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = ...,
+    size: tuple[int, int] | None = ...,
     engine: str | None = ...,
     workers: Literal[0] = ...,
     seed: int = ...,
@@ -60,7 +62,7 @@ def open(  # noqa: A001
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = ...,
+    size: tuple[int, int] | None = ...,
     engine: str | None = ...,
     workers: int,
     seed: int = ...,
@@ -71,7 +73,7 @@ def open(  # noqa: A001
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = (320, 240),
+    size: tuple[int, int] | None = None,
     engine: str | None = None,
     workers: int = 0,
     seed: int = 0,
@@ -83,9 +85,10 @@ def open(  # noqa: A001
 
     Args:
         source: a path, `package:path/inside/it`, MJCF text, or an object that an engine takes.
-        size: (width, height) in pixels of cameras that the scene names without one.
+        size: (width, height) in pixels of cameras that the scene names without one, 320 x 240 by
+            default; of all of a Blender scene's, which else have the scene's resolution.
         engine: which engine, by name; without it the source decides.
-        workers: how many processes draw; 0 draws in this one.
+        workers: how many processes draw; 0 draws in this one (Blender in one beside it).
         seed: of the run; samples and datasets over the renderer take it unless told otherwise.
         **options: see below.
 
@@ -111,6 +114,14 @@ def open(  # noqa: A001
         visual: (None) a `mujoco.MjvOption`: which geom groups and elements are shown.
         segment_by: ('object') what one segmentation id stands for: 'object', 'body', 'category'.
 
+    The Blender engine, which draws in a process of its own, also with `workers=0`:
+        style: ('fast') our rasterizer; 'cycles' or 'eevee'.
+        samples: (16) of each pixel, with Cycles and EEVEE.
+        denoise: (False) whether Cycles takes its noise out.
+        segment_by: ('object') as above, or 'material', 'collection'.
+        trust: (False) whether scripts inside a .blend file may run.
+        allow_missing: (False) open a .blend file whose textures or libraries are not there.
+
     With workers, see `heliograph.pool.PoolOptions`:
         deadline: (120.0) seconds that a view may take; None for as long as it wants.
         max_kills: (3) how many workers a view may kill before it is given up.
@@ -134,13 +145,21 @@ def open(  # noqa: A001
     name = engine or engine_of(source)
     seed = check_integer("seed", seed)
     further = options.pop("engine_options", None)
-    given = with_randomization({"size": _check_size(size), **options})
+    sized = {} if size is None else {"size": _check_size(size)}
+    given = with_randomization({**sized, **options})
     if here:
         arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)
-        return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
+        return LocalRenderer(_engine(name, source, arguments), opened, seed=seed)
     settings, rest = split_options(given)
     return Pool(name, source, workers, _with_further(rest, further), seed=seed, **settings)
+
+
+def _engine(name: str, source: object, arguments: Mapping[str, Any]) -> Engine:
+    """An engine in this process, or in one under the interpreter that it needs."""
+    if interpreter_of(name) is None:
+        return make_engine(name, source, arguments)
+    return PooledEngine(Pool(name, source, 1, arguments))
 
 
 def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:

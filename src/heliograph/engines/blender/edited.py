@@ -131,9 +131,7 @@ class SceneEdits:
                 raise UnknownNameError.of("object", name, sorted({*objects.keys(), *groups}))
         return list(found)
 
-    def _wear(
-        self, thing: Any, edit: EditMaterial, copies: dict[tuple[str, bool], Any]
-    ) -> None:
+    def _wear(self, thing: Any, edit: EditMaterial, copies: dict[tuple[str, bool], Any]) -> None:
         """Give an object painted materials in place of its own."""
         if not thing.material_slots:
             materials = thing.data.materials

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.engine import (
     CancelToken,
     Capability,
@@ -21,16 +22,9 @@ from heliograph.engine import (
     made_sample,
 )
 from heliograph.engines.blender.numbering import By
-from heliograph.engines.blender.opening import BLEND, SCRIPT
-from heliograph.engines.blender.world import Style, World
-from heliograph.errors import (
-    ClosedError,
-    EngineError,
-    InvalidValueError,
-    MissingDependencyError,
-    UnknownNameError,
-    shown,
-)
+from heliograph.engines.blender.suffixes import BLEND, SCRIPT
+from heliograph.engines.blender.world import Shown, Style, World
+from heliograph.errors import ClosedError, EngineError, UnknownNameError
 from heliograph.frame import Buffers, Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
@@ -60,6 +54,22 @@ STYLES: dict[str, _Entry] = {
     "eevee": _Entry("heliograph.engines.blender.eevee:EeveeStyle", ("samples", "options")),
 }
 """The styles by name."""
+
+
+@runtime_checkable
+class RefiningStyle(Style, Protocol):
+    """A style that draws with fewer samples first."""
+
+    def refine(
+        self,
+        shown: Shown,
+        cameras: Sequence[Camera],
+        specs: PassSpecs,
+        levels: Sequence[float],
+        cancel: CancelToken | None,
+    ) -> Iterator[list[Buffers]]:
+        """For each part of its samples, ascending, what each camera yields; fresh arrays."""
+
 
 _SEGMENTS = ("object", "material", "collection")
 
@@ -172,7 +182,7 @@ class BlenderEngine(Engine):
         found = set()
         if self.scene.space.drawable:
             found.add(Capability.RANDOM_STATE)
-        if hasattr(self._style, "refine"):
+        if isinstance(self._style, RefiningStyle):
             found.add(Capability.REFINE)
         return frozenset(found)
 
@@ -210,3 +220,57 @@ class BlenderEngine(Engine):
         if self._world is None or self._style is None:
             raise ClosedError("this renderer is closed")
         return self._world, self._style
+
+    def refine(
+        self,
+        view: View,
+        cancel: CancelToken | None = None,
+        levels: Sequence[float] | None = None,
+    ) -> Iterator[Sample]:
+        """Draw one view by more and more samples; see `heliograph.engine.Engine`.
+
+        The scene shows the view for each level anew, so that others may be drawn in between.
+        """
+        style = self._open[1]
+        if not isinstance(style, RefiningStyle):
+            yield from super().refine(view, cancel, levels)
+            return
+        for part in check_levels(levels):
+            if cancel is not None and cancel.cancelled:
+                return
+            if part == 1:
+                yield self.render(view)
+            else:
+                yield from self._refined(view, style, part, cancel)
+
+    def _refined(
+        self, view: View, style: RefiningStyle, part: float, cancel: CancelToken | None
+    ) -> Iterator[Sample]:
+        begun, world = time.time(), self._open[0]
+        specs = select_passes(view.pass_names, self._passes)
+        with world.shown(view) as (what, cameras):
+            drawn = list(style.refine(what, cameras, specs, (part,), cancel))
+            labels = what.numbering.labels
+        for buffers in drawn:
+            made = self._made.drawn(begun, 0)
+            yield made_sample(view, cameras, buffers, labels, made, self._passes)
+
+
+def _is_blender_s(source: object) -> bool:
+    return isinstance(source, (str, os.PathLike)) and (
+        Path(source).suffix.lower() in (BLEND, SCRIPT)
+    )
+
+
+def _component_world(source: Any, size: tuple[int, int], segment_by: By) -> World:
+    from heliograph.engines.blender.component_world import ComponentWorld
+
+    return ComponentWorld(source, size=size, segment_by=segment_by)
+
+
+def _check_options(style: str, samples: int, segment_by: str) -> None:
+    if style not in STYLES:
+        raise UnknownNameError.of("style", style, STYLES)
+    if segment_by not in _SEGMENTS:
+        raise UnknownNameError.of("segment_by", segment_by, _SEGMENTS)
+    check_integer("samples", samples, 1)

@@ -22,7 +22,7 @@ FRAME = "frame"
 
 _NO_BOX: NDArray[np.float64] = np.full((2, 3), np.nan)
 _ELSEWHERE = ("CAMERA", "LIGHT", "LIGHT_PROBE", "SPEAKER")
-_KINDS: Mapping[str, str] = {"FONT": "text", "LIGHT_PROBE": "probe"}
+_KINDS: Mapping[str, str] = {"FONT": "text", "SUN": "directional"}
 _POSES = "(names, (K, 4, 4) world_from_object or (K, 3) metres)"
 _FRAME = "() frame of the animation, with a fraction between two"
 
@@ -152,8 +152,12 @@ def material_value(material: Any) -> Material:
     if node is None:
         red, green, blue, alpha = material.diffuse_color
         given = {"metallic": material.metallic, "roughness": material.roughness}
-        return Material(material.name, base_color=_srgb((red, green, blue), alpha), **_shares(given))
-    value = {each.name: each.default_value for each in node.inputs if hasattr(each, "default_value")}
+        return Material(
+            material.name, base_color=_srgb((red, green, blue), alpha), **_shares(given)
+        )
+    value = {
+        each.name: each.default_value for each in node.inputs if hasattr(each, "default_value")
+    }
     emissive = np.array(value["Emission Color"][:3])
     given = {
         "metallic": value["Metallic"],
@@ -185,9 +189,16 @@ def _srgb(light: Any, alpha: float = 1.0) -> tuple[float, float, float, float]:
 
 def lights(scene: Any) -> tuple[Item, ...]:
     """The lights of a scene."""
-    found = sorted((each for each in scene.objects if each.type == "LIGHT"), key=lambda one: one.name)
+    found = sorted(
+        (each for each in scene.objects if each.type == "LIGHT"), key=lambda one: one.name
+    )
     return tuple(
-        Item(each.name, each.data.type.lower(), f"{each.data.energy:g} W", not each.hide_render)
+        Item(
+            each.name,
+            _KINDS.get(each.data.type, each.data.type.lower()),
+            f"{each.data.energy:g} W",
+            not each.hide_render,
+        )
         for each in found
     )
 

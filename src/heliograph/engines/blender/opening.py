@@ -24,17 +24,25 @@ import bpy
 
 from heliograph.disk import printable
 from heliograph.engines.blender.quiet import quiet
+from heliograph.engines.blender.suffixes import BLEND, SCRIPT
 from heliograph.errors import SceneError, UnknownNameError
-
-BLEND, SCRIPT = ".blend", ".py"
-"""What files of scenes end in."""
 
 _MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
 """How a .blend begins: as it is, packed by zstd, or by gzip."""
 
 _MOST_LISTED = 20
 _EXTERNAL_IMAGES = ("FILE", "SEQUENCE", "MOVIE")
-_SEEN = ("MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME", "GREASEPENCIL")
+_SEEN = (
+    "MESH",
+    "CURVE",
+    "SURFACE",
+    "META",
+    "FONT",
+    "CURVES",
+    "POINTCLOUD",
+    "VOLUME",
+    "GREASEPENCIL",
+)
 SEEN_TYPES = frozenset(_SEEN)
 """Types of objects that have a surface or a volume of their own."""
 
@@ -151,7 +159,7 @@ def _run(path: Path) -> None:
     except SystemExit as end:
         if end.code not in (None, 0):
             raise SceneError(f"{printable(path)}: ended with {end.code!r}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 -- whatever a script raises
         told = "".join(traceback.format_exception(error, limit=-_frames_below(error)))
         raise SceneError(f"{printable(path)}: the script raised\n{told.strip()}") from None
     finally:
@@ -168,12 +176,19 @@ def _frames_below(error: Exception) -> int:
 
 
 def _check_blocked(name: str) -> None:
-    """Refuse a file whose drivers were not run, and say which texts were not."""
+    """Refuse a file whose drivers were not run, and say which texts were not.
+
+    Blender runs a driver of plain arithmetic in any case.
+    """
+    with quiet():
+        bpy.context.view_layer.update()
+    if not bpy.app.autoexec_fail:
+        return
     blocked = [
         f"{block.name}: {driver.data_path} = {driver.driver.expression}"
         for block in _animated()
         for driver in block.animation_data.drivers
-        if driver.driver.type == "SCRIPTED" and not driver.driver.is_simple_expression
+        if not (driver.driver.is_simple_expression or driver.driver.is_valid)
     ]
     if blocked:
         raise SceneError(
@@ -211,7 +226,7 @@ def _check_missing(name: str) -> None:
         f"{type(block).__name__.lower()} {block.name!r} of a library"
         for blocks in _collections()
         for block in blocks
-        if getattr(block, "is_missing", False)
+        if block.library is not None and block.is_missing
     ]
     if missing or lost:
         raise SceneError(

@@ -156,9 +156,7 @@ def _blend(material: Any) -> None:
         material.surface_render_method = "BLENDED"
 
 
-def _lay(
-    material: Any, node: Any, edit: EditMaterial, changes: Changes, *, has_uv: bool
-) -> None:
+def _lay(material: Any, node: Any, edit: EditMaterial, changes: Changes, *, has_uv: bool) -> None:
     tree, socket = material.node_tree, node.inputs[_BASE]
     colour = _WHITE if socket.is_linked else tuple(socket.default_value[:3])
     if edit.rgba is not None:
