@@ -159,11 +159,16 @@ class OffScreenRenderer:
             raise SceneError("expected a scene with a camera, or one as `camera`, got neither")
         size = None if self._shape is None else (self._shape[1], self._shape[0])
         camera = camera_of(scene, given, size)
-        if self.view_matrix is not None:
-            camera = camera.replace(world_from_camera=_pose(self.view_matrix))
-        if self.proj_matrix is not None:
-            camera = with_projection(camera, self.proj_matrix)
+        view, projection = self.matrices()
+        if view is not None:
+            camera = camera.replace(world_from_camera=_pose(view))
+        if projection is not None:
+            camera = with_projection(camera, projection)
         return camera
+
+    def matrices(self) -> tuple[ArrayLike | None, ArrayLike | None]:
+        """View and projection that were set by hand; None for what follows the camera."""
+        return self.view_matrix, self.proj_matrix
 
     def close(self) -> None:
         """Free what draws; may be called twice."""

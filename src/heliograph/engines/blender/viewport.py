@@ -45,15 +45,12 @@ class Viewport:
     Attributes:
         size: width and height.
 
-    Raises:
-        ContextError: no usable GL here.
-        SceneError: no workspace of the file has a 3D view.
     """
 
     def __init__(self, width: int, height: int) -> None:
         self.size = (width, height)
         self._target: Any = None
-        self._space, self._region = first_view3d()
+        self._closed = False
 
     def draw(
         self, scene: Any, view_layer: Any, matrices: tuple[Any, Any], look: Look
@@ -68,15 +65,23 @@ class Viewport:
 
         Returns:
             (height, width, 4) uint8, sRGB and alpha, row 0 at the bottom; an array of your own.
+
+        Raises:
+            ContextError: no usable GL here.
+            SceneError: no workspace of the file has a 3D view.
+            ClosedError: it is closed.
         """
-        with _context(), _looking(self._space, look):
+        if self._closed:
+            raise ClosedError("this viewport is closed")
+        _, space, region = first_view3d()
+        with _context(), _looking(space, look):
             target = self._made()
             view, projection = matrices
             target.draw_view3d(
                 scene,
                 view_layer,
-                self._space,
-                self._region,
+                space,
+                region,
                 view,
                 projection,
                 do_color_management=True,
@@ -88,15 +93,13 @@ class Viewport:
 
     def close(self) -> None:
         """Free the buffers; may be called twice."""
-        self._space = None
+        self._closed = True
         target, self._target = self._target, None
         if target is not None:
             with _context():
                 target.free()
 
     def _made(self) -> Any:
-        if self._space is None:
-            raise ClosedError("this viewport is closed")
         if self._target is None:
             try:
                 self._target = gpu.types.GPUOffScreen(*self.size)
@@ -105,8 +108,8 @@ class Viewport:
         return self._target
 
 
-def first_view3d() -> tuple[Any, Any]:
-    """The space of a 3D view and its region, of the first workspace that has one.
+def first_view3d() -> tuple[Any, Any, Any]:
+    """The area of a 3D view, its space and its region, of the first workspace that has one.
 
     Raises:
         SceneError: none has.
@@ -115,7 +118,7 @@ def first_view3d() -> tuple[Any, Any]:
     for area in (area for screen in screens if screen is not None for area in screen.areas):
         if area.type == "VIEW_3D":
             region = next(each for each in area.regions if each.type == "WINDOW")
-            return area.spaces.active, region
+            return area, area.spaces.active, region
     raise SceneError("expected a workspace with a 3D view; the .blend was saved without one")
 
 
