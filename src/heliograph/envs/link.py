@@ -1,0 +1,103 @@
+"""One environment in another process: a request at a time, an answer or an error that says why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from heliograph.envs.protocol import Failed, Reply, Request, message_of, reply_of
+from heliograph.errors import EngineError, WorkerError
+
+_GLANCE = 50
+"""Milliseconds between two looks at whether the process still lives."""
+
+_Reply = TypeVar("_Reply", bound=Reply)
+
+
+class Channel(Protocol):
+    """What a link needs of a `heliograph.publish.Duplex`."""
+
+    def send(self, **fields: Any) -> Any:
+        """Sends one message."""
+
+    def recv(self, timeoutms: int | None = None) -> dict[str, Any] | None:
+        """The next message; None when none came in time."""
+
+    def close(self) -> None:
+        """Closes the socket."""
+
+
+class Link:
+    """Asks an environment in another process.
+
+    Args:
+        channel: to the process.
+        name: of the process in errors, such as its address.
+        timeout: seconds that an answer may take.
+        check: raises when the process has died; called while waiting.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        name: str,
+        timeout: float,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._channel = channel
+        self._timeout = timeout
+        self._check = check
+        self._ticket = 0
+
+    def ask(self, request: Request) -> None:
+        """Sends a request; `answer` waits for what is said to it."""
+        self._ticket += 1
+        self._channel.send(**message_of(request, self._ticket))
+
+    def answer(self, kind: type[_Reply], timeout: float | None = None) -> _Reply:
+        """The reply to the request sent last.
+
+        Args:
+            kind: of reply that goes with the request.
+            timeout: seconds, where another one than the link's holds.
+
+        Raises:
+            EngineError: the environment's code raised; carries its traceback.
+            WorkerError: the process died, or did not answer in time.
+        """
+        reply = self._reply(self._timeout if timeout is None else timeout)
+        if isinstance(reply, Failed):
+            raise EngineError(f"the environment at {self.name} raised:\n{reply.traceback}")
+        if not isinstance(reply, kind):
+            raise WorkerError(
+                f"the environment at {self.name} should have answered {kind.__name__}, "
+                f"but answered {type(reply).__name__}"
+            )
+        return reply
+
+    def request(self, request: Request, kind: type[_Reply]) -> _Reply:
+        """Asks and waits; see `answer`."""
+        self.ask(request)
+        return self.answer(kind)
+
+    def close(self) -> None:
+        """Closes the socket; the process is left as it is."""
+        self._channel.close()
+
+    def _reply(self, timeout: float) -> Reply:
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            message = self._channel.recv(timeoutms=min(_GLANCE, int(left * 1000) + 1))
+            if message is None:
+                if self._check is not None:
+                    self._check()
+                continue
+            ticket, reply = reply_of(message)
+            if ticket == self._ticket:
+                return reply
+        raise WorkerError(
+            f"the environment at {self.name} has not answered for {timeout:g} s; it may still be "
+            f"loading its scene or hang: give a longer timeout, or look at its output"
+        )
