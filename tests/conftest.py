@@ -3,12 +3,18 @@
 import os
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 collect_ignore_glob = ["typing/errors_*.py"]  # only type checkers read these
 
+if not find_spec("bpy"):
+    collect_ignore_glob.append("inside_blender/*")  # an environment with Blender runs those
+    blender = Path(__file__).resolve().parent.parent / ".venv-blender" / "bin" / "python"
+    os.environ.setdefault("HELIOGRAPH_BLENDER_PYTHON", str(blender))
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("LP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from heliograph.engines.components import hdr
+from heliograph.engines.shared.tree import hdr
 from heliograph.errors import SceneError
 from heliograph.scene import images
 

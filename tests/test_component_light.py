@@ -15,8 +15,9 @@ import trimesh
 import heliograph as hg
 import standard_shading as three
 from component_scenes import TOP, reference_light, shown
-from heliograph.engines.components import ComponentEngine, sky
+from heliograph.engines.components import ComponentEngine
 from heliograph.engines.mujoco import MujocoEngine
+from heliograph.engines.shared.tree import sky
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.raster import Lighting, LightKind, RasterOptions, Shading, Side, ToneMapping
 from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMaterials, Material

@@ -17,8 +17,9 @@ from trimesh.visual.material import PBRMaterial
 import heliograph as hg
 from component_scenes import TOP, UNLIT, shown
 from heliograph.colour import encoded, linear
-from heliograph.engines.components import ComponentEngine, surfaces
+from heliograph.engines.components import ComponentEngine
 from heliograph.engines.shared import meshes
+from heliograph.engines.shared.tree import surfaces
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.raster.types import Use
 from heliograph.scene import (

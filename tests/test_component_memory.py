@@ -13,7 +13,8 @@ from PIL import Image
 
 from heliograph import lru
 from heliograph.camera import Camera
-from heliograph.engines.components import ComponentEngine, assets
+from heliograph.engines.components import ComponentEngine
+from heliograph.engines.shared.tree import assets
 from heliograph.errors import SceneError
 from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, RasterOptions, Texture
 from heliograph.raster.gl import textures as stores

@@ -13,7 +13,8 @@ from PIL import Image
 
 import heliograph as hg
 from component_scenes import ALL, FRONT, TOP, draw, points_of, shown
-from heliograph.engines.components import ComponentEngine, outlines
+from heliograph.engines.components import ComponentEngine
+from heliograph.engines.shared.tree import outlines
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.raster import Geometry
 from heliograph.scene import Component, apply

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 _DECIDING = (
     *("heliograph", "numpy", "scipy", "pillow"),
-    *("trimesh", "meshoptimizer", "mujoco", "moderngl"),
+    *("trimesh", "meshoptimizer", "mujoco", "moderngl", "bpy"),
 )
 
 

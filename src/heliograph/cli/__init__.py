@@ -48,6 +48,7 @@ def _run(arguments: list[str]) -> int:
     with Requires("tyro"):
         import tyro
 
+        from heliograph.cli.blender import blender
         from heliograph.cli.doctor import doctor
         from heliograph.cli.fly import fly
         from heliograph.cli.generate import generate
@@ -67,6 +68,7 @@ def _run(arguments: list[str]) -> int:
         "fly": fly,
         "nerf": nerf,
         "serve": serve,
+        "blender": blender,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

@@ -15,10 +15,12 @@ import numpy as np
 from heliograph.camera import MAX_SIZE, Camera
 from heliograph.checks import check_integer, is_integer
 from heliograph.delivery.options import OpenOptions
+from heliograph.delivery.pooled import PooledEngine
 from heliograph.engine import CancelToken, Capability, Engine, Renderer
 from heliograph.engines.registry import (
     engine_names,
     engine_of,
+    interpreter_of,
     load_engine,
     make_engine,
     resolve_source,
@@ -85,7 +87,7 @@ def open(  # noqa: A001
         source: a path, `package:path/inside/it`, MJCF text, or an object that an engine takes.
         size: (width, height) in pixels of cameras that the scene names without one.
         engine: which engine, by name; without it the source decides.
-        workers: how many processes draw; 0 draws in this one.
+        workers: how many processes draw; 0 draws in this one (Blender in one beside it).
         seed: of the run; samples and datasets over the renderer take it unless told otherwise.
         **options: see below.
 
@@ -110,6 +112,14 @@ def open(  # noqa: A001
         style: ('raster') our rasterizer, or 'classic' for `mujoco.Renderer`.
         visual: (None) a `mujoco.MjvOption`: which geom groups and elements are shown.
         segment_by: ('object') what one segmentation id stands for: 'object', 'body', 'category'.
+
+    The Blender engine, which draws in a process of its own, also with `workers=0`:
+        style: ('fast') our rasterizer; 'cycles' or 'eevee'.
+        samples: (16) of each pixel, with Cycles and EEVEE.
+        denoise: (False) whether Cycles takes its noise out.
+        segment_by: ('object') as above, or 'material', 'collection'.
+        trust: (False) whether scripts inside a .blend file may run.
+        allow_missing: (False) open a .blend file whose textures or libraries are not there.
 
     With workers, see `heliograph.pool.PoolOptions`:
         deadline: (120.0) seconds that a view may take; None for as long as it wants.
@@ -138,9 +148,16 @@ def open(  # noqa: A001
     if here:
         arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)
-        return LocalRenderer(make_engine(name, source, arguments), opened, seed=seed)
+        return LocalRenderer(_engine(name, source, arguments), opened, seed=seed)
     settings, rest = split_options(given)
     return Pool(name, source, workers, _with_further(rest, further), seed=seed, **settings)
+
+
+def _engine(name: str, source: object, arguments: Mapping[str, Any]) -> Engine:
+    """An engine in this process, or in one under the interpreter that it needs."""
+    if interpreter_of(name) is None:
+        return make_engine(name, source, arguments)
+    return PooledEngine(Pool(name, source, 1, arguments))
 
 
 def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:

@@ -27,6 +27,11 @@ class OpenOptions(PoolSettings, total=False):
     exposure: float
     readback: Literal["auto", "direct", "deferred"]
 
-    style: Literal["raster", "classic"]
+    style: Literal["raster", "classic", "fast", "cycles", "eevee"]
     visual: object
-    segment_by: Literal["object", "body", "category"]
+    segment_by: Literal["object", "body", "category", "material", "collection"]
+
+    samples: int
+    denoise: bool
+    trust: bool
+    allow_missing: bool

@@ -38,6 +38,7 @@ class EngineEntry:
         accepts: whether it opens what is no file.
         rasterizes: whether its option `options` is a `RasterOptions`.
         extra: of this package, which brings what it needs; None for what is always there.
+        interpreter: of another environment, in which it draws; None where it draws in this one.
     """
 
     name: str
@@ -48,6 +49,7 @@ class EngineEntry:
     accepts: Callable[[object], bool] = lambda _source: False
     rasterizes: bool = False
     extra: str | None = None
+    interpreter: Callable[[], Path | None] = lambda: None
 
     def load(self) -> Any:
         """Its class."""
@@ -86,6 +88,12 @@ def _is_nerf(path: Path, head: bytes) -> bool:
     if path.is_dir():
         return (path / "config.yml").is_file() and (path / "dataparser_transforms.json").is_file()
     return path.suffix.lower() in _CONFIGS and b"!!python/object:nerfstudio." in head
+
+
+def _blender_interpreter() -> Path | None:
+    from heliograph.engines.blender.install import blender_python, has_bpy
+
+    return None if has_bpy() else blender_python()
 
 
 _OURS = (
@@ -128,6 +136,15 @@ _OURS = (
         extra="nerf",
     ),
     EngineEntry("web", "heliograph.engines.web.engine:WebEngine"),
+    EngineEntry(
+        "blender",
+        "heliograph.engines.blender.engine:BlenderEngine",
+        (".blend",),
+        "Blender",
+        lambda path, _: path.suffix.lower() == ".blend",
+        rasterizes=True,
+        interpreter=_blender_interpreter,
+    ),
     EngineEntry("orrb", "heliograph.compat.orrb.engine:OrrbEngine", rasterizes=True),
 )
 SHIPPED: Mapping[str, EngineEntry] = MappingProxyType({entry.name: entry for entry in _OURS})

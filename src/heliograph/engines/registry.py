@@ -132,6 +132,15 @@ def rasterizes(name: str) -> bool:
     return name in SHIPPED and SHIPPED[name].rasterizes
 
 
+def interpreter_of(name: str) -> Path | None:
+    """The interpreter that an engine draws in; None for this one.
+
+    Raises:
+        MissingDependencyError: it needs another one, and there is none.
+    """
+    return SHIPPED[name].interpreter() if name in SHIPPED else None
+
+
 def engine_of(source: object) -> str:
     """The name of the engine that opens a source: all are asked, ours and installed ones.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+import sys
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from heliograph.batch import Batch, Stacked
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.engine import CancelToken, Capability, Renderer, Submit, check_levels
-from heliograph.engines.registry import resolve_source
+from heliograph.engines.registry import interpreter_of, resolve_source
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, shown
 from heliograph.frame import Labels, Provenance, Sample
 from heliograph.passes import PassSpecs, select_passes, specs
@@ -151,6 +152,8 @@ class Pool(Renderer):
                 )
         chosen = with_randomization(options or {})
         self.workers = check_workers(workers)
+        if not settings.keys() & {"python", "launcher"}:
+            settings["python"] = interpreter_of(engine) or sys.executable
         self.options = PoolOptions(**settings)
         self._seed = seed
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -16,7 +17,10 @@ def main(arguments: list[str]) -> int:
         return 2
     from heliograph.worker.serve import serve
 
-    return serve(int(arguments[0]), int(arguments[1]))
+    code = serve(int(arguments[0]), int(arguments[1]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # Blender, once it used the GPU interface, hangs in its own exit handlers
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from heliograph.engine import (
     check_version,
     made_sample,
 )
-from heliograph.engines.components.assets import Assets, Deformed, Handles
-from heliograph.engines.components.graph import Placed, SceneGraph
 from heliograph.engines.components.splats import SplatCompositor
-from heliograph.engines.components.translate import Translator
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.engines.shared.lights import HEAD
 from heliograph.engines.shared.source import Source, scene_of
+from heliograph.engines.shared.tree.assets import Assets, Deformed, Handles
+from heliograph.engines.shared.tree.graph import Placed, SceneGraph
+from heliograph.engines.shared.tree.translate import Translator
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes

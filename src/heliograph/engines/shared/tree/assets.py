@@ -17,10 +17,10 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.engines.components import hdr, outlines, sky, surfaces
-from heliograph.engines.components import lights as lamps
 from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
+from heliograph.engines.shared.tree import hdr, outlines, sky, surfaces
+from heliograph.engines.shared.tree import lights as lamps
 from heliograph.errors import SceneError, UnknownNameError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded

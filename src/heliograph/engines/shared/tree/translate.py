@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.colour import linear
-from heliograph.engines.components import outlines
-from heliograph.engines.components.assets import Assets, Files, Handles
 from heliograph.engines.shared import tessellate
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.engines.shared.tessellate import WHOLE
+from heliograph.engines.shared.tree import outlines
+from heliograph.engines.shared.tree.assets import Assets, Files, Handles
 from heliograph.errors import InvalidValueError, SceneError
 from heliograph.lru import LruCache
 from heliograph.raster import Geometry, Instances, Shading, Shape, Side

@@ -26,9 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.components import lights as lamps
-from heliograph.engines.components.assets import Deformed, Files
-from heliograph.engines.components.translate import Parts, Translator
 from heliograph.engines.shared import cameras as cams
 from heliograph.engines.shared.edits import Objects, has_metal
 from heliograph.engines.shared.lights import (
@@ -42,6 +39,9 @@ from heliograph.engines.shared.lights import (
     triple,
 )
 from heliograph.engines.shared.state import check_keys, items, moved_rows
+from heliograph.engines.shared.tree import lights as lamps
+from heliograph.engines.shared.tree.assets import Deformed, Files
+from heliograph.engines.shared.tree.translate import Parts, Translator
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import Labels
 from heliograph.raster import (
