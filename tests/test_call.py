@@ -222,6 +222,7 @@ def test_every_option_is_typed_as_where_it_goes_and_explained_with_its_default()
     assert told is not None
     defaults: dict[str, Any] = {"randomize": None, "engine_options": None, "visual": None}
     defaults |= {"style": "raster", "segment_by": "object"}
+    defaults |= {"samples": 16, "denoise": False, "trust": False, "allow_missing": False}
     for kind in (hg.RasterOptions, PoolOptions):
         typed = get_type_hints(kind)
         for each in fields(kind):

@@ -50,7 +50,7 @@ __all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = ...,
+    size: tuple[int, int] | None = ...,
     engine: str | None = ...,
     workers: Literal[0] = ...,
     seed: int = ...,
@@ -62,7 +62,7 @@ def open(  # noqa: A001
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = ...,
+    size: tuple[int, int] | None = ...,
     engine: str | None = ...,
     workers: int,
     seed: int = ...,
@@ -73,7 +73,7 @@ def open(  # noqa: A001
 def open(  # noqa: A001
     source: object,
     *,
-    size: tuple[int, int] = (320, 240),
+    size: tuple[int, int] | None = None,
     engine: str | None = None,
     workers: int = 0,
     seed: int = 0,
@@ -85,7 +85,8 @@ def open(  # noqa: A001
 
     Args:
         source: a path, `package:path/inside/it`, MJCF text, or an object that an engine takes.
-        size: (width, height) in pixels of cameras that the scene names without one.
+        size: (width, height) in pixels of cameras that the scene names without one, 320 x 240 by
+            default; of all of a Blender scene's, which else have the scene's resolution.
         engine: which engine, by name; without it the source decides.
         workers: how many processes draw; 0 draws in this one (Blender in one beside it).
         seed: of the run; samples and datasets over the renderer take it unless told otherwise.
@@ -144,7 +145,8 @@ def open(  # noqa: A001
     name = engine or engine_of(source)
     seed = check_integer("seed", seed)
     further = options.pop("engine_options", None)
-    given = with_randomization({"size": _check_size(size), **options})
+    sized = {} if size is None else {"size": _check_size(size)}
+    given = with_randomization({**sized, **options})
     if here:
         arguments = _with_further(given, further)
         opened = describe_opening(name, arguments)

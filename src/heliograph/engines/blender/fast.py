@@ -197,7 +197,9 @@ def _covering(
     low, high = (places - radii[:, None]).min(0), (places + radii[:, None]).max(0)
     sphere = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
     return [
-        covering(light, sphere) if light.casts_shadow and light.kind is not LightKind.AREA else light
+        covering(light, sphere)
+        if light.casts_shadow and light.kind is not LightKind.AREA
+        else light
         for light in lights
     ]
 

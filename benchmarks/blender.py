@@ -1,0 +1,214 @@
+"""Blender into a torch loader: ours, and a `blender` in blendtorch's manner beside it.
+
+    scripts/bench blender [--rounds 3] [--seconds 6] [--blender PROGRAM]
+
+A cube turns and changes its colour for every picture; batches of 8. The peer is a `blender` program
+where there is one: offscreen draw, pickle over ZeroMQ, its fastest mode (Workbench, no interface).
+Every way runs in turn; medians. Then what a picture costs with Cycles, against Cycles alone, and
+what a frame costs with `fast` by how many of 100 objects move.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset
+
+import heliograph as hg
+from heliograph.engines.blender import install
+from heliograph.publish import Subscriber
+
+SIDES = Path(__file__).parent / "blender_sides"
+BATCH, WARM_UP = 8, 6
+SIZES = ((640, 480), (320, 240))
+PASSES = ("rgb", "depth", "normals", "segmentation")
+Batches = Iterator[Any]
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def turned(view: hg.View) -> tuple[hg.View, dict[str, Any]]:
+    """The cube somewhere else, in another colour."""
+    rng = np.random.default_rng([view.seed or 0, view.index])
+    quaternion = rng.normal(size=4)
+    w, x, y, z = quaternion / np.linalg.norm(quaternion)
+    pose = np.eye(4)
+    pose[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    edits = [
+        hg.scene.MoveObject("Cube", pose, relative=False),
+        hg.scene.EditMaterial("Cube", rgba=(*rng.random(3), 1.0)),
+    ]
+    return view.edited(edits), {}
+
+
+@contextmanager
+def fast(size: tuple[int, int], workers: int, passes: tuple[str, ...]) -> Iterator[Batches]:
+    """Ours: the engine, style `fast`, through a pool."""
+    scene, threads = SIDES / "cube.py", max(1, (os.cpu_count() or 1) // workers)
+    with hg.open(
+        scene, engine="blender", size=size, workers=workers, style="fast", threads=threads
+    ) as pool:
+        data = hg.torch.Dataset(pool, 1_000_000, passes=passes, randomize=turned)
+        yield iter(DataLoader(data, batch_size=BATCH, collate_fn=hg.torch.collate))
+
+
+class Stream(IterableDataset[Any]):
+    """Pictures of one address, for ever."""
+
+    def __init__(self, take: Callable[[], dict[str, Any]]) -> None:
+        self._take = take
+
+    def __iter__(self) -> Iterator[Any]:
+        """The images."""
+        while True:
+            yield self._take()["image"]
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    """A process, ended with all that it started."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def workbench(size: tuple[int, int]) -> Iterator[Batches]:
+    """Ours: a program inside Blender that publishes what the Workbench draws."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    command = install.program_command(None, SIDES / "workbench.py", [address, *map(str, size)])
+    with running(command, install.environment()), Subscriber([address], timeout=120) as stream:
+        yield iter(DataLoader(Stream(stream.recv), batch_size=BATCH))
+
+
+@contextmanager
+def peer(size: tuple[int, int], blender: str) -> Iterator[Batches]:
+    """A `blender` program in blendtorch's manner."""
+    import zmq
+
+    address = f"tcp://127.0.0.1:{free_port()}"
+    command = [blender, "--python", str(SIDES / "peer.py"), "--", address, *map(str, size)]
+    if not os.environ.get("DISPLAY"):
+        command = ["xvfb-run", "-a", *command]
+    context = zmq.Context()
+    end = context.socket(zmq.PULL)
+    end.set_hwm(10)
+    end.connect(address)
+    with running(command, install.environment(blender)):
+        try:
+            yield iter(DataLoader(Stream(lambda: pickle.loads(end.recv())), batch_size=BATCH))
+        finally:
+            context.destroy(linger=0)
+
+
+def rate(batches: Batches, seconds: float) -> float:
+    """Pictures a second."""
+    for _ in range(WARM_UP):
+        next(batches)
+    begun = time.perf_counter()
+    for done in count(1):
+        next(batches)
+        if (taken := time.perf_counter() - begun) > seconds:
+            return done * BATCH / taken
+    raise AssertionError
+
+
+def compare(size: tuple[int, int], blender: str | None, rounds: int, seconds: float) -> None:
+    """Pictures a second of every way, in turn."""
+    ways: dict[str, Callable[[], Any]] = {
+        "fast, four passes, 1 worker": lambda: fast(size, 1, PASSES),
+        "fast, four passes, 2 workers": lambda: fast(size, 2, PASSES),
+        "fast, rgb, 2 workers": lambda: fast(size, 2, ("rgb",)),
+        "Workbench through bpy, rgb": lambda: workbench(size),
+    }
+    if blender is not None:
+        ways["blender in blendtorch's manner, rgb"] = lambda: peer(size, blender)
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            with way() as batches:
+                found[name].append(rate(batches, seconds))
+    middle = {name: statistics.median(each) for name, each in found.items()}
+    least = middle.get("blender in blendtorch's manner, rgb")
+    print(f"\n| {size[0]}x{size[1]} | pictures/s | to the peer |\n|---|---|---|")
+    for name, value in middle.items():
+        print(f"| {name} | {value:.1f} | {f'{value / least:.1f}x' if least else '-'} |")
+
+
+def inside(script: str) -> None:
+    """What a script that runs inside Blender measures."""
+    ran = subprocess.run(
+        [str(install.blender_python()), "-P", str(SIDES / script)],
+        env=install.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    print("".join(f"{line}\n" for line in ran.stdout.splitlines() if line.startswith("|")))
+
+
+def cycles(pictures: int) -> None:
+    """What part of a sample's time is the engine's, with Cycles, through a pool."""
+    with hg.open(
+        SIDES / "cube.py", engine="blender", size=(640, 480), style="cycles", samples=4, workers=1
+    ) as pool:
+        views = [hg.View(passes=PASSES, seed=0, index=i) for i in range(pictures + 1)]
+        pool.render(views.pop())
+        begun = time.perf_counter()
+        samples = list(pool.map(views))
+        taken = time.perf_counter() - begun
+    drawn = sum(each.provenance.done - each.provenance.begun for each in samples)
+    print(f"| Cycles through a pool, part of the time that is drawing | {drawn / taken:.3f} |\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--blender", default=shutil.which("blender"))
+    parser.add_argument("--only", choices=("loader", "cycles", "moving"), default=None)
+    given = parser.parse_args()
+    if given.only in (None, "loader"):
+        for size in SIZES:
+            compare(size, given.blender, given.rounds, given.seconds)
+    if given.only in (None, "cycles"):
+        inside("cycles.py")
+        cycles(8)
+    if given.only in (None, "moving"):
+        inside("moving.py")
+
+
+if __name__ == "__main__":
+    main()
