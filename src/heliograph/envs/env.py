@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,6 +23,7 @@ from heliograph.envs.protocol import (
 from heliograph.envs.spaces import Space, fitted, plain, space_of
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
 from heliograph.publish.duplex import Duplex
+from heliograph.publish.info import Addresses
 from heliograph.requires import Requires
 
 with Requires("gymnasium"):
@@ -39,11 +39,12 @@ class RemoteEnv(_Env):
     """An environment that lives in a Blender process, reset and stepped from here.
 
     Args:
-        address: of the process, as its launcher says: `launch_info.addresses["GYM"][0]`.
+        address: of the process; or those of a launcher's socket, `info.addresses["GYM"]`: then it
+            is told at once when the process has died.
+        instance: which of the launcher's processes.
         render_mode: "rgb_array" or None; `gymnasium.wrappers.HumanRendering` shows the pictures.
         timeout: seconds that an answer may take; the first includes loading the scene.
         observation_space: where the environment does not say; likewise `action_space`.
-        check: raises when the process has died; called while waiting.
 
     Raises:
         InvalidValueError: the environment does not say its spaces and none are given.
@@ -53,15 +54,16 @@ class RemoteEnv(_Env):
 
     def __init__(
         self,
-        address: str,
+        address: str | Addresses,
         *,
+        instance: int = 0,
         render_mode: str | None = None,
         timeout: float = 60.0,
         observation_space: Space | None = None,
         action_space: Space | None = None,
-        check: Callable[[], None] | None = None,
     ) -> None:
-        self._link: Link | None = Link(Duplex(address), address, timeout, check)
+        channel = Duplex(address, bind=False, instance=instance, timeout=timeout)
+        self._link: Link | None = Link(channel, channel.address, timeout)
         try:
             said = self._link.request(Describe(), Described)
             self.observation_space = space_of(
@@ -70,7 +72,7 @@ class RemoteEnv(_Env):
             self.action_space = space_of(action_space, said.action_space, "action")
             if render_mode is not None and render_mode not in said.render_modes:
                 raise UnknownNameError.of("render mode", render_mode, said.render_modes)
-        except HeliographError:
+        except BaseException:
             self._link.close()
             raise
         self.metadata = {"render_modes": list(said.render_modes), "render_fps": said.render_fps}

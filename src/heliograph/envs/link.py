@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from heliograph.envs.protocol import Failed, Reply, Request, message_of, reply_of
 from heliograph.errors import EngineError, WorkerError
-
-_GLANCE = 50
-"""Milliseconds between two looks at whether the process still lives."""
 
 _Reply = TypeVar("_Reply", bound=Reply)
 
@@ -21,8 +17,8 @@ class Channel(Protocol):
     def send(self, **fields: Any) -> Any:
         """Sends one message."""
 
-    def recv(self, timeoutms: int | None = None) -> dict[str, Any] | None:
-        """The next message; None when none came in time."""
+    def recv(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """The next message; None when none came in time. Raises when the process has died."""
 
     def close(self) -> None:
         """Closes the socket."""
@@ -35,26 +31,25 @@ class Link:
         channel: to the process.
         name: of the process in errors, such as its address.
         timeout: seconds that an answer may take.
-        check: raises when the process has died; called while waiting.
     """
 
-    def __init__(
-        self,
-        channel: Channel,
-        name: str,
-        timeout: float,
-        check: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self, channel: Channel, name: str, timeout: float) -> None:
         self.name = name
         self._channel = channel
         self._timeout = timeout
-        self._check = check
         self._ticket = 0
 
     def ask(self, request: Request) -> None:
-        """Sends a request; `answer` waits for what is said to it."""
+        """Sends a request; `answer` waits for what is said to it.
+
+        Raises:
+            WorkerError: the process died, or is not there in time.
+        """
         self._ticket += 1
-        self._channel.send(**message_of(request, self._ticket))
+        try:
+            self._channel.send(**message_of(request, self._ticket))
+        except TimeoutError as error:
+            raise WorkerError(f"the environment at {error}") from error
 
     def answer(self, kind: type[_Reply], timeout: float | None = None) -> _Reply:
         """The reply to the request sent last.
@@ -88,16 +83,14 @@ class Link:
 
     def _reply(self, timeout: float) -> Reply:
         deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            message = self._channel.recv(timeoutms=min(_GLANCE, int(left * 1000) + 1))
+        while True:
+            message = self._channel.recv(timeout=max(0.0, deadline - time.monotonic()))
             if message is None:
-                if self._check is not None:
-                    self._check()
-                continue
+                break
             ticket, reply = reply_of(message)
             if ticket == self._ticket:
                 return reply
         raise WorkerError(
-            f"the environment at {self.name} has not answered for {timeout:g} s; it may still be "
-            f"loading its scene or hang: give a longer timeout, or look at its output"
+            f"the environment at {self.name} has not answered for {timeout:g} s: it is not "
+            "there, still loads its scene, or hangs; give a longer timeout, or look at its output"
         )

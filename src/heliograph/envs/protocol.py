@@ -1,7 +1,8 @@
 """What a trainer asks of an environment in another process, and what is answered.
 
-The trainer sends one request at a time over a `heliograph.publish.Duplex`; each is answered once,
-with the ticket it came with. A reply with another ticket belongs to a request that was given up.
+The trainer sends one request at a time over a `heliograph.publish.Duplex`, whose other end the
+environment binds; each is answered once, with the ticket it came with. A reply with another ticket
+belongs to a request that was given up.
 
     request                 reply
     Describe()              Described(observation_space, action_space, render_modes, render_fps)
@@ -14,7 +15,7 @@ with the ticket it came with. A reply with another ticket belongs to a request t
 On the wire a message is a dict: the fields beside `kind`, the name of the class, and `ticket`.
 
     duplex.send(**message_of(Step(action), ticket))
-    ticket, reply = reply_of(duplex.recv(timeoutms))
+    ticket, reply = reply_of(duplex.recv())
 
 Values are those that the framing carries: numbers, text, arrays, None, lists and dicts of them.
 """

@@ -1,16 +1,7 @@
-"""Addresses of this machine."""
+"""Addresses of this machine, by blendtorch's name."""
 
 from __future__ import annotations
 
-import socket
+from heliograph.publish.addresses import primary_ip as get_primary_ip
 
-
-def get_primary_ip() -> str:
-    """The address of this machine that others reach it by; 127.0.0.1 without a network."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("10.255.255.255", 1))  # sends nothing: picks the route alone
-        except OSError:
-            return "127.0.0.1"
-        address: str = probe.getsockname()[0]
-        return address
+__all__ = ["get_primary_ip"]
