@@ -7,10 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.envs.link import Link
+from heliograph.envs.link import Link, part
 from heliograph.envs.protocol import (
-    Close,
-    Closed,
     Describe,
     Described,
     Render,
@@ -21,16 +19,13 @@ from heliograph.envs.protocol import (
     WasReset,
 )
 from heliograph.envs.spaces import Space, fitted, plain, space_of
-from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.publish.duplex import Duplex
 from heliograph.publish.info import Addresses
 from heliograph.requires import Requires
 
 with Requires("gymnasium"):
     import gymnasium
-
-_FAREWELL = 2.0
-"""Seconds that a process may take to say goodbye before it is left to its launcher."""
 
 _Env: TypeAlias = gymnasium.Env[Any, Any]
 
@@ -145,14 +140,3 @@ class RemoteEnv(_Env):
         if self._link is None:
             raise InvalidValueError("this environment is closed: make another one")
         return self._link
-
-
-def part(link: Link) -> None:
-    """Tells a process to leave, waits a moment for its goodbye and closes the socket."""
-    try:
-        link.ask(Close())
-        link.answer(Closed, _FAREWELL)
-    except HeliographError:
-        pass  # it has died or hangs: its launcher ends it
-    finally:
-        link.close()

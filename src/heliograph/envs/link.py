@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol, TypeVar
 
-from heliograph.envs.protocol import Failed, Reply, Request, message_of, reply_of
-from heliograph.errors import EngineError, WorkerError
+from heliograph.envs.protocol import Close, Closed, Failed, Reply, Request, message_of, reply_of
+from heliograph.errors import EngineError, HeliographError, WorkerError
+
+_FAREWELL = 2.0
+"""Seconds that a process may take to say goodbye before it is left to its launcher."""
 
 _Reply = TypeVar("_Reply", bound=Reply)
 
@@ -94,3 +97,14 @@ class Link:
             f"the environment at {self.name} has not answered for {timeout:g} s: it is not "
             "there, still loads its scene, or hangs; give a longer timeout, or look at its output"
         )
+
+
+def part(link: Link) -> None:
+    """Tells a process to leave, waits a moment for its goodbye and closes the socket."""
+    try:
+        link.ask(Close())
+        link.answer(Closed, _FAREWELL)
+    except HeliographError:
+        pass  # it has died or hangs: its launcher ends it
+    finally:
+        link.close()

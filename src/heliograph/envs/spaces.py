@@ -35,10 +35,15 @@ def space_of(given: Space | None, described: Described | None, what: str) -> Spa
             f"the environment does not say what its {what}s are: set {what}_space in its script "
             f"(heliograph.envs.protocol.box(low, high, shape)), or give {what}_space= here"
         )
-    return _made(described)
+    return made_of(described)
 
 
-def _made(described: Described) -> Space:
+def made_of(described: Described) -> Space:
+    """A space as described.
+
+    Raises:
+        UnknownNameError: it is of a kind that is not known.
+    """
     kind = described.get("kind")
     if kind not in _MAKERS:
         raise UnknownNameError.of("kind of space", kind, _MAKERS)
@@ -55,7 +60,7 @@ def _discrete(described: Described) -> Space:
 
 
 def _dict(described: Described) -> Space:
-    return spaces.Dict({name: _made(each) for name, each in described["spaces"].items()})
+    return spaces.Dict({name: made_of(each) for name, each in described["spaces"].items()})
 
 
 _MAKERS: Mapping[Any, Callable[[Described], Space]] = {
