@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """Boxes of objects, against what the rasterizer draws and against arithmetic."""
 
 import numpy as np

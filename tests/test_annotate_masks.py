@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """Masks as run lengths, outlines and categories, read back by pycocotools."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """3D boxes, keypoints, and how much of objects is seen, against pictures and arithmetic."""
 
 import numpy as np
