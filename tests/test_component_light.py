@@ -262,8 +262,8 @@ def test_surroundings_light_a_scene_and_are_uploaded_once(listed):
 def test_surroundings_leave_with_the_last_version_that_shows_them(monkeypatch):
     engine = ComponentEngine(hg.Scene(environment={"sky": "skyblue"}))
     gone: list[int] = []
-    monkeypatch.setattr(engine._assets._radiances, "_remove", gone.append)
-    (first,) = engine._newest[1].handles[2]
+    monkeypatch.setattr(engine._tree.assets._radiances, "_remove", gone.append)
+    (first,) = engine._tree.newest[1].handles[2]
     for step in range(20):
         colour = f"#{step:02x}0000"
         engine.advance([hg.Update(hg.Scene(key="scene", environment={"sky": colour}))])

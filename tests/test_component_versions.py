@@ -191,7 +191,7 @@ def check_like_fresh(engine, scene):
     fresh = ComponentEngine(scene)
     try:
         expected, came = by_key(looked_at(fresh)), by_key(looked_at(engine))
-        if next(iter(engine._newest[1].deformed), None) is None:
+        if next(iter(engine._tree.newest[1].deformed), None) is None:
             assert all(np.array_equal(came[name], expected[name]) for name in expected)
             assert engine.cameras.keys() == fresh.cameras.keys()
             for name, camera in fresh.cameras.items():
@@ -428,7 +428,7 @@ def test_what_versions_showed_is_freed_with_the_last_of_them(engine):
         assert held(engine)[1] == textures + 1
         engine.advance([Update(Sphere(key="box", position=[0, 0, step / 20]))])
     assert held(engine) == (geometries, textures)
-    assert not engine._shows
+    assert not engine._tree._shows
 
 
 def test_a_mesh_whose_vertices_move_shows_them_in_every_version(engine):
@@ -484,7 +484,7 @@ def test_files_are_forgotten_with_the_last_version_that_shows_them(engine, tmp_p
         path = tmp_path / f"{step}.png"
         Image.new("RGB", (4, 4), (step, 0, 0)).save(path)
         engine.advance([Update(Box(key="painted", material={"map": path}))])
-    assert list(engine._newest[1]._files) == [str(path)]
+    assert list(engine._tree.newest[1]._files) == [str(path)]
     changed = boxes((10, 200, 10))
     engine.advance(changed)
     green = by_key(looked_at(engine))

@@ -181,7 +181,7 @@ def test_bad_state_is_named(engine, state, error, says):
 @pytest.mark.parametrize("edit", EDITS, ids=lambda each: type(each).__name__)
 def test_edits_show_what_the_edited_scene_shows(engine, edit):
     sample = engine.render(View((FRONT,), ALL, edits=(edit,)))
-    fresh = ComponentEngine(heliograph.scene.apply(engine._versions[0].tree.scene(), [edit]))
+    fresh = ComponentEngine(heliograph.scene.apply(engine._tree._versions[0].tree.scene(), [edit]))
     try:
         truth = fresh.render(View((FRONT,), ALL))
     finally:

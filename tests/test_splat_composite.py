@@ -231,7 +231,7 @@ def test_splats_come_and_go_without_a_trace(engine: ComponentEngine, tmp_path: P
         write_ply(path, wall(y=0.01 * number, spacing=0.2))
         engine.advance([hg.Upsert(hg.Splat(key="new", src=path))])
         drawn(engine)
-    assert len(engine._assets.splats) <= 18  # those of 16 versions, and the wall
+    assert len(engine._tree.assets.splats) <= 18  # those of 16 versions, and the wall
     engine.advance([hg.Remove("new")])
     after = drawn(engine)
     for name in ALL:

@@ -492,9 +492,9 @@ def test_joints_cost_little(arm):
         hg.Urdf(key="arm", src=arm),
     )
     engine = ComponentEngine(scene)
-    columns = engine._newest[1]._columns
+    columns = engine._tree.newest[1]._columns
     engine.advance([hg.Update(hg.Urdf(key="arm", joints={"turn": 1.0}))])
-    assert engine._newest[1]._columns is columns  # nothing is made anew but places
+    assert engine._tree.newest[1]._columns is columns  # nothing is made anew but places
     engine.close()
 
 

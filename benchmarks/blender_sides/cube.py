@@ -22,7 +22,7 @@ def build(width, height):
     eye.location = (7.36, -6.93, 4.96)
     eye.rotation_euler = (-eye.location).to_track_quat("-Z", "Y").to_euler()
     lamp = bpy.data.objects.new("Sun", bpy.data.lights.new("Sun", "SUN"))
-    lamp.data.energy = 3
+    lamp.data.energy, lamp.data.angle = 3, 0
     lamp.rotation_euler = mathutils.Euler((0.6, 0.2, 0.3))
     for each in (eye, lamp):
         scene.collection.objects.link(each)

@@ -36,6 +36,9 @@ from heliograph.scene import Description, MoveCamera
 from heliograph.scene.objects import ObjectTable
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR, View
 
+MAX_FRAME = 1048574
+"""Blender's last frame."""
+
 
 class BlendWorld:
     """Blender's scene as a file or a script leaves it.
@@ -154,8 +157,7 @@ class BlendWorld:
 
     def _poses(self, state: Mapping[str, Array], poser: Poser) -> dict[Any, Array]:
         """World_from_object by object."""
-        text = state[POSE_KEYS].tobytes().decode() if POSE_KEYS in state else ""
-        names = text.split(SEPARATOR) if text else []
+        names = _names(state.get(POSE_KEYS, np.empty(0, np.uint8)))
         given = state.get(POSES, np.empty(0))
         if given.shape not in ((len(names), 3), (len(names), 4, 4)):
             raise InvalidValueError(
@@ -254,8 +256,14 @@ def _frame(state: Mapping[str, Array], rest: float) -> float:
     return frame
 
 
-MAX_FRAME = 1048574
-"""Blender's last frame."""
+def _names(keys: Array) -> list[str]:
+    """Names of objects, as `View` writes them."""
+    if keys.ndim == 1 and keys.dtype == np.uint8:
+        with suppress(UnicodeDecodeError):
+            return keys.tobytes().decode().split(SEPARATOR) if len(keys) else []
+    raise InvalidValueError(
+        f"state[{POSE_KEYS!r}]: expected names as View writes them, got {keys.dtype} {keys.shape}"
+    )
 
 
 def _moved_to(pose: Array, position: Array) -> Array:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+
+from heliograph.engines.blender.ram_file import ram_file
 
 STDOUT = 1
 """The file descriptor: Blender's own code knows nothing of `sys.stdout`."""
@@ -26,24 +27,15 @@ def quiet() -> Iterator[Callable[[], str]]:
         The end of what has been printed within so far.
     """
     _flush()
-    before = os.dup(STDOUT)
-    printed = _memory()
-    os.dup2(printed, STDOUT)
-    try:
-        yield lambda: _end(printed)
-    finally:
-        _flush()
-        os.dup2(before, STDOUT)
-        os.close(before)
-        os.close(printed)
-
-
-def _memory() -> int:
-    """The descriptor of a file without a name, in memory where the system has that."""
-    if sys.platform == "linux":
-        return os.memfd_create("printed")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+    with ram_file() as printed:
+        before = os.dup(STDOUT)
+        os.dup2(printed, STDOUT)
+        try:
+            yield lambda: _end(printed)
+        finally:
+            _flush()
+            os.dup2(before, STDOUT)
+            os.close(before)
 
 
 def _end(printed: int) -> str:

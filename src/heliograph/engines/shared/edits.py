@@ -13,8 +13,8 @@ from heliograph.camera import Camera
 from heliograph.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
+from heliograph.engines.shared.store import GeometryStore
 from heliograph.errors import UnknownNameError
-from heliograph.raster.rasterizer import Rasterizer
 from heliograph.raster.types import DrawList, Lighting, MaterialTable, Shading, Shape, Texture
 from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
@@ -47,7 +47,7 @@ class EditApplier:
             where an edit changes one, or moves what casts a shadow.
         objects: which instances show which objects.
         frames: (M, 3, 4) where each instance's object is; asked for where an edit moves one.
-        rasterizer: where textures go.
+        store: where textures go.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class EditApplier:
         lights: Callable[[Moved], LightEdits],
         objects: Objects,
         frames: Callable[[], NDArray[np.float64]],
-        rasterizer: Rasterizer,
+        store: GeometryStore,
     ) -> None:
         self.things = things
         self._instances = things.instances
@@ -65,7 +65,7 @@ class EditApplier:
         self._holed = np.zeros(len(things.instances), bool)
         self._lights, self._lit = lights, list[EditLight]()
         self._objects, self._frames = objects, frames
-        self._rasterizer = rasterizer
+        self._store = store
         self._standard = things.lighting is Lighting.STANDARD
 
     def apply(self, edits: Iterable[Edit]) -> DrawList:
@@ -264,15 +264,15 @@ class EditApplier:
                 self._mine("texture")[rows] = -1
             return
         texture = Texture(pixels, name="texture of an edit", linear=self._standard)
-        self._mine("texture")[rows] = self._rasterizer.lend_texture(texture)
+        self._mine("texture")[rows] = self._store.lend_texture(texture)
         self._mine("texture_offset")[rows] = offset
         geometry = self._instances.table.geometry[rows]
         mapping = self._mine("mapping")
         three_js = mapping[rows] == TextureMapping.THREE_JS
-        own = self._rasterizer.has_uvs(geometry) | three_js
+        own = self._store.has_uvs(geometry) | three_js
         laid = np.where(own, TextureMapping.UV, TextureMapping.OBJECT)
         mapping[rows] = np.where(three_js, mapping[rows], laid)
-        size = np.where(geometry < len(Shape), 1.0, self._rasterizer.radii(geometry))
+        size = np.where(geometry < len(Shape), 1.0, self._store.radii(geometry))
         scale = np.where(own, 1.0, 0.5 / np.maximum(size, 1e-9))
         self._mine("texture_scale")[rows, :2] = scale[:, None] * repeat
 

@@ -1,7 +1,7 @@
-"""What is on the rasterizer already: each geometry, texture and light from all around, once.
+"""What is with whoever draws already: each geometry, texture and light from all around, once.
 
 What a version of the scene shows stays as long as the version does, the studio of scenes without
-light as long as the rasterizer. Of what the edits of single views bring the last used stays, up to
+light as long as the store. Of what the edits of single views bring the last used stays, up to
 a number of bytes.
 """
 
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
+from heliograph.engines.shared.store import GeometryStore
 from heliograph.engines.shared.tree import hdr, outlines, sky, surfaces
 from heliograph.engines.shared.tree import lights as lamps
 from heliograph.errors import SceneError, UnknownNameError
 from heliograph.lru import HandleCache, LruCache
-from heliograph.raster import Geometry, Rasterizer, Shape, Texture, flat_shaded
+from heliograph.raster import Geometry, Shape, Texture, flat_shaded
 from heliograph.raster.types import check_geometry
 from heliograph.scene import Component, Mesh, PointCloud, images
 from heliograph.scene.files import file_digest
@@ -55,7 +56,7 @@ read, as it is now."""
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A part of a mesh on the rasterizer.
+    """A part of a mesh in the store.
 
     Attributes:
         geometry, texture: handles, -1 for no texture.
@@ -93,14 +94,14 @@ class Assets:
     """Uploads, and remembers by content.
 
     Args:
-        rasterizer: where to.
+        store: where to.
     """
 
-    def __init__(self, rasterizer: Rasterizer) -> None:
-        self._rasterizer = rasterizer
+    def __init__(self, store: GeometryStore) -> None:
+        self._store = store
         self._geometries = HandleCache(_MOST_TRIANGLES, self._forget_geometry)
-        self._textures = HandleCache(_MOST_PIXELS, rasterizer.remove_texture)
-        self._radiances = HandleCache(_MOST_PIXELS, rasterizer.remove_radiance)
+        self._textures = HandleCache(_MOST_PIXELS, store.remove_texture)
+        self._radiances = HandleCache(_MOST_PIXELS, store.remove_radiance)
         self._caches = self._geometries, self._textures, self._radiances
         self._meshes: LruCache[list[Piece]] = LruCache(_MOST_NOTES)
         self._images: LruCache[tuple[int, bool]] = LruCache(_MOST_NOTES)
@@ -306,10 +307,10 @@ class Assets:
     @cached_property
     def studio(self) -> int:
         """The handle of the light from all around a scene that has no light of its own."""
-        return self._rasterizer.add_radiance(sky.gradient(lamps.STUDIO))
+        return self._store.add_radiance(sky.gradient(lamps.STUDIO))
 
     def _radiance(self, light: NDArray[np.float32]) -> int:
-        add = self._rasterizer.add_radiance
+        add = self._store.add_radiance
         return self._radiances.get(_digest(light), lambda: (add(light), light.nbytes + _BLURRED))
 
     def _parts(self, mesh: Any, files: Files) -> list[meshes.Part]:
@@ -353,13 +354,13 @@ class Assets:
         pixels = [texture.pixels, *(layer.pixels for layer in layers)]
         # Four bytes each, with the smaller levels.
         size = sum(each.shape[0] * each.shape[1] for each in pixels) * 16 // 3
-        add = self._rasterizer.add_texture
+        add = self._store.add_texture
         handle = self._textures.get((repr(how), _digest(*pixels)), lambda: (add(texture), size))
         return handle, has_holes(texture.pixels)
 
     def _upload(self, geometry: Geometry) -> tuple[int, int]:
         """The handle of a geometry, and about how many bytes it takes."""
-        handle = self._rasterizer.add_geometry(geometry)
+        handle = self._store.add_geometry(geometry)
         positions = np.asarray(geometry.positions, float)
         if len(positions):
             self._bounds[handle] = (positions.min(0), positions.max(0))
@@ -377,7 +378,7 @@ class Assets:
         return handle, size + 2 * sum(column.nbytes for column in vars(splats).values())
 
     def _forget_geometry(self, handle: int) -> None:
-        self._rasterizer.remove_geometry(handle)
+        self._store.remove_geometry(handle)
         self._bounds.pop(handle, None)
         self._splats.pop(handle, None)
 

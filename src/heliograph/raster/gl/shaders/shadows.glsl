@@ -67,30 +67,32 @@ float smooth_part(int i, Spread s) {
 #ifdef SOFT
 uniform sampler2D shadow_depths;
 const int SEARCHED = 12, TAKEN = 24;
-// Places on a disk, evenly spread; `turn` differs from pixel to pixel, so that no pattern shows.
-vec2 on_disk(int i, int number, float turn) {
-    float angle = float(i) * 2.3999632 + turn;
-    return sqrt((float(i) + 0.5) / float(number)) * vec2(cos(angle), sin(angle));
-}
+// From one place on a disk to the next, so that they are evenly spread: a turn by the golden angle.
+const mat2 GOLDEN = mat2(-0.73736888, 0.67549029, -0.67549029, -0.73736888);
+float outwards(int i, int number) { return sqrt((float(i) + 0.5) / float(number)); }
 // What hides a part of a light that is no point: the nearer it is to the lit surface, the sharper
 // the rim.
 float soft_part(int i, Spread s) {
     vec4 depth = shadow_maps[i].depth;
     float here = on_atlas(i, s.point).z;
+    // Where the first place is differs from pixel to pixel, so that no pattern shows.
     float turn = 6.2831853 * fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
     // Parallel light: `depth.w` is less than 0, metres that the map is deep from what is nearest.
     float widest = depth.w > 0.0 ? depth.z : depth.z * here * -depth.w;
+    vec2 first = vec2(cos(turn), sin(turn)), way = first;
     float hiding = 0.0, number = 0.0, lit = 0.0;
-    for (int j = 0; j < SEARCHED; ++j) {
-        vec3 q = beside(i, s, widest * on_disk(j, SEARCHED, turn));
+    for (int j = 0; j < SEARCHED; ++j, way = GOLDEN * way) {
+        vec3 q = beside(i, s, widest * outwards(j, SEARCHED) * way);
         float found = textureLod(shadow_depths, q.xy, 0.0).r;
         float before = q.z <= 1.0 && found < q.z ? 1.0 : 0.0;
         hiding += before * (depth.w > 0.0 ? (depth.w - found) / (depth.w - q.z) - 1.0 : (q.z - found) * -depth.w);
         number += before;
     }
-    float radius = depth.z * hiding / max(number, 1.0);
-    for (int j = 0; j < TAKEN; ++j) lit += lit_at(i, s, radius * on_disk(j, TAKEN, turn));
-    return number == 0.0 ? lit_at(i, s, vec2(0.0)) : lit / float(TAKEN);
+    if (number == 0.0) return lit_at(i, s, vec2(0.0));
+    float radius = depth.z * hiding / number;
+    way = first;
+    for (int j = 0; j < TAKEN; ++j, way = GOLDEN * way) lit += lit_at(i, s, radius * outwards(j, TAKEN) * way);
+    return lit / float(TAKEN);
 }
 #endif
 float lit_part(int i, vec3 point, vec3 normal, vec3 to_light) {

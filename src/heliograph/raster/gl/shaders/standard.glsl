@@ -165,7 +165,8 @@ vec3 of_area(int i, Surface s, float roughness, vec2 share, vec3 point) {
 #endif
 #define ADD_SHADOWED(i)                                                        \
     light = arriving(i, KIND(i), point, to_light);                             \
-    sum += lit_part(i, point, flat_normal, to_light) * reflected(s, light, to_light);
+    shed = reflected(s, light, to_light);                                      \
+    if (shed != vec3(0.0)) sum += lit_part(i, point, flat_normal, to_light) * shed;
 
 // What a surface sends to the eye. `material` is metallic, roughness and what a dielectric reflects,
 // of what is PHONG the highlight; `normal` is `flat_normal` with the bumps of a texture; `turning` is how much the normal turns from pixel to pixel, `open`
@@ -176,7 +177,7 @@ vec3 shade(vec3 rgb, vec4 material, vec3 point, vec3 flat_normal, vec3 normal, v
     s.normal = normal;
     s.view = view;
     s.diffuse = rgb;
-    vec3 sum = vec3(0.0), light, to_light, ambient_light = around(normal);
+    vec3 sum = vec3(0.0), light, to_light, shed, ambient_light = around(normal);
 #ifdef RADIANCE
     vec3 from_picture = radiance_around(normal);
     ambient_light += from_picture;

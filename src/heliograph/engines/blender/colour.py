@@ -1,0 +1,113 @@
+"""Pictures of linear light as a scene of Blender's shows them: its view transform and background.
+
+'Standard' and 'Raw', which are formulas, are worked out here. Others (AgX, Filmic, looks, curves)
+are Blender's own; it applies them to nothing but files, so a bitmap is written into memory.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.colour import encoded, linear
+from heliograph.engines.blender.ram_file import contents, ram_file
+from heliograph.engines.blender.settings import settings
+
+Light = NDArray[np.float32]
+
+NAME = ".heliograph picture"
+
+_DROPPED_BITS = 11  # of float32: 12 bits of mantissa stay, 1/40 of a step of 255
+_FORMULAS = {"Standard": True, "Raw": False}
+
+
+def as_shown(scene: Any, light: Light, background: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """A picture as the scene's colour management shows it, in sRGB and without dither.
+
+    Args:
+        scene: whose view transform, look, exposure and gamma count.
+        light: (H, W, 4), linear, alpha premultiplied; not changed.
+        background: sRGB, 0 to 1, what is seen where alpha is below 1. It is mixed in linear light,
+            or after the view transform where that is not a formula, and is shown as it is.
+
+    Returns:
+        (H, W, 3).
+    """
+    view = scene.view_settings
+    hidden = 1 - np.clip(light[..., 3:], 0, 1)
+    if _is_formula(view, scene.display_settings.display_device):
+        curved = _FORMULAS[view.view_transform]
+        behind = linear(background) if curved else np.array(background)
+        exposed = light[..., :3] * np.float32(2.0**view.exposure)
+        if any(background):
+            exposed += hidden * (behind.astype(np.float32) ** np.float32(view.gamma))
+        return _by_table(exposed, _table(curved, view.gamma))
+    mixed = np.divide(
+        light[..., :3], light[..., 3:], where=light[..., 3:] > 0, out=light[..., :3].copy()
+    )
+    shown = _by_blender(scene, mixed)
+    if not hidden.any():
+        return shown
+    covered = np.where(light[..., 3:] > 0, 1 - hidden, 1)
+    behind = 255 * np.array(background, np.float32)
+    return np.rint(np.minimum(shown * covered + behind * hidden, 255)).astype(np.uint8)
+
+
+def _is_formula(view: Any, display: str) -> bool:
+    plain = view.look == "None" and not view.use_curve_mapping
+    balanced = getattr(view, "use_white_balance", False)
+    return plain and not balanced and display == "sRGB" and view.view_transform in _FORMULAS
+
+
+def _by_table(light: Light, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    np.clip(light, 0, 1, out=light)
+    return table[light.view(np.uint32) >> _DROPPED_BITS]
+
+
+@functools.lru_cache(4)
+def _table(curved: bool, gamma: float) -> NDArray[np.uint8]:
+    """What is shown of each share of light from 0 to 1, by the upper bits of its float32."""
+    last = int(np.float32(1).view(np.uint32)) >> _DROPPED_BITS
+    bits = (np.arange(last + 1, dtype=np.uint32) << _DROPPED_BITS) + (1 << (_DROPPED_BITS - 1))
+    shares = np.minimum(bits.view(np.float32).astype(float), 1)
+    shares = (encoded(shares) if curved else shares) ** (1 / gamma)
+    return np.rint(255 * shares).astype(np.uint8)
+
+
+def _by_blender(scene: Any, light: Light) -> NDArray[np.float32]:
+    """(H, W, 3), whole numbers to 255, as Blender's colour management shows light."""
+    height, width = light.shape[:2]
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = light[::-1]
+    image = bpy.data.images.new(NAME, width, height, float_buffer=True)
+    bitmap = {"file_format": "BMP", "color_mode": "RGB", "color_depth": "8"}
+    written = settings(
+        scene.render.image_settings,
+        media_type="IMAGE",
+        **bitmap,
+        color_management="FOLLOW_SCENE",
+    )
+    try:
+        image.pixels.foreach_set(pixels.ravel())
+        with (
+            ram_file() as file,
+            written,
+            settings(scene.render, dither_intensity=0.0, use_stamp=False),
+        ):
+            image.save_render(f"/dev/fd/{file}", scene=scene)
+            data = contents(file)
+    finally:
+        bpy.data.images.remove(image)
+    return _bitmap(data, width, height)
+
+
+def _bitmap(data: bytes, width: int, height: int) -> NDArray[np.float32]:
+    """The pixels of an uncompressed bitmap of 24 bits: rows from below, each of whole words."""
+    start = int.from_bytes(data[10:14], "little")
+    stride = (3 * width + 3) // 4 * 4
+    rows = np.frombuffer(data, np.uint8, height * stride, start).reshape(height, stride)
+    return rows[::-1, : 3 * width].reshape(height, width, 3)[..., ::-1].astype(np.float32)

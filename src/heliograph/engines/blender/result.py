@@ -1,0 +1,94 @@
+"""What Cycles renders, read from its own result in memory.
+
+Cycles is a render engine that Blender calls, `cycles.CyclesRender`. Its method `render` is wrapped
+while we render: once it has drawn, the result is in reach as floats, pass by pass, before Blender
+turns it into anything else. Blender swallows errors there, so one is kept and raised afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import bpy
+import cycles
+import numpy as np
+from numpy.typing import NDArray
+
+from heliograph.engines.blender.quiet import quiet
+from heliograph.errors import EngineError
+
+Pass = NDArray[np.float32]
+
+Passes = Mapping[str, Pass]
+"""By Blender's newest name: (H, W, channels), the first row being the top."""
+
+DEPTH, COLOUR, SKY, NORMAL = "Depth", "Combined", "Environment", "Normal"
+OBJECT, MATERIAL = "Object Index", "Material Index"
+"""Passes that are read."""
+
+_OLD_NAMES = {"Env": SKY, "IndexOB": OBJECT, "IndexMA": MATERIAL}  # before Blender 5
+
+Look = Callable[[Any], None]
+"""Is given the `bpy.types.Depsgraph` that was rendered, which does not outlive the call."""
+
+
+def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
+    """Render a view layer with Cycles, as the scene stands.
+
+    Raises:
+        EngineError: Blender could not, with the end of what it printed.
+    """
+    found: dict[str, Pass] = {}
+    problems: list[Exception] = []
+
+    def drawn(engine: Any, depsgraph: Any) -> None:
+        try:
+            found.update(_read(engine.get_result(), view_layer.name))
+            if look is not None:
+                look(depsgraph)
+        except Exception as error:  # noqa: BLE001 -- Blender would swallow it
+            problems.append(error)
+
+    with quiet() as printed, _after_render(drawn):
+        try:
+            bpy.ops.render.render(scene=scene.name, layer=view_layer.name)
+        except RuntimeError as error:
+            problems.append(EngineError(f"Cycles could not render: {error}\n{printed()}"))
+        if not problems and not found:
+            problems.append(EngineError(f"Cycles rendered nothing; Blender says:\n{printed()}"))
+    if problems:
+        raise problems[0]
+    return found
+
+
+@contextmanager
+def _after_render(drawn: Callable[[Any, Any], None]) -> Iterator[None]:
+    engine = cycles.CyclesRender
+    original = engine.render
+
+    def render_and_tell(self: Any, depsgraph: Any) -> None:
+        original(self, depsgraph)
+        drawn(self, depsgraph)
+
+    engine.render = render_and_tell
+    try:
+        yield
+    finally:
+        engine.render = original
+
+
+def _read(result: Any, layer_name: str) -> dict[str, Pass]:
+    width, height = result.resolution_x, result.resolution_y
+    passes: dict[str, Pass] = {}
+    for layer in result.layers:
+        if layer.name != layer_name:
+            continue
+        for each in layer.passes:
+            numbers = np.empty(height * width * each.channels, np.float32)
+            each.rect.foreach_get(numbers)
+            passes[_OLD_NAMES.get(each.name, each.name)] = numbers.reshape(
+                height, width, each.channels
+            )[::-1]
+    return passes

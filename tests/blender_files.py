@@ -1,0 +1,66 @@
+"""Writes .blend files, good and bad ones, into a folder: `python blender_files.py FOLDER`.
+
+A process of its own, as Blender 4.5 hangs at its end once it has saved a file.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import bpy
+
+import blender_scene
+
+NAMES = ("scene", "missing", "driver", "text", "empty", "library", "linked", "two", "lens")
+
+
+def write(folder):
+    for name in NAMES:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        if name != "empty":
+            blender_scene.build()
+        globals().get(f"make_{name}", lambda _folder: None)(folder)
+        path = str(folder / f"{name}.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=path, compress=name == "lens", relative_remap=False)
+    (folder / "library.blend").rename(folder / "moved.blend")
+
+
+def make_missing(folder):
+    image = bpy.data.images.new("Wood", 2, 2)
+    image.filepath_raw, image.source = str(folder / "wood.png"), "FILE"
+    nodes = bpy.data.materials["Red"].node_tree.nodes
+    nodes.new("ShaderNodeTexImage").image = image
+    sound = folder / "roof.png"  # nothing shows this one
+    bpy.data.images.new("Roof", 2, 2).filepath_raw = str(sound)
+
+
+def make_driver(_folder):
+    curve = bpy.data.objects["Cube"].driver_add("location", 0)
+    curve.driver.expression = "[0.25 for _ in 'a'][0]"
+    simple = bpy.data.objects["Cone"].driver_add("location", 0)
+    simple.driver.expression = "frame * 0.1"
+
+
+def make_text(_folder):
+    text = bpy.data.texts.new("panel.py")
+    text.write("import bpy\nbpy.data.objects['Cube'].location.z = 9\n")
+    text.use_module = True
+
+
+def make_linked(folder):
+    bpy.ops.wm.link(directory=f"{folder / 'library.blend'}/Object/", filename="Cone")
+
+
+def make_two(_folder):
+    other = bpy.data.scenes.new("Other")
+    other.view_layers.new("Second")
+    other.collection.objects.link(bpy.data.objects["Ball"])
+
+
+def make_lens(_folder):
+    bpy.data.cameras["Camera"].type = "PANO"
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
+    os._exit(0)

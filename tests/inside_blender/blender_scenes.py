@@ -1,0 +1,97 @@
+"""Small scenes of Blender, and what stands in for a world around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from heliograph.engines.blender.world import Shown
+from heliograph.frame import Label, Labels
+
+
+class Numbers:
+    """Numbers objects and materials as Blender lists them, and instances from 1000 on."""
+
+    def __init__(self) -> None:
+        self.instances: dict[tuple[Any, ...], int] = {}
+
+    @property
+    def labels(self) -> Labels:
+        return {self.of_object(each.name): Label(each.name, "") for each in bpy.data.objects}
+
+    def of_object(self, name: str) -> int:
+        return 1 + bpy.data.objects.find(name)
+
+    def of_material(self, name: str) -> int:
+        return 101 + bpy.data.materials.find(name) if name else 100
+
+    def of_instance(self, parent: str, name: str, persistent_id: Any) -> int:
+        key = (parent, name, tuple(persistent_id))
+        return self.instances.setdefault(key, 1000 + len(self.instances))
+
+
+def empty_scene() -> Any:
+    """Nothing, black all around, colours as they are."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.view_settings.view_transform = "Standard"
+    return scene
+
+
+def shown(scene: Any, **changes: Any) -> Shown:
+    layer = scene.view_layers[0]
+    layer.update()
+    given = {"by_material": False, "background": None, "seed": 7, **changes}
+    return Shown(scene=scene, view_layer=layer, numbering=Numbers(), **given)
+
+
+def material(name: str, colour: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Any:
+    """Diffuse, of this linear colour."""
+    made = bpy.data.materials.new(name)
+    made.use_nodes = True
+    nodes, links = made.node_tree.nodes, made.node_tree.links
+    nodes.clear()
+    shader = nodes.new("ShaderNodeBsdfDiffuse")
+    shader.inputs["Color"].default_value = (*colour, 1.0)
+    links.new(shader.outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
+    return made
+
+
+def mesh(scene: Any, name: str, points: Any, faces: Any, made_of: Any = None) -> Any:
+    data = bpy.data.meshes.new(name)
+    data.from_pydata(points, [], faces)
+    if made_of is not None:
+        data.materials.append(made_of)
+    thing = bpy.data.objects.new(name, data)
+    scene.collection.objects.link(thing)
+    return thing
+
+
+def cube(
+    scene: Any, name: str, at: Any = (0.0, 0.0, 0.0), half: float = 1.0, of: Any = None
+) -> Any:
+    points = [(x, y, z) for x in (-half, half) for y in (-half, half) for z in (-half, half)]
+    faces = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    thing = mesh(scene, name, points, faces, of)
+    thing.location = at
+    return thing
+
+
+def plane(scene: Any, name: str, half: float, height: float = 0.0, of: Any = None) -> Any:
+    points = [
+        (-half, -half, height),
+        (half, -half, height),
+        (half, half, height),
+        (-half, half, height),
+    ]
+    return mesh(scene, name, points, [(0, 1, 2, 3)], of)
+
+
+def sun(scene: Any, strength: float) -> Any:
+    """Straight from above, watts per square metre."""
+    light = bpy.data.lights.new("Sun", "SUN")
+    light.energy, light.angle = strength, 0.0
+    thing = bpy.data.objects.new("Sun", light)
+    scene.collection.objects.link(thing)
+    return thing

@@ -1,0 +1,189 @@
+"""What is opened, and what is said of files that cannot be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import bpy
+import pytest
+
+from heliograph.engines.blender.engine import BlenderEngine
+from heliograph.engines.blender.opening import open_source
+from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
+from heliograph.view import View
+
+TESTS = Path(__file__).parents[1]
+SCRIPT = TESTS / "blender_scene.py"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    program = [sys.executable, str(TESTS / "blender_files.py"), str(folder)]
+    subprocess.run(program, check=True, capture_output=True, timeout=60)
+    return folder
+
+
+def cube():
+    return bpy.data.objects["Cube"]
+
+
+def test_a_file_and_its_script_hold_the_same(files):
+    opened = open_source(files / "scene.blend")
+    assert opened.name == str(files / "scene.blend")
+    assert opened.scene == bpy.context.scene
+    names = sorted(bpy.data.objects.keys())
+    open_source(SCRIPT)
+    assert sorted(bpy.data.objects.keys()) == names
+
+
+def test_the_digest_is_that_of_the_file_and_of_what_it_shows(files):
+    plain = open_source(files / "scene.blend").digest
+    assert open_source(files / "scene.blend").digest == plain
+    without = open_source(files / "missing.blend", allow_missing=True).digest
+    assert without != plain
+    (files / "wood.png").write_bytes(b"wood")
+    try:
+        assert open_source(files / "missing.blend").digest != without
+    finally:
+        (files / "wood.png").unlink()
+
+
+def test_what_is_missing_is_listed(files):
+    with pytest.raises(SceneError, match="wood.png") as caught:
+        open_source(files / "missing.blend")
+    assert "allow_missing=True" in str(caught.value)
+    assert "roof.png" not in str(caught.value)
+    with pytest.raises(SceneError, match=r"library .*library\.blend, object 'Cone'"):
+        open_source(files / "linked.blend")
+    assert open_source(files / "linked.blend", allow_missing=True)
+    (files / "moved.blend").rename(files / "library.blend")
+    try:
+        assert open_source(files / "linked.blend")
+    finally:
+        (files / "library.blend").rename(files / "moved.blend")
+
+
+def test_a_file_s_code_runs_only_where_it_is_trusted(files):
+    with pytest.raises(SceneError, match=r"trust=True .*: Cube: location") as caught:
+        open_source(files / "driver.blend")
+    assert "Cone" not in str(caught.value)
+    open_source(files / "driver.blend", trust=True)
+    assert cube().location.x == 0.25
+    with pytest.warns(UserWarning, match=r"not run.*panel\.py"):
+        open_source(files / "text.blend")
+    assert cube().location.z == 0.5
+    open_source(files / "text.blend", trust=True)
+    assert cube().location.z == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "why"),
+    [
+        ("newer", lambda whole: whole.replace(b"-v405", b"-v407", 1), r"4\.7\..*newer.*4\.5\."),
+        ("cut", lambda whole: whole[: len(whole) // 2], "damaged, cut off"),
+        ("short", lambda whole: whole[:-100], "damaged, cut off"),
+        ("text", lambda _whole: b"hello world", r"no \.blend file.*hello"),
+        ("nothing", lambda _whole: b"", r"no \.blend file"),
+    ],
+)
+def test_bad_files_are_told(files, tmp_path, name, made, why):
+    bad = tmp_path / f"{name}.blend"
+    bad.write_bytes(made((files / "scene.blend").read_bytes()))
+    with pytest.raises(SceneError, match=why) as caught:
+        open_source(bad)
+    assert str(bad) in str(caught.value)
+    assert open_source(files / "scene.blend")  # the next one is opened all the same
+
+
+def test_a_packed_file_is_opened(files):
+    assert (files / "lens.blend").read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    assert open_source(files / "lens.blend")
+
+
+def test_no_file_and_no_such_kind_of_file(tmp_path):
+    with pytest.raises(SceneError, match="No such file"):
+        open_source(tmp_path / "nowhere.blend")
+    with pytest.raises(SceneError, match=r"expected a \.blend file or a script"):
+        open_source(tmp_path / "scene.max")
+
+
+def test_a_scene_of_nothing(files):
+    with pytest.raises(SceneError, match="nothing is to be seen in scene 'Scene'"):
+        open_source(files / "empty.blend")
+
+
+def test_scenes_and_view_layers_are_chosen_by_name(files):
+    opened = open_source(files / "two.blend", scene="Other", view_layer="Second")
+    assert (opened.scene.name, opened.view_layer.name) == ("Other", "Second")
+    assert bpy.context.view_layer == opened.view_layer
+    with pytest.raises(UnknownNameError, match="'Other'"):
+        open_source(files / "two.blend", scene="Othr")
+    with pytest.raises(UnknownNameError, match="'Second'"):
+        open_source(files / "two.blend", scene="Other", view_layer="Secnd")
+
+
+def script(folder, text):
+    path = folder / "made.py"
+    path.write_text(text)
+    return path
+
+
+def test_a_script_that_raises_shows_its_traceback(tmp_path):
+    with pytest.raises(SceneError, match="the script raised") as caught:
+        open_source(script(tmp_path, "def build():\n    1 / 0\n\nbuild()\n"))
+    told = str(caught.value)
+    assert "line 2, in build" in told
+    assert "line 4, in <module>" in told
+    assert told.endswith("ZeroDivisionError: division by zero")
+    assert "runpy" not in told
+    with pytest.raises(SceneError, match="SyntaxError"):
+        open_source(script(tmp_path, "1 +\n"))
+    with pytest.raises(SceneError, match="ended with 'no mesh'"):
+        open_source(script(tmp_path, "import sys\nsys.exit('no mesh')\n"))
+
+
+def test_a_script_runs_as_a_program_in_an_empty_scene(tmp_path):
+    (tmp_path / "beside.py").write_text("NAME = 'Beside'\n")
+    text = (
+        "import sys, bpy, beside\n"
+        "assert __name__ == '__main__' and sys.argv == [__file__]\n"
+        "assert not bpy.data.objects\n"
+        "bpy.ops.mesh.primitive_cube_add()\n"
+        "bpy.context.object.name = beside.NAME\n"
+        "bpy.context.object.driver_add('location', 0).driver.expression = '[3 for _ in [1]][0]'\n"
+        "print('built')\n"
+        "sys.exit()\n"
+    )
+    before = list(sys.argv), list(sys.path)
+    open_source(script(tmp_path, text))
+    sys.modules.pop("beside")
+    bpy.context.view_layer.update()
+    assert bpy.data.objects["Beside"].location.x == 3
+    assert (sys.argv, sys.path) == before
+
+
+def test_one_engine_at_a_time():
+    first = BlenderEngine(SCRIPT)
+    try:
+        with pytest.raises(EngineError, match="one scene in a process"):
+            BlenderEngine(SCRIPT)
+        assert first.render(View()).frames
+    finally:
+        first.close()
+    BlenderEngine(SCRIPT).close()
+
+
+def test_an_engine_that_could_not_be_opened_leaves_room_for_the_next(tmp_path):
+    with pytest.raises(HeliographError):
+        BlenderEngine(tmp_path / "nowhere.blend")
+    BlenderEngine(os.fspath(SCRIPT)).close()
+
+
+def test_cameras_without_a_pinhole_are_left_out(files):
+    engine = BlenderEngine(files / "lens.blend")
+    try:
+        assert list(engine.cameras) == ["Top", "fit"]
+    finally:
+        engine.close()
