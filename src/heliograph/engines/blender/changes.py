@@ -98,8 +98,10 @@ class Changes:
         animation = getattr(block, "animation_data", None)
         if animation is None:
             return
-        self._mute_drivers(animation, owner, name)
-        if block.as_pointer() in self._held or (animation.action is None and not animation.use_nla):
+        if len(animation.drivers):
+            self._mute_drivers(animation, owner, name)
+        tracks = len(animation.nla_tracks) > 0 and animation.use_nla
+        if block.as_pointer() in self._held or (animation.action is None and not tracks):
             return
         self._held.add(block.as_pointer())
         self._was_held = True
@@ -107,7 +109,7 @@ class Changes:
         if action is not None:
             self._undo.append(lambda: _give_action(animation, action, slot))
             animation.action = None
-        if len(animation.nla_tracks):
+        if tracks:
             self.set(animation, "use_nla", value=False)
 
     def restore(self) -> bool:
