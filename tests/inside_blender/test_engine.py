@@ -408,7 +408,8 @@ tree = bpy.context.object
 tree.name = "Tree"
 for thing, name, colour in ((leaf, "Green", (0, 1, 0, 1)), (tree, "Brown", (0.5, 0.2, 0, 1))):
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    if bpy.app.version < (5,):
+        made.use_nodes = True
     made.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = colour
     thing.data.materials.append(made)
 leaf.parent = tree

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliograph.colour import linear
 from heliograph.engines.blender.changes import Changes
+from heliograph.engines.blender.nodes import give_nodes, has_nodes
 from heliograph.scene import EditMaterial
 from heliograph.scene.material import MOST_SHININESS
 
@@ -22,7 +23,7 @@ _WHITE = (1.0, 1.0, 1.0)
 
 def principled(material: Any) -> Any:
     """The Principled shader that a material's surface is made with; None where there is none."""
-    if not material.use_nodes or material.node_tree is None:
+    if not has_nodes(material):
         return None
     output = material.node_tree.get_output_node("ALL")
     waiting = [output] if output is not None else []
@@ -41,7 +42,7 @@ def principled(material: Any) -> Any:
 def fresh_material(name: str) -> Any:
     """A new material of one Principled shader, as Blender makes them."""
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    give_nodes(made)
     return made
 
 
@@ -77,7 +78,7 @@ def paint(material: Any, edit: EditMaterial, changes: Changes, *, has_uv: bool) 
 
 def _given_principled(material: Any) -> Any:
     """Have a material without a Principled shader show one, in its colour of the viewport."""
-    material.use_nodes = True
+    give_nodes(material)
     tree = material.node_tree
     node = tree.nodes.new(PRINCIPLED)
     output = tree.get_output_node("ALL") or tree.nodes.new("ShaderNodeOutputMaterial")
