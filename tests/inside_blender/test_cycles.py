@@ -415,5 +415,5 @@ def test_a_closed_style_draws_no_more(scene: Any) -> None:
 
 
 def test_what_blender_says_of_a_render_that_fails_is_told(scene: Any) -> None:
-    with pytest.raises(EngineError, match=r"CYCLES could not render: .*no camera"):
+    with pytest.raises(EngineError, match=r"could not render: .*no camera"):
         result.render(scene, scene.view_layers[0])

@@ -41,10 +41,11 @@ def as_shown(scene: Any, light: Light, background: tuple[float, float, float]) -
     hidden = 1 - np.clip(light[..., 3:], 0, 1)
     if _is_formula(view, scene.display_settings.display_device):
         curved = _FORMULAS[view.view_transform]
-        behind = linear(background) if curved else np.array(background)
         exposed = light[..., :3] * np.float32(2.0**view.exposure)
         if any(background):
-            exposed += hidden * (behind.astype(np.float32) ** np.float32(view.gamma))
+            behind = np.array(background) ** view.gamma
+            behind = linear(behind) if curved else behind
+            exposed += hidden * behind.astype(np.float32)
         return _by_table(exposed, _table(curved, view.gamma))
     mixed = np.divide(
         light[..., :3], light[..., 3:], where=light[..., 3:] > 0, out=light[..., :3].copy()
