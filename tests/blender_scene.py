@@ -44,6 +44,8 @@ def build():
     scene.render.resolution_x, scene.render.resolution_y = 96, 64
     scene.view_settings.view_transform = "Standard"
     scene.world = bpy.data.worlds.new("World")
+    scene.world.use_nodes = True
+    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.2
     mesh = bpy.ops.mesh
     red, blue = material("Red", (0.8, 0.1, 0.1)), material("Blue", (0.1, 0.2, 0.8), Roughness=0.3)
     grey = material("Grey", (0.6, 0.6, 0.6))

@@ -3,6 +3,9 @@
 
 import json
 import pickle
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -195,3 +198,16 @@ def test_annotations_are_drawn_where_they_are(renderer, sample):
     assert not changed[: y0 // 2].any(), "nothing is drawn far from the objects"
     rgb = renderer.render(hg.View([FRONT], ("rgb",)))
     assert np.array_equal(annotation_picture(rgb, "front", scale=1), rgb["front"].rgb)
+
+
+def test_the_page_about_annotations_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs/annotations.md").read_text()
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert (tmp_path / "eye.png").is_file()
+    moved = names["moved"].annotations["objects"]["eye"]
+    seen, loose = (np.array([row[kind] for row in moved]) for kind in ("box", "loose_box"))
+    assert (np.abs(seen[1] - loose[1]) <= 0.5).all(), "the cube, where its state has it"
+    assert json.loads(names["text"])["annotations"]

@@ -51,7 +51,7 @@ def test_the_digest_is_that_of_the_file_and_of_what_it_shows(files):
 
 
 def test_what_is_missing_is_listed(files):
-    with pytest.raises(SceneError, match="wood.png") as caught:
+    with pytest.raises(SceneError, match=r"wood\.png") as caught:
         open_source(files / "missing.blend")
     assert "allow_missing=True" in str(caught.value)
     assert "roof.png" not in str(caught.value)

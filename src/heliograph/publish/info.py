@@ -46,21 +46,25 @@ class Addresses(list[str]):
     def __reduce__(self) -> tuple[Any, ...]:
         return Addresses, (list(self), self.key, self.status)
 
-    def finished(self) -> list[str]:
+    def finished(self) -> list[str] | None:
         """Those over which nothing more will come, as their processes have ended well.
+
+        None where it cannot be told: the launcher is on another machine, or is gone.
 
         Raises:
             WorkerError: a process of the launcher has died; says which, and its last output.
         """
         status = self._status()
+        if status is None:
+            return None
         if status.failed is not None:
             raise WorkerError(status.failed)
         return [self[number] for number in status.finished if number < len(self)]
 
-    def _status(self) -> Status:
-        """What the file says; on another machine, or after the launcher's end, what it said."""
+    def _status(self) -> Status | None:
+        """What the file says; None where there is none."""
         if self.status is None:
-            return Status()
+            return None
         try:
             facts = Path(self.status).stat()
             seen = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
@@ -68,7 +72,7 @@ class Addresses(list[str]):
                 told = msgspec.json.decode(read_file(self.status), type=Status)
                 self._read = (seen, told)
         except (OSError, msgspec.MsgspecError):
-            return self._read[1]
+            return None
         return self._read[1]
 
 

@@ -259,19 +259,17 @@ class Subscriber:
             WorkerError: one that has died.
         """
         self._looked = now
-        finished: Sequence[str] = ()
-        if self._launched is not None:
-            finished = self._launched.finished()
+        finished = None if self._launched is None else self._launched.finished()
         for source in self._sources:
             if source.ended or source.link.peers():
                 continue
             gone = source.link.gone_since
             quiet = gone is not None and not source.link.poll_in(0)
-            if source.address in finished and (quiet or not source.link.ever):
+            if source.address in (finished or ()) and (quiet or not source.link.ever):
                 source.end()
             elif source.link.refused:
                 raise WorkerError(f"{source.address}: {source.missing(now)}")
-            elif self._launched is None and quiet and now - (gone or now) > self._patience():
+            elif finished is None and quiet and now - (gone or now) > self._patience():
                 raise WorkerError(
                     f"{source.address}: its publisher has died, or was closed in a hurry: "
                     f"{source.missing(now)}"

@@ -151,8 +151,6 @@ class BlendWorld:
                 raise UnknownNameError.of("state", path, [each.name for each in self._scene.state])
             set_path(changes, path, state[path])
         if POSES in state or POSE_KEYS in state:
-            if paths:
-                self._opened.view_layer.update()
             poser.move(self._poses(state, poser))
 
     def _poses(self, state: Mapping[str, Array], poser: Poser) -> dict[Any, Array]:

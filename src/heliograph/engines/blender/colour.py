@@ -51,10 +51,10 @@ def as_shown(scene: Any, light: Light, background: tuple[float, float, float]) -
     )
     shown = _by_blender(scene, mixed)
     if not hidden.any():
-        return shown
+        return shown.astype(np.uint8)
     covered = np.where(light[..., 3:] > 0, 1 - hidden, 1)
-    behind = 255 * np.array(background, np.float32)
-    return np.rint(np.minimum(shown * covered + behind * hidden, 255)).astype(np.uint8)
+    seen = shown * covered + 255 * hidden * np.array(background, np.float32)
+    return np.asarray(np.rint(np.minimum(seen, 255)).astype(np.uint8))
 
 
 def _is_formula(view: Any, display: str) -> bool:
@@ -65,7 +65,7 @@ def _is_formula(view: Any, display: str) -> bool:
 
 def _by_table(light: Light, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     np.clip(light, 0, 1, out=light)
-    return table[light.view(np.uint32) >> _DROPPED_BITS]
+    return np.asarray(table[light.view(np.uint32) >> _DROPPED_BITS])
 
 
 @functools.lru_cache(4)

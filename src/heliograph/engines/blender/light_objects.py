@@ -26,7 +26,7 @@ _KINDS = {
     LightKind.AREA: "AREA",
 }
 _ROWS, _COLUMNS = 64, 128
-_WIDEST = math.radians(89.5)
+_SQUARE = 2.0
 
 Picture = NDArray[np.float32]
 
@@ -34,8 +34,12 @@ Picture = NDArray[np.float32]
 def lamp_of(light: Light, camera: Camera | None) -> Any:
     """A new object that sheds a light.
 
+    Blender's lamps have no words for how else than with the square of the distance they fade, and
+    where they end. Nodes do it for Cycles; `decay` and `distance`, custom properties of the lamp,
+    say it to others.
+
     Args:
-        light: which; it fades with the square of the distance, whatever its decay.
+        light: which.
         camera: where a light at the camera is.
     """
     lamp = bpy.data.lights.new("light", _KINDS[light.kind])
@@ -60,16 +64,44 @@ def lamp_of(light: Light, camera: Camera | None) -> Any:
         turn = turn / np.linalg.norm(turn, axis=0)
     else:
         lamp.energy, lamp.shadow_soft_size = 4 * math.pi * strength, light.size
+        if light.decay != _SQUARE or light.distance > 0:
+            lamp["decay"], lamp["distance"] = light.decay, light.distance
+            _fade(lamp, light.decay, light.distance)
         if light.kind is LightKind.SPOT:
-            half = min(light.cutoff, _WIDEST)
-            lamp.spot_size = 2 * half
-            rim = math.tan(half * (1 - light.softness)) / math.tan(half)
-            lamp.spot_blend = 1 - rim
+            lamp.spot_size = 2 * light.cutoff
+            edge, rim = math.cos(light.cutoff), math.cos(light.cutoff * (1 - light.softness))
+            lamp.spot_blend = (rim - edge) / (1 - edge) if edge < 1 else 0.0
     pose = np.eye(4)
     pose[:3, :3], pose[:3, 3] = turn, (x, y, z)
     made.matrix_world = Matrix(pose.tolist())
     made.visible_camera = False
     return made
+
+
+def _fade(lamp: Any, decay: float, distance: float) -> None:
+    """Have nodes multiply a lamp by d^2 / d^decay and, if it ends, by (1 - (d / distance)^4)^2."""
+    lamp.use_nodes = True
+    tree = lamp.node_tree
+    tree.nodes.clear()
+    output, shine = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputLight", "Emission"))
+    tree.links.new(shine.outputs[0], output.inputs[0])
+    length = tree.nodes.new("ShaderNodeLightPath").outputs["Ray Length"]
+
+    def made(operation: str, one: Any, other: Any) -> Any:
+        node = tree.nodes.new("ShaderNodeMath")
+        node.operation, node.use_clamp = operation, operation == "SUBTRACT"
+        for value, socket in zip((one, other), node.inputs, strict=False):
+            if isinstance(value, float):
+                socket.default_value = value
+            else:
+                tree.links.new(value, socket)
+        return node.outputs[0]
+
+    strength = made("POWER", length, _SQUARE - decay)
+    if distance > 0:
+        part = made("POWER", made("DIVIDE", length, distance), 4.0)
+        strength = made("MULTIPLY", strength, made("POWER", made("SUBTRACT", 1.0, part), 2.0))
+    tree.links.new(strength, shine.inputs["Strength"])
 
 
 def _turn(way: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,5 +156,5 @@ def blender_picture(radiance: Picture) -> Any:
     whole = np.ones((height, width, 4), np.float32)
     whole[..., :3] = np.roll(radiance, -round(width / 4), axis=1)
     made.pixels.foreach_set(whole[::-1].ravel())
-    made.update()
+    made.pack()
     return made

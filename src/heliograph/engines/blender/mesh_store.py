@@ -122,10 +122,14 @@ class MeshStore:
         """Whether a geometry is there."""
         return handle < len(Shape) or handle in self._geometries
 
+    def keeps_texture(self, handle: int) -> bool:
+        """Whether a texture is more than lent."""
+        return handle in self._textures
+
     def has_texture(self, handle: int) -> bool:
         """Whether a texture is there, or none is asked for."""
         lent = any(each == handle for each, _ in self._lent.values())
-        return handle < 0 or handle in self._textures or lent
+        return handle < 0 or lent or self.keeps_texture(handle)
 
     def texture(self, handle: int) -> Texture:
         """The pixels of a handle."""

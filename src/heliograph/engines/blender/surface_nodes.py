@@ -79,7 +79,6 @@ class Nodes:
         if Use.NORMAL in by_use:
             layer = by_use[Use.NORMAL]
             node = self._node("ShaderNodeNormalMap", "normal")
-            node.uv_map = UV
             node.inputs["Strength"].default_value = layer.strength[0]
             self._link(self._image(layer, "normal").outputs[0], node.inputs["Color"])
             self._link(node.outputs[0], self._shader.inputs["Normal"])
@@ -164,7 +163,6 @@ class Nodes:
         """The socket of texture coordinates; an affine map is two turns with a stretch between."""
         if self._uv is None:
             self._uv = self._node("ShaderNodeUVMap", "uv")
-            self._uv.uv_map = UV
             lie = self._node("ShaderNodeMapping", "lie")
             self._link(self._uv.outputs[0], lie.inputs["Vector"])
         socket = self._tree.nodes["lie"].outputs[0]

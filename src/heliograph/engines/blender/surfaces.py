@@ -21,7 +21,22 @@ from heliograph.engines.blender.surface_nodes import OWN, Nodes
 from heliograph.raster import Instances, Layer, Shading, Side, Texture
 from heliograph.raster.paint import roughness
 
+Color: TypeAlias = tuple[float, float, float, float]
+
 _MOST_IDLE = 64
+_PLACES: dict[str, tuple[tuple[str, str | int], ...]] = {
+    "color": (("shader", "Base Color"), ("color", OWN)),
+    "alpha": (("shader", "Alpha"), ("alpha", 1)),
+    "metallic": (("shader", "Metallic"), ("metal", 1)),
+    "roughness": (("shader", "Roughness"), ("rough", 1)),
+    "specular": (("shader", "Specular IOR Level"),),
+    "tint": (("shader", "Specular Tint"),),
+    "emission": (("shader", "Emission Color"), ("emission", OWN)),
+    "scale": (("lie", "Scale"),),
+    "offset": (("lie", "Location"),),
+    "cutoff": (("cutoff", 1),),
+}
+"""Which inputs of which nodes hold a number."""
 _PHONG_WHITE = 0.08  # what a specular level of 1 reflects, head on
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -48,17 +63,17 @@ class Form(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """What a material's nodes hold; colours are linear."""
+    """What a material's nodes hold; colours are linear, and end in 1 as Blender's do."""
 
-    color: tuple[float, float, float]
+    color: Color
     alpha: float
     metallic: float
     roughness: float
     specular: float
-    tint: tuple[float, float, float]
-    emission: tuple[float, float, float]
-    scale: tuple[float, float]
-    offset: tuple[float, float]
+    tint: Color
+    emission: Color
+    scale: tuple[float, float, float]
+    offset: tuple[float, float, float]
     cutoff: float
 
 
@@ -67,62 +82,64 @@ Row: TypeAlias = tuple[Form, Numbers]
 
 def rows(things: Instances, chosen: NDArray[np.intp], tinted: Sequence[bool]) -> list[Row]:
     """How some instances (K,) look; `tinted` says whose vertices have colours."""
-    table, materials = things.table, things.materials
-    shading = table.shading[chosen]
-    color = linear(materials.rgba[chosen, :3]).astype(float)
-    surface = materials.surface[chosen].astype(float)
-    glow = surface[:, :1] * color
-    if materials.emissive is not None:
-        glow = glow + materials.emissive[chosen]
-    said = np.full((len(chosen), 2), np.nan)
-    if materials.metallic_roughness is not None:
-        said = materials.metallic_roughness[chosen].astype(float)
-    metallic = np.where(np.isnan(said[:, 0]), 0.0, said[:, 0])
-    rough = np.where(np.isnan(said[:, 1]), roughness(surface[:, 2]), said[:, 1])
-    specular, tint = surface[:, 1], np.ones((len(chosen), 3))
-    unlit, lambert = shading == Shading.UNLIT, shading == Shading.LAMBERT
-    matt = unlit | lambert
-    if materials.highlight is not None:
-        phong, highlight = shading == Shading.PHONG, materials.highlight[chosen].astype(float)
-        most = highlight[:, :3].max(1)
-        specular = np.where(phong, most / _PHONG_WHITE, specular)
-        tint[phong] = highlight[phong, :3] / np.maximum(most[phong, None], 1e-9)
-        rough = np.where(phong, (2 / (highlight[:, 3] + 2)) ** 0.25, rough)
-        metallic = np.where(phong, 0.0, metallic)
-    metallic, specular = np.where(matt, 0.0, metallic), np.where(matt, 0.0, specular)
-    rough = np.where(matt, 1.0, rough)
-    glow = np.where(unlit[:, None], color, glow)
-    color = np.where(unlit[:, None], 0.0, color)
-    alpha = materials.rgba[chosen, 3].astype(float)
-    cutoff = np.zeros(len(chosen)) if table.cutoff is None else table.cutoff[chosen].astype(float)
-    offset = table.texture_offset
-    shifts = np.zeros((len(chosen), 2)) if offset is None else offset[chosen].astype(float)
-    columns = (
-        color,
-        alpha,
-        metallic,
-        rough,
-        specular,
-        tint,
-        glow,
-        table.texture_scale[chosen, :2].astype(float),
-        shifts,
-        cutoff,
-    )
+    table = things.table
+    alpha = things.materials.rgba[chosen, 3].astype(float)
+    cutoff = _column(table.cutoff, chosen, 0.0)
+    scale, offset = np.ones((len(chosen), 3)), np.zeros((len(chosen), 3))
+    scale[:, :2] = table.texture_scale[chosen, :2]
+    offset[:, :2] = _column(table.texture_offset, chosen, (0.0, 0.0))
+    columns = {**_gloss(things, chosen), "alpha": alpha, "cutoff": cutoff}
+    columns |= {"scale": scale, "offset": offset}
+    ordered = (map(_fixed, columns[name].tolist()) for name in Numbers._fields)
     forms = zip(
-        unlit.tolist(),
+        (table.shading[chosen] == Shading.UNLIT).tolist(),
         table.texture[chosen].tolist(),
-        table.side[chosen].tolist(),
+        map(Side, table.side[chosen].tolist()),
         (alpha < 1).tolist(),
         (cutoff > 0).tolist(),
         tinted,
         strict=True,
     )
-    numbers = zip(*(map(_fixed, column.tolist()) for column in columns), strict=True)
-    return [
-        (Form(form[0], form[1], Side(form[2]), *form[3:]), Numbers(*each))
-        for form, each in zip(forms, numbers, strict=True)
-    ]
+    numbers = zip(*ordered, strict=True)
+    return [(Form(*form), Numbers(*each)) for form, each in zip(forms, numbers, strict=True)]
+
+
+def _gloss(things: Instances, chosen: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
+    """What a Principled shader takes for each way of shading, by the names of `Numbers`."""
+    materials, shading = things.materials, things.table.shading[chosen]
+    color = linear(materials.rgba[chosen, :3]).astype(float)
+    surface = materials.surface[chosen].astype(float)
+    glow = surface[:, :1] * color + _column(materials.emissive, chosen, (0.0, 0.0, 0.0))
+    said = _column(materials.metallic_roughness, chosen, (np.nan, np.nan))
+    metallic = np.where(np.isnan(said[:, 0]), 0.0, said[:, 0])
+    rough = np.where(np.isnan(said[:, 1]), roughness(surface[:, 2]), said[:, 1])
+    specular, tint = surface[:, 1], np.ones((len(chosen), 3))
+    phong = shading == Shading.PHONG
+    highlight = _column(materials.highlight, chosen, (0.0, 0.0, 0.0, 0.0))
+    most = highlight[:, :3].max(1, initial=0.0)
+    tint[phong] = highlight[phong, :3] / np.maximum(most[phong, None], 1e-9)
+    matt = (shading == Shading.UNLIT) | (shading == Shading.LAMBERT)
+    unlit = (shading == Shading.UNLIT)[:, None]
+    return {
+        "color": _opaque(np.where(unlit, 0.0, color)),
+        "metallic": np.where(matt | phong, 0.0, metallic),
+        "roughness": np.select([matt, phong], [1.0, (2 / (highlight[:, 3] + 2)) ** 0.25], rough),
+        "specular": np.select([matt, phong], [0.0, most / _PHONG_WHITE], specular),
+        "tint": _opaque(tint),
+        "emission": _opaque(np.where(unlit, color, glow)),
+    }
+
+
+def _column(values: Any, chosen: NDArray[np.intp], default: Any) -> NDArray[np.float64]:
+    """Some rows of a column that may not be there."""
+    if values is None:
+        return np.full((len(chosen), *np.shape(default)), default)
+    rows: NDArray[np.float64] = values[chosen].astype(float)
+    return rows
+
+
+def _opaque(colors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([colors, np.ones(len(colors))])
 
 
 def _fixed(value: Any) -> Any:
@@ -142,6 +159,7 @@ class Surfaces:
         self._users: dict[Row, int] = {}
         self._idle: dict[Form, list[Any]] = {}
         self._images: dict[tuple[int, str], Any] = {}
+        self._held: dict[str, Numbers] = {}
 
     def exchange(self, gone: Iterable[Row], come: Sequence[Row]) -> list[Any]:
         """Give some looks back and take others; the `bpy.types.Material` of each that is taken."""
@@ -152,7 +170,9 @@ class Surfaces:
             if not self._users[row]:
                 del self._users[row]
                 self._idle.setdefault(row[0], []).append(self._shown.pop(row))
-        return [self._material(row) for row in come]
+        # Backwards, as the last that was given back is the first to be used again: what is painted
+        # otherwise keeps its material.
+        return [self._material(row) for row in reversed(come)][::-1]
 
     def trim(self) -> None:
         """Remove materials that were given back, if they are many, and what shows old textures."""
@@ -160,6 +180,7 @@ class Surfaces:
         there = self._store.has_texture
         for form in [f for f in self._idle if many or not there(f.texture)]:
             for material in self._idle.pop(form):
+                self._held.pop(material.name)
                 bpy.data.materials.remove(material)
         gone = {handle for handle, _ in self._images if not there(handle)}
         if gone:
@@ -173,14 +194,15 @@ class Surfaces:
             bpy.data.materials.remove(material)
         for image in self._images.values():
             bpy.data.images.remove(image)
-        self._shown, self._users, self._idle, self._images = {}, {}, {}, {}
+        self._shown, self._users, self._idle, self._images, self._held = {}, {}, {}, {}, {}
 
     def _material(self, row: Row) -> Any:
         if row not in self._shown:
             form, numbers = row
             idle = self._idle.get(form)
             material = idle.pop() if idle else self._made(form)
-            _write(material, form, numbers)
+            _write(material, numbers, self._held.get(material.name))
+            self._held[material.name] = numbers
             self._shown[row] = material
         return self._shown[row]
 
@@ -206,7 +228,10 @@ class Surfaces:
         key = handle, use
         if key not in self._images:
             srgb = use in ("color", "emissive")
-            self._images[key] = image(use, of.pixels, srgb=srgb)
+            made = image(use, of.pixels, srgb=srgb)
+            if self._store.keeps_texture(handle):
+                made.pack()  # what is not counts as painted on: looked at for every picture
+            self._images[key] = made
         return self._images[key]
 
 
@@ -225,29 +250,16 @@ def image(name: str, pixels: Pixels, *, srgb: bool) -> Any:
     return made
 
 
-def _write(material: Any, form: Form, numbers: Numbers) -> None:
-    """Put numbers into nodes."""
+def _write(material: Any, numbers: Numbers, held: Numbers | None) -> None:
+    """Put numbers into nodes, as far as they do not hold them."""
     nodes = material.node_tree.nodes
-    inputs = nodes["shader"].inputs
-    color, emission = (*numbers.color, 1.0), (*numbers.emission, 1.0)
-    for name, value in (("color", color), ("emission", emission)):
-        if name in nodes:
-            nodes[name].inputs[OWN].default_value = value
-    inputs["Base Color"].default_value = material.diffuse_color = color
-    inputs["Emission Color"].default_value = emission
-    inputs["Emission Strength"].default_value = 1.0 if any(numbers.emission) else 0.0
-    inputs["Alpha"].default_value = numbers.alpha
-    if "alpha" in nodes:
-        nodes["alpha"].inputs[1].default_value = numbers.alpha
-    if "metal" in nodes:
-        nodes["metal"].inputs[1].default_value = numbers.metallic
-        nodes["rough"].inputs[1].default_value = numbers.roughness
-    inputs["Metallic"].default_value = numbers.metallic
-    inputs["Roughness"].default_value = numbers.roughness
-    inputs["Specular IOR Level"].default_value = numbers.specular
-    inputs["Specular Tint"].default_value = (*numbers.tint, 1.0)
-    if "cutoff" in nodes:
-        nodes["cutoff"].inputs[1].default_value = numbers.cutoff
-    if "lie" in nodes:
-        nodes["lie"].inputs["Scale"].default_value = (*numbers.scale, 1.0)
-        nodes["lie"].inputs["Location"].default_value = (*numbers.offset, 0.0)
+    for name, value in numbers._asdict().items():
+        if held is None or value != getattr(held, name):
+            for node, socket in _PLACES[name]:
+                if node in nodes:
+                    nodes[node].inputs[socket].default_value = value
+    if held is None or numbers.color != held.color:
+        material.diffuse_color = numbers.color
+    if held is None or numbers.emission != held.emission:
+        shines = 1.0 if any(numbers.emission[:3]) else 0.0
+        nodes["shader"].inputs["Emission Strength"].default_value = shines

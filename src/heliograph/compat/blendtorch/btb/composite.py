@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera as Pinhole
-from heliograph.colour import decoded
+from heliograph.colour import linear
 from heliograph.compat.blendtorch.btb.offscreen import OffScreenRenderer
 from heliograph.engines.blender.offscreen import StyleName
 from heliograph.errors import InvalidValueError, UnknownNameError
@@ -107,8 +107,8 @@ class _Source:
 
 
 def _image(passes: Passes, _camera: Pinhole, _indices: object) -> NDArray[Any]:
-    colour = decoded(passes["rgb"] / np.float32(255))
-    return np.dstack([colour, np.ones(colour.shape[:2], np.float32)])
+    colour = linear(passes["rgb"] / 255)
+    return np.dstack([colour, np.ones(colour.shape[:2])])
 
 
 def _depth(passes: Passes, _camera: Pinhole, _indices: object) -> NDArray[Any]:

@@ -21,10 +21,10 @@ class Numbers:
         return {self.of_object(each.name): Label(each.name, "") for each in bpy.data.objects}
 
     def of_object(self, name: str) -> int:
-        return 1 + bpy.data.objects.find(name)
+        return 1 + int(bpy.data.objects.find(name))
 
     def of_material(self, name: str) -> int:
-        return 101 + bpy.data.materials.find(name) if name else 100
+        return 101 + int(bpy.data.materials.find(name)) if name else 100
 
     def of_instance(self, parent: str, name: str, persistent_id: Any) -> int:
         key = (parent, name, tuple(persistent_id))
