@@ -38,7 +38,7 @@ def main():
     rng = np.random.default_rng(args.btseed)
 
     def pre_frame():
-        crate.location = (*rng.uniform(-1, 1, 2), 0.5)
+        crate.location = (*rng.uniform(-0.6, 0.6, 2), 0.5)
         crate.rotation_euler.z = rng.uniform(0, np.pi)
 
     def post_frame():
