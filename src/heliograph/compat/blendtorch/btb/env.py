@@ -8,14 +8,14 @@ from typing import Any, ClassVar, Protocol
 
 import bpy
 import numpy as np
-from heliograph.envs import protocol
-from heliograph.envs.protocol import Reply, Request
 from numpy.typing import NDArray
 
 from heliograph.compat.blendtorch.btb.offscreen import OffScreenRenderer
 from heliograph.compat.blendtorch.btb.sockets import DEFAULT_TIMEOUTMS
 from heliograph.engines.blender.animation import MAX_FRAME, AnimationController
 from heliograph.engines.blender.leaving import at_leaving
+from heliograph.envs import protocol
+from heliograph.envs.protocol import Reply, Request
 from heliograph.errors import InvalidValueError
 from heliograph.publish.duplex import Duplex
 
@@ -203,6 +203,10 @@ class RemoteControlledAgent:
             if isinstance(request, protocol.Reset):
                 return self._reset(env, request)
         return BaseEnv.CMD_STEP, None
+
+    def close(self) -> None:
+        """Hang up; may be called twice."""
+        self._duplex.close()
 
     def tell_failure(self, told: str) -> None:
         """Answer what was asked last with a traceback."""
