@@ -51,7 +51,8 @@ def hom(x: Any, v: float = 1.0) -> Floats:
 def dehom(x: Any) -> Floats:
     """Points (N, D + 1) divided by their last coordinate: (N, D)."""
     x = np.asarray(x, np.float64)
-    return x[..., :-1] / x[..., -1:]
+    divided: Floats = x[..., :-1] / x[..., -1:]
+    return divided
 
 
 def random_spherical_loc(
