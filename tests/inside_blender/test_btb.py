@@ -47,9 +47,9 @@ def test_what_a_launcher_says_is_read_and_the_rest_left():
     args, remainder = btb.parse_blendtorch_args(command)
     assert (args.btid, args.btseed, remainder) == (3, 14, ["--own", "7"])
     assert args.btsockets == {"DATA": "tcp://127.0.0.1:11000", "CTRL": "ipc:///tmp/x=y"}
-    drawn = np.random.random(3)
+    drawn = np.random.random(3)  # noqa: NPY002
     btb.parse_blendtorch_args(command)
-    np.testing.assert_array_equal(np.random.random(3), drawn)
+    np.testing.assert_array_equal(np.random.random(3), drawn)  # noqa: NPY002
 
 
 def test_without_a_launcher_nothing_is_set(monkeypatch):
@@ -217,6 +217,7 @@ def test_a_renderer_sees_through_the_cameras_matrices(cube, bpy_camera):
 
 def composed(scene):
     scene.use_nodes = True
+    scene.render.engine = "CYCLES"
     tree = scene.node_tree
     layers = next(each for each in tree.nodes if each.type == "R_LAYERS")
     scene.view_layers[0].use_pass_z = scene.view_layers[0].use_pass_normal = True
@@ -324,9 +325,19 @@ def test_places_on_a_sphere():
 
 def test_how_much_of_a_thing_is_seen(cube):
     camera = btb.Camera()
-    alone = btb.utils.compute_object_visibility(cube, camera, N=200)
-    assert alone == pytest.approx(7 / 8, abs=0.1)
-    bpy.ops.mesh.primitive_plane_add(size=40, location=(0, 0, 3))
+    assert btb.utils.compute_object_visibility(cube, camera, N=20) == 1
+    assert btb.utils.compute_object_visibility(cube, camera, N=20, dist=5) == 0
+    bpy.ops.mesh.primitive_plane_add(size=1, location=(0, 0, 10))
+    plane = bpy.context.object
+    camera.look_at(look_at=(0, 0, 0), look_from=(1, 0, 20))
+    plane.location = (1.5, 0, 10)  # between the camera and the half of the cube at x = 1
+    plane.scale = (1, 40, 1)
+    bpy.context.view_layer.update()
+    rng = np.random.default_rng(3)
+    half = btb.utils.compute_object_visibility(cube, camera, N=400, rng=rng)
+    assert half == pytest.approx(0.5, abs=0.08)
+    plane.scale = (40, 40, 1)
+    bpy.context.view_layer.update()
     assert btb.utils.compute_object_visibility(cube, camera, N=20) == 0
     cube.location = (0, 0, 40)
     bpy.context.view_layer.update()
@@ -390,7 +401,8 @@ def remote():
                 env.run((1, 5), use_animation=False)
             finally:
                 answer = asked.result()
-            link.close()
+                link.close()
+                agent.close()
         return answer
 
     return run
@@ -484,5 +496,6 @@ def test_in_real_time_frames_go_on_without_an_action():
         driven = pool.submit(drive)
         env.run((1, 10_000), use_animation=False)
         first, later = driven.result()
+    agent.close()
     assert later.info["time"] > 30 > first.info["time"]
     assert later.obs - first.obs == pytest.approx(1)
