@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from heliograph.errors import WorkerError
+from heliograph.publish.sockets import Subscriber
+
 PROGRAM = [sys.executable, "-P", "-m", "heliograph.engines.blender.program"]
 
 
@@ -120,3 +123,36 @@ def test_an_endless_play_ends_by_a_signal(tmp_path):
         assert process.stdout.readline() == "round\n"
         process.terminate()
         assert process.wait(20) == -signal.SIGTERM
+
+
+PUBLISHING = """
+from heliograph.compat.blendtorch import btb
+args, (ending,) = btb.parse_blendtorch_args()
+publisher = btb.DataPublisher(args.btsockets["DATA"], args.btid, lingerms=5000)
+publisher.publish(number=1)
+publisher.publish(number=2)
+if ending == "raise":
+    raise ValueError("broken")
+"""
+
+
+@pytest.mark.parametrize("ending", ["return", "raise"])
+def test_only_a_script_that_ended_well_tells_its_consumers_that_it_ended(tmp_path, ending):
+    path = tmp_path / "script.py"
+    path.write_text(PUBLISHING)
+    address = f"ipc://{tmp_path}/data"
+    told = ["-btsockets", f"DATA={address}", "-btid", "0"]
+    command = [*PROGRAM, "-", str(path), "--", *told, ending]
+    with (
+        Subscriber([address], timeout=20) as subscriber,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        assert [subscriber.recv().values["number"] for _ in range(2)] == [1, 2]
+        if ending == "return":
+            assert list(subscriber) == []
+        else:
+            with pytest.raises(WorkerError, match="died"):
+                subscriber.recv()
+        process.wait(20)
+        assert process.returncode == (ending == "raise")
+        assert ("ValueError: broken" in process.stderr.read()) == (ending == "raise")

@@ -20,7 +20,7 @@ def build():
     floor = scenes.add_cube("Floor", (16, 16, 0.2))
     floor.location.z = -0.1
     scenes.make_rigid(floor, "PASSIVE")
-    scenes.add_camera((9, -9, 7), towards=(0, 0, 1.5))
+    scenes.add_camera((12, -12, 8), towards=(0, 0, 2.5))
     return [scenes.make_rigid(scenes.add_cube(f"Cube {n}", 0.8)) for n in range(COUNT)]
 
 
