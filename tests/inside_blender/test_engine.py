@@ -328,6 +328,27 @@ def pixels_of(engine: BlenderEngine, name: str, **order: Any) -> NDArray[Any]:
     return seen.astype(int)
 
 
+VIEWS = (
+    View("Camera", ("rgb", "depth", "segmentation")),
+    *(View("Camera", ("rgb", "segmentation"), edits=[edit]) for edit in EDITS),
+    View("Camera", ("rgb", "depth"), state=OTHER),
+    View("Top", ("rgb", "depth"), state={"frame": 20.0}, edits=EDITS),
+    View("Camera", ("rgb", "depth"), state={ARM: OTHER[ARM], TALL: 0.5}),
+    View("Camera", edits=[EditMaterial("Floor", texture=255 - CHECKED), Hide(("Lid", "Rig"))]),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_views_does_not_show(engine: BlenderEngine, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(VIEWS)), 2))
+    came: dict[int, bytes] = {}
+    for place in order.tolist():
+        (frame,) = engine.render(VIEWS[place])
+        drawn = b"".join(frame.passes[name].tobytes() for name in sorted(frame.passes))
+        assert came.setdefault(place, drawn) == drawn
+    assert len(set(came.values())) == len(VIEWS)
+
+
 def test_paint_shows_on_what_is_named_alone(engine: BlenderEngine) -> None:
     cone = pixels_of(engine, "Cone")
     edit = EditMaterial("Cube", rgba=(0, 0, 1, 1))
