@@ -48,10 +48,16 @@ def shown(scene: Any, **changes: Any) -> Shown:
     return Shown(scene=scene, view_layer=layer, numbering=Numbers(), **given)
 
 
+def with_nodes(made: Any) -> Any:
+    """A material or a world that has nodes, as all have since Blender 5."""
+    if bpy.app.version < (5, 0):
+        made.use_nodes = True
+    return made
+
+
 def material(name: str, colour: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Any:
     """Diffuse, of this linear colour."""
-    made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    made = with_nodes(bpy.data.materials.new(name))
     nodes, links = made.node_tree.nodes, made.node_tree.links
     nodes.clear()
     shader = nodes.new("ShaderNodeBsdfDiffuse")

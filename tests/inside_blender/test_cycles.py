@@ -168,8 +168,7 @@ def test_instances_are_told_apart(scene: Any, kind: str, renders: list[None]) ->
 
 def _holed() -> Any:
     """A material that is wholly transparent where x of the object is below 0.5."""
-    made_of = bpy.data.materials.new("Holed")
-    made_of.use_nodes = True
+    made_of = made.with_nodes(bpy.data.materials.new("Holed"))
     tree = made_of.node_tree
     place, apart, step = (
         tree.nodes.new(f"ShaderNode{each}") for each in ("TexCoord", "SeparateXYZ", "Math")
@@ -220,8 +219,7 @@ def test_nothing_is_seen_of_nothing(scene: Any) -> None:
 
 
 def test_backgrounds_are_the_sky_black_or_what_an_edit_says(scene: Any) -> None:
-    scene.world = bpy.data.worlds.new("Sky")
-    scene.world.use_nodes = True
+    scene.world = made.with_nodes(bpy.data.worlds.new("Sky"))
     sky = scene.world.node_tree.nodes["Background"].inputs
     sky["Color"].default_value = (0.5, 0.25, 0.125, 1.0)
     white = made.plane(scene, "Card", 0.5, 0.0, made.material("White"))
@@ -238,8 +236,7 @@ def test_backgrounds_are_the_sky_black_or_what_an_edit_says(scene: Any) -> None:
 
 
 def test_half_of_a_surface_shows_in_alpha_and_all_of_it_elsewhere(scene: Any) -> None:
-    glass = bpy.data.materials.new("Half")
-    glass.use_nodes = True
+    glass = made.with_nodes(bpy.data.materials.new("Half"))
     glass.node_tree.nodes["Principled BSDF"].inputs["Alpha"].default_value = 0.25
     made.plane(scene, "Pane", 4.0, 1.0, glass)
     made.plane(scene, "Floor", 4.0, 0.0)
@@ -299,7 +296,7 @@ def test_another_process_and_any_number_of_threads_give_the_same_bits(scene: Any
             timeout=60,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))},
         )
-        assert done.stdout.split() == [expected]
+        assert done.stdout.split()[-1] == expected
 
 
 def test_levels_become_better_and_the_last_one_is_the_picture(scene: Any) -> None:
@@ -327,7 +324,9 @@ def _all_of(*owners: Any) -> list[Any]:
         (each.identifier, getattr(owner, each.identifier))
         for owner in owners
         for each in owner.bl_rna.properties
-        if each.type in kinds and not getattr(each, "is_array", False)
+        if each.identifier != "use_nodes"  # warns
+        and each.type in kinds
+        and not getattr(each, "is_array", False)
     ]
 
 
@@ -337,7 +336,7 @@ def test_the_scene_is_as_it_was_afterwards_and_after_an_error(
     camera = _lively(scene)
     scene.camera = bpy.data.objects.new("Own", bpy.data.cameras.new("Own"))
     scene.cycles.samples, scene.render.engine = 5, "BLENDER_WORKBENCH"
-    bpy.data.objects["Red"].pass_index = 9
+    bpy.data.objects["Red"].pass_index, bpy.data.materials["White"].pass_index = 9, 8
     scene.view_settings.view_transform = "AgX"
     scene.render.image_settings.file_format = "OPEN_EXR"
     layer = scene.view_layers[0]
@@ -345,11 +344,11 @@ def test_the_scene_is_as_it_was_afterwards_and_after_an_error(
     made.instancer(scene, "Many", None, 2.0)
 
     def state() -> list[Any]:
-        indices = [each.pass_index for each in (*bpy.data.objects, *bpy.data.materials)][:6]
+        things = (*bpy.data.objects, *bpy.data.materials)
+        indices = {each.name: each.pass_index for each in things if each.name[0] != "."}
         owners = (scene, scene.render, scene.cycles, scene.render.image_settings, layer)
         return [*_all_of(*owners, layer.cycles), scene.camera, indices, list(scene.objects)]
 
-    draw(made.shown(scene), camera)
     before = state()
     draw(made.shown(scene), camera)
     assert state() == before
