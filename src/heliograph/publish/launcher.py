@@ -277,6 +277,8 @@ class Launcher:
 
     def _read(self, instance: _Instance) -> None:
         """Keep what a program has written."""
+        if instance.output < 0:  # its end was told at the same moment
+            return
         try:
             data = os.read(instance.output, _CHUNK)
         except BlockingIOError:

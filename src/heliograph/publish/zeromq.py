@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.publish.addresses import check_address, is_listening
@@ -80,7 +80,7 @@ class Link:
             self._set(TCP_KEEPALIVE=1, TCP_KEEPALIVE_IDLE=5)
             self._set(TCP_KEEPALIVE_INTVL=2, TCP_KEEPALIVE_CNT=3)
             self._set(RECONNECT_IVL=50, RECONNECT_IVL_MAX=500, IPV6=int("[" in self.address))
-            self._monitor = self._socket.get_monitor_socket(_EVENTS)
+            self._monitor: Any = self._socket.get_monitor_socket(_EVENTS)
             if key is not None:
                 self._encrypt(key, bind)
             if bind:
