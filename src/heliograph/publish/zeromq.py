@@ -54,7 +54,7 @@ class Link:
     Attributes:
         address: with the port that was chosen.
         gone_since: when the last of those that were there went (`time.monotonic`), or None.
-        refused: whether the other end would not talk to us.
+        failures: how often, since the last that went well, another end would not talk to us.
         ever: whether anybody ever was at the other end.
 
     Raises:
@@ -67,7 +67,7 @@ class Link:
         self.address = check_address(address, bind=bind)
         key = find_key(self.address, key)
         self.gone_since: float | None = None
-        self.refused = False
+        self.failures = 0
         self.ever = False
         self._peers: set[int] = set()
         self._guard: ThreadAuthenticator | None = None
@@ -121,11 +121,11 @@ class Link:
 
     def _note(self, event: int, value: int) -> None:
         if event & _REFUSED:
-            self.refused = True
+            self.failures += 1
         elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
             self._peers.add(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self.ever, self.refused, self.gone_since = True, False, None
+            self.ever, self.failures, self.gone_since = True, 0, None
         else:
             self._peers.discard(value)
             if self.ever and not self._peers:
