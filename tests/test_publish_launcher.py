@@ -185,19 +185,20 @@ def test_a_command_that_is_not_there_is_named() -> None:
         launcher.wait(10)
 
 
-_FAMILY = """
+_FAMILY = r"""
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-loop = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
+tell = lambda: os.write(1, b"%d\n" % os.getpid())
+loop = "import os, time; os.setsid(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", loop])
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        print(os.getpid(), flush=True)
+        tell()
         time.sleep(600)
     os._exit(0)
 os.wait()
-print(os.getpid(), flush=True)
+tell()
 time.sleep(600)
 """
 """A program that does not mind SIGTERM, with a child and an orphan in sessions of their own."""
