@@ -145,6 +145,24 @@ def _elsewhere(info: LaunchInfo, path: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
+def test_an_end_without_a_word_is_told() -> None:
+    text = f"{STREAM}    import time; time.sleep(0.3); os._exit(0)"
+    with (
+        Launcher(_python(text), sockets=["DATA"], arguments=[["3"]]) as launcher,
+        Subscriber(launcher.addresses["DATA"]) as subscriber,
+    ):
+        assert [subscriber.recv().index for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(WorkerError, match="ended without closing its publisher"):
+            subscriber.recv()
+
+
+def test_who_comes_after_the_end_finds_an_end() -> None:
+    with Launcher(_python("pass"), 2, sockets=["DATA"]) as launcher:
+        launcher.wait(10)
+        with Subscriber(launcher.addresses["DATA"]) as subscriber:
+            assert list(subscriber) == []
+
+
 def test_a_program_that_fails_is_started_again() -> None:
     text = STREAM.replace(
         "        publisher.publish(",
@@ -234,7 +252,7 @@ def test_no_descendant_stays(tmp_path: Path, how: str) -> None:
             os.kill(each, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_program_outlives_a_killed_trainer(tmp_path: Path, how: int) -> None:
     trainer = subprocess.Popen(
         [
