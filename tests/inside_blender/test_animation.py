@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import bpy
 import numpy as np
@@ -152,6 +153,34 @@ def test_plays_that_wait_are_played_in_order(anim):
         deferred.run()
     assert calls[-1] == ("post_play", 2)
     assert others[1:-1] == episode(8)
+
+
+def test_in_a_blender_with_windows_its_timers_play(anim, monkeypatch):
+    steps = []
+    timers = SimpleNamespace(register=lambda step, persistent: steps.append(step))
+    app = SimpleNamespace(background=False, timers=timers)
+    monkeypatch.setattr(animation, "bpy", SimpleNamespace(app=app, context=bpy.context))
+    calls = recorded(anim)
+    anim.play((1, 2), num_episodes=1)
+    (step,) = steps
+    assert (calls, anim.playing) == ([], True)
+    assert step() == step() == 0
+    assert calls == [("pre_play", 1), *episode(1, 2)[:-1]]
+    assert step() is None
+    assert calls[-2:] == [("post_animation", 2), ("post_play", 2)]
+    assert not anim.playing
+
+
+def test_a_play_may_follow_another(anim):
+    calls = recorded(anim)
+
+    def again():
+        if len(calls) < 10:
+            anim.play((4, 4), 1, use_animation=False)
+
+    anim.post_play.add(again)
+    anim.play((1, 1), 1, use_animation=False)
+    assert [frame for _, frame in calls if frame > 1] == [4] * 5
 
 
 @pytest.mark.parametrize("frames", [(3, 1), (1.5, 2), ("a", "b")])
