@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -70,7 +71,7 @@ def test_no_episode_is_a_play_too(anim):
 
 
 def test_functions_are_called_in_order_with_their_arguments_until_removed(anim):
-    calls = []
+    calls: list[object] = []
     anim.pre_frame.add(calls.append, "a")
     handle = anim.pre_frame.add(lambda *args, **kw: calls.append((args, kw)), 1, key=2)
     anim.pre_frame.add(calls.append, "c")
@@ -95,7 +96,7 @@ def test_functions_are_called_in_order_with_their_arguments_until_removed(anim):
 )
 def test_a_rewound_episode_begins_anew(anim, signal, until):
     calls = recorded(anim)
-    rewound = []
+    rewound: list[bool] = []
 
     def once():
         if anim.frameid == 2 and not rewound:
@@ -125,7 +126,8 @@ def test_a_play_that_is_stopped(anim):
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_what_a_function_raises_reaches_the_user_and_ends_the_play(anim, signal):
-    handle = getattr(anim, signal).add(lambda: {}["lost"])
+    nothing: dict[str, object] = {}
+    handle = getattr(anim, signal).add(lambda: nothing["lost"])
     with pytest.raises(KeyError, match="lost"):
         anim.play((1, 2), num_episodes=1, use_animation=False)
     assert not anim.playing
@@ -249,7 +251,7 @@ def fall(cubes, seeds, last=25):
 
 
 def falling():
-    names = {}
+    names: dict[str, Any] = {}
     exec(FALLING, names)
     return names
 

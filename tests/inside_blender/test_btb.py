@@ -84,6 +84,7 @@ def test_a_channel_goes_both_ways():
     with Duplex(here.address, bind=False) as there:
         number = there.send(shape=[1, 2])
         got = here.recv()
+        assert got is not None
         assert (got["shape"], got["btmid"]) == ([1, 2], number)
         assert here.send(loss=0.5) == here.send(loss=0.25) - 1
         assert [there.recv() for _ in range(2)] == [
@@ -179,7 +180,7 @@ def test_a_camera_looks_where_it_is_told(cube, bpy_camera):
     bpy_camera.parent = parent
     camera = btb.Camera()
     camera.look_at(look_at=(1, 0, 0), look_from=(4, -3, 2))
-    ndc, depth = camera.world_to_ndc([[1, 0, 0], [1, 0, 0.5]], return_depth=True)
+    ndc, depth = camera.world_to_ndc([(1.0, 0, 0), (1, 0, 0.5)], return_depth=True)
     np.testing.assert_allclose(ndc[0, :2], 0, atol=1e-5)
     assert ndc[1, 0] == pytest.approx(0, abs=1e-5)
     assert ndc[1, 1] > 0.01

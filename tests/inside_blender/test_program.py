@@ -132,6 +132,7 @@ def test_an_endless_play_ends_by_a_signal(tmp_path):
         "anim.play((1, 2))\n"
     )
     with subprocess.Popen([*PROGRAM, "-", str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "round\n"
         process.terminate()
         assert process.wait(20) == -signal.SIGTERM
@@ -166,5 +167,6 @@ def test_only_a_script_that_ended_well_tells_its_consumers_that_it_ended(tmp_pat
             with pytest.raises(WorkerError, match="died"):
                 subscriber.recv()
         process.wait(20)
+        assert process.stderr is not None
         assert process.returncode == (ending == "raise")
         assert ("ValueError: broken" in process.stderr.read()) == (ending == "raise")
