@@ -1,14 +1,18 @@
 """A scene of Blender, built by a script: things at several depths, some of which move."""
 
+from collections.abc import Callable
 from math import radians
+from typing import Any, TypeAlias
 
 import bpy
 from mathutils import Vector
 
 FRAMES = 20
 
+Place: TypeAlias = tuple[float, float, float]
 
-def material(name, colour, **inputs):
+
+def material(name: str, colour: Place, **inputs: float) -> Any:
     made = bpy.data.materials.new(name)
     made.use_nodes = True
     principled = made.node_tree.nodes["Principled BSDF"]
@@ -18,19 +22,19 @@ def material(name, colour, **inputs):
     return made
 
 
-def added(thing, name, wears=None):
+def added(thing: Any, name: str, wears: Any = None) -> Any:
     thing.name = name
     if wears is not None:
         thing.data.materials.append(wears)
     return thing
 
 
-def primitive(call, name, wears, **where):
+def primitive(call: Callable[..., object], name: str, wears: Any, **where: Any) -> Any:
     call(**where)
     return added(bpy.context.object, name, wears)
 
 
-def aimed(data, name, place, target=(0, 0, 0.5)):
+def aimed(data: Any, name: str, place: Place, target: Place = (0, 0, 0.5)) -> Any:
     made = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(made)
     made.location = place
@@ -38,7 +42,7 @@ def aimed(data, name, place, target=(0, 0, 0.5)):
     return made
 
 
-def build():
+def build() -> None:
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.render.resolution_x, scene.render.resolution_y = 96, 64
@@ -75,7 +79,7 @@ def build():
     aimed(lamp, "Lamp", (-2, -2, 3))
 
 
-def shape(thing):
+def shape(thing: Any) -> None:
     """Give a thing a shape key, and an armature beside it."""
     thing.shape_key_add(name="Basis")
     tall = thing.shape_key_add(name="Tall")

@@ -11,17 +11,19 @@ from heliograph.frame import Label, Labels
 
 
 class Numbers:
-    """Numbers objects and materials as Blender lists them, and instances from 1000 on."""
+    """Objects from 1 on by name, materials from 101 on, instances from 1000 on."""
 
     def __init__(self) -> None:
         self.instances: dict[tuple[Any, ...], int] = {}
 
     @property
     def labels(self) -> Labels:
-        return {self.of_object(each.name): Label(each.name, "") for each in bpy.data.objects}
+        names = bpy.context.scene.objects.keys()
+        return {self.of_object(each): Label(each, "") for each in names}
 
     def of_object(self, name: str) -> int:
-        return 1 + int(bpy.data.objects.find(name))
+        names = sorted(bpy.context.scene.objects.keys())
+        return 1 + names.index(name) if name in names else 0
 
     def of_material(self, name: str) -> int:
         return 101 + int(bpy.data.materials.find(name)) if name else 100

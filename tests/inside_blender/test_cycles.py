@@ -76,7 +76,7 @@ def test_a_plane_is_where_it_is_and_as_bright_as_it_must_be(
     x, y = np.moveaxis((camera.pixel_centres() - (32, 24)) / camera.fx, -1, 0)
     assert np.abs(arrays["distance"] - 5 * np.sqrt(1 + x * x + y * y)).max() < 1e-5
     assert np.abs(arrays["normals"] - (0, 0, 1)).max() < 1e-6
-    assert set(arrays["segmentation"].ravel()) == {1 + bpy.data.objects.find("Floor")}
+    assert set(arrays["segmentation"].ravel()) == {made.Numbers().of_object("Floor")}
     assert (arrays["alpha"] == 255).all()
     assert np.abs(arrays["rgb"] - 255 * encoded(2.0 / np.pi)).max() <= 0.51
 
@@ -186,7 +186,7 @@ def test_instances_are_told_apart(scene: Any, kind: str, renders: list[None]) ->
     assert len(set(wanted.values())) == 12
     assert {ids[y, x] for x, y in wanted} == set(wanted.values())
     assert all(ids[y, x] == number for (x, y), number in wanted.items())
-    own = set() if source is None else {1 + bpy.data.objects.find("Source")}
+    own = set() if source is None else {made.Numbers().of_object("Source")}
     assert set(ids.ravel()) == {0, *wanted.values(), *own}
 
 
@@ -400,7 +400,7 @@ def test_small_pictures_are_parts_of_larger_ones(scene: Any, size: tuple[int, in
 def test_denoising_evens_out_rgb_alone(scene: Any) -> None:
     camera = _lively(scene)
     plain, even = (draw(made.shown(scene), camera, 2, denoise=each) for each in (False, True))
-    floor = plain["segmentation"] == 1 + bpy.data.objects.find("Floor")
+    floor = plain["segmentation"] == made.Numbers().of_object("Floor")
     assert plain["rgb"][floor].std() > even["rgb"][floor].std()
     for name in ("depth", "segmentation", "distance"):
         assert np.array_equal(plain[name], even[name])

@@ -54,16 +54,31 @@ def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
         finally:
             del engine, depsgraph  # the error's traceback would hold them beyond their end
 
-    with quiet() as printed, _wrapped(around):
+    with _wrapped(around):
+        printed = run(scene, view_layer)
+    if problems:
+        raise problems[0]
+    if not found:
+        raise EngineError(f"Cycles rendered nothing; Blender says:\n{printed}")
+    return found
+
+
+def run(scene: Any, view_layer: Any) -> str:
+    """Have Blender render a view layer with the scene's engine.
+
+    Returns:
+        The end of what it printed.
+
+    Raises:
+        EngineError: Blender could not, with the end of what it printed.
+    """
+    with quiet() as printed:
         try:
             bpy.ops.render.render(scene=scene.name, layer=view_layer.name)
         except RuntimeError as error:
-            problems.append(EngineError(f"Cycles could not render: {error}\n{printed()}"))
-        if not problems and not found:
-            problems.append(EngineError(f"Cycles rendered nothing; Blender says:\n{printed()}"))
-    if problems:
-        raise problems[0]
-    return found
+            engine = scene.render.engine
+            raise EngineError(f"{engine} could not render: {error}\n{printed()}") from None
+        return printed()
 
 
 @contextmanager
