@@ -143,7 +143,7 @@ class OffScreenRenderer:
         camera = self.seen_from()
         buffers = allocate(camera, specs)
         scene, view_layer = bpy.context.scene, bpy.context.view_layer
-        self._numbering.see(view_layer.depsgraph)
+        self._numbering.begin(view_layer.depsgraph)
         seed = max(scene.frame_current, 0)
         order = Shown(scene, view_layer, self._numbering, False, None, seed)
         style.draw(order, [camera], specs, [buffers])
@@ -288,8 +288,10 @@ class _Numbering:
         self._ids: dict[tuple[object, ...], int] = {}
         self.labels: dict[int, Label] = {0: BACKGROUND}
 
-    def see(self, depsgraph: Any) -> None:
-        """Number what is new, by name."""
+    def begin(self, depsgraph: Any) -> None:
+        """Number what is there at first, by name; what comes later is numbered as it is seen."""
+        if self._ids:
+            return
         for thing in sorted(depsgraph.objects, key=lambda each: str(each.name)):
             self.of_object(thing.name)
 
