@@ -263,11 +263,16 @@ def test_no_program_outlives_a_killed_trainer(tmp_path: Path, how: int) -> None:
     assert _soon(lambda: not status.parent.exists())
 
 
-def test_other_machines_get_a_key_which_is_in_the_file_alone(tmp_path: Path) -> None:
+def test_other_machines_get_a_key_which_is_in_the_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heliograph.publish.launcher.primary_ip", lambda: "192.0.2.7")
+    monkeypatch.setattr("heliograph.publish.launcher.free_ports", lambda *_: [5555])
     text = "import os, sys, time; print(os.environ.get('HELIOGRAPH_KEY')); time.sleep(60)"
-    with Launcher(_python(text), sockets=["DATA"], host="0.0.0.0") as launcher:
+    with Launcher(_python(text), sockets=["DATA"], host="primaryip") as launcher:
         info, path = launcher.info, tmp_path / "info.json"
         info.save_json(path)
+    assert info.addresses["DATA"] == ["tcp://192.0.2.7:5555"]
     assert info.key is not None
     assert info.addresses["DATA"].key == info.key
     assert info.key not in repr(info)
@@ -305,6 +310,7 @@ def test_sockets_of_this_machine_alone() -> None:
         ({"sockets": ["A", "A"]}, InvalidValueError, "sockets: expected a list"),
         ({"sockets": ["A=B"]}, InvalidValueError, "without '='"),
         ({"arguments": [[], []]}, InvalidValueError, "each of 1 instances, got 2"),
+        ({"host": "0.0.0.0"}, InvalidValueError, "one address of this machine"),
         ({"restart": 1}, UnknownNameError, "did you mean 'restarts'"),
         ({"start_port": 65535, "sockets": ["A", "B"]}, InvalidValueError, "free ports"),
     ],

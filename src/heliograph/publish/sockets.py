@@ -101,7 +101,7 @@ class Publisher:
         there = self._link.peers()
         if there:
             return f"{self.address}: the queues of all {there} subscribers are full"
-        refused = ", one came with another key or none" if self._link.refused else ""
+        refused = ", one came with another key or none" if self._link.failures else ""
         return f"{self.address}: no subscriber is connected{refused}"
 
     def close(self, timeout: float = _END) -> None:
@@ -140,6 +140,11 @@ class _Source:
         self.last: float | None = None
         self.ended = False
 
+    @property
+    def refused(self) -> bool:
+        """Whether it is there but would not talk to us; one that dies does so once at most."""
+        return self.link.failures > 1
+
     def end(self) -> None:
         """Hang up."""
         self.ended = True
@@ -148,7 +153,7 @@ class _Source:
     def missing(self, now: float) -> str:
         """What is told of it to whoever waits."""
         there = self.link.peers()
-        if self.link.refused:
+        if self.refused:
             return "it would not talk to us: it needs a key, or another one, or is no publisher"
         if self.last is None:
             return "nothing ever came" + ("" if there else ", nobody is there")
@@ -267,7 +272,7 @@ class Subscriber:
             quiet = gone is not None and not source.link.poll_in(0)
             if source.address in (finished or ()) and (quiet or not source.link.ever):
                 source.end()
-            elif source.link.refused:
+            elif source.refused:
                 raise WorkerError(f"{source.address}: {source.missing(now)}")
             elif finished is None and quiet and now - (gone or now) > self._patience():
                 raise WorkerError(
