@@ -8,6 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
+from heliograph.engines.blender.fast import FastStyle
+from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_light,
     add_material,
@@ -18,9 +21,6 @@ from inside_blender.fast_scene import (
     picture,
     shown,
 )
-
-from heliograph.engines.blender.fast import FastStyle
-from heliograph.raster import RasterOptions
 
 Rng = np.random.Generator
 
