@@ -60,6 +60,9 @@ class Maps:
         return tuple(each for each in found if each is not None)
 
 
+NO_MAPS = Maps()
+
+
 def lying_of(node: Any, uv_map: UvMap) -> Lying:
     """The image of a node, and how it lies."""
     wrap = _WRAPS[node.extension]

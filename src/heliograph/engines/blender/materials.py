@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from heliograph.colour import encoded
-from heliograph.engines.blender.images import Lying, Maps, lying_of
+from heliograph.engines.blender.images import NO_MAPS, Lying, Maps, lying_of
 
 Four = tuple[float, float, float, float]
 Three = tuple[float, float, float]
@@ -38,7 +38,7 @@ class Paint:
     roughness: float = 1.0
     specular: float = 0.0
     emissive: Three = (0.0, 0.0, 0.0)
-    maps: Maps = Maps()
+    maps: Maps = NO_MAPS
     approximated: str = ""
 
 
