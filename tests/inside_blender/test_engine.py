@@ -260,6 +260,7 @@ bpy.context.scene.camera = bpy.context.object
 bodies = bpy.data.collections.new("Bodies")
 bpy.context.scene.rigidbody_world.collection = bodies
 bpy.context.scene.frame_end = 40
+bpy.context.scene.render.resolution_x = bpy.context.scene.render.resolution_y = 96
 bpy.ops.mesh.primitive_plane_add(size=10)
 bodies.objects.link(bpy.context.object)
 bpy.context.object.rigid_body.type = "PASSIVE"
