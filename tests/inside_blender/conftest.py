@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 
 import pytest
 
@@ -13,9 +14,15 @@ def pytest_sessionfinish(session, exitstatus):
     session.config.stash[_CODE] = int(exitstatus)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_unconfigure(config):
+    code = config.stash.get(_CODE, 1)
+    try:
+        yield
+    except BaseException:  # noqa: BLE001 - told, and the process ends all the same
+        traceback.print_exc()
+        code = code or 1
     if "bpy" in sys.modules:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(config.stash.get(_CODE, 1))
+        os._exit(code)

@@ -17,7 +17,7 @@ from heliograph.engines.blender.fast import FastStyle
 from heliograph.engines.components import ComponentEngine
 from heliograph.errors import ClosedError, InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import own_or_given
-from heliograph.passes import select_passes
+from heliograph.passes import PassName, select_passes
 from heliograph.scene import (
     Add,
     AmbientLight,
@@ -48,7 +48,7 @@ from heliograph.scene import (
     Update,
 )
 
-PASSES = ("rgb", "depth", "normals", "segmentation")
+PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 TETRA = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
 CHECKS = np.kron(np.indices((4, 4)).sum(0) % 2, np.ones((8, 8)))[..., None] * (160, 90, 30) + 60
@@ -456,8 +456,9 @@ def agree_on_average(style: Any, shown: Scene, most: float) -> None:
         engine.close()
 
 
-def paper(kind: str = "lambert", **material: Any) -> Plane:
-    return Plane(key="p", args=[2, 2], materialType=kind, material=material)
+def paper(kind: Any = "lambert", **material: Any) -> Plane:
+    look: Any = material
+    return Plane(key="p", args=[2, 2], materialType=kind, material=look)
 
 
 ROUND_HOLE = np.dstack(

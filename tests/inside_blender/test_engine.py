@@ -2,21 +2,25 @@
 
 import math
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from heliograph.engines.blender.blend_world import BlendWorld
 from heliograph.engines.blender.engine import BlenderEngine
-from heliograph.engines.blender.numbering import FIRST_INSTANCE
+from heliograph.engines.blender.numbering import FIRST_INSTANCE, By
 from heliograph.engines.blender.seeds import seed_of
 from heliograph.errors import InvalidValueError, UnknownNameError
-from heliograph.poses import AngleUnit, from_euler
+from heliograph.poses import AngleUnit, Floats, from_euler
 from heliograph.scene import (
     Add,
     Box,
+    Edit,
     EditBackground,
     EditLight,
     EditMaterial,
@@ -35,7 +39,7 @@ BALL = 'objects["Ball"].location'
 CHECKED = np.kron([[0, 1], [1, 0]], np.full((4, 4), 255)).astype(np.uint8)[..., None]
 
 
-def shifted(x=0.0, y=0.0, z=0.0):
+def shifted(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Floats:
     pose = np.eye(4)
     pose[:3, 3] = x, y, z
     return pose
@@ -60,7 +64,7 @@ OTHER = {
 }
 
 
-def test_the_contract_holds_with_style_fast():
+def test_the_contract_holds_with_style_fast() -> None:
     check_engine(
         lambda: BlenderEngine(SCRIPT),
         state={"frame": 3.0, 'objects["Cube"].location': [-0.7, 0, 0.5]},
@@ -70,24 +74,24 @@ def test_the_contract_holds_with_style_fast():
 
 
 @pytest.fixture
-def world():
+def world() -> Iterator[BlendWorld]:
     opened = BlendWorld(SCRIPT)
     yield opened
     opened.close()
 
 
-def show(world, view):
+def show(world: BlendWorld, view: View) -> None:
     with world.shown(view):
         pass
 
 
-def where(name):
+def where(name: str) -> Floats:
     """World_from_object as the dependency graph has it."""
     graph = bpy.context.evaluated_depsgraph_get()
     return np.array(bpy.data.objects[name].evaluated_get(graph).matrix_world)
 
 
-def rendered():
+def rendered() -> None:
     """Have Blender render, which evaluates the animation anew."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
@@ -96,10 +100,10 @@ def rendered():
     bpy.ops.render.render()
 
 
-def snapshot():
+def snapshot() -> dict[str, Any]:
     """Everything in Blender's data that views may change."""
     data = bpy.data
-    found = {each.name: _object(each) for each in data.objects}
+    found: dict[str, Any] = {each.name: _object(each) for each in data.objects}
     found["names"] = [
         blocks.keys() for blocks in (data.objects, data.materials, data.lights, data.cameras)
     ]
@@ -115,7 +119,7 @@ def snapshot():
     return found
 
 
-def _object(thing):
+def _object(thing: Any) -> tuple[Any, ...]:
     animation = thing.animation_data
     return (
         *thing.location,
@@ -135,7 +139,7 @@ def _object(thing):
 
 
 @pytest.mark.parametrize("rendering", [False, True])
-def test_everything_is_put_back(world, rendering):
+def test_everything_is_put_back(world: BlendWorld, rendering: bool) -> None:
     with world.shown(View(cameras="Camera")):
         before = snapshot()
     with world.shown(View(cameras="Camera", state=OTHER, edits=EDITS)):
@@ -147,7 +151,7 @@ def test_everything_is_put_back(world, rendering):
 
 
 @pytest.mark.parametrize("bad", [Hide("Bal"), Add(Box()), EditLight("Sunn", active=False)])
-def test_everything_is_put_back_after_an_error(world, bad):
+def test_everything_is_put_back_after_an_error(world: BlendWorld, bad: Edit) -> None:
     with world.shown(View()):
         before = snapshot()
     with pytest.raises((UnknownNameError, InvalidValueError), match=r"Ball|Add|Sun"):
@@ -156,7 +160,7 @@ def test_everything_is_put_back_after_an_error(world, bad):
         assert snapshot() == before
 
 
-def test_the_frame_moves_what_is_animated(world):
+def test_the_frame_moves_what_is_animated(world: BlendWorld) -> None:
     for frame, x in ((1.0, 0.8), (20.0, 1.8), (10.5, None), (1.0, 0.8)):
         with world.shown(View(state={"frame": frame})):
             came = where("Ball")[0, 3]
@@ -166,7 +170,7 @@ def test_the_frame_moves_what_is_animated(world):
     assert curve == pytest.approx(0.8)
 
 
-def test_what_a_state_sets_stays_while_blender_renders(world):
+def test_what_a_state_sets_stays_while_blender_renders(world: BlendWorld) -> None:
     state = {**OTHER, 'lights["Lamp"].energy': 7.0}
     with world.shown(View(state=state)) as (shown, _):
         mesh = bpy.data.objects["Cone"].evaluated_get(shown.view_layer.depsgraph).data
@@ -180,13 +184,13 @@ def test_what_a_state_sets_stays_while_blender_renders(world):
     assert np.allclose(before["Lid"], shifted(z=1.5), atol=1e-6)
 
 
-def turned(x, y, z):
+def turned(x: float, y: float, z: float) -> Floats:
     pose = np.eye(4)
     pose[:3, :3] = from_euler((x, y, z), unit=AngleUnit.DEGREES)
     return pose
 
 
-def hang():
+def hang() -> None:
     """Put things below others in all ways, and under a constraint."""
     cube, lid, post = (bpy.data.objects[name] for name in ("Cube", "Lid", "Post"))
     cube.scale, cube.rotation_euler = (1, 2, 0.5), (0.3, 0.4, 0.5)
@@ -202,7 +206,9 @@ def hang():
 
 
 @pytest.mark.parametrize("name", ["Cube", "Lid", "Post", "Cone", "Ball", "Floor", "Lamp"])
-def test_a_pose_is_where_the_object_stands_whatever_else_places_it(world, name):
+def test_a_pose_is_where_the_object_stands_whatever_else_places_it(
+    world: BlendWorld, name: str
+) -> None:
     hang()
     pose = shifted(1, 2, 3) @ turned(30, 40, 50) @ np.diag([1.5, 2, 0.5, 1])
     with world.shown(View(state={"frame": 5.0, "poses": ([name], [pose])})):
@@ -222,7 +228,7 @@ def test_a_pose_is_where_the_object_stands_whatever_else_places_it(world, name):
         assert np.allclose(where(name)[:3, 3], [7, 8, 9], atol=1e-6)
 
 
-def test_a_child_goes_with_its_parent_or_stands_where_it_is_put(world):
+def test_a_child_goes_with_its_parent_or_stands_where_it_is_put(world: BlendWorld) -> None:
     poses = {"Cube": turned(0, 0, 90), "Lid": shifted(5, 5, 5)}
     with world.shown(View(edits=[MoveObject("Cube", poses["Cube"], relative=False)])):
         assert np.allclose(where("Lid"), turned(0, 0, 90) @ shifted(z=0.7), atol=1e-6)
@@ -233,7 +239,7 @@ def test_a_child_goes_with_its_parent_or_stands_where_it_is_put(world):
 
 
 @pytest.mark.parametrize("name", ["Cube", "Lid", "Ball"])
-def test_a_pose_may_shear(world, name):
+def test_a_pose_may_shear(world: BlendWorld, name: str) -> None:
     sheared = shifted(y=3)
     sheared[0, 1] = 0.5
     with world.shown(View()):
@@ -265,7 +271,7 @@ for i in range(4):
 
 
 @pytest.fixture
-def falling(tmp_path):
+def falling(tmp_path: Path) -> Iterator[tuple[Path, BlendWorld]]:
     path = tmp_path / "falling.py"
     path.write_text(FALLING)
     opened = BlendWorld(path)
@@ -273,11 +279,11 @@ def falling(tmp_path):
     opened.close()
 
 
-def bodies():
+def bodies() -> Floats:
     return np.stack([where(f"Cube {i}") for i in range(4)])
 
 
-def test_any_frame_of_physics_follows_any_other(falling):
+def test_any_frame_of_physics_follows_any_other(falling: tuple[Path, BlendWorld]) -> None:
     path, world = falling
     came = {}
     for frame in (30.0, 5.0, 40.0, 1.0, 17.0):
@@ -292,7 +298,9 @@ def test_any_frame_of_physics_follows_any_other(falling):
     assert np.abs(came[40.0] - came[1.0]).max() > 1
 
 
-def test_a_body_that_is_moved_leaves_the_others_where_they_are(falling):
+def test_a_body_that_is_moved_leaves_the_others_where_they_are(
+    falling: tuple[Path, BlendWorld],
+) -> None:
     _, world = falling
     with world.shown(View(state={"frame": 25.0})):
         before = bodies()
@@ -307,19 +315,20 @@ def test_a_body_that_is_moved_leaves_the_others_where_they_are(falling):
 
 
 @pytest.fixture
-def engine():
+def engine() -> Iterator[BlenderEngine]:
     opened = BlenderEngine(SCRIPT)
     yield opened
     opened.close()
 
 
-def pixels_of(engine, name, **order):
+def pixels_of(engine: BlenderEngine, name: str, **order: Any) -> NDArray[Any]:
     sample = engine.render(View("Camera", ("rgb", "segmentation"), **order))
     frame = sample["Camera"]
-    return frame.rgb[frame.segmentation == engine.scene.objects[name].id].astype(int)
+    seen: NDArray[Any] = frame.rgb[frame.segmentation == engine.scene.objects[name].id]
+    return seen.astype(int)
 
 
-def test_paint_shows_on_what_is_named_alone(engine):
+def test_paint_shows_on_what_is_named_alone(engine: BlenderEngine) -> None:
     cone = pixels_of(engine, "Cone")
     edit = EditMaterial("Cube", rgba=(0, 0, 1, 1))
     cube = pixels_of(engine, "Cube", edits=[edit])
@@ -329,14 +338,14 @@ def test_paint_shows_on_what_is_named_alone(engine):
     assert (group[:, 1] > group[:, 2]).mean() > 0.95
 
 
-def test_hidden_things_are_gone_and_their_children_are_not(engine):
+def test_hidden_things_are_gone_and_their_children_are_not(engine: BlenderEngine) -> None:
     sample = engine.render(View("Camera", ("segmentation",), edits=[Hide("Cube")]))
     table, seen = engine.scene.objects, np.unique(sample["Camera"].segmentation)
     assert table["Cube"].id not in seen
     assert table["Lid"].id in seen
 
 
-def test_lights_go_on_and_off(engine):
+def test_lights_go_on_and_off(engine: BlenderEngine) -> None:
     dark = [EditLight("Sun", active=False), EditLight("Lamp", active=False)]
     state = {'worlds["World"].node_tree.nodes["Background"].inputs["Strength"].default_value': 0.0}
     floor = [EditLight("Noon", kind="directional", direction=(0, 0, -1), diffuse=(math.pi,) * 3)]
@@ -346,7 +355,7 @@ def test_lights_go_on_and_off(engine):
     assert (lit == 255).mean() > 0.6
 
 
-def test_cameras_follow_the_state_and_are_moved(engine):
+def test_cameras_follow_the_state_and_are_moved(engine: BlenderEngine) -> None:
     with pytest.raises(UnknownNameError, match="'Top'"):
         engine.render(View("Tob"))
     top = engine.cameras["Top"]
@@ -360,7 +369,7 @@ def test_cameras_follow_the_state_and_are_moved(engine):
     assert zoom.fx == pytest.approx(2 * top.fx)
 
 
-def test_cameras_have_the_scene_s_size_or_the_one_given(engine):
+def test_cameras_have_the_scene_s_size_or_the_one_given(engine: BlenderEngine) -> None:
     assert {camera.size for camera in engine.cameras.values()} == {(96, 64)}
     engine.close()
     with pytest.raises(Exception, match="closed"):
@@ -382,7 +391,9 @@ def test_cameras_have_the_scene_s_size_or_the_one_given(engine):
         ({"poses.keys": [300]}, InvalidValueError, "as View writes them"),
     ],
 )
-def test_states_that_do_not_fit_are_refused(world, state, kind, why):
+def test_states_that_do_not_fit_are_refused(
+    world: BlendWorld, state: dict[str, Any], kind: type[Exception], why: str
+) -> None:
     with pytest.raises(kind, match=why), world.shown(View(state=state)):
         pass
 
@@ -397,7 +408,8 @@ tree = bpy.context.object
 tree.name = "Tree"
 for thing, name, colour in ((leaf, "Green", (0, 1, 0, 1)), (tree, "Brown", (0.5, 0.2, 0, 1))):
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    if bpy.app.version < (5,):
+        made.use_nodes = True
     made.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = colour
     thing.data.materials.append(made)
 leaf.parent = tree
@@ -413,27 +425,27 @@ tree.instance_type = "VERTS"
         ("collection", 0, {"Scene Collection"}),
     ],
 )
-def test_instances_are_told_apart(tmp_path, by, instances, names):
+def test_instances_are_told_apart(tmp_path: Path, by: By, instances: int, names: set[str]) -> None:
     path = tmp_path / "tree.py"
     path.write_text(INSTANCES)
     engine = BlenderEngine(path, size=(96, 64), segment_by=by)
     try:
         camera = engine.cameras["fit"]
-        sample = engine.render(View(camera, ("segmentation",)))
+        sample = engine.render(View([camera], ("segmentation",)))
         seen = np.unique(sample["fit"].segmentation)
         assert len(seen[seen >= FIRST_INSTANCE]) == instances
         assert names <= {sample.labels[number].name for number in seen.tolist()}
         state = {'objects["Tree"].location': [0.1, 0, 0]}
-        again = engine.render(View(camera, ("segmentation",), state=state))
+        again = engine.render(View([camera], ("segmentation",), state=state))
         assert np.array_equal(np.unique(again["fit"].segmentation), seen)
         edits = [EditMaterial("Leaf", rgba=(1, 0, 0, 1))]
-        edited = engine.render(View(camera, ("segmentation",), edits=edits))
+        edited = engine.render(View([camera], ("segmentation",), edits=edits))
         assert np.array_equal(edited["fit"].segmentation, sample["fit"].segmentation)
     finally:
         engine.close()
 
 
-def test_seeds_come_from_seed_and_index_alone():
+def test_seeds_come_from_seed_and_index_alone() -> None:
     seeds = [seed_of(View(seed=seed, index=index)) for seed in (0, 2**63 - 1) for index in range(9)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**31 for seed in seeds)

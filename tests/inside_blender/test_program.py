@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+from heliograph.errors import WorkerError
+from heliograph.publish.sockets import Subscriber
+
 PROGRAM = [sys.executable, "-P", "-m", "heliograph.engines.blender.program"]
 
 
@@ -108,6 +111,18 @@ bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
     assert f"1 {path}" in run(tmp_path, script, "--trust", scene=path).stdout
 
 
+def test_a_file_of_a_newer_blender_is_refused(tmp_path):
+    path = tmp_path / "new.blend"
+    build = f"import bpy; bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
+    assert run(tmp_path, build).returncode == 0
+    content = path.read_bytes()
+    assert content.startswith(b"BLENDER-v405")
+    path.write_bytes(content.replace(b"BLENDER-v405", b"BLENDER-v406", 1))
+    done = run(tmp_path, "print('ran')", scene=path)
+    assert (done.returncode, done.stdout.count("ran")) == (1, 0)
+    assert "4.6, newer than this one, 4.5" in done.stderr
+
+
 def test_an_endless_play_ends_by_a_signal(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(
@@ -117,6 +132,41 @@ def test_an_endless_play_ends_by_a_signal(tmp_path):
         "anim.play((1, 2))\n"
     )
     with subprocess.Popen([*PROGRAM, "-", str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "round\n"
         process.terminate()
         assert process.wait(20) == -signal.SIGTERM
+
+
+PUBLISHING = """
+from heliograph.compat.blendtorch import btb
+args, (ending,) = btb.parse_blendtorch_args()
+publisher = btb.DataPublisher(args.btsockets["DATA"], args.btid, lingerms=5000)
+publisher.publish(number=1)
+publisher.publish(number=2)
+if ending == "raise":
+    raise ValueError("broken")
+"""
+
+
+@pytest.mark.parametrize("ending", ["return", "raise"])
+def test_only_a_script_that_ended_well_tells_its_consumers_that_it_ended(tmp_path, ending):
+    path = tmp_path / "script.py"
+    path.write_text(PUBLISHING)
+    address = f"ipc://{tmp_path}/data"
+    told = ["-btsockets", f"DATA={address}", "-btid", "0"]
+    command = [*PROGRAM, "-", str(path), "--", *told, ending]
+    with (
+        Subscriber([address], timeout=20) as subscriber,
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process,
+    ):
+        assert [subscriber.recv().values["number"] for _ in range(2)] == [1, 2]
+        if ending == "return":
+            assert list(subscriber) == []
+        else:
+            with pytest.raises(WorkerError, match="died"):
+                subscriber.recv()
+        process.wait(20)
+        assert process.stderr is not None
+        assert process.returncode == (ending == "raise")
+        assert ("ValueError: broken" in process.stderr.read()) == (ending == "raise")

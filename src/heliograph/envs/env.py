@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.envs.link import Link, part
+from heliograph.envs.link import Link
 from heliograph.envs.protocol import (
     Describe,
     Described,
@@ -133,7 +133,7 @@ class RemoteEnv(_Env):
     def close(self) -> None:
         """Tells the process to leave and closes the socket; again does nothing."""
         if self._link is not None:
-            part(self._link)
+            self._link.part()
             self._link = None
 
     def _open(self) -> Link:

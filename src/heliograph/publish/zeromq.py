@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.publish.addresses import check_address, is_listening
@@ -54,7 +54,7 @@ class Link:
     Attributes:
         address: with the port that was chosen.
         gone_since: when the last of those that were there went (`time.monotonic`), or None.
-        refused: whether the other end would not talk to us.
+        failures: how often, since the last that went well, another end would not talk to us.
         ever: whether anybody ever was at the other end.
 
     Raises:
@@ -67,7 +67,7 @@ class Link:
         self.address = check_address(address, bind=bind)
         key = find_key(self.address, key)
         self.gone_since: float | None = None
-        self.refused = False
+        self.failures = 0
         self.ever = False
         self._peers: set[int] = set()
         self._guard: ThreadAuthenticator | None = None
@@ -80,7 +80,7 @@ class Link:
             self._set(TCP_KEEPALIVE=1, TCP_KEEPALIVE_IDLE=5)
             self._set(TCP_KEEPALIVE_INTVL=2, TCP_KEEPALIVE_CNT=3)
             self._set(RECONNECT_IVL=50, RECONNECT_IVL_MAX=500, IPV6=int("[" in self.address))
-            self._monitor = self._socket.get_monitor_socket(_EVENTS)
+            self._monitor: Any = self._socket.get_monitor_socket(_EVENTS)
             if key is not None:
                 self._encrypt(key, bind)
             if bind:
@@ -121,11 +121,11 @@ class Link:
 
     def _note(self, event: int, value: int) -> None:
         if event & _REFUSED:
-            self.refused = True
+            self.failures += 1
         elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
             self._peers.add(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self.ever, self.refused, self.gone_since = True, False, None
+            self.ever, self.failures, self.gone_since = True, 0, None
         else:
             self._peers.discard(value)
             if self.ever and not self._peers:

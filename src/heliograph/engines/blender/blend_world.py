@@ -77,6 +77,7 @@ class BlendWorld:
             source, trust=trust, allow_missing=allow_missing, scene=scene, view_layer=view_layer
         )
         shown = self._opened.scene
+        self._closed = False
         self._size = size
         self._by = segment_by
         self._rest = float(shown.frame_current_final)
@@ -136,7 +137,9 @@ class BlendWorld:
 
     def close(self) -> None:
         """Forget the scene; may be called twice."""
-        opening.close_source()
+        if not self._closed:
+            self._closed = True
+            opening.close_source(self._opened)
 
     def _show_frame(self, frame: float) -> None:
         if frame != self._frame:

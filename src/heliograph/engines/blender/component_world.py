@@ -118,7 +118,8 @@ class _Numbering:
 
     def of_object(self, name: str) -> int:
         """The id of what an object shows a part of."""
-        return self._ids.get(name, 0)
+        identity: int = self._ids.get(name, 0)
+        return identity
 
     def of_material(self, _: str) -> int:
         """Materials are not told apart."""

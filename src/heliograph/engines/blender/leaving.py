@@ -10,29 +10,35 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
-_closing: list[Callable[[], None]] = []
+Closer: TypeAlias = Callable[[bool], object]
+"""Is told whether all went well."""
+
+_closers: list[Closer] = []
 
 
-def at_leaving(close: Callable[[], None]) -> None:
-    """Have `close` called when this process ends, whichever way; the last registered goes first."""
-    if not _closing:
-        atexit.register(_run)  # an installed Blender ends without `leave`
-    _closing.append(close)
+def at_leaving(close: Closer) -> None:
+    """Have `close` called when this process ends; those registered last go first."""
+    if not _closers:
+        atexit.register(_run, well=True)  # an installed Blender ends without `leave`
+    _closers.append(close)
 
 
 def leave(code: int) -> NoReturn:
     """Do what was registered, write out what was printed and end this process with `code`."""
     try:
-        _run()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        _run(well=code == 0)
+    except BaseException:  # noqa: BLE001 - told, and the process ends all the same
+        traceback.print_exc()
+        code = code or 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
-def _run() -> None:
-    while _closing:
-        _closing.pop()()
+def _run(*, well: bool) -> None:
+    while _closers:
+        _closers.pop()(well)

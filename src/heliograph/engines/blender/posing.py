@@ -14,7 +14,7 @@ from heliograph.engines.blender.changes import Changes
 
 Pose = NDArray[np.float64]
 
-_SHEAR = 1e-4
+_SHEAR = 1e-5
 _ORIGIN = ".heliograph origin"
 
 
@@ -73,8 +73,8 @@ class Poser:
 
     def _place(self, thing: Any, pose: Pose) -> None:
         if thing.parent is None:
-            self._changes.set(thing, "matrix_world", Matrix(pose.tolist()))
-            if _stands(thing, pose):
+            if not _shears(pose):
+                self._changes.set(thing, "matrix_world", Matrix(pose.tolist()))
                 return
             self._changes.set(thing, "parent", self._origin())
         own = np.array(thing.matrix_basis, float)
@@ -122,7 +122,9 @@ def _parent_matrix(thing: Any) -> Pose:
     return np.array(thing.matrix_world, float) @ np.linalg.pinv(np.array(thing.matrix_local, float))
 
 
-def _stands(thing: Any, pose: Pose) -> bool:
-    """Whether location, rotation and scale say a pose, which they do unless it shears."""
-    came = np.array(thing.matrix_basis, float)[:3, :3]
-    return np.allclose(came, pose[:3, :3], atol=_SHEAR * max(np.abs(pose[:3, :3]).max(), 1e-9))
+def _shears(pose: Pose) -> bool:
+    """Whether a pose is more than location, rotation and scale: its axes are not square."""
+    x, y, z = pose[:3, :3].T
+    sizes = float(x @ x), float(y @ y), float(z @ z)
+    products = float(x @ y), float(y @ z), float(z @ x)
+    return max(map(abs, products)) > _SHEAR * max(*sizes)

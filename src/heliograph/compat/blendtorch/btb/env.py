@@ -180,7 +180,7 @@ class RemoteControlledAgent:
         self._duplex = Duplex(address, bind=True, timeout=timeoutms / 1000)
         self.address = self._duplex.address
         self._owed: tuple[int, Request] | None = None
-        at_leaving(self._duplex.close)
+        at_leaving(lambda _: self._duplex.close())
 
     def __call__(self, env: BaseEnv, **ctx: Any) -> tuple[object, Any]:
         """Answer what was asked last, and do what is asked next."""
@@ -203,6 +203,10 @@ class RemoteControlledAgent:
             if isinstance(request, protocol.Reset):
                 return self._reset(env, request)
         return BaseEnv.CMD_STEP, None
+
+    def close(self) -> None:
+        """Hang up; may be called twice."""
+        self._duplex.close()
 
     def tell_failure(self, told: str) -> None:
         """Answer what was asked last with a traceback."""

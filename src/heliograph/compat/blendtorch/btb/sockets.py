@@ -32,7 +32,7 @@ class DataPublisher:
         self.btid = btid
         self._publisher = Publisher(bind_address, instance=btid or 0, queue=send_hwm)
         self.address = self._publisher.address
-        at_leaving(self._publisher.close)
+        at_leaving(self._leave)
 
     def publish(self, **kwargs: Any) -> None:
         """Send values by name, and `btid`; waits while the consumers are slow.
@@ -45,6 +45,13 @@ class DataPublisher:
     def close(self) -> None:
         """Tell the consumers that this is the end; may be called twice."""
         self._publisher.close()
+
+    def _leave(self, well: bool) -> None:
+        """A script that raised has not come to its end: its consumers are not told that it has."""
+        if well:
+            self._publisher.close()
+        else:
+            self._publisher.close(timeout=0)
 
 
 class BlenderOutputChannel(DataPublisher):
@@ -76,7 +83,7 @@ class DuplexChannel:
         seconds = None if timeoutms < 0 else timeoutms / 1000
         self._duplex = Duplex(address, bind=True, instance=btid or 0, timeout=seconds)
         self.address = self._duplex.address
-        at_leaving(self._duplex.close)
+        at_leaving(lambda _: self._duplex.close())
 
     def recv(self, timeoutms: int | None = None) -> dict[str, Any] | None:
         """The next message, with the sender's `btid` and `btmid`; None where none came in time.

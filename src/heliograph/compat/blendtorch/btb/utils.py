@@ -16,8 +16,6 @@ from heliograph.engines.blender import viewport
 from heliograph.errors import InvalidValueError
 
 Floats = NDArray[np.float64]
-_FAR = 1.70141e38
-"""Blender's longest ray."""
 
 
 def find_first_view3d() -> tuple[Any, Any, Any]:
@@ -31,7 +29,7 @@ def find_first_view3d() -> tuple[Any, Any, Any]:
 
 def object_coordinates(*objs: Any, depsgraph: Any = None) -> Floats:
     """Vertices of objects, modifiers and all, in each object's own axes: (N, 3)."""
-    return _stacked(objs, depsgraph, lambda thing: _vertices(thing))
+    return _stacked(objs, depsgraph, _vertices)
 
 
 def world_coordinates(*objs: Any, depsgraph: Any = None) -> Floats:
@@ -41,7 +39,7 @@ def world_coordinates(*objs: Any, depsgraph: Any = None) -> Floats:
 
 def bbox_world_coordinates(*objs: Any, depsgraph: Any = None) -> Floats:
     """The eight corners of each object's own bounding box, in the world: (8 N, 3) metres."""
-    return _stacked(objs, depsgraph, lambda thing: _placed(thing, np.array(thing.bound_box)))
+    return _stacked(objs, depsgraph, lambda thing: _placed(thing, _box(thing)))
 
 
 def hom(x: Any, v: float = 1.0) -> Floats:
@@ -53,7 +51,8 @@ def hom(x: Any, v: float = 1.0) -> Floats:
 def dehom(x: Any) -> Floats:
     """Points (N, D + 1) divided by their last coordinate: (N, D)."""
     x = np.asarray(x, np.float64)
-    return x[..., :-1] / x[..., -1:]
+    divided: Floats = x[..., :-1] / x[..., -1:]
+    return divided
 
 
 def random_spherical_loc(
@@ -89,7 +88,7 @@ def compute_object_visibility(  # noqa: PLR0913 - blendtorch's arguments
     dist: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> float:
-    """The share of an object's vertices, drawn at random, that nothing hides from a camera.
+    """The share of an object's vertices, drawn at random, that no other object hides from a camera.
 
     Args:
         obj: a mesh.
@@ -97,7 +96,7 @@ def compute_object_visibility(  # noqa: PLR0913 - blendtorch's arguments
         N: how many are drawn.
         scene: a `bpy.types.Scene`; the current one without it.
         view_layer: of it.
-        dist: metres that a ray goes at most.
+        dist: metres from the camera beyond which nothing is seen.
         rng: drawn from; without it numpy's own generator.
     """
     scene = scene or bpy.context.scene
@@ -110,9 +109,12 @@ def compute_object_visibility(  # noqa: PLR0913 - blendtorch's arguments
     before = hom(chosen) @ np.array(world_from_camera.inverted()).T
     seen = 0
     for point, ahead in zip(chosen, before[:, 2] <= 0, strict=True):
-        direction = (Vector(point) - origin).normalized()
-        hit = scene.ray_cast(layer.depsgraph, origin, direction, distance=dist or _FAR)
-        seen += bool(ahead and direction.length and hit[0] and hit[4].original == obj.original)
+        way = Vector(point) - origin
+        if ahead and 0 < way.length <= (dist or np.inf):
+            found, _, _, _, hit, _ = scene.ray_cast(
+                layer.depsgraph, origin, way.normalized(), distance=way.length
+            )
+            seen += not found or hit.original == obj.original
     return seen / N
 
 
@@ -142,15 +144,29 @@ def _stacked(objs: tuple[Any, ...], depsgraph: Any, points: Callable[[Any], Floa
 
 
 def _vertices(thing: Any) -> Floats:
-    mesh = thing.to_mesh()
-    if mesh is None:
-        raise InvalidValueError(f"expected objects with vertices, {thing.name!r} is a {thing.type}")
+    try:
+        mesh = thing.to_mesh()
+    except RuntimeError:
+        message = f"expected objects with vertices, {thing.name!r} is a {thing.type}"
+        raise InvalidValueError(message) from None
     try:
         flat = np.empty(3 * len(mesh.vertices), np.float32)
         mesh.attributes["position"].data.foreach_get("vector", flat)
     finally:
         thing.to_mesh_clear()
     return flat.reshape(-1, 3).astype(np.float64)
+
+
+def _box(thing: Any) -> Floats:
+    """The corners of a box in Blender's order; its own are those before it is subdivided."""
+    points = _vertices(thing)
+    bounds = np.stack([points.min(0), points.max(0)])
+    return bounds[_CORNERS, (0, 1, 2)]
+
+
+_CORNERS = np.array(
+    [(0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0), (1, 0, 0), (1, 0, 1), (1, 1, 1), (1, 1, 0)]
+)
 
 
 def _placed(thing: Any, points: Floats) -> Floats:

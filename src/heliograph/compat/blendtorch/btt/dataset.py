@@ -118,6 +118,10 @@ class SingleFileDataset(_Base):
         """An item by its number."""
         return self._item(self.reader[number])
 
+    def close(self) -> None:
+        """Closes the file."""
+        self.reader.close()
+
     def _item(self, item: Item) -> Any:
         """What becomes of a recorded item; to be overridden."""
         return self.item_transform(item)
@@ -142,7 +146,13 @@ class FileDataset(_Concatenated):
         if not paths:
             raise RecordError(f"{prefix}_*.btr: expected recorded files, found none")
         self.item_transform = item_transform or _as_it_is
-        super().__init__([SingleFileDataset(path, self._item) for path in paths])
+        self._files = [SingleFileDataset(path, self._item) for path in paths]
+        super().__init__(self._files)
+
+    def close(self) -> None:
+        """Closes the files."""
+        for each in self._files:
+            each.close()
 
     def _item(self, item: Item) -> Any:
         """What becomes of a recorded item; to be overridden."""
