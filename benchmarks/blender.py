@@ -204,7 +204,7 @@ def main() -> None:
         for size in SIZES:
             compare(size, given.blender, given.rounds, given.seconds)
     if given.only in (None, "cycles"):
-        inside("cycles.py")
+        inside("cycles_time.py")
         cycles(8)
     if given.only in (None, "moving"):
         inside("moving.py")

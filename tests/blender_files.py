@@ -14,7 +14,7 @@ import blender_scene
 NAMES = ("scene", "missing", "driver", "text", "empty", "library", "linked", "two", "lens")
 
 
-def write(folder):
+def write(folder: Path) -> None:
     for name in NAMES:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         if name != "empty":
@@ -25,7 +25,7 @@ def write(folder):
     (folder / "library.blend").rename(folder / "moved.blend")
 
 
-def make_missing(folder):
+def make_missing(folder: Path) -> None:
     image = bpy.data.images.new("Wood", 2, 2)
     image.filepath_raw, image.source = str(folder / "wood.png"), "FILE"
     nodes = bpy.data.materials["Red"].node_tree.nodes
@@ -34,30 +34,30 @@ def make_missing(folder):
     bpy.data.images.new("Roof", 2, 2).filepath_raw = str(sound)
 
 
-def make_driver(_folder):
+def make_driver(_folder: Path) -> None:
     curve = bpy.data.objects["Cube"].driver_add("location", 0)
     curve.driver.expression = "[0.25 for _ in 'a'][0]"
     simple = bpy.data.objects["Cone"].driver_add("location", 0)
     simple.driver.expression = "frame * 0.1"
 
 
-def make_text(_folder):
+def make_text(_folder: Path) -> None:
     text = bpy.data.texts.new("panel.py")
     text.write("import bpy\nbpy.data.objects['Cube'].location.z = 9\n")
     text.use_module = True
 
 
-def make_linked(folder):
+def make_linked(folder: Path) -> None:
     bpy.ops.wm.link(directory=f"{folder / 'library.blend'}/Object/", filename="Cone")
 
 
-def make_two(_folder):
+def make_two(_folder: Path) -> None:
     other = bpy.data.scenes.new("Other")
     other.view_layers.new("Second")
     other.collection.objects.link(bpy.data.objects["Ball"])
 
 
-def make_lens(_folder):
+def make_lens(_folder: Path) -> None:
     bpy.data.cameras["Camera"].type = "PANO"
 
 

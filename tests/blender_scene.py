@@ -1,16 +1,26 @@
 """A scene of Blender, built by a script: things at several depths, some of which move."""
 
+from collections.abc import Callable
 from math import radians
+from typing import Any, TypeAlias
 
 import bpy
 from mathutils import Vector
 
 FRAMES = 20
 
+Place: TypeAlias = tuple[float, float, float]
 
-def material(name, colour, **inputs):
+
+def give_nodes(owner: Any) -> None:
+    """Have a material or a world look as its nodes say, which it always does since Blender 5."""
+    if bpy.app.version < (5,):
+        owner.use_nodes = True
+
+
+def material(name: str, colour: Place, **inputs: float) -> Any:
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    give_nodes(made)
     principled = made.node_tree.nodes["Principled BSDF"]
     for key, value in {"Base Color": (*colour, 1.0), **inputs}.items():
         principled.inputs[key].default_value = value
@@ -18,19 +28,19 @@ def material(name, colour, **inputs):
     return made
 
 
-def added(thing, name, wears=None):
+def added(thing: Any, name: str, wears: Any = None) -> Any:
     thing.name = name
     if wears is not None:
         thing.data.materials.append(wears)
     return thing
 
 
-def primitive(call, name, wears, **where):
+def primitive(call: Callable[..., object], name: str, wears: Any, **where: Any) -> Any:
     call(**where)
     return added(bpy.context.object, name, wears)
 
 
-def aimed(data, name, place, target=(0, 0, 0.5)):
+def aimed(data: Any, name: str, place: Place, target: Place = (0, 0, 0.5)) -> Any:
     made = bpy.data.objects.new(name, data)
     bpy.context.scene.collection.objects.link(made)
     made.location = place
@@ -38,12 +48,14 @@ def aimed(data, name, place, target=(0, 0, 0.5)):
     return made
 
 
-def build():
+def build() -> None:
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, FRAMES
     scene.render.resolution_x, scene.render.resolution_y = 96, 64
     scene.view_settings.view_transform = "Standard"
     scene.world = bpy.data.worlds.new("World")
+    give_nodes(scene.world)
+    scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.2
     mesh = bpy.ops.mesh
     red, blue = material("Red", (0.8, 0.1, 0.1)), material("Blue", (0.1, 0.2, 0.8), Roughness=0.3)
     grey = material("Grey", (0.6, 0.6, 0.6))
@@ -73,7 +85,7 @@ def build():
     aimed(lamp, "Lamp", (-2, -2, 3))
 
 
-def shape(thing):
+def shape(thing: Any) -> None:
     """Give a thing a shape key, and an armature beside it."""
     thing.shape_key_add(name="Basis")
     tall = thing.shape_key_add(name="Tall")

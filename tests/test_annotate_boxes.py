@@ -1,5 +1,7 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """Boxes of objects, against what the rasterizer draws and against arithmetic."""
 
+import mujoco
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,10 +10,19 @@ from hypothesis.extra.numpy import arrays
 
 import heliograph as hg
 from component_scenes import FRONT, draw
-from heliograph.annotate import loose_boxes, tight_boxes, world_points, world_poses
+from heliograph.annotate import (
+    edited_poses,
+    loose_boxes,
+    tight_boxes,
+    unhidden,
+    world_points,
+    world_poses,
+)
 from heliograph.engines.components import ComponentEngine
 from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import AngleUnit, compose, from_euler
+from heliograph.randomize import ObjectPoses, Randomization
+from heliograph.randomize.samplers import uniform
 
 SEGMENTATION = ("segmentation",)
 IDS = arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
@@ -130,3 +141,77 @@ def test_poses_that_do_not_fit_are_refused():
         world_poses(scene, {"cub": np.eye(4)})
     with pytest.raises(InvalidValueError, match="expected maps by name, or"):
         world_poses(scene, np.zeros((3, 4, 4)))
+
+
+TURN = compose([0.3, 0, 0.1], from_euler([0.2, 0.3, 0.4], unit=AngleUnit.RADIANS))
+MOVES = (
+    hg.MoveObject("cube", TURN, (1, 2, 1)),
+    hg.Hide("ball"),
+    hg.MoveObject("cube", TURN),
+    hg.MoveObject("child", compose([0.9, 0, -0.5], TURN[:3, :3]), relative=False),
+)
+MOVED_COMPONENTS = hg.Scene(
+    hg.Box(
+        hg.Box(key="child", args=[0.2, 0.2, 0.2], position=[-1, 0, 0.5]),
+        key="cube",
+        args=[0.3, 0.3, 0.3],
+        position=[-0.5, 0, 0],
+        rotation=[0, 0, 0.3],
+    ),
+    hg.Sphere(key="ball"),
+)
+MOVED_GEOMS = """<mujoco><worldbody>
+<geom name="ball" type="sphere" size="1"/>
+<body pos="-.5 0 0" euler="0 0 17"><geom name="cube" type="box" size=".15 .15 .15"/>
+<geom name="child" type="box" size=".1 .1 .1" pos="-1 0 .5"/></body></worldbody></mujoco>"""
+
+
+@pytest.mark.parametrize("source", [MOVED_COMPONENTS, MOVED_GEOMS])
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_what_edits_move_is_boxed_where_it_is_seen(source, count):
+    camera = FRONT.resized(16 * FRONT.width, 16 * FRONT.height)
+    edits = (hg.Hide("ball"), *MOVES[:count])
+    with hg.open(source) as renderer:
+        sample = renderer.render(hg.View([camera], SEGMENTATION, edits=edits))
+        objects = renderer.scene.objects
+    seen = tight_boxes(sample["front"].segmentation)
+    loose = loose_boxes(FRONT, objects, edited_poses(objects, edits))
+    for name in ("cube", "child"):
+        number = int(objects[name].id)
+        assert np.abs(seen.of(number) / 16 - loose.of(number)).max() < 0.05
+    with pytest.raises(UnknownNameError, match="cube"):
+        edited_poses(objects, [hg.MoveObject("cub", np.eye(4))])
+
+
+def test_what_randomizers_move_is_boxed_where_it_is_seen():
+    boxes = [hg.Box(key=f"box{i}", args=[0.3, 0.2, 0.4], position=[i - 1, 0, 0]) for i in range(3)]
+    randomization = Randomization([ObjectPoses(position=uniform(-0.1, 0.1))])
+    camera = FRONT.resized(16 * FRONT.width, 16 * FRONT.height)
+    with hg.open(hg.Scene(*boxes), randomize=randomization, seed=3) as renderer:
+        objects = renderer.scene.objects
+        for sample in hg.samples(renderer, count=3, cameras=[camera], passes=SEGMENTATION):
+            edits = randomization.replay(sample.randomization).edits
+            seen = tight_boxes(sample["front"].segmentation)
+            loose = loose_boxes(FRONT, objects, edited_poses(objects, edits))
+            assert np.abs(seen.xyxy / 16 - loose.xyxy).max() < 0.05
+            view = hg.View([camera], SEGMENTATION, seed=sample.seed, index=sample.index)
+            alone = unhidden(renderer, view, objects, seen.ids)["front"]
+            assert np.array_equal(alone.xyxy, seen.xyxy)
+
+
+def test_a_state_of_mujoco_is_followed_by_the_poses_of_its_bodies():
+    text = """<mujoco><worldbody><body name="b"><freejoint/>
+    <geom name="left" type="box" size=".1 .1 .1" pos="-.5 0 0"/>
+    <geom name="right" type="box" size=".1 .1 .1" pos=".5 0 .3"/></body></worldbody></mujoco>"""
+    model = mujoco.MjModel.from_xml_string(text)
+    data = mujoco.MjData(model)
+    data.qpos[:] = (0.3, 0.2, 0.1, 0.8, 0, 0.6, 0)
+    mujoco.mj_kinematics(model, data)
+    pose = compose(data.body("b").xpos, data.body("b").xmat.reshape(3, 3))
+    camera = FRONT.resized(16 * FRONT.width, 16 * FRONT.height)
+    with hg.open(text) as renderer:
+        view = hg.View([camera], SEGMENTATION, state={"qpos": data.qpos})
+        seen = tight_boxes(renderer.render(view)["front"].segmentation)
+        loose = loose_boxes(FRONT, renderer.scene.objects, {"b": pose})
+    assert len(seen.ids) == 2
+    assert np.abs(seen.xyxy / 16 - loose.xyxy).max() < 0.05

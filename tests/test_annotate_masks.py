@@ -1,4 +1,7 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """Masks as run lengths, outlines and categories, read back by pycocotools."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco_mask
 
 from heliograph.annotate import category_map, polygons, rles
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import InvalidValueError, MissingDependencyError, UnknownNameError
 from heliograph.frame import BACKGROUND, Label
 
 # pycocotools' own array type, which numpy 2 asks for a copy.
@@ -100,3 +103,9 @@ def test_categories_may_have_numbers_of_their_own():
         category_map(ids, LABELS, {"box": -1, "ball": 0})
     with pytest.raises(InvalidValueError, match="id 3 is not in the labels"):
         category_map([[3]], LABELS)
+
+
+def test_run_lengths_name_the_extra_that_brings_pycocotools(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycocotools", None)
+    with pytest.raises(MissingDependencyError, match=r"heliograph\[coco\]"):
+        rles(np.ones((2, 2), bool))

@@ -1,7 +1,11 @@
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="arg-type, union-attr"
 """Annotations of whole samples: what they say, that they travel, and COCO's own reader."""
 
 import json
 import pickle
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +21,9 @@ from heliograph.annotate import (
     unhidden,
 )
 from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.picture import annotation_picture, segment_colours
 from heliograph.record import record
+from heliograph.scene.objects import ObjectTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -161,3 +167,47 @@ def test_a_pool_annotates_the_same(renderer, sample):
     here = unhidden(renderer, VIEW, renderer.scene.objects, [1, 2])
     expected = annotate(sample, renderer.scene.objects, KINDS, alone=here)
     assert told.annotations == expected.annotations
+
+
+def test_a_scene_without_objects_has_no_annotations():
+    nothing = ObjectTable.empty()
+    blank = {
+        "depth": np.full((120, 160), np.inf, np.float32),
+        "segmentation": np.zeros((120, 160), int),
+    }
+    frames = {"front": hg.Frame(FRONT, blank)}
+    told = annotate(hg.Sample(frames), nothing, KINDS, hidden=True)
+    assert told.annotations == {"objects": {"front": []}}
+    assert coco_dataset([hg.Sample(frames)])["annotations"] == []
+
+
+def test_annotations_are_drawn_where_they_are(renderer, sample):
+    objects = renderer.scene.objects
+    corners = oriented_boxes(objects).corners
+    told = annotate_keypoints(
+        annotate(sample, objects, ("box", "box_3d", "polygons")), {"hidden": corners[2]}
+    )
+    drawn = np.asarray(annotation_picture(told, "front", scale=3))
+    assert drawn.shape == (360, 480, 3)
+    ball = told.annotations["objects"]["front"][0]
+    _, y0, x1, y1 = (3 * int(each) for each in ball["box"])
+    edge = drawn[y0:y1, x1 - 1]
+    assert (edge == segment_colours(ball["id"])).all(-1).mean() > 0.9
+    plain = np.asarray(annotation_picture(sample, "front", scale=3))
+    changed = (drawn != plain).any(-1)
+    assert not changed[: y0 // 2].any(), "nothing is drawn far from the objects"
+    rgb = renderer.render(hg.View([FRONT], ("rgb",)))
+    assert np.array_equal(annotation_picture(rgb, "front", scale=1), rgb["front"].rgb)
+
+
+def test_the_page_about_annotations_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parent.parent / "docs/annotations.md").read_text()
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    assert (tmp_path / "eye.png").is_file()
+    moved = names["moved"].annotations["objects"]["eye"]
+    seen, loose = (np.array([row[kind] for row in moved]) for kind in ("box", "loose_box"))
+    assert (np.abs(seen[1] - loose[1]) <= 0.5).all(), "the cube, where its state has it"
+    assert json.loads(names["text"])["annotations"]

@@ -2,6 +2,7 @@
 
 import runpy
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from heliograph.engines.blender.changes import Changes, set_path, steps_of
 from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.poses import Floats
 
 SCRIPT = str(Path(__file__).parents[1] / "blender_scene.py")
 ROUGHNESS = 'materials["Red"].node_tree.nodes["Principled BSDF"].inputs["Roughness"].default_value'
@@ -29,19 +31,19 @@ PATHS = {
 
 
 @pytest.fixture(autouse=True)
-def scene():
+def scene() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     runpy.run_path(SCRIPT, run_name="__main__")
     bpy.data.objects["Floor"]["weight"] = 2.5
     bpy.context.scene.frame_set(1)
 
 
-def value(path):
+def value(path: str) -> Floats:
     found = eval(f"bpy.data.{path}")  # the oracle: what Python itself reads there
     return np.array(found, float)
 
 
-def everything():
+def everything() -> dict[str, Any]:
     """All numbers of objects, materials, cameras, lights and bones that paths may lead to."""
     bpy.context.view_layer.update()
     found = {path: value(path).tolist() for path in PATHS}
@@ -58,12 +60,12 @@ def everything():
     return found
 
 
-def bones():
+def bones() -> Any:
     return bpy.data.objects["Rig"].pose.bones
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_value_is_set_and_put_back(path):
+def test_a_value_is_set_and_put_back(path: str) -> None:
     before, changes = everything(), Changes()
     shape = PATHS[path]
     new = np.diag([1.0, 2, 3, 1]) if shape == (4, 4) else np.full(shape, 1.0)
@@ -74,7 +76,7 @@ def test_a_value_is_set_and_put_back(path):
     assert everything() == before
 
 
-def test_the_first_value_comes_back_after_several():
+def test_the_first_value_comes_back_after_several() -> None:
     before, changes = everything(), Changes()
     for number in (0.5, 2.0, 3.0):
         for path, shape in PATHS.items():
@@ -84,7 +86,7 @@ def test_the_first_value_comes_back_after_several():
     assert everything() == before
 
 
-def test_animation_does_not_write_over_what_is_set():
+def test_animation_does_not_write_over_what_is_set() -> None:
     scene, ball, changes = bpy.context.scene, bpy.data.objects["Ball"], Changes()
     action = ball.animation_data.action
     set_path(changes, 'objects["Ball"].location', np.array([0.0, 1, 2]))
@@ -96,7 +98,7 @@ def test_animation_does_not_write_over_what_is_set():
     assert ball.location.x == pytest.approx(1.8)
 
 
-def test_a_driver_does_not_write_over_what_is_set():
+def test_a_driver_does_not_write_over_what_is_set() -> None:
     scene, changes = bpy.context.scene, Changes()
     curve = bpy.data.objects["Cube"].driver_add("location", 0)
     curve.driver.expression = "7.0"
@@ -120,7 +122,7 @@ def test_a_driver_does_not_write_over_what_is_set():
         ("lights[9].energy", "below 2"),
     ],
 )
-def test_what_does_not_exist_is_named_with_what_is_near(path, near):
+def test_what_does_not_exist_is_named_with_what_is_near(path: str, near: str) -> None:
     with pytest.raises(UnknownNameError, match=near):
         set_path(Changes(), path, np.array(1.0))
 
@@ -149,18 +151,18 @@ def test_what_does_not_exist_is_named_with_what_is_near(path, near):
         ("objects location", 1.0, "cannot read on"),
     ],
 )
-def test_what_cannot_be_set_is_refused_and_nothing_changes(path, given, why):
+def test_what_cannot_be_set_is_refused_and_nothing_changes(path: str, given: Any, why: str) -> None:
     before = everything()
     with pytest.raises(InvalidValueError, match=why):
         set_path(Changes(), path, np.array(given))
     assert everything() == before
 
 
-def test_functions_cannot_be_reached():
+def test_functions_cannot_be_reached() -> None:
     for path in ('objects["Cube"].copy', 'objects["Cube"].bl_rna', 'objects["Cube"].as_pointer'):
         with pytest.raises((UnknownNameError, InvalidValueError)):
             set_path(Changes(), path, np.array(1.0))
 
 
-def test_keys_may_hold_quotes_and_brackets():
+def test_keys_may_hold_quotes_and_brackets() -> None:
     assert steps_of(r'objects["a\"].b"].location[1]') == ["objects", ('a"].b',), "location", 1]

@@ -6,7 +6,7 @@ from heliograph.annotate.contours import polygons
 from heliograph.annotate.keypoints import Keypoints, in_picture, keypoints
 from heliograph.annotate.masks import Rle, category_map, category_numbers, rles
 from heliograph.annotate.oriented import OrientedBoxes, oriented_boxes
-from heliograph.annotate.places import Poses, world_points, world_poses
+from heliograph.annotate.places import Poses, edited_poses, world_points, world_poses
 from heliograph.annotate.samples import Kind, annotate, annotate_keypoints
 from heliograph.annotate.visibility import (
     estimated_occlusion,
@@ -31,6 +31,7 @@ __all__ = [
     "category_map",
     "category_numbers",
     "coco_dataset",
+    "edited_poses",
     "estimated_occlusion",
     "in_picture",
     "keypoints",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from heliograph.annotate.boxes import tight_boxes
 from heliograph.annotate.contours import flat_polygons
@@ -12,6 +12,7 @@ from heliograph.errors import UnknownNameError
 from heliograph.frame import Array, Frame, Sample
 
 FILE_NAME = "{index:06d}-{camera}.png"
+Form: TypeAlias = Literal["rle", "polygons"]
 _FORMS: Mapping[str, Callable[[Array], Mapping[int, Any]]] = {
     "rle": rles,
     "polygons": flat_polygons,
@@ -21,7 +22,7 @@ _FORMS: Mapping[str, Callable[[Array], Mapping[int, Any]]] = {
 def coco_dataset(
     samples: Iterable[Sample],
     *,
-    form: Literal["rle", "polygons"] = "rle",
+    form: Form = "rle",
     file_name: str = FILE_NAME,
     categories: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliograph import poses as conventions
-from heliograph.errors import InvalidValueError
+from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.poses import Floats
+from heliograph.scene.appearance import MoveObject
+from heliograph.scene.edit import Edit
 from heliograph.scene.objects import CORNERS, ObjectTable
 
 Poses: TypeAlias = Mapping[str, ArrayLike] | ArrayLike | None
@@ -60,6 +62,30 @@ def _moved(objects: ObjectTable, poses: Mapping[str, ArrayLike]) -> Floats:
         parents = above[rows]
         local = np.linalg.inv(objects.poses[parents]) @ objects.poses[rows]
         worlds[rows], moved[rows] = worlds[parents] @ local, True
+    return worlds
+
+
+def edited_poses(objects: ObjectTable, edits: Iterable[Edit], poses: Poses = None) -> Floats:
+    """Where every row of a table is, (N, 4, 4), after the moves among the edits of a view.
+
+    What was drawn at random is in a sample: `Randomization.replay(sample.randomization).edits`.
+
+    Args:
+        objects: the scene's object table.
+        edits: of the view; those that move no object change nothing.
+        poses: where the state has the objects; see `world_poses`.
+
+    Raises:
+        UnknownNameError: an edit moves an object that cannot be seen or is not there.
+    """
+    worlds = world_poses(objects, poses).copy()
+    for edit in edits:
+        if isinstance(edit, MoveObject):
+            if edit.name not in objects.seen_names:
+                raise UnknownNameError.of("object", edit.name, objects.seen_names)
+            change = np.array(edit.pose, float) @ np.diag([*edit.scale, 1.0])
+            rows = [row for row in objects.rows[edit.name] if objects.seen[row]]
+            worlds[rows] = worlds[rows] @ change if edit.relative else change
     return worlds
 
 

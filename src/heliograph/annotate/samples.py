@@ -135,11 +135,12 @@ class _Annotator:
         labels = {**self.objects.labels, **self.frame.labels}
         areas = dict(zip(self.seen.ids.tolist(), self.seen.areas.tolist(), strict=True))
         listed = {*areas, *(self._boxes(self._loose(amodal=False)) if hidden else ())}
-        columns = {kind: _KINDS[kind](self) for kind in what}
-        rows = []
+        columns: dict[str, Column] = {kind: _KINDS[kind](self) for kind in what}
+        rows: list[dict[str, Any]] = []
         for number in sorted(listed):
             name, category = label_of(labels, number)
-            row = {"id": number, "name": name, "category": category, "area": areas.get(number, 0)}
+            area = areas.get(number, 0)
+            row = {"id": number, "name": name, "category": category, "area": area}
             said = {kind: told[number] for kind, told in columns.items() if number in told}
             rows.append({**row, **said})
         return rows

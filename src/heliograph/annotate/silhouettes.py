@@ -74,13 +74,14 @@ def seen_faces(camera: Camera, corners: Floats, *, inside: bool) -> Faces:
     for plane, offset in _planes(camera, inside=inside):
         polygons, counts = _cut(polygons, counts, polygons @ plane + offset)
     there = counts > 0
-    index = np.where(np.arange(polygons.shape[1]) < counts[:, None], np.arange(len(polygons[0])), 0)
+    place = np.arange(polygons.shape[1])
+    index = np.where(place < counts[:, None], place, 0)
     polygons = np.take_along_axis(polygons, index[..., None], 1)
     polygons[~there] = (0, 0, -1)
     scale = -polygons[..., 2] if camera.projection is Projection.PERSPECTIVE else 1.0
     x = camera.cx + camera.fx * polygons[..., 0] / scale
     y = camera.cy - camera.fy * polygons[..., 1] / scale
-    pixels = np.stack([x, y], -1).reshape(count, 6, -1, 2)
+    pixels = np.stack([x, y], -1).reshape(count, 6, len(place), 2)
     return Faces(pixels, there.reshape(count, 6), away)
 
 
@@ -131,7 +132,8 @@ def _cut(
         part = np.where(crosses, values / (values - following), 0.0)
     along = np.take_along_axis(polygons, after[..., None], 1) - polygons
     both = np.stack([polygons, polygons + part[..., None] * along], 2)
-    keep = np.stack([inside, crosses], 2).reshape(len(polygons), -1)
+    width = 2 * len(place)
+    keep = np.stack([inside, crosses], 2).reshape(-1, width)
     order = np.argsort(~keep, axis=1, kind="stable")[:, : len(place) + 1]
-    kept = np.take_along_axis(both.reshape(len(polygons), -1, 3), order[..., None], 1)
+    kept = np.take_along_axis(both.reshape(-1, width, 3), order[..., None], 1)
     return kept, keep.sum(1)

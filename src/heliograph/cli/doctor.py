@@ -64,7 +64,7 @@ def _gl() -> list[str]:
 
 def _trial(name: str) -> Any:
     """A tiny scene for an engine; None for engines whose sources we do not know."""
-    if name not in ("components", "web"):
+    if name not in ("components", "web", "blender"):
         return {"mujoco": _MJCF, "fake": "fake"}.get(name)
     scene = import_module("heliograph.scene")
     return scene.Scene(scene.Sphere(key="ball", args=[1.0]))

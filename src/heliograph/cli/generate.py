@@ -14,7 +14,13 @@ from tqdm import tqdm
 
 from heliograph.checks import check_integer
 from heliograph.cli.folder import ON_SHEET, SHEET, is_there, save_sheet
-from heliograph.cli.states import chosen_passes, light_options, parse_size, split_names
+from heliograph.cli.states import (
+    chosen_passes,
+    engine_options,
+    light_options,
+    parse_size,
+    split_names,
+)
 from heliograph.cli.streams import Progress, say, tell
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.dataset import Dataset
@@ -53,6 +59,7 @@ class Generate:
             own renderer does it.
         tone_mapping: how linear light becomes colours; "auto" as the scene says.
         exposure: multiplies linear light.
+        option: options of the engine alone as NAME=VALUE, such as style=cycles samples=64.
     """
 
     model: Annotated[str, tyro.conf.Positional]
@@ -72,6 +79,7 @@ class Generate:
     shading: Literal["auto", "classic", "standard"] = "auto"
     tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
     exposure: float = 1.0
+    option: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--options"])] = ()
 
 
 def generate(order: tyro.conf.OmitArgPrefixes[Generate]) -> int:
@@ -154,6 +162,7 @@ def _options(order: Generate) -> dict[str, Any]:
         "workers": order.workers,
         "seed": order.seed,
         "randomize": order.randomize,
+        "engine_options": engine_options(order.option) or None,
         **light_options(order.shading, order.tone_mapping, order.exposure),
     }
 

@@ -19,7 +19,14 @@ from heliograph.cli.folder import (
     save_sheet,
     whole_folder,
 )
-from heliograph.cli.states import chosen_passes, light_options, parse_size, recipes, split_names
+from heliograph.cli.states import (
+    chosen_passes,
+    engine_options,
+    light_options,
+    parse_size,
+    recipes,
+    split_names,
+)
 from heliograph.cli.streams import Progress, say
 from heliograph.delivery.call import LocalRenderer
 from heliograph.delivery.call import open as open_scene
@@ -65,6 +72,7 @@ class Render:
             own renderer does it.
         tone_mapping: how linear light becomes colours; "auto" as the scene says.
         exposure: multiplies linear light.
+        option: options of the engine alone as NAME=VALUE, such as style=cycles samples=64.
     """
 
     model: Annotated[str, tyro.conf.Positional]
@@ -89,6 +97,7 @@ class Render:
     shading: Literal["auto", "classic", "standard"] = "auto"
     tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
     exposure: float = 1.0
+    option: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--options"])] = ()
 
 
 def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
@@ -118,6 +127,7 @@ def _options(order: Render) -> dict[str, Any]:
         "lod": None if order.lod == "auto" else order.lod,
         "lighting": None if order.lighting == "auto" else order.lighting,
         "randomize": order.randomize,
+        "engine_options": engine_options(order.option) or None,
         **light_options(order.shading, order.tone_mapping, order.exposure),
     }
     return {name: value for name, value in given.items() if value is not None}

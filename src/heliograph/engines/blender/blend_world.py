@@ -77,6 +77,7 @@ class BlendWorld:
             source, trust=trust, allow_missing=allow_missing, scene=scene, view_layer=view_layer
         )
         shown = self._opened.scene
+        self._closed = False
         self._size = size
         self._by = segment_by
         self._rest = float(shown.frame_current_final)
@@ -136,7 +137,9 @@ class BlendWorld:
 
     def close(self) -> None:
         """Forget the scene; may be called twice."""
-        opening.close_source()
+        if not self._closed:
+            self._closed = True
+            opening.close_source(self._opened)
 
     def _show_frame(self, frame: float) -> None:
         if frame != self._frame:
@@ -151,8 +154,6 @@ class BlendWorld:
                 raise UnknownNameError.of("state", path, [each.name for each in self._scene.state])
             set_path(changes, path, state[path])
         if POSES in state or POSE_KEYS in state:
-            if paths:
-                self._opened.view_layer.update()
             poser.move(self._poses(state, poser))
 
     def _poses(self, state: Mapping[str, Array], poser: Poser) -> dict[Any, Array]:

@@ -49,12 +49,12 @@ class Place(NamedTuple):
     Attributes:
         owner: what has the value: a struct of Blender's.
         name: of the attribute, or ("name",) of a custom property.
-        index: of the number in an array; None for all of it.
+        number: its place in an array; None for all of it.
     """
 
     owner: Any
     name: str | tuple[str]
-    index: int | None
+    number: int | None
 
 
 class Changes:
@@ -98,8 +98,10 @@ class Changes:
         animation = getattr(block, "animation_data", None)
         if animation is None:
             return
-        self._mute_drivers(animation, owner, name)
-        if block.as_pointer() in self._held or (animation.action is None and not animation.use_nla):
+        if len(animation.drivers):
+            self._mute_drivers(animation, owner, name)
+        tracks = len(animation.nla_tracks) > 0 and animation.use_nla
+        if block.as_pointer() in self._held or (animation.action is None and not tracks):
             return
         self._held.add(block.as_pointer())
         self._was_held = True
@@ -107,7 +109,7 @@ class Changes:
         if action is not None:
             self._undo.append(lambda: _give_action(animation, action, slot))
             animation.action = None
-        if len(animation.nla_tracks):
+        if tracks:
             self.set(animation, "use_nla", value=False)
 
     def restore(self) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heliograph.colour import encoded, linear
 from heliograph.engines.blender.ram_file import contents, ram_file
-from heliograph.engines.blender.settings import settings
+from heliograph.engines.blender.settings import image_settings
 
 Light = NDArray[np.float32]
 
@@ -41,20 +41,21 @@ def as_shown(scene: Any, light: Light, background: tuple[float, float, float]) -
     hidden = 1 - np.clip(light[..., 3:], 0, 1)
     if _is_formula(view, scene.display_settings.display_device):
         curved = _FORMULAS[view.view_transform]
-        behind = linear(background) if curved else np.array(background)
         exposed = light[..., :3] * np.float32(2.0**view.exposure)
         if any(background):
-            exposed += hidden * (behind.astype(np.float32) ** np.float32(view.gamma))
+            behind = np.array(background) ** view.gamma
+            behind = linear(behind) if curved else behind
+            exposed += hidden * behind.astype(np.float32)
         return _by_table(exposed, _table(curved, view.gamma))
     mixed = np.divide(
         light[..., :3], light[..., 3:], where=light[..., 3:] > 0, out=light[..., :3].copy()
     )
     shown = _by_blender(scene, mixed)
     if not hidden.any():
-        return shown
+        return shown.astype(np.uint8)
     covered = np.where(light[..., 3:] > 0, 1 - hidden, 1)
-    behind = 255 * np.array(background, np.float32)
-    return np.rint(np.minimum(shown * covered + behind * hidden, 255)).astype(np.uint8)
+    seen = shown * covered + 255 * hidden * np.array(background, np.float32)
+    return np.asarray(np.rint(np.minimum(seen, 255)).astype(np.uint8))
 
 
 def _is_formula(view: Any, display: str) -> bool:
@@ -65,7 +66,7 @@ def _is_formula(view: Any, display: str) -> bool:
 
 def _by_table(light: Light, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     np.clip(light, 0, 1, out=light)
-    return table[light.view(np.uint32) >> _DROPPED_BITS]
+    return np.asarray(table[light.view(np.uint32) >> _DROPPED_BITS])
 
 
 @functools.lru_cache(4)
@@ -84,20 +85,9 @@ def _by_blender(scene: Any, light: Light) -> NDArray[np.float32]:
     pixels = np.ones((height, width, 4), np.float32)
     pixels[..., :3] = light[::-1]
     image = bpy.data.images.new(NAME, width, height, float_buffer=True)
-    bitmap = {"file_format": "BMP", "color_mode": "RGB", "color_depth": "8"}
-    written = settings(
-        scene.render.image_settings,
-        media_type="IMAGE",
-        **bitmap,
-        color_management="FOLLOW_SCENE",
-    )
     try:
         image.pixels.foreach_set(pixels.ravel())
-        with (
-            ram_file() as file,
-            written,
-            settings(scene.render, dither_intensity=0.0, use_stamp=False),
-        ):
+        with ram_file() as file, image_settings(scene, "BMP", "RGB", "8"):
             image.save_render(f"/dev/fd/{file}", scene=scene)
             data = contents(file)
     finally:

@@ -6,13 +6,13 @@ buffers and the older properties convert number by number and take ten times as 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster import Geometry
+from heliograph.raster import Geometry, Rasterizer
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -31,6 +31,123 @@ class Part:
 
     slot: int
     geometry: Geometry
+
+
+@dataclass(eq=False)
+class Piece:
+    """A part on the rasterizer.
+
+    Attributes:
+        part: what it is.
+        handle: the rasterizer's.
+        box: (2, 3), middle and half-sizes of the box round it.
+    """
+
+    part: Part
+    handle: int
+    box: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        low, high = (pick(self.part.geometry.positions, 0) for pick in (np.min, np.max))
+        self.box = np.stack([low + high, high - low]).astype(float) / 2
+
+    @property
+    def slot(self) -> int:
+        """Number of the material."""
+        return self.part.slot
+
+
+@dataclass(eq=False)
+class _Entry:
+    """Pieces of a mesh, and the objects that it is the whole of."""
+
+    pieces: list[Piece]
+    owners: set[str] = field(default_factory=set)
+
+
+class MeshStore:
+    """Meshes on the rasterizer, each once.
+
+    Blender gives a mesh another `session_uid` whenever it evaluates it anew.
+
+    Args:
+        rasterizer: where they are.
+    """
+
+    def __init__(self, rasterizer: Rasterizer) -> None:
+        self._rasterizer = rasterizer
+        self._entries: dict[int, _Entry] = {}
+        self._shown: dict[str, int] = {}
+
+    def of_object(self, name: str, mesh: Any) -> list[Piece]:
+        """The pieces of an object's own mesh; where it was deformed its triangles stay."""
+        uid, before = mesh.session_uid, self._shown.get(name)
+        if uid == before:
+            return self._entries[uid].pieces
+        old = None if before is None else self._left(name, before)
+        if uid not in self._entries:
+            made = parts(mesh)
+            self._entries[uid] = _Entry(self._deformed(old, made) or self._added(made))
+        elif old is not None:
+            self._remove(old)
+        self._entries[uid].owners.add(name)
+        self._shown[name] = uid
+        return self._entries[uid].pieces
+
+    def of_instance(self, mesh: Any) -> list[Piece]:
+        """The pieces of a mesh that is shown as often as it is instanced."""
+        uid = mesh.session_uid
+        if uid not in self._entries:
+            self._entries[uid] = _Entry(self._added(parts(mesh)))
+        return self._entries[uid].pieces
+
+    def keep(self, uids: set[int], names: set[str]) -> None:
+        """Free all meshes but these and those of these objects."""
+        for name in self._shown.keys() - names:
+            old = self._left(name, self._shown.pop(name))
+            if old is not None:
+                self._remove(old)
+        for uid in [uid for uid, each in self._entries.items() if not each.owners]:
+            if uid not in uids:
+                self._remove(self._entries.pop(uid))
+
+    def _left(self, name: str, uid: int) -> _Entry | None:
+        """The entry that an object no longer shows; None where others do."""
+        entry = self._entries[uid]
+        entry.owners.discard(name)
+        return None if entry.owners else self._entries.pop(uid)
+
+    def _deformed(self, old: _Entry | None, made: list[Part]) -> list[Piece] | None:
+        """The old pieces in their new shapes; None where they have other triangles."""
+        if old is None:
+            return None
+        pieces = old.pieces
+        if len(pieces) != len(made) or not all(map(_alike, pieces, made)):
+            self._remove(old)
+            return None
+        for piece, part in zip(pieces, made, strict=True):
+            new = part.geometry
+            if new.normals is not None:
+                self._rasterizer.update_geometry(piece.handle, new.positions, new.normals)
+        return [Piece(part, piece.handle) for piece, part in zip(pieces, made, strict=True)]
+
+    def _added(self, made: list[Part]) -> list[Piece]:
+        return [Piece(part, self._rasterizer.add_geometry(part.geometry)) for part in made]
+
+    def _remove(self, entry: _Entry) -> None:
+        for piece in entry.pieces:
+            self._rasterizer.remove_geometry(piece.handle)
+
+
+def _alike(piece: Piece, part: Part) -> bool:
+    """Whether a part is a piece of which only the vertices moved."""
+    old, new = piece.part.geometry, part.geometry
+    if piece.slot != part.slot or len(old.positions) != len(new.positions):
+        return False
+    if (old.uvs is None) is not (new.uvs is None):
+        return False
+    same_uvs = old.uvs is None or np.array_equal(old.uvs, new.uvs)
+    return same_uvs and np.array_equal(old.triangles, new.triangles)
 
 
 def parts(mesh: Any) -> list[Part]:
@@ -83,7 +200,10 @@ def _shared(
         key = (key ^ column) * _MIX
         key ^= key >> np.uint64(29)
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
-    return corners[first], place.reshape(-1, 3).astype(np.uint32)
+    order = np.argsort(first)  # as triangles use them, whatever their keys
+    rank = np.empty(len(order), np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    return corners[first[order]], rank[place].reshape(-1, 3)
 
 
 def _triangles(mesh: Any) -> Ints:

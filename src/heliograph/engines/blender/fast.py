@@ -1,29 +1,38 @@
-"""Style `fast`: Blender's evaluated meshes, drawn by our own rasterizer."""
+"""Style `fast`: Blender's evaluated meshes, drawn by our own rasterizer.
+
+A view goes through it so:
+
+    dependency graph --updates--> ThingTable --rows--> DrawList --> Rasterizer --> buffers
+                                      |
+                                      +-- MeshStore, Textures: what is on the rasterizer
+
+`Updates` hears from Blender what was evaluated. `ThingTable` reads again what that concerns:
+matrices of all objects in one go, the vertices of what was deformed, the rest where what is shown
+is something else. What is prepared for drawing is kept while it is the same.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.colour import encoded
-from heliograph.engines.blender import evaluated, lamps
-from heliograph.engines.blender.materials import Paint, paint
+from heliograph.engines.blender.sky import Sky
+from heliograph.engines.blender.things import Surface, Thing, ThingTable
 from heliograph.engines.blender.world import Shown
+from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.engines.shared.lights import covering
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PassSpecs
 from heliograph.raster import (
     DrawList,
-    Environment,
     Instances,
+    Light,
     Lighting,
     LightKind,
     Mapping,
@@ -31,30 +40,20 @@ from heliograph.raster import (
     RasterOptions,
     Side,
 )
-from heliograph.raster.types import Light
 
-_SELF = 2
-
-
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """A part of an object, as it is drawn."""
-
-    geometry: int
-    paint: Paint
-    identity: int
-    pose: NDArray[np.float64]
+DEFAULT = RasterOptions(shadows=False)
 
 
 class FastStyle:
     """Draws the meshes that Blender's dependency graph evaluates.
 
     What is drawn is visible both in renders and in the viewport, as the graph is the viewport's:
-    with its levels of subdivision, without what is hidden in it. Light is added with our formulas
-    and shown as sRGB; a view transform is not applied.
+    with its levels of subdivision, without what is hidden in it. Faces are seen from both sides.
+    Light is added with our formulas, without what bounces from surface to surface, and encoded as
+    sRGB; Blender's view transform is not applied, its exposure is.
 
     Args:
-        options: how to rasterize.
+        options: how to rasterize; without any no light casts shadows, which take most of the time.
 
     Raises:
         InvalidValueError: options of the classic look.
@@ -62,7 +61,7 @@ class FastStyle:
     """
 
     def __init__(self, options: RasterOptions | None = None) -> None:
-        options = options or RasterOptions()
+        options = options or DEFAULT
         if options.lit(Lighting.STANDARD) is not Lighting.STANDARD:
             raise InvalidValueError(
                 "style 'fast' adds light in linear space, so expected shading='standard' and "
@@ -70,7 +69,13 @@ class FastStyle:
                 f"lighting={options.lighting!r}; leave both out"
             )
         self._rasterizer: Rasterizer | None = Rasterizer(options)
-        self._approximated: dict[str, str] = {}
+        self._table = ThingTable(self._rasterizer)
+        self._sky = Sky(self._rasterizer)
+        self._rows: list[tuple[Thing, Surface]] = []
+        self._places = np.empty(0, np.intp)
+        self._boxes = np.empty((0, 2, 3))
+        self._things = Instances.blank(0)
+        self._lights: tuple[Light, ...] = ()
 
     @property
     def device(self) -> str:
@@ -84,8 +89,11 @@ class FastStyle:
 
     @property
     def approximated(self) -> dict[str, str]:
-        """Materials of the last view that do not look as Blender draws them, and why."""
-        return dict(self._approximated)
+        """What of the last view does not look as Blender draws it, by material or world, and why.
+
+        Materials are shown in the colour they have in the viewport then.
+        """
+        return {**self._table.approximated, **self._sky.approximated}
 
     def draw(
         self,
@@ -101,17 +109,27 @@ class FastStyle:
             InvalidValueError: more lights than can be drawn.
         """
         rasterizer = self._open
-        self._approximated = {}
-        rows, lights = self._scene(shown, rasterizer)
-        try:
-            draw_list = self._draw_list(shown, rows, lights, rasterizer)
-            rasterizer.draw(draw_list, cameras, tuple(specs), buffers)
-        finally:
-            for row in {row.geometry for row in rows}:
-                rasterizer.remove_geometry(row)
+        changed = self._table.refresh(shown.scene, shown.view_layer)
+        if changed:
+            self._arrange()
+        self._number(shown)
+        self._place()
+        exposure = 2.0**shown.scene.view_settings.exposure * rasterizer.options.exposure
+        back, around = self._sky.environment(shown, exposure)
+        draw_list = DrawList(
+            self._things,
+            self._shining(shown, rasterizer),
+            back,
+            ambient=around,
+            lighting=Lighting.STANDARD,
+            tone_mapping=rasterizer.options.toned(),
+            exposure=exposure,
+        )
+        rasterizer.draw(draw_list, cameras, tuple(specs), buffers)
 
     def close(self) -> None:
-        """Free the GL context; may be called twice."""
+        """Free the GL context, and stop listening to Blender; may be called twice."""
+        self._table.close()
         rasterizer, self._rasterizer = self._rasterizer, None
         if rasterizer is not None:
             rasterizer.close()
@@ -122,139 +140,68 @@ class FastStyle:
             raise ClosedError("this style is closed")
         return self._rasterizer
 
-    def _scene(self, shown: Shown, rasterizer: Rasterizer) -> tuple[list[_Row], list[Light]]:
-        rows: list[_Row] = []
-        lights: list[Light] = []
-        taken: dict[int, list[tuple[int, int]]] = {}
-        for instance in shown.view_layer.depsgraph.object_instances:
-            thing = instance.object
-            if thing.type not in ("MESH", "LIGHT") or not _rendered(instance):
-                continue
-            pose = np.array(instance.matrix_world)
-            if thing.type == "LIGHT":
-                made = lamps.light(thing.data, pose)
-                lights += [] if made is None else [made]
-                continue
-            mesh = thing.data
-            key = mesh.as_pointer()
-            if key not in taken:
-                taken[key] = [
-                    (part.slot, rasterizer.add_geometry(part.geometry))
-                    for part in evaluated.parts(mesh)
-                ]
-            for slot, geometry in taken[key]:
-                material = _material(thing, slot)
-                name = "" if material is None else material.name
-                look = paint(material)
-                if look.approximated:
-                    self._approximated[name] = look.approximated
-                if shown.by_material:
-                    identity = shown.numbering.of_material(name)
-                else:
-                    identity = _identity(shown, instance)
-                rows.append(_Row(geometry, look, identity, pose[:3]))
-        return rows, lights
-
-    def _draw_list(
-        self, shown: Shown, rows: list[_Row], lights: list[Light], rasterizer: Rasterizer
-    ) -> DrawList:
-        things = Instances.blank(len(rows))
-        table, materials = things.table, things.materials
-        looks = [row.paint for row in rows]
-        table.geometry[:] = [row.geometry for row in rows]
-        table.ids[:] = [row.identity for row in rows]
+    def _arrange(self) -> None:
+        """Make the rows that are drawn, from the things."""
+        rows = [(thing, surface) for thing in self._table.things for surface in thing.surfaces]
+        made = Instances.blank(len(rows))
+        table, materials, looks = made.table, made.materials, [each.paint for _, each in rows]
+        table.geometry[:] = [each.piece.handle for _, each in rows]
+        table.texture[:] = [each.texture for _, each in rows]
         table.side[:] = Side.DOUBLE
         table.mapping[:] = Mapping.UV
+        table.cutoff = np.array([HOLE if each.clear else 0 for _, each in rows], np.float32)
         materials.rgba[:] = np.reshape([look.rgba for look in looks], (-1, 4))
-        materials.surface[:, 1] = [look.specular for look in looks]
+        clear = table.cutoff > 0
+        materials.rgba[clear, 3] = np.minimum(materials.rgba[clear, 3], ALMOST)
         materials.surface[:, 0] = 0.0
-        materials.emissive = np.array([look.emissive for look in looks], np.float32).reshape(-1, 3)
-        materials.metallic_roughness = np.array(
-            [(look.metallic, look.roughness) for look in looks], np.float32
-        ).reshape(-1, 2)
-        poses = np.array([row.pose for row in rows]).reshape(-1, 3, 4)
-        radii = rasterizer.radii(table.geometry) * np.linalg.norm(poses[:, :, :3], axis=(1, 2))
-        placed = things.moved(poses)
-        if rasterizer.options.shadows and len(rows):
-            lights = _covering(lights, poses[:, :, 3], radii)
-        exposure = 2.0**shown.scene.view_settings.exposure
-        back, ambient = _background(shown, exposure)
-        return DrawList(
-            placed,
-            tuple(lights),
-            Environment(back),
-            ambient=ambient,
-            lighting=Lighting.STANDARD,
-            tone_mapping=rasterizer.options.toned(),
-            exposure=exposure * rasterizer.options.exposure,
-        )
+        materials.surface[:, 1] = [look.specular for look in looks]
+        materials.emissive = np.reshape([look.emissive for look in looks], (-1, 3)).astype("f4")
+        shiny = [(look.metallic, look.roughness) for look in looks]
+        materials.metallic_roughness = np.reshape(shiny, (-1, 2)).astype(np.float32)
+        self._rows, self._things = rows, made
+        self._places = np.array([thing.place for thing, _ in rows], np.intp)
+        self._boxes = np.reshape([each.piece.box for _, each in rows], (-1, 2, 3))
+
+    def _number(self, shown: Shown) -> None:
+        """Give each row its id."""
+        numbering = shown.numbering
+        if shown.by_material:
+            ids = [numbering.of_material(surface.material) for _, surface in self._rows]
+        else:
+            ids = [thing.identity(numbering) for thing, _ in self._rows]
+        table = self._things.table
+        if ids != table.ids.tolist():
+            table = replace(table, ids=np.array(ids, np.int32))
+            self._things = Instances(table, self._things.materials, self._things.transforms)
+
+    def _place(self) -> None:
+        """Put each row where it is."""
+        poses = self._table.matrices[self._places, :3] if len(self._places) else np.empty((0, 3, 4))
+        for row in np.flatnonzero(self._places < 0).tolist():
+            pose = self._rows[row][0].pose
+            if pose is not None:
+                poses[row] = pose[:3]
+        if not np.array_equal(poses, self._things.transforms.world_from_object):
+            self._things = self._things.moved(poses)
+
+    def _shining(self, shown: Shown, rasterizer: Rasterizer) -> tuple[Light, ...]:
+        """The lights; the same tuple as long as they are."""
+        lights = self._table.lights(shown.view_layer.depsgraph)
+        if rasterizer.options.shadows and len(self._rows):
+            sphere = self._sphere()
+            lights = [covering(each, sphere) if _casts(each) else each for each in lights]
+        if tuple(lights) != self._lights:
+            self._lights = tuple(lights)
+        return self._lights
+
+    def _sphere(self) -> tuple[NDArray[np.float64], float]:
+        """Centre and radius of what is seen."""
+        poses = self._things.transforms.world_from_object
+        centre = np.einsum("nij,nj->ni", poses[:, :, :3], self._boxes[:, 0]) + poses[:, :, 3]
+        half = np.einsum("nij,nj->ni", np.abs(poses[:, :, :3]), self._boxes[:, 1])
+        low, high = (centre - half).min(0), (centre + half).max(0)
+        return (low + high) / 2, float(np.linalg.norm(high - low)) / 2
 
 
-def _covering(
-    lights: list[Light], places: NDArray[np.float64], radii: NDArray[np.float64]
-) -> list[Light]:
-    """Lights with shadow maps that hold all that is seen."""
-    low, high = (places - radii[:, None]).min(0), (places + radii[:, None]).max(0)
-    sphere = (low + high) / 2, float(np.linalg.norm(high - low)) / 2
-    return [
-        covering(light, sphere)
-        if light.casts_shadow and light.kind is not LightKind.AREA
-        else light
-        for light in lights
-    ]
-
-
-def _background(
-    shown: Shown, exposure: float
-) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """SRGB of what is behind everything, and the irradiance that comes from it."""
-    world = shown.scene.world
-    light = np.zeros(3)
-    if world is not None:
-        light = np.array(world.color[:])
-        node = world.use_nodes and next(
-            (n for n in world.node_tree.nodes if n.bl_idname == "ShaderNodeBackground"), None
-        )
-        if node:
-            light = np.array(node.inputs["Color"].default_value[:3])
-            light = light * node.inputs["Strength"].default_value
-    red, green, blue = (math.pi * light).tolist()
-    back = shown.background
-    if back is None:
-        r, g, b = encoded(np.clip(light * exposure, 0, 1)).tolist()
-        back = (r, g, b)
-    return back, (red, green, blue)
-
-
-def _rendered(instance: Any) -> bool:
-    thing = instance.object
-    if thing.hide_render:
-        return False
-    if instance.is_instance:
-        return not instance.parent.hide_render
-    return not thing.is_instancer or thing.show_instancer_for_render
-
-
-def _identity(shown: Shown, instance: Any) -> int:
-    name = instance.object.name
-    if not instance.is_instance or _is_itself(instance):
-        return shown.numbering.of_object(name)
-    return shown.numbering.of_instance(instance.parent.name, name, tuple(instance.persistent_id))
-
-
-def _is_itself(instance: Any) -> bool:
-    """Whether an instance is the mesh of a text, a curve or a metaball."""
-    parent = instance.parent
-    return parent.type != "MESH" and parent.name == instance.object.name
-
-
-def _material(thing: Any, slot: int) -> Any:
-    """What the faces of a slot are made of; faces beyond the last one have its material."""
-    own = thing.data.materials
-    if not len(own):
-        return None
-    slot = min(slot, len(own) - 1)
-    slots = thing.material_slots
-    if slot < len(slots) and slots[slot].link == "OBJECT":
-        return slots[slot].material
-    return own[slot]
+def _casts(light: Light) -> bool:
+    return light.casts_shadow and light.kind is not LightKind.AREA

@@ -60,7 +60,7 @@ class Image:
             return self.depth
         x = (np.arange(camera.width) + 0.5 - camera.cx) / camera.fx
         y = (np.arange(camera.height) + 0.5 - camera.cy) / camera.fy
-        return self.depth * np.sqrt(1 + x * x + (y * y)[:, None])
+        return np.asarray(self.depth * np.sqrt(1 + x * x + (y * y)[:, None]))
 
     @property
     def normals(self) -> Pass:

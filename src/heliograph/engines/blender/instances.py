@@ -1,8 +1,8 @@
 """Tells instances apart in what Cycles renders.
 
 All instances of an object have its pass index. What differs is the number at random that materials
-may read (Object Info, Random), `random_id / (2**32 - 1)`. A render of one sample, whose ray goes
-through the pixel's middle as the one of ids does, writes that number out:
+may read (Object Info, Random): `random_id / 2**32` as float32. A render of one sample, whose ray
+goes through the pixel's middle as the one of ids does, writes that number out:
 
     1. by a material of ours in place of all others. It knows nothing of holes that a material's
        transparency makes: where its depth is another than the picture's, something stood in front.
@@ -28,13 +28,13 @@ from heliograph.engines.blender.result import DEPTH, Pass, Passes
 from heliograph.engines.blender.settings import settings
 from heliograph.engines.blender.world import Numbering
 
-NAME = ".heliograph random"
-"""Of the material and of the pass that hold an instance's number at random."""
+MATERIAL, PASS = ".heliograph random", "heliograph random"
+"""Names of the material and of the pass that hold an instance's number at random."""
 
 LEAST_OPACITY = 1 / 510
 """Of a surface that is seen by depth, normals and ids: half a step of 8 bits."""
 
-_LARGEST = 2**32 - 1
+_BITS = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Instances:
         rows = [
             (
                 each.object.pass_index,
-                each.random_id & _LARGEST,
+                each.random_id & _BITS if each.is_instance else _hashed(each.object.name),
                 identity(numbering, each),
                 tuple(each.matrix_world.translation),
             )
@@ -68,7 +68,7 @@ class Instances:
         index, random, ids, origins = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(
             np.array(index, np.int64),
-            (np.array(random, np.float64) / _LARGEST).astype(np.float32),
+            np.array(random, np.uint32).astype(np.float32) * np.float32(2**-32),
             np.array(ids, np.int32),
             np.array(origins, np.float64).reshape(-1, 3),
         )
@@ -127,7 +127,7 @@ def told_apart(
         layer: the view layer that is rendered.
         index: pass index of the picture, (H, W), -1 where it need not be told.
         depth: of the picture, (H, W).
-        render: renders one sample and gives `NAME` and depth.
+        render: renders one sample and gives `PASS` and depth.
     """
     rows = np.full(index.shape, -1)
     for preparation in (_with_ours, _with_theirs):
@@ -136,21 +136,21 @@ def told_apart(
             with preparation(layer):
                 passes = render()
             unknown &= passes[DEPTH][..., 0] == depth
-            rows[unknown] = instances.rows(index[unknown], passes[NAME][..., 0][unknown])
+            rows[unknown] = instances.rows(index[unknown], passes[PASS][..., 0][unknown])
     return rows
 
 
 @contextmanager
 def _with_ours(layer: Any) -> Iterator[None]:
     """A material of ours in place of all others."""
-    ours = bpy.data.materials.get(NAME)
+    ours = bpy.data.materials.get(MATERIAL)
     if ours is None:
-        ours = bpy.data.materials.new(NAME)
-        ours.use_nodes = True
+        ours = bpy.data.materials.new(MATERIAL)
+        if bpy.app.version < (5, 0):  # since then there is nothing else, and to say so warns
+            ours.use_nodes = True
         nodes, links = ours.node_tree.nodes, ours.node_tree.links
         nodes.clear()
-        shader = nodes.new("ShaderNodeEmission")
-        shader.inputs["Strength"].default_value = 0.0
+        shader = nodes.new("ShaderNodeBsdfDiffuse")
         links.new(shader.outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
         _add_random(ours.node_tree)
     with _pass_of_random(layer), settings(layer, material_override=ours):
@@ -163,7 +163,7 @@ def _with_theirs(layer: Any) -> Iterator[None]:
     added: list[tuple[Any, list[Any]]] = []
     try:
         for material in bpy.data.materials:
-            if material.use_nodes and material.node_tree is not None and material.is_editable:
+            if material.node_tree is not None and material.is_editable:
                 tree = material.node_tree
                 added.append((tree, []))
                 added[-1][1].extend(_add_random(tree))
@@ -179,7 +179,7 @@ def _add_random(tree: Any) -> list[Any]:
     """Nodes that write the number at random where a shader's Alpha is not 0."""
     info = tree.nodes.new("ShaderNodeObjectInfo")
     output = tree.nodes.new("ShaderNodeOutputAOV")
-    output.aov_name = NAME
+    output.aov_name = PASS
     alpha = _alpha(tree)
     if alpha is None:
         tree.links.new(info.outputs["Random"], output.inputs["Value"])
@@ -206,7 +206,7 @@ def _alpha(tree: Any) -> Any:
 @contextmanager
 def _pass_of_random(layer: Any) -> Iterator[None]:
     added = layer.aovs.add()
-    added.name, added.type = NAME, "VALUE"
+    added.name, added.type = PASS, "VALUE"
     try:
         yield
     finally:
@@ -216,3 +216,19 @@ def _pass_of_random(layer: Any) -> Iterator[None]:
 def _keys(index: NDArray[np.int64], random: NDArray[np.float32]) -> NDArray[np.int64]:
     """Pass index and number at random as one integer."""
     return (index << 32) | random.view(np.uint32).astype(np.int64)
+
+
+def _hashed(name: str) -> int:
+    """What Cycles makes the number at random of an object from that is no instance.
+
+    `hash_uint2(hash_string(name), 0)` of its `util/hash.h`, after Bob Jenkins' lookup3.
+    """
+    first = 0
+    for char in name.encode("utf-8", "surrogateescape"):
+        first = first * 37 + char
+    base = 0xDEADBEEF + (2 << 2) + 13
+    a, b, c = (base + first) & _BITS, base, base
+    for turn in (14, 11, 25, 16, 4, 14, 24):
+        c = ((c ^ b) - (b << turn | b >> (32 - turn))) & _BITS
+        a, b, c = b, c, a
+    return b

@@ -34,7 +34,8 @@ class Inventory:
     Attributes:
         table: the object table; collections and, where they are told apart, materials stand in it
             as rows that are not seen themselves.
-        objects: object name -> id that it is shown as.
+        objects: object name -> id that it is shown as; those of one name, from several files, are
+            shown as the first of them.
         materials: material name -> id, where materials are told apart.
     """
 
@@ -45,9 +46,7 @@ class Inventory:
 
 def inventory(scene: Any, by: By) -> Inventory:
     """The objects of a `bpy.types.Scene` as they stand now."""
-    things = sorted(
-        (each for each in scene.objects if each.type not in _ELSEWHERE), key=lambda each: each.name
-    )
+    things = sorted((each for each in scene.objects if each.type not in _ELSEWHERE), key=_order)
     collections = list(_collections(scene.collection))
     materials = sorted(bpy.data.materials, key=lambda each: each.name) if by == "material" else []
     ids = {thing: number for number, thing in enumerate([*things, *collections, *materials], 1)}
@@ -55,7 +54,10 @@ def inventory(scene: Any, by: By) -> Inventory:
     rows = [_object_row(thing, ids, above) for thing in things]
     rows += [_group_row(each, "collection", ids, above) for each in collections]
     rows += [_group_row(each, "material", ids, above) for each in materials]
-    shown_as = _shown_as(things, by, ids, above)
+    objects: dict[str, int] = {}
+    for thing, number in zip(things, _shown_as(things, by, ids, above), strict=True):
+        objects.setdefault(thing.name, number)
+    shown_as = [objects[thing.name] for thing in things]
     groups = [ids[each] if _is_shown(each, by, shown_as, ids) else 0 for each in collections]
     table = ObjectTable.of(rows)
     poses = np.array(table.poses)
@@ -65,12 +67,12 @@ def inventory(scene: Any, by: By) -> Inventory:
         colours[row] = _colour(thing)
     column = [*shown_as, *groups, *(ids[each] for each in materials)]
     table = replace(table, poses=poses, colours=colours, shown_as=np.array(column, np.int32))
-    names = [thing.name for thing in things]
-    return Inventory(
-        table,
-        dict(zip(names, shown_as, strict=True)),
-        {each.name: ids[each] for each in materials},
-    )
+    return Inventory(table, objects, {each.name: ids[each] for each in materials})
+
+
+def _order(thing: Any) -> tuple[str, str]:
+    """By name; what comes from another file, and may be of the same name, after what does not."""
+    return thing.name, "" if thing.library is None else thing.library.filepath
 
 
 def _collections(collection: Any) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """Blender's lights and world as the rasterizer's, in linear light.
 
 Radiance of a white matt surface that faces the light: of a sun its strength / pi; of a lamp of P
-watts at d metres P / (4 pi^2 d^2); of a small area light P / (pi^2 d^2).
+watts at d metres P / (4 pi^2 d^2); of a small area light P / (pi^2 d^2). Shadows have hard rims.
 """
 
 from __future__ import annotations
@@ -39,12 +39,11 @@ def light(lamp: Any, world: NDArray[np.float64]) -> Light | None:
         return Light(
             LightKind.DIRECTIONAL,
             diffuse=_triple(colour * strength),
-            size=math.tan(lamp.angle / 2),
             **common,
         )
     if lamp.type == "AREA":
         return _area(lamp, world, colour * strength, common)
-    common |= {"attenuation": _NO_FADING, "decay": 2.0, "size": lamp.shadow_soft_size}
+    common |= {"attenuation": _NO_FADING, "decay": 2.0}
     diffuse = _triple(colour * strength / (4 * math.pi))
     if lamp.type == "SPOT":
         half = lamp.spot_size / 2

@@ -1,20 +1,23 @@
 """Blender's materials as the rasterizer's.
 
 Understood are the Principled, Diffuse, Glossy and Emission shaders, as they stand before the output
-of a material, with numbers or images in their inputs. What is anything else is shown in the colour
-that the material has in the viewport.
+of a material, with numbers or image textures in their inputs, and a normal map. What is anything
+else is shown in the colour that the material has in the viewport.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from heliograph.colour import encoded
+from heliograph.engines.blender.images import NO_MAPS, Lying, Maps, lying_of
 
 Four = tuple[float, float, float, float]
+Three = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Paint:
         metallic, roughness: 0 to 1.
         specular: as `MaterialTable.surface` has it, 0.5 for 4 %.
         emissive: linear light.
+        maps: images that say more.
         approximated: why it does not look as Blender draws it; "" where it does.
     """
 
@@ -33,7 +37,8 @@ class Paint:
     metallic: float = 0.0
     roughness: float = 1.0
     specular: float = 0.0
-    emissive: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    emissive: Three = (0.0, 0.0, 0.0)
+    maps: Maps = NO_MAPS
     approximated: str = ""
 
 
@@ -45,7 +50,7 @@ def paint(material: Any) -> Paint:
         return _viewport(material, "")
     node = _shader(material.node_tree)
     if node is None:
-        return _viewport(material, "no shader stands before its output")
+        return _viewport(material, "no shader is linked to its output")
     reader = _READERS.get(node.bl_idname)
     if reader is None:
         return _viewport(material, f"its shader is {node.name!r}")
@@ -73,56 +78,180 @@ def _viewport(material: Any, why: str) -> Paint:
 def _shader(tree: Any) -> Any:
     """The node that is linked to the surface of the output."""
     output = tree.get_output_node("ALL")
-    return None if output is None else _source(output.inputs["Surface"])
+    link = None if output is None else _link(output.inputs["Surface"])
+    return None if link is None else link.from_node
 
 
-def _source(socket: Any) -> Any:
-    """The node that is linked to a socket, past reroutes; None for none."""
-    while socket.links:
-        node = socket.links[0].from_node
-        if node.bl_idname != "NodeReroute":
-            return node
-        socket = node.inputs[0]
+def _link(socket: Any) -> Any:
+    """What is linked to a socket, past reroutes; None for nothing."""
+    while socket.is_linked:
+        link = socket.links[0]
+        if link.from_node.bl_idname != "NodeReroute":
+            return link
+        socket = link.from_node.inputs[0]
     return None
 
 
 def _value(node: Any, name: str) -> Any:
+    """The number or colour of an input.
+
+    Raises:
+        _UnknownError: something is linked to it.
+    """
     socket = node.inputs[name]
-    source = _source(socket)
-    if source is None:
-        value = socket.default_value
-        return value if isinstance(value, float) else tuple(value)
-    if source.bl_idname in ("ShaderNodeRGB", "ShaderNodeValue"):
-        value = source.outputs[0].default_value
-        return value if isinstance(value, float) else tuple(value)
-    raise _UnknownError(f"{source.name!r} is linked to its {name}")
+    link = _link(socket)
+    if link is not None:
+        source = link.from_node
+        if source.bl_idname not in ("ShaderNodeRGB", "ShaderNodeValue"):
+            raise _UnknownError(f"{source.name!r} is linked to its {name}")
+        socket = source.outputs[0]
+    value = socket.default_value
+    return value if isinstance(value, float) else tuple(value)
+
+
+def _mapped(node: Any, name: str, default: Any) -> tuple[Any, Lying | None, str]:
+    """An input as (number or colour, image that multiplies it, the image's output).
+
+    Args:
+        node: a shader.
+        name: of its input.
+        default: what an image multiplies.
+
+    Raises:
+        _UnknownError: something other than an image is linked to it.
+    """
+    link = _link(node.inputs[name])
+    if link is None:
+        return _value(node, name), None, ""
+    if link.from_node.bl_idname == "ShaderNodeMix":
+        default, link = _multiplied(link.from_node)
+    source, channel = link.from_node, link.from_socket.name
+    if source.bl_idname == "ShaderNodeSeparateColor" and source.mode == "RGB":
+        link = _link(source.inputs["Color"])
+        source = None if link is None else link.from_node
+    if source is None or source.bl_idname != "ShaderNodeTexImage":
+        return _value(node, name), None, ""
+    if source.image is None:
+        raise _UnknownError(f"{source.name!r} has no image")
+    return default, _lying(source), channel
+
+
+def _multiplied(mix: Any) -> tuple[Three, Any]:
+    """The colour that a node multiplies something by, and the link of that.
+
+    Raises:
+        _UnknownError: it does something else.
+    """
+    factor, a, b = (
+        next(each for each in mix.inputs if each.identifier == identifier)
+        for identifier in ("Factor_Float", "A_Color", "B_Color")
+    )
+    link = _link(a)
+    plain = (mix.data_type, mix.blend_type) == ("RGBA", "MULTIPLY") and not mix.clamp_result
+    whole = factor.default_value == 1 and not (factor.is_linked or b.is_linked)
+    if link is None or not plain or not whole:
+        raise _UnknownError(f"{mix.name!r} does more than to multiply by a colour")
+    red, green, blue = b.default_value[:3]
+    return (red, green, blue), link
+
+
+def _lying(node: Any) -> Lying:
+    """How an image texture lies on a surface.
+
+    Raises:
+        _UnknownError: by something other than texture coordinates.
+    """
+    if node.projection != "FLAT" or node.extension == "CLIP":
+        raise _UnknownError(f"{node.name!r} is projected or clipped")
+    link, turn, place, scale = _link(node.inputs["Vector"]), 0.0, (0.0, 0.0), (1.0, 1.0)
+    if link is not None and link.from_node.bl_idname == "ShaderNodeMapping":
+        mapping = link.from_node
+        if mapping.vector_type != "POINT":
+            raise _UnknownError(f"{mapping.name!r} maps no points")
+        place, turns, scale = (
+            _value(mapping, each)[:3] for each in ("Location", "Rotation", "Scale")
+        )
+        if turns[0] or turns[1]:
+            raise _UnknownError(f"{mapping.name!r} turns about x or y")
+        turn, link = turns[2], _link(mapping.inputs["Vector"])
+        if link is None:
+            raise _UnknownError(f"{mapping.name!r} maps a constant")
+    if link is not None and not _is_uv(link):
+        raise _UnknownError(f"{node.name!r} lies by {link.from_node.name!r}")
+    c, s = math.cos(turn), math.sin(turn)
+    uv_map = ((c * scale[0], -s * scale[1], place[0]), (s * scale[0], c * scale[1], place[1]))
+    return lying_of(node, uv_map)
+
+
+def _is_uv(link: Any) -> bool:
+    """Whether these are the texture coordinates that renders show."""
+    node = link.from_node
+    if node.bl_idname == "ShaderNodeTexCoord":
+        return bool(link.from_socket.name == "UV")
+    return node.bl_idname == "ShaderNodeUVMap" and not node.uv_map
+
+
+def _normal(node: Any) -> tuple[Lying | None, float]:
+    """The normal map of a shader, and how strong it is."""
+    link = _link(node.inputs["Normal"])
+    if link is None:
+        return None, 1.0
+    bump = link.from_node
+    if bump.bl_idname != "ShaderNodeNormalMap" or bump.space != "TANGENT" or bump.uv_map:
+        raise _UnknownError(f"{bump.name!r} is linked to its Normal")
+    _, image, _ = _mapped(bump, "Color", None)
+    return image, _value(bump, "Strength")
 
 
 def _principled(node: Any) -> Paint:
-    glow = np.array(_value(node, "Emission Color")[:3]) * _value(node, "Emission Strength")
-    red, green, blue = glow.tolist()
+    colour, base, _ = _mapped(node, "Base Color", (1.0, 1.0, 1.0))
+    alpha, clear, output = _mapped(node, "Alpha", 1.0)
+    if clear is not None and (clear != base or output != "Alpha"):
+        raise _UnknownError("its Alpha is of another image than its Base Color")
+    metallic, metal, metal_channel = _mapped(node, "Metallic", 1.0)
+    roughness, rough, rough_channel = _mapped(node, "Roughness", 1.0)
+    glow, shining, _ = _mapped(node, "Emission Color", (1.0, 1.0, 1.0))
+    normal, strength = _normal(node)
+    red, green, blue = (np.array(glow[:3]) * _value(node, "Emission Strength")).tolist()
+    if _value(node, "Transmission Weight") > 0:
+        raise _UnknownError("light goes through it (Transmission Weight)")
     ior = _value(node, "IOR")
     head_on = ((ior - 1) / (ior + 1)) ** 2 * 2 * _value(node, "Specular IOR Level")
     return Paint(
-        _rgba(_value(node, "Base Color"), _value(node, "Alpha")),
-        _share(_value(node, "Metallic")),
-        _share(_value(node, "Roughness")),
+        _rgba(colour, alpha),
+        _share(metallic),
+        _share(roughness),
         head_on / 0.08,
         (red, green, blue),
+        Maps(
+            base,
+            clear is not None,
+            metal,
+            metal_channel,
+            rough,
+            rough_channel,
+            normal,
+            strength,
+            shining,
+        ),
     )
 
 
 def _diffuse(node: Any) -> Paint:
-    return Paint(_rgba(_value(node, "Color")))
+    colour, base, _ = _mapped(node, "Color", (1.0, 1.0, 1.0))
+    normal, strength = _normal(node)
+    return Paint(_rgba(colour), maps=Maps(base, normal=normal, strength=strength))
 
 
 def _glossy(node: Any) -> Paint:
-    return Paint(_rgba(_value(node, "Color")), 1.0, _share(_value(node, "Roughness")))
+    colour, base, _ = _mapped(node, "Color", (1.0, 1.0, 1.0))
+    return Paint(_rgba(colour), 1.0, _share(_value(node, "Roughness")), maps=Maps(base))
 
 
 def _emission(node: Any) -> Paint:
-    red, green, blue = (np.array(_value(node, "Color")[:3]) * _value(node, "Strength")).tolist()
-    return Paint(emissive=(red, green, blue))
+    colour, shining, _ = _mapped(node, "Color", (1.0, 1.0, 1.0))
+    red, green, blue = (np.array(colour[:3]) * _value(node, "Strength")).tolist()
+    return Paint(emissive=(red, green, blue), maps=Maps(glow=shining))
 
 
 _READERS = {

@@ -15,10 +15,10 @@ import runpy
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
 
@@ -26,6 +26,9 @@ from heliograph.disk import printable
 from heliograph.engines.blender.quiet import quiet
 from heliograph.engines.blender.suffixes import BLEND, SCRIPT
 from heliograph.errors import SceneError, UnknownNameError
+
+Handlers: TypeAlias = Mapping[str, tuple[Callable[..., object], ...]]
+"""Name of a list of `bpy.app.handlers` -> what is called."""
 
 _MAGIC = (b"BLENDER", b"\x28\xb5\x2f\xfd", b"\x1f\x8b")
 """How a .blend begins: as it is, packed by zstd, or by gzip."""
@@ -56,12 +59,14 @@ class Opened:
         digest: of the file or script, of every file that it shows, and of Blender's version.
         scene: the `bpy.types.Scene`.
         view_layer: the `bpy.types.ViewLayer`.
+        handlers: what was to be called on Blender's events before.
     """
 
     name: str
     digest: str
     scene: Any
     view_layer: Any
+    handlers: Handlers
 
 
 def open_source(
@@ -93,6 +98,7 @@ def open_source(
         content = path.read_bytes()
     except OSError as error:
         raise SceneError(f"{printable(path)}: cannot be read ({error.strerror})") from None
+    handlers = _handlers()
     if path.suffix.lower() == BLEND:
         _open_blend(path, content, trust=trust)
     else:
@@ -103,13 +109,21 @@ def open_source(
     chosen, layer = _chosen(name, scene, view_layer)
     if not any(each.type in SEEN_TYPES or each.is_instancer for each in chosen.objects):
         raise SceneError(f"{name}: nothing is to be seen in scene {chosen.name!r}; add an object")
-    return Opened(name, _digest(content), chosen, layer)
+    return Opened(name, _digest(content), chosen, layer, handlers)
 
 
-def close_source() -> None:
-    """Have Blender forget the scene that is open."""
+def close_source(opened: Opened) -> None:
+    """Have Blender forget a scene, and what its scripts wanted to be called."""
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
+    for name, before in opened.handlers.items():
+        calls = getattr(bpy.app.handlers, name)
+        calls[:] = [call for call in calls if call in before]
+
+
+def _handlers() -> Handlers:
+    lists = {name: getattr(bpy.app.handlers, name) for name in dir(bpy.app.handlers)}
+    return {name: tuple(calls) for name, calls in lists.items() if isinstance(calls, list)}
 
 
 def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:

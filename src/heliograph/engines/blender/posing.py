@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import bpy
 import numpy as np
 from mathutils import Matrix
 from numpy.typing import NDArray
 
 from heliograph.engines.blender.changes import Changes
-from heliograph.errors import InvalidValueError
 
 Pose = NDArray[np.float64]
 
-_SHEAR = 1e-4
+_SHEAR = 1e-5
+_ORIGIN = ".heliograph origin"
 
 
 class Poser:
@@ -33,7 +34,7 @@ class Poser:
         self._scene = scene
         self._view_layer = view_layer
         self._changes = changes
-        self._stale = False
+        self._stale = True
 
     def pose(self, thing: Any) -> Pose:
         """World_from_object (4, 4), with all that was moved before."""
@@ -41,11 +42,7 @@ class Poser:
         return np.array(thing.matrix_world, float)
 
     def move(self, poses: Mapping[Any, Pose]) -> None:
-        """Have objects stand at world_from_object (4, 4), all at once.
-
-        Raises:
-            InvalidValueError: a pose is sheared, and the object hangs on nothing.
-        """
+        """Have objects stand at world_from_object (4, 4), all at once."""
         if any(self._is_simulated(thing) for thing in poses):
             self._freeze()
         levels: dict[int, list[Any]] = {}
@@ -76,15 +73,24 @@ class Poser:
 
     def _place(self, thing: Any, pose: Pose) -> None:
         if thing.parent is None:
-            self._changes.set(thing, "matrix_world", Matrix(pose.tolist()))
-            _check_unsheared(thing, pose)
-            return
+            if not _shears(pose):
+                self._changes.set(thing, "matrix_world", Matrix(pose.tolist()))
+                return
+            self._changes.set(thing, "parent", self._origin())
         own = np.array(thing.matrix_basis, float)
         if not np.linalg.det(own):
             own = np.eye(4)
             self._changes.set(thing, "matrix_basis", Matrix.Identity(4))
         frame = np.linalg.pinv(_parent_matrix(thing)) @ pose @ np.linalg.inv(own)
+        self._changes.undone_by(thing.update_tag)  # Blender does not see that it changes
         self._changes.set(thing, "matrix_parent_inverse", Matrix(frame.tolist()))
+        thing.update_tag()
+
+    def _origin(self) -> Any:
+        """An object at the origin: below a parent a pose may shear."""
+        made = bpy.data.objects.new(_ORIGIN, None)
+        self._changes.undone_by(lambda: bpy.data.objects.remove(made))
+        return made
 
     def _is_simulated(self, thing: Any) -> bool:
         world, body = self._scene.rigidbody_world, thing.rigid_body
@@ -116,10 +122,9 @@ def _parent_matrix(thing: Any) -> Pose:
     return np.array(thing.matrix_world, float) @ np.linalg.pinv(np.array(thing.matrix_local, float))
 
 
-def _check_unsheared(thing: Any, pose: Pose) -> None:
-    came = np.array(thing.matrix_basis, float)[:3, :3]
-    if not np.allclose(came, pose[:3, :3], atol=_SHEAR * max(np.abs(pose[:3, :3]).max(), 1e-9)):
-        raise InvalidValueError(
-            f"object {thing.name!r}: expected a pose of rotation, scale and translation, got one "
-            "that shears; an object of Blender can do so only below a parent"
-        )
+def _shears(pose: Pose) -> bool:
+    """Whether a pose is more than location, rotation and scale: its axes are not square."""
+    x, y, z = pose[:3, :3].T
+    sizes = float(x @ x), float(y @ y), float(z @ z)
+    products = float(x @ y), float(y @ z), float(z @ x)
+    return max(map(abs, products)) > _SHEAR * max(*sizes)

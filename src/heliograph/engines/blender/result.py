@@ -31,7 +31,7 @@ OBJECT, MATERIAL = "Object Index", "Material Index"
 _OLD_NAMES = {"Env": SKY, "IndexOB": OBJECT, "IndexMA": MATERIAL}  # before Blender 5
 
 Look = Callable[[Any], None]
-"""Is given the `bpy.types.Depsgraph` that was rendered, which does not outlive the call."""
+"""Is given the `bpy.types.Depsgraph` to be rendered, which does not outlive the call."""
 
 
 def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
@@ -43,40 +43,59 @@ def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
     found: dict[str, Pass] = {}
     problems: list[Exception] = []
 
-    def drawn(engine: Any, depsgraph: Any) -> None:
+    def around(original: Callable[[Any, Any], None], engine: Any, depsgraph: Any) -> None:
         try:
-            found.update(_read(engine.get_result(), view_layer.name))
             if look is not None:
-                look(depsgraph)
+                look(depsgraph)  # before, since Cycles has Blender free what it has taken in
+            original(engine, depsgraph)
+            found.update(_read(engine.get_result(), view_layer.name))
         except Exception as error:  # noqa: BLE001 -- Blender would swallow it
             problems.append(error)
+        finally:
+            del engine, depsgraph  # the error's traceback would hold them beyond their end
 
-    with quiet() as printed, _after_render(drawn):
-        try:
-            bpy.ops.render.render(scene=scene.name, layer=view_layer.name)
-        except RuntimeError as error:
-            problems.append(EngineError(f"Cycles could not render: {error}\n{printed()}"))
-        if not problems and not found:
-            problems.append(EngineError(f"Cycles rendered nothing; Blender says:\n{printed()}"))
+    with _wrapped(around):
+        printed = run(scene, view_layer)
     if problems:
         raise problems[0]
+    if not found:
+        raise EngineError(f"Cycles rendered nothing; Blender says:\n{printed}")
     return found
 
 
+def run(scene: Any, view_layer: Any) -> str:
+    """Have Blender render a view layer with the scene's engine.
+
+    Returns:
+        The end of what it printed.
+
+    Raises:
+        EngineError: Blender could not, with the end of what it printed.
+    """
+    with quiet() as printed:
+        try:
+            bpy.ops.render.render(scene=scene.name, layer=view_layer.name)
+        except RuntimeError as error:
+            engine = scene.render.engine
+            raise EngineError(f"{engine} could not render: {error}\n{printed()}") from None
+        return printed()
+
+
 @contextmanager
-def _after_render(drawn: Callable[[Any, Any], None]) -> Iterator[None]:
-    engine = cycles.CyclesRender
-    original = engine.render
+def _wrapped(around: Callable[[Callable[[Any, Any], None], Any, Any], None]) -> Iterator[None]:
+    original = cycles.CyclesRender.render
 
-    def render_and_tell(self: Any, depsgraph: Any) -> None:
-        original(self, depsgraph)
-        drawn(self, depsgraph)
+    def render(self: Any, depsgraph: Any) -> None:
+        try:
+            around(original, self, depsgraph)
+        finally:
+            del self, depsgraph  # as above: of the frames of callers, too
 
-    engine.render = render_and_tell
+    cycles.CyclesRender.render = render
     try:
         yield
     finally:
-        engine.render = original
+        cycles.CyclesRender.render = original
 
 
 def _read(result: Any, layer_name: str) -> dict[str, Pass]:

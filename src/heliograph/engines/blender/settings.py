@@ -23,3 +23,24 @@ def settings(owner: Any, **values: object) -> Iterator[None]:
     finally:
         for name, kept in changed.items():
             setattr(owner, name, kept)
+
+
+@contextmanager
+def image_settings(
+    scene: Any, file_format: str, color_mode: str, color_depth: str, **more: object
+) -> Iterator[None]:
+    """Have a scene's images be written so within, with nothing added to the picture."""
+    written = scene.render.image_settings
+    with (
+        settings(scene.render, dither_intensity=0.0, use_stamp=False),
+        settings(
+            written,
+            media_type="IMAGE",  # before the format, as it decides which ones there are
+            file_format=file_format,
+            color_mode=color_mode,
+            color_depth=color_depth,
+            color_management="FOLLOW_SCENE",
+            **more,
+        ),
+    ):
+        yield

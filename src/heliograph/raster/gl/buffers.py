@@ -133,7 +133,7 @@ class GeometryStore:
         self._streams["in_position"].put(block.base, _picked(positions, block.order))
         self._streams["in_normal"].put(block.base, _picked(normals, block.order))
         box = _box(positions)
-        radius = float(np.linalg.norm(box[1]))
+        radius = _radius(positions, box)
         self.tables.box[handle], self.tables.radius[handle] = box, radius
         row = self._rows[handle]  # for when the tables are made anew
         self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
@@ -223,7 +223,7 @@ def _row(
         block.base,
         (*errors, *[np.inf] * spare),
         box,
-        float(np.sqrt(((positions - box[0]) ** 2).sum(1).max(initial=0))),  # bounding sphere
+        _radius(positions, box),
         0 if shape is None else shapes.SOLVER[shape],
         [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
         shape is Shape.PLANE,
@@ -237,6 +237,11 @@ def _box(positions: NDArray[Any]) -> NDArray[np.float64]:
         return np.zeros((2, 3))
     low, high = (_over_rows(reduce, positions).astype(float) for reduce in (np.minimum, np.maximum))
     return np.stack([low + high, high - low]) / 2
+
+
+def _radius(positions: NDArray[Any], box: NDArray[np.float64]) -> float:
+    """Of the bounding sphere round the middle of the bounding box."""
+    return float(np.sqrt(((positions - box[0]) ** 2).sum(1).max(initial=0)))
 
 
 def _over_rows(reduce: np.ufunc, rows: NDArray[Any]) -> NDArray[Any]:

@@ -11,20 +11,22 @@ from heliograph.frame import Label, Labels
 
 
 class Numbers:
-    """Numbers objects and materials as Blender lists them, and instances from 1000 on."""
+    """Objects from 1 on by name, materials from 101 on, instances from 1000 on."""
 
     def __init__(self) -> None:
         self.instances: dict[tuple[Any, ...], int] = {}
 
     @property
     def labels(self) -> Labels:
-        return {self.of_object(each.name): Label(each.name, "") for each in bpy.data.objects}
+        names = bpy.context.scene.objects.keys()
+        return {self.of_object(each): Label(each, "") for each in names}
 
     def of_object(self, name: str) -> int:
-        return 1 + bpy.data.objects.find(name)
+        names = sorted(bpy.context.scene.objects.keys())
+        return 1 + names.index(name) if name in names else 0
 
     def of_material(self, name: str) -> int:
-        return 101 + bpy.data.materials.find(name) if name else 100
+        return 101 + int(bpy.data.materials.find(name)) if name else 100
 
     def of_instance(self, parent: str, name: str, persistent_id: Any) -> int:
         key = (parent, name, tuple(persistent_id))
@@ -46,10 +48,16 @@ def shown(scene: Any, **changes: Any) -> Shown:
     return Shown(scene=scene, view_layer=layer, numbering=Numbers(), **given)
 
 
+def with_nodes(made: Any) -> Any:
+    """A material or a world that has nodes, as all have since Blender 5."""
+    if bpy.app.version < (5, 0):
+        made.use_nodes = True
+    return made
+
+
 def material(name: str, colour: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Any:
     """Diffuse, of this linear colour."""
-    made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    made = with_nodes(bpy.data.materials.new(name))
     nodes, links = made.node_tree.nodes, made.node_tree.links
     nodes.clear()
     shader = nodes.new("ShaderNodeBsdfDiffuse")
@@ -94,4 +102,31 @@ def sun(scene: Any, strength: float) -> Any:
     light.energy, light.angle = strength, 0.0
     thing = bpy.data.objects.new("Sun", light)
     scene.collection.objects.link(thing)
+    return thing
+
+
+def instancer(scene: Any, name: str, source: Any, height: float) -> Any:
+    """A grid of 4 x 3 instances a metre apart: of an object, or of a cube without a material."""
+    thing = plane(scene, name, 1.0)
+    thing.location = (0.0, 0.0, height)
+    tree = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    grid = tree.nodes.new("GeometryNodeMeshGrid")
+    for socket, value in {"Size X": 3, "Size Y": 2, "Vertices X": 4, "Vertices Y": 3}.items():
+        grid.inputs[socket].default_value = value
+    if source is None:
+        shape = tree.nodes.new("GeometryNodeMeshCube")
+        shape.inputs["Size"].default_value = (0.5, 0.5, 0.5)
+    else:
+        shape = tree.nodes.new("GeometryNodeObjectInfo")
+        shape.inputs["Object"].default_value = source
+        shape.inputs["As Instance"].default_value = True
+    instances = tree.nodes.new("GeometryNodeInstanceOnPoints")
+    output = tree.nodes.new("NodeGroupOutput")
+    tree.links.new(grid.outputs["Mesh"], instances.inputs["Points"])
+    geometry = next(each for each in shape.outputs if each.type == "GEOMETRY")
+    tree.links.new(geometry, instances.inputs["Instance"])
+    tree.links.new(instances.outputs[0], output.inputs[0])
+    thing.modifiers.new("Grid", "NODES").node_group = tree
     return thing

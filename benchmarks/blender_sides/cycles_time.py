@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import bpy
-from heliograph.engines.blender.engine import BlenderEngine
-from heliograph.engines.blender.quiet import quiet
 
 import heliograph as hg
+from heliograph.engines.blender.engine import BlenderEngine
+from heliograph.engines.blender.quiet import quiet
 
 ROUNDS, SAMPLES = 9, 4
 PASSES = ("rgb", "depth", "normals", "segmentation")

@@ -1,0 +1,382 @@
+"""Publishers, subscribers and channels over real sockets, with processes that die."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zmq
+
+from heliograph.errors import ClosedError, InvalidValueError, WorkerError
+from heliograph.publish.duplex import Duplex
+from heliograph.publish.keys import VARIABLE, make_key
+from heliograph.publish.sockets import Publisher, Subscriber
+
+FREE = "tcp://127.0.0.1:0"
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def _pair(stack: ExitStack, **options: object) -> tuple[Publisher, Subscriber]:
+    publisher = Publisher(FREE, timeout=5, **options)  # type: ignore[arg-type]
+    stack.callback(publisher.close, 0)
+    key = options.get("key")
+    return publisher, stack.enter_context(Subscriber(publisher.address, key=key))  # type: ignore[arg-type]
+
+
+def _program(stack: ExitStack, text: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", text, *arguments]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    stack.enter_context(program)
+    stack.callback(program.kill)
+    return program
+
+
+def _until_error(subscriber: Subscriber, got: list[int], timeout: float) -> None:
+    while True:
+        got.append(subscriber.recv(timeout)["number"])
+
+
+def _publish_all(publisher: Publisher, count: int) -> None:
+    big = np.zeros(4 << 20, np.uint8)
+    for number in range(count):
+        publisher.publish(big=big, number=number)
+
+
+PUBLISH = """
+import sys, numpy
+from heliograph.publish.sockets import Publisher
+publisher = Publisher(sys.argv[1], instance=int(sys.argv[2]))
+print(publisher.address, flush=True)
+for number in range(int(sys.argv[3])):
+    publisher.publish(number=number, image=numpy.full((40, 40, 3), number % 256, numpy.uint8))
+publisher.close(float(sys.argv[4]))
+"""
+
+
+def test_values_arrive_in_order_with_what_is_told_of_them(stack: ExitStack) -> None:
+    publisher, subscriber = _pair(stack, instance=3, seed=7)
+    image = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    publisher.publish(image=image, pose={"xy": [1.5, (2, "a", None)]}, index=12)
+    image[:] = 0  # it was copied
+    publisher.send({"any name": b"x"})
+    first, second = subscriber.recv(), subscriber.recv()
+    assert first["image"].sum() > 0
+    assert first["image"].flags.writeable
+    assert first["pose"] == {"xy": [1.5, (2, "a", None)]}
+    assert (first.instance, first.number, first.seed, first.index) == (3, 0, 7, 12)
+    assert (second.number, second.index, second["any name"]) == (1, None, b"x")
+
+
+def test_a_stream_ends_when_all_publishers_have(stack: ExitStack) -> None:
+    programs = [_program(stack, PUBLISH, FREE, str(each), "30", "20") for each in range(3)]
+    addresses = [str(each.stdout.readline()).strip() for each in programs if each.stdout]
+    got = list(stack.enter_context(Subscriber(addresses)))
+    assert sorted((each.instance, each["number"]) for each in got) == [
+        (instance, number) for instance in range(3) for number in range(30)
+    ]
+    for each in range(3):
+        mine = [message["number"] for message in got if message.instance == each]
+        assert mine == list(range(30))
+    assert [each.wait(10) for each in programs] == [0, 0, 0]
+
+
+def test_publishers_are_served_in_turn(stack: ExitStack) -> None:
+    pairs = [Publisher(FREE, instance=each, timeout=5) for each in range(4)]
+    for each in pairs:
+        stack.callback(each.close, 0)
+    subscriber = stack.enter_context(Subscriber([each.address for each in pairs]))
+    for publisher in pairs:
+        for number in range(8):
+            publisher.publish(number=number)
+    time.sleep(0.2)
+    order = [subscriber.recv().instance for _ in range(32)]
+    for start in range(0, 32, 4):
+        assert sorted(order[start : start + 4]) == [0, 1, 2, 3]
+
+
+def test_subscribers_share_a_stream(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=5)
+    subscribers = [stack.enter_context(Subscriber(publisher.address)) for _ in range(2)]
+    got: list[list[int]] = [[], []]
+
+    def read(mine: int) -> None:
+        got[mine].extend(message["number"] for message in subscribers[mine])
+
+    threads = [threading.Thread(target=read, args=(each,)) for each in range(2)]
+    for each in threads:
+        each.start()
+    time.sleep(0.3)
+    for number in range(100):
+        publisher.publish(number=number)
+    publisher.close()
+    for each in threads:
+        each.join(10)
+    assert sorted(got[0] + got[1]) == list(range(100))
+    assert got[0]
+    assert got[1]
+
+
+def test_a_slow_consumer_holds_up_the_publisher(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, queue=2, timeout=0.3)
+    stack.callback(publisher.close, 0)
+    with pytest.raises(TimeoutError, match="no subscriber is connected"):
+        publisher.publish(x=1)
+    subscriber = stack.enter_context(Subscriber(publisher.address, queue=2))
+    with pytest.raises(TimeoutError, match="queues of all 1 subscribers are full"):
+        _publish_all(publisher, 100)
+    got: list[int] = []
+    with pytest.raises(TimeoutError):
+        _until_error(subscriber, got, 0.5)
+    assert got == list(range(len(got)))
+    assert 4 <= len(got) < 12
+    publisher.publish(number=-1)
+    assert subscriber.recv()["number"] == -1
+
+
+def test_a_timeout_says_who_is_missing(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=5)
+    stack.callback(publisher.close, 0)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nobody = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
+    subscriber = stack.enter_context(Subscriber([publisher.address, nobody], timeout=0.5))
+    publisher.publish(x=1)
+    subscriber.recv()
+    with pytest.raises(TimeoutError) as error:
+        subscriber.recv()
+    assert f"{publisher.address}: nothing came for 0." in str(error.value)
+    assert f"{nobody}: nothing ever came, nobody is there" in str(error.value)
+
+
+def test_a_killed_publisher_is_told_while_others_deliver(stack: ExitStack) -> None:
+    killed = _program(stack, PUBLISH, FREE, "1", "1000000", "0")
+    other = _program(stack, PUBLISH, FREE, "0", "1000000", "0")
+    addresses = [str(each.stdout.readline()).strip() for each in (other, killed) if each.stdout]
+    subscriber = stack.enter_context(Subscriber(addresses, timeout=1))
+    for _ in range(10):
+        subscriber.recv()
+    os.kill(killed.pid, signal.SIGKILL)
+    with pytest.raises(WorkerError, match=f"{addresses[1]}: its publisher has died"):
+        _until_error(subscriber, [], 1)
+    other.kill()
+    assert killed.wait() == -signal.SIGKILL
+    other.wait()
+
+
+def test_a_killed_subscriber_leaves_the_rest_to_the_others(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=5)
+    stack.callback(publisher.close, 0)
+    program = _program(
+        stack,
+        "import sys; from heliograph.publish.sockets import Subscriber\n"
+        "for each in Subscriber(sys.argv[1]): print(each['number'], flush=True)",
+        publisher.address,
+    )
+    publisher.publish(number=0)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "0\n"
+    program.kill()
+    program.wait()
+    subscriber = stack.enter_context(Subscriber(publisher.address))
+    time.sleep(0.2)
+    for number in range(5):
+        publisher.publish(number=number)
+    assert [subscriber.recv()["number"] for _ in range(5)] == list(range(5))
+
+
+def test_a_publisher_may_come_back_at_its_address(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=5)
+    subscriber = stack.enter_context(Subscriber(publisher.address))
+    publisher.publish(x=1)
+    assert subscriber.recv()["x"] == 1
+    publisher.close(0)
+    publisher = Publisher(publisher.address, timeout=5)
+    stack.callback(publisher.close, 0)
+    publisher.publish(x=2)
+    assert subscriber.recv()["x"] == 2
+
+
+def test_ctrl_c_ends_the_wait(stack: ExitStack) -> None:
+    program = _program(stack, PUBLISH, FREE, "0", "5", "0")
+    assert program.stdout is not None
+    program.stdout.readline()
+    time.sleep(0.2)
+    program.send_signal(signal.SIGINT)
+    _, said = program.communicate(timeout=10)
+    assert "KeyboardInterrupt" in said
+
+
+@pytest.mark.parametrize(
+    "frames", [[b"garbage"], [b""], [b"\x80\x04\x95", b"pickle"], [b"x"] * 100, [b"\x91" * 100_000]]
+)
+def test_a_publisher_of_something_else_is_named(stack: ExitStack, frames: list[bytes]) -> None:
+    context = zmq.Context()
+    stack.callback(context.destroy, 0)
+    other = stack.enter_context(context.socket(zmq.PUSH))
+    other.bind("tcp://127.0.0.1:*")
+    address = other.getsockopt_string(zmq.LAST_ENDPOINT)
+    subscriber = stack.enter_context(Subscriber(address))
+    other.send_multipart(frames)
+    with pytest.raises(WorkerError, match=f"{address}: .*message"):
+        subscriber.recv()
+
+
+def test_what_is_no_publisher_is_named(stack: ExitStack) -> None:
+    server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+    subscriber = stack.enter_context(Subscriber(address))
+
+    def serve() -> None:
+        end, _ = server.accept()
+        with end:
+            end.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10)
+            end.recv(1000)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with pytest.raises((WorkerError, TimeoutError), match=address):
+        subscriber.recv(3)
+    thread.join()
+
+
+def test_a_key_lets_in_and_nothing_else_does(stack: ExitStack) -> None:
+    key = make_key()
+    publisher, subscriber = _pair(stack, key=key)
+    publisher.publish(x=1)
+    assert subscriber.recv()["x"] == 1
+    for other in (None, make_key()):
+        stranger = stack.enter_context(Subscriber(publisher.address, key=other))
+        with pytest.raises(WorkerError, match="it needs a key, or another one"):
+            stranger.recv()
+    for number in range(5):
+        publisher.publish(x=number)
+        assert subscriber.recv()["x"] == number
+
+
+def test_who_knows_only_the_public_key_is_not_let_in(stack: ExitStack) -> None:
+    from heliograph.publish import zeromq
+    from heliograph.publish.keys import secret_of
+
+    key = make_key()
+    publisher = Publisher(FREE, key=key, timeout=0.5)
+    stack.callback(publisher.close, 0)
+    context = zmq.Context()
+    stack.callback(context.destroy, 0)
+    stranger = stack.enter_context(context.socket(zmq.PULL))
+    stranger.curve_serverkey = zeromq._pair(secret_of(key, "server"))[0]
+    stranger.curve_publickey, stranger.curve_secretkey = zmq.curve_keypair()
+    stranger.connect(publisher.address)
+    with pytest.raises(TimeoutError, match="no subscriber is connected, one came with another key"):
+        publisher.publish(x=1)
+
+
+@pytest.mark.parametrize("address", ["tcp://primaryip:0", "tcp://*:0", "tcp://0.0.0.0:0"])
+def test_other_machines_need_a_key(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heliograph.publish.addresses.primary_ip", lambda: "192.0.2.7")
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with pytest.raises(InvalidValueError, match="so it needs a key"):
+        Publisher(address)
+    with pytest.raises(InvalidValueError, match="so it needs a key"):
+        Subscriber("tcp://192.0.2.7:5555")
+    monkeypatch.setenv(VARIABLE, "nonsense")
+    with pytest.raises(InvalidValueError, match="key: expected a text heliograph-key:"):
+        Publisher(address)
+
+
+def test_a_key_comes_from_the_environment(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = make_key()
+    monkeypatch.setenv(VARIABLE, key)
+    publisher = Publisher("tcp://0.0.0.0:0", timeout=5)
+    stack.callback(publisher.close, 0)
+    here = publisher.address.replace("0.0.0.0", "127.0.0.1")
+    subscriber = stack.enter_context(Subscriber(here, key=key))
+    publisher.publish(x=1)
+    assert subscriber.recv()["x"] == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["", "127.0.0.1:5", "tcp://127.0.0.1", "tcp://h:65536", "udp://h:1", "ipc://", 5]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidValueError, match="address: expected tcp://host:port"):
+        Publisher(address)
+
+
+def test_an_address_in_use_is_named(stack: ExitStack, tmp_path: Path) -> None:
+    for address in (FREE, f"ipc://{tmp_path}/socket"):
+        publisher = Publisher(address)
+        stack.callback(publisher.close, 0)
+        with pytest.raises(InvalidValueError, match=f"{publisher.address}: .*another process"):
+            Publisher(publisher.address)
+
+
+def test_ipc(stack: ExitStack, tmp_path: Path) -> None:
+    publisher = Publisher(f"ipc://{tmp_path}/socket", timeout=5)
+    subscriber = stack.enter_context(Subscriber(publisher.address))
+    publisher.publish(x=1)
+    assert subscriber.recv()["x"] == 1
+    publisher.close(0)
+    with pytest.raises(InvalidValueError, match="at most 107 bytes"):
+        Publisher(f"ipc:///{'x' * 200}")
+
+
+def test_closed_ones_say_so(stack: ExitStack) -> None:
+    publisher, subscriber = _pair(stack)
+    publisher.close(0)
+    subscriber.close()
+    with pytest.raises(ClosedError, match="the publisher at tcp"):
+        publisher.publish(x=1)
+    with pytest.raises(ClosedError):
+        subscriber.recv()
+    assert list(subscriber) == []
+
+
+def test_a_channel_goes_both_ways(stack: ExitStack) -> None:
+    one = stack.enter_context(Duplex(FREE, bind=True, instance=4))
+    two = stack.enter_context(Duplex(one.address, bind=False))
+    assert [two.send(shape=np.array([1.0, 2.0])), two.send(more="x")] == [0, 1]
+    received = one.receive()
+    assert received is not None
+    assert received["shape"].tolist() == [1, 2]
+    assert one.recv() == {"more": "x"}
+    assert one.send(answer=1) == 0
+    answer = two.receive()
+    assert answer is not None
+    assert (answer.values, answer.instance, answer.number) == ({"answer": 1}, 4, 0)
+    assert one.recv(0.05) is None
+    assert two.recv(0) is None
+
+
+def test_a_channel_without_another_end_says_so(stack: ExitStack) -> None:
+    one = stack.enter_context(Duplex(FREE, bind=True, timeout=0.2))
+    with pytest.raises(TimeoutError, match="the other end is not connected"):
+        one.send(x=1)
+    assert one.recv() is None
+    one.close()
+    with pytest.raises(ClosedError):
+        one.send(x=1)
+
+
+def test_what_was_sent_last_arrives(stack: ExitStack) -> None:
+    one = Duplex(FREE, bind=True)
+    two = stack.enter_context(Duplex(one.address, bind=False))
+    one.send(big=np.zeros(1 << 20, np.uint8))
+    one.close()
+    got = two.recv()
+    assert got is not None
+    assert got["big"].size == 1 << 20
