@@ -12,9 +12,15 @@ FRAMES = 20
 Place: TypeAlias = tuple[float, float, float]
 
 
+def give_nodes(owner: Any) -> None:
+    """Have a material or a world look as its nodes say, which it always does since Blender 5."""
+    if bpy.app.version < (5,):
+        owner.use_nodes = True
+
+
 def material(name: str, colour: Place, **inputs: float) -> Any:
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    give_nodes(made)
     principled = made.node_tree.nodes["Principled BSDF"]
     for key, value in {"Base Color": (*colour, 1.0), **inputs}.items():
         principled.inputs[key].default_value = value
@@ -48,7 +54,7 @@ def build() -> None:
     scene.render.resolution_x, scene.render.resolution_y = 96, 64
     scene.view_settings.view_transform = "Standard"
     scene.world = bpy.data.worlds.new("World")
-    scene.world.use_nodes = True
+    give_nodes(scene.world)
     scene.world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.2
     mesh = bpy.ops.mesh
     red, blue = material("Red", (0.8, 0.1, 0.1)), material("Blue", (0.1, 0.2, 0.8), Roughness=0.3)

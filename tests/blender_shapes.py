@@ -48,10 +48,16 @@ def shown(scene: Any, **changes: Any) -> Shown:
     return Shown(scene=scene, view_layer=layer, numbering=Numbers(), **given)
 
 
+def with_nodes(made: Any) -> Any:
+    """A material or a world that has nodes, as all have since Blender 5."""
+    if bpy.app.version < (5, 0):
+        made.use_nodes = True
+    return made
+
+
 def material(name: str, colour: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Any:
     """Diffuse, of this linear colour."""
-    made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    made = with_nodes(bpy.data.materials.new(name))
     nodes, links = made.node_tree.nodes, made.node_tree.links
     nodes.clear()
     shader = nodes.new("ShaderNodeBsdfDiffuse")
@@ -96,4 +102,31 @@ def sun(scene: Any, strength: float) -> Any:
     light.energy, light.angle = strength, 0.0
     thing = bpy.data.objects.new("Sun", light)
     scene.collection.objects.link(thing)
+    return thing
+
+
+def instancer(scene: Any, name: str, source: Any, height: float) -> Any:
+    """A grid of 4 x 3 instances a metre apart: of an object, or of a cube without a material."""
+    thing = plane(scene, name, 1.0)
+    thing.location = (0.0, 0.0, height)
+    tree = bpy.data.node_groups.new(name, "GeometryNodeTree")
+    for way in ("INPUT", "OUTPUT"):
+        tree.interface.new_socket("Geometry", in_out=way, socket_type="NodeSocketGeometry")
+    grid = tree.nodes.new("GeometryNodeMeshGrid")
+    for socket, value in {"Size X": 3, "Size Y": 2, "Vertices X": 4, "Vertices Y": 3}.items():
+        grid.inputs[socket].default_value = value
+    if source is None:
+        shape = tree.nodes.new("GeometryNodeMeshCube")
+        shape.inputs["Size"].default_value = (0.5, 0.5, 0.5)
+    else:
+        shape = tree.nodes.new("GeometryNodeObjectInfo")
+        shape.inputs["Object"].default_value = source
+        shape.inputs["As Instance"].default_value = True
+    instances = tree.nodes.new("GeometryNodeInstanceOnPoints")
+    output = tree.nodes.new("NodeGroupOutput")
+    tree.links.new(grid.outputs["Mesh"], instances.inputs["Points"])
+    geometry = next(each for each in shape.outputs if each.type == "GEOMETRY")
+    tree.links.new(geometry, instances.inputs["Instance"])
+    tree.links.new(instances.outputs[0], output.inputs[0])
+    thing.modifiers.new("Grid", "NODES").node_group = tree
     return thing

@@ -37,6 +37,7 @@ HEIGHT = 3.0
 DOWN = Camera.look_at(
     eye=(0.0, 0.0, 2), target=(0.0, 0, 0), up=(0, 1, 0), fov_y=0.02, width=16, height=16
 )
+SHINES = EditMaterial("Floor", emission=1)
 MATT = EditMaterial("Floor", rgba=(1, 1, 1, 1), roughness=1, specular=0)
 
 
@@ -53,7 +54,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlenderEn
 def colour(engine: BlenderEngine, *edits: Edit, camera: Camera = DOWN) -> list[float]:
     """Mean linear light of the pixels, as sRGB from 0 to 255."""
     rgb: Any = engine.render(View([camera], edits=edits))[camera.name].rgb
-    return np.round(rgb.astype(float).mean((0, 1)), 1).tolist()
+    mean: list[float] = np.round(rgb.astype(float).mean((0, 1)), 1).tolist()
+    return mean
 
 
 def srgb(*light: float) -> list[float]:
@@ -91,8 +93,10 @@ def test_lights_are_added_where_an_edit_says(engine: BlenderEngine, kind: Any) -
 def test_what_shines_shows_its_own_colour(engine: BlenderEngine) -> None:
     red = EditMaterial("Floor", rgba=(0.8, 0.2, 0.4, 1), emission=1, specular=0)
     assert colour(engine, red) == pytest.approx([204, 51, 102], abs=1)
+    blue = EditMaterial("Floor", rgba=(0, 0, 1, 1))
+    assert colour(engine, red, blue) == pytest.approx([0, 0, 255], abs=1)
     green = EditMaterial("Floor", emissive=(0, 0.5, 0))
-    assert colour(engine, red, green) == pytest.approx([0, 127.5, 0], abs=1)
+    assert colour(engine, red, green, blue) == pytest.approx([0, 127.5, 0], abs=1)
     rows = EditMaterials([["Floor"], ["Far"]], emissive=[[0, 0, 1], [1, 1, 1]])
     assert colour(engine, red, rows) == pytest.approx([0, 0, 255], abs=1)
 
@@ -110,21 +114,19 @@ def test_lights_that_cannot_be_are_refused(engine: BlenderEngine) -> None:
         colour(engine, EditLight("Bulb", decay=1))
 
 
-def test_a_texture_is_multiplied_by_the_colour(tmp_path: Path) -> None:
-    path = tmp_path / "scene.py"
-    path.write_text(SCENE)
+def test_a_texture_is_multiplied_by_the_colour(engine: BlenderEngine) -> None:
     halves = np.zeros((8, 8, 3), np.uint8)
     halves[:4, :4] = 255  # above on the left
     camera = DOWN.replace(fx=0.08, fy=0.08)  # all of the floor
     look = EditMaterial("Floor", texture=halves, rgba=(1, 0.5, 0, 1), emission=1, specular=0)
-    engine = BlenderEngine(path, style="cycles", samples=4)
-    try:
-        frame = engine.render(View([camera], edits=[look]))[camera.name]
-        assert np.allclose(frame.rgb[2, 2], [255, 127, 0], atol=2)
-        assert not frame.rgb[13, 2].any()
-        assert not frame.rgb[2, 13].any()
-        bare = EditMaterial("Floor", texture=np.zeros((0, 0, 3), np.uint8))
-        frame = engine.render(View([camera], edits=[look, bare]))[camera.name]
-        assert not frame.rgb[13, 13].any()  # it shines no longer by the texture it has lost
-    finally:
-        engine.close()
+    rgb = engine.render(View([camera], edits=[look]))[camera.name].rgb
+    assert np.allclose(rgb[2, 2], [255, 127, 0], atol=2)
+    assert not rgb[13, 2].any()
+    assert not rgb[2, 13].any()
+    again = EditMaterial("Floor", rgba=(0, 1, 0.5, 1))
+    rgb = engine.render(View([camera], edits=[look, again]))[camera.name].rgb
+    assert np.allclose(rgb[2, 2], [0, 255, 127], atol=2)
+    assert not rgb[13, 2].any()
+    bare = EditMaterial("Floor", texture=np.zeros((0, 0, 3), np.uint8), rgba=(1, 1, 0, 1))
+    rgb = engine.render(View([camera], edits=[look, bare, SHINES]))[camera.name].rgb
+    assert np.allclose(rgb[2:-2, 2:-2], [255, 255, 0], atol=2)

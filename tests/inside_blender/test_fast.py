@@ -9,6 +9,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
+from heliograph.colour import encoded
+from heliograph.engines.blender.fast import FastStyle
+from heliograph.errors import ClosedError, InvalidValueError
+from heliograph.frame import allocate
+from heliograph.passes import KNOWN_PASSES
+from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_image,
     add_light,
@@ -20,13 +27,6 @@ from inside_blender.fast_scene import (
     picture,
     shown,
 )
-
-from heliograph.colour import encoded
-from heliograph.engines.blender.fast import FastStyle
-from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import allocate
-from heliograph.passes import KNOWN_PASSES
-from heliograph.raster import RasterOptions
 
 WHITE = {"Color": (1, 1, 1, 1)}
 

@@ -8,6 +8,9 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
+from heliograph.engines.blender.fast import FastStyle
+from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_light,
     add_material,
@@ -19,14 +22,11 @@ from inside_blender.fast_scene import (
     shown,
 )
 
-from heliograph.engines.blender.fast import FastStyle
-from heliograph.raster import RasterOptions
-
 Rng = np.random.Generator
 
 
-def _scene() -> None:
-    """Something of each kind."""
+def _scene(*, text: bool = False) -> None:
+    """Something of each kind; a text counts as an instance, which is looked for in other ways."""
     scene = empty_scene()
     add_light("SUN", 3.0)
     add_light("POINT", 300.0, location=(1, 1, 3))
@@ -49,6 +49,8 @@ def _scene() -> None:
     _add_rig(add_mesh("Bent", "cylinder", location=(-1.5, 0.5, 0), radius=0.3, vertices=8))
     bpy.ops.object.text_add(location=(-0.5, 1.2, 0))
     bpy.context.object.name = "Text"
+    if not text:
+        scene.collection.objects.unlink(bpy.context.object)
     scene.frame_set(1)
 
 
@@ -65,7 +67,8 @@ def _add_rig(mesh: Any) -> None:
 
 
 def _object(rng: Rng) -> Any:
-    names = sorted(each.name for each in bpy.data.objects if each.type != "ARMATURE")
+    scene = bpy.context.scene
+    names = sorted(each.name for each in scene.objects if each.type != "ARMATURE")
     return bpy.data.objects[names[rng.integers(len(names))]]
 
 
@@ -203,14 +206,14 @@ CHANGES: list[Callable[[Rng], None]] = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    _scene()
+    _scene(text=seed >= 2)
     options = RasterOptions(shadows=seed % 2 == 1)
     style = FastStyle(options)
     done = []
-    for _ in range(10):
+    for _ in range(8):
         for change in rng.choice(len(CHANGES), rng.integers(1, 4)).tolist():
             CHANGES[change](rng)
             done.append(CHANGES[change].__name__)
@@ -223,16 +226,19 @@ def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
     style.close()
 
 
+@pytest.mark.parametrize("instances", [False, True])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__.strip("_"))
-def test_each_change_is_seen(change: Callable[[Rng], None]) -> None:
-    _scene()
+def test_each_change_is_shown(change: Callable[[Rng], None], instances: bool) -> None:
+    _scene(text=instances)
     rng = np.random.default_rng(1)
-    _instance(rng)
+    if instances:
+        _instance(rng)
     style = FastStyle()
     picture(style, shown())
     change(rng)
+    got = picture(style, shown())
     for name, expected in fresh_picture(shown()).items():
-        np.testing.assert_array_equal(picture(style, shown())[name], expected, name)
+        np.testing.assert_array_equal(got[name], expected, name)
     style.close()
 
 

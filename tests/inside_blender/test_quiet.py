@@ -34,16 +34,15 @@ def test_only_what_is_printed_outside_comes_out() -> None:
     assert done.stdout.split() == ["first", "second", "last"]
 
 
-def test_what_blender_prints_can_be_quoted(capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_a_render_prints_is_not_seen(capfd: pytest.CaptureFixture[str]) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     render = bpy.context.scene.render
     render.engine, render.resolution_x, render.resolution_y = "CYCLES", 4, 4
     bpy.context.scene.cycles.samples = 1
     bpy.context.scene.camera = bpy.data.objects.new("Eye", bpy.data.cameras.new("Eye"))
     capfd.readouterr()
-    with quiet() as printed:
+    with quiet():
         bpy.ops.render.render()
-        assert "Sample 1/1" in printed()
     assert capfd.readouterr().out == ""
 
 

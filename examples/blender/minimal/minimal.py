@@ -4,19 +4,20 @@ from heliograph.compat.blendtorch import btt
 
 BATCH = 4
 BLENDER = 2
-WORKER = 4  
+WORKER = 4
+
 
 def main():
     launch_args = dict(
-        scene=Path(__file__).parent/'cube.blend',
-        script=Path(__file__).parent/'cube.blend.py',
-        num_instances=BLENDER, 
-        named_sockets=['DATA'],
+        scene=Path(__file__).parent / "cube.blend",
+        script=Path(__file__).parent / "cube.blend.py",
+        num_instances=BLENDER,
+        named_sockets=["DATA"],
     )
 
     with btt.BlenderLauncher(**launch_args) as bl:
-        addr = bl.launch_info.addresses['DATA']
-        
+        addr = bl.launch_info.addresses["DATA"]
+
         # Create remote dataset
         ds = btt.RemoteIterableDataset(addr)
 
@@ -25,11 +26,12 @@ def main():
 
         # Setup batching
         dl = data.DataLoader(ds, batch_size=BATCH, num_workers=WORKER)
-        
+
         # Loop
         for item in dl:
-            img, xy = item['image'], item['xy']
+            img, xy = item["image"], item["xy"]
             print(img.shape, xy.shape)
 
-if __name__ == '__main__':
+
+if __name__ == "__main__":
     main()

@@ -222,10 +222,12 @@ def _numbered(things: Any) -> Iterator[list[str]]:
     before = np.empty(len(things), np.int32)
     things.foreach_get("pass_index", before)
     things.foreach_set("pass_index", np.arange(1, len(things) + 1, dtype=np.int32))
+    kept = {each.session_uid: index for each, index in zip(things, before.tolist(), strict=True)}
     try:
         yield [each.name for each in things]
-    finally:
-        things.foreach_set("pass_index", before)
+    finally:  # a render may have made more, of ours or by a handler
+        after = [kept.get(each.session_uid, each.pass_index) for each in things]
+        things.foreach_set("pass_index", np.array(after, np.int32))
 
 
 def _fill(arrays: Buffers, image: Image, shown: Shown, film_open: bool) -> None:

@@ -200,7 +200,10 @@ def _shared(
         key = (key ^ column) * _MIX
         key ^= key >> np.uint64(29)
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
-    return corners[first], place.reshape(-1, 3).astype(np.uint32)
+    order = np.argsort(first)  # as triangles use them, whatever their keys
+    rank = np.empty(len(order), np.uint32)
+    rank[order] = np.arange(len(order), dtype=np.uint32)
+    return corners[first[order]], rank[place].reshape(-1, 3)
 
 
 def _triangles(mesh: Any) -> Ints:

@@ -100,7 +100,7 @@ class Textures:
 
     def key(self, told: Maps) -> tuple[Any, ...]:
         """What the texture depends on."""
-        return told, *(self.state(bpy.data.images[each.image]) for each in told.images)
+        return told, *(self.state(bpy.data.images.get(each.image)) for each in told.images)
 
     def keep(self, shown: set[tuple[Any, ...]]) -> None:
         """Free all but these, by their keys."""
@@ -108,7 +108,12 @@ class Textures:
             self._rasterizer.remove_texture(self._made.pop(key)[0])
 
     def state(self, image: Any) -> tuple[Any, ...]:
-        """What the pixels of an image depend on; those that were painted count themselves."""
+        """What the pixels of an image depend on; those that were painted count themselves.
+
+        Of one that is gone, as that of an edit is after its view, nothing is known.
+        """
+        if image is None:
+            return ()
         pixels = blake2b(_floats(image).tobytes()).digest() if image.is_dirty else b""
         space, kind = image.colorspace_settings.name, image.source
         version = self._versions.get(image.name_full, 0)

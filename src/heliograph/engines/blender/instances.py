@@ -146,7 +146,8 @@ def _with_ours(layer: Any) -> Iterator[None]:
     ours = bpy.data.materials.get(MATERIAL)
     if ours is None:
         ours = bpy.data.materials.new(MATERIAL)
-        ours.use_nodes = True
+        if bpy.app.version < (5, 0):  # since then there is nothing else, and to say so warns
+            ours.use_nodes = True
         nodes, links = ours.node_tree.nodes, ours.node_tree.links
         nodes.clear()
         shader = nodes.new("ShaderNodeBsdfDiffuse")
@@ -162,7 +163,7 @@ def _with_theirs(layer: Any) -> Iterator[None]:
     added: list[tuple[Any, list[Any]]] = []
     try:
         for material in bpy.data.materials:
-            if material.use_nodes and material.node_tree is not None and material.is_editable:
+            if material.node_tree is not None and material.is_editable:
                 tree = material.node_tree
                 added.append((tree, []))
                 added[-1][1].extend(_add_random(tree))

@@ -123,6 +123,8 @@ def _mapped(node: Any, name: str, default: Any) -> tuple[Any, Lying | None, str]
     link = _link(node.inputs[name])
     if link is None:
         return _value(node, name), None, ""
+    if link.from_node.bl_idname == "ShaderNodeMix":
+        default, link = _multiplied(link.from_node)
     source, channel = link.from_node, link.from_socket.name
     if source.bl_idname == "ShaderNodeSeparateColor" and source.mode == "RGB":
         link = _link(source.inputs["Color"])
@@ -132,6 +134,25 @@ def _mapped(node: Any, name: str, default: Any) -> tuple[Any, Lying | None, str]
     if source.image is None:
         raise _UnknownError(f"{source.name!r} has no image")
     return default, _lying(source), channel
+
+
+def _multiplied(mix: Any) -> tuple[Three, Any]:
+    """The colour that a node multiplies something by, and the link of that.
+
+    Raises:
+        _UnknownError: it does something else.
+    """
+    factor, a, b = (
+        next(each for each in mix.inputs if each.identifier == identifier)
+        for identifier in ("Factor_Float", "A_Color", "B_Color")
+    )
+    link = _link(a)
+    plain = (mix.data_type, mix.blend_type) == ("RGBA", "MULTIPLY") and not mix.clamp_result
+    whole = factor.default_value == 1 and not (factor.is_linked or b.is_linked)
+    if link is None or not plain or not whole:
+        raise _UnknownError(f"{mix.name!r} does more than to multiply by a colour")
+    red, green, blue = b.default_value[:3]
+    return (red, green, blue), link
 
 
 def _lying(node: Any) -> Lying:

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from heliograph.colour import linear
 from heliograph.engines.blender.changes import Changes
+from heliograph.engines.blender.nodes import give_nodes, has_nodes
 from heliograph.scene import EditMaterial
 from heliograph.scene.material import MOST_SHININESS
 
 PRINCIPLED = "ShaderNodeBsdfPrincipled"
 _BASE, _EMISSION = "Base Color", "Emission Color"
+_GLOWS = "emission of an edit"
 _WHITE = (1.0, 1.0, 1.0)
 
 
 def principled(material: Any) -> Any:
     """The Principled shader that a material's surface is made with; None where there is none."""
-    if not material.use_nodes or material.node_tree is None:
+    if not has_nodes(material):
         return None
     output = material.node_tree.get_output_node("ALL")
     waiting = [output] if output is not None else []
@@ -41,7 +43,7 @@ def principled(material: Any) -> Any:
 def fresh_material(name: str) -> Any:
     """A new material of one Principled shader, as Blender makes them."""
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    give_nodes(made)
     return made
 
 
@@ -60,7 +62,9 @@ def paint(material: Any, edit: EditMaterial, changes: Changes, *, has_uv: bool) 
     tree = material.node_tree
     if edit.rgba is not None:
         red, green, blue, alpha = edit.rgba
-        _colour(tree, node, tuple(linear((red, green, blue)).tolist()))
+        light = tuple(linear((red, green, blue)).tolist())
+        _colour(tree, node, light)
+        material.diffuse_color = (*light, 1.0)  # what shows of it where its nodes are not read
         if alpha is not None:
             _set(tree, node, "Alpha", alpha)
             _blend(material)
@@ -69,15 +73,18 @@ def paint(material: Any, edit: EditMaterial, changes: Changes, *, has_uv: bool) 
     for name, value in _numbers(edit).items():
         _set(tree, node, name, value)
     if edit.emission is not None:
-        _glow(tree, node, edit.emission)
+        node[_GLOWS] = edit.emission
+    if _GLOWS in node:  # in whatever colour it has by now
+        _glow(tree, node, node[_GLOWS])
     if edit.emissive is not None:
+        node.pop(_GLOWS, None)
         _set(tree, node, _EMISSION, (*linear(edit.emissive).tolist(), 1.0))
         _set(tree, node, "Emission Strength", 1.0)
 
 
 def _given_principled(material: Any) -> Any:
     """Have a material without a Principled shader show one, in its colour of the viewport."""
-    material.use_nodes = True
+    give_nodes(material)
     tree = material.node_tree
     node = tree.nodes.new(PRINCIPLED)
     output = tree.get_output_node("ALL") or tree.nodes.new("ShaderNodeOutputMaterial")
@@ -120,7 +127,7 @@ def _colour(tree: Any, node: Any, colour: Sequence[float]) -> None:
     before = socket.links[0].from_socket
     own = before.node
     if own.bl_idname == "ShaderNodeMix" and own.label == "rgba of an edit":
-        own.inputs["B_Color"].default_value = (*colour, 1.0)
+        _of(own, "B_Color").default_value = (*colour, 1.0)
         return
     _multiply(tree, before, colour, socket)
 
