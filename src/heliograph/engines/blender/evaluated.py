@@ -162,9 +162,10 @@ def _alike(piece: Piece, part: Part) -> bool:
         or len(old.positions) != len(new.positions)
     ):
         return False
-    if (old.uvs is None) is not (new.uvs is None):
-        return False
-    same_uvs = old.uvs is None or np.array_equal(old.uvs, new.uvs)
+    if old.uvs is None or new.uvs is None:
+        same_uvs = old.uvs is new.uvs
+    else:
+        same_uvs = np.array_equal(old.uvs, new.uvs)
     return same_uvs and np.array_equal(old.triangles, new.triangles)
 
 
@@ -207,7 +208,7 @@ def parts(mesh: Any, *, simplify: bool) -> list[Part]:
 
 def _shared(
     triangles: Ints, vertices: Ints, normals: Floats, uvs: Floats | None
-) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint32]]:
     """One corner of each vertex (V,), and triangles (T, 3) of vertices.
 
     Args:
@@ -255,7 +256,9 @@ def _slots(mesh: Any) -> Ints | None:
     faces = _read(attribute.data, "value", len(mesh.polygons), np.int32)
     if not faces.any():
         return None
-    return faces[_read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)]
+    of_face = _read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)
+    slots: Ints = faces[of_face]
+    return slots
 
 
 def _read(rows: Any, field: str, shape: Any, dtype: Any = np.float32) -> NDArray[Any]:

@@ -247,10 +247,10 @@ def _rendered(instance: Any, unseen: set[str]) -> bool:
         return False
     if instance.is_instance:
         parent = instance.parent
-        return not parent.hide_render and parent.name_full not in unseen
+        return not (parent.hide_render or parent.name_full in unseen)
     if thing.name_full in unseen:
         return False
-    return not thing.is_instancer or thing.show_instancer_for_render
+    return bool(not thing.is_instancer or thing.show_instancer_for_render)
 
 
 def _is_itself(instance: Any) -> bool:
@@ -258,7 +258,7 @@ def _is_itself(instance: Any) -> bool:
     parent = instance.parent
     if parent.type == "MESH" or parent.name != instance.object.name:
         return False
-    return sum(each != _UNUSED for each in instance.persistent_id) == 1
+    return len([each for each in instance.persistent_id if each != _UNUSED]) == 1
 
 
 def _material(thing: Any, slot: int) -> Any:
