@@ -146,7 +146,14 @@ class OffScreenRenderer:
         scene, view_layer = bpy.context.scene, bpy.context.view_layer
         self._numbering.begin(view_layer.depsgraph)
         seed = max(scene.frame_current, 0)
-        order = Shown(scene, view_layer, self._numbering, False, None, seed)
+        order = Shown(
+            scene=scene,
+            view_layer=view_layer,
+            numbering=self._numbering,
+            by_material=False,
+            background=None,
+            seed=seed,
+        )
         style.draw(order, [camera], specs, [buffers])
         lose_context()
         return {name: self._turned(picture) for name, picture in buffers.items()}
