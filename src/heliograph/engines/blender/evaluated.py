@@ -97,9 +97,9 @@ class MeshStore:
         uid, before = (mesh.session_uid, lasting), self._shown.get(name)
         if uid == before:
             return self._entries[uid].pieces
-        old = None if before is None else self._left(name, before)
-        if uid not in self._entries:
-            made = parts(mesh, simplify=lasting)
+        made = None if uid in self._entries else parts(mesh, simplify=lasting)
+        old = self._left(name)
+        if made is not None:
             self._entries[uid] = _Entry(self._deformed(old, made) or self._added(made))
         elif old is not None:
             self._remove(old)
@@ -117,18 +117,21 @@ class MeshStore:
     def keep(self, uids: set[int], names: set[str]) -> None:
         """Free all meshes but these and those of these objects."""
         for name in self._shown.keys() - names:
-            old = self._left(name, self._shown.pop(name))
+            old = self._left(name)
             if old is not None:
                 self._remove(old)
         for uid in [uid for uid, each in self._entries.items() if not each.owners]:
             if uid[0] not in uids:
                 self._remove(self._entries.pop(uid))
 
-    def _left(self, name: str, uid: _Key) -> _Entry | None:
-        """The entry that an object no longer shows; None where others do."""
-        entry = self._entries[uid]
+    def _left(self, name: str) -> _Entry | None:
+        """Forget what an object shows: its entry; None where others show it, or it shows none."""
+        key = self._shown.pop(name, None)
+        if key is None:
+            return None
+        entry = self._entries[key]
         entry.owners.discard(name)
-        return None if entry.owners else self._entries.pop(uid)
+        return None if entry.owners else self._entries.pop(key)
 
     def _deformed(self, old: _Entry | None, made: list[Part]) -> list[Piece] | None:
         """The old pieces in their new shapes; None where they have other triangles."""
@@ -162,9 +165,10 @@ def _alike(piece: Piece, part: Part) -> bool:
         or len(old.positions) != len(new.positions)
     ):
         return False
-    if (old.uvs is None) is not (new.uvs is None):
-        return False
-    same_uvs = old.uvs is None or np.array_equal(old.uvs, new.uvs)
+    if old.uvs is None or new.uvs is None:
+        same_uvs = old.uvs is new.uvs
+    else:
+        same_uvs = np.array_equal(old.uvs, new.uvs)
     return same_uvs and np.array_equal(old.triangles, new.triangles)
 
 
@@ -207,7 +211,7 @@ def parts(mesh: Any, *, simplify: bool) -> list[Part]:
 
 def _shared(
     triangles: Ints, vertices: Ints, normals: Floats, uvs: Floats | None
-) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint32]]:
     """One corner of each vertex (V,), and triangles (T, 3) of vertices.
 
     Args:
@@ -255,7 +259,9 @@ def _slots(mesh: Any) -> Ints | None:
     faces = _read(attribute.data, "value", len(mesh.polygons), np.int32)
     if not faces.any():
         return None
-    return faces[_read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)]
+    of_face = _read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)
+    slots: Ints = faces[of_face]
+    return slots
 
 
 def _read(rows: Any, field: str, shape: Any, dtype: Any = np.float32) -> NDArray[Any]:

@@ -75,6 +75,7 @@ class FastStyle:
         self._places = np.empty(0, np.intp)
         self._boxes = np.empty((0, 2, 3))
         self._things = Instances.blank(0)
+        self._metallic = False
         self._lights: tuple[Light, ...] = ()
 
     @property
@@ -115,7 +116,7 @@ class FastStyle:
         self._number(shown)
         self._place()
         exposure = 2.0**shown.scene.view_settings.exposure * rasterizer.options.exposure
-        back, around = self._sky.environment(shown, exposure)
+        back, around = self._sky.environment(shown, exposure, reflected=self._metallic)
         draw_list = DrawList(
             self._things,
             self._shining(shown, rasterizer),
@@ -158,6 +159,7 @@ class FastStyle:
         materials.emissive = np.reshape([look.emissive for look in looks], (-1, 3)).astype("f4")
         shiny = [(look.metallic, look.roughness) for look in looks]
         materials.metallic_roughness = np.reshape(shiny, (-1, 2)).astype(np.float32)
+        self._metallic = any(look.metallic > 0 for look in looks)
         self._rows, self._things = rows, made
         self._places = np.array([thing.place for thing, _ in rows], np.intp)
         self._boxes = np.reshape([each.piece.box for _, each in rows], (-1, 2, 3))
