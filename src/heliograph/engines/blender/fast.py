@@ -38,7 +38,6 @@ from heliograph.raster import (
     Mapping,
     Rasterizer,
     RasterOptions,
-    Side,
 )
 
 DEFAULT = RasterOptions(shadows=False)
@@ -148,11 +147,13 @@ class FastStyle:
         table, materials, looks = made.table, made.materials, [each.paint for _, each in rows]
         table.geometry[:] = [each.piece.handle for _, each in rows]
         table.texture[:] = [each.texture for _, each in rows]
-        table.side[:] = Side.DOUBLE
+        table.side[:] = [look.side for look in looks]
         table.mapping[:] = Mapping.UV
-        table.cutoff = np.array([HOLE if each.clear else 0 for _, each in rows], np.float32)
+        holes = [HOLE if each.clear else 0 for _, each in rows]
+        cuts = [look.cutoff for look in looks]
+        table.cutoff = np.maximum(holes, cuts).astype(np.float32)
         materials.rgba[:] = np.reshape([look.rgba for look in looks], (-1, 4))
-        clear = table.cutoff > 0
+        clear = (table.cutoff > 0) & (np.array(cuts) < HOLE)
         materials.rgba[clear, 3] = np.minimum(materials.rgba[clear, 3], ALMOST)
         materials.surface[:, 0] = 0.0
         materials.surface[:, 1] = [look.specular for look in looks]
