@@ -17,6 +17,15 @@ from heliograph.raster import Geometry, Rasterizer
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+_Key = tuple[int, bool]
+"""Which mesh, and whether with coarser levels."""
+
+_LASTING = (
+    *("ARRAY", "BEVEL", "DECIMATE", "EDGE_SPLIT", "MIRROR", "MULTIRES", "REMESH", "SOLIDIFY"),
+    *("SUBSURF", "TRIANGULATE", "WEIGHTED_NORMAL", "WELD"),
+)
+"""Modifiers that yield the same mesh as long as they are the same."""
+
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -76,17 +85,21 @@ class MeshStore:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._rasterizer = rasterizer
-        self._entries: dict[int, _Entry] = {}
-        self._shown: dict[str, int] = {}
+        self._entries: dict[_Key, _Entry] = {}
+        self._shown: dict[str, _Key] = {}
 
-    def of_object(self, name: str, mesh: Any) -> list[Piece]:
-        """The pieces of an object's own mesh; where it was deformed its triangles stay."""
-        uid, before = mesh.session_uid, self._shown.get(name)
+    def of_object(self, thing: Any) -> list[Piece]:
+        """The pieces of an object's own mesh; where it was deformed its triangles stay.
+
+        There are coarser levels of detail of what is not to be deformed.
+        """
+        name, mesh, lasting = thing.name_full, thing.data, _lasts(thing)
+        uid, before = (mesh.session_uid, lasting), self._shown.get(name)
         if uid == before:
             return self._entries[uid].pieces
         old = None if before is None else self._left(name, before)
         if uid not in self._entries:
-            made = parts(mesh)
+            made = parts(mesh, simplify=lasting)
             self._entries[uid] = _Entry(self._deformed(old, made) or self._added(made))
         elif old is not None:
             self._remove(old)
@@ -96,9 +109,9 @@ class MeshStore:
 
     def of_instance(self, mesh: Any) -> list[Piece]:
         """The pieces of a mesh that is shown as often as it is instanced."""
-        uid = mesh.session_uid
+        uid = mesh.session_uid, False
         if uid not in self._entries:
-            self._entries[uid] = _Entry(self._added(parts(mesh)))
+            self._entries[uid] = _Entry(self._added(parts(mesh, simplify=False)))
         return self._entries[uid].pieces
 
     def keep(self, uids: set[int], names: set[str]) -> None:
@@ -108,10 +121,10 @@ class MeshStore:
             if old is not None:
                 self._remove(old)
         for uid in [uid for uid, each in self._entries.items() if not each.owners]:
-            if uid not in uids:
+            if uid[0] not in uids:
                 self._remove(self._entries.pop(uid))
 
-    def _left(self, name: str, uid: int) -> _Entry | None:
+    def _left(self, name: str, uid: _Key) -> _Entry | None:
         """The entry that an object no longer shows; None where others do."""
         entry = self._entries[uid]
         entry.owners.discard(name)
@@ -142,7 +155,12 @@ class MeshStore:
 def _alike(piece: Piece, part: Part) -> bool:
     """Whether a part is a piece of which only the vertices moved."""
     old, new = piece.part.geometry, part.geometry
-    if piece.slot != part.slot or len(old.positions) != len(new.positions):
+    if (
+        old.simplify
+        or new.simplify
+        or piece.slot != part.slot
+        or len(old.positions) != len(new.positions)
+    ):
         return False
     if (old.uvs is None) is not (new.uvs is None):
         return False
@@ -150,7 +168,14 @@ def _alike(piece: Piece, part: Part) -> bool:
     return same_uvs and np.array_equal(old.triangles, new.triangles)
 
 
-def parts(mesh: Any) -> list[Part]:
+def _lasts(thing: Any) -> bool:
+    """Whether an object's mesh is likely to be the same in every view."""
+    if thing.data.shape_keys is not None:
+        return False
+    return all(each.type in _LASTING for each in thing.modifiers)
+
+
+def parts(mesh: Any, *, simplify: bool) -> list[Part]:
     """The parts of an evaluated `bpy.types.Mesh`, one for each material that it shows.
 
     A vertex is what corners share that have one place, normal and texture coordinates. What the
@@ -173,7 +198,7 @@ def parts(mesh: Any) -> list[Part]:
             used,
             normals[corners],
             None if uvs is None else uvs[corners],
-            simplify=False,
+            simplify=simplify,
             name=f"mesh {mesh.name!r}",
         )
         found.append(Part(slot, geometry))

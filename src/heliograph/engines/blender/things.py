@@ -197,7 +197,7 @@ class ThingTable:
         self.things.append(Thing(thing.name, maker, _INSTANCE, pose, surfaces))
 
     def _thing(self, thing: Any, place: int) -> Thing:
-        pieces = self._meshes.of_object(thing.name_full, thing.data)
+        pieces = self._meshes.of_object(thing)
         return Thing(thing.name, None, place, None, self._surfaces(thing, pieces))
 
     def _update(self, objects: list[Any], stamps: list[int], updated: Updated) -> bool:
