@@ -39,6 +39,13 @@ def run(program: str, folder: Path) -> str:
     return done.stdout
 
 
+def test_every_example_is_run() -> None:
+    tested = Path(__file__).read_text() + Path(__file__).with_name("test_blendtorch.py").read_text()
+    for folder in FOLDER.iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f'run("{folder.name}/' in tested or f'"{folder.name}" / "' in tested
+
+
 def picture(path: Path) -> NDArray[np.int64]:
     return np.asarray(Image.open(path)).astype(int)
 
