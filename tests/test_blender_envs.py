@@ -48,7 +48,9 @@ env.run(frame_range=(1, 100), use_animation=True)
 def episode(env: Any, seed: int, steps: int = 12) -> NDArray[np.float32]:
     """The observations of an episode that pushes to and fro, the first included."""
     first, _ = env.reset(seed=seed)
-    return np.array([first, *(env.step(np.float32([np.sin(each)]))[0] for each in range(steps))])
+    return np.array(
+        [first, *(env.step(np.array([np.sin(each)], np.float32))[0] for each in range(steps))]
+    )
 
 
 def test_gymnasium_finds_nothing_wrong_and_seeds_repeat_in_another_blender() -> None:
@@ -60,14 +62,15 @@ def test_gymnasium_finds_nothing_wrong_and_seeds_repeat_in_another_blender() -> 
         first = [episode(env, seed) for seed in (3, 4, 3)]
         picture = env.render()
         assert picture is not None
-        assert (picture.shape, picture.dtype) == ((120, 160, 3), np.uint8)
+        assert picture.shape == (120, 160, 3)
+        assert picture.dtype == np.uint8
         assert np.ptp(picture) > 100
     np.testing.assert_array_equal(first[0], first[2])
     assert (first[0][0] != first[1][0]).any()
     assert np.ptp(first[0][:, 0]) > 0.01  # the cart has moved
     with launch_envs(None, SCRIPT, 2) as envs:
         start, _ = envs.reset(seed=3)
-        pushes = np.float32(np.sin(np.arange(12)))
+        pushes = np.sin(np.arange(12)).astype(np.float32)
         together = np.array([start, *(envs.step(np.full((2, 1), each))[0] for each in pushes)])
     np.testing.assert_array_equal(together[:, 0], first[0])
     np.testing.assert_array_equal(together[:, 1], first[1])

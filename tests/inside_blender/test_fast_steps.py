@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from heliograph.engines.blender.fast import FastStyle
+from heliograph.errors import InvalidValueError
 from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_light,
@@ -261,3 +262,19 @@ def test_a_closed_style_leaves_no_handler() -> None:
     style.close()
     style.close()
     assert [list(each) for each in lists] == before
+
+
+def test_a_view_after_an_error_is_whole() -> None:
+    _scene()
+    style = FastStyle()
+    picture(style, shown())
+    mesh, before = bpy.data.objects["Monkey"].data, (0.1, 0.2, 0.3)
+    mesh.vertices[0].co = (float("nan"), 0, 0)
+    bpy.data.objects["Ball"].location.x += 1
+    with pytest.raises(InvalidValueError, match="finite"):
+        picture(style, shown())
+    mesh.vertices[0].co = before
+    got = picture(style, shown())
+    for name, expected in fresh_picture(shown()).items():
+        np.testing.assert_array_equal(got[name], expected, name)
+    style.close()

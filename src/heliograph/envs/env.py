@@ -124,7 +124,7 @@ class RemoteEnv(_Env):
         flags = bool(done.terminated), bool(done.truncated)
         return (fitted(self.observation_space, done.obs), float(done.reward), *flags, done.info)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A picture of the world as it stands: (H, W, 3) uint8, None without a render mode."""
         if self.render_mode is None:
             return None

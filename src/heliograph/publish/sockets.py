@@ -140,11 +140,6 @@ class _Source:
         self.last: float | None = None
         self.ended = False
 
-    @property
-    def refused(self) -> bool:
-        """Whether it is there but would not talk to us; one that dies does so once at most."""
-        return self.link.failures > 1
-
     def end(self) -> None:
         """Hang up."""
         self.ended = True
@@ -153,7 +148,7 @@ class _Source:
     def missing(self, now: float) -> str:
         """What is told of it to whoever waits."""
         there = self.link.peers()
-        if self.refused:
+        if self.link.refused:
             return "it would not talk to us: it needs a key, or another one, or is no publisher"
         if self.last is None:
             return "nothing ever came" + ("" if there else ", nobody is there")
@@ -277,7 +272,7 @@ class Subscriber:
 
     def _loss(self, source: _Source, now: float, finished: Sequence[str] | None) -> str | None:
         """Why nothing more will come of a publisher that is not there, if that is so."""
-        if source.refused:
+        if source.link.refused:
             return source.missing(now)
         gone = source.link.gone_since
         if gone is None or source.link.poll_in(0):

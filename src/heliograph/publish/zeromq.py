@@ -25,6 +25,7 @@ PUSH: Final = int(zmq.PUSH)
 PULL: Final = int(zmq.PULL)
 PAIR: Final = int(zmq.PAIR)
 
+_SURE: Final = 3
 _DOMAIN: Final = "heliograph"
 
 _REFUSED: Final = (
@@ -54,7 +55,7 @@ class Link:
     Attributes:
         address: with the port that was chosen.
         gone_since: when the last of those that were there went (`time.monotonic`), or None.
-        failures: how often, since the last that went well, another end would not talk to us.
+        failures: whether another end would not talk to us since the last that did.
         ever: whether anybody ever was at the other end.
 
     Raises:
@@ -121,7 +122,9 @@ class Link:
 
     def _note(self, event: int, value: int) -> None:
         if event & _REFUSED:
-            self.failures += 1
+            # One that dies while we connect looks like this, but once; of the rest ZeroMQ is sure,
+            # and does not try again.
+            self.failures += 1 if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL else _SURE
         elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
             self._peers.add(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
@@ -141,6 +144,11 @@ class Link:
         if guard is not None:
             guard.stop()
         self._context.destroy(linger=round(linger * 1000))
+
+    @property
+    def refused(self) -> bool:
+        """Whether another end is there that will not talk to us."""
+        return self.failures >= _SURE
 
     @property
     def closed(self) -> bool:

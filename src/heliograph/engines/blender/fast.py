@@ -38,7 +38,6 @@ from heliograph.raster import (
     Mapping,
     Rasterizer,
     RasterOptions,
-    Side,
 )
 
 DEFAULT = RasterOptions(shadows=False)
@@ -75,6 +74,7 @@ class FastStyle:
         self._places = np.empty(0, np.intp)
         self._boxes = np.empty((0, 2, 3))
         self._things = Instances.blank(0)
+        self._metallic = False
         self._lights: tuple[Light, ...] = ()
 
     @property
@@ -115,7 +115,7 @@ class FastStyle:
         self._number(shown)
         self._place()
         exposure = 2.0**shown.scene.view_settings.exposure * rasterizer.options.exposure
-        back, around = self._sky.environment(shown, exposure)
+        back, around = self._sky.environment(shown, exposure, reflected=self._metallic)
         draw_list = DrawList(
             self._things,
             self._shining(shown, rasterizer),
@@ -147,17 +147,20 @@ class FastStyle:
         table, materials, looks = made.table, made.materials, [each.paint for _, each in rows]
         table.geometry[:] = [each.piece.handle for _, each in rows]
         table.texture[:] = [each.texture for _, each in rows]
-        table.side[:] = Side.DOUBLE
+        table.side[:] = [look.side for look in looks]
         table.mapping[:] = Mapping.UV
-        table.cutoff = np.array([HOLE if each.clear else 0 for _, each in rows], np.float32)
+        holes = [HOLE if each.clear else 0 for _, each in rows]
+        cuts = [look.cutoff for look in looks]
+        table.cutoff = np.maximum(holes, cuts).astype(np.float32)
         materials.rgba[:] = np.reshape([look.rgba for look in looks], (-1, 4))
-        clear = table.cutoff > 0
+        clear = (table.cutoff > 0) & (np.array(cuts) < HOLE)
         materials.rgba[clear, 3] = np.minimum(materials.rgba[clear, 3], ALMOST)
         materials.surface[:, 0] = 0.0
         materials.surface[:, 1] = [look.specular for look in looks]
         materials.emissive = np.reshape([look.emissive for look in looks], (-1, 3)).astype("f4")
         shiny = [(look.metallic, look.roughness) for look in looks]
         materials.metallic_roughness = np.reshape(shiny, (-1, 2)).astype(np.float32)
+        self._metallic = any(look.metallic > 0 for look in looks)
         self._rows, self._things = rows, made
         self._places = np.array([thing.place for thing, _ in rows], np.intp)
         self._boxes = np.reshape([each.piece.box for _, each in rows], (-1, 2, 3))

@@ -203,4 +203,5 @@ def _floats(image: Any) -> Pixels:
 
 
 def _bytes(shares: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    made: NDArray[np.uint8] = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return made

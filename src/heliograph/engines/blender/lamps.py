@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.shared.lights import fading
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import Colour
 
-_NO_FADING: Colour = (0.0, 0.0, 0.0)
+_SQUARE = 2.0
 
 
 def light(lamp: Any, world: NDArray[np.float64]) -> Light | None:
@@ -43,7 +44,9 @@ def light(lamp: Any, world: NDArray[np.float64]) -> Light | None:
         )
     if lamp.type == "AREA":
         return _area(lamp, world, colour * strength, common)
-    common |= {"attenuation": _NO_FADING, "decay": 2.0}
+    decay = float(lamp.get("decay", _SQUARE))  # custom properties of ours
+    common |= {"attenuation": fading(decay), "decay": decay}
+    common["distance"] = float(lamp.get("distance", 0.0))
     diffuse = _triple(colour * strength / (4 * math.pi))
     if lamp.type == "SPOT":
         half = lamp.spot_size / 2
@@ -58,9 +61,9 @@ def light(lamp: Any, world: NDArray[np.float64]) -> Light | None:
 
 
 def _rim(half: float, blend: float) -> float:
-    """Cosine of where a spot begins to fade, which Blender reckons on a plane ahead of it."""
+    """Cosine of where a spot begins to fade, which Cycles reckons in cosines."""
     edge = math.cos(half)
-    return 1 / math.sqrt(1 + (math.tan(half) * (1 - blend)) ** 2) if edge > 0 else edge
+    return edge + (1 - edge) * blend
 
 
 def _area(

@@ -1,20 +1,23 @@
 """Blender's materials as the rasterizer's.
 
 Understood are the Principled, Diffuse, Glossy and Emission shaders, as they stand before the output
-of a material, with numbers or image textures in their inputs, and a normal map. What is anything
-else is shown in the colour that the material has in the viewport.
+of a material, with numbers or image textures in their inputs, maybe multiplied by a number, and a
+normal map. A mix of one of them with nothing may hide a side of surfaces, and a comparison of the
+opacity may cut holes. What is anything else is shown in the colour that the material has in the
+viewport.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from heliograph.colour import encoded
 from heliograph.engines.blender.images import NO_MAPS, Lying, Maps, lying_of
+from heliograph.raster import Side
 
 Four = tuple[float, float, float, float]
 Three = tuple[float, float, float]
@@ -30,6 +33,8 @@ class Paint:
         specular: as `MaterialTable.surface` has it, 0.5 for 4 %.
         emissive: linear light.
         maps: images that say more.
+        side: which side is seen.
+        cutoff: up to which opacity of its image there are holes.
         approximated: why it does not look as Blender draws it; "" where it does.
     """
 
@@ -39,6 +44,8 @@ class Paint:
     specular: float = 0.0
     emissive: Three = (0.0, 0.0, 0.0)
     maps: Maps = NO_MAPS
+    side: Side = Side.DOUBLE
+    cutoff: float = 0.0
     approximated: str = ""
 
 
@@ -51,11 +58,12 @@ def paint(material: Any) -> Paint:
     node = _shader(material.node_tree)
     if node is None:
         return _viewport(material, "no shader is linked to its output")
+    node, side = _sided(node)
     reader = _READERS.get(node.bl_idname)
     if reader is None:
         return _viewport(material, f"its shader is {node.name!r}")
     try:
-        return reader(node)
+        return replace(reader(node), side=side)
     except _UnknownError as error:
         return _viewport(material, str(error))
 
@@ -82,6 +90,25 @@ def _shader(tree: Any) -> Any:
     return None if link is None else link.from_node
 
 
+def _sided(node: Any) -> tuple[Any, Side]:
+    """A shader, and which side of it is seen, where it is mixed with nothing by its facing."""
+    if node.bl_idname != "ShaderNodeMixShader" or not node.inputs[0].is_linked:
+        return node, Side.DOUBLE
+    shader, clear = (_link(socket) for socket in node.inputs[1:])
+    if shader is None or clear is None or clear.from_node.bl_idname != "ShaderNodeBsdfTransparent":
+        return node, Side.DOUBLE
+    side, link = Side.FRONT, _link(node.inputs[0])
+    while link is not None and link.from_node.bl_idname == "ShaderNodeMath":
+        math_node = link.from_node
+        if math_node.operation == "SUBTRACT":  # from 1
+            side, link = Side.BACK, _link(math_node.inputs[1])
+        else:  # times whether a camera sees it
+            link = _link(math_node.inputs[0])
+    if link is None or link.from_socket.name != "Backfacing":
+        return node, Side.DOUBLE
+    return shader.from_node, side
+
+
 def _link(socket: Any) -> Any:
     """What is linked to a socket, past reroutes; None for nothing."""
     while socket.is_linked:
@@ -92,7 +119,7 @@ def _link(socket: Any) -> Any:
     return None
 
 
-def _value(node: Any, name: str) -> Any:
+def _value(node: Any, name: str | int) -> Any:
     """The number or colour of an input.
 
     Raises:
@@ -109,7 +136,7 @@ def _value(node: Any, name: str) -> Any:
     return value if isinstance(value, float) else tuple(value)
 
 
-def _mapped(node: Any, name: str, default: Any) -> tuple[Any, Lying | None, str]:
+def _mapped(node: Any, name: str | int, default: Any) -> tuple[Any, Lying | None, str]:
     """An input as (number or colour, image that multiplies it, the image's output).
 
     Args:
@@ -125,6 +152,8 @@ def _mapped(node: Any, name: str, default: Any) -> tuple[Any, Lying | None, str]
         return _value(node, name), None, ""
     if link.from_node.bl_idname == "ShaderNodeMix":
         default, link = _multiplied(link.from_node)
+    elif link.from_node.bl_idname == "ShaderNodeMath":
+        default, link = _times(link.from_node)
     source, channel = link.from_node, link.from_socket.name
     if source.bl_idname == "ShaderNodeSeparateColor" and source.mode == "RGB":
         link = _link(source.inputs["Color"])
@@ -155,6 +184,41 @@ def _multiplied(mix: Any) -> tuple[Three, Any]:
     return (red, green, blue), link
 
 
+def _times(product: Any) -> tuple[float, Any]:
+    """The number that a Math node multiplies something by, and the link of that.
+
+    Raises:
+        _UnknownError: it does something else.
+    """
+    link = _link(product.inputs[0])
+    if link is None or product.operation != "MULTIPLY" or product.inputs[1].is_linked:
+        raise _UnknownError(f"{product.name!r} does more than to multiply by a number")
+    return product.inputs[1].default_value, link
+
+
+def _opacity(node: Any) -> tuple[float, Lying | None, str, float]:
+    """The opacity of a shader as `_mapped` has it, and up to which there are holes."""
+    link = _link(node.inputs["Alpha"])
+    if link is None:
+        return _value(node, "Alpha"), None, "", 0.0
+    cut, rest = link.from_node, None
+    if (
+        cut.bl_idname == "ShaderNodeMath"
+        and cut.operation == "MULTIPLY"
+        and cut.inputs[1].is_linked
+    ):
+        cut, rest = _link(cut.inputs[0]).from_node, cut
+    if cut.bl_idname != "ShaderNodeMath" or cut.operation != "GREATER_THAN":
+        return *_mapped(node, "Alpha", 1.0), 0.0
+    _, image, channel = _mapped(cut, 0, 1.0)
+    factor = 1.0 if rest is None else _mapped(rest, 1, 1.0)[0]
+    return factor, image, channel, cut.inputs[1].default_value
+
+
+def _computes(node: Any, operation: str) -> bool:
+    return node.bl_idname == "ShaderNodeMath" and node.operation == operation
+
+
 def _lying(node: Any) -> Lying:
     """How an image texture lies on a surface.
 
@@ -163,24 +227,33 @@ def _lying(node: Any) -> Lying:
     """
     if node.projection != "FLAT" or node.extension == "CLIP":
         raise _UnknownError(f"{node.name!r} is projected or clipped")
-    link, turn, place, scale = _link(node.inputs["Vector"]), 0.0, (0.0, 0.0), (1.0, 1.0)
-    if link is not None and link.from_node.bl_idname == "ShaderNodeMapping":
+    link, whole = _link(node.inputs["Vector"]), np.eye(3)
+    while link is not None and link.from_node.bl_idname == "ShaderNodeMapping":
         mapping = link.from_node
-        if mapping.vector_type != "POINT":
-            raise _UnknownError(f"{mapping.name!r} maps no points")
-        place, turns, scale = (
-            _value(mapping, each)[:3] for each in ("Location", "Rotation", "Scale")
-        )
-        if turns[0] or turns[1]:
-            raise _UnknownError(f"{mapping.name!r} turns about x or y")
-        turn, link = turns[2], _link(mapping.inputs["Vector"])
+        whole = whole @ _affine(mapping)
+        link = _link(mapping.inputs["Vector"])
         if link is None:
             raise _UnknownError(f"{mapping.name!r} maps a constant")
     if link is not None and not _is_uv(link):
         raise _UnknownError(f"{node.name!r} lies by {link.from_node.name!r}")
-    c, s = math.cos(turn), math.sin(turn)
-    uv_map = ((c * scale[0], -s * scale[1], place[0]), (s * scale[0], c * scale[1], place[1]))
-    return lying_of(node, uv_map)
+    (a, b, c), (d, e, f) = whole[:2].tolist()
+    return lying_of(node, ((a, b, c), (d, e, f)))
+
+
+def _affine(mapping: Any) -> Any:
+    """What a Mapping node does to texture coordinates, (3, 3).
+
+    Raises:
+        _UnknownError: it does more.
+    """
+    if mapping.vector_type != "POINT":
+        raise _UnknownError(f"{mapping.name!r} maps no points")
+    place, turns, scale = (_value(mapping, each)[:3] for each in ("Location", "Rotation", "Scale"))
+    if turns[0] or turns[1]:
+        raise _UnknownError(f"{mapping.name!r} turns about x or y")
+    c, s = math.cos(turns[2]), math.sin(turns[2])
+    made = np.array([[c, -s, place[0]], [s, c, place[1]], [0, 0, 1]])
+    return made @ np.diag([scale[0], scale[1], 1.0])
 
 
 def _is_uv(link: Any) -> bool:
@@ -205,7 +278,7 @@ def _normal(node: Any) -> tuple[Lying | None, float]:
 
 def _principled(node: Any) -> Paint:
     colour, base, _ = _mapped(node, "Base Color", (1.0, 1.0, 1.0))
-    alpha, clear, output = _mapped(node, "Alpha", 1.0)
+    alpha, clear, output, cutoff = _opacity(node)
     if clear is not None and (clear != base or output != "Alpha"):
         raise _UnknownError("its Alpha is of another image than its Base Color")
     metallic, metal, metal_channel = _mapped(node, "Metallic", 1.0)
@@ -234,6 +307,7 @@ def _principled(node: Any) -> Paint:
             strength,
             shining,
         ),
+        cutoff=cutoff,
     )
 
 

@@ -89,8 +89,7 @@ class Nodes:
             return
         shown = self._math("MULTIPLY", alpha, 1.0, "alpha") if blended else None
         if cut:
-            less = self._math("LESS_THAN", alpha, 0.5, "cutoff")
-            there = self._math("SUBTRACT", 1.0, less)
+            there = self._math("GREATER_THAN", alpha, 0.5, "cutoff")
             shown = there if shown is None else self._math("MULTIPLY", there, shown)
         if shown is not None:
             self._link(shown, self._shader.inputs["Alpha"])

@@ -37,6 +37,7 @@ _PLACES: dict[str, tuple[tuple[str, str | int], ...]] = {
     "cutoff": (("cutoff", 1),),
 }
 """Which inputs of which nodes hold a number."""
+_BELOW = 1 - 1e-6  # what is as opaque as a cutoff is there
 _PHONG_WHITE = 0.08  # what a specular level of 1 reflects, head on
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -84,7 +85,7 @@ def rows(things: Instances, chosen: NDArray[np.intp], tinted: Sequence[bool]) ->
     """How some instances (K,) look; `tinted` says whose vertices have colours."""
     table = things.table
     alpha = things.materials.rgba[chosen, 3].astype(float)
-    cutoff = _column(table.cutoff, chosen, 0.0)
+    cutoff = _column(table.cutoff, chosen, 0.0) * _BELOW
     scale, offset = np.ones((len(chosen), 3)), np.zeros((len(chosen), 3))
     scale[:, :2] = table.texture_scale[chosen, :2]
     offset[:, :2] = _column(table.texture_offset, chosen, (0.0, 0.0))

@@ -178,7 +178,7 @@ class OpenAIRemoteEnv(_Env):
         """Applies an action; see `RemoteEnv.step`."""
         return self._launched().step(action)
 
-    def render(self, mode: str = "rgb_array") -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self, mode: str = "rgb_array") -> NDArray[np.uint8] | None:
         """A picture; see `RemoteEnv.render`."""
         return self._launched().render(mode)
 
