@@ -100,7 +100,8 @@ class Textures:
 
     def key(self, told: Maps) -> tuple[Any, ...]:
         """What the texture depends on."""
-        return told, *(self.state(bpy.data.images[each.image]) for each in told.images)
+        images = [bpy.data.images.get(each.image) for each in told.images]  # some may be removed
+        return told, *(None if image is None else self.state(image) for image in images)
 
     def keep(self, shown: set[tuple[Any, ...]]) -> None:
         """Free all but these, by their keys."""
