@@ -99,8 +99,8 @@ def test_an_episode() -> None:
     with remote(ends=2) as env:
         first, info = env.reset(seed=4, options={"begin": 0})
         assert (first.dtype, info) == (np.float32, {"frame": 0})
-        assert env.step(np.float32([0]))[1:] == (0.25, False, False, {"frame": 1})
-        assert env.step(np.float32([0]))[1:] == (0.25, True, False, {"frame": 2})
+        assert env.step(np.array([0], np.float32))[1:] == (0.25, False, False, {"frame": 1})
+        assert env.step(np.array([0], np.float32))[1:] == (0.25, True, False, {"frame": 2})
         picture = env.render()
         assert picture is not None
         np.testing.assert_array_equal(picture, np.full((4, 6, 3), 2))
@@ -111,8 +111,8 @@ def test_what_the_world_raises_is_raised_here_and_it_goes_on() -> None:
     with remote() as env:
         env.reset(seed=1)
         with pytest.raises(EngineError, match=r"(?s)raised:.*Traceback.*has come apart"):
-            env.step(np.float32([0.5]))
-        assert env.step(np.float32([0]))[4] == {"frame": 2}
+            env.step(np.array([0.5], np.float32))
+        assert env.step(np.array([0], np.float32))[4] == {"frame": 2}
 
 
 def test_wrong_use_is_refused() -> None:
@@ -159,7 +159,7 @@ def test_environments_side_by_side() -> None:
         assert first in envs.observation_space
         np.testing.assert_array_equal(infos["frame"], [0, 0, 0])
         alone = [np.random.default_rng(seed).random() for seed in (7, 8, 9)]
-        np.testing.assert_array_equal(first[:, 0], np.float32(alone))
+        np.testing.assert_array_equal(first[:, 0], np.array(alone, np.float32))
         actions = envs.action_space.sample() * 0
         frames = []
         for _ in range(5):

@@ -100,7 +100,7 @@ def test_spaces_are_those_described() -> None:
     )
     space = space_of(None, described, "observation")
     assert space == spaces.Dict(
-        place=spaces.Box(np.float32([0, -1]), np.float32([1, 2])),
+        place=spaces.Box(np.array([0, -1], np.float32), np.array([1, 2], np.float32)),
         level=spaces.Box(0, 255, (4, 3), np.uint8),
         choice=spaces.Discrete(3, start=1),
     )

@@ -54,7 +54,7 @@ def drawn(engine, view):
 
 
 def sets():
-    return [chosen for number in range(1, 7) for chosen in combinations(NAMES, number)]
+    return [chosen for number in (1, 2, 6) for chosen in combinations(NAMES, number)]
 
 
 @pytest.mark.parametrize("ortho", [False, True])
@@ -94,7 +94,7 @@ def test_views_of_all_sorts_need_few_programs_and_leave_nothing_behind(msaa, mon
         eye = camera(rng.random() < 0.5, *rng.integers(1, 50, 2).tolist())
         return View((eye,), passes=passes[rng.integers(len(passes))], edits=edits)
 
-    views = [a_view() for _ in range(100)]
+    views = [a_view() for _ in range(50)]
     scene = hg.Scene(*FEW, *LIGHTS)
     engine = ComponentEngine(scene, options=RasterOptions(msaa=msaa))
     compiled = engine._rasterizer._pipeline._programs

@@ -167,7 +167,8 @@ def test_anything_else_is_refused(value: Any, says: str) -> None:
         pack(Message({"pose": value}))
 
 
-def test_values_that_hold_themselves_are_refused() -> None:
+def test_values_that_hold_themselves_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "MAX_ITEMS", 10_000)
     one: list[Any] = []
     one.append(one)
     wide: list[Any] = [1]

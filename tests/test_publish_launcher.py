@@ -145,6 +145,24 @@ def _elsewhere(info: LaunchInfo, path: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stderr
 
 
+def test_an_end_without_a_word_is_told() -> None:
+    text = f"{STREAM}    import time; time.sleep(0.3); os._exit(0)"
+    with (
+        Launcher(_python(text), sockets=["DATA"], arguments=[["3"]]) as launcher,
+        Subscriber(launcher.addresses["DATA"]) as subscriber,
+    ):
+        assert [subscriber.recv().index for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(WorkerError, match="ended without closing its publisher"):
+            subscriber.recv()
+
+
+def test_who_comes_after_the_end_finds_an_end() -> None:
+    with Launcher(_python("pass"), 2, sockets=["DATA"]) as launcher:
+        launcher.wait(10)
+        with Subscriber(launcher.addresses["DATA"]) as subscriber:
+            assert list(subscriber) == []
+
+
 def test_a_program_that_fails_is_started_again() -> None:
     text = STREAM.replace(
         "        publisher.publish(",
@@ -185,19 +203,20 @@ def test_a_command_that_is_not_there_is_named() -> None:
         launcher.wait(10)
 
 
-_FAMILY = """
+_FAMILY = r"""
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-loop = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
+tell = lambda: os.write(1, b"%d\n" % os.getpid())
+loop = "import os, time; os.setsid(); os.write(1, b'%d\\n' % os.getpid()); time.sleep(600)"
 child = subprocess.Popen([sys.executable, "-c", loop])
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        print(os.getpid(), flush=True)
+        tell()
         time.sleep(600)
     os._exit(0)
 os.wait()
-print(os.getpid(), flush=True)
+tell()
 time.sleep(600)
 """
 """A program that does not mind SIGTERM, with a child and an orphan in sessions of their own."""
@@ -233,7 +252,7 @@ def test_no_descendant_stays(tmp_path: Path, how: str) -> None:
             os.kill(each, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_no_program_outlives_a_killed_trainer(tmp_path: Path, how: int) -> None:
     trainer = subprocess.Popen(
         [
@@ -263,11 +282,16 @@ def test_no_program_outlives_a_killed_trainer(tmp_path: Path, how: int) -> None:
     assert _soon(lambda: not status.parent.exists())
 
 
-def test_other_machines_get_a_key_which_is_in_the_file_alone(tmp_path: Path) -> None:
+def test_other_machines_get_a_key_which_is_in_the_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heliograph.publish.launcher.primary_ip", lambda: "192.0.2.7")
+    monkeypatch.setattr("heliograph.publish.launcher.free_ports", lambda *_: [5555])
     text = "import os, sys, time; print(os.environ.get('HELIOGRAPH_KEY')); time.sleep(60)"
-    with Launcher(_python(text), sockets=["DATA"], host="0.0.0.0") as launcher:
+    with Launcher(_python(text), sockets=["DATA"], host="primaryip") as launcher:
         info, path = launcher.info, tmp_path / "info.json"
         info.save_json(path)
+    assert info.addresses["DATA"] == ["tcp://192.0.2.7:5555"]
     assert info.key is not None
     assert info.addresses["DATA"].key == info.key
     assert info.key not in repr(info)
@@ -305,6 +329,7 @@ def test_sockets_of_this_machine_alone() -> None:
         ({"sockets": ["A", "A"]}, InvalidValueError, "sockets: expected a list"),
         ({"sockets": ["A=B"]}, InvalidValueError, "without '='"),
         ({"arguments": [[], []]}, InvalidValueError, "each of 1 instances, got 2"),
+        ({"host": "0.0.0.0"}, InvalidValueError, "one address of this machine"),
         ({"restart": 1}, UnknownNameError, "did you mean 'restarts'"),
         ({"start_port": 65535, "sockets": ["A", "B"]}, InvalidValueError, "free ports"),
     ],

@@ -1,10 +1,14 @@
 """What the scenes of these examples share; scripts inside Blender import it."""
 
+from typing import TypeAlias
+
 import bpy
 from mathutils import Vector
 
+Place: TypeAlias = tuple[float, float, float]
 
-def begin(width, height):
+
+def begin(width: int, height: int) -> bpy.types.Scene:
     """An empty scene with a sun; pictures of it have this many pixels."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -15,14 +19,16 @@ def begin(width, height):
     return scene
 
 
-def add_camera(where, towards=(0, 0, 0)):
+def add_camera(where: Place, towards: Place = (0, 0, 0)) -> None:
     """A camera that looks at a point; the scene's from now on."""
     turn = (Vector(towards) - Vector(where)).to_track_quat("-Z", "Y")
     bpy.ops.object.camera_add(location=where, rotation=turn.to_euler())
     bpy.context.scene.camera = bpy.context.object
 
 
-def add_cube(name, size=1.0, colour=(0.8, 0.8, 0.8)):
+def add_cube(
+    name: str, size: float | Place = 1.0, colour: Place = (0.8, 0.8, 0.8)
+) -> bpy.types.Object:
     """A cube, or a box with a size for each axis, of one colour, in the middle of the world."""
     bpy.ops.mesh.primitive_cube_add(size=1)
     cube = bpy.context.object
@@ -34,7 +40,9 @@ def add_cube(name, size=1.0, colour=(0.8, 0.8, 0.8)):
     return cube
 
 
-def make_rigid(thing, kind="ACTIVE", **properties):
+def make_rigid(
+    thing: bpy.types.Object, kind: str = "ACTIVE", **properties: float | str | bool
+) -> bpy.types.Object:
     """Gives a thing to Blender's physics: "ACTIVE" moves, "PASSIVE" rests."""
     if bpy.context.scene.rigidbody_world is None:
         bpy.ops.rigidbody.world_add()

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import bpy
 import numpy as np
@@ -69,7 +71,7 @@ def test_no_episode_is_a_play_too(anim):
 
 
 def test_functions_are_called_in_order_with_their_arguments_until_removed(anim):
-    calls = []
+    calls: list[object] = []
     anim.pre_frame.add(calls.append, "a")
     handle = anim.pre_frame.add(lambda *args, **kw: calls.append((args, kw)), 1, key=2)
     anim.pre_frame.add(calls.append, "c")
@@ -94,7 +96,7 @@ def test_functions_are_called_in_order_with_their_arguments_until_removed(anim):
 )
 def test_a_rewound_episode_begins_anew(anim, signal, until):
     calls = recorded(anim)
-    rewound = []
+    rewound: list[bool] = []
 
     def once():
         if anim.frameid == 2 and not rewound:
@@ -124,7 +126,8 @@ def test_a_play_that_is_stopped(anim):
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_what_a_function_raises_reaches_the_user_and_ends_the_play(anim, signal):
-    handle = getattr(anim, signal).add(lambda: {}["lost"])
+    nothing: dict[str, object] = {}
+    handle = getattr(anim, signal).add(lambda: nothing["lost"])
     with pytest.raises(KeyError, match="lost"):
         anim.play((1, 2), num_episodes=1, use_animation=False)
     assert not anim.playing
@@ -152,6 +155,34 @@ def test_plays_that_wait_are_played_in_order(anim):
         deferred.run()
     assert calls[-1] == ("post_play", 2)
     assert others[1:-1] == episode(8)
+
+
+def test_in_a_blender_with_windows_its_timers_play(anim, monkeypatch):
+    steps = []
+    timers = SimpleNamespace(register=lambda step, persistent: steps.append(step))
+    app = SimpleNamespace(background=False, timers=timers)
+    monkeypatch.setattr(animation, "bpy", SimpleNamespace(app=app, context=bpy.context))
+    calls = recorded(anim)
+    anim.play((1, 2), num_episodes=1)
+    (step,) = steps
+    assert (calls, anim.playing) == ([], True)
+    assert step() == step() == 0
+    assert calls == [("pre_play", 1), *episode(1, 2)[:-1]]
+    assert step() is None
+    assert calls[-2:] == [("post_animation", 2), ("post_play", 2)]
+    assert not anim.playing
+
+
+def test_a_play_may_follow_another(anim):
+    calls = recorded(anim)
+
+    def again():
+        if len(calls) < 10:
+            anim.play((4, 4), 1, use_animation=False)
+
+    anim.post_play.add(again)
+    anim.play((1, 1), 1, use_animation=False)
+    assert [frame for _, frame in calls if frame > 1] == [4] * 5
 
 
 @pytest.mark.parametrize("frames", [(3, 1), (1.5, 2), ("a", "b")])
@@ -220,7 +251,7 @@ def fall(cubes, seeds, last=25):
 
 
 def falling():
-    names = {}
+    names: dict[str, Any] = {}
     exec(FALLING, names)
     return names
 
@@ -247,6 +278,42 @@ def test_physics_repeat_in_another_process():
     names = falling()
     here = names["fall"](names["build"](), [4, 5, 4])
     assert done.stdout == here.tobytes()
+
+
+def test_a_rewound_simulation_begins_anew(anim):
+    names = falling()
+    (cube,) = names["build"](1)
+    cube.location.z = 3
+    heights = []
+    anim.post_frame.add(lambda: heights.append(cube.matrix_world.translation.z))
+    anim.post_frame.add(lambda: anim.rewind() if len(heights) == 8 else None)
+    anim.play((1, 12), num_episodes=1, use_animation=False)
+    assert heights[:8] == heights[8:16]
+    assert (len(heights), heights[0]) == (20, 3)
+    assert heights[-1] < 2
+
+
+def test_cloth_repeats_too(anim):
+    bpy.ops.mesh.primitive_grid_add(x_subdivisions=4, y_subdivisions=4)
+    cloth = bpy.context.object
+    cloth.vertex_groups.new(name="held").add([0], 1, "ADD")
+    cloth.modifiers.new("cloth", "CLOTH").settings.vertex_group_mass = "held"
+    turns = iter([0.0, 1.0, 0.0])
+    seen = []
+
+    def see():
+        mesh = cloth.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+        points = np.empty(3 * len(mesh.vertices), np.float32)
+        mesh.attributes["position"].data.foreach_get("vector", points)
+        seen.append(points)
+
+    anim.pre_animation.add(lambda: setattr(cloth, "rotation_euler", (next(turns), 0, 0)))
+    anim.post_frame.add(see)
+    anim.play((1, 6), num_episodes=3, use_animation=False)
+    first, other, again = np.array(seen).reshape(3, 6, -1)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first[-1] - first[0]).max() > 0.05
+    assert np.abs(first - other).max() > 0.01
 
 
 def test_bodies_fall_as_the_law_says():

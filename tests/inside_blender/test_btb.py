@@ -11,6 +11,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
+from heliograph.colour import encoded
 from heliograph.compat.blendtorch import btb
 from heliograph.envs import protocol
 from heliograph.envs.link import Link
@@ -83,6 +84,7 @@ def test_a_channel_goes_both_ways():
     with Duplex(here.address, bind=False) as there:
         number = there.send(shape=[1, 2])
         got = here.recv()
+        assert got is not None
         assert (got["shape"], got["btmid"]) == ([1, 2], number)
         assert here.send(loss=0.5) == here.send(loss=0.25) - 1
         assert [there.recv() for _ in range(2)] == [
@@ -178,7 +180,7 @@ def test_a_camera_looks_where_it_is_told(cube, bpy_camera):
     bpy_camera.parent = parent
     camera = btb.Camera()
     camera.look_at(look_at=(1, 0, 0), look_from=(4, -3, 2))
-    ndc, depth = camera.world_to_ndc([[1, 0, 0], [1, 0, 0.5]], return_depth=True)
+    ndc, depth = camera.world_to_ndc([(1.0, 0, 0), (1, 0, 0.5)], return_depth=True)
     np.testing.assert_allclose(ndc[0, :2], 0, atol=1e-5)
     assert ndc[1, 0] == pytest.approx(0, abs=1e-5)
     assert ndc[1, 1] > 0.01
@@ -363,6 +365,27 @@ def test_a_view_is_found_and_modules_beside_the_scene(tmp_path, monkeypatch):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     btb.add_scene_dir_to_path()
     assert sys.path[-1] == str(Path(bpy.data.filepath).parent) == str(tmp_path)
+
+
+def test_a_material_of_normals_is_the_colour_that_it_says(cube, bpy_camera):
+    scene = bpy.context.scene
+    scene.render.resolution_x, scene.render.resolution_y = 64, 48
+    scene.view_settings.view_transform = "Standard"
+    cube.active_material = btb.materials.create_normal_material("normals")
+    cube.rotation_euler = (0.3, 0.5, 0.7)
+    off = btb.OffScreenRenderer(mode="rgb", style="cycles")
+    passes = off.render_passes(("rgb", "normals", "segmentation"))
+    off.close()
+    seen = passes["segmentation"] > 0
+    inner = seen.copy()
+    for axis in (0, 1):  # whole pixels of one face: the filter mixes neighbours
+        for step in (1, -1):
+            beside = np.roll(passes["normals"], step, axis)
+            inner &= np.abs(beside - passes["normals"]).max(-1) < 1e-3
+    assert inner.sum() > 20
+    expected = encoded((passes["normals"][inner] + 1) / 2) * 255
+    assert np.ptp(expected, axis=0).max() > 50
+    np.testing.assert_allclose(passes["rgb"][inner], expected, atol=1.5)
 
 
 # Environments

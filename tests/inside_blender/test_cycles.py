@@ -426,3 +426,24 @@ def test_a_sample_s_labels_know_all_instances_that_are_seen(tmp_path: Path) -> N
     seen = set(np.unique(frame.segmentation).tolist())
     assert seen <= set(frame.labels)
     assert sum(frame.labels[each].name.startswith("Many") for each in seen) > 6
+
+
+def test_ids_and_depth_are_those_of_style_fast_and_levels_end_in_the_picture() -> None:
+    drawn: dict[str, list[Any]] = {}
+    state = {"frame": np.array(10.0), 'objects["Cube"].location': np.array([0.0, -1.0, 1.0])}
+    wanted = View(passes=("rgb", "depth", "segmentation"), state=state)
+    for style in ("fast", "cycles"):
+        engine = BlenderEngine(
+            Path(__file__).parents[1] / "blender_scene.py", style=style, size=(96, 64), samples=4
+        )
+        try:
+            drawn[style] = [next(iter(engine.render(wanted)))]
+            if style == "cycles":
+                drawn["levels"] = [next(iter(each)) for each in engine.refine(wanted)]
+        finally:
+            engine.close()
+    (fast,), (traced,), levels = drawn.values()
+    assert (fast.segmentation == traced.segmentation).mean() >= 0.995
+    assert np.isclose(fast.depth, traced.depth, rtol=1e-3).mean() >= 0.99
+    assert len(levels) == 4
+    assert all(np.array_equal(levels[-1][name], traced[name]) for name in wanted.pass_names)

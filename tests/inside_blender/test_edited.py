@@ -54,7 +54,8 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlenderEn
 def colour(engine: BlenderEngine, *edits: Edit, camera: Camera = DOWN) -> list[float]:
     """Mean linear light of the pixels, as sRGB from 0 to 255."""
     rgb: Any = engine.render(View([camera], edits=edits))[camera.name].rgb
-    return np.round(rgb.astype(float).mean((0, 1)), 1).tolist()
+    mean: list[float] = np.round(rgb.astype(float).mean((0, 1)), 1).tolist()
+    return mean
 
 
 def srgb(*light: float) -> list[float]:

@@ -260,6 +260,7 @@ bpy.context.scene.camera = bpy.context.object
 bodies = bpy.data.collections.new("Bodies")
 bpy.context.scene.rigidbody_world.collection = bodies
 bpy.context.scene.frame_end = 40
+bpy.context.scene.render.resolution_x = bpy.context.scene.render.resolution_y = 96
 bpy.ops.mesh.primitive_plane_add(size=10)
 bodies.objects.link(bpy.context.object)
 bpy.context.object.rigid_body.type = "PASSIVE"
@@ -326,6 +327,27 @@ def pixels_of(engine: BlenderEngine, name: str, **order: Any) -> NDArray[Any]:
     frame = sample["Camera"]
     seen: NDArray[Any] = frame.rgb[frame.segmentation == engine.scene.objects[name].id]
     return seen.astype(int)
+
+
+VIEWS = (
+    View("Camera", ("rgb", "depth", "segmentation")),
+    *(View("Camera", ("rgb", "segmentation"), edits=[edit]) for edit in EDITS),
+    View("Camera", ("rgb", "depth"), state=OTHER),
+    View("Top", ("rgb", "depth"), state={"frame": 20.0}, edits=EDITS),
+    View("Camera", ("rgb", "depth"), state={ARM: OTHER[ARM], TALL: 0.5}),
+    View("Camera", edits=[EditMaterial("Floor", texture=255 - CHECKED), Hide(("Lid", "Rig"))]),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_of_views_does_not_show(engine: BlenderEngine, seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(VIEWS)), 2))
+    came: dict[int, bytes] = {}
+    for place in order.tolist():
+        (frame,) = engine.render(VIEWS[place])
+        drawn = b"".join(frame.passes[name].tobytes() for name in sorted(frame.passes))
+        assert came.setdefault(place, drawn) == drawn
+    assert len(set(came.values())) == len(VIEWS)
 
 
 def test_paint_shows_on_what_is_named_alone(engine: BlenderEngine) -> None:

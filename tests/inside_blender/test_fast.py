@@ -9,6 +9,13 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
+from heliograph.colour import encoded
+from heliograph.engines.blender.fast import FastStyle
+from heliograph.errors import ClosedError, InvalidValueError
+from heliograph.frame import allocate
+from heliograph.passes import KNOWN_PASSES
+from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_image,
     add_light,
@@ -20,13 +27,6 @@ from inside_blender.fast_scene import (
     picture,
     shown,
 )
-
-from heliograph.colour import encoded
-from heliograph.engines.blender.fast import FastStyle
-from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import allocate
-from heliograph.passes import KNOWN_PASSES
-from heliograph.raster import RasterOptions
 
 WHITE = {"Color": (1, 1, 1, 1)}
 
@@ -42,7 +42,7 @@ def _white_plane(**options: Any) -> Any:
     return plane
 
 
-def _middle(image: np.ndarray) -> np.ndarray:
+def _middle(image: Any) -> Any:
     return image[24, 32].astype(float)
 
 
@@ -270,7 +270,7 @@ def test_environment_texture_is_seen_where_blender_has_it() -> None:
 def test_image_lies_by_its_texture_coordinates() -> None:
     plane = add_mesh("Plane", "plane", size=4)
     colours = np.ones((2, 2, 4))
-    colours[:, :, :3] = [[(1, 0, 0), (0, 1, 0)], [(0, 0, 1), (0.5, 0.5, 0.5)]]
+    colours[:, :, :3] = np.reshape([(1, 0, 0), (0, 1, 0), (0, 0, 1), (0.5, 0.5, 0.5)], (2, 2, 3))
     material = add_material("Painted", "ShaderNodeEmission", Strength=1.0)
     tree = material.node_tree
     node = tree.nodes.new("ShaderNodeTexImage")
@@ -382,3 +382,13 @@ def test_blenders_own_drawing_goes_on_beside_it() -> None:
         assert got[4, 4].tolist() == [red, green, blue, 1.0]
     style.close()
     assert layer.depsgraph is not None
+
+
+def test_metal_reflects_an_even_world() -> None:
+    bpy.context.scene.world.color = (0.2, 0.4, 0.1)
+    ball = add_mesh("Ball", "uv_sphere", radius=1.5, segments=64, ring_count=32)
+    ball.data.materials.append(
+        add_material("Mirror", Base_Color=(1, 1, 1, 1), Metallic=1.0, Roughness=0.1)
+    )
+    got = _middle(fresh_picture(shown())["rgb"])
+    np.testing.assert_allclose(got, [_shade(each) for each in (0.2, 0.4, 0.1)], atol=2)

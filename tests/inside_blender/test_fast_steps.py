@@ -8,6 +8,10 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+
+from heliograph.engines.blender.fast import FastStyle
+from heliograph.errors import InvalidValueError
+from heliograph.raster import RasterOptions
 from inside_blender.fast_scene import (
     add_light,
     add_material,
@@ -18,9 +22,6 @@ from inside_blender.fast_scene import (
     picture,
     shown,
 )
-
-from heliograph.engines.blender.fast import FastStyle
-from heliograph.raster import RasterOptions
 
 Rng = np.random.Generator
 
@@ -210,7 +211,7 @@ CHANGES: list[Callable[[Rng], None]] = [
 def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
     rng = np.random.default_rng(seed)
     _scene(text=seed >= 2)
-    options = RasterOptions(shadows=seed % 2 == 1)
+    options = RasterOptions(shadows=seed % 2 == 1, lod="auto" if seed % 3 else "off")
     style = FastStyle(options)
     done = []
     for _ in range(8):
@@ -220,7 +221,7 @@ def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
         seen = shown(by_material=bool(rng.integers(2)))
         eye = camera(eye=(*rng.uniform(-2, 2, 2).tolist(), 5))
         got = picture(style, seen, eye)
-        expected = fresh_picture(seen, eye, shadows=options.shadows)
+        expected = fresh_picture(seen, eye, **vars(options))
         for name in expected:
             np.testing.assert_array_equal(got[name], expected[name], f"{name} after {done}")
     style.close()
@@ -261,3 +262,19 @@ def test_a_closed_style_leaves_no_handler() -> None:
     style.close()
     style.close()
     assert [list(each) for each in lists] == before
+
+
+def test_a_view_after_an_error_is_whole() -> None:
+    _scene()
+    style = FastStyle()
+    picture(style, shown())
+    mesh, before = bpy.data.objects["Monkey"].data, (0.1, 0.2, 0.3)
+    mesh.vertices[0].co = (float("nan"), 0, 0)
+    bpy.data.objects["Ball"].location.x += 1
+    with pytest.raises(InvalidValueError, match="finite"):
+        picture(style, shown())
+    mesh.vertices[0].co = before
+    got = picture(style, shown())
+    for name, expected in fresh_picture(shown()).items():
+        np.testing.assert_array_equal(got[name], expected, name)
+    style.close()

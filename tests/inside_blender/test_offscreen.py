@@ -172,6 +172,39 @@ def test_a_shape_of_its_own(make):
     assert follows.render().shape == (96, 128, 4)
 
 
+@pytest.mark.parametrize("shading", ["SOLID", "RENDERED"])
+def test_another_scene_may_be_opened(make, shading):
+    off = make(mode="rgb", shape=(48, 64))
+    off.set_render_style(shading)
+    for _ in range(2):
+        off.render()
+        bpy.ops.wm.read_factory_settings()
+    after = off.render()
+    fresh = make(mode="rgb", shape=(48, 64))
+    fresh.set_render_style(shading)
+    np.testing.assert_array_equal(after, fresh.render())
+    bpy.data.objects["Cube"].location.x = 1
+    moved = off.render()
+    assert (moved != after).any()
+    np.testing.assert_array_equal(moved, fresh.render())
+
+
+def test_what_a_script_makes_and_takes_away_is_seen_at_once(make, cube):
+    off = make()
+    mesh = bpy.data.meshes.new("plate")
+    mesh.from_pydata([(-9, -9, 0), (9, -9, 0), (9, 9, 0), (-9, 9, 0)], [], [(0, 1, 2, 3)])
+    plate = bpy.data.objects.new("plate", mesh)
+    first = off.render_passes()
+    bpy.context.scene.collection.objects.link(plate)
+    both = off.render_passes()
+    names = [{off.labels[n].name for n in np.unique(p["segmentation"])} for p in (first, both)]
+    assert names == [{"background", "Cube"}, {"Cube", "plate"}]
+    bpy.data.objects.remove(plate)
+    again = off.render_passes()
+    for name, picture in first.items():
+        np.testing.assert_array_equal(again[name], picture)
+
+
 def test_instances_have_numbers_of_their_own_that_stay(make, cube):
     cube.instance_type = "VERTS"
     child = bpy.data.objects.new("child", bpy.data.objects["Cube"].data.copy())

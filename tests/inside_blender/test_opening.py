@@ -87,7 +87,10 @@ def test_a_file_s_code_runs_only_where_it_is_trusted(files: Path) -> None:
 def later(whole: bytes) -> bytes:
     """A file as if a version of Blender 90 minor ones later had saved it."""
     head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]
-    return head + b"%0*d" % (len(digits), int(digits) + 90) + whole[len(head + digits) :]
+    later_one: bytes = (
+        head + b"%0*d" % (len(digits), int(digits) + 90) + whole[len(head + digits) :]
+    )
+    return later_one
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,18 @@ bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
     assert f"1 {path}" in run(tmp_path, script, "--trust", scene=path).stdout
 
 
+def test_a_file_of_a_newer_blender_is_refused(tmp_path):
+    path = tmp_path / "new.blend"
+    build = f"import bpy; bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})"
+    assert run(tmp_path, build).returncode == 0
+    content = path.read_bytes()
+    assert content.startswith(b"BLENDER-v405")
+    path.write_bytes(content.replace(b"BLENDER-v405", b"BLENDER-v406", 1))
+    done = run(tmp_path, "print('ran')", scene=path)
+    assert (done.returncode, done.stdout.count("ran")) == (1, 0)
+    assert "4.6, newer than this one, 4.5" in done.stderr
+
+
 def test_an_endless_play_ends_by_a_signal(tmp_path):
     path = tmp_path / "script.py"
     path.write_text(
@@ -120,6 +132,7 @@ def test_an_endless_play_ends_by_a_signal(tmp_path):
         "anim.play((1, 2))\n"
     )
     with subprocess.Popen([*PROGRAM, "-", str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "round\n"
         process.terminate()
         assert process.wait(20) == -signal.SIGTERM
@@ -154,5 +167,6 @@ def test_only_a_script_that_ended_well_tells_its_consumers_that_it_ended(tmp_pat
             with pytest.raises(WorkerError, match="died"):
                 subscriber.recv()
         process.wait(20)
+        assert process.stderr is not None
         assert process.returncode == (ending == "raise")
         assert ("ValueError: broken" in process.stderr.read()) == (ending == "raise")

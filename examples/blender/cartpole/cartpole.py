@@ -6,19 +6,19 @@ import numpy as np
 
 from heliograph.envs import launch_env
 
-GAINS = np.array([1.0, 1.0, 20.0, 3.0])
+GAINS = np.array([0.1, 0.1, 2.0, 0.3])
 """What the position, its speed, the angle and its speed say about the speed to drive at."""
 
 STEPS = 250
 
 
-def main():
+def main() -> None:
     script = Path(__file__).parent / "cartpole.blend.py"
     with launch_env(None, script, render_mode="rgb_array") as env:
         observation, _ = env.reset(seed=3)
         angles = [observation[2]]
         for _ in range(STEPS):
-            action = np.clip([GAINS @ observation], -10, 10).astype(np.float32)
+            action = np.clip([GAINS @ observation], -1, 1).astype(np.float32)
             observation, _, terminated, _, _ = env.step(action)
             angles.append(observation[2])
             if terminated:

@@ -15,7 +15,7 @@ DISTANCE = 6.0
 """From the camera, which looks straight down, to the floor, metres."""
 
 
-def link_outputs(scene):
+def link_outputs(scene: bpy.types.Scene) -> None:
     """Gives the scene a File Output node with the slots Depth and Normals."""
     scene.use_nodes = True
     scene.view_layers[0].use_pass_z = scene.view_layers[0].use_pass_normal = True
@@ -28,7 +28,7 @@ def link_outputs(scene):
         links.new(layers.outputs[output], files.inputs[slot])
 
 
-def main():
+def main() -> None:
     args, _ = btb.parse_blendtorch_args()
     scene = scenes.begin(160, 120)
     scenes.add_cube("Floor", (20, 20, 0.2)).location.z = -0.1
@@ -37,11 +37,11 @@ def main():
     link_outputs(scene)
     rng = np.random.default_rng(args.btseed)
 
-    def pre_frame():
+    def pre_frame() -> None:
         crate.location = (*rng.uniform(-0.6, 0.6, 2), 0.5)
         crate.rotation_euler.z = rng.uniform(0, np.pi)
 
-    def post_frame():
+    def post_frame() -> None:
         publisher.publish(**renderer.render(), at=np.array(crate.location))
 
     publisher = btb.DataPublisher(args.btsockets["DATA"], args.btid)

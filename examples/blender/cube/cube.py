@@ -15,14 +15,14 @@ WHAT = ("box", "loose_box", "box_3d", "occluded")
 CORNERS = np.stack(np.meshgrid(*[[-1.0, 1.0]] * 3), axis=-1).reshape(8, 3)
 
 
-def told(sample):
+def told(sample: hg.Sample) -> str:
     """How much of the cube is hidden, and which corners are seen."""
     cube = next(each for each in sample.annotations["objects"]["Camera"] if each["name"] == "Cube")
     seen = sample.annotations["keypoints"]["Camera"]["Cube"]["visible"]
     return f"hidden {cube['occluded']:.0%}, corners seen {sum(seen)} of 8"
 
 
-def main():
+def main() -> None:
     rng = np.random.default_rng(1)
     with hg.open(Path(__file__).parent / "cube_scene.py", engine="blender") as renderer:
         objects = renderer.scene.objects

@@ -9,13 +9,13 @@ sys.path.append(str(Path(__file__).parents[1]))
 import scenes
 
 
-def main():
+def main() -> None:
     args, _ = btb.parse_blendtorch_args()
     scenes.begin(64, 48)
     shape = scenes.add_cube("Shape", 1.0, colour=(1, 1, 1))
     scenes.add_camera((0, -6, 0))
 
-    def pre_frame():
+    def pre_frame() -> None:
         """Takes the next shape: its width and its height."""
         while not waiting:
             waiting.extend(duplex.recv(timeoutms=-1)["shapes"])
@@ -23,7 +23,7 @@ def main():
         numbers.append(int(number))
         shape.scale = (width, 1, height)
 
-    def post_frame():
+    def post_frame() -> None:
         publisher.publish(image=renderer.render(), shape=numbers[-1])
 
     waiting, numbers = [], []

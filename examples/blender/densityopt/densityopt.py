@@ -4,9 +4,12 @@ Blender is no function that could be differentiated: the gradient of the mean lo
 from the losses of the boxes that were drawn (the score function, REINFORCE).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heliograph.compat.blendtorch import btt
 
@@ -17,17 +20,17 @@ START, TRUTH = np.array([1.0, 1.0]), np.array([1.7, 0.6])
 class Simulator:
     """Draws boxes of given widths and heights in Blender."""
 
-    def __init__(self, duplex, stream):
+    def __init__(self, duplex: btt.DuplexChannel, stream: Iterator[dict[str, Any]]) -> None:
         self.duplex, self.stream = duplex, stream
 
-    def silhouettes(self, shapes):
+    def silhouettes(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, H, W) 0 or 1: where the boxes (N, 2) are in their pictures."""
         self.duplex.send(shapes=[[number, *shape] for number, shape in enumerate(shapes.tolist())])
         items = sorted((next(self.stream) for _ in shapes), key=lambda item: item["shape"])
         return np.array([item["image"].max(axis=2) > 127 for item in items], float)
 
 
-def optimize(simulator, rng):
+def optimize(simulator: Simulator, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """The mean shape, step by step."""
     pictures = simulator.silhouettes(rng.normal(TRUTH, SPREAD, (SAMPLES, 2))).mean(axis=0)
     mean = START
@@ -41,7 +44,7 @@ def optimize(simulator, rng):
         yield mean
 
 
-def main():
+def main() -> None:
     script = Path(__file__).parent / "densityopt.blend.py"
     with btt.BlenderLauncher(scene="", script=script, named_sockets=["DATA", "CTRL"]) as launcher:
         addresses = launcher.launch_info.addresses

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import bpy
 import numpy as np
 
 from heliograph.compat.blendtorch import btb
@@ -14,7 +15,7 @@ COUNT = 6
 FRAMES = (1, 30)
 
 
-def build():
+def build() -> list[bpy.types.Object]:
     """Sets the scene: a floor, a camera and, returned, the cubes."""
     scenes.begin(160, 120)
     floor = scenes.add_cube("Floor", (16, 16, 0.2))
@@ -24,19 +25,19 @@ def build():
     return [scenes.make_rigid(scenes.add_cube(f"Cube {n}", 0.8)) for n in range(COUNT)]
 
 
-def main():
+def main() -> None:
     args, _ = btb.parse_blendtorch_args()
     rng = np.random.default_rng(args.btseed)
     cubes = build()
     camera = btb.Camera()
 
-    def pre_animation():
+    def pre_animation() -> None:
         for number, cube in enumerate(cubes):
             cube.location = (*rng.uniform(-1.5, 1.5, 2), 2 + number)
             cube.rotation_euler = rng.uniform(-np.pi, np.pi, 3)
             cube.active_material.diffuse_color = (*rng.random(3), 1)
 
-    def post_frame():
+    def post_frame() -> None:
         publisher.publish(
             image=renderer.render(),
             xy=camera.object_to_pixel(*cubes).reshape(COUNT, 8, 2),

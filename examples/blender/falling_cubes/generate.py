@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import torch
 from PIL import Image, ImageDraw
 from torch.utils import data
 
@@ -11,7 +12,7 @@ INSTANCES = 4
 COUNT = 48
 
 
-def boxed(image, corners):
+def boxed(image: torch.Tensor, corners: torch.Tensor) -> Image.Image:
     """The picture with a box around the corners (cube, corner, xy) of each cube."""
     picture = Image.fromarray(image.numpy())
     draw = ImageDraw.Draw(picture)
@@ -20,7 +21,7 @@ def boxed(image, corners):
     return picture
 
 
-def main():
+def main() -> None:
     script = Path(__file__).parent / "falling_cubes.blend.py"
     pictures, seen = 0, set()
     with btt.BlenderLauncher(

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.envs.link import Link, part
+from heliograph.envs.link import Link
 from heliograph.envs.protocol import (
     Describe,
     Described,
@@ -124,7 +124,7 @@ class RemoteEnv(_Env):
         flags = bool(done.terminated), bool(done.truncated)
         return (fitted(self.observation_space, done.obs), float(done.reward), *flags, done.info)
 
-    def render(self) -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self) -> NDArray[np.uint8] | None:
         """A picture of the world as it stands: (H, W, 3) uint8, None without a render mode."""
         if self.render_mode is None:
             return None
@@ -133,7 +133,7 @@ class RemoteEnv(_Env):
     def close(self) -> None:
         """Tells the process to leave and closes the socket; again does nothing."""
         if self._link is not None:
-            part(self._link)
+            self._link.part()
             self._link = None
 
     def _open(self) -> Link:

@@ -41,6 +41,7 @@ class Link:
         self._channel = channel
         self._timeout = timeout
         self._ticket = 0
+        self._lost = False
 
     def ask(self, request: Request) -> None:
         """Sends a request; `answer` waits for what is said to it.
@@ -52,6 +53,7 @@ class Link:
         try:
             self._channel.send(**message_of(request, self._ticket))
         except TimeoutError as error:
+            self._lost = True
             raise WorkerError(f"the environment at {error}") from error
 
     def answer(self, kind: type[_Reply], timeout: float | None = None) -> _Reply:
@@ -65,7 +67,11 @@ class Link:
             EngineError: the environment's code raised; carries its traceback.
             WorkerError: the process died, or did not answer in time.
         """
-        reply = self._reply(self._timeout if timeout is None else timeout)
+        try:
+            reply = self._reply(self._timeout if timeout is None else timeout)
+        except WorkerError:
+            self._lost = True
+            raise
         if isinstance(reply, Failed):
             raise EngineError(f"the environment at {self.name} raised:\n{reply.traceback}")
         if not isinstance(reply, kind):
@@ -79,6 +85,17 @@ class Link:
         """Asks and waits; see `answer`."""
         self.ask(request)
         return self.answer(kind)
+
+    def part(self) -> None:
+        """Tells the process to leave, waits a moment for its goodbye and closes the socket."""
+        try:
+            if not self._lost:
+                self.ask(Close())
+                self.answer(Closed, _FAREWELL)
+        except HeliographError:
+            pass  # it has died or hangs: its launcher ends it
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Closes the socket; the process is left as it is."""
@@ -97,14 +114,3 @@ class Link:
             f"the environment at {self.name} has not answered for {timeout:g} s: it is not "
             "there, still loads its scene, or hangs; give a longer timeout, or look at its output"
         )
-
-
-def part(link: Link) -> None:
-    """Tells a process to leave, waits a moment for its goodbye and closes the socket."""
-    try:
-        link.ask(Close())
-        link.answer(Closed, _FAREWELL)
-    except HeliographError:
-        pass  # it has died or hangs: its launcher ends it
-    finally:
-        link.close()

@@ -105,8 +105,8 @@ class RemoteVectorEnv(_VectorEnv):
         self._over = terminated | truncated
         return self._batched(observations), np.array(rewards), terminated, truncated, infos
 
-    def render(self) -> tuple[NDArray[np.uint8] | None, ...]:
-        """A picture of each environment, or None."""
+    def render(self) -> tuple[Any, ...]:
+        """A picture of each environment, (H, W, 3) uint8, None without a render mode."""
         return tuple(env.render() for env in self.envs)
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -127,7 +127,8 @@ class RemoteVectorEnv(_VectorEnv):
 
     def _batched(self, observations: Sequence[Any]) -> Any:
         space = self.single_observation_space
-        return concatenate(space, observations, create_empty_array(space, self.num_envs))
+        batch: Any = create_empty_array(space, self.num_envs)
+        return concatenate(space, observations, batch)
 
 
 def _begun(env: RemoteEnv) -> tuple[Any, float, bool, bool, dict[str, Any]]:

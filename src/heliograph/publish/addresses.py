@@ -61,11 +61,6 @@ def is_local(address: str) -> bool:
         return host == "localhost"
 
 
-def is_wildcard(address: str) -> bool:
-    """Whether it stands for all addresses of this machine, so that nobody can connect to it."""
-    return address.startswith(("tcp://*:", "tcp://0.0.0.0:", "tcp://[::]:"))
-
-
 def primary_ip() -> str:
     """The address that other machines reach this one by; loopback's where there is no network."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -7,6 +7,7 @@ a recorder that was not closed, -1 for all). The messages follow, pickled one by
 from __future__ import annotations
 
 import logging
+import operator
 import pickle
 from collections.abc import Iterator
 from io import BufferedReader
@@ -51,8 +52,8 @@ def convert_btr(path: str | Path, out: str | Path, *, trust: bool = False) -> in
     with stream, StreamWriter(out) as writer:
         for number, values in enumerate(_messages(stream, path)):
             instance = values.get("btid")
-            known = is_integer(instance, -(2**31), 2**31)
-            message = Message(values, int(instance) if known else 0, number)
+            known = operator.index(instance) if is_integer(instance, -(2**31), 2**31) else 0
+            message = Message(values, known, number)
             try:
                 writer.write(message)
             except InvalidValueError as error:

@@ -45,6 +45,7 @@ _TAIL: Final = 8192
 """Bytes of the last output of each program that are kept."""
 _CHUNK: Final = 1 << 16
 _MAX_INSTANCES: Final = 4096
+_EVERYWHERE: Final = ("*", "0.0.0.0", "::", "[::]")
 
 
 class LaunchOptions(TypedDict, total=False):
@@ -277,7 +278,7 @@ class Launcher:
 
     def _read(self, instance: _Instance) -> None:
         """Keep what a program has written."""
-        if instance.output < 0:  # its end was heard of in the same round
+        if instance.output < 0:  # its end was told at the same moment
             return
         try:
             data = os.read(instance.output, _CHUNK)
@@ -356,7 +357,8 @@ class Launcher:
         return f"instance {instance.number} of {len(self._instances)}{pid} {how}{again}{said}"
 
     def _write_status(self) -> None:
-        write_private(Path(self._status_file), msgspec.json.encode(self._status))
+        with suppress(OSError):  # a full disk: others come to know by the silence
+            write_private(Path(self._status_file), msgspec.json.encode(self._status))
 
     def _over(self) -> bool:
         ended = all(each.code is not None for each in self._instances)
@@ -385,6 +387,11 @@ def _check_options(options: LaunchOptions, count: int) -> dict[str, Any]:
     for name in options:
         if name not in LaunchOptions.__annotations__:
             raise UnknownNameError.of("option of Launcher", name, LaunchOptions.__annotations__)
+    if options.get("host") in _EVERYWHERE:
+        raise InvalidValueError(
+            f"host: expected {PRIMARY!r} or one address of this machine, which consumers can "
+            f"connect to, got {options.get('host')!r}"
+        )
     seed = options.get("seed")
     found: dict[str, Any] = {**options}
     found["seed"] = _drawn_seed() if seed is None else check_integer("seed", seed)

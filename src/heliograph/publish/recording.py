@@ -78,7 +78,7 @@ class StreamWriter:
         if self._handle < 0:
             raise ClosedError(f"{self._path}: the writer is closed")
         frames = [memoryview(frame).cast("B") for frame in pack(message)]
-        body = [struct.pack(f"<{len(frames)}Q", *map(len, frames)), *frames]
+        body: list[Any] = [struct.pack(f"<{len(frames)}Q", *map(len, frames)), *frames]
         size, check = sum(map(len, body)), 0
         for each in body:
             check = zlib.crc32(each, check)

@@ -101,7 +101,7 @@ class Publisher:
         there = self._link.peers()
         if there:
             return f"{self.address}: the queues of all {there} subscribers are full"
-        refused = ", one came with another key or none" if self._link.refused else ""
+        refused = ", one came with another key or none" if self._link.failures else ""
         return f"{self.address}: no subscriber is connected{refused}"
 
     def close(self, timeout: float = _END) -> None:
@@ -256,24 +256,35 @@ class Subscriber:
         """Who has died, and who has ended without a word.
 
         Raises:
-            WorkerError: one that has died.
+            WorkerError: one that has died, or will not talk to us.
         """
         self._looked = now
         finished = None if self._launched is None else self._launched.finished()
         for source in self._sources:
             if source.ended or source.link.peers():
                 continue
-            gone = source.link.gone_since
-            quiet = gone is not None and not source.link.poll_in(0)
-            if source.address in (finished or ()) and (quiet or not source.link.ever):
-                source.end()
-            elif source.link.refused:
-                raise WorkerError(f"{source.address}: {source.missing(now)}")
-            elif finished is None and quiet and now - (gone or now) > self._patience():
-                raise WorkerError(
-                    f"{source.address}: its publisher has died, or was closed in a hurry: "
-                    f"{source.missing(now)}"
-                )
+            if source.address in (finished or ()) and not source.link.ever:
+                source.end()  # it came to its end before we came
+                continue
+            lost = self._loss(source, now, finished)
+            if lost is not None:
+                raise WorkerError(f"{source.address}: {lost}")
+
+    def _loss(self, source: _Source, now: float, finished: Sequence[str] | None) -> str | None:
+        """Why nothing more will come of a publisher that is not there, if that is so."""
+        if source.link.refused:
+            return source.missing(now)
+        gone = source.link.gone_since
+        if gone is None or source.link.poll_in(0):
+            return None
+        if finished is None and now - gone > self._patience():
+            return f"its publisher has died, or was not closed: {source.missing(now)}"
+        if source.address in (finished or ()):
+            return (
+                "its program has ended without closing its publisher, so its last messages may "
+                "be missing; there, use `with Publisher(...)`"
+            )
+        return None
 
     def _patience(self) -> float:
         return _GONE if self._timeout is None else min(_GONE, self._timeout)

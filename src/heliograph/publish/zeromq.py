@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.publish.addresses import check_address, is_listening
@@ -25,6 +25,7 @@ PUSH: Final = int(zmq.PUSH)
 PULL: Final = int(zmq.PULL)
 PAIR: Final = int(zmq.PAIR)
 
+_SURE: Final = 3
 _DOMAIN: Final = "heliograph"
 
 _REFUSED: Final = (
@@ -54,7 +55,7 @@ class Link:
     Attributes:
         address: with the port that was chosen.
         gone_since: when the last of those that were there went (`time.monotonic`), or None.
-        refused: whether the other end would not talk to us.
+        failures: whether another end would not talk to us since the last that did.
         ever: whether anybody ever was at the other end.
 
     Raises:
@@ -67,7 +68,7 @@ class Link:
         self.address = check_address(address, bind=bind)
         key = find_key(self.address, key)
         self.gone_since: float | None = None
-        self.refused = False
+        self.failures = 0
         self.ever = False
         self._peers: set[int] = set()
         self._guard: ThreadAuthenticator | None = None
@@ -80,7 +81,7 @@ class Link:
             self._set(TCP_KEEPALIVE=1, TCP_KEEPALIVE_IDLE=5)
             self._set(TCP_KEEPALIVE_INTVL=2, TCP_KEEPALIVE_CNT=3)
             self._set(RECONNECT_IVL=50, RECONNECT_IVL_MAX=500, IPV6=int("[" in self.address))
-            self._monitor = self._socket.get_monitor_socket(_EVENTS)
+            self._monitor: Any = self._socket.get_monitor_socket(_EVENTS)
             if key is not None:
                 self._encrypt(key, bind)
             if bind:
@@ -121,11 +122,13 @@ class Link:
 
     def _note(self, event: int, value: int) -> None:
         if event & _REFUSED:
-            self.refused = True
+            # One that dies while we connect looks like this, but once; of the rest ZeroMQ is sure,
+            # and does not try again.
+            self.failures += 1 if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL else _SURE
         elif event in (zmq.EVENT_ACCEPTED, zmq.EVENT_CONNECTED):
             self._peers.add(value)
         elif event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self.ever, self.refused, self.gone_since = True, False, None
+            self.ever, self.failures, self.gone_since = True, 0, None
         else:
             self._peers.discard(value)
             if self.ever and not self._peers:
@@ -141,6 +144,11 @@ class Link:
         if guard is not None:
             guard.stop()
         self._context.destroy(linger=round(linger * 1000))
+
+    @property
+    def refused(self) -> bool:
+        """Whether another end is there that will not talk to us."""
+        return self.failures >= _SURE
 
     @property
     def closed(self) -> bool:

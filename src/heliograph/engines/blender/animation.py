@@ -102,7 +102,7 @@ class AnimationController:
         pre_frame: before a frame is evaluated; `frameid` is that frame.
         post_frame: after it; pictures drawn here show it.
         post_animation: after an episode's last frame.
-        post_play: after the last episode.
+        post_play: after the last episode; another play may be started here.
     """
 
     def __init__(self) -> None:
@@ -184,9 +184,9 @@ class AnimationController:
             played = 0
             while played != play.episodes and not play.stopped:
                 played += yield from self._episode(play)
-            self.post_play.invoke()
         finally:
             self._play = None
+        self.post_play.invoke()
 
     def _episode(self, play: _Play) -> Generator[float, None, bool]:
         """Play an episode; returns whether it came to its end."""

@@ -17,6 +17,15 @@ from heliograph.raster import Geometry, Rasterizer
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
+_Key = tuple[int, bool]
+"""Which mesh, and whether with coarser levels."""
+
+_LASTING = (
+    *("ARRAY", "BEVEL", "DECIMATE", "EDGE_SPLIT", "MIRROR", "MULTIRES", "REMESH", "SOLIDIFY"),
+    *("SUBSURF", "TRIANGULATE", "WEIGHTED_NORMAL", "WELD"),
+)
+"""Modifiers that yield the same mesh as long as they are the same."""
+
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -76,17 +85,21 @@ class MeshStore:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._rasterizer = rasterizer
-        self._entries: dict[int, _Entry] = {}
-        self._shown: dict[str, int] = {}
+        self._entries: dict[_Key, _Entry] = {}
+        self._shown: dict[str, _Key] = {}
 
-    def of_object(self, name: str, mesh: Any) -> list[Piece]:
-        """The pieces of an object's own mesh; where it was deformed its triangles stay."""
-        uid, before = mesh.session_uid, self._shown.get(name)
+    def of_object(self, thing: Any) -> list[Piece]:
+        """The pieces of an object's own mesh; where it was deformed its triangles stay.
+
+        There are coarser levels of detail of what is not to be deformed.
+        """
+        name, mesh, lasting = thing.name_full, thing.data, _lasts(thing)
+        uid, before = (mesh.session_uid, lasting), self._shown.get(name)
         if uid == before:
             return self._entries[uid].pieces
-        old = None if before is None else self._left(name, before)
-        if uid not in self._entries:
-            made = parts(mesh)
+        made = None if uid in self._entries else parts(mesh, simplify=lasting)
+        old = self._left(name)
+        if made is not None:
             self._entries[uid] = _Entry(self._deformed(old, made) or self._added(made))
         elif old is not None:
             self._remove(old)
@@ -96,26 +109,29 @@ class MeshStore:
 
     def of_instance(self, mesh: Any) -> list[Piece]:
         """The pieces of a mesh that is shown as often as it is instanced."""
-        uid = mesh.session_uid
+        uid = mesh.session_uid, False
         if uid not in self._entries:
-            self._entries[uid] = _Entry(self._added(parts(mesh)))
+            self._entries[uid] = _Entry(self._added(parts(mesh, simplify=False)))
         return self._entries[uid].pieces
 
     def keep(self, uids: set[int], names: set[str]) -> None:
         """Free all meshes but these and those of these objects."""
         for name in self._shown.keys() - names:
-            old = self._left(name, self._shown.pop(name))
+            old = self._left(name)
             if old is not None:
                 self._remove(old)
         for uid in [uid for uid, each in self._entries.items() if not each.owners]:
-            if uid not in uids:
+            if uid[0] not in uids:
                 self._remove(self._entries.pop(uid))
 
-    def _left(self, name: str, uid: int) -> _Entry | None:
-        """The entry that an object no longer shows; None where others do."""
-        entry = self._entries[uid]
+    def _left(self, name: str) -> _Entry | None:
+        """Forget what an object shows: its entry; None where others show it, or it shows none."""
+        key = self._shown.pop(name, None)
+        if key is None:
+            return None
+        entry = self._entries[key]
         entry.owners.discard(name)
-        return None if entry.owners else self._entries.pop(uid)
+        return None if entry.owners else self._entries.pop(key)
 
     def _deformed(self, old: _Entry | None, made: list[Part]) -> list[Piece] | None:
         """The old pieces in their new shapes; None where they have other triangles."""
@@ -142,15 +158,28 @@ class MeshStore:
 def _alike(piece: Piece, part: Part) -> bool:
     """Whether a part is a piece of which only the vertices moved."""
     old, new = piece.part.geometry, part.geometry
-    if piece.slot != part.slot or len(old.positions) != len(new.positions):
+    if (
+        old.simplify
+        or new.simplify
+        or piece.slot != part.slot
+        or len(old.positions) != len(new.positions)
+    ):
         return False
-    if (old.uvs is None) is not (new.uvs is None):
-        return False
-    same_uvs = old.uvs is None or np.array_equal(old.uvs, new.uvs)
+    if old.uvs is None or new.uvs is None:
+        same_uvs = old.uvs is new.uvs
+    else:
+        same_uvs = np.array_equal(old.uvs, new.uvs)
     return same_uvs and np.array_equal(old.triangles, new.triangles)
 
 
-def parts(mesh: Any) -> list[Part]:
+def _lasts(thing: Any) -> bool:
+    """Whether an object's mesh is likely to be the same in every view."""
+    if thing.data.shape_keys is not None:
+        return False
+    return all(each.type in _LASTING for each in thing.modifiers)
+
+
+def parts(mesh: Any, *, simplify: bool) -> list[Part]:
     """The parts of an evaluated `bpy.types.Mesh`, one for each material that it shows.
 
     A vertex is what corners share that have one place, normal and texture coordinates. What the
@@ -173,7 +202,7 @@ def parts(mesh: Any) -> list[Part]:
             used,
             normals[corners],
             None if uvs is None else uvs[corners],
-            simplify=False,
+            simplify=simplify,
             name=f"mesh {mesh.name!r}",
         )
         found.append(Part(slot, geometry))
@@ -182,7 +211,7 @@ def parts(mesh: Any) -> list[Part]:
 
 def _shared(
     triangles: Ints, vertices: Ints, normals: Floats, uvs: Floats | None
-) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.uint32]]:
     """One corner of each vertex (V,), and triangles (T, 3) of vertices.
 
     Args:
@@ -230,7 +259,9 @@ def _slots(mesh: Any) -> Ints | None:
     faces = _read(attribute.data, "value", len(mesh.polygons), np.int32)
     if not faces.any():
         return None
-    return faces[_read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)]
+    of_face = _read(mesh.loop_triangle_polygons, "value", len(mesh.loop_triangles), np.int32)
+    slots: Ints = faces[of_face]
+    return slots
 
 
 def _read(rows: Any, field: str, shape: Any, dtype: Any = np.float32) -> NDArray[Any]:

@@ -40,7 +40,8 @@ from heliograph.raster import (
     RasterOptions,
 )
 
-DEFAULT = RasterOptions(shadows=False)
+DEFAULT = RasterOptions(shadows=False, lod="off")
+"""Without shadows, which take most of the time; every triangle, so that depth is exact."""
 
 
 class FastStyle:
@@ -52,7 +53,7 @@ class FastStyle:
     sRGB; Blender's view transform is not applied, its exposure is.
 
     Args:
-        options: how to rasterize; without any no light casts shadows, which take most of the time.
+        options: how to rasterize; without any as `DEFAULT` says.
 
     Raises:
         InvalidValueError: options of the classic look.
@@ -74,6 +75,7 @@ class FastStyle:
         self._places = np.empty(0, np.intp)
         self._boxes = np.empty((0, 2, 3))
         self._things = Instances.blank(0)
+        self._metallic = False
         self._lights: tuple[Light, ...] = ()
 
     @property
@@ -114,7 +116,7 @@ class FastStyle:
         self._number(shown)
         self._place()
         exposure = 2.0**shown.scene.view_settings.exposure * rasterizer.options.exposure
-        back, around = self._sky.environment(shown, exposure)
+        back, around = self._sky.environment(shown, exposure, reflected=self._metallic)
         draw_list = DrawList(
             self._things,
             self._shining(shown, rasterizer),
@@ -159,6 +161,7 @@ class FastStyle:
         materials.emissive = np.reshape([look.emissive for look in looks], (-1, 3)).astype("f4")
         shiny = [(look.metallic, look.roughness) for look in looks]
         materials.metallic_roughness = np.reshape(shiny, (-1, 2)).astype(np.float32)
+        self._metallic = any(look.metallic > 0 for look in looks)
         self._rows, self._things = rows, made
         self._places = np.array([thing.place for thing, _ in rows], np.intp)
         self._boxes = np.reshape([each.piece.box for _, each in rows], (-1, 2, 3))

@@ -65,12 +65,13 @@ class Image:
     @property
     def normals(self) -> Pass:
         """Of unit length in the camera's axes, (H, W, 3); 0 where nothing is."""
-        world = self._passes[NORMAL]
-        lengths = np.sqrt(np.einsum("...i,...i", world, world))
+        x, y, z = np.moveaxis(self._passes[NORMAL], -1, 0)
+        lengths = np.sqrt(x * x + y * y + z * z)
         shown = self.seen & (lengths > 0)
         scale = np.divide(1, lengths, out=np.zeros_like(lengths), where=shown)
-        axes = self._camera.world_from_camera[:3, :3].astype(np.float32)
-        return np.asarray((world * scale[..., None]) @ axes)
+        axes = self._camera.world_from_camera[:3, :3].astype(np.float32).T
+        rows = [scale * (x * right + y * up + z * back) for right, up, back in axes]
+        return np.stack(rows, axis=-1)
 
     @property
     def alpha(self) -> Array:

@@ -100,8 +100,7 @@ class Textures:
 
     def key(self, told: Maps) -> tuple[Any, ...]:
         """What the texture depends on."""
-        images = [bpy.data.images.get(each.image) for each in told.images]  # some may be removed
-        return told, *(None if image is None else self.state(image) for image in images)
+        return told, *(self.state(bpy.data.images.get(each.image)) for each in told.images)
 
     def keep(self, shown: set[tuple[Any, ...]]) -> None:
         """Free all but these, by their keys."""
@@ -109,7 +108,12 @@ class Textures:
             self._rasterizer.remove_texture(self._made.pop(key)[0])
 
     def state(self, image: Any) -> tuple[Any, ...]:
-        """What the pixels of an image depend on; those that were painted count themselves."""
+        """What the pixels of an image depend on; those that were painted count themselves.
+
+        Of one that is gone, as that of an edit is after its view, nothing is known.
+        """
+        if image is None:
+            return ()
         pixels = blake2b(_floats(image).tobytes()).digest() if image.is_dirty else b""
         space, kind = image.colorspace_settings.name, image.source
         version = self._versions.get(image.name_full, 0)
@@ -199,4 +203,5 @@ def _floats(image: Any) -> Pixels:
 
 
 def _bytes(shares: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    made: NDArray[np.uint8] = np.round(np.clip(shares, 0, 1) * 255).astype(np.uint8)
+    return made

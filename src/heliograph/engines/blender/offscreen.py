@@ -87,6 +87,7 @@ class OffScreenRenderer:
         self._viewport: Viewport | None = None
         self._drawers: dict[str, Style] = {}
         self._numbering = _Numbering()
+        self._last: tuple[object, Camera | None] = (None, None)
         self._closed = False
 
     @property
@@ -143,9 +144,16 @@ class OffScreenRenderer:
         camera = self.seen_from()
         buffers = allocate(camera, specs)
         scene, view_layer = bpy.context.scene, bpy.context.view_layer
-        self._numbering.see(view_layer.depsgraph)
+        self._numbering.begin(view_layer.depsgraph)
         seed = max(scene.frame_current, 0)
-        order = Shown(scene, view_layer, self._numbering, False, None, seed)
+        order = Shown(
+            scene=scene,
+            view_layer=view_layer,
+            numbering=self._numbering,
+            by_material=False,
+            background=None,
+            seed=seed,
+        )
         style.draw(order, [camera], specs, [buffers])
         lose_context()
         return {name: self._turned(picture) for name, picture in buffers.items()}
@@ -157,9 +165,21 @@ class OffScreenRenderer:
         given = self.camera or scene.camera
         if given is None:
             raise SceneError("expected a scene with a camera, or one as `camera`, got neither")
-        size = None if self._shape is None else (self._shape[1], self._shape[0])
-        camera = camera_of(scene, given, size)
         view, projection = self.matrices()
+        if view is None or projection is None:
+            return self._seen(given, view, projection)
+        render = scene.render
+        size = self._shape, render.resolution_x, render.resolution_y, render.resolution_percentage
+        key = given.name, size, _bytes(view), _bytes(projection)
+        last, camera = self._last
+        if camera is None or key != last:  # it took a fifth of the time of a small picture
+            camera = self._seen(given, view, projection)
+            self._last = key, camera
+        return camera
+
+    def _seen(self, given: Any, view: ArrayLike | None, projection: ArrayLike | None) -> Camera:
+        size = None if self._shape is None else (self._shape[1], self._shape[0])
+        camera = camera_of(bpy.context.scene, given, size)
         if view is not None:
             camera = camera.replace(world_from_camera=_pose(view))
         if projection is not None:
@@ -263,6 +283,10 @@ def with_projection(camera: Camera, matrix: ArrayLike) -> Camera:
     )
 
 
+def _bytes(matrix: ArrayLike) -> bytes:
+    return np.array(matrix, np.float64).tobytes()
+
+
 _LEAST = 1e-7
 """What single precision leaves of 1 - far / near, at least."""
 
@@ -288,8 +312,10 @@ class _Numbering:
         self._ids: dict[tuple[object, ...], int] = {}
         self.labels: dict[int, Label] = {0: BACKGROUND}
 
-    def see(self, depsgraph: Any) -> None:
-        """Number what is new, by name."""
+    def begin(self, depsgraph: Any) -> None:
+        """Number what is there at first, by name; what comes later is numbered as it is seen."""
+        if self._ids:
+            return
         for thing in sorted(depsgraph.objects, key=lambda each: str(each.name)):
             self.of_object(thing.name)
 

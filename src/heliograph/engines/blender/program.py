@@ -87,6 +87,10 @@ def _open(scene: str, *, trust: bool) -> None:
         bpy.ops.wm.open_mainfile(filepath=str(path), use_scripts=trust)
     except RuntimeError as error:
         raise SceneError(f"Blender {bpy.app.version_string} cannot open {path}: {error}") from error
+    saved, ours = tuple(bpy.data.version), tuple(bpy.app.version)
+    if saved[:2] > ours[:2]:
+        message = "was saved by Blender {}.{}, newer than this one, {}.{}; use a newer bpy"
+        raise SceneError(f"{path} {message.format(*saved[:2], *ours[:2])}")
 
 
 def _run(script: Path) -> None:

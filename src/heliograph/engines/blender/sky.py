@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from heliograph.colour import encoded
-from heliograph.engines.blender.images import Textures, radiance
+from heliograph.engines.blender.images import Pixels, Textures, radiance
 from heliograph.engines.blender.world import Shown
 from heliograph.raster import Environment, Rasterizer
 from heliograph.raster.types import Colour
@@ -30,12 +31,25 @@ class Sky:
         self._picture: tuple[tuple[Any, ...], int] | None = None
         self.approximated: dict[str, str] = {}
 
-    def environment(self, shown: Shown, exposure: float) -> tuple[Environment, Colour]:
-        """What is behind everything, and the irradiance from all sides that is no picture's."""
+    def environment(
+        self, shown: Shown, exposure: float, *, reflected: bool
+    ) -> tuple[Environment, Colour]:
+        """What is behind everything, and the irradiance from all sides that is no picture's.
+
+        Args:
+            shown: the scene, and the background that it is given.
+            exposure: what multiplies all light.
+            reflected: whether a metal reflects it: even light is a picture then, which costs more.
+        """
         self.approximated = {}
         light, strength, image = self._read(shown.scene.world)
-        handle = None if image is None else self._handle(image)
-        red, green, blue = (math.pi * light).tolist()
+        handle, around = None, math.pi * light
+        if image is not None:
+            handle = self._handle(self._images.state(image), lambda: _turned(radiance(image)))
+        elif reflected and light.any():
+            even = np.broadcast_to(light.astype(np.float32), (2, 4, 3))
+            handle, around = self._handle(tuple(light.tolist()), lambda: even), np.zeros(3)
+        red, green, blue = around.tolist()
         back = shown.background
         if back is None:
             r, g, b = encoded(np.clip(light * exposure, 0, 1)).tolist()
@@ -44,7 +58,7 @@ class Sky:
             back,
             radiance=handle,
             radiance_scale=strength,
-            radiance_shown=handle is not None and shown.background is None,
+            radiance_shown=image is not None and shown.background is None,
         ), (red, green, blue)
 
     def _read(self, world: Any) -> tuple[Any, float, Any]:
@@ -74,13 +88,16 @@ class Sky:
         self.approximated = {world.name_full: why}
         return np.array(world.color[:]), 1.0, None
 
-    def _handle(self, image: Any) -> int:
-        key = self._images.state(image)
+    def _handle(self, key: tuple[Any, ...], picture: Callable[[], Pixels]) -> int:
         if self._picture is None or self._picture[0] != key:
             if self._picture is not None:
                 self._rasterizer.remove_radiance(self._picture[1])
-            pixels = radiance(image)
-            # Blender's middle column looks along +x, ours along +y, a quarter to its left.
-            turned = np.roll(pixels, pixels.shape[1] // 4, 1)
-            self._picture = key, self._rasterizer.add_radiance(np.maximum(turned, 0))
+                self._picture = None
+            self._picture = key, self._rasterizer.add_radiance(picture())
         return self._picture[1]
+
+
+def _turned(pixels: Pixels) -> Pixels:
+    """A picture whose middle column is along +y, not +x, which is a quarter to the right of it."""
+    turned: Pixels = np.roll(np.maximum(pixels, 0), pixels.shape[1] // 4, 1)
+    return turned

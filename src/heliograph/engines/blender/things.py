@@ -102,7 +102,8 @@ class ThingTable:
     def refresh(self, scene: Any, layer: Any) -> bool:
         """Read again what changed; whether the things are other ones, or look otherwise."""
         graph, updated = layer.depsgraph, self._updates.take()
-        here = scene.session_uid, layer.name
+        here, before = (scene.session_uid, layer.name), self._graph
+        self._graph = None  # all is read again after an error
         objects = list(graph.objects)
         names = [each.name_full for each in objects]
         stamps = [data.session_uid if (data := each.data) else 0 for each in objects]
@@ -111,22 +112,22 @@ class ThingTable:
         matrices = np.empty((len(objects), 4, 4), np.float32)
         graph.objects.foreach_get("matrix_world", matrices.reshape(-1))
         self.matrices = matrices.transpose(0, 2, 1).astype(float)
-        changed = self._forget_looks(updated)
+        changed = self._forget_looks(updated, other=here != self._graph)
         if (
             changed
             or updated.everything
             or updated.structure
             or (self._instanced and updated.anything)
-            or here != self._graph
+            or here != before
             or names != self._names
             or not np.array_equal(hidden, self._hidden)
         ):
-            self._graph, self._names, self._hidden = here, names, hidden
+            self._names, self._hidden = names, hidden
             self._scan(layer, graph)
             changed = True
         else:
             changed = self._update(objects, stamps, updated)
-        self._stamps = stamps
+        self._graph, self._stamps = here, stamps
         return changed
 
     def lights(self, graph: Any) -> list[Light]:
@@ -149,10 +150,15 @@ class ThingTable:
         """Stop listening to Blender; may be called twice."""
         self._updates.close()
 
-    def _forget_looks(self, updated: Updated) -> bool:
-        """Forget how materials look, where one may look otherwise; whether so."""
+    def _forget_looks(self, updated: Updated, *, other: bool) -> bool:
+        """Forget how materials look, where one may look otherwise; whether so.
+
+        Args:
+            updated: what changed.
+            other: whether another scene is shown, whose materials may have the same names.
+        """
         self._textures.forget(updated.images)
-        looks = updated.looks or updated.everything
+        looks = updated.looks or updated.everything or other
         if not looks:
             told = [(each.maps, key) for each, key in self._paints.values() if key is not None]
             looks = any(self._textures.key(each) != key for each, key in told)
@@ -173,12 +179,14 @@ class ThingTable:
                 self._add(instance, thing, uids)
         used = {surface.look for each in self.things for surface in each.surfaces}
         self._paints = {name: self._paints[name] for name in used}
-        self._meshes.keep(uids, {self._names[each.place] for each in self.things if not each.maker})
+        self._meshes.keep(
+            uids, {self._names[each.place] for each in self.things if each.place >= 0}
+        )
         self._textures.keep({key for _, key in self._paints.values() if key is not None})
 
     def _add(self, instance: Any, thing: Any, uids: set[int]) -> None:
-        if not instance.is_instance:
-            place = self._places[thing.name_full]
+        place = None if instance.is_instance else self._places.get(thing.name_full)
+        if place is not None:
             if thing.type == "LIGHT":
                 self._lamps.append(place)
             else:
@@ -186,7 +194,7 @@ class ThingTable:
             return
         pose = np.array(instance.matrix_world)
         maker = None
-        if not _is_itself(instance):
+        if instance.is_instance and not _is_itself(instance):
             maker = instance.parent.name, tuple(instance.persistent_id)
         if thing.type == "LIGHT":
             lamp = lamps.light(thing.data, pose)
@@ -197,7 +205,7 @@ class ThingTable:
         self.things.append(Thing(thing.name, maker, _INSTANCE, pose, surfaces))
 
     def _thing(self, thing: Any, place: int) -> Thing:
-        pieces = self._meshes.of_object(thing.name_full, thing.data)
+        pieces = self._meshes.of_object(thing)
         return Thing(thing.name, None, place, None, self._surfaces(thing, pieces))
 
     def _update(self, objects: list[Any], stamps: list[int], updated: Updated) -> bool:
@@ -247,10 +255,10 @@ def _rendered(instance: Any, unseen: set[str]) -> bool:
         return False
     if instance.is_instance:
         parent = instance.parent
-        return not parent.hide_render and parent.name_full not in unseen
+        return not (parent.hide_render or parent.name_full in unseen)
     if thing.name_full in unseen:
         return False
-    return not thing.is_instancer or thing.show_instancer_for_render
+    return bool(not thing.is_instancer or thing.show_instancer_for_render)
 
 
 def _is_itself(instance: Any) -> bool:
@@ -258,7 +266,7 @@ def _is_itself(instance: Any) -> bool:
     parent = instance.parent
     if parent.type == "MESH" or parent.name != instance.object.name:
         return False
-    return sum(each != _UNUSED for each in instance.persistent_id) == 1
+    return len([each for each in instance.persistent_id if each != _UNUSED]) == 1
 
 
 def _material(thing: Any, slot: int) -> Any:

@@ -64,12 +64,12 @@ class Updates:
         self._installed = []
 
     def _install(self, handlers: list[Any], function: Callable[..., None]) -> None:
-        @bpy.app.handlers.persistent  # else it is gone with the next file
         def handler(*given: Any) -> None:
             function(*given)
 
-        handlers.append(handler)
-        self._installed.append((handlers, handler))
+        kept: Callable[..., None] = bpy.app.handlers.persistent(handler)  # with the next file too
+        handlers.append(kept)
+        self._installed.append((handlers, kept))
 
     def _replaced(self, *_: Any) -> None:
         self._updated.everything = True

@@ -103,7 +103,10 @@ class Viewport:
         if self._target is None:
             try:
                 self._target = gpu.types.GPUOffScreen(*self.size)
-            except RuntimeError as error:
+            except (
+                RuntimeError,
+                SystemError,
+            ) as error:  # the latter: in the background, before 4.2
                 raise ContextError(f"Blender's GPU interface cannot draw here: {error}") from error
         return self._target
 

@@ -286,14 +286,15 @@ class Programs:
         Args:
             holes: what there is to know of things with holes, as names that the GLSL text tests.
         """
-        head = _VERSION + "".join(f"#define {flag}\n" for flag in holes)
-        vertex, fragment = (
-            head + _assembled(_read(f"shadow.{stage}")) for stage in ("vert", "frag")
-        )
-        return self._get(
-            ("shadow", holes),
-            lambda: _compiled(self._gl, vertex_shader=vertex, fragment_shader=fragment),
-        )
+
+        def compile_it() -> moderngl.Program:
+            head = _VERSION + "".join(f"#define {flag}\n" for flag in holes)
+            vertex, fragment = (
+                head + _assembled(_read(f"shadow.{stage}")) for stage in ("vert", "frag")
+            )
+            return _compiled(self._gl, vertex_shader=vertex, fragment_shader=fragment)
+
+        return self._get(("shadow", holes), compile_it)
 
     def use(self, program: moderngl.Program) -> None:
         """It belongs to the view that is drawn."""

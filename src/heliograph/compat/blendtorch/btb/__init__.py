@@ -2,7 +2,8 @@
 
     from blendtorch import btb       -> from heliograph.compat.blendtorch import btb
 
-Needs `bpy`: import it in scripts that run inside Blender. See docs/blendtorch.md for what differs.
+Needs `bpy`: import it in scripts that run inside Blender. What differs stands in
+docs/blender-scripts.md.
 """
 
 from __future__ import annotations

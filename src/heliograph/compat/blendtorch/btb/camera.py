@@ -14,7 +14,8 @@ from heliograph.compat.blendtorch.btb.utils import Floats
 from heliograph.engines.blender.offscreen import Origin, check_choice
 from heliograph.errors import SceneError
 
-Points: TypeAlias = Floats | tuple[Floats, Floats]
+Points: TypeAlias = Any
+"""(N, 2) or (N, 3) float64; where `return_depth` is asked for a pair of it and (N,) depths."""
 
 
 class Camera:
@@ -175,5 +176,4 @@ def project_points(obj: Any, camera: Any = None) -> Floats:
     flat = np.empty(3 * len(obj.data.vertices), np.float32)
     obj.data.vertices.foreach_get("co", flat)
     world = utils.hom(flat.reshape(-1, 3)) @ np.array(obj.matrix_world).T
-    pixels: Floats = seen_by.ndc_to_pixel(seen_by.world_to_ndc(world[:, :3]))
-    return pixels
+    return seen_by.ndc_to_pixel(seen_by.world_to_ndc(world[:, :3]))

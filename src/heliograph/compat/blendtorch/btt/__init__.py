@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         SingleFileDataset,
     )
     from heliograph.compat.blendtorch.btt.duplex import DuplexChannel
-    from heliograph.compat.blendtorch.btt.env import RemoteEnv, launch_env
+    from heliograph.compat.blendtorch.btt.env import OpenAIRemoteEnv, RemoteEnv, launch_env
     from heliograph.compat.blendtorch.btt.file import FileReader, FileRecorder
     from heliograph.compat.blendtorch.btt.finder import discover_blender
     from heliograph.compat.blendtorch.btt.launch_info import LaunchInfo
@@ -50,6 +50,7 @@ __all__ = [
     "FileReader",
     "FileRecorder",
     "LaunchInfo",
+    "OpenAIRemoteEnv",
     "RemoteEnv",
     "RemoteIterableDataset",
     "SingleFileDataset",

@@ -18,7 +18,7 @@ def gamma(x: NDArray[np.uint8], coeff: float = 2.2) -> NDArray[np.uint8]:
     Returns:
         A new array of the same shape.
     """
-    table = np.uint8(255 * (np.arange(256) / 255) ** (1 / coeff))
-    encoded = table[x]
+    table = (255 * (np.arange(256) / 255) ** (1 / coeff)).astype(np.uint8)
+    encoded: NDArray[np.uint8] = table[x]
     encoded[..., 3:] = x[..., 3:]
     return encoded

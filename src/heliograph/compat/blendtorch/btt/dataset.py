@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 from heliograph.checks import check_integer
 from heliograph.compat.blendtorch.btt.duplex import seconds
 from heliograph.compat.blendtorch.btt.file import FileReader, FileRecorder
+from heliograph.compat.blendtorch.btt.launch_info import listed
 from heliograph.errors import ClosedError, RecordError
+from heliograph.publish.info import Addresses
 from heliograph.publish.sockets import Subscriber
 from heliograph.requires import Requires
 
@@ -19,6 +21,9 @@ with Requires("torch"):
 
 Item: TypeAlias = dict[str, Any]
 Transform: TypeAlias = Callable[[Item], Any]
+
+_START = 60.0
+"""Seconds that a Blender may take to start and to open its scene."""
 
 _IterableBase: TypeAlias = data.IterableDataset[Any]
 _Base: TypeAlias = data.Dataset[Any]
@@ -37,7 +42,8 @@ class RemoteIterableDataset(_IterableBase):
     Args:
         addresses: of the publishers, as the launcher says: told at once then when one has died.
         queue_size: messages that wait for each connection.
-        timeoutms: milliseconds without any message after which `TimeoutError` says who is silent.
+        timeoutms: milliseconds without any message after which `TimeoutError` says who is silent;
+            Blenders that were launched have a minute, or more, to send the first one.
         max_items: how many items an epoch has.
         item_transform: applied to each item, unless `_item` is overridden.
         record_path_prefix: see `enable_recording`.
@@ -52,7 +58,7 @@ class RemoteIterableDataset(_IterableBase):
         item_transform: Transform | None = None,
         record_path_prefix: str | Path | None = None,
     ) -> None:
-        self.addresses = addresses
+        self.addresses = listed(addresses) if isinstance(addresses, str) else addresses
         self.queue_size = queue_size
         self.timeoutms = timeoutms
         self.max_items = check_integer("max_items", max_items)
@@ -77,11 +83,13 @@ class RemoteIterableDataset(_IterableBase):
             Subscriber(self.addresses, queue=self.queue_size, timeout=timeout) as subscriber,
             self._recorder(worker, share) as recorder,
         ):
+            wait = self._first_wait(timeout)
             for _ in range(share):
                 try:
-                    message = subscriber.recv()
+                    message = subscriber.recv(wait)
                 except ClosedError:
                     return
+                wait = timeout
                 item = {"btid": message.instance, **message.values}
                 if recorder is not None:
                     recorder.save(item)
@@ -90,6 +98,11 @@ class RemoteIterableDataset(_IterableBase):
     def _item(self, item: Item) -> Any:
         """What becomes of an item that came; to be overridden."""
         return self.item_transform(item)
+
+    def _first_wait(self, timeout: float | None) -> float | None:
+        """Seconds for the first message: a launched Blender starts first, or its death is told."""
+        launched = isinstance(self.addresses, Addresses) and self.addresses.status is not None
+        return max(timeout, _START) if launched and timeout is not None else timeout
 
     def _recorder(self, worker: int, share: int) -> FileRecorder | nullcontext[None]:
         if self.record_path_prefix is None:
@@ -118,6 +131,10 @@ class SingleFileDataset(_Base):
         """An item by its number."""
         return self._item(self.reader[number])
 
+    def close(self) -> None:
+        """Closes the file."""
+        self.reader.close()
+
     def _item(self, item: Item) -> Any:
         """What becomes of a recorded item; to be overridden."""
         return self.item_transform(item)
@@ -142,7 +159,13 @@ class FileDataset(_Concatenated):
         if not paths:
             raise RecordError(f"{prefix}_*.btr: expected recorded files, found none")
         self.item_transform = item_transform or _as_it_is
-        super().__init__([SingleFileDataset(path, self._item) for path in paths])
+        self._files = [SingleFileDataset(path, self._item) for path in paths]
+        super().__init__(self._files)
+
+    def close(self) -> None:
+        """Closes the files."""
+        for each in self._files:
+            each.close()
 
     def _item(self, item: Item) -> Any:
         """What becomes of a recorded item; to be overridden."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heliograph.compat.blendtorch.btt.duplex import seconds
 from heliograph.compat.blendtorch.btt.launch_info import listed
 from heliograph.compat.blendtorch.btt.launcher import BlenderLauncher
-from heliograph.envs.link import Link, part
+from heliograph.envs.link import Link
 from heliograph.envs.protocol import (
     SOCKET,
     Describe,
@@ -83,7 +83,7 @@ class RemoteEnv:
 
     def close(self) -> None:
         """Tells Blender to leave and closes the connection."""
-        part(self._link)
+        self._link.part()
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +178,7 @@ class OpenAIRemoteEnv(_Env):
         """Applies an action; see `RemoteEnv.step`."""
         return self._launched().step(action)
 
-    def render(self, mode: str = "rgb_array") -> NDArray[np.uint8] | None:  # type: ignore[override]
+    def render(self, mode: str = "rgb_array") -> NDArray[np.uint8] | None:
         """A picture; see `RemoteEnv.render`."""
         return self._launched().render(mode)
 

@@ -41,14 +41,14 @@ class LaunchInfo:
     Attributes:
         addresses: of each named socket a list, instance by instance.
         commands: of the instances.
-        processes: of the instances, where this program launched them.
+        processes: of the instances; empty where another program launched them.
     """
 
     def __init__(
         self,
         addresses: Mapping[str, Sequence[str]],
         commands: Sequence[Sequence[str]],
-        processes: Sequence[Any] | None = None,
+        processes: Sequence[Any] = (),
     ) -> None:
         self.addresses = {name: _knowing(each) for name, each in addresses.items()}
         self.commands = commands

@@ -62,6 +62,9 @@ class BlenderLauncher:
             `bpy`, which needs no display.
         seed: instance i is told seed + i; drawn without it.
         background: taken for blendtorch's sake: no display is needed.
+        restarts: how often Blenders that die are started again, all together.
+        echo: whether what they write is also written to standard error; the last of it is kept for
+            errors anyway.
 
     Raises:
         InvalidValueError: an argument out of its range.
@@ -80,6 +83,9 @@ class BlenderLauncher:
         blend_path: Path_ | None = None,
         seed: int | None = None,
         background: bool = False,
+        *,
+        restarts: int = 0,
+        echo: bool = False,
     ) -> None:
         del background
         if proto not in ("tcp", "ipc"):
@@ -89,6 +95,8 @@ class BlenderLauncher:
         self._options: LaunchOptions = {
             "start_port": start_port,
             "host": "ipc" if proto == "ipc" else bind_addr,
+            "restarts": restarts,
+            "echo": echo,
         }
         if instance_args is not None:
             self._options["arguments"] = [[*map(str, each)] for each in instance_args]
