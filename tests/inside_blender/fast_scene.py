@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.blender.fast import FastStyle
+from heliograph.engines.blender.fast import DEFAULT, FastStyle
 from heliograph.engines.blender.numbering import SceneNumbering
 from heliograph.engines.blender.world import Shown
 from heliograph.frame import allocate
@@ -57,7 +57,7 @@ def picture(style: FastStyle, seen: Shown, from_camera: Camera | None = None) ->
 
 def fresh_picture(seen: Shown, from_camera: Camera | None = None, **options: Any) -> Pictures:
     """All passes, of a style that has drawn nothing before."""
-    style = FastStyle(RasterOptions(**{"shadows": False, **options}))
+    style = FastStyle(RasterOptions(**{**vars(DEFAULT), **options}))
     try:
         return picture(style, seen, from_camera)
     finally:

@@ -171,7 +171,8 @@ def test_fast_draws_what_the_component_engine_does(fast: FastStyle) -> None:
         same = agree(drawn, expected)
         cosine = (drawn["normals"] * expected.normals).sum(-1)[same & (drawn["segmentation"] > 0)]
         assert (cosine > np.cos(np.radians(1))).mean() > 0.99
-        assert drawn["rgb"][0, 0].tolist() == [0x22, 0x33, 0x44]
+        off = np.abs(drawn["rgb"][same] - expected.rgb[same].astype(float)).max(-1)
+        assert (off <= 3).mean() >= 0.995  # but for rims, where normals are those of triangles
     finally:
         world.close()
         engine.close()
@@ -426,31 +427,32 @@ LAMPS = {
 
 
 @pytest.mark.parametrize("lamps", LAMPS.values(), ids=LAMPS)
-def test_light_is_as_bright_in_cycles_as_in_the_component_engine(
-    cycles: CyclesStyle, lamps: list[Any]
+def test_light_is_as_bright_as_in_the_component_engine(
+    fast: FastStyle, cycles: CyclesStyle, lamps: list[Any]
 ) -> None:
     floor = Plane(key="f", args=[9, 9], material={"color": "gray"}, materialType="lambert")
-    agree_on_average(cycles, Scene(floor, *lamps), 1.5)
+    agree_on_average((fast, cycles), Scene(floor, *lamps), 1.5)
 
 
 def test_a_rectangle_and_a_picture_of_all_around_light_what_is_standard(
-    cycles: CyclesStyle,
+    fast: FastStyle, cycles: CyclesStyle
 ) -> None:
     floor = Plane(key="f", args=[9, 9], material={"color": "gray", "roughness": 0.8})
     area = RectAreaLight(key="l", position=[0, 0, 2], intensity=3.0, width=1, height=0.5)
-    agree_on_average(cycles, Scene(floor, area), 2)
+    agree_on_average((fast, cycles), Scene(floor, area), 2)
     around = {"sky": "skyblue", "horizon": "white", "ground": "tan"}
-    agree_on_average(cycles, Scene(floor, environment=around), 2)
+    agree_on_average((fast, cycles), Scene(floor, environment=around), 2)
 
 
-def agree_on_average(style: Any, shown: Scene, most: float) -> None:
+def agree_on_average(styles: tuple[Any, ...], shown: Scene, most: float) -> None:
     """The mean colour of what is seen from above is that of the component engine."""
     view = hg.View(cameras=[ABOVE])
     world, engine = ComponentWorld(shown), ComponentEngine(shown)
     try:
         (frame,) = engine.render(view).frames.values()
-        drawn = draw(world, style, view)["rgb"]
-        assert np.abs(drawn.mean((0, 1)) - frame.rgb.mean((0, 1))).max() < most
+        for style in styles:
+            drawn = draw(world, style, view)["rgb"]
+            assert np.abs(drawn.mean((0, 1)) - frame.rgb.mean((0, 1))).max() < most, style.device
     finally:
         world.close()
         engine.close()
@@ -485,27 +487,29 @@ PAPERS = {
     "outlined": Sphere(key="p", args=[0.6], outlines={"thickness": 0.1}, material={"color": "red"}),
 }
 """Surfaces of every kind."""
+APPROXIMATED_BY_FAST = {"wrapped", "tints"}
+"""Shown by style fast in one colour, and it says so."""
 
 
-@pytest.mark.parametrize("thing", PAPERS.values(), ids=PAPERS)
-def test_surfaces_look_in_cycles_as_in_the_component_engine(
-    cycles: CyclesStyle, thing: Any
+@pytest.mark.parametrize("name", PAPERS)
+def test_surfaces_look_as_in_the_component_engine(
+    fast: FastStyle, cycles: CyclesStyle, name: str
 ) -> None:
-    looks_alike(cycles, thing)
-
-
-def looks_alike(style: Any, thing: Any) -> None:
     """Ids are the same, holes and hidden sides among them; colours nearly so."""
     lamp = DirectionalLight(key="l", position=[1, 1, 3], intensity=2.0)
-    shown = Scene(thing, lamp, AmbientLight(key="a", intensity=0.2), background="#222222")
+    shown = Scene(PAPERS[name], lamp, AmbientLight(key="a", intensity=0.2), background="#222222")
     view = hg.View(cameras=[ABOVE], passes=("rgb", "segmentation"))
     world, engine = ComponentWorld(shown), ComponentEngine(shown)
     try:
         (frame,) = engine.render(view).frames.values()
-        drawn = draw(world, style, view)
-        assert (drawn["segmentation"] == frame.segmentation).mean() >= 0.995
-        assert np.abs(drawn["rgb"].mean((0, 1)) - frame.rgb.mean((0, 1))).max() < 4
-        assert np.median(np.abs(drawn["rgb"] - frame.rgb.astype(float)).max(-1)) <= 3
+        for style in (fast, cycles):
+            drawn = draw(world, style, view)
+            assert (drawn["segmentation"] == frame.segmentation).mean() >= 0.995
+            if style is fast and fast.approximated:
+                assert name in APPROXIMATED_BY_FAST
+                continue
+            assert np.abs(drawn["rgb"].mean((0, 1)) - frame.rgb.mean((0, 1))).max() < 4
+            assert np.median(np.abs(drawn["rgb"] - frame.rgb.astype(float)).max(-1)) <= 3
     finally:
         world.close()
         engine.close()

@@ -211,7 +211,7 @@ CHANGES: list[Callable[[Rng], None]] = [
 def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
     rng = np.random.default_rng(seed)
     _scene(text=seed >= 2)
-    options = RasterOptions(shadows=seed % 2 == 1)
+    options = RasterOptions(shadows=seed % 2 == 1, lod="auto" if seed % 3 else "off")
     style = FastStyle(options)
     done = []
     for _ in range(8):
@@ -221,7 +221,7 @@ def test_a_view_does_not_depend_on_those_before(seed: int) -> None:
         seen = shown(by_material=bool(rng.integers(2)))
         eye = camera(eye=(*rng.uniform(-2, 2, 2).tolist(), 5))
         got = picture(style, seen, eye)
-        expected = fresh_picture(seen, eye, shadows=options.shadows)
+        expected = fresh_picture(seen, eye, **vars(options))
         for name in expected:
             np.testing.assert_array_equal(got[name], expected[name], f"{name} after {done}")
     style.close()

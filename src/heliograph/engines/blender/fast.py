@@ -40,7 +40,8 @@ from heliograph.raster import (
     RasterOptions,
 )
 
-DEFAULT = RasterOptions(shadows=False)
+DEFAULT = RasterOptions(shadows=False, lod="off")
+"""Without shadows, which take most of the time; every triangle, so that depth is exact."""
 
 
 class FastStyle:
@@ -52,7 +53,7 @@ class FastStyle:
     sRGB; Blender's view transform is not applied, its exposure is.
 
     Args:
-        options: how to rasterize; without any no light casts shadows, which take most of the time.
+        options: how to rasterize; without any as `DEFAULT` says.
 
     Raises:
         InvalidValueError: options of the classic look.

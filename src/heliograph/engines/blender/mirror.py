@@ -144,7 +144,7 @@ class Mirror:
 
     def _show_surfaces(self, before: Instances | None, now: Instances) -> None:
         """Give objects their materials, and say which rays see them."""
-        changed = np.array([row is None for row in self._rows], bool)
+        changed = np.array([row is None or before is None for row in self._rows], bool)
         if before is not None:
             for had, has, names in (
                 (before.table, now.table, _TABLE),

@@ -112,7 +112,7 @@ class ThingTable:
         matrices = np.empty((len(objects), 4, 4), np.float32)
         graph.objects.foreach_get("matrix_world", matrices.reshape(-1))
         self.matrices = matrices.transpose(0, 2, 1).astype(float)
-        changed = self._forget_looks(updated)
+        changed = self._forget_looks(updated, other=here != self._graph)
         if (
             changed
             or updated.everything
@@ -150,10 +150,15 @@ class ThingTable:
         """Stop listening to Blender; may be called twice."""
         self._updates.close()
 
-    def _forget_looks(self, updated: Updated) -> bool:
-        """Forget how materials look, where one may look otherwise; whether so."""
+    def _forget_looks(self, updated: Updated, *, other: bool) -> bool:
+        """Forget how materials look, where one may look otherwise; whether so.
+
+        Args:
+            updated: what changed.
+            other: whether another scene is shown, whose materials may have the same names.
+        """
         self._textures.forget(updated.images)
-        looks = updated.looks or updated.everything
+        looks = updated.looks or updated.everything or other
         if not looks:
             told = [(each.maps, key) for each, key in self._paints.values() if key is not None]
             looks = any(self._textures.key(each) != key for each, key in told)
