@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heliograph.camera import Camera
 from heliograph.engines.blender.mesh_store import MeshStore
 from heliograph.engines.blender.mirror import Mirror
@@ -55,6 +58,7 @@ class ComponentWorld:
         graph = self._tree.newest[1]
         _check(graph, graph.placed({}).draw_list)
         self._mirror: Mirror | None = Mirror(self._store)
+        self._graph, self._numbering = graph, _Numbering([], graph.labels, np.empty(0, np.int32))
 
     @property
     def scene(self) -> Description:
@@ -82,19 +86,28 @@ class ComponentWorld:
         if mirror is None:
             raise ClosedError("this scene is closed")
         seen = self._tree.shown(view)
-        _check(seen.graph, seen.things)
+        if seen.graph is not self._graph:
+            _check(seen.graph, seen.things)
+            self._graph = seen.graph
         mirror.show(seen.things, seen.cameras[0], seen.deformed)
         self._store.trim()
         behind = seen.things.environment
         shown = Shown(
             scene=mirror.scene,
             view_layer=mirror.scene.view_layers[0],
-            numbering=_Numbering(mirror, seen),
+            numbering=self._numbered(mirror, seen),
             by_material=False,
             background=None if behind.radiance_shown else behind.colour,
             seed=seed_of(view),
         )
         yield shown, seen.cameras
+
+    def _numbered(self, mirror: Mirror, seen: Scenery) -> _Numbering:
+        """The ids of what is seen; the same as before, as long as they are."""
+        ids, labels = seen.things.instances.table.ids, seen.graph.labels
+        if ids is not self._numbering.ids or labels is not self._numbering.labels:
+            self._numbering = _Numbering(mirror.names, labels, ids)
+        return self._numbering
 
     def close(self) -> None:
         """Remove the scene from Blender; may be called twice."""
@@ -104,12 +117,17 @@ class ComponentWorld:
 
 
 class _Numbering:
-    """Ids of the objects that show instances."""
+    """Ids of the objects that show instances.
 
-    def __init__(self, mirror: Mirror, seen: Scenery) -> None:
-        self._labels = seen.graph.labels
-        ids = seen.things.instances.table.ids.tolist()
-        self._ids = {mirror.name(row): identity for row, identity in enumerate(ids)}
+    Args:
+        names: (N,) theirs.
+        labels: of all ids.
+        ids: (N,).
+    """
+
+    def __init__(self, names: Sequence[str], labels: Labels, ids: NDArray[np.int32]) -> None:
+        self.ids, self._labels = ids, labels
+        self._ids: dict[str, int] = dict(zip(names, ids.tolist(), strict=True))
 
     @property
     def labels(self) -> Labels:
@@ -118,8 +136,7 @@ class _Numbering:
 
     def of_object(self, name: str) -> int:
         """The id of what an object shows a part of."""
-        identity: int = self._ids.get(name, 0)
-        return identity
+        return self._ids.get(name, 0)
 
     def of_material(self, _: str) -> int:
         """Materials are not told apart."""

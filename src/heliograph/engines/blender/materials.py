@@ -216,7 +216,7 @@ def _opacity(node: Any) -> tuple[float, Lying | None, str, float]:
 
 
 def _computes(node: Any, operation: str) -> bool:
-    return node.bl_idname == "ShaderNodeMath" and node.operation == operation
+    return bool(node.bl_idname == "ShaderNodeMath" and node.operation == operation)
 
 
 def _lying(node: Any) -> Lying:

@@ -38,6 +38,7 @@ class Mirror:
 
     Attributes:
         scene: the `bpy.types.Scene`.
+        names: what the objects are called that show the instances.
     """
 
     def __init__(self, store: MeshStore) -> None:
@@ -50,6 +51,7 @@ class Mirror:
         self._nothing = bpy.data.meshes.new("nothing")
         self._surfaces = Surfaces(store)
         self._objects: list[Any] = []
+        self.names: list[str] = []
         self._lamps: list[Any] = []
         self._meshes: dict[MeshKey, Any] = {}
         self._keys: list[MeshKey | None] = []
@@ -57,10 +59,6 @@ class Mirror:
         self._drawn: DrawList | None = None
         self._lit_by: tuple[Any, ...] = ()
         self._surrounded: tuple[Any, ...] = ()
-
-    def name(self, row: int) -> str:
-        """What the object that shows an instance is called."""
-        return str(self._objects[row].name)
 
     def show(self, things: DrawList, camera: Camera, deformed: Iterable[int] = ()) -> None:
         """Have the scene show a draw list.
@@ -118,6 +116,7 @@ class Mirror:
             self._objects.append(made)
             self._keys.append(None)
             self._rows.append(None)
+        self.names = [made.name for made in self._objects]
 
     def _show_geometries(self, before: Instances | None, now: Instances) -> None:
         """Give objects their meshes."""
