@@ -18,9 +18,12 @@ from heliograph.scene.values import colour
 SOURCES = Path(hg.__file__).parent
 HEAVY = {
     *("moderngl", "glcontext", "mujoco", "PIL", "scipy", "trimesh", "meshoptimizer", "tqdm"),
-    *("tyro", "torch", "yaml", "OpenEXR"),
+    *("tyro", "torch", "yaml", "OpenEXR", "bpy", "zmq", "gymnasium", "pycocotools"),
 }
-LEAVES = ("raster/", "engines/mujoco/", "engines/nerf/", "cli/")
+LEAVES = (
+    *("raster/", "engines/mujoco/", "engines/nerf/", "engines/blender/", "cli/"),
+    "compat/blendtorch/btb/",
+)
 """Where heavy packages may stand at the top of a module: who imports these guards the import."""
 
 BARE = (

@@ -19,7 +19,8 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from heliograph.errors import SceneError
+from heliograph.errors import MissingDependencyError, SceneError
+from heliograph.requires import Requires
 
 EMPTY = "-"
 """In place of a scene: the scene that Blender starts with."""
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
         return _exit_code(leaving)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except SceneError as error:
+    except (SceneError, MissingDependencyError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except BaseException as error:  # noqa: BLE001 - a user's script may raise anything
@@ -74,7 +75,8 @@ def _blender_command(scene: str, script: str, arguments: list[str]) -> list[str]
 
 
 def _open(scene: str, *, trust: bool) -> None:
-    import bpy
+    with Requires("bpy"):
+        import bpy
 
     # The settings of whoever is logged in have no say in a picture.
     bpy.ops.wm.read_factory_settings()
