@@ -5,8 +5,8 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from heliograph.engines.blender.offscreen import OffScreenRenderer
 
+from heliograph.engines.blender.offscreen import OffScreenRenderer
 from heliograph.publish import Publisher
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -99,3 +99,13 @@ def test_nothing_of_it_stays() -> None:
     )
     assert len(bpy.data.images) == 0
     assert scene.render.dither_intensity == 1.0
+
+
+def test_zeros_with_a_sign_and_what_is_no_number_are_black() -> None:
+    scene = made.empty_scene()
+    odd = light()
+    odd[..., :3] = (-0.0, np.nan, -np.inf)
+    odd[0, ..., :3] = np.inf
+    shown = as_shown(scene, odd, BLACK)
+    assert (shown[0] == 255).all()
+    assert (shown[1:] == 0).all()

@@ -267,6 +267,24 @@ def test_the_same_view_gives_the_same_bits_whatever_came_before(scene: Any) -> N
     assert all(np.array_equal(first[name], other[name]) for name in ("depth", "segmentation"))
 
 
+def test_depth_and_ids_take_one_sample_and_are_the_same(
+    scene: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera, style, wanted = _lively(scene), CyclesStyle(16), ("depth", "distance", "segmentation")
+    whole = draw(made.shown(scene), camera, 16)
+    taken: list[tuple[bool, int]] = []
+
+    def counted(*args: Any) -> Any:
+        taken.append((scene.cycles.use_sample_subset, scene.cycles.sample_subset_length))
+        return result.render(*args)
+
+    monkeypatch.setattr(cycles, "render", counted)
+    arrays = allocate(camera, {name: KNOWN_PASSES[name] for name in wanted})
+    style.draw(made.shown(scene), [camera], KNOWN_PASSES, [arrays])
+    assert taken == [(True, 1)]
+    assert all(np.array_equal(arrays[name], whole[name]) for name in wanted)
+
+
 PROGRAM = """
 import hashlib, os, sys
 import bpy

@@ -1,4 +1,4 @@
-"""Cubes that fall on a floor, other ones in each episode; streams pictures and where they are."""
+"""Cubes that fall on a floor, other ones in each Blender; streams pictures and where they are."""
 
 import sys
 from pathlib import Path
@@ -50,7 +50,7 @@ def main() -> None:
     animation = btb.AnimationController()
     animation.pre_animation.add(pre_animation)
     animation.post_frame.add(post_frame)
-    animation.play(frame_range=FRAMES, num_episodes=-1)
+    animation.play(frame_range=FRAMES, num_episodes=1)
 
 
 main()

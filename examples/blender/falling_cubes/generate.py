@@ -9,7 +9,6 @@ from torch.utils import data
 from heliograph.compat.blendtorch import btt
 
 INSTANCES = 4
-COUNT = 48
 
 
 def boxed(image: torch.Tensor, corners: torch.Tensor) -> Image.Image:
@@ -28,7 +27,6 @@ def main() -> None:
         scene="", script=script, num_instances=INSTANCES, named_sockets=["DATA"], seed=10
     ) as launcher:
         dataset = btt.RemoteIterableDataset(launcher.launch_info.addresses["DATA"])
-        dataset.stream_length(COUNT)
         for batch in data.DataLoader(dataset, batch_size=4, num_workers=2):
             for image, corners in zip(batch["image"], batch["xy"], strict=True):
                 boxed(image, corners).save(f"output_{pictures:02d}.png")

@@ -57,6 +57,7 @@ def _run(arguments: list[str]) -> int:
         from heliograph.cli.render import render
         from heliograph.cli.serve import serve
         from heliograph.cli.splat import splat
+        from heliograph.cli.stream import stream
         from heliograph.cli.view import view
 
     commands: dict[str, Callable[..., Any]] = {
@@ -69,6 +70,7 @@ def _run(arguments: list[str]) -> int:
         "nerf": nerf,
         "serve": serve,
         "blender": blender,
+        "stream": stream,
         "doctor": doctor,
     }
     code: int | None = tyro.extras.subcommand_cli_from_dict(

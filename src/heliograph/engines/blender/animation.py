@@ -24,6 +24,8 @@ Who runs the frames of a `play(use_animation=True)`:
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,8 +33,12 @@ from typing import Any
 
 import bpy
 
+from heliograph.engines.blender.leaving import leave
 from heliograph.engines.blender.simulation import start_physics
 from heliograph.errors import EngineError, InvalidValueError, shown
+
+LAUNCHED = "-btid"
+"""Argument of programs that a launcher started."""
 
 ENDLESS = -1
 MAX_FRAME = 1_048_574
@@ -158,7 +164,7 @@ class AnimationController:
         if use_animation and _deferred is not None:
             _deferred.add(frames)
         elif use_animation and not bpy.app.background:
-            bpy.app.timers.register(lambda: next(frames, None), persistent=True)
+            bpy.app.timers.register(lambda: _next_frame(frames), persistent=True)
         else:
             for _ in frames:
                 pass
@@ -243,6 +249,17 @@ def plays_deferred() -> Iterator[Deferred]:
         yield _deferred
     finally:
         _deferred = None
+
+
+def _next_frame(frames: Iterator[float]) -> float | None:
+    """A step of a timer: seconds until the next one; None where all is played."""
+    try:
+        return next(frames, None)
+    except Exception:
+        if LAUNCHED not in sys.argv:
+            raise
+        traceback.print_exc()  # who waits for its messages is told, not the windows
+        leave(1)
 
 
 def _checked(frame_range: tuple[int, int] | None, episodes: int, *, physics: bool) -> _Play:

@@ -47,14 +47,13 @@ def as_shown(scene: Any, light: Light, background: tuple[float, float, float]) -
             behind = linear(behind) if curved else behind
             exposed += hidden * behind.astype(np.float32)
         return _by_table(exposed, _table(curved, view.gamma))
-    mixed = np.divide(
-        light[..., :3], light[..., 3:], where=light[..., 3:] > 0, out=light[..., :3].copy()
-    )
-    shown = _by_blender(scene, mixed)
     if not hidden.any():
-        return shown.astype(np.uint8)
-    covered = np.where(light[..., 3:] > 0, 1 - hidden, 1)
-    seen = shown * covered + 255 * hidden * np.array(background, np.float32)
+        return _by_blender(scene, light)
+    alpha, straight = light[..., 3:], light.copy()
+    np.divide(light[..., :3], alpha, where=alpha > 0, out=straight[..., :3])
+    straight[..., 3] = 1
+    covered = np.where(alpha > 0, 1 - hidden, 1)
+    seen = _by_blender(scene, straight) * covered + hidden * 255 * np.array(background, np.float32)
     return np.asarray(np.rint(np.minimum(seen, 255)).astype(np.uint8))
 
 
@@ -65,7 +64,8 @@ def _is_formula(view: Any, display: str) -> bool:
 
 
 def _by_table(light: Light, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    np.clip(light, 0, 1, out=light)
+    np.fmin(np.fmax(light, 0, out=light), 1, out=light)  # what is no number is black
+    np.abs(light, out=light)  # zeros may have a sign
     return np.asarray(table[light.view(np.uint32) >> _DROPPED_BITS])
 
 
@@ -79,14 +79,12 @@ def _table(curved: bool, gamma: float) -> NDArray[np.uint8]:
     return np.rint(255 * shares).astype(np.uint8)
 
 
-def _by_blender(scene: Any, light: Light) -> NDArray[np.float32]:
-    """(H, W, 3), whole numbers to 255, as Blender's colour management shows light."""
+def _by_blender(scene: Any, light: Light) -> NDArray[np.uint8]:
+    """(H, W, 3), as Blender's colour management shows light (H, W, 4), opaque."""
     height, width = light.shape[:2]
-    pixels = np.ones((height, width, 4), np.float32)
-    pixels[..., :3] = light[::-1]
     image = bpy.data.images.new(NAME, width, height, float_buffer=True)
     try:
-        image.pixels.foreach_set(pixels.ravel())
+        image.pixels.foreach_set(light[::-1].ravel())  # no copy of what Blender gave
         with ram_file() as file, image_settings(scene, "BMP", "RGB", "8"):
             image.save_render(f"/dev/fd/{file}", scene=scene)
             data = contents(file)
@@ -95,9 +93,9 @@ def _by_blender(scene: Any, light: Light) -> NDArray[np.float32]:
     return _bitmap(data, width, height)
 
 
-def _bitmap(data: bytes, width: int, height: int) -> NDArray[np.float32]:
+def _bitmap(data: bytes, width: int, height: int) -> NDArray[np.uint8]:
     """The pixels of an uncompressed bitmap of 24 bits: rows from below, each of whole words."""
     start = int.from_bytes(data[10:14], "little")
     stride = (3 * width + 3) // 4 * 4
     rows = np.frombuffer(data, np.uint8, height * stride, start).reshape(height, stride)
-    return rows[::-1, : 3 * width].reshape(height, width, 3)[..., ::-1].astype(np.float32)
+    return rows[::-1, : 3 * width].reshape(height, width, 3)[..., ::-1]

@@ -21,7 +21,7 @@ from heliograph.engines.blender import devices
 from heliograph.engines.blender.cameras import camera_set
 from heliograph.engines.blender.image import Image
 from heliograph.engines.blender.instances import LEAST_OPACITY, Instances
-from heliograph.engines.blender.result import Passes, render
+from heliograph.engines.blender.result import render
 from heliograph.engines.blender.settings import settings
 from heliograph.engines.blender.world import Shown
 from heliograph.errors import ClosedError, EngineError
@@ -30,6 +30,9 @@ from heliograph.passes import KNOWN_PASSES, PassSpecs
 
 MAX_INDEX = 32767
 """Of Blender's pass indices."""
+
+_AVERAGED = frozenset(("rgb", "alpha", "normals"))
+"""Passes that all samples count in; of the others the first one alone does."""
 
 _FLAGS = ("combined", "environment", "z", "normal", "object_index", "material_index")
 
@@ -124,43 +127,53 @@ class CyclesStyle:
         self._closed = True
 
     def _draw(self, shown: Shown, camera: Camera, arrays: Buffers, count: int) -> None:
-        """Draw the first `count` samples from one camera."""
+        """Draw the first `count` samples from one camera; one where no more of them counts."""
         if self._closed:
             raise ClosedError("this style is closed")
         scene, layer = shown.scene, shown.view_layer
         film_open = scene.render.film_transparent
-        found: list[Instances] = []
         with ExitStack() as stack:
             stack.enter_context(camera_set(scene, camera))
             stack.enter_context(self._compute.used())
-            stack.enter_context(self._samples_set(scene, count, shown.seed))
             stack.enter_context(_film_set(scene, layer, self._denoise))
-            objects = stack.enter_context(_numbered(bpy.data.objects))
-            materials = stack.enter_context(_numbered(bpy.data.materials))
-            passes = render(
-                scene, layer, lambda graph: found.append(Instances.of(graph, shown.numbering))
-            )
-            image = Image(camera, passes)
-            _fill(arrays, image, shown, film_open)
-            if "segmentation" not in arrays:
-                return
-            if shown.by_material:
-                ids = _table(materials, shown.numbering.of_material)
-                arrays["segmentation"][:] = image.ids_of_materials(ids)
+            if _AVERAGED.isdisjoint(arrays):
+                stack.enter_context(self._first_sample(shown))
             else:
-                ids = _table(objects, shown.numbering.of_object)
-                arrays["segmentation"][:] = image.ids_of_objects(
-                    ids, found[0], layer, lambda: self._first_sample(shown)
-                )
+                stack.enter_context(self._samples_set(scene, count, shown.seed))
+            if "segmentation" in arrays:
+                image = self._with_ids(shown, camera, arrays["segmentation"])
+            else:
+                image = Image(camera, render(scene, layer))
+        _fill(arrays, image, shown, film_open)
 
-    def _first_sample(self, shown: Shown) -> Passes:
+    def _with_ids(self, shown: Shown, camera: Camera, ids: Array) -> Image:
+        """What is rendered as the scene is set; its ids are written."""
+        scene, layer, numbering = shown.scene, shown.view_layer, shown.numbering
+        if shown.by_material:
+            with _numbered(bpy.data.materials) as names:
+                image = Image(camera, render(scene, layer))
+            ids[:] = image.ids_of_materials(_table(names, numbering.of_material))
+            return image
+        found: list[Instances] = []
+        with _numbered(bpy.data.objects) as names:
+            image = Image(
+                camera,
+                render(scene, layer, lambda graph: found.append(Instances.of(graph, numbering))),
+            )
+            with self._first_sample(shown):
+                table = _table(names, numbering.of_object)
+                ids[:] = image.ids_of_objects(table, found[0], layer, lambda: render(scene, layer))
+        return image
+
+    @contextmanager
+    def _first_sample(self, shown: Shown) -> Iterator[None]:
         """The sample whose rays go through the middles of the pixels, without any light."""
         scene = shown.scene
         with (
             self._samples_set(scene, 1, shown.seed),
             settings(scene.cycles, max_bounces=0, use_denoising=False),
         ):
-            return render(scene, shown.view_layer)
+            yield
 
     def _samples_set(self, scene: Any, count: int, seed: int) -> AbstractContextManager[None]:
         """The first `count` of all samples."""

@@ -161,7 +161,7 @@ def environment(blender: str | os.PathLike[str] | None = None) -> dict[str, str]
             for an interpreter with `bpy`, which has them.
     """
     ours = dict(os.environ)
-    for name in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__"):
+    for name in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "PWD"):
         ours.pop(name, None)
     if blender is not None:
         beside = blender_python().parent.parent.glob("lib/python*/site-packages")

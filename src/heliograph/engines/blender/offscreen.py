@@ -17,6 +17,7 @@ from heliograph.engines.blender.viewport import Look, Shading, Viewport, lose_co
 from heliograph.engines.blender.world import Shown, Style
 from heliograph.errors import (
     ClosedError,
+    EngineError,
     InvalidValueError,
     SceneError,
     UnknownNameError,
@@ -31,6 +32,9 @@ StyleName: TypeAlias = Literal["auto", "viewport", "fast", "cycles", "eevee"]
 
 _OWN: Sequence[Shading] = ("MATERIAL", "RENDERED")
 """The shadings that style `fast` draws in place of Blender's view where the style is "auto"."""
+
+OLDEST = (4, 2)
+"""The first Blender whose meshes our styles read."""
 
 
 class OffScreenRenderer:
@@ -213,7 +217,7 @@ class OffScreenRenderer:
 
     def _draws_view(self) -> bool:
         if self._style_name == "auto":
-            return self._look.shading not in _OWN
+            return self._look.shading not in _OWN or bpy.app.version < OLDEST
         return self._style_name == "viewport"
 
     def _view(self) -> NDArray[np.uint8]:
@@ -231,6 +235,11 @@ class OffScreenRenderer:
 
     def _drawer(self) -> Style:
         self._check_open()
+        if bpy.app.version < OLDEST:
+            raise EngineError(
+                f"Blender {bpy.app.version_string}: only its own 3D view can be drawn, as rgb; "
+                f"other passes and styles need {'.'.join(map(str, OLDEST))} or newer"
+            )
         name = "fast" if self._style_name in ("auto", "viewport") else self._style_name
         if name not in self._drawers:
             self._drawers[name] = _STYLES[name]()

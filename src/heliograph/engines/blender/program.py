@@ -12,6 +12,7 @@ the .blend run with `--trust` alone.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import traceback
@@ -31,6 +32,7 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(ours)
     sys.argv = _blender_command(given.scene, given.script, theirs)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ["PWD"] = str(Path.cwd())  # Blender finds relative paths from what this says
     try:
         _open(given.scene, trust=given.trust)
         _run(Path(given.script))

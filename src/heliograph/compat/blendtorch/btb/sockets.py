@@ -40,7 +40,7 @@ class DataPublisher:
         Raises:
             InvalidValueError: a value that does not travel; says where it is.
         """
-        self._publisher.publish(**{"btid": self.btid, **kwargs})
+        self._publisher.send({"btid": self.btid, **kwargs})
 
     def close(self) -> None:
         """Tell the consumers that this is the end; may be called twice."""

@@ -53,7 +53,8 @@ class BlenderLauncher:
         script: runs inside.
         num_instances: how many Blenders.
         named_sockets: each instance gets an address for each.
-        start_port: the first port that is tried; those in use are passed over.
+        start_port: the first port that is tried; those in use are passed over. Without it ports
+            are drawn, so that programs that start at once do not get in each other's way.
         bind_addr: "127.0.0.1" for consumers here, "primaryip" or an address of this machine for
             consumers elsewhere too, which then need the key in the launch info.
         instance_args: further words of each instance's command line.
@@ -76,7 +77,7 @@ class BlenderLauncher:
         script: Path_,
         num_instances: int = 1,
         named_sockets: Sequence[str] | None = None,
-        start_port: int = 11000,
+        start_port: int | None = None,
         bind_addr: str = "127.0.0.1",
         instance_args: Sequence[Sequence[str]] | None = None,
         proto: str = "tcp",
@@ -93,13 +94,14 @@ class BlenderLauncher:
         self._scene, self._script, self._blender = scene or None, script, blend_path
         self._count, self._sockets = num_instances, list(named_sockets or ())
         self._options: LaunchOptions = {
-            "start_port": start_port,
             "host": "ipc" if proto == "ipc" else bind_addr,
             "restarts": restarts,
             "echo": echo,
         }
         if instance_args is not None:
             self._options["arguments"] = [[*map(str, each)] for each in instance_args]
+        if start_port is not None:
+            self._options["start_port"] = start_port
         if seed is not None:
             self._options["seed"] = seed
         self._launcher: Launcher | None = None
