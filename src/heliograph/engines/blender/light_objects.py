@@ -15,6 +15,7 @@ from mathutils import Matrix
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.raster import Light, LightKind
 from heliograph.raster.types import DrawList
 
@@ -80,7 +81,7 @@ def lamp_of(light: Light, camera: Camera | None) -> Any:
 
 def _fade(lamp: Any, decay: float, distance: float) -> None:
     """Have nodes multiply a lamp by d^2 / d^decay and, if it ends, by (1 - (d / distance)^4)^2."""
-    lamp.use_nodes = True
+    give_nodes(lamp)
     tree = lamp.node_tree
     tree.nodes.clear()
     output, shine = (tree.nodes.new(f"ShaderNode{kind}") for kind in ("OutputLight", "Emission"))

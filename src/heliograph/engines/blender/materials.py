@@ -17,6 +17,7 @@ import numpy as np
 
 from heliograph.colour import encoded
 from heliograph.engines.blender.images import NO_MAPS, Lying, Maps, lying_of
+from heliograph.engines.blender.nodes import has_nodes
 from heliograph.raster import Side
 
 Four = tuple[float, float, float, float]
@@ -53,7 +54,7 @@ def paint(material: Any) -> Paint:
     """How a `bpy.types.Material` looks; None is what has no material."""
     if material is None:
         return Paint(_rgba((0.8, 0.8, 0.8)))
-    if not material.use_nodes:
+    if not has_nodes(material):
         return _viewport(material, "")
     node = _shader(material.node_tree)
     if node is None:

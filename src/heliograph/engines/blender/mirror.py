@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engines.blender import light_objects
 from heliograph.engines.blender.mesh_store import MeshStore
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.engines.blender.surface_nodes import TINT, UV
 from heliograph.engines.blender.surfaces import Row, Surfaces, rows
 from heliograph.raster import DrawList, Geometry, Instances, LightKind, ToneMapping
@@ -202,7 +203,7 @@ class Mirror:
         if key == self._surrounded:
             return
         self._clear_world()
-        self._world.use_nodes = True
+        give_nodes(self._world)
         tree = self._world.node_tree
         tree.nodes.clear()
         back = tree.nodes.new("ShaderNodeBackground")

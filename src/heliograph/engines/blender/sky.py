@@ -10,6 +10,7 @@ import numpy as np
 
 from heliograph.colour import encoded
 from heliograph.engines.blender.images import Pixels, Textures, radiance
+from heliograph.engines.blender.nodes import has_nodes
 from heliograph.engines.blender.world import Shown
 from heliograph.raster import Environment, Rasterizer
 from heliograph.raster.types import Colour
@@ -65,7 +66,7 @@ class Sky:
         """Even linear light (3,), or the strength of an image that is all around, and that."""
         if world is None:
             return np.zeros(3), 1.0, None
-        if not world.use_nodes:
+        if not has_nodes(world):
             return np.array(world.color[:]), 1.0, None
         output = world.node_tree.get_output_node("ALL")
         surface = None if output is None else output.inputs["Surface"]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from heliograph.colour import linear
 from heliograph.engines.blender.mesh_store import MeshStore
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.engines.blender.surface_nodes import OWN, Nodes
 from heliograph.raster import Instances, Layer, Shading, Side, Texture
 from heliograph.raster.paint import roughness
@@ -209,7 +210,7 @@ class Surfaces:
 
     def _made(self, form: Form) -> Any:
         material = bpy.data.materials.new("surface")
-        material.use_nodes = True
+        give_nodes(material)
         material.use_backface_culling = form.side is Side.FRONT
         material.use_transparent_shadow = form.blended or form.cut
         if form.unlit:
