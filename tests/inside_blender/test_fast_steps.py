@@ -264,6 +264,23 @@ def test_a_closed_style_leaves_no_handler() -> None:
     assert [list(each) for each in lists] == before
 
 
+def test_names_may_come_to_mean_something_else() -> None:
+    style = FastStyle()
+    for red, blue in ((1, 0), (0, 1)):
+        empty_scene()
+        bpy.context.scene.world.color = (1, 1, 1)
+        cube = add_mesh("Cube")
+        cube.data.materials.append(add_material("Look", Base_Color=(red, 0, blue, 1)))
+        picture(style, shown())
+        bpy.data.batch_remove([*bpy.data.objects, *bpy.data.materials, *bpy.data.meshes])
+        cube = add_mesh("Cube")
+        cube.data.materials.append(add_material("Look", Base_Color=(blue, 0, red, 1)))
+        got = picture(style, shown())
+        for name, expected in fresh_picture(shown()).items():
+            np.testing.assert_array_equal(got[name], expected, name)
+    style.close()
+
+
 def test_a_view_after_an_error_is_whole() -> None:
     _scene()
     style = FastStyle()

@@ -17,7 +17,7 @@ from heliograph.engines.blender.updates import Updated, Updates
 from heliograph.engines.blender.world import Numbering
 from heliograph.raster import Light, Rasterizer
 
-_INSTANCE = -1
+_INSTANCE, _NO_MATERIAL = -1, -1
 _UNUSED = 0x7FFFFFFF
 
 Matrix = NDArray[np.float64]
@@ -30,7 +30,7 @@ class Surface:
     Attributes:
         piece: its triangles.
         material: the name of what it is made of, "" for nothing.
-        look: that name with its library.
+        look: tells materials apart that had the same name, one after the other.
         paint: how that looks.
         texture: handle, -1 for none.
         clear: whether the texture is see-through anywhere.
@@ -38,7 +38,7 @@ class Surface:
 
     piece: Piece
     material: str
-    look: str
+    look: int
     paint: Paint
     texture: int
     clear: bool
@@ -87,9 +87,9 @@ class ThingTable:
         self._updates = Updates()
         self._meshes = MeshStore(rasterizer)
         self._textures = Textures(rasterizer)
-        self._paints: dict[str, tuple[Paint, tuple[Any, ...] | None]] = {}
+        self._paints: dict[int, tuple[Paint, tuple[Any, ...] | None]] = {}
         self._graph: tuple[int, str] | None = None
-        self._names: list[str] = []
+        self._names: list[tuple[str, int]] = []
         self._stamps: list[int] = []
         self._hidden = np.empty(0, np.bool_)
         self._instanced = False
@@ -105,7 +105,7 @@ class ThingTable:
         here, before = (scene.session_uid, layer.name), self._graph
         self._graph = None  # all is read again after an error
         objects = list(graph.objects)
-        names = [each.name_full for each in objects]
+        names = [(each.name_full, each.original.session_uid) for each in objects]
         stamps = [data.session_uid if (data := each.data) else 0 for each in objects]
         hidden = np.empty(len(objects), np.bool_)
         graph.objects.foreach_get("hide_render", hidden)
@@ -142,8 +142,9 @@ class ThingTable:
     @property
     def approximated(self) -> dict[str, str]:
         """Materials that do not look as Blender draws them, and why."""
+        surfaces = (surface for each in self.things for surface in each.surfaces)
         return {
-            name: look.approximated for name, (look, _) in self._paints.items() if look.approximated
+            each.material: each.paint.approximated for each in surfaces if each.paint.approximated
         }
 
     def close(self) -> None:
@@ -168,7 +169,7 @@ class ThingTable:
 
     def _scan(self, layer: Any, graph: Any) -> None:
         """Read all things."""
-        self._places = {name: place for place, name in enumerate(self._names)}
+        self._places = {name: place for place, (name, _) in enumerate(self._names)}
         self._instanced, self._lamps, self.things = False, [], []
         unseen = _hidden_by_collection(layer)
         uids: set[int] = set()
@@ -178,9 +179,9 @@ class ThingTable:
             if thing.type in ("MESH", "LIGHT") and _rendered(instance, unseen):
                 self._add(instance, thing, uids)
         used = {surface.look for each in self.things for surface in each.surfaces}
-        self._paints = {name: self._paints[name] for name in used}
+        self._paints = {key: self._paints[key] for key in used}
         self._meshes.keep(
-            uids, {self._names[each.place] for each in self.things if each.place >= 0}
+            uids, {self._names[each.place][0] for each in self.things if each.place >= 0}
         )
         self._textures.keep({key for _, key in self._paints.values() if key is not None})
 
@@ -221,15 +222,16 @@ class ThingTable:
         return tuple(self._surface(piece, _material(thing, piece.slot)) for piece in pieces)
 
     def _surface(self, piece: Piece, material: Any) -> Surface:
-        name = "" if material is None else material.name_full
-        if name not in self._paints:
+        name, key = "", _NO_MATERIAL
+        if material is not None:
+            name, key = material.name, material.original.session_uid
+        if key not in self._paints:
             look = paint(material)
-            key = self._textures.key(look.maps) if look.maps.images else None
-            self._paints[name] = look, key
-        look = self._paints[name][0]
+            state = self._textures.key(look.maps) if look.maps.images else None
+            self._paints[key] = look, state
+        look = self._paints[key][0]
         texture, clear = self._textures.take(look.maps)
-        own = "" if material is None else material.name
-        return Surface(piece, own, name, look, texture, clear)
+        return Surface(piece, name, key, look, texture, clear)
 
 
 def _hidden_by_collection(layer: Any) -> set[str]:
