@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.blender.fast import DEFAULT, FastStyle
+from heliograph.engines.blender.fast import FastStyle
 from heliograph.engines.blender.numbering import SceneNumbering
-from heliograph.engines.blender.world import Shown
+from heliograph.engines.blender.world import FAST, Shown
 from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES
 from heliograph.raster import RasterOptions
@@ -57,7 +57,7 @@ def picture(style: FastStyle, seen: Shown, from_camera: Camera | None = None) ->
 
 def fresh_picture(seen: Shown, from_camera: Camera | None = None, **options: Any) -> Pictures:
     """All passes, of a style that has drawn nothing before."""
-    style = FastStyle(RasterOptions(**{**vars(DEFAULT), **options}))
+    style = FastStyle(RasterOptions(**{**vars(FAST), **options}))
     try:
         return picture(style, seen, from_camera)
     finally:

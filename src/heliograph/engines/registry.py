@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -91,6 +91,7 @@ def _arguments(
         UnknownNameError: an option that it does not take.
     """
     parameters = list(inspect.signature(factory).parameters.values())[1:]
+    usual = {each.name: each.default for each in parameters}.get("options")
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
         return dict(given)
     known, ours = {each.name for each in parameters}, set[str]()
@@ -105,7 +106,8 @@ def _arguments(
     rest = {key: value for key, value in given.items() if key not in ours}
     if not ours & given.keys():
         return rest
-    return {**rest, "options": RasterOptions(**{key: given[key] for key in ours & given.keys()})}
+    base = usual if isinstance(usual, RasterOptions) else RasterOptions()
+    return {**rest, "options": replace(base, **{key: given[key] for key in ours & given.keys()})}
 
 
 def resolve_source(source: object) -> object:

@@ -21,7 +21,7 @@ from heliograph.engines.blender.fast import FastStyle
 from heliograph.engines.blender.ram_file import ram_file
 from heliograph.engines.blender.result import run
 from heliograph.engines.blender.settings import image_settings, settings
-from heliograph.engines.blender.world import Shown
+from heliograph.engines.blender.world import FAST, Shown
 from heliograph.errors import ClosedError
 from heliograph.frame import Array, Buffers
 from heliograph.passes import PassSpecs
@@ -47,7 +47,7 @@ class EeveeStyle:
         ContextError: no usable GL here.
     """
 
-    def __init__(self, samples: int = 16, options: RasterOptions | None = None) -> None:
+    def __init__(self, samples: int = 16, options: RasterOptions = FAST) -> None:
         self._samples = check_integer("samples", samples, 1, 2**20)
         self._fast = FastStyle(options)
         self._closed = False

@@ -23,7 +23,7 @@ from heliograph.engine import (
 )
 from heliograph.engines.blender.numbering import By
 from heliograph.engines.blender.suffixes import BLEND, SCRIPT
-from heliograph.engines.blender.world import Shown, Style, World
+from heliograph.engines.blender.world import FAST, Shown, Style, World
 from heliograph.errors import ClosedError, EngineError, UnknownNameError
 from heliograph.frame import Buffers, Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
@@ -122,7 +122,7 @@ class BlenderEngine(Engine):
         allow_missing: bool = False,
         scene: str | None = None,
         view_layer: str | None = None,
-        options: RasterOptions | None = None,
+        options: RasterOptions = FAST,
     ) -> None:
         _check_options(style, samples, segment_by)
         if self._holder:

@@ -6,18 +6,20 @@ buffers and the older properties convert number by number and take ten times as 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.engines.blender.updates import Stamp
 from heliograph.raster import Geometry, Rasterizer
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-_Key = tuple[int, bool]
+_Key = tuple[Stamp, bool]
 """Which mesh, and whether with coarser levels."""
 
 _LASTING = (
@@ -77,14 +79,13 @@ class _Entry:
 class MeshStore:
     """Meshes on the rasterizer, each once.
 
-    Blender gives a mesh another `session_uid` whenever it evaluates it anew.
-
     Args:
         rasterizer: where they are.
+        stamp: tells a mesh from what it was when it was evaluated before.
     """
 
-    def __init__(self, rasterizer: Rasterizer) -> None:
-        self._rasterizer = rasterizer
+    def __init__(self, rasterizer: Rasterizer, stamp: Callable[[Any], Stamp]) -> None:
+        self._rasterizer, self._stamp = rasterizer, stamp
         self._entries: dict[_Key, _Entry] = {}
         self._shown: dict[str, _Key] = {}
 
@@ -94,7 +95,7 @@ class MeshStore:
         There are coarser levels of detail of what is not to be deformed.
         """
         name, mesh, lasting = thing.name_full, thing.data, _lasts(thing)
-        uid, before = (mesh.session_uid, lasting), self._shown.get(name)
+        uid, before = (self._stamp(mesh), lasting), self._shown.get(name)
         if uid == before:
             return self._entries[uid].pieces
         made = None if uid in self._entries else parts(mesh, simplify=lasting)
@@ -109,12 +110,12 @@ class MeshStore:
 
     def of_instance(self, mesh: Any) -> list[Piece]:
         """The pieces of a mesh that is shown as often as it is instanced."""
-        uid = mesh.session_uid, False
+        uid = self._stamp(mesh), False
         if uid not in self._entries:
             self._entries[uid] = _Entry(self._added(parts(mesh, simplify=False)))
         return self._entries[uid].pieces
 
-    def keep(self, uids: set[int], names: set[str]) -> None:
+    def keep(self, uids: set[Stamp], names: set[str]) -> None:
         """Free all meshes but these and those of these objects."""
         for name in self._shown.keys() - names:
             old = self._left(name)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera
 from heliograph.engines.blender.sky import Sky
 from heliograph.engines.blender.things import Surface, Thing, ThingTable
-from heliograph.engines.blender.world import Shown
+from heliograph.engines.blender.world import FAST, Shown
 from heliograph.engines.shared.holes import ALMOST, HOLE
 from heliograph.engines.shared.lights import covering
 from heliograph.errors import ClosedError, InvalidValueError
@@ -40,9 +40,6 @@ from heliograph.raster import (
     RasterOptions,
 )
 
-DEFAULT = RasterOptions(shadows=False, lod="off")
-"""Without shadows, which take most of the time; every triangle, so that depth is exact."""
-
 
 class FastStyle:
     """Draws the meshes that Blender's dependency graph evaluates.
@@ -53,15 +50,14 @@ class FastStyle:
     sRGB; Blender's view transform is not applied, its exposure is.
 
     Args:
-        options: how to rasterize; without any as `DEFAULT` says.
+        options: how to rasterize.
 
     Raises:
         InvalidValueError: options of the classic look.
         ContextError: no usable GL here.
     """
 
-    def __init__(self, options: RasterOptions | None = None) -> None:
-        options = options or DEFAULT
+    def __init__(self, options: RasterOptions = FAST) -> None:
         if options.lit(Lighting.STANDARD) is not Lighting.STANDARD:
             raise InvalidValueError(
                 "style 'fast' adds light in linear space, so expected shading='standard' and "

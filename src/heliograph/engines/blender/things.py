@@ -13,7 +13,7 @@ from heliograph.engines.blender import lamps
 from heliograph.engines.blender.evaluated import MeshStore, Piece
 from heliograph.engines.blender.images import Textures
 from heliograph.engines.blender.materials import Paint, paint
-from heliograph.engines.blender.updates import Updated, Updates
+from heliograph.engines.blender.updates import Stamp, Updated, Updates
 from heliograph.engines.blender.world import Numbering
 from heliograph.raster import Light, Rasterizer
 
@@ -85,12 +85,12 @@ class ThingTable:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._updates = Updates()
-        self._meshes = MeshStore(rasterizer)
+        self._meshes = MeshStore(rasterizer, self._updates.stamp)
         self._textures = Textures(rasterizer)
         self._paints: dict[int, tuple[Paint, tuple[Any, ...] | None]] = {}
         self._graph: tuple[int, str] | None = None
         self._names: list[tuple[str, int]] = []
-        self._stamps: list[int] = []
+        self._stamps: list[Stamp] = []
         self._hidden = np.empty(0, np.bool_)
         self._instanced = False
         self._dirty: list[Any] = []
@@ -106,13 +106,13 @@ class ThingTable:
         self._graph = None  # all is read again after an error
         objects = list(graph.objects)
         names = [(each.name_full, each.original.session_uid) for each in objects]
-        stamps = [data.session_uid if (data := each.data) else 0 for each in objects]
+        stamps = [self._updates.stamp(each.data) for each in objects]
         hidden = np.empty(len(objects), np.bool_)
         graph.objects.foreach_get("hide_render", hidden)
         matrices = np.empty((len(objects), 4, 4), np.float32)
         graph.objects.foreach_get("matrix_world", matrices.reshape(-1))
         self.matrices = matrices.transpose(0, 2, 1).astype(float)
-        changed = self._forget_looks(updated, other=here != self._graph)
+        changed = self._forget_looks(updated, other=here != before)
         if (
             changed
             or updated.everything
@@ -172,7 +172,7 @@ class ThingTable:
         self._places = {name: place for place, (name, _) in enumerate(self._names)}
         self._instanced, self._lamps, self.things = False, [], []
         unseen = _hidden_by_collection(layer)
-        uids: set[int] = set()
+        uids: set[Stamp] = set()
         for instance in graph.object_instances:
             thing = instance.object
             self._instanced |= instance.is_instance
@@ -185,7 +185,7 @@ class ThingTable:
         )
         self._textures.keep({key for _, key in self._paints.values() if key is not None})
 
-    def _add(self, instance: Any, thing: Any, uids: set[int]) -> None:
+    def _add(self, instance: Any, thing: Any, uids: set[Stamp]) -> None:
         place = None if instance.is_instance else self._places.get(thing.name_full)
         if place is not None:
             if thing.type == "LIGHT":
@@ -201,7 +201,7 @@ class ThingTable:
             lamp = lamps.light(thing.data, pose)
             self.things.append(Thing(thing.name, maker, _INSTANCE, pose, lamp=lamp))
             return
-        uids.add(thing.data.session_uid)
+        uids.add(self._updates.stamp(thing.data))
         surfaces = self._surfaces(thing, self._meshes.of_instance(thing.data))
         self.things.append(Thing(thing.name, maker, _INSTANCE, pose, surfaces))
 
@@ -209,7 +209,7 @@ class ThingTable:
         pieces = self._meshes.of_object(thing)
         return Thing(thing.name, None, place, None, self._surfaces(thing, pieces))
 
-    def _update(self, objects: list[Any], stamps: list[int], updated: Updated) -> bool:
+    def _update(self, objects: list[Any], stamps: list[Stamp], updated: Updated) -> bool:
         """Read things again that are not what they were; whether there are any."""
         stale = {self._places[each] for each in updated.objects if each in self._places}
         stale |= {place for place, uid in enumerate(stamps) if uid != self._stamps[place]}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
+
+Stamp: TypeAlias = tuple[int, int, int]
+"""Tells evaluated data from what it was before."""
 
 _LOOKS = ("Material", "Texture", "NodeTree")
 
@@ -40,6 +43,8 @@ class Updates:
 
     def __init__(self) -> None:
         self._updated = Updated(everything=True)
+        self._versions: dict[int, int] = {}
+        self._replacements = 0
         handlers = bpy.app.handlers
         self._installed: list[tuple[list[Any], Callable[..., None]]] = []
         for name, function in (
@@ -55,6 +60,19 @@ class Updates:
         """What was evaluated since this was last called."""
         taken, self._updated = self._updated, Updated()
         return taken
+
+    def stamp(self, data: Any) -> Stamp:
+        """Of an object's evaluated data: another one whenever it is evaluated anew.
+
+        Blender 4 gives each evaluated copy a `session_uid` of its own, Blender 5 only what
+        modifiers make: of the rest the changes are counted here.
+        """
+        if data is None:
+            return 0, 0, 0
+        if data.session_uid:
+            return data.session_uid, 0, 0
+        own = data.original.session_uid
+        return -own, self._versions.get(own, 0), self._replacements
 
     def close(self) -> None:
         """Stop listening; may be called twice."""
@@ -73,22 +91,28 @@ class Updates:
 
     def _replaced(self, *_: Any) -> None:
         self._updated.everything = True
+        self._replacements += 1
 
     def _evaluated(self, _: Any, graph: Any = None) -> None:
         if graph is None:
-            self._updated.everything = True
+            self._replaced()
             return
-        updated = self._updated
         for update in graph.updates:
-            updated.anything = True
-            thing, kind = update.id, type(update.id).__name__
-            if kind == "Object":
-                if update.is_updated_geometry or update.is_updated_shading:
-                    updated.objects.add(thing.name_full)
-            elif kind == "Collection":
-                updated.structure = True
-            elif kind == "Image":
-                updated.images.add(thing.name_full)
-                updated.looks = True
-            elif kind.endswith(_LOOKS):
-                updated.looks = True
+            self._updated.anything = True
+            self._note(update, type(update.id).__name__)
+
+    def _note(self, update: Any, kind: str) -> None:
+        updated, thing = self._updated, update.id
+        if kind == "Object":
+            if update.is_updated_geometry or update.is_updated_shading:
+                updated.objects.add(thing.name_full)
+        elif kind == "Mesh":
+            own = thing.original.session_uid
+            self._versions[own] = self._versions.get(own, 0) + 1
+        elif kind == "Collection":
+            updated.structure = True
+        elif kind == "Image":
+            updated.images.add(thing.name_full)
+            updated.looks = True
+        elif kind.endswith(_LOOKS):
+            updated.looks = True
