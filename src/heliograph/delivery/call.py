@@ -159,7 +159,7 @@ def _engine(name: str, source: object, arguments: Mapping[str, Any]) -> Engine:
     """An engine in this process, or in one under the interpreter that it needs."""
     if interpreter_of(name) is None:
         return make_engine(name, source, arguments)
-    return PooledEngine(Pool(name, source, 1, arguments))
+    return PooledEngine(Pool(name, source, 1, arguments, deadline=None))  # as in this process
 
 
 def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:

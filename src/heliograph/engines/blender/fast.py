@@ -13,6 +13,7 @@ is something else. What is prepared for drawing is kept while it is the same.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -39,6 +40,8 @@ from heliograph.raster import (
     Rasterizer,
     RasterOptions,
 )
+
+_LOG = logging.getLogger("heliograph.blender")
 
 
 class FastStyle:
@@ -73,6 +76,7 @@ class FastStyle:
         self._things = Instances.blank(0)
         self._metallic = False
         self._lights: tuple[Light, ...] = ()
+        self._told: dict[str, str] = {}
 
     @property
     def device(self) -> str:
@@ -109,6 +113,7 @@ class FastStyle:
         changed = self._table.refresh(shown.scene, shown.view_layer)
         if changed:
             self._arrange()
+            self._tell()
         self._number(shown)
         self._place()
         exposure = 2.0**shown.scene.view_settings.exposure * rasterizer.options.exposure
@@ -123,6 +128,13 @@ class FastStyle:
             exposure=exposure,
         )
         rasterizer.draw(draw_list, cameras, tuple(specs), buffers)
+
+    def _tell(self) -> None:
+        """Say once of each material and world that it does not look as Blender draws it."""
+        for name, why in self.approximated.items():
+            if self._told.get(name) != why:
+                self._told[name] = why
+                _LOG.warning("%s: style fast shows it in its plain colour: %s", name, why)
 
     def close(self) -> None:
         """Free the GL context, and stop listening to Blender; may be called twice."""
