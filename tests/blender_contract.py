@@ -33,9 +33,16 @@ CASES: dict[str, Case] = {
 }
 
 
+EEVEE = {
+    "blender eevee": Case(
+        partial(BlenderEngine, SCENE, size=(32, 24), style="eevee", samples=1), TOLD
+    )
+}
+
+
 def main() -> None:
     told = {}
-    for name, case in CASES.items():
+    for name, case in (EEVEE if "--eevee" in sys.argv else CASES).items():
         report = case.check()
         told[name] = {
             "passes": report.passes,
