@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heliograph.engines.blender.blend_world import BlendWorld
-from heliograph.engines.blender.engine import BlenderEngine
+from heliograph.engines.blender.engine import BlenderEngine, StyleName
 from heliograph.engines.blender.numbering import FIRST_INSTANCE, By
 from heliograph.engines.blender.seeds import seed_of
 from heliograph.errors import InvalidValueError, UnknownNameError
@@ -399,6 +399,16 @@ def test_cameras_have_the_scene_s_size_or_the_one_given(engine: BlenderEngine) -
     other = BlenderEngine(SCRIPT, size=(32, 24))
     assert {camera.size for camera in other.cameras.values()} == {(32, 24)}
     other.close()
+
+
+@pytest.mark.parametrize("style", ["fast", "cycles"])
+def test_a_version_that_is_not_kept_is_refused_before_anything_is_drawn(style: StyleName) -> None:
+    engine = BlenderEngine(SCRIPT, size=(8, 6), style=style, samples=4)
+    try:
+        with pytest.raises(InvalidValueError, match="scene_version"):
+            next(engine.refine(View(scene_version=5)))
+    finally:
+        engine.close()
 
 
 @pytest.mark.parametrize(
