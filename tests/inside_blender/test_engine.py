@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from heliograph.camera import Camera
 from heliograph.engines.blender.blend_world import BlendWorld
 from heliograph.engines.blender.engine import BlenderEngine, StyleName
 from heliograph.engines.blender.numbering import FIRST_INSTANCE, By
@@ -473,6 +474,49 @@ def test_instances_are_told_apart(tmp_path: Path, by: By, instances: int, names:
         edits = [EditMaterial("Leaf", rgba=(1, 0, 0, 1))]
         edited = engine.render(View([camera], ("segmentation",), edits=edits))
         assert np.array_equal(edited["fit"].segmentation, sample["fit"].segmentation)
+    finally:
+        engine.close()
+
+
+CURVE = """
+import bpy
+bpy.ops.curve.primitive_bezier_circle_add(radius=1)
+thing = bpy.context.object
+thing.name = "Ring"
+tree = bpy.data.node_groups.new("Beads", "GeometryNodeTree")
+tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+names = ("NodeGroupInput", "GeometryNodeCurveToPoints", "GeometryNodeMeshCube",
+         "GeometryNodeInstanceOnPoints", "NodeGroupOutput")
+source, points, cube, beads, output = map(tree.nodes.new, names)
+points.inputs["Count"].default_value = 5
+cube.inputs["Size"].default_value = (0.3, 0.3, 0.3)
+tree.links.new(source.outputs[0], points.inputs[0])
+tree.links.new(points.outputs[0], beads.inputs["Points"])
+tree.links.new(cube.outputs[0], beads.inputs["Instance"])
+tree.links.new(beads.outputs[0], output.inputs[0])
+thing.modifiers.new("Beads", "NODES").node_group = tree
+bpy.ops.object.text_add(location=(-0.3, -0.2, 0))
+bpy.context.object.name = "Text"
+"""
+
+
+@pytest.mark.parametrize("style", ["fast", "cycles"])
+def test_instances_of_a_curve_are_told_apart_and_a_text_is_itself(
+    tmp_path: Path, style: StyleName
+) -> None:
+    path = tmp_path / "curve.py"
+    path.write_text(CURVE)
+    engine = BlenderEngine(path, style=style, samples=1)
+    try:
+        above = {"eye": (0, 0, 5), "target": (0, 0, 0), "up": (0, 1, 0), "fov_y": 0.8}
+        camera = Camera.look_at(**above, width=64, height=48)
+        sample = engine.render(View([camera], "segmentation"))
+        seen = np.unique(next(iter(sample.frames.values())).segmentation).tolist()
+        names = {sample.labels[number].name for number in seen}
+        assert len(seen) == 7
+        assert {"background", "Text"} < names
+        assert sum(name.startswith("Ring/Ring.") for name in names) == 5
     finally:
         engine.close()
 

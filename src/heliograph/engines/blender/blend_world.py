@@ -23,6 +23,7 @@ from heliograph.engines.blender.numbering import (
     InstanceKey,
     SceneNumbering,
     instance_key,
+    is_itself,
 )
 from heliograph.engines.blender.physics import bake
 from heliograph.engines.blender.posing import Poser
@@ -223,7 +224,7 @@ class BlendWorld:
 
     def _instances(self) -> Iterator[InstanceKey]:
         for each in self._opened.view_layer.depsgraph.object_instances:
-            if each.is_instance and not _is_itself(each):
+            if each.is_instance and not is_itself(each):
                 yield instance_key(each.parent.name, each.object.name, each.persistent_id)
 
     def _described(self) -> Description:
@@ -277,12 +278,6 @@ def _may_instance(thing: Any) -> bool:
     """Whether an object may show others, or itself, several times."""
     nodes = any(each.type == "NODES" for each in thing.modifiers)
     return bool(thing.instance_type != "NONE" or nodes or len(thing.particle_systems))
-
-
-def _is_itself(instance: Any) -> bool:
-    """Whether an instance is the mesh of a text, a curve or a metaball."""
-    parent = instance.parent
-    return bool(parent.type != "MESH" and parent.name == instance.object.name)
 
 
 def _corners(table: ObjectTable) -> Array:

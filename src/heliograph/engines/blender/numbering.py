@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from heliograph.frame import Label, Labels
 
@@ -88,6 +88,17 @@ class SceneNumbering:
 def instance_key(parent: str, name: str, persistent_id: Sequence[int]) -> InstanceKey:
     """What an instance is found by; the unused places of its persistent id are left out."""
     return parent, name, tuple(int(each) for each in persistent_id if each != _UNUSED)
+
+
+def is_itself(instance: Any) -> bool:
+    """Whether an instance of a dependency graph is the mesh of a text, a curve or a metaball.
+
+    What geometry nodes of such an object instance has its name too, and a longer persistent id.
+    """
+    parent = instance.parent
+    if parent.type == "MESH" or parent.name != instance.object.name:
+        return False
+    return sum(each != _UNUSED for each in instance.persistent_id) == 1
 
 
 def hashed(key: InstanceKey) -> int:
