@@ -53,7 +53,8 @@ class SceneNumbering:
         if not self._ids:
             return self._labels
         named = {
-            number: Label(_name(key), self._category(key[1])) for key, number in self._ids.items()
+            number: Label(instance_name(key), self._category(key[1]))
+            for key, number in self._ids.items()
         }
         return MappingProxyType({**self._labels, **named})
 
@@ -122,6 +123,7 @@ def instance_ids(keys: Iterable[InstanceKey]) -> dict[InstanceKey, int]:
     return ids
 
 
-def _name(key: InstanceKey) -> str:
+def instance_name(key: InstanceKey) -> str:
+    """What an instance is called in labels."""
     parent, name, numbers = key
     return f"{parent}/{name}.{'.'.join(map(str, numbers))}"
