@@ -431,6 +431,102 @@ def test_states_that_do_not_fit_are_refused(
         pass
 
 
+SIMULATED = """
+import bpy
+bpy.context.scene.frame_end = 12
+bpy.ops.mesh.primitive_grid_add(x_subdivisions=6, y_subdivisions=6, size=2)
+thing = bpy.context.object
+thing.name = "Sheet"
+"""
+ZONE = """
+tree = bpy.data.node_groups.new("Rise", "GeometryNodeTree")
+tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+names = ("NodeGroupInput", "GeometryNodeSimulationInput", "GeometryNodeSetPosition",
+         "GeometryNodeSimulationOutput", "NodeGroupOutput")
+nodes = source, begin, move, end, output = [tree.nodes.new(each) for each in names]
+begin.pair_with_output(end)
+move.inputs["Offset"].default_value = (0, 0, 0.1)
+for one, other in zip(nodes, nodes[1:]):
+    tree.links.new(next(each for each in one.outputs if each.type == "GEOMETRY"),
+                   next(each for each in other.inputs if each.type == "GEOMETRY"))
+thing.modifiers.new("Rise", "NODES").node_group = tree
+"""
+SIMULATIONS = {
+    "cloth": "thing.modifiers.new('Cloth', 'CLOTH')",
+    "soft body": "thing.modifiers.new('Soft', 'SOFT_BODY')",
+    "zone": ZONE,
+    "particles": "thing.modifiers.new('Emitter', 'PARTICLE_SYSTEM')",
+}
+
+
+def simulated() -> Floats:
+    """Where the vertices of the sheet are, or the particles that it has sent out."""
+    sheet = bpy.data.objects["Sheet"].evaluated_get(bpy.context.evaluated_depsgraph_get())
+    if len(sheet.particle_systems):
+        particles = sheet.particle_systems[0].particles
+        return np.array([each.location for each in particles if each.alive_state == "ALIVE"])
+    return np.array([each.co for each in sheet.data.vertices])
+
+
+@pytest.mark.parametrize("kind", SIMULATIONS)
+def test_any_frame_of_a_simulation_follows_any_other(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "simulated.py"
+    path.write_text(SIMULATED + SIMULATIONS[kind])
+    world = BlendWorld(path)
+    assert world.scene.space.drawable
+    came = {}
+    for frame in (12.0, 5.0, 12.0, 1.0):
+        with world.shown(View("fit", state={"frame": frame})):
+            came.setdefault(frame, simulated())
+            assert np.array_equal(simulated(), came[frame])
+    world.close()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    runpy.run_path(str(path))
+    for frame in range(1, 13):
+        bpy.context.scene.frame_set(frame)
+        if frame in came:
+            assert np.array_equal(simulated(), came[frame])
+    assert not np.array_equal(came[12.0], came[1.0])
+
+
+ANIMATED = """
+import bpy
+bpy.ops.mesh.primitive_cube_add()
+thing = bpy.context.object
+material = bpy.data.materials.new("Look")
+if bpy.app.version < (5,):
+    material.use_nodes = True
+thing.data.materials.append(material)
+thing.shape_key_add(name="Basis")
+tall = thing.shape_key_add(name="Tall")
+bpy.ops.object.light_add(type="POINT")
+lamp = bpy.context.object
+"""
+ANIMATIONS = {
+    "object": "thing.keyframe_insert('location', frame=1)",
+    "shape key": "tall.keyframe_insert('value', frame=1)",
+    "material": "material.keyframe_insert('roughness', frame=1)",
+    "node": "material.node_tree.nodes['Principled BSDF'].inputs[2]"
+    ".keyframe_insert('default_value', frame=1)",
+    "light": "lamp.data.keyframe_insert('energy', frame=1)",
+    "strip": "thing.keyframe_insert('location', frame=1); data = thing.animation_data\n"
+    "data.nla_tracks.new().strips.new('Strip', 1, data.action); data.action = None",
+    "nothing": "",
+    "an unused action": "bpy.data.actions.new('Unused')",
+}
+
+
+@pytest.mark.parametrize("kind", ANIMATIONS)
+def test_frames_are_drawn_at_random_where_something_is_animated(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "animated.py"
+    path.write_text(ANIMATED + ANIMATIONS[kind])
+    world = BlendWorld(path)
+    still = kind in ("nothing", "an unused action")
+    assert list(world.scene.space.ranges) == ([] if still else ["frame"])
+    world.close()
+
+
 INSTANCES = """
 import bpy
 bpy.ops.mesh.primitive_uv_sphere_add(radius=0.2, segments=8, ring_count=4)

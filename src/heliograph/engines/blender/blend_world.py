@@ -47,8 +47,8 @@ class BlendWorld:
     `View.state` may hold `frame` (with a fraction between two frames), `poses` of objects in the
     world, and any number that a data path leads to below `bpy.data`, such as
     `objects["Rig"].pose.bones["Arm"].rotation_quaternion`. Poses and data paths win over animation.
-    Rigid bodies are simulated once, as the scene is opened; what a state or an edit changes does
-    not have them fall otherwise.
+    Physics is simulated once, as the scene is opened; what a state or an edit changes does not have
+    things fall otherwise.
 
     Args:
         source: path of a .blend file or of a script.
@@ -82,7 +82,7 @@ class BlendWorld:
         self._size = size
         self._by = segment_by
         self._rest = float(shown.frame_current_final)
-        bake(shown)
+        bake(shown, self._opened.view_layer)
         self._frame: float | None = None
         self._show_frame(self._rest)
         self._inventory = inventory.inventory(shown, segment_by)
@@ -241,7 +241,7 @@ class BlendWorld:
             lights=inventory.lights(scene),
             materials=tuple(map(inventory.material_value, materials)),
             state=inventory.state_items(scene),
-            space=inventory.state_space(scene),
+            space=inventory.state_space(scene, self._opened.view_layer),
         )
 
 
