@@ -54,6 +54,24 @@ def test_killed_blenders_lose_nothing_and_change_no_pixel(style: str) -> None:
     assert len({each[0] for each in undisturbed}) == COUNT  # and they differ
 
 
+def test_what_is_random_is_drawn_in_blender_whose_numpy_is_another_one() -> None:
+    paint = {"type": "materials", "colour": {"hsv": [{"uniform": [0, 1]}, 0.5, 0.9]}}
+    around = {"type": "camera_orbit"}
+    found = []
+    for workers in (0, 1, 2):
+        with hg.open(
+            SCENE,
+            engine="blender",
+            size=SIZE,
+            workers=workers,
+            seed=5,
+            randomize={"randomizers": [paint, around]},
+        ) as renderer:
+            found.append([bits(each) for each in hg.samples(renderer, count=3)])
+    assert found[0] == found[1] == found[2]
+    assert len({each[0] for each in found[0]}) == 3
+
+
 def test_without_workers_blender_draws_in_a_process_beside_this_one() -> None:
     view = views()[3]
     with hg.open(SCENE, engine="blender", size=SIZE) as renderer:

@@ -273,6 +273,25 @@ def test_outputs_of_the_compositor_come_as_arrays(cube, bpy_camera):
     renderer.close()
 
 
+def test_an_instance_has_the_pass_index_of_the_object_it_shows(cube, bpy_camera):
+    composed(bpy.context.scene)
+    bpy_camera.location, bpy_camera.rotation_euler = (10, 0, 0), (np.pi / 2, 0, np.pi / 2)
+    cube.pass_index = 7
+    group = bpy.data.collections.new("Group")
+    group.objects.link(cube)
+    bpy.context.scene.collection.objects.link(bpy.data.objects.new("Maker", None))
+    maker = bpy.data.objects["Maker"]
+    maker.instance_type, maker.instance_collection = "COLLECTION", group
+    for collection in cube.users_collection:
+        if collection != group:
+            collection.objects.unlink(cube)
+    wanted = btb.CompositeSelection("ids", "Out1", "Ids", "V")
+    renderer = btb.CompositeRenderer([wanted], camera=btb.Camera())
+    ids = renderer.render()["ids"]
+    assert (ids[60, 80], ids[0, 0]) == (7, 0)
+    renderer.close()
+
+
 @pytest.mark.parametrize(
     ("selection", "error", "said"),
     [

@@ -112,6 +112,23 @@ def test_a_driver_does_not_write_over_what_is_set() -> None:
     assert value('objects["Cube"].location[0]') == 7
 
 
+@pytest.mark.parametrize("key", ["reach", 'a "b" \\ c'])
+@pytest.mark.parametrize("owner", ['objects["Rig"].pose.bones["Arm"]', 'objects["Cube"]'])
+def test_a_driver_does_not_write_over_a_custom_property(owner: str, key: str) -> None:
+    scene, changes = bpy.context.scene, Changes()
+    thing, name = eval(f"bpy.data.{owner}"), f'["{bpy.utils.escape_identifier(key)}"]'
+    thing[key] = 0.5
+    thing.driver_add(name).driver.expression = "7.0"
+    scene.frame_set(1)
+    assert thing[key] == 7
+    set_path(changes, f"{owner}{name}", np.array(2.0))
+    scene.frame_set(2)
+    assert thing[key] == 2
+    changes.restore()
+    scene.frame_set(1)
+    assert thing[key] == 7
+
+
 @pytest.mark.parametrize(
     ("path", "near"),
     [

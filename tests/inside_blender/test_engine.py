@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from heliograph.camera import Camera
 from heliograph.engines.blender.blend_world import BlendWorld
-from heliograph.engines.blender.engine import BlenderEngine
+from heliograph.engines.blender.engine import BlenderEngine, StyleName
 from heliograph.engines.blender.numbering import FIRST_INSTANCE, By
 from heliograph.engines.blender.seeds import seed_of
 from heliograph.errors import InvalidValueError, UnknownNameError
@@ -401,6 +402,16 @@ def test_cameras_have_the_scene_s_size_or_the_one_given(engine: BlenderEngine) -
     other.close()
 
 
+@pytest.mark.parametrize("style", ["fast", "cycles"])
+def test_a_version_that_is_not_kept_is_refused_before_anything_is_drawn(style: StyleName) -> None:
+    engine = BlenderEngine(SCRIPT, size=(8, 6), style=style, samples=4)
+    try:
+        with pytest.raises(InvalidValueError, match="scene_version"):
+            next(engine.refine(View(scene_version=5)))
+    finally:
+        engine.close()
+
+
 @pytest.mark.parametrize(
     ("state", "kind", "why"),
     [
@@ -418,6 +429,102 @@ def test_states_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(kind, match=why), world.shown(View(state=state)):
         pass
+
+
+SIMULATED = """
+import bpy
+bpy.context.scene.frame_end = 12
+bpy.ops.mesh.primitive_grid_add(x_subdivisions=6, y_subdivisions=6, size=2)
+thing = bpy.context.object
+thing.name = "Sheet"
+"""
+ZONE = """
+tree = bpy.data.node_groups.new("Rise", "GeometryNodeTree")
+tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+names = ("NodeGroupInput", "GeometryNodeSimulationInput", "GeometryNodeSetPosition",
+         "GeometryNodeSimulationOutput", "NodeGroupOutput")
+nodes = source, begin, move, end, output = [tree.nodes.new(each) for each in names]
+begin.pair_with_output(end)
+move.inputs["Offset"].default_value = (0, 0, 0.1)
+for one, other in zip(nodes, nodes[1:]):
+    tree.links.new(next(each for each in one.outputs if each.type == "GEOMETRY"),
+                   next(each for each in other.inputs if each.type == "GEOMETRY"))
+thing.modifiers.new("Rise", "NODES").node_group = tree
+"""
+SIMULATIONS = {
+    "cloth": "thing.modifiers.new('Cloth', 'CLOTH')",
+    "soft body": "thing.modifiers.new('Soft', 'SOFT_BODY')",
+    "zone": ZONE,
+    "particles": "thing.modifiers.new('Emitter', 'PARTICLE_SYSTEM')",
+}
+
+
+def simulated() -> Floats:
+    """Where the vertices of the sheet are, or the particles that it has sent out."""
+    sheet = bpy.data.objects["Sheet"].evaluated_get(bpy.context.evaluated_depsgraph_get())
+    if len(sheet.particle_systems):
+        particles = sheet.particle_systems[0].particles
+        return np.array([each.location for each in particles if each.alive_state == "ALIVE"])
+    return np.array([each.co for each in sheet.data.vertices])
+
+
+@pytest.mark.parametrize("kind", SIMULATIONS)
+def test_any_frame_of_a_simulation_follows_any_other(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "simulated.py"
+    path.write_text(SIMULATED + SIMULATIONS[kind])
+    world = BlendWorld(path)
+    assert world.scene.space.drawable
+    came = {}
+    for frame in (12.0, 5.0, 12.0, 1.0):
+        with world.shown(View("fit", state={"frame": frame})):
+            came.setdefault(frame, simulated())
+            assert np.array_equal(simulated(), came[frame])
+    world.close()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    runpy.run_path(str(path))
+    for frame in range(1, 13):
+        bpy.context.scene.frame_set(frame)
+        if frame in came:
+            assert np.array_equal(simulated(), came[frame])
+    assert not np.array_equal(came[12.0], came[1.0])
+
+
+ANIMATED = """
+import bpy
+bpy.ops.mesh.primitive_cube_add()
+thing = bpy.context.object
+material = bpy.data.materials.new("Look")
+if bpy.app.version < (5,):
+    material.use_nodes = True
+thing.data.materials.append(material)
+thing.shape_key_add(name="Basis")
+tall = thing.shape_key_add(name="Tall")
+bpy.ops.object.light_add(type="POINT")
+lamp = bpy.context.object
+"""
+ANIMATIONS = {
+    "object": "thing.keyframe_insert('location', frame=1)",
+    "shape key": "tall.keyframe_insert('value', frame=1)",
+    "material": "material.keyframe_insert('roughness', frame=1)",
+    "node": "material.node_tree.nodes['Principled BSDF'].inputs[2]"
+    ".keyframe_insert('default_value', frame=1)",
+    "light": "lamp.data.keyframe_insert('energy', frame=1)",
+    "strip": "thing.keyframe_insert('location', frame=1); data = thing.animation_data\n"
+    "data.nla_tracks.new().strips.new('Strip', 1, data.action); data.action = None",
+    "nothing": "",
+    "an unused action": "bpy.data.actions.new('Unused')",
+}
+
+
+@pytest.mark.parametrize("kind", ANIMATIONS)
+def test_frames_are_drawn_at_random_where_something_is_animated(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "animated.py"
+    path.write_text(ANIMATED + ANIMATIONS[kind])
+    world = BlendWorld(path)
+    still = kind in ("nothing", "an unused action")
+    assert list(world.scene.space.ranges) == ([] if still else ["frame"])
+    world.close()
 
 
 INSTANCES = """
@@ -463,6 +570,49 @@ def test_instances_are_told_apart(tmp_path: Path, by: By, instances: int, names:
         edits = [EditMaterial("Leaf", rgba=(1, 0, 0, 1))]
         edited = engine.render(View([camera], ("segmentation",), edits=edits))
         assert np.array_equal(edited["fit"].segmentation, sample["fit"].segmentation)
+    finally:
+        engine.close()
+
+
+CURVE = """
+import bpy
+bpy.ops.curve.primitive_bezier_circle_add(radius=1)
+thing = bpy.context.object
+thing.name = "Ring"
+tree = bpy.data.node_groups.new("Beads", "GeometryNodeTree")
+tree.interface.new_socket("Geometry", in_out="INPUT", socket_type="NodeSocketGeometry")
+tree.interface.new_socket("Geometry", in_out="OUTPUT", socket_type="NodeSocketGeometry")
+names = ("NodeGroupInput", "GeometryNodeCurveToPoints", "GeometryNodeMeshCube",
+         "GeometryNodeInstanceOnPoints", "NodeGroupOutput")
+source, points, cube, beads, output = map(tree.nodes.new, names)
+points.inputs["Count"].default_value = 5
+cube.inputs["Size"].default_value = (0.3, 0.3, 0.3)
+tree.links.new(source.outputs[0], points.inputs[0])
+tree.links.new(points.outputs[0], beads.inputs["Points"])
+tree.links.new(cube.outputs[0], beads.inputs["Instance"])
+tree.links.new(beads.outputs[0], output.inputs[0])
+thing.modifiers.new("Beads", "NODES").node_group = tree
+bpy.ops.object.text_add(location=(-0.3, -0.2, 0))
+bpy.context.object.name = "Text"
+"""
+
+
+@pytest.mark.parametrize("style", ["fast", "cycles"])
+def test_instances_of_a_curve_are_told_apart_and_a_text_is_itself(
+    tmp_path: Path, style: StyleName
+) -> None:
+    path = tmp_path / "curve.py"
+    path.write_text(CURVE)
+    engine = BlenderEngine(path, style=style, samples=1)
+    try:
+        above = {"eye": (0, 0, 5), "target": (0, 0, 0), "up": (0, 1, 0), "fov_y": 0.8}
+        camera = Camera.look_at(**above, width=64, height=48)
+        sample = engine.render(View([camera], "segmentation"))
+        seen = np.unique(next(iter(sample.frames.values())).segmentation).tolist()
+        names = {sample.labels[number].name for number in seen}
+        assert len(seen) == 7
+        assert {"background", "Text"} < names
+        assert sum(name.startswith("Ring/Ring.") for name in names) == 5
     finally:
         engine.close()
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
 import pytest
 
+from heliograph.engines.blender.engine import BlenderEngine
 from heliograph.engines.blender.fast import FastStyle
+from heliograph.engines.blender.things import ThingTable
 from heliograph.errors import InvalidValueError
 from heliograph.raster import RasterOptions
+from heliograph.view import View
 from inside_blender.fast_scene import (
     add_light,
     add_material,
@@ -241,6 +245,69 @@ def test_each_change_is_shown(change: Callable[[Rng], None], instances: bool) ->
     for name, expected in fresh_picture(shown()).items():
         np.testing.assert_array_equal(got[name], expected, name)
     style.close()
+
+
+@pytest.fixture
+def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by one whenever the whole scene is read."""
+    counted: list[str] = []
+    scan = ThingTable._scan
+
+    def counting(table: ThingTable, layer: Any, graph: Any) -> None:
+        counted.append(layer.name)
+        scan(table, layer, graph)
+
+    monkeypatch.setattr(ThingTable, "_scan", counting)
+    return counted
+
+
+@pytest.mark.parametrize("change", [_nothing, _move, _frame, _key, _pose, _light, _exposure])
+def test_the_scene_is_not_read_again_for_what_moves(
+    scans: list[str], change: Callable[[Rng], None]
+) -> None:
+    _scene()
+    rng = np.random.default_rng(1)
+    style = FastStyle()
+    picture(style, shown())
+    assert len(scans) == 1
+    for _ in range(3):
+        change(rng)
+        picture(style, shown())
+    assert len(scans) == 1
+    _add(rng)
+    picture(style, shown())
+    assert len(scans) == 2
+    style.close()
+
+
+def test_the_scene_is_read_again_where_instances_may_have_moved(scans: list[str]) -> None:
+    _scene(text=True)
+    style = FastStyle()
+    picture(style, shown())
+    picture(style, shown())
+    assert len(scans) == 1
+    bpy.data.objects["Text"].location.x += 1
+    picture(style, shown())
+    assert len(scans) == 2
+    style.close()
+
+
+def test_states_and_poses_of_an_engine_do_not_have_the_scene_read_again(scans: list[str]) -> None:
+    engine = BlenderEngine(Path(__file__).parents[1] / "blender_scene.py", size=(32, 24))
+    try:
+        engine.render(View("Camera"))
+        begun = len(scans)
+        for state in (
+            {},
+            {'objects["Ball"].location': [0.1, 0, 2]},
+            {"poses": (["Lid"], [[0.0, 0, 2]])},
+            {"frame": 7.0},
+            {},
+        ):
+            engine.render(View("Camera", state=state))
+        assert len(scans) == begun
+    finally:
+        engine.close()
 
 
 def test_another_file_shows_nothing_of_the_one_before() -> None:

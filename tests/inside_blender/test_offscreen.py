@@ -220,6 +220,20 @@ def test_instances_have_numbers_of_their_own_that_stay(make, cube):
     np.testing.assert_array_equal(off.render_passes(("segmentation",))["segmentation"], first)
 
 
+@pytest.mark.parametrize("style", ["fast", "cycles"])
+def test_labels_are_of_what_was_seen(make, cube, style):
+    beside = bpy.data.objects.new("Beside", cube.data)
+    bpy.context.scene.collection.objects.link(beside)
+    beside.location.x = 99
+    off = make(style=style, shape=(6, 8))
+    assert dict(off.labels) == {0: ("background", "background")}
+    for names in ({"background", "Cube"}, {"background", "Cube", "Beside"}):
+        ids = off.render_passes(("segmentation",))["segmentation"]
+        assert set(np.unique(ids)) <= set(off.labels)
+        assert {label.name for label in off.labels.values()} == names
+        cube.location.x, beside.location.x = 99, 0
+
+
 def test_what_it_refuses(make):
     for bad in ({"mode": "bgr"}, {"origin": "middle"}):
         with pytest.raises(InvalidValueError, match=next(iter(bad))):

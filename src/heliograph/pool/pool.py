@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import selectors
-import sys
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -152,13 +151,15 @@ class Pool(Renderer):
                 )
         chosen = with_randomization(options or {})
         self.workers = check_workers(workers)
-        if not settings.keys() & {"python", "launcher"}:
-            settings["python"] = interpreter_of(engine) or sys.executable
+        apart = None if settings.keys() & {"python", "launcher"} else interpreter_of(engine)
+        if apart is not None:
+            settings["python"] = apart
         self.options = PoolOptions(**settings)
         self._seed = seed
         self._opened: Mapping[str, Any] = describe_opening(engine, chosen)
         opening = pack_opening(engine, resolve_source(source), chosen)
-        random = random_digest() if "randomize" in chosen else ""
+        # An engine with an interpreter of its own draws at random there alone, not here as well.
+        random = random_digest() if "randomize" in chosen and apart is None else ""
         selector = selectors.DefaultSelector()
         self._supervisor = Supervisor(opening, self.options, self.workers, random)
         self._scheduler: Scheduler[WorkerHandle, JobOrder] = Scheduler(

@@ -34,7 +34,7 @@ from typing import Any
 import bpy
 
 from heliograph.engines.blender.leaving import leave
-from heliograph.engines.blender.simulation import start_physics
+from heliograph.engines.blender.physics import start_physics
 from heliograph.errors import EngineError, InvalidValueError, shown
 
 LAUNCHED = "-btid"

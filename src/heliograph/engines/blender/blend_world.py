@@ -23,6 +23,7 @@ from heliograph.engines.blender.numbering import (
     InstanceKey,
     SceneNumbering,
     instance_key,
+    is_itself,
 )
 from heliograph.engines.blender.physics import bake
 from heliograph.engines.blender.posing import Poser
@@ -46,8 +47,8 @@ class BlendWorld:
     `View.state` may hold `frame` (with a fraction between two frames), `poses` of objects in the
     world, and any number that a data path leads to below `bpy.data`, such as
     `objects["Rig"].pose.bones["Arm"].rotation_quaternion`. Poses and data paths win over animation.
-    Rigid bodies are simulated once, as the scene is opened; what a state or an edit changes does
-    not have them fall otherwise.
+    Physics is simulated once, as the scene is opened; what a state or an edit changes does not have
+    things fall otherwise.
 
     Args:
         source: path of a .blend file or of a script.
@@ -81,7 +82,7 @@ class BlendWorld:
         self._size = size
         self._by = segment_by
         self._rest = float(shown.frame_current_final)
-        bake(shown)
+        bake(shown, self._opened.view_layer)
         self._frame: float | None = None
         self._show_frame(self._rest)
         self._inventory = inventory.inventory(shown, segment_by)
@@ -223,7 +224,7 @@ class BlendWorld:
 
     def _instances(self) -> Iterator[InstanceKey]:
         for each in self._opened.view_layer.depsgraph.object_instances:
-            if each.is_instance and not _is_itself(each):
+            if each.is_instance and not is_itself(each):
                 yield instance_key(each.parent.name, each.object.name, each.persistent_id)
 
     def _described(self) -> Description:
@@ -240,7 +241,7 @@ class BlendWorld:
             lights=inventory.lights(scene),
             materials=tuple(map(inventory.material_value, materials)),
             state=inventory.state_items(scene),
-            space=inventory.state_space(scene),
+            space=inventory.state_space(scene, self._opened.view_layer),
         )
 
 
@@ -277,12 +278,6 @@ def _may_instance(thing: Any) -> bool:
     """Whether an object may show others, or itself, several times."""
     nodes = any(each.type == "NODES" for each in thing.modifiers)
     return bool(thing.instance_type != "NONE" or nodes or len(thing.particle_systems))
-
-
-def _is_itself(instance: Any) -> bool:
-    """Whether an instance is the mesh of a text, a curve or a metaball."""
-    parent = instance.parent
-    return bool(parent.type != "MESH" and parent.name == instance.object.name)
 
 
 def _corners(table: ObjectTable) -> Array:

@@ -141,8 +141,8 @@ class Changes:
 
 
 def joined(prefix: str, name: str) -> str:
-    """The data path of an attribute below another path."""
-    return f"{prefix}.{name}" if prefix else name
+    """The data path of an attribute, or of a `["key"]`, below another path."""
+    return f"{prefix}{name}" if not prefix or name.startswith("[") else f"{prefix}.{name}"
 
 
 def _assignment(owner: Any, name: str, value: Any) -> Callable[[], object]:
@@ -304,7 +304,7 @@ def set_path(changes: Changes, path: str, value: Numbers) -> None:
     if isinstance(name, tuple):
         now = np.array(plain(owner[name[0]]))
         new = _whole(path, now, value, index)
-        changes.hold(owner, f'["{name[0]}"]')
+        changes.hold(owner, f'["{bpy.utils.escape_identifier(name[0])}"]')
         changes.set_custom(owner, name[0], _converted(path, new, now.dtype.kind))
         return
     now = np.array(plain(getattr(owner, name)))

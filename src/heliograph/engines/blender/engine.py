@@ -232,6 +232,7 @@ class BlenderEngine(Engine):
         The scene shows the view for each level anew, so that others may be drawn in between.
         """
         style = self._open[1]
+        check_version(view, 0, 0)
         if not isinstance(style, RefiningStyle):
             yield from super().refine(view, cancel, levels)
             return

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from heliograph.engines.blender.numbering import is_itself
 from heliograph.engines.blender.result import DEPTH, Pass, Passes
 from heliograph.engines.blender.settings import settings
 from heliograph.engines.blender.world import Numbering
@@ -105,12 +106,9 @@ class Instances:
 def identity(numbering: Numbering, instance: Any) -> int:
     """The id of what a dependency graph shows, be it an object or an instance."""
     name = instance.object.name
-    if not instance.is_instance:
+    if not instance.is_instance or is_itself(instance):
         return numbering.of_object(name)
-    parent = instance.parent
-    if parent.type != "MESH" and parent.name == name:  # the mesh of a text, a curve, a metaball
-        return numbering.of_object(name)
-    return numbering.of_instance(parent.name, name, tuple(instance.persistent_id))
+    return numbering.of_instance(instance.parent.name, name, tuple(instance.persistent_id))
 
 
 def told_apart(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heliograph.colour import encoded
 from heliograph.engines.blender.numbering import By
 from heliograph.engines.blender.opening import SEEN_TYPES
+from heliograph.engines.blender.physics import is_simulated
 from heliograph.engines.blender.shaders import principled
 from heliograph.scene import Item, Material, ObjectTable, SceneObject, StateSpace
 from heliograph.view import POSES
@@ -229,14 +230,20 @@ def _shape_keys(keys: Any) -> list[Item]:
     ]
 
 
-def state_space(scene: Any) -> StateSpace:
-    """Frames, where anything in the scene is animated."""
-    moves = any(
-        each.animation_data is not None and each.animation_data.action is not None
-        for each in scene.objects
-    )
+def state_space(scene: Any, layer: Any) -> StateSpace:
+    """Frames, where anything that a view layer shows is animated or simulated."""
+    moves = is_simulated(scene) or any(map(_is_animated, layer.depsgraph.ids))
     low, high = np.array(float(scene.frame_start)), np.array(float(scene.frame_end))
-    if not (moves or scene.rigidbody_world is not None) or low >= high:
+    if not moves or low >= high:
         return StateSpace()
     rest = {FRAME: np.array(float(scene.frame_current_final))}
     return StateSpace(rest, ranges={FRAME: (low, high)})
+
+
+def _is_animated(block: Any) -> bool:
+    """Whether a data block has an action, or strips of some."""
+    animation = getattr(block, "animation_data", None)
+    if animation is None:
+        return False
+    strips = animation.use_nla and any(len(each.strips) for each in animation.nla_tracks)
+    return animation.action is not None or strips

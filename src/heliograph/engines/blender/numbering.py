@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from heliograph.frame import Label, Labels
 
@@ -53,7 +53,8 @@ class SceneNumbering:
         if not self._ids:
             return self._labels
         named = {
-            number: Label(_name(key), self._category(key[1])) for key, number in self._ids.items()
+            number: Label(instance_name(key), self._category(key[1]))
+            for key, number in self._ids.items()
         }
         return MappingProxyType({**self._labels, **named})
 
@@ -90,6 +91,17 @@ def instance_key(parent: str, name: str, persistent_id: Sequence[int]) -> Instan
     return parent, name, tuple(int(each) for each in persistent_id if each != _UNUSED)
 
 
+def is_itself(instance: Any) -> bool:
+    """Whether an instance of a dependency graph is the mesh of a text, a curve or a metaball.
+
+    What geometry nodes of such an object instance has its name too, and a longer persistent id.
+    """
+    parent = instance.parent
+    if parent.type == "MESH" or parent.name != instance.object.name:
+        return False
+    return sum(each != _UNUSED for each in instance.persistent_id) == 1
+
+
 def hashed(key: InstanceKey) -> int:
     """An id from an instance's key alone."""
     parent, name, numbers = key
@@ -111,6 +123,7 @@ def instance_ids(keys: Iterable[InstanceKey]) -> dict[InstanceKey, int]:
     return ids
 
 
-def _name(key: InstanceKey) -> str:
+def instance_name(key: InstanceKey) -> str:
+    """What an instance is called in labels."""
     parent, name, numbers = key
     return f"{parent}/{name}.{'.'.join(map(str, numbers))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, get_args
 
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.engines.blender.cameras import camera_of
+from heliograph.engines.blender.numbering import InstanceKey, instance_key, instance_name
 from heliograph.engines.blender.viewport import Look, Shading, Viewport, lose_context
 from heliograph.engines.blender.world import Shown, Style
 from heliograph.errors import (
@@ -59,7 +60,7 @@ class OffScreenRenderer:
     Attributes:
         view_matrix: camera_from_world, (4, 4); None follows the camera.
         proj_matrix: clip_from_camera as of OpenGL, (4, 4); None follows the camera.
-        labels: what `render_passes` shows: id -> name, category.
+        labels: what `render_passes` showed: id -> name, category.
 
     Raises:
         InvalidValueError: no such mode, origin or shape.
@@ -104,6 +105,11 @@ class OffScreenRenderer:
     def labels(self) -> Labels:
         """Id -> (name, category) of all that was seen so far."""
         return self._numbering.labels
+
+    @property
+    def objects(self) -> Mapping[int, str]:
+        """Id -> name of the object in Blender; of an instance, the object that it shows."""
+        return self._numbering.objects
 
     def set_render_style(
         self,
@@ -160,6 +166,8 @@ class OffScreenRenderer:
         )
         style.draw(order, [camera], specs, [buffers])
         lose_context()
+        if "segmentation" in buffers:
+            self._numbering.see(buffers["segmentation"])
         return {name: self._turned(picture) for name, picture in buffers.items()}
 
     def seen_from(self) -> Camera:
@@ -315,33 +323,47 @@ def _pose(view: ArrayLike) -> NDArray[np.float64]:
 
 
 class _Numbering:
-    """Ids of objects in the order in which they were first seen, and of the instances they make."""
+    """Ids of objects and of the instances they make, in the order in which they were asked for.
+
+    Attributes:
+        labels: of what was seen in pictures.
+        objects: id -> name of the object, of an instance the one it shows.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[tuple[object, ...], int] = {}
+        self._ids: dict[InstanceKey, int] = {}
+        self._names: dict[int, Label] = {0: BACKGROUND}
         self.labels: dict[int, Label] = {0: BACKGROUND}
+        self.objects: dict[int, str] = {}
 
     def begin(self, depsgraph: Any) -> None:
-        """Number what is there at first, by name; what comes later is numbered as it is seen."""
+        """Number what is there at first, by name; what comes later is numbered as it is drawn."""
         if self._ids:
             return
         for thing in sorted(depsgraph.objects, key=lambda each: str(each.name)):
             self.of_object(thing.name)
 
+    def see(self, ids: NDArray[np.int32]) -> None:
+        """Label what a picture of ids shows."""
+        for number in np.flatnonzero(np.bincount(ids.ravel())).tolist():
+            self.labels[number] = self._names[number]
+
     def of_object(self, name: str) -> int:
-        return self._number((name,), name, "object")
+        return self._number(("", name, ()), Label(name, "object")) if name else 0
 
     def of_material(self, name: str) -> int:
-        return self._number(("material", name), name, "material") if name else 0
+        """Materials are not told apart here."""
+        del name
+        return 0
 
     def of_instance(self, parent: str, name: str, persistent_id: Sequence[int]) -> int:
-        text = f"{parent}/{name}.{persistent_id[0]}"
-        return self._number((parent, name, *persistent_id), text, "instance")
+        key = instance_key(parent, name, persistent_id)
+        return self._number(key, Label(instance_name(key), "instance"))
 
-    def _number(self, key: tuple[object, ...], name: str, category: str) -> int:
+    def _number(self, key: InstanceKey, label: Label) -> int:
         if key not in self._ids:
             self._ids[key] = number = len(self._ids) + 1
-            self.labels[number] = Label(name, category)
+            self._names[number], self.objects[number] = label, key[1]
         return self._ids[key]
 
 

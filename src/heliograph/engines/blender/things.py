@@ -13,12 +13,12 @@ from heliograph.engines.blender import lamps
 from heliograph.engines.blender.evaluated import MeshStore, Piece
 from heliograph.engines.blender.images import Textures
 from heliograph.engines.blender.materials import Paint, paint
+from heliograph.engines.blender.numbering import is_itself
 from heliograph.engines.blender.updates import Stamp, Updated, Updates
 from heliograph.engines.blender.world import Numbering
 from heliograph.raster import Light, Rasterizer
 
 _INSTANCE, _NO_MATERIAL = -1, -1
-_UNUSED = 0x7FFFFFFF
 
 Matrix = NDArray[np.float64]
 
@@ -195,7 +195,7 @@ class ThingTable:
             return
         pose = np.array(instance.matrix_world)
         maker = None
-        if instance.is_instance and not _is_itself(instance):
+        if instance.is_instance and not is_itself(instance):
             maker = instance.parent.name, tuple(instance.persistent_id)
         if thing.type == "LIGHT":
             lamp = lamps.light(thing.data, pose)
@@ -261,14 +261,6 @@ def _rendered(instance: Any, unseen: set[str]) -> bool:
     if thing.name_full in unseen:
         return False
     return bool(not thing.is_instancer or thing.show_instancer_for_render)
-
-
-def _is_itself(instance: Any) -> bool:
-    """Whether an instance is the mesh of a text, a curve or a metaball."""
-    parent = instance.parent
-    if parent.type == "MESH" or parent.name != instance.object.name:
-        return False
-    return len([each for each in instance.persistent_id if each != _UNUSED]) == 1
 
 
 def _material(thing: Any, slot: int) -> Any:

@@ -83,10 +83,10 @@ class CompositeRenderer:
         wanted = {source.needs: None for _, source in self._selections.values()}
         passes = self._renderer.render_passes(list(wanted))
         camera = self._renderer.seen_from()
-        numbers = self._renderer.labels
-        indices = np.zeros(max(numbers) + 1, np.float32)
-        for number, label in numbers.items():
-            thing = bpy.data.objects.get(label.name)
+        objects = self._renderer.objects
+        indices = np.zeros(max(objects, default=0) + 1, np.float32)
+        for number, name in objects.items():
+            thing = bpy.data.objects.get(name)
             indices[number] = 0 if thing is None else thing.pass_index
         return {
             name: _channels(source.made(passes, camera, indices), selection.channels)
