@@ -465,3 +465,26 @@ def test_ids_and_depth_are_those_of_style_fast_and_levels_end_in_the_picture() -
     assert np.isclose(fast.depth, traced.depth, rtol=1e-3).mean() >= 0.99
     assert len(levels) == 4
     assert all(np.array_equal(levels[-1][name], traced[name]) for name in wanted.pass_names)
+
+
+HIDDEN = """
+made.instancer(scene, "Many", bpy.data.objects["Red"], 2.0).scale = (0.4, 0.4, 0.4)
+bpy.data.objects["Red"].hide_render = True
+"""
+
+
+def test_what_nodes_show_of_a_hidden_object_is_seen_in_both_styles(tmp_path: Path) -> None:
+    script = tmp_path / "scene.py"
+    script.write_text(SCRIPT + HIDDEN)
+    seen = []
+    for style in ("fast", "cycles"):
+        engine = BlenderEngine(script, style=style, samples=1, size=(64, 48))
+        try:
+            (frame,) = engine.render(View(passes=("segmentation",)))
+        finally:
+            engine.close()
+        names = [frame.labels[each].name for each in np.unique(frame.segmentation).tolist()]
+        assert "Red" not in names
+        seen.append(frame.segmentation)
+    assert len(np.unique(seen[0])) > 6
+    assert (seen[0] == seen[1]).mean() >= 0.98

@@ -253,12 +253,12 @@ def _collections(layer: Any, *, seen: bool) -> Iterator[tuple[Any, bool]]:
 
 def _rendered(instance: Any, unseen: set[str]) -> bool:
     thing = instance.object
-    if thing.hide_render:
-        return False
     if instance.is_instance:
         parent = instance.parent
+        if thing.hide_render and parent.instance_type == "COLLECTION":
+            return False  # what nodes and particles show may itself be hidden
         return not (parent.hide_render or parent.name_full in unseen)
-    if thing.name_full in unseen:
+    if thing.hide_render or thing.name_full in unseen:
         return False
     return bool(not thing.is_instancer or thing.show_instancer_for_render)
 
