@@ -147,6 +147,25 @@ def test_categories_of_coco_may_be_given(sample):
         coco_dataset([sample], form="masks")
 
 
+def test_categories_may_be_told_by_names(sample):
+    made = coco_dataset([sample], category_of=lambda label: label.name[:1])
+    assert [each["name"] for each in made["categories"]] == ["b", "c"]
+
+
+def test_boxes_of_a_state_need_to_be_told_where_things_are(renderer):
+    moved = renderer.render(hg.View([FRONT], ("segmentation",), state={"ball": [0.2, -0.6, 0.2]}))
+    objects = renderer.scene.objects
+    assert annotate(moved, objects, ("box", "rle")).annotations["objects"]
+    for kind in ("loose_box", "amodal_box", "box_3d", "occluded", "truncated"):
+        with pytest.raises(InvalidValueError, match=f"{kind}: the sample shows a state .ball."):
+            annotate(moved, objects, (kind,))
+    pose = np.eye(4)
+    pose[:3, 3] = 0.2, -0.6, 0.2
+    told = annotate(moved, objects, ("box", "loose_box"), poses={"ball": pose})
+    ball = next(each for each in told.annotations["objects"][FRONT.name] if each["name"] == "ball")
+    assert np.allclose(ball["box"], ball["loose_box"], atol=3)
+
+
 def test_what_cannot_be_said_is_refused(renderer, sample):
     with pytest.raises(UnknownNameError, match="did you mean 'box'"):
         annotate(sample, renderer.scene.objects, ("boxx",))

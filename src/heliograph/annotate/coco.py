@@ -9,7 +9,7 @@ from heliograph.annotate.boxes import tight_boxes
 from heliograph.annotate.contours import flat_polygons
 from heliograph.annotate.masks import label_of, rles
 from heliograph.errors import UnknownNameError
-from heliograph.frame import Array, Frame, Sample
+from heliograph.frame import Array, Frame, Label, Sample
 
 FILE_NAME = "{index:06d}-{camera}.png"
 Form: TypeAlias = Literal["rle", "polygons"]
@@ -25,6 +25,7 @@ def coco_dataset(
     form: Form = "rle",
     file_name: str = FILE_NAME,
     categories: Mapping[str, int] | None = None,
+    category_of: Callable[[Label], str] = lambda label: label.category,
 ) -> dict[str, Any]:
     """What `instances.json` of a COCO data set holds, plain data for `json.dump`.
 
@@ -37,6 +38,8 @@ def coco_dataset(
         file_name: of each image, for `index` of the sample and name of the `camera`.
         categories: number of each category, from 1; without it they are numbered by name. One
             that is not among those given is an error.
+        category_of: what an object counts as, by its label: the first word of its name, say, where
+            the engine's own categories (`mesh`, `box`) say too little.
 
     Raises:
         UnknownNameError: no such form, a category without a number, or a frame has no segmentation.
@@ -56,7 +59,7 @@ def coco_dataset(
                 "height": frame.camera.height,
             }
             images.append(image)
-            found += _annotations(frame, form, number, len(found) + 1)
+            found += _annotations(frame, form, category_of, number, len(found) + 1)
     named = sorted({each["category_id"] for each in found})
     own = {name: place for place, name in enumerate(named, 1)}
     numbers = own if categories is None else dict(categories)
@@ -68,7 +71,9 @@ def coco_dataset(
     return {"images": images, "annotations": found, "categories": table}
 
 
-def _annotations(frame: Frame, form: str, image: int, first: int) -> list[dict[str, Any]]:
+def _annotations(
+    frame: Frame, form: str, category_of: Callable[[Label], str], image: int, first: int
+) -> list[dict[str, Any]]:
     """The objects of a frame, their category by its name."""
     seen = tight_boxes(frame.segmentation)
     masks: Mapping[int, Any] = _FORMS[form](frame.segmentation)
@@ -77,7 +82,7 @@ def _annotations(frame: Frame, form: str, image: int, first: int) -> list[dict[s
         {
             "id": place,
             "image_id": image,
-            "category_id": label_of(frame.labels, number).category,
+            "category_id": category_of(label_of(frame.labels, number)),
             "segmentation": masks[number],
             "area": area,
             "bbox": box,

@@ -61,6 +61,8 @@ def annotate(
         objects: the object table of its scene.
         what: what to say.
         poses: where objects are that have moved since the scene was opened; see `world_poses`.
+            What comes from 3D boxes needs it where the sample shows a state: {} says that nothing
+            moved.
         alone: by camera, what `unhidden` found: `amodal_box` and `occluded` are taken from there,
             where without it they come from 3D boxes.
         hidden: whether objects with a 3D box that lies in the picture but of which nothing is
@@ -68,11 +70,18 @@ def annotate(
 
     Raises:
         UnknownNameError: there is no such thing to say, or a frame has no segmentation.
+        InvalidValueError: the sample shows a state, and nobody says where its objects are.
         MissingDependencyError: `rle` without pycocotools.
     """
     for each in what:
         if each not in _KINDS:
             raise UnknownNameError.of("kind of annotation", each, _KINDS)
+    from_boxes = [each for each in what if each in (_FROM_BOXES if alone else _FROM_TABLE)]
+    if poses is None and from_boxes and sample.state:
+        raise InvalidValueError(
+            f"{from_boxes[0]}: the sample shows a state ({', '.join(sample.state)}), so objects "
+            "may be elsewhere than in the table; give poses= by name of what moved, {} for nothing"
+        )
     worlds = world_poses(objects, poses)
     boxes = oriented_boxes(objects, worlds)
     told = {
@@ -195,6 +204,11 @@ _KINDS: Mapping[str, Callable[[_Annotator], Column]] = {
     "rle": _Annotator.rle,
     "polygons": _Annotator.polygons,
 }
+
+
+_FROM_BOXES = ("loose_box", "box_3d", "camera_box_3d", "truncated")
+_FROM_TABLE = (*_FROM_BOXES, "amodal_box", "occluded")
+"""What comes from the 3D boxes of the table; the last two not where `alone` says them."""
 
 
 def _numbers(boxes: Boxes | OrientedBoxes, values: Floats) -> Column:
