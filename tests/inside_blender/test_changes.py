@@ -183,3 +183,23 @@ def test_functions_cannot_be_reached() -> None:
 
 def test_keys_may_hold_quotes_and_brackets() -> None:
     assert steps_of(r'objects["a\"].b"].location[1]') == ["objects", ('a"].b',), "location", 1]
+
+
+def test_what_blender_does_not_look_at_is_refused() -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    thing = bpy.data.objects.new("Thing", None)
+    thing.rotation_mode = "QUATERNION"
+    changes = Changes()
+    with pytest.raises(
+        InvalidValueError, match="expected rotation_quaternion, as its rotation_mod"
+    ):
+        set_path(changes, 'objects["Thing"].rotation_euler', np.zeros(3))
+    set_path(changes, 'objects["Thing"].rotation_quaternion', np.array([0.0, 1, 0, 0]))
+    tree = bpy.data.node_groups.new("Tree", "ShaderNodeTree")
+    first, second = (tree.nodes.new("ShaderNodeMath") for _ in range(2))
+    tree.links.new(first.outputs[0], second.inputs[0])
+    path = f'node_groups["Tree"].nodes["{second.name}"].inputs[0].default_value'
+    with pytest.raises(InvalidValueError, match="a node is linked to this input"):
+        set_path(changes, path, np.array(0.3))
+    set_path(changes, path.replace("inputs[0]", "inputs[1]"), np.array(0.3))
+    changes.restore()

@@ -307,12 +307,33 @@ def set_path(changes: Changes, path: str, value: Numbers) -> None:
         changes.hold(owner, f'["{bpy.utils.escape_identifier(name[0])}"]')
         changes.set_custom(owner, name[0], _converted(path, new, now.dtype.kind))
         return
+    _check_felt(path, owner, name)
     now = np.array(plain(getattr(owner, name)))
     new = _whole(path, now, value, index)
     converted = _converted(path, new, now.dtype.kind)
     _check_range(path, owner.bl_rna.properties[name], new)
     changes.hold(owner, name)
     changes.set(owner, name, converted)
+
+
+def _check_felt(path: str, owner: Any, name: str) -> None:
+    """Refuse what Blender does not look at.
+
+    Raises:
+        InvalidValueError: says what it looks at in its place.
+    """
+    if name == "default_value" and getattr(owner, "is_linked", False):
+        raise InvalidValueError(
+            f"state {path!r}: a node is linked to this input, whose own value does not show; set "
+            "that of the node, or take the link away"
+        )
+    mode = getattr(owner, "rotation_mode", None)
+    felt = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+    wanted = felt.get(str(mode), "rotation_euler")
+    if mode is not None and name in (*felt.values(), "rotation_euler") and name != wanted:
+        raise InvalidValueError(
+            f"state {path!r}: expected {wanted}, as its rotation_mode is {mode}"
+        )
 
 
 def _whole(path: str, now: Numbers, value: Numbers, index: int | None) -> Numbers:
