@@ -26,16 +26,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch.utils.data import DataLoader, IterableDataset
+import torch.utils.data as torch_data
+from torch.utils.data import DataLoader
 
 import heliograph as hg
 from heliograph.engines.blender import install
 from heliograph.publish import Subscriber
+from heliograph.torch import IterableDataset, collate
 
 SIDES = Path(__file__).parent / "blender_sides"
 BATCH, WARM_UP = 8, 6
 SIZES = ((640, 480), (320, 240))
 PASSES = ("rgb", "depth", "normals", "segmentation")
+PEER = "blender in blendtorch's manner, rgb"
 Batches = Iterator[Any]
 
 
@@ -67,15 +70,14 @@ def turned(view: hg.View) -> tuple[hg.View, dict[str, Any]]:
 @contextmanager
 def fast(size: tuple[int, int], workers: int, passes: tuple[str, ...]) -> Iterator[Batches]:
     """Ours: the engine, style `fast`, through a pool."""
-    scene, threads = SIDES / "cube.py", max(1, (os.cpu_count() or 1) // workers)
     with hg.open(
-        scene, engine="blender", size=size, workers=workers, style="fast", threads=threads
+        SIDES / "cube.py", engine="blender", size=size, workers=workers, style="fast", threads=1
     ) as pool:
-        data = hg.torch.Dataset(pool, 1_000_000, passes=passes, randomize=turned)
-        yield iter(DataLoader(data, batch_size=BATCH, collate_fn=hg.torch.collate))
+        data = IterableDataset(pool, 1_000_000, passes=passes, randomize=turned, together=BATCH)
+        yield iter(DataLoader(data, batch_size=BATCH, collate_fn=collate))
 
 
-class Stream(IterableDataset[Any]):
+class Stream(torch_data.IterableDataset[Any]):
     """Pictures of one address, for ever."""
 
     def __init__(self, take: Callable[[], dict[str, Any]]) -> None:
@@ -114,17 +116,19 @@ def workbench(size: tuple[int, int]) -> Iterator[Batches]:
 
 
 @contextmanager
-def peer(size: tuple[int, int], blender: str) -> Iterator[Batches]:
-    """A `blender` program in blendtorch's manner."""
+def peer(size: tuple[int, int], blender: str, smooth: str) -> Iterator[Batches]:
+    """A `blender` program in blendtorch's manner; "smooth" as its view is unless told otherwise."""
     import zmq
 
     address = f"tcp://127.0.0.1:{free_port()}"
-    command = [blender, "--python", str(SIDES / "peer.py"), "--", address, *map(str, size)]
+    arguments = [address, *map(str, size), smooth]
+    command = [blender, "--python", str(SIDES / "peer.py"), "--", *arguments]
     if not os.environ.get("DISPLAY"):
         command = ["xvfb-run", "-a", *command]
     context = zmq.Context()
     end = context.socket(zmq.PULL)
     end.set_hwm(10)
+    end.setsockopt(zmq.RCVTIMEO, 60_000)
     end.connect(address)
     with running(command, install.environment(blender)):
         try:
@@ -154,17 +158,20 @@ def compare(size: tuple[int, int], blender: str | None, rounds: int, seconds: fl
         "Workbench through bpy, rgb": lambda: workbench(size),
     }
     if blender is not None:
-        ways["blender in blendtorch's manner, rgb"] = lambda: peer(size, blender)
+        ways[PEER] = lambda: peer(size, blender, "smooth")
+        ways[f"{PEER}, anti-aliasing off"] = lambda: peer(size, blender, "plain")
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
             with way() as batches:
                 found[name].append(rate(batches, seconds))
     middle = {name: statistics.median(each) for name, each in found.items()}
-    least = middle.get("blender in blendtorch's manner, rgb")
-    print(f"\n| {size[0]}x{size[1]} | pictures/s | to the peer |\n|---|---|---|")
+    peers = [middle[name] for name in middle if name.startswith(PEER)]
+    print(f"\n| {size[0]}x{size[1]} | pictures/s | to the peer | to it without anti-aliasing |")
+    print("|---|---|---|---|")
     for name, value in middle.items():
-        print(f"| {name} | {value:.1f} | {f'{value / least:.1f}x' if least else '-'} |")
+        ratios = [f"{value / each:.1f}x" for each in peers] or ["-", "-"]
+        print(f"| {name} | {value:.1f} | {' | '.join(ratios)} |")
 
 
 def inside(script: str) -> None:

@@ -1,6 +1,9 @@
 """A Blender that streams in the manner of blendtorch: offscreen draw, pickle over ZeroMQ.
 
-Runs inside a `blender` program with a 3D view: blender --python peer.py -- ADDRESS WIDTH HEIGHT.
+Runs inside a `blender` program with a 3D view, as
+
+    blender --python peer.py -- ADDRESS WIDTH HEIGHT smooth|plain
+
 The loop blocks the interface, blendtorch's fastest mode; Workbench, solid shading.
 """
 
@@ -17,7 +20,7 @@ import zmq
 sys.path.insert(0, str(Path(__file__).parent))
 import cube as scenes
 
-address, width, height = sys.argv[sys.argv.index("--") + 1 :][:3]
+address, width, height, look = sys.argv[sys.argv.index("--") + 1 :][:4]
 width, height = int(width), int(height)
 cube, material = scenes.build(width, height)
 area = next(each for each in bpy.context.screen.areas if each.type == "VIEW_3D")
@@ -25,6 +28,10 @@ space, region = area.spaces[0], next(each for each in area.regions if each.type 
 space.shading.type = "SOLID"
 space.shading.color_type = "MATERIAL"
 space.overlay.show_overlays = False
+if look == "plain":
+    display = bpy.context.scene.display
+    display.viewport_aa = display.render_aa = "OFF"
+    bpy.context.preferences.system.viewport_aa = "OFF"
 offscreen = gpu.types.GPUOffScreen(width, height)
 scene, camera = bpy.context.scene, bpy.context.scene.camera
 socket = zmq.Context().socket(zmq.PUSH)
