@@ -123,6 +123,19 @@ def test_wrong_use_is_refused() -> None:
             env.reset()
 
 
+@pytest.mark.parametrize("seed", [2**80, 2**63, -1, 1.5])
+def test_a_seed_that_does_not_travel_is_named(seed: Any) -> None:
+    with remote() as env:
+        with pytest.raises(InvalidValueError, match="seed: expected an integer from 0"):
+            env.reset(seed=seed)
+        assert env.reset(seed=2**63 - 1)[1] is not None
+    with many(2, 3) as envs:
+        for each in ([1, seed], 2**63 - 1):
+            with pytest.raises(InvalidValueError, match="seed: expected an integer from 0"):
+                envs.reset(seed=each)
+        envs.reset(seed=[1, None])
+
+
 def test_a_world_that_says_nothing_is_told_in_time() -> None:
     with (
         Duplex("tcp://127.0.0.1:0", bind=True) as duplex,

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +15,13 @@ from typing import Any
 
 import pytest
 
-from heliograph.errors import InvalidValueError, RecordError, UnknownNameError, WorkerError
+from heliograph.errors import (
+    ClosedError,
+    InvalidValueError,
+    RecordError,
+    UnknownNameError,
+    WorkerError,
+)
 from heliograph.publish.info import Addresses, LaunchInfo
 from heliograph.publish.keys import VARIABLE
 from heliograph.publish.launcher import Launcher
@@ -250,6 +257,33 @@ def test_no_descendant_stays(tmp_path: Path, how: str) -> None:
     for each in family:
         with suppress(ProcessLookupError):
             os.kill(each, signal.SIGKILL)
+
+
+def test_a_guard_that_is_stopped_leaves_no_descendant(tmp_path: Path) -> None:
+    launcher = Launcher(_into(tmp_path / "pids"))
+    family = _family(tmp_path / "pids")
+    parent = Path(f"/proc/{launcher.info.pids[0]}/stat").read_text().rpartition(")")[2].split()[1]
+    os.kill(int(parent), signal.SIGSTOP)
+    launcher.close()
+    assert _soon(lambda: not any(map(_runs, family)))
+
+
+def test_a_launcher_that_is_closed_meanwhile_says_so() -> None:
+    with Launcher(_python("import time; time.sleep(60)"), 2) as launcher:
+        thread = threading.Timer(0.3, launcher.close)
+        thread.start()
+        with pytest.raises(ClosedError, match=r"closed while instances \[0, 1\] ran"):
+            launcher.wait(20)
+        thread.join()
+    with Launcher(_python("pass")) as launcher:
+        launcher.wait(20)
+    launcher.wait()
+
+
+@pytest.mark.parametrize("command", [[], "blender", ["echo", "a\0b"], ["sleep", 5]])
+def test_a_command_that_is_none_is_refused(command: Any) -> None:
+    with pytest.raises(InvalidValueError, match="command of instance 0: expected a list of text"):
+        Launcher(lambda *_: command)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])

@@ -139,6 +139,36 @@ def test_damage_is_told(tmp_path: Path) -> None:
         assert len(reader) == 2
 
 
+@pytest.mark.parametrize("place", [0, 10, 18])
+def test_whole_messages_behind_damage_are_not_removed(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "a"
+    starts = []
+    with StreamWriter(path) as writer:
+        for number in range(20):
+            starts.append(path.stat().st_size)
+            writer.write(Message({"number": number, "x": b"HGm1" * number, "y": b"x" * 300_000}))
+    data = bytearray(path.read_bytes())
+    data[starts[place] + 5] ^= 1
+    path.write_bytes(data)
+    says = f"damaged at {starts[place]}, and whole messages follow at {starts[place + 1]}"
+    with pytest.raises(RecordError, match=says):
+        StreamWriter(path, append=True)
+    assert path.read_bytes() == data
+    with StreamReader(path) as reader:
+        assert len(reader) == place
+
+
+def test_a_stream_inside_of_an_unfinished_message_is_none_of_its_messages(tmp_path: Path) -> None:
+    _write(tmp_path / "inner", 3)
+    path = tmp_path / "a"
+    _write(path, 2)
+    with StreamWriter(path, append=True) as writer:
+        writer.write(Message({"file": (tmp_path / "inner").read_bytes()}))
+    os.truncate(path, path.stat().st_size - 1)
+    _write(path, 1, 2, append=True)
+    assert _numbers(path) == [0, 1, 2]
+
+
 def test_what_is_no_stream(tmp_path: Path) -> None:
     path = tmp_path / "a"
     with pytest.raises(RecordError, match="no such file"):

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +250,79 @@ def test_what_is_no_publisher_is_named(stack: ExitStack) -> None:
     with pytest.raises((WorkerError, TimeoutError), match=address):
         subscriber.recv(3)
     thread.join()
+
+
+def _stranger(stack: ExitStack, address: str, says: bytes) -> socket.socket:
+    """One that connects and is no subscriber."""
+    port = int(address.rpartition(":")[2])
+    stranger = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+    stranger.sendall(says)
+    return stranger
+
+
+_REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + b" " * 60
+
+
+def test_a_browser_gets_no_messages(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=5)
+    stack.callback(publisher.close, 0)
+    stranger = _stranger(stack, publisher.address, _REQUEST)
+    stranger.settimeout(5)
+    with suppress(ConnectionResetError):
+        while stranger.recv(1000):  # until it is hung up on
+            pass
+    subscriber = stack.enter_context(Subscriber(publisher.address))
+    for number in range(6):
+        publisher.publish(number=number)
+    assert [subscriber.recv()["number"] for _ in range(6)] == list(range(6))
+
+
+def test_a_browser_does_not_take_a_channel(stack: ExitStack) -> None:
+    one = stack.enter_context(Duplex(FREE, bind=True, timeout=5))
+    _stranger(stack, one.address, _REQUEST)
+    time.sleep(0.2)
+    two = stack.enter_context(Duplex(one.address, bind=False, timeout=5))
+    two.send(x=1)
+    assert one.recv() == {"x": 1}
+    one.send(x=2)
+    assert two.recv() == {"x": 2}
+
+
+@pytest.mark.parametrize("keyed", [False, True])
+def test_one_that_says_nothing_does_not_hold_up_the_end(stack: ExitStack, keyed: bool) -> None:
+    publisher = Publisher(FREE, key=make_key() if keyed else None, timeout=0.5)
+    stranger = _stranger(stack, publisher.address, b"")
+    stranger.settimeout(10)
+    with suppress(ConnectionResetError):
+        while stranger.recv(1000):  # ZeroMQ's greeting
+            pass
+    with pytest.raises(TimeoutError, match="no subscriber is connected"):
+        publisher.publish(x=1)
+    publisher.close()
+
+
+@pytest.mark.parametrize("how", ["handler", "thread"])
+@pytest.mark.parametrize("what", ["publish", "subscriber", "send", "recv"])
+def test_what_is_closed_while_one_waits_says_so(stack: ExitStack, what: str, how: str) -> None:
+    if what == "publish":
+        publisher = Publisher(FREE)
+        wait, close = publisher.publish, lambda: publisher.close(0)
+    elif what == "subscriber":
+        subscriber = Subscriber(["tcp://127.0.0.1:9", "tcp://127.0.0.1:10"])
+        wait, close = subscriber.recv, subscriber.close  # type: ignore[assignment]
+    else:
+        channel = Duplex(FREE, bind=True)
+        wait, close = getattr(channel, what), channel.close
+    stack.callback(close)
+    stack.callback(signal.signal, signal.SIGUSR1, signal.getsignal(signal.SIGUSR1))
+    signal.signal(signal.SIGUSR1, lambda *_: close())
+    main = threading.get_ident()
+    tell = close if how == "thread" else lambda: signal.pthread_kill(main, signal.SIGUSR1)
+    thread = threading.Timer(0.25, tell)
+    thread.start()
+    stack.callback(thread.join)
+    with pytest.raises(ClosedError):
+        wait()
 
 
 def test_a_key_lets_in_and_nothing_else_does(stack: ExitStack) -> None:

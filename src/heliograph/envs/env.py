@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.checks import check_integer
 from heliograph.envs.link import Link
 from heliograph.envs.protocol import (
     Describe,
@@ -86,6 +87,7 @@ class RemoteEnv(_Env):
             The first observation and a dict of information.
 
         Raises:
+            InvalidValueError: a seed of more than 64 bits, or below 0.
             EngineError: the environment's code raised; carries its traceback.
             WorkerError: the process died, or did not answer in time.
         """
@@ -96,6 +98,7 @@ class RemoteEnv(_Env):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> None:
         """Asks for an episode, so that several environments start theirs at once."""
+        seed = None if seed is None else check_integer("seed", seed)
         super().reset(seed=seed)
         self._open().ask(Reset(seed, options))
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.checks import check_integer
+from heliograph.checks import MAX_INTEGER, check_integer
 from heliograph.envs.env import RemoteEnv
 from heliograph.errors import InvalidValueError
 from heliograph.requires import Requires
@@ -118,12 +118,13 @@ class RemoteVectorEnv(_VectorEnv):
         if seed is None:
             return [None] * self.num_envs
         if isinstance(seed, int):
-            return range(seed, seed + self.num_envs)
+            first = check_integer("seed", seed, 0, MAX_INTEGER - self.num_envs + 1)
+            return range(first, first + self.num_envs)
         if len(seed) != self.num_envs:
             raise InvalidValueError(
                 f"seed: one for each of {self.num_envs} environments, not {len(seed)}"
             )
-        return seed
+        return [None if each is None else check_integer("seed", each) for each in seed]
 
     def _batched(self, observations: Sequence[Any]) -> Any:
         space = self.single_observation_space

@@ -79,7 +79,7 @@ def _first(seconds: float | None, *descriptors: int) -> set[int]:
 def _end_children(leave: int) -> None:
     """Kill all that descend from this process; of the one to `leave` the status is not taken."""
     while True:
-        children = _children()
+        children = {pid for pid, parent in parents().items() if parent == os.getpid()}
         for child in children:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
@@ -91,15 +91,14 @@ def _end_children(leave: int) -> None:
         time.sleep(_LOOK)
 
 
-def _children() -> set[int]:
-    """The processes whose parent this one is."""
-    found = set()
+def parents() -> dict[int, int]:
+    """The parent of each process there is."""
+    found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             # The name, in brackets, may hold anything.
             state = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-            if int(state[1]) == os.getpid():
-                found.add(int(folder.name))
+            found[int(folder.name)] = int(state[1])
     return found
 
 

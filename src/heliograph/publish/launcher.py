@@ -27,7 +27,7 @@ from typing import Any, Final, Self, TypeAlias, TypedDict, Unpack
 import msgspec
 
 from heliograph.checks import check_integer
-from heliograph.errors import InvalidValueError, UnknownNameError, WorkerError, shown
+from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError, shown
 from heliograph.publish import guard
 from heliograph.publish.addresses import PRIMARY, free_ports, is_local, primary_ip
 from heliograph.publish.info import Addresses, LaunchInfo, Status, write_private
@@ -107,7 +107,7 @@ class Launcher:
         addresses: by name of the socket, one an instance; for `Subscriber`.
 
     Raises:
-        InvalidValueError: an option out of its range, or no free ports.
+        InvalidValueError: an option out of its range, a command that is none, or no free ports.
     """
 
     def __init__(
@@ -134,7 +134,8 @@ class Launcher:
             self._write_status()
             self.addresses = self._addresses(_check_names(sockets), count)
             self._instances = [
-                _Instance(each, list(command(each, self._arguments(each)))) for each in range(count)
+                _Instance(each, _check_command(each, command(each, self._arguments(each))))
+                for each in range(count)
             ]
             for each in self._instances:
                 self._start(each)
@@ -165,10 +166,15 @@ class Launcher:
         Raises:
             WorkerError: one has died.
             TimeoutError: some still run; says which.
+            ClosedError: they were ended by `close`; says which.
         """
         with self._changed:
             self._changed.wait_for(self._over, timeout)
         self.check()
+        if self._closing:
+            cut = sorted({each.number for each in self._instances} - {*self._status.finished})
+            if cut:
+                raise ClosedError(f"the launcher was closed while instances {cut} ran")
         running = [each.number for each in self._instances if each.code is None]
         if running:
             raise TimeoutError(f"instances {running} still run after {timeout} s")
@@ -373,8 +379,19 @@ def _end(instance: _Instance, until: float) -> None:
     try:
         process.wait(max(0.1, until - time.monotonic()))
     except subprocess.TimeoutExpired:
-        process.kill()  # the program dies with it
+        _kill_descendants(process.pid)
+        process.kill()
         process.wait()
+
+
+def _kill_descendants(root: int) -> None:
+    """Kill all that descend from a guard that does not; once it is gone, nobody finds them."""
+    killed = {root}
+    while found := {pid for pid, parent in guard.parents().items() if parent in killed} - killed:
+        for each in found:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        killed |= found
 
 
 def _has_data(descriptor: int) -> bool:
@@ -404,6 +421,16 @@ def _check_options(options: LaunchOptions, count: int) -> dict[str, Any]:
     if arguments is not None and len(arguments) != count:
         raise InvalidValueError(
             f"arguments: expected those of each of {count} instances, got {len(arguments)}"
+        )
+    return found
+
+
+def _check_command(number: int, command: Sequence[str]) -> list[str]:
+    found = [] if isinstance(command, str) else list(command)
+    if not found or not all(isinstance(each, str) and "\0" not in each for each in found):
+        raise InvalidValueError(
+            f"command of instance {number}: expected a list of text without NUL, the program "
+            f"first, got {shown(command)}"
         )
     return found
 

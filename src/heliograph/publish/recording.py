@@ -31,6 +31,8 @@ _MOST: Final = MAX_HEADER + 8 * MAX_FRAME
 """Bytes of one message."""
 _VECTORS: Final = 512
 """Buffers that are written at once."""
+_CHUNK: Final = 1 << 20
+"""Bytes that are searched at once."""
 _LOG = logging.getLogger("heliograph.publish")
 
 
@@ -45,7 +47,8 @@ class StreamWriter:
         cut: bytes of an unfinished message at the end of the file, which were removed.
 
     Raises:
-        RecordError: the file holds something, is another one, has a writer, or cannot be written.
+        RecordError: the file holds something, is another one, has a writer, cannot be written, or
+            is damaged before its last message; then it is left as it is.
     """
 
     def __init__(self, path: str | Path, *, append: bool = False) -> None:
@@ -122,6 +125,12 @@ class StreamWriter:
         starts, end = _scan(self._handle, self._path)
         self._count, self.cut = len(starts), size - end
         if self.cut:
+            following = _next_whole(self._handle, end)
+            if following is not None:
+                raise RecordError(
+                    f"{self._path}: damaged at {end}, and whole messages follow at {following}, "
+                    "which append=True would remove; write to another path"
+                )
             _LOG.warning("%s: removed %d bytes of an unfinished message", self._path, self.cut)
             os.ftruncate(self._handle, end)
         return end
@@ -247,6 +256,20 @@ def _head(handle: int, start: int) -> tuple[int, int, int] | None:
     mark, check, count, size = _HEAD.unpack_from(data)
     fits = mark == _MARK and 0 < count <= MAX_FRAMES + 1 and 8 * count <= size <= _MOST
     return (check, count, size) if fits else None
+
+
+def _next_whole(handle: int, start: int) -> int | None:
+    """Where a whole message begins behind what is none; None where there is no such."""
+    while head := _head(handle, start):  # unfinished: what it holds may look like messages
+        start += _SIZE + head[2]
+    while data := os.pread(handle, _CHUNK, start):
+        place = data.find(_MARK)
+        while place >= 0:
+            if _is_whole(handle, start + place):
+                return start + place
+            place = data.find(_MARK, place + 1)
+        start += max(1, len(data) - len(_MARK) + 1)  # a mark may lie across the end
+    return None
 
 
 def _body(handle: int, start: int) -> list[memoryview]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -115,10 +116,11 @@ class Publisher:
         until = time.monotonic() + timeout
         end = pack(Message(instance=self._instance, number=self._number, ended=True))
         try:
-            while self._link.peers() and (left := until - time.monotonic()) > 0:
-                if self._link.poll_out(min(left, _LOOK)):
-                    self._link.send(end)
-                    time.sleep(0.01)
+            with suppress(ClosedError):  # by a signal's handler or another thread
+                while self._link.peers() and (left := until - time.monotonic()) > 0:
+                    if self._link.poll_out(min(left, _LOOK)):
+                        self._link.send(end)
+                        time.sleep(0.01)
         finally:
             self._link.close()
 

@@ -6,7 +6,8 @@ The only module that imports it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from heliograph.errors import ClosedError, InvalidValueError
@@ -27,6 +28,8 @@ PAIR: Final = int(zmq.PAIR)
 
 _SURE: Final = 3
 _DOMAIN: Final = "heliograph"
+_HANDSHAKE: Final = 3000
+"""Milliseconds that who has connected may take to say who it is."""
 
 _REFUSED: Final = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -71,12 +74,13 @@ class Link:
         self.failures = 0
         self.ever = False
         self._peers: set[int] = set()
+        self._closed = False
         self._guard: ThreadAuthenticator | None = None
         self._context = zmq.Context()
         try:
             self._socket = self._context.socket(kind)
             self._socket.set_hwm(queue)
-            self._set(LINGER=0, MAXMSGSIZE=max(MAX_FRAME, MAX_HEADER))
+            self._set(LINGER=0, MAXMSGSIZE=max(MAX_FRAME, MAX_HEADER), HANDSHAKE_IVL=_HANDSHAKE)
             # Asked by the kernel: ZeroMQ's own beats wait behind the messages of a full queue.
             self._set(TCP_KEEPALIVE=1, TCP_KEEPALIVE_IDLE=5)
             self._set(TCP_KEEPALIVE_INTVL=2, TCP_KEEPALIVE_CNT=3)
@@ -85,6 +89,9 @@ class Link:
             if key is not None:
                 self._encrypt(key, bind)
             if bind:
+                # With it ZeroMQ turns away what speaks no ZMTP 3, such as a browser, which it would
+                # take for a peer of ZMTP 1 and send messages to.
+                self._socket.setsockopt_string(zmq.ZAP_DOMAIN, _DOMAIN)
                 self._bind()
             else:
                 self._socket.connect(self.address)
@@ -94,31 +101,37 @@ class Link:
 
     def poll_out(self, seconds: float) -> bool:
         """Whether a message can be sent; waits for it."""
-        return bool(self._socket.poll(max(0, round(seconds * 1000)), zmq.POLLOUT))
+        with _while_open(self):
+            return bool(self._socket.poll(max(0, round(seconds * 1000)), zmq.POLLOUT))
 
     def poll_in(self, seconds: float) -> bool:
         """Whether a message is there; waits for it."""
-        return bool(self._socket.poll(max(0, round(seconds * 1000)), zmq.POLLIN))
+        with _while_open(self):
+            return bool(self._socket.poll(max(0, round(seconds * 1000)), zmq.POLLIN))
 
     def send(self, frames: Sequence[Buffer]) -> None:
         """Send a message, which can be sent; its frames are copied."""
         try:
-            self._socket.send_multipart(frames, zmq.NOBLOCK)
+            with _while_open(self):
+                self._socket.send_multipart(frames, zmq.NOBLOCK)
         except BaseException:
             self.close()  # part of it is sent, and the next would be taken for the rest
             raise
 
     def receive(self) -> Sequence[Buffer]:
         """A message that is there; its frames may be written."""
-        frames: Sequence[Buffer] = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        with _while_open(self):
+            frames: Sequence[Buffer] = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
         return frames
 
     def peers(self) -> int:
-        """How many are at the other end now."""
-        while self._monitor is not None and self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)
-            self._note(event["event"], event["value"])
-        return len(self._peers)
+        """How many are at the other end now; none where this is closed."""
+        monitor = self._monitor
+        with suppress(ClosedError), _while_open(self):
+            while not self._closed and monitor.poll(0):
+                event = recv_monitor_message(monitor)
+                self._note(event["event"], event["value"])
+        return 0 if self._closed else len(self._peers)
 
     def _note(self, event: int, value: int) -> None:
         if event & _REFUSED:
@@ -140,7 +153,8 @@ class Link:
         Args:
             linger: seconds that what was sent has to get on its way, at most.
         """
-        guard, self._guard, self._monitor = self._guard, None, None
+        self._closed = True
+        guard, self._guard = self._guard, None
         if guard is not None:
             guard.stop()
         self._context.destroy(linger=round(linger * 1000))
@@ -153,7 +167,7 @@ class Link:
     @property
     def closed(self) -> bool:
         """Whether it is."""
-        return bool(self._context.closed)
+        return self._closed
 
     def check_open(self, what: str) -> None:
         """Raise an error where it is closed."""
@@ -186,7 +200,6 @@ class Link:
             self._socket.curve_serverkey = server[0]
             return
         self._socket.curve_server = True
-        self._socket.setsockopt_string(zmq.ZAP_DOMAIN, _DOMAIN)
         self._socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)  # without its guard nobody comes in
         self._guard = ThreadAuthenticator(self._context)
         self._guard.start()
@@ -206,12 +219,28 @@ class _Allowed:
 
 
 def wait_any(links: Sequence[Link], seconds: float) -> list[Link]:
-    """Those where a message is there; waits for the first."""
+    """Those where a message is there; waits for the first.
+
+    Raises:
+        ClosedError: one is closed, or was meanwhile.
+    """
     poller = zmq.Poller()
     sockets = {link._socket: link for link in links}
-    for each in sockets:
-        poller.register(each, zmq.POLLIN)
-    return [sockets[each] for each, _ in poller.poll(max(0, round(seconds * 1000)))]
+    with _while_open(*links):
+        for each in sockets:
+            poller.register(each, zmq.POLLIN)
+        return [sockets[each] for each, _ in poller.poll(max(0, round(seconds * 1000)))]
+
+
+@contextmanager
+def _while_open(*links: Link) -> Iterator[None]:
+    """Tell of links that a signal's handler or another thread closes meanwhile."""
+    try:
+        yield
+    except zmq.ZMQError:
+        for each in links:
+            each.check_open("the socket")
+        raise
 
 
 def _pair(secret: bytes) -> tuple[bytes, bytes]:
