@@ -11,7 +11,18 @@ import bpy
 
 import blender_scene
 
-NAMES = ("scene", "missing", "driver", "text", "empty", "library", "linked", "two", "lens")
+NAMES = (
+    "scene",
+    "missing",
+    "driver",
+    "unseen_drivers",
+    "text",
+    "empty",
+    "library",
+    "linked",
+    "two",
+    "lens",
+)
 
 
 def write(folder: Path) -> None:
@@ -39,6 +50,21 @@ def make_driver(_folder: Path) -> None:
     curve.driver.expression = "[0.25 for _ in 'a'][0]"
     simple = bpy.data.objects["Cone"].driver_add("location", 0)
     simple.driver.expression = "frame * 0.1"
+
+
+def make_unseen_drivers(_folder: Path) -> None:
+    """Of an object that is hidden, of one in an excluded collection, of one of another scene."""
+    for name in ("Cube", "Ball", "Lid"):
+        curve = bpy.data.objects[name].driver_add("location", 2)
+        curve.driver.expression = "[3.0 for _ in 'a'][0]"
+    bpy.data.objects["Cube"].hide_viewport = True
+    bpy.context.view_layer.layer_collection.children["Moving"].exclude = True
+    other = bpy.data.scenes.new("Other")
+    bpy.data.objects["Lid"].parent = None
+    bpy.context.scene.collection.objects.unlink(bpy.data.objects["Lid"])
+    other.collection.objects.link(bpy.data.objects["Lid"])
+    plain = bpy.data.scenes.new("Plain")
+    plain.collection.objects.link(bpy.data.objects["Floor"])
 
 
 def make_text(_folder: Path) -> None:

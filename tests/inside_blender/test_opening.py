@@ -84,6 +84,20 @@ def test_a_file_s_code_runs_only_where_it_is_trusted(files: Path) -> None:
     assert cube().location.z == 9
 
 
+@pytest.mark.parametrize(("scene", "driven"), [("Scene", ["Ball", "Cube"]), ("Other", ["Lid"])])
+def test_drivers_that_nothing_evaluated_yet_are_refused(
+    files: Path, scene: str, driven: list[str]
+) -> None:
+    with pytest.raises(SceneError, match=r"trust=True") as caught:
+        open_source(files / "unseen_drivers.blend", scene=scene)
+    assert re.findall(r"(\w+): location = ", str(caught.value)) == driven
+    assert open_source(files / "unseen_drivers.blend", scene=scene, trust=True)
+
+
+def test_drivers_of_another_scene_do_not_matter(files: Path) -> None:
+    assert open_source(files / "unseen_drivers.blend", scene="Plain")
+
+
 def later(whole: bytes) -> bytes:
     """A file as if a version of Blender 90 minor ones later had saved it."""
     head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]

@@ -107,6 +107,8 @@ def open_source(
     if not allow_missing:
         _check_missing(name)
     chosen, layer = _chosen(name, scene, view_layer)
+    if path.suffix.lower() == BLEND and not trust:
+        _check_blocked(name, chosen)
     if not any(each.type in SEEN_TYPES or each.is_instancer for each in chosen.objects):
         raise SceneError(f"{name}: nothing is to be seen in scene {chosen.name!r}; add an object")
     return Opened(name, _digest(content), chosen, layer, handlers)
@@ -147,8 +149,6 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
             f"{name}: saved by Blender {_dotted(saved)}, newer than this one, {_dotted(ours)}, "
             "which would show it otherwise; use a newer bpy, or save it with this version"
         )
-    if not trust:
-        _check_blocked(name)
 
 
 def _dotted(version: Sequence[int]) -> str:
@@ -189,43 +189,53 @@ def _frames_below(error: Exception) -> int:
     return max(len(files) - ours, 1)
 
 
-def _check_blocked(name: str) -> None:
-    """Refuse a file whose drivers were not run, and say which texts were not.
+def _check_blocked(name: str, scene: Any) -> None:
+    """Refuse a file whose scene has drivers that were not run, and say which texts were not.
 
-    Blender runs a driver of plain arithmetic in any case.
+    Blender runs a driver of plain arithmetic in any case. Of the others it knows only once it
+    evaluates them, so those count too of what is hidden or excluded and that a state may show.
     """
-    with quiet():
-        bpy.context.view_layer.update()
-    if not bpy.app.autoexec_fail:
-        return
+    used = _used(scene)
     blocked = [
-        f"{block.name}: {driver.data_path} = {driver.driver.expression}"
-        for block in _animated()
-        for driver in block.animation_data.drivers
-        if not (driver.driver.is_simple_expression or driver.driver.is_valid)
+        f"{block.name}: {curve.data_path} = {curve.driver.expression}"
+        for block in used
+        for curve in _drivers(block)
+        if curve.driver.type == "SCRIPTED" and not (curve.mute or curve.driver.is_simple_expression)
     ]
     if blocked:
         raise SceneError(
             f"{name}: drivers that run Python move what is seen, and they run only with trust=True "
-            f"(give it where you trust the file): {_listed(blocked)}"
+            f"(give it where you trust the file): {_listed(sorted(blocked))}"
         )
     texts = [each.name for each in bpy.data.texts if each.use_module]
     if texts:
         warnings.warn(
             f"{name}: texts that would run as it is opened were not run, as trust=True was not "
             f"given: {_listed(texts)}",
-            stacklevel=4,
+            stacklevel=3,
         )
 
 
-def _animated() -> Iterator[Any]:
-    """All data blocks that have drivers."""
-    for blocks in _collections():
-        for block in blocks:
-            for each in (block, getattr(block, "node_tree", None)):
-                animation = getattr(each, "animation_data", None)
-                if animation is not None and len(animation.drivers):
-                    yield each
+def _used(scene: Any) -> set[Any]:
+    """A scene, and all data blocks that it uses in any way."""
+    uses: dict[Any, list[Any]] = {}
+    for block, users in bpy.data.user_map().items():
+        for user in users:
+            uses.setdefault(user, []).append(block)
+    found, waiting = {scene}, [scene]
+    while waiting:
+        more = set(uses.get(waiting.pop(), ())) - found
+        found |= more
+        waiting.extend(more)
+    return found
+
+
+def _drivers(block: Any) -> Iterator[Any]:
+    """Curves of the drivers of a data block and of its nodes."""
+    for each in (block, getattr(block, "node_tree", None)):
+        animation = getattr(each, "animation_data", None)
+        if animation is not None:
+            yield from animation.drivers
 
 
 def _collections() -> Iterator[Any]:
