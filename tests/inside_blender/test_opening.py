@@ -11,11 +11,12 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix
 
 from heliograph.engines.blender.engine import BlenderEngine
 from heliograph.engines.blender.opening import open_source
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
-from heliograph.scene import EditMaterial, MoveObject
+from heliograph.scene import MoveObject
 from heliograph.view import View
 
 VERSION = r"\.".join(map(str, bpy.app.version))
@@ -218,20 +219,61 @@ def test_what_a_script_has_called_is_called_for_its_own_scene_alone(tmp_path: Pa
     engine.close()
 
 
-def test_objects_of_one_name_from_two_files_are_shown_as_one(files: Path) -> None:
-    (files / "moved.blend").rename(files / "library.blend")
-    try:
-        engine = BlenderEngine(files / "linked.blend")
-        table = engine.scene.objects
-        assert table.names.count("Cone") == 2
-        first = table.row("Cone")
-        assert table.shown_as[first + 1] == table.shown_as[first] == table.ids[first]
-        for edit in (EditMaterial("Cone", rgba=(1, 0, 0, 1)), MoveObject("Cone", np.eye(4))):
-            sample = engine.render(View("Camera", ("segmentation",), edits=[edit]))
-            assert table.ids[first] in sample["Camera"].segmentation
-        engine.close()
-    finally:
-        (files / "library.blend").rename(files / "moved.blend")
+LINKED = """
+import bpy
+import blender_scene
+
+blender_scene.build()
+{before}
+with bpy.data.libraries.load({library!r}, link=True) as (_, wanted):
+    wanted.{kind} = [{name!r}]
+{after}
+"""
+
+
+def linking(folder: Path, library: Path, kind: str, name: str, **steps: str) -> Path:
+    """A script that links something of a file, after and before steps of its own."""
+    given = {"before": "", "after": "", **steps}
+    return script(folder, LINKED.format(library=str(library), kind=kind, name=name, **given))
+
+
+SHOW = "bpy.context.scene.collection.objects.link(wanted.objects[0])"
+RENAME = "bpy.data.objects['Cone'].name = 'Hat'"
+
+
+def test_things_of_one_name_from_two_files_are_refused(files: Path, tmp_path: Path) -> None:
+    library = files / "moved.blend"
+    same = linking(tmp_path, library, "objects", "Cone", after=SHOW)
+    with pytest.raises(SceneError, match=r"objects of one name .*: Cone and Cone \[moved\.blend\]"):
+        BlenderEngine(same)
+    other = linking(tmp_path, library, "objects", "Cone", before=RENAME, after=SHOW)
+    with pytest.raises(SceneError, match=r"materials of one name .*: Red and Red \[moved\.blend\]"):
+        BlenderEngine(other, segment_by="material")
+    engine = BlenderEngine(other)
+    ids = [engine.scene.objects.ids[engine.scene.objects.row(name)] for name in ("Hat", "Cone")]
+    edit = MoveObject("Cone", Matrix.Translation((0, 0, 1)), relative=True)
+    found = engine.render(View("Camera", ("segmentation",), edits=[edit]))["Camera"].segmentation
+    assert np.isin(ids, found).all()
+    engine.close()
+
+
+INSTANCE = """
+maker = bpy.data.objects.new("Maker", None)
+maker.instance_type, maker.instance_collection = "COLLECTION", wanted.collections[0]
+maker.location.z = 1
+bpy.context.scene.collection.objects.link(maker)
+"""
+
+
+def test_instances_of_a_linked_collection_may_have_names_of_the_scene(
+    files: Path, tmp_path: Path
+) -> None:
+    library = files / "moved.blend"
+    engine = BlenderEngine(linking(tmp_path, library, "collections", "Moving", after=INSTANCE))
+    frame = engine.render(View("Camera", ("segmentation",)))["Camera"]
+    shown = [frame.labels[each].name for each in np.unique(frame.segmentation) if each]
+    assert sum("Ball" in name for name in shown) == 2
+    engine.close()
 
 
 def test_one_engine_at_a_time() -> None:

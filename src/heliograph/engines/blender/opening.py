@@ -205,13 +205,13 @@ def _check_blocked(name: str, scene: Any) -> None:
     if blocked:
         raise SceneError(
             f"{name}: drivers that run Python move what is seen, and they run only with trust=True "
-            f"(give it where you trust the file): {_listed(sorted(blocked))}"
+            f"(give it where you trust the file): {listed(sorted(blocked))}"
         )
     texts = [each.name for each in bpy.data.texts if each.use_module]
     if texts:
         warnings.warn(
             f"{name}: texts that would run as it is opened were not run, as trust=True was not "
-            f"given: {_listed(texts)}",
+            f"given: {listed(texts)}",
             stacklevel=3,
         )
 
@@ -254,12 +254,13 @@ def _check_missing(name: str) -> None:
     ]
     if missing or lost:
         raise SceneError(
-            f"{name}: files that it shows are missing: {_listed(missing + lost)}; put them there, "
+            f"{name}: files that it shows are missing: {listed(missing + lost)}; put them there, "
             "or give allow_missing=True to show it without them"
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first of them where they are many."""
     more = f", ... and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     return ", ".join(names[:_MOST_LISTED]) + more
 
