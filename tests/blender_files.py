@@ -4,6 +4,7 @@ A process of its own, as Blender 4.5 hangs at its end once it has saved a file.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ NAMES = (
     "missing",
     "driver",
     "unseen_drivers",
+    "fluid",
     "text",
     "empty",
     "library",
@@ -34,6 +36,7 @@ def write(folder: Path) -> None:
         path = str(folder / f"{name}.blend")
         bpy.ops.wm.save_as_mainfile(filepath=path, compress=name == "lens", relative_remap=False)
     (folder / "library.blend").rename(folder / "moved.blend")
+    shutil.rmtree(folder / "cache")  # of fluids, from here
 
 
 def make_missing(folder: Path) -> None:
@@ -65,6 +68,15 @@ def make_unseen_drivers(_folder: Path) -> None:
     other.collection.objects.link(bpy.data.objects["Lid"])
     plain = bpy.data.scenes.new("Plain")
     plain.collection.objects.link(bpy.data.objects["Floor"])
+
+
+def make_fluid(folder: Path) -> None:
+    """A domain that writes a cache as soon as it is evaluated."""
+    modifier = bpy.data.objects["Cube"].modifiers.new("Fluid", "FLUID")
+    modifier.fluid_type = "DOMAIN"
+    settings = modifier.domain_settings
+    settings.resolution_max, settings.cache_type = 8, "REPLAY"
+    settings.cache_directory = str(folder / "cache")
 
 
 def make_text(_folder: Path) -> None:

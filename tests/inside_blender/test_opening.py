@@ -99,6 +99,13 @@ def test_drivers_of_another_scene_do_not_matter(files: Path) -> None:
     assert open_source(files / "unseen_drivers.blend", scene="Plain")
 
 
+def test_fluids_write_nothing_where_the_file_is_not_trusted(files: Path) -> None:
+    with pytest.raises(SceneError, match=r"write files .*trust=True .*: Cube"):
+        open_source(files / "fluid.blend")
+    assert not (files / "cache").exists()
+    assert open_source(files / "scene.blend")
+
+
 def later(whole: bytes) -> bytes:
     """A file as if a version of Blender 90 minor ones later had saved it."""
     head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]

@@ -3,8 +3,10 @@
 A .blend may hold Python: texts that register themselves, and drivers that are more than simple
 arithmetic. Blender runs none of it unless the file is trusted. A driver that does not run leaves
 what it drives where it was saved, so a file with one is refused; a text that registers itself
-mostly adds panels to the user interface, so it is left out, with a warning. A script that the user
-names is code that the user wants run.
+mostly adds panels to the user interface, so it is left out, with a warning. A domain of fluids has
+Mantaflow run Python and write files wherever the .blend says, as soon as Blender evaluates it, so
+an untrusted file is looked through for domains before it is opened. A script that the user names is
+code that the user wants run.
 """
 
 from __future__ import annotations
@@ -88,7 +90,7 @@ def open_source(
 
     Raises:
         SceneError: the file is missing, damaged, too new or no .blend; the script raised; files
-            are missing; drivers were not run; nothing is to be seen.
+            are missing; drivers were not run, fluids not trusted; nothing is to be seen.
         UnknownNameError: no such scene or view layer.
     """
     path = Path(source)
@@ -135,10 +137,12 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
         try:
+            if not trust:
+                _check_fluids(path)
             bpy.ops.wm.open_mainfile(
                 filepath=str(path.absolute()), use_scripts=trust, load_ui=False
             )
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise SceneError(
                 f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
                 f"or too new ({str(error).strip()})"
@@ -148,6 +152,23 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
         raise SceneError(
             f"{name}: saved by Blender {_dotted(saved)}, newer than this one, {_dotted(ours)}, "
             "which would show it otherwise; use a newer bpy, or save it with this version"
+        )
+
+
+def _check_fluids(path: Path) -> None:
+    """Refuse a file with domains of fluids: its scenes are linked, which evaluates nothing."""
+    with bpy.data.libraries.load(str(path.absolute()), link=True) as (there, wanted):
+        wanted.scenes = there.scenes
+    domains = [
+        each.name
+        for each in bpy.data.objects
+        if any(one.type == "FLUID" and one.fluid_type == "DOMAIN" for one in each.modifiers)
+    ]
+    if domains:
+        raise SceneError(
+            f"{printable(path)}: fluids run Python and write files where the file says, which they "
+            "may only with trust=True (give it where you trust the file): "
+            f"{listed(sorted(domains))}"
         )
 
 
