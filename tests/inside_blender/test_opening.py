@@ -181,6 +181,46 @@ def test_a_script_runs_as_a_program_in_an_empty_scene(tmp_path: Path) -> None:
     assert (sys.argv, sys.path) == before
 
 
+def loading(path: Path) -> str:
+    return f"import bpy\nbpy.ops.wm.open_mainfile(filepath={str(path)!r})\n"
+
+
+def test_code_of_a_file_that_a_script_loads_runs_only_where_it_is_trusted(
+    files: Path, tmp_path: Path
+) -> None:
+    text = script(tmp_path, loading(files / "text.blend"))
+    with pytest.warns(UserWarning, match=r"not run.*panel\.py"):
+        open_source(text)
+    assert cube().location.z == 0.5
+    open_source(text, trust=True)
+    assert cube().location.z == 9
+    driver = str(files / "driver.blend")
+    taking = (
+        f"import bpy\nwith bpy.data.libraries.load({driver!r}) as (there, here):\n"
+        "    here.objects = there.objects\n"
+        "for each in here.objects:\n    bpy.context.scene.collection.objects.link(each)\n"
+    )
+    for how in (loading(files / "driver.blend"), taking):
+        loaded = script(tmp_path, how)
+        with pytest.raises(SceneError, match=r"made\.py: drivers .*trust=True .*: Cube: location"):
+            open_source(loaded)
+        open_source(loaded, trust=True)
+        bpy.context.view_layer.update()
+        assert cube().location.x == pytest.approx(0.25)
+
+
+def test_a_script_s_drivers_run_though_it_looks_at_the_scene_before_it_ends(tmp_path: Path) -> None:
+    text = (
+        "import bpy\nbpy.ops.mesh.primitive_cube_add()\n"
+        "curve = bpy.context.object.driver_add('location', 0)\n"
+        "curve.driver.expression = '[3 for _ in [1]][0]'\n"
+        "bpy.context.view_layer.update()\n"
+    )
+    open_source(script(tmp_path, text))
+    bpy.context.view_layer.update()
+    assert cube().location.x == 3
+
+
 HANDLER = """
 import bpy
 bpy.ops.mesh.primitive_cube_add()

@@ -4,7 +4,7 @@ A .blend may hold Python: texts that register themselves, and drivers that are m
 arithmetic. Blender runs none of it unless the file is trusted. A driver that does not run leaves
 what it drives where it was saved, so a file with one is refused; a text that registers itself
 mostly adds panels to the user interface, so it is left out, with a warning. A script that the user
-names is code that the user wants run.
+names is code that the user wants run, but not what is in a .blend that it loads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,7 +82,7 @@ def open_source(
 
     Args:
         source: a path that ends in .blend or .py.
-        trust: whether code that a .blend holds is run.
+        trust: whether code that a .blend holds is run, also one that a script loads.
         allow_missing: whether files that a scene names and that are not there are left out.
         scene: name of the scene; the active one without it.
         view_layer: name of the view layer; the scene's first that renders without it.
@@ -102,7 +103,7 @@ def open_source(
     if path.suffix.lower() == BLEND:
         _open_blend(path, content, trust=trust)
     else:
-        _run(path)
+        _run(path, trust=trust)
     name = printable(path)
     if not allow_missing:
         _check_missing(name)
@@ -132,38 +133,89 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
         raise SceneError(f"{name}: is no .blend file; it begins with {content[:8]!r}")
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        try:
-            bpy.ops.wm.open_mainfile(
-                filepath=str(path.absolute()), use_scripts=trust, load_ui=False
-            )
-        except RuntimeError as error:
-            raise SceneError(
-                f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
-                f"or too new ({str(error).strip()})"
-            ) from None
-    saved, ours = tuple(bpy.data.version), tuple(bpy.app.version)
-    if saved[:2] > ours[:2]:
+        load_blend(path, trust=trust)
+    if not trust:
+        _check_blocked(name)
+
+
+def load_blend(path: Path, *, trust: bool) -> None:
+    """Load a .blend file in place of what is open.
+
+    Raises:
+        SceneError: it is damaged, or newer than this Blender.
+    """
+    name, ours = printable(path), bpy.app.version
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path.absolute()), use_scripts=trust, load_ui=False)
+    except RuntimeError as error:
+        raise SceneError(
+            f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
+            f"or too new ({str(error).strip()})"
+        ) from None
+    saved = bpy.data.version
+    if tuple(saved[:2]) > tuple(ours[:2]):
         raise SceneError(
             f"{name}: saved by Blender {_dotted(saved)}, newer than this one, {_dotted(ours)}, "
             "which would show it otherwise; use a newer bpy, or save it with this version"
         )
-    if not trust:
-        _check_blocked(name)
 
 
 def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def _run(path: Path) -> None:
+def _run(path: Path, *, trust: bool) -> None:
     """Run a script in an empty scene.
 
+    Its drivers run when it has ended, if nothing is among them that a file brought along.
+
     Raises:
-        SceneError: it raised; with its traceback.
+        SceneError: it raised, with its traceback; or it loaded a file whose drivers were not run.
     """
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = trust
+    with _loads() as loaded:
+        _run_main(path)
+    if trust:
+        return
+    if loaded:
+        _check_blocked(printable(path))
+        return
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    for block in _animated():
+        for driver in block.animation_data.drivers:  # one that could not run is not tried again
+            driver.driver.expression = driver.driver.expression
+
+
+@contextmanager
+def _loads() -> Iterator[list[str]]:
+    """What .blend files are opened, appended from or linked to within."""
+    found: list[str] = []
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_opened(path: str, *_: object) -> None:
+        if path:  # none is a start with no file
+            found.append(path)
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_imported(*_: object) -> None:
+        found.append("")
+
+    handlers = bpy.app.handlers
+    added = ((handlers.load_post, note_opened), (handlers.blend_import_post, note_imported))
+    for calls, call in added:
+        calls.append(call)
+    try:
+        yield found
+    finally:
+        for calls, call in added:
+            if call in calls:
+                calls.remove(call)
+
+
+def _run_main(path: Path) -> None:
+    """Run a script as `__main__`."""
     before, folder = list(sys.argv), str(path.absolute().parent)
     sys.argv = [str(path)]
     sys.path.insert(0, folder)
