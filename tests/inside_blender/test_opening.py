@@ -36,6 +36,30 @@ def cube() -> Any:
     return bpy.data.objects["Cube"]
 
 
+def script(folder: Path, text: str) -> Path:
+    path = folder / "made.py"
+    path.write_text(text)
+    return path
+
+
+LINKED = """
+import bpy
+import blender_scene
+
+blender_scene.build()
+{before}
+with bpy.data.libraries.load({library!r}, link=True) as (_, wanted):
+    wanted.{kind} = [{name!r}]
+{after}
+"""
+
+
+def linking(folder: Path, library: Path, kind: str, name: str, **steps: str) -> Path:
+    """A script that links something of a file, after and before steps of its own."""
+    given = {"before": "", "after": "", **steps}
+    return script(folder, LINKED.format(library=str(library), kind=kind, name=name, **given))
+
+
 def test_a_file_and_its_script_hold_the_same(files: Path) -> None:
     opened = open_source(files / "scene.blend")
     assert opened.name == str(files / "scene.blend")
@@ -99,9 +123,11 @@ def test_drivers_of_another_scene_do_not_matter(files: Path) -> None:
     assert open_source(files / "unseen_drivers.blend", scene="Plain")
 
 
-def test_fluids_write_nothing_where_the_file_is_not_trusted(files: Path) -> None:
+def test_fluids_write_nothing_where_the_file_is_not_trusted(files: Path, tmp_path: Path) -> None:
     with pytest.raises(SceneError, match=r"write files .*trust=True .*: Cube"):
         open_source(files / "fluid.blend")
+    with pytest.raises(SceneError, match=r"made\.py: fluids .*trust=True .*: Cube"):
+        open_source(linking(tmp_path, files / "fluid.blend", "objects", "Cube"))
     assert not (files / "cache").exists()
     assert open_source(files / "scene.blend")
 
@@ -163,12 +189,6 @@ def test_scenes_and_view_layers_are_chosen_by_name(files: Path) -> None:
         open_source(files / "two.blend", scene="Other", view_layer="Secnd")
 
 
-def script(folder: Path, text: str) -> Path:
-    path = folder / "made.py"
-    path.write_text(text)
-    return path
-
-
 def test_a_script_that_raises_shows_its_traceback(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="the script raised") as caught:
         open_source(script(tmp_path, "def build():\n    1 / 0\n\nbuild()\n"))
@@ -203,6 +223,46 @@ def test_a_script_runs_as_a_program_in_an_empty_scene(tmp_path: Path) -> None:
     assert (sys.argv, sys.path) == before
 
 
+def loading(path: Path) -> str:
+    return f"import bpy\nbpy.ops.wm.open_mainfile(filepath={str(path)!r})\n"
+
+
+def test_code_of_a_file_that_a_script_loads_runs_only_where_it_is_trusted(
+    files: Path, tmp_path: Path
+) -> None:
+    text = script(tmp_path, loading(files / "text.blend"))
+    with pytest.warns(UserWarning, match=r"not run.*panel\.py"):
+        open_source(text)
+    assert cube().location.z == 0.5
+    open_source(text, trust=True)
+    assert cube().location.z == 9
+    driver = str(files / "driver.blend")
+    taking = (
+        f"import bpy\nwith bpy.data.libraries.load({driver!r}) as (there, here):\n"
+        "    here.objects = there.objects\n"
+        "for each in here.objects:\n    bpy.context.scene.collection.objects.link(each)\n"
+    )
+    for how in (loading(files / "driver.blend"), taking):
+        loaded = script(tmp_path, how)
+        with pytest.raises(SceneError, match=r"made\.py: drivers .*trust=True .*: Cube: location"):
+            open_source(loaded)
+        open_source(loaded, trust=True)
+        bpy.context.view_layer.update()
+        assert cube().location.x == pytest.approx(0.25)
+
+
+def test_a_script_s_drivers_run_though_it_looks_at_the_scene_before_it_ends(tmp_path: Path) -> None:
+    text = (
+        "import bpy\nbpy.ops.mesh.primitive_cube_add()\n"
+        "curve = bpy.context.object.driver_add('location', 0)\n"
+        "curve.driver.expression = '[3 for _ in [1]][0]'\n"
+        "bpy.context.view_layer.update()\n"
+    )
+    open_source(script(tmp_path, text))
+    bpy.context.view_layer.update()
+    assert cube().location.x == 3
+
+
 HANDLER = """
 import bpy
 bpy.ops.mesh.primitive_cube_add()
@@ -224,24 +284,6 @@ def test_what_a_script_has_called_is_called_for_its_own_scene_alone(tmp_path: Pa
     engine.render(View("fit", state={"frame": 3.0}))
     assert cube().location.z == 0.5
     engine.close()
-
-
-LINKED = """
-import bpy
-import blender_scene
-
-blender_scene.build()
-{before}
-with bpy.data.libraries.load({library!r}, link=True) as (_, wanted):
-    wanted.{kind} = [{name!r}]
-{after}
-"""
-
-
-def linking(folder: Path, library: Path, kind: str, name: str, **steps: str) -> Path:
-    """A script that links something of a file, after and before steps of its own."""
-    given = {"before": "", "after": "", **steps}
-    return script(folder, LINKED.format(library=str(library), kind=kind, name=name, **given))
 
 
 SHOW = "bpy.context.scene.collection.objects.link(wanted.objects[0])"

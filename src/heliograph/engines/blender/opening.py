@@ -6,18 +6,20 @@ what it drives where it was saved, so a file with one is refused; a text that re
 mostly adds panels to the user interface, so it is left out, with a warning. A domain of fluids has
 Mantaflow run Python and write files wherever the .blend says, as soon as Blender evaluates it, so
 an untrusted file is looked through for domains before it is opened. A script that the user names is
-code that the user wants run.
+code that the user wants run, but not what is in a .blend that it loads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import runpy
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -83,7 +85,7 @@ def open_source(
 
     Args:
         source: a path that ends in .blend or .py.
-        trust: whether code that a .blend holds is run.
+        trust: whether code that a .blend holds is run, also one that a script loads.
         allow_missing: whether files that a scene names and that are not there are left out.
         scene: name of the scene; the active one without it.
         view_layer: name of the view layer; the scene's first that renders without it.
@@ -103,13 +105,14 @@ def open_source(
     handlers = _handlers()
     if path.suffix.lower() == BLEND:
         _open_blend(path, content, trust=trust)
+        foreign = True
     else:
-        _run(path)
+        foreign = _run(path, trust=trust)
     name = printable(path)
     if not allow_missing:
         _check_missing(name)
     chosen, layer = _chosen(name, scene, view_layer)
-    if path.suffix.lower() == BLEND and not trust:
+    if foreign and not trust:
         _check_blocked(name, chosen)
     if not any(each.type in SEEN_TYPES or each.is_instancer for each in chosen.objects):
         raise SceneError(f"{name}: nothing is to be seen in scene {chosen.name!r}; add an object")
@@ -136,29 +139,42 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
         raise SceneError(f"{name}: is no .blend file; it begins with {content[:8]!r}")
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        try:
-            if not trust:
-                _check_fluids(path)
-            bpy.ops.wm.open_mainfile(
-                filepath=str(path.absolute()), use_scripts=trust, load_ui=False
-            )
-        except (RuntimeError, OSError) as error:
-            raise SceneError(
-                f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
-                f"or too new ({str(error).strip()})"
-            ) from None
-    saved, ours = tuple(bpy.data.version), tuple(bpy.app.version)
-    if saved[:2] > ours[:2]:
+        load_blend(path, trust=trust)
+
+
+def load_blend(path: Path, *, trust: bool) -> None:
+    """Load a .blend file in place of what is open.
+
+    Raises:
+        SceneError: it is damaged, newer than this Blender, or has fluids that are not trusted.
+    """
+    name, ours = printable(path), bpy.app.version
+    try:
+        if not trust:
+            _link_scenes(path)
+            _check_fluids(name)
+        bpy.ops.wm.open_mainfile(filepath=str(path.absolute()), use_scripts=trust, load_ui=False)
+    except (RuntimeError, OSError) as error:
+        raise SceneError(
+            f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
+            f"or too new ({str(error).strip()})"
+        ) from None
+    saved = bpy.data.version
+    if tuple(saved[:2]) > tuple(ours[:2]):
         raise SceneError(
             f"{name}: saved by Blender {_dotted(saved)}, newer than this one, {_dotted(ours)}, "
             "which would show it otherwise; use a newer bpy, or save it with this version"
         )
 
 
-def _check_fluids(path: Path) -> None:
-    """Refuse a file with domains of fluids: its scenes are linked, which evaluates nothing."""
+def _link_scenes(path: Path) -> None:
+    """Link all that the scenes of a file use, which evaluates nothing of it."""
     with bpy.data.libraries.load(str(path.absolute()), link=True) as (there, wanted):
         wanted.scenes = there.scenes
+
+
+def _check_fluids(name: str) -> None:
+    """Refuse domains of fluids."""
     domains = [
         each.name
         for each in bpy.data.objects
@@ -166,9 +182,8 @@ def _check_fluids(path: Path) -> None:
     ]
     if domains:
         raise SceneError(
-            f"{printable(path)}: fluids run Python and write files where the file says, which they "
-            "may only with trust=True (give it where you trust the file): "
-            f"{listed(sorted(domains))}"
+            f"{name}: fluids run Python and write files where the file says, which they may only "
+            f"with trust=True (give it where you trust the file): {listed(sorted(domains))}"
         )
 
 
@@ -176,15 +191,58 @@ def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def _run(path: Path) -> None:
-    """Run a script in an empty scene.
+def _run(path: Path, *, trust: bool) -> bool:
+    """Run a script in an empty scene; whether it loaded .blend files.
+
+    Its drivers run when it has ended, if nothing is among them that a file brought along.
 
     Raises:
-        SceneError: it raised; with its traceback.
+        SceneError: it raised, with its traceback; or fluids that it loaded are not trusted.
     """
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = trust
+    with _loads() as loaded:
+        _run_main(path)
+    if loaded and not trust:
+        _check_fluids(printable(path))
+    if loaded or trust:
+        return bool(loaded)
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    for block in itertools.chain.from_iterable(_collections()):
+        for curve in _drivers(block):  # one that could not run is not tried again
+            curve.driver.expression = curve.driver.expression
+    return False
+
+
+@contextmanager
+def _loads() -> Iterator[list[str]]:
+    """What .blend files are opened, appended from or linked to within."""
+    found: list[str] = []
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_opened(path: str, *_: object) -> None:
+        if path:  # none is a start with no file
+            found.append(path)
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_imported(*_: object) -> None:
+        found.append("")
+
+    handlers = bpy.app.handlers
+    added = ((handlers.load_post, note_opened), (handlers.blend_import_post, note_imported))
+    for calls, call in added:
+        calls.append(call)
+    try:
+        yield found
+    finally:
+        for calls, call in added:
+            if call in calls:
+                calls.remove(call)
+
+
+def _run_main(path: Path) -> None:
+    """Run a script as `__main__`."""
     before, folder = list(sys.argv), str(path.absolute().parent)
     sys.argv = [str(path)]
     sys.path.insert(0, folder)
