@@ -4,6 +4,7 @@ A process of its own, as Blender 4.5 hangs at its end once it has saved a file.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,19 @@ import bpy
 
 import blender_scene
 
-NAMES = ("scene", "missing", "driver", "text", "empty", "library", "linked", "two", "lens")
+NAMES = (
+    "scene",
+    "missing",
+    "driver",
+    "unseen_drivers",
+    "fluid",
+    "text",
+    "empty",
+    "library",
+    "linked",
+    "two",
+    "lens",
+)
 
 
 def write(folder: Path) -> None:
@@ -23,6 +36,7 @@ def write(folder: Path) -> None:
         path = str(folder / f"{name}.blend")
         bpy.ops.wm.save_as_mainfile(filepath=path, compress=name == "lens", relative_remap=False)
     (folder / "library.blend").rename(folder / "moved.blend")
+    shutil.rmtree(folder / "cache")  # of fluids, from here
 
 
 def make_missing(folder: Path) -> None:
@@ -39,6 +53,30 @@ def make_driver(_folder: Path) -> None:
     curve.driver.expression = "[0.25 for _ in 'a'][0]"
     simple = bpy.data.objects["Cone"].driver_add("location", 0)
     simple.driver.expression = "frame * 0.1"
+
+
+def make_unseen_drivers(_folder: Path) -> None:
+    """Of an object that is hidden, of one in an excluded collection, of one of another scene."""
+    for name in ("Cube", "Ball", "Lid"):
+        curve = bpy.data.objects[name].driver_add("location", 2)
+        curve.driver.expression = "[3.0 for _ in 'a'][0]"
+    bpy.data.objects["Cube"].hide_viewport = True
+    bpy.context.view_layer.layer_collection.children["Moving"].exclude = True
+    other = bpy.data.scenes.new("Other")
+    bpy.data.objects["Lid"].parent = None
+    bpy.context.scene.collection.objects.unlink(bpy.data.objects["Lid"])
+    other.collection.objects.link(bpy.data.objects["Lid"])
+    plain = bpy.data.scenes.new("Plain")
+    plain.collection.objects.link(bpy.data.objects["Floor"])
+
+
+def make_fluid(folder: Path) -> None:
+    """A domain that writes a cache as soon as it is evaluated."""
+    modifier = bpy.data.objects["Cube"].modifiers.new("Fluid", "FLUID")
+    modifier.fluid_type = "DOMAIN"
+    settings = modifier.domain_settings
+    settings.resolution_max, settings.cache_type = 8, "REPLAY"
+    settings.cache_directory = str(folder / "cache")
 
 
 def make_text(_folder: Path) -> None:

@@ -88,8 +88,7 @@ def line(name: str, style: FastStyle, change: Callable[[int], None], views: int)
     finally:
         Rasterizer.draw = drawing  # type: ignore[method-assign]
     sys.stdout.write(
-        f"{name:>24}  update {large[0]:6.2f}  320x240 {large[1]:6.2f}  16x12 {small[1]:6.2f}"
-        f"  without drawing {bare[1]:6.2f}\n"
+        f"| {name} | {large[0]:.2f} | {large[1]:.2f} | {small[1]:.2f} | {bare[1]:.2f} |\n"
     )
     sys.stdout.flush()
 

@@ -11,11 +11,12 @@ from typing import Any
 import bpy
 import numpy as np
 import pytest
+from mathutils import Matrix
 
 from heliograph.engines.blender.engine import BlenderEngine
 from heliograph.engines.blender.opening import open_source
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
-from heliograph.scene import EditMaterial, MoveObject
+from heliograph.scene import MoveObject
 from heliograph.view import View
 
 VERSION = r"\.".join(map(str, bpy.app.version))
@@ -33,6 +34,30 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def cube() -> Any:
     return bpy.data.objects["Cube"]
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / "made.py"
+    path.write_text(text)
+    return path
+
+
+LINKED = """
+import bpy
+import blender_scene
+
+blender_scene.build()
+{before}
+with bpy.data.libraries.load({library!r}, link=True) as (_, wanted):
+    wanted.{kind} = [{name!r}]
+{after}
+"""
+
+
+def linking(folder: Path, library: Path, kind: str, name: str, **steps: str) -> Path:
+    """A script that links something of a file, after and before steps of its own."""
+    given = {"before": "", "after": "", **steps}
+    return script(folder, LINKED.format(library=str(library), kind=kind, name=name, **given))
 
 
 def test_a_file_and_its_script_hold_the_same(files: Path) -> None:
@@ -82,6 +107,29 @@ def test_a_file_s_code_runs_only_where_it_is_trusted(files: Path) -> None:
     assert cube().location.z == 0.5
     open_source(files / "text.blend", trust=True)
     assert cube().location.z == 9
+
+
+@pytest.mark.parametrize(("scene", "driven"), [("Scene", ["Ball", "Cube"]), ("Other", ["Lid"])])
+def test_drivers_that_nothing_evaluated_yet_are_refused(
+    files: Path, scene: str, driven: list[str]
+) -> None:
+    with pytest.raises(SceneError, match=r"trust=True") as caught:
+        open_source(files / "unseen_drivers.blend", scene=scene)
+    assert re.findall(r"(\w+): location = ", str(caught.value)) == driven
+    assert open_source(files / "unseen_drivers.blend", scene=scene, trust=True)
+
+
+def test_drivers_of_another_scene_do_not_matter(files: Path) -> None:
+    assert open_source(files / "unseen_drivers.blend", scene="Plain")
+
+
+def test_fluids_write_nothing_where_the_file_is_not_trusted(files: Path, tmp_path: Path) -> None:
+    with pytest.raises(SceneError, match=r"write files .*trust=True .*: Cube"):
+        open_source(files / "fluid.blend")
+    with pytest.raises(SceneError, match=r"made\.py: fluids .*trust=True .*: Cube"):
+        open_source(linking(tmp_path, files / "fluid.blend", "objects", "Cube"))
+    assert not (files / "cache").exists()
+    assert open_source(files / "scene.blend")
 
 
 def later(whole: bytes) -> bytes:
@@ -141,12 +189,6 @@ def test_scenes_and_view_layers_are_chosen_by_name(files: Path) -> None:
         open_source(files / "two.blend", scene="Other", view_layer="Secnd")
 
 
-def script(folder: Path, text: str) -> Path:
-    path = folder / "made.py"
-    path.write_text(text)
-    return path
-
-
 def test_a_script_that_raises_shows_its_traceback(tmp_path: Path) -> None:
     with pytest.raises(SceneError, match="the script raised") as caught:
         open_source(script(tmp_path, "def build():\n    1 / 0\n\nbuild()\n"))
@@ -181,6 +223,46 @@ def test_a_script_runs_as_a_program_in_an_empty_scene(tmp_path: Path) -> None:
     assert (sys.argv, sys.path) == before
 
 
+def loading(path: Path) -> str:
+    return f"import bpy\nbpy.ops.wm.open_mainfile(filepath={str(path)!r})\n"
+
+
+def test_code_of_a_file_that_a_script_loads_runs_only_where_it_is_trusted(
+    files: Path, tmp_path: Path
+) -> None:
+    text = script(tmp_path, loading(files / "text.blend"))
+    with pytest.warns(UserWarning, match=r"not run.*panel\.py"):
+        open_source(text)
+    assert cube().location.z == 0.5
+    open_source(text, trust=True)
+    assert cube().location.z == 9
+    driver = str(files / "driver.blend")
+    taking = (
+        f"import bpy\nwith bpy.data.libraries.load({driver!r}) as (there, here):\n"
+        "    here.objects = there.objects\n"
+        "for each in here.objects:\n    bpy.context.scene.collection.objects.link(each)\n"
+    )
+    for how in (loading(files / "driver.blend"), taking):
+        loaded = script(tmp_path, how)
+        with pytest.raises(SceneError, match=r"made\.py: drivers .*trust=True .*: Cube: location"):
+            open_source(loaded)
+        open_source(loaded, trust=True)
+        bpy.context.view_layer.update()
+        assert cube().location.x == pytest.approx(0.25)
+
+
+def test_a_script_s_drivers_run_though_it_looks_at_the_scene_before_it_ends(tmp_path: Path) -> None:
+    text = (
+        "import bpy\nbpy.ops.mesh.primitive_cube_add()\n"
+        "curve = bpy.context.object.driver_add('location', 0)\n"
+        "curve.driver.expression = '[3 for _ in [1]][0]'\n"
+        "bpy.context.view_layer.update()\n"
+    )
+    open_source(script(tmp_path, text))
+    bpy.context.view_layer.update()
+    assert cube().location.x == 3
+
+
 HANDLER = """
 import bpy
 bpy.ops.mesh.primitive_cube_add()
@@ -204,20 +286,43 @@ def test_what_a_script_has_called_is_called_for_its_own_scene_alone(tmp_path: Pa
     engine.close()
 
 
-def test_objects_of_one_name_from_two_files_are_shown_as_one(files: Path) -> None:
-    (files / "moved.blend").rename(files / "library.blend")
-    try:
-        engine = BlenderEngine(files / "linked.blend")
-        table = engine.scene.objects
-        assert table.names.count("Cone") == 2
-        first = table.row("Cone")
-        assert table.shown_as[first + 1] == table.shown_as[first] == table.ids[first]
-        for edit in (EditMaterial("Cone", rgba=(1, 0, 0, 1)), MoveObject("Cone", np.eye(4))):
-            sample = engine.render(View("Camera", ("segmentation",), edits=[edit]))
-            assert table.ids[first] in sample["Camera"].segmentation
-        engine.close()
-    finally:
-        (files / "library.blend").rename(files / "moved.blend")
+SHOW = "bpy.context.scene.collection.objects.link(wanted.objects[0])"
+RENAME = "bpy.data.objects['Cone'].name = 'Hat'"
+
+
+def test_things_of_one_name_from_two_files_are_refused(files: Path, tmp_path: Path) -> None:
+    library = files / "moved.blend"
+    same = linking(tmp_path, library, "objects", "Cone", after=SHOW)
+    with pytest.raises(SceneError, match=r"objects of one name .*: Cone and Cone \[moved\.blend\]"):
+        BlenderEngine(same)
+    other = linking(tmp_path, library, "objects", "Cone", before=RENAME, after=SHOW)
+    with pytest.raises(SceneError, match=r"materials of one name .*: Red and Red \[moved\.blend\]"):
+        BlenderEngine(other, segment_by="material")
+    engine = BlenderEngine(other)
+    ids = [engine.scene.objects.ids[engine.scene.objects.row(name)] for name in ("Hat", "Cone")]
+    edit = MoveObject("Cone", Matrix.Translation((0, 0, 1)), relative=True)
+    found = engine.render(View("Camera", ("segmentation",), edits=[edit]))["Camera"].segmentation
+    assert np.isin(ids, found).all()
+    engine.close()
+
+
+INSTANCE = """
+maker = bpy.data.objects.new("Maker", None)
+maker.instance_type, maker.instance_collection = "COLLECTION", wanted.collections[0]
+maker.location.z = 1
+bpy.context.scene.collection.objects.link(maker)
+"""
+
+
+def test_instances_of_a_linked_collection_may_have_names_of_the_scene(
+    files: Path, tmp_path: Path
+) -> None:
+    library = files / "moved.blend"
+    engine = BlenderEngine(linking(tmp_path, library, "collections", "Moving", after=INSTANCE))
+    frame = engine.render(View("Camera", ("segmentation",)))["Camera"]
+    shown = [frame.labels[each].name for each in np.unique(frame.segmentation) if each]
+    assert sum("Ball" in name for name in shown) == 2
+    engine.close()
 
 
 def test_one_engine_at_a_time() -> None:

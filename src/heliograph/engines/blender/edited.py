@@ -47,6 +47,7 @@ class SceneEdits:
         self._changes = changes
         self.background: tuple[float, float, float] | None = None
         self.copies: dict[str, str] = {}
+        self._painted_ones: list[Any] = []
 
     def apply(self, edits: Iterable[Edit]) -> None:
         """Apply edits in order.
@@ -121,11 +122,15 @@ class SceneEdits:
         """Objects of these names, and all objects of the collections of these names."""
         found: dict[Any, None] = {}
         objects = self._scene.objects
-        groups = {each.name: each for each in self._scene.collection.children_recursive}
+        groups: dict[str, Any] = {}
         for name in names:
             if name in objects:
                 found[objects[name]] = None
-            elif name in groups and not single:
+                continue
+            groups = groups or {
+                each.name: each for each in self._scene.collection.children_recursive
+            }
+            if name in groups and not single:
                 found.update(dict.fromkeys(groups[name].all_objects))
             else:
                 raise UnknownNameError.of("object", name, sorted({*objects.keys(), *groups}))
@@ -156,7 +161,9 @@ class SceneEdits:
             if made.node_tree is not None:
                 made.node_tree.animation_data_clear()
             self.copies[made.name] = self.copies.get(before.name, before.name)
-        self._changes.undone_by(lambda: bpy.data.materials.remove(made))
+        if not self._painted_ones:  # all in one go: each removal walks through all data
+            self._changes.undone_by(lambda: bpy.data.batch_remove(self._painted_ones))
+        self._painted_ones.append(made)
         shaders.paint(made, edit, self._changes, has_uv=has_uv)
         return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from heliograph.colour import encoded
 from heliograph.engines.blender.numbering import By
-from heliograph.engines.blender.opening import SEEN_TYPES
+from heliograph.engines.blender.opening import SEEN_TYPES, listed
 from heliograph.engines.blender.physics import is_simulated
 from heliograph.engines.blender.shaders import principled
+from heliograph.errors import SceneError
 from heliograph.scene import Item, Material, ObjectTable, SceneObject, StateSpace
 from heliograph.view import POSES
 
@@ -35,8 +36,7 @@ class Inventory:
     Attributes:
         table: the object table; collections and, where they are told apart, materials stand in it
             as rows that are not seen themselves.
-        objects: object name -> id that it is shown as; those of one name, from several files, are
-            shown as the first of them.
+        objects: object name -> id that it is shown as.
         materials: material name -> id, where materials are told apart.
     """
 
@@ -46,19 +46,25 @@ class Inventory:
 
 
 def inventory(scene: Any, by: By) -> Inventory:
-    """The objects of a `bpy.types.Scene` as they stand now."""
-    things = sorted((each for each in scene.objects if each.type not in _ELSEWHERE), key=_order)
+    """The objects of a `bpy.types.Scene` as they stand now.
+
+    Raises:
+        SceneError: two objects have one name, or two materials where these are told apart.
+    """
+    _check_names("objects", scene.objects)
+    things = sorted(
+        (each for each in scene.objects if each.type not in _ELSEWHERE),
+        key=lambda each: each.name,
+    )
     collections = list(_collections(scene.collection))
     materials = sorted(bpy.data.materials, key=lambda each: each.name) if by == "material" else []
+    _check_names("materials", materials)
     ids = {thing: number for number, thing in enumerate([*things, *collections, *materials], 1)}
     above = _above(collections)
     rows = [_object_row(thing, ids, above) for thing in things]
     rows += [_group_row(each, "collection", ids, above) for each in collections]
     rows += [_group_row(each, "material", ids, above) for each in materials]
-    objects: dict[str, int] = {}
-    for thing, number in zip(things, _shown_as(things, by, ids, above), strict=True):
-        objects.setdefault(thing.name, number)
-    shown_as = [objects[thing.name] for thing in things]
+    shown_as = _shown_as(things, by, ids, above)
     groups = [ids[each] if _is_shown(each, by, shown_as, ids) else 0 for each in collections]
     table = ObjectTable.of(rows)
     poses = np.array(table.poses)
@@ -68,12 +74,22 @@ def inventory(scene: Any, by: By) -> Inventory:
         colours[row] = _colour(thing)
     column = [*shown_as, *groups, *(ids[each] for each in materials)]
     table = replace(table, poses=poses, colours=colours, shown_as=np.array(column, np.int32))
+    objects = {thing.name: number for thing, number in zip(things, shown_as, strict=True)}
     return Inventory(table, objects, {each.name: ids[each] for each in materials})
 
 
-def _order(thing: Any) -> tuple[str, str]:
-    """By name; what comes from another file, and may be of the same name, after what does not."""
-    return thing.name, "" if thing.library is None else thing.library.filepath
+def _check_names(kind: str, blocks: Iterable[Any]) -> None:
+    """Refuse blocks of one name, which labels, states and edits could not tell apart."""
+    found: dict[str, list[str]] = {}
+    for each in blocks:
+        found.setdefault(each.name, []).append(each.name_full)
+    twice = [" and ".join(sorted(names)) for names in found.values() if len(names) > 1]
+    if twice:
+        raise SceneError(
+            f"{kind} of one name from several files cannot be told apart: "
+            f"{listed(sorted(twice))}; rename them in the files, or use instances of linked "
+            "collections"
+        )
 
 
 def _collections(collection: Any) -> Iterator[Any]:

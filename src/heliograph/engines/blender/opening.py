@@ -3,19 +3,23 @@
 A .blend may hold Python: texts that register themselves, and drivers that are more than simple
 arithmetic. Blender runs none of it unless the file is trusted. A driver that does not run leaves
 what it drives where it was saved, so a file with one is refused; a text that registers itself
-mostly adds panels to the user interface, so it is left out, with a warning. A script that the user
-names is code that the user wants run.
+mostly adds panels to the user interface, so it is left out, with a warning. A domain of fluids has
+Mantaflow run Python and write files wherever the .blend says, as soon as Blender evaluates it, so
+an untrusted file is looked through for domains before it is opened. A script that the user names is
+code that the user wants run, but not what is in a .blend that it loads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import runpy
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -81,14 +85,14 @@ def open_source(
 
     Args:
         source: a path that ends in .blend or .py.
-        trust: whether code that a .blend holds is run.
+        trust: whether code that a .blend holds is run, also one that a script loads.
         allow_missing: whether files that a scene names and that are not there are left out.
         scene: name of the scene; the active one without it.
         view_layer: name of the view layer; the scene's first that renders without it.
 
     Raises:
         SceneError: the file is missing, damaged, too new or no .blend; the script raised; files
-            are missing; drivers were not run; nothing is to be seen.
+            are missing; drivers were not run, fluids not trusted; nothing is to be seen.
         UnknownNameError: no such scene or view layer.
     """
     path = Path(source)
@@ -101,12 +105,15 @@ def open_source(
     handlers = _handlers()
     if path.suffix.lower() == BLEND:
         _open_blend(path, content, trust=trust)
+        foreign = True
     else:
-        _run(path)
+        foreign = _run(path, trust=trust)
     name = printable(path)
     if not allow_missing:
         _check_missing(name)
     chosen, layer = _chosen(name, scene, view_layer)
+    if foreign and not trust:
+        _check_blocked(name, chosen)
     if not any(each.type in SEEN_TYPES or each.is_instancer for each in chosen.objects):
         raise SceneError(f"{name}: nothing is to be seen in scene {chosen.name!r}; add an object")
     return Opened(name, _digest(content), chosen, layer, handlers)
@@ -132,38 +139,110 @@ def _open_blend(path: Path, content: bytes, *, trust: bool) -> None:
         raise SceneError(f"{name}: is no .blend file; it begins with {content[:8]!r}")
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        try:
-            bpy.ops.wm.open_mainfile(
-                filepath=str(path.absolute()), use_scripts=trust, load_ui=False
-            )
-        except RuntimeError as error:
-            raise SceneError(
-                f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
-                f"or too new ({str(error).strip()})"
-            ) from None
-    saved, ours = tuple(bpy.data.version), tuple(bpy.app.version)
-    if saved[:2] > ours[:2]:
+        load_blend(path, trust=trust)
+
+
+def load_blend(path: Path, *, trust: bool) -> None:
+    """Load a .blend file in place of what is open.
+
+    Raises:
+        SceneError: it is damaged, newer than this Blender, or has fluids that are not trusted.
+    """
+    name, ours = printable(path), bpy.app.version
+    try:
+        if not trust:
+            _link_scenes(path)
+            _check_fluids(name)
+        bpy.ops.wm.open_mainfile(filepath=str(path.absolute()), use_scripts=trust, load_ui=False)
+    except (RuntimeError, OSError) as error:
+        raise SceneError(
+            f"{name}: Blender {bpy.app.version_string} cannot open it, it is damaged, cut off "
+            f"or too new ({str(error).strip()})"
+        ) from None
+    saved = bpy.data.version
+    if tuple(saved[:2]) > tuple(ours[:2]):
         raise SceneError(
             f"{name}: saved by Blender {_dotted(saved)}, newer than this one, {_dotted(ours)}, "
             "which would show it otherwise; use a newer bpy, or save it with this version"
         )
-    if not trust:
-        _check_blocked(name)
+
+
+def _link_scenes(path: Path) -> None:
+    """Link all that the scenes of a file use, which evaluates nothing of it."""
+    with bpy.data.libraries.load(str(path.absolute()), link=True) as (there, wanted):
+        wanted.scenes = there.scenes
+
+
+def _check_fluids(name: str) -> None:
+    """Refuse domains of fluids."""
+    domains = [
+        each.name
+        for each in bpy.data.objects
+        if any(one.type == "FLUID" and one.fluid_type == "DOMAIN" for one in each.modifiers)
+    ]
+    if domains:
+        raise SceneError(
+            f"{name}: fluids run Python and write files where the file says, which they may only "
+            f"with trust=True (give it where you trust the file): {listed(sorted(domains))}"
+        )
 
 
 def _dotted(version: Sequence[int]) -> str:
     return ".".join(map(str, version))
 
 
-def _run(path: Path) -> None:
-    """Run a script in an empty scene.
+def _run(path: Path, *, trust: bool) -> bool:
+    """Run a script in an empty scene; whether it loaded .blend files.
+
+    Its drivers run when it has ended, if nothing is among them that a file brought along.
 
     Raises:
-        SceneError: it raised; with its traceback.
+        SceneError: it raised, with its traceback; or fluids that it loaded are not trusted.
     """
     with quiet():
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = trust
+    with _loads() as loaded:
+        _run_main(path)
+    if loaded and not trust:
+        _check_fluids(printable(path))
+    if loaded or trust:
+        return bool(loaded)
+    bpy.context.preferences.filepaths.use_scripts_auto_execute = True
+    for block in itertools.chain.from_iterable(_collections()):
+        for curve in _drivers(block):  # one that could not run is not tried again
+            curve.driver.expression = curve.driver.expression
+    return False
+
+
+@contextmanager
+def _loads() -> Iterator[list[str]]:
+    """What .blend files are opened, appended from or linked to within."""
+    found: list[str] = []
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_opened(path: str, *_: object) -> None:
+        if path:  # none is a start with no file
+            found.append(path)
+
+    @bpy.app.handlers.persistent  # type: ignore[untyped-decorator,unused-ignore]
+    def note_imported(*_: object) -> None:
+        found.append("")
+
+    handlers = bpy.app.handlers
+    added = ((handlers.load_post, note_opened), (handlers.blend_import_post, note_imported))
+    for calls, call in added:
+        calls.append(call)
+    try:
+        yield found
+    finally:
+        for calls, call in added:
+            if call in calls:
+                calls.remove(call)
+
+
+def _run_main(path: Path) -> None:
+    """Run a script as `__main__`."""
     before, folder = list(sys.argv), str(path.absolute().parent)
     sys.argv = [str(path)]
     sys.path.insert(0, folder)
@@ -189,43 +268,53 @@ def _frames_below(error: Exception) -> int:
     return max(len(files) - ours, 1)
 
 
-def _check_blocked(name: str) -> None:
-    """Refuse a file whose drivers were not run, and say which texts were not.
+def _check_blocked(name: str, scene: Any) -> None:
+    """Refuse a file whose scene has drivers that were not run, and say which texts were not.
 
-    Blender runs a driver of plain arithmetic in any case.
+    Blender runs a driver of plain arithmetic in any case. Of the others it knows only once it
+    evaluates them, so those count too of what is hidden or excluded and that a state may show.
     """
-    with quiet():
-        bpy.context.view_layer.update()
-    if not bpy.app.autoexec_fail:
-        return
+    used = _used(scene)
     blocked = [
-        f"{block.name}: {driver.data_path} = {driver.driver.expression}"
-        for block in _animated()
-        for driver in block.animation_data.drivers
-        if not (driver.driver.is_simple_expression or driver.driver.is_valid)
+        f"{block.name}: {curve.data_path} = {curve.driver.expression}"
+        for block in used
+        for curve in _drivers(block)
+        if curve.driver.type == "SCRIPTED" and not (curve.mute or curve.driver.is_simple_expression)
     ]
     if blocked:
         raise SceneError(
             f"{name}: drivers that run Python move what is seen, and they run only with trust=True "
-            f"(give it where you trust the file): {_listed(blocked)}"
+            f"(give it where you trust the file): {listed(sorted(blocked))}"
         )
     texts = [each.name for each in bpy.data.texts if each.use_module]
     if texts:
         warnings.warn(
             f"{name}: texts that would run as it is opened were not run, as trust=True was not "
-            f"given: {_listed(texts)}",
-            stacklevel=4,
+            f"given: {listed(texts)}",
+            stacklevel=3,
         )
 
 
-def _animated() -> Iterator[Any]:
-    """All data blocks that have drivers."""
-    for blocks in _collections():
-        for block in blocks:
-            for each in (block, getattr(block, "node_tree", None)):
-                animation = getattr(each, "animation_data", None)
-                if animation is not None and len(animation.drivers):
-                    yield each
+def _used(scene: Any) -> set[Any]:
+    """A scene, and all data blocks that it uses in any way."""
+    uses: dict[Any, list[Any]] = {}
+    for block, users in bpy.data.user_map().items():
+        for user in users:
+            uses.setdefault(user, []).append(block)
+    found, waiting = {scene}, [scene]
+    while waiting:
+        more = set(uses.get(waiting.pop(), ())) - found
+        found |= more
+        waiting.extend(more)
+    return found
+
+
+def _drivers(block: Any) -> Iterator[Any]:
+    """Curves of the drivers of a data block and of its nodes."""
+    for each in (block, getattr(block, "node_tree", None)):
+        animation = getattr(each, "animation_data", None)
+        if animation is not None:
+            yield from animation.drivers
 
 
 def _collections() -> Iterator[Any]:
@@ -244,12 +333,13 @@ def _check_missing(name: str) -> None:
     ]
     if missing or lost:
         raise SceneError(
-            f"{name}: files that it shows are missing: {_listed(missing + lost)}; put them there, "
+            f"{name}: files that it shows are missing: {listed(missing + lost)}; put them there, "
             "or give allow_missing=True to show it without them"
         )
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names for a message, the first of them where they are many."""
     more = f", ... and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
     return ", ".join(names[:_MOST_LISTED]) + more
 

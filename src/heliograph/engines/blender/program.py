@@ -78,6 +78,8 @@ def _open(scene: str, *, trust: bool) -> None:
     with Requires("bpy"):
         import bpy
 
+        from heliograph.engines.blender.opening import load_blend
+
     # The settings of whoever is logged in have no say in a picture.
     bpy.ops.wm.read_factory_settings()
     bpy.context.preferences.filepaths.use_scripts_auto_execute = trust
@@ -87,14 +89,7 @@ def _open(scene: str, *, trust: bool) -> None:
     if not path.is_file():
         message = f"expected the path of a .blend file, or {EMPTY!r} for none, got {scene!r}"
         raise SceneError(f"{message}, where there is no file")
-    try:
-        bpy.ops.wm.open_mainfile(filepath=str(path), use_scripts=trust)
-    except RuntimeError as error:
-        raise SceneError(f"Blender {bpy.app.version_string} cannot open {path}: {error}") from error
-    saved, ours = tuple(bpy.data.version), tuple(bpy.app.version)
-    if saved[:2] > ours[:2]:
-        message = "was saved by Blender {}.{}, newer than this one, {}.{}; use a newer bpy"
-        raise SceneError(f"{path} {message.format(*saved[:2], *ours[:2])}")
+    load_blend(path, trust=trust)
 
 
 def _run(script: Path) -> None:
