@@ -1,7 +1,6 @@
 """What is opened, and what is said of files that cannot be."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from heliograph.engines.blender.opening import open_source
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
 from heliograph.scene import EditMaterial, MoveObject
 from heliograph.view import View
+from inside_blender.newer import later
 
 VERSION = r"\.".join(map(str, bpy.app.version))
 TESTS = Path(__file__).parents[1]
@@ -82,15 +82,6 @@ def test_a_file_s_code_runs_only_where_it_is_trusted(files: Path) -> None:
     assert cube().location.z == 0.5
     open_source(files / "text.blend", trust=True)
     assert cube().location.z == 9
-
-
-def later(whole: bytes) -> bytes:
-    """A file as if a version of Blender 90 minor ones later had saved it."""
-    head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]
-    later_one: bytes = (
-        head + b"%0*d" % (len(digits), int(digits) + 90) + whole[len(head + digits) :]
-    )
-    return later_one
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ from typing import Any
 import bpy
 
 from heliograph.engines.blender.leaving import leave
+from heliograph.engines.blender.settings import MAX_FRAME
 from heliograph.engines.blender.simulation import start_physics
 from heliograph.errors import EngineError, InvalidValueError, shown
 
@@ -41,8 +42,6 @@ LAUNCHED = "-btid"
 """Argument of programs that a launcher started."""
 
 ENDLESS = -1
-MAX_FRAME = 1_048_574
-"""The last frame that Blender can count to."""
 
 Function = Callable[..., object]
 
