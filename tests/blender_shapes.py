@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.engines.blender.world import Shown
 from heliograph.frame import Label, Labels
 
@@ -49,9 +50,8 @@ def shown(scene: Any, **changes: Any) -> Shown:
 
 
 def with_nodes(made: Any) -> Any:
-    """A material or a world that has nodes, as all have since Blender 5."""
-    if bpy.app.version < (5, 0):
-        made.use_nodes = True
+    """A material or a world that has nodes."""
+    give_nodes(made)
     return made
 
 

@@ -17,7 +17,13 @@ from gymnasium.vector import AutoresetMode
 
 from heliograph.envs import RemoteEnv, RemoteVectorEnv, protocol
 from heliograph.envs.protocol import Described, Rendered, Reset, Stepped, WasReset
-from heliograph.errors import EngineError, InvalidValueError, UnknownNameError, WorkerError
+from heliograph.errors import (
+    ClosedError,
+    EngineError,
+    InvalidValueError,
+    UnknownNameError,
+    WorkerError,
+)
 from heliograph.publish.duplex import Duplex
 
 SAYS = Described(
@@ -119,7 +125,7 @@ def test_wrong_use_is_refused() -> None:
     with remote() as env:
         env.close()
         env.close()
-        with pytest.raises(InvalidValueError, match="closed"):
+        with pytest.raises(ClosedError, match="closed"):
             env.reset()
 
 

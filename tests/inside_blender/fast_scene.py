@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.engines.blender.fast import FastStyle
+from heliograph.engines.blender.nodes import give_nodes, has_nodes
 from heliograph.engines.blender.numbering import SceneNumbering
 from heliograph.engines.blender.world import FAST, Shown
 from heliograph.frame import allocate
@@ -25,8 +26,16 @@ def empty_scene() -> Any:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     scene.world = bpy.data.worlds.new("World")
-    scene.world.color = (0, 0, 0)
+    set_world((0, 0, 0))
     return scene
+
+
+def set_world(colour: tuple[float, float, float]) -> None:
+    """Have the open scene lie in even light of this colour."""
+    world = bpy.context.scene.world
+    world.color = colour
+    if has_nodes(world):
+        world.node_tree.nodes["Background"].inputs["Color"].default_value = (*colour, 1)
 
 
 def shown(*, by_material: bool = False, background: Any = None) -> Shown:
@@ -75,7 +84,7 @@ def add_mesh(name: str, maker: str = "cube", **options: Any) -> Any:
 def add_material(name: str, shader: str = "ShaderNodeBsdfPrincipled", **inputs: Any) -> Any:
     """A new material of one shader; names of inputs have underscores for spaces."""
     made = bpy.data.materials.new(name)
-    made.use_nodes = True
+    give_nodes(made)
     nodes = made.node_tree.nodes
     nodes.clear()
     node, output = nodes.new(shader), nodes.new("ShaderNodeOutputMaterial")

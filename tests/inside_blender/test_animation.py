@@ -208,7 +208,9 @@ def test_keyed_motion_is_played(anim):
     for number, x in ((0, 0), (10, 10)):
         cube.location.x = x
         cube.keyframe_insert("location", frame=number)
-    for curve in cube.animation_data.action.fcurves:
+    action = cube.animation_data.action
+    bag = action.layers[0].strips[0].channelbag(cube.animation_data.action_slot)
+    for curve in bag.fcurves:
         for point in curve.keyframe_points:
             point.interpolation = "LINEAR"
     seen = []
@@ -270,14 +272,14 @@ def test_physics_repeat_bit_by_bit():
 
 def test_physics_repeat_in_another_process():
     script = (
-        FALLING + "\nimport os, sys\nsys.stdout.buffer.write(fall(build(), [4, 5, 4]).tobytes())"
+        FALLING + "\nimport os, sys\nsys.stderr.buffer.write(fall(build(), [4, 5, 4]).tobytes())"
     )
-    script += "\nsys.stdout.flush(); os._exit(0)"
+    script += "\nsys.stderr.flush(); os._exit(0)"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     names = falling()
     here = names["fall"](names["build"](), [4, 5, 4])
-    assert done.stdout == here.tobytes()
+    assert done.stderr == here.tobytes()
 
 
 def test_a_rewound_simulation_begins_anew(anim):

@@ -59,10 +59,14 @@ def test_without_a_launcher_nothing_is_set(monkeypatch):
     assert (args.btid, args.btseed, args.btsockets, remainder) == (None, None, {}, [])
 
 
-@pytest.mark.parametrize("bad", [["-btid", "x"], ["-btsockets", "DATA"]])
-def test_what_no_launcher_says_is_refused(bad):
-    with pytest.raises(InvalidValueError, match=bad[-1]):
-        btb.parse_blendtorch_args(["blender", "--", *bad])
+def test_what_no_launcher_says_is_refused():
+    with pytest.raises(InvalidValueError, match=r"-btid.*'x'"):
+        btb.parse_blendtorch_args(["blender", "--", "-btid", "x"])
+
+
+def test_words_behind_the_sockets_are_the_script_s():
+    args, remainder = btb.parse_blendtorch_args(["blender", "--", "-btsockets", "A=b:1", "train"])
+    assert (args.btsockets, remainder) == ({"A": "b:1"}, ["train"])
 
 
 @pytest.mark.parametrize("kind", [btb.DataPublisher, btb.BlenderOutputChannel])
@@ -217,29 +221,48 @@ def test_a_renderer_sees_through_the_cameras_matrices(cube, bpy_camera):
 # The compositor
 
 
-def composed(scene):
-    scene.use_nodes = True
-    scene.render.engine = "CYCLES"
-    tree = scene.node_tree
-    layers = next(each for each in tree.nodes if each.type == "R_LAYERS")
-    scene.view_layers[0].use_pass_z = scene.view_layers[0].use_pass_normal = True
-    scene.view_layers[0].use_pass_object_index = True
+def compositor(scene):
+    """A new compositor of a scene: its tree, and a File Output node named Out1."""
+    if bpy.app.version < (5,):
+        scene.use_nodes = True
+        tree = scene.node_tree
+        tree.nodes.clear()
+    else:
+        tree = bpy.data.node_groups.new("Compositor", "CompositorNodeTree")
+        if hasattr(scene, "compositor_effects"):
+            scene.compositor_effects.new("Effect").node_group = tree
+        else:
+            scene.compositing_node_group = tree
     files = tree.nodes.new("CompositorNodeOutputFile")
     files.name = "Out1"
-    files.file_slots.clear()
+    return tree, files
+
+
+def add_slot(files, name):
+    if bpy.app.version < (5,):
+        return files.file_slots.new(name)
+    return files.file_output_items.new("RGBA", name)
+
+
+def composed(scene):
+    scene.render.engine = "CYCLES"
+    tree, files = compositor(scene)
+    scene.view_layers[0].use_pass_object_index = True
+    layers = tree.nodes.new("CompositorNodeRLayers")
+    scene.view_layers[0].use_pass_z = scene.view_layers[0].use_pass_normal = True
     for slot, output in {
         "Color": "Image",
         "Depth": "Depth",
         "Normals": "Normal",
-        "Ids": "IndexOB",
+        "Ids": "IndexOB" if "IndexOB" in layers.outputs else "Object Index",
     }.items():
-        files.file_slots.new(slot)
+        add_slot(files, slot)
         tree.links.new(layers.outputs[output], files.inputs[slot])
-    files.file_slots.new("Turned")
+    add_slot(files, "Turned")
     inverted = tree.nodes.new("CompositorNodeInvert")
     tree.links.new(layers.outputs["Image"], inverted.inputs["Color"])
     tree.links.new(inverted.outputs["Color"], files.inputs["Turned"])
-    files.file_slots.new("Loose")
+    add_slot(files, "Loose")
 
 
 def test_outputs_of_the_compositor_come_as_arrays(cube, bpy_camera):

@@ -12,6 +12,7 @@ import pytest
 
 from heliograph.colour import encoded
 from heliograph.engines.blender.fast import FastStyle
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES
@@ -25,6 +26,7 @@ from inside_blender.fast_scene import (
     empty_scene,
     fresh_picture,
     picture,
+    set_world,
     shown,
 )
 
@@ -228,14 +230,14 @@ def test_spot_ends_at_its_cone() -> None:
 
 
 def test_world_lights_and_is_behind_everything() -> None:
-    bpy.context.scene.world.color = (0.2, 0.2, 0.2)
+    set_world((0.2, 0.2, 0.2))
     assert _middle(fresh_picture(shown())["rgb"]) == pytest.approx(_shade(0.2), abs=1)
     _white_plane()
     assert _middle(fresh_picture(shown())["rgb"]) == pytest.approx(_shade(0.2), abs=2)
 
 
 def test_background_of_an_edit_leaves_the_light() -> None:
-    bpy.context.scene.world.color = (0.2, 0.2, 0.2)
+    set_world((0.2, 0.2, 0.2))
     _white_plane(size=2)
     rgb = fresh_picture(shown(background=(1.0, 0.0, 0.0)))["rgb"]
     assert rgb[0, 0].tolist() == [255, 0, 0]
@@ -250,7 +252,7 @@ def test_environment_texture_is_seen_where_blender_has_it() -> None:
     pixels[:, 10:14, 1] = 1  # right of it: -y
     pixels[:, 2:6, 2] = 1  # left of it: +y
     world = bpy.context.scene.world
-    world.use_nodes = True
+    give_nodes(world)
     tree = world.node_tree
     sky = tree.nodes.new("ShaderNodeTexEnvironment")
     sky.image = add_image("Sky", pixels)
@@ -291,7 +293,7 @@ def test_image_repaints_show_at_once() -> None:
     node = material.node_tree.nodes.new("ShaderNodeTexImage")
     node.image = image
     material.node_tree.links.new(node.outputs[0], material.node_tree.nodes[0].inputs["Color"])
-    bpy.context.scene.world.color = (1, 1, 1)
+    set_world((1, 1, 1))
     style = FastStyle()
     for colour in ((1, 0, 0, 1), (0, 1, 0, 1)):
         image.pixels.foreach_set(np.tile(np.array(colour, np.float32), 4))
@@ -316,7 +318,7 @@ def test_what_cannot_be_shown_is_told() -> None:
     material.node_tree.links.new(noise.outputs[0], material.node_tree.nodes[0].inputs[0])
     plane.data.materials[0] = material
     material.diffuse_color = (0, 0, 1, 1)
-    bpy.context.scene.world.color = (1, 1, 1)
+    set_world((1, 1, 1))
     style = FastStyle()
     red, _, blue = _middle(picture(style, shown())["rgb"])
     assert blue > 200 > red
@@ -328,7 +330,7 @@ def test_what_cannot_be_shown_is_told() -> None:
 
 
 def test_opacity_lets_through_what_is_behind() -> None:
-    bpy.context.scene.world.color = (1, 1, 1)
+    set_world((1, 1, 1))
     plane = add_mesh("Pane", "plane", size=20)
     plane.data.materials.append(add_material("Glass", Base_Color=(0, 0, 0, 1), Alpha=0.25))
     clear = _middle(fresh_picture(shown())["rgb"]).mean()
@@ -385,7 +387,7 @@ def test_blenders_own_drawing_goes_on_beside_it() -> None:
 
 
 def test_metal_reflects_an_even_world() -> None:
-    bpy.context.scene.world.color = (0.2, 0.4, 0.1)
+    set_world((0.2, 0.4, 0.1))
     ball = add_mesh("Ball", "uv_sphere", radius=1.5, segments=64, ring_count=32)
     ball.data.materials.append(
         add_material("Mirror", Base_Color=(1, 1, 1, 1), Metallic=1.0, Roughness=0.1)

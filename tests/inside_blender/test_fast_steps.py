@@ -24,6 +24,7 @@ from inside_blender.fast_scene import (
     empty_scene,
     fresh_picture,
     picture,
+    set_world,
     shown,
 )
 
@@ -131,7 +132,7 @@ def _light(rng: Rng) -> None:
 
 
 def _world(rng: Rng) -> None:
-    bpy.context.scene.world.color = rng.uniform(0, 1, 3).tolist()
+    set_world(rng.uniform(0, 1, 3).tolist())
 
 
 def _modifier(rng: Rng) -> None:
@@ -335,7 +336,7 @@ def test_names_may_come_to_mean_something_else() -> None:
     style = FastStyle()
     for red, blue in ((1, 0), (0, 1)):
         empty_scene()
-        bpy.context.scene.world.color = (1, 1, 1)
+        set_world((1, 1, 1))
         cube = add_mesh("Cube")
         cube.data.materials.append(add_material("Look", Base_Color=(red, 0, blue, 1)))
         picture(style, shown())

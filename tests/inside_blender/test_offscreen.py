@@ -85,6 +85,13 @@ def test_rows_begin_where_the_origin_is(make, cube, shading):
     assert different[:24].sum() > 4 * different[24:].sum()
 
 
+@pytest.mark.parametrize("style", ["fast", "cycles", "eevee"])
+def test_all_styles_see_the_same_cube(make, style):
+    passes = make(style=style).render_passes(["rgb", "depth"])
+    assert passes["depth"][24, 32] == pytest.approx(9, abs=1e-4)
+    assert passes["rgb"][24, 32].min() > passes["rgb"][0, 0].max()
+
+
 @pytest.mark.parametrize("shading", ["SOLID", "WIREFRAME", "RENDERED", "MATERIAL"])
 def test_each_picture_is_an_array_of_its_own(make, cube, shading):
     off = make()

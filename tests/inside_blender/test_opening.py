@@ -1,7 +1,6 @@
 """What is opened, and what is said of files that cannot be."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from heliograph.engines.blender.opening import open_source
 from heliograph.errors import EngineError, HeliographError, SceneError, UnknownNameError
 from heliograph.scene import MoveObject
 from heliograph.view import View
+from inside_blender.newer import later
 
 VERSION = r"\.".join(map(str, bpy.app.version))
 TESTS = Path(__file__).parents[1]
@@ -130,15 +130,6 @@ def test_fluids_write_nothing_where_the_file_is_not_trusted(files: Path, tmp_pat
         open_source(linking(tmp_path, files / "fluid.blend", "objects", "Cube"))
     assert not (files / "cache").exists()
     assert open_source(files / "scene.blend")
-
-
-def later(whole: bytes) -> bytes:
-    """A file as if a version of Blender 90 minor ones later had saved it."""
-    head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]
-    later_one: bytes = (
-        head + b"%0*d" % (len(digits), int(digits) + 90) + whole[len(head + digits) :]
-    )
-    return later_one
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Scripts of users, run by `heliograph.engines.blender.program`, each in a process of its own."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 
 from heliograph.errors import WorkerError
 from heliograph.publish.sockets import Subscriber
+from inside_blender.newer import later
 
 PROGRAM = [sys.executable, "-P", "-m", "heliograph.engines.blender.program"]
 
@@ -111,12 +111,6 @@ bpy.ops.wm.save_as_mainfile(filepath={str(path)!r})
     script = "import bpy; print(bpy.context.scene.get('ran'), bpy.data.filepath)"
     assert f"None {path}" in run(tmp_path, script, scene=path).stdout
     assert f"1 {path}" in run(tmp_path, script, "--trust", scene=path).stdout
-
-
-def later(whole: bytes) -> bytes:
-    """A file as if a version of Blender 90 minor ones later had saved it."""
-    head, digits = re.findall(rb"^(BLENDER.*?v)(\d+)", whole)[0]
-    return head + b"%0*d" % (len(digits), int(digits) + 90) + whole[len(head + digits) :]
 
 
 def test_a_file_of_a_newer_blender_is_refused(tmp_path):

@@ -20,7 +20,7 @@ from heliograph.envs.protocol import (
     WasReset,
 )
 from heliograph.envs.spaces import Space, fitted, plain, space_of
-from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.errors import ClosedError, UnknownNameError
 from heliograph.publish.duplex import Duplex
 from heliograph.publish.info import Addresses
 from heliograph.requires import Requires
@@ -141,5 +141,5 @@ class RemoteEnv(_Env):
 
     def _open(self) -> Link:
         if self._link is None:
-            raise InvalidValueError("this environment is closed: make another one")
+            raise ClosedError("this environment is closed")
         return self._link

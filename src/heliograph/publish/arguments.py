@@ -46,13 +46,24 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> tuple[Arguments, 
     if arguments is None:
         given = sys.argv[1:]
         arguments = given[given.index("--") + 1 :] if "--" in given else given
+    told, rest = read_arguments(arguments)
+    number, seed = told.btid or 0, told.btseed or 0
+    instances = int(os.environ.get("HELIOGRAPH_INSTANCES", "1"))
+    return Arguments(number, seed, told.btsockets, max(instances, number + 1)), rest
+
+
+def read_arguments(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """`btid` and `btseed`, None where they are not told, `btsockets` by name; and what is left.
+
+    Raises:
+        InvalidValueError: they are not as a launcher writes them.
+    """
     parser = _Parser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-btid", type=int, default=0)
-    parser.add_argument("-btseed", type=int, default=0)
+    parser.add_argument("-btid", type=int)
+    parser.add_argument("-btseed", type=int)
     parser.add_argument("-btsockets", action="extend", nargs="*", default=[])
     told, rest = parser.parse_known_args(list(arguments))
-    sockets = dict(each.split("=", 1) for each in told.btsockets if "=" in each)
     # What follows the sockets and is none belongs to the program.
     rest = [each for each in told.btsockets if "=" not in each] + rest
-    instances = int(os.environ.get("HELIOGRAPH_INSTANCES", "1"))
-    return Arguments(told.btid, told.btseed, sockets, max(instances, told.btid + 1)), rest
+    told.btsockets = dict(each.split("=", 1) for each in told.btsockets if "=" in each)
+    return told, rest

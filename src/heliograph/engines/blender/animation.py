@@ -35,14 +35,13 @@ import bpy
 
 from heliograph.engines.blender.leaving import leave
 from heliograph.engines.blender.physics import start_physics
+from heliograph.engines.blender.settings import MAX_FRAME
 from heliograph.errors import EngineError, InvalidValueError, shown
 
 LAUNCHED = "-btid"
 """Argument of programs that a launcher started."""
 
 ENDLESS = -1
-MAX_FRAME = 1_048_574
-"""The last frame that Blender can count to."""
 
 Function = Callable[..., object]
 

@@ -28,6 +28,7 @@ from heliograph.engines.blender.numbering import (
 from heliograph.engines.blender.physics import bake
 from heliograph.engines.blender.posing import Poser
 from heliograph.engines.blender.seeds import seed_of
+from heliograph.engines.blender.settings import MAX_FRAME
 from heliograph.engines.blender.world import Shown
 from heliograph.engines.shared import cameras as cams
 from heliograph.engines.shared.edits import camera_moves, edited_camera
@@ -36,9 +37,6 @@ from heliograph.frame import Array, Labels
 from heliograph.scene import Description, MoveCamera
 from heliograph.scene.objects import ObjectTable
 from heliograph.view import POSE_KEYS, POSES, SEPARATOR, View
-
-MAX_FRAME = 1048574
-"""Blender's last frame."""
 
 
 class BlendWorld:

@@ -76,7 +76,7 @@ class _Entry:
     owners: set[str] = field(default_factory=set)
 
 
-class MeshStore:
+class EvaluatedMeshes:
     """Meshes on the rasterizer, each once.
 
     Args:

@@ -4,7 +4,7 @@ A view goes through it so:
 
     dependency graph --updates--> ThingTable --rows--> DrawList --> Rasterizer --> buffers
                                       |
-                                      +-- MeshStore, Textures: what is on the rasterizer
+                                      +-- EvaluatedMeshes, Textures: what is on the rasterizer
 
 `Updates` hears from Blender what was evaluated. `ThingTable` reads again what that concerns:
 matrices of all objects in one go, the vertices of what was deformed, the rest where what is shown

@@ -101,7 +101,7 @@ def program_command(
     """The command that runs a script inside Blender.
 
     Args:
-        scene: a .blend file; None for an empty scene.
+        scene: a .blend file; None for the scene that Blender starts with.
         script: what runs inside.
         arguments: what it finds after `--`.
         blender: a `blender` program; without it an interpreter with `bpy`.

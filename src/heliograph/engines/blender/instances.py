@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from heliograph.engines.blender.nodes import give_nodes
 from heliograph.engines.blender.numbering import is_itself
 from heliograph.engines.blender.result import DEPTH, Pass, Passes
 from heliograph.engines.blender.settings import settings
@@ -144,8 +145,7 @@ def _with_ours(layer: Any) -> Iterator[None]:
     ours = bpy.data.materials.get(MATERIAL)
     if ours is None:
         ours = bpy.data.materials.new(MATERIAL)
-        if bpy.app.version < (5, 0):  # since then there is nothing else, and to say so warns
-            ours.use_nodes = True
+        give_nodes(ours)
         nodes, links = ours.node_tree.nodes, ours.node_tree.links
         nodes.clear()
         shader = nodes.new("ShaderNodeBsdfDiffuse")

@@ -203,13 +203,9 @@ def _opacity(node: Any) -> tuple[float, Lying | None, str, float]:
     if link is None:
         return _value(node, "Alpha"), None, "", 0.0
     cut, rest = link.from_node, None
-    if (
-        cut.bl_idname == "ShaderNodeMath"
-        and cut.operation == "MULTIPLY"
-        and cut.inputs[1].is_linked
-    ):
+    if _computes(cut, "MULTIPLY") and cut.inputs[1].is_linked:
         cut, rest = _link(cut.inputs[0]).from_node, cut
-    if cut.bl_idname != "ShaderNodeMath" or cut.operation != "GREATER_THAN":
+    if not _computes(cut, "GREATER_THAN"):
         return *_mapped(node, "Alpha", 1.0), 0.0
     _, image, channel = _mapped(cut, 0, 1.0)
     factor = 1.0 if rest is None else _mapped(rest, 1, 1.0)[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, get_args
 
@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.engines.blender.cameras import camera_of
+from heliograph.engines.blender.engine import STYLES
 from heliograph.engines.blender.numbering import InstanceKey, instance_key, instance_name
 from heliograph.engines.blender.viewport import Look, Shading, Viewport, lose_context
-from heliograph.engines.blender.world import Shown, Style
+from heliograph.engines.blender.world import FAST, Shown, Style
 from heliograph.errors import (
     ClosedError,
     EngineError,
@@ -31,6 +32,7 @@ Mode: TypeAlias = Literal["rgb", "rgba"]
 Origin: TypeAlias = Literal["upper-left", "lower-left"]
 StyleName: TypeAlias = Literal["auto", "viewport", "fast", "cycles", "eevee"]
 
+_OPTIONS = {"samples": 16, "denoise": False, "options": FAST}
 _OWN: Sequence[Shading] = ("MATERIAL", "RENDERED")
 """The shadings that style `fast` draws in place of Blender's view where the style is "auto"."""
 
@@ -250,7 +252,7 @@ class OffScreenRenderer:
             )
         name = "fast" if self._style_name in ("auto", "viewport") else self._style_name
         if name not in self._drawers:
-            self._drawers[name] = _STYLES[name]()
+            self._drawers[name] = STYLES[name].load(_OPTIONS)
         return self._drawers[name]
 
     def _check_open(self) -> None:
@@ -365,25 +367,3 @@ class _Numbering:
             self._ids[key] = number = len(self._ids) + 1
             self._names[number], self.objects[number] = label, key[1]
         return self._ids[key]
-
-
-def _fast() -> Style:
-    from heliograph.engines.blender.fast import FastStyle
-
-    return FastStyle()
-
-
-def _cycles() -> Style:
-    from heliograph.engines.blender.cycles import CyclesStyle
-
-    return CyclesStyle(samples=_SAMPLES, denoise=False)
-
-
-def _eevee() -> Style:
-    from heliograph.engines.blender.eevee import EeveeStyle
-
-    return EeveeStyle(samples=_SAMPLES, options=None)
-
-
-_SAMPLES = 16
-_STYLES: dict[str, Callable[[], Style]] = {"fast": _fast, "cycles": _cycles, "eevee": _eevee}

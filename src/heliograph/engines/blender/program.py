@@ -19,6 +19,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
+from heliograph.engines.blender.quiet import quiet
 from heliograph.errors import MissingDependencyError, SceneError
 from heliograph.requires import Requires
 
@@ -75,7 +76,7 @@ def _blender_command(scene: str, script: str, arguments: list[str]) -> list[str]
 
 
 def _open(scene: str, *, trust: bool) -> None:
-    with Requires("bpy"):
+    with Requires("bpy"), quiet():  # it tells of itself
         import bpy
 
         from heliograph.engines.blender.opening import load_blend

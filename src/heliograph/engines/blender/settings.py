@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+MAX_FRAME = 1_048_574
+"""The last frame that Blender can count to."""
+
 
 @contextmanager
 def settings(owner: Any, **values: object) -> Iterator[None]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.engines.blender import lamps
-from heliograph.engines.blender.evaluated import MeshStore, Piece
+from heliograph.engines.blender.evaluated import EvaluatedMeshes, Piece
 from heliograph.engines.blender.images import Textures
 from heliograph.engines.blender.materials import Paint, paint
 from heliograph.engines.blender.numbering import is_itself
@@ -85,7 +85,7 @@ class ThingTable:
 
     def __init__(self, rasterizer: Rasterizer) -> None:
         self._updates = Updates()
-        self._meshes = MeshStore(rasterizer, self._updates.stamp)
+        self._meshes = EvaluatedMeshes(rasterizer, self._updates.stamp)
         self._textures = Textures(rasterizer)
         self._paints: dict[int, tuple[Paint, tuple[Any, ...] | None]] = {}
         self._graph: tuple[int, str] | None = None

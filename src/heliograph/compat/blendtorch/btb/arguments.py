@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError, shown
+from heliograph.publish.arguments import read_arguments
 
 _SEEDS = 2**32
 
@@ -30,27 +30,12 @@ def parse_blendtorch_args(
         the arguments that are the script's own.
 
     Raises:
-        InvalidValueError: a number or a socket that is not written as a launcher does.
+        InvalidValueError: a number that is not written as a launcher does.
     """
     command = sys.argv if argv is None else list(argv)
     given = command[command.index("--") + 1 :] if "--" in command else []
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("-btid", type=int)
-    parser.add_argument("-btseed", type=int)
-    parser.add_argument("-btsockets", nargs="*", default=[])
-    try:
-        args, remainder = parser.parse_known_args(given)
-    except argparse.ArgumentError as error:
-        raise InvalidValueError(f"arguments behind '--': {error}, got {shown(given)}") from error
-    args.btsockets = dict(_socket(each) for each in args.btsockets)
+    args, remainder = read_arguments(given)
     if args.btseed is not None:
         random.seed(args.btseed)
         np.random.seed(args.btseed % _SEEDS)  # noqa: NPY002 - what scripts of blendtorch draw from
     return args, remainder
-
-
-def _socket(text: str) -> tuple[str, str]:
-    name, equals, address = text.partition("=")
-    if not (name and equals and address):
-        raise InvalidValueError(f"-btsockets: expected NAME=ADDRESS, got {shown(text)}")
-    return name, address

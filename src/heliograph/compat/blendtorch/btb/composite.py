@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera as Pinhole
 from heliograph.colour import linear
 from heliograph.compat.blendtorch.btb.offscreen import OffScreenRenderer
+from heliograph.engines.blender.nodes import compositor_of
 from heliograph.engines.blender.offscreen import StyleName
 from heliograph.errors import InvalidValueError, UnknownNameError
 
@@ -137,7 +138,7 @@ _SOURCES = {
 def _source(wanted: CompositeSelection) -> _Source:
     """What a slot of a File Output node is linked to."""
     scene = bpy.context.scene
-    tree = scene.node_tree if hasattr(scene, "node_tree") else scene.compositing_node_group
+    tree = compositor_of(scene)
     nodes = {} if tree is None else {each.name: each for each in tree.nodes}
     files = {name: each for name, each in nodes.items() if each.type == "OUTPUT_FILE"}
     if wanted.node not in files:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from heliograph.compat.blendtorch.btb.offscreen import OffScreenRenderer
 from heliograph.compat.blendtorch.btb.sockets import DEFAULT_TIMEOUTMS
-from heliograph.engines.blender.animation import MAX_FRAME, AnimationController
+from heliograph.engines.blender.animation import AnimationController
 from heliograph.engines.blender.leaving import at_leaving
+from heliograph.engines.blender.settings import MAX_FRAME
 from heliograph.envs import protocol
 from heliograph.envs.protocol import Reply, Request
 from heliograph.errors import InvalidValueError

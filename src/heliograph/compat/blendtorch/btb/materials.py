@@ -6,6 +6,8 @@ from typing import Any
 
 import bpy
 
+from heliograph.engines.blender.nodes import give_nodes
+
 
 def create_normal_material(name: str) -> Any:
     """A material whose linear colour is n / 2 + 1 / 2 of the normal n in OpenGL's camera axes.
@@ -17,7 +19,7 @@ def create_normal_material(name: str) -> Any:
         name: of the new `bpy.types.Material`.
     """
     material = bpy.data.materials.new(name)
-    material.use_nodes = True
+    give_nodes(material)
     tree = material.node_tree
     tree.nodes.clear()
     geometry = tree.nodes.new("ShaderNodeNewGeometry")
