@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -304,12 +304,14 @@ def test_one_that_says_nothing_does_not_hold_up_the_end(stack: ExitStack, keyed:
 @pytest.mark.parametrize("how", ["handler", "thread"])
 @pytest.mark.parametrize("what", ["publish", "subscriber", "send", "recv"])
 def test_what_is_closed_while_one_waits_says_so(stack: ExitStack, what: str, how: str) -> None:
+    wait: Callable[[], object]
+    close: Callable[[], object]
     if what == "publish":
         publisher = Publisher(FREE)
         wait, close = publisher.publish, lambda: publisher.close(0)
     elif what == "subscriber":
         subscriber = Subscriber(["tcp://127.0.0.1:9", "tcp://127.0.0.1:10"])
-        wait, close = subscriber.recv, subscriber.close  # type: ignore[assignment]
+        wait, close = subscriber.recv, subscriber.close
     else:
         channel = Duplex(FREE, bind=True)
         wait, close = getattr(channel, what), channel.close

@@ -214,7 +214,9 @@ class Supervisor:
         if worker.phase is Phase.RETIRING:
             return Death(worker, why)
         self.died += 1
-        self._records.append((logging.WARNING, f"worker {worker.pid} {why}{worker.last_output()}"))
+        # What a worker refuses to open is an error of its own.
+        level = logging.WARNING if worker.refused is None else logging.DEBUG
+        self._records.append((level, f"worker {worker.pid} {why}{worker.last_output()}"))
         starting = worker.phase is Phase.STARTING
         error = self._failed_to_start(worker, why) if starting else None
         self._replace(worker)
