@@ -382,7 +382,7 @@ def _cycles() -> Style:
 def _eevee() -> Style:
     from heliograph.engines.blender.eevee import EeveeStyle
 
-    return EeveeStyle(samples=_SAMPLES, options=None)
+    return EeveeStyle(samples=_SAMPLES)
 
 
 _SAMPLES = 16
