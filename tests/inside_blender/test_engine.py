@@ -475,7 +475,7 @@ def test_any_frame_of_a_simulation_follows_any_other(tmp_path: Path, kind: str) 
     path.write_text(SIMULATED + SIMULATIONS[kind])
     world = BlendWorld(path)
     assert world.scene.space.drawable
-    came = {}
+    came: dict[float, Floats] = {}
     for frame in (12.0, 5.0, 12.0, 1.0):
         with world.shown(View("fit", state={"frame": frame})):
             came.setdefault(frame, simulated())
@@ -605,8 +605,9 @@ def test_instances_of_a_curve_are_told_apart_and_a_text_is_itself(
     path.write_text(CURVE)
     engine = BlenderEngine(path, style=style, samples=1)
     try:
-        above = {"eye": (0, 0, 5), "target": (0, 0, 0), "up": (0, 1, 0), "fov_y": 0.8}
-        camera = Camera.look_at(**above, width=64, height=48)
+        camera = Camera.look_at(
+            eye=(0, 0, 5), target=(0, 0, 0), up=(0, 1, 0), fov_y=0.8, width=64, height=48
+        )
         sample = engine.render(View([camera], "segmentation"))
         seen = np.unique(next(iter(sample.frames.values())).segmentation).tolist()
         names = {sample.labels[number].name for number in seen}

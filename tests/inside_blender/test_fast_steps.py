@@ -262,7 +262,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return counted
 
 
-@pytest.mark.parametrize("change", [_nothing, _move, _frame, _key, _pose, _light, _exposure])
+@pytest.mark.parametrize("change", [_nothing, _move, _frame, _key, _pose, _exposure])
 def test_the_scene_is_not_read_again_for_what_moves(
     scans: list[str], change: Callable[[Rng], None]
 ) -> None:

@@ -99,7 +99,8 @@ def is_itself(instance: Any) -> bool:
     parent = instance.parent
     if parent.type == "MESH" or parent.name != instance.object.name:
         return False
-    return sum(each != _UNUSED for each in instance.persistent_id) == 1
+    used = [each for each in instance.persistent_id if each != _UNUSED]
+    return len(used) == 1
 
 
 def hashed(key: InstanceKey) -> int:
