@@ -167,7 +167,8 @@ def test_instances_of_geometry_nodes_have_ids_of_their_own() -> None:
 @pytest.mark.parametrize("maker", ["text", "curve", "metaball", "surface"])
 def test_what_is_no_mesh_is_drawn_as_its_object(maker: str) -> None:
     if maker == "text":
-        bpy.ops.object.text_add(radius=3, location=(-1, -1, 0))
+        bpy.ops.object.text_add(location=(-1, -1, 0))
+        bpy.context.object.scale = (3, 3, 3)
     elif maker == "curve":
         bpy.ops.curve.primitive_bezier_circle_add()
         bpy.context.object.data.bevel_depth = 0.3

@@ -30,11 +30,11 @@ OBJECT, MATERIAL = "Object Index", "Material Index"
 
 _OLD_NAMES = {"Env": SKY, "IndexOB": OBJECT, "IndexMA": MATERIAL}  # before Blender 5
 
-Look = Callable[[Any], None]
+Reader = Callable[[Any], None]
 """Is given the `bpy.types.Depsgraph` to be rendered, which does not outlive the call."""
 
 
-def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
+def render(scene: Any, view_layer: Any, read: Reader | None = None) -> Passes:
     """Render a view layer with Cycles, as the scene stands.
 
     Raises:
@@ -45,8 +45,8 @@ def render(scene: Any, view_layer: Any, look: Look | None = None) -> Passes:
 
     def around(original: Callable[[Any, Any], None], engine: Any, depsgraph: Any) -> None:
         try:
-            if look is not None:
-                look(depsgraph)  # before, since Cycles has Blender free what it has taken in
+            if read is not None:
+                read(depsgraph)  # before, since Cycles has Blender free what it has taken in
             original(engine, depsgraph)
             found.update(_read(engine.get_result(), view_layer.name))
         except Exception as error:  # noqa: BLE001 -- Blender would swallow it
