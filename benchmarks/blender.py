@@ -68,10 +68,18 @@ def turned(view: hg.View) -> tuple[hg.View, dict[str, Any]]:
 
 
 @contextmanager
-def fast(size: tuple[int, int], workers: int, passes: tuple[str, ...]) -> Iterator[Batches]:
+def fast(
+    size: tuple[int, int], workers: int, passes: tuple[str, ...], shadows: bool = True
+) -> Iterator[Batches]:
     """Ours: the engine, style `fast`, through a pool."""
     with hg.open(
-        SIDES / "cube.py", engine="blender", size=size, workers=workers, style="fast", threads=1
+        SIDES / "cube.py",
+        engine="blender",
+        size=size,
+        workers=workers,
+        style="fast",
+        shadows=shadows,
+        threads=1,
     ) as pool:
         data = IterableDataset(pool, 1_000_000, passes=passes, randomize=turned, together=BATCH)
         yield iter(DataLoader(data, batch_size=BATCH, collate_fn=collate))
@@ -154,7 +162,7 @@ def compare(size: tuple[int, int], blender: str | None, rounds: int, seconds: fl
     ways: dict[str, Callable[[], Any]] = {
         "fast, four passes, 1 worker": lambda: fast(size, 1, PASSES),
         "fast, four passes, 2 workers": lambda: fast(size, 2, PASSES),
-        "fast, rgb, 2 workers": lambda: fast(size, 2, ("rgb",)),
+        "fast, four passes, 2 workers, no shadows": lambda: fast(size, 2, PASSES, False),
         "Workbench through bpy, rgb": lambda: workbench(size),
     }
     if blender is not None:

@@ -119,6 +119,7 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=40)
     parser.add_argument("--objects", type=int, default=100)
     given = parser.parse_args()
+    sys.stdout.write("| ms | update | 320x240 | 16x12 | without drawing |\n|---|---|---|---|---|\n")
     for what, act in (("moved", moving), ("deformed", bending)):
         balls = scene(deformed=what == "deformed", objects=given.objects)
         style = FastStyle()
