@@ -20,7 +20,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -115,34 +115,40 @@ def running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def workbench(size: tuple[int, int]) -> Iterator[Batches]:
-    """Ours: a program inside Blender that publishes what the Workbench draws."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    command = install.program_command(None, SIDES / "workbench.py", [address, *map(str, size)])
-    with running(command, install.environment()), Subscriber([address], timeout=120) as stream:
+def workbench(size: tuple[int, int], programs: int) -> Iterator[Batches]:
+    """Ours: programs inside Blender that publish what the Workbench draws."""
+    addresses = [f"tcp://127.0.0.1:{free_port()}" for _ in range(programs)]
+    with ExitStack() as stack:
+        for address in addresses:
+            arguments = [address, *map(str, size)]
+            command = install.program_command(None, SIDES / "workbench.py", arguments)
+            stack.enter_context(running(command, install.environment()))
+        stream = stack.enter_context(Subscriber(addresses, timeout=120))
         yield iter(DataLoader(Stream(stream.recv), batch_size=BATCH))
 
 
 @contextmanager
-def peer(size: tuple[int, int], blender: str, smooth: str) -> Iterator[Batches]:
-    """A `blender` program in blendtorch's manner; "smooth" as its view is unless told otherwise."""
+def peer(size: tuple[int, int], blender: str, smooth: str, programs: int) -> Iterator[Batches]:
+    """`blender` programs in blendtorch's manner; "smooth" as their view is by itself."""
     import zmq
 
-    address = f"tcp://127.0.0.1:{free_port()}"
-    arguments = [address, *map(str, size), smooth]
-    command = [blender, "--python", str(SIDES / "peer.py"), "--", *arguments]
-    if not os.environ.get("DISPLAY"):
-        command = ["xvfb-run", "-a", *command]
+    addresses = [f"tcp://127.0.0.1:{free_port()}" for _ in range(programs)]
     context = zmq.Context()
     end = context.socket(zmq.PULL)
     end.set_hwm(10)
     end.setsockopt(zmq.RCVTIMEO, 60_000)
-    end.connect(address)
-    with running(command, install.environment(blender)):
-        try:
-            yield iter(DataLoader(Stream(lambda: pickle.loads(end.recv())), batch_size=BATCH))
-        finally:
-            context.destroy(linger=0)
+    with ExitStack() as stack:
+        stack.callback(context.destroy, linger=0)
+        for address in addresses:
+            end.connect(address)
+            arguments = [address, *map(str, size), smooth]
+            command = [blender, "--python", str(SIDES / "peer.py"), "--", *arguments]
+            if not os.environ.get("DISPLAY"):
+                command = ["xvfb-run", "-a", *command]
+            stack.enter_context(running(command, install.environment(blender)))
+        yield iter(
+            DataLoader(Stream(lambda: pickle.loads(end.recv())), batch_size=BATCH)
+        )
 
 
 def rate(batches: Batches, seconds: float) -> float:
@@ -163,11 +169,13 @@ def compare(size: tuple[int, int], blender: str | None, rounds: int, seconds: fl
         "fast, four passes, 1 worker": lambda: fast(size, 1, PASSES),
         "fast, four passes, 2 workers": lambda: fast(size, 2, PASSES),
         "fast, four passes, 2 workers, no shadows": lambda: fast(size, 2, PASSES, False),
-        "Workbench through bpy, rgb": lambda: workbench(size),
+        "Workbench through bpy, rgb": lambda: workbench(size, 1),
+        "Workbench through bpy, rgb, 2 programs": lambda: workbench(size, 2),
     }
     if blender is not None:
-        ways[PEER] = lambda: peer(size, blender, "smooth")
-        ways[f"{PEER}, anti-aliasing off"] = lambda: peer(size, blender, "plain")
+        ways[PEER] = lambda: peer(size, blender, "smooth", 1)
+        ways[f"{PEER}, 2 programs"] = lambda: peer(size, blender, "smooth", 2)
+        ways[f"{PEER}, anti-aliasing off"] = lambda: peer(size, blender, "plain", 1)
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -175,10 +183,10 @@ def compare(size: tuple[int, int], blender: str | None, rounds: int, seconds: fl
                 found[name].append(rate(batches, seconds))
     middle = {name: statistics.median(each) for name, each in found.items()}
     peers = [middle[name] for name in middle if name.startswith(PEER)]
-    print(f"\n| {size[0]}x{size[1]} | pictures/s | to the peer | to it without anti-aliasing |")
-    print("|---|---|---|---|")
+    print(f"\n| {size[0]}x{size[1]} | pictures/s | to the peer | to two | to it, aliased |")
+    print("|---|---|---|---|---|")
     for name, value in middle.items():
-        ratios = [f"{value / each:.1f}x" for each in peers] or ["-", "-"]
+        ratios = [f"{value / each:.1f}x" for each in peers] or ["-"] * 3
         print(f"| {name} | {value:.1f} | {' | '.join(ratios)} |")
 
 
