@@ -12,7 +12,8 @@ import pytest
 collect_ignore_glob = ["typing/errors_*.py"]  # only type checkers read these
 
 if not find_spec("bpy"):
-    collect_ignore_glob.append("inside_blender/*")  # an environment with Blender runs those
+    # An environment with Blender runs those.
+    collect_ignore_glob += ["inside_blender/*", "blender_*.py"]
     blender = Path(__file__).resolve().parent.parent / ".venv-blender" / "bin" / "python"
     os.environ.setdefault("HELIOGRAPH_BLENDER_PYTHON", str(blender))
 os.environ.setdefault("MUJOCO_GL", "egl")

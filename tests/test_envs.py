@@ -62,14 +62,14 @@ class Counting:
 
     def serve(self, duplex: Duplex) -> None:
         reply: protocol.Reply | None = None
-        while not isinstance(reply, protocol.Closed):
-            ticket, request = protocol.request_of(duplex.recv(30) or {})
-            try:
-                reply = self.answer(request)
-            except ArithmeticError:
-                reply = protocol.Failed(traceback.format_exc())
-            duplex.send(**protocol.message_of(reply, ticket))
-        duplex.close()
+        with duplex:
+            while not isinstance(reply, protocol.Closed) and (came := duplex.recv(30)):
+                ticket, request = protocol.request_of(came)
+                try:
+                    reply = self.answer(request)
+                except ArithmeticError:
+                    reply = protocol.Failed(traceback.format_exc())
+                duplex.send(**protocol.message_of(reply, ticket))
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def test_views_of_all_sorts_need_few_programs_and_leave_nothing_behind(msaa, mon
         eye = camera(rng.random() < 0.5, *rng.integers(1, 50, 2).tolist())
         return View((eye,), passes=passes[rng.integers(len(passes))], edits=edits)
 
-    views = [a_view() for _ in range(50)]
+    views = [a_view() for _ in range(30)]
     scene = hg.Scene(*FEW, *LIGHTS)
     engine = ComponentEngine(scene, options=RasterOptions(msaa=msaa))
     compiled = engine._rasterizer._pipeline._programs

@@ -189,10 +189,11 @@ class Launcher:
         with self._changed:
             self._closing = True
         for each in self._instances:
-            if each.control is not None:
+            control = each.control  # who watches may take it away meanwhile
+            if control is not None:
                 with suppress(OSError):
-                    each.control.send(b"\n")  # as we are alive, the folder is ours to remove
-                    each.control.shutdown(socket.SHUT_RDWR)
+                    control.send(b"\n")  # as we are alive, the folder is ours to remove
+                    control.shutdown(socket.SHUT_RDWR)
         until = time.monotonic() + guard.GRACE + 3
         for each in self._instances:
             _end(each, until)
