@@ -146,9 +146,7 @@ def peer(size: tuple[int, int], blender: str, smooth: str, programs: int) -> Ite
             if not os.environ.get("DISPLAY"):
                 command = ["xvfb-run", "-a", *command]
             stack.enter_context(running(command, install.environment(blender)))
-        yield iter(
-            DataLoader(Stream(lambda: pickle.loads(end.recv())), batch_size=BATCH)
-        )
+        yield iter(DataLoader(Stream(lambda: pickle.loads(end.recv())), batch_size=BATCH))
 
 
 def rate(batches: Batches, seconds: float) -> float:
