@@ -286,7 +286,7 @@ def test_an_epoch_ends_when_all_have_ended() -> None:
 
 
 def test_workers_share_what_was_asked_for_and_drop_no_remainder() -> None:
-    with publishing(500) as addresses:
+    with publishing(1_000_000) as addresses:  # more than one worker takes in while another starts
         dataset = btt.RemoteIterableDataset(addresses)
         dataset.stream_length(11)
         loader = data.DataLoader(dataset, batch_size=None, num_workers=2)
