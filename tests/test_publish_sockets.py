@@ -17,6 +17,7 @@ import zmq
 
 from heliograph.errors import ClosedError, InvalidValueError, WorkerError
 from heliograph.publish.duplex import Duplex
+from heliograph.publish.framing import Message, pack
 from heliograph.publish.keys import VARIABLE, make_key
 from heliograph.publish.sockets import Publisher, Subscriber
 
@@ -165,12 +166,12 @@ def test_a_killed_publisher_is_told_while_others_deliver(stack: ExitStack) -> No
     killed = _program(stack, PUBLISH, FREE, "1", "1000000", "0")
     other = _program(stack, PUBLISH, FREE, "0", "1000000", "0")
     addresses = [str(each.stdout.readline()).strip() for each in (other, killed) if each.stdout]
-    subscriber = stack.enter_context(Subscriber(addresses, timeout=1))
+    subscriber = stack.enter_context(Subscriber(addresses, timeout=20))
     for _ in range(10):
         subscriber.recv()
     os.kill(killed.pid, signal.SIGKILL)
     with pytest.raises(WorkerError, match=f"{addresses[1]}: its publisher has died"):
-        _until_error(subscriber, [], 1)
+        _until_error(subscriber, [], 20)
     other.kill()
     assert killed.wait() == -signal.SIGKILL
     other.wait()
@@ -455,3 +456,12 @@ def test_what_was_sent_last_arrives(stack: ExitStack) -> None:
     got = two.recv()
     assert got is not None
     assert got["big"].size == 1 << 20
+
+
+def test_who_had_room_may_be_gone_when_a_message_is_sent(stack: ExitStack) -> None:
+    publisher = Publisher(FREE, timeout=20)
+    stack.callback(publisher.close, 0)
+    assert not publisher._link.send(pack(Message({"number": 1})))
+    subscriber = stack.enter_context(Subscriber(publisher.address))
+    publisher.publish(number=2)
+    assert subscriber.recv(20)["number"] == 2

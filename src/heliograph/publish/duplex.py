@@ -69,7 +69,7 @@ class Duplex:
         self._link.check_open("the channel")
         frames = pack(Message(values, self._instance, self._sent))
         until = None if self._timeout is None else time.monotonic() + self._timeout
-        while not self._link.poll_out(_LOOK):
+        while not (self._link.poll_out(_LOOK) and self._link.send(frames)):
             self._look()
             if until is not None and time.monotonic() >= until:
                 there = self._link.peers()
@@ -77,7 +77,6 @@ class Duplex:
                 raise TimeoutError(
                     f"{self.address}: the other end {what}, waited {self._timeout} s"
                 )
-        self._link.send(frames)
         self._sent += 1
         return self._sent - 1
 

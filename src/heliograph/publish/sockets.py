@@ -18,7 +18,7 @@ from typing import Any, Final, Self
 
 from heliograph.checks import check_integer
 from heliograph.errors import ClosedError, InvalidValueError, WorkerError, shown
-from heliograph.publish.framing import Message, pack, unpack
+from heliograph.publish.framing import Buffer, Message, pack, unpack
 from heliograph.publish.info import Addresses
 from heliograph.publish.zeromq import PULL, PUSH, Link, wait_any
 
@@ -87,13 +87,16 @@ class Publisher:
         index = None if index is None else check_integer("index", index)
         message = Message(dict(values), self._instance, self._number, self._seed, index)
         frames = pack(message)
-        self._wait()
-        self._link.send(frames)
+        self._deliver(frames)
         self._number += 1
 
-    def _wait(self) -> None:
+    def _deliver(self, frames: Sequence[Buffer]) -> None:
+        """Send a message once somebody has room for it."""
         until = None if self._timeout is None else time.monotonic() + self._timeout
-        while not self._link.poll_out(_LOOK if until is None else until - time.monotonic()):
+        while not (
+            self._link.poll_out(_LOOK if until is None else until - time.monotonic())
+            and self._link.send(frames)
+        ):
             self._link.peers()  # so that what it says is not kept for ever
             if until is not None and time.monotonic() >= until:
                 raise TimeoutError(f"{self._waits_for()}, waited {self._timeout} s")

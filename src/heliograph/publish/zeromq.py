@@ -109,11 +109,14 @@ class Link:
         with _while_open(self):
             return bool(self._socket.poll(max(0, round(seconds * 1000)), zmq.POLLIN))
 
-    def send(self, frames: Sequence[Buffer]) -> None:
-        """Send a message, which can be sent; its frames are copied."""
+    def send(self, frames: Sequence[Buffer]) -> bool:
+        """Send a message; False where who had room for it is gone. Its frames are copied."""
         try:
             with _while_open(self):
                 self._socket.send_multipart(frames, zmq.NOBLOCK)
+            return True
+        except zmq.Again:  # of the first frame: the others go where it went
+            return False
         except BaseException:
             self.close()  # part of it is sent, and the next would be taken for the rest
             raise
