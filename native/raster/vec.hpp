@@ -78,7 +78,13 @@ HELIOGRAPH_INLINE Int8 gather(const std::int32_t* from, Int8 index) {
 #endif
 }
 HELIOGRAPH_INLINE Float8 gather(const float* from, Int8 index) {
-    return (Float8)gather(reinterpret_cast<const std::int32_t*>(from), index);
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Float8)_mm256_i32gather_ps(from, (__m256i)index, 4);
+#else
+    Float8 result;
+    for (int i = 0; i < 8; ++i) result[i] = from[index[i]];
+    return result;
+#endif
 }
 
 struct Vec2 {
