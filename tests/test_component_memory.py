@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from heliograph.raster.ranges import Ranges
 from PIL import Image
 
 from heliograph import lru
@@ -25,7 +24,8 @@ from heliograph.raster import (
     Texture,
     make_rasterizer,
 )
-from heliograph.raster.gl import textures as stores
+from heliograph.raster import textures as stores
+from heliograph.raster.ranges import Ranges
 from heliograph.scene import (
     Add,
     Box,

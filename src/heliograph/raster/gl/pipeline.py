@@ -27,7 +27,7 @@ from heliograph.raster.gl.programs import (
     uniform,
 )
 from heliograph.raster.gl.targets import Target, TargetCache
-from heliograph.raster.gl.textures import TextureStore
+from heliograph.raster.gl.textures import GlTextureStore
 from heliograph.raster.light_layouts import LightLayout
 from heliograph.raster.paint import MATERIAL_RECORD
 from heliograph.raster.plan import MAP_RECORD, Group, Plan
@@ -123,7 +123,7 @@ class Pipeline:
         self,
         gl: moderngl.Context,
         buffers: VertexBuffers,
-        textures: TextureStore,
+        textures: GlTextureStore,
         light_maps: LightMaps,
     ) -> None:
         self._gl = gl

@@ -24,7 +24,7 @@ from heliograph.raster.gl.programs import ATTACHMENTS, BLENDED, CLASSIC, Look, o
 from heliograph.raster.gl.readback import Readback
 from heliograph.raster.gl.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.gl.targets import Target, Targets
-from heliograph.raster.gl.textures import TextureStore
+from heliograph.raster.gl.textures import GlTextureStore
 from heliograph.raster.light_layouts import LightLayout, LightLayouts
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
@@ -61,7 +61,7 @@ class GlRasterizer:
             self._geometries = GeometryStore(
                 self._vertices.streams, simplify=self.options.lod == "auto"
             )
-            self._textures = TextureStore(gl)
+            self._textures = GlTextureStore(gl)
             self._targets = Targets(gl)
             self._readback = Readback(gl, deferred=deferred)
             self._light_maps = LightMaps(gl)
