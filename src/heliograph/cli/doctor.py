@@ -46,7 +46,7 @@ def _version(package: str) -> str:
 
 def _gl() -> list[str]:
     try:
-        from heliograph.raster import Context
+        from heliograph.raster.gl.context import Context
 
         context = Context()
     except (HeliographError, ImportError) as error:

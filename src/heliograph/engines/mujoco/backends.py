@@ -22,7 +22,7 @@ from heliograph.engines.shared.edits import EditApplier, has_metal
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES, PassSpecs, specs
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, RasterOptions, make_rasterizer
 from heliograph.scene import Edit
 from heliograph.view import View
 
@@ -83,7 +83,7 @@ class RasterBackend:
         self._model = model
         self._objects = objects
         self._buffer = GeomBuffer(model, visual)
-        self._rasterizer = Rasterizer(options)
+        self._rasterizer = make_rasterizer(options)
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
         self._translator = Translator(model, self._rasterizer, objects, lighting, self._look)
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
