@@ -277,7 +277,7 @@ def warp_rates(
     )
     if done.returncode:
         raise SystemExit("render_speed: mujoco-warp gave no numbers; what it says is above")
-    rates: list[float] = json.loads(done.stdout)
+    rates: list[float] = json.loads(done.stdout.splitlines()[-1])
     return rates
 
 

@@ -4,7 +4,7 @@
     python3 -m venv /tmp/warp && /tmp/warp/bin/pip install mujoco-warp==4.0.0
 
 Reads the order from stdin (JSON: what `render_speed.warp_order` writes), prints the rate of each
-round as JSON. Warp compiles its kernels in the first round, which does not count. It draws on one
+round as its last line, JSON; before it Warp tells of its kernels. Warp compiles its kernels in the first round, which does not count. It draws on one
 thread, all worlds of a round in one call, kinematics included; arrays stay its own.
 """
 
@@ -18,9 +18,6 @@ import mujoco
 import mujoco_warp
 import numpy as np
 import warp
-
-
-warp.config.quiet = True
 
 
 def main() -> None:
