@@ -3,9 +3,10 @@
 `benchmarks/render_speed.py --warp PYTHON` runs it with the interpreter of an environment made so:
     python3 -m venv /tmp/warp && /tmp/warp/bin/pip install mujoco-warp==4.0.0
 
-Reads the order from stdin (JSON: what `render_speed.warp_order` writes), prints the rate of each
-round as its last line, JSON; before it Warp tells of its kernels. Warp compiles its kernels in the first round, which does not count. It draws on one
-thread, all worlds of a round in one call, kinematics included; arrays stay its own.
+Reads the order from stdin (JSON, as `render_speed.warp_rates` writes it); prints the rate of each
+round as its last line, JSON, after what Warp tells of its kernels. These are compiled in the first
+round, which does not count. It draws on one thread, all worlds of a round in one call, kinematics
+included; the arrays stay its own.
 """
 
 from __future__ import annotations
