@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
+from heliograph.errors import ContextError
 from heliograph.frame import Buffers
 from heliograph.passes import PassSpecs
+from heliograph.raster.choice import choose, native_scene
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.types import DrawList, Geometry, Light, Texture
 from heliograph.requires import Requires
@@ -113,14 +115,27 @@ class Rasterizer(Protocol):
 
 
 def make_rasterizer(options: RasterOptions | None = None) -> Rasterizer:
-    """A rasterizer.
+    """A rasterizer, of the backend that `heliograph.raster.choice.choose` names.
 
     Args:
         options: how to draw.
 
     Raises:
-        ContextError: no usable GL here.
+        ContextError: it is GL, and there is no usable one here.
+        MissingDependencyError: it is the CPU, and the native module is not built here.
     """
+    options = options or RasterOptions()
+    choice = choose(options)
+    if choice.backend == "cpu":
+        native_scene()
+        from heliograph.raster.cpu.rasterizer import CpuRasterizer
+
+        return CpuRasterizer(options)
     with Requires("moderngl"):
         from heliograph.raster.gl.rasterizer import GlRasterizer
-    return GlRasterizer(options)
+    try:
+        return GlRasterizer(options)
+    except ContextError as error:
+        if options.backend == "auto" and options.device is None:
+            raise ContextError(f"{error}; GL was tried as {choice.why}") from None
+        raise

@@ -99,7 +99,7 @@ class RasterBackend:
 
     @property
     def device(self) -> str:
-        """The GL driver's name for itself."""
+        """What draws, as the rasterizer says it."""
         return self._rasterizer.device
 
     @property
@@ -165,7 +165,7 @@ class RasterBackend:
         return self._rasterizer.together()
 
     def close(self) -> None:
-        """Free the GL context."""
+        """Free the rasterizer."""
         self._rasterizer.close()
 
     def _move_skin(self, scene: mujoco.MjvScene, index: int) -> None:
@@ -192,6 +192,11 @@ class ClassicBackend:
             raise InvalidValueError(
                 "style='classic': expected shading='classic', which is how mujoco.Renderer draws, "
                 "got 'standard'; leave style out, or shading"
+            )
+        if options.backend == "cpu":
+            raise InvalidValueError(
+                "style='classic': mujoco.Renderer draws with GL, so backend='cpu' does not go with "
+                "it; leave style out, or backend"
             )
         if options.lit(Lighting.VERTEX) is not Lighting.VERTEX:
             raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")
