@@ -82,12 +82,8 @@ std::vector<Tap> taps(int from, int to) {
     return result;
 }
 
-template <typename Number>
-Number blend(Number a, Number b, Number c, Number d, const Tap& along, const Tap& up) {
-    const std::uint64_t near = a * (256 - along.weight) + b * along.weight;
-    const std::uint64_t far = c * (256 - along.weight) + d * along.weight;
-    return Number((near * (256 - up.weight) + far * up.weight + 32768) >> 16);
-}
+// Rounded after each step, as drivers do in eight bits.
+int blend(int a, int b, int weight) { return a + (((b - a) * weight + 128) >> 8); }
 
 template <typename Number>
 Image<Number> halved(const Image<Number>& image) {
@@ -102,8 +98,9 @@ Image<Number> halved(const Image<Number>& image) {
             for (const Tap& u : along) {
                 const int left = u.first * RGBA, right = u.second * RGBA;
                 for (int i = 0; i < RGBA; ++i) {
-                    *to++ = blend(near[left + i], near[right + i], far[left + i], far[right + i],
-                                  u, v);
+                    const int below = blend(near[left + i], near[right + i], u.weight);
+                    const int above = blend(far[left + i], far[right + i], u.weight);
+                    *to++ = Number(blend(below, above, v.weight));
                 }
             }
         }
