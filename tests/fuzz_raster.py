@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +32,8 @@ from heliograph.raster import DrawList, Rasterizer, RasterOptions, make_rasteriz
 from random_draw_lists import SceneMaker
 
 PASSES = tuple(KNOWN_PASSES)
-SETTINGS = tuple(
-    {"msaa": msaa, "shadows": shadows, "lod": lod, "shadow_size": 256}
-    for msaa, shadows, lod in itertools.product((0, 4), (False, True), ("auto", "off"))
-)
+SETTINGS = tuple(itertools.product((0, 4), (False, True), (False, True)))
+"""Samples per pixel, whether there are shadows, whether every triangle is drawn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,20 +45,34 @@ class Picture:
     passes: Buffers
 
 
-def draw(rasterizer: Rasterizer, seed: int, *, tame: bool = False) -> list[Picture]:
+def rasterizer(backend: Literal["cpu", "gl"], place: int) -> Rasterizer:
+    """One of a backend, with one of the SETTINGS."""
+    msaa, shadows, whole = SETTINGS[place]
+    return make_rasterizer(
+        RasterOptions(
+            backend=backend,
+            msaa=4 if msaa else 0,
+            shadows=shadows,
+            shadow_size=256,
+            lod="off" if whole else "auto",
+        )
+    )
+
+
+def draw(drawer: Rasterizer, seed: int, *, tame: bool = False) -> list[Picture]:
     """All pictures of one scene, checked.
 
     Raises:
         AssertionError: a picture is not what a picture must be, or not the same the second time.
     """
-    maker = SceneMaker(seed, rasterizer, tame=tame)
+    maker = SceneMaker(seed, drawer, tame=tame)
     scene = maker.scene()
     cameras = maker.cameras()
     found = []
     for moment in ("first", "later"):
         if moment == "later":
             scene = maker.later(scene)
-        pictures = [_drawn(rasterizer, scene, cameras) for _ in range(2)]
+        pictures = [_drawn(drawer, scene, cameras) for _ in range(2)]
         for camera, once, again in zip(cameras, *pictures, strict=True):
             for name in PASSES:
                 if once[name].tobytes() != again[name].tobytes():
@@ -74,12 +87,14 @@ def draw(rasterizer: Rasterizer, seed: int, *, tame: bool = False) -> list[Pictu
     return found
 
 
-def _drawn(rasterizer: Rasterizer, scene: DrawList, cameras: Sequence[Camera]) -> list[Buffers]:
-    out = [allocate(camera, select_passes(PASSES, KNOWN_PASSES)) for camera in cameras]
+def _drawn(drawer: Rasterizer, scene: DrawList, cameras: Sequence[Camera]) -> list[Buffers]:
+    out: list[Buffers] = [
+        allocate(camera, select_passes(PASSES, KNOWN_PASSES)) for camera in cameras
+    ]
     for buffers in out:
         for array in buffers.values():
             array.view(np.uint8).fill(0x5B)  # what is not written shows
-    rasterizer.draw(scene, cameras, PASSES, out)
+    drawer.draw(scene, cameras, PASSES, out)
     return out
 
 
@@ -89,12 +104,11 @@ def check(passes: Buffers, camera: Camera, scene: DrawList) -> list[str]:
     with np.errstate(all="ignore"):
         hit, length = np.isfinite(depth), np.linalg.norm(normals, axis=2)
         seen = depth[hit]
+        beyond = ((seen < camera.near * 0.999) | (seen > camera.far * 1.001)).sum()
         ids = np.unique(passes["segmentation"])
         rules = {
-            "depth is a number or inf": not np.isnan(depth).any() and not (depth < 0).any(),
-            "depth is from near to far": bool(
-                ((seen > camera.near * 0.999) & (seen < camera.far * 1.001)).all()
-            ),
+            "depth is above 0, or inf": bool((depth > 0).all()),
+            "depth is from near to far, but for steep rims": bool(beyond <= 2 + 0.02 * seen.size),
             "normals are unit where something is": bool((np.abs(length[hit] - 1) < 1e-3).all()),
             "normals are 0 where nothing is": not normals[~hit].any(),
             "ids are those of the scene": bool(
@@ -170,11 +184,8 @@ def main() -> int:
     arguments = parser.parse_args()
     faulthandler.enable()
     warnings.simplefilter("error")
-    backends = [arguments.backend, *([arguments.against] if arguments.against else [])]
-    made = {
-        place: [make_rasterizer(RasterOptions(backend=each, **setting)) for each in backends]
-        for place, setting in enumerate(SETTINGS)
-    }
+    backends = [each for each in (arguments.backend, arguments.against) if each]
+    made = [[rasterizer(backend, place) for backend in backends] for place in range(len(SETTINGS))]
     failures = 0
     for seed in range(arguments.seed, arguments.seed + arguments.count):
         print(f"\rscene {seed}", end=" ", file=sys.stderr, flush=True)
@@ -188,11 +199,14 @@ def main() -> int:
         except Exception as error:  # noqa: BLE001 - the scenes after it are drawn as well
             wrong = [f"{type(error).__name__}: {error}"]
         for each in wrong:
-            print(f"\rscene {seed} ({SETTINGS[seed % len(SETTINGS)]}): {each}", flush=True)
+            print(
+                f"\rscene {seed} (msaa, shadows, lod off: {SETTINGS[seed % len(SETTINGS)]}): {each}",
+                flush=True,
+            )
         failures += bool(wrong)
     print(f"\r{arguments.count} scenes, {failures} with findings")
-    for each in itertools.chain(*made.values()):
-        each.close()
+    for opened in itertools.chain(*made):
+        opened.close()
     return int(failures > 0)
 
 

@@ -196,7 +196,7 @@ class SceneMaker:
 
     def _instances(self) -> Instances:
         dice = self.dice
-        count = dice.whole(1, 60) if self.tame or dice.chance(0.95) else dice.whole(1000, 5000)
+        count = dice.whole(4, 80) if self.tame or dice.chance(0.95) else dice.whole(1000, 5000)
         made = Instances.blank(count)
         table, materials, rng = made.table, made.materials, dice.rng
         table.geometry[:] = dice.some_of((*SHAPES, *self._meshes), count)
@@ -253,7 +253,7 @@ class SceneMaker:
         size[shapes] *= self.unit  # meshes have it in their vertices
         pose = made.transforms.world_from_object
         pose[:, :, :3] = turn * size
-        pose[:, :, 3] = rng.normal(size=(count, 3)) * 2 * self.unit
+        pose[:, :, 3] = rng.normal(size=(count, 3)) * 1.2 * self.unit
         if not self.tame:
             pose[rng.random(count) < 0.03, :, 3] *= 1e3
         made.transforms.visible[:] = rng.random(count) < 0.95
@@ -316,9 +316,10 @@ class SceneMaker:
 
     def _camera(self, name: str) -> Camera:
         dice, unit = self.dice, self.unit
-        width, height = (dice.whole(1, 97) for _ in range(2))
-        if dice.chance(0.1):
-            width = dice.whole(100, 400)
+        tiny = dice.chance(0.2)
+        width, height = dice.rng.integers(1, 9 if tiny else 120, 2).tolist()
+        if dice.chance(0.05):
+            width = dice.whole(120, 600)
         distance = dice.one_of((0.0, 0.3, 2.0, 6.0)) + 0.1
         eye, target = dice.vector(distance * unit), dice.vector(0.5 * unit)
         near, far = dice.size(1e-3, 0.5) * unit, dice.size(10, 1e4) * unit
