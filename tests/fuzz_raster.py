@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from heliograph.camera import Camera
+from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers, allocate
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import DrawList, Rasterizer, RasterOptions, make_rasterizer
@@ -101,14 +101,17 @@ def _drawn(drawer: Rasterizer, scene: DrawList, cameras: Sequence[Camera]) -> li
 def check(passes: Buffers, camera: Camera, scene: DrawList) -> list[str]:
     """What is wrong with a picture; empty for nothing."""
     depth, distance, normals = passes["depth"], passes["distance"], passes["normals"]
+    parallel = camera.projection is Projection.ORTHOGRAPHIC
     with np.errstate(all="ignore"):
         hit, length = np.isfinite(depth), np.linalg.norm(normals, axis=2)
         seen = depth[hit]
         beyond = ((seen < camera.near * 0.999) | (seen > camera.far * 1.001)).sum()
         ids = np.unique(passes["segmentation"])
         rules = {
-            "depth is above 0, or inf": bool((depth > 0).all()),
-            "depth is from near to far, but for steep rims": bool(beyond <= 2 + 0.02 * seen.size),
+            "depth is a number or inf": not np.isnan(depth).any() and not np.isneginf(depth).any(),
+            "depth is above 0": parallel or bool((seen > 0).all()),
+            "depth is from near to far, but for steep rims": parallel
+            or bool(beyond <= 2 + 0.02 * seen.size),
             "normals are unit where something is": bool((np.abs(length[hit] - 1) < 1e-3).all()),
             "normals are 0 where nothing is": not normals[~hit].any(),
             "ids are those of the scene": bool(
@@ -116,7 +119,9 @@ def check(passes: Buffers, camera: Camera, scene: DrawList) -> list[str]:
             ),
             "ids are 0 where nothing is": not passes["segmentation"][~hit].any(),
             "distance is inf where depth is": bool((np.isfinite(distance) == hit).all()),
-            "distance is not below depth": bool((distance[hit] >= seen * (1 - 1e-5)).all()),
+            "distance is not below depth": bool(
+                (distance[hit] >= seen - 1e-5 * np.abs(seen)).all()
+            ),
         }
     return [f"not so: {rule}" for rule, holds in rules.items() if not holds]
 
@@ -199,10 +204,8 @@ def main() -> int:
         except Exception as error:  # noqa: BLE001 - the scenes after it are drawn as well
             wrong = [f"{type(error).__name__}: {error}"]
         for each in wrong:
-            print(
-                f"\rscene {seed} (msaa, shadows, lod off: {SETTINGS[seed % len(SETTINGS)]}): {each}",
-                flush=True,
-            )
+            setting = "msaa {}, shadows {}, lod off {}".format(*SETTINGS[seed % len(SETTINGS)])
+            print(f"\rscene {seed} ({setting}): {each}", flush=True)
         failures += bool(wrong)
     print(f"\r{arguments.count} scenes, {failures} with findings")
     for opened in itertools.chain(*made):

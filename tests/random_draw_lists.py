@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from heliograph.camera import Camera, Projection
 from heliograph.poses import look_at
 from heliograph.raster import (
+    LARGEST,
+    SMALLEST,
     DrawList,
     Environment,
     Geometry,
@@ -325,7 +327,7 @@ class SceneMaker:
         near, far = dice.size(1e-3, 0.5) * unit, dice.size(10, 1e4) * unit
         fov, centre = dice.rng.uniform(0.3, 2.0), dice.rng.uniform(0.3, 0.7, 2)
         if not self.tame and dice.chance(0.3):
-            near, far = 1e-6 * unit, 1e6 * unit
+            near, far = max(1e-6 * unit, SMALLEST), min(1e6 * unit, LARGEST)
             fov, centre = dice.size(1e-5, 3.1), dice.rng.normal(size=2) * 2
         made = Camera.perspective(
             fov_y=float(fov),
