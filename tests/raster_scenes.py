@@ -3,13 +3,20 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
+from heliograph import _native
 from heliograph.camera import Camera
 from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import Light, LightKind
 
+BACKENDS: tuple[Literal["gl", "cpu"], ...] = (
+    ("gl", "cpu")
+BACKENDS = BACKENDS if hasattr(_native, "RasterScene") else ("gl",)
+)
 ALL = tuple(KNOWN_PASSES)
 EYE = np.array([2.0, -3.0, 2.0])
 HEAD = (Light(kind=LightKind.HEAD),)
