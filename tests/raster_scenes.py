@@ -13,10 +13,8 @@ from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import Light, LightKind
 
-BACKENDS: tuple[Literal["gl", "cpu"], ...] = (
-    ("gl", "cpu")
-BACKENDS = BACKENDS if hasattr(_native, "RasterScene") else ("gl",)
-)
+_HAS_CPU = hasattr(_native, "RasterScene")
+BACKENDS: tuple[Literal["gl", "cpu"], ...] = ("gl", "cpu") if _HAS_CPU else ("gl",)
 ALL = tuple(KNOWN_PASSES)
 EYE = np.array([2.0, -3.0, 2.0])
 HEAD = (Light(kind=LightKind.HEAD),)
