@@ -1,6 +1,4 @@
-// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does. The level of detail
-// is what Mesa's llvmpipe takes: from the longest side of a pixel's footprint, along u or along v,
-// and between two levels only where it is more than half way (of the logarithm) to the coarser one.
+// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does.
 #pragma once
 
 #include "textures.hpp"
@@ -18,17 +16,13 @@ struct Detail {
     Mask magnified;
 };
 
-// `span` is the number of texels of the finest level that a pixel covers. Between 2^n / 1.24 and
-// 2^n * 1.21 it is level n alone.
-HELIOGRAPH_INLINE Detail detail_of(Float8 span, int levels) {
-    const Float8 scaled = span * 1.23743686707645820f;  // 3.5 / (2 * sqrt(2))
-    const Int8 exponent = (((Int8)scaled >> 23) & all_int(255)) - all_int(127);
-    const Float8 mantissa = (Float8)(((Int8)scaled & all_int(0x7FFFFF)) | all_int(0x3F800000));
-    const Int8 last = all_int(levels - 1);
-    const Mask between = (exponent >= all_int(0)) & (exponent < last);
-    const Int8 level = select(exponent < last, exponent, last) & ~(exponent >> 31);
-    return {level, select(between, larger(mantissa * 2.0f - 3.0f, all(0.0f)), all(0.0f)),
-            ~(span > all(1.0f))};
+// `area` is the square of the number of texels of the finest level that a pixel is wide. Its
+// logarithm is a straight line between powers of two, as in Mesa's llvmpipe.
+HELIOGRAPH_INLINE Detail detail_of(Float8 area, int levels) {
+    const Float8 lod = to_float((Int8)area - 0x3F800000) * (0.5f / (1 << 23));
+    const Float8 there = clamp(lod, 0.0f, float(levels - 1));
+    const Int8 level = truncated(there);
+    return {level, there - to_float(level), ~(lod > all(0.0f))};
 }
 
 // Texture coordinates in 0 .. 1 that show the same; whatever comes in.
@@ -168,16 +162,17 @@ HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, con
     return {found.x * scale, found.y * scale, found.z * scale, found.w * scale};
 }
 
-// Texels needed of a step, along the axis where it is longest.
-HELIOGRAPH_INLINE Float8 texels_across(const Texture& texture, Vec2 dx, Vec2 dy) {
-    return larger(larger(absolute(dx.x), absolute(dy.x)) * float(texture.width),
-                  larger(absolute(dx.y), absolute(dy.y)) * float(texture.height));
+// The square of the longer of two steps, in texels.
+HELIOGRAPH_INLINE Float8 area_of(const Texture& texture, Vec2 dx, Vec2 dy) {
+    const Vec2 size = vec2(float(texture.width), float(texture.height));
+    dx = dx * size, dy = dy * size;
+    return larger(dot(dx, dx), dot(dy, dy));
 }
 
 // Red, green, blue and alpha in 0 .. 1 of a flat texture, at `uv` where the next pixels to the right
 // and above are dx and dy farther. Lanes that are not wanted give anything, but read nothing amiss.
 inline Vec4 sample(const Texture& texture, Vec2 uv, Vec2 dx, Vec2 dy, Mask wanted) {
-    const Detail detail = detail_of(texels_across(texture, dx, dy), texture.levels);
+    const Detail detail = detail_of(area_of(texture, dx, dy), texture.levels);
     const Vec2 inside = {folded(uv.x, texture.sampler.wrap_u), folded(uv.y, texture.sampler.wrap_v)};
     return trilinear(texture, {inside, all_int(0), detail.magnified}, detail, wanted);
 }
@@ -214,7 +209,7 @@ inline Vec4 sample_cube(const Texture& texture, Vec3 way, Vec3 dx, Vec3 dy, Mask
         const Vec3 on = side.turned(d);
         return Vec2{(on.x - 2.0f * middle.x * on.z) * half, (on.y - 2.0f * middle.y * on.z) * half};
     };
-    const Detail detail = detail_of(texels_across(texture, step(dx), step(dy)), texture.levels);
+    const Detail detail = detail_of(area_of(texture, step(dx), step(dy)), texture.levels);
     const Vec2 uv = {clamp(middle.x + 0.5f, 0.0f, 1.0f), clamp(middle.y + 0.5f, 0.0f, 1.0f)};
     return trilinear(texture, {uv, side.face(), detail.magnified}, detail, wanted);
 }
