@@ -58,7 +58,10 @@ static Vec3 classic_light(const Frame& frame, const ClassicSurface& s, Mask want
     Vec3 sum = classic_start(block, s);
     for (int i = 0; i < count; ++i) {
         Vec3 direct = classic_direct(block.lights[i], frame.kinds[i], s, wanted, sum);
-        if (i < shadowed) direct *= lit_part(frame, i, s.point, wanted);
+        if (i < shadowed) {
+            const Mask sends = wanted & is_not_zero(direct);
+            if (any(sends)) direct *= lit_part(frame, i, s.point, sends);
+        }
         sum += direct;
     }
     return sum;

@@ -7,6 +7,10 @@
 namespace heliograph {
 namespace {
 
+HELIOGRAPH_INLINE Mask is_not_zero(Vec3 a) {
+    return (a.x != 0.0f) | (a.y != 0.0f) | (a.z != 0.0f);
+}
+
 // Where on the faces of a light's map a way from it goes through; shadows.py lays them out.
 HELIOGRAPH_INLINE Vec3 on_faces(Vec3 way, const float* low, const float* faces, const float* depth) {
     const Vec3 size = {absolute(way.x), absolute(way.y), absolute(way.z)};

@@ -202,10 +202,10 @@ static Vec3 standard_light(const Frame& frame, const StandardSurface& a, Mask wa
         if (!any(faces)) continue;
         Vec3 sent = reflected<model>(s, arrives, to_light);
         if (i < shadowed) {
-            const Mask sends = faces & ((sent.x != 0.0f) | (sent.y != 0.0f) | (sent.z != 0.0f));
+            const Mask sends = faces & is_not_zero(sent);
             if (any(sends)) sent *= lit_part(frame, i, a.point, a.flat_normal, to_light, a.pixel, sends);
         }
-        sum += sent;
+        sum += select(faces, sent, vec3(0.0f, 0.0f, 0.0f));
     }
     return sum;
 }
