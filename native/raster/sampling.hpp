@@ -19,7 +19,8 @@ struct Detail {
 // `area` is the square of the number of texels of the finest level that a pixel is wide. Its
 // logarithm is a straight line between powers of two, as in Mesa's llvmpipe.
 HELIOGRAPH_INLINE Detail detail_of(Float8 area, int levels) {
-    const Float8 lod = to_float((Int8)area - 0x3F800000) * (0.5f / (1 << 23));
+    const Float8 known = larger(area, all(0.0f));  // not NaN, whose bits differ from build to build
+    const Float8 lod = to_float((Int8)known - 0x3F800000) * (0.5f / (1 << 23));
     const Float8 there = clamp(lod, 0.0f, float(levels - 1));
     const Int8 level = truncated(there);
     return {level, there - to_float(level), ~(lod > all(0.0f))};
