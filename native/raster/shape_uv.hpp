@@ -3,13 +3,10 @@
 #pragma once
 
 #include "maths.hpp"
+#include "scene.hpp"
 
 namespace heliograph {
 namespace {
-
-// What a shape's surface is like: a ball of radius 1, a cylinder of radius 1 from z = -1 to 1, a
-// capsule of radius 1, all else (boxes from -1 to 1, planes).
-enum class Surface : std::uint8_t { ball, caps, capsule, faces };
 
 struct ShapeUv {
     Vec2 uv;
@@ -26,6 +23,10 @@ HELIOGRAPH_INLINE ShapeUv select(Mask m, const ShapeUv& a, const ShapeUv& b) {
 // What a texture that lies in two axes shows.
 HELIOGRAPH_INLINE ShapeUv laid(Vec3 p, Vec3 along_u, Vec3 along_v) {
     return {{dot(p, along_u) + 0.5f, dot(p, along_v) + 0.5f}, along_u, along_v};
+}
+
+HELIOGRAPH_INLINE bool is_round(Solver solver) {
+    return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
 }
 
 struct Round {
@@ -50,20 +51,20 @@ HELIOGRAPH_INLINE Mask is_cap(Vec3 normal) { return absolute(normal.z) > 0.99f; 
 
 // Once round from +x, and from the top down; caps from above. Each half sphere of a capsule, whose
 // middles are `length` from the origin, and the tube between have the whole of it.
-HELIOGRAPH_INLINE ShapeUv round_uv(Surface surface, Vec3 p, Vec3 normal, Float8 length) {
+HELIOGRAPH_INLINE ShapeUv round_uv(Solver solver, Vec3 p, Vec3 normal, float length) {
     const Round round(p);
     ShapeUv made{{turn(p.y, p.x), 0.5f - 0.5f * p.z}, round.turning, vec3(0.0f, 0.0f, -0.5f)};
-    if (surface == Surface::caps) {
+    if (solver == Solver::tube) {
         return select(is_cap(normal), laid(p, vec3(0.5f, 0.0f, 0.0f), vec3(0.0f, 0.5f, 0.0f)), made);
     }
-    if (surface == Surface::ball) {
+    if (solver == Solver::ball) {
         made.uv.y = arc_cosine(clamp(p.z, -1.0f, 1.0f)) / 3.1415927f;
         made.along_v = round.rising(p, p.z) * all(-0.31830987f);
         return made;
     }
     const Float8 up = p.z - clamp(p.z, -length, length);
     const Mask tube = up == 0.0f;
-    const Float8 scale = -0.5f / larger(length, all(1e-6f));
+    const Float8 scale = all(-0.5f / (length > 1e-6f ? length : 1e-6f));
     const Float8 below = select(p.z < 0.0f, all(1.0f), all(0.0f));
     const Float8 on_ball = arc_cosine(clamp(up, -1.0f, 1.0f)) / 1.5707963f - below;
     made.uv.y = select(tube, 0.5f + scale * p.z, on_ball);
@@ -81,24 +82,24 @@ HELIOGRAPH_INLINE ShapeUv face_uv(Vec3 p, Vec3 normal) {
 }
 
 // `length` is half of a capsule's tube.
-HELIOGRAPH_INLINE ShapeUv shape_uv(Surface surface, Vec3 p, Vec3 normal, Float8 length) {
-    return surface == Surface::faces ? face_uv(p, normal) : round_uv(surface, p, normal, length);
+inline ShapeUv shape_uv(Solver solver, Vec3 p, Vec3 normal, float length) {
+    return is_round(solver) ? round_uv(solver, p, normal, length) : face_uv(p, normal);
 }
 
-HELIOGRAPH_INLINE ShapeUv three_js_round_uv(Surface surface, Vec3 p, Vec3 normal, Float8 length) {
+HELIOGRAPH_INLINE ShapeUv three_js_round_uv(Solver solver, Vec3 p, Vec3 normal, float length) {
     const Float8 none = all(0.0f);
     const Round round(p);
-    if (surface == Surface::caps) {
+    if (solver == Solver::tube) {
         const ShapeUv side{{turn(p.x, -p.y), 0.5f + 0.5f * p.z}, round.turning, vec3(0.0f, 0.0f, 0.5f)};
         const ShapeUv cap = laid(p, vec3(0.0f, -0.5f, 0.0f), {0.5f * normal.z, none, none});
         return select(is_cap(normal), cap, side);
     }
-    const bool capsule = surface == Surface::capsule;
+    const bool capsule = solver == Solver::capsule;
     const Float8 end = capsule ? clamp(p.z, -length, length) : none;
-    const Float8 whole = capsule ? 2.0f * length + 3.1415927f : all(3.1415927f);
+    const float whole = capsule ? 2.0f * length + 3.1415927f : 3.1415927f;
     const Float8 up = p.z - end;
     const Float8 v = 0.5f + (end + arc_tangent(up, round.across)) / whole;
-    return {{turn(-p.y, -p.x), v}, round.turning, round.rising(p, up) * (1.0f / whole)};
+    return {{turn(-p.y, -p.x), v}, round.turning, round.rising(p, up) * all(1.0f / whole)};
 }
 
 HELIOGRAPH_INLINE ShapeUv three_js_face_uv(Vec3 p, Vec3 normal) {
@@ -114,9 +115,9 @@ HELIOGRAPH_INLINE ShapeUv three_js_face_uv(Vec3 p, Vec3 normal) {
 }
 
 // As three.js lays them, whose y axis is z here and whose z axis is -y.
-HELIOGRAPH_INLINE ShapeUv three_js_uv(Surface surface, Vec3 p, Vec3 normal, Float8 length) {
-    return surface == Surface::faces ? three_js_face_uv(p, normal)
-                                     : three_js_round_uv(surface, p, normal, length);
+inline ShapeUv three_js_uv(Solver solver, Vec3 p, Vec3 normal, float length) {
+    return is_round(solver) ? three_js_round_uv(solver, p, normal, length)
+                            : three_js_face_uv(p, normal);
 }
 
 }  // namespace
