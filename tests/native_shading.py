@@ -60,8 +60,8 @@ def frame(block, kinds, tone="NONE", **tables):
 class Native:
     """One build."""
 
-    def __init__(self, path):
-        self._library = ctypes.CDLL(str(path))
+    def __init__(self, library):
+        self._library = library
 
     def shade(self, name, frame, given, *choices):
         """Colours (N, 3) of what a function of shading.cpp makes of (channels, N)."""
@@ -80,16 +80,22 @@ class Native:
         return made
 
 
+def compiled(folder, *sources):
+    """A library of C++ texts under tests/native or native, one per build, by the build's name."""
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    assert compiler, "a C++ compiler builds the native code under test: apt-get install g++"
+    places = HERE / "native", HERE.parent / "native"
+    texts = [str(next(p / s for p in places if (p / s).exists())) for s in sources]
+    common = [compiler, *FLAGS, *WARNINGS, "-shared", "-fPIC", f"-I{places[1]}"]
+    made = {}
+    for name, flags in BUILDS.items():
+        path = Path(folder) / f"{Path(sources[0]).stem}_{name}.so"
+        subprocess.run([*common, *flags, *texts, "-o", str(path)], check=True)
+        made[name] = ctypes.CDLL(str(path))
+    return made
+
+
 @lru_cache(maxsize=1)
 def builds(folder):
     """All builds by name, made in a folder."""
-    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-    assert compiler, "a C++ compiler builds the native code under test: apt-get install g++"
-    source = HERE / "native" / "shading.cpp"
-    common = [compiler, *FLAGS, *WARNINGS, "-shared", "-fPIC", f"-I{HERE.parent / 'native'}"]
-    made = {}
-    for name, flags in BUILDS.items():
-        path = Path(folder) / f"shading_{name}.so"
-        subprocess.run([*common, *flags, str(source), "-o", str(path)], check=True)
-        made[name] = Native(path)
-    return made
+    return {name: Native(library) for name, library in compiled(folder, "shading.cpp").items()}
