@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""The native shading code, callable on arrays: built from its own text in each of the three ways."""
+"""The native shading code, callable on arrays: built in each of the three ways."""
 
 from __future__ import annotations
 
