@@ -71,6 +71,10 @@ class Native:
         getattr(self._library, name)(ctypes.byref(frame), *choices, given.shape[1], *arrays)
         return made.T
 
+    def want(self, lanes):
+        """Which of each eight lanes matter from now on, as bits."""
+        self._library.want(lanes)
+
     def number(self, name, x, y=None):
         """What a function of maths.hpp makes of (N,)."""
         given = [np.ascontiguousarray(each, np.float32) for each in (x, x if y is None else y)]

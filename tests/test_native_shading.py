@@ -107,6 +107,7 @@ LIGHTS = {
     ),
 }  # fmt: skip
 CASTING = {"casts_shadow": True, "shadow_extent": 2.5, "shadow_range": (0.5, 8.0)}
+MIXED = ("point", "spot", "parallel")
 PLAIN = tuple(LIGHTS[name] for name in ("head", "parallel", "point", "spot"))
 FADING = tuple(LIGHTS[name] for name in ("fading", "slow", "parallel"))
 
@@ -325,6 +326,33 @@ def _compare_standard(native, reference, scene, model, *, occlusion=False, share
     )
     ours = alike(native, "standard", scene, given, MODELS.index(model), int(occlusion))
     assert_close(ours, theirs, share=share)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("name", ["standard", "classic_pixels", "classic_vertices"])
+@pytest.mark.parametrize("size", [0.0, 0.15])
+def test_what_is_in_other_lanes_does_not_matter(native, build, name: str, size: float) -> None:
+    linear = name == "standard"
+    lights = (*casting(MIXED, size * linear), *[LIGHTS["area"]] * linear)
+    lighting = Lighting.STANDARD if linear else Lighting.PIXEL
+    scene = Scene(lights, lighting, lit_around=linear)
+    choices = (0, 1) if linear else ()
+    given = surfaces() if linear else classic_surfaces()
+    one = native[build]
+    whole = one.shade(name, scene.frame(), given, *choices)
+    rng = np.random.default_rng(6)
+    for lanes in (0b00000001, 0b10110100, 0b01111110):
+        others = np.flatnonzero(~(lanes >> np.arange(COUNT) % 8 & 1).astype(bool))
+        noise = rng.integers(0, 2**32, (len(given), len(others)), dtype=np.uint32)
+        mixed = given.copy()
+        mixed[:, others] = noise.view(np.float32)
+        one.want(lanes)
+        try:
+            made = one.shade(name, scene.frame(), mixed, *choices)
+        finally:
+            one.want(0xFF)
+        mine = np.setdiff1d(np.arange(COUNT), others)
+        np.testing.assert_array_equal(made[mine].view(np.uint32), whole[mine].view(np.uint32))
 
 
 @pytest.mark.parametrize("tone", TONES)
