@@ -1,4 +1,4 @@
-// What fades with the distance, and what is seen of a picture of all around: frame.glsl and sky.frag.
+// What fades with the distance, and what is seen of a picture of all around: frame.glsl, sky.frag.
 #pragma once
 
 #include "tone.hpp"

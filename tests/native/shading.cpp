@@ -54,7 +54,8 @@ extern "C" {
 // Which of eight lanes are shaded from now on: those whose bits are set.
 void want(int lanes) { wanted = (all_int(lanes) >> lane_numbers() & 1) != 0; }
 
-void standard(const Frame* frame, int model, int has_occlusion, int count, const float* given, float* made) {
+void standard(const Frame* frame, int model, int has_occlusion, int count, const float* given,
+              float* made) {
     for (int i = 0; i < count; i += 8) {
         const StandardSurface s = surface(given, count, i, has_occlusion != 0);
         put(made, count, i, standard_light(*frame, Model(model), s, wanted));
@@ -81,11 +82,15 @@ void classic_vertices(const Frame* frame, int count, const float* given, float* 
 }
 
 void shown_colours(const Frame* frame, int count, const float* given, float* made) {
-    for (int i = 0; i < count; i += 8) put(made, count, i, shown(*frame, Columns{given, count, i}.triple()));
+    for (int i = 0; i < count; i += 8) {
+        put(made, count, i, shown(*frame, Columns{given, count, i}.triple()));
+    }
 }
 
 void decoded_colours(const Frame*, int count, const float* given, float* made) {
-    for (int i = 0; i < count; i += 8) put(made, count, i, decoded(Columns{given, count, i}.triple()));
+    for (int i = 0; i < count; i += 8) {
+        put(made, count, i, decoded(Columns{given, count, i}.triple()));
+    }
 }
 
 void hazed_colours(const Frame* frame, int count, const float* given, float* made) {
