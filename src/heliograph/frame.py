@@ -45,6 +45,13 @@ def assembled(kind: type[_T], **values: Any) -> _T:
     return made
 
 
+def varied(value: _T, **changes: Any) -> _T:
+    """As `dataclasses.replace`, of a frozen dataclass, in a fifth of the time; checks nothing."""
+    made = object.__new__(type(value))
+    made.__dict__.update(vars(value), **changes)
+    return made
+
+
 _FEW = 6
 
 
@@ -211,9 +218,7 @@ class Provenance:
 
     def drawn(self, begun: float, scene_version: int) -> Provenance:
         """The same of one view, drawn from `begun` until now."""
-        made = object.__new__(Provenance)
-        made.__dict__.update(vars(self), begun=begun, scene_version=scene_version, done=time.time())
-        return made
+        return varied(self, begun=begun, scene_version=scene_version, done=time.time())
 
 
 @dataclass(frozen=True, eq=False)

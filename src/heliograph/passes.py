@@ -190,10 +190,10 @@ def select_passes(names: Sequence[str], known: PassSpecs) -> PassSpecs:
     Raises:
         UnknownNameError: a pass that is not in `known`.
     """
-    for name in names:
-        if name not in known:
-            raise UnknownNameError.of("pass", name, known)
-    return {name: known[name] for name in names}
+    try:
+        return {name: known[name] for name in names}
+    except KeyError as error:
+        raise UnknownNameError.of("pass", error.args[0], known) from None
 
 
 def check_pass_names(passes: object) -> tuple[str, ...]:

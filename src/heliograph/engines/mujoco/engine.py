@@ -87,6 +87,7 @@ class MujocoEngine(Engine):
         self._objects = ModelObjects(self.model, data, by)
         self._cameras = cams.model_cameras(self.model, data, size)
         self._places = {name: place for place, name in enumerate(self._cameras)}
+        self._own_cameras = int(self.model.ncam)
         self._camera_poses = cams.CameraPoses(self._poser.data)
         self._scene = _describe(self.model, name, self._poser, self._objects.table)
         visual = visual or mujoco.MjvOption()
@@ -131,13 +132,15 @@ class MujocoEngine(Engine):
         chosen = resolve_cameras(view, self._cameras)
         specs = select_passes(view.pass_names, backend.passes)
         check_version(view, 0, 0)
-        _check_edits(view.edits, backend.edits)
-        edits, moves = camera_moves(view.edits, self._cameras)
+        edits: Sequence[Edit] = ()
+        moves: Mapping[str, list[MoveCamera]] = {}
+        if view.edits:
+            _check_edits(view.edits, backend.edits)
+            edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
-        named = [isinstance(camera, str) for camera in view.cameras] or [True]
         placed = [
-            self._place(camera, moves) if by_name else camera
-            for camera, by_name in zip(chosen, named, strict=True)
+            camera if camera is given else self._place(camera, moves)
+            for camera, given in zip(chosen, view.cameras or (None,), strict=True)
         ]
         buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
@@ -167,7 +170,7 @@ class MujocoEngine(Engine):
         """A camera that was named follows the state and edits."""
         name = camera.name
         place = self._places[name]
-        if place < self.model.ncam:  # ours come after the model's, and stay
+        if place < self._own_cameras:  # ours come after the model's, and stay
             camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
 
