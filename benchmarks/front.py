@@ -27,9 +27,8 @@ import mujoco
 import numpy as np
 from models import source
 
+import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
-from heliograph.engines.mujoco import MujocoEngine
-from heliograph.raster import RasterOptions
 from heliograph.view import View
 
 PASSES = ("rgb", "depth", "normals", "segmentation")
@@ -61,21 +60,28 @@ def mujoco_alone(text: str, states: Sequence[np.ndarray]) -> dict[str, Run]:
     return {"mujoco: kinematics": kinematics, "mujoco: abstract scene": abstract_scene}
 
 
-def deliveries(engine: MujocoEngine, states: Sequence[np.ndarray]) -> dict[str, Run]:
+def deliveries(renderer: LocalRenderer, states: Sequence[np.ndarray]) -> dict[str, Run]:
     """Every way to order the same views, of one camera each."""
-    renderer = LocalRenderer(engine)
+    bare, engine = renderer.engine._engine, renderer.engine
 
     def made() -> list[View]:
         return [View(passes=PASSES, state={"qpos": qpos}) for qpos in states]
 
+    def samples() -> None:
+        recipe = {"passes": PASSES, "state": {"qpos": states[0]}}
+        for _ in hg.samples(renderer, count=len(states), **recipe):
+            pass
+
     views, columns = made(), {"seed": 0, "passes": PASSES, "qpos": np.array(states)}
     return {
         "View(...)": made,
-        "engine.render": lambda: [engine.render(view) for view in views],
+        "MujocoEngine.render": lambda: [bare.render(view) for view in views],
+        "MujocoEngine.render_many": lambda: bare.render_many(views),
         "engine.render_many": lambda: engine.render_many(views),
         "renderer.render": lambda: [renderer.render(view) for view in views],
         "renderer.render_batch, views": lambda: renderer.render_batch(views),
         "renderer.render_batch, columns": lambda: renderer.render_batch(columns),
+        "samples": samples,
     }
 
 
@@ -99,26 +105,25 @@ def main() -> None:
     parser.add_argument("--no-shadows", action="store_true")
     parser.add_argument("--profile", metavar="DELIVERY", help="also profile one of them")
     arguments = parser.parse_args()
-    text, count = source(arguments.model), arguments.count
-    options = RasterOptions(shadows=not arguments.no_shadows)
-    engine = MujocoEngine(text, size=(arguments.size, arguments.size), options=options)
+    text, count, size = source(arguments.model), arguments.count, arguments.size
+    renderer = hg.open(text, size=(size, size), shadows=not arguments.no_shadows)
     rng = np.random.default_rng(0)
-    states = [engine.random_state(rng)["qpos"] for _ in range(count)]
-    engine._backend._rasterizer.draw = lambda *_: None
-    ours = deliveries(engine, states)
+    states = [renderer.random_state(rng)["qpos"] for _ in range(count)]
+    renderer.engine._engine._backend._rasterizer.draw = lambda *_: None
+    ours = deliveries(renderer, states)
     middle = medians(mujoco_alone(text, states) | ours, count, arguments.rounds)
     theirs = sum(each for name, each in middle.items() if name.startswith("mujoco"))
-    print(f"{arguments.model}, {arguments.size}x{arguments.size}, {count} views\n")
+    print(f"{arguments.model}, {size}x{size}, {count} views\n")
     print("| | us a view | without MuJoCo's |\n|---|---|---|")
     for name, each in middle.items():
-        rest = f"{each - theirs:.1f}" if "render" in name else ""
+        rest = f"{each - theirs:.1f}" if "render" in name or name == "samples" else ""
         print(f"| {name} | {each:.1f} | {rest} |")
     if arguments.profile:
         with cProfile.Profile() as profile:
             for _ in range(20):
                 ours[arguments.profile]()
         pstats.Stats(profile).sort_stats("tottime").print_stats(40)
-    engine.close()
+    renderer.close()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from heliograph import poses as pose_checks
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.frame import Array, Buffers, Sample
+from heliograph.frame import Array, Buffers, LaidOut, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
 from heliograph.view import MAX_SEED, View, unchecked_view
@@ -151,7 +151,7 @@ def stack(batch: Batch, draw: Draw, known: Mapping[str, Camera], passes: PassSpe
     entries = range(len(batch))
     views = (batch.view(entry, known) for entry in entries)
     outs = (
-        [{name: array[entry] for name, array in arrays.items()} for arrays in stacks]
+        LaidOut({name: array[entry] for name, array in arrays.items()} for arrays in stacks)
         for entry in entries
     )
     for entry, outcome in enumerate(draw(views, outs)):

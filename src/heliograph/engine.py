@@ -434,7 +434,10 @@ class Renderer(Described, Protocol):
         """
         if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
             return self.submit_batch(batch).result()
-        made = [self.submit(view) for view in batch]
+        return self._drawn_all(batch)
+
+    def _drawn_all(self, views: Sequence[View]) -> list[Sample]:
+        made = [self.submit(view) for view in views]
         try:
             for future in made:
                 future.exception()

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from itertools import islice
+from itertools import islice, repeat
 from typing import Any, Literal, Unpack, overload
 
 import numpy as np
@@ -16,7 +16,7 @@ from heliograph.camera import MAX_SIZE, Camera
 from heliograph.checks import check_integer, is_integer
 from heliograph.delivery.options import OpenOptions
 from heliograph.delivery.pooled import PooledEngine
-from heliograph.engine import CancelToken, Capability, Engine, Outcome, Renderer
+from heliograph.engine import CancelToken, Capability, Engine, Outcome, Outs, Renderer
 from heliograph.engines.registry import (
     engine_names,
     engine_of,
@@ -33,7 +33,7 @@ from heliograph.errors import (
     UnknownNameError,
     shown,
 )
-from heliograph.frame import Array, Buffers, Labels, Provenance, Sample, varied
+from heliograph.frame import Array, Labels, Provenance, Sample, varied
 from heliograph.passes import PassSpecs
 from heliograph.pool import Pool
 from heliograph.pool.options import PoolSettings, split_options
@@ -263,8 +263,7 @@ class LocalRenderer(Renderer):
             HeliographError: the view cannot be drawn; it names the sample if the view has a seed.
         """
         del priority
-        if not isinstance(view, View):
-            raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
+        _check_view(view)
         ordered = time.time()
         with self._turns, _Naming(view):
             return _ordered(self.engine.render(view), ordered)
@@ -335,8 +334,19 @@ class LocalRenderer(Renderer):
     def _stacked(self, batch: Batch) -> Stacked:
         return stack(batch, self._drawn, self.cameras, self.passes)
 
-    def _drawn(self, views: Iterator[View], outs: Iterator[Sequence[Buffers]]) -> Iterator[Outcome]:
-        """What comes of views that are drawn into arrays; threads take turns every few."""
+    def _drawn_all(self, views: Sequence[View]) -> list[Sample]:
+        ordered = time.time()
+        for view in views:
+            _check_view(view)
+        outcomes = [*self._drawn(iter(views), repeat(None))]
+        for view, outcome in zip(views, outcomes, strict=True):
+            if isinstance(outcome, HeliographError):
+                with _Naming(view):
+                    raise outcome
+        return [_ordered(each, ordered) for each in outcomes if isinstance(each, Sample)]
+
+    def _drawn(self, views: Iterator[View], outs: Iterator[Outs]) -> Iterator[Outcome]:
+        """What comes of views; threads take turns every few."""
         while group := [*islice(views, _TURN)]:
             with self._turns:
                 outcomes = self.engine.render_many(group, outs)
@@ -403,6 +413,11 @@ class _Naming:
         view = self._view
         if isinstance(error, HeliographError) and view.seed is not None and error.seed is None:
             error.index, error.seed = view.index, view.seed
+
+
+def _check_view(view: object) -> None:
+    if not isinstance(view, View):
+        raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
 
 
 def _ordered(sample: Sample, when: float) -> Sample:
