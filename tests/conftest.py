@@ -25,8 +25,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Any]:
     """A rasterizer with its defaults."""
-    from heliograph.raster import Rasterizer
+    from heliograph.raster import make_rasterizer
 
-    made = Rasterizer()
+    made = make_rasterizer()
     yield made
     made.close()

@@ -18,11 +18,11 @@ from heliograph.raster import (
     Instances,
     Lighting,
     Mapping,
-    Rasterizer,
     RasterOptions,
     Shading,
     Shape,
     Texture,
+    make_rasterizer,
 )
 from heliograph.record import Recording, record
 from raster_scenes import ALL, HEAD, buffers, camera
@@ -40,7 +40,7 @@ MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
 @pytest.fixture(scope="module", params=[0, 4])
 def sampled(request):
     """A rasterizer without and with multisampling."""
-    made = Rasterizer(RasterOptions(msaa=request.param))
+    made = make_rasterizer(RasterOptions(msaa=request.param))
     yield made
     made.close()
 

@@ -21,7 +21,7 @@ HEAVY = {
     *("tyro", "torch", "yaml", "OpenEXR", "bpy", "zmq", "gymnasium", "pycocotools"),
 }
 LEAVES = (
-    *("raster/", "engines/mujoco/", "engines/nerf/", "engines/blender/", "cli/"),
+    *("raster/gl/", "engines/mujoco/", "engines/nerf/", "engines/blender/", "cli/"),
     "compat/blendtorch/btb/",
 )
 """Where heavy packages may stand at the top of a module: who imports these guards the import."""
@@ -148,7 +148,7 @@ def test_a_missing_package_is_named_with_what_brings_it(
 
 
 HEAVY_USERS = {
-    "moderngl": "import heliograph as hg; hg.open(hg.Sphere(key='a', args=[1.0]))",
+    "moderngl": "import heliograph as hg; hg.open(hg.Sphere(key='a', args=[1.0]), backend='gl')",
     "mujoco": "import heliograph as hg; hg.open('<mujoco/>')",
     "PIL": "import heliograph as hg; hg.Sphere(key='a', args=[1], material={'color': 'red'})",
     "scipy": "from heliograph.randomize.imaging import noise; noise._table()",

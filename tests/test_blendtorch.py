@@ -47,7 +47,7 @@ from heliograph.compat.blendtorch import btb
 
 args, words = btb.parse_blendtorch_args()
 publisher = btb.DataPublisher(args.btsockets["DATA"], args.btid)
-for number in range(100000):
+for number in range(1 << 60):
     publisher.publish(number=number, seed=args.btseed, words=words, image=np.zeros((4, 4), "u1"))
 """
 
@@ -211,7 +211,7 @@ def test_launching_from_the_command_line_for_consumers_elsewhere(
     told = {"scene": "", "script": str(script), "named_sockets": ["DATA"], "seed": 5}
     arguments, info = tmp_path / "launch.json", tmp_path / "info.json"
     arguments.write_text(json.dumps(told))
-    script.write_text(STREAM.replace("range(100000)", "range(6)"))
+    script.write_text(STREAM.replace("range(1 << 60)", "range(6)"))
     module = "heliograph.compat.blendtorch.btt.apps.launch"
     command = ["-m", module, str(arguments), "--out-launch-info", str(info)]
     with subprocess.Popen([sys.executable, *command]) as launching:

@@ -16,9 +16,16 @@ from heliograph.camera import Camera
 from heliograph.engines.components import ComponentEngine
 from heliograph.engines.shared.tree import assets
 from heliograph.errors import SceneError
-from heliograph.raster import DrawList, Geometry, Instances, Rasterizer, RasterOptions, Texture
-from heliograph.raster.gl import textures as stores
-from heliograph.raster.gl.ranges import Ranges
+from heliograph.raster import (
+    DrawList,
+    Geometry,
+    Instances,
+    RasterOptions,
+    Texture,
+    make_rasterizer,
+)
+from heliograph.raster import textures as stores
+from heliograph.raster.ranges import Ranges
 from heliograph.scene import (
     Add,
     Box,
@@ -177,7 +184,7 @@ def test_ranges_are_used_again():
 
 
 def test_geometries_are_removed_and_others_stay():
-    rasterizer, rng = Rasterizer(), np.random.default_rng(0)
+    rasterizer, rng = make_rasterizer(), np.random.default_rng(0)
 
     def drawn(handle):
         things = Instances.blank(1)

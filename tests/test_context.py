@@ -11,8 +11,9 @@ import pytest
 from mujoco.egl import GLContext
 
 from heliograph.errors import ContextError
-from heliograph.raster import Instances, Rasterizer, RasterOptions, Texture
+from heliograph.raster import Instances, RasterOptions, Texture
 from heliograph.raster.gl import depth, egl
+from heliograph.raster.gl.rasterizer import GlRasterizer
 from test_raster import draw
 
 XML = """<mujoco><worldbody><light pos="0 0 3"/><geom type="sphere" size=".3" rgba="1 0 0 1"/>
@@ -67,7 +68,7 @@ def test_a_program_draws_on_in_its_own_context_after_each_call_of_ours(simulator
     expected, mine = simulator.render(), current()
     assert expected.any()
     assert mine.context
-    ours = Rasterizer()
+    ours = GlRasterizer()
     calls = [
         lambda: draw(ours, Instances.blank(1)),
         lambda: ours.add_texture(Texture(np.zeros((2, 2, 3), np.uint8))),
@@ -87,7 +88,7 @@ def test_mujoco_renderer_and_ours_in_turn():
     model = mujoco.MjModel.from_xml_string(XML)
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
-    ours, theirs = Rasterizer(), mujoco.Renderer(model, 60, 80)
+    ours, theirs = GlRasterizer(), mujoco.Renderer(model, 60, 80)
     pictures = []
     for _ in range(3):
         theirs.update_scene(data)
@@ -104,7 +105,7 @@ def test_nothing_is_current_after_a_call_where_nothing_was():
 
     def work():  # a thread has nothing current at first
         found.append(current())
-        ours = Rasterizer()
+        ours = GlRasterizer()
         found.append(current())
         draw(ours, Instances.blank(1))
         found.append(current())
@@ -118,7 +119,7 @@ def test_nothing_is_current_after_a_call_where_nothing_was():
 
 
 def test_nothing_is_current_after_a_call_where_what_was_is_no_more():
-    ours, program = Rasterizer(), GLContext(8, 8)
+    ours, program = GlRasterizer(), GLContext(8, 8)
     expected = draw(ours, Instances.blank(1))["rgb"]
     program.make_current()
     with ours.context.current():
@@ -134,7 +135,7 @@ def test_nothing_is_current_after_a_call_where_what_was_is_no_more():
 
 def test_nested_entries_give_back_what_was_current_before_each(simulator):
     mine = current()
-    first, second = Rasterizer(), Rasterizer()
+    first, second = GlRasterizer(), GlRasterizer()
     with first.context.current():
         outer = current()
         with second.context.current():
@@ -156,25 +157,25 @@ def test_nested_entries_give_back_what_was_current_before_each(simulator):
 
 
 def test_a_context_released_while_it_is_current_gives_back_as_well(simulator):
-    mine, ours = current(), Rasterizer()
+    mine, ours = current(), GlRasterizer()
     with ours.context.current():
         ours.close()
     assert current() == mine
 
 
 def test_an_error_gives_back_as_well(simulator):
-    mine, ours = current(), Rasterizer()
+    mine, ours = current(), GlRasterizer()
     with pytest.raises(ZeroDivisionError), ours.context.current():
         raise ZeroDivisionError
     assert current() == mine
     with pytest.raises(ContextError):
-        Rasterizer(RasterOptions(device=99))
+        GlRasterizer(RasterOptions(device=99))
     assert current() == mine
     ours.close()
 
 
 def test_threads_draw_in_turn_and_each_keeps_its_own(simulator):
-    ours, mine, told = Rasterizer(), current(), []
+    ours, mine, told = GlRasterizer(), current(), []
     expected = draw(ours, Instances.blank(1))["rgb"]
 
     def work():
@@ -198,7 +199,7 @@ def test_threads_draw_in_turn_and_each_keeps_its_own(simulator):
 def test_what_contexts_a_thread_makes_stays():
     library, opengl_es = egl.load(), 0x30A0
     before, library.api = library.api, opengl_es
-    Rasterizer().close()
+    GlRasterizer().close()
     assert library.api == opengl_es
     library.api = before
 
@@ -211,5 +212,5 @@ def test_a_driver_without_clip_control_is_told_what_is_needed(simulator, monkeyp
     mine, right = current(), depth.set_range
     monkeypatch.setattr("heliograph.raster.gl.context.set_range", lambda gl: right(Old()))
     with pytest.raises(ContextError, match=r"OpenGL 4\.3 .*4\.5 or the extension"):
-        Rasterizer()
+        GlRasterizer()
     assert current() == mine

@@ -14,9 +14,9 @@ from heliograph.passes import PASSES, select_passes
 from heliograph.raster import (
     DrawList,
     Instances,
-    Rasterizer,
     RasterOptions,
     Shape,
+    make_rasterizer,
 )
 from raster_scenes import HEAD
 
@@ -62,7 +62,7 @@ def before(shape, distance, gap, size):
 @pytest.mark.parametrize("msaa", [0, 4])
 @pytest.mark.parametrize("flipped", [False, True])
 def test_a_plate_two_centimetres_before_a_wall_a_hundred_metres_away_shows(msaa, flipped):
-    made = Rasterizer(RasterOptions(msaa=msaa))
+    made = make_rasterizer(RasterOptions(msaa=msaa))
     wall, plate = before(Shape.BOX, 99.98, 0.02, 100.0)
     rows = [plate, wall] if flipped else [wall, plate]
     out = drawn(made, looking(0.01, 1000.0), *rows, passes=("rgb", "depth", "segmentation"))
@@ -136,7 +136,7 @@ def test_near_and_far_plane_cut_where_they_are(rasterizer, parallel, plane, near
 @pytest.mark.parametrize("shape", [Shape.BOX, *ROUND])
 @pytest.mark.parametrize("aside", [False, True])
 def test_far_planes_cost_no_order_without_perspective(msaa, shape, aside):
-    made = Rasterizer(RasterOptions(msaa=msaa))
+    made = make_rasterizer(RasterOptions(msaa=msaa))
     wall, plate = before(shape, 999.98, 0.02, 1.0)
     behind = (Shape.BOX, (0, -5, 0), (50, 1, 50))
     view = looking(1e-4, 1e6, parallel=True)

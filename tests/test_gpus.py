@@ -70,7 +70,7 @@ def test_doctor_warns_where_the_cpu_draws_beside_a_gpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("heliograph.cli.doctor.find_gpus", lambda: ["NVIDIA /dev/nvidia0"])
-    monkeypatch.setattr("heliograph.raster.Context.software", True)
+    monkeypatch.setattr("heliograph.raster.gl.context.Context.software", True)
     with pytest.raises(SystemExit):
         cli.main(["doctor"])
     assert "WARNING: a GPU is here (NVIDIA /dev/nvidia0), but the CPU" in capsys.readouterr().out

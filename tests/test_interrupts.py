@@ -24,11 +24,11 @@ from heliograph.raster import (
     Light,
     LightKind,
     Mapping,
-    Rasterizer,
     RasterOptions,
     Shape,
     Texture,
     TextureKind,
+    make_rasterizer,
 )
 from heliograph.raster.gl.signals import held_back
 
@@ -92,7 +92,7 @@ class Scenes:
     """States of a scene in one rasterizer, each needing other things of it than the last."""
 
     def __init__(self, options):
-        self.rasterizer = Rasterizer(options)
+        self.rasterizer = make_rasterizer(options)
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
         triangles = np.array([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
         self.normals = np.array([[-1, -1, -1], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)

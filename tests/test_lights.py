@@ -22,9 +22,9 @@ from heliograph.raster import (
     Light,
     Lighting,
     LightKind,
-    Rasterizer,
     RasterOptions,
     Shape,
+    make_rasterizer,
 )
 from heliograph.raster.gl.programs import Variant
 from heliograph.raster.shadows import casting
@@ -46,7 +46,7 @@ HALF = 0.15
 
 @pytest.fixture(scope="module")
 def rasterizer():
-    made = Rasterizer()
+    made = make_rasterizer()
     yield made
     made.close()
 
@@ -102,7 +102,7 @@ def test_a_point_light_casts_shadows_to_all_sides(lighting, measured):
         casts_shadow=True,
         shadow_range=(0.02, 12.0),
     )
-    rasterizer = Rasterizer()
+    rasterizer = make_rasterizer()
     if measured:
         rasterizer.expect_lights((lamp,))
     shadowed, lit = set(), set()
@@ -168,7 +168,7 @@ def test_programs_to_measure_and_those_for_all_lights_agree():
     for lighting in Lighting:
         pictures = []
         for expected in (lights, ()):
-            rasterizer = Rasterizer()
+            rasterizer = make_rasterizer()
             rasterizer.expect_lights(expected)
             pictures.append(picture(rasterizer, room(), lights, view, lighting)["rgb"].astype(int))
             rasterizer.close()
@@ -318,7 +318,7 @@ def test_point_lights_of_models_cast_no_shadow_as_in_mujoco():
 
 
 def test_shadow_maps_that_fail_leave_no_offset_to_pictures(monkeypatch):
-    rasterizer = Rasterizer()
+    rasterizer = make_rasterizer()
     pipeline = rasterizer._pipeline
     lights = lamps(1, casts_shadow=True, position=(0, 0, 4))
 
@@ -344,7 +344,7 @@ def test_maps_of_cameras_of_other_sizes_do_not_replace_each_other():
         for size in (64, 300, 64, 600, 64)
     ]
     for options in (RasterOptions(), RasterOptions(shadow_size=256)):
-        rasterizer = Rasterizer(options)
+        rasterizer = make_rasterizer(options)
         out = [allocate(view, select_passes(("rgb",), PASSES)) for view in views]
         rasterizer.draw(DrawList(scene, lights), views, ("rgb",), out)
         alone = picture(rasterizer, scene, lights, views[0])

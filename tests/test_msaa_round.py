@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
-from heliograph.raster import DrawList, RasterOptions, Shading, Shape, Side
+from heliograph.raster import (
+    DrawList,
+    RasterOptions,
+    Shading,
+    Shape,
+    Side,
+    make_rasterizer,
+)
 from heliograph.raster.gl.targets import Target
-from heliograph.raster.rasterizer import Rasterizer
 from raster_scenes import buffers
 from test_raster_round import NOTHING, ROUND, cast, things
 
@@ -18,7 +24,7 @@ LENGTH = 0.6
 
 @pytest.fixture(scope="module")
 def smooth():
-    return Rasterizer(RasterOptions(msaa=4))
+    return make_rasterizer(RasterOptions(msaa=4))
 
 
 @pytest.fixture(scope="module")

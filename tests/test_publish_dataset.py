@@ -44,7 +44,7 @@ def _launcher(instances: int, count: int) -> Launcher:
 @pytest.mark.parametrize(("workers", "count"), [(0, 7), (2, 7), (2, 16)])
 def test_workers_share_the_count_without_losing_the_remainder(workers: int, count: int) -> None:
     with _launcher(2, 0) as launcher:
-        dataset = StreamDataset(launcher.addresses["DATA"], count)
+        dataset = StreamDataset(launcher.addresses["DATA"], count, timeout=60)
         loader: Any = DataLoader(dataset, batch_size=4, num_workers=workers)
         got = []
         for batch in loader:
@@ -57,11 +57,11 @@ def test_workers_share_the_count_without_losing_the_remainder(workers: int, coun
 def test_a_stream_that_ends_ends_the_epoch(tmp_path: Path) -> None:
     with _launcher(2, 10) as launcher:
         dataset = StreamDataset(
-            launcher.addresses["DATA"], item_transform=_number, record=tmp_path / "run"
+            launcher.addresses["DATA"], item_transform=_number, timeout=60, record=tmp_path / "run"
         )
         loader: Any = DataLoader(dataset, batch_size=None, num_workers=2)
         got = [int(each) for each in loader]
-        launcher.wait(10)
+        launcher.wait(60)
     assert sorted(got) == list(range(20))
     files = sorted(tmp_path.iterdir())
     assert [each.name for each in files] == ["run_00.stream", "run_01.stream"]
@@ -98,7 +98,7 @@ def _count(items: Any) -> int:
 def test_a_loop_that_is_left_early_leaves_nothing() -> None:
     with _launcher(1, 0) as launcher:
         for _ in range(2):
-            dataset = StreamDataset(launcher.addresses["DATA"])
+            dataset = StreamDataset(launcher.addresses["DATA"], timeout=60)
             for item in dataset:
                 assert isinstance(item["image"], np.ndarray)
                 break
@@ -109,7 +109,7 @@ def test_a_loop_that_is_left_early_leaves_nothing() -> None:
 def test_a_run_is_the_same_however_many_instances_draw(instances: int) -> None:
     with (
         _launcher(instances, 12 // instances) as launcher,
-        Subscriber(launcher.addresses["DATA"]) as subscriber,
+        Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber,
     ):
         got = [(each.index, each["number"]) for each in in_order(subscriber)]
     assert got == [(index, index) for index in range(12)]

@@ -54,7 +54,7 @@ def _runs(pid: int) -> bool:
 
 
 def _soon(condition: Any) -> bool:
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
     return bool(condition())
@@ -86,9 +86,9 @@ def test_programs_stream_until_all_have_ended() -> None:
         command, 3, sockets=["DATA"], seed=5, arguments=[["4"], ["4"], ["4"]]
     ) as launcher:
         assert [len(each) for each in launcher.addresses.values()] == [3]
-        with Subscriber(launcher.addresses["DATA"]) as subscriber:
+        with Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber:
             got = sorted((each.index, each.instance, each.seed) for each in subscriber)
-        launcher.wait(10)
+        launcher.wait(60)
         launcher.check()
         assert launcher.info.pids == [0, 0, 0]
     assert got == [(index, index % 3, 5 + index % 3) for index in range(12)]
@@ -103,7 +103,7 @@ def test_what_programs_are_told() -> None:
             int(each.rpartition(":")[2]) for all_ in launcher.addresses.values() for each in all_
         ]
         with pytest.raises(WorkerError) as error:
-            launcher.wait(10)
+            launcher.wait(60)
         commands = launcher.info.commands
     assert len(set(ports)) == 4
     assert min(ports) >= 23000
@@ -153,10 +153,10 @@ def _elsewhere(info: LaunchInfo, path: Path) -> str:
 
 
 def test_an_end_without_a_word_is_told() -> None:
-    text = f"{STREAM}    import time; time.sleep(0.3); os._exit(0)"
+    text = f"{STREAM}    import time; time.sleep(1.5); os._exit(0)"
     with (
         Launcher(_python(text), sockets=["DATA"], arguments=[["3"]]) as launcher,
-        Subscriber(launcher.addresses["DATA"]) as subscriber,
+        Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber,
     ):
         assert [subscriber.recv().index for _ in range(3)] == [0, 1, 2]
         with pytest.raises(WorkerError, match="ended without closing its publisher"):
@@ -165,8 +165,8 @@ def test_an_end_without_a_word_is_told() -> None:
 
 def test_who_comes_after_the_end_finds_an_end() -> None:
     with Launcher(_python("pass"), 2, sockets=["DATA"]) as launcher:
-        launcher.wait(10)
-        with Subscriber(launcher.addresses["DATA"]) as subscriber:
+        launcher.wait(60)
+        with Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber:
             assert list(subscriber) == []
 
 
@@ -178,9 +178,9 @@ def test_a_program_that_fails_is_started_again() -> None:
     )
     options: Any = {"arguments": [["3"], ["3"]], "restarts": 1}
     with Launcher(_python(text), 2, sockets=["DATA"], **options) as launcher:
-        with Subscriber(launcher.addresses["DATA"], timeout=20) as subscriber:
+        with Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber:
             got = [each.index for each in subscriber]
-        launcher.wait(5)
+        launcher.wait(60)
     assert set(got) == set(range(6))
 
 
@@ -189,7 +189,7 @@ def test_restarts_come_to_an_end() -> None:
         Launcher(_python("import sys; sys.exit('broken scene')"), restarts=2) as launcher,
         pytest.raises(WorkerError, match="exit code 1, after 2 restarts") as error,
     ):
-        launcher.wait(20)
+        launcher.wait(60)
     assert "broken scene" in str(error.value)
 
 
@@ -198,7 +198,7 @@ def test_a_script_that_raises_shows_its_traceback() -> None:
         Launcher(_python("print('x' * 100_000); 1 / 0")) as launcher,
         pytest.raises(WorkerError, match="ZeroDivisionError") as error,
     ):
-        launcher.wait(10)
+        launcher.wait(60)
     assert len(str(error.value)) < 10_000
 
 
@@ -207,7 +207,7 @@ def test_a_command_that_is_not_there_is_named() -> None:
         Launcher(lambda *_: ["/no/such/blender"]) as launcher,
         pytest.raises(WorkerError, match="/no/such/blender: cannot be started"),
     ):
-        launcher.wait(10)
+        launcher.wait(60)
 
 
 _FAMILY = r"""
@@ -251,7 +251,7 @@ def test_no_descendant_stays(tmp_path: Path, how: str) -> None:
             os.kill(int(parent), signal.SIGKILL)
         if how != "close":
             with pytest.raises(WorkerError, match="was killed by SIGKILL"):
-                launcher.wait(10)
+                launcher.wait(60)
     gone = [pid] if how == "guard" else family
     assert _soon(lambda: not any(map(_runs, gone)))
     for each in family:
@@ -273,10 +273,10 @@ def test_a_launcher_that_is_closed_meanwhile_says_so() -> None:
         thread = threading.Timer(0.3, launcher.close)
         thread.start()
         with pytest.raises(ClosedError, match=r"closed while instances \[0, 1\] ran"):
-            launcher.wait(20)
+            launcher.wait(60)
         thread.join()
     with Launcher(_python("pass")) as launcher:
-        launcher.wait(20)
+        launcher.wait(60)
     launcher.wait()
 
 
@@ -342,7 +342,7 @@ def test_a_keyed_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     options: Any = {"host": "primaryip", "arguments": [["3"]]}
     with (
         Launcher(_python(STREAM), sockets=["DATA"], **options) as launcher,
-        Subscriber(launcher.addresses["DATA"]) as subscriber,
+        Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber,
     ):
         assert [each.index for each in subscriber] == [0, 1, 2]
 
@@ -351,7 +351,7 @@ def test_sockets_of_this_machine_alone() -> None:
     options: Any = {"host": "ipc", "arguments": [["3"]]}
     with Launcher(_python(STREAM), sockets=["DATA"], **options) as launcher:
         assert launcher.addresses["DATA"][0].startswith("ipc://")
-        with Subscriber(launcher.addresses["DATA"]) as subscriber:
+        with Subscriber(launcher.addresses["DATA"], timeout=60) as subscriber:
             assert [each.index for each in subscriber] == [0, 1, 2]
 
 

@@ -21,13 +21,13 @@ from heliograph.raster import (
     Instances,
     Light,
     Mapping,
-    Rasterizer,
     RasterOptions,
     Shading,
     Shape,
     Side,
     Texture,
     TextureKind,
+    make_rasterizer,
 )
 from heliograph.raster.gl import targets
 from raster_scenes import ALL, EYE, HEAD, buffers, camera
@@ -228,7 +228,7 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
     scene = DrawList(instances, HEAD, Environment(colour=(0.1, 0.2, 0.3)))
     drawn: dict[str, list[Buffers]] = {}
     for readback in ("direct", "deferred"):
-        made = Rasterizer(RasterOptions(msaa=msaa, readback=readback))
+        made = make_rasterizer(RasterOptions(msaa=msaa, readback=readback))
         for passes in (("depth",), ALL, ("segmentation", "rgb")):
             for chosen in (views, views[::-1], views[:1]):
                 out = [buffers(view, passes) for view in chosen]
@@ -243,7 +243,7 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
 
 def test_drivers_that_draw_four_floats_but_not_three_yield_the_same(rasterizer, monkeypatch):
     monkeypatch.setattr(targets, "formats", lambda gl: targets._WIDE)
-    wide = Rasterizer()
+    wide = make_rasterizer()
     instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.SPHERE, (0, 0, 0.4), (0.4,) * 3))
     expected, found = draw(rasterizer, instances), draw(wide, instances)
     wide.close()
@@ -252,7 +252,7 @@ def test_drivers_that_draw_four_floats_but_not_three_yield_the_same(rasterizer, 
 
 
 def test_a_call_that_fails_late_leaves_nothing_behind():
-    made = Rasterizer(RasterOptions(readback="deferred"))
+    made = make_rasterizer(RasterOptions(readback="deferred"))
     instances = placed((Shape.BOX, (0, 0, 0.4), (0.4,) * 3))
     good, deep = camera(), camera(near=1e-20, far=1e20)
     out = [buffers(view) for view in (good, deep)]
@@ -264,7 +264,7 @@ def test_a_call_that_fails_late_leaves_nothing_behind():
 
 
 def test_multisampling_smooths_rgb_and_alpha_and_nothing_else(rasterizer):
-    smooth = Rasterizer(RasterOptions(msaa=4))
+    smooth = make_rasterizer(RasterOptions(msaa=4))
     try:
         instances = placed((Shape.BOX, (0, 0, 0.5), (0.5, 0.3, 0.4)))
         plain, fine = draw(rasterizer, instances), draw(smooth, instances)
@@ -292,10 +292,10 @@ def test_simplified_meshes_stay_within_a_quarter_of_a_pixel(tmp_path, monkeypatc
     torus = Geometry(points.reshape(-1, 3), faces, normals.reshape(-1, 3))
     view, pictures, drawn = camera(), {}, {}
     for lod in ("auto", "off"):
-        rasterizer = Rasterizer(RasterOptions(lod=lod))
+        rasterizer = make_rasterizer(RasterOptions(lod=lod))
         handle = rasterizer.add_geometry(torus)
         pictures[lod] = draw(rasterizer, placed((handle, (0, 0, 0.3), (0.3, 0.3, 0.3))), view)
-        drawn[lod] = int((rasterizer._pipeline.tables.count[handle] > 0).sum())
+        drawn[lod] = int((rasterizer._geometries.tables.count[handle] > 0).sum())
         rasterizer.close()
     assert drawn["auto"] > 3
     assert drawn["off"] == 1
@@ -344,7 +344,7 @@ def test_cameras_of_all_sizes_leave_nothing_behind(rasterizer):
 def test_two_rasterizers_do_not_disturb_each_other(rasterizer):
     instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.5, 0.5)))
     before = draw(rasterizer, instances)
-    second = Rasterizer(RasterOptions())
+    second = make_rasterizer(RasterOptions())
     draw(second, placed((Shape.BOX, (0, 0, 0), (1, 1, 1))))
     second.close()
     assert np.array_equal(draw(rasterizer, instances)["rgb"], before["rgb"])
@@ -383,7 +383,7 @@ def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
 
 
 def test_a_forked_child_is_told_that_a_new_renderer_would_hang(rasterizer):
-    assert b"'spawn'" in told_in_a_fork(Rasterizer)
+    assert b"'spawn'" in told_in_a_fork(make_rasterizer)
 
 
 def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):
@@ -397,7 +397,7 @@ def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):
 
 
 def test_closed_means_closed():
-    rasterizer = Rasterizer()
+    rasterizer = make_rasterizer()
     rasterizer.close()
     rasterizer.close()
     with pytest.raises(ClosedError):
@@ -420,7 +420,7 @@ def test_wrong_options_are_refused(wrong, says):
 
 def test_a_device_that_is_not_there_is_named():
     with pytest.raises(ContextError, match="99"):
-        Rasterizer(RasterOptions(device=99))
+        make_rasterizer(RasterOptions(device=99))
 
 
 def test_wrong_geometry_and_textures_are_refused(rasterizer):

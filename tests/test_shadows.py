@@ -21,6 +21,7 @@ from heliograph.raster import (
     Rasterizer,
     Shading,
     Shape,
+    make_rasterizer,
 )
 
 HEIGHT, EDGE, SPAN = 4.0, 2.0, 400
@@ -37,7 +38,7 @@ DOWN = Camera.orthographic(
 
 @pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
-    made = Rasterizer()
+    made = make_rasterizer()
     yield made
     made.close()
 

@@ -28,6 +28,7 @@ from heliograph.raster import (
     ToneMapping,
     Use,
     albedo,
+    make_rasterizer,
 )
 
 SIZE = (320, 240)
@@ -79,7 +80,7 @@ SPOT = Light(
 
 @pytest.fixture(scope="module")
 def rasterizer() -> Iterator[Rasterizer]:
-    made = Rasterizer()
+    made = make_rasterizer()
     yield made
     made.close()
 
@@ -344,7 +345,7 @@ def grey(value: int, *layers: Layer) -> Texture:
 
 
 def test_a_texture_that_gets_another_s_handle_is_drawn_as_itself() -> None:
-    rasterizer = Rasterizer()
+    rasterizer = make_rasterizer()
     dark = Layer(Use.OCCLUSION, np.zeros((2, 2, 3), np.uint8))
     camera = Camera.look_at(eye=(0, 0, 3), target=(0, 0.001, 0), fov_y=0.5, width=16, height=16)
 

@@ -20,11 +20,11 @@ from heliograph.raster import (
     Geometry,
     Instances,
     Mapping,
-    Rasterizer,
     RasterOptions,
     Shape,
     Side,
     Texture,
+    make_rasterizer,
 )
 from raster_scenes import ALL, HEAD, buffers
 
@@ -87,7 +87,7 @@ class Raw:
     """The rasterizer itself as something that draws view `number`."""
 
     def __init__(self, options):
-        self.rasterizer = Rasterizer(RasterOptions(**options))
+        self.rasterizer = make_rasterizer(RasterOptions(**options))
         corners = [(x, y, 0.0) for y in (-1, 1) for x in (-1, 1)]
         mesh = Geometry(np.array(corners), np.array([[0, 1, 3], [0, 3, 2]]), uvs=np.eye(4, 2))
         self.mesh = self.rasterizer.add_geometry(mesh)
@@ -182,14 +182,14 @@ def stack(rasterizer, shapes, images):
     "images", [(-1, -1, -1), (0, 1, 2), (2, 1, 0), (1, 0, 1), (-1, 4, 3), (5, -1, 4)]
 )
 def test_of_equal_shapes_the_later_one_shows_whatever_it_wears(shape, images):
-    made = Rasterizer()
+    made = make_rasterizer()
     expected = len(images) if len({*images}) != 2 else 2  # a kind has the place of its first row
     assert stack(made, [shape] * len(images), images) == expected
     made.close()
 
 
 def test_the_nearer_of_two_centres_has_no_say():
-    made = Rasterizer()
+    made = make_rasterizer()
     things = Instances.blank(2)
     for order in ((0, 1), (1, 0)):
         poses = np.zeros((2, 3, 4))

@@ -23,7 +23,7 @@ from heliograph.engines.blender.numbering import SceneNumbering
 from heliograph.engines.blender.world import Shown
 from heliograph.frame import allocate
 from heliograph.passes import PASSES
-from heliograph.raster import Rasterizer
+from heliograph.raster.gl.rasterizer import GlRasterizer
 
 _SIDE = 10
 
@@ -81,12 +81,12 @@ def line(name: str, style: FastStyle, change: Callable[[int], None], views: int)
     """Measure and print a row."""
     large = view_times(style, change, (320, 240), views)
     small = view_times(style, change, (16, 12), views)
-    drawing = Rasterizer.draw
-    Rasterizer.draw = lambda *_: None  # type: ignore[method-assign]
+    drawing = GlRasterizer.draw
+    GlRasterizer.draw = lambda *_: None  # type: ignore[method-assign]
     try:
         bare = view_times(style, change, (16, 12), views)
     finally:
-        Rasterizer.draw = drawing  # type: ignore[method-assign]
+        GlRasterizer.draw = drawing  # type: ignore[method-assign]
     sys.stdout.write(
         f"| {name} | {large[0]:.2f} | {large[1]:.2f} | {small[1]:.2f} | {bare[1]:.2f} |\n"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from types import TracebackType
+from typing import Any
 
 from heliograph.errors import HeliographError, MissingDependencyError
 
@@ -66,3 +68,24 @@ def missing(
     extra = extra if extra and name in EXTRAS else EXTRAS.get(name)
     pip = None if extra else _ON_PYPI.get(name, name)
     return MissingDependencyError.of(name, extra=extra, pip=pip)
+
+
+def native_module(purpose: str) -> Any:
+    """Heliograph's own native module.
+
+    Args:
+        purpose: what it is for, up to "by", such as "splats are drawn".
+
+    Raises:
+        MissingDependencyError: it is not built here; says how to build it.
+    """
+    try:
+        return importlib.import_module("heliograph._native")
+    except ImportError as error:
+        unbuilt = MissingDependencyError(
+            f"{purpose} by heliograph's native module, which is not built here ({error}): install "
+            "a C++ compiler (apt-get install g++), then heliograph again (in a checkout: "
+            "scripts/setup)"
+        )
+        unbuilt.name = "heliograph._native"
+        raise unbuilt from error

@@ -15,8 +15,9 @@ from heliograph.cli.gpus import find_gpus, gpu_advice
 from heliograph.cli.streams import say
 from heliograph.delivery.call import engine_names
 from heliograph.delivery.call import open as open_scene
-from heliograph.errors import ContextError, HeliographError
+from heliograph.errors import HeliographError
 from heliograph.frame import Sample
+from heliograph.raster.choice import Choice, choose
 from heliograph.view import View
 
 _PACKAGES = (
@@ -31,7 +32,9 @@ def doctor() -> int:
     """Show which engines work here, what draws, and what to install for the rest."""
     say(f"heliograph {__version__}, Python {platform.python_version()}, {platform.platform()}")
     say(f"packages: {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}")
-    for line in _gl():
+    choice = choose()
+    say(f"rasterizer: {choice.backend}, as {choice.why}")
+    for line in _gl(choice):
         say(line)
     works = [_try(name) for name in engine_names()]
     return 0 if any(works) else 1
@@ -44,13 +47,15 @@ def _version(package: str) -> str:
         return "(not installed)"
 
 
-def _gl() -> list[str]:
+def _gl(choice: Choice) -> list[str]:
+    """What GL is like here, and what keeps a GPU from drawing."""
     try:
-        from heliograph.raster import Context
+        from heliograph.raster.gl.context import Context
 
         context = Context()
     except (HeliographError, ImportError) as error:
-        return [f"GL: does not work: {_advice(error)}"]
+        needed = "" if choice.backend == "gl" else ", and is not needed"
+        return [f"GL: does not work{needed}: {_advice(error)}", *gpu_advice(find_gpus())]
     info, software = context.info, context.software
     context.release()
     kind = "software, on the CPU" if software else "hardware"
@@ -101,4 +106,4 @@ def _advice(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{text}; pip install {error.name}"
     missing_gl = isinstance(error, (ImportError, OSError)) and "GL" in text
-    return f"{text}; {_SYSTEM}" if missing_gl and not isinstance(error, ContextError) else text
+    return f"{text}; {_SYSTEM}" if missing_gl and not isinstance(error, HeliographError) else text

@@ -105,6 +105,8 @@ def open(  # noqa: A001
         shadows: (True) whether lights that cast shadows get shadow maps.
         shadow_size: (4096) upper limit of a shadow map's side, in texels.
         lod: ('auto') simplify surfaces below a quarter of a pixel, or 'off' (Blender's default).
+        backend: ('auto') 'cpu' draws natively, 'gl' through OpenGL; 'auto' takes a GPU where there
+            is one, else the CPU.
         device: (None) index of the EGL device; None for the driver's default.
         lighting: ('auto') compute light per 'vertex' or per 'pixel'.
         shading: ('auto') add light in sRGB, 'classic', or in linear space, 'standard'.

@@ -20,6 +20,7 @@ class OpenOptions(PoolSettings, total=False):
     shadows: bool
     shadow_size: int
     lod: Literal["auto", "off"]
+    backend: Literal["auto", "cpu", "gl"]
     device: int | None
     lighting: Literal["auto", "vertex", "pixel"]
     shading: Literal["auto", "classic", "standard"]

@@ -59,7 +59,7 @@ class Link:
         address: with the port that was chosen.
         gone_since: when the last of those that were there went (`time.monotonic`), or None.
         failures: whether another end would not talk to us since the last that did.
-        ever: whether anybody ever was at the other end.
+        ever: whether anybody at the other end has ever said who it is.
 
     Raises:
         InvalidValueError: the address is none, is in use, or needs a key.
@@ -147,7 +147,7 @@ class Link:
             self.ever, self.failures, self.gone_since = True, 0, None
         else:
             self._peers.discard(value)
-            if self.ever and not self._peers:
+            if not self._peers:  # also one that went before it said who it is
                 self.gone_since = time.monotonic()
 
     def close(self, linger: float = 0) -> None:

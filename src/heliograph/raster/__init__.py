@@ -1,11 +1,7 @@
 """Triangles in, all passes out, in one draw. Knows no engine."""
 
-from heliograph.requires import Requires
-
-with Requires("moderngl"):
-    from heliograph.raster.gl.context import Context
 from heliograph.raster.options import RasterOptions
-from heliograph.raster.rasterizer import Rasterizer
+from heliograph.raster.rasterizer import Rasterizer, make_rasterizer
 from heliograph.raster.shapes import plane_grid
 from heliograph.raster.types import (
     LARGEST,
@@ -37,7 +33,6 @@ from heliograph.raster.types import (
 __all__ = [
     "LARGEST",
     "SMALLEST",
-    "Context",
     "DrawList",
     "Environment",
     "Geometry",
@@ -62,5 +57,6 @@ __all__ = [
     "Use",
     "Wrap",
     "flat_shaded",
+    "make_rasterizer",
     "plane_grid",
 ]

@@ -12,6 +12,7 @@ from heliograph.errors import InvalidValueError, shown
 from heliograph.raster.types import Lighting, ToneMapping
 
 _CHOICES = {
+    "backend": ("auto", "cpu", "gl"),
     "msaa": (0, 4),
     "lighting": ("auto", "vertex", "pixel"),
     "readback": ("auto", "direct", "deferred"),
@@ -33,9 +34,14 @@ class RasterOptions:
         shadow_size: upper limit of a shadow map's side in texels; the side follows the picture's.
         lod: `auto` draws a simplified surface where its error is under a quarter of a pixel, `off`
             draws every triangle.
-        device: index of the EGL device, None for the driver's default.
-        readback: `direct` waits for each picture, `deferred` once for all cameras of a view, or for
-            all views of a batch, while the GPU draws on; `auto` is direct where the CPU draws.
+        backend: `cpu` is the native rasterizer, which needs no GL and gives the same bytes on every
+            machine; `gl` draws through OpenGL; `auto` takes a GPU through GL where there is one,
+            else the CPU.
+        device: index of the EGL device, None for the driver's default; of `gl` alone, which `auto`
+            then takes.
+        readback: of `gl` alone, nothing to `cpu`: `direct` waits for each picture, `deferred` once
+            for all cameras of a view, or for all views of a batch, while the GPU draws on; `auto`
+            is direct where the CPU draws.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do. Of the
             classic look alone.
@@ -50,6 +56,7 @@ class RasterOptions:
     shadows: bool = True
     shadow_size: int = 4096
     lod: Literal["auto", "off"] = "auto"
+    backend: Literal["auto", "cpu", "gl"] = "auto"
     device: int | None = None
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
     readback: Literal["auto", "direct", "deferred"] = "auto"
@@ -71,10 +78,7 @@ class RasterOptions:
             raise InvalidValueError(
                 f"shadow_size: expected 16 to 16384 texels, got {shown(self.shadow_size)}"
             )
-        if self.device is not None and not is_integer(self.device):
-            raise InvalidValueError(
-                f"device: expected an EGL device index, got {shown(self.device)}"
-            )
+        _check_device(self.device, self.backend)
         if (
             type(self.exposure) not in (int, float, np.float64, np.float32)
             or not 0 < self.exposure <= MOST_EXPOSURE
@@ -102,3 +106,15 @@ class RasterOptions:
     def toned(self, asked: ToneMapping = ToneMapping.NONE) -> ToneMapping:
         """How light becomes colours, where the scene asks for `asked`."""
         return asked if self.tone_mapping == "auto" else ToneMapping(self.tone_mapping)
+
+
+def _check_device(device: int | None, backend: str) -> None:
+    if device is None:
+        return
+    if not is_integer(device):
+        raise InvalidValueError(f"device: expected an EGL device index, got {shown(device)}")
+    if backend == "cpu":
+        raise InvalidValueError(
+            f"device: {device} is an EGL device, which backend='cpu' does not draw on; leave "
+            "device out, or backend"
+        )

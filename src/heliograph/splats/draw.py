@@ -11,7 +11,6 @@ to its footprint; that is where the ray meets the plane it spans where it is fla
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -21,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.checks import check_integer
-from heliograph.errors import InvalidValueError, MissingDependencyError, UnknownNameError
+from heliograph.errors import InvalidValueError, UnknownNameError
+from heliograph.requires import native_module
 from heliograph.splats.gaussians import Gaussians
 
 if TYPE_CHECKING:
@@ -125,16 +125,7 @@ def draw_splats(
 
 
 def _module() -> Any:
-    try:
-        return importlib.import_module("heliograph._native")
-    except ImportError as error:
-        missing = MissingDependencyError(
-            "splats are drawn by heliograph's native module, which is not built here "
-            f"({error}): install a C++ compiler (apt-get install g++), then heliograph again (in a "
-            "checkout: scripts/setup)"
-        )
-        missing.name = "heliograph._native"
-        raise missing from error
+    return native_module("splats are drawn")
 
 
 def _empty(name: str, camera: Camera) -> NDArray[Any]:

@@ -39,6 +39,7 @@ from heliograph.raster import (
     Mapping,
     Rasterizer,
     RasterOptions,
+    make_rasterizer,
 )
 
 _LOG = logging.getLogger("heliograph.blender")
@@ -67,7 +68,7 @@ class FastStyle:
                 f"lighting='auto', got shading={options.shading!r} and "
                 f"lighting={options.lighting!r}; leave both out"
             )
-        self._rasterizer: Rasterizer | None = Rasterizer(options)
+        self._rasterizer: Rasterizer | None = make_rasterizer(options)
         self._table = ThingTable(self._rasterizer)
         self._sky = Sky(self._rasterizer)
         self._rows: list[tuple[Thing, Surface]] = []

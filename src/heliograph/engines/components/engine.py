@@ -14,7 +14,7 @@ from heliograph.engines.shared.tree.versions import TreeVersions
 from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Labels, Provenance, Sample, own_or_given
 from heliograph.passes import PassSpecs, select_passes
-from heliograph.raster import Lighting, Rasterizer, RasterOptions
+from heliograph.raster import Lighting, Rasterizer, RasterOptions, make_rasterizer
 from heliograph.scene import Description, Edit
 from heliograph.view import View
 
@@ -51,7 +51,7 @@ class ComponentEngine(Engine):
         options: RasterOptions | None = None,
     ) -> None:
         _check_options(options or RasterOptions())
-        self._rasterizer: Rasterizer | None = Rasterizer(options)
+        self._rasterizer: Rasterizer | None = make_rasterizer(options)
         try:
             self._tree = TreeVersions(source, size, self._rasterizer, self._rasterizer.options)
             self._compositor = SplatCompositor(self._rasterizer, self._tree.assets.splats)

@@ -22,7 +22,7 @@ from heliograph.engines.shared.edits import EditApplier, has_metal
 from heliograph.errors import ContextError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import PASSES, PassSpecs, specs
-from heliograph.raster import DrawList, Lighting, Rasterizer, RasterOptions
+from heliograph.raster import DrawList, Lighting, RasterOptions, make_rasterizer
 from heliograph.scene import Edit
 from heliograph.view import View
 
@@ -82,7 +82,7 @@ class RasterBackend:
             self._look = look or StandardLook.of(model)
         self._skins = int(model.nskin)
         self._buffer = GeomBuffer(model, visual)
-        self._rasterizer = Rasterizer(options)
+        self._rasterizer = make_rasterizer(options)
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
         self._translator = Translator(model, self._rasterizer, objects, lighting, self._look)
         self._translator.add_flexes(flex.geometry() for flex in self._flexes)
@@ -98,7 +98,7 @@ class RasterBackend:
 
     @property
     def device(self) -> str:
-        """The GL driver's name for itself."""
+        """What draws, as the rasterizer says it."""
         return self._rasterizer.device
 
     @property
@@ -164,7 +164,7 @@ class RasterBackend:
         return self._rasterizer.together()
 
     def close(self) -> None:
-        """Free the GL context."""
+        """Free the rasterizer."""
         self._rasterizer.close()
 
     def _move_skin(self, scene: mujoco.MjvScene, index: int) -> None:
@@ -191,6 +191,11 @@ class ClassicBackend:
             raise InvalidValueError(
                 "style='classic': expected shading='classic', which is how mujoco.Renderer draws, "
                 "got 'standard'; leave style out, or shading"
+            )
+        if options.backend == "cpu":
+            raise InvalidValueError(
+                "style='classic': mujoco.Renderer draws with GL, so backend='cpu' does not go with "
+                "it; leave style out, or backend"
             )
         if options.lit(Lighting.VERTEX) is not Lighting.VERTEX:
             raise InvalidValueError("style='classic': MuJoCo lights per vertex, lighting='vertex'")

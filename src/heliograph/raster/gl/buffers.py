@@ -1,156 +1,37 @@
-"""Geometries on the GPU: shared buffers, and tables that plans are made from."""
+"""Vertices and indices on the GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
-from heliograph.raster import lod, shapes
-from heliograph.raster.gl.ranges import Ranges, Stream
-from heliograph.raster.table import MAX_LEVELS, GeometryTable
-from heliograph.raster.types import Geometry, Shape, check_geometry, flat_shaded
 
-_ABREAST = 256
-_BOX = 4  # place of the bounding box in a row of the table; the radius comes next
+class VertexBuffers:
+    """The buffers that all geometries of one rasterizer share.
 
-
-@dataclass
-class _Block:
-    """Where a geometry stands in the buffers.
-
-    Its first vertex and their number, index ranges, whether it has texture coordinates of its own,
-    and colours of its vertices, and which of the vertices that were given stands in which place
-    (None: each in its own).
+    Attributes:
+        streams: by name, what each is filled through.
+        buffers: by name, as of the last upload.
+        version: another number whenever a buffer was made anew, and vertex arrays are stale.
     """
 
-    base: int
-    count: int
-    ranges: list[tuple[int, int]]
-    own_uvs: bool
-    tinted: bool = False
-    order: NDArray[np.intp] | None = None
-
-
-class GeometryStore:
-    """All geometries of one rasterizer in shared vertex and index buffers."""
-
-    def __init__(self, gl: moderngl.Context, simplify: bool) -> None:
-        self._simplify = simplify
-        self._streams = {
+    def __init__(self, gl: moderngl.Context) -> None:
+        self.streams = {
             "in_position": Stream(gl, 3, np.float32),
             "in_normal": Stream(gl, 3, np.float32),
             "in_uv": Stream(gl, 2, np.float32),
             "in_colour": Stream(gl, 4, np.float16),
             "indices": Stream(gl, 1, np.uint32),
         }
-        self._streams["in_colour"].put(0, np.ones((1, 4)))  # few geometries have any
-        self._vertices, self._indices = Ranges(), Ranges()
-        self._rows: list[tuple[Any, ...]] = []
-        self._blocks: list[_Block] = []
-        self._free: list[int] = []
-        self._tables: GeometryTable | None = None
         self.buffers: dict[str, moderngl.Buffer] = {}
         self.version = 0
-        for shape in Shape:
-            chain = shapes.levels(shape)
-            block, points = self._levels_block([level for level, _ in chain])
-            self._add_row(block, points[0], [error for _, error in chain], shape)
-
-    def add(self, geometry: Geometry) -> int:
-        """Take a geometry in; its handle.
-
-        Raises:
-            InvalidValueError: shapes, NaN or indices that cannot be drawn.
-        """
-        check_geometry(geometry)
-        geometry = flat_shaded(geometry)
-        positions = np.asarray(geometry.positions, np.float32)
-        normals = np.asarray(geometry.normals, np.float32)
-        triangles = lod.optimize(positions, np.asarray(geometry.triangles, np.uint32))
-        chain = [(triangles, 0.0)]
-        if self._simplify and geometry.simplify:
-            uvs = None if geometry.uvs is None else np.asarray(geometry.uvs, np.float32)
-            poses = tuple(np.asarray(pose, np.float32) for pose in geometry.poses)
-            surface = lod.Surface(positions, normals, triangles, uvs, poses)
-            chain = lod.levels(surface)[:MAX_LEVELS]
-        levels, order = [level for level, _ in chain], None
-        uvs, colours = geometry.uvs, geometry.colours
-        if not geometry.poses:  # else to put them in order for every view would cost more
-            order, levels = _in_order(levels, len(positions))
-            uvs = None if uvs is None else np.asarray(uvs)[order]
-            colours = None if colours is None else np.asarray(colours)[order]
-        block = self._block(_picked(positions, order), _picked(normals, order), uvs, levels)
-        block.order, block.tinted = order, colours is not None
-        if colours is not None:
-            self._streams["in_colour"].put(block.base, colours)
-        return self._add_row(block, positions, [error for _, error in chain], geometry.surface)
-
-    def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
-        """Take in one surface at several levels of detail, finest first, with errors in metres.
-
-        Raises:
-            InvalidValueError: shapes, NaN or indices that cannot be drawn.
-        """
-        for geometry, _ in levels:
-            check_geometry(geometry)
-        chain = levels if self._simplify else levels[:1]
-        whole = [flat_shaded(each) for each, _ in chain]
-        block, points = self._levels_block(whole)
-        return self._add_row(block, np.concatenate(points), [error for _, error in chain], None)
-
-    def remove(self, handle: int) -> None:
-        """Forget a geometry that nothing shows any more; its handle is given out again."""
-        block, empty = self._blocks[handle], _Block(0, 0, [(0, 0)], False)
-        self._blocks[handle] = empty  # first: nothing is given back twice, whatever happens
-        self._set_row(handle, _row(empty, np.empty((0, 3)), [0.0], None))
-        self._vertices.give(block.base, block.count)
-        for first, count in block.ranges:
-            self._indices.give(first, count)
-        self._free.append(handle)
-
-    def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which geometries have texture coordinates of their own."""
-        return np.array([self._blocks[handle].own_uvs for handle in handles], bool)
-
-    def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
-        """Move the vertices of a geometry (a skin, say); the triangles stay.
-
-        Raises:
-            InvalidValueError: another number of vertices than the geometry has.
-        """
-        block = self._blocks[handle]
-        if positions.shape != (block.count, 3) or normals.shape != (block.count, 3):
-            raise InvalidValueError(
-                f"expected positions and normals ({block.count}, 3), got {positions.shape}, "
-                f"{normals.shape}"
-            )
-        self._streams["in_position"].put(block.base, _picked(positions, block.order))
-        self._streams["in_normal"].put(block.base, _picked(normals, block.order))
-        box = _box(positions)
-        radius = _radius(positions, box)
-        self.tables.box[handle], self.tables.radius[handle] = box, radius
-        row = self._rows[handle]  # for when the tables are made anew
-        self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
-
-    @property
-    def tables(self) -> GeometryTable:
-        """Facts of all geometries as arrays."""
-        if self._tables is None:
-            columns = list(zip(*self._rows, strict=True))
-            dtypes = (*[np.uint32] * 3, *[float] * 3, np.int64, float, bool, bool)
-            arrays = [np.array(c, t) for c, t in zip(columns, dtypes, strict=True)]
-            self._tables = GeometryTable(*arrays)
-        return self._tables
 
     def upload(self) -> None:
-        """Bring the buffers up to date; `version` tells vertex arrays when they are stale."""
-        made = {name: stream.upload() for name, stream in self._streams.items()}
+        """Bring the buffers up to date."""
+        made = {name: stream.upload() for name, stream in self.streams.items()}
         old = self.buffers
         if any(made[name] is not old.get(name) for name in made):
             self.version += 1
@@ -159,114 +40,50 @@ class GeometryStore:
                 if buffer is not made[name]:
                     buffer.release()
 
-    def _levels_block(self, levels: Sequence[Geometry]) -> tuple[_Block, list[NDArray[np.float32]]]:
-        """Store levels that each have vertices of their own; where, and their positions."""
-        points = [np.asarray(level.positions, np.float32) for level in levels]
-        starts = np.cumsum([0, *map(len, points)]).tolist()
-        triangles = [
-            lod.optimize(each, np.asarray(level.triangles, np.uint32)) + start
-            for each, level, start in zip(points, levels, starts, strict=False)
-        ]
-        normals = np.concatenate([np.asarray(level.normals) for level in levels])
-        uvs = [
-            np.zeros((len(level.positions), 2)) if level.uvs is None else level.uvs
-            for level in levels
-        ]
-        positions = np.concatenate(points)
-        return self._block(positions, normals, np.concatenate(uvs), triangles), points
 
-    def _block(self, positions: Any, normals: Any, uvs: Any, levels: list[NDArray[Any]]) -> _Block:
-        """Store vertices, and the triangles of each level, where there is room."""
-        count = len(positions)
-        base = self._vertices.take(count)
-        self._streams["in_position"].put(base, positions)
-        self._streams["in_normal"].put(base, normals)
-        self._streams["in_uv"].put(base, np.zeros((count, 2)) if uvs is None else uvs)
-        ranges = [(self._indices.take(level.size), level.size) for level in levels]
-        for (first, _), level in zip(ranges, levels, strict=True):
-            self._streams["indices"].put(first, level.reshape(-1, 1))
-        return _Block(base, count, ranges, uvs is not None)
+class Stream:
+    """Rows on the GPU, with a copy of them here for when the buffer is made anew.
 
-    def _add_row(
-        self, block: _Block, positions: Any, errors: list[float], shape: Shape | None
-    ) -> int:
-        row = _row(block, positions, errors, shape)
-        block.own_uvs = block.own_uvs and shape is None
-        if self._free:
-            handle = self._free.pop()
-            self._blocks[handle] = block
-            self._set_row(handle, row)
-            return handle
-        self._tables = None
-        self._rows[len(self._blocks) :] = [row]
-        self._blocks.append(block)
-        return len(self._blocks) - 1
-
-    def _set_row(self, handle: int, row: tuple[Any, ...]) -> None:
-        self._rows[handle] = row
-        if self._tables is not None:
-            for column, value in zip(vars(self._tables).values(), row, strict=True):
-                column[handle] = value
-
-
-def _row(
-    block: _Block, positions: Any, errors: list[float], shape: Shape | None
-) -> tuple[Any, ...]:
-    """A geometry's facts in the order of GeometryTable's fields."""
-    spare = MAX_LEVELS - len(block.ranges)
-    first, count = zip(*block.ranges, strict=True)
-    box = _box(positions)
-    lit = [] if shape is None else shapes.LIT_PIXELS[shape][: len(block.ranges)]
-    return (
-        (*first, *[0] * spare),
-        (*count, *[0] * spare),
-        block.base,
-        (*errors, *[np.inf] * spare),
-        box,
-        _radius(positions, box),
-        0 if shape is None else shapes.SOLVER[shape],
-        [*lit, *[np.inf] * (MAX_LEVELS - len(lit))],
-        shape is Shape.PLANE,
-        block.tinted,
-    )
-
-
-def _box(positions: NDArray[Any]) -> NDArray[np.float64]:
-    """Centre and half-sizes (2, 3) of the bounding box."""
-    if not len(positions):
-        return np.zeros((2, 3))
-    low, high = (_over_rows(reduce, positions).astype(float) for reduce in (np.minimum, np.maximum))
-    return np.stack([low + high, high - low]) / 2
-
-
-def _radius(positions: NDArray[Any], box: NDArray[np.float64]) -> float:
-    """Of the bounding sphere round the middle of the bounding box."""
-    return float(np.sqrt(((positions - box[0]) ** 2).sum(1).max(initial=0)))
-
-
-def _over_rows(reduce: np.ufunc, rows: NDArray[Any]) -> NDArray[Any]:
-    """Minimum or maximum (3,) of rows (V, 3), many side by side: four times as fast."""
-    whole = len(rows) // _ABREAST * _ABREAST
-    many = reduce.reduce(rows[:whole].reshape(-1, 3 * _ABREAST)) if whole else rows[:0]
-    result: NDArray[Any] = reduce.reduce(np.concatenate([many.reshape(-1, 3), rows[whole:]]))
-    return result
-
-
-def _in_order(
-    levels: list[NDArray[np.uint32]], count: int
-) -> tuple[NDArray[np.intp], list[NDArray[np.uint32]]]:
-    """An order of the vertices (V,) in which each level's lie together, and the levels in it.
-
-    Those of the coarsest level come first, as its triangles use them: what is drawn of a heavy mesh
-    from afar then lies together in memory.
+    An exception (Ctrl-C, a time limit) may come at any line: what was put stays noted until the
+    buffer holds it.
     """
-    used = np.concatenate([*(level.ravel() for level in reversed(levels)), np.arange(count)])
-    vertices, first = np.unique(used, return_index=True)
-    order = vertices[np.argsort(first)].astype(np.intp)
-    place = np.empty(count, np.uint32)
-    place[order] = np.arange(count)
-    return order, [place[level] for level in levels]
 
+    def __init__(self, gl: moderngl.Context, width: int, dtype: type[np.generic]) -> None:
+        self._gl = gl
+        self._rows: NDArray[Any] = np.zeros((0, width), dtype)
+        self._waiting: list[tuple[int, NDArray[Any]]] = []  # what there is no room for yet
+        self._written: list[tuple[int, int]] = []
+        self.buffer: moderngl.Buffer | None = None
 
-def _picked(rows: NDArray[Any], order: NDArray[np.intp] | None) -> NDArray[Any]:
-    return rows if order is None else rows[order]
+    def put(self, start: int, rows: NDArray[Any]) -> None:
+        """Write rows with the next upload."""
+        end = start + len(rows)
+        if self._waiting or end > len(self._rows):  # in the order they came: rows are used again
+            self._waiting.append((start, np.array(rows, self._rows.dtype, order="C")))
+            return
+        self._written.append((start, end))
+        self._rows[start:end] = rows
+
+    def upload(self) -> moderngl.Buffer:
+        """The buffer, brought up to date; another one where it had to grow."""
+        if not self._waiting and not self._written and self.buffer is not None:
+            return self.buffer
+        self._grow(max((start + len(rows) for start, rows in self._waiting), default=0))
+        for start, rows in self._waiting:
+            self._written.append((start, start + len(rows)))
+            self._rows[start : start + len(rows)] = rows
+        if self.buffer is None or self.buffer.size < self._rows.nbytes:
+            self.buffer = self._gl.buffer(self._rows)  # vertex arrays may hold the old one yet
+        else:
+            for start, end in self._written:
+                if end > start:
+                    self.buffer.write(self._rows[start:end], offset=start * self._rows.strides[0])
+        self._waiting, self._written = [], []
+        return self.buffer
+
+    def _grow(self, count: int) -> None:
+        had = len(self._rows)
+        if count > had:  # with room for more, but for what is there from the start
+            grown = np.zeros((max(count, had + had // 2), self._rows.shape[1]), self._rows.dtype)
+            grown[:had] = self._rows
+            self._rows = grown

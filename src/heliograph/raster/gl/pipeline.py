@@ -10,9 +10,9 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.raster.gl.buffers import GeometryStore
+from heliograph.raster.frame_block import BEHIND, BRIGHTNESS, SIZE
+from heliograph.raster.gl.buffers import VertexBuffers
 from heliograph.raster.gl.depth import IN_FRONT, NEARER, window_from_camera
-from heliograph.raster.gl.frame_block import BEHIND, BRIGHTNESS, SIZE
 from heliograph.raster.gl.light_maps import LightMaps, RadianceMap
 from heliograph.raster.gl.programs import (
     BLENDED,
@@ -20,7 +20,6 @@ from heliograph.raster.gl.programs import (
     DEPTHS_UNIT,
     MIRROR_UNIT,
     SHADOW_UNIT,
-    LightLayout,
     Look,
     Programs,
     Variant,
@@ -28,13 +27,13 @@ from heliograph.raster.gl.programs import (
     uniform,
 )
 from heliograph.raster.gl.targets import Target, TargetCache
-from heliograph.raster.gl.textures import TextureStore
+from heliograph.raster.gl.textures import GlTextureStore
+from heliograph.raster.light_layouts import LightLayout
 from heliograph.raster.paint import MATERIAL_RECORD
 from heliograph.raster.plan import MAP_RECORD, Group, Plan
 from heliograph.raster.prepared import Prepared
 from heliograph.raster.shapes import SOLVERS, plain
 from heliograph.raster.sort_keys import Kind
-from heliograph.raster.table import GeometryTable
 from heliograph.raster.types import Environment, Shading, Side, TextureKind
 
 _STREAMS = {"in_position": "3f", "in_normal": "3f", "in_uv": "2f", "in_colour": "4f2"}
@@ -123,12 +122,12 @@ class Pipeline:
     def __init__(
         self,
         gl: moderngl.Context,
-        geometries: GeometryStore,
-        textures: TextureStore,
+        buffers: VertexBuffers,
+        textures: GlTextureStore,
         light_maps: LightMaps,
     ) -> None:
         self._gl = gl
-        self._geometries = geometries
+        self._buffers = buffers
         self._textures = textures
         self._programs = Programs(gl)
         self._arrays: dict[moderngl.Program, moderngl.VertexArray] = {}
@@ -149,11 +148,6 @@ class Pipeline:
         self._frame = gl.buffer(reserve=4 * SIZE, dynamic=True)
         self._reserve(64)
         gl.enable_direct(_SEAMLESS_CUBES)
-
-    @property
-    def tables(self) -> GeometryTable:
-        """Facts of all geometries, for plans."""
-        return self._geometries.tables
 
     def draw(self, picture: Picture) -> None:
         """Draw into the picture's target; every pixel of every pass is written."""
@@ -408,11 +402,11 @@ class Pipeline:
     def _array(self, program: moderngl.Program) -> moderngl.VertexArray:
         """The vertex array that feeds a program; all are made anew when buffers were."""
         self._programs.use(program)
-        if self._version != self._geometries.version:
+        if self._version != self._buffers.version:
             self._forget_arrays()
         if program not in self._arrays:
             content: list[tuple[Any, ...]] = [
-                (self._geometries.buffers[name], layout, name)
+                (self._buffers.buffers[name], layout, name)
                 for name, layout in _STREAMS.items()
                 if name in program
             ]
@@ -420,7 +414,7 @@ class Pipeline:
                 layout, names = _layout(program, fields)
                 if names:
                     content.append((buffer, layout, *names))
-            indices = self._geometries.buffers["indices"] if content else None
+            indices = self._buffers.buffers["indices"] if content else None
             self._arrays[program] = self._gl.vertex_array(program, content, indices)
         return self._arrays[program]
 
@@ -428,7 +422,7 @@ class Pipeline:
         arrays, self._arrays = self._arrays, {}
         for array in arrays.values():
             array.release()
-        self._version = self._geometries.version
+        self._version = self._buffers.version
 
     def _reserve(self, count: int) -> None:
         """Room for this many instances in the per-draw buffers."""

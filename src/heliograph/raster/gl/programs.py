@@ -12,6 +12,7 @@ import moderngl
 
 from heliograph.lru import LruCache
 from heliograph.raster.gl.signals import held_back
+from heliograph.raster.light_layouts import KINDS, LightLayout
 from heliograph.raster.radiance import LEVELS
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.shapes import CAST, SOLVERS
@@ -65,37 +66,7 @@ _MODELS = {
 }
 """What the GLSL text tests for each way to make colour in linear light."""
 
-KINDS = ("HEAD_LIGHT", "PARALLEL_LIGHT", "POINT_LIGHT", "SPOT_LIGHT", "AREA_LIGHT")
-"""What a light is to a program."""
-
-
-class LightLayout(NamedTuple):
-    """What programs are compiled for of the lights; all else is data.
-
-    Attributes:
-        shadows: how many of the first have shadow maps.
-        six_faces: whether any of those may be a point light.
-        kinds: what each one is, an index into KINDS; empty for programs that suit all lights.
-            To those it is data how many there are and how many have shadow maps.
-        soft: whether any of those with shadow maps is more than a point.
-        area: whether there may be area lights.
-    """
-
-    shadows: int = 0
-    six_faces: bool = False
-    kinds: tuple[int, ...] = (0,)
-    soft: bool = False
-    area: bool = False
-
-    @property
-    def any_lights(self) -> bool:
-        """Whether programs suit all lights."""
-        return not self.kinds
-
-
 _DARK = LightLayout()
-ANY_LIGHTS = tuple(LightLayout(most, most > 0, ()) for most in (0, 1, 2, MAX_SHADOWS))
-"""Of lights in any number and of any kind, for at most so many shadows: room for more costs."""
 
 
 @lru_cache(maxsize=256)

@@ -1,18 +1,18 @@
-"""The uniform block of one picture, laid out as shaders/frame.glsl declares it."""
+"""The uniform block of one picture, laid out as gl/shaders/frame.glsl declares it."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
-from heliograph.raster.gl.light_maps import RadianceMap
-from heliograph.raster.gl.programs import ANY_LIGHTS, KINDS, LightLayout
+from heliograph.raster.light_layouts import LightLayout, LightLayouts
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.types import (
     LARGEST,
@@ -25,14 +25,6 @@ from heliograph.raster.types import (
 )
 
 _POSITIONAL = (LightKind.POINT, LightKind.SPOT)
-_KINDS = {
-    LightKind.HEAD: KINDS.index("HEAD_LIGHT"),
-    LightKind.DIRECTIONAL: KINDS.index("PARALLEL_LIGHT"),
-    LightKind.POINT: KINDS.index("POINT_LIGHT"),
-    LightKind.SPOT: KINDS.index("SPOT_LIGHT"),
-    LightKind.AREA: KINDS.index("AREA_LIGHT"),
-}
-_MOST_MEASURED = 8
 _DARK = (0.0, 0.0, 0.0)
 _BLACK = Light(LightKind.HEAD, diffuse=_DARK, specular=_DARK)
 
@@ -58,44 +50,16 @@ _emission = attrgetter(
 """What a light's row holds besides its position and direction."""
 
 
-class LightLayouts:
-    """Chooses what programs a picture's lights need.
+class Irradiance(Protocol):
+    """What arrives on surfaces of a picture of all around, as `Radiance` has it."""
 
-    Programs made to measure are for the lights of the opened scene alone: else every combination
-    of kinds and shadows that views ask for would have its own. Which ones a picture gets depends
-    on nothing but the scene and the picture, so that equal views are equal to the last bit.
-    """
+    @property
+    def linear(self) -> Matrix:
+        """(3, 4)."""
 
-    def __init__(self) -> None:
-        self._expected: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-
-    def expect(self, lights: Sequence[Light], casting: tuple[int, ...]) -> None:
-        """Have programs made to measure for such lights."""
-        if len(lights) <= _MOST_MEASURED:
-            self._expected = tuple(_KINDS[light.kind] for light in lights), casting
-
-    def expect_mirrored(self, lights: Sequence[Light]) -> None:
-        """The same for what is seen in mirrors, where a head light is like any other."""
-        if len(lights) <= _MOST_MEASURED:
-            parallel = _KINDS[LightKind.DIRECTIONAL]
-            self._expected = tuple(max(_KINDS[each.kind], parallel) for each in lights), ()
-
-    def choose(
-        self, lights: Sequence[Light], casting: tuple[int, ...], *, linear: bool
-    ) -> LightLayout:
-        """What programs must know of these lights; those at the places `casting` cast shadows."""
-        soft = linear and any(lights[place].size > 0 for place in casting)
-        area = any(light.kind is LightKind.AREA for light in lights)
-        if area and not linear:
-            raise InvalidValueError("area lights: expected STANDARD lighting, got CLASSIC")
-        kinds = tuple(_KINDS[light.kind] for light in lights)
-        if (kinds, casting) == self._expected:
-            others = (kind for place, kind in enumerate(kinds) if place not in casting)
-            rows = (*(kinds[place] for place in casting), *others)
-            six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
-            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds, soft, area)
-        fitting = next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
-        return fitting._replace(soft=soft, area=area)
+    @property
+    def quadratic(self) -> Matrix:
+        """(3, 3, 3)."""
 
 
 class FrameBlocks:
@@ -140,7 +104,7 @@ class FrameBlocks:
         reach: Reach,
         casting: tuple[int, ...] = (),
         shadows: Sequence[NDArray[np.float64]] | Matrix = (),
-        radiance: RadianceMap | None = None,
+        radiance: Irradiance | None = None,
     ) -> tuple[NDArray[np.float32], LightLayout]:
         """The block, (N,) float32, good until the next call, and what programs it is for.
 
@@ -182,7 +146,7 @@ class FrameBlocks:
         self._whole = True
         return block, self._layout
 
-    def _write_around(self, scene: DrawList, camera: Camera, radiance: RadianceMap | None) -> None:
+    def _write_around(self, scene: DrawList, camera: Camera, radiance: Irradiance | None) -> None:
         """Write the light from all sides as the camera sees it, and how bright all is shown."""
         scale = 0.0 if radiance is None else scene.environment.radiance_scale
         sky = scene.ambient, scene.gradient, scene.exposure, scale

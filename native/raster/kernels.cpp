@@ -1,0 +1,118 @@
+// Built several times: for all processors of a kind, for those with AVX2 (HELIOGRAPH_BUILD_AVX2), and
+// without intrinsics (HELIOGRAPH_PLAIN). All give the same bits.
+#include "kernels.hpp"
+
+#include <thread>
+
+#include "picture.hpp"
+#include "shadow_map.hpp"
+
+namespace heliograph {
+namespace {
+
+constexpr std::size_t MOST_BACKDROPS = 8;
+
+Frame frame_of(const View& view) {
+    Frame frame{};
+    frame.block = reinterpret_cast<const FrameBlock*>(view.block);
+    frame.kinds = view.kinds;
+    frame.tone_mapping = ToneMapping(view.tone_mapping);
+    frame.atlas = {view.atlas, view.atlas_width, view.atlas_height};
+    frame.albedo = {view.albedo.texels, view.albedo.width, view.albedo.height};
+    frame.lobes = {view.lobes.texels, view.lobes.width, view.lobes.height};
+    if (view.radiance != nullptr) {
+        frame.radiance = {view.radiance->levels.texels, view.radiance->levels.width, view.radiance->levels.height};
+        frame.seen = {view.radiance->seen.texels, view.radiance->seen.width, view.radiance->seen.height};
+    }
+    return frame;
+}
+
+// The kept picture of what is behind everything, if it is worth one; null where pixels look it up.
+const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept, Planes& planes) {
+    const View& view = scene.view;
+    if (scene.picture.rgb == nullptr || (view.sky == nullptr && !view.radiance_shown)) return nullptr;
+    const float* block = view.block;
+    std::vector<float> key(block + 16, block + 52);
+    key.insert(key.end(), block + 116, block + 118);
+    const auto add = [&](auto number) {
+        float parts[2] = {};
+        __builtin_memcpy(parts, &number, sizeof number);
+        key.push_back(parts[0]), key.push_back(parts[1]);
+    };
+    add(view.sky), add(view.radiance), add(std::int64_t(view.camera.width) << 32 | view.camera.height);
+    add(view.radiance_shown * 2 + view.haze), add(view.tone_mapping);
+    std::uint64_t latest = 0;
+    for (const Backdrop& each : kept) latest = std::max(latest, each.used);
+    const auto same = [&](const Backdrop& each) {
+        return each.key.size() == key.size() && __builtin_memcmp(each.key.data(), key.data(), key.size() * sizeof(float)) == 0;
+    };
+    auto found = std::find_if(kept.begin(), kept.end(), same);
+    if (found == kept.end()) {
+        if (kept.size() < MOST_BACKDROPS) kept.emplace_back();
+        found = std::min_element(kept.begin(), kept.end(), [](const Backdrop& a, const Backdrop& b) { return a.used < b.used; });
+        found->key = std::move(key), found->whole = false, found->used = latest + 1;
+        return nullptr;
+    }
+    found->used = latest + 1;
+    if (!found->whole) {
+        found->colours.resize(planes.size());
+        for (int y = 0; y < view.camera.height; ++y)
+            for (int x = 0; x < view.camera.width; x += 8)
+                store(found->colours.data() + planes.at(x, y),
+                      Painter::background(scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
+        found->whole = true;
+    }
+    return &*found;
+}
+
+// Light at vertices of what covers more pixels than it has vertices; of others as it is needed.
+void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
+    std::size_t count = 0;
+    for (auto* list : {&plan.opaque, &plan.transparent})
+        for (Drawn& drawn : *list) {
+            if (!scene.vertex_lit(scene.kind(drawn), drawn)) continue;
+            const std::int64_t area = std::int64_t(drawn.right - drawn.left + 1) * (drawn.bottom - drawn.top + 1);
+            drawn.lit_whole = std::int64_t(drawn.vertices) * 2 < area;
+            if (!drawn.lit_whole) continue;
+            drawn.lit = count;
+            count += (std::size_t(drawn.vertices) + 7) & ~std::size_t(7);
+        }
+    light.stride = count + BESIDE;
+    const std::size_t numbers = 3 + 3 * std::size_t(scene.frame.block->shadow_count);
+    if (light.numbers.size() < numbers * light.stride) light.numbers.resize(numbers * light.stride);
+    for (auto* list : {&plan.opaque, &plan.transparent})
+        for (Drawn& drawn : *list)
+            if (drawn.lit_whole) light_whole(scene, drawn, light);
+}
+
+bool draw(Job& job) {
+    const View& view = job.view;
+    const Frame frame = frame_of(view);
+    const Scene scene{job.meshes, job.instances, job.paints, view, job.picture, frame, job.plan, lens_of(view.camera, job.plan)};
+    if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, job.plan, job.light);
+    Planes& planes = job.workspaces[0].planes;
+    planes.width = view.camera.width, planes.height = view.camera.height;
+    planes.stride = ((planes.width + 7) & ~7) + BESIDE;
+    const Backdrop* backdrop = backdrop_for(scene, job.backdrops, planes);
+    const int height = view.camera.height, threads = std::clamp(int(job.workspaces.size()), 1, height);
+    const auto band_of = [&](int i) { return Band{height * i / threads, height * (i + 1) / threads}; };
+    const Interrupt never{};
+    std::vector<std::thread> others;
+    for (int i = 1; i < threads; ++i)
+        others.emplace_back([&, i] { Painter(scene, job.light, job.workspaces[std::size_t(i)], backdrop, band_of(i), never).paint(); });
+    const bool done = Painter(scene, job.light, job.workspaces[0], backdrop, band_of(0), job.interrupt).paint();
+    for (std::thread& each : others) each.join();
+    return done;
+}
+
+}  // namespace
+
+#if defined(HELIOGRAPH_PLAIN)
+const RasterKernels plain_raster_kernels = {draw, draw_shadow};
+#elif defined(HELIOGRAPH_BUILD_AVX2)
+const RasterKernels avx2_raster_kernels = {draw, draw_shadow};
+#else
+const RasterKernels portable_raster_kernels = {draw, draw_shadow};
+#endif
+
+}  // namespace heliograph

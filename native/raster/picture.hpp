@@ -1,0 +1,400 @@
+// One picture: opaque things into the planes, light once per pixel, what is behind everything, and
+// then transparent things, blended back to front.
+#pragma once
+
+#include "shade.hpp"
+
+namespace heliograph {
+namespace {
+
+constexpr float INFINITE = __builtin_inff();
+
+// Keeps what is nearer than what was there: strictly, or also what is as near.
+template <bool ties>
+struct Nearest {
+    Planes& planes;
+    int sample;
+
+    HELIOGRAPH_INLINE void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
+        const std::size_t at = planes.at(x, y);
+        float* to = planes.nearness[sample].data() + at;
+        const Float8 old = load(to);
+        const Mask m = inside & (ties ? z >= old : z > old);
+        if (!any(m)) return;
+        auto* primitives = reinterpret_cast<std::int32_t*>(planes.primitive[sample].data() + at);
+        store(to, select(m, z, old));
+        store(primitives, select(m, all_int(std::int32_t(number)), load(primitives)));
+    }
+};
+
+HELIOGRAPH_INLINE Rays rays_at(const Scene& scene, int x, int y, int sample) {
+    const bool many = scene.view.samples > 1;
+    return Rays(*scene.frame.block, x, y, scene.view.camera.orthographic,
+                many ? float(PLACES[sample][0]) / SUBPIXELS : 0.0f, many ? float(PLACES[sample][1]) / SUBPIXELS : 0.0f);
+}
+
+// Lets through what rays meet of a round thing, and what is no hole of a texture.
+template <typename Next>
+struct Tested {
+    const Scene& scene;
+    Shader& shader;
+    const Drawn& drawn;
+    int sample;
+    bool round, holes;
+    Next& next;
+
+    void slope(float dx, float dy) const requires requires(Next& sink) { sink.slope(0.0f, 0.0f); } { next.slope(dx, dy); }
+
+    void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
+        if (round) {
+            inside = shader.met(rays_at(scene, x, y, sample), inside, drawn, number, z);
+            if (!any(inside)) return;
+        }
+        if (holes) inside = shader.solid(Rays(*scene.frame.block, x, y, scene.view.camera.orthographic), inside, drawn, number);
+        if (any(inside)) next(x, y, inside, z, number);
+    }
+};
+
+HELIOGRAPH_INLINE Int8 packed(Vec3 rgb, Float8 alpha) {
+    const auto byte = [](Float8 a) { return rounded(clamp(a, 0.0f, 1.0f) * 255.0f); };
+    return byte(rgb.x) | byte(rgb.y) << 8 | byte(rgb.z) << 16 | byte(alpha) << 24;
+}
+HELIOGRAPH_INLINE Float8 channel(Int8 colour, int shift) {
+    return to_float((colour >> shift) & all_int(255)) * (1.0f / 255.0f);
+}
+
+class Painter {
+public:
+    Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
+            Band band, const Interrupt& interrupt)
+        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light) {}
+
+    // False where it was interrupted.
+    bool paint() {
+        const View& view = scene_.view;
+        const Camera& camera = view.camera;
+        work_.planes.begin(camera.width, camera.height, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
+                           band_.end);
+        if (scene_.blended())
+            for (int s = 0; s < view.samples; ++s)
+                work_.colours[s].resize(std::max(work_.colours[s].size(), work_.planes.size()));
+        for (const Drawn& drawn : scene_.plan.opaque) {
+            if (interrupt_.asked()) return false;
+            for (int s = 0; s < view.samples; ++s) {
+                Nearest<false> sink{work_.planes, s};
+                rasterize(drawn, scene_.kind(drawn).side, s, sink);
+            }
+        }
+        for (int y = band_.first; y < band_.end; ++y) {
+            if (interrupt_.asked()) return false;
+            shade_row(y);
+        }
+        if (!scene_.plan.transparent.empty() && !paint_transparent()) return false;
+        if (scene_.blended())
+            for (int y = band_.first; y < band_.end; ++y) write_colours(y);
+        return true;
+    }
+
+private:
+    template <typename Sink>
+    void rasterize(const Drawn& drawn, Side side, int sample, Sink& sink) {
+        const Kind& kind = scene_.kind(drawn);
+        const bool holes = kind.cutout, round = kind.round();
+        if (drawn.bottom < band_.first || drawn.top >= band_.end) return;
+        if (holes || round) {
+            Tested<Sink> tested{scene_, shader_, drawn, sample, round, holes, sink};
+            if (drawn.boxed) {
+                cast(drawn, tested);
+            } else {
+                triangles(drawn, kind, side, sample, tested);
+            }
+        } else {
+            triangles(drawn, kind, side, sample, sink);
+        }
+    }
+
+    template <typename Sink>
+    void triangles(const Drawn& drawn, const Kind& kind, Side side, int sample, Sink& sink) {
+        const Camera& camera = scene_.view.camera;
+        if (transformed_ != &drawn) {
+            transform(scene_.meshes, drawn, kind.solver, scene_.lens, work_.vertices);
+            transformed_ = &drawn;
+        }
+        const bool many = scene_.view.samples > 1;
+        const int x = many ? PLACES[sample][0] : 0, y = many ? PLACES[sample][1] : 0;
+        if (kind.line > 0) {
+            draw_line(drawn, camera, scene_.lens, work_.vertices, kind.line, x, y, band_, sink);
+            return;
+        }
+        TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices, side,
+                                    scene_.turned(kind), x, y, 0, camera.width - 1, band_, sink};
+        drawer.draw();
+    }
+
+    // Casts rays into all of the rectangle that a round thing may cover.
+    template <typename Sink>
+    void cast(const Drawn& drawn, Sink& sink) {
+        const int first = std::max(drawn.top, band_.first), last = std::min(drawn.bottom, band_.end - 1);
+        for (int y = first; y <= last; ++y)
+            for (int x = drawn.left & ~7; x <= drawn.right; x += 8)
+                sink(x, y, lane_numbers() < all_int(scene_.view.camera.width - x), all(0.0f), drawn.number);
+    }
+
+    // Which of the plan's things a primitive is of.
+    const Drawn& drawn_of(std::uint32_t number) {
+        if (found_ != nullptr && number - found_->number < found_->count) return *found_;
+        const Plan& plan = scene_.plan;
+        const bool clear = !plan.transparent.empty() && number >= plan.transparent.front().number;
+        const std::vector<Drawn>& list = clear ? plan.transparent : plan.opaque;
+        const auto after = std::upper_bound(list.begin(), list.end(), number,
+                                            [](std::uint32_t n, const Drawn& d) { return n < d.number; });
+        found_ = &*(after - 1);
+        return *found_;
+    }
+
+    // Gathers all primitives of eight pixels that are wanted.
+    void gather(Block& block, const Rays& rays, Int8 primitives, Mask wanted) {
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        for (int left = bits(wanted & (primitives != 0)); left != 0;) {
+            const std::uint32_t number = std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
+            const Drawn& drawn = drawn_of(number);
+            Mask m = primitives == all_int(std::int32_t(number));
+            const Kind& kind = scene_.kind(drawn);
+            if (kind.solver == Solver::slab && !scene_.view.vertex_lit && kind.side == Side::front) {
+                // Whichever triangle it is, a box looks the same.
+                const Int8 after = primitives - all_int(std::int32_t(drawn.number));
+                m = (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
+            }
+            m &= wanted;
+            left &= ~bits(m);
+            shader_.gather(block, rays, m, drawn, number);
+        }
+    }
+
+    void shade_row(int y) {
+        const View& view = scene_.view;
+        const int width = view.camera.width;
+        for (int x = 0; x < width; x += 8) {
+            const std::size_t at = work_.planes.at(x, y);
+            const Mask valid = lane_numbers() < all_int(width - x);
+            if (view.samples == 1) {
+                const Int8 primitives = load(primitive(0) + at) & valid;
+                const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+                Block block;
+                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                gather(block, rays, primitives, valid);
+                if (scene_.blended()) store(work_.colours[0].data() + at, colour(block, rays, primitives, x, y));
+                write(block, rays, x, y, valid);
+            } else {
+                shade_samples(x, y, at, valid);
+            }
+        }
+    }
+
+    std::int32_t* primitive(int sample) {
+        return reinterpret_cast<std::int32_t*>(work_.planes.primitive[sample].data());
+    }
+
+    // Colours of pixels of several samples: each primitive is lit once in each pixel.
+    void shade_samples(int x, int y, std::size_t at, Mask valid) {
+        const View& view = scene_.view;
+        const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+        Int8 primitives[MOST_SAMPLES], colours[MOST_SAMPLES];
+        for (int s = 0; s < view.samples; ++s) {
+            primitives[s] = load(primitive(s) + at) & valid;
+            Mask todo = valid;
+            colours[s] = all_int(0);
+            for (int e = 0; e < s; ++e) {
+                const Mask same = todo & (primitives[e] == primitives[s]);
+                colours[s] = select(same, colours[e], colours[s]);
+                todo &= ~same;
+            }
+            if (any(todo)) {
+                Block block;
+                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                gather(block, rays, primitives[s], todo);
+                colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
+            }
+            store(work_.colours[s].data() + at, colours[s]);
+        }
+    }
+
+    Int8 colour(const Block& block, const Rays& rays, Int8 primitives, int x, int y) {
+        const Mask empty = primitives == 0;
+        Int8 result = all_int(0);
+        if (bits(empty) != 255) {
+            const Vec3 rgb = scene_.coloured() ? shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
+            result = packed(rgb, all(1.0f));
+        }
+        return any(empty) ? select(empty, behind(rays, x, y), result) : result;
+    }
+
+    // What is behind everything at eight pixels; opaque nowhere.
+    Int8 behind(const Rays& rays, int x, int y) const {
+        if (!scene_.coloured()) return all_int(0);
+        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + work_.planes.at(x, y));
+        return background(scene_, rays);
+    }
+
+public:
+    static Int8 background(const Scene& scene, const Rays& rays) {
+        const View& view = scene.view;
+        Vec3 rgb = vec3(view.background);
+        if (view.radiance_shown) {
+            rgb = sky_radiance(scene.frame, rays.pixel);
+        } else if (view.sky != nullptr) {
+            const float* unproject = scene.frame.block->unproject;
+            const bool parallel = view.camera.orthographic;
+            const auto turned = [&](Vec3 a) {
+                const Vec3 way = world_way(scene.frame, a);
+                return Vec3{way.x, way.z, -way.y};  // cube maps have y up, our world has z
+            };
+            const Vec3 way = turned(rays.way);
+            const Vec3 dx = turned(vec3(parallel ? 0 : unproject[0], 0, 0));
+            const Vec3 dy = turned(vec3(0, parallel ? 0 : unproject[1], 0));
+            const Vec4 texel = sample_cube(*view.sky, way, dx, dy, all_int(-1));
+            rgb = {texel.x, texel.y, texel.z};
+        }
+        if (view.haze) rgb = sky_hazed(scene.frame, rgb, rays.pixel);
+        return packed(clamp(rgb, 0.0f, 1.0f), all(0.0f));
+    }
+
+private:
+    void write(const Block& block, const Rays& rays, int x, int y, Mask valid) const {
+        const Picture& out = scene_.picture;
+        const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
+        const int count = std::min(8, scene_.view.camera.width - x);
+        (void)valid;
+        put(out.depth, at, count, block.depth);
+        if (out.distance != nullptr) put(out.distance, at, count, block.depth * length(rays.way));
+        if (out.ids != nullptr) {
+            alignas(32) std::int32_t ids[8];
+            store(ids, block.id);
+            std::copy_n(ids, count, out.ids + at);
+        }
+        if (out.normals != nullptr) put_normals(out.normals + 3 * at, count, block.normal);
+    }
+
+    static void put(float* to, std::size_t at, int count, Float8 value) {
+        if (to == nullptr) return;
+        if (count == 8) {
+            store(to + at, value);
+            return;
+        }
+        alignas(32) float values[8];
+        store(values, value);
+        std::copy_n(values, count, to + at);
+    }
+
+    static void put_normals(float* to, int count, Vec3 n) {
+        // x0 y0 z0 x1 ...: three vectors of eight.
+        alignas(32) float rows[24];
+        typedef float Float16 __attribute__((vector_size(64)));
+        const Float16 xy = __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+        const Float16 zz = __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+        store(rows, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
+        store(rows + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
+        store(rows + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
+        std::copy_n(rows, 3 * count, to);
+    }
+
+    // Blends each primitive of a transparent thing, in their order, over what is behind it.
+    struct Blend {
+        Painter& painter;
+        const Drawn& drawn;
+        int sample;
+
+        void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
+            const Scene& scene = painter.scene_;
+            Planes& planes = painter.work_.planes;
+            const std::size_t at = planes.at(x, y);
+            const Mask m = inside & (z >= load(planes.nearness[sample].data() + at)) &
+                           (lane_numbers() < all_int(scene.view.camera.width - x));
+            if (!any(m)) return;
+            const Rays rays(*scene.frame.block, x, y, scene.view.camera.orthographic);
+            Block block;
+            block.begin_colour(int(scene.frame.block->shadow_count));
+            painter.shader_.gather(block, rays, m, drawn, number);
+            const Vec3 rgb = scene.coloured() ? painter.shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
+            const Float8 a = clamp(block.alpha, 0.0f, 1.0f);
+            std::int32_t* to = painter.work_.colours[sample].data() + at;
+            const Int8 old = load(to);
+            const Vec3 under{channel(old, 0), channel(old, 8), channel(old, 16)};
+            const Vec3 over = rgb * a + under * (1.0f - a);
+            store(to, select(m, packed(over, a + channel(old, 24) * (1.0f - a)), old));
+        }
+    };
+
+    bool paint_transparent() {
+        const View& view = scene_.view;
+        if (scene_.blended()) {
+            for (const Drawn& drawn : scene_.plan.transparent) {
+                const Side side = scene_.kind(drawn).side;
+                for (int s = 0; s < view.samples; ++s) {
+                    if (interrupt_.asked()) return false;
+                    Blend sink{*this, drawn, s};
+                    if (side != Side::both) {
+                        rasterize(drawn, side, s, sink);
+                    } else if (drawn.boxed) {
+                        rasterize(drawn, side, s, sink);
+                    } else {
+                        rasterize(drawn, Side::back, s, sink);
+                        rasterize(drawn, Side::front, s, sink);
+                    }
+                }
+            }
+        }
+        const Picture& out = scene_.picture;
+        if (out.depth == nullptr && out.distance == nullptr && out.ids == nullptr && out.normals == nullptr) return true;
+        const std::uint32_t first = scene_.plan.transparent.front().number;
+        for (const Drawn& drawn : scene_.plan.transparent) {
+            if (interrupt_.asked()) return false;
+            Nearest<true> sink{work_.planes, 0};
+            rasterize(drawn, scene_.kind(drawn).side, 0, sink);
+        }
+        const int width = view.camera.width;
+        for (int y = band_.first; y < band_.end; ++y)
+            for (int x = 0; x < width; x += 8) {
+                const Mask valid = lane_numbers() < all_int(width - x);
+                const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
+                if (!any(primitives >= all_int(std::int32_t(first)))) continue;
+                const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+                Block block;
+                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                gather(block, rays, primitives, valid);
+                write(block, rays, x, y, valid);
+            }
+        return true;
+    }
+
+    void write_colours(int y) const {
+        const View& view = scene_.view;
+        const std::size_t from = work_.planes.at(0, y), width = std::size_t(view.camera.width);
+        std::uint8_t* rgb = scene_.picture.rgb == nullptr ? nullptr : scene_.picture.rgb + 3 * width * std::size_t(y);
+        std::uint8_t* alpha = scene_.picture.alpha == nullptr ? nullptr : scene_.picture.alpha + width * std::size_t(y);
+        for (std::size_t x = 0; x < width; ++x) {
+            std::uint32_t sum[4] = {0, 0, 0, 0};
+            for (int s = 0; s < view.samples; ++s) {
+                const std::uint32_t c = std::uint32_t(work_.colours[s][from + x]);
+                for (int k = 0; k < 4; ++k) sum[k] += c >> 8 * k & 255;
+            }
+            const std::uint32_t n = std::uint32_t(view.samples), half = n / 2;
+            if (rgb != nullptr)
+                for (int k = 0; k < 3; ++k) rgb[3 * x + std::size_t(k)] = std::uint8_t((sum[k] + half) / n);
+            if (alpha != nullptr) alpha[x] = std::uint8_t((sum[3] + half) / n);
+        }
+    }
+
+    const Scene& scene_;
+    Workspace& work_;
+    const Backdrop* backdrop_;
+    Band band_;
+    const Interrupt& interrupt_;
+    Shader shader_;
+    const Drawn* found_ = nullptr;
+    const Drawn* transformed_ = nullptr;
+};
+
+}  // namespace
+}  // namespace heliograph

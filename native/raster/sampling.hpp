@@ -1,0 +1,223 @@
+// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does. The level of detail
+// is what Mesa's llvmpipe takes: from the longest side of a pixel's footprint, along u or along v,
+// and between two levels only where it is more than half way (of the logarithm) to the coarser one.
+#pragma once
+
+#include "textures.hpp"
+#include "vec.hpp"
+
+namespace heliograph {
+namespace {
+
+HELIOGRAPH_INLINE Int8 truncated(Float8 a) { return __builtin_convertvector(a, Int8); }
+
+// Which levels a lookup blends: `level` and, by `part`, the next one.
+struct Detail {
+    Int8 level;
+    Float8 part;
+    Mask magnified;
+};
+
+// `span` is the number of texels of the finest level that a pixel covers. Between 2^n / 1.24 and
+// 2^n * 1.21 it is level n alone.
+HELIOGRAPH_INLINE Detail detail_of(Float8 span, int levels) {
+    const Float8 scaled = span * 1.23743686707645820f;  // 3.5 / (2 * sqrt(2))
+    const Int8 exponent = (((Int8)scaled >> 23) & all_int(255)) - all_int(127);
+    const Float8 mantissa = (Float8)(((Int8)scaled & all_int(0x7FFFFF)) | all_int(0x3F800000));
+    const Int8 last = all_int(levels - 1);
+    const Mask between = (exponent >= all_int(0)) & (exponent < last);
+    const Int8 level = select(exponent < last, exponent, last) & ~(exponent >> 31);
+    return {level, select(between, larger(mantissa * 2.0f - 3.0f, all(0.0f)), all(0.0f)),
+            ~(span > all(1.0f))};
+}
+
+// Texture coordinates in 0 .. 1 that show the same; whatever comes in.
+HELIOGRAPH_INLINE Float8 folded(Float8 u, Wrap wrap) {
+    u = clamp(u, -16777216.0f, 16777216.0f);
+    if (wrap == Wrap::repeat) return fract(u);
+    if (wrap == Wrap::clamp) return clamp(u, 0.0f, 1.0f);
+    const Float8 there_and_back = fract(u * 0.5f) * 2.0f;
+    return smaller(there_and_back, 2.0f - there_and_back);
+}
+
+// Where a lookup reads one level: of four texels the lowest, how far on the next ones are, and
+// their parts.
+struct Footprint {
+    Int8 texel, row;
+    Float8 along, up;
+};
+
+// Of a texture whose size at this level is `width` x `height`, from its first texel on.
+HELIOGRAPH_INLINE Footprint footprint(Vec2 uv, Int8 first, Int8 width, Int8 height) {
+    const Float8 x = uv.x * to_float(width) + 0.5f, y = uv.y * to_float(height) + 0.5f;
+    const Int8 column = truncated(x), row = truncated(y);  // the border is 0
+    const Int8 length = width + 2;
+    return {first + row * length + column, length, x - to_float(column), y - to_float(row)};
+}
+
+// As above, but all of the one texel that is nearest.
+HELIOGRAPH_INLINE Footprint nearest_footprint(Vec2 uv, Int8 first, Int8 width, Int8 height) {
+    const auto place = [](Float8 u, Int8 size) {
+        const Int8 at = truncated(u * to_float(size)) + 1;
+        return select(at < size, at, size);
+    };
+    const Int8 length = width + 2;
+    const Int8 texel = first + place(uv.y, height) * length + place(uv.x, width);
+    return {texel, length, all(0.0f), all(0.0f)};
+}
+
+// Words `from[2 i]` and `from[2 i + 1]` (wide) or `from[i]` and `from[i + 1]` of each lane.
+template <bool wide>
+HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& low, Int8& high) {
+    constexpr int scale = wide ? 2 : 1;
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    // The lanes in an order that the shuffles below turn into the right one.
+    const __m256i turned = _mm256_permute4x64_epi64((__m256i)index, 0xD8);
+    const auto* pairs = reinterpret_cast<const long long*>(from);
+    const __m256 a = (__m256)_mm256_i32gather_epi64(pairs, _mm256_castsi256_si128(turned), 4 * scale);
+    const __m256 b =
+        (__m256)_mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(turned, 1), 4 * scale);
+    low = (Int8)_mm256_shuffle_ps(a, b, 0x88);
+    high = (Int8)_mm256_shuffle_ps(a, b, 0xDD);
+#else
+    for (int i = 0; i < 8; ++i) {
+        const std::int32_t* pair = from + std::ptrdiff_t(index[i]) * scale;
+        low[i] = pair[0];
+        high[i] = pair[1];
+    }
+#endif
+}
+
+// A texel's channels, in 0 .. 255 of four bytes, or in 0 .. 65535.
+HELIOGRAPH_INLINE Vec4 channels(Int8 rgba) {
+    const Int8 byte = all_int(255);
+    return {to_float(rgba & byte), to_float((rgba >> 8) & byte), to_float((rgba >> 16) & byte),
+            to_float((rgba >> 24) & byte)};
+}
+HELIOGRAPH_INLINE Vec4 channels(Int8 red_blue, Int8 green_alpha) {
+    const Int8 half = all_int(65535);
+    return {to_float(red_blue & half), to_float(green_alpha & half),
+            to_float((red_blue >> 16) & half), to_float((green_alpha >> 16) & half)};
+}
+
+HELIOGRAPH_INLINE Vec4 mix(const Vec4& a, const Vec4& b, Float8 part) {
+    return {mix(a.x, b.x, part), mix(a.y, b.y, part), mix(a.z, b.z, part), mix(a.w, b.w, part)};
+}
+
+// One row of a footprint: two texels, blended.
+HELIOGRAPH_INLINE Vec4 row_of(const Texture& texture, Int8 texel, Float8 along) {
+    const std::int32_t* words = texture.words.data();
+    if (texture.linear) {
+        Int8 red_blue, green_alpha, next_red_blue, next_green_alpha;
+        gather_pairs<true>(words, texel, red_blue, green_alpha);
+        gather_pairs<true>(words, texel + 1, next_red_blue, next_green_alpha);
+        return mix(channels(red_blue, green_alpha), channels(next_red_blue, next_green_alpha), along);
+    }
+    Int8 rgba, next;
+    gather_pairs<false>(words, texel, rgba, next);
+    return mix(channels(rgba), channels(next), along);
+}
+
+HELIOGRAPH_INLINE Vec4 blended(const Texture& texture, const Footprint& at) {
+    const Vec4 row = row_of(texture, at.texel, at.along);
+    return mix(row, row_of(texture, at.texel + at.row, at.along), at.up);
+}
+
+// One level of a texture: `uv` in 0 .. 1 on `face`.
+struct Place {
+    Vec2 uv;
+    Int8 face;
+    Mask nearest;
+};
+
+HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 level, Int8 first) {
+    const auto size = [level](std::int32_t finest) {
+        const Int8 halved = all_int(finest) >> level;
+        return select(halved > 0, halved, all_int(1));
+    };
+    const Int8 width = size(texture.width), height = size(texture.height);
+    if (texture.kind == TextureKind::cube) first += place.face * (width + 2) * (height + 2);
+    Footprint at = footprint(place.uv, first, width, height);
+    if (texture.sampler.nearest) {
+        const Footprint one = nearest_footprint(place.uv, first, width, height);
+        at.texel = select(place.nearest, one.texel, at.texel);
+        at.along = select(place.nearest, one.along, at.along);
+        at.up = select(place.nearest, one.up, at.up);
+    }
+    return blended(texture, at);
+}
+
+HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, const Detail& detail,
+                                 Mask wanted) {
+    const int lanes = bits(wanted);
+    const int level = detail.level[lanes ? __builtin_ctz(lanes) : 0];
+    const bool same = !any(wanted & (detail.level != all_int(level)));
+    const auto at_level = [&](int further) {
+        if (same) {
+            const int one = level + further < texture.levels ? level + further : texture.levels - 1;
+            return look_up(texture, place, all_int(one), all_int(texture.first[one]));
+        }
+        const Int8 last = all_int(texture.levels - 1);
+        const Int8 each = detail.level + further;
+        const Int8 there = select(each < last, each, last);
+        return look_up(texture, place, there, gather(texture.first, there));
+    };
+    Vec4 found = at_level(0);
+    if (any(wanted & (detail.part > all(0.0f)))) found = mix(found, at_level(1), detail.part);
+    const Float8 scale = all(texture.linear ? 1.0f / 65535.0f : 1.0f / 255.0f);
+    return {found.x * scale, found.y * scale, found.z * scale, found.w * scale};
+}
+
+// Texels needed of a step, along the axis where it is longest.
+HELIOGRAPH_INLINE Float8 texels_across(const Texture& texture, Vec2 dx, Vec2 dy) {
+    return larger(larger(absolute(dx.x), absolute(dy.x)) * float(texture.width),
+                  larger(absolute(dx.y), absolute(dy.y)) * float(texture.height));
+}
+
+// Red, green, blue and alpha in 0 .. 1 of a flat texture, at `uv` where the next pixels to the right
+// and above are dx and dy farther. Lanes that are not wanted give anything, but read nothing amiss.
+inline Vec4 sample(const Texture& texture, Vec2 uv, Vec2 dx, Vec2 dy, Mask wanted) {
+    const Detail detail = detail_of(texels_across(texture, dx, dy), texture.levels);
+    const Vec2 inside = {folded(uv.x, texture.sampler.wrap_u), folded(uv.y, texture.sampler.wrap_v)};
+    return trilinear(texture, {inside, all_int(0), detail.magnified}, detail, wanted);
+}
+
+// Which axis of a cube a direction is nearest to, and on which side.
+struct CubeSide {
+    Mask x, y, below;
+
+    HELIOGRAPH_INLINE explicit CubeSide(Vec3 way) {
+        const Vec3 size = {absolute(way.x), absolute(way.y), absolute(way.z)};
+        x = (size.x >= size.y) & (size.x >= size.z);
+        y = ~x & (size.y >= size.z);
+        below = select(x, way.x, select(y, way.y, way.z)) < all(0.0f);
+    }
+    HELIOGRAPH_INLINE Int8 face() const {
+        return select(x, all_int(0), select(y, all_int(2), all_int(4))) - below;
+    }
+    // Along s and t of that face, and out of it.
+    HELIOGRAPH_INLINE Vec3 turned(Vec3 way) const {
+        const Float8 sign = select(below, all(-1.0f), all(1.0f));
+        return {select(x, -way.z * sign, select(y, way.x, way.x * sign)),
+                select(y, way.z * sign, -way.y),
+                select(x, way.x, select(y, way.y, way.z)) * sign};
+    }
+};
+
+// As above, of a cube: what is seen in a direction, of any length. Edges are seamless.
+inline Vec4 sample_cube(const Texture& texture, Vec3 way, Vec3 dx, Vec3 dy, Mask wanted) {
+    const CubeSide side(way);
+    const Vec3 seen = side.turned(way);
+    const Float8 half = 0.5f / larger(seen.z, all(1e-37f));
+    const Vec2 middle = {seen.x * half, seen.y * half};
+    const auto step = [&](Vec3 d) {
+        const Vec3 on = side.turned(d);
+        return Vec2{(on.x - 2.0f * middle.x * on.z) * half, (on.y - 2.0f * middle.y * on.z) * half};
+    };
+    const Detail detail = detail_of(texels_across(texture, step(dx), step(dy)), texture.levels);
+    const Vec2 uv = {clamp(middle.x + 0.5f, 0.0f, 1.0f), clamp(middle.y + 0.5f, 0.0f, 1.0f)};
+    return trilinear(texture, {uv, side.face(), detail.magnified}, detail, wanted);
+}
+
+}  // namespace
+}  // namespace heliograph

@@ -1,0 +1,175 @@
+// What the native rasterizer draws, as plain arrays: meshes, instances, one camera's view of them,
+// and the picture that is made. Python's side of it is heliograph/raster/cpu.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "textures.hpp"
+
+namespace heliograph {
+
+constexpr int LOD_LEVELS = 12;
+constexpr int BESIDE = 8;  // entries behind the last one, so that eight can always be read
+constexpr int MATERIAL_NUMBERS = 19;
+constexpr int MOST_SAMPLES = 4;
+
+// Vertices and triangles of all geometries. A geometry's triangles count from its first vertex.
+struct Meshes {
+    std::vector<float> position[3], normal[3], uv[2];
+    std::vector<float> colour[4];         // of few geometries; may be shorter than the others
+    std::vector<std::int32_t> corner[3];  // of triangles
+    std::unordered_map<std::uint32_t, std::int32_t> vertices;  // of a level, by its first index
+
+    void put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
+             const float* from);
+    void put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from);
+};
+
+enum class Side : std::uint8_t { front, both, back };
+enum class Shading : std::uint8_t { lit, unlit, hazy, phong, lambert, normal, depth };
+// How the exact surface is found: `shapes.SOLVERS` in Python.
+enum class Solver : std::uint8_t { mesh, face, ball, tube, capsule, slab, stretched };
+
+// What program and state a GPU would need for an instance: the bits of `sort_keys.py`.
+struct Kind {
+    Solver solver;
+    Shading shading;
+    Side side;
+    bool mirrored, own_uv, three_js, reflective, cutout, emissive, tinted;
+    std::int32_t texture;  // -1: none
+    std::int32_t line;     // width in pixels, 0 for what is no line
+
+    static Kind of(std::int64_t key);
+    bool exact() const { return solver != Solver::mesh && solver != Solver::stretched; }
+    bool round() const {
+        return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
+    }
+};
+
+// A texture and further ones of the same surface, in the order of `types.Use`.
+struct Paint {
+    Texture image;
+    std::optional<Texture> layers[4];
+    bool layered = false;              // whether it lies otherwise than the surface says
+    float maps[5][2][3] = {};          // of the image and the layers: rows of (u, v, 1) -> (u, v)
+    float strengths[3] = {1, 1, 1};    // of normals along u and v, and of the occlusion
+};
+
+// Triangles of one level of detail.
+struct Level {
+    std::uint32_t count, first, base;  // indices, and the first vertex
+};
+
+// What instances are, apart from where: `Prepared` and `Scaling` in Python. Row i is instance i.
+struct Instances {
+    std::vector<std::int32_t> geometry;
+    std::vector<Kind> kind;
+    std::vector<std::int64_t> order;
+    std::vector<std::array<Level, LOD_LEVELS>> levels;
+    // How large a pixel must be for a level: light per pixel, light per vertex, and plain triangles.
+    std::vector<std::array<double, LOD_LEVELS>> pixel[3];
+    std::vector<std::array<double, LOD_LEVELS>> distance;
+    std::vector<std::array<float, MATERIAL_NUMBERS>> records;
+    std::vector<std::uint8_t> shown, transparent, flat, cast;
+    std::vector<double> largest, determinant;
+
+    std::size_t count() const { return geometry.size(); }
+};
+
+// Where they are in one state.
+struct Placed {
+    std::vector<std::array<double, 12>> pose;  // world_from_object, three rows of four
+    std::vector<double> length;                // of capsules; empty for none
+    std::vector<std::array<double, 3>> centre, half;
+    std::vector<double> radius;
+    std::vector<std::uint8_t> show;
+};
+
+struct Camera {
+    double view[12];  // camera_from_world, three rows of four
+    double eye[3], ahead[3];  // where it is, and its axis that points backwards, world
+    double fx, fy, cx, cy, near_, far_;
+    int width, height;
+    bool orthographic;
+};
+
+// How levels of detail are chosen; `plain`: triangles are drawn as they are, as in shadow maps.
+struct Policy {
+    bool vertex_lit, reflected, plain;
+};
+
+// One instance as one camera sees it.
+struct Drawn {
+    std::int32_t instance;
+    std::uint32_t first, count, base;  // triangles, and their first vertex
+    std::int32_t vertices;             // how many of them they use
+    std::uint32_t number;              // of its first primitive in the picture
+    float from_object[12], to_object[12];  // camera axes; three rows of four
+    float normals[9];                  // turns normals into camera axes; three rows
+    float length;                      // of a capsule
+    double depth;                      // of its middle
+    bool boxed;                        // rays are cast into a rectangle of the picture
+    bool clipped;                      // parts of it may be before the near plane
+    bool lit_whole;                    // light is computed at all of its vertices at once
+    std::size_t lit;                   // where that is
+    int left, right, top, bottom;      // pixels it may cover, all included
+};
+
+struct Plan {
+    std::vector<Drawn> opaque, transparent;
+    double first, last;  // nearest and farthest depth of an orthographic picture
+};
+
+// Numbers that are looked up: rows of texels of one to four numbers.
+struct Numbers {
+    const float* texels = nullptr;
+    int width = 0, height = 0;
+};
+
+// Light from all around: squares for reflections, one after the other, and how it is seen.
+struct Radiance {
+    Numbers levels, seen;
+};
+
+struct View {
+    Camera camera;
+    const float* block;          // numbers of frame.hpp
+    const std::int32_t* kinds;   // of lights, in the order of the block
+    int tone_mapping;            // 0 none, 1 neutral, 2 aces
+    bool linear, vertex_lit, reflected, haze;
+    const float* atlas;          // shadow maps, or null
+    int atlas_width, atlas_height;
+    Numbers albedo, lobes;       // of linear light
+    const std::uint8_t* mirror;  // what reflective planes show (H, W, 3), or null
+    const Texture* sky;          // or null
+    const Radiance* radiance;    // light from all around, or null
+    bool radiance_shown;
+    float background[3];
+    int samples;                 // of a pixel: 1 or 4
+};
+
+// Where a picture goes: row 0 is the top; null for what is not wanted.
+struct Picture {
+    std::uint8_t *rgb, *alpha;
+    float *depth, *distance, *normals;
+    std::int32_t* ids;
+};
+
+// Has long work end early. `check` may be called often; it returns true where work should end.
+struct Interrupt {
+    bool (*check)(void*);
+    void* context;
+    bool asked() const { return check != nullptr && check(context); }
+};
+
+// Which things to draw and how; the same rules as raster/plan.py. `mask` may be null.
+void make_plan(const Meshes& meshes, const Instances& instances, const Placed& placed,
+               const Camera& camera, Policy policy, const std::uint8_t* mask, Plan& plan);
+
+}  // namespace heliograph

@@ -1,0 +1,541 @@
+// Shades eight pixels of one row at once, once each: what is seen at them is gathered from all the
+// primitives that are there, and then lit together.
+#pragma once
+
+#include "classic.hpp"
+#include "standard.hpp"
+#include "surface.hpp"
+
+namespace heliograph {
+namespace {
+
+// What a picture's pixels have in common.
+struct Scene {
+    const Meshes& meshes;
+    const Instances& instances;
+    const std::vector<const Paint*>& paints;
+    const View& view;
+    const Picture& picture;
+    const Frame& frame;
+    const Plan& plan;
+    Lens lens;
+
+    bool coloured() const { return picture.rgb != nullptr; }
+    bool blended() const { return picture.rgb != nullptr || picture.alpha != nullptr; }
+    // Whether fronts of an instance's triangles are clockwise.
+    bool turned(const Kind& kind) const { return kind.mirrored != view.reflected; }
+    const Kind& kind(const Drawn& drawn) const { return instances.kind[std::size_t(drawn.instance)]; }
+    const float* record(const Drawn& drawn) const {
+        return instances.records[std::size_t(drawn.instance)].data();
+    }
+    bool vertex_lit(const Kind& kind, const Drawn& drawn) const {
+        return view.vertex_lit && kind.side == Side::front && kind.line == 0 && !drawn.boxed;
+    }
+};
+
+// Eight pixels, as far as they were gathered.
+struct Block {
+    Mask covered = all_int(0);
+    Float8 depth = all(__builtin_inff());
+    Vec3 normal = vec3(0, 0, 0);
+    Int8 id = all_int(0);
+    // For colour alone:
+    Vec3 rgb, texel, emissive, bent, lit, direct[MAX_SHADOWS];
+    Vec4 material;
+    Float8 alpha, reflectance, turning, open;
+    Mask vertex_lit, unlit, hazy, phong, lambert, show_normal, show_depth, occluded, glowing, reflective;
+
+    void begin_colour(int shadows) {
+        const Float8 none = all(0.0f);
+        rgb = emissive = bent = lit = vec3(none);
+        texel = vec3(all(1.0f));
+        for (int i = 0; i < shadows; ++i) direct[i] = vec3(none);
+        material = {none, none, all(1.0f), none};
+        alpha = open = all(1.0f), reflectance = turning = none;
+        vertex_lit = unlit = hazy = phong = lambert = all_int(0);
+        show_normal = show_depth = occluded = glowing = reflective = all_int(0);
+    }
+};
+
+// Light at eight vertices of an instance.
+inline Vec3 light_vertices(const Scene& scene, const Drawn& drawn, Vec3 place, Vec3 normal, Mask m,
+                           Vec3* direct) {
+    const float* record = scene.record(drawn);
+    const Vec3 rgb = vec3(record + RGBA);
+    if (scene.kind(drawn).shading == Shading::unlit) {
+        for (int i = 0; i < int(scene.frame.block->shadow_count); ++i) direct[i] = vec3(0, 0, 0);
+        return rgb;
+    }
+    const Vec3 view = scene.view.camera.orthographic ? vec3(0, 0, 1) : normalize(-place);
+    const ClassicSurface surface{rgb, all(record[MATERIAL]), all(record[MATERIAL + 1]),
+                                 all(record[MATERIAL + 2]), place, normalize(normal), view};
+    return classic_vertex_light(scene.frame, surface, m, direct);
+}
+
+HELIOGRAPH_INLINE Vec3 normals_way(const float* n, Vec3 a) {
+    return {a.x * n[0] + a.y * n[1] + a.z * n[2], a.x * n[3] + a.y * n[4] + a.z * n[5],
+            a.x * n[6] + a.y * n[7] + a.z * n[8]};
+}
+
+// Light at all vertices of an instance, behind what `light` holds already.
+static void light_whole(const Scene& scene, Drawn& drawn, VertexLight& light) {
+    const Meshes& meshes = scene.meshes;
+    const int shadows = int(scene.frame.block->shadow_count);
+    const Solver solver = scene.kind(drawn).solver;
+    const Rows map = rows_of(drawn.from_object);
+    for (std::int32_t i = 0; i < drawn.vertices; i += 8) {
+        const std::size_t at = drawn.base + std::size_t(i);
+        const Vec3 normal{load(&meshes.normal[0][at]), load(&meshes.normal[1][at]), load(&meshes.normal[2][at])};
+        const Vec3 place = map.point(object_vertex(meshes, at, solver, drawn.length));
+        Vec3 direct[MAX_SHADOWS];
+        const Vec3 sum = light_vertices(scene, drawn, place, normals_way(drawn.normals, normal), all_int(-1), direct);
+        float* to = light.numbers.data() + drawn.lit + std::size_t(i);
+        const auto put = [&](int number, Vec3 a) {
+            store(to + std::size_t(number) * light.stride, a.x);
+            store(to + std::size_t(number + 1) * light.stride, a.y);
+            store(to + std::size_t(number + 2) * light.stride, a.z);
+        };
+        put(0, sum);
+        for (int k = 0; k < shadows; ++k) put(3 + 3 * k, direct[k]);
+    }
+}
+
+class Shader {
+public:
+    Shader(const Scene& scene, const VertexLight& light) : scene_(scene), light_(light) {}
+
+    // Adds what primitive `number` shows at lanes `m`.
+    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
+        const Kind& kind = scene_.kind(drawn);
+        const float* record = scene_.record(drawn);
+        const bool exact = kind.round() || kind.solver == Solver::slab;
+        if (!drawn.boxed && triangle_.number != number)
+            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        Seen seen;
+        see(seen, rays, drawn, kind, exact);
+        block.covered |= m;
+        block.depth = select(m, seen.depth.value, block.depth);
+        block.id = select(m, all_int(id_of(record)), block.id);
+        block.normal = select(m, seen.normal.value, block.normal);
+        if (!scene_.blended()) return;
+        Vec4 texel{all(1.0f), all(1.0f), all(1.0f), all(1.0f)};
+        Laid laid;
+        const Paint* paint = kind.texture < 0 ? nullptr : scene_.paints[std::size_t(kind.texture)];
+        const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
+        if (paint != nullptr) texel = look(*paint, drawn, kind, seen, rays, m, laid);
+        if (kind.tinted) tint(texel, seen);
+        block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
+        if (!scene_.coloured()) return;
+        colour(block, m, drawn, kind, record, seen, texel);
+        if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
+    }
+
+    // Which lanes of a primitive with holes are there.
+    Mask solid(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
+        const Kind& kind = scene_.kind(drawn);
+        if (!drawn.boxed && triangle_.number != number)
+            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        Seen seen;
+        see(seen, rays, drawn, kind, kind.round() || kind.solver == Solver::slab);
+        Laid laid;
+        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, rays, m, laid);
+        if (kind.tinted) tint(texel, seen);
+        return m & (texel.w >= scene_.record(drawn)[CUTOFF]);
+    }
+
+    // Which lanes of a round thing's primitive rays meet it at, and how near that is.
+    Mask met(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Float8& nearness) {
+        const Kind& kind = scene_.kind(drawn);
+        if (!drawn.boxed && triangle_.number != number)
+            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        const ObjectRays object(drawn, rays);
+        const Float8 nearest = all(scene_.lens.nearest);
+        const bool back = kind.side == Side::back || (kind.side == Side::both && !drawn.boxed && !triangle_.front);
+        const Crossing met = cross(kind.solver, drawn.length, object, all_int(back ? -1 : 0));
+        Mask hit = ~met.missed & (met.depth >= nearest);
+        Float8 depth = met.depth;
+        if (drawn.boxed && kind.side == Side::both && any(m & ~hit)) {
+            const Crossing left = cross(kind.solver, drawn.length, object, all_int(-1));
+            depth = select(hit, depth, left.depth);
+            hit |= ~left.missed & (left.depth >= nearest);
+        }
+        nearness = scene_.lens.nearness(depth);
+        return m & hit;
+    }
+
+    // What a screen shows of gathered pixels, from 0 to 1.
+    Vec3 shaded(const Block& block, const Rays& rays, int x, int y) const {
+        const Vec3 point = rays.point(select(block.covered, block.depth, all(1.0f)));
+        Vec3 mirrored = vec3(0, 0, 0);
+        if (any(block.reflective)) {
+            mirrored = mirror_at(x, y);
+            if (scene_.view.linear) mirrored = decoded(mirrored);
+            mirrored *= select(block.reflective, block.reflectance, all(0.0f));
+        }
+        Vec3 lit = scene_.view.linear ? linear_light(block, rays, point, mirrored)
+                                      : classic(block, rays, point) + mirrored;
+        if (scene_.view.haze && any(block.hazy & block.covered))
+            lit = select(block.hazy, hazed(scene_.frame, lit, point), lit);
+        return clamp(lit, 0.0f, 1.0f);
+    }
+
+private:
+    // What is seen of one primitive.
+    struct Seen {
+        Sloped depth, first, second;
+        SlopedPoint normal;  // of unit length, camera axes
+        SlopedPoint place;   // camera axes; of what has a texture
+        Vec3 object_normal, object, object_dx, object_dy;
+    };
+
+    static std::int32_t id_of(const float* record) {
+        std::int32_t id;
+        __builtin_memcpy(&id, record + ID, sizeof id);
+        return id;
+    }
+
+    void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, bool exact) {
+        const FrameBlock& frame = *scene_.frame.block;
+        const bool both = kind.side != Side::front;
+        Mask back = all_int(0);
+        if (!drawn.boxed) {
+            const OnTriangle on(triangle_, frame, rays.where);
+            seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
+            back = all_int(both && !triangle_.front ? -1 : 0);
+            if (!exact) see_mesh(seen, on, drawn, kind);
+        }
+        if (exact) see_exact(seen, rays, drawn, kind, back);
+        if (both) {
+            const Float8 turn = select(back, all(-1.0f), all(1.0f));
+            seen.normal.value *= turn, seen.normal.dx *= turn, seen.normal.dy *= turn;
+        }
+        if (kind.texture >= 0) {
+            seen.place = sloped_point(rays, frame, seen.depth);
+            const Rows to_object = rows_of(drawn.to_object);
+            seen.object = to_object.point(seen.place.value);
+            seen.object_dx = to_object.way(seen.place.dx);
+            seen.object_dy = to_object.way(seen.place.dy);
+        }
+    }
+
+    void see_mesh(Seen& seen, const OnTriangle& on, const Drawn& drawn, const Kind& kind) {
+        if (kind.line > 0) {
+            seen.normal = {vec3(0, 0, 1), vec3(0, 0, 0), vec3(0, 0, 0)};
+            return;
+        }
+        const Meshes& meshes = scene_.meshes;
+        float n[3][3];
+        const float* by = drawn.normals;
+        for (int k = 0; k < 3; ++k) {
+            const std::size_t at = triangle_.corner[k];
+            const float x = meshes.normal[0][at], y = meshes.normal[1][at], z = meshes.normal[2][at];
+            for (int r = 0; r < 3; ++r) n[k][r] = by[3 * r] * x + by[3 * r + 1] * y + by[3 * r + 2] * z;
+            if (k == 0) seen.object_normal = vec3(x, y, z);
+            if (kind.solver == Solver::face) break;
+        }
+        if (kind.solver == Solver::face) {
+            seen.normal = {normalize(vec3(n[0])), vec3(0, 0, 0), vec3(0, 0, 0)};
+            return;
+        }
+        const Sloped x = on.sloped(n[0][0], n[1][0], n[2][0]);
+        const Sloped y = on.sloped(n[0][1], n[1][1], n[2][1]);
+        const Sloped z = on.sloped(n[0][2], n[1][2], n[2][2]);
+        seen.normal = normalized({{x.value, y.value, z.value}, {x.dx, y.dx, z.dx}, {x.dy, y.dy, z.dy}});
+    }
+
+    void see_exact(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, Mask& back) {
+        const FrameBlock& frame = *scene_.frame.block;
+        const ObjectRays object(drawn, rays);
+        const Float8 nearest = all(scene_.lens.nearest);
+        Crossing met = cross(kind.solver, drawn.length, object, back);
+        if (drawn.boxed && kind.side != Side::front) {
+            back = kind.side == Side::back ? all_int(-1) : met.missed | ~(met.depth >= nearest);
+            met = cross(kind.solver, drawn.length, object, back);
+        }
+        seen.depth.value = larger(met.depth, nearest);
+        seen.object_normal = met.normal;
+        const Vec3 normal = normals_way(drawn.normals, met.normal);
+        seen.depth = sloped_depth(rays, frame, seen.depth.value, normal);
+        seen.normal = {normalize(normal), vec3(0, 0, 0), vec3(0, 0, 0)};
+        if (kind.solver == Solver::slab || !scene_.view.linear) return;
+        // How the normal turns: on what is round in object axes as the place moves.
+        const SlopedPoint at = sloped_point(rays, frame, seen.depth);
+        const Rows to_object = rows_of(drawn.to_object);
+        Vec3 dx = to_object.way(at.dx), dy = to_object.way(at.dy);
+        if (kind.solver == Solver::tube) {
+            const Mask side = met.normal.z == 0.0f;
+            const Float8 on = select(side, all(1.0f), all(0.0f));
+            dx = {dx.x * on, dx.y * on, all(0.0f)}, dy = {dy.x * on, dy.y * on, all(0.0f)};
+        } else if (kind.solver == Solver::capsule) {
+            const Float8 on = select(met.normal.z != 0.0f, all(1.0f), all(0.0f));
+            dx.z *= on, dy.z *= on;
+        }
+        seen.normal = normalized({normal, normals_way(drawn.normals, dx), normals_way(drawn.normals, dy)});
+    }
+
+    Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, const Rays& rays,
+              Mask m, Laid& laid) const {
+        const float* record = scene_.record(drawn);
+        const bool exact = kind.solver != Solver::mesh;
+        if (paint.image.kind == TextureKind::cube) {
+            Vec3 scale = vec3(record + SCALE), at = seen.object;
+            if (kind.solver == Solver::capsule) {
+                // As in the natural coordinates, each half sphere has its own middle.
+                const float length = drawn.length;
+                const Float8 end = clamp(at.z, -length, length);
+                const Mask on_tube = at.z == end;
+                at.z = select(on_tube, at.z / std::max(length, 1e-6f), at.z - end);
+                scale.z = select(on_tube, scale.z, scale.x);
+            }
+            return sample_cube(paint.image, at * scale, seen.object_dx * scale, seen.object_dy * scale, m);
+        }
+        if (kind.own_uv && exact) {
+            laid = natural(drawn, kind, seen);
+        } else if (kind.own_uv) {
+            const Meshes& meshes = scene_.meshes;
+            const std::size_t* c = triangle_.corner;
+            const auto along = [&](int axis) {
+                const std::vector<float>& uv = meshes.uv[axis];
+                return sloped(seen, uv[c[0]], uv[c[1]], uv[c[2]]);
+            };
+            const Sloped u = along(0), v = along(1);
+            laid = {{u.value, v.value}, {u.dx, v.dx}, {u.dy, v.dy}};
+        } else {
+            laid = {{1.0f + seen.object.x, 1.0f - seen.object.y},
+                    {seen.object_dx.x, -seen.object_dx.y},
+                    {seen.object_dy.x, -seen.object_dy.y}};
+        }
+        const Vec2 scale = vec2(record[SCALE], record[SCALE + 1]);
+        laid.uv = laid.uv * scale + vec2(record[OFFSET], record[OFFSET + 1]);
+        laid.dx = laid.dx * scale, laid.dy = laid.dy * scale;
+        return look_up(paint, paint.image, 0, laid, m);
+    }
+
+    static Laid natural(const Drawn& drawn, const Kind& kind, const Seen& seen) {
+        if (kind.three_js) {
+            const ShapeUv at = three_js_uv(kind.solver, seen.object, seen.object_normal, drawn.length);
+            return {at.uv,
+                    {dot(seen.object_dx, at.along_u), dot(seen.object_dx, at.along_v)},
+                    {dot(seen.object_dy, at.along_u), dot(seen.object_dy, at.along_v)}};
+        }
+        const auto uv = [&](Vec3 p) { return shape_uv(kind.solver, p, seen.object_normal, drawn.length); };
+        // Where a texture has gone once round it jumps back by 1.
+        const auto step = [](Float8 d) { return d - floor(d + 0.5f); };
+        const Vec2 here = uv(seen.object), right = uv(seen.object + seen.object_dx) - here;
+        const Vec2 down = uv(seen.object + seen.object_dy) - here;
+        return {here, {step(right.x), step(right.y)}, {step(down.x), step(down.y)}};
+    }
+
+    static Sloped sloped(const Seen& seen, float a, float b, float c) {
+        return {a + seen.first.value * (b - a) + seen.second.value * (c - a),
+                seen.first.dx * (b - a) + seen.second.dx * (c - a),
+                seen.first.dy * (b - a) + seen.second.dy * (c - a)};
+    }
+
+    void tint(Vec4& texel, const Seen& seen) const {
+        const auto along = [&](int channel) {
+            const std::vector<float>& by = scene_.meshes.colour[channel];
+            const std::size_t* c = triangle_.corner;
+            return sloped(seen, by[c[0]], by[c[1]], by[c[2]]).value;
+        };
+        texel.x *= along(0), texel.y *= along(1), texel.z *= along(2), texel.w *= along(3);
+    }
+
+    void colour(Block& block, Mask m, const Drawn& drawn, const Kind& kind, const float* record,
+                const Seen& seen, const Vec4& texel) {
+        const Vec3 painted{texel.x, texel.y, texel.z};
+        const Vec3 rgb = vec3(record + RGBA);
+        if (scene_.view.linear) {
+            block.rgb = select(m, rgb * painted, block.rgb);
+        } else {
+            block.rgb = select(m, rgb, block.rgb);
+            block.texel = select(m, painted, block.texel);
+        }
+        const float* material = record + MATERIAL;
+        block.material = select(m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
+                                block.material);
+        block.bent = select(m, seen.normal.value, block.bent);
+        if (kind.emissive && kind.line == 0) {
+            block.emissive = select(m, vec3(record + EMISSIVE), block.emissive);
+            block.glowing |= m;
+        }
+        if (kind.reflective && scene_.view.mirror != nullptr) {
+            block.reflective |= m;
+            block.reflectance = select(m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
+        }
+        const Shading shading = kind.line > 0 ? Shading::unlit : kind.shading;
+        if (shading == Shading::unlit) block.unlit |= m;
+        if (shading == Shading::hazy) block.hazy |= m;
+        if (scene_.view.linear) {
+            if (shading == Shading::phong) block.phong |= m;
+            if (shading == Shading::lambert) block.lambert |= m;
+            if (shading == Shading::normal) block.show_normal |= m;
+            if (shading == Shading::depth) block.show_depth |= m;
+            if (kind.solver != Solver::slab && kind.solver != Solver::face) {
+                const Vec3 x = seen.normal.dx, y = seen.normal.dy;
+                const Float8 turn = larger(larger(larger(absolute(x.x), absolute(y.x)), larger(absolute(x.y), absolute(y.y))),
+                                           larger(absolute(x.z), absolute(y.z)));
+                block.turning = select(m, turn, block.turning);
+            }
+        }
+        if (scene_.vertex_lit(kind, drawn)) add_vertex_light(block, m, drawn, seen);
+    }
+
+    void add_vertex_light(Block& block, Mask m, const Drawn& drawn, const Seen& seen) {
+        const int shadows = int(scene_.frame.block->shadow_count);
+        block.vertex_lit |= m;
+        float numbers[3 + 3 * MAX_SHADOWS][3];
+        if (drawn.lit_whole) {
+            for (int k = 0; k < 3; ++k)
+                for (int i = 0; i < 3 + 3 * shadows; ++i)
+                    numbers[i][k] = light_.at(i)[drawn.lit + triangle_.corner[k] - drawn.base];
+        } else {
+            light_corners(drawn, shadows, numbers);
+        }
+        const auto along = [&](int i) {
+            return Vec3{sloped(seen, numbers[i][0], numbers[i][1], numbers[i][2]).value,
+                        sloped(seen, numbers[i + 1][0], numbers[i + 1][1], numbers[i + 1][2]).value,
+                        sloped(seen, numbers[i + 2][0], numbers[i + 2][1], numbers[i + 2][2]).value};
+        };
+        block.lit = select(m, along(0), block.lit);
+        for (int k = 0; k < shadows; ++k) block.direct[k] = select(m, along(3 + 3 * k), block.direct[k]);
+    }
+
+    // Light at the three corners of the triangle at hand.
+    void light_corners(const Drawn& drawn, int shadows, float numbers[][3]) {
+        if (lit_number_ != triangle_.number) {
+            lit_number_ = triangle_.number;
+            const Meshes& meshes = scene_.meshes;
+            const Solver solver = scene_.kind(drawn).solver;
+            float p[3][8] = {}, n[3][8] = {}, wide[2][8] = {};
+            for (int k = 0; k < 3; ++k) {
+                const std::size_t at = triangle_.corner[k];
+                for (int axis = 0; axis < 3; ++axis) {
+                    p[axis][k] = meshes.position[axis][at];
+                    n[axis][k] = meshes.normal[axis][at];
+                }
+                wide[0][k] = meshes.uv[0][at], wide[1][k] = meshes.uv[1][at];
+            }
+            Vec3 place{load(p[0]), load(p[1]), load(p[2])};
+            if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
+                const Float8 wider = load(wide[1]);
+                place.x *= wider, place.y *= wider;
+                if (solver != Solver::tube) place.z *= wider;
+                if (solver == Solver::capsule) place.z += load(wide[0]) * drawn.length;
+            }
+            place = rows_of(drawn.from_object).point(place);
+            const Vec3 normal = normals_way(drawn.normals, {load(n[0]), load(n[1]), load(n[2])});
+            lit_[0] = light_vertices(scene_, drawn, place, normal, lane_numbers() < all_int(3), lit_ + 1);
+        }
+        for (int i = 0; i < 1 + shadows; ++i)
+            for (int k = 0; k < 3; ++k) {
+                numbers[3 * i][k] = lit_[i].x[k];
+                numbers[3 * i + 1][k] = lit_[i].y[k];
+                numbers[3 * i + 2][k] = lit_[i].z[k];
+            }
+    }
+
+    // What further textures say of a surface in linear light.
+    void add_layers(Block& block, Mask m, const Paint& paint, const Seen& seen, const Laid& laid) const {
+        enum { METALLIC_ROUGHNESS, NORMAL, OCCLUSION, GLOW };
+        if (paint.layers[NORMAL]) {
+            const Vec4 texel = look_up(paint, *paint.layers[NORMAL], 1 + NORMAL, laid, m);
+            const Laid on = mapped(paint.maps[1 + NORMAL], laid);
+            block.bent = select(m, bumped(paint, seen.normal.value, seen.place, on, texel), block.bent);
+        }
+        if (paint.layers[METALLIC_ROUGHNESS]) {
+            const Vec4 texel = look_up(paint, *paint.layers[METALLIC_ROUGHNESS], 1 + METALLIC_ROUGHNESS, laid, m);
+            block.material.x = select(m, block.material.x * texel.z, block.material.x);
+            block.material.y = select(m, block.material.y * texel.y, block.material.y);
+        }
+        if (paint.layers[OCCLUSION]) {
+            const Vec4 texel = look_up(paint, *paint.layers[OCCLUSION], 1 + OCCLUSION, laid, m);
+            block.open = select(m, 1.0f + paint.strengths[2] * (texel.x - 1.0f), block.open);
+            block.occluded |= m;
+        }
+        if (paint.layers[GLOW]) {
+            const Vec4 texel = look_up(paint, *paint.layers[GLOW], 1 + GLOW, laid, m);
+            block.emissive = select(m, block.emissive * Vec3{texel.x, texel.y, texel.z}, block.emissive);
+        }
+    }
+
+    // The normal that a texture gives a surface, with its x along u and its y along v.
+    static Vec3 bumped(const Paint& paint, Vec3 normal, const SlopedPoint& at, const Laid& laid, const Vec4& texel) {
+        const Vec3 along_y = cross(at.dy, normal), along_x = cross(normal, at.dx);
+        const Vec3 u = along_y * laid.dx.x + along_x * laid.dy.x, v = along_y * laid.dx.y + along_x * laid.dy.y;
+        const Float8 size = larger(dot(u, u), dot(v, v));
+        const Float8 turn = sign(dot(cross(at.dx, at.dy), normal)) *
+                            select(size > 0.0f, inverse_root(larger(size, all(1e-37f))), all(0.0f));
+        const Float8 x = (texel.x * 2.0f - 1.0f) * paint.strengths[0], y = (texel.y * 2.0f - 1.0f) * paint.strengths[1];
+        return normalize((u * x + v * y) * turn + normal * (texel.z * 2.0f - 1.0f));
+    }
+
+    Vec3 classic(const Block& block, const Rays& rays, Vec3 point) const {
+        Vec3 lit = block.lit;
+        const Mask flat = block.covered & ~block.vertex_lit;
+        if (any(block.vertex_lit & block.covered))
+            for (int i = 0; i < int(scene_.frame.block->shadow_count); ++i)
+                lit += block.direct[i] * lit_part(scene_.frame, i, point, block.vertex_lit & block.covered);
+        if (any(flat)) {
+            Vec3 here = block.rgb;
+            const Mask shone = flat & ~block.unlit;
+            if (any(shone)) {
+                const ClassicSurface surface{block.rgb, block.material.x, block.material.y, block.material.z,
+                                             point, block.normal, normalize(-rays.way)};
+                here = select(block.unlit, block.rgb, classic_light(scene_.frame, surface, shone));
+            }
+            lit = select(block.vertex_lit, lit, clamp(here, 0.0f, 1.0f));
+        }
+        lit *= block.texel;
+        if (any(block.glowing)) lit += block.emissive;
+        return lit;
+    }
+
+    Vec3 linear_light(const Block& block, const Rays& rays, Vec3 point, Vec3 mirrored) const {
+        const FrameBlock& frame = *scene_.frame.block;
+        const Mask shown_plain = block.unlit | block.show_normal | block.show_depth;
+        const Mask metallic = block.covered & ~(shown_plain | block.phong | block.lambert);
+        Vec3 lit = block.rgb;
+        StandardSurface surface{block.rgb, block.material, point, block.normal, block.bent, normalize(-rays.way),
+                                block.turning, block.open, any(block.occluded), rays.pixel};
+        const auto add = [&](Model model, Mask m) {
+            if (!any(m)) return;
+            const Vec3 sent = standard_light(scene_.frame, model, surface, m);
+            lit = select(m, sent, lit);
+        };
+        add(Model::METALLIC, metallic);
+        add(Model::PHONG, block.phong & block.covered);
+        add(Model::LAMBERT, block.lambert & block.covered);
+        if (any(block.glowing)) lit += block.emissive * select(shown_plain, all(0.0f), all(1.0f));
+        lit = shown(scene_.frame, lit + mirrored);
+        if (any(block.show_normal)) lit = select(block.show_normal, block.bent * all(0.5f) + vec3(all(0.5f)), lit);
+        if (any(block.show_depth)) {
+            const float near_ = frame.ambient[3], far_ = frame.levels[2];
+            const Float8 part = rays.parallel
+                ? (far_ - block.depth) / (far_ - near_)
+                : 1.0f - far_ / (far_ - near_) * (1.0f - near_ / block.depth);
+            lit = select(block.show_depth, vec3(part), lit);
+        }
+        return lit;
+    }
+
+    Vec3 mirror_at(int x, int y) const {
+        const View& view = scene_.view;
+        Vec3 seen = vec3(0, 0, 0);
+        for (int i = 0; i < 8; ++i) {
+            const int column = std::min(x + i, view.camera.width - 1);
+            const std::uint8_t* from = view.mirror + 3 * (std::size_t(y) * std::size_t(view.camera.width) + std::size_t(column));
+            seen.x[i] = from[0], seen.y[i] = from[1], seen.z[i] = from[2];
+        }
+        return seen * all(1.0f / 255.0f);
+    }
+
+    const Scene& scene_;
+    const VertexLight& light_;
+    Triangle triangle_;
+    std::uint32_t lit_number_ = 0;
+    Vec3 lit_[1 + MAX_SHADOWS];
+};
+
+}  // namespace
+}  // namespace heliograph

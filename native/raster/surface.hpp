@@ -1,0 +1,292 @@
+// What is seen at eight pixels of one row, before light: depth, normals, texture coordinates and
+// their slopes. gl/shaders/surface.frag for a picture whose primitives are known already.
+#pragma once
+
+#include "haze.hpp"
+#include "sampling.hpp"
+#include "shape_uv.hpp"
+#include "visibility.hpp"
+
+namespace heliograph {
+namespace {
+
+// Places of numbers in an instance's record, as raster/paint.py has them.
+enum Record { RGBA = 0, MATERIAL = 4, SCALE = 8, CUTOFF = 11, ID = 12, OFFSET = 13, EMISSIVE = 15, REFLECTANCE = 18 };
+
+// Rays through eight pixels: from `origin` along `way`, both in camera axes, a metre of depth long.
+struct Rays {
+    Vec2 pixel;  // as in gl_FragCoord, but rows count downwards
+    Vec2 where;  // on the plane one metre ahead; of parallel cameras metres
+    Vec3 origin, way;
+    bool parallel;
+
+    Rays(const FrameBlock& block, int x, int y, bool is_parallel, float aside_x = 0, float aside_y = 0)
+        : pixel{to_float(lane_numbers() + all_int(x)) + (0.5f + aside_x), all(float(y) + 0.5f + aside_y)},
+          parallel(is_parallel) {
+        where = unprojected(block, pixel);
+        origin = parallel ? Vec3{where.x, where.y, all(0.0f)} : vec3(0, 0, 0);
+        way = parallel ? vec3(0, 0, -1) : Vec3{where.x, where.y, all(-1.0f)};
+    }
+    Vec3 point(Float8 depth) const { return origin + way * depth; }
+};
+
+// A ray in object axes.
+struct ObjectRays {
+    Vec3 origin, way;
+
+    ObjectRays(const Drawn& drawn, const Rays& rays) {
+        const Rows to_object = rows_of(drawn.to_object);
+        origin = rays.parallel ? to_object.point(rays.origin)
+                               : vec3(drawn.to_object[3], drawn.to_object[7], drawn.to_object[11]);
+        way = to_object.way(rays.way);
+    }
+};
+
+// Where rays meet a convex shape's own surface: metres along them, and the outward normal there in
+// object axes.
+struct Crossing {
+    Float8 depth;
+    Vec3 normal;
+    Mask missed;
+};
+
+struct RoundCrossing {
+    Float8 depth;
+    Mask missed;
+};
+
+// The unit sphere (or circle: without z). The point nearest the middle comes first: B^2 - AC would
+// cancel for far, small shapes.
+HELIOGRAPH_INLINE RoundCrossing cross_round(Vec3 c, Vec3 d, bool flat, Mask leaves) {
+    if (flat) c.z = d.z = all(0.0f);
+    const Float8 over = 1.0f / larger(dot(d, d), all(1e-37f));
+    const Float8 middle = -dot(d, c) * over;
+    const Vec3 k = c + d * middle;
+    const Float8 within = 1.0f - dot(k, k);
+    const Float8 half_way = root(larger(within, all(0.0f)) * over);
+    return {middle + select(leaves, half_way, -half_way), within < 0.0f};
+}
+
+HELIOGRAPH_INLINE Float8 sign(Float8 a) {
+    return select(a > 0.0f, all(1.0f), select(a < 0.0f, all(-1.0f), all(0.0f)));
+}
+
+HELIOGRAPH_INLINE Crossing cross_slab(Vec3 c, Vec3 d, Mask leaves) {
+    // Flat faces at -1 and 1: the last one entered among those a ray comes towards, the first one
+    // left of those it goes to.
+    const Float8 none = select(leaves, all(1e30f), all(-1e30f));
+    const auto side = [&](Float8 from, Float8 way, Float8& away) {
+        away = select(leaves, sign(way), sign(from));
+        const Float8 gap = away * from - 1.0f, speed = -away * way;
+        const Mask met = (leaves & (way != 0.0f)) | (~leaves & (gap > 0.0f) & (speed > 0.0f));
+        return select(met, gap / speed, none);
+    };
+    Vec3 away, t;
+    t.x = side(c.x, d.x, away.x), t.y = side(c.y, d.y, away.y), t.z = side(c.z, d.z, away.z);
+    const Float8 depth = select(leaves, smaller(t.x, smaller(t.y, t.z)), larger(t.x, larger(t.y, t.z)));
+    const Float8 zero = all(0.0f);
+    return {depth,
+            {select(t.x == depth, away.x, zero), select(t.y == depth, away.y, zero),
+             select(t.z == depth, away.z, zero)},
+            all_int(0)};
+}
+
+HELIOGRAPH_INLINE Crossing cross_tube(Vec3 c, Vec3 d, Mask leaves) {
+    // Flat faces at z = -1 and 1: for a ray that comes from beyond them, or where it goes.
+    const Float8 away = select(leaves, sign(d.z), sign(c.z));
+    const Float8 gap = away * c.z - 1.0f, speed = -away * d.z;
+    const Mask met = (leaves & (speed < 0.0f)) | (~leaves & (gap > 0.0f) & (speed > 0.0f));
+    const Float8 cap = select(met, gap / speed, select(leaves, all(1e30f), all(-1e30f)));
+    const RoundCrossing tube = cross_round(c, d, true, leaves);
+    const Mask on_tube = (leaves & (tube.depth < cap)) | (~leaves & (tube.depth > cap));
+    const Float8 depth = select(on_tube, tube.depth, cap), zero = all(0.0f);
+    const Vec3 p = c + d * depth;
+    const Float8 beyond = select(on_tube, absolute(p.z), p.x * p.x + p.y * p.y);
+    return {depth, select(on_tube, Vec3{p.x, p.y, zero}, Vec3{zero, zero, away}),
+            tube.missed | (beyond > 1.0f)};
+}
+
+HELIOGRAPH_INLINE Crossing cross_capsule(Vec3 c, Vec3 d, float length, Mask leaves) {
+    const RoundCrossing tube = cross_round(c, d, true, leaves);
+    const Vec3 p = c + d * tube.depth;
+    // Beyond the ends of the tube the ray has met one of the half spheres.
+    const Float8 end = clamp(p.z, -length, length);
+    const Mask beyond = p.z != end;
+    const Vec3 from = {c.x, c.y, c.z - end};
+    const RoundCrossing ball = cross_round(from, d, false, leaves);
+    return {select(beyond, ball.depth, tube.depth),
+            select(beyond, from + d * ball.depth, Vec3{p.x, p.y, all(0.0f)}),
+            tube.missed | (beyond & ball.missed)};
+}
+
+// Of `leaves` lanes where rays leave the shape, of others where they enter it.
+HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& rays, Mask leaves) {
+    const Vec3 c = rays.origin, d = rays.way;
+    if (solver == Solver::slab) return cross_slab(c, d, leaves);
+    if (solver == Solver::tube) return cross_tube(c, d, leaves);
+    if (solver == Solver::capsule) return cross_capsule(c, d, length, leaves);
+    const RoundCrossing ball = cross_round(c, d, false, leaves);
+    return {ball.depth, c + d * ball.depth, ball.missed};
+}
+
+// A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
+struct Triangle {
+    std::uint32_t number = 0;
+    std::size_t corner[3];
+    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
+    float nearest, farthest;
+    bool front;
+
+    void set(const Meshes& meshes, const Drawn& drawn, Solver solver, std::uint32_t which,
+             const View& view, bool turned);
+};
+
+inline void Triangle::set(const Meshes& meshes, const Drawn& drawn, Solver solver,
+                          std::uint32_t which, const View& view, bool turned) {
+    number = which;
+    const std::size_t t = drawn.first + (which - drawn.number);
+    float p[3][3];
+    const bool round = solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
+    for (int k = 0; k < 3; ++k) {
+        corner[k] = drawn.base + std::size_t(meshes.corner[k][t]);
+        for (int axis = 0; axis < 3; ++axis) p[k][axis] = meshes.position[axis][corner[k]];
+        if (round) {
+            const float wider = meshes.uv[1][corner[k]];
+            p[k][0] *= wider, p[k][1] *= wider;
+            if (solver != Solver::tube) p[k][2] *= wider;
+            if (solver == Solver::capsule) p[k][2] += meshes.uv[0][corner[k]] * drawn.length;
+        }
+    }
+    const float* m = drawn.from_object;
+    float v[3], a[3], b[3];  // the first corner, and the ways to the others
+    for (int r = 0; r < 3; ++r, m += 4) {
+        v[r] = m[0] * p[0][0] + m[1] * p[0][1] + m[2] * p[0][2] + m[3];
+        // Differences in object axes: they keep what far places round away.
+        a[r] = m[0] * (p[1][0] - p[0][0]) + m[1] * (p[1][1] - p[0][1]) + m[2] * (p[1][2] - p[0][2]);
+        b[r] = m[0] * (p[2][0] - p[0][0]) + m[1] * (p[2][1] - p[0][1]) + m[2] * (p[2][2] - p[0][2]);
+    }
+    const float n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+    float away = v[0] * n[0] + v[1] * n[1] + v[2] * n[2];
+    if (solver == Solver::face) {
+        // Of large planes this cancels; in object axes it does not. The sizes of both normals differ
+        // by the determinant.
+        const float* back = drawn.to_object;
+        const float e[2][3] = {{p[1][0] - p[0][0], p[1][1] - p[0][1], p[1][2] - p[0][2]},
+                               {p[2][0] - p[0][0], p[2][1] - p[0][1], p[2][2] - p[0][2]}};
+        const double o[3] = {double(e[0][1]) * e[1][2] - double(e[0][2]) * e[1][1],
+                             double(e[0][2]) * e[1][0] - double(e[0][0]) * e[1][2],
+                             double(e[0][0]) * e[1][1] - double(e[0][1]) * e[1][0]};
+        double height = 0, determinant = 0;
+        for (int k = 0; k < 3; ++k) height += o[k] * (double(p[0][k]) - double(back[4 * k + 3]));
+        const float* r = drawn.from_object;
+        determinant = double(r[0]) * (double(r[5]) * r[10] - double(r[6]) * r[9]) -
+                      double(r[1]) * (double(r[4]) * r[10] - double(r[6]) * r[8]) +
+                      double(r[2]) * (double(r[4]) * r[9] - double(r[5]) * r[8]);
+        away = float(height * determinant);
+    }
+    if (!view.camera.orthographic) {
+        over[0] = n[0], over[1] = n[1], over[2] = -n[2];
+        first[0] = b[1] * v[2] - b[2] * v[1], first[1] = b[2] * v[0] - b[0] * v[2];
+        first[2] = -(b[0] * v[1] - b[1] * v[0]);
+        second[0] = v[1] * a[2] - v[2] * a[1], second[1] = v[2] * a[0] - v[0] * a[2];
+        second[2] = -(v[0] * a[1] - v[1] * a[0]);
+        depth[0] = depth[1] = 0, depth[2] = away;
+        front = (away < 0) != turned;
+    } else {
+        over[0] = over[1] = 0, over[2] = -n[2];
+        first[0] = -b[1], first[1] = b[0], first[2] = v[0] * b[1] - v[1] * b[0];
+        second[0] = a[1], second[1] = -a[0], second[2] = a[0] * v[1] - a[1] * v[0];
+        depth[0] = -n[0], depth[1] = -n[1], depth[2] = away;
+        front = (n[2] > 0) != turned;
+    }
+    const float z[3] = {-v[2], -v[2] - a[2], -v[2] - b[2]};
+    const float near_ = float(view.camera.near_);
+    nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
+    farthest = std::max(nearest, std::max(z[0], std::max(z[1], z[2])));
+}
+
+HELIOGRAPH_INLINE Float8 linear(const float* by, Vec2 where) {
+    return where.x * by[0] + where.y * by[1] + by[2];
+}
+
+// A number that grows along the picture: its value, and by how much for the next pixel to the right
+// and the next one down.
+struct Sloped {
+    Float8 value, dx, dy;
+};
+
+// Where eight rays meet a triangle's plane.
+struct OnTriangle {
+    Sloped first, second, depth;  // barycentric coordinates of corners 1 and 2
+
+    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 where) {
+        const Float8 over = 1.0f / linear(t.over, where);
+        const auto along = [&](const float* by) {
+            Sloped s;
+            s.value = linear(by, where) * over;
+            s.dx = (by[0] - s.value * t.over[0]) * over * block.unproject[0];
+            s.dy = (by[1] - s.value * t.over[1]) * over * block.unproject[1];
+            return s;
+        };
+        first = along(t.first), second = along(t.second), depth = along(t.depth);
+        first.value = clamp(first.value, 0.0f, 1.0f);
+        second.value = clamp(second.value, 0.0f, 1.0f);
+        depth.value = clamp(depth.value, t.nearest, t.farthest);
+    }
+    HELIOGRAPH_INLINE Float8 between(float a, float b, float c) const {
+        return a + first.value * (b - a) + second.value * (c - a);
+    }
+    HELIOGRAPH_INLINE Sloped sloped(float a, float b, float c) const {
+        return {between(a, b, c), first.dx * (b - a) + second.dx * (c - a),
+                first.dy * (b - a) + second.dy * (c - a)};
+    }
+};
+
+struct SlopedPoint {
+    Vec3 value, dx, dy;
+};
+
+// A place in camera axes, from how its depth grows.
+HELIOGRAPH_INLINE SlopedPoint sloped_point(const Rays& rays, const FrameBlock& block, const Sloped& depth) {
+    const float x = block.unproject[0], y = block.unproject[1];
+    const Float8 wide = rays.parallel ? all(1.0f) : depth.value;
+    SlopedPoint s{rays.point(depth.value), rays.way * depth.dx, rays.way * depth.dy};
+    s.dx.x += wide * x;
+    s.dy.y += wide * y;
+    return s;
+}
+
+// How the depth grows along a surface that faces `normal`.
+HELIOGRAPH_INLINE Sloped sloped_depth(const Rays& rays, const FrameBlock& block, Float8 depth, Vec3 normal) {
+    const Float8 facing = dot(normal, rays.way);
+    const Float8 size = select(absolute(facing) > 1e-12f, facing, all(1e-12f));
+    const Float8 over = (rays.parallel ? all(1.0f) : depth) / size;
+    return {depth, -normal.x * over * block.unproject[0], -normal.y * over * block.unproject[1]};
+}
+
+// A unit vector that turns along the picture, from one of any length that does.
+HELIOGRAPH_INLINE SlopedPoint normalized(const SlopedPoint& a) {
+    const Float8 over = inverse_root(larger(dot(a.value, a.value), all(1e-37f)));
+    const Vec3 n = a.value * over, dx = a.dx * over, dy = a.dy * over;
+    return {n, dx - n * dot(n, dx), dy - n * dot(n, dy)};
+}
+
+// A texture's coordinates, and how they grow.
+struct Laid {
+    Vec2 uv, dx, dy;
+};
+
+HELIOGRAPH_INLINE Laid mapped(const float map[2][3], const Laid& l) {
+    const auto row = [&](const float* m, Vec2 a, float one) { return a.x * m[0] + a.y * m[1] + m[2] * one; };
+    return {{row(map[0], l.uv, 1), row(map[1], l.uv, 1)},
+            {row(map[0], l.dx, 0), row(map[1], l.dx, 0)},
+            {row(map[0], l.dy, 0), row(map[1], l.dy, 0)}};
+}
+
+HELIOGRAPH_INLINE Vec4 look_up(const Paint& paint, const Texture& texture, int map, const Laid& laid, Mask m) {
+    const Laid at = paint.layered ? mapped(paint.maps[map], laid) : laid;
+    return sample(texture, at.uv, at.dx, at.dy, m);
+}
+
+}  // namespace
+}  // namespace heliograph

@@ -1,0 +1,383 @@
+// Which triangle, or which round thing, is seen at each pixel: transform, edges in fixed point with
+// the top-left rule, and the nearest of all. Nearness is 1 / depth, of parallel cameras 1 at the
+// farthest depth and 2 at the nearest: linear over the picture, larger is nearer.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "vec.hpp"
+#include "workspace.hpp"
+
+namespace heliograph {
+namespace {
+
+constexpr int SUBPIXELS = 256, HALF = SUBPIXELS / 2;
+constexpr int SMALL = 30000;                     // subpixels: products of two fit into 31 bits
+constexpr float FARTHEST_OUT = float(1 << 28);   // subpixels; vertices beyond it are clipped
+constexpr double GUARD = double(1 << 19);        // pixels round the picture that clipping leaves
+
+// Where samples are, subpixels from a pixel's middle, as GPUs have them.
+constexpr int PLACES[MOST_SAMPLES][2] = {{-32, -96}, {96, -32}, {-96, 32}, {32, 96}};
+
+struct Lens {
+    float fx, fy, cx, cy, nearest, scale, shift;  // nearness of parallel cameras = shift - scale * depth
+    bool parallel;
+
+    Float8 nearness(Float8 depth) const {
+        return parallel ? all(shift) - depth * scale : 1.0f / depth;
+    }
+};
+
+inline Lens lens_of(const Camera& camera, const Plan& plan) {
+    Lens lens{};
+    lens.fx = float(camera.fx), lens.fy = float(camera.fy);
+    lens.cx = float(camera.cx), lens.cy = float(camera.cy);
+    lens.nearest = float(camera.near_), lens.parallel = camera.orthographic;
+    const double scale = 1 / (plan.last - plan.first);
+    lens.scale = float(scale), lens.shift = float(1 + plan.last * scale);
+    return lens;
+}
+
+inline float farthest_nearness(const Lens& lens, const Camera& camera) {
+    return lens.parallel ? 1.0f : float(1 / camera.far_);
+}
+
+HELIOGRAPH_INLINE Rows rows_of(const float* from) {
+    Rows rows;
+    __builtin_memcpy(&rows, from, sizeof rows);
+    return rows;
+}
+
+// A vertex in object axes. Triangles of round things are drawn wider, so that they contain them.
+HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solver solver,
+                                     float length) {
+    Vec3 p{load(&meshes.position[0][at]), load(&meshes.position[1][at]),
+           load(&meshes.position[2][at])};
+    if (solver == Solver::stretched) p.z += load(&meshes.uv[0][at]) * length;
+    if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
+        const Float8 wider = load(&meshes.uv[1][at]);
+        p.x *= wider, p.y *= wider;
+        if (solver != Solver::tube) p.z *= wider;
+        if (solver == Solver::capsule) p.z += load(&meshes.uv[0][at]) * length;
+    }
+    return p;
+}
+
+static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, const Lens& lens,
+                      Vertices& out) {
+    const std::size_t count = std::size_t(drawn.vertices), base = drawn.base;
+    out.resize(count + BESIDE);
+    const Rows map = rows_of(drawn.from_object);
+    const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
+    const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;
+    for (std::size_t i = 0; i < count; i += 8) {
+        const Vec3 p = map.point(object_vertex(meshes, base + i, solver, drawn.length));
+        const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
+        const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
+        const Float8 y = clamp(p.y * over * fy + cy, -FARTHEST_OUT, FARTHEST_OUT);
+        store(&out.x[i], rounded(x));
+        store(&out.y[i], rounded(y));
+        store(&out.nearness[i], lens.parallel ? lens.nearness(depth) : over);
+        store(&out.place[0][i], p.x);
+        store(&out.place[1][i], p.y);
+        store(&out.place[2][i], p.z);
+    }
+}
+
+HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) { return a < b ? a : b; }
+HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) { return a > b ? a : b; }
+
+inline std::int64_t floor_divided(std::int64_t a, std::int64_t b) {
+    const std::int64_t quotient = a / b;
+    return a % b < 0 ? quotient - 1 : quotient;  // b > 0
+}
+
+// A corner of a triangle of any size, subpixels.
+struct Corner {
+    std::int64_t x, y;
+    double nearness;
+};
+
+// Which rows of pixels are drawn: [first, end).
+struct Band {
+    int first, end;
+};
+
+// Draws what is left of a triangle or polygon that is large, or was clipped: exact in 64 bits.
+template <typename Sink>
+static void fill_large(const Corner& a, Corner b, Corner c, int left, int right, Band band,
+                       std::uint32_t number, Sink& sink) {
+    // Rows count downwards, so that corners in counter-clockwise order have a negative area.
+    std::swap(b, c);
+    const std::int64_t area = (b.x - a.x) * (c.y - a.y) - (c.x - a.x) * (b.y - a.y);
+    if (area <= 0) return;
+    const std::int64_t low = std::min(a.y, std::min(b.y, c.y));
+    const std::int64_t high = std::max(a.y, std::max(b.y, c.y));
+    const std::int64_t first = std::max<std::int64_t>((low + HALF - 1) >> 8, band.first);
+    const std::int64_t last = std::min<std::int64_t>((high - HALF) >> 8, band.end - 1);
+    const double over = 1.0 / double(area);
+    const double by_x = ((b.nearness - a.nearness) * double(c.y - a.y) -
+                         (c.nearness - a.nearness) * double(b.y - a.y)) * over;
+    const double by_y = ((c.nearness - a.nearness) * double(b.x - a.x) -
+                         (b.nearness - a.nearness) * double(c.x - a.x)) * over;
+    if constexpr (requires { sink.slope(0.0f, 0.0f); })
+        sink.slope(float(by_x * SUBPIXELS), float(by_y * SUBPIXELS));
+    const Corner* corners[4] = {&a, &b, &c, &a};
+    for (std::int64_t row = first; row <= last; ++row) {
+        const std::int64_t y = row * SUBPIXELS + HALF;
+        std::int64_t start = left, end = right;
+        for (int e = 0; e < 3; ++e) {
+            const Corner &p = *corners[e], &q = *corners[e + 1];
+            const std::int64_t dx = q.x - p.x, dy = q.y - p.y;
+            const bool owned = dy < 0 || (dy == 0 && dx > 0);  // the top-left rule
+            const std::int64_t k = dx * (y - p.y) - (owned ? 0 : 1);
+            if (dy == 0) {
+                if (k < 0) end = -1;
+            } else if (dy > 0) {
+                end = std::min(end, floor_divided(p.x + floor_divided(k, dy) - HALF, SUBPIXELS));
+            } else {
+                const std::int64_t x = p.x - floor_divided(k, -dy);
+                start = std::max(start, floor_divided(x - HALF + SUBPIXELS - 1, SUBPIXELS));
+            }
+        }
+        if (start > end) continue;
+        // The same numbers wherever a row begins, so that bands and tiles change nothing.
+        const double nearness = a.nearness + by_y * double(y - a.y) + by_x * double(HALF - a.x);
+        const Float8 step = to_float(lane_numbers()) * float(by_x * SUBPIXELS);
+        for (std::int64_t x = start & ~std::int64_t(7); x <= end; x += 8) {
+            const Int8 columns = lane_numbers() + all_int(int(x));
+            const Mask inside = (columns >= all_int(int(start))) & (columns <= all_int(int(end)));
+            const Float8 z = all(float(nearness + by_x * double(x * SUBPIXELS))) + step;
+            sink(int(x), int(row), inside, z, number);
+        }
+    }
+}
+
+// A corner in camera axes while its triangle is clipped.
+struct Clipped {
+    double at[3];
+    bool kept;      // it is a vertex, whose place on the picture is known
+    Corner corner;
+};
+
+// Cuts a convex polygon where a + b . at is less than 0; its new number of corners.
+inline int cut(Clipped* polygon, int count, const double* b, double a) {
+    Clipped result[9];
+    double side[9];
+    int made = 0;
+    for (int i = 0; i < count; ++i) {
+        const double* p = polygon[i].at;
+        side[i] = a + b[0] * p[0] + b[1] * p[1] + b[2] * p[2];
+    }
+    for (int i = 0; i < count; ++i) {
+        const int j = (i + 1) % count;
+        if (side[i] >= 0) result[made++] = polygon[i];
+        if ((side[i] >= 0) == (side[j] >= 0)) continue;
+        // From the inner end to the outer one, so that two triangles cut an edge at one point.
+        const int in = side[i] >= 0 ? i : j, out = side[i] >= 0 ? j : i;
+        const double part = side[in] / (side[in] - side[out]);
+        Clipped& point = result[made++];
+        point.kept = false;
+        for (int k = 0; k < 3; ++k)
+            point.at[k] = polygon[in].at[k] + (polygon[out].at[k] - polygon[in].at[k]) * part;
+    }
+    std::copy_n(result, made, polygon);
+    return made;
+}
+
+template <typename Sink>
+struct TriangleDrawer {
+    const Meshes& meshes;
+    const Drawn& drawn;
+    const Camera& camera;
+    const Lens& lens;
+    const Vertices& vertices;
+    Side side;
+    bool turned;     // whether fronts are clockwise
+    int shift_x, shift_y;  // of the sample, subpixels
+    int left, right; // columns
+    Band band;
+    Sink& sink;
+
+    void draw() {
+        const std::int32_t* corners[3];
+        for (int k = 0; k < 3; ++k) corners[k] = &meshes.corner[k][drawn.first];
+        for (std::uint32_t t = 0; t < drawn.count; t += 8) draw_eight(corners, t);
+    }
+
+    void draw_eight(const std::int32_t* const* corners, std::uint32_t t) {
+        const int wanted = drawn.count - t >= 8 ? 255 : (1 << (drawn.count - t)) - 1;
+        const Int8 valid = lane_numbers() < all_int(int(std::min(drawn.count - t, 8u)));
+        Int8 index[3], x[3], y[3];
+        for (int k = 0; k < 3; ++k) {
+            index[k] = load(corners[k] + t) & valid;
+            x[k] = gather(vertices.x.data(), index[k]) - all_int(shift_x);
+            y[k] = gather(vertices.y.data(), index[k]) - all_int(shift_y);
+        }
+        int slow = 0;
+        if (drawn.clipped) {
+            Mask before = all_int(0);
+            for (int k = 0; k < 3; ++k) {
+                const Float8 depth = -gather(vertices.place[2].data(), index[k]);
+                before |= ~(depth >= lens.nearest);
+            }
+            slow = bits(before) & wanted;
+        }
+        const Int8 low_x = least(x[0], least(x[1], x[2])), high_x = most(x[0], most(x[1], x[2]));
+        const Int8 low_y = least(y[0], least(y[1], y[2])), high_y = most(y[0], most(y[1], y[2]));
+        const Int8 first_x = most((low_x + (HALF - 1)) >> 8, all_int(left));
+        const Int8 last_x = least((high_x - HALF) >> 8, all_int(right));
+        const Int8 first_y = most((low_y + (HALF - 1)) >> 8, all_int(band.first));
+        const Int8 last_y = least((high_y - HALF) >> 8, all_int(band.end - 1));
+        const Mask large = ((high_x - low_x) > all_int(SMALL)) | ((high_y - low_y) > all_int(SMALL));
+        Int8 area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
+        // Counter-clockwise is a negative area here; what faces away is turned round, or left out.
+        const Mask turn = side == Side::both ? area < 0 : all_int((side == Side::back) == turned ? -1 : 0);
+        area = select(turn, -area, area);
+        const Mask live = (first_x <= last_x) & (first_y <= last_y) & ((area > 0) | large);
+        const int alive = bits(live) & wanted & ~slow;
+        const int large_bits = bits(large) & alive;
+        for (int rest = slow | large_bits; rest != 0; rest &= rest - 1) {
+            const int k = __builtin_ctz(unsigned(rest));
+            draw_large(index[0][k], index[1][k], index[2][k], drawn.number + t + std::uint32_t(k));
+        }
+        if ((alive & ~large_bits) == 0) return;
+        const Int8 x1 = select(turn, x[2], x[1]), x2 = select(turn, x[1], x[2]);
+        const Int8 y1 = select(turn, y[2], y[1]), y2 = select(turn, y[1], y[2]);
+        const Int8 i1 = select(turn, index[2], index[1]), i2 = select(turn, index[1], index[2]);
+        for (int rest = alive & ~large_bits; rest != 0; rest &= rest - 1) {
+            const int k = __builtin_ctz(unsigned(rest));
+            const std::int32_t px[3] = {x[0][k], x1[k], x2[k]}, py[3] = {y[0][k], y1[k], y2[k]};
+            const float z[3] = {vertices.nearness[std::size_t(index[0][k])],
+                                vertices.nearness[std::size_t(i1[k])],
+                                vertices.nearness[std::size_t(i2[k])]};
+            draw_small(px, py, z, area[k], first_x[k], last_x[k], first_y[k], last_y[k],
+                       drawn.number + t + std::uint32_t(k));
+        }
+    }
+
+    HELIOGRAPH_INLINE void draw_small(const std::int32_t* x, const std::int32_t* y, const float* z,
+                                      std::int32_t area, int x0, int x1, int y0, int y1,
+                                      std::uint32_t number) {
+        const int at_x = x0 * SUBPIXELS + HALF, at_y = y0 * SUBPIXELS + HALF;
+        Int8 edge[3], step[3];
+        std::int32_t down[3];
+        for (int e = 0; e < 3; ++e) {  // edge e is opposite to corner e
+            const int p = (e + 1) % 3, q = (e + 2) % 3;
+            const std::int32_t dx = x[q] - x[p], dy = y[q] - y[p];
+            const std::int32_t owned = dy < 0 || (dy == 0 && dx > 0) ? 0 : 1;
+            const std::int32_t start = dx * (at_y - y[p]) - dy * (at_x - x[p]) - owned;
+            step[e] = all_int(-dy * SUBPIXELS * 8);
+            down[e] = dx * SUBPIXELS;
+            edge[e] = all_int(start) + all_int(-dy * SUBPIXELS) * lane_numbers();
+        }
+        const float over = 1.0f / float(area);
+        const Float8 by_1 = all((z[1] - z[0]) * over), by_2 = all((z[2] - z[0]) * over);
+        const Float8 nearness = all(z[0]);
+        if constexpr (requires { sink.slope(0.0f, 0.0f); }) {
+            const float a = (z[1] - z[0]) * over * SUBPIXELS, b = (z[2] - z[0]) * over * SUBPIXELS;
+            sink.slope(float(y[2] - y[0]) * a + float(y[0] - y[1]) * b, float(x[0] - x[2]) * a + float(x[1] - x[0]) * b);
+        }
+        for (int row = y0; row <= y1; ++row) {
+            Int8 e0 = edge[0], e1 = edge[1], e2 = edge[2];
+            for (int column = x0;; column += 8) {
+                const Int8 outside = e0 | e1 | e2;  // negative
+                if (bits(outside) != 255)
+                    sink(column, row, ~outside >> 31,
+                         nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
+                if (column + 8 > x1) break;
+                e0 += step[0], e1 += step[1], e2 += step[2];
+            }
+            for (int e = 0; e < 3; ++e) edge[e] += all_int(down[e]);
+        }
+    }
+
+    void draw_large(std::int32_t a, std::int32_t b, std::int32_t c, std::uint32_t number) {
+        const std::int32_t index[3] = {a, b, c};
+        Clipped polygon[9];
+        bool far_out = false;
+        for (int k = 0; k < 3; ++k) {
+            const std::size_t i = std::size_t(index[k]);
+            for (int r = 0; r < 3; ++r) polygon[k].at[r] = vertices.place[r][i];
+            polygon[k].kept = true;
+            polygon[k].corner = {vertices.x[i], vertices.y[i], vertices.nearness[i]};
+            far_out |= std::abs(double(vertices.x[i])) >= FARTHEST_OUT ||
+                       std::abs(double(vertices.y[i])) >= FARTHEST_OUT;
+        }
+        int count = 3;
+        const double ahead[3] = {0, 0, -1};
+        if (drawn.clipped) count = cut(polygon, count, ahead, -double(camera.near_));
+        if (far_out || drawn.clipped) {
+            const bool parallel = camera.orthographic;
+            for (int way = 0; way < 4 && count > 0; ++way) {
+                const bool low = way & 1, vertical = way & 2;
+                const double focal = vertical ? -camera.fy : camera.fx;
+                const double centre = vertical ? camera.cy : camera.cx;
+                const double room = low ? centre + GUARD : GUARD - centre;
+                double plane[3] = {0, 0, 0};
+                plane[vertical] = low ? focal : -focal;
+                if (!parallel) plane[2] = -room;
+                count = cut(polygon, count, plane, parallel ? room : 0.0);
+            }
+        }
+        for (int k = 0; k < count; ++k) {
+            Clipped& each = polygon[k];
+            if (!each.kept) {
+                const double depth = -each.at[2], over = camera.orthographic ? 1 : 1 / depth;
+                each.corner.x = std::int64_t(__builtin_rint((each.at[0] * over * camera.fx + camera.cx) * SUBPIXELS));
+                each.corner.y = std::int64_t(__builtin_rint((camera.cy - each.at[1] * over * camera.fy) * SUBPIXELS));
+                each.corner.nearness = camera.orthographic
+                    ? double(lens.shift) - double(lens.scale) * depth : over;
+            }
+            each.corner.x -= shift_x, each.corner.y -= shift_y;
+        }
+        for (int k = 2; k < count; ++k) {
+            const Corner &p = polygon[0].corner, &q = polygon[k - 1].corner, &r = polygon[k].corner;
+            if (side == Side::both || (side == Side::front) != turned)
+                fill_large(p, q, r, left, right, band, number, sink);
+            if (side == Side::both || (side == Side::front) == turned)
+                fill_large(p, r, q, left, right, band, number, sink);
+        }
+    }
+};
+
+// Draws a line of a width in pixels from the first to the second vertex, across its longer side.
+template <typename Sink>
+static void draw_line(const Drawn& drawn, const Camera& camera, const Lens& lens,
+                      const Vertices& vertices, int width, int shift_x, int shift_y, Band band,
+                      Sink& sink) {
+    Clipped ends[9];
+    for (int k = 0; k < 2; ++k)
+        for (int r = 0; r < 3; ++r) ends[k].at[r] = vertices.place[r][std::size_t(k)];
+    double depth[2] = {-ends[0].at[2], -ends[1].at[2]};
+    if (depth[0] < camera.near_ && depth[1] < camera.near_) return;
+    Corner corner[2];
+    for (int k = 0; k < 2; ++k) {
+        double at[3], part = 0;
+        if (depth[k] < camera.near_)
+            part = (camera.near_ - depth[k]) / (depth[1 - k] - depth[k]);
+        for (int r = 0; r < 3; ++r) at[r] = ends[k].at[r] + (ends[1 - k].at[r] - ends[k].at[r]) * part;
+        const double away = std::max(-at[2], double(camera.near_));
+        const double over = camera.orthographic ? 1 : 1 / away;
+        const double x = std::clamp(at[0] * over * camera.fx + camera.cx, -GUARD, GUARD);
+        const double y = std::clamp(camera.cy - at[1] * over * camera.fy, -GUARD, GUARD);
+        corner[k] = {std::int64_t(__builtin_rint(x * SUBPIXELS)) - shift_x,
+                     std::int64_t(__builtin_rint(y * SUBPIXELS)) - shift_y,
+                     camera.orthographic ? double(lens.shift) - double(lens.scale) * away : over};
+    }
+    const std::int64_t across = std::abs(corner[1].x - corner[0].x);
+    const bool flat = across >= std::abs(corner[1].y - corner[0].y);
+    const std::int64_t half = std::int64_t(width) * HALF;
+    Corner quad[4] = {corner[0], corner[0], corner[1], corner[1]};
+    for (int k = 0; k < 4; ++k) (flat ? quad[k].y : quad[k].x) += k == 1 || k == 2 ? half : -half;
+    const int right = camera.width - 1;
+    fill_large(quad[0], quad[1], quad[2], 0, right, band, drawn.number, sink);
+    fill_large(quad[0], quad[2], quad[3], 0, right, band, drawn.number, sink);
+    fill_large(quad[0], quad[2], quad[1], 0, right, band, drawn.number, sink);
+    fill_large(quad[0], quad[3], quad[2], 0, right, band, drawn.number, sink);
+}
+
+}  // namespace
+}  // namespace heliograph

@@ -1,0 +1,67 @@
+// Memory that is used again from picture to picture.
+#pragma once
+
+#include <algorithm>
+
+#include "scene.hpp"
+
+namespace heliograph {
+
+// The picture while it is made: `planes` of nearness, primitives and colours, one for each sample.
+struct Planes {
+    int width = 0, height = 0, stride = 0, samples = 0;
+    std::vector<float> nearness[MOST_SAMPLES];
+    std::vector<std::uint32_t> primitive[MOST_SAMPLES];
+
+    void begin(int w, int h, int count, float farthest, int first_row, int end_row) {
+        width = w, height = h, samples = count;
+        stride = ((w + 7) & ~7) + BESIDE;
+        const std::size_t start = at(0, first_row), end = at(0, end_row);
+        for (int s = 0; s < count; ++s) {
+            nearness[s].resize(std::max(nearness[s].size(), size()));
+            primitive[s].resize(std::max(primitive[s].size(), size()));
+            std::fill(nearness[s].data() + start, nearness[s].data() + end, farthest);
+            std::fill(primitive[s].data() + start, primitive[s].data() + end, 0u);
+        }
+    }
+    std::size_t size() const { return at(0, height) + BESIDE; }
+    std::size_t at(int x, int y) const { return std::size_t(y) * std::size_t(stride) + std::size_t(x); }
+};
+
+// Vertices of one instance on the picture.
+struct Vertices {
+    std::vector<std::int32_t> x, y;  // subpixels
+    std::vector<float> nearness;
+    std::vector<float> place[3];     // camera axes
+
+    void resize(std::size_t count) {
+        if (x.size() >= count) return;
+        x.resize(count), y.resize(count), nearness.resize(count);
+        for (auto& each : place) each.resize(count);
+    }
+};
+
+// Light at vertices: a plane of numbers for each of `sum` and of what lights with shadows send.
+struct VertexLight {
+    std::vector<float> numbers;
+    std::size_t stride = 0;  // from one number's plane to the next
+
+    const float* at(int number) const { return numbers.data() + std::size_t(number) * stride; }
+};
+
+// What is behind everything, as a camera that stands still sees it again and again.
+struct Backdrop {
+    std::vector<float> key;
+    std::vector<std::int32_t> colours;
+    std::uint64_t used = 0;
+    bool whole = false;
+};
+
+// Memory that is used again for every picture; one for each thread.
+struct Workspace {
+    Planes planes;
+    std::vector<std::int32_t> colours[MOST_SAMPLES];
+    Vertices vertices;
+};
+
+}  // namespace heliograph
