@@ -109,6 +109,7 @@ def main() -> None:
     renderer = hg.open(text, size=(size, size), shadows=not arguments.no_shadows)
     rng = np.random.default_rng(0)
     states = [renderer.random_state(rng)["qpos"] for _ in range(count)]
+    renderer.render(View(passes=PASSES))  # takes in what is there once
     renderer.engine._engine._backend._rasterizer.draw = lambda *_: None
     ours = deliveries(renderer, states)
     middle = medians(mujoco_alone(text, states) | ours, count, arguments.rounds)

@@ -27,13 +27,14 @@ from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material
 from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Labels, Provenance, Sample, assembled, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Edit, Item, MoveCamera, ObjectTable
 from heliograph.view import View
 
 _E = TypeVar("_E", bound=Enum)
+_NAME = "mujoco"
 
 
 class Style(Enum):
@@ -119,7 +120,7 @@ class MujocoEngine(Engine):
     @property
     def provenance(self) -> Provenance:
         """Who draws."""
-        return Provenance("mujoco", self._open.device)
+        return Provenance(_NAME, self._open.device)
 
     @property
     def labels(self) -> Labels:
@@ -144,7 +145,15 @@ class MujocoEngine(Engine):
         ]
         buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
-        made = self.provenance.drawn(begun, 0)
+        made = assembled(
+            Provenance,
+            engine=_NAME,
+            device=backend.device,
+            scene_version=0,
+            ordered=0.0,
+            begun=begun,
+            done=time.time(),
+        )
         return made_sample(view, placed, buffers, self._objects.table.labels, made)
 
     def render_many(
