@@ -32,9 +32,34 @@ HELIOGRAPH_INLINE void store(std::int32_t* to, Int8 value) {
     __builtin_memcpy(to, &value, sizeof value);
 }
 
-// The second one where either is NaN, as in SSE.
+// The second one where either is NaN, as in SSE. (Compilers may choose lane by lane.)
+#if defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
+#if defined(__AVX__)
+HELIOGRAPH_INLINE Float8 smaller(Float8 a, Float8 b) {
+    return (Float8)_mm256_min_ps((__m256)a, (__m256)b);
+}
+HELIOGRAPH_INLINE Float8 larger(Float8 a, Float8 b) {
+    return (Float8)_mm256_max_ps((__m256)a, (__m256)b);
+}
+#else
+struct Halves {
+    __m128 low, high;
+};
+HELIOGRAPH_INLINE Halves halves(Float8 a) { return __builtin_bit_cast(Halves, a); }
+HELIOGRAPH_INLINE Float8 whole(Halves a) { return __builtin_bit_cast(Float8, a); }
+HELIOGRAPH_INLINE Float8 smaller(Float8 a, Float8 b) {
+    const Halves x = halves(a), y = halves(b);
+    return whole({_mm_min_ps(x.low, y.low), _mm_min_ps(x.high, y.high)});
+}
+HELIOGRAPH_INLINE Float8 larger(Float8 a, Float8 b) {
+    const Halves x = halves(a), y = halves(b);
+    return whole({_mm_max_ps(x.low, y.low), _mm_max_ps(x.high, y.high)});
+}
+#endif
+#else
 HELIOGRAPH_INLINE Float8 smaller(Float8 a, Float8 b) { return a < b ? a : b; }
 HELIOGRAPH_INLINE Float8 larger(Float8 a, Float8 b) { return a > b ? a : b; }
+#endif
 
 HELIOGRAPH_INLINE Float8 root(Float8 a) {
 #if defined(__AVX__)

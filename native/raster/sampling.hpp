@@ -1,6 +1,4 @@
-// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does. The level of detail
-// is what Mesa's llvmpipe takes: from the longest side of a pixel's footprint, along u or along v,
-// and between two levels only where it is more than half way (of the logarithm) to the coarser one.
+// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does.
 #pragma once
 
 #include "textures.hpp"
@@ -18,17 +16,14 @@ struct Detail {
     Mask magnified;
 };
 
-// `span` is the number of texels of the finest level that a pixel covers. Between 2^n / 1.24 and
-// 2^n * 1.21 it is level n alone.
-HELIOGRAPH_INLINE Detail detail_of(Float8 span, int levels) {
-    const Float8 scaled = span * 1.23743686707645820f;  // 3.5 / (2 * sqrt(2))
-    const Int8 exponent = (((Int8)scaled >> 23) & all_int(255)) - all_int(127);
-    const Float8 mantissa = (Float8)(((Int8)scaled & all_int(0x7FFFFF)) | all_int(0x3F800000));
-    const Int8 last = all_int(levels - 1);
-    const Mask between = (exponent >= all_int(0)) & (exponent < last);
-    const Int8 level = select(exponent < last, exponent, last) & ~(exponent >> 31);
-    return {level, select(between, larger(mantissa * 2.0f - 3.0f, all(0.0f)), all(0.0f)),
-            ~(span > all(1.0f))};
+// `area` is the square of the number of texels of the finest level that a pixel is wide. Its
+// logarithm is a straight line between powers of two, as in Mesa's llvmpipe.
+HELIOGRAPH_INLINE Detail detail_of(Float8 area, int levels) {
+    const Float8 known = larger(area, all(0.0f));  // not NaN, whose bits differ from build to build
+    const Float8 lod = to_float((Int8)known - 0x3F800000) * (0.5f / (1 << 23));
+    const Float8 there = clamp(lod, 0.0f, float(levels - 1));
+    const Int8 level = truncated(there);
+    return {level, there - to_float(level), ~(lod > all(0.0f))};
 }
 
 // Texture coordinates in 0 .. 1 that show the same; whatever comes in.
@@ -79,6 +74,22 @@ HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& 
         (__m256)_mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(turned, 1), 4 * scale);
     low = (Int8)_mm256_shuffle_ps(a, b, 0x88);
     high = (Int8)_mm256_shuffle_ps(a, b, 0xDD);
+#elif defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
+    std::int32_t at[8];
+    store(at, index);
+    const auto pair = [&](int i) {
+        return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + std::ptrdiff_t(at[i]) * scale));
+    };
+    __m128 lows[2], highs[2];
+    for (int half = 0; half < 2; ++half) {
+        const int i = 4 * half;
+        const __m128 a = _mm_castsi128_ps(_mm_unpacklo_epi64(pair(i), pair(i + 1)));
+        const __m128 b = _mm_castsi128_ps(_mm_unpacklo_epi64(pair(i + 2), pair(i + 3)));
+        lows[half] = _mm_shuffle_ps(a, b, 0x88);
+        highs[half] = _mm_shuffle_ps(a, b, 0xDD);
+    }
+    __builtin_memcpy(&low, lows, sizeof low);
+    __builtin_memcpy(&high, highs, sizeof high);
 #else
     for (int i = 0; i < 8; ++i) {
         const std::int32_t* pair = from + std::ptrdiff_t(index[i]) * scale;
@@ -104,23 +115,25 @@ HELIOGRAPH_INLINE Vec4 mix(const Vec4& a, const Vec4& b, Float8 part) {
     return {mix(a.x, b.x, part), mix(a.y, b.y, part), mix(a.z, b.z, part), mix(a.w, b.w, part)};
 }
 
-// One row of a footprint: two texels, blended.
+// One row of a footprint: two texels, blended. `wide`: of linear light.
+template <bool wide>
 HELIOGRAPH_INLINE Vec4 row_of(const Texture& texture, Int8 texel, Float8 along) {
     const std::int32_t* words = texture.words.data();
-    if (texture.linear) {
-        Int8 red_blue, green_alpha, next_red_blue, next_green_alpha;
-        gather_pairs<true>(words, texel, red_blue, green_alpha);
-        gather_pairs<true>(words, texel + 1, next_red_blue, next_green_alpha);
-        return mix(channels(red_blue, green_alpha), channels(next_red_blue, next_green_alpha), along);
+    Int8 first, second;
+    gather_pairs<wide>(words, texel, first, second);
+    if constexpr (wide) {
+        Int8 next_first, next_second;
+        gather_pairs<wide>(words, texel + 1, next_first, next_second);
+        return mix(channels(first, second), channels(next_first, next_second), along);
+    } else {
+        return mix(channels(first), channels(second), along);
     }
-    Int8 rgba, next;
-    gather_pairs<false>(words, texel, rgba, next);
-    return mix(channels(rgba), channels(next), along);
 }
 
+template <bool wide>
 HELIOGRAPH_INLINE Vec4 blended(const Texture& texture, const Footprint& at) {
-    const Vec4 row = row_of(texture, at.texel, at.along);
-    return mix(row, row_of(texture, at.texel + at.row, at.along), at.up);
+    const Vec4 row = row_of<wide>(texture, at.texel, at.along);
+    return mix(row, row_of<wide>(texture, at.texel + at.row, at.along), at.up);
 }
 
 // One level of a texture: `uv` in 0 .. 1 on `face`.
@@ -130,10 +143,11 @@ struct Place {
     Mask nearest;
 };
 
+template <bool wide>
 HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 level, Int8 first) {
     const auto size = [level](std::int32_t finest) {
         const Int8 halved = all_int(finest) >> level;
-        return select(halved > 0, halved, all_int(1));
+        return halved - (halved == 0);  // at least 1
     };
     const Int8 width = size(texture.width), height = size(texture.height);
     if (texture.kind == TextureKind::cube) first += place.face * (width + 2) * (height + 2);
@@ -144,42 +158,57 @@ HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 
         at.along = select(place.nearest, one.along, at.along);
         at.up = select(place.nearest, one.up, at.up);
     }
-    return blended(texture, at);
+    return blended<wide>(texture, at);
 }
 
+// In 0 .. 255 or 0 .. 65535.
+template <bool wide>
 HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, const Detail& detail,
                                  Mask wanted) {
+    const bool between = any(wanted & (detail.part > all(0.0f)));
     const int lanes = bits(wanted);
     const int level = detail.level[lanes ? __builtin_ctz(lanes) : 0];
-    const bool same = !any(wanted & (detail.level != all_int(level)));
-    const auto at_level = [&](int further) {
-        if (same) {
-            const int one = level + further < texture.levels ? level + further : texture.levels - 1;
-            return look_up(texture, place, all_int(one), all_int(texture.first[one]));
-        }
-        const Int8 last = all_int(texture.levels - 1);
-        const Int8 each = detail.level + further;
-        const Int8 there = select(each < last, each, last);
-        return look_up(texture, place, there, gather(texture.first, there));
-    };
-    Vec4 found = at_level(0);
-    if (any(wanted & (detail.part > all(0.0f)))) found = mix(found, at_level(1), detail.part);
-    const Float8 scale = all(texture.linear ? 1.0f / 65535.0f : 1.0f / 255.0f);
+    if (!any(wanted & (detail.level != all_int(level)))) {
+        const int next = level + 1 < texture.levels ? level + 1 : level;
+        const Vec4 sharp =
+            look_up<wide>(texture, place, all_int(level), all_int(texture.first[level]));
+        if (!between) return sharp;
+        const Vec4 soft = look_up<wide>(texture, place, all_int(next), all_int(texture.first[next]));
+        return mix(sharp, soft, detail.part);
+    }
+    const Int8 last = all_int(texture.levels - 1);
+    const Int8 next = select(detail.level < last, detail.level + 1, last);
+    const Vec4 sharp =
+        look_up<wide>(texture, place, detail.level, gather(texture.first, detail.level));
+    if (!between) return sharp;
+    return mix(sharp, look_up<wide>(texture, place, next, gather(texture.first, next)), detail.part);
+}
+
+template <bool wide>
+inline Vec4 scaled(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
+    const Vec4 found = trilinear<wide>(texture, place, detail, wanted);
+    const Float8 scale = all(wide ? 1.0f / 65535.0f : 1.0f / 255.0f);
     return {found.x * scale, found.y * scale, found.z * scale, found.w * scale};
 }
 
-// Texels needed of a step, along the axis where it is longest.
-HELIOGRAPH_INLINE Float8 texels_across(const Texture& texture, Vec2 dx, Vec2 dy) {
-    return larger(larger(absolute(dx.x), absolute(dy.x)) * float(texture.width),
-                  larger(absolute(dx.y), absolute(dy.y)) * float(texture.height));
+inline Vec4 look_up(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
+    return texture.linear ? scaled<true>(texture, place, detail, wanted)
+                          : scaled<false>(texture, place, detail, wanted);
+}
+
+// The square of the longer of two steps, in texels.
+HELIOGRAPH_INLINE Float8 area_of(const Texture& texture, Vec2 dx, Vec2 dy) {
+    const Vec2 size = vec2(float(texture.width), float(texture.height));
+    dx = dx * size, dy = dy * size;
+    return larger(dot(dx, dx), dot(dy, dy));
 }
 
 // Red, green, blue and alpha in 0 .. 1 of a flat texture, at `uv` where the next pixels to the right
 // and above are dx and dy farther. Lanes that are not wanted give anything, but read nothing amiss.
 inline Vec4 sample(const Texture& texture, Vec2 uv, Vec2 dx, Vec2 dy, Mask wanted) {
-    const Detail detail = detail_of(texels_across(texture, dx, dy), texture.levels);
+    const Detail detail = detail_of(area_of(texture, dx, dy), texture.levels);
     const Vec2 inside = {folded(uv.x, texture.sampler.wrap_u), folded(uv.y, texture.sampler.wrap_v)};
-    return trilinear(texture, {inside, all_int(0), detail.magnified}, detail, wanted);
+    return look_up(texture, {inside, all_int(0), detail.magnified}, detail, wanted);
 }
 
 // Which axis of a cube a direction is nearest to, and on which side.
@@ -214,9 +243,9 @@ inline Vec4 sample_cube(const Texture& texture, Vec3 way, Vec3 dx, Vec3 dy, Mask
         const Vec3 on = side.turned(d);
         return Vec2{(on.x - 2.0f * middle.x * on.z) * half, (on.y - 2.0f * middle.y * on.z) * half};
     };
-    const Detail detail = detail_of(texels_across(texture, step(dx), step(dy)), texture.levels);
+    const Detail detail = detail_of(area_of(texture, step(dx), step(dy)), texture.levels);
     const Vec2 uv = {clamp(middle.x + 0.5f, 0.0f, 1.0f), clamp(middle.y + 0.5f, 0.0f, 1.0f)};
-    return trilinear(texture, {uv, side.face(), detail.magnified}, detail, wanted);
+    return look_up(texture, {uv, side.face(), detail.magnified}, detail, wanted);
 }
 
 }  // namespace

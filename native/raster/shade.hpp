@@ -122,7 +122,7 @@ public:
         Laid laid;
         const Paint* paint = kind.texture < 0 ? nullptr : scene_.paints[std::size_t(kind.texture)];
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
-        if (paint != nullptr) texel = look(*paint, drawn, kind, seen, rays, m, laid);
+        if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
@@ -138,7 +138,7 @@ public:
         Seen seen;
         see(seen, rays, drawn, kind, kind.round() || kind.solver == Solver::slab);
         Laid laid;
-        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, rays, m, laid);
+        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         return m & (texel.w >= scene_.record(drawn)[CUTOFF]);
     }
@@ -273,8 +273,8 @@ private:
         seen.normal = normalized({normal, normals_way(drawn.normals, dx), normals_way(drawn.normals, dy)});
     }
 
-    Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, const Rays& rays,
-              Mask m, Laid& laid) const {
+    Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, Mask m,
+              Laid& laid) const {
         const float* record = scene_.record(drawn);
         const bool exact = kind.solver != Solver::mesh;
         if (paint.image.kind == TextureKind::cube) {
@@ -312,18 +312,10 @@ private:
     }
 
     static Laid natural(const Drawn& drawn, const Kind& kind, const Seen& seen) {
-        if (kind.three_js) {
-            const ShapeUv at = three_js_uv(kind.solver, seen.object, seen.object_normal, drawn.length);
-            return {at.uv,
-                    {dot(seen.object_dx, at.along_u), dot(seen.object_dx, at.along_v)},
-                    {dot(seen.object_dy, at.along_u), dot(seen.object_dy, at.along_v)}};
-        }
-        const auto uv = [&](Vec3 p) { return shape_uv(kind.solver, p, seen.object_normal, drawn.length); };
-        // Where a texture has gone once round it jumps back by 1.
-        const auto step = [](Float8 d) { return d - floor(d + 0.5f); };
-        const Vec2 here = uv(seen.object), right = uv(seen.object + seen.object_dx) - here;
-        const Vec2 down = uv(seen.object + seen.object_dy) - here;
-        return {here, {step(right.x), step(right.y)}, {step(down.x), step(down.y)}};
+        const Vec3 p = seen.object, normal = seen.object_normal;
+        const ShapeUv at = kind.three_js ? three_js_uv(kind.solver, p, normal, drawn.length)
+                                         : shape_uv(kind.solver, p, normal, drawn.length);
+        return {at.uv, at.step(seen.object_dx), at.step(seen.object_dy)};
     }
 
     static Sloped sloped(const Seen& seen, float a, float b, float c) {

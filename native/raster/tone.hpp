@@ -32,7 +32,7 @@ HELIOGRAPH_INLINE Vec3 toned_neutral(Vec3 c) {
 // The film curve of ACES as Stephen Hill fitted it; three.js brightens by 1 / 0.6 first.
 HELIOGRAPH_INLINE Vec3 toned_aces(Vec3 c) {
     const Rows in = {{{0.59719f, 0.35458f, 0.04823f, 0.0f},
-                      {0.07600f, 0.90834f, 0.13383f, 0.0f},
+                      {0.07600f, 0.90834f, 0.01566f, 0.0f},
                       {0.02840f, 0.13383f, 0.83777f, 0.0f}}};
     const Rows out = {{{1.60475f, -0.53108f, -0.07367f, 0.0f},
                        {-0.10208f, 1.10813f, -0.00605f, 0.0f},
@@ -49,8 +49,8 @@ HELIOGRAPH_INLINE Vec3 toned(ToneMapping tone_mapping, Vec3 c) {
 }
 
 static Vec3 shown(const Frame& frame, Vec3 light) {
-    const Float8 exposure = all(frame.block->levels[0]), most = all(1e6f);  // its square is a number
-    light *= exposure;
+    const Float8 most = all(1e6f);  // whose square is a number
+    light *= all(frame.block->levels[0]);
     light = {smaller(light.x, most), smaller(light.y, most), smaller(light.z, most)};
     return encoded(toned(frame.tone_mapping, light));
 }

@@ -40,7 +40,7 @@ class Backend(Protocol):
 
     @property
     def device(self) -> str:
-        """What draws, in the words of its driver."""
+        """What draws, by its own name."""
 
     @property
     def edits(self) -> bool:

@@ -164,7 +164,7 @@ class MujocoEngine(Engine):
             return attempt_all(self, views, outs)
 
     def close(self) -> None:
-        """Free the GL context; may be called twice."""
+        """Free all it holds; may be called twice."""
         backend, self._backend = self._backend, None
         if backend is not None:
             backend.close()
