@@ -3,7 +3,7 @@
 Prints Markdown tables: part of pixels with equal ids, part with depth within 0.1 %, the mean angle
 between normals (degrees), and of rgb (of 255) the mean difference, its 99th percentile and the
 largest. With `--pictures FOLDER` it keeps a sheet per row: gl, cpu, and the difference times ten,
-rgb above and ids below, of the view whose ids agree least.
+rgb, ids and normals, of the worst view.
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class Gap(NamedTuple):
     mean: float
     most: float
     largest: float
+
+    @property
+    def badness(self) -> float:
+        """What the worst view is found by: a wrong id counts as a wrong colour."""
+        return self.mean + 255 * (1 - self.ids)
 
 
 def gap(gl: Frame, cpu: Frame) -> Gap:
@@ -139,12 +144,12 @@ class Pair:
 
 
 def report(title: str, pair: Pair, views: Iterable[View], folder: Path | None) -> str:
-    """A row: the means over all views; the sheet of the one whose ids agree least is kept."""
+    """A row: the means over all views; the sheet of the worst one is kept."""
     found = []
     for view in views:
         gl, cpu = pair.frames(view)
         found.append(gap(gl, cpu))
-        if folder is not None and found[-1].ids <= min(each.ids for each in found):
+        if folder is not None and found[-1].badness >= max(each.badness for each in found):
             name = title.replace(",", "").replace(" ", "_")
             sheet(f"{title}: gl, cpu, times ten", gl, cpu).save(folder / f"{name}.png")
     ids, depth, degrees, mean, most, _ = np.mean(found, axis=0)
