@@ -233,10 +233,9 @@ void add_levels(Texture& texture, Image<Number> image) {
         texture.words.resize(first + texels * sizeof(Number));
         LevelWriter<Number> writer(image, &texture.words[first]);
         texture.kind == TextureKind::cube ? writer.cube() : writer.flat(texture.sampler);
-        if (image.width == 1 && image.height == 1) break;
+        if (image.width == 1 && image.height == 1) return;
         image = halved(image);
     }
-    texture.words.shrink_to_fit();
 }
 
 void check(TextureKind kind, const Pixels& pixels) {
