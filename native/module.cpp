@@ -8,6 +8,7 @@
 
 #include <nanobind/stl/optional.h>
 
+#include "raster/module.hpp"
 #include "splats.hpp"
 
 namespace nb = nanobind;
@@ -78,6 +79,7 @@ void make_scene(heliograph::SplatScene* self, const Array<const float, nb::shape
 }  // namespace
 
 NB_MODULE(_native, module) {
+    heliograph::add_raster(module);
     module.def("has_avx2", &heliograph::has_avx2);
     nb::class_<CancelFlag>(module, "CancelFlag")
         .def(nb::init<>())

@@ -3,11 +3,14 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from raster_scenes import BACKENDS
 
 collect_ignore_glob = ["typing/errors_*.py"]  # only type checkers read these
 
@@ -22,9 +25,36 @@ os.environ.setdefault("LP_NUM_THREADS", "1")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="module", params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each rasterizer backend: it draws whatever leaves the choice to the machine."""
+    with _drawn_by(request.param):
+        yield request.param
+
+
 @pytest.fixture(scope="module")
-def rasterizer() -> Iterator[Any]:
-    """A rasterizer with its defaults."""
+def gl() -> Iterator[None]:
+    """Has GL draw whatever leaves the choice to the machine."""
+    with _drawn_by("gl"):
+        yield
+
+
+@contextmanager
+def _drawn_by(backend: Any) -> Iterator[None]:
+    from heliograph.raster import choice, rasterizer
+
+    def choose(options: Any = None) -> Any:
+        left = options is None or (options.backend == "auto" and options.device is None)
+        return choice.Choice(backend, "tests ask for it") if left else choice.choose(options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rasterizer, "choose", choose)
+        yield
+
+
+@pytest.fixture(scope="module")
+def rasterizer(backend: str) -> Iterator[Any]:
+    """A rasterizer with its defaults, of each backend."""
     from heliograph.raster import make_rasterizer
 
     made = make_rasterizer()

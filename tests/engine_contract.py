@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Literal
 
 from heliograph.engine import Engine
 from heliograph.engines.fake import FakeEngine, Paint
+from heliograph.raster import RasterOptions
 from heliograph.scene import EditMaterial, Hide
 from heliograph.testing import ContractError, Report, Verdict, check_engine
+from raster_scenes import BACKENDS
+
+Backend = Literal["gl", "cpu"]
 
 MJCF = """<mujoco><worldbody><light pos="1 -1 3"/>
 <geom name="floor" type="plane" size="3 3 1" rgba=".6 .6 .5 1"/>
@@ -47,13 +51,13 @@ def _fake() -> Engine:
     return FakeEngine(size=(120, 90))
 
 
-def _mujoco() -> Engine:
+def _mujoco(backend: Backend) -> Engine:
     from heliograph.engines.mujoco import MujocoEngine
 
-    return MujocoEngine(MJCF, size=(120, 90))
+    return MujocoEngine(MJCF, size=(120, 90), options=RasterOptions(backend=backend))
 
 
-def _components() -> Engine:
+def _components(backend: Backend) -> Engine:
     # By name, so that this file can be read where the engine is not there yet.
     scene = import_module("heliograph.scene")
     tree = scene.Scene(
@@ -64,7 +68,9 @@ def _components() -> Engine:
             key="ego", position=[0.4, -3.2, 1.6], lookAt=[0, 0, 0.4], width=120, height=90
         ),
     )
-    engine: Engine = import_module("heliograph.engines.components").ComponentEngine(tree)
+    engine: Engine = import_module("heliograph.engines.components").ComponentEngine(
+        tree, options=RasterOptions(backend=backend)
+    )
     return engine
 
 
@@ -82,23 +88,24 @@ CASES: dict[str, Case] = {
             "changes": (Paint("ball", (1.0, 1.0, 0.0)), Paint("globe", (0.0, 1.0, 0.0))),
         },
     ),
-    "mujoco": Case(
-        _mujoco,
+}
+for _backend in BACKENDS:
+    CASES[f"mujoco {_backend}"] = Case(
+        partial(_mujoco, _backend),
         {
             "other_state": {"qpos": [1.2]},
             "edits": (Hide(("ball",)), EditMaterial(("rod",), rgba=(0.0, 1.0, 0.0, None))),
         },
-    ),
-}
-if find_spec("heliograph.engines.components"):
-    CASES["components"] = Case(
-        _components,
-        {
-            "other_state": {"ball": (-0.2, -0.6, 0.5)},
-            "edits": (import_module("heliograph.scene").Remove("ball"),),
-            "changes": (_moved_rod(),),
-        },
     )
+    if find_spec("heliograph.engines.components"):
+        CASES[f"components {_backend}"] = Case(
+            partial(_components, _backend),
+            {
+                "other_state": {"ball": (-0.2, -0.6, 0.5)},
+                "edits": (import_module("heliograph.scene").Remove("ball"),),
+                "changes": (_moved_rod(),),
+            },
+        )
 
 
 @cache

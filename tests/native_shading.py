@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""The native shading code, callable on arrays: built from its own text in each of the three ways."""
+"""The native shading code, callable on arrays: built in each of the three ways."""
 
 from __future__ import annotations
 
@@ -70,6 +70,10 @@ class Native:
         arrays = [ctypes.c_void_p(each.ctypes.data) for each in (given, made)]
         getattr(self._library, name)(ctypes.byref(frame), *choices, given.shape[1], *arrays)
         return made.T
+
+    def want(self, lanes):
+        """Which of each eight lanes matter from now on, as bits."""
+        self._library.want(lanes)
 
     def number(self, name, x, y=None):
         """What a function of maths.hpp makes of (N,)."""

@@ -11,7 +11,7 @@ from heliograph.raster.gl.context import Context
 from heliograph.raster.radiance import LEVELS
 from native_shading import COLUMNS
 
-_SAMPLERS = ("shadow_atlas", "shadow_depths", "albedo", "radiance", "lobes", "sky")
+_SAMPLERS = ("shadow_atlas", "shadow_depths", "albedo", "radiance", "lobes")
 _GROUP = 64
 
 
@@ -63,16 +63,6 @@ class ShaderReference:
             each.release()
         return colours
 
-    @staticmethod
-    def sky_body():
-        """What sky.frag does for light from all around in haze."""
-        text = programs._read("sky.frag").replace("gl_FragCoord", "frag_coord")
-        shown, hazed = (
-            text.partition("void main")[2].partition(f"#ifdef {name}\n")[2].partition("#endif")[0]
-            for name in ("RADIANCE_SHOWN", "HAZE")
-        )
-        return f"    {{\n    vec3 rgb;\n{shown}{hazed}    made = rgb;\n    }}\n"
-
     def _texture(self, name, array):
         gl, depths = self._gl, name in ("shadow_atlas", "shadow_depths")
         size = array.shape[-2::-1] if name == "radiance" else array.shape[1::-1]
@@ -86,7 +76,7 @@ class ShaderReference:
             texture = gl.texture(size, array.shape[2], halves, alignment=1, dtype="f2")
         filters = moderngl.NEAREST if name == "shadow_depths" else moderngl.LINEAR
         sampler = gl.sampler(
-            repeat_x=name == "sky",
+            repeat_x=False,
             repeat_y=False,
             filter=(filters, filters),
             compare_func="<=" if name == "shadow_atlas" else "",

@@ -27,6 +27,8 @@ from heliograph.raster import (
 from heliograph.record import Recording, record
 from raster_scenes import ALL, HEAD, buffers, camera
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 BOTH = ("alpha", "distance")
 SIDE = 96
 MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
@@ -38,7 +40,7 @@ MJCF = """<mujoco><worldbody><light pos="0 0 3"/>
 
 
 @pytest.fixture(scope="module", params=[0, 4])
-def sampled(request):
+def sampled(request, backend):
     """A rasterizer without and with multisampling."""
     made = make_rasterizer(RasterOptions(msaa=request.param))
     yield made

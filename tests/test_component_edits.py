@@ -12,13 +12,15 @@ import heliograph as hg
 from heliograph.errors import UnknownNameError
 from heliograph.passes import PASSES
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 WALL = hg.Box(key="wall", args=[4, 0.2, 4], position=[0, 2, 0], material={"color": "gray"})
 CUBE = hg.Box(key="cube", args=[0.6, 0.6, 0.6], material={"color": "gray"})
 EYE = hg.CameraView(key="eye", position=[0, -3, 0], lookAt=[0, 0, 0], width=60, height=60)
 
 
 @pytest.fixture(scope="module")
-def renderer():
+def renderer(backend):
     with hg.open(hg.Scene(WALL, CUBE, EYE)) as made:
         yield made
 

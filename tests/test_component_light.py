@@ -24,6 +24,8 @@ from heliograph.scene import EditBackground, EditLight, EditMaterial, EditMateri
 from heliograph.view import View
 from standard_shading import srgb_decode
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 RED = (1.0, 0.0, 0.0)
 
 

@@ -39,6 +39,8 @@ from heliograph.scene import (
 from heliograph.scene.textures import USES, uv_map_of
 from heliograph.view import View
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 FOUR = np.array(
     [[[200, 30, 30], [30, 200, 30]], [[30, 30, 200], [200, 200, 30]]], np.uint8
 )  # 2 x 2, row 0 at the top

@@ -24,6 +24,8 @@ from heliograph.scene import AmbientLight, DirectionalLight, Mesh, Plane, Scene
 from heliograph.view import View
 from raster_scenes import ALL, HEAD
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 SIDE, CELL = 64, 16
 CLEAR = np.add.outer(np.arange(SIDE) // CELL, np.arange(SIDE) // CELL) % 2 == 0
 """Where the checkered plane below has its holes, on a picture that it fills, texel for pixel."""

@@ -20,6 +20,8 @@ from heliograph.raster import (
 )
 from raster_scenes import HEAD
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 WALL, PLATE = 1, 2
 ROUND = (Shape.SPHERE, Shape.CAPSULE, Shape.CYLINDER)
 

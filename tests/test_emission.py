@@ -17,6 +17,8 @@ from heliograph.scene import AmbientLight, Box, EditMaterial, EditMaterials, Mes
 from heliograph.view import View
 from standard_shading import srgb_decode, srgb_encode, to_uint8
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 TOP = Camera.look_at(eye=(0, 0, 5), target=(0, 0, 0), up=(0, 1, 0), fov_y=0.8, width=64, height=64)
 KINDS = ("standard", "phong", "lambert")
 GREY = np.full((4, 4, 3), 128, np.uint8)

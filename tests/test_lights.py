@@ -27,10 +27,13 @@ from heliograph.raster import (
     make_rasterizer,
 )
 from heliograph.raster.gl.programs import Variant
+from heliograph.raster.gl.rasterizer import GlRasterizer
 from heliograph.raster.shadows import casting
 from heliograph.scene import Description, EditLight, Item
 from heliograph.view import View
 from raster_scenes import camera
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 LAMP = np.array([0.1, -0.2, 0.15])
 REACH = 3.0
@@ -42,13 +45,6 @@ WAYS = np.array(
     float,
 )
 HALF = 0.15
-
-
-@pytest.fixture(scope="module")
-def rasterizer():
-    made = make_rasterizer()
-    yield made
-    made.close()
 
 
 def room():
@@ -192,7 +188,7 @@ THINGS = (
 
 def test_lights_that_are_switched_need_few_programs_and_leave_nothing_behind():
     names = [str(light.key) for light in LIGHTS]
-    engine = ComponentEngine(hg.Scene(*THINGS, *LIGHTS))
+    engine = ComponentEngine(hg.Scene(*THINGS, *LIGHTS), options=RasterOptions(backend="gl"))
     drawn = {}
     for number in range(len(names) + 1):
         for off in combinations(names, number):
@@ -318,7 +314,7 @@ def test_point_lights_of_models_cast_no_shadow_as_in_mujoco():
 
 
 def test_shadow_maps_that_fail_leave_no_offset_to_pictures(monkeypatch):
-    rasterizer = make_rasterizer()
+    rasterizer = GlRasterizer()
     pipeline = rasterizer._pipeline
     lights = lamps(1, casts_shadow=True, position=(0, 0, 4))
 

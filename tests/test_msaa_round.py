@@ -13,8 +13,8 @@ from heliograph.raster import (
     Shading,
     Shape,
     Side,
-    make_rasterizer,
 )
+from heliograph.raster.gl.rasterizer import GlRasterizer
 from heliograph.raster.gl.targets import Target
 from raster_scenes import buffers
 from test_raster_round import NOTHING, ROUND, cast, things
@@ -24,7 +24,9 @@ LENGTH = 0.6
 
 @pytest.fixture(scope="module")
 def smooth():
-    return make_rasterizer(RasterOptions(msaa=4))
+    made = GlRasterizer(RasterOptions(msaa=4))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")

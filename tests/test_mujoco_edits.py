@@ -25,6 +25,8 @@ from heliograph.scene import (
 )
 from heliograph.view import View
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 MJCF = """<mujoco><visual>
 <headlight ambient=".2 .2 .2" diffuse=".6 .6 .6" specular="0 0 0"/></visual>
 <asset><material name="paint" rgba=".5 .5 .5 1" specular="0"/></asset>
@@ -39,7 +41,7 @@ HIDE = Hide(("cube",))
 
 
 @pytest.fixture(scope="module")
-def engine():
+def engine(backend):
     made = MujocoEngine(MJCF, size=(60, 60), options=RasterOptions(shadows=False))
     yield made
     made.close()

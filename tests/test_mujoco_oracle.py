@@ -11,6 +11,8 @@ from heliograph.frame import Frame
 from heliograph.raster import RasterOptions
 from heliograph.view import View
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 # Up to 3.3 MuJoCo has no sky where a model has no material.
 MJCF = """<mujoco><visual><headlight {}/><map znear=".01" zfar="60" haze="{}"/></visual>
 <statistic extent="1"/><asset><texture type="skybox" builtin="flat" rgb1=".1 .2 .4" width="8"

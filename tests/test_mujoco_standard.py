@@ -22,6 +22,8 @@ from heliograph.raster import RasterOptions, Texture, TextureKind
 from heliograph.scene.appearance import EditLight, EditMaterial
 from heliograph.testing import Verdict, check_engine
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 SIZE = (64, 48)
 UP = np.array([0.0, 0.0, 1.0])
 DARK = "<visual><headlight active='0'/></visual>"
@@ -376,6 +378,6 @@ def test_light_above_white_is_decoded_by_a_power() -> None:
 def test_the_conformance_suite_holds_in_linear_light() -> None:
     options = RasterOptions(shading="standard")
     found = check_engine(
-        lambda: MujocoEngine(MJCF, size=(120, 90), options=options), **CASES["mujoco"].told
+        lambda: MujocoEngine(MJCF, size=(120, 90), options=options), **CASES["mujoco gl"].told
     )
     assert {"same_view_same_bits", "views_together_are_as_alone"} <= set(found.of(Verdict.PASSED))

@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
-"""The native shading code: against libm, against the GL backend's shaders, and build against build."""
+"""The native shading code: against libm, the GL backend's shaders, and build against build."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.raster import albedo, area_lights, radiance, shadows
-from heliograph.raster.gl.frame_block import _KINDS, FrameBlocks, LightLayouts
+from heliograph.raster.gl.frame_block import _KINDS, BRIGHTNESS, FrameBlocks, LightLayouts
 from heliograph.raster.gl.light_maps import RadianceMap
 from heliograph.raster.types import (
     DrawList,
@@ -21,6 +21,7 @@ from heliograph.raster.types import (
 )
 from native_shading import BUILDS, MODELS, TONES, builds, frame
 from shader_reference import ShaderReference
+from standard_shading import srgb_decode
 
 COUNT = 4096
 SIDE = 128
@@ -106,20 +107,25 @@ LIGHTS = {
     ),
 }  # fmt: skip
 CASTING = {"casts_shadow": True, "shadow_extent": 2.5, "shadow_range": (0.5, 8.0)}
+MIXED = ("point", "spot", "parallel")
 PLAIN = tuple(LIGHTS[name] for name in ("head", "parallel", "point", "spot"))
 FADING = tuple(LIGHTS[name] for name in ("fading", "slow", "parallel"))
 
 
 def casting(names, size=0.0):
     """Lights that cast shadows, and the head light, which does not."""
-    mine = [LIGHTS[name].__class__(**vars(LIGHTS[name]) | CASTING | {"size": size}) for name in names]
+    mine = [
+        LIGHTS[name].__class__(**vars(LIGHTS[name]) | CASTING | {"size": size}) for name in names
+    ]
     return (*mine, LIGHTS["head"])
 
 
 class Scene:
     """What a frame is made of: the same for the shaders and for the native code."""
 
-    def __init__(self, lights, lighting, *, lit_around=False, tone="NONE", measured=True, ortho=False):
+    def __init__(
+        self, lights, lighting, *, lit_around=False, tone="NONE", measured=True, ortho=False
+    ):
         rng = np.random.default_rng(1)
         self.tone, self.lit_around = tone, lit_around
         self.camera = CAMERA
@@ -131,7 +137,10 @@ class Scene:
         made = radiance.prepared(rng.gamma(0.3, 2.0, (32, 64, 3)))
         picture = RadianceMap(made.linear, made.quadratic, None, None) if lit_around else None
         environment = Environment(
-            radiance_scale=0.8, haze=(0.3, 0.5, 0.7), haze_range=(2.0, 9.0), haze_plane=(0, 0, 1, 0.1)
+            radiance_scale=0.8,
+            haze=(0.3, 0.5, 0.7),
+            haze_range=(2.0, 9.0),
+            haze_plane=(0, 0, 1, 0.1),
         )
         drawn = DrawList(
             Instances.blank(1), lights, environment, ambient=(0.2, 0.15, 0.1),
@@ -187,7 +196,7 @@ class Scene:
     def textures(self):
         """For the shaders."""
         return self.tables | {
-            "shadow_atlas": self.atlas, "shadow_depths": self.atlas, "sky": self.tables["seen"],
+            "shadow_atlas": self.atlas, "shadow_depths": self.atlas,
         }  # fmt: skip
 
     def flags(self, *more):
@@ -297,7 +306,9 @@ def test_linear_light_is_that_of_the_shader(
 
 @pytest.mark.parametrize("size", [0.0, 0.15])
 @pytest.mark.parametrize("measured", [True, False])
-@pytest.mark.parametrize("names", [["parallel"], ["spot"], ["point"], ["point", "spot", "parallel"]])
+@pytest.mark.parametrize(
+    "names", [["parallel"], ["spot"], ["point"], ["point", "spot", "parallel"]]
+)
 def test_shadows_of_linear_light_are_those_of_the_shader(
     native, reference, names, measured, size
 ) -> None:
@@ -309,14 +320,39 @@ def _compare_standard(native, reference, scene, model, *, occlusion=False, share
     given = surfaces()
     flags = scene.flags("STANDARD", *[model] * (model != "LAMBERT"))
     flags = (*flags, *["LAYER_OCCLUSION 3"] * occlusion)
-    body = (
-        "    made = shade(rgb, material, point, flat_normal, normal, view, turning, open);\n"
-    )
+    body = "    made = shade(rgb, material, point, flat_normal, normal, view, turning, open);\n"
     theirs = reference.shade(
         ["standard"], body, scene.layout, given, scene.block, scene.textures(), flags=flags
     )
     ours = alike(native, "standard", scene, given, MODELS.index(model), int(occlusion))
     assert_close(ours, theirs, share=share)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("name", ["standard", "classic_pixels", "classic_vertices"])
+@pytest.mark.parametrize("size", [0.0, 0.15])
+def test_what_is_in_other_lanes_does_not_matter(native, build, name: str, size: float) -> None:
+    linear = name == "standard"
+    lights = (*casting(MIXED, size * linear), *[LIGHTS["area"]] * linear)
+    lighting = Lighting.STANDARD if linear else Lighting.PIXEL
+    scene = Scene(lights, lighting, lit_around=linear)
+    choices = (0, 1) if linear else ()
+    given = surfaces() if linear else classic_surfaces()
+    one = native[build]
+    whole = one.shade(name, scene.frame(), given, *choices)
+    rng = np.random.default_rng(6)
+    for lanes in (0b00000001, 0b10110100, 0b01111110):
+        others = np.flatnonzero(~(lanes >> np.arange(COUNT) % 8 & 1).astype(bool))
+        noise = rng.integers(0, 2**32, (len(given), len(others)), dtype=np.uint32)
+        mixed = given.copy()
+        mixed[:, others] = noise.view(np.float32)
+        one.want(lanes)
+        try:
+            made = one.shade(name, scene.frame(), mixed, *choices)
+        finally:
+            one.want(0xFF)
+        mine = np.setdiff1d(np.arange(COUNT), others)
+        np.testing.assert_array_equal(made[mine].view(np.uint32), whole[mine].view(np.uint32))
 
 
 @pytest.mark.parametrize("tone", TONES)
@@ -327,9 +363,7 @@ def test_tones_are_those_of_the_shader(native, reference, tone: str) -> None:
     for name, call in (("shown_colours", "shown(rgb)"), ("decoded_colours", "decoded(abs(rgb))")):
         mine = np.abs(given) if name == "decoded_colours" else given
         body = f"    made = {call};\n"
-        theirs = reference.shade(
-            ["tone"], body, scene.layout, mine, scene.block, {}, flags=[tone]
-        )
+        theirs = reference.shade(["tone"], body, scene.layout, mine, scene.block, {}, flags=[tone])
         assert_close(alike(native, name, scene, mine), theirs)
 
 
@@ -342,17 +376,28 @@ def test_haze_is_that_of_the_shader(native, reference) -> None:
     assert_close(alike(native, "hazed_colours", scene, given), theirs)
 
 
-@pytest.mark.parametrize("below", [False, True])
 @pytest.mark.parametrize("ortho", [False, True])
-def test_the_sky_is_that_of_the_shader(native, reference, ortho: bool, below: bool) -> None:
-    scene = Scene((), Lighting.STANDARD, tone="ACES", ortho=ortho)
-    scene.block[117] = 0.8  # the factor of what is all around
-    scene.block[31] = -9.0 if below else 0.1
+def test_the_sky_is_what_its_picture_has_there(native, ortho: bool) -> None:
+    scene = Scene((), Lighting.STANDARD, ortho=ortho)
+    scene.block[BRIGHTNESS] = 1.3, 0.8
     given = surfaces()
-    given[-2:] = np.random.default_rng(5).uniform(-150, 150, (2, COUNT))  # round and round
-    body = reference.sky_body()
-    theirs = reference.shade(
-        ["tone"], body, scene.layout, given, scene.block, scene.textures(), flags=["ACES", "HAZE"]
+    given[-2:] = np.random.default_rng(5).uniform(-150, 150, (2, COUNT))  # all that is ahead
+    where = given[-2:].astype(float) * scene.block[16:18, None] + scene.block[18:20, None]
+    ray = np.concatenate([where, np.full((1, COUNT), -1.0)])
+    seen = np.array([[0.0], [0.0], [-1.0]]) if ortho else unit(ray)
+    x, y, z = scene.camera.world_from_camera[:3, :3] @ (seen * np.ones(COUNT))
+    picture = scene.tables["seen"]
+    row = (0.5 - np.arcsin(z) / np.pi) * picture.shape[0] - 0.5
+    column = (np.arctan2(x, y) / (2 * np.pi) + 0.5) * picture.shape[1] - 0.5
+    light = radiance._between(picture, row, column).astype(float) * 1.3 * 0.8
+    scene.block[31] = -9.0  # the eye is below the plane of the haze
+    clear = alike(native, "sky_colours", scene, given)
+    np.testing.assert_allclose(srgb_decode(clear), light, rtol=1e-4, atol=1e-4)
+    scene.block[31] = 0.1
+    given[:3], given[7:10] = clear.T, ray
+    np.testing.assert_allclose(
+        alike(native, "sky_colours", scene, given),
+        alike(native, "hazed_colours", scene, given),
+        atol=1e-6,
     )
-    ours = alike(native, "sky_colours", scene, given)
-    assert_close(ours, theirs) if not ortho else np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert clear.std() > 0.1 or ortho

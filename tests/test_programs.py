@@ -20,6 +20,8 @@ from heliograph.raster.gl import programs
 from heliograph.scene import EditLight
 from heliograph.view import View
 
+pytestmark = pytest.mark.usefixtures("gl")
+
 NAMES = ("rgb", "alpha", "depth", "normals", "segmentation", "distance")
 TEXTURE = np.random.default_rng(0).integers(0, 255, (8, 8, 4), np.uint8)
 LIGHTS = (

@@ -7,6 +7,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,10 @@ from heliograph.raster import (
     make_rasterizer,
 )
 from heliograph.raster.gl import targets
+from heliograph.raster.gl.rasterizer import GlRasterizer
 from raster_scenes import ALL, EYE, HEAD, buffers, camera
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 def placed(*rows):
@@ -228,7 +232,7 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
     scene = DrawList(instances, HEAD, Environment(colour=(0.1, 0.2, 0.3)))
     drawn: dict[str, list[Buffers]] = {}
     for readback in ("direct", "deferred"):
-        made = make_rasterizer(RasterOptions(msaa=msaa, readback=readback))
+        made = GlRasterizer(RasterOptions(msaa=msaa, readback=readback))
         for passes in (("depth",), ALL, ("segmentation", "rgb")):
             for chosen in (views, views[::-1], views[:1]):
                 out = [buffers(view, passes) for view in chosen]
@@ -241,12 +245,14 @@ def test_pictures_that_come_back_late_are_the_same(msaa):
             assert np.array_equal(direct[name], deferred[name])
 
 
-def test_drivers_that_draw_four_floats_but_not_three_yield_the_same(rasterizer, monkeypatch):
+def test_drivers_that_draw_four_floats_but_not_three_yield_the_same(monkeypatch):
+    usual = GlRasterizer()
     monkeypatch.setattr(targets, "formats", lambda gl: targets._WIDE)
-    wide = make_rasterizer()
+    wide = GlRasterizer()
     instances = placed((Shape.PLANE, (0, 0, 0), (3, 3, 1)), (Shape.SPHERE, (0, 0, 0.4), (0.4,) * 3))
-    expected, found = draw(rasterizer, instances), draw(wide, instances)
-    wide.close()
+    expected, found = draw(usual, instances), draw(wide, instances)
+    for each in (usual, wide):
+        each.close()
     for name in ALL:
         assert np.array_equal(found[name], expected[name]), name
 
@@ -292,7 +298,7 @@ def test_simplified_meshes_stay_within_a_quarter_of_a_pixel(tmp_path, monkeypatc
     torus = Geometry(points.reshape(-1, 3), faces, normals.reshape(-1, 3))
     view, pictures, drawn = camera(), {}, {}
     for lod in ("auto", "off"):
-        rasterizer = make_rasterizer(RasterOptions(lod=lod))
+        rasterizer: Any = make_rasterizer(RasterOptions(lod=lod))
         handle = rasterizer.add_geometry(torus)
         pictures[lod] = draw(rasterizer, placed((handle, (0, 0, 0.3), (0.3, 0.3, 0.3))), view)
         drawn[lod] = int((rasterizer._geometries.tables.count[handle] > 0).sum())
@@ -377,13 +383,11 @@ def told_in_a_fork(act):
         return said.read()
 
 
-def test_a_forked_child_is_told_why_it_cannot_draw(rasterizer):
-    texture = Texture(np.zeros((2, 2, 3), np.uint8))
-    assert b"fork" in told_in_a_fork(lambda: rasterizer.add_texture(texture))
-
-
-def test_a_forked_child_is_told_that_a_new_renderer_would_hang(rasterizer):
-    assert b"'spawn'" in told_in_a_fork(make_rasterizer)
+def test_a_forked_child_is_told_why_gl_cannot_draw():
+    made, texture = GlRasterizer(), Texture(np.zeros((2, 2, 3), np.uint8))
+    assert b"fork" in told_in_a_fork(lambda: made.add_texture(texture))
+    assert b"'spawn'" in told_in_a_fork(GlRasterizer)
+    made.close()
 
 
 def test_planes_too_far_apart_for_a_depth_buffer_are_refused(rasterizer):
@@ -411,6 +415,8 @@ def test_closed_means_closed():
         ({"lod": "fast"}, "auto"),
         ({"shadow_size": 0}, "16"),
         ({"device": -1}, "device"),
+        ({"backend": "vulkan"}, "backend: expected 'auto', 'cpu' or 'gl', got 'vulkan'"),
+        ({"backend": "cpu", "device": 0}, "device: 0 is an EGL device, which backend='cpu'"),
     ],
 )
 def test_wrong_options_are_refused(wrong, says):

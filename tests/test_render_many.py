@@ -23,7 +23,7 @@ from heliograph.testing import Verdict, check_engine
 from heliograph.wrappers import PostProcessingEngine
 
 ALL = tuple(PASSES)
-LATE = RasterOptions(readback="deferred")
+LATE = RasterOptions(backend="gl", readback="deferred")
 EMPTY = 0xA5
 
 
@@ -72,7 +72,7 @@ def too_deep(engine: Any, turn: float) -> hg.View:
 
 
 def test_engines_keep_their_promises_when_pictures_come_late():
-    case = CASES["mujoco"]
+    case = CASES["mujoco gl"]
     found = check_engine(lambda: MujocoEngine(MJCF, size=(120, 90), options=LATE), **case.told)
     assert "views_together_are_as_alone" in found.of(Verdict.PASSED)
 
@@ -178,9 +178,10 @@ def test_closed_engines_say_so(engine):
 
 def test_workers_draw_batches_in_one_go():
     batch = {"qpos": np.linspace(0, 1, 11)[:, None], "seed": 1, "passes": ALL, "cameras": ["front"]}
-    with hg.open(MJCF, engine="mujoco", size=(60, 45)) as local:
+    on_gl: Any = {"engine": "mujoco", "size": (60, 45), "backend": "gl"}
+    with hg.open(MJCF, **on_gl) as local:
         expected = render_batch(local, batch)
-    with hg.open(MJCF, engine="mujoco", size=(60, 45), readback="deferred", workers=2) as pool:
+    with hg.open(MJCF, **on_gl, readback="deferred", workers=2) as pool:
         found = render_batch(pool, batch)
     assert found.keys() == expected.keys()
     assert all(np.array_equal(found[key], expected[key]) for key in expected)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,8 +20,9 @@ from heliograph.raster import (
     Rasterizer,
     Shading,
     Shape,
-    make_rasterizer,
 )
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 HEIGHT, EDGE, SPAN = 4.0, 2.0, 400
 DOWN = Camera.orthographic(
@@ -34,13 +34,6 @@ DOWN = Camera.orthographic(
     far=3.0,
 )
 """Looks straight down at the floor from below what casts the shadow."""
-
-
-@pytest.fixture(scope="module")
-def rasterizer() -> Iterator[Rasterizer]:
-    made = make_rasterizer()
-    yield made
-    made.close()
 
 
 def light(kind: LightKind, size: float = 0.0) -> Light:

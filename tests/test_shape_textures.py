@@ -26,6 +26,8 @@ from heliograph.scene import (
     Torus,
 )
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 ROUND = 2 * math.pi
 LARGE = TOP.replace(width=480, height=360, fx=3 * TOP.fx, fy=3 * TOP.fy, cx=240, cy=180)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +29,8 @@ from heliograph.raster import (
     albedo,
     make_rasterizer,
 )
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 SIZE = (320, 240)
 PASSES = ("rgb", "depth", "normals", "segmentation")
@@ -76,13 +77,6 @@ SPOT = Light(
     exponent=0.0,
     softness=0.4,
 )
-
-
-@pytest.fixture(scope="module")
-def rasterizer() -> Iterator[Rasterizer]:
-    made = make_rasterizer()
-    yield made
-    made.close()
 
 
 def things(paints: tuple[Paint, ...] = PAINTS) -> Instances:

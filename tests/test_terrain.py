@@ -21,6 +21,8 @@ from heliograph.raster import RasterOptions
 from heliograph.scene import EditMaterial, Hide
 from heliograph.view import View
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 SIZE = (6.0, 4.0, 1.5, 0.5)  # half-sizes along x and y, height, depth of the base
 MJCF = """<mujoco><asset><hfield name="field" nrow="{}" ncol="{}" size="{} {} {} {}"/></asset>
 <worldbody><light pos="2 -3 9" dir="-.2 .3 -1"/>

@@ -158,7 +158,7 @@ def test_a_sabotaged_engine_fails(sabotage, check):
     ("sabotage", "check"), [each for each in SABOTAGES if each[0] in ON_MUJOCO]
 )
 def test_a_sabotaged_mujoco_engine_fails(sabotage, check):
-    assert check in faults(sabotage, "mujoco")
+    assert check in faults(sabotage, "mujoco gl")
 
 
 @pytest.mark.parametrize(("sabotage", "check"), ALONE)
@@ -179,7 +179,7 @@ def test_an_engine_that_breaks_one_promise_fails_there_alone(sabotage, check):
     ],
 )
 def test_a_mujoco_engine_that_breaks_one_promise_fails_there_alone(sabotage, check):
-    assert faults(sabotage, "mujoco") == {check}
+    assert faults(sabotage, "mujoco gl") == {check}
 
 
 @pytest.mark.parametrize(("sabotage", "check"), WITH_HEAT)

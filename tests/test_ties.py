@@ -26,10 +26,14 @@ from heliograph.raster import (
     Texture,
     make_rasterizer,
 )
-from raster_scenes import ALL, HEAD, buffers
+from raster_scenes import ALL, BACKENDS, HEAD, buffers
 
 VIEWS, THINGS = 10, 6
-OPTIONS = [{}, {"msaa": 4, "readback": "deferred"}]
+OPTIONS = [
+    {"backend": backend, **more}
+    for backend in BACKENDS
+    for more in ({}, {"msaa": 4, "readback": "deferred"})
+]
 NAMES = [f"thing {number}" for number in range(THINGS)]
 KINDS = ["box", "box", "sphere", "box", "sphere", "box"]
 GEOMS = "".join(
@@ -181,15 +185,15 @@ def stack(rasterizer, shapes, images):
 @pytest.mark.parametrize(
     "images", [(-1, -1, -1), (0, 1, 2), (2, 1, 0), (1, 0, 1), (-1, 4, 3), (5, -1, 4)]
 )
-def test_of_equal_shapes_the_later_one_shows_whatever_it_wears(shape, images):
-    made = make_rasterizer()
+def test_of_equal_shapes_the_later_one_shows_whatever_it_wears(backend, shape, images):
+    made = make_rasterizer(RasterOptions(backend=backend))
     expected = len(images) if len({*images}) != 2 else 2  # a kind has the place of its first row
     assert stack(made, [shape] * len(images), images) == expected
     made.close()
 
 
-def test_the_nearer_of_two_centres_has_no_say():
-    made = make_rasterizer()
+def test_the_nearer_of_two_centres_has_no_say(backend):
+    made = make_rasterizer(RasterOptions(backend=backend))
     things = Instances.blank(2)
     for order in ((0, 1), (1, 0)):
         poses = np.zeros((2, 3, 4))

@@ -1,6 +1,7 @@
-// Light of rectangles. A rough surface's lobe is a cosine lobe that is stretched and turned, so that
-// what it sends on of a polygon is what a matt surface would of the polygon stretched and turned
-// back: E. Heitz et al., "Real-Time Polygonal-Light Shading with Linearly Transformed Cosines", 2016.
+// Light of rectangles, as in standard.glsl. A rough surface's lobe is a cosine lobe that is
+// stretched and turned, so that what it sends on of a polygon is what a matt surface would of the
+// polygon stretched and turned back: E. Heitz et al., "Real-Time Polygonal-Light Shading with
+// Linearly Transformed Cosines", 2016.
 #pragma once
 
 #include "frame.hpp"
@@ -40,7 +41,9 @@ static Vec3 of_area(const Frame& frame, const Light& light, const AreaSurface& s
     const Vec3 other = {s.normal.y, s.normal.z, s.normal.x + 1.0f};
     aside = normalize(select(dot(aside, aside) < 1e-9f, cross(s.normal, other), aside));
     const Vec3 ahead = cross(s.normal, aside);
-    const auto turned = [&](Vec3 p) -> Vec3 { return {dot(aside, p), dot(ahead, p), dot(s.normal, p)}; };
+    const auto turned = [&](Vec3 p) -> Vec3 {
+        return {dot(aside, p), dot(ahead, p), dot(s.normal, p)};
+    };
     const Vec3 a = turned(middle + right - up), b = turned(middle + right + up);
     const Vec3 c = turned(middle - right + up), d = turned(middle - right - up);
     const float wide = float(frame.lobes.width), high = float(frame.lobes.height);
@@ -48,8 +51,8 @@ static Vec3 of_area(const Frame& frame, const Light& light, const AreaSurface& s
                        root(1.0f - s.facing) * (1.0f - 1.0f / high) + 0.5f / high};
     const Corners at = corners(frame.lobes, cell);
     const float* texels = frame.lobes.texels;
-    const Vec4 lobe = {between(texels, at, 4, 0), between(texels, at, 4, 1), between(texels, at, 4, 2),
-                       between(texels, at, 4, 3)};
+    const Vec4 lobe = {between(texels, at, 4, 0), between(texels, at, 4, 1),
+                       between(texels, at, 4, 2), between(texels, at, 4, 3)};
     const auto back = [&](Vec3 p) -> Vec3 {
         return {lobe.x * p.x + lobe.y * p.z, p.y, lobe.z * p.x + lobe.w * p.z};
     };

@@ -1,5 +1,5 @@
-// Fixed-function lighting (Blinn's half vector), per pixel or per vertex: lighting.glsl. What a light
-// is holds for all lanes, so that branches on it cost nothing.
+// Fixed-function lighting (Blinn's half vector), per pixel or per vertex: lighting.glsl. What a
+// light is holds for all lanes, so that branches on it cost nothing.
 #pragma once
 
 #include "shadows.hpp"
@@ -14,8 +14,8 @@ struct ClassicSurface {
 };
 
 // Adds a light's ambient part to `sum`; the result is what else it sends to the eye.
-static Vec3 classic_direct(const Light& light, std::int32_t kind, const ClassicSurface& s, Mask wanted,
-                           Vec3& sum) {
+static Vec3 classic_direct(const Light& light, std::int32_t kind, const ClassicSurface& s,
+                           Mask wanted, Vec3& sum) {
     const Float8 none = all(0.0f);
     Vec3 to_light = kind == HEAD_LIGHT ? vec3(0.0f, 0.0f, 1.0f) : -vec3(light.direction);
     Float8 strength = all(1.0f);

@@ -28,16 +28,15 @@ struct Light {
 
 struct ShadowMap {
     float from_camera[16];  // to the atlas; of six faces to metres from the light, world axes
-    float faces[4];         // of six: size on the atlas, and how far from its middle the next begins
-    float depth[4];         // of six: x - y / metres from the light, else 0; how large what shines is
-                            // (z) in metres; a depth of infinity, or less than 0 what a depth of 1
-                            // is, metres
+    float faces[4];  // of six: size on the atlas, and how far from its middle the next one begins
+    float depth[4];  // of six: x - y / metres from the light, else 0; how large what shines is (z)
+                     // in metres; a depth of infinity, or less than 0 what a depth of 1 is, metres
 };
 
 // Matrices have their columns one after the other.
 struct FrameBlock {
     float clip_from_camera[16];
-    float unproject[4];   // pixel * xy + zw = point on the plane one metre ahead (orthographic: metres)
+    float unproject[4];   // pixel * xy + zw = point one metre ahead (orthographic: metres)
     float ambient[4];     // rgb, and the near plane (metres)
     float haze[4];        // rgb, and where fading starts (metres)
     float haze_plane[4];  // world plane it lies on: normal, offset
@@ -79,7 +78,9 @@ struct Frame {
 };
 
 // A light's, a map's or a plane's three first numbers, for all lanes.
-HELIOGRAPH_INLINE Float8 dot3(Vec3 a, const float* b) { return a.x * b[0] + a.y * b[1] + a.z * b[2]; }
+HELIOGRAPH_INLINE Float8 dot3(Vec3 a, const float* b) {
+    return a.x * b[0] + a.y * b[1] + a.z * b[2];
+}
 
 HELIOGRAPH_INLINE Vec4 transformed(const float* columns, Vec3 a, float w) {
     const float* m = columns;

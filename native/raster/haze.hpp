@@ -1,4 +1,4 @@
-// What fades with the distance, and what is seen of a picture of all around: frame.glsl and sky.frag.
+// What fades with the distance, and what is seen of a picture of all around: frame.glsl, sky.frag.
 #pragma once
 
 #include "tone.hpp"
@@ -46,9 +46,10 @@ static Vec3 sky_hazed(const Frame& frame, Vec3 rgb, Vec2 pixel) {
 static Vec3 sky_radiance(const Frame& frame, Vec2 pixel) {
     const FrameBlock& block = *frame.block;
     const Vec2 where = block.orthographic > 0.0f ? vec2(0.0f, 0.0f) : unprojected(block, pixel);
-    const Vec3 ray = world_way(frame, normalize({where.x, where.y, all(-1.0f)}));
-    const Vec2 part = {arc_tangent(ray.x, ray.y) / 6.2831853f + 0.5f,
-                       0.5f - arc_sine(clamp(ray.z, -1.0f, 1.0f)) / 3.1415927f};
+    const Vec3 ray = world_way(frame, {where.x, where.y, all(-1.0f)});
+    const Float8 turn = arc_tangent(ray.x, ray.y);
+    const Float8 tilt = arc_tangent(ray.z, length(Vec2{ray.x, ray.y}));  // near the poles no asin
+    const Vec2 part = {turn / 6.2831853f + 0.5f, 0.5f - tilt / 3.1415927f};
     const Vec3 light = colour_between(frame.seen.texels, corners_round(frame.seen, part));
     return shown(frame, light * all(block.levels[1]));
 }

@@ -122,7 +122,7 @@ public:
         Laid laid;
         const Paint* paint = kind.texture < 0 ? nullptr : scene_.paints[std::size_t(kind.texture)];
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
-        if (paint != nullptr) texel = look(*paint, drawn, kind, seen, rays, m, laid);
+        if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
@@ -138,7 +138,7 @@ public:
         Seen seen;
         see(seen, rays, drawn, kind, kind.round() || kind.solver == Solver::slab);
         Laid laid;
-        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, rays, m, laid);
+        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         return m & (texel.w >= scene_.record(drawn)[CUTOFF]);
     }
@@ -273,8 +273,8 @@ private:
         seen.normal = normalized({normal, normals_way(drawn.normals, dx), normals_way(drawn.normals, dy)});
     }
 
-    Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, const Rays& rays,
-              Mask m, Laid& laid) const {
+    Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, Mask m,
+              Laid& laid) const {
         const float* record = scene_.record(drawn);
         const bool exact = kind.solver != Solver::mesh;
         if (paint.image.kind == TextureKind::cube) {
@@ -312,9 +312,8 @@ private:
     }
 
     static Laid natural(const Drawn& drawn, const Kind& kind, const Seen& seen) {
-        const Vec3 p = seen.object, normal = seen.object_normal;
-        const ShapeUv at = kind.three_js ? three_js_uv(kind.solver, p, normal, drawn.length)
-                                         : shape_uv(kind.solver, p, normal, drawn.length);
+        const auto lay = kind.three_js ? three_js_uv : shape_uv;
+        const ShapeUv at = lay(kind.solver, seen.object, seen.object_normal, drawn.length);
         return {at.uv, at.step(seen.object_dx), at.step(seen.object_dy)};
     }
 

@@ -1,5 +1,5 @@
-// How much of a light reaches a point in camera axes, from its cell of the shadow atlas: shadows.glsl.
-// `wanted` are the lanes that matter; the others may hold anything.
+// How much of a light reaches a point in camera axes, from its cell of the shadow atlas:
+// shadows.glsl. `wanted` are the lanes that matter; the others may hold anything.
 #pragma once
 
 #include "frame.hpp"
@@ -12,7 +12,8 @@ HELIOGRAPH_INLINE Mask is_not_zero(Vec3 a) {
 }
 
 // Where on the faces of a light's map a way from it goes through; shadows.py lays them out.
-HELIOGRAPH_INLINE Vec3 on_faces(Vec3 way, const float* low, const float* faces, const float* depth) {
+HELIOGRAPH_INLINE Vec3 on_faces(Vec3 way, const float* low, const ShadowMap& map) {
+    const float *faces = map.faces, *depth = map.depth;
     const Vec3 size = {absolute(way.x), absolute(way.y), absolute(way.z)};
     const Float8 most = larger(size.x, larger(size.y, size.z));
     const Mask x = size.x == most, y = ~x & (size.y == most);
@@ -26,7 +27,7 @@ HELIOGRAPH_INLINE Vec3 on_faces(Vec3 way, const float* low, const float* faces, 
             low[1] + row * faces[1] + turned.y / most * faces[3], depth[0] - depth[1] / most};
 }
 
-// Where on the atlas a point is that `from_camera` has brought there; z is above 1 where all is lit.
+// Where on the atlas a point is that `from_camera` brought there; z is above 1 where all is lit.
 static Vec3 on_atlas(const Frame& frame, int light, Vec4 p) {
     const FrameBlock& block = *frame.block;
     const ShadowMap& map = block.shadow_maps[light];
@@ -35,7 +36,7 @@ static Vec3 on_atlas(const Frame& frame, int light, Vec4 p) {
     const float low[2] = {cell[0] * float(light % columns), cell[1] * float(light / columns)};
     Vec3 q = {p.x, p.y, p.z};
     if (map.depth[0] > 0.0f) {
-        q = on_faces(q, low, map.faces, map.depth);
+        q = on_faces(q, low, map);
     } else if (frame.kinds[light] != PARALLEL_LIGHT) {  // whose w is 1
         q = q / p.w;
     }
@@ -159,7 +160,8 @@ static Float8 soft_part(const Frame& frame, int light, const Spread& s, Vec2 pix
     for (int j = 0; j < taken; ++j, way = turned_on(way)) {
         lit += lit_at(frame, light, s, way * (radius * outwards(j, taken)), wanted);
     }
-    return select(hidden, lit / float(taken), lit_at(frame, light, s, {none, none}, wanted & ~hidden));
+    const Float8 sharp = lit_at(frame, light, s, {none, none}, wanted & ~hidden);
+    return select(hidden, lit / float(taken), sharp);
 }
 
 // Of linear light, on a surface with this normal.

@@ -67,7 +67,8 @@ static Vec3 radiance_from(const Frame& frame, Vec3 way, Float8 roughness) {
     const Vec2 where = {(d.x + select(d.x >= 0.0f, lower, -lower)) * scale + 0.5f,
                         (d.y + select(d.y >= 0.0f, lower, -lower)) * scale + 0.5f};
     const Float8 level = clamp(roughness, 0.0f, 1.0f) * float(RADIANCE_LEVELS - 1);
-    const Int8 sharper = whole(level), softer = select(sharper < RADIANCE_LEVELS - 1, sharper + 1, sharper);
+    const Int8 sharper = whole(level);
+    const Int8 softer = select(sharper < RADIANCE_LEVELS - 1, sharper + 1, sharper);
     const int size = frame.radiance.width * frame.radiance.height;
     const Corners at = corners(frame.radiance, where);
     const Vec3 sharp = colour_between(frame.radiance.texels, at.shifted(sharper * size));
@@ -133,7 +134,8 @@ struct StandardSurface {
 };
 
 // What a surface sends on of light from all sides, of what is METALLIC; fills in the rest of `s`.
-static Vec3 metallic_around(const Frame& frame, const StandardSurface& a, Surface& s, AreaSurface& area) {
+static Vec3 metallic_around(const Frame& frame, const StandardSurface& a, Surface& s,
+                            AreaSurface& area) {
     const FrameBlock& block = *frame.block;
     const Float8 roughness = smaller(larger(a.material.y, all(0.045f)) + a.turning, all(1.0f));
     const Float8 rough2 = roughness * roughness, none = all(0.0f), one = all(1.0f);
@@ -144,7 +146,8 @@ static Vec3 metallic_around(const Frame& frame, const StandardSurface& a, Surfac
     s.dielectric = a.material.z;
     s.specular = mix(vec3(a.material.z), a.rgb, a.material.x);
     const Corners at = corners(frame.albedo, {roughness, s.facing});
-    const Vec2 share = {between(frame.albedo.texels, at, 2, 0), between(frame.albedo.texels, at, 2, 1)};
+    const float* texels = frame.albedo.texels;
+    const Vec2 share = {between(texels, at, 2, 0), between(texels, at, 2, 1)};
     const Float8 once = share.x + share.y, lost = 1.0f - once;
     s.boost = s.specular * (1.0f / once - 1.0f) + vec3(one);
     // What is reflected of even light, at once and after more bounces, is not diffused.
@@ -203,7 +206,9 @@ static Vec3 standard_light(const Frame& frame, const StandardSurface& a, Mask wa
         Vec3 sent = reflected<model>(s, arrives, to_light);
         if (i < shadowed) {
             const Mask sends = faces & is_not_zero(sent);
-            if (any(sends)) sent *= lit_part(frame, i, a.point, a.flat_normal, to_light, a.pixel, sends);
+            if (any(sends)) {
+                sent *= lit_part(frame, i, a.point, a.flat_normal, to_light, a.pixel, sends);
+            }
         }
         sum += select(faces, sent, vec3(0.0f, 0.0f, 0.0f));
     }
@@ -211,10 +216,10 @@ static Vec3 standard_light(const Frame& frame, const StandardSurface& a, Mask wa
 }
 
 // What a surface sends to the eye.
-static Vec3 standard_light(const Frame& frame, Model model, const StandardSurface& surface, Mask wanted) {
-    if (model == Model::METALLIC) return standard_light<Model::METALLIC>(frame, surface, wanted);
-    if (model == Model::PHONG) return standard_light<Model::PHONG>(frame, surface, wanted);
-    return standard_light<Model::LAMBERT>(frame, surface, wanted);
+static Vec3 standard_light(const Frame& frame, Model model, const StandardSurface& a, Mask wanted) {
+    if (model == Model::METALLIC) return standard_light<Model::METALLIC>(frame, a, wanted);
+    if (model == Model::PHONG) return standard_light<Model::PHONG>(frame, a, wanted);
+    return standard_light<Model::LAMBERT>(frame, a, wanted);
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ struct Corners {
 
 HELIOGRAPH_INLINE Int8 whole(Float8 a) { return __builtin_convertvector(a, Int8); }
 
-HELIOGRAPH_INLINE Corners corners(Int8 left, Int8 right, Float8 across, Float8 y, const Table& table) {
+HELIOGRAPH_INLINE Corners corners(const Table& table, Int8 left, Int8 right, Float8 across,
+                                  Float8 y) {
     const Int8 row = whole(y), low = row * table.width;
     const Int8 high = select(row < table.height - 1, low + table.width, low);
     return {low + left, low + right, high + left, high + right, across, y - to_float(row)};
@@ -38,16 +39,16 @@ HELIOGRAPH_INLINE Float8 texels_from(Float8 where, int number) {
 HELIOGRAPH_INLINE Corners corners(const Table& table, Vec2 where) {
     const Float8 x = texels_from(where.x, table.width);
     const Int8 left = whole(x), right = select(left < table.width - 1, left + 1, left);
-    return corners(left, right, x - to_float(left), texels_from(where.y, table.height), table);
+    return corners(table, left, right, x - to_float(left), texels_from(where.y, table.height));
 }
 
 // The same where the right edge goes on at the left one.
 HELIOGRAPH_INLINE Corners corners_round(const Table& table, Vec2 where) {
     const float width = float(table.width);
     const Float8 x = clamp(where.x * width + 0.5f, 0.0f, width);  // from the last texel on
-    const Int8 right = whole(x), left = select(right > 0, right, all_int(table.width)) - 1;
-    return corners(left, select(right < table.width, right, all_int(0)), x - to_float(right),
-                   texels_from(where.y, table.height), table);
+    const Int8 next = whole(x), left = select(next > 0, next, all_int(table.width)) - 1;
+    const Int8 right = select(next < table.width, next, all_int(0));
+    return corners(table, left, right, x - to_float(next), texels_from(where.y, table.height));
 }
 
 // Which texel a place is on, with GL's NEAREST filter.
@@ -58,10 +59,14 @@ HELIOGRAPH_INLINE Int8 nearest(const Table& table, Vec2 where) {
 }
 
 // One number of a texel, of those that each has.
-HELIOGRAPH_INLINE Float8 between(const float* texels, const Corners& at, int channels, int channel) {
+HELIOGRAPH_INLINE Float8 between(const float* texels, const Corners& at, int channels,
+                                 int channel) {
     const float* from = texels + channel;
-    return at.between(gather(from, at.low_left * channels), gather(from, at.low_right * channels),
-                      gather(from, at.high_left * channels), gather(from, at.high_right * channels));
+    const Float8 low_left = gather(from, at.low_left * channels);
+    const Float8 low_right = gather(from, at.low_right * channels);
+    const Float8 high_left = gather(from, at.high_left * channels);
+    const Float8 high_right = gather(from, at.high_right * channels);
+    return at.between(low_left, low_right, high_left, high_right);
 }
 HELIOGRAPH_INLINE Vec3 colour_between(const float* texels, const Corners& at) {
     return {between(texels, at, 3, 0), between(texels, at, 3, 1), between(texels, at, 3, 2)};

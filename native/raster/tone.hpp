@@ -49,8 +49,8 @@ HELIOGRAPH_INLINE Vec3 toned(ToneMapping tone_mapping, Vec3 c) {
 }
 
 static Vec3 shown(const Frame& frame, Vec3 light) {
-    const Float8 exposure = all(frame.block->levels[0]), most = all(1e6f);  // its square is a number
-    light *= exposure;
+    const Float8 most = all(1e6f);  // whose square is a number
+    light *= all(frame.block->levels[0]);
     light = {smaller(light.x, most), smaller(light.y, most), smaller(light.z, most)};
     return encoded(toned(frame.tone_mapping, light));
 }

@@ -24,7 +24,7 @@ void put(float* to, int count, int lane, Vec3 colour, int place = 0) {
     store(to + 2 * count, colour.z);
 }
 
-const Mask EVERY = Mask{} == 0;
+Mask wanted = Mask{} == 0;  // lanes
 
 StandardSurface surface(const float* given, int count, int lane, bool has_occlusion) {
     Columns columns{given, count, lane};
@@ -51,16 +51,20 @@ ClassicSurface classic(const float* given, int count, int lane) {
 
 extern "C" {
 
-void standard(const Frame* frame, int model, int has_occlusion, int count, const float* given, float* made) {
+// Which of eight lanes are shaded from now on: those whose bits are set.
+void want(int lanes) { wanted = (all_int(lanes) >> lane_numbers() & 1) != 0; }
+
+void standard(const Frame* frame, int model, int has_occlusion, int count, const float* given,
+              float* made) {
     for (int i = 0; i < count; i += 8) {
         const StandardSurface s = surface(given, count, i, has_occlusion != 0);
-        put(made, count, i, standard_light(*frame, Model(model), s, EVERY));
+        put(made, count, i, standard_light(*frame, Model(model), s, wanted));
     }
 }
 
 void classic_pixels(const Frame* frame, int count, const float* given, float* made) {
     for (int i = 0; i < count; i += 8) {
-        put(made, count, i, classic_light(*frame, classic(given, count, i), EVERY));
+        put(made, count, i, classic_light(*frame, classic(given, count, i), wanted));
     }
 }
 
@@ -69,20 +73,24 @@ void classic_vertices(const Frame* frame, int count, const float* given, float* 
     for (int i = 0; i < count; i += 8) {
         Vec3 direct[MAX_SHADOWS];
         const ClassicSurface s = classic(given, count, i);
-        Vec3 sum = classic_vertex_light(*frame, s, EVERY, direct);
+        Vec3 sum = classic_vertex_light(*frame, s, wanted, direct);
         for (int j = 0; j < int(frame->block->shadow_count); ++j) {
-            sum += direct[j] * lit_part(*frame, j, s.point, EVERY);
+            sum += direct[j] * lit_part(*frame, j, s.point, wanted);
         }
         put(made, count, i, sum);
     }
 }
 
 void shown_colours(const Frame* frame, int count, const float* given, float* made) {
-    for (int i = 0; i < count; i += 8) put(made, count, i, shown(*frame, Columns{given, count, i}.triple()));
+    for (int i = 0; i < count; i += 8) {
+        put(made, count, i, shown(*frame, Columns{given, count, i}.triple()));
+    }
 }
 
 void decoded_colours(const Frame*, int count, const float* given, float* made) {
-    for (int i = 0; i < count; i += 8) put(made, count, i, decoded(Columns{given, count, i}.triple()));
+    for (int i = 0; i < count; i += 8) {
+        put(made, count, i, decoded(Columns{given, count, i}.triple()));
+    }
 }
 
 void hazed_colours(const Frame* frame, int count, const float* given, float* made) {

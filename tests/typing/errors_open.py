@@ -15,6 +15,7 @@ def opening(workers: int) -> None:
     hg.open("x.xml", shadows="no")  # expect-error
     hg.open("x.xml", lighting="pixl")  # expect-error
     hg.open("x.xml", shading="standart")  # expect-error
+    hg.open("x.xml", backend="gpu")  # expect-error
     hg.open("x.xml", size=200)  # expect-error
     hg.open("x.xml", style="clasic")  # expect-error
     hg.open("x.xml", segment_by="geom")  # expect-error

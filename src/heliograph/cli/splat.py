@@ -31,7 +31,7 @@ def splat(
         spacing: metres between two discs; without it as many discs as 100,000.
         engine: which engine; the file decides without it.
     """
-    from heliograph.engines.splat.from_scene import splat_scene  # only this command needs GL here
+    from heliograph.engines.splat.from_scene import splat_scene  # only this command draws
     from heliograph.splats.files import write_ply
 
     if out.suffix.lower() != ".ply":

@@ -50,6 +50,13 @@ _KINDS = {
 _MOST_MEASURED = 8
 
 
+def kinds(lights: Sequence[Light], casting: tuple[int, ...]) -> tuple[int, ...]:
+    """What lights are, indices into KINDS, in the order of their rows: those with maps first."""
+    others = (light for place, light in enumerate(lights) if place not in casting)
+    rows = [*(lights[place] for place in casting), *others]
+    return tuple(_KINDS[light.kind] for light in rows) or LightLayout().kinds
+
+
 class LightLayouts:
     """Chooses what programs a picture's lights need.
 
@@ -80,11 +87,8 @@ class LightLayouts:
         area = any(light.kind is LightKind.AREA for light in lights)
         if area and not linear:
             raise InvalidValueError("area lights: expected STANDARD lighting, got CLASSIC")
-        kinds = tuple(_KINDS[light.kind] for light in lights)
-        if (kinds, casting) == self._expected:
-            others = (kind for place, kind in enumerate(kinds) if place not in casting)
-            rows = (*(kinds[place] for place in casting), *others)
+        if (tuple(_KINDS[light.kind] for light in lights), casting) == self._expected:
             six_faces = any(lights[place].kind is LightKind.POINT for place in casting)
-            return LightLayout(len(casting), six_faces, rows or LightLayout().kinds, soft, area)
+            return LightLayout(len(casting), six_faces, kinds(lights, casting), soft, area)
         fitting = next(each for each in ANY_LIGHTS if each.shadows >= len(casting))
         return fitting._replace(soft=soft, area=area)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from heliograph.camera import Camera
 from heliograph.errors import ContextError
@@ -15,11 +12,12 @@ from heliograph.frame import Buffers
 from heliograph.passes import PassSpecs
 from heliograph.raster.choice import choose, native_scene
 from heliograph.raster.options import RasterOptions
-from heliograph.raster.types import DrawList, Geometry, Light, Texture
+from heliograph.raster.store import AssetStore
+from heliograph.raster.types import DrawList, Geometry, Light
 from heliograph.requires import Requires
 
 
-class Rasterizer(Protocol):
+class Rasterizer(AssetStore, Protocol):
     """Draws triangles, all passes in one go; `make_rasterizer` makes one."""
 
     @property
@@ -40,46 +38,8 @@ class Rasterizer(Protocol):
         All others are drawn as well, on GL by programs that suit any, of which there are few.
         """
 
-    def add_geometry(self, geometry: Geometry) -> int:
-        """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
-
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
-
-    def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
-        """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
-
-    def remove_geometry(self, handle: int) -> None:
-        """Free a geometry that no later draw shows; its handle is given out again."""
-
-    def add_texture(self, texture: Texture) -> int:
-        """Take in pixels; the handle that `InstanceTable.texture` names them by."""
-
-    def lend_texture(self, texture: Texture) -> int:
-        """A handle for pixels that may change with every view: equal pixels, equal handle.
-
-        Only the last few are kept, so a handle is good for the next `draw` alone.
-        """
-
-    def remove_texture(self, handle: int) -> None:
-        """Free a texture that no later draw shows; its handle is given out again."""
-
-    def add_radiance(self, radiance: NDArray[np.float32]) -> int:
-        """Take in light from all around; the handle that `Environment.radiance` names it by.
-
-        Args:
-            radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
-                up (+z), the middle column is ahead (+y), to its right is +x.
-        """
-
-    def remove_radiance(self, handle: int) -> None:
-        """Free a picture of all around that no later draw shows."""
-
-    def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which of these geometries (N,) have texture coordinates of their own."""
-
-    def radii(self, geometry: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Radii (N,) of these geometries' bounding spheres, before scaling."""
 
     def together(self) -> AbstractContextManager[None]:
         """Calls of `draw` that need not wait one by one: their arrays are filled by the end.

@@ -165,6 +165,45 @@ def arrange(maps: Sequence[ShadowMap]) -> tuple[Size, list[Size]]:
     return (columns * width, rows * height), corners
 
 
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """Shadow maps of one state, side by side.
+
+    Attributes:
+        size: of all, texels.
+        faces: what is drawn: who casts a shadow there (N,), from which camera, and the lowest
+            corner of its picture on the atlas.
+        numbers: (K, 24) of each map, as `ShadowMap.numbers` gives them.
+    """
+
+    size: Size
+    faces: list[tuple[Bools, Camera, Size]]
+    numbers: NDArray[np.float64]
+
+
+def atlas(lights: Sequence[Light], placed: PlacedInstances, size: int, widest: int) -> Atlas:
+    """What is to be drawn for lights that cast shadows; `size` as `map_size` gives it.
+
+    Maps are made coarser where all would be wider or higher than `widest`.
+    """
+    mine = [casters(placed, light) for light in lights]
+    while True:
+        maps = [
+            shadow_map(light, size, placed, each) for light, each in zip(lights, mine, strict=True)
+        ]
+        whole, corners = arrange(maps)
+        if max(whole) <= widest:
+            break
+        size //= 2
+    faces = [
+        (casting, camera, (x + left, y + low))
+        for casting, each, (x, y) in zip(mine, maps, corners, strict=True)
+        for camera, (left, low) in each.faces
+    ]
+    numbers = [each.numbers(corner, whole) for each, corner in zip(maps, corners, strict=True)]
+    return Atlas(whole, faces, np.array(numbers))
+
+
 def _depth_of(camera: Camera) -> float:
     """The depth at an infinite distance; of parallel light what a depth of 1 is, less than 0."""
     if camera.projection is Projection.ORTHOGRAPHIC:

@@ -48,7 +48,7 @@ class MeshStore:
         self._radiances: dict[int, NDArray[np.float32]] = {}
 
     def add_geometry(self, geometry: Geometry) -> int:
-        """Take in triangles; see `heliograph.engines.shared.store.GeometryStore`."""
+        """Take in triangles; see `heliograph.raster.store.AssetStore`."""
         handle = next(self._handles)
         self._geometries[handle] = _stored(geometry)
         return handle

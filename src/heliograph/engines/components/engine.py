@@ -114,7 +114,7 @@ class ComponentEngine(Engine):
             return attempt_all(self, views, outs)
 
     def close(self) -> None:
-        """Free the GL context; may be called twice."""
+        """Free all it holds; may be called twice."""
         rasterizer, self._rasterizer = self._rasterizer, None
         if rasterizer is not None:
             rasterizer.close()

@@ -13,8 +13,8 @@ from heliograph.camera import Camera
 from heliograph.colour import linear
 from heliograph.engines.shared.holes import ALMOST, HOLE, has_holes
 from heliograph.engines.shared.lights import LightEdits
-from heliograph.engines.shared.store import GeometryStore
 from heliograph.errors import UnknownNameError
+from heliograph.raster.store import AssetStore
 from heliograph.raster.types import DrawList, Lighting, MaterialTable, Shading, Shape, Texture
 from heliograph.raster.types import Mapping as TextureMapping
 from heliograph.scene import (
@@ -56,7 +56,7 @@ class EditApplier:
         lights: Callable[[Moved], LightEdits],
         objects: Objects,
         frames: Callable[[], NDArray[np.float64]],
-        store: GeometryStore,
+        store: AssetStore,
     ) -> None:
         self.things = things
         self._instances = things.instances

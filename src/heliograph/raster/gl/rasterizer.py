@@ -41,7 +41,7 @@ from heliograph.raster.types import (
 
 
 class GlRasterizer:
-    """Draws triangles with moderngl over EGL, all passes in one go.
+    """Draws triangles with moderngl over EGL; its methods are as `Rasterizer` says.
 
     Args:
         options: how to draw.
@@ -85,10 +85,7 @@ class GlRasterizer:
         return self._device
 
     def expect_lights(self, lights: tuple[Light, ...]) -> None:
-        """Have programs made to measure for such kinds of lights; call it before the first `draw`.
-
-        All other lights are drawn by programs that suit any, of which there are few.
-        """
+        """Have programs made to measure for such kinds of lights; others share a few."""
         self._layouts.expect(lights, self._shadows.casting(lights))
         self._mirrored_layouts.expect_mirrored(lights)
 
@@ -123,12 +120,7 @@ class GlRasterizer:
             return self._textures.add(texture)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
-        """Take in light from all around; the handle that `Environment.radiance` names it by.
-
-        Args:
-            radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
-                up (+z), the middle column is ahead (+y), to its right is +x.
-        """
+        """Take in light from all around; the handle that `Environment.radiance` names it by."""
         with self.context.current():
             return self._light_maps.add(radiance)
 
@@ -138,10 +130,7 @@ class GlRasterizer:
             self._light_maps.remove(handle)
 
     def lend_texture(self, texture: Texture) -> int:
-        """A handle for pixels that may change with every view: equal pixels, equal handle.
-
-        Only the last few are kept, so a handle is good for the next `draw` alone.
-        """
+        """A handle for pixels that may change with every view; good for the next `draw` alone."""
         with self.context.current():
             return self._textures.lend(texture)
 
@@ -155,10 +144,7 @@ class GlRasterizer:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Calls of `draw` that need not wait one by one: their arrays are filled by the end.
-
-        Where the CPU draws (and for `readback="direct"`) they are filled at once all the same.
-        """
+        """Calls of `draw` that need not wait one by one: their arrays are filled by the end."""
         self._readback.gathering += 1
         try:
             yield
@@ -180,18 +166,7 @@ class GlRasterizer:
         passes: Sequence[str],
         out: Sequence[Buffers],
     ) -> None:
-        """Draw one state of a scene from each camera into the arrays given.
-
-        Args:
-            scene: what is to be seen.
-            cameras: from where; each with its own size.
-            passes: which images each camera yields.
-            out: per camera, an array of the right shape and dtype for each pass; filled when this
-                returns, or within `together` by its end.
-
-        Raises:
-            InvalidValueError: more lights than can be drawn.
-        """
+        """Draw one state of a scene from each camera into the arrays given."""
         check_lights(scene.lights)
         with self.context.current(), self._readback:
             self._vertices.upload()

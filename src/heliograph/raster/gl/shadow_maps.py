@@ -71,36 +71,19 @@ class ShadowMaps:
         casting = self.casting(lights)
         if not casting:
             return NO_SHADOWS
-        shining = [lights[place] for place in casting]
-        casters = [shadows.casters(placed, light) for light in shining]
-        fine = size
-        while True:
-            maps = [
-                shadows.shadow_map(light, fine, placed, mine)
-                for light, mine in zip(shining, casters, strict=True)
-            ]
-            whole, corners = shadows.arrange(maps)
-            if max(whole) <= self._widest:
-                break
-            fine //= 2
-        texture, framebuffer = self._target(size, whole)
-        numbers = [each.numbers(corner, whole) for each, corner in zip(maps, corners, strict=True)]
-        faces = [
-            (mine, camera, (x + left, y + low))
-            for mine, each, (x, y) in zip(casters, maps, corners, strict=True)
-            for camera, (left, low) in each.faces
-        ]
+        made = shadows.atlas([lights[place] for place in casting], placed, size, self._widest)
+        texture, framebuffer = self._target(size, made.size)
         framebuffer.use()
         framebuffer.depth_mask = True
         framebuffer.clear(depth=1.0)
         self._gl.enable_only(moderngl.DEPTH_TEST)
         self._gl.depth_func = "<"
         self._gl.polygon_offset = _SLOPE_BIAS, _UNIT_BIAS
-        for mine, camera, corner in faces:
+        for mine, camera, corner in made.faces:
             framebuffer.viewport = (*corner, *camera.size)
             plan = planning.plan(placed, camera, mine)
             self._pipeline.draw_depth(plan, camera.projection_matrix)
-        return ShadowAtlas(texture, casting, np.array(numbers))
+        return ShadowAtlas(texture, casting, made.numbers)
 
     def _target(self, size: int, whole: Texels) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
         """A texture for what is drawn for one size; other sizes' stay as they are meanwhile."""

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from heliograph.engines.shared import meshes
 from heliograph.engines.shared.holes import has_holes
-from heliograph.engines.shared.store import GeometryStore
 from heliograph.engines.shared.tree import hdr, outlines, sky, surfaces
 from heliograph.engines.shared.tree import lights as lamps
 from heliograph.errors import SceneError, UnknownNameError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Shape, Texture, flat_shaded
+from heliograph.raster.store import AssetStore
 from heliograph.raster.types import check_geometry
 from heliograph.scene import Component, Mesh, PointCloud, images
 from heliograph.scene.files import file_digest
@@ -97,7 +97,7 @@ class Assets:
         store: where to.
     """
 
-    def __init__(self, store: GeometryStore) -> None:
+    def __init__(self, store: AssetStore) -> None:
         self._store = store
         self._geometries = HandleCache(_MOST_TRIANGLES, self._forget_geometry)
         self._textures = HandleCache(_MOST_PIXELS, store.remove_texture)

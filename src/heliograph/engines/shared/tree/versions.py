@@ -13,11 +13,11 @@ from heliograph.engine import VERSIONS_KEPT, check_version
 from heliograph.engines.shared.edits import APPEARANCE, EditApplier, camera_moves, edited_camera
 from heliograph.engines.shared.lights import HEAD
 from heliograph.engines.shared.source import Source, scene_of
-from heliograph.engines.shared.store import GeometryStore
 from heliograph.engines.shared.tree.assets import Assets, Deformed, Handles
 from heliograph.engines.shared.tree.graph import Placed, SceneGraph
 from heliograph.engines.shared.tree.translate import Translator
 from heliograph.raster import DrawList, RasterOptions
+from heliograph.raster.store import AssetStore
 from heliograph.scene import Description, Edit, Item, MoveCamera
 from heliograph.scene.tree import Tree
 from heliograph.view import View
@@ -62,7 +62,7 @@ class TreeVersions:
     """
 
     def __init__(
-        self, source: Source, size: tuple[int, int], store: GeometryStore, options: RasterOptions
+        self, source: Source, size: tuple[int, int], store: AssetStore, options: RasterOptions
     ) -> None:
         scene, self._name = scene_of(source)
         self._store, self.assets = store, Assets(store)

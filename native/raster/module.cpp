@@ -1,0 +1,358 @@
+// What Python sees of the native rasterizer: plain arrays in, plain arrays out.
+#include "module.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+#include "kernels.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace heliograph {
+namespace {
+
+template <typename Number, typename... Shape>
+using Array = nb::ndarray<Number, Shape..., nb::c_contig, nb::device::cpu>;
+template <typename... Shape>
+using Doubles = Array<const double, Shape...>;
+template <typename... Shape>
+using Floats = Array<const float, Shape...>;
+using Bools = Array<const bool, nb::ndim<1>>;
+using Bytes = Array<const std::uint8_t>;
+
+void expect(bool fits, const char* what) {
+    if (!fits) throw std::invalid_argument(what);
+}
+
+Texture texture_of(const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v, bool nearest) {
+    expect(pixels.ndim() == (cube ? 4 : 3), "pixels: expected (H, W, C), or (6, N, N, C) of a cube");
+    const std::size_t first = cube ? 1 : 0;
+    expect(!cube || (pixels.shape(0) == 6 && pixels.shape(1) == pixels.shape(2)), "pixels: expected six squares");
+    const Pixels given{pixels.data(), int(pixels.shape(first + 1)), int(pixels.shape(first)), int(pixels.shape(first + 2))};
+    return make_texture(cube ? TextureKind::cube : TextureKind::flat, given, linear,
+                        Sampler{Wrap(wrap_u), Wrap(wrap_v), nearest});
+}
+
+void make_paint(Paint* self, const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v, bool nearest) {
+    new (self) Paint{};
+    self->image = texture_of(pixels, cube, linear, wrap_u, wrap_v, nearest);
+}
+
+void set_layer(Paint& self, int use, const Bytes& pixels, bool linear, int wrap_u, int wrap_v, bool nearest) {
+    expect(use >= 0 && use < 4, "use: expected 0 to 3");
+    self.layers[use] = texture_of(pixels, false, linear, wrap_u, wrap_v, nearest);
+}
+
+void set_maps(Paint& self, const Floats<nb::shape<5, 2, 3>>& maps, const Floats<nb::shape<3>>& strengths) {
+    std::copy_n(maps.data(), 30, &self.maps[0][0][0]);
+    std::copy_n(strengths.data(), 3, self.strengths);
+    self.layered = true;
+}
+
+// Light from all around, with its numbers.
+struct RadianceTables : Radiance {
+    std::vector<float> level_numbers, seen_numbers;
+
+    RadianceTables(const Floats<nb::shape<-1, -1, -1, 3>>& given, const Floats<nb::shape<-1, -1, 3>>& background)
+        : level_numbers(given.data(), given.data() + given.size()),
+          seen_numbers(background.data(), background.data() + background.size()) {
+        expect(given.size() > 0 && background.size() > 0, "radiance: expected texels");
+        levels = {level_numbers.data(), int(given.shape(2)), int(given.shape(1))};
+        seen = {seen_numbers.data(), int(background.shape(1)), int(background.shape(0))};
+    }
+    RadianceTables(const RadianceTables&) = delete;
+};
+
+template <std::size_t width, typename Number>
+void copy_rows(std::vector<std::array<Number, width>>& to, const Number* from, std::size_t count) {
+    to.resize(count);
+    if (count > 0) std::copy_n(from, count * width, to[0].data());
+}
+
+void make_instances(Instances* self, const Array<const std::int32_t, nb::ndim<1>>& geometry,
+                    const Array<const std::uint32_t, nb::shape<-1, LOD_LEVELS, 5>>& commands,
+                    const Array<const std::int64_t, nb::ndim<1>>& keys,
+                    const Array<const std::int64_t, nb::ndim<1>>& order,
+                    const Floats<nb::shape<-1, MATERIAL_NUMBERS>>& records,
+                    const Doubles<nb::shape<3, -1, LOD_LEVELS>>& pixel, const Doubles<nb::shape<-1, LOD_LEVELS>>& distance,
+                    const Array<const bool, nb::shape<4, -1>>& flags, const Doubles<nb::shape<2, -1>>& scales) {
+    const std::size_t count = geometry.size();
+    expect(commands.shape(0) == count && keys.size() == count && order.size() == count && records.shape(0) == count &&
+               pixel.shape(1) == count && distance.shape(0) == count && flags.shape(1) == count && scales.shape(1) == count,
+           "instances: expected as many rows in every column");
+    new (self) Instances{};
+    Instances& made = *self;
+    made.geometry.assign(geometry.data(), geometry.data() + count);
+    made.order.assign(order.data(), order.data() + count);
+    made.kind.resize(count), made.levels.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        made.kind[i] = Kind::of(keys.data()[i]);
+        for (std::size_t k = 0; k < LOD_LEVELS; ++k) {
+            const std::uint32_t* command = commands.data() + (i * LOD_LEVELS + k) * 5;
+            made.levels[i][k] = {command[0], command[2], command[3]};
+        }
+    }
+    copy_rows(made.records, records.data(), count);
+    copy_rows(made.distance, distance.data(), count);
+    for (std::size_t k = 0; k < 3; ++k) copy_rows(made.pixel[k], pixel.data() + k * count * LOD_LEVELS, count);
+    std::vector<std::uint8_t>* columns[] = {&made.shown, &made.transparent, &made.flat, &made.cast};
+    for (std::size_t k = 0; k < 4; ++k) columns[k]->assign(flags.data() + k * count, flags.data() + (k + 1) * count);
+    made.largest.assign(scales.data(), scales.data() + count);
+    made.determinant.assign(scales.data() + count, scales.data() + 2 * count);
+}
+
+// Looks for signals (Ctrl-C) a few times a second.
+struct SignalCheck {
+    std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+    bool raised = false;
+
+    static bool ask(void* context) {
+        SignalCheck& self = *static_cast<SignalCheck*>(context);
+        const auto now = std::chrono::steady_clock::now();
+        if (self.raised || now - self.last < std::chrono::milliseconds(100)) return self.raised;
+        self.last = now;
+        const nb::gil_scoped_acquire held;
+        self.raised = PyErr_CheckSignals() != 0;
+        return self.raised;
+    }
+};
+
+const RasterKernels& kernels_of(int level) {
+#if defined(HELIOGRAPH_AVX2)
+    static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
+    if (level >= 2 && avx2) return avx2_raster_kernels;
+#endif
+    return level == 0 ? plain_raster_kernels : portable_raster_kernels;
+}
+
+Camera camera_of(const Doubles<nb::shape<24>>& numbers, int width, int height, bool orthographic) {
+    expect(width > 0 && height > 0 && width <= 65536 && height <= 65536, "size: expected 1 to 65536 pixels");
+    const double* from = numbers.data();
+    Camera camera{};
+    std::copy_n(from, 12, camera.view);
+    std::copy_n(from + 12, 3, camera.eye);
+    std::copy_n(from + 15, 3, camera.ahead);
+    camera.fx = from[18], camera.fy = from[19], camera.cx = from[20], camera.cy = from[21];
+    camera.near_ = from[22], camera.far_ = from[23];
+    camera.width = width, camera.height = height, camera.orthographic = orthographic;
+    return camera;
+}
+
+template <typename Numbers>
+auto place_for(const std::optional<Numbers>& array, const Camera& camera, std::size_t channels) -> decltype(array->data()) {
+    if (!array) return nullptr;
+    const std::size_t pixels = std::size_t(camera.width) * std::size_t(camera.height);
+    expect(array->size() == pixels * channels, "out: expected arrays of the picture's size");
+    return array->data();
+}
+
+// All that is drawn, and memory that is used again.
+class RasterScene {
+public:
+    RasterScene() {
+        workspaces_.resize(1);
+        shadow_workspaces_.resize(1);
+    }
+
+    void put(const std::string& stream, std::size_t first, const Floats<nb::ndim<2>>& rows) {
+        std::vector<float>* columns = stream == "in_position" ? meshes_.position
+                                      : stream == "in_normal" ? meshes_.normal
+                                      : stream == "in_uv"     ? meshes_.uv
+                                      : stream == "in_colour" ? meshes_.colour
+                                                              : nullptr;
+        expect(columns != nullptr, "stream: expected in_position, in_normal, in_uv or in_colour");
+        const int width = columns == meshes_.uv ? 2 : columns == meshes_.colour ? 4 : 3;
+        expect(rows.shape(1) == std::size_t(width), "rows: expected another number of columns");
+        meshes_.put(columns, width, first, rows.shape(0), rows.data());
+    }
+
+    void put_triangles(std::size_t first, const Array<const std::uint32_t, nb::ndim<1>>& indices) {
+        expect(first % 3 == 0 && indices.size() % 3 == 0, "triangles: expected three indices each");
+        meshes_.put_triangles(first, indices.size(), indices.data());
+    }
+
+    void set_paint(std::size_t handle, const Paint* paint) {
+        if (paints_.size() <= handle) paints_.resize(handle + 1);
+        paints_[handle] = paint;
+        backdrops_.clear();
+    }
+
+    void set_tables(const Floats<nb::shape<-1, -1, 2>>& albedo, const Floats<nb::shape<-1, -1, 4>>& lobes) {
+        albedo_.assign(albedo.data(), albedo.data() + albedo.size());
+        lobes_.assign(lobes.data(), lobes.data() + lobes.size());
+        albedo_size_[0] = int(albedo.shape(1)), albedo_size_[1] = int(albedo.shape(0));
+        lobes_size_[0] = int(lobes.shape(1)), lobes_size_[1] = int(lobes.shape(0));
+    }
+
+    void place(const Instances& instances, const Doubles<nb::shape<-1, 3, 4>>& pose, const Bools& visible,
+               const std::optional<Doubles<nb::ndim<1>>>& length, const Doubles<nb::shape<-1, 2, 3>>& box,
+               const Doubles<nb::ndim<1>>& radius) {
+        const std::size_t count = instances.count();
+        expect(pose.shape(0) == count && visible.size() == count && (!length || length->size() == count) &&
+                   box.shape(0) == radius.size(),
+               "place: expected a row for each instance");
+        copy_rows(placed_.pose, pose.data(), count);
+        placed_.length.clear();
+        if (length) placed_.length.assign(length->data(), length->data() + count);
+        placed_.centre.resize(count), placed_.half.resize(count);
+        placed_.radius.resize(count), placed_.show.resize(count);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t g = std::size_t(instances.geometry[i]);
+            expect(g < radius.size(), "place: a geometry that is not there");
+            const double *b = box.data() + 6 * g, *p = placed_.pose[i].data(), longer = length ? placed_.length[i] : 0;
+            for (std::size_t r = 0; r < 3; ++r) {
+                placed_.centre[i][r] = p[4 * r] * b[0] + p[4 * r + 1] * b[1] + p[4 * r + 2] * b[2] + p[4 * r + 3];
+                placed_.half[i][r] = b[3 + r] + (r == 2 ? longer : 0);
+            }
+            placed_.radius[i] = (radius.data()[g] + longer) * instances.largest[i];
+            placed_.show[i] = instances.shown[i] && visible.data()[i];
+        }
+    }
+
+    void draw(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height, bool orthographic,
+              const Floats<nb::shape<2712>>& block, const Array<const std::int32_t, nb::ndim<1>>& kinds,
+              const Array<const std::int32_t, nb::shape<8>>& flags, const Floats<nb::shape<3>>& background, std::int32_t sky,
+              const RadianceTables* radiance, const std::optional<Floats<nb::ndim<2>>>& atlas,
+              const std::optional<Array<const std::uint8_t, nb::shape<-1, -1, 3>>>& mirror, const std::optional<Bools>& mask,
+              const std::optional<Array<std::uint8_t>>& rgb, const std::optional<Array<std::uint8_t>>& alpha,
+              const std::optional<Array<float>>& depth, const std::optional<Array<float>>& distance,
+              const std::optional<Array<float>>& normals, const std::optional<Array<std::int32_t>>& ids) {
+        check(instances);
+        View view{};
+        view.camera = camera_of(camera, width, height, orthographic);
+        view.block = block.data();
+        expect(kinds.size() >= std::size_t(block.data()[52]), "kinds: expected one for each light");
+        view.kinds = kinds.data();
+        const std::int32_t* flag = flags.data();
+        view.linear = flag[0], view.vertex_lit = flag[1], view.reflected = flag[2], view.haze = flag[3];
+        view.tone_mapping = flag[4], view.samples = flag[5];
+        expect(view.samples == 1 || view.samples == MOST_SAMPLES, "samples: expected 1 or 4");
+        workspaces_.resize(std::size_t(std::clamp(flag[6], 1, 64)));
+        std::copy_n(background.data(), 3, view.background);
+        expect(sky < std::int32_t(paints_.size()), "sky: expected a texture that is there");
+        if (sky >= 0) {
+            const Paint* paint = paints_[std::size_t(sky)];
+            expect(paint != nullptr && paint->image.kind == TextureKind::cube, "sky: expected a cube map");
+            view.sky = &paint->image;
+        }
+        view.radiance = radiance, view.radiance_shown = radiance != nullptr && flag[7] % 2;
+        view.albedo = {albedo_.data(), albedo_size_[0], albedo_size_[1]};
+        view.lobes = {lobes_.data(), lobes_size_[0], lobes_size_[1]};
+        expect(!view.linear || !albedo_.empty(), "tables: expected them first");
+        expect(block.data()[53] == 0 || atlas, "atlas: expected one for lights with shadows");
+        if (atlas) {
+            view.atlas = atlas->data();
+            view.atlas_width = int(atlas->shape(1)), view.atlas_height = int(atlas->shape(0));
+        }
+        if (mirror) {
+            expect(mirror->shape(0) == std::size_t(height) && mirror->shape(1) == std::size_t(width), "mirror: expected another size");
+            view.mirror = mirror->data();
+        }
+        expect(!mask || mask->size() == instances.count(), "mask: expected a row for each instance");
+        Picture whole{place_for(rgb, view.camera, 1 * 3), place_for(alpha, view.camera, 1), place_for(depth, view.camera, 1),
+                      place_for(distance, view.camera, 1), place_for(normals, view.camera, 3), place_for(ids, view.camera, 1)};
+        const auto* only = mask ? reinterpret_cast<const std::uint8_t*>(mask->data()) : nullptr;
+        const int level = flag[7] / 2;
+        SignalCheck signals;
+        {
+            const nb::gil_scoped_release released;
+            make_plan(meshes_, instances, placed_, view.camera, {view.vertex_lit, view.reflected, false}, only, plan_);
+            if (view.samples == 1) {
+                run(instances, view, whole, level, signals);
+            } else {
+                // Colours have several samples, all else is seen at the middles of pixels.
+                run(instances, view, {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level, signals);
+                view.samples = 1;
+                whole.rgb = whole.alpha = nullptr;
+                if (!signals.raised && (whole.depth || whole.distance || whole.normals || whole.ids))
+                    run(instances, view, whole, level, signals);
+            }
+        }
+        if (signals.raised) throw nb::python_error();
+    }
+
+    // Draws one face of a shadow map into the atlas at (left, low), rows counting upwards.
+    void draw_shadow(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height, bool orthographic,
+                     const Bools& mask, const Array<float, nb::ndim<2>>& atlas, int left, int low, int level) {
+        check(instances);
+        expect(mask.size() == instances.count(), "mask: expected a row for each instance");
+        const Camera seen = camera_of(camera, width, height, orthographic);
+        expect(left >= 0 && low >= 0 && std::size_t(left + width) <= atlas.shape(1) &&
+                   std::size_t(low + height) < atlas.shape(0) && atlas.shape(1) >= BESIDE,
+               "atlas: expected room for the map, and a row more");
+        SignalCheck signals;
+        {
+            const nb::gil_scoped_release released;
+            make_plan(meshes_, instances, placed_, seen, {false, false, true}, reinterpret_cast<const std::uint8_t*>(mask.data()), plan_);
+            const int stride = int(atlas.shape(1));
+            ShadowJob job{meshes_, instances, paints_, seen, plan_, shadow_workspaces_[0],
+                          atlas.data() + std::ptrdiff_t(low) * stride + left, stride, {SignalCheck::ask, &signals}};
+            kernels_of(level).draw_shadow(job);
+        }
+        if (signals.raised) throw nb::python_error();
+    }
+
+private:
+    // What instances name must be there.
+    void check(const Instances& instances) const {
+        expect(placed_.pose.size() == instances.count(), "draw: expected instances that were placed");
+        for (std::size_t i = 0; i < instances.count(); ++i) {
+            const std::int32_t texture = instances.kind[i].texture;
+            expect(texture < std::int32_t(paints_.size()), "texture: expected one that is there");
+            expect(texture < 0 || paints_[std::size_t(texture)] != nullptr || !placed_.show[i], "texture: it was removed");
+        }
+    }
+
+    void run(const Instances& instances, const View& view, const Picture& picture, int level, SignalCheck& signals) {
+        Job job{meshes_, instances, paints_, view, picture, plan_, light_, workspaces_, backdrops_, {SignalCheck::ask, &signals}};
+        kernels_of(level).draw(job);
+    }
+
+    Meshes meshes_;
+    std::vector<const Paint*> paints_;
+    Placed placed_;
+    Plan plan_;
+    VertexLight light_;
+    std::vector<Workspace> workspaces_, shadow_workspaces_;
+    std::vector<Backdrop> backdrops_;
+    std::vector<float> albedo_, lobes_;
+    int albedo_size_[2] = {}, lobes_size_[2] = {};
+};
+
+}  // namespace
+
+void add_raster(nb::module_& module) {
+    nb::class_<Paint>(module, "Paint")
+        .def("__init__", &make_paint, "pixels"_a, "cube"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a, "nearest"_a)
+        .def("set_layer", &set_layer, "use"_a, "pixels"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a, "nearest"_a)
+        .def("set_maps", &set_maps, "maps"_a, "strengths"_a);
+    nb::class_<RadianceTables>(module, "RadianceTables")
+        .def(nb::init<const Floats<nb::shape<-1, -1, -1, 3>>&, const Floats<nb::shape<-1, -1, 3>>&>(), "levels"_a, "seen"_a);
+    nb::class_<Instances>(module, "Instances")
+        .def("__init__", &make_instances, "geometry"_a, "commands"_a, "keys"_a, "order"_a, "records"_a, "pixel"_a,
+             "distance"_a, "flags"_a, "scales"_a);
+    nb::class_<RasterScene>(module, "RasterScene")
+        .def(nb::init<>())
+        .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
+        .def("put_triangles", &RasterScene::put_triangles, "first"_a, "indices"_a)
+        .def("set_paint", &RasterScene::set_paint, "handle"_a, "paint"_a.none())
+        .def("set_tables", &RasterScene::set_tables, "albedo"_a, "lobes"_a)
+        .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(), "box"_a, "radius"_a)
+        .def("draw", &RasterScene::draw, "instances"_a, "camera"_a, "width"_a, "height"_a, "orthographic"_a, "block"_a,
+             "kinds"_a, "flags"_a, "background"_a, "sky"_a, "radiance"_a.none(), "atlas"_a.none(), "mirror"_a.none(),
+             "mask"_a.none(), "rgb"_a.noconvert().none(), "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
+             "distance"_a.noconvert().none(), "normals"_a.noconvert().none(),
+             "ids"_a.noconvert().none())
+        .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a, "height"_a, "orthographic"_a,
+             "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a, "level"_a);
+}
+
+}  // namespace heliograph

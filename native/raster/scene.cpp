@@ -1,0 +1,45 @@
+#include "scene.hpp"
+
+#include <algorithm>
+
+namespace heliograph {
+
+void Meshes::put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
+                 const float* from) {
+    for (int column = 0; column < count; ++column) {
+        std::vector<float>& to = columns[column];
+        if (to.size() < first + rows + BESIDE) to.resize(std::max(first + rows + BESIDE, to.size() * 2));
+        for (std::size_t row = 0; row < rows; ++row) to[first + row] = from[row * std::size_t(count) + std::size_t(column)];
+    }
+}
+
+void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from) {
+    const std::size_t start = first / 3, count = rows / 3;
+    std::uint32_t most = 0;
+    for (int k = 0; k < 3; ++k) {
+        std::vector<std::int32_t>& to = corner[k];
+        if (to.size() < start + count + BESIDE) to.resize(std::max(start + count + BESIDE, to.size() * 2));
+        for (std::size_t t = 0; t < count; ++t) {
+            const std::uint32_t vertex = from[3 * t + std::size_t(k)];
+            to[start + t] = std::int32_t(vertex);
+            most = std::max(most, vertex);
+        }
+    }
+    vertices[std::uint32_t(first)] = count == 0 ? 0 : std::int32_t(most) + 1;
+}
+
+Kind Kind::of(std::int64_t key) {
+    const auto bit = [key](int place) { return bool(key >> place & 1); };
+    Kind kind{};
+    kind.texture = std::int32_t(key & 0xFFFFF) - 1;
+    kind.mirrored = bit(21), kind.own_uv = bit(22), kind.reflective = bit(23);
+    kind.shading = Shading(key >> 24 & 15);
+    kind.solver = Solver(key >> 28 & 15);
+    kind.line = std::int32_t(key >> 32 & 31);
+    kind.cutout = bit(39), kind.emissive = bit(40);
+    kind.side = Side(key >> 50 & 3);
+    kind.three_js = bit(52), kind.tinted = bit(53);
+    return kind;
+}
+
+}  // namespace heliograph
