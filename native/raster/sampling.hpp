@@ -7,8 +7,6 @@
 namespace heliograph {
 namespace {
 
-HELIOGRAPH_INLINE Int8 truncated(Float8 a) { return __builtin_convertvector(a, Int8); }
-
 // Which levels a lookup blends: `level` and, by `part`, the next one.
 struct Detail {
     Int8 level;
