@@ -84,6 +84,37 @@ def test_a_batch_that_fails_is_told_by_its_future_and_queue(renderer: Any) -> No
     assert "entry 1 of 2" in str(queue.get(timeout=20))
 
 
+def test_a_batch_reaches_the_engine_in_groups_and_is_drawn_into_what_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with hg.open("fake", size=(16, 12)) as opened:
+        draw, groups, outs = opened.engine.render_many, list[int](), list[Any]()
+
+        def watched(views: list[hg.View], given: Iterator[Any]) -> Any:
+            pairs = list(zip(views, given, strict=False))
+            groups.append(len(pairs))
+            outs.extend(out for _, out in pairs)
+            return draw([view for view, _ in pairs], [out for _, out in pairs])
+
+        monkeypatch.setattr(opened.engine, "render_many", watched)
+        balls = np.linspace(0, 1, 3 * 70).reshape(70, 3)
+        whole = opened.render_batch({"seed": 0, "ball": balls})["front"]
+        assert groups == [64, 6]
+        assert all(np.shares_memory(out[0]["rgb"], whole[i]) for i, out in enumerate(outs))
+        drawn = opened.render_batch([hg.View(state={"ball": ball}) for ball in balls])
+        assert groups == [64, 6] * 2
+        assert np.array_equal([sample["front"].rgb for sample in drawn], whole)
+        assert all(sample.provenance.ordered > 0 for sample in drawn)
+
+
+def test_what_comes_after_a_view_that_fails_is_drawn(renderer: Any) -> None:
+    failing = hg.View(cameras=["nope"], seed=5, index=6)
+    with pytest.raises(UnknownNameError) as caught:
+        renderer.render_batch([hg.View(seed=1), failing, hg.View(seed=2), BAD])
+    assert (caught.value.seed, caught.value.index) == (5, 6)
+    assert renderer.render(hg.View(seed=3)).seed == 3
+
+
 @pytest.mark.parametrize("act", ["close", "render"])
 def test_a_signal_handler_may_close_and_may_not_draw(act: str) -> None:
     renderer = hg.open("fake", size=(16, 12))

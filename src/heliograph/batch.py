@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -14,14 +14,19 @@ from heliograph import poses as pose_checks
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError
-from heliograph.frame import Array, Sample
+from heliograph.frame import Array, Buffers, LaidOut, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
-from heliograph.view import MAX_SEED, View
+from heliograph.view import MAX_SEED, View, unchecked_view
 
 RESERVED: Final = ("seed", "seeds", "index", "cameras", "camera_poses", "passes", "edits")
 Stacked: TypeAlias = dict[str, Array]
 """Arrays (N, ...) by `key_of` camera and pass."""
+
+Draw: TypeAlias = Callable[
+    [Iterator[View], Iterator[Sequence[Buffers]]], Iterable[Sample | HeliographError]
+]
+"""Draws views, each into the arrays given for it, and says what came of each, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,16 +101,18 @@ class Batch:
         """One entry as a view."""
         cameras: Sequence[str | Camera] = self.common.cameras
         if self.poses:
-            cameras = [
-                camera.moved(self.poses[camera.name][entry]) if camera.name in self.poses else each
+            cameras = tuple(
+                camera.placed(self.poses[camera.name][entry].copy())
+                if camera.name in self.poses
+                else each
                 for each, camera in zip(
                     cameras or (next(iter(known)),), self.resolved(known), strict=True
                 )
-            ]
-        return View(
+            )
+        return unchecked_view(
             cameras=cameras,
             passes=self.common.passes,
-            state={key: column[entry] for key, column in self.state.items()},
+            state={key: column[entry, ...] for key, column in self.state.items()},
             edits=self.edits[entry] if self.edits else (),
             seed=int(self.seeds[entry]),
             index=int(self.indices[entry]),
@@ -121,14 +128,12 @@ class Batch:
         )
 
 
-def stack(
-    batch: Batch, render: Callable[[View], Sample], known: Mapping[str, Camera], passes: PassSpecs
-) -> Stacked:
-    """Draw the entries one after the other and stack what comes.
+def stack(batch: Batch, draw: Draw, known: Mapping[str, Camera], passes: PassSpecs) -> Stacked:
+    """Draw the entries into stacked arrays.
 
     Args:
         batch: what to draw.
-        render: who draws.
+        draw: who draws.
         known: the scene's own cameras.
         passes: the passes there are.
 
@@ -143,19 +148,40 @@ def stack(
         }
         for camera in cameras
     ]
-    for entry in range(len(batch)):
-        try:
-            sample = render(batch.view(entry, known))
-        except HeliographError as error:
-            raise batch.error(entry, error) from None
-        for arrays, frame in zip(stacks, sample, strict=True):
-            for name, array in arrays.items():
-                array[entry] = frame[name]
+    entries = range(len(batch))
+    views = (batch.view(entry, known) for entry in entries)
+    outs = (
+        LaidOut({name: array[entry] for name, array in arrays.items()} for arrays in stacks)
+        for entry in entries
+    )
+    for entry, outcome in enumerate(draw(views, outs)):
+        if isinstance(outcome, HeliographError):
+            raise batch.error(entry, outcome)
     return {
         key_of(camera.name, name): array
         for camera, arrays in zip(cameras, stacks, strict=True)
         for name, array in arrays.items()
     }
+
+
+def copying(render: Callable[[View], Sample]) -> Draw:
+    """Draws each view when its outcome is asked for, and copies its pictures."""
+
+    def draw(
+        views: Iterator[View], outs: Iterator[Sequence[Buffers]]
+    ) -> Iterator[Sample | HeliographError]:
+        for view, out in zip(views, outs, strict=True):
+            try:
+                sample = render(view)
+            except HeliographError as error:
+                yield error
+                continue
+            for arrays, frame in zip(out, sample, strict=True):
+                for name, array in arrays.items():
+                    array[...] = frame[name]
+            yield sample
+
+    return draw
 
 
 def key_of(camera: str, name: str) -> str:
@@ -221,7 +247,7 @@ def _poses(given: object) -> dict[str, NDArray[np.float64]]:
         if array.shape[1:] != (4, 4):
             raise InvalidValueError(f"{where}: expected shape (N, 4, 4), got {array.shape}")
         for entry, pose in enumerate(array):
-            pose_checks.check_pose(pose, f"{where}[{entry}]")
+            array[entry] = pose_checks.check_pose(pose, f"{where}[{entry}]")
         made[name] = array
     return made
 

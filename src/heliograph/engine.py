@@ -27,7 +27,7 @@ from typing import (
 
 import numpy as np
 
-from heliograph.batch import Batch, Stacked, stack
+from heliograph.batch import Batch, Stacked, copying, stack
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.errors import (
@@ -37,7 +37,7 @@ from heliograph.errors import (
     UnknownNameError,
     shown,
 )
-from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample
+from heliograph.frame import Array, Buffers, Frame, Labels, Provenance, Sample, assembled
 from heliograph.passes import KNOWN_PASSES, PassSpecs, select_passes
 from heliograph.scene import Description, Edit
 from heliograph.view import View, unchecked_view
@@ -434,7 +434,10 @@ class Renderer(Described, Protocol):
         """
         if isinstance(batch, Mapping) or not isinstance(batch, Sequence):
             return self.submit_batch(batch).result()
-        made = [self.submit(view) for view in batch]
+        return self._drawn_all(batch)
+
+    def _drawn_all(self, views: Sequence[View]) -> list[Sample]:
+        made = [self.submit(view) for view in views]
         try:
             for future in made:
                 future.exception()
@@ -503,7 +506,7 @@ class Renderer(Described, Protocol):
         return made
 
     def _stacked(self, batch: Batch) -> Stacked:
-        return stack(batch, self.render, dict(self.cameras), self.passes)
+        return stack(batch, copying(self.render), self.cameras, self.passes)
 
     def refine(
         self,
@@ -609,10 +612,20 @@ def made_sample(
 ) -> Sample:
     """The sample of a view whose cameras (as they were used) were drawn into these buffers."""
     frames = {
-        camera.name: Frame(camera, passes, labels, specs)
+        camera.name: assembled(Frame, camera=camera, passes=passes, labels=labels, specs=specs)
         for camera, passes in zip(cameras, buffers, strict=True)
     }
-    return Sample(frames, labels, view.state, view.seed, view.index, provenance=provenance)
+    return assembled(
+        Sample,
+        frames=frames,
+        labels=labels,
+        state=view.state,
+        seed=view.seed,
+        index=view.index,
+        randomization={},
+        annotations={},
+        provenance=provenance,
+    )
 
 
 def check_version(view: View, oldest: int, newest: int) -> int:
@@ -637,7 +650,7 @@ def resolve_cameras(view: View, known: Mapping[str, Camera]) -> tuple[Camera, ..
         UnknownNameError: lists the cameras there are.
     """
     wanted = view.cameras or (next(iter(known)),)
-    for camera in wanted:
-        if isinstance(camera, str) and camera not in known:
-            raise UnknownNameError.of("camera", camera, known)
-    return tuple(known[c] if isinstance(c, str) else c for c in wanted)
+    try:
+        return tuple([known[each] if isinstance(each, str) else each for each in wanted])
+    except KeyError as error:
+        raise UnknownNameError.of("camera", error.args[0], known) from None

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import inf
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
@@ -190,10 +190,10 @@ def select_passes(names: Sequence[str], known: PassSpecs) -> PassSpecs:
     Raises:
         UnknownNameError: a pass that is not in `known`.
     """
-    for name in names:
-        if name not in known:
-            raise UnknownNameError.of("pass", name, known)
-    return {name: known[name] for name in names}
+    try:
+        return {name: known[name] for name in names}
+    except KeyError as error:
+        raise UnknownNameError.of("pass", error.args[0], known) from None
 
 
 def check_pass_names(passes: object) -> tuple[str, ...]:
@@ -202,15 +202,27 @@ def check_pass_names(passes: object) -> tuple[str, ...]:
     Raises:
         InvalidValueError: no names or specs, none at all, or one given twice.
     """
+    if type(passes) is tuple:  # as most are, of every view again
+        try:
+            return _checked_names(passes)
+        except TypeError:  # something in it cannot be hashed
+            raise _no_names(passes) from None
     if isinstance(passes, (str, PassSpec)):
-        passes = (passes,)
-    elif isinstance(passes, Mapping):
-        passes = tuple(passes)
-    if not isinstance(passes, Sequence):
-        raise InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")
+        return check_pass_names((passes,))
+    if not isinstance(passes, (Mapping, Sequence)):
+        raise _no_names(passes)
+    return check_pass_names(tuple(passes))
+
+
+@lru_cache(maxsize=256)
+def _checked_names(passes: tuple[object, ...]) -> tuple[str, ...]:
     names = tuple(each.name if isinstance(each, PassSpec) else each for each in passes)
     if not all(isinstance(name, str) for name in names):
-        raise InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")
+        raise _no_names(passes)
     if not names or len(set(names)) != len(names):
         raise InvalidValueError(f"passes: expected one or more different names, got {shown(names)}")
-    return names
+    return names  # type: ignore[return-value]
+
+
+def _no_names(passes: object) -> InvalidValueError:
+    return InvalidValueError(f"passes: expected a sequence of names, got {shown(passes)}")

@@ -55,14 +55,16 @@ class View:
     scene_version: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cameras", _check_cameras(self.cameras))
-        object.__setattr__(self, "passes", check_pass_names(self.passes))
-        object.__setattr__(self, "state", _check_state(self.state))
-        object.__setattr__(self, "edits", check_edits(self.edits))
-        object.__setattr__(self, "index", check_integer("index", self.index))
+        self.__dict__.update(
+            cameras=_check_cameras(self.cameras),
+            passes=check_pass_names(self.passes),
+            state=_check_state(self.state),
+            edits=check_edits(self.edits),
+            index=check_integer("index", self.index),
+        )
         for name in ("seed", "scene_version"):
             if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, check_integer(name, value))
+                self.__dict__[name] = check_integer(name, value)
 
     @property
     def pass_names(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ def unchecked_view(**values: Any) -> View:
 def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
     if isinstance(cameras, (str, Camera)):
         cameras = (cameras,)
-    if not isinstance(cameras, Sequence):
+    if not isinstance(cameras, (tuple, Sequence)):  # the first is the quicker question
         raise InvalidValueError(f"cameras: expected names or Cameras, got {shown(cameras)}")
     for camera in cameras:
         if not isinstance(camera, (str, Camera)):
@@ -108,7 +110,7 @@ def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
 
 
 def _check_state(state: object) -> Mapping[str, StateValue]:
-    if not isinstance(state, Mapping):
+    if not isinstance(state, (dict, Mapping)):
         raise InvalidValueError(f"state: expected a mapping of names to arrays, got {shown(state)}")
     if isinstance(state.get(POSES), tuple):
         state = {**state, **_columns(*state[POSES])}
@@ -154,6 +156,8 @@ def check_edits(edits: object, what: str = "edits") -> tuple[Edit, ...]:
     Raises:
         InvalidValueError: something else; names `what` they were given as.
     """
+    if isinstance(edits, tuple) and not edits:
+        return ()
     if isinstance(edits, Edit):
         return (edits,)
     if not isinstance(edits, Sequence) or not all(isinstance(edit, Edit) for edit in edits):

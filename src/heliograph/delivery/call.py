@@ -6,17 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import replace
+from itertools import islice, repeat
 from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 
+from heliograph.batch import Batch, Stacked, stack
 from heliograph.camera import MAX_SIZE, Camera
 from heliograph.checks import check_integer, is_integer
 from heliograph.delivery.options import OpenOptions
 from heliograph.delivery.pooled import PooledEngine
-from heliograph.engine import CancelToken, Capability, Engine, Renderer
+from heliograph.engine import CancelToken, Capability, Engine, Outcome, Outs, Renderer
 from heliograph.engines.registry import (
     engine_names,
     engine_of,
@@ -33,7 +33,7 @@ from heliograph.errors import (
     UnknownNameError,
     shown,
 )
-from heliograph.frame import Array, Labels, Provenance, Sample
+from heliograph.frame import Array, Labels, Provenance, Sample, varied
 from heliograph.passes import PassSpecs
 from heliograph.pool import Pool
 from heliograph.pool.options import PoolSettings, split_options
@@ -44,6 +44,9 @@ from heliograph.worker.opening import describe_opening, with_randomization
 from heliograph.wrappers import RandomizedEngine
 
 __all__ = ["LocalRenderer", "engine_names", "load_engine", "open"]
+
+_TURN = 64
+"""How many views of a batch are drawn before another thread has its turn."""
 
 
 @overload
@@ -262,10 +265,9 @@ class LocalRenderer(Renderer):
             HeliographError: the view cannot be drawn; it names the sample if the view has a seed.
         """
         del priority
-        if not isinstance(view, View):
-            raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
+        _check_view(view)
         ordered = time.time()
-        with self._turns, _naming(view):
+        with self._turns, _Naming(view):
             return _ordered(self.engine.render(view), ordered)
 
     def refine(
@@ -291,7 +293,7 @@ class LocalRenderer(Renderer):
         ordered = time.time()
         samples: Iterator[Sample] | None = None
         while True:
-            with self._turns, _naming(view):  # and not across the `yield`, which may never return
+            with self._turns, _Naming(view):  # and not across the `yield`, which may never return
                 if self._turns.closed:
                     raise ClosedError("this renderer is closed")
                 if samples is None:
@@ -330,6 +332,27 @@ class LocalRenderer(Renderer):
         except Exception as error:  # noqa: BLE001 -- whatever it is belongs to the future
             future.set_exception(error)
         return future
+
+    def _stacked(self, batch: Batch) -> Stacked:
+        return stack(batch, self._drawn, self.cameras, self.passes)
+
+    def _drawn_all(self, views: Sequence[View]) -> list[Sample]:
+        ordered = time.time()
+        for view in views:
+            _check_view(view)
+        outcomes = [*self._drawn(iter(views), repeat(None))]
+        for view, outcome in zip(views, outcomes, strict=True):
+            if isinstance(outcome, HeliographError):
+                with _Naming(view):
+                    raise outcome
+        return [_ordered(each, ordered) for each in outcomes if isinstance(each, Sample)]
+
+    def _drawn(self, views: Iterator[View], outs: Iterator[Outs]) -> Iterator[Outcome]:
+        """What comes of views; threads take turns every few."""
+        while group := [*islice(views, _TURN)]:
+            with self._turns:
+                outcomes = self.engine.render_many(group, outs)
+            yield from outcomes
 
     def close(self) -> None:
         """Close the engine; may be called twice.
@@ -379,19 +402,28 @@ def _told_by(engine: Engine) -> Mapping[str, Any]:
     return {"randomize": describe(engine.randomization)}
 
 
-@contextmanager
-def _naming(view: View) -> Iterator[None]:
+class _Naming:
     """An error names the sample, where the view has a seed."""
-    try:
-        yield
-    except HeliographError as error:
-        if view.seed is not None and error.seed is None:
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        view = self._view
+        if isinstance(error, HeliographError) and view.seed is not None and error.seed is None:
             error.index, error.seed = view.index, view.seed
-        raise
+
+
+def _check_view(view: object) -> None:
+    if not isinstance(view, View):
+        raise InvalidValueError(f"expected a heliograph.View, got {type(view).__name__}")
 
 
 def _ordered(sample: Sample, when: float) -> Sample:
-    return replace(sample, provenance=replace(sample.provenance, ordered=when))
+    return varied(sample, provenance=varied(sample.provenance, ordered=when))
 
 
 def _check_size(size: object) -> tuple[int, int]:

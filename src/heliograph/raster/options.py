@@ -22,6 +22,7 @@ _CHOICES = {
 }
 
 MOST_EXPOSURE = 1e6
+MOST_THREADS = 64
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class RasterOptions:
         readback: of `gl` alone, nothing to `cpu`: `direct` waits for each picture, `deferred` once
             for all cameras of a view, or for all views of a batch, while the GPU draws on; `auto`
             is direct where the CPU draws.
+        threads: of `cpu` alone, nothing to `gl`: how many draw one picture, each a part of its
+            rows; it changes no byte.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do. Of the
             classic look alone.
@@ -58,6 +61,7 @@ class RasterOptions:
     lod: Literal["auto", "off"] = "auto"
     backend: Literal["auto", "cpu", "gl"] = "auto"
     device: int | None = None
+    threads: int = 1
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
     readback: Literal["auto", "direct", "deferred"] = "auto"
     shading: Literal["auto", "classic", "standard"] = "auto"

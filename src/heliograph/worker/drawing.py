@@ -19,7 +19,7 @@ from heliograph.engine import (
     resolve_cameras,
 )
 from heliograph.errors import ClosedError, HeliographError, UnknownNameError, WorkerError
-from heliograph.frame import Array, Sample
+from heliograph.frame import LaidOut, Sample
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.scene import Edit
 from heliograph.transport.layout import Layout, lay_out
@@ -181,9 +181,9 @@ class RenderExecutor:
         stacks = [list(arrays.items()) for arrays in layout.arrays(region.memory)]
         entries = range(order.first, order.first + columns.count)
 
-        def outs() -> Iterator[list[dict[str, Array]]]:
+        def outs() -> Iterator[LaidOut]:
             for entry in entries:
-                yield [{name: stack[entry] for name, stack in each} for each in stacks]
+                yield LaidOut({name: stack[entry] for name, stack in each} for each in stacks)
 
         outcomes: Sequence[Outcome] | None = None
         if not order.alone:
@@ -306,7 +306,7 @@ class RenderExecutor:
         if order.total:
             out = [{name: stack[order.place] for name, stack in each.items()} for each in out]
         try:
-            return self.engine.render(view, out=out)
+            return self.engine.render(view, out=LaidOut(out))
         except HeliographError:
             if view.edits:
                 return None

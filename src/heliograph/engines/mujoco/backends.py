@@ -80,8 +80,7 @@ class RasterBackend:
             self._look = None
         else:
             self._look = look or StandardLook.of(model)
-        self._model = model
-        self._objects = objects
+        self._skins = int(model.nskin)
         self._buffer = GeomBuffer(model, visual)
         self._rasterizer = make_rasterizer(options)
         self._flexes = [Flex(model, self._buffer.scene, index) for index in range(model.nflex)]
@@ -118,7 +117,7 @@ class RasterBackend:
         """Draw the state, edited, from each camera into the arrays given."""
         geoms = self._buffer.update(data)
         scene = self._buffer.scene
-        for index in range(self._model.nskin):
+        for index in range(self._skins):
             self._move_skin(scene, index)
         for handle, flex in zip(self._translator.flexes, self._flexes, strict=False):
             self._rasterizer.update_geometry(int(handle), *flex.place())

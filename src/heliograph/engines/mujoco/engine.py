@@ -27,13 +27,14 @@ from heliograph.engines.mujoco.objects import ModelObjects, SegmentBy, material
 from heliograph.engines.mujoco.state import Poser, state_space
 from heliograph.engines.shared.edits import APPEARANCE, camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError
-from heliograph.frame import Labels, Provenance, Sample, own_or_given
+from heliograph.frame import Labels, Provenance, Sample, assembled, own_or_given
 from heliograph.passes import PassSpecs, select_passes
 from heliograph.raster import RasterOptions
 from heliograph.scene import Description, Edit, Item, MoveCamera, ObjectTable
 from heliograph.view import View
 
 _E = TypeVar("_E", bound=Enum)
+_NAME = "mujoco"
 
 
 class Style(Enum):
@@ -87,6 +88,7 @@ class MujocoEngine(Engine):
         self._objects = ModelObjects(self.model, data, by)
         self._cameras = cams.model_cameras(self.model, data, size)
         self._places = {name: place for place, name in enumerate(self._cameras)}
+        self._own_cameras = int(self.model.ncam)
         self._camera_poses = cams.CameraPoses(self._poser.data)
         self._scene = _describe(self.model, name, self._poser, self._objects.table)
         visual = visual or mujoco.MjvOption()
@@ -118,7 +120,7 @@ class MujocoEngine(Engine):
     @property
     def provenance(self) -> Provenance:
         """Who draws."""
-        return Provenance("mujoco", self._open.device)
+        return Provenance(_NAME, self._open.device)
 
     @property
     def labels(self) -> Labels:
@@ -131,17 +133,27 @@ class MujocoEngine(Engine):
         chosen = resolve_cameras(view, self._cameras)
         specs = select_passes(view.pass_names, backend.passes)
         check_version(view, 0, 0)
-        _check_edits(view.edits, backend.edits)
-        edits, moves = camera_moves(view.edits, self._cameras)
+        edits: Sequence[Edit] = ()
+        moves: Mapping[str, list[MoveCamera]] = {}
+        if view.edits:
+            _check_edits(view.edits, backend.edits)
+            edits, moves = camera_moves(view.edits, self._cameras)
         data = self._poser.apply(view.state)
-        named = [isinstance(camera, str) for camera in view.cameras] or [True]
         placed = [
-            self._place(camera, moves) if by_name else camera
-            for camera, by_name in zip(chosen, named, strict=True)
+            camera if camera is given else self._place(camera, moves)
+            for camera, given in zip(chosen, view.cameras or (None,), strict=True)
         ]
         buffers = own_or_given(placed, specs, out)
         backend.draw(data, placed, view, buffers, edits)
-        made = self.provenance.drawn(begun, 0)
+        made = assembled(
+            Provenance,
+            engine=_NAME,
+            device=backend.device,
+            scene_version=0,
+            ordered=0.0,
+            begun=begun,
+            done=time.time(),
+        )
         return made_sample(view, placed, buffers, self._objects.table.labels, made)
 
     def render_many(
@@ -167,7 +179,7 @@ class MujocoEngine(Engine):
         """A camera that was named follows the state and edits."""
         name = camera.name
         place = self._places[name]
-        if place < self.model.ncam:  # ours come after the model's, and stay
+        if place < self._own_cameras:  # ours come after the model's, and stay
             camera = self._camera_poses.placed(camera, place)
         return edited_camera(camera, moves[name]) if name in moves else camera
 

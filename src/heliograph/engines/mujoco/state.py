@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mujoco
@@ -41,6 +41,7 @@ class Poser:
         }
         self._dirty = False
         self._senses = bool((model.sensor_type == _RANGEFINDER).any())
+        self._forward = _forward_steps(model, senses=self._senses)
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -59,21 +60,9 @@ class Poser:
             field[:] = values.get(name, initial)
         for _ in range(steps):
             mujoco.mj_step(self._model, self.data)
-        self._forward()
+        for step in self._forward:
+            step(self._model, self.data)
         return self.data
-
-    def _forward(self) -> None:
-        model, data = self._model, self.data
-        if self._senses:
-            mujoco.mj_forward(model, data)
-            return
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_comPos(model, data)
-        mujoco.mj_camlight(model, data)
-        if model.nflex:
-            mujoco.mj_flex(model, data)
-        if model.ntendon or model.nu:
-            mujoco.mj_tendon(model, data)
 
     def _checked(self, name: str, value: NDArray[Any]) -> NDArray[Any]:
         if name not in self._shapes:
@@ -92,6 +81,20 @@ class Poser:
                 f"them, got {largest:g}"
             )
         return value
+
+
+def _forward_steps(
+    model: mujoco.MjModel, *, senses: bool
+) -> tuple[Callable[[mujoco.MjModel, mujoco.MjData], None], ...]:
+    """What computes from a state all that drawing needs."""
+    if senses:
+        return (mujoco.mj_forward,)
+    steps = [mujoco.mj_kinematics, mujoco.mj_comPos, mujoco.mj_camlight]
+    if model.nflex:
+        steps.append(mujoco.mj_flex)
+    if model.ntendon or model.nu:
+        steps.append(mujoco.mj_tendon)
+    return tuple(steps)
 
 
 def _steps(steps: NDArray[Any]) -> int:

@@ -61,6 +61,13 @@ _TYPE_WORD, _UNIFORM_WORD, _SIZE_WORD, _POSITION_WORD, _RGBA_WORD, _SHADOW_WORD 
     GEOM.fields[name][1] // 4  # type: ignore[index]
     for name in ("type", "texuniform", "size", "pos", "rgba", "castshadow")
 )
+_WIDTH = GEOM.itemsize // 4
+_WORDS = np.dtype((np.int32, (_WIDTH,)))
+_TURN_WORD = GEOM.fields["mat"][1] // 4  # type: ignore[index]
+_POSE_WORDS = np.array(
+    [[*range(_TURN_WORD + 3 * i, _TURN_WORD + 3 * i + 3), _POSITION_WORD + i] for i in range(3)]
+)
+"""Where in a geom's words its world_from_geom (3, 4) is."""
 
 
 @dataclass(eq=False)
@@ -71,18 +78,20 @@ class Structure:
         facts: everything of the geoms it was made from.
         shown: everything of the geoms it stands for now but where they are.
         rows: (M,) the geom of each instance.
+        places: (M, 3, 4) where in the words of all geoms each instance's pose is.
         instances: the instances, at some place.
         plain, capsules, lines, under, planes, skins: rows that are scaled or placed in a way of
             their own; `under` are the undersides of planes, `skins` skins and flexes.
         plane_scale: half-sizes of the planes.
         objects: which rows show which objects.
         endless: geoms that are planes without an end.
-        sizes: (N, 3) of the geoms, as `scale` and the instances' lengths stand for them.
-        scale: (M, 3) of the instances.
+        sizes: (N, 3) of the geoms, as `stretch` and the instances' lengths stand for them.
+        stretch: (M, 3, 4) what the poses of their geoms are multiplied by, to scale them.
     """
 
     facts: tuple[bytes, ...]
     rows: NDArray[np.intp]
+    places: NDArray[np.intp]
     instances: Instances
     plain: NDArray[np.intp]
     capsules: NDArray[np.intp]
@@ -94,8 +103,8 @@ class Structure:
     objects: Objects
     endless: NDArray[np.intp]
     sizes: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 3), np.float32))
-    scale: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3)))
-    shown: tuple[bytes, ...] = ()
+    stretch: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 3, 4)))
+    shown: bytes = b""
 
 
 class Translator:
@@ -165,7 +174,8 @@ class Translator:
         A plane makes two, a height field one for each tile, what is not drawn none. While geoms
         only move, all but the world_from_object of the instances stays the same objects.
         """
-        made, shown = self._structure, _shown(geoms)
+        words = _words(geoms)
+        made, shown = self._structure, _shown(words)
         if made is None or made.shown != shown:
             facts = _facts(geoms)
             if made is None or made.facts != facts:
@@ -174,10 +184,8 @@ class Translator:
                 self._resize(made, geoms)
             made.shown = shown
             self._structure = made
-        turn = geoms["mat"][made.rows]
-        pose = np.empty((len(made.rows), 3, 4))
-        np.multiply(turn, made.scale[:, None, :], out=pose[:, :, :3])
-        pose[:, :, 3] = geoms["pos"][made.rows]
+        pose = words.view(np.float32).take(made.places).astype(float)
+        pose *= made.stretch
         if len(made.skins):
             pose[made.skins] = np.eye(3, 4)  # their vertices are world points
         if len(made.endless):
@@ -240,6 +248,7 @@ class Translator:
         structure = Structure(
             facts=facts,
             rows=rows,
+            places=rows[:, None, None] * _WIDTH + _POSE_WORDS,
             instances=Instances.blank(0),
             plain=np.flatnonzero(~np.isin(kinds, _SIZED)),
             capsules=np.flatnonzero(kinds == _T.mjGEOM_CAPSULE),
@@ -260,14 +269,16 @@ class Translator:
     def _resize(self, made: Structure, geoms: NDArray[Any]) -> None:
         """Scales for the sizes that these geoms have now."""
         made.sizes = np.array(geoms["size"])
-        made.scale = self._scale(made.sizes[made.rows].astype(float), made)
+        scale = self._scale(made.sizes[made.rows].astype(float), made)
+        made.stretch = np.ones((len(made.rows), 3, 4))
+        made.stretch[:, :, :3] = scale[:, None, :]
         length = None
         if len(made.capsules):
             radius, _, half_length = made.sizes[made.rows[made.capsules]].T.astype(float)
             length = np.zeros(len(made.rows))
             length[made.capsules] = half_length / np.maximum(radius, _TINY)
         scales = np.zeros((len(made.rows), 3, 4))
-        scales[:, range(3), range(3)] = made.scale
+        scales[:, range(3), range(3)] = scale
         transforms = Transforms(scales, scales, made.instances.transforms.visible, length)
         made.instances = replace(made.instances, transforms=transforms)
 
@@ -390,23 +401,31 @@ def _rows_by(numbers: NDArray[np.int64]) -> dict[int, list[int]]:
 
 
 def _words(geoms: NDArray[Any]) -> NDArray[np.int32]:
-    words: NDArray[np.int32] = geoms.view("<i4").reshape(len(geoms), geoms.itemsize // 4)
+    """The geoms as numbers (N, W)."""
+    words: NDArray[np.int32] = geoms.view(_WORDS)
     return words
 
 
-def _shown(geoms: NDArray[Any]) -> tuple[bytes, ...]:
+def _shown(words: NDArray[np.int32]) -> bytes:
     """Everything of the geoms but where they are."""
-    words = _words(geoms)
-    kinds, painted = words[:, :_POSITION_WORD], words[:, _RGBA_WORD:_SHADOW_WORD]
-    return kinds.tobytes(), painted.tobytes(), geoms["castshadow"].tobytes()
+    shown: bytes = words.take(_shown_places(len(words))).tobytes()
+    return shown
+
+
+@lru_cache(maxsize=16)
+def _shown_places(count: int) -> NDArray[np.intp]:
+    """Where in the words of so many geoms that is."""
+    words = [*range(_POSITION_WORD), *range(_RGBA_WORD, _SHADOW_WORD + 1)]
+    places: NDArray[np.intp] = np.arange(count)[:, None] * _WIDTH + np.array(words)
+    return places
 
 
 def _facts(geoms: NDArray[Any]) -> tuple[bytes, ...]:
     """Everything of the geoms that makes other instances of them than moved or resized ones."""
-    _, painted, casting = _shown(geoms)
-    kinds = _words(geoms)[:, :_SIZE_WORD].tobytes()
+    words = _words(geoms)
+    kinds, painted = words[:, :_SIZE_WORD].tobytes(), words[:, _RGBA_WORD:_SHADOW_WORD]
     sizes = geoms["size"][_looked_up_by_size(kinds)]
-    return kinds, painted, casting, sizes.tobytes()
+    return kinds, painted.tobytes(), geoms["castshadow"].tobytes(), sizes.tobytes()
 
 
 @lru_cache(maxsize=16)

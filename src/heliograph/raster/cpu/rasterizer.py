@@ -63,9 +63,7 @@ class CpuRasterizer:
     def __init__(self, options: RasterOptions | None = None) -> None:
         self.options = options or RasterOptions()
         self._native = native_scene()()
-        self._geometries = GeometryStore(
-            streams(self._native), simplify=self.options.lod == "auto"
-        )
+        self._geometries = GeometryStore(streams(self._native), simplify=self.options.lod == "auto")
         self._textures = CpuTextureStore(self._native)
         self._radiances = RadianceStore()
         self._shadows = ShadowMaps(self._native, self.options)
