@@ -312,9 +312,8 @@ private:
     }
 
     static Laid natural(const Drawn& drawn, const Kind& kind, const Seen& seen) {
-        const Vec3 p = seen.object, normal = seen.object_normal;
-        const ShapeUv at = kind.three_js ? three_js_uv(kind.solver, p, normal, drawn.length)
-                                         : shape_uv(kind.solver, p, normal, drawn.length);
+        const auto lay = kind.three_js ? three_js_uv : shape_uv;
+        const ShapeUv at = lay(kind.solver, seen.object, seen.object_normal, drawn.length);
         return {at.uv, at.step(seen.object_dx), at.step(seen.object_dy)};
     }
 

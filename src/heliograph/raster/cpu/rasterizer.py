@@ -214,6 +214,7 @@ class CpuRasterizer:
         """One picture; `reflected` (N,) are what a mirror shows, and then it is seen in one."""
         radiance, back = self._radiance(scene), scene.environment
         blocks = self._blocks if reflected is None else self._mirrored_blocks
+        blocks.layout(scene, atlas.casting)
         reach = camera.near, camera.far
         block, _ = blocks.make(scene, camera, reach, atlas.casting, atlas.maps, radiance)
         standard = scene.lighting is Lighting.STANDARD
