@@ -301,12 +301,16 @@ private:
     static void put_normals(float* to, int count, Vec3 n) {
         // x0 y0 z0 x1 ...: three vectors of eight.
         alignas(32) float rows[24];
+#if defined(__AVX__)
         typedef float Float16 __attribute__((vector_size(64)));
         const Float16 xy = __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
         const Float16 zz = __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
         store(rows, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
         store(rows + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
         store(rows + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
+#else
+        for (int i = 0; i < 8; ++i) rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
+#endif
         std::copy_n(rows, 3 * count, to);
     }
 
