@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from heliograph.raster.gl.frame_block import _KINDS, BRIGHTNESS, FrameBlocks, LightLayouts
 
 from heliograph.camera import Camera
 from heliograph.raster import albedo, area_lights, radiance, shadows
-from heliograph.raster.gl.frame_block import _KINDS, BRIGHTNESS, FrameBlocks, LightLayouts
 from heliograph.raster.gl.light_maps import RadianceMap
 from heliograph.raster.types import (
     DrawList,
