@@ -7,14 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from heliograph import _native
 from heliograph.camera import Camera
 from heliograph.frame import allocate
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import Light, LightKind
 
-_HAS_CPU = hasattr(_native, "RasterScene")
-BACKENDS: tuple[Literal["gl", "cpu"], ...] = ("gl", "cpu") if _HAS_CPU else ("gl",)
+BACKENDS: tuple[Literal["gl", "cpu"], ...] = ("gl", "cpu")
 ALL = tuple(KNOWN_PASSES)
 EYE = np.array([2.0, -3.0, 2.0])
 HEAD = (Light(kind=LightKind.HEAD),)

@@ -149,7 +149,7 @@ def test_the_rasterizer_s_face_loads_no_backend():
 def test_the_first_program_needs_no_gl(scene):
     code = f"""{WITHOUT_GL}
 with hg.open({scene}, size=(48, 32)) as renderer:
-    sample = renderer.render(hg.View())
+    sample = renderer.render(hg.View(passes=("rgb", "segmentation")))
 frame = next(iter(sample))
 assert sample.labels[frame.segmentation[16, 24]].name == "ball"
 print(sample.provenance.device)

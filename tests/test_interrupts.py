@@ -31,6 +31,7 @@ from heliograph.raster import (
     make_rasterizer,
 )
 from heliograph.raster.gl.signals import held_back
+from raster_scenes import BACKENDS
 
 COMPILES = """
 import signal, _moderngl, heliograph as hg
@@ -43,7 +44,7 @@ def interrupted(self):
     signal.raise_signal(signal.SIGINT)
 
 _moderngl.Attribute.__init__ = interrupted
-with hg.open(hg.Scene(hg.Sphere(key="ball")), size=(16, 16)) as renderer:
+with hg.open(hg.Scene(hg.Sphere(key="ball")), size=(16, 16), backend="gl") as renderer:
     try:
         renderer.render(hg.View(["fit"]))
     except KeyboardInterrupt:
@@ -138,8 +139,9 @@ class Scenes:
         return out
 
 
-def test_no_line_at_which_a_draw_ends_spoils_a_later_one():
-    options = RasterOptions(readback="deferred")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_no_line_at_which_a_draw_ends_spoils_a_later_one(backend):
+    options = RasterOptions(backend=backend, readback="deferred")
     hurt, calm = Scenes(options), Scenes(options)
     for number in range(6):  # compiles its programs
         assert_alike(hurt, calm, number)
