@@ -190,7 +190,7 @@ HELIOGRAPH_INLINE void blend_one(const Splat& splat, int column, int row, Tile& 
         store(tile.depth + at, load(tile.depth + at) + weight * depth);
         const Int8 half = (light > all(0.5f)) & (rest <= all(0.5f));
         if (!any(half)) continue;
-        store(tile.median_depth + at, half ? depth : load(tile.median_depth + at));
+        store(tile.median_depth + at, select(half, depth, load(tile.median_depth + at)));
         for (int i = 0; i < LANES; ++i)
             if (half[i]) tile.gaussian[at + i] = std::int32_t(splat.gaussian);
     }

@@ -13,7 +13,14 @@ import numpy as np
 
 HERE = Path(__file__).parent
 BUILDS = {"baseline": [], "avx2": ["-mavx2"], "plain": ["-DHELIOGRAPH_PLAIN"]}
-FLAGS = ["-std=c++20", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+FLAGS = [
+    "-std=c++20",
+    "-O3",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fwrapv",
+]
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unused-function"]
 COLUMNS = {
     **{"rgb": 3, "material": 4, "point": 3, "flat_normal": 3, "normal": 3, "view": 3},

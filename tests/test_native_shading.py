@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heliograph.raster.gl.frame_block import _KINDS, BRIGHTNESS, FrameBlocks, LightLayouts
 
 from heliograph.camera import Camera
 from heliograph.raster import albedo, area_lights, radiance, shadows
-from heliograph.raster.gl.light_maps import RadianceMap
+from heliograph.raster.frame_block import BRIGHTNESS, FrameBlocks
+from heliograph.raster.light_layouts import LightLayouts, kinds
 from heliograph.raster.types import (
     DrawList,
     Environment,
@@ -135,7 +135,7 @@ class Scene:
                 extent_y=3.0, world_from_camera=pose, width=64, height=48, name="o", far=50
             )
         made = radiance.prepared(rng.gamma(0.3, 2.0, (32, 64, 3)))
-        picture = RadianceMap(made.linear, made.quadratic, None, None) if lit_around else None
+        picture = made if lit_around else None
         environment = Environment(
             radiance_scale=0.8,
             haze=(0.3, 0.5, 0.7),
@@ -156,8 +156,7 @@ class Scene:
         self.layout = blocks.layout(drawn, places)
         block, _ = blocks.make(drawn, self.camera, (0.1, 50.0), places, numbers, picture)
         self.block = block.copy()
-        others = [place for place in range(len(lights)) if place not in places]
-        self.kinds = [_KINDS[lights[place].kind] for place in (*places, *others)] or [0]
+        self.kinds = kinds(lights, places)
         self.tables = {
             "atlas": self.atlas, "albedo": halves(albedo.table()),
             "lobes": halves(area_lights.table()), "seen": halves(rng.gamma(0.5, 1.0, (32, 64, 3))),

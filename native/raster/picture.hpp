@@ -67,7 +67,8 @@ class Painter {
 public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
             Band band, const Interrupt& interrupt)
-        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light) {}
+        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light),
+          direct_(scene.view.samples == 1 && scene.plan.transparent.empty()) {}
 
     // False where it was interrupted.
     bool paint() {
@@ -90,7 +91,7 @@ public:
             shade_row(y);
         }
         if (!scene_.plan.transparent.empty() && !paint_transparent()) return false;
-        if (scene_.blended())
+        if (scene_.blended() && !direct_)
             for (int y = band_.first; y < band_.end; ++y) write_colours(y);
         return true;
     }
@@ -104,7 +105,7 @@ private:
         if (holes || round) {
             Tested<Sink> tested{scene_, shader_, drawn, sample, round, holes, sink};
             if (drawn.boxed) {
-                cast(drawn, tested);
+                cast(drawn, side, tested);
             } else {
                 triangles(drawn, kind, side, sample, tested);
             }
@@ -133,11 +134,16 @@ private:
 
     // Casts rays into all of the rectangle that a round thing may cover.
     template <typename Sink>
-    void cast(const Drawn& drawn, Sink& sink) {
+    void cast(const Drawn& drawn, Side side, Sink& sink) {
         const int first = std::max(drawn.top, band_.first), last = std::min(drawn.bottom, band_.end - 1);
-        for (int y = first; y <= last; ++y)
-            for (int x = drawn.left & ~7; x <= drawn.right; x += 8)
-                sink(x, y, lane_numbers() < all_int(scene_.view.camera.width - x), all(0.0f), drawn.number);
+        const std::uint32_t start = side == Side::back ? drawn.count - 1 : 0;
+        const std::uint32_t end = side == Side::front ? 1 : drawn.count;
+        for (std::uint32_t part = start; part < end; ++part)
+            for (int y = first; y <= last; ++y)
+                for (int x = drawn.left & ~7; x <= drawn.right; x += 8) {
+                    const Mask inside = lane_numbers() < all_int(scene_.view.camera.width - x);
+                    sink(x, y, inside, all(0.0f), drawn.number + part);
+                }
     }
 
     // Which of the plan's things a primitive is of.
@@ -181,10 +187,16 @@ private:
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
-                Block block;
-                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                Block block(view.linear);
                 gather(block, rays, primitives, valid);
-                if (scene_.blended()) store(work_.colours[0].data() + at, colour(block, rays, primitives, x, y));
+                if (scene_.blended()) {
+                    const Int8 colours = colour(block, rays, primitives, x, y);
+                    if (direct_) {
+                        write_colours(colours, x, y);
+                    } else {
+                        store(work_.colours[0].data() + at, colours);
+                    }
+                }
                 write(block, rays, x, y, valid);
             } else {
                 shade_samples(x, y, at, valid);
@@ -211,8 +223,7 @@ private:
                 todo &= ~same;
             }
             if (any(todo)) {
-                Block block;
-                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                Block block(view.linear);
                 gather(block, rays, primitives[s], todo);
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
             }
@@ -290,12 +301,16 @@ private:
     static void put_normals(float* to, int count, Vec3 n) {
         // x0 y0 z0 x1 ...: three vectors of eight.
         alignas(32) float rows[24];
+#if defined(__AVX__)
         typedef float Float16 __attribute__((vector_size(64)));
         const Float16 xy = __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
         const Float16 zz = __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
         store(rows, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
         store(rows + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
         store(rows + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
+#else
+        for (int i = 0; i < 8; ++i) rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
+#endif
         std::copy_n(rows, 3 * count, to);
     }
 
@@ -313,8 +328,7 @@ private:
                            (lane_numbers() < all_int(scene.view.camera.width - x));
             if (!any(m)) return;
             const Rays rays(*scene.frame.block, x, y, scene.view.camera.orthographic);
-            Block block;
-            block.begin_colour(int(scene.frame.block->shadow_count));
+            Block block(scene.view.linear);
             painter.shader_.gather(block, rays, m, drawn, number);
             const Vec3 rgb = scene.coloured() ? painter.shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
             const Float8 a = clamp(block.alpha, 0.0f, 1.0f);
@@ -335,8 +349,6 @@ private:
                     if (interrupt_.asked()) return false;
                     Blend sink{*this, drawn, s};
                     if (side != Side::both) {
-                        rasterize(drawn, side, s, sink);
-                    } else if (drawn.boxed) {
                         rasterize(drawn, side, s, sink);
                     } else {
                         rasterize(drawn, Side::back, s, sink);
@@ -360,17 +372,41 @@ private:
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
-                Block block;
-                if (scene_.coloured()) block.begin_colour(int(scene_.frame.block->shadow_count));
+                Block block(view.linear);
                 gather(block, rays, primitives, valid);
                 write(block, rays, x, y, valid);
             }
         return true;
     }
 
+    // Eight colours into the picture.
+    void write_colours(Int8 colours, int x, int y) const {
+        const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
+        const int count = std::min(8, scene_.view.camera.width - x);
+        if (std::uint8_t* rgb = scene_.picture.rgb) {
+            typedef std::uint8_t Bytes32 __attribute__((vector_size(32)));
+            const Bytes32 bytes = (Bytes32)colours;
+            const Bytes32 packed = __builtin_shufflevector(bytes, bytes, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20,
+                                                           21, 22, 24, 25, 26, 28, 29, 30, 0, 0, 0, 0, 0, 0, 0, 0);
+            if (count == 8) {
+                __builtin_memcpy(rgb + 3 * at, &packed, 24);
+            } else {
+                std::uint8_t each[32];
+                __builtin_memcpy(each, &packed, 32);
+                std::copy_n(each, 3 * count, rgb + 3 * at);
+            }
+        }
+        if (std::uint8_t* alpha = scene_.picture.alpha)
+            for (int i = 0; i < count; ++i) alpha[at + std::size_t(i)] = std::uint8_t(std::uint32_t(colours[i]) >> 24);
+    }
+
     void write_colours(int y) const {
         const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y), width = std::size_t(view.camera.width);
+        if (view.samples == 1) {
+            for (int x = 0; x < view.camera.width; x += 8) write_colours(load(work_.colours[0].data() + from + x), x, y);
+            return;
+        }
         std::uint8_t* rgb = scene_.picture.rgb == nullptr ? nullptr : scene_.picture.rgb + 3 * width * std::size_t(y);
         std::uint8_t* alpha = scene_.picture.alpha == nullptr ? nullptr : scene_.picture.alpha + width * std::size_t(y);
         for (std::size_t x = 0; x < width; ++x) {
@@ -392,6 +428,7 @@ private:
     Band band_;
     const Interrupt& interrupt_;
     Shader shader_;
+    const bool direct_;  // colours go where they belong at once
     const Drawn* found_ = nullptr;
     const Drawn* transformed_ = nullptr;
 };

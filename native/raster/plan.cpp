@@ -101,6 +101,13 @@ struct Planner {
                                  std::abs(map[10]) * half[2];
             size *= std::max(depth - std::min(reach, placed.radius[i]), camera.near_);
         }
+        // Light at the vertices of what is round differs from level to level; near and far planes
+        // must not cut boxes.
+        if (policy.vertex_lit && !policy.plain && instances.cast[i]) {
+            const double middle = (camera.near_ + camera.far_) / 2;
+            const double room = (camera.far_ - camera.near_) / 2;
+            if (std::abs(depth - middle) + ROOM * placed.radius[i] >= room) size = 0;
+        }
         const auto& needed = instances.pixel[policy.plain ? 2 : policy.vertex_lit][i];
         const auto& distance = instances.distance[i];
         const double away = std::max(depth, camera.near_);
@@ -172,7 +179,8 @@ struct Planner {
         drawn.instance = std::int32_t(i);
         drawn.first = found.first / 3, drawn.count = found.count / 3, drawn.base = found.base;
         drawn.boxed = !policy.plain && instances.cast[i] && level == BOX_LEVEL;
-        if (drawn.boxed) drawn.count = 1;
+        // Where rays enter it, and, if that is seen, where they leave it.
+        if (drawn.boxed) drawn.count = instances.kind[i].side == Side::both ? 2 : 1;
         const auto vertices = meshes.vertices.find(found.first);
         drawn.vertices = vertices == meshes.vertices.end() ? 0 : vertices->second;
         drawn.length = placed.length.empty() ? 0.0f : float(placed.length[i]);
@@ -219,7 +227,7 @@ void make_plan(const Meshes& meshes, const Instances& instances, const Placed& p
             middle[r] = c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + v[3];
         }
         if (is_outside(planes, middle, placed.radius[i])) continue;
-        if (instances.flat[i] &&
+        if (instances.flat[i] && !policy.plain &&
             !is_facing(camera, placed.pose[i].data(), instances.determinant[i]))
             continue;
         Drawn drawn;

@@ -7,8 +7,6 @@
 namespace heliograph {
 namespace {
 
-HELIOGRAPH_INLINE Int8 truncated(Float8 a) { return __builtin_convertvector(a, Int8); }
-
 // Which levels a lookup blends: `level` and, by `part`, the next one.
 struct Detail {
     Int8 level;
@@ -165,9 +163,10 @@ HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 
 template <bool wide>
 HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, const Detail& detail,
                                  Mask wanted) {
+    const int small = bits(wanted & ~detail.magnified);
+    if (small == 0) return look_up<wide>(texture, place, all_int(0), all_int(texture.first[0]));
     const bool between = any(wanted & (detail.part > all(0.0f)));
-    const int lanes = bits(wanted);
-    const int level = detail.level[lanes ? __builtin_ctz(lanes) : 0];
+    const int level = detail.level[__builtin_ctz(small)];
     if (!any(wanted & (detail.level != all_int(level)))) {
         const int next = level + 1 < texture.levels ? level + 1 : level;
         const Vec4 sharp =

@@ -33,27 +33,35 @@ struct Scene {
     }
 };
 
-// Eight pixels, as far as they were gathered.
+// Eight pixels, as far as they were gathered. What is not always needed is cleared by what needs it
+// first: `begin` clears no more than every picture reads.
 struct Block {
-    Mask covered = all_int(0);
-    Float8 depth = all(__builtin_inff());
-    Vec3 normal = vec3(0, 0, 0);
-    Int8 id = all_int(0);
+    Mask covered;
+    Float8 depth;
+    Vec3 normal;
+    Int8 id;
     // For colour alone:
-    Vec3 rgb, texel, emissive, bent, lit, direct[MAX_SHADOWS];
+    Vec3 rgb;
     Vec4 material;
-    Float8 alpha, reflectance, turning, open;
-    Mask vertex_lit, unlit, hazy, phong, lambert, show_normal, show_depth, occluded, glowing, reflective;
+    Float8 alpha;
+    Mask textured, vertex_lit, unlit, hazy, glowing, reflective;
+    Vec3 texel, emissive, lit, direct[MAX_SHADOWS];
+    Float8 reflectance;
+    // In linear light:
+    Vec3 bent;
+    Float8 turning, open;
+    Mask phong, lambert, show_normal, show_depth, occluded;
 
-    void begin_colour(int shadows) {
-        const Float8 none = all(0.0f);
-        rgb = emissive = bent = lit = vec3(none);
-        texel = vec3(all(1.0f));
-        for (int i = 0; i < shadows; ++i) direct[i] = vec3(none);
-        material = {none, none, all(1.0f), none};
-        alpha = open = all(1.0f), reflectance = turning = none;
-        vertex_lit = unlit = hazy = phong = lambert = all_int(0);
-        show_normal = show_depth = occluded = glowing = reflective = all_int(0);
+    explicit Block(bool linear)
+        : covered(all_int(0)), depth(all(__builtin_inff())), normal(vec3(0, 0, 0)), id(all_int(0)) {
+        textured = vertex_lit = unlit = hazy = glowing = reflective = all_int(0);
+        rgb = vec3(0, 0, 0);
+        material = {all(0.0f), all(0.0f), all(1.0f), all(0.0f)};
+        alpha = all(1.0f);
+        if (!linear) return;
+        bent = vec3(0, 0, 0);
+        turning = all(0.0f), open = all(1.0f);
+        phong = lambert = show_normal = show_depth = occluded = all_int(0);
     }
 };
 
@@ -108,11 +116,10 @@ public:
     void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
         const float* record = scene_.record(drawn);
-        const bool exact = kind.round() || kind.solver == Solver::slab;
         if (!drawn.boxed && triangle_.number != number)
             triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
         Seen seen;
-        see(seen, rays, drawn, kind, exact);
+        see(seen, rays, drawn, kind, number);
         block.covered |= m;
         block.depth = select(m, seen.depth.value, block.depth);
         block.id = select(m, all_int(id_of(record)), block.id);
@@ -124,7 +131,7 @@ public:
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
         if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
-        block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
+        if (record[RGBA + 3] < 1.0f) block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
         colour(block, m, drawn, kind, record, seen, texel);
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
@@ -136,7 +143,7 @@ public:
         if (!drawn.boxed && triangle_.number != number)
             triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
         Seen seen;
-        see(seen, rays, drawn, kind, kind.round() || kind.solver == Solver::slab);
+        see(seen, rays, drawn, kind, number);
         Laid laid;
         Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
@@ -150,17 +157,10 @@ public:
             triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
-        const bool back = kind.side == Side::back || (kind.side == Side::both && !drawn.boxed && !triangle_.front);
-        const Crossing met = cross(kind.solver, drawn.length, object, all_int(back ? -1 : 0));
-        Mask hit = ~met.missed & (met.depth >= nearest);
-        Float8 depth = met.depth;
-        if (drawn.boxed && kind.side == Side::both && any(m & ~hit)) {
-            const Crossing left = cross(kind.solver, drawn.length, object, all_int(-1));
-            depth = select(hit, depth, left.depth);
-            hit |= ~left.missed & (left.depth >= nearest);
-        }
-        nearness = scene_.lens.nearness(depth);
-        return m & hit;
+        const Mask back = all_int(leaves(drawn, kind, number) ? -1 : 0);
+        const Crossing met = cross(kind.solver, drawn.length, object, back);
+        nearness = scene_.lens.nearness(met.depth);
+        return m & ~met.missed & (met.depth >= nearest);
     }
 
     // What a screen shows of gathered pixels, from 0 to 1.
@@ -180,6 +180,12 @@ public:
     }
 
 private:
+    // Whether a primitive is seen from behind: of things cast as rays it is the second one.
+    bool leaves(const Drawn& drawn, const Kind& kind, std::uint32_t number) const {
+        if (kind.side != Side::both) return kind.side == Side::back;
+        return drawn.boxed ? number != drawn.number : !triangle_.front;
+    }
+
     // What is seen of one primitive.
     struct Seen {
         Sloped depth, first, second;
@@ -194,22 +200,23 @@ private:
         return id;
     }
 
-    void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, bool exact) {
+    void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         const FrameBlock& frame = *scene_.frame.block;
-        const bool both = kind.side != Side::front;
-        Mask back = all_int(0);
+        const bool exact = kind.round() || kind.solver == Solver::slab;
+        const bool back = leaves(drawn, kind, number);
+        const bool mesh_uv = kind.own_uv && kind.solver == Solver::mesh;
+        const bool placed = kind.texture >= 0 && (!mesh_uv || scene_.view.linear);  // its place is asked for
         if (!drawn.boxed) {
-            const OnTriangle on(triangle_, frame, rays.where);
+            const OnTriangle on(triangle_, frame, rays.where, mesh_uv || scene_.view.linear, placed);
             seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
-            back = all_int(both && !triangle_.front ? -1 : 0);
             if (!exact) see_mesh(seen, on, drawn, kind);
         }
         if (exact) see_exact(seen, rays, drawn, kind, back);
-        if (both) {
-            const Float8 turn = select(back, all(-1.0f), all(1.0f));
-            seen.normal.value *= turn, seen.normal.dx *= turn, seen.normal.dy *= turn;
+        if (back) {
+            seen.normal.value = -seen.normal.value;
+            if (scene_.view.linear) seen.normal.dx = -seen.normal.dx, seen.normal.dy = -seen.normal.dy;
         }
-        if (kind.texture >= 0) {
+        if (placed) {
             seen.place = sloped_point(rays, frame, seen.depth);
             const Rows to_object = rows_of(drawn.to_object);
             seen.object = to_object.point(seen.place.value);
@@ -237,25 +244,27 @@ private:
             seen.normal = {normalize(vec3(n[0])), vec3(0, 0, 0), vec3(0, 0, 0)};
             return;
         }
+        if (!scene_.view.linear) {
+            seen.normal.value = normalize({on.between(n[0][0], n[1][0], n[2][0]),
+                                           on.between(n[0][1], n[1][1], n[2][1]),
+                                           on.between(n[0][2], n[1][2], n[2][2])});
+            return;
+        }
         const Sloped x = on.sloped(n[0][0], n[1][0], n[2][0]);
         const Sloped y = on.sloped(n[0][1], n[1][1], n[2][1]);
         const Sloped z = on.sloped(n[0][2], n[1][2], n[2][2]);
         seen.normal = normalized({{x.value, y.value, z.value}, {x.dx, y.dx, z.dx}, {x.dy, y.dy, z.dy}});
     }
 
-    void see_exact(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, Mask& back) {
+    void see_exact(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, bool back) {
         const FrameBlock& frame = *scene_.frame.block;
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
-        Crossing met = cross(kind.solver, drawn.length, object, back);
-        if (drawn.boxed && kind.side != Side::front) {
-            back = kind.side == Side::back ? all_int(-1) : met.missed | ~(met.depth >= nearest);
-            met = cross(kind.solver, drawn.length, object, back);
-        }
+        const Crossing met = cross(kind.solver, drawn.length, object, all_int(back ? -1 : 0));
         seen.depth.value = larger(met.depth, nearest);
         seen.object_normal = met.normal;
         const Vec3 normal = normals_way(drawn.normals, met.normal);
-        seen.depth = sloped_depth(rays, frame, seen.depth.value, normal);
+        if (kind.texture >= 0 || scene_.view.linear) seen.depth = sloped_depth(rays, frame, seen.depth.value, normal);
         seen.normal = {normalize(normal), vec3(0, 0, 0), vec3(0, 0, 0)};
         if (kind.solver == Solver::slab || !scene_.view.linear) return;
         // How the normal turns: on what is round in object axes as the place moves.
@@ -340,17 +349,22 @@ private:
             block.rgb = select(m, rgb * painted, block.rgb);
         } else {
             block.rgb = select(m, rgb, block.rgb);
-            block.texel = select(m, painted, block.texel);
+            if (kind.texture >= 0 || kind.tinted) {
+                if (!any(block.textured)) block.texel = vec3(1, 1, 1);
+                block.texel = select(m, painted, block.texel);
+                block.textured |= m;
+            }
         }
         const float* material = record + MATERIAL;
         block.material = select(m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
                                 block.material);
-        block.bent = select(m, seen.normal.value, block.bent);
         if (kind.emissive && kind.line == 0) {
+            if (!any(block.glowing)) block.emissive = vec3(0, 0, 0);
             block.emissive = select(m, vec3(record + EMISSIVE), block.emissive);
             block.glowing |= m;
         }
         if (kind.reflective && scene_.view.mirror != nullptr) {
+            if (!any(block.reflective)) block.reflectance = all(0.0f);
             block.reflective |= m;
             block.reflectance = select(m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
         }
@@ -358,6 +372,7 @@ private:
         if (shading == Shading::unlit) block.unlit |= m;
         if (shading == Shading::hazy) block.hazy |= m;
         if (scene_.view.linear) {
+            block.bent = select(m, seen.normal.value, block.bent);
             if (shading == Shading::phong) block.phong |= m;
             if (shading == Shading::lambert) block.lambert |= m;
             if (shading == Shading::normal) block.show_normal |= m;
@@ -374,6 +389,10 @@ private:
 
     void add_vertex_light(Block& block, Mask m, const Drawn& drawn, const Seen& seen) {
         const int shadows = int(scene_.frame.block->shadow_count);
+        if (!any(block.vertex_lit)) {
+            block.lit = vec3(0, 0, 0);
+            for (int i = 0; i < shadows; ++i) block.direct[i] = vec3(0, 0, 0);
+        }
         block.vertex_lit |= m;
         float numbers[3 + 3 * MAX_SHADOWS][3];
         if (drawn.lit_whole) {
@@ -462,11 +481,13 @@ private:
     }
 
     Vec3 classic(const Block& block, const Rays& rays, Vec3 point) const {
-        Vec3 lit = block.lit;
+        Vec3 lit = vec3(0, 0, 0);
         const Mask flat = block.covered & ~block.vertex_lit;
-        if (any(block.vertex_lit & block.covered))
+        if (any(block.vertex_lit)) {
+            lit = block.lit;
             for (int i = 0; i < int(scene_.frame.block->shadow_count); ++i)
                 lit += block.direct[i] * lit_part(scene_.frame, i, point, block.vertex_lit & block.covered);
+        }
         if (any(flat)) {
             Vec3 here = block.rgb;
             const Mask shone = flat & ~block.unlit;
@@ -477,7 +498,7 @@ private:
             }
             lit = select(block.vertex_lit, lit, clamp(here, 0.0f, 1.0f));
         }
-        lit *= block.texel;
+        if (any(block.textured)) lit *= block.texel;
         if (any(block.glowing)) lit += block.emissive;
         return lit;
     }

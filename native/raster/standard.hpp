@@ -67,7 +67,7 @@ static Vec3 radiance_from(const Frame& frame, Vec3 way, Float8 roughness) {
     const Vec2 where = {(d.x + select(d.x >= 0.0f, lower, -lower)) * scale + 0.5f,
                         (d.y + select(d.y >= 0.0f, lower, -lower)) * scale + 0.5f};
     const Float8 level = clamp(roughness, 0.0f, 1.0f) * float(RADIANCE_LEVELS - 1);
-    const Int8 sharper = whole(level);
+    const Int8 sharper = truncated(level);
     const Int8 softer = select(sharper < RADIANCE_LEVELS - 1, sharper + 1, sharper);
     const int size = frame.radiance.width * frame.radiance.height;
     const Corners at = corners(frame.radiance, where);

@@ -219,16 +219,18 @@ struct Sloped {
 struct OnTriangle {
     Sloped first, second, depth;  // barycentric coordinates of corners 1 and 2
 
-    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 where) {
+    // Slopes cost more than the rest: they are there where they are asked for.
+    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 where, bool slopes, bool slope_of_depth) {
         const Float8 over = 1.0f / linear(t.over, where);
-        const auto along = [&](const float* by) {
+        const auto along = [&](const float* by, bool sloped) {
             Sloped s;
             s.value = linear(by, where) * over;
+            if (!sloped) return s;
             s.dx = (by[0] - s.value * t.over[0]) * over * block.unproject[0];
             s.dy = (by[1] - s.value * t.over[1]) * over * block.unproject[1];
             return s;
         };
-        first = along(t.first), second = along(t.second), depth = along(t.depth);
+        first = along(t.first, slopes), second = along(t.second, slopes), depth = along(t.depth, slope_of_depth);
         first.value = clamp(first.value, 0.0f, 1.0f);
         second.value = clamp(second.value, 0.0f, 1.0f);
         depth.value = clamp(depth.value, t.nearest, t.farthest);

@@ -23,11 +23,9 @@ struct Corners {
     }
 };
 
-HELIOGRAPH_INLINE Int8 whole(Float8 a) { return __builtin_convertvector(a, Int8); }
-
 HELIOGRAPH_INLINE Corners corners(const Table& table, Int8 left, Int8 right, Float8 across,
                                   Float8 y) {
-    const Int8 row = whole(y), low = row * table.width;
+    const Int8 row = truncated(y), low = row * table.width;
     const Int8 high = select(row < table.height - 1, low + table.width, low);
     return {low + left, low + right, high + left, high + right, across, y - to_float(row)};
 }
@@ -38,7 +36,7 @@ HELIOGRAPH_INLINE Float8 texels_from(Float8 where, int number) {
 // At `where`, from 0 to 1 from edge to edge; beyond the edges theirs. Any float may come in.
 HELIOGRAPH_INLINE Corners corners(const Table& table, Vec2 where) {
     const Float8 x = texels_from(where.x, table.width);
-    const Int8 left = whole(x), right = select(left < table.width - 1, left + 1, left);
+    const Int8 left = truncated(x), right = select(left < table.width - 1, left + 1, left);
     return corners(table, left, right, x - to_float(left), texels_from(where.y, table.height));
 }
 
@@ -46,7 +44,7 @@ HELIOGRAPH_INLINE Corners corners(const Table& table, Vec2 where) {
 HELIOGRAPH_INLINE Corners corners_round(const Table& table, Vec2 where) {
     const float width = float(table.width);
     const Float8 x = clamp(where.x * width + 0.5f, 0.0f, width);  // from the last texel on
-    const Int8 next = whole(x), left = select(next > 0, next, all_int(table.width)) - 1;
+    const Int8 next = truncated(x), left = select(next > 0, next, all_int(table.width)) - 1;
     const Int8 right = select(next < table.width, next, all_int(0));
     return corners(table, left, right, x - to_float(next), texels_from(where.y, table.height));
 }
@@ -55,7 +53,7 @@ HELIOGRAPH_INLINE Corners corners_round(const Table& table, Vec2 where) {
 HELIOGRAPH_INLINE Int8 nearest(const Table& table, Vec2 where) {
     const Float8 x = clamp(where.x * float(table.width), 0.0f, float(table.width - 1));
     const Float8 y = clamp(where.y * float(table.height), 0.0f, float(table.height - 1));
-    return whole(y) * table.width + whole(x);
+    return truncated(y) * table.width + truncated(x);
 }
 
 // One number of a texel, of those that each has.

@@ -8,7 +8,7 @@
 namespace heliograph {
 namespace {
 
-constexpr int MOST_TEXELS_ACROSS = 16384;
+constexpr int MOST_ACROSS = 16384, MOST_ACROSS_CUBES = 8192;
 constexpr int RGBA = 4;
 
 // One level without its border: (faces, height, width, 4), in 8 bits, or 16 where it is linear light.
@@ -27,23 +27,30 @@ struct Image {
     }
 };
 
-const std::array<std::uint16_t, 256>& light_of_srgb() {
-    static const std::array<std::uint16_t, 256> table = [] {
-        std::array<std::uint16_t, 256> light;
-        for (int i = 0; i < 256; ++i) {
-            const double code = i / 255.0;
-            const double value =
-                code <= 0.04045 ? code / 12.92 : std::pow((code + 0.055) / 1.055, 2.4);
-            light[i] = std::uint16_t(value * 65535.0 + 0.5);
-        }
-        return light;
-    }();
-    return table;
+// x^2.4 of 0 < x <= 1: the square of x, times the fifth root of that, by Newton's method.
+constexpr double power_2_4(double x) {
+    const double square = x * x;
+    double root = 1.0;
+    for (int i = 0; i < 40; ++i) {
+        root += (square / (root * root * root * root) - root) / 5.0;
+    }
+    return square * root;
 }
+
+constexpr std::array<std::uint16_t, 256> light_of_srgb() {
+    std::array<std::uint16_t, 256> light{};
+    for (int i = 0; i < 256; ++i) {
+        const double code = i / 255.0;
+        const double value = code <= 0.04045 ? code / 12.92 : power_2_4((code + 0.055) / 1.055);
+        light[i] = std::uint16_t(value * 65535.0 + 0.5);
+    }
+    return light;
+}
+constexpr std::array<std::uint16_t, 256> LIGHT_OF_SRGB = light_of_srgb();
 
 std::uint8_t stored(std::uint8_t code, int, std::uint8_t) { return code; }
 std::uint16_t stored(std::uint8_t code, int channel, std::uint16_t) {
-    return channel == 3 ? std::uint16_t(code * 257) : light_of_srgb()[code];
+    return channel == 3 ? std::uint16_t(code * 257) : LIGHT_OF_SRGB[code];
 }
 
 // The pixels as red, green, blue and alpha; grey is all three of them, and what has no alpha is
@@ -165,9 +172,9 @@ class LevelWriter {
     void flat(const Sampler& sampler) {
         for (int y = -1; y <= image.height; ++y) {
             const int row = beyond(y, image.height, sampler.wrap_v);
-            for (int x = -1; x <= image.width; ++x) {
-                add(image.at(0, beyond(x, image.width, sampler.wrap_u), row));
-            }
+            add(image.at(0, beyond(-1, image.width, sampler.wrap_u), row));
+            for (int x = 0; x < image.width; ++x) add(image.at(0, x, row));
+            add(image.at(0, beyond(image.width, image.width, sampler.wrap_u), row));
         }
     }
 
@@ -217,6 +224,8 @@ class LevelWriter {
 
 template <typename Number>
 void add_levels(Texture& texture, Image<Number> image) {
+    const std::size_t finest = std::size_t(image.width + 2) * (image.height + 2) * image.faces;
+    texture.words.reserve((finest * 3 / 2 + 64 * image.faces) * sizeof(Number));
     for (;;) {
         const std::size_t first = texture.words.size();
         const std::size_t texels = std::size_t(image.width + 2) * (image.height + 2) * image.faces;
@@ -230,9 +239,10 @@ void add_levels(Texture& texture, Image<Number> image) {
 }
 
 void check(TextureKind kind, const Pixels& pixels) {
-    const auto fits = [](int size) { return size >= 1 && size <= MOST_TEXELS_ACROSS; };
+    const int most = kind == TextureKind::cube ? MOST_ACROSS_CUBES : MOST_ACROSS;
+    const auto fits = [most](int size) { return size >= 1 && size <= most; };
     if (!fits(pixels.width) || !fits(pixels.height)) {
-        throw std::invalid_argument("expected a texture of 1 to 16384 texels each way, got others");
+        throw std::invalid_argument("expected 1 to 16384 texels each way of a texture, 8192 of a cube");
     }
     if (kind == TextureKind::cube && pixels.width != pixels.height) {
         throw std::invalid_argument("expected square faces of a cube, got others");

@@ -39,8 +39,8 @@ struct Texture {
     std::vector<std::int32_t> words;
 };
 
-// Takes pixels of 1 (grey), 3 or 4 channels, at most 16384 wide and high. Levels halve and round
-// down, each blended from the one before as OpenGL's drivers do.
+// Takes pixels of 1 (grey), 3 or 4 channels, at most 16384 wide and high, cubes 8192. Levels halve
+// and round down, each blended from the one before as OpenGL's drivers do.
 // Raises: std::invalid_argument, where sizes or channels are others.
 Texture make_texture(TextureKind kind, const Pixels& pixels, bool linear, const Sampler& sampler);
 

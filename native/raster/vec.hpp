@@ -17,19 +17,7 @@ HELIOGRAPH_INLINE Int8 load(const std::int32_t* from) {
     __builtin_memcpy(&value, from, sizeof value);
     return value;
 }
-HELIOGRAPH_INLINE Float8 to_float(Int8 a) { return __builtin_convertvector(a, Float8); }
 HELIOGRAPH_INLINE Int8 lane_numbers() { return Int8{0, 1, 2, 3, 4, 5, 6, 7}; }
-
-// a where the mask is true, else b. (Compilers choose lane by lane without AVX.)
-#if defined(__AVX__)
-HELIOGRAPH_INLINE Int8 select(Mask m, Int8 a, Int8 b) { return m ? a : b; }
-HELIOGRAPH_INLINE Float8 select(Mask m, Float8 a, Float8 b) { return m ? a : b; }
-#else
-HELIOGRAPH_INLINE Int8 select(Mask m, Int8 a, Int8 b) { return (m & a) | (~m & b); }
-HELIOGRAPH_INLINE Float8 select(Mask m, Float8 a, Float8 b) {
-    return (Float8)select(m, (Int8)a, (Int8)b);
-}
-#endif
 
 HELIOGRAPH_INLINE Float8 absolute(Float8 a) { return (Float8)((Int8)a & all_int(0x7FFFFFFF)); }
 HELIOGRAPH_INLINE Float8 clamp(Float8 a, Float8 low, Float8 high) {

@@ -86,8 +86,8 @@ static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, c
     }
 }
 
-HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) { return a < b ? a : b; }
-HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) { return a > b ? a : b; }
+HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) { return select(a < b, a, b); }
+HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) { return select(a > b, a, b); }
 
 inline std::int64_t floor_divided(std::int64_t a, std::int64_t b) {
     const std::int64_t quotient = a / b;

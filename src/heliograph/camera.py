@@ -221,9 +221,15 @@ class Camera:
     @functools.cached_property
     def camera_from_world(self) -> Floats:
         """The inverse pose (4, 4), OpenGL camera axes; read-only."""
-        inverse, pose = np.eye(4), self.world_from_camera
-        inverse[:3, :3] = pose[:3, :3].T
-        inverse[:3, 3] = 0.0 - pose[:3, 3] @ pose[:3, :3]
+        (a, b, c, x), (d, e, f, y), (g, h, i, z), _ = self.world_from_camera.tolist()
+        inverse = np.array(  # without BLAS, which rounds otherwise on every processor
+            [
+                [a, d, g, 0.0 - (a * x + d * y + g * z)],
+                [b, e, h, 0.0 - (b * x + e * y + h * z)],
+                [c, f, i, 0.0 - (c * x + f * y + i * z)],
+                [0.0, 0.0, 0.0, 1.0],
+            ]
+        )
         inverse.flags.writeable = False
         return inverse
 

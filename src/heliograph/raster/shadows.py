@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from heliograph import poses
 from heliograph.camera import Camera, Projection
+from heliograph.frame import varied
 from heliograph.raster.prepared import PlacedInstances
-from heliograph.raster.types import Light, LightKind
+from heliograph.raster.types import Colour, Light, LightKind
 
 MAX_SHADOWS = 8
 """How many lights have shadow maps at most."""
@@ -127,24 +128,32 @@ def casters(placed: PlacedInstances, light: Light) -> Bools:
 
     Not a floor with nothing behind it, unless the light is there.
     """
-    flat = placed.prepared.flat
     casters = placed.prepared.table.casts_shadow & placed.show
-    shown = placed.centre[placed.show]
-    for row in flat[casters[flat]]:
-        pose = placed.pose[row]
-        normal = np.cross(pose[:, 0], pose[:, 1]) * np.sign(placed.scaling.determinant[row])
-        level = -_EVEN * np.linalg.norm(normal) * placed.radius[row]
-        casters[row] = _is_behind(light, pose[:, 3], normal) or bool(
-            ((shown - pose[:, 3]) @ normal < level).any()
+    flat = placed.prepared.flat
+    flat = flat[casters[flat]]
+    if not len(flat):
+        return casters
+    x, y, z = placed.centre[placed.show].T
+    for row in flat.tolist():
+        (a, b, _, px), (c, d, _, py), (e, f, _, pz) = placed.pose[row].tolist()
+        u, v, w = c * f - e * d, e * b - a * f, a * d - c * b  # across both of its sides
+        if placed.scaling.determinant[row] < 0:
+            u, v, w = -u, -v, -w
+        level = -_EVEN * math.sqrt(u * u + v * v + w * w) * placed.radius[row]
+        casters[row] = _is_behind(light, (px, py, pz), (u, v, w)) or bool(
+            ((x - px) * u + (y - py) * v + (z - pz) * w < level).any()
         )
     return casters
 
 
-def _is_behind(light: Light, point: NDArray[np.float64], normal: NDArray[np.float64]) -> bool:
+def _is_behind(light: Light, point: Colour, normal: Colour) -> bool:
     """Whether a light shines on the back of a plane."""
+    u, v, w = normal
     if light.kind is LightKind.DIRECTIONAL:
-        return bool(np.dot(light.direction, normal) > 0)
-    return bool(np.dot(np.subtract(light.position, point), normal) < 0)
+        x, y, z = light.direction
+        return x * u + y * v + z * w > 0
+    x, y, z = (a - b for a, b in zip(light.position, point, strict=True))
+    return x * u + y * v + z * w < 0
 
 
 def atlas_grid(number: int) -> Size:
@@ -222,13 +231,17 @@ def _cropped(whole: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
     view = whole.camera_from_world
     seen = placed.centre[casters] @ view[:3, :3].T + view[:3, 3]
     low, high = _extent(seen, placed.radius[casters], whole.projection)
-    focal, centre = np.array([whole.fx, -whole.fy]), np.array([whole.cx, whole.cy])
-    corners = np.sort(np.stack([low, high]) * focal + centre, axis=0)
-    first = np.clip(np.floor(corners[0] - MARGIN), 0, whole.width - _STEP)
-    last = np.clip(np.ceil(corners[1] + MARGIN), first + 1, whole.width)
-    sides = (np.ceil((last - first) / _STEP) * _STEP).astype(int)
-    cx, cy = (centre - first).tolist()
-    return whole.replace(width=int(sides[0]), height=int(sides[1]), cx=cx, cy=cy)
+    (left, bottom), (right, top) = low.tolist(), high.tolist()
+    x, width = _cut(left * whole.fx + whole.cx, right * whole.fx + whole.cx, whole.width)
+    y, height = _cut(whole.cy - top * whole.fy, whole.cy - bottom * whole.fy, whole.width)
+    return varied(whole, width=width, height=height, cx=whole.cx - x, cy=whole.cy - y)
+
+
+def _cut(low: float, high: float, side: int) -> tuple[int, int]:
+    """The first texel of a map's side, and the number of them, that what lies between needs."""
+    first = math.floor(min(max(0.0, low - MARGIN), side - _STEP))
+    last = math.ceil(min(max(first + 1.0, high + MARGIN), side))
+    return first, -(-(last - first) // _STEP) * _STEP
 
 
 def _begun(camera: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
@@ -236,7 +249,7 @@ def _begun(camera: Camera, placed: PlacedInstances, casters: Bools) -> Camera:
     ahead = -camera.camera_from_world[2]
     depth = placed.centre[casters] @ ahead[:3] + ahead[3] - placed.radius[casters]
     first = float(depth.min(initial=camera.far))
-    return camera.replace(near=min(max(first, camera.near), _LATEST * camera.far))
+    return varied(camera, near=min(max(first, camera.near), _LATEST * camera.far))
 
 
 def _extent(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
+from heliograph.errors import ClosedError
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
@@ -92,22 +93,27 @@ class CpuRasterizer:
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
+        self._check_open()
         return self._geometries.add(geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
+        self._check_open()
         return self._geometries.add_levels(levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
+        self._check_open()
         self._geometries.update(handle, positions, normals)
 
     def remove_geometry(self, handle: int) -> None:
         """Free a geometry that no later draw shows; its handle is given out again."""
+        self._check_open()
         self._geometries.remove(handle)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
+        self._check_open()
         return self._textures.add(texture)
 
     def lend_texture(self, texture: Texture) -> int:
@@ -115,10 +121,12 @@ class CpuRasterizer:
 
         Only the last few are kept, so a handle is good for the next `draw` alone.
         """
+        self._check_open()
         return self._textures.lend(texture)
 
     def remove_texture(self, handle: int) -> None:
         """Free a texture that no later draw shows; its handle is given out again."""
+        self._check_open()
         self._textures.remove(handle)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
@@ -128,10 +136,12 @@ class CpuRasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
+        self._check_open()
         return self._radiances.add(radiance)
 
     def remove_radiance(self, handle: int) -> None:
         """Free a picture of all around that no later draw shows."""
+        self._check_open()
         self._radiances.remove(handle)
 
     def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -168,6 +178,7 @@ class CpuRasterizer:
         Raises:
             InvalidValueError: more lights than can be drawn.
         """
+        self._check_open()
         check_lights(scene.lights)
         prepared, scaling = self._place(scene)
         placed: PlacedInstances | None = None
@@ -188,6 +199,10 @@ class CpuRasterizer:
     def close(self) -> None:
         """Free all it holds; may be called twice."""
         self._native = self._instances = None
+
+    def _check_open(self) -> None:
+        if self._native is None:
+            raise ClosedError("this renderer is closed")
 
     def _atlas(
         self,
