@@ -2,7 +2,8 @@
 
 The rasterizer's `draw` is replaced by one that does nothing. What is left is MuJoCo's own work (the
 kinematics, and which geoms its abstract scene shows), which is timed by itself on the same states
-in the same rounds, and our Python: from a view to arrays and back to a sample.
+in the same rounds, and our Python: from a view to arrays and back to a sample. Two rows are of the
+rasterizer on the CPU: with its own Python, while the native scene does nothing, and all of it.
 
 Time is the thread's own (`time.thread_time`), so that other programs hardly count.
 """
@@ -29,6 +30,7 @@ from models import source
 
 import heliograph as hg
 from heliograph.delivery.call import LocalRenderer
+from heliograph.engine import Engine
 from heliograph.view import View
 
 PASSES = ("rgb", "depth", "normals", "segmentation")
@@ -85,6 +87,38 @@ def deliveries(renderer: LocalRenderer, states: Sequence[np.ndarray]) -> dict[st
     }
 
 
+class IdleScene:
+    """A native scene that draws nothing."""
+
+    def __init__(self, scene: object) -> None:
+        self._scene = scene
+        self.place = self.draw = self.draw_shadow = self._idle
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._scene, name)
+
+    def _idle(self, *_: object) -> None:
+        pass
+
+
+def whole(engine: Engine, states: Sequence[np.ndarray]) -> dict[str, Run]:
+    """The same views in one go with the rasterizer's Python, and with all that it does."""
+    rasterizer = engine._engine._backend._rasterizer
+    views = [View(passes=PASSES, state={"qpos": qpos}) for qpos in states]
+    native = rasterizer._native
+    idle = IdleScene(native)
+
+    def with_python() -> None:
+        rasterizer._native = rasterizer._shadows._native = idle
+        engine.render_many(views)
+        rasterizer._native = rasterizer._shadows._native = native
+
+    return {
+        "engine.render_many, native idle": with_python,
+        "engine.render_many, whole": lambda: engine.render_many(views),
+    }
+
+
 def medians(runs: dict[str, Run], count: int, rounds: int) -> dict[str, float]:
     """Microseconds a view of each way, all ways in turn."""
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -110,9 +144,12 @@ def main() -> None:
     rng = np.random.default_rng(0)
     states = [renderer.random_state(rng)["qpos"] for _ in range(count)]
     renderer.render(View(passes=PASSES))  # takes in what is there once
+    drawn = {}
+    if "cpu" in renderer.provenance.device:
+        drawn = medians(whole(renderer.engine, states), count, arguments.rounds)
     renderer.engine._engine._backend._rasterizer.draw = lambda *_: None
     ours = deliveries(renderer, states)
-    middle = medians(mujoco_alone(text, states) | ours, count, arguments.rounds)
+    middle = medians(mujoco_alone(text, states) | ours, count, arguments.rounds) | drawn
     theirs = sum(each for name, each in middle.items() if name.startswith("mujoco"))
     print(f"{arguments.model}, {size}x{size}, {count} views\n")
     print("| | us a view | without MuJoCo's |\n|---|---|---|")

@@ -1,7 +1,10 @@
 # mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: disable-error-code="assignment, union-attr"
 """What the GL backend's own shader texts compute, for surfaces that tests name."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -41,7 +44,7 @@ class ShaderReference:
         """
         count = given.shape[1]
         program = self._gl.compute_shader(_text(parts, body, layout, flags, count))
-        made = [
+        made: list[Any] = [
             self._gl.buffer(np.ascontiguousarray(given, np.float32).tobytes()),
             self._gl.buffer(reserve=16 * count),
             self._gl.buffer(np.asarray(block, np.float32).tobytes()),

@@ -1,7 +1,10 @@
-# mypy: allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+# mypy: disable-error-code="arg-type, assignment"
 """The native shading code: against libm, the GL backend's shaders, and build against build."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,8 +87,8 @@ def classic_surfaces():
     return given
 
 
-KEY = {"specular": (0.4, 0.5, 0.6), "ambient": (0.02, 0.01, 0.03)}
-BULB = {"position": (0.5, -1.5, 3.0), "attenuation": (0.5, 0.2, 0.1), **KEY}
+KEY: dict[str, Any] = {"specular": (0.4, 0.5, 0.6), "ambient": (0.02, 0.01, 0.03)}
+BULB: dict[str, Any] = {"position": (0.5, -1.5, 3.0), "attenuation": (0.5, 0.2, 0.1), **KEY}
 LIGHTS = {
     "head": Light(LightKind.HEAD, **KEY),
     "parallel": Light(LightKind.DIRECTIONAL, direction=(0.4, 0.3, -1.0), position=(0, 0, 4), **KEY),

@@ -384,16 +384,21 @@ private:
         const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
         const int count = std::min(8, scene_.view.camera.width - x);
         if (std::uint8_t* rgb = scene_.picture.rgb) {
+            std::uint8_t bytes[32];
+#if defined(__AVX__)
             typedef std::uint8_t Bytes32 __attribute__((vector_size(32)));
-            const Bytes32 bytes = (Bytes32)colours;
-            const Bytes32 packed = __builtin_shufflevector(bytes, bytes, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20,
-                                                           21, 22, 24, 25, 26, 28, 29, 30, 0, 0, 0, 0, 0, 0, 0, 0);
+            const Bytes32 four = (Bytes32)colours;
+            const Bytes32 three = __builtin_shufflevector(four, four, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20,
+                                                          21, 22, 24, 25, 26, 28, 29, 30, 0, 0, 0, 0, 0, 0, 0, 0);
+            __builtin_memcpy(bytes, &three, 32);
+#else
+            for (int i = 0; i < 8; ++i)
+                for (int k = 0; k < 3; ++k) bytes[3 * i + k] = std::uint8_t(colours[i] >> 8 * k);
+#endif
             if (count == 8) {
-                __builtin_memcpy(rgb + 3 * at, &packed, 24);
+                __builtin_memcpy(rgb + 3 * at, bytes, 24);
             } else {
-                std::uint8_t each[32];
-                __builtin_memcpy(each, &packed, 32);
-                std::copy_n(each, 3 * count, rgb + 3 * at);
+                std::copy_n(bytes, 3 * count, rgb + 3 * at);
             }
         }
         if (std::uint8_t* alpha = scene_.picture.alpha)

@@ -1,4 +1,8 @@
-// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does.
+// Looks textures up, eight pixels at once, as OpenGL's trilinear filter does. What Mesa's llvmpipe
+// finds is the same to 0.1 / 255, but for three cases. It blends in bytes where a texture that is
+// not linear repeats: 0.3 / 255 on average, at most 1.5. It decodes sRGB by a cubic polynomial: at
+// most 0.3 / 255 of linear light; and keeps its coarser levels in bytes: 1.5. Where a level has an
+// odd size its weights have other fractions: at most 1 / 255 of each coarser level.
 #pragma once
 
 #include "textures.hpp"
@@ -113,26 +117,33 @@ HELIOGRAPH_INLINE Vec4 mix(const Vec4& a, const Vec4& b, Float8 part) {
     return {mix(a.x, b.x, part), mix(a.y, b.y, part), mix(a.z, b.z, part), mix(a.w, b.w, part)};
 }
 
-// One row of a footprint: two texels, blended. `wide`: of linear light.
+// The words of four texels: of the lower row and then of the upper one, each from the left.
+// `wide`: of linear light, two words a texel.
 template <bool wide>
-HELIOGRAPH_INLINE Vec4 row_of(const Texture& texture, Int8 texel, Float8 along) {
-    const std::int32_t* words = texture.words.data();
-    Int8 first, second;
-    gather_pairs<wide>(words, texel, first, second);
-    if constexpr (wide) {
-        Int8 next_first, next_second;
-        gather_pairs<wide>(words, texel + 1, next_first, next_second);
-        return mix(channels(first, second), channels(next_first, next_second), along);
-    } else {
-        return mix(channels(first), channels(second), along);
-    }
-}
+struct Texels {
+    Int8 words[wide ? 8 : 4];
 
-template <bool wide>
-HELIOGRAPH_INLINE Vec4 blended(const Texture& texture, const Footprint& at) {
-    const Vec4 row = row_of<wide>(texture, at.texel, at.along);
-    return mix(row, row_of<wide>(texture, at.texel + at.row, at.along), at.up);
-}
+    HELIOGRAPH_INLINE Texels(const Texture& texture, const Footprint& at) {
+        const std::int32_t* from = texture.words.data();
+        for (int row = 0; row < 2; ++row) {
+            const Int8 texel = row == 0 ? at.texel : at.texel + at.row;
+            if constexpr (wide) {
+                Int8* to = words + 4 * row;
+                gather_pairs<true>(from, texel, to[0], to[1]);
+                gather_pairs<true>(from, texel + 1, to[2], to[3]);
+            } else {
+                gather_pairs<false>(from, texel, words[2 * row], words[2 * row + 1]);
+            }
+        }
+    }
+    HELIOGRAPH_INLINE Vec4 texel(int i) const {
+        if constexpr (wide) return channels(words[2 * i], words[2 * i + 1]);
+        else return channels(words[i]);
+    }
+    HELIOGRAPH_INLINE Vec4 blended(const Footprint& at) const {
+        return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
+    }
+};
 
 // One level of a texture: `uv` in 0 .. 1 on `face`.
 struct Place {
@@ -141,8 +152,8 @@ struct Place {
     Mask nearest;
 };
 
-template <bool wide>
-HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 level, Int8 first) {
+HELIOGRAPH_INLINE Footprint footprint(const Texture& texture, const Place& place, Int8 level,
+                                      Int8 first) {
     const auto size = [level](std::int32_t finest) {
         const Int8 halved = all_int(finest) >> level;
         return halved - (halved == 0);  // at least 1
@@ -156,31 +167,36 @@ HELIOGRAPH_INLINE Vec4 look_up(const Texture& texture, const Place& place, Int8 
         at.along = select(place.nearest, one.along, at.along);
         at.up = select(place.nearest, one.up, at.up);
     }
-    return blended<wide>(texture, at);
+    return at;
 }
 
 // In 0 .. 255 or 0 .. 65535.
 template <bool wide>
 HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, const Detail& detail,
                                  Mask wanted) {
+    const auto alone = [&](const Footprint& at) { return Texels<wide>(texture, at).blended(at); };
+    const auto at_level = [&](int level) {  // the same of all lanes
+        return footprint(texture, place, all_int(level), all_int(texture.first[level]));
+    };
     const int small = bits(wanted & ~detail.magnified);
-    if (small == 0) return look_up<wide>(texture, place, all_int(0), all_int(texture.first[0]));
+    if (small == 0) return alone(at_level(0));
     const bool between = any(wanted & (detail.part > all(0.0f)));
     const int level = detail.level[__builtin_ctz(small)];
-    if (!any(wanted & (detail.level != all_int(level)))) {
-        const int next = level + 1 < texture.levels ? level + 1 : level;
-        const Vec4 sharp =
-            look_up<wide>(texture, place, all_int(level), all_int(texture.first[level]));
-        if (!between) return sharp;
-        const Vec4 soft = look_up<wide>(texture, place, all_int(next), all_int(texture.first[next]));
-        return mix(sharp, soft, detail.part);
+    const bool same = !any(wanted & (detail.level != all_int(level)));
+    if (same && !between) return alone(at_level(level));
+    Footprint sharp, soft;
+    if (same) {
+        sharp = at_level(level);
+        soft = at_level(level + 1 < texture.levels ? level + 1 : level);
+    } else {
+        const Int8 last = all_int(texture.levels - 1);
+        const Int8 next = select(detail.level < last, detail.level + 1, last);
+        sharp = footprint(texture, place, detail.level, gather(texture.first, detail.level));
+        soft = footprint(texture, place, next, gather(texture.first, next));
     }
-    const Int8 last = all_int(texture.levels - 1);
-    const Int8 next = select(detail.level < last, detail.level + 1, last);
-    const Vec4 sharp =
-        look_up<wide>(texture, place, detail.level, gather(texture.first, detail.level));
-    if (!between) return sharp;
-    return mix(sharp, look_up<wide>(texture, place, next, gather(texture.first, next)), detail.part);
+    // Both are read before either is blended: processors wait for memory once.
+    const Texels<wide> near(texture, sharp), far(texture, soft);
+    return mix(near.blended(sharp), far.blended(soft), detail.part);
 }
 
 template <bool wide>

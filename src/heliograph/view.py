@@ -58,7 +58,7 @@ class View:
         self.__dict__.update(
             cameras=_check_cameras(self.cameras),
             passes=check_pass_names(self.passes),
-            state=_check_state(self.state),
+            state=check_state(self.state),
             edits=check_edits(self.edits),
             index=check_integer("index", self.index),
         )
@@ -109,7 +109,12 @@ def _check_cameras(cameras: object) -> tuple[str | Camera, ...]:
     return tuple(cameras)
 
 
-def _check_state(state: object) -> Mapping[str, StateValue]:
+def check_state(state: object) -> Mapping[str, StateValue]:
+    """A state as views hold it: read-only arrays of finite numbers by name.
+
+    Raises:
+        InvalidValueError: something else.
+    """
     if not isinstance(state, (dict, Mapping)):
         raise InvalidValueError(f"state: expected a mapping of names to arrays, got {shown(state)}")
     if isinstance(state.get(POSES), tuple):
@@ -143,9 +148,11 @@ def _state_value(key: str, value: object) -> StateValue:
     array = as_array(value, f"state[{key!r}]").copy()
     if array.dtype.kind not in "biuf":
         raise InvalidValueError(f"state[{key!r}]: expected numbers, got dtype {array.dtype}")
-    if array.dtype.kind == "f" and not np.logical_and.reduce(np.isfinite(array), None):
-        where = np.argwhere(~np.isfinite(array))[0].tolist()
-        raise InvalidValueError(f"state[{key!r}]: NaN or infinity at index {where}")
+    if array.dtype.kind == "f" and array.size:
+        finite = np.isfinite(array)
+        if not finite.item(finite.argmin()):  # quicker than `all`
+            where = np.argwhere(~finite)[0].tolist()
+            raise InvalidValueError(f"state[{key!r}]: NaN or infinity at index {where}")
     array.flags.writeable = False
     return array
 

@@ -278,6 +278,8 @@ class PostProcessingEngine(PreparingEngine):
 
     def _prepare(self, view: View, out: Outs) -> Order:
         """What the engine draws for a view, its `EditImage`s left out; they finish its rgb."""
+        if not view.edits:  # as for most
+            return Order(view, out)
         edits = tuple(edit for edit in view.edits if isinstance(edit, EditImage))
         if not edits:
             return Order(view, out)

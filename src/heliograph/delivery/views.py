@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict, TypeVar, run
 import numpy as np
 
 from heliograph.camera import Camera
+from heliograph.checks import check_integer
 from heliograph.engine import Capability, Described, resolve_cameras
 from heliograph.errors import HeliographError, InvalidValueError
 from heliograph.frame import Sample
 from heliograph.passes import Passes, check_pass_names, select_passes
 from heliograph.randomize import stream
-from heliograph.view import View
+from heliograph.view import View, check_state, unchecked_view
 
 StateRecipe: TypeAlias = Mapping[str, Any] | Callable[[np.random.Generator], Mapping[str, Any]]
 """One state for every sample, or what draws one from a generator of its own."""
@@ -101,7 +102,13 @@ class Views:
 
     def order(self, seed: int, index: int) -> Order:
         """The view of one sample, and what was drawn for it."""
-        view = View(self.cameras, self.passes, self._state(seed, index), (), seed, index)
+        view = unchecked_view(
+            cameras=self.cameras,
+            passes=self.passes,
+            state=check_state(self._state(seed, index)),
+            seed=check_integer("seed", seed),
+            index=check_integer("index", index),
+        )
         if self.randomize is None:
             return Order(view, {})
         return Order(*_check_drawn(_called("randomize", self.randomize, view)))

@@ -13,6 +13,7 @@ from heliograph.errors import InvalidValueError, UnknownNameError
 from heliograph.scene import Item, Joint, StateSpace
 
 _RANGEFINDER = mujoco.mjtSensor.mjSENS_RANGEFINDER
+_MOST = float(mujoco.mjMAXVAL)
 MAX_STEPS = 1_000_000
 
 
@@ -74,10 +75,11 @@ class Poser:
                 f"state[{name!r}]: expected shape {shape} ({symbol} = {shape[0]}), "
                 f"got {value.shape}"
             )
-        largest = float(np.abs(value).max(initial=0))
-        if largest > mujoco.mjMAXVAL:
+        sizes = np.abs(value)
+        largest = float(sizes.item(sizes.argmax())) if sizes.size else 0.0  # quicker than `max`
+        if largest > _MOST:
             raise InvalidValueError(
-                f"state[{name!r}]: expected numbers up to {mujoco.mjMAXVAL:g}, as MuJoCo takes "
+                f"state[{name!r}]: expected numbers up to {_MOST:g}, as MuJoCo takes "
                 f"them, got {largest:g}"
             )
         return value
