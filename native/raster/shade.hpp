@@ -116,8 +116,7 @@ public:
     void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
         const float* record = scene_.record(drawn);
-        if (!drawn.boxed && triangle_.number != number)
-            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
         Seen seen;
         see(seen, rays, drawn, kind, number);
         block.covered |= m;
@@ -140,8 +139,7 @@ public:
     // Which lanes of a primitive with holes are there.
     Mask solid(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
-        if (!drawn.boxed && triangle_.number != number)
-            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
         Seen seen;
         see(seen, rays, drawn, kind, number);
         Laid laid;
@@ -153,8 +151,7 @@ public:
     // Which lanes of a round thing's primitive rays meet it at, and how near that is.
     Mask met(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Float8& nearness) {
         const Kind& kind = scene_.kind(drawn);
-        if (!drawn.boxed && triangle_.number != number)
-            triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
         const Mask back = all_int(leaves(drawn, kind, number) ? -1 : 0);
@@ -180,6 +177,19 @@ public:
     }
 
 private:
+    void set_triangle(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+        triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        if (!laid_flat(kind)) return;
+        const float* record = scene_.record(drawn);
+        triangle_.lay(scene_.meshes, drawn, kind, record + SCALE, record + OFFSET, scene_.view);
+    }
+
+    // Whether a texture lies on triangles as they are, not on a shape's own surface.
+    bool laid_flat(const Kind& kind) const {
+        return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
+               scene_.paints[std::size_t(kind.texture)]->image.kind == TextureKind::flat;
+    }
+
     // Whether a primitive is seen from behind: of things cast as rays it is the second one.
     bool leaves(const Drawn& drawn, const Kind& kind, std::uint32_t number) const {
         if (kind.side != Side::both) return kind.side == Side::back;
@@ -191,6 +201,7 @@ private:
         Sloped depth, first, second;
         SlopedPoint normal;  // of unit length, camera axes
         SlopedPoint place;   // camera axes; of what has a texture
+        Laid laid;           // of what has one on its triangles
         Vec3 object_normal, object, object_dx, object_dy;
     };
 
@@ -204,11 +215,13 @@ private:
         const FrameBlock& frame = *scene_.frame.block;
         const bool exact = kind.round() || kind.solver == Solver::slab;
         const bool back = leaves(drawn, kind, number);
-        const bool mesh_uv = kind.own_uv && kind.solver == Solver::mesh;
-        const bool placed = kind.texture >= 0 && (!mesh_uv || scene_.view.linear);  // its place is asked for
+        const bool flat = laid_flat(kind);
+        const bool placed = kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
         if (!drawn.boxed) {
-            const OnTriangle on(triangle_, frame, rays.where, mesh_uv || scene_.view.linear, placed);
+            const OnTriangle on(triangle_, frame, rays.where, scene_.view.linear, placed);
             seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
+            if (flat) seen.laid = on.laid(triangle_);
+            if (kind.line > 0) seen.depth.value = depth_of_line(rays, drawn);
             if (!exact) see_mesh(seen, on, drawn, kind);
         }
         if (exact) see_exact(seen, rays, drawn, kind, back);
@@ -223,6 +236,38 @@ private:
             seen.object_dx = to_object.way(seen.place.dx);
             seen.object_dy = to_object.way(seen.place.dy);
         }
+    }
+
+    // Of a line, whose ends are the first two corners: where it is nearest to each ray on the picture.
+    Float8 depth_of_line(const Rays& rays, const Drawn& drawn) const {
+        float end[2][3];
+        for (int k = 0; k < 2; ++k)
+            for (int r = 0; r < 3; ++r) {
+                const float* m = drawn.from_object + 4 * r;
+                end[k][r] = m[3];
+                for (int axis = 0; axis < 3; ++axis) end[k][r] += m[axis] * scene_.meshes.position[axis][triangle_.corner[k]];
+            }
+        const float nearest = scene_.lens.nearest;
+        for (int k = 0; k < 2; ++k) {
+            const float *a = end[k], *b = end[1 - k];
+            if (-a[2] >= nearest || -b[2] < nearest) continue;
+            const float part = (nearest + a[2]) / (a[2] - b[2]);
+            const float at[3] = {a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, -nearest};
+            std::copy_n(at, 3, end[k]);
+        }
+        float where[2][2], nearness[2];
+        for (int k = 0; k < 2; ++k) {
+            const float depth = -end[k][2], over = rays.parallel ? 1.0f : 1.0f / depth;
+            where[k][0] = end[k][0] * over * scene_.lens.fx, where[k][1] = end[k][1] * over * scene_.lens.fy;
+            nearness[k] = rays.parallel ? depth : over;
+        }
+        const float along[2] = {where[1][0] - where[0][0], where[1][1] - where[0][1]};
+        const int axis = std::abs(along[0]) >= std::abs(along[1]) ? 0 : 1;
+        const Float8 here = axis == 0 ? rays.where.x * scene_.lens.fx : rays.where.y * scene_.lens.fy;
+        const float length = along[axis];
+        const Float8 part = length == 0.0f ? all(0.0f) : clamp((here - where[0][axis]) / length, 0.0f, 1.0f);
+        const Float8 between = nearness[0] + part * (nearness[1] - nearness[0]);
+        return rays.parallel ? between : 1.0f / between;
     }
 
     void see_mesh(Seen& seen, const OnTriangle& on, const Drawn& drawn, const Kind& kind) {
@@ -285,7 +330,6 @@ private:
     Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, Mask m,
               Laid& laid) const {
         const float* record = scene_.record(drawn);
-        const bool exact = kind.solver != Solver::mesh;
         if (paint.image.kind == TextureKind::cube) {
             Vec3 scale = vec3(record + SCALE), at = seen.object;
             if (kind.solver == Solver::capsule) {
@@ -298,17 +342,12 @@ private:
             }
             return sample_cube(paint.image, at * scale, seen.object_dx * scale, seen.object_dy * scale, m);
         }
-        if (kind.own_uv && exact) {
+        if (kind.solver == Solver::mesh || kind.solver == Solver::face) {
+            laid = seen.laid;
+            return look_up(paint, paint.image, 0, laid, m);
+        }
+        if (kind.own_uv) {
             laid = natural(drawn, kind, seen);
-        } else if (kind.own_uv) {
-            const Meshes& meshes = scene_.meshes;
-            const std::size_t* c = triangle_.corner;
-            const auto along = [&](int axis) {
-                const std::vector<float>& uv = meshes.uv[axis];
-                return sloped(seen, uv[c[0]], uv[c[1]], uv[c[2]]);
-            };
-            const Sloped u = along(0), v = along(1);
-            laid = {{u.value, v.value}, {u.dx, v.dx}, {u.dy, v.dy}};
         } else {
             laid = {{1.0f + seen.object.x, 1.0f - seen.object.y},
                     {seen.object_dx.x, -seen.object_dx.y},
@@ -533,12 +572,14 @@ private:
 
     Vec3 mirror_at(int x, int y) const {
         const View& view = scene_.view;
-        Vec3 seen = vec3(0, 0, 0);
+        const std::uint8_t* row = view.mirror + 3 * std::size_t(y) * std::size_t(view.camera.width);
+        alignas(32) std::int32_t colours[8];
         for (int i = 0; i < 8; ++i) {
-            const int column = std::min(x + i, view.camera.width - 1);
-            const std::uint8_t* from = view.mirror + 3 * (std::size_t(y) * std::size_t(view.camera.width) + std::size_t(column));
-            seen.x[i] = from[0], seen.y[i] = from[1], seen.z[i] = from[2];
+            const std::uint8_t* from = row + 3 * std::min(x + i, view.camera.width - 1);
+            colours[i] = from[0] | from[1] << 8 | from[2] << 16;
         }
+        const Int8 all_colours = load(colours), byte = all_int(255);
+        const Vec3 seen{to_float(all_colours & byte), to_float(all_colours >> 8 & byte), to_float(all_colours >> 16 & byte)};
         return seen * all(1.0f / 255.0f);
     }
 
