@@ -29,6 +29,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.frame import Buffers, allocate
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster import DrawList, Rasterizer, RasterOptions, make_rasterizer
+from heliograph.raster.cpu.rasterizer import CpuRasterizer
 from random_draw_lists import SceneMaker
 
 PASSES = tuple(KNOWN_PASSES)
@@ -186,7 +187,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100, help="how many scenes")
     parser.add_argument("--tame", action="store_true", help="nothing huge, tiny or thin")
     parser.add_argument("--pictures", type=Path, help="folder for pictures that differ")
+    parser.add_argument(
+        "--kernels",
+        type=int,
+        choices=(0, 1, 2),
+        default=2,
+        help="of the cpu backend: 0 plain, 2 best",
+    )
     arguments = parser.parse_args()
+    CpuRasterizer.kernels = arguments.kernels
     faulthandler.enable()
     warnings.simplefilter("error")
     backends = [each for each in (arguments.backend, arguments.against) if each]

@@ -67,7 +67,7 @@ class Painter {
 public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
             Band band, const Interrupt& interrupt)
-        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light),
+        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light, work),
           direct_(scene.view.samples == 1 && scene.plan.transparent.empty()) {}
 
     // False where it was interrupted.
@@ -197,7 +197,7 @@ private:
                         store(work_.colours[0].data() + at, colours);
                     }
                 }
-                write(block, rays, x, y, valid);
+                write(block, rays, x, y);
             } else {
                 shade_samples(x, y, at, valid);
             }
@@ -272,17 +272,20 @@ public:
     }
 
 private:
-    void write(const Block& block, const Rays& rays, int x, int y, Mask valid) const {
+    void write(const Block& block, const Rays& rays, int x, int y) const {
         const Picture& out = scene_.picture;
         const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
         const int count = std::min(8, scene_.view.camera.width - x);
-        (void)valid;
         put(out.depth, at, count, block.depth);
         if (out.distance != nullptr) put(out.distance, at, count, block.depth * length(rays.way));
         if (out.ids != nullptr) {
             alignas(32) std::int32_t ids[8];
-            store(ids, block.id);
-            std::copy_n(ids, count, out.ids + at);
+            if (count == 8) {
+                store(out.ids + at, block.id);
+            } else {
+                store(ids, block.id);
+                std::copy_n(ids, count, out.ids + at);
+            }
         }
         if (out.normals != nullptr) put_normals(out.normals + 3 * at, count, block.normal);
     }
@@ -311,7 +314,11 @@ private:
 #else
         for (int i = 0; i < 8; ++i) rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
 #endif
-        std::copy_n(rows, 3 * count, to);
+        if (count == 8) {
+            __builtin_memcpy(to, rows, sizeof rows);
+        } else {
+            std::copy_n(rows, 3 * count, to);
+        }
     }
 
     // Blends each primitive of a transparent thing, in their order, over what is behind it.
@@ -374,7 +381,7 @@ private:
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
                 Block block(view.linear);
                 gather(block, rays, primitives, valid);
-                write(block, rays, x, y, valid);
+                write(block, rays, x, y);
             }
         return true;
     }

@@ -170,7 +170,7 @@ HELIOGRAPH_INLINE Footprint footprint(const Texture& texture, const Place& place
     return at;
 }
 
-// In 0 .. 255 or 0 .. 65535.
+// In 0 .. 255 or 0 .. 65535; alpha means nothing where it is not used, and is not computed then.
 template <bool wide>
 HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, const Detail& detail,
                                  Mask wanted) {
@@ -199,16 +199,17 @@ HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, con
     return mix(near.blended(sharp), far.blended(soft), detail.part);
 }
 
-template <bool wide>
+template <bool wide, bool opaque>
 inline Vec4 scaled(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
     const Vec4 found = trilinear<wide>(texture, place, detail, wanted);
     const Float8 scale = all(wide ? 1.0f / 65535.0f : 1.0f / 255.0f);
-    return {found.x * scale, found.y * scale, found.z * scale, found.w * scale};
+    return {found.x * scale, found.y * scale, found.z * scale, opaque ? all(1.0f) : found.w * scale};
 }
 
 inline Vec4 look_up(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
-    return texture.linear ? scaled<true>(texture, place, detail, wanted)
-                          : scaled<false>(texture, place, detail, wanted);
+    if (texture.linear) return scaled<true, false>(texture, place, detail, wanted);
+    return texture.opaque ? scaled<false, true>(texture, place, detail, wanted)
+                          : scaled<false, false>(texture, place, detail, wanted);
 }
 
 // The square of the longer of two steps, in texels.

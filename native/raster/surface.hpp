@@ -129,21 +129,10 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
-// A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
-struct Triangle {
-    std::uint32_t number = 0;
-    std::size_t corner[3];
-    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
-    float nearest, farthest;
-    bool front;
-
-    void set(const Meshes& meshes, const Drawn& drawn, Solver solver, std::uint32_t which,
-             const View& view, bool turned);
-};
-
-inline void Triangle::set(const Meshes& meshes, const Drawn& drawn, Solver solver,
-                          std::uint32_t which, const View& view, bool turned) {
-    number = which;
+inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, Solver solver,
+                         std::uint32_t which, const View& view, bool turned) {
+    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest, front] = triangle;
+    number = which, lit = false;
     const std::size_t t = drawn.first + (which - drawn.number);
     float p[3][3];
     const bool round = solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
@@ -203,6 +192,47 @@ inline void Triangle::set(const Meshes& meshes, const Drawn& drawn, Solver solve
     const float near_ = float(view.camera.near_);
     nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
     farthest = std::max(nearest, std::max(z[0], std::max(z[1], z[2])));
+    const float* by = drawn.normals;
+    for (int k = 0; k < 3; ++k)
+        for (int r = 0; r < 3; ++r)
+            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] + by[3 * r + 1] * meshes.normal[1][corner[k]] +
+                           by[3 * r + 2] * meshes.normal[2][corner[k]];
+    if (solver != Solver::face) return;
+    float* plain = normal[0];
+    const float length = __builtin_sqrtf(std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
+    for (int r = 0; r < 3; ++r) plain[r] /= length;
+}
+
+// Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are found
+// from the eye, so that those of large planes are as fine as they are near.
+inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, const Kind& kind,
+                         const float* scale, const float* offset, const View& view) {
+    const auto &corner = triangle.corner;
+    const auto &over = triangle.over, &first = triangle.first, &second = triangle.second, &depth = triangle.depth;
+    auto& uv = triangle.uv;
+    for (int axis = 0; axis < 2; ++axis) {
+        float* to = uv[axis];
+        if (kind.own_uv && kind.solver == Solver::mesh) {
+            const std::vector<float>& by = meshes.uv[axis];
+            const float a = by[corner[0]] * scale[axis] + offset[axis];
+            const float b = (by[corner[1]] - by[corner[0]]) * scale[axis];
+            const float c = (by[corner[2]] - by[corner[0]]) * scale[axis];
+            for (int k = 0; k < 3; ++k) to[k] = a * over[k] + b * first[k] + c * second[k];
+            continue;
+        }
+        // A plane's own are half as large; those from object axes count downwards along v.
+        const float part = kind.own_uv ? 0.5f : axis == 1 ? -1.0f : 1.0f;
+        const float start = (kind.own_uv ? 0.5f : 1.0f) * scale[axis] + offset[axis];
+        const float* row = drawn.to_object + 4 * axis;
+        const float by = part * scale[axis];
+        if (!view.camera.orthographic) {
+            const float way[3] = {row[0], row[1], -row[2]};
+            for (int k = 0; k < 3; ++k) to[k] = (row[3] * over[k] + depth[2] * way[k]) * by + start * over[k];
+        } else {
+            const float at[3] = {row[0], row[1], row[3]};
+            for (int k = 0; k < 3; ++k) to[k] = (at[k] * over[2] - depth[k] * row[2]) * by + start * over[k];
+        }
+    }
 }
 
 HELIOGRAPH_INLINE Float8 linear(const float* by, Vec2 where) {
@@ -215,25 +245,38 @@ struct Sloped {
     Float8 value, dx, dy;
 };
 
+// A texture's coordinates, and how they grow.
+struct Laid {
+    Vec2 uv, dx, dy;
+};
+
 // Where eight rays meet a triangle's plane.
 struct OnTriangle {
+    Float8 over;
+    Vec2 where;
+    float step[2];  // from pixel to pixel
     Sloped first, second, depth;  // barycentric coordinates of corners 1 and 2
 
     // Slopes cost more than the rest: they are there where they are asked for.
-    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 where, bool slopes, bool slope_of_depth) {
-        const Float8 over = 1.0f / linear(t.over, where);
-        const auto along = [&](const float* by, bool sloped) {
-            Sloped s;
-            s.value = linear(by, where) * over;
-            if (!sloped) return s;
-            s.dx = (by[0] - s.value * t.over[0]) * over * block.unproject[0];
-            s.dy = (by[1] - s.value * t.over[1]) * over * block.unproject[1];
-            return s;
-        };
-        first = along(t.first, slopes), second = along(t.second, slopes), depth = along(t.depth, slope_of_depth);
+    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 at, bool slopes, bool slope_of_depth)
+        : over(1.0f / linear(t.over, at)), where(at), step{block.unproject[0], block.unproject[1]} {
+        first = along(t, t.first, slopes), second = along(t, t.second, slopes);
+        depth = along(t, t.depth, slope_of_depth);
         first.value = clamp(first.value, 0.0f, 1.0f);
         second.value = clamp(second.value, 0.0f, 1.0f);
         depth.value = clamp(depth.value, t.nearest, t.farthest);
+    }
+    HELIOGRAPH_INLINE Sloped along(const Triangle& t, const float* by, bool sloped) const {
+        Sloped s;
+        s.value = linear(by, where) * over;
+        if (!sloped) return s;
+        s.dx = (by[0] - s.value * t.over[0]) * over * step[0];
+        s.dy = (by[1] - s.value * t.over[1]) * over * step[1];
+        return s;
+    }
+    Laid laid(const Triangle& t) const {
+        const Sloped u = along(t, t.uv[0], true), v = along(t, t.uv[1], true);
+        return {{u.value, v.value}, {u.dx, v.dx}, {u.dy, v.dy}};
     }
     HELIOGRAPH_INLINE Float8 between(float a, float b, float c) const {
         return a + first.value * (b - a) + second.value * (c - a);
@@ -272,11 +315,6 @@ HELIOGRAPH_INLINE SlopedPoint normalized(const SlopedPoint& a) {
     const Vec3 n = a.value * over, dx = a.dx * over, dy = a.dy * over;
     return {n, dx - n * dot(n, dx), dy - n * dot(n, dy)};
 }
-
-// A texture's coordinates, and how they grow.
-struct Laid {
-    Vec2 uv, dx, dy;
-};
 
 HELIOGRAPH_INLINE Laid mapped(const float map[2][3], const Laid& l) {
     const auto row = [&](const float* m, Vec2 a, float one) { return a.x * m[0] + a.y * m[1] + m[2] * one; };

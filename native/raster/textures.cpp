@@ -259,6 +259,7 @@ Texture make_texture(TextureKind kind, const Pixels& pixels, bool linear, const 
     Texture texture;
     texture.kind = kind;
     texture.linear = linear;
+    texture.opaque = pixels.channels < 4;
     texture.sampler = sampler;
     texture.width = pixels.width;
     texture.height = pixels.height;

@@ -32,6 +32,7 @@ constexpr int MOST_LEVELS = 15;  // 16384 x 16384 down to 1 x 1
 struct Texture {
     TextureKind kind = TextureKind::flat;
     bool linear = false;
+    bool opaque = true;  // alpha is 1 everywhere
     Sampler sampler;
     std::int32_t width = 0, height = 0;
     std::int32_t levels = 0;

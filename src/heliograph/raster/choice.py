@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from heliograph.errors import ContextError, MissingDependencyError
+from heliograph.raster.cpu import native_scene
 from heliograph.raster.options import RasterOptions
-from heliograph.requires import Requires, native_module
+from heliograph.requires import Requires
 
 _GPUS = ("dri/render*", "nvidia[0-9]*", "dxg")
 
@@ -41,22 +42,6 @@ def choose(options: RasterOptions | None = None) -> Choice:
     if not has_gpu():
         return Choice("cpu", "there is no GPU here")
     return _of_gl()
-
-
-def native_scene() -> Any:
-    """The native module's class that draws triangles.
-
-    Raises:
-        MissingDependencyError: it is not built here; says how to build it.
-    """
-    purpose = "pictures are drawn without GL"
-    found = getattr(native_module(purpose), "RasterScene", None)
-    if found is None:
-        raise MissingDependencyError(
-            f"{purpose} by heliograph's native module, and the one here is older than its Python "
-            "part: install heliograph again (in a checkout: scripts/setup)"
-        )
-    return found
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:

@@ -10,7 +10,8 @@ from heliograph.camera import Camera
 from heliograph.errors import ContextError
 from heliograph.frame import Buffers
 from heliograph.passes import PassSpecs
-from heliograph.raster.choice import choose, native_scene
+from heliograph.raster.choice import choose
+from heliograph.raster.cpu import native_scene
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.store import AssetStore
 from heliograph.raster.types import DrawList, Geometry, Light

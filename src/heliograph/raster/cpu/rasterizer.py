@@ -14,8 +14,7 @@ from heliograph.errors import ClosedError
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
-from heliograph.raster.choice import native_scene
-from heliograph.raster.cpu import VERSION
+from heliograph.raster.cpu import VERSION, native_scene
 from heliograph.raster.cpu.numbers import camera_numbers
 from heliograph.raster.cpu.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.cpu.stores import (
@@ -75,7 +74,7 @@ class CpuRasterizer:
         self._scaling: Scaling | None = None
         self._instances: Any = None
         self._kinds: tuple[object, object, Any] = (None, None, None)
-        self._seen: tuple[Camera | None, Any] = (None, None)
+        self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
 
     @property
