@@ -1,4 +1,4 @@
-"""Draws with the installed package where no GL library can be loaded; `scripts/without_gl` runs it."""
+"""Draws where no GL library can be loaded; `scripts/without_gl` runs it in a fresh environment."""
 
 import ctypes
 import sys
