@@ -1,4 +1,4 @@
-"""Draws with the installed package where no GL library can be loaded; see `scripts/without_gl`."""
+"""Draws where no GL library can be loaded; `scripts/without_gl` runs it in a fresh environment."""
 
 import ctypes
 import sys

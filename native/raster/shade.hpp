@@ -108,21 +108,40 @@ static void light_whole(const Scene& scene, Drawn& drawn, VertexLight& light) {
     }
 }
 
+// a where the mask is true, else b; `whole`: it is true everywhere.
+template <bool whole, typename Value>
+HELIOGRAPH_INLINE Value pick(Mask m, const Value& a, const Value& b) {
+    return whole ? a : select(m, a, b);
+}
+
 class Shader {
 public:
-    Shader(const Scene& scene, const VertexLight& light) : scene_(scene), light_(light) {}
+    Shader(const Scene& scene, const VertexLight& light, Workspace& work) : scene_(scene), light_(light) {
+        work.triangles.resize(KEPT_TRIANGLES);
+        triangles_ = work.triangles.data();
+        for (Triangle& each : work.triangles) each.number = 0;
+    }
 
     // Adds what primitive `number` shows at lanes `m`.
     void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
+        if (bits(m) == 255) {
+            gather<true>(block, rays, m, drawn, number);
+        } else {
+            gather<false>(block, rays, m, drawn, number);
+        }
+    }
+    // `whole`: at all of them.
+    template <bool whole>
+    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
         const float* record = scene_.record(drawn);
-        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
+        find(drawn, kind, number);
         Seen seen;
         see(seen, rays, drawn, kind, number);
         block.covered |= m;
-        block.depth = select(m, seen.depth.value, block.depth);
-        block.id = select(m, all_int(id_of(record)), block.id);
-        block.normal = select(m, seen.normal.value, block.normal);
+        block.depth = pick<whole>(m, seen.depth.value, block.depth);
+        block.id = pick<whole>(m, all_int(id_of(record)), block.id);
+        block.normal = pick<whole>(m, seen.normal.value, block.normal);
         if (!scene_.blended()) return;
         Vec4 texel{all(1.0f), all(1.0f), all(1.0f), all(1.0f)};
         Laid laid;
@@ -130,16 +149,16 @@ public:
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
         if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
-        if (record[RGBA + 3] < 1.0f) block.alpha = select(m, texel.w * record[RGBA + 3], block.alpha);
+        if (record[RGBA + 3] < 1.0f) block.alpha = pick<whole>(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
-        colour(block, m, drawn, kind, record, seen, texel);
+        colour<whole>(block, m, drawn, kind, record, seen, texel);
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
     }
 
     // Which lanes of a primitive with holes are there.
     Mask solid(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
-        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
+        find(drawn, kind, number);
         Seen seen;
         see(seen, rays, drawn, kind, number);
         Laid laid;
@@ -151,7 +170,7 @@ public:
     // Which lanes of a round thing's primitive rays meet it at, and how near that is.
     Mask met(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Float8& nearness) {
         const Kind& kind = scene_.kind(drawn);
-        if (!drawn.boxed && triangle_.number != number) set_triangle(drawn, kind, number);
+        find(drawn, kind, number);
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
         const Mask back = all_int(leaves(drawn, kind, number) ? -1 : 0);
@@ -177,11 +196,17 @@ public:
     }
 
 private:
-    void set_triangle(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
-        triangle_.set(scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+    // Makes a primitive's triangle the one at hand.
+    HELIOGRAPH_INLINE void find(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+        if (drawn.boxed) return;
+        triangle_ = triangles_ + number % KEPT_TRIANGLES;
+        if (triangle_->number != number) set(drawn, kind, number);
+    }
+    __attribute__((noinline)) void set(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+        set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
         if (!laid_flat(kind)) return;
         const float* record = scene_.record(drawn);
-        triangle_.lay(scene_.meshes, drawn, kind, record + SCALE, record + OFFSET, scene_.view);
+        lay_triangle(*triangle_, scene_.meshes, drawn, kind, record + SCALE, record + OFFSET, scene_.view);
     }
 
     // Whether a texture lies on triangles as they are, not on a shape's own surface.
@@ -193,7 +218,7 @@ private:
     // Whether a primitive is seen from behind: of things cast as rays it is the second one.
     bool leaves(const Drawn& drawn, const Kind& kind, std::uint32_t number) const {
         if (kind.side != Side::both) return kind.side == Side::back;
-        return drawn.boxed ? number != drawn.number : !triangle_.front;
+        return drawn.boxed ? number != drawn.number : !triangle_->front;
     }
 
     // What is seen of one primitive.
@@ -218,11 +243,11 @@ private:
         const bool flat = laid_flat(kind);
         const bool placed = kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
         if (!drawn.boxed) {
-            const OnTriangle on(triangle_, frame, rays.where, scene_.view.linear, placed);
+            const OnTriangle on(*triangle_, frame, rays.where, scene_.view.linear, placed);
             seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
-            if (flat) seen.laid = on.laid(triangle_);
+            if (flat) seen.laid = on.laid(*triangle_);
             if (kind.line > 0) seen.depth.value = depth_of_line(rays, drawn);
-            if (!exact) see_mesh(seen, on, drawn, kind);
+            if (!exact) see_mesh(seen, on, kind);
         }
         if (exact) see_exact(seen, rays, drawn, kind, back);
         if (back) {
@@ -245,7 +270,7 @@ private:
             for (int r = 0; r < 3; ++r) {
                 const float* m = drawn.from_object + 4 * r;
                 end[k][r] = m[3];
-                for (int axis = 0; axis < 3; ++axis) end[k][r] += m[axis] * scene_.meshes.position[axis][triangle_.corner[k]];
+                for (int axis = 0; axis < 3; ++axis) end[k][r] += m[axis] * scene_.meshes.position[axis][triangle_->corner[k]];
             }
         const float nearest = scene_.lens.nearest;
         for (int k = 0; k < 2; ++k) {
@@ -270,23 +295,14 @@ private:
         return rays.parallel ? between : 1.0f / between;
     }
 
-    void see_mesh(Seen& seen, const OnTriangle& on, const Drawn& drawn, const Kind& kind) {
+    void see_mesh(Seen& seen, const OnTriangle& on, const Kind& kind) const {
         if (kind.line > 0) {
             seen.normal = {vec3(0, 0, 1), vec3(0, 0, 0), vec3(0, 0, 0)};
             return;
         }
-        const Meshes& meshes = scene_.meshes;
-        float n[3][3];
-        const float* by = drawn.normals;
-        for (int k = 0; k < 3; ++k) {
-            const std::size_t at = triangle_.corner[k];
-            const float x = meshes.normal[0][at], y = meshes.normal[1][at], z = meshes.normal[2][at];
-            for (int r = 0; r < 3; ++r) n[k][r] = by[3 * r] * x + by[3 * r + 1] * y + by[3 * r + 2] * z;
-            if (k == 0) seen.object_normal = vec3(x, y, z);
-            if (kind.solver == Solver::face) break;
-        }
+        const auto& n = triangle_->normal;
         if (kind.solver == Solver::face) {
-            seen.normal = {normalize(vec3(n[0])), vec3(0, 0, 0), vec3(0, 0, 0)};
+            seen.normal = {vec3(n[0]), vec3(0, 0, 0), vec3(0, 0, 0)};
             return;
         }
         if (!scene_.view.linear) {
@@ -374,44 +390,45 @@ private:
     void tint(Vec4& texel, const Seen& seen) const {
         const auto along = [&](int channel) {
             const std::vector<float>& by = scene_.meshes.colour[channel];
-            const std::size_t* c = triangle_.corner;
+            const std::size_t* c = triangle_->corner;
             return sloped(seen, by[c[0]], by[c[1]], by[c[2]]).value;
         };
         texel.x *= along(0), texel.y *= along(1), texel.z *= along(2), texel.w *= along(3);
     }
 
+    template <bool whole>
     void colour(Block& block, Mask m, const Drawn& drawn, const Kind& kind, const float* record,
                 const Seen& seen, const Vec4& texel) {
         const Vec3 painted{texel.x, texel.y, texel.z};
         const Vec3 rgb = vec3(record + RGBA);
         if (scene_.view.linear) {
-            block.rgb = select(m, rgb * painted, block.rgb);
+            block.rgb = pick<whole>(m, rgb * painted, block.rgb);
         } else {
-            block.rgb = select(m, rgb, block.rgb);
+            block.rgb = pick<whole>(m, rgb, block.rgb);
             if (kind.texture >= 0 || kind.tinted) {
                 if (!any(block.textured)) block.texel = vec3(1, 1, 1);
-                block.texel = select(m, painted, block.texel);
+                block.texel = pick<whole>(m, painted, block.texel);
                 block.textured |= m;
             }
         }
         const float* material = record + MATERIAL;
-        block.material = select(m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
+        block.material = pick<whole>(m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
                                 block.material);
         if (kind.emissive && kind.line == 0) {
             if (!any(block.glowing)) block.emissive = vec3(0, 0, 0);
-            block.emissive = select(m, vec3(record + EMISSIVE), block.emissive);
+            block.emissive = pick<whole>(m, vec3(record + EMISSIVE), block.emissive);
             block.glowing |= m;
         }
         if (kind.reflective && scene_.view.mirror != nullptr) {
             if (!any(block.reflective)) block.reflectance = all(0.0f);
             block.reflective |= m;
-            block.reflectance = select(m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
+            block.reflectance = pick<whole>(m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
         }
         const Shading shading = kind.line > 0 ? Shading::unlit : kind.shading;
         if (shading == Shading::unlit) block.unlit |= m;
         if (shading == Shading::hazy) block.hazy |= m;
         if (scene_.view.linear) {
-            block.bent = select(m, seen.normal.value, block.bent);
+            block.bent = pick<whole>(m, seen.normal.value, block.bent);
             if (shading == Shading::phong) block.phong |= m;
             if (shading == Shading::lambert) block.lambert |= m;
             if (shading == Shading::normal) block.show_normal |= m;
@@ -420,12 +437,13 @@ private:
                 const Vec3 x = seen.normal.dx, y = seen.normal.dy;
                 const Float8 turn = larger(larger(larger(absolute(x.x), absolute(y.x)), larger(absolute(x.y), absolute(y.y))),
                                            larger(absolute(x.z), absolute(y.z)));
-                block.turning = select(m, turn, block.turning);
+                block.turning = pick<whole>(m, turn, block.turning);
             }
         }
-        if (scene_.vertex_lit(kind, drawn)) add_vertex_light(block, m, drawn, seen);
+        if (scene_.vertex_lit(kind, drawn)) add_vertex_light<whole>(block, m, drawn, seen);
     }
 
+    template <bool whole>
     void add_vertex_light(Block& block, Mask m, const Drawn& drawn, const Seen& seen) {
         const int shadows = int(scene_.frame.block->shadow_count);
         if (!any(block.vertex_lit)) {
@@ -433,54 +451,56 @@ private:
             for (int i = 0; i < shadows; ++i) block.direct[i] = vec3(0, 0, 0);
         }
         block.vertex_lit |= m;
-        float numbers[3 + 3 * MAX_SHADOWS][3];
-        if (drawn.lit_whole) {
-            for (int k = 0; k < 3; ++k)
-                for (int i = 0; i < 3 + 3 * shadows; ++i)
-                    numbers[i][k] = light_.at(i)[drawn.lit + triangle_.corner[k] - drawn.base];
-        } else {
-            light_corners(drawn, shadows, numbers);
+        if (!triangle_->lit) {
+            triangle_->lit = true;
+            if (drawn.lit_whole) {
+                for (int k = 0; k < 3; ++k)
+                    for (int i = 0; i < 3 + 3 * shadows; ++i)
+                        triangle_->light[i][k] = light_.at(i)[drawn.lit + triangle_->corner[k] - drawn.base];
+            } else {
+                light_corners(drawn, shadows);
+            }
         }
+        const auto& numbers = triangle_->light;
         const auto along = [&](int i) {
             return Vec3{sloped(seen, numbers[i][0], numbers[i][1], numbers[i][2]).value,
                         sloped(seen, numbers[i + 1][0], numbers[i + 1][1], numbers[i + 1][2]).value,
                         sloped(seen, numbers[i + 2][0], numbers[i + 2][1], numbers[i + 2][2]).value};
         };
-        block.lit = select(m, along(0), block.lit);
-        for (int k = 0; k < shadows; ++k) block.direct[k] = select(m, along(3 + 3 * k), block.direct[k]);
+        block.lit = pick<whole>(m, along(0), block.lit);
+        for (int k = 0; k < shadows; ++k) block.direct[k] = pick<whole>(m, along(3 + 3 * k), block.direct[k]);
     }
 
     // Light at the three corners of the triangle at hand.
-    void light_corners(const Drawn& drawn, int shadows, float numbers[][3]) {
-        if (lit_number_ != triangle_.number) {
-            lit_number_ = triangle_.number;
-            const Meshes& meshes = scene_.meshes;
-            const Solver solver = scene_.kind(drawn).solver;
-            float p[3][8] = {}, n[3][8] = {}, wide[2][8] = {};
-            for (int k = 0; k < 3; ++k) {
-                const std::size_t at = triangle_.corner[k];
-                for (int axis = 0; axis < 3; ++axis) {
-                    p[axis][k] = meshes.position[axis][at];
-                    n[axis][k] = meshes.normal[axis][at];
-                }
-                wide[0][k] = meshes.uv[0][at], wide[1][k] = meshes.uv[1][at];
+    void light_corners(const Drawn& drawn, int shadows) {
+        const Meshes& meshes = scene_.meshes;
+        const Solver solver = scene_.kind(drawn).solver;
+        float p[3][8] = {}, n[3][8] = {}, wide[2][8] = {};
+        for (int k = 0; k < 3; ++k) {
+            const std::size_t at = triangle_->corner[k];
+            for (int axis = 0; axis < 3; ++axis) {
+                p[axis][k] = meshes.position[axis][at];
+                n[axis][k] = meshes.normal[axis][at];
             }
-            Vec3 place{load(p[0]), load(p[1]), load(p[2])};
-            if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
-                const Float8 wider = load(wide[1]);
-                place.x *= wider, place.y *= wider;
-                if (solver != Solver::tube) place.z *= wider;
-                if (solver == Solver::capsule) place.z += load(wide[0]) * drawn.length;
-            }
-            place = rows_of(drawn.from_object).point(place);
-            const Vec3 normal = normals_way(drawn.normals, {load(n[0]), load(n[1]), load(n[2])});
-            lit_[0] = light_vertices(scene_, drawn, place, normal, lane_numbers() < all_int(3), lit_ + 1);
+            wide[0][k] = meshes.uv[0][at], wide[1][k] = meshes.uv[1][at];
         }
+        Vec3 place{load(p[0]), load(p[1]), load(p[2])};
+        if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
+            const Float8 wider = load(wide[1]);
+            place.x *= wider, place.y *= wider;
+            if (solver != Solver::tube) place.z *= wider;
+            if (solver == Solver::capsule) place.z += load(wide[0]) * drawn.length;
+        }
+        place = rows_of(drawn.from_object).point(place);
+        const Vec3 normal = normals_way(drawn.normals, {load(n[0]), load(n[1]), load(n[2])});
+        Vec3 lit[1 + MAX_SHADOWS];
+        lit[0] = light_vertices(scene_, drawn, place, normal, lane_numbers() < all_int(3), lit + 1);
+        auto& numbers = triangle_->light;
         for (int i = 0; i < 1 + shadows; ++i)
             for (int k = 0; k < 3; ++k) {
-                numbers[3 * i][k] = lit_[i].x[k];
-                numbers[3 * i + 1][k] = lit_[i].y[k];
-                numbers[3 * i + 2][k] = lit_[i].z[k];
+                numbers[3 * i][k] = lit[i].x[k];
+                numbers[3 * i + 1][k] = lit[i].y[k];
+                numbers[3 * i + 2][k] = lit[i].z[k];
             }
     }
 
@@ -585,9 +605,8 @@ private:
 
     const Scene& scene_;
     const VertexLight& light_;
-    Triangle triangle_;
-    std::uint32_t lit_number_ = 0;
-    Vec3 lit_[1 + MAX_SHADOWS];
+    Triangle* triangles_;
+    Triangle* triangle_ = nullptr;  // the one at hand
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ static bool draw_shadow(ShadowJob& job) {
     const Picture nothing{};
     const Scene scene{job.meshes, job.instances, job.paints, view, nothing, frame, job.plan, lens};
     const VertexLight dark;
-    Shader shader(scene, dark);
+    Shader shader(scene, dark, job.workspace);
     for (const auto* list : {&job.plan.opaque, &job.plan.transparent})
         for (const Drawn& drawn : *list) {
             if (job.interrupt.asked()) return false;

@@ -129,24 +129,10 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
-// A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
-struct Triangle {
-    std::uint32_t number = 0;
-    std::size_t corner[3];
-    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
-    float uv[2][3];  // texture coordinates, of what has a texture laid on it
-    float nearest, farthest;
-    bool front;
-
-    void set(const Meshes& meshes, const Drawn& drawn, Solver solver, std::uint32_t which,
-             const View& view, bool turned);
-    void lay(const Meshes& meshes, const Drawn& drawn, const Kind& kind, const float* scale, const float* offset,
-             const View& view);
-};
-
-inline void Triangle::set(const Meshes& meshes, const Drawn& drawn, Solver solver,
-                          std::uint32_t which, const View& view, bool turned) {
-    number = which;
+inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, Solver solver,
+                         std::uint32_t which, const View& view, bool turned) {
+    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest, front] = triangle;
+    number = which, lit = false;
     const std::size_t t = drawn.first + (which - drawn.number);
     float p[3][3];
     const bool round = solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
@@ -206,12 +192,24 @@ inline void Triangle::set(const Meshes& meshes, const Drawn& drawn, Solver solve
     const float near_ = float(view.camera.near_);
     nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
     farthest = std::max(nearest, std::max(z[0], std::max(z[1], z[2])));
+    const float* by = drawn.normals;
+    for (int k = 0; k < 3; ++k)
+        for (int r = 0; r < 3; ++r)
+            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] + by[3 * r + 1] * meshes.normal[1][corner[k]] +
+                           by[3 * r + 2] * meshes.normal[2][corner[k]];
+    if (solver != Solver::face) return;
+    float* plain = normal[0];
+    const float length = __builtin_sqrtf(std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
+    for (int r = 0; r < 3; ++r) plain[r] /= length;
 }
 
 // Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are found
 // from the eye, so that those of large planes are as fine as they are near.
-inline void Triangle::lay(const Meshes& meshes, const Drawn& drawn, const Kind& kind, const float* scale,
-                          const float* offset, const View& view) {
+inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, const Kind& kind,
+                         const float* scale, const float* offset, const View& view) {
+    const auto &corner = triangle.corner;
+    const auto &over = triangle.over, &first = triangle.first, &second = triangle.second, &depth = triangle.depth;
+    auto& uv = triangle.uv;
     for (int axis = 0; axis < 2; ++axis) {
         float* to = uv[axis];
         if (kind.own_uv && kind.solver == Solver::mesh) {

@@ -57,8 +57,27 @@ struct Backdrop {
     bool whole = false;
 };
 
+constexpr int LIGHT_NUMBERS = 3 + 3 * 8;  // at a vertex: of lights without shadows, and of those with
+
+// A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
+struct Triangle {
+    std::uint32_t number = 0;
+    bool lit = false;
+    std::size_t corner[3];
+    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
+    float uv[2][3];      // texture coordinates, of what has a texture laid on it
+    float normal[3][3];  // at its corners, camera axes; of planes one, of unit length
+    float light[LIGHT_NUMBERS][3];  // at its corners, where `lit`
+    float nearest, farthest;
+    bool front;
+};
+
+// Rows of a picture come to the same triangles again and again.
+constexpr std::uint32_t KEPT_TRIANGLES = 256;
+
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
+    std::vector<Triangle> triangles;  // KEPT_TRIANGLES
     Planes planes;
     std::vector<std::int32_t> colours[MOST_SAMPLES];
     Vertices vertices;
