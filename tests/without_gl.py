@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import heliograph as hg
+from heliograph.passes import PassName
 from heliograph.splats.files import write_ply
 from heliograph.splats.gaussians import Gaussians
 
@@ -23,7 +24,7 @@ ROBOT = """
 </mujoco>
 """
 LIBRARIES = ("libGL", "libEGL", "libOpenGL", "libOSMesa", "libgallium", "libglapi")
-PASSES = ("rgb", "depth", "normals", "segmentation")
+PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 
 
 def expect(holds: bool, what: str) -> None:
@@ -45,7 +46,7 @@ def cloud() -> Gaussians:
     rng = np.random.default_rng(0)
     ways = rng.normal(size=(500, 3))
     positions = 0.05 * ways / np.linalg.norm(ways, axis=1, keepdims=True)
-    turns = np.tile(np.float32([1, 0, 0, 0]), (500, 1))
+    turns = np.tile(np.array([1, 0, 0, 0], np.float32), (500, 1))
     sizes, opacities = np.full((500, 3), 0.01, np.float32), np.full(500, 0.9, np.float32)
     return Gaussians(positions.astype("f4"), sizes, turns, opacities, rng.random((500, 1, 3), "f4"))
 
