@@ -253,6 +253,8 @@ class SceneMaker:
         size[rng.random(count) < 0.1, :, 0] *= -1
         shapes = made.table.geometry < len(SHAPES)
         size[shapes] *= self.unit  # meshes have it in their vertices
+        least = np.where(shapes, SMALLEST, SMALLEST / self.unit)[:, None, None]
+        size = np.sign(size) * np.maximum(np.abs(size), least)
         pose = made.transforms.world_from_object
         pose[:, :, :3] = turn * size
         pose[:, :, 3] = rng.normal(size=(count, 3)) * 1.2 * self.unit
@@ -324,10 +326,10 @@ class SceneMaker:
             width = dice.whole(120, 600)
         distance = dice.one_of((0.0, 0.3, 2.0, 6.0)) + 0.1
         eye, target = dice.vector(distance * unit), dice.vector(0.5 * unit)
-        near, far = dice.size(1e-3, 0.5) * unit, dice.size(10, 1e4) * unit
+        near, far = dice.size(1e-3, 0.5), dice.size(10, 1e4)
         fov, centre = dice.rng.uniform(0.3, 2.0), dice.rng.uniform(0.3, 0.7, 2)
         if not self.tame and dice.chance(0.3):
-            near, far = max(1e-6 * unit, SMALLEST), min(1e6 * unit, LARGEST)
+            near, far = 1e-6, 1e6
             fov, centre = dice.size(1e-5, 3.1), dice.rng.normal(size=2) * 2
         made = Camera.perspective(
             fov_y=float(fov),
@@ -335,8 +337,8 @@ class SceneMaker:
             height=height,
             world_from_camera=look_at(eye, target, up=dice.vector()),
             name=name,
-            near=near,
-            far=far,
+            near=max(near * unit, SMALLEST),
+            far=min(far * unit, LARGEST),
         )
         if dice.chance(0.5):
             cx, cy = (centre * made.size).tolist()

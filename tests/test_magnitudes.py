@@ -10,6 +10,8 @@ from heliograph.passes import PassName
 from heliograph.raster import LARGEST, SMALLEST
 from heliograph.scene.appearance import BRIGHTEST
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 CORNERS = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1.0]])
 FACES = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
@@ -53,7 +55,7 @@ def pictures(unit: float) -> list[hg.Frame]:
 
 
 @pytest.fixture(scope="module")
-def metres() -> list[hg.Frame]:
+def metres(backend: str) -> list[hg.Frame]:
     """The scene in metres."""
     return pictures(1.0)
 

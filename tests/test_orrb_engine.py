@@ -23,6 +23,7 @@ from heliograph.engines.registry import engine_of, make_engine
 from heliograph.errors import InvalidValueError, SceneError, UnknownNameError
 from heliograph.frame import allocate
 from heliograph.passes import PASSES
+from heliograph.raster import RasterOptions
 from heliograph.scene.appearance import EditBackground, EditImage, EditLight
 from heliograph.wrappers import GROUP_NBYTES
 from memory import traced_peak
@@ -203,7 +204,7 @@ class MujocoEngineOf:
     """An engine in a `with` block."""
 
     def __init__(self, source: str) -> None:
-        self._engine = MujocoEngine(source, size=SIZE)
+        self._engine = MujocoEngine(source, size=SIZE, options=RasterOptions(shading="standard"))
 
     def __enter__(self) -> MujocoEngine:
         return self._engine

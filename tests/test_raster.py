@@ -274,8 +274,11 @@ def test_multisampling_smooths_rgb_and_alpha_and_nothing_else(rasterizer):
     try:
         instances = placed((Shape.BOX, (0, 0, 0.5), (0.5, 0.3, 0.4)))
         plain, fine = draw(rasterizer, instances), draw(smooth, instances)
+        alone = {name: draw(smooth, instances, passes=(name,)) for name in ALL}
     finally:
         smooth.close()
+    for name in ALL:
+        assert np.array_equal(alone[name][name], fine[name]), name
     for name in ("depth", "normals", "segmentation", "distance"):
         assert np.array_equal(plain[name], fine[name])
     assert np.unique(plain["alpha"]).tolist() == [0, 255]

@@ -1,8 +1,8 @@
 """Style `fast` of 100 objects with 200,000 triangles: milliseconds per view by how many move.
 
 Run with an interpreter that has `bpy`: PYTHONPATH=src python benchmarks/blender_sides/moving.py
-For each number: at 320x240 with all four passes, at 16x12 so that next to nothing is drawn, and
-what of a view is Python's and Blender's: the same without the rasterizer's part.
+For each number and backend: all four passes at 640x480 and 320x240, with shadows and without, and
+what of a view is Python's and Blender's: the same at 16x12 without the rasterizer's part.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import product
+from typing import Any, Literal
+from unittest import mock
 
 import bpy
 import numpy as np
@@ -20,12 +24,19 @@ import numpy as np
 from heliograph.camera import Camera
 from heliograph.engines.blender.fast import FastStyle
 from heliograph.engines.blender.numbering import SceneNumbering
-from heliograph.engines.blender.world import Shown
+from heliograph.engines.blender.world import FAST, Shown
 from heliograph.frame import allocate
 from heliograph.passes import PASSES
+from heliograph.raster.cpu.rasterizer import CpuRasterizer
 from heliograph.raster.gl.rasterizer import GlRasterizer
 
 _SIDE = 10
+_HEAD = (
+    "| ms | backend | update | 640x480 | no shadows | 320x240 | no shadows | without drawing |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
+
+Backend = Literal["cpu", "gl"]
 
 
 def scene(*, deformed: bool, objects: int) -> list[Any]:
@@ -77,20 +88,29 @@ def view_times(
     return float(first), float(second)
 
 
-def line(name: str, style: FastStyle, change: Callable[[int], None], views: int) -> None:
+def line(name: str, backend: Backend, change: Callable[[int], None], views: int) -> None:
     """Measure and print a row."""
-    large = view_times(style, change, (320, 240), views)
-    small = view_times(style, change, (16, 12), views)
-    drawing = GlRasterizer.draw
-    GlRasterizer.draw = lambda *_: None  # type: ignore[method-assign]
-    try:
-        bare = view_times(style, change, (16, 12), views)
-    finally:
-        GlRasterizer.draw = drawing  # type: ignore[method-assign]
-    sys.stdout.write(
-        f"| {name} | {large[0]:.2f} | {large[1]:.2f} | {small[1]:.2f} | {bare[1]:.2f} |\n"
-    )
+    times = []
+    for size, shadows in product(((640, 480), (320, 240)), (True, False)):
+        style = FastStyle(replace(FAST, backend=backend, shadows=shadows))
+        times.append(view_times(style, change, size, views))
+        style.close()
+    style = FastStyle(replace(FAST, backend=backend))
+    with without_drawing():
+        times.append(view_times(style, change, (16, 12), views))
+    style.close()
+    drawn = " | ".join(f"{each:.2f}" for _, each in times)
+    sys.stdout.write(f"| {name} | {backend} | {times[0][0]:.2f} | {drawn} |\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Have rasterizers draw nothing within."""
+    with ExitStack() as stack:
+        for each in (CpuRasterizer, GlRasterizer):
+            stack.enter_context(mock.patch.object(each, "draw"))
+        yield
 
 
 def moving(balls: Sequence[Any], count: int) -> Callable[[int], None]:
@@ -118,14 +138,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--views", type=int, default=40)
     parser.add_argument("--objects", type=int, default=100)
+    parser.add_argument("--backend", default="cpu,gl")
     given = parser.parse_args()
-    sys.stdout.write("| ms | update | 320x240 | 16x12 | without drawing |\n|---|---|---|---|---|\n")
+    sys.stdout.write(_HEAD)
     for what, act in (("moved", moving), ("deformed", bending)):
         balls = scene(deformed=what == "deformed", objects=given.objects)
-        style = FastStyle()
-        for count in (0, 1, 10, 100):
-            line(f"{count} of {given.objects} {what}", style, act(balls, count), given.views)
-        style.close()
+        for count, backend in product((0, 1, 10, 100), given.backend.split(",")):
+            name = f"{count} of {given.objects} {what}"
+            line(name, backend, act(balls, count), given.views)
 
 
 if __name__ == "__main__":

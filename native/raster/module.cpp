@@ -269,7 +269,8 @@ public:
                 run(instances, view, whole, level, signals);
             } else {
                 // Colours have several samples, all else is seen at the middles of pixels.
-                run(instances, view, {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level, signals);
+                if (whole.rgb || whole.alpha)
+                    run(instances, view, {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level, signals);
                 view.samples = 1;
                 whole.rgb = whole.alpha = nullptr;
                 if (!signals.raised && (whole.depth || whole.distance || whole.normals || whole.ids))

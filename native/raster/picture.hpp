@@ -68,7 +68,9 @@ public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
             Band band, const Interrupt& interrupt)
         : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light, work),
-          direct_(scene.view.samples == 1 && scene.plan.transparent.empty()) {}
+          direct_(scene.view.samples == 1 && scene.plan.transparent.empty()),
+          plain_(!scene.coloured() || (scene.view.sky == nullptr && !scene.view.radiance_shown && !scene.view.haze)),
+          behind_(scene.coloured() ? packed(clamp(vec3(scene.view.background), 0.0f, 1.0f), all(0.0f)) : all_int(0)) {}
 
     // False where it was interrupted.
     bool paint() {
@@ -186,21 +188,46 @@ private:
             const Mask valid = lane_numbers() < all_int(width - x);
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
+                if (!any(primitives != 0)) {
+                    shade_nothing(x, y);
+                    continue;
+                }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
                 Block block(view.linear);
                 gather(block, rays, primitives, valid);
                 if (scene_.blended()) {
-                    const Int8 colours = colour(block, rays, primitives, x, y);
-                    if (direct_) {
-                        write_colours(colours, x, y);
-                    } else {
-                        store(work_.colours[0].data() + at, colours);
-                    }
+                    keep(colour(block, rays, primitives, x, y), x, y);
                 }
                 write(block, rays, x, y);
             } else {
                 shade_samples(x, y, at, valid);
             }
+        }
+    }
+
+    // Eight pixels where nothing is.
+    void shade_nothing(int x, int y) {
+        if (scene_.blended()) keep(behind(x, y), x, y);
+        const Picture& out = scene_.picture;
+        const std::size_t at = place(x, y);
+        const int count = std::min(8, scene_.view.camera.width - x);
+        put(out.depth, at, count, all(INFINITE));
+        put(out.distance, at, count, all(INFINITE));
+        if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
+        if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
+    }
+
+    // Where a pixel is in the picture's arrays.
+    std::size_t place(int x, int y) const {
+        return std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
+    }
+
+    // Eight colours, to be blended with later or not.
+    void keep(Int8 colours, int x, int y) {
+        if (direct_) {
+            write_colours(colours, x, y);
+        } else {
+            store(work_.colours[0].data() + work_.planes.at(x, y), colours);
         }
     }
 
@@ -238,14 +265,14 @@ private:
             const Vec3 rgb = scene_.coloured() ? shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
             result = packed(rgb, all(1.0f));
         }
-        return any(empty) ? select(empty, behind(rays, x, y), result) : result;
+        return any(empty) ? select(empty, behind(x, y), result) : result;
     }
 
     // What is behind everything at eight pixels; opaque nowhere.
-    Int8 behind(const Rays& rays, int x, int y) const {
-        if (!scene_.coloured()) return all_int(0);
+    Int8 behind(int x, int y) const {
+        if (plain_) return behind_;
         if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + work_.planes.at(x, y));
-        return background(scene_, rays);
+        return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 
 public:
@@ -274,7 +301,7 @@ public:
 private:
     void write(const Block& block, const Rays& rays, int x, int y) const {
         const Picture& out = scene_.picture;
-        const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
+        const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
         put(out.depth, at, count, block.depth);
         if (out.distance != nullptr) put(out.distance, at, count, block.depth * length(rays.way));
@@ -388,7 +415,7 @@ private:
 
     // Eight colours into the picture.
     void write_colours(Int8 colours, int x, int y) const {
-        const std::size_t at = std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
+        const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
         if (std::uint8_t* rgb = scene_.picture.rgb) {
             std::uint8_t bytes[32];
@@ -441,6 +468,8 @@ private:
     const Interrupt& interrupt_;
     Shader shader_;
     const bool direct_;  // colours go where they belong at once
+    const bool plain_;   // what is behind everything is the same everywhere
+    const Int8 behind_;
     const Drawn* found_ = nullptr;
     const Drawn* transformed_ = nullptr;
 };

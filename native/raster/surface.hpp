@@ -2,6 +2,11 @@
 // their slopes. gl/shaders/surface.frag for a picture whose primitives are known already.
 #pragma once
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
 #include "haze.hpp"
 #include "sampling.hpp"
 #include "shape_uv.hpp"
@@ -129,6 +134,16 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
+// A power of two near the largest of these numbers: lengths measured by it can be multiplied without
+// leaving the range of float32.
+inline float unit_of(const float (&v)[3], const float (&a)[3], const float (&b)[3]) {
+    float most = 0;
+    for (int k = 0; k < 3; ++k)
+        most = std::max({most, std::fabs(v[k]), std::fabs(a[k]), std::fabs(b[k])});
+    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(most) & 0x7f800000u;
+    return std::bit_cast<float>(std::clamp(exponent, 0x01000000u, 0x7e000000u));
+}
+
 inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, Solver solver,
                          std::uint32_t which, const View& view, bool turned) {
     auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest, front] = triangle;
@@ -154,6 +169,9 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         a[r] = m[0] * (p[1][0] - p[0][0]) + m[1] * (p[1][1] - p[0][1]) + m[2] * (p[1][2] - p[0][2]);
         b[r] = m[0] * (p[2][0] - p[0][0]) + m[1] * (p[2][1] - p[0][1]) + m[2] * (p[2][2] - p[0][2]);
     }
+    const float z[3] = {-v[2], -v[2] - a[2], -v[2] - b[2]};
+    const float unit = unit_of(v, a, b), per_unit = 1.0f / unit;
+    for (int r = 0; r < 3; ++r) v[r] *= per_unit, a[r] *= per_unit, b[r] *= per_unit;
     const float n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
     float away = v[0] * n[0] + v[1] * n[1] + v[2] * n[2];
     if (solver == Solver::face) {
@@ -171,7 +189,7 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         determinant = double(r[0]) * (double(r[5]) * r[10] - double(r[6]) * r[9]) -
                       double(r[1]) * (double(r[4]) * r[10] - double(r[6]) * r[8]) +
                       double(r[2]) * (double(r[4]) * r[9] - double(r[5]) * r[8]);
-        away = float(height * determinant);
+        away = float(height * determinant * per_unit * per_unit * per_unit);
     }
     if (!view.camera.orthographic) {
         over[0] = n[0], over[1] = n[1], over[2] = -n[2];
@@ -179,16 +197,15 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         first[2] = -(b[0] * v[1] - b[1] * v[0]);
         second[0] = v[1] * a[2] - v[2] * a[1], second[1] = v[2] * a[0] - v[0] * a[2];
         second[2] = -(v[0] * a[1] - v[1] * a[0]);
-        depth[0] = depth[1] = 0, depth[2] = away;
+        depth[0] = depth[1] = 0, depth[2] = away * unit;
         front = (away < 0) != turned;
     } else {
         over[0] = over[1] = 0, over[2] = -n[2];
-        first[0] = -b[1], first[1] = b[0], first[2] = v[0] * b[1] - v[1] * b[0];
-        second[0] = a[1], second[1] = -a[0], second[2] = a[0] * v[1] - a[1] * v[0];
-        depth[0] = -n[0], depth[1] = -n[1], depth[2] = away;
+        first[0] = -b[1] * per_unit, first[1] = b[0] * per_unit, first[2] = v[0] * b[1] - v[1] * b[0];
+        second[0] = a[1] * per_unit, second[1] = -a[0] * per_unit, second[2] = a[0] * v[1] - a[1] * v[0];
+        depth[0] = -n[0], depth[1] = -n[1], depth[2] = away * unit;
         front = (n[2] > 0) != turned;
     }
-    const float z[3] = {-v[2], -v[2] - a[2], -v[2] - b[2]};
     const float near_ = float(view.camera.near_);
     nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
     farthest = std::max(nearest, std::max(z[0], std::max(z[1], z[2])));

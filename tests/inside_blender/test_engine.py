@@ -2,6 +2,8 @@
 
 import math
 import runpy
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -624,3 +626,29 @@ def test_seeds_come_from_seed_and_index_alone() -> None:
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert seed_of(View(index=5)) == 0
     assert seed_of(View(seed=1, index=2)) == seed_of(View(seed=1, index=2, passes="depth"))
+
+
+_DRAWS = """
+import os, re, sys
+import bpy
+import heliograph as hg
+
+def libraries():
+    with open("/proc/self/maps") as maps:
+        return {line.split()[-1] for line in maps if re.search(r"lib(E?GL|gallium)|_dri", line)}
+
+before = libraries()  # bpy itself is linked with libGL
+scene = hg.Scene(hg.Sphere(key="ball", args=[1.0]))
+with hg.open(scene, engine="blender", style="fast", backend="cpu", size=(32, 24)) as renderer:
+    (frame,) = renderer.render(hg.View(passes=renderer.passes))
+    device = renderer.provenance.device
+found = [name for name in sys.modules if name.startswith(("moderngl", "glcontext"))]
+print(device.partition("; ")[2], bool(frame.segmentation.any()), found, libraries() - before)
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_fast_loads_nothing_of_gl_where_the_cpu_draws() -> None:
+    ran = subprocess.run([sys.executable, "-c", _DRAWS], capture_output=True, text=True)
+    assert ran.stdout.splitlines()[-1] == "heliograph cpu rasterizer 1 True [] set()", ran.stderr

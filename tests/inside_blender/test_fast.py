@@ -30,6 +30,8 @@ from inside_blender.fast_scene import (
     shown,
 )
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 WHITE = {"Color": (1, 1, 1, 1)}
 
 

@@ -108,7 +108,7 @@ def test_each_picture_is_an_array_of_its_own(make, cube, shading):
     np.testing.assert_array_equal(off.render(), first)
 
 
-def test_styles_share_a_process_and_do_not_disturb_each_other(make):
+def test_styles_share_a_process_and_do_not_disturb_each_other(make, backend):
     view, ours = make(mode="rgb"), make(mode="rgb")
     view.set_render_style("SOLID", **FLAT)
     first = view.render(), ours.render()
@@ -125,6 +125,20 @@ def test_styles_share_a_process_and_do_not_disturb_each_other(make):
     assert shading.color_type == "MATERIAL"
     assert bpy.context.preferences.system.viewport_aa != "OFF"
     assert len(bpy.data.scenes) == len(bpy.data.cameras) == 1
+
+
+@pytest.mark.parametrize("style", ["fast", "cycles", "eevee"])
+def test_the_view_is_drawn_on_after_any_style_was_and_was_closed(make, style):
+    view, other = make(mode="rgb"), make(mode="rgb", style=style)
+    view.set_render_style("SOLID", **FLAT)
+    first = view.render(), other.render()
+    np.testing.assert_array_equal(view.render(), first[0])
+    np.testing.assert_array_equal(other.render(), first[1])
+    other.close()
+    smaller = make(mode="rgb", shape=(12, 16))
+    smaller.set_render_style("SOLID", **FLAT)
+    assert silhouette(smaller.render(), srgb(ORANGE)).any()
+    np.testing.assert_array_equal(view.render(), first[0])
 
 
 def test_all_passes_agree_with_geometry(make, cube):

@@ -141,7 +141,7 @@ def open(  # noqa: A001
     Raises:
         SceneError: no such file, nothing opens it, or the engine refuses it.
         UnknownNameError: no such engine, or it has no such option.
-        ContextError: no usable GL here.
+        ContextError: GL is to draw, and there is no usable one here.
         WorkerError: a worker could not be started.
     """
     here = isinstance(workers, int) and not workers

@@ -44,7 +44,7 @@ class EeveeStyle:
 
     Raises:
         InvalidValueError: no such number of samples, or options that `fast` does not take.
-        ContextError: no usable GL here.
+        ContextError: GL is to draw, and there is no usable one here.
     """
 
     def __init__(self, samples: int = 16, options: RasterOptions = FAST) -> None:

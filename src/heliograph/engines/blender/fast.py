@@ -58,7 +58,7 @@ class FastStyle:
 
     Raises:
         InvalidValueError: options of the classic look.
-        ContextError: no usable GL here.
+        ContextError: GL is to draw, and there is no usable one here.
     """
 
     def __init__(self, options: RasterOptions = FAST) -> None:
@@ -138,7 +138,7 @@ class FastStyle:
                 _LOG.warning("%s: style fast shows it in its plain colour: %s", name, why)
 
     def close(self) -> None:
-        """Free the GL context, and stop listening to Blender; may be called twice."""
+        """Free what draws, and stop listening to Blender; may be called twice."""
         self._table.close()
         rasterizer, self._rasterizer = self._rasterizer, None
         if rasterizer is not None:

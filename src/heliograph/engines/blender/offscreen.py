@@ -15,7 +15,7 @@ from heliograph.camera import Camera, Projection
 from heliograph.engines.blender.cameras import camera_of
 from heliograph.engines.blender.engine import STYLES
 from heliograph.engines.blender.numbering import InstanceKey, instance_key, instance_name
-from heliograph.engines.blender.viewport import Look, Shading, Viewport, lose_context
+from heliograph.engines.blender.viewport import Look, Shading, Viewport
 from heliograph.engines.blender.world import FAST, Shown, Style
 from heliograph.errors import (
     ClosedError,
@@ -167,7 +167,6 @@ class OffScreenRenderer:
             seed=seed,
         )
         style.draw(order, [camera], specs, [buffers])
-        lose_context()
         if "segmentation" in buffers:
             self._numbering.see(buffers["segmentation"])
         return {name: self._turned(picture) for name, picture in buffers.items()}
@@ -212,7 +211,6 @@ class OffScreenRenderer:
             viewport.close()
         while self._drawers:
             self._drawers.popitem()[1].close()
-        lose_context()
 
     def __enter__(self) -> Self:
         return self

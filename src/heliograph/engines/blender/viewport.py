@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
 import bpy
@@ -74,7 +75,8 @@ class Viewport:
         if self._closed:
             raise ClosedError("this viewport is closed")
         _, space, region = first_view3d()
-        with _context(), _looking(space, look):
+        _have_context()
+        with _looking(space, look):
             target = self._made()
             view, projection = matrices
             target.draw_view3d(
@@ -96,8 +98,7 @@ class Viewport:
         self._closed = True
         target, self._target = self._target, None
         if target is not None:
-            with _context():
-                target.free()
+            target.free()
 
     def _made(self) -> Any:
         if self._target is None:
@@ -125,29 +126,16 @@ def first_view3d() -> tuple[Any, Any, Any]:
     raise SceneError("expected a workspace with a 3D view; the .blend was saved without one")
 
 
-def lose_context() -> None:
-    """Say that something else has made an OpenGL context of its own current."""
-    _state.current = False
-
-
-@dataclass
-class _State:
-    current: bool = False
-
-
-_state = _State()
 _ENGINE = "HELIOGRAPH_CONTEXT"
 
 
-@contextmanager
-def _context() -> Iterator[None]:
-    """Have Blender's own GPU context current within."""
-    if not _state.current and bpy.app.background:
+@lru_cache(maxsize=1)
+def _have_context() -> None:
+    """Have Blender's own GPU context current from now on: without a window it has none at first."""
+    if bpy.app.background:
         if hasattr(gpu, "init"):
             gpu.init()
         _render_nothing()
-        _state.current = True
-    yield
 
 
 def _render_nothing() -> None:

@@ -39,7 +39,7 @@ class ComponentEngine(Engine):
 
     Raises:
         SceneError: a file is missing or malformed.
-        ContextError: no usable GL here.
+        ContextError: GL is to draw, and there is no usable one here.
         InvalidValueError: another kind of source, or options of the classic look.
     """
 

@@ -59,7 +59,7 @@ class MujocoEngine(Engine):
 
     Raises:
         SceneError: the model cannot be loaded.
-        ContextError: no usable GL here.
+        ContextError: GL is to draw, and there is no usable one here.
         InvalidValueError: an unknown option or value.
 
     Attributes:
