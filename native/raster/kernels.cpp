@@ -28,7 +28,7 @@ Frame frame_of(const View& view) {
 }
 
 // The kept picture of what is behind everything, if it is worth one; null where pixels look it up.
-const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept, Planes& planes) {
+const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
     const View& view = scene.view;
     if (scene.picture.rgb == nullptr || (view.sky == nullptr && !view.radiance_shown)) return nullptr;
     const float* block = view.block;
@@ -55,10 +55,11 @@ const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept, Pl
     }
     found->used = latest + 1;
     if (!found->whole) {
-        found->colours.resize(planes.size());
+        const std::size_t stride = std::size_t(Planes::stride_for(view.camera.width));
+        found->colours.resize(stride * std::size_t(view.camera.height));
         for (int y = 0; y < view.camera.height; ++y)
             for (int x = 0; x < view.camera.width; x += 8)
-                store(found->colours.data() + planes.at(x, y),
+                store(found->colours.data() + std::size_t(y) * stride + std::size_t(x),
                       Painter::background(scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
         found->whole = true;
     }
@@ -90,10 +91,7 @@ bool draw(Job& job) {
     const Frame frame = frame_of(view);
     const Scene scene{job.meshes, job.instances, job.paints, view, job.picture, frame, job.plan, lens_of(view.camera, job.plan)};
     if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, job.plan, job.light);
-    Planes& planes = job.workspaces[0].planes;
-    planes.width = view.camera.width, planes.height = view.camera.height;
-    planes.stride = ((planes.width + 7) & ~7) + BESIDE;
-    const Backdrop* backdrop = backdrop_for(scene, job.backdrops, planes);
+    const Backdrop* backdrop = backdrop_for(scene, job.backdrops);
     const int height = view.camera.height, threads = std::clamp(int(job.workspaces.size()), 1, height);
     const auto band_of = [&](int i) { return Band{height * i / threads, height * (i + 1) / threads}; };
     const Interrupt never{};

@@ -76,15 +76,15 @@ public:
     bool paint() {
         const View& view = scene_.view;
         const Camera& camera = view.camera;
-        work_.planes.begin(camera.width, camera.height, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
-                           band_.end);
-        if (scene_.blended())
+        Planes& planes = work_.planes;
+        planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera), band_.first, band_.end);
+        if (scene_.blended() && !direct_)
             for (int s = 0; s < view.samples; ++s)
-                work_.colours[s].resize(std::max(work_.colours[s].size(), work_.planes.size()));
+                work_.colours[s].resize(std::max(work_.colours[s].size(), planes.at(0, band_.end) + BESIDE));
         for (const Drawn& drawn : scene_.plan.opaque) {
             if (interrupt_.asked()) return false;
             for (int s = 0; s < view.samples; ++s) {
-                Nearest<false> sink{work_.planes, s};
+                Nearest<false> sink{planes, s};
                 rasterize(drawn, scene_.kind(drawn).side, s, sink);
             }
         }
@@ -169,14 +169,13 @@ private:
             const Drawn& drawn = drawn_of(number);
             Mask m = primitives == all_int(std::int32_t(number));
             const Kind& kind = scene_.kind(drawn);
-            if (kind.solver == Solver::slab && !scene_.view.vertex_lit && kind.side == Side::front) {
-                // Whichever triangle it is, a box looks the same.
+            if (Shader::alike(kind)) {
                 const Int8 after = primitives - all_int(std::int32_t(drawn.number));
                 m = (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
             }
             m &= wanted;
             left &= ~bits(m);
-            shader_.gather(block, rays, m, drawn, number);
+            shader_.gather(block, rays, m, drawn, number, primitives);
         }
     }
 
@@ -193,6 +192,10 @@ private:
                     continue;
                 }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+                if (bits(primitives == primitives[0]) == 255) {
+                    shade_whole(rays, std::uint32_t(primitives[0]), x, y);
+                    continue;
+                }
                 Block block(view.linear);
                 gather(block, rays, primitives, valid);
                 if (scene_.blended()) {
@@ -203,6 +206,17 @@ private:
                 shade_samples(x, y, at, valid);
             }
         }
+    }
+
+    // Eight pixels of one primitive: most of what is large. All is inlined, to stay in registers.
+    void shade_whole(const Rays& rays, std::uint32_t number, int x, int y) {
+        Block block(scene_.view.linear);
+        shader_.template gather<true>(block, rays, all_int(-1), drawn_of(number), number, all_int(std::int32_t(number)));
+        if (scene_.blended()) {
+            const Vec3 rgb = scene_.coloured() ? shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
+            keep(packed(rgb, all(1.0f)), x, y);
+        }
+        write(block, rays, x, y);
     }
 
     // Eight pixels where nothing is.
@@ -271,7 +285,7 @@ private:
     // What is behind everything at eight pixels; opaque nowhere.
     Int8 behind(int x, int y) const {
         if (plain_) return behind_;
-        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + work_.planes.at(x, y));
+        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + std::size_t(y) * std::size_t(work_.planes.stride) + std::size_t(x));
         return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 
@@ -299,7 +313,7 @@ public:
     }
 
 private:
-    void write(const Block& block, const Rays& rays, int x, int y) const {
+    HELIOGRAPH_INLINE void write(const Block& block, const Rays& rays, int x, int y) const {
         const Picture& out = scene_.picture;
         const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
@@ -363,7 +377,7 @@ private:
             if (!any(m)) return;
             const Rays rays(*scene.frame.block, x, y, scene.view.camera.orthographic);
             Block block(scene.view.linear);
-            painter.shader_.gather(block, rays, m, drawn, number);
+            painter.shader_.gather(block, rays, m, drawn, number, all_int(std::int32_t(number)));
             const Vec3 rgb = scene.coloured() ? painter.shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
             const Float8 a = clamp(block.alpha, 0.0f, 1.0f);
             std::int32_t* to = painter.work_.colours[sample].data() + at;
@@ -418,22 +432,24 @@ private:
         const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
         if (std::uint8_t* rgb = scene_.picture.rgb) {
-            std::uint8_t bytes[32];
-#if defined(__AVX__)
-            typedef std::uint8_t Bytes32 __attribute__((vector_size(32)));
-            const Bytes32 four = (Bytes32)colours;
-            const Bytes32 three = __builtin_shufflevector(four, four, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20,
-                                                          21, 22, 24, 25, 26, 28, 29, 30, 0, 0, 0, 0, 0, 0, 0, 0);
-            __builtin_memcpy(bytes, &three, 32);
+            std::uint8_t bytes[28];
+            std::uint8_t* to = count == 8 ? rgb + 3 * at : bytes;
+#if defined(__AVX2__)
+            // Three bytes of each four, twelve in either half.
+            const __m256i order = _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
+                                                   0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+            const __m256i three = _mm256_shuffle_epi8((__m256i)colours, order);
+            const __m128i high = _mm256_extracti128_si256(three, 1);
+            const std::int64_t eight = _mm_extract_epi64(high, 0);
+            const std::int32_t four = _mm_extract_epi32(high, 2);
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(three));
+            __builtin_memcpy(to + 12, &eight, sizeof eight);
+            __builtin_memcpy(to + 20, &four, sizeof four);
 #else
             for (int i = 0; i < 8; ++i)
-                for (int k = 0; k < 3; ++k) bytes[3 * i + k] = std::uint8_t(colours[i] >> 8 * k);
+                for (int k = 0; k < 3; ++k) to[3 * i + k] = std::uint8_t(colours[i] >> 8 * k);
 #endif
-            if (count == 8) {
-                __builtin_memcpy(rgb + 3 * at, bytes, 24);
-            } else {
-                std::copy_n(bytes, 3 * count, rgb + 3 * at);
-            }
+            if (count < 8) std::copy_n(bytes, 3 * count, rgb + 3 * at);
         }
         if (std::uint8_t* alpha = scene_.picture.alpha)
             for (int i = 0; i < count; ++i) alpha[at + std::size_t(i)] = std::uint8_t(std::uint32_t(colours[i]) >> 24);

@@ -47,6 +47,8 @@ struct Kind {
 
     static Kind of(std::int64_t key);
     bool exact() const { return solver != Solver::mesh && solver != Solver::stretched; }
+    // Whether its surface is that of a body, not of its triangles.
+    bool is_body() const { return round() || solver == Solver::slab; }
     bool round() const {
         return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
     }

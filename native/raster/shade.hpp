@@ -122,17 +122,21 @@ public:
         for (Triangle& each : work.triangles) each.number = 0;
     }
 
-    // Adds what primitive `number` shows at lanes `m`.
-    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
+    // Whether all primitives of a thing look the same, but for light at their corners.
+    static bool alike(const Kind& kind) { return kind.is_body() && kind.side == Side::front; }
+
+    // Adds what `primitives` show at lanes `m`: one, `number`, or several that are `alike`.
+    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Int8 primitives) {
         if (bits(m) == 255) {
-            gather<true>(block, rays, m, drawn, number);
+            gather<true>(block, rays, m, drawn, number, primitives);
         } else {
-            gather<false>(block, rays, m, drawn, number);
+            gather<false>(block, rays, m, drawn, number, primitives);
         }
     }
     // `whole`: at all of them.
     template <bool whole>
-    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
+    HELIOGRAPH_INLINE void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number,
+                                  Int8 primitives) {
         const Kind& kind = scene_.kind(drawn);
         const float* record = scene_.record(drawn);
         find(drawn, kind, number);
@@ -151,7 +155,14 @@ public:
         if (kind.tinted) tint(texel, seen);
         if (record[RGBA + 3] < 1.0f) block.alpha = pick<whole>(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
-        colour<whole>(block, m, drawn, kind, record, seen, texel);
+        colour<whole>(block, m, kind, record, seen, texel);
+        if (scene_.vertex_lit(kind, drawn)) {
+            if (kind.is_body()) {
+                light_alike(block, rays, m, drawn, kind, primitives);
+            } else {
+                add_vertex_light<whole>(block, m, drawn, seen.first.value, seen.second.value);
+            }
+        }
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
     }
 
@@ -180,7 +191,7 @@ public:
     }
 
     // What a screen shows of gathered pixels, from 0 to 1.
-    Vec3 shaded(const Block& block, const Rays& rays, int x, int y) const {
+    HELIOGRAPH_INLINE Vec3 shaded(const Block& block, const Rays& rays, int x, int y) const {
         const Vec3 point = rays.point(select(block.covered, block.depth, all(1.0f)));
         Vec3 mirrored = vec3(0, 0, 0);
         if (any(block.reflective)) {
@@ -236,20 +247,21 @@ private:
         return id;
     }
 
-    void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+    HELIOGRAPH_INLINE void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         const FrameBlock& frame = *scene_.frame.block;
-        const bool exact = kind.round() || kind.solver == Solver::slab;
+        const bool exact = kind.is_body();
         const bool back = leaves(drawn, kind, number);
         const bool flat = laid_flat(kind);
         const bool placed = kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
-        if (!drawn.boxed) {
+        if (!exact) {
             const OnTriangle on(*triangle_, frame, rays.where, scene_.view.linear, placed);
             seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
             if (flat) seen.laid = on.laid(*triangle_);
             if (kind.line > 0) seen.depth.value = depth_of_line(rays, drawn);
-            if (!exact) see_mesh(seen, on, kind);
+            see_mesh(seen, on, kind);
+        } else {
+            see_exact(seen, rays, drawn, kind, back);
         }
-        if (exact) see_exact(seen, rays, drawn, kind, back);
         if (back && kind.line == 0) {
             seen.normal.value = -seen.normal.value;
             if (scene_.view.linear) seen.normal.dx = -seen.normal.dx, seen.normal.dy = -seen.normal.dy;
@@ -295,7 +307,7 @@ private:
         return rays.parallel ? between : 1.0f / between;
     }
 
-    void see_mesh(Seen& seen, const OnTriangle& on, const Kind& kind) const {
+    HELIOGRAPH_INLINE void see_mesh(Seen& seen, const OnTriangle& on, const Kind& kind) const {
         if (kind.line > 0) {
             seen.normal = {vec3(0, 0, 1), vec3(0, 0, 0), vec3(0, 0, 0)};
             return;
@@ -397,7 +409,7 @@ private:
     }
 
     template <bool whole>
-    void colour(Block& block, Mask m, const Drawn& drawn, const Kind& kind, const float* record,
+    HELIOGRAPH_INLINE void colour(Block& block, Mask m, const Kind& kind, const float* record,
                 const Seen& seen, const Vec4& texel) {
         const Vec3 painted{texel.x, texel.y, texel.z};
         const Vec3 rgb = vec3(record + RGBA);
@@ -440,11 +452,10 @@ private:
                 block.turning = pick<whole>(m, turn, block.turning);
             }
         }
-        if (scene_.vertex_lit(kind, drawn)) add_vertex_light<whole>(block, m, drawn, seen);
     }
 
     template <bool whole>
-    void add_vertex_light(Block& block, Mask m, const Drawn& drawn, const Seen& seen) {
+    HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first, Float8 second) {
         const int shadows = int(scene_.frame.block->shadow_count);
         if (!any(block.vertex_lit)) {
             block.lit = vec3(0, 0, 0);
@@ -462,13 +473,22 @@ private:
             }
         }
         const auto& numbers = triangle_->light;
-        const auto along = [&](int i) {
-            return Vec3{sloped(seen, numbers[i][0], numbers[i][1], numbers[i][2]).value,
-                        sloped(seen, numbers[i + 1][0], numbers[i + 1][1], numbers[i + 1][2]).value,
-                        sloped(seen, numbers[i + 2][0], numbers[i + 2][1], numbers[i + 2][2]).value};
-        };
+        const auto one = [&](const float* by) { return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]); };
+        const auto along = [&](int i) { return Vec3{one(numbers[i]), one(numbers[i + 1]), one(numbers[i + 2])}; };
         block.lit = pick<whole>(m, along(0), block.lit);
         for (int k = 0; k < shadows; ++k) block.direct[k] = pick<whole>(m, along(3 + 3 * k), block.direct[k]);
+    }
+
+    // Light of things whose surface is not that of their triangles, which only say how it is lit.
+    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind, Int8 primitives) {
+        for (int left = bits(m); left != 0;) {
+            const std::int32_t number = primitives[__builtin_ctz(unsigned(left))];
+            const Mask mine = m & (primitives == all_int(number));
+            left &= ~bits(mine);
+            find(drawn, kind, std::uint32_t(number));
+            const OnTriangle on(*triangle_, *scene_.frame.block, rays.where, false, false);
+            add_vertex_light<false>(block, mine, drawn, on.first.value, on.second.value);
+        }
     }
 
     // Light at the three corners of the triangle at hand.
@@ -539,7 +559,7 @@ private:
         return normalize((u * x + v * y) * turn + normal * (texel.z * 2.0f - 1.0f));
     }
 
-    Vec3 classic(const Block& block, const Rays& rays, Vec3 point) const {
+    HELIOGRAPH_INLINE Vec3 classic(const Block& block, const Rays& rays, Vec3 point) const {
         Vec3 lit = vec3(0, 0, 0);
         const Mask flat = block.covered & ~block.vertex_lit;
         if (any(block.vertex_lit)) {

@@ -7,25 +7,28 @@
 
 namespace heliograph {
 
-// The picture while it is made: `planes` of nearness, primitives and colours, one for each sample.
+// Some rows of the picture while it is made: `planes` of nearness, primitives and colours, one for each sample.
 struct Planes {
-    int width = 0, height = 0, stride = 0, samples = 0;
+    int width = 0, first = 0, stride = 0, samples = 0;
     std::vector<float> nearness[MOST_SAMPLES];
     std::vector<std::uint32_t> primitive[MOST_SAMPLES];
 
-    void begin(int w, int h, int count, float farthest, int first_row, int end_row) {
-        width = w, height = h, samples = count;
-        stride = ((w + 7) & ~7) + BESIDE;
-        const std::size_t start = at(0, first_row), end = at(0, end_row);
+    // Rows [first_row, end_row) of a picture, with nothing in them.
+    void begin(int w, int count, float farthest, int first_row, int end_row) {
+        width = w, samples = count, first = first_row;
+        stride = stride_for(w);
+        const std::size_t size = std::size_t(stride) * std::size_t(end_row - first_row) + BESIDE;
         for (int s = 0; s < count; ++s) {
-            nearness[s].resize(std::max(nearness[s].size(), size()));
-            primitive[s].resize(std::max(primitive[s].size(), size()));
-            std::fill(nearness[s].data() + start, nearness[s].data() + end, farthest);
-            std::fill(primitive[s].data() + start, primitive[s].data() + end, 0u);
+            nearness[s].resize(std::max(nearness[s].size(), size));
+            primitive[s].resize(std::max(primitive[s].size(), size));
+            std::fill_n(nearness[s].data(), size, farthest);
+            std::fill_n(primitive[s].data(), size, 0u);
         }
     }
-    std::size_t size() const { return at(0, height) + BESIDE; }
-    std::size_t at(int x, int y) const { return std::size_t(y) * std::size_t(stride) + std::size_t(x); }
+    static int stride_for(int width) { return ((width + 7) & ~7) + BESIDE; }
+    std::size_t at(int x, int y) const {
+        return std::size_t(y - first) * std::size_t(stride) + std::size_t(x);
+    }
 };
 
 // Vertices of one instance on the picture.
