@@ -418,6 +418,8 @@ def test_closed_means_closed():
         ({"lod": "fast"}, "auto"),
         ({"shadow_size": 0}, "16"),
         ({"device": -1}, "device"),
+        ({"threads": 0}, "threads: expected an integer from 1 to 64, got 0"),
+        ({"threads": 65}, "threads"),
         ({"backend": "vulkan"}, "backend: expected 'auto', 'cpu' or 'gl', got 'vulkan'"),
         ({"backend": "cpu", "device": 0}, "device: 0 is an EGL device, which backend='cpu'"),
     ],
