@@ -142,17 +142,17 @@ HELIOGRAPH_INLINE Float8 root(Float8 a) {
 #endif
 }
 
-// Bit i is set where lane i is true.
+// Bit i is set where lane i is true, or negative.
 HELIOGRAPH_INLINE int bits(Int8 mask) {
 #if defined(__AVX__)
     return _mm256_movemask_ps((__m256)mask);
-#elif defined(__SSE2__)
+#elif defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
     __m128 halves[2];
     __builtin_memcpy(halves, &mask, sizeof mask);
     return _mm_movemask_ps(halves[0]) | _mm_movemask_ps(halves[1]) << 4;
 #else
     int result = 0;
-    for (int i = 0; i < 8; ++i) result |= (mask[i] & 1) << i;
+    for (int i = 0; i < 8; ++i) result |= int(std::uint32_t(mask[i]) >> 31) << i;
     return result;
 #endif
 }
