@@ -235,6 +235,19 @@ def test_every_option_is_typed_as_where_it_goes_and_explained_with_its_default()
         assert f"    {name}: ({shown}) " in told, name
 
 
+def test_threads_of_a_picture_change_no_byte_and_are_not_remembered() -> None:
+    view = hg.View(["fit"], ("rgb", "depth", "normals", "segmentation"))
+    with hg.open(MJCF, size=(97, 61), backend="cpu") as one:
+        expected, opened = one.render(view)["fit"], one.opened
+    with hg.open(MJCF, size=(97, 61), backend="cpu", threads=3) as three:
+        assert three.opened == opened
+        drawn = three.render(view)["fit"]
+    for name, array in expected.passes.items():
+        assert np.array_equal(drawn[name], array), name
+    with pytest.raises(hg.UnknownNameError, match="threads"):
+        hg.open("fake", threads=3)
+
+
 def test_engine_options_are_the_engines_alone() -> None:
     further = {"segment_by": "body"}
     with hg.open(MJCF, size=(8, 8), engine_options=further) as opened:

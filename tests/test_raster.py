@@ -376,8 +376,8 @@ def told_in_a_fork(act):
         try:
             act()
             os.write(write, b"done")
-        except ContextError as error:
-            os.write(write, str(error).encode())
+        except Exception as error:  # noqa: BLE001 -- the parent looks at it
+            os.write(write, repr(error).encode())
         finally:
             os._exit(0)
     os.waitpid(child, 0)
@@ -390,6 +390,22 @@ def test_a_forked_child_is_told_why_gl_cannot_draw():
     made, texture = GlRasterizer(), Texture(np.zeros((2, 2, 3), np.uint8))
     assert b"fork" in told_in_a_fork(lambda: made.add_texture(texture))
     assert b"'spawn'" in told_in_a_fork(GlRasterizer)
+    made.close()
+
+
+@pytest.mark.parametrize("threads", [None, 2])
+def test_the_cpu_draws_in_a_forked_child_as_before(threads):
+    made = make_rasterizer(RasterOptions(backend="cpu", threads=threads))
+    instances = placed((Shape.SPHERE, (0, 0, 0.5), (0.5, 0.5, 0.5)))
+    expected = draw(made, instances)
+
+    def check():
+        again = make_rasterizer(RasterOptions(backend="cpu"))
+        for each in (made, again):
+            found = draw(each, instances)
+            assert all(np.array_equal(found[name], expected[name]) for name in ALL)
+
+    assert told_in_a_fork(check) == b"done"
     made.close()
 
 
@@ -418,6 +434,8 @@ def test_closed_means_closed():
         ({"lod": "fast"}, "auto"),
         ({"shadow_size": 0}, "16"),
         ({"device": -1}, "device"),
+        ({"threads": 0}, "threads: expected an integer from 1 to 64, got 0"),
+        ({"threads": 65}, "threads"),
         ({"backend": "vulkan"}, "backend: expected 'auto', 'cpu' or 'gl', got 'vulkan'"),
         ({"backend": "cpu", "device": 0}, "device: 0 is an EGL device, which backend='cpu'"),
     ],

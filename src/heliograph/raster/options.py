@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from heliograph.checks import is_integer
+from heliograph.checks import check_integer, is_integer
 from heliograph.errors import InvalidValueError, shown
 from heliograph.raster.types import Lighting, ToneMapping
 
@@ -44,7 +44,7 @@ class RasterOptions:
             for all cameras of a view, or for all views of a batch, while the GPU draws on; `auto`
             is direct where the CPU draws.
         threads: of `cpu` alone, nothing to `gl`: how many draw one picture, each a part of its
-            rows; it changes no byte.
+            rows, up to 64; None for one. It changes no byte.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do. Of the
             classic look alone.
@@ -61,7 +61,7 @@ class RasterOptions:
     lod: Literal["auto", "off"] = "auto"
     backend: Literal["auto", "cpu", "gl"] = "auto"
     device: int | None = None
-    threads: int = 1
+    threads: int | None = None
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
     readback: Literal["auto", "direct", "deferred"] = "auto"
     shading: Literal["auto", "classic", "standard"] = "auto"
@@ -83,6 +83,8 @@ class RasterOptions:
                 f"shadow_size: expected 16 to 16384 texels, got {shown(self.shadow_size)}"
             )
         _check_device(self.device, self.backend)
+        if self.threads is not None:
+            check_integer("threads", self.threads, 1, MOST_THREADS)
         if (
             type(self.exposure) not in (int, float, np.float64, np.float32)
             or not 0 < self.exposure <= MOST_EXPOSURE

@@ -162,7 +162,7 @@ def _flat(
 
 
 def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without those of the rasterizer that have their default value."""
+    """The options without those of the rasterizer that are as usual, or change no byte."""
     if engine not in SHIPPED or not SHIPPED[engine].rasterizes or not options.keys() - {"size"}:
         return dict(options)
     from heliograph.raster import RasterOptions
@@ -171,7 +171,8 @@ def _chosen(engine: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in options.items()
-        if not (key in usual and type(value) is type(usual[key]) and value == usual[key])
+        if key not in usual
+        or not (key == "threads" or (type(value) is type(usual[key]) and value == usual[key]))
     }
 
 

@@ -237,7 +237,7 @@ class CpuRasterizer:
         flags = (
             *(standard, scene.lighting is Lighting.VERTEX, reflected is not None),
             *(back.haze is not None, _TONES.index(scene.tone_mapping), samples),
-            *(self.options.threads, shown + 2 * self.kernels),
+            *(self.options.threads or 1, shown + 2 * self.kernels),
         )
         if standard:
             self._need_tables()
