@@ -31,6 +31,8 @@ PASSES: Final = ("colour", "alpha", "depth", "median_depth", "index")
 """What `draw_splats` can give."""
 
 MAX_THREADS: Final = 256
+_FASTEST: Final = 2
+"""Of the instructions: the best that the processor has."""
 
 _SHAPES: Final = {"colour": (3,)}
 _DTYPES: Final = {"index": np.dtype(np.int32)}
@@ -116,6 +118,7 @@ def draw_splats(
             behind=behind,
             cancel=flag,
             threads=_thread_count(threads),
+            level=_FASTEST,
         )
     finally:
         if cancel is not None:
