@@ -76,7 +76,7 @@ public:
     bool paint() {
         const View& view = scene_.view;
         const Camera& camera = view.camera;
-        work_.planes.begin(camera.width, camera.height, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
+        work_.planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
                            band_.end);
         if (scene_.blended())
             for (int s = 0; s < view.samples; ++s)
@@ -271,7 +271,7 @@ private:
     // What is behind everything at eight pixels; opaque nowhere.
     Int8 behind(int x, int y) const {
         if (plain_) return behind_;
-        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + work_.planes.at(x, y));
+        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->at(x, y));
         return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 
