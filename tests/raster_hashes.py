@@ -80,7 +80,8 @@ def recorded(seed: int, *, tame: bool = False) -> Calls:
 
 def pictures(seed: int, calls: Calls, kernels: int, threads: int = 1) -> list[Buffers]:
     """What the calls draw with some kernels."""
-    drawer, made = rasterizer(seed, threads), []
+    drawer = rasterizer(seed, threads)
+    made: list[Buffers] = []
     drawer.kernels = kernels
     for name, arguments in calls:
         if name != "draw":

@@ -1,3 +1,4 @@
+# mypy: allow-untyped-calls
 """Pictures of any size: drawn band by band in little memory, and ended by Ctrl-C."""
 
 from __future__ import annotations

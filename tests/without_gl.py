@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -21,7 +22,7 @@ ROBOT = """
 </mujoco>
 """
 LIBRARIES = ("libGL", "libEGL", "libOpenGL", "libOSMesa", "libgallium", "libglapi")
-PASSES = ("rgb", "depth", "normals", "segmentation")
+PASSES: Final = ("rgb", "depth", "normals", "segmentation")
 
 
 def expect(holds: bool, what: str) -> None:
