@@ -5,7 +5,8 @@ segmentation. Both compute the same kinematics; both end with separate arrays. P
 tables: views, in both settings, then batches of small pictures.
 
 A turn is a few views in a row, as a program that uses one renderer draws them. With `--row 1` every
-view finds the caches of the processor full of what the other renderers left there.
+view finds the caches of the processor full of what the other renderers left there. `--clock cpu`
+counts the processor's time of all threads, for machines that others use as well.
 
 With `--warp PYTHON` mujoco-warp draws batches on the CPU in the same run; the first lines of
 `render_sides/warp_side.py` say how to install it.
@@ -51,6 +52,9 @@ SIZES = ((64, 64), (200, 200), (640, 480))
 BATCHED = ("hand", "hand, fit")
 SIDE = Path(__file__).parent / "render_sides" / "warp_side.py"
 
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+Clock = Callable[[], float]
 Draw = Callable[[np.ndarray], object]
 
 
@@ -164,22 +168,25 @@ def seen_from(camera: Camera) -> mujoco.MjvCamera:
     return eye
 
 
-def medians(runs: dict[str, Draw], states: Sequence[np.ndarray], row: int) -> dict[str, float]:
+def medians(
+    runs: dict[str, Draw], states: Sequence[np.ndarray], row: int, clock: Clock
+) -> dict[str, float]:
     """Milliseconds of each way of drawing the same states, `row` of them a turn."""
     times: dict[str, list[float]] = {key: [] for key in runs}
     for first in range(0, len(states), row):
         for key, run in runs.items():
             for qpos in states[first : first + row]:
-                start = time.perf_counter()
+                start = clock()
                 run(qpos)
-                times[key].append(time.perf_counter() - start)
+                times[key].append(clock() - start)
     return {key: 1e3 * float(np.median(values[3:])) for key, values in times.items()}
 
 
-def compare(name: str, scene: Scene, backends: Sequence[str], count: int, row: int) -> str:
+def compare(name: str, scene: Scene, count: int, arguments: argparse.Namespace) -> str:
     """A row of the first tables."""
+    row, clock = min(arguments.row, count), CLOCKS[arguments.clock]
     with ExitStack() as stack:
-        engines = {each: stack.enter_context(scene.ours(each)) for each in backends}
+        engines = {each: stack.enter_context(scene.ours(each)) for each in arguments.backend}
         first = next(iter(engines.values()))
         camera = first.cameras[scene.camera or next(iter(first.cameras))]
         three, rgb = stack.enter_context(scene.peer(camera))
@@ -189,7 +196,7 @@ def compare(name: str, scene: Scene, backends: Sequence[str], count: int, row: i
             four[backend] = lambda q, e=engine: e.render(scene.view(q))
             rgbs[backend] = lambda q, e=engine: e.render(scene.view(q, ("rgb",)))
         states = random_states(first, count + 3)
-        found = [medians(runs, states, row) for runs in (four, rgbs)]
+        found = [medians(runs, states, row, clock) for runs in (four, rgbs)]
     cells = [name, f"{scene.size[0]}x{scene.size[1]}"]
     for middle in found:
         base = middle.pop("mujoco")
@@ -209,7 +216,7 @@ def print_views(setting: Setting, arguments: argparse.Namespace) -> None:
     """The table of single views."""
     print(
         f"\nmsaa {setting.msaa}, shadows {'on' if setting.shadows else 'off'}; "
-        "milliseconds, medians\n"
+        f"milliseconds ({arguments.clock} clock), medians\n"
     )
     heads = ["scene", "size"]
     for what, ours in (("mujoco, 3 passes", "4"), ("mujoco rgb", "rgb")):
@@ -221,8 +228,7 @@ def print_views(setting: Setting, arguments: argparse.Namespace) -> None:
         for size in arguments.sizes:
             scene = Scene(name, size, setting)
             count = max(5, arguments.count // 3) if setting.shadows else arguments.count
-            row = min(arguments.row, count)
-            print(compare(name, scene, arguments.backend, count, row), flush=True)
+            print(compare(name, scene, count, arguments), flush=True)
 
 
 def batch_rates(scene: Scene, arguments: argparse.Namespace) -> dict[str, float]:
@@ -305,6 +311,7 @@ def main() -> None:
     parser.add_argument(
         "--models", nargs="*", default=SCENES, metavar="NAME", help="or 'NAME, fit'"
     )
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: of all threads")
     parser.add_argument("--robots", action="store_true", help="ten further robots as well")
     parser.add_argument("--sizes", type=sizes, default=SIZES, help="64x64,640x480")
     parser.add_argument("--plain", action="store_true", help="only without shadows and msaa")

@@ -53,7 +53,7 @@ void draw(const heliograph::SplatScene& scene, const Array<const double, nb::sha
           const Floats& depth, const Floats& median_depth,
           const std::optional<Array<std::int32_t, nb::ndim<2>>>& index,
           const std::optional<Array<const float, nb::ndim<2>>>& behind, const CancelFlag& cancel,
-          int threads, bool portable) {
+          int threads, int level) {
     heliograph::SplatPicture picture;
     picture.colour = colour ? colour->data() : nullptr;
     picture.alpha = data(alpha);
@@ -63,7 +63,7 @@ void draw(const heliograph::SplatScene& scene, const Array<const double, nb::sha
     picture.behind = behind ? behind->data() : nullptr;
     const auto seen = read_camera(camera.data(), width, height, orthographic);
     const nb::gil_scoped_release released;
-    scene.draw(seen, picture, {threads, portable}, cancel.cancelled);
+    scene.draw(seen, picture, {threads, level}, cancel.cancelled);
 }
 
 void make_scene(heliograph::SplatScene* self, const Array<const float, nb::shape<-1, 3>>& positions,
@@ -90,5 +90,5 @@ NB_MODULE(_native, module) {
         .def_prop_ro("nbytes", &heliograph::SplatScene::bytes)
         .def("draw", &draw, nb::kw_only(), "camera"_a, "width"_a, "height"_a, "orthographic"_a,
              "colour"_a.none(), "alpha"_a.none(), "depth"_a.none(), "median_depth"_a.none(),
-             "index"_a.none(), "behind"_a.none(), "cancel"_a, "threads"_a, "portable"_a);
+             "index"_a.none(), "behind"_a.none(), "cancel"_a, "threads"_a, "level"_a = 2);
 }

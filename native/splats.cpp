@@ -239,7 +239,7 @@ void SplatScene::draw(const SplatCamera& camera, const SplatPicture& arrays,
                       const SplatOptions& options, const std::atomic<bool>& cancelled) const {
 #if defined(HELIOGRAPH_AVX2)
     const SplatKernels& kernels =
-        options.portable || !has_avx2() ? portable_splat_kernels : avx2_splat_kernels;
+        options.level >= 2 && has_avx2() ? avx2_splat_kernels : portable_splat_kernels;
 #else
     const SplatKernels& kernels = portable_splat_kernels;
 #endif

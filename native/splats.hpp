@@ -24,7 +24,7 @@ struct SplatPicture {
 
 struct SplatOptions {
     int threads = 1;
-    bool portable = false;  // the kernels that any machine can run
+    int level = 2;  // of the instructions that may be used: 1 those of every processor of its kind
 };
 
 // Gaussians in the layout that the kernels read. Pictures may be drawn from several threads at once.

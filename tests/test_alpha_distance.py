@@ -295,9 +295,10 @@ def same(one, other):
         assert one[name].tobytes() == other[name].tobytes(), name
 
 
-def test_pools_batches_and_recordings_carry_them(tmp_path):
+def test_pools_batches_and_recordings_carry_them(tmp_path, backend):
     places = np.linspace(-0.4, 0.4, 3)[:, None]
-    with hg.open(MJCF, size=(24, 18)) as local, hg.open(MJCF, size=(24, 18), workers=1) as pool:
+    how = {"size": (24, 18), "backend": backend}
+    with hg.open(MJCF, **how) as local, hg.open(MJCF, **how, workers=1) as pool:
         assert pool.passes == local.passes
         views = [hg.View((), KNOWN_PASSES, {"qpos": each}) for each in places]
         frames = [local.render(view)["front"] for view in views]

@@ -81,6 +81,23 @@ def test_an_installation_that_fails_says_what_pip_said(
         install.make(nowhere / "made")
 
 
+@pytest.mark.parametrize("built", [True, False])
+def test_setup_says_where_blender_s_python_lacks_the_native_module(
+    nowhere: Path, monkeypatch: pytest.MonkeyPatch, built: bool
+) -> None:
+    folder, told = nowhere / "made", list[str]()
+    (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/sh\nexit {int(not built)}\n")
+    python.chmod(0o755)
+    stamp = "\n".join(["bpy", *install.packages()])
+    (folder / "heliograph-blender.txt").write_text(stamp)
+    monkeypatch.setattr(install, "_base", lambda: (sys.executable, "bpy"))
+    assert install.make(folder, told.append) == python
+    assert ["draws through GL" in each for each in told] == [True] * (not built)
+
+
 def test_a_program_found_or_given(nowhere: Path) -> None:
     assert install.find_blender() is None
     program = nowhere / "blender"

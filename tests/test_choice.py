@@ -172,14 +172,18 @@ def test_doctor_says_that_gl_is_not_needed(monkeypatch, capsys):
     assert "GL: does not work, and is not needed: no EGL here\n" in told
 
 
-def test_mujoco_that_is_told_to_load_egl_says_what_lacks():
+@pytest.mark.parametrize("platform", ["egl", "OSMesa"])
+def test_mujoco_that_is_told_to_load_what_is_not_there_is_drawn_all_the_same(platform):
     code = f"""{WITHOUT_GL}
-os.environ["MUJOCO_GL"] = "egl"
+os.environ["MUJOCO_GL"] = "{platform}"
+with hg.open({MJCF}) as renderer:
+    print(renderer.provenance.device, os.environ["MUJOCO_GL"])
 try:
-    hg.open("<mujoco/>")
-except hg.MissingDependencyError as error:
+    hg.open({MJCF}, style="classic").render(hg.View())
+except hg.ContextError as error:
     print(error)
 """
     told = " ".join(python(code))
-    assert told.startswith("libEGL.so.1 is needed here")
-    assert "unset that to draw without GL" in told
+    assert told.startswith(f"heliograph cpu rasterizer 1 {platform} style='classic':")
+    assert "MuJoCo cannot make a GL context" in told
+    assert "libEGL.so.1 (apt-get install libegl1" in told

@@ -25,6 +25,8 @@ EYE = hg.Camera.look_at(
 )
 UNLIT: dict[str, Any] = {"materialType": "basic"}
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 
 @pytest.fixture
 def red(tmp_path: Path) -> str:
@@ -270,8 +272,8 @@ def test_a_missing_or_malformed_file_names_the_splat(tmp_path: Path) -> None:
             ComponentEngine(hg.Scene(hg.Splat(key="s", src=path)))
 
 
-def test_workers_draw_the_same(engine: ComponentEngine, red: str) -> None:
-    with hg.open(scene(red), workers=1) as pool:
+def test_workers_draw_the_same(engine: ComponentEngine, red: str, backend: Any) -> None:
+    with hg.open(scene(red), workers=1, backend=backend) as pool:
         assert same(pool.render(hg.View([EYE], ALL))["eye"], drawn(engine))
 
 

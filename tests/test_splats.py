@@ -216,7 +216,7 @@ def test_bits_do_not_depend_on_threads_instructions_or_what_was_drawn_before() -
     plain = {name: np.zeros_like(array) for name, array in first.items()}
     prepared.draw(
         camera=drawing._numbers(at), width=203, height=151, orthographic=False, **plain,
-        behind=None, cancel=_native.CancelFlag(), threads=1, portable=True,
+        behind=None, cancel=_native.CancelFlag(), threads=1, level=1,
     )  # fmt: skip
     others = [draw_splats(prepared, at, threads=count) for count in (2, 3, 7)]
     for other in (*others, plain, draw_splats(prepare(gaussians), at)):

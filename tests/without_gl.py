@@ -3,11 +3,13 @@
 import ctypes
 import sys
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 import heliograph as hg
+from heliograph.passes import PassName
+from heliograph.splats.files import write_ply
+from heliograph.splats.gaussians import Gaussians
 
 ROBOT = """
 <mujoco>
@@ -22,7 +24,7 @@ ROBOT = """
 </mujoco>
 """
 LIBRARIES = ("libGL", "libEGL", "libOpenGL", "libOSMesa", "libgallium", "libglapi")
-PASSES: Final = ("rgb", "depth", "normals", "segmentation")
+PASSES: tuple[PassName, ...] = ("rgb", "depth", "normals", "segmentation")
 
 
 def expect(holds: bool, what: str) -> None:
@@ -39,6 +41,16 @@ def check(frame: hg.Frame) -> None:
     expect(np.allclose(np.linalg.norm(frame.normals[hit], axis=1), 1, atol=1e-5), "normals")
 
 
+def cloud() -> Gaussians:
+    """A ball of splats."""
+    rng = np.random.default_rng(0)
+    ways = rng.normal(size=(500, 3))
+    positions = 0.05 * ways / np.linalg.norm(ways, axis=1, keepdims=True)
+    turns = np.tile(np.array([1, 0, 0, 0], np.float32), (500, 1))
+    sizes, opacities = np.full((500, 3), 0.01, np.float32), np.full(500, 0.9, np.float32)
+    return Gaussians(positions.astype("f4"), sizes, turns, opacities, rng.random((500, 1, 3), "f4"))
+
+
 def main() -> None:
     for name in ("libGL.so.1", "libEGL.so.1"):
         try:
@@ -47,12 +59,17 @@ def main() -> None:
             continue
         sys.exit(f"without_gl: {name} was to be hidden, and loads")
     Path("robot.xml").write_text(ROBOT)
-    ball = hg.Scene(hg.Sphere(key="ball", radius=0.1), hg.DirectionalLight(key="sun"))
+    ball, sun = hg.Sphere(key="ball", args=[0.1]), hg.DirectionalLight(key="sun")
+    write_ply(Path("cloud.ply"), cloud())
+    mixed = hg.Scene(ball, sun, hg.Splat(key="cloud", src="cloud.ply", position=[0.1, 0, 0]))
     view = hg.View(cameras=["fit"], passes=PASSES)
-    for scene in (ball, "robot.xml"):
+    for scene in (hg.Scene(ball, sun), mixed, "robot.xml"):
         with hg.open(scene, size=(200, 200)) as renderer:
             sample = renderer.render(view)
         check(sample["fit"])
+        if scene is mixed:
+            seen = {sample.labels[each].name for each in np.unique(sample["fit"].segmentation)}
+            expect({"ball", "cloud"} <= seen, f"{seen} are all that is there")
         device = sample.provenance.device
         expect(device.startswith("heliograph cpu rasterizer"), f"{device} is the native one")
         sys.stdout.write(f"drawn by {device}: {len(sample.labels)} labels\n")

@@ -250,7 +250,7 @@ private:
             if (!exact) see_mesh(seen, on, kind);
         }
         if (exact) see_exact(seen, rays, drawn, kind, back);
-        if (back) {
+        if (back && kind.line == 0) {
             seen.normal.value = -seen.normal.value;
             if (scene_.view.linear) seen.normal.dx = -seen.normal.dx, seen.normal.dy = -seen.normal.dy;
         }

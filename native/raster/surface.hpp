@@ -208,7 +208,8 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     }
     const float near_ = float(view.camera.near_);
     nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
-    farthest = std::max(nearest, std::max(z[0], std::max(z[1], z[2])));
+    // What is seen is not beyond the far plane, however large a triangle's roundings are.
+    farthest = std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
     const float* by = drawn.normals;
     for (int k = 0; k < 3; ++k)
         for (int r = 0; r < 3; ++r)

@@ -43,7 +43,7 @@ HELIOGRAPH_INLINE Corners corners(const Table& table, Vec2 where) {
 // The same where the right edge goes on at the left one.
 HELIOGRAPH_INLINE Corners corners_round(const Table& table, Vec2 where) {
     const float width = float(table.width);
-    const Float8 x = clamp(where.x * width + 0.5f, 0.0f, width);  // from the last texel on
+    const Float8 x = clamp(where.x * width + 0.5f, 0.0f, width + 0.5f);  // from the last texel on
     const Int8 next = truncated(x), left = select(next > 0, next, all_int(table.width)) - 1;
     const Int8 right = select(next < table.width, next, all_int(0));
     return corners(table, left, right, x - to_float(next), texels_from(where.y, table.height));

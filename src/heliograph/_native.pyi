@@ -36,5 +36,5 @@ class SplatScene:
         behind: NDArray[Any] | None,
         cancel: CancelFlag,
         threads: int,
-        portable: bool,
+        level: int = 2,
     ) -> None: ...

@@ -38,8 +38,8 @@ def gpu_advice(gpus: Sequence[str], root: Path = Path("/")) -> list[str]:
     if not gpus:
         return []
     lines = [
-        f"WARNING: a GPU is here ({', '.join(gpus)}), but the CPU draws, which may take "
-        "hundreds of times as long:"
+        f"WARNING: a GPU is here ({', '.join(gpus)}), but the CPU draws, which may take many "
+        "times as long:"
     ]
     if any("NVIDIA" in gpu for gpu in gpus):
         lines += _nvidia_advice(root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +117,6 @@ def render(order: tyro.conf.OmitArgPrefixes[Render]) -> int:
 
 def _options(order: Render) -> dict[str, Any]:
     """Only the options that are not the engine's own choice, so that engines without them open."""
-    if order.style == "classic" and "DISPLAY" not in os.environ:
-        os.environ.setdefault("MUJOCO_GL", "egl")  # before mujoco loads: it reads this once
     given = {
         "style": order.style,
         "msaa": _msaa(order) or None,

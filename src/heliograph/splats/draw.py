@@ -116,7 +116,6 @@ def draw_splats(
             behind=behind,
             cancel=flag,
             threads=_thread_count(threads),
-            portable=False,
         )
     finally:
         if cancel is not None:

@@ -194,7 +194,18 @@ def make(folder: Path, say: Callable[[str], object] = lambda _: None) -> Path:
         _run([*pip, "install", pin, *packages()])
     _refer(folder)
     stamp.write_text(wanted)
+    if not _has_native(made):
+        say(
+            "heliograph's native module is not built for the Python that Blender has: style "
+            "'fast' draws through GL there"
+        )
     return made
+
+
+def _has_native(python: Path) -> bool:
+    code = "import heliograph._native"
+    ran = subprocess.run([str(python), "-P", "-c", code], capture_output=True, env=environment())
+    return ran.returncode == 0
 
 
 def packages() -> list[str]:

@@ -2,38 +2,47 @@
 
 import ctypes
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from heliograph.errors import MissingDependencyError
 from heliograph.requires import Requires
 
+_LIBRARIES = {"egl": ("libEGL.so.1",), "osmesa": ("libOSMesa.so.8", "libOSMesa.so.6")}
+"""What mujoco loads, by MUJOCO_GL."""
 
-def _choose_gl() -> None:
-    """Have MuJoCo's own renderer draw through EGL where there is no display.
+
+@contextmanager
+def _gl_chosen() -> Iterator[None]:
+    """Have mujoco imported within draw through EGL where there is no display.
 
     It takes its platform from MUJOCO_GL when it is first imported, and that fails if its library is
-    not there, drawn with or not.
-
-    Raises:
-        MissingDependencyError: EGL is asked for and not there.
+    not there, drawn with or not: then it is imported without any.
     """
-    asked = os.environ.get("MUJOCO_GL", "").lower()
-    if asked not in ("", "egl") or (not asked and os.environ.get("DISPLAY")):
+    given = os.environ.get("MUJOCO_GL", "")
+    asked = given.strip().lower()
+    if not asked and not os.environ.get("DISPLAY") and _loads("egl"):
+        os.environ["MUJOCO_GL"] = "egl"
+    if asked not in _LIBRARIES or _loads(asked):
+        yield
         return
+    os.environ["MUJOCO_GL"] = "disable"
     try:
-        ctypes.CDLL("libEGL.so.1")
-    except OSError as error:
-        if asked:
-            raise MissingDependencyError.of(
-                "libEGL.so.1",
-                apt="libegl1",
-                cause=f"{error}; MUJOCO_GL=egl has mujoco load it, unset that to draw without GL",
-            ) from None
-        return
-    os.environ.setdefault("MUJOCO_GL", "egl")
+        yield
+    finally:
+        os.environ["MUJOCO_GL"] = given
 
 
-_choose_gl()
-with Requires("mujoco"):
+def _loads(platform: str) -> bool:
+    for library in _LIBRARIES[platform]:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+with Requires("mujoco"), _gl_chosen():
     from heliograph.engines.mujoco.engine import MujocoEngine
 
 __all__ = ["MujocoEngine"]

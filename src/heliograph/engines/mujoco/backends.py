@@ -283,10 +283,11 @@ class ClassicBackend:
             )
             try:
                 self._renderer = mujoco.Renderer(self._model, size[1], size[0])
-            except mujoco.FatalError as error:
+            except (mujoco.FatalError, AttributeError, ImportError) as error:
                 raise ContextError(
                     f"style='classic': MuJoCo cannot make a GL context ({error}); without a "
-                    "display set MUJOCO_GL=egl before mujoco is imported"
+                    "display set MUJOCO_GL=egl before mujoco is imported, which needs libEGL.so.1 "
+                    "(apt-get install libegl1 libgl1-mesa-dri); leave style out to draw without GL"
                 ) from None
             self._size = size
         return self._renderer
