@@ -3,9 +3,10 @@
     python tests/raster_hashes.py --count 100 --keep scenes >one
     PYTHONPATH=another/build/of/src python tests/raster_hashes.py --scenes scenes | diff one -
 
-Each line is a scene: its number, the kernels (0 plain, 1 what every processor of its kind has, 2 the
-fastest), and a hash of what was drawn, all passes of all cameras at two moments. Scenes are kept for
-other machines, since what makes them up (NumPy's sine, LAPACK) may differ there in last digits.
+Each line is a scene: its number, the kernels (0 plain, 1 what every processor of its kind has, 2
+the fastest), and a hash of what was drawn: all passes of all cameras at two moments. Scenes are
+kept for other machines, since what makes them up (sines, factorized matrices) may differ there in
+the last digits.
 """
 
 from __future__ import annotations
@@ -52,12 +53,16 @@ class Recorder:
         return called
 
 
-def rasterizer(seed: int) -> CpuRasterizer:
+def rasterizer(seed: int, threads: int = 1) -> CpuRasterizer:
     """One for a scene: which settings depends on the scene's number."""
     msaa, shadows, whole = SETTINGS[seed % len(SETTINGS)]
     return CpuRasterizer(
         RasterOptions(
-            msaa=4 if msaa else 0, shadows=shadows, shadow_size=256, lod="off" if whole else "auto"
+            msaa=4 if msaa else 0,
+            shadows=shadows,
+            shadow_size=256,
+            lod="off" if whole else "auto",
+            threads=threads,
         )
     )
 
@@ -73,9 +78,10 @@ def recorded(seed: int, *, tame: bool = False) -> Calls:
     return calls
 
 
-def pictures(seed: int, calls: Calls, kernels: int) -> list[Buffers]:
+def pictures(seed: int, calls: Calls, kernels: int, threads: int = 1) -> list[Buffers]:
     """What the calls draw with some kernels."""
-    drawer, made = rasterizer(seed), []
+    drawer = rasterizer(seed, threads)
+    made: list[Buffers] = []
     drawer.kernels = kernels
     for name, arguments in calls:
         if name != "draw":

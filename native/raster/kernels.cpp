@@ -2,6 +2,7 @@
 // without intrinsics (HELIOGRAPH_PLAIN). All give the same bits.
 #include "kernels.hpp"
 
+#include <atomic>
 #include <thread>
 
 #include "picture.hpp"
@@ -11,6 +12,7 @@ namespace heliograph {
 namespace {
 
 constexpr std::size_t MOST_BACKDROPS = 8;
+constexpr std::int64_t MOST_AT_ONCE = 1 << 22;  // samples; of larger pictures bands are drawn in turn
 
 Frame frame_of(const View& view) {
     Frame frame{};
@@ -30,6 +32,8 @@ Frame frame_of(const View& view) {
 // The kept picture of what is behind everything, if it is worth one; null where pixels look it up.
 const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
     const View& view = scene.view;
+    const int width = view.camera.width, height = view.camera.height;
+    if (std::int64_t(width) * height > MOST_AT_ONCE) return nullptr;
     if (scene.picture.rgb == nullptr || (view.sky == nullptr && !view.radiance_shown)) return nullptr;
     const float* block = view.block;
     std::vector<float> key(block + 16, block + 52);
@@ -39,7 +43,7 @@ const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
         __builtin_memcpy(parts, &number, sizeof number);
         key.push_back(parts[0]), key.push_back(parts[1]);
     };
-    add(view.sky), add(view.radiance), add(std::int64_t(view.camera.width) << 32 | view.camera.height);
+    add(view.sky), add(view.radiance), add(std::int64_t(width) << 32 | height);
     add(view.radiance_shown * 2 + view.haze), add(view.tone_mapping);
     std::uint64_t latest = 0;
     for (const Backdrop& each : kept) latest = std::max(latest, each.used);
@@ -55,11 +59,11 @@ const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
     }
     found->used = latest + 1;
     if (!found->whole) {
-        const std::size_t stride = std::size_t(Planes::stride_for(view.camera.width));
-        found->colours.resize(stride * std::size_t(view.camera.height));
-        for (int y = 0; y < view.camera.height; ++y)
-            for (int x = 0; x < view.camera.width; x += 8)
-                store(found->colours.data() + std::size_t(y) * stride + std::size_t(x),
+        found->stride = std::size_t(width + 7) & ~std::size_t(7);
+        found->colours.resize(std::size_t(height) * found->stride);
+        for (int y = 0; y < height; ++y)
+            for (int x = 0; x < width; x += 8)
+                store(found->colours.data() + std::size_t(y) * found->stride + std::size_t(x),
                       Painter::background(scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
         found->whole = true;
     }
@@ -93,12 +97,20 @@ bool draw(Job& job) {
     if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, job.plan, job.light);
     const Backdrop* backdrop = backdrop_for(scene, job.backdrops);
     const int height = view.camera.height, threads = std::clamp(int(job.workspaces.size()), 1, height);
-    const auto band_of = [&](int i) { return Band{height * i / threads, height * (i + 1) / threads}; };
-    const Interrupt never{};
+    const int rows = int(std::max<std::int64_t>(MOST_AT_ONCE / (std::int64_t(view.camera.width) * view.samples), 1));
+    const auto paint = [&](int i, const Interrupt& interrupt) {
+        const int end = int(std::int64_t(height) * (i + 1) / threads);
+        for (int row = int(std::int64_t(height) * i / threads); row < end; row += rows)
+            if (!Painter(scene, job.light, job.workspaces[std::size_t(i)], backdrop, {row, std::min(row + rows, end)}, interrupt).paint())
+                return false;
+        return true;
+    };
+    std::atomic<bool> stopped = false;
+    const Interrupt with_the_first{[](void* flag) { return static_cast<std::atomic<bool>*>(flag)->load(); }, &stopped};
     std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i)
-        others.emplace_back([&, i] { Painter(scene, job.light, job.workspaces[std::size_t(i)], backdrop, band_of(i), never).paint(); });
-    const bool done = Painter(scene, job.light, job.workspaces[0], backdrop, band_of(0), job.interrupt).paint();
+    for (int i = 1; i < threads; ++i) others.emplace_back([&, i] { paint(i, with_the_first); });
+    const bool done = paint(0, job.interrupt);
+    stopped = !done;
     for (std::thread& each : others) each.join();
     return done;
 }

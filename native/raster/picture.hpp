@@ -76,15 +76,15 @@ public:
     bool paint() {
         const View& view = scene_.view;
         const Camera& camera = view.camera;
-        Planes& planes = work_.planes;
-        planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera), band_.first, band_.end);
+        work_.planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
+                           band_.end);
         if (scene_.blended() && !direct_)
             for (int s = 0; s < view.samples; ++s)
-                work_.colours[s].resize(std::max(work_.colours[s].size(), planes.at(0, band_.end) + BESIDE));
+                work_.colours[s].resize(std::max(work_.colours[s].size(), work_.planes.size()));
         for (const Drawn& drawn : scene_.plan.opaque) {
             if (interrupt_.asked()) return false;
             for (int s = 0; s < view.samples; ++s) {
-                Nearest<false> sink{planes, s};
+                Nearest<false> sink{work_.planes, s};
                 rasterize(drawn, scene_.kind(drawn).side, s, sink);
             }
         }
@@ -285,7 +285,7 @@ private:
     // What is behind everything at eight pixels; opaque nowhere.
     Int8 behind(int x, int y) const {
         if (plain_) return behind_;
-        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->colours.data() + std::size_t(y) * std::size_t(work_.planes.stride) + std::size_t(x));
+        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->at(x, y));
         return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 

@@ -7,28 +7,26 @@
 
 namespace heliograph {
 
-// Some rows of the picture while it is made: `planes` of nearness, primitives and colours, one for each sample.
+// Rows of the picture while they are made: `planes` of nearness and primitives, one for each sample.
 struct Planes {
-    int width = 0, first = 0, stride = 0, samples = 0;
+    int width = 0, stride = 0, samples = 0, first = 0, end = 0;
     std::vector<float> nearness[MOST_SAMPLES];
     std::vector<std::uint32_t> primitive[MOST_SAMPLES];
 
-    // Rows [first_row, end_row) of a picture, with nothing in them.
     void begin(int w, int count, float farthest, int first_row, int end_row) {
-        width = w, samples = count, first = first_row;
-        stride = stride_for(w);
-        const std::size_t size = std::size_t(stride) * std::size_t(end_row - first_row) + BESIDE;
+        width = w, samples = count, first = first_row, end = end_row;
+        stride = stride_of(w);
+        const std::size_t last = at(0, end_row);
         for (int s = 0; s < count; ++s) {
-            nearness[s].resize(std::max(nearness[s].size(), size));
-            primitive[s].resize(std::max(primitive[s].size(), size));
-            std::fill_n(nearness[s].data(), size, farthest);
-            std::fill_n(primitive[s].data(), size, 0u);
+            nearness[s].resize(std::max(nearness[s].size(), size()));
+            primitive[s].resize(std::max(primitive[s].size(), size()));
+            std::fill_n(nearness[s].data(), last, farthest);
+            std::fill_n(primitive[s].data(), last, 0u);
         }
     }
-    static int stride_for(int width) { return ((width + 7) & ~7) + BESIDE; }
-    std::size_t at(int x, int y) const {
-        return std::size_t(y - first) * std::size_t(stride) + std::size_t(x);
-    }
+    static int stride_of(int width) { return ((width + 7) & ~7) + BESIDE; }
+    std::size_t size() const { return at(0, end) + BESIDE; }
+    std::size_t at(int x, int y) const { return std::size_t(y - first) * std::size_t(stride) + std::size_t(x); }
 };
 
 // Vertices of one instance on the picture.
@@ -56,8 +54,11 @@ struct VertexLight {
 struct Backdrop {
     std::vector<float> key;
     std::vector<std::int32_t> colours;
+    std::size_t stride = 0;
     std::uint64_t used = 0;
     bool whole = false;
+
+    const std::int32_t* at(int x, int y) const { return colours.data() + std::size_t(y) * stride + std::size_t(x); }
 };
 
 constexpr int LIGHT_NUMBERS = 3 + 3 * 8;  // at a vertex: of lights without shadows, and of those with

@@ -1,0 +1,26 @@
+"""The native rasterizer's bytes do not depend on which of its builds draws, nor on its threads."""
+
+from __future__ import annotations
+
+import pytest
+
+from raster_hashes import KERNELS, hash_of, pictures, recorded
+
+EIGHTS = range(0, 48, 8)
+"""Of each eight scenes none has another's settings; together they hold all that can be drawn."""
+
+
+@pytest.mark.parametrize("first", EIGHTS)
+def test_three_builds_of_the_kernels_draw_the_same_bytes(first: int) -> None:
+    for seed in range(first, first + 8):
+        calls = recorded(seed)
+        made = {hash_of(pictures(seed, calls, kernels)) for kernels in KERNELS}
+        assert len(made) == 1, f"scene {seed}"
+
+
+@pytest.mark.parametrize("first", EIGHTS[:2])
+def test_threads_change_no_byte(first: int) -> None:
+    for seed in range(first, first + 8):
+        calls = recorded(seed)
+        made = {hash_of(pictures(seed, calls, 2, threads=threads)) for threads in (1, 2, 5)}
+        assert len(made) == 1, f"scene {seed}"
