@@ -292,7 +292,7 @@ def test_a_scene_without_lights_shows_white_that_faces_the_camera_bright_but_not
         assert least <= shown(hg.Scene(wall), TOP).rgb[60, 80].min() <= 240
 
 
-def test_new_fields_of_edits_reach_workers():
+def test_new_fields_of_edits_reach_workers(backend):
     eye = hg.CameraView(key="eye", position=[0, 0, 4], lookAt=[0, 0, 0], width=32, height=24)
     light = hg.PointLight(key="bulb", position=[1, 0, 2], intensity=8)
     scene = hg.Scene(
@@ -308,7 +308,8 @@ def test_new_fields_of_edits_reach_workers():
         EditLight("bulb", decay=1, distance=5, size=0.1),
     ]
     views = [hg.View(["eye"], edits=edits[:count]) for count in range(4)]
-    with hg.open(scene) as here, hg.open(scene, workers=1) as there:
+    how: Any = {"backend": backend}
+    with hg.open(scene, **how) as here, hg.open(scene, **how, workers=1) as there:
         ours, theirs = ([r.render(view)["eye"].rgb for view in views] for r in (here, there))
     for one, other in zip(ours, theirs, strict=True):
         assert np.array_equal(one, other)
