@@ -73,14 +73,15 @@ const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
 // Light at vertices of what covers more pixels than it has vertices; of others as it is needed.
 void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
     std::size_t count = 0;
+    light.lazy = 0;
     for (auto* list : {&plan.opaque, &plan.transparent})
         for (Drawn& drawn : *list) {
             if (!scene.vertex_lit(scene.kind(drawn), drawn)) continue;
             const std::int64_t area = std::int64_t(drawn.right - drawn.left + 1) * (drawn.bottom - drawn.top + 1);
             drawn.lit_whole = std::int64_t(drawn.vertices) * 2 < area;
-            if (!drawn.lit_whole) continue;
-            drawn.lit = count;
-            count += (std::size_t(drawn.vertices) + 7) & ~std::size_t(7);
+            std::size_t& next = drawn.lit_whole ? count : light.lazy;
+            drawn.lit = next;
+            next += (std::size_t(drawn.vertices) + 7) & ~std::size_t(7);
         }
     light.stride = count + BESIDE;
     const std::size_t numbers = 3 + 3 * std::size_t(scene.frame.block->shadow_count);

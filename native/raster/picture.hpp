@@ -164,6 +164,16 @@ private:
     void gather(Block& block, const Rays& rays, Int8 primitives, Mask wanted) {
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
+        if (scene_.coloured() && scene_.view.vertex_lit) {
+            // Light at the corners of all of them, as many at once as can be.
+            std::int32_t before = 0;
+            for (int left = bits(wanted & (primitives != 0)); left != 0; left &= left - 1) {
+                const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
+                if (number != before) shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
+                before = number;
+            }
+            shader_.light_waiting();
+        }
         for (int left = bits(wanted & (primitives != 0)); left != 0;) {
             const std::uint32_t number = std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
             const Drawn& drawn = drawn_of(number);

@@ -116,7 +116,10 @@ HELIOGRAPH_INLINE Value pick(Mask m, const Value& a, const Value& b) {
 
 class Shader {
 public:
-    Shader(const Scene& scene, const VertexLight& light, Workspace& work) : scene_(scene), light_(light) {
+    Shader(const Scene& scene, const VertexLight& light, Workspace& work)
+        : scene_(scene), light_(light), lazy_(work.light) {
+        width_ = 3 + 3 * std::size_t(scene.frame.block->shadow_count);
+        lazy_.begin(light.lazy, width_);
         work.triangles.resize(KEPT_TRIANGLES);
         triangles_ = work.triangles.data();
         for (Triangle& each : work.triangles) each.number = 0;
@@ -124,6 +127,14 @@ public:
 
     // Whether all primitives of a thing look the same, but for light at their corners.
     static bool alike(const Kind& kind) { return kind.is_body() && kind.side == Side::front; }
+
+    // Has the corners of a primitive lit soon: with those of others, if `light_waiting` comes later.
+    void want_light(const Drawn& drawn, std::uint32_t number) {
+        const Kind& kind = scene_.kind(drawn);
+        if (drawn.lit_whole || !scene_.vertex_lit(kind, drawn)) return;
+        find(drawn, kind, number);
+        if (!triangle_->lit) want_corners(drawn);
+    }
 
     // Adds what `primitives` show at lanes `m`: one, `number`, or several that are `alike`.
     void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Int8 primitives) {
@@ -469,7 +480,12 @@ private:
                     for (int i = 0; i < 3 + 3 * shadows; ++i)
                         triangle_->light[i][k] = light_.at(i)[drawn.lit + triangle_->corner[k] - drawn.base];
             } else {
-                light_corners(drawn, shadows);
+                want_corners(drawn);
+                light_waiting();
+                for (int k = 0; k < 3; ++k) {
+                    const float* from = lazy_.numbers.data() + (drawn.lit + triangle_->corner[k] - drawn.base) * width_;
+                    for (int i = 0; i < 3 + 3 * shadows; ++i) triangle_->light[i][k] = from[i];
+                }
             }
         }
         const auto& numbers = triangle_->light;
@@ -491,39 +507,52 @@ private:
         }
     }
 
-    // Light at the three corners of the triangle at hand.
-    void light_corners(const Drawn& drawn, int shadows) {
-        const Meshes& meshes = scene_.meshes;
-        const Solver solver = scene_.kind(drawn).solver;
-        float p[3][8] = {}, n[3][8] = {}, wide[2][8] = {};
+    // Has the corners of the triangle at hand lit, if they are not.
+    void want_corners(const Drawn& drawn) {
         for (int k = 0; k < 3; ++k) {
-            const std::size_t at = triangle_->corner[k];
-            for (int axis = 0; axis < 3; ++axis) {
-                p[axis][k] = meshes.position[axis][at];
-                n[axis][k] = meshes.normal[axis][at];
-            }
-            wide[0][k] = meshes.uv[0][at], wide[1][k] = meshes.uv[1][at];
+            const std::size_t vertex = triangle_->corner[k] - drawn.base;
+            std::uint32_t& picture = lazy_.picture[drawn.lit + vertex];
+            if (picture == lazy_.now) continue;
+            if (waiting_count_ == 8 || waiting_ != &drawn) light_waiting();
+            picture = lazy_.now;
+            waiting_ = &drawn;
+            waiting_vertices_[waiting_count_++] = std::int32_t(vertex);
         }
-        Vec3 place{load(p[0]), load(p[1]), load(p[2])};
-        if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
-            const Float8 wider = load(wide[1]);
-            place.x *= wider, place.y *= wider;
-            if (solver != Solver::tube) place.z *= wider;
-            if (solver == Solver::capsule) place.z += load(wide[0]) * drawn.length;
-        }
-        place = rows_of(drawn.from_object).point(place);
-        const Vec3 normal = normals_way(drawn.normals, {load(n[0]), load(n[1]), load(n[2])});
-        Vec3 lit[1 + MAX_SHADOWS];
-        lit[0] = light_vertices(scene_, drawn, place, normal, lane_numbers() < all_int(3), lit + 1);
-        auto& numbers = triangle_->light;
-        for (int i = 0; i < 1 + shadows; ++i)
-            for (int k = 0; k < 3; ++k) {
-                numbers[3 * i][k] = lit[i].x[k];
-                numbers[3 * i + 1][k] = lit[i].y[k];
-                numbers[3 * i + 2][k] = lit[i].z[k];
-            }
     }
 
+public:
+    // Lights vertices that wait for it, up to eight at once.
+    void light_waiting() {
+        if (waiting_count_ == 0) return;
+        const Drawn& drawn = *waiting_;
+        const Meshes& meshes = scene_.meshes;
+        const Int8 vertices = load(waiting_vertices_);
+        const auto row = [&](const std::vector<float>& column) { return heliograph::gather(column.data() + drawn.base, vertices); };
+        Vec3 place{row(meshes.position[0]), row(meshes.position[1]), row(meshes.position[2])};
+        const Solver solver = scene_.kind(drawn).solver;
+        if (scene_.kind(drawn).round()) {
+            const Float8 wider = row(meshes.uv[1]);
+            place.x *= wider, place.y *= wider;
+            if (solver != Solver::tube) place.z *= wider;
+            if (solver == Solver::capsule) place.z += row(meshes.uv[0]) * drawn.length;
+        }
+        place = rows_of(drawn.from_object).point(place);
+        const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
+        const Mask wanted = lane_numbers() < all_int(waiting_count_);
+        Vec3 lit[1 + MAX_SHADOWS];
+        lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted, lit + 1);
+        for (int i = 0; i < waiting_count_; ++i) {
+            float* to = lazy_.numbers.data() + (drawn.lit + std::size_t(waiting_vertices_[i])) * width_;
+            for (std::size_t part = 0; part < width_ / 3; ++part) {
+                to[3 * part] = lit[part].x[i];
+                to[3 * part + 1] = lit[part].y[i];
+                to[3 * part + 2] = lit[part].z[i];
+            }
+        }
+        waiting_count_ = 0;
+    }
+
+private:
     // What further textures say of a surface in linear light.
     void add_layers(Block& block, Mask m, const Paint& paint, const Seen& seen, const Laid& laid) const {
         enum { METALLIC_ROUGHNESS, NORMAL, OCCLUSION, GLOW };
@@ -612,19 +641,36 @@ private:
 
     Vec3 mirror_at(int x, int y) const {
         const View& view = scene_.view;
-        const std::uint8_t* row = view.mirror + 3 * std::size_t(y) * std::size_t(view.camera.width);
-        alignas(32) std::int32_t colours[8];
-        for (int i = 0; i < 8; ++i) {
-            const std::uint8_t* from = row + 3 * std::min(x + i, view.camera.width - 1);
-            colours[i] = from[0] | from[1] << 8 | from[2] << 16;
+        const int width = view.camera.width;
+        const std::uint8_t* row = view.mirror + 3 * std::size_t(y) * std::size_t(width);
+        Int8 all_colours;
+#if defined(__AVX2__)
+        if (x + 8 < width) {  // four bytes are read for three
+            const Int8 places = lane_numbers() * 3;
+            all_colours = (Int8)_mm256_i32gather_epi32(reinterpret_cast<const int*>(row + 3 * x), (__m256i)places, 1);
+        } else
+#endif
+        {
+            alignas(32) std::int32_t colours[8];
+            for (int i = 0; i < 8; ++i) {
+                const std::uint8_t* from = row + 3 * std::min(x + i, width - 1);
+                colours[i] = from[0] | from[1] << 8 | from[2] << 16;
+            }
+            all_colours = load(colours);
         }
-        const Int8 all_colours = load(colours), byte = all_int(255);
+        const Int8 byte = all_int(255);
         const Vec3 seen{to_float(all_colours & byte), to_float(all_colours >> 8 & byte), to_float(all_colours >> 16 & byte)};
         return seen * all(1.0f / 255.0f);
     }
 
     const Scene& scene_;
     const VertexLight& light_;
+    LazyLight& lazy_;
+    std::size_t width_;  // numbers of a vertex
+    // Vertices that are to be lit, all of one thing.
+    const Drawn* waiting_ = nullptr;
+    alignas(32) std::int32_t waiting_vertices_[8] = {};
+    int waiting_count_ = 0;
     Triangle* triangles_;
     Triangle* triangle_ = nullptr;  // the one at hand
 };

@@ -46,8 +46,22 @@ struct Vertices {
 struct VertexLight {
     std::vector<float> numbers;
     std::size_t stride = 0;  // from one number's plane to the next
+    std::size_t lazy = 0;    // vertices of things that are not lit at once
 
     const float* at(int number) const { return numbers.data() + std::size_t(number) * stride; }
+};
+
+// Light at those vertices that pixels have asked for, all numbers of a vertex together.
+struct LazyLight {
+    std::vector<float> numbers;
+    std::vector<std::uint32_t> picture;  // in which a vertex was lit last
+    std::uint32_t now = 0;
+
+    void begin(std::size_t vertices, std::size_t width) {
+        if (picture.size() < vertices) picture.resize(vertices);
+        if (numbers.size() < vertices * width) numbers.resize(vertices * width);
+        if (++now == 0) std::fill(picture.begin(), picture.end(), 0u), now = 1;
+    }
 };
 
 // What is behind everything, as a camera that stands still sees it again and again.
@@ -82,6 +96,7 @@ constexpr std::uint32_t KEPT_TRIANGLES = 256;
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
     std::vector<Triangle> triangles;  // KEPT_TRIANGLES
+    LazyLight light;
     Planes planes;
     std::vector<std::int32_t> colours[MOST_SAMPLES];
     Vertices vertices;

@@ -76,6 +76,7 @@ class CpuRasterizer:
         self._kinds: tuple[object, object, Any] = (None, None, None)
         self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
+        self._mirrored = np.empty((0, 0, 3), np.uint8)
 
     @property
     def passes(self) -> PassSpecs:
@@ -274,7 +275,10 @@ class CpuRasterizer:
             gradient=scene.gradient,
             lighting=scene.lighting,
         )
-        picture = np.empty((camera.height, camera.width, 3), np.uint8)
+        size = camera.height, camera.width, 3
+        if self._mirrored.shape != size:
+            self._mirrored = np.empty(size, np.uint8)
+        picture = self._mirrored
         self._draw(turned, found.camera, {"rgb": picture}, reflected=found.ahead(placed))
         return picture
 
