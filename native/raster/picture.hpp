@@ -15,15 +15,26 @@ struct Nearest {
     Planes& planes;
     int sample;
 
+    struct Row {
+        float* nearness;
+        std::int32_t* primitives;
+
+        HELIOGRAPH_INLINE void operator()(int x, Mask inside, Float8 z, std::uint32_t number) const {
+            const Float8 old = load(nearness + x);
+            const Mask m = inside & (ties ? z >= old : z > old);
+            if (!any(m)) return;
+            store(nearness + x, select(m, z, old));
+            store(primitives + x, select(m, all_int(std::int32_t(number)), load(primitives + x)));
+        }
+    };
+
+    HELIOGRAPH_INLINE Row row(int y) const {
+        const std::size_t at = planes.at(0, y);
+        return {planes.nearness[sample].data() + at,
+                reinterpret_cast<std::int32_t*>(planes.primitive[sample].data() + at)};
+    }
     HELIOGRAPH_INLINE void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
-        const std::size_t at = planes.at(x, y);
-        float* to = planes.nearness[sample].data() + at;
-        const Float8 old = load(to);
-        const Mask m = inside & (ties ? z >= old : z > old);
-        if (!any(m)) return;
-        auto* primitives = reinterpret_cast<std::int32_t*>(planes.primitive[sample].data() + at);
-        store(to, select(m, z, old));
-        store(primitives, select(m, all_int(std::int32_t(number)), load(primitives)));
+        row(y)(x, inside, z, number);
     }
 };
 

@@ -62,6 +62,18 @@ HELIOGRAPH_INLINE Float8 floor(Float8 a) {
 }
 HELIOGRAPH_INLINE Float8 fract(Float8 a) { return a - floor(a); }
 
+// Products of lanes that fit into 16 bits, those of a from 0 on: a full product takes much longer.
+HELIOGRAPH_INLINE Int8 multiply_small(Int8 a, Int8 b) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Int8)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
+    return {(Int4)_mm_madd_epi16((__m128i)a.low, (__m128i)b.low),
+            (Int4)_mm_madd_epi16((__m128i)a.high, (__m128i)b.high)};
+#else
+    return a * b;
+#endif
+}
+
 // Each lane as two numbers of 16 bits: sums and the low 16 bits of products, and the high ones of
 // products without signs.
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)

@@ -100,6 +100,24 @@ struct Corner {
     double nearness;
 };
 
+// One row of a sink's, of which it may know where it lies.
+template <typename Sink>
+struct RowOf {
+    Sink& sink;
+    int y;
+    HELIOGRAPH_INLINE void operator()(int x, Mask inside, Float8 z, std::uint32_t number) const {
+        sink(x, y, inside, z, number);
+    }
+};
+template <typename Sink>
+HELIOGRAPH_INLINE auto row_of(Sink& sink, int y) {
+    if constexpr (requires { sink.row(y); }) {
+        return sink.row(y);
+    } else {
+        return RowOf<Sink>{sink, y};
+    }
+}
+
 // Which rows of pixels are drawn: [first, end).
 struct Band {
     int first, end;
@@ -146,11 +164,12 @@ static void fill_large(const Corner& a, Corner b, Corner c, int left, int right,
         // The same numbers wherever a row begins, so that bands and tiles change nothing.
         const double nearness = a.nearness + by_y * double(y - a.y) + by_x * double(HALF - a.x);
         const Float8 step = to_float(lane_numbers()) * float(by_x * SUBPIXELS);
+        const auto pixels = row_of(sink, int(row));
         for (std::int64_t x = start & ~std::int64_t(7); x <= end; x += 8) {
             const Int8 columns = lane_numbers() + all_int(int(x));
             const Mask inside = (columns >= all_int(int(start))) & (columns <= all_int(int(end)));
             const Float8 z = all(float(nearness + by_x * double(x * SUBPIXELS))) + step;
-            sink(int(x), int(row), inside, z, number);
+            pixels(int(x), inside, z, number);
         }
     }
 }
@@ -271,7 +290,7 @@ struct TriangleDrawer {
             const std::int32_t start = dx * (at_y - y[p]) - dy * (at_x - x[p]) - owned;
             step[e] = all_int(-dy * SUBPIXELS * 8);
             down[e] = dx * SUBPIXELS;
-            edge[e] = all_int(start) + all_int(-dy * SUBPIXELS) * lane_numbers();
+            edge[e] = all_int(start) + multiply_small(lane_numbers() * SUBPIXELS, all_int(-dy));
         }
         const float over = 1.0f / float(area);
         const Float8 by_1 = all((z[1] - z[0]) * over), by_2 = all((z[2] - z[0]) * over);
@@ -282,11 +301,11 @@ struct TriangleDrawer {
         }
         for (int row = y0; row <= y1; ++row) {
             Int8 e0 = edge[0], e1 = edge[1], e2 = edge[2];
+            const auto pixels = row_of(sink, row);
             for (int column = x0;; column += 8) {
                 const Int8 outside = e0 | e1 | e2;  // negative
                 if (bits(outside) != 255)
-                    sink(column, row, ~outside >> 31,
-                         nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
+                    pixels(column, ~outside >> 31, nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
                 if (column + 8 > x1) break;
                 e0 += step[0], e1 += step[1], e2 += step[2];
             }
