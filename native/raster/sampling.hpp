@@ -67,16 +67,8 @@ HELIOGRAPH_INLINE Footprint nearest_footprint(Vec2 uv, Int8 first, Int8 width, I
 template <bool wide>
 HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& low, Int8& high) {
     constexpr int scale = wide ? 2 : 1;
-#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-    // The lanes in an order that the shuffles below turn into the right one.
-    const __m256i turned = _mm256_permute4x64_epi64((__m256i)index, 0xD8);
-    const auto* pairs = reinterpret_cast<const long long*>(from);
-    const __m256 a = (__m256)_mm256_i32gather_epi64(pairs, _mm256_castsi256_si128(turned), 4 * scale);
-    const __m256 b =
-        (__m256)_mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(turned, 1), 4 * scale);
-    low = (Int8)_mm256_shuffle_ps(a, b, 0x88);
-    high = (Int8)_mm256_shuffle_ps(a, b, 0xDD);
-#elif defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
+#if defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
+    // One by one: on many processors instructions that gather take longer.
     std::int32_t at[8];
     store(at, index);
     const auto pair = [&](int i) {
@@ -90,8 +82,13 @@ HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& 
         lows[half] = _mm_shuffle_ps(a, b, 0x88);
         highs[half] = _mm_shuffle_ps(a, b, 0xDD);
     }
+#if defined(__AVX__)
+    low = (Int8)_mm256_set_m128(lows[1], lows[0]);
+    high = (Int8)_mm256_set_m128(highs[1], highs[0]);
+#else
     __builtin_memcpy(&low, lows, sizeof low);
     __builtin_memcpy(&high, highs, sizeof high);
+#endif
 #else
     for (int i = 0; i < 8; ++i) {
         const std::int32_t* pair = from + std::ptrdiff_t(index[i]) * scale;
