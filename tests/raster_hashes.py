@@ -28,7 +28,7 @@ from heliograph.raster.cpu.rasterizer import CpuRasterizer
 from heliograph.raster.options import RasterOptions
 from random_draw_lists import SceneMaker
 
-KERNELS = (0, 1, 2)
+KERNELS = (0, 1, 2, 3)
 Calls = list[tuple[str, tuple[Any, ...]]]
 """What a rasterizer is asked for, one method after the other."""
 

@@ -42,6 +42,7 @@ extern const RasterKernels plain_raster_kernels;     // without any processor's 
 extern const RasterKernels portable_raster_kernels;  // with those that all of its kind have
 #if defined(HELIOGRAPH_AVX2)
 extern const RasterKernels avx2_raster_kernels;
+extern const RasterKernels avx512_raster_kernels;  // the same eight lanes; more registers, and masks
 #endif
 
 }  // namespace heliograph

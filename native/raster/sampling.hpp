@@ -49,7 +49,7 @@ HELIOGRAPH_INLINE Footprint footprint(Vec2 uv, Int8 first, Int8 width, Int8 heig
     const Float8 x = uv.x * to_float(width) + 0.5f, y = uv.y * to_float(height) + 0.5f;
     const Int8 column = truncated(x), row = truncated(y);  // the border is 0
     const Int8 length = width + 2;
-    return {first + row * length + column, length, x - to_float(column), y - to_float(row)};
+    return {first + multiply_small(row, length) + column, length, x - to_float(column), y - to_float(row)};
 }
 
 // As above, but all of the one texel that is nearest.
