@@ -24,8 +24,10 @@ struct CancelFlag {
     std::atomic<bool> cancelled = false;
 };
 
-// What Python hands over: [world to OpenCV camera rotation (9), eye (3), fx, fy, cx, cy, near, far].
-heliograph::SplatCamera read_camera(const double* numbers, int width, int height, bool orthographic) {
+// What Python hands over: [world to OpenCV camera rotation (9), eye (3), fx, fy, cx, cy, near,
+// far].
+heliograph::SplatCamera read_camera(const double* numbers, int width, int height,
+                                    bool orthographic) {
     heliograph::SplatCamera camera{};
     for (int i = 0; i < 9; ++i) camera.rotation[i / 3][i % 3] = float(numbers[i]);
     for (int i = 0; i < 3; ++i) {
@@ -85,7 +87,8 @@ NB_MODULE(_native, module) {
         .def(nb::init<>())
         .def("set", [](CancelFlag& flag) { flag.cancelled = true; });
     nb::class_<heliograph::SplatScene>(module, "SplatScene")
-        .def("__init__", &make_scene, "positions"_a, "scales"_a, "rotations"_a, "opacities"_a, "sh"_a)
+        .def("__init__", &make_scene, "positions"_a, "scales"_a, "rotations"_a, "opacities"_a,
+             "sh"_a)
         .def("__len__", &heliograph::SplatScene::count)
         .def_prop_ro("nbytes", &heliograph::SplatScene::bytes)
         .def("draw", &draw, nb::kw_only(), "camera"_a, "width"_a, "height"_a, "orthographic"_a,

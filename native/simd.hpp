@@ -1,6 +1,6 @@
-// Eight floats or integers at once, in the compilers' own vector types: one where a file is built for
-// AVX, two of four elsewhere (SSE2, NEON). Only IEEE + - * / and sqrt, so that every build gives the
-// same bits.
+// Eight floats or integers at once, in the compilers' own vector types: one where a file is built
+// for AVX, two of four elsewhere (SSE2, NEON). Only IEEE + - * / and sqrt, so that every build
+// gives the same bits.
 #pragma once
 
 #include <cstdint>
@@ -104,7 +104,9 @@ HELIOGRAPH_INLINE Float8 load(const float* from) {
     return value;
 }
 
-HELIOGRAPH_INLINE void store(float* to, Float8 value) { __builtin_memcpy(to, &value, sizeof value); }
+HELIOGRAPH_INLINE void store(float* to, Float8 value) {
+    __builtin_memcpy(to, &value, sizeof value);
+}
 
 HELIOGRAPH_INLINE void store(std::int32_t* to, Int8 value) {
     __builtin_memcpy(to, &value, sizeof value);
@@ -165,9 +167,9 @@ HELIOGRAPH_INLINE Float8 power_of_two(Float8 x) {
     const Float8 magic = all(12582912.0f);  // 1.5 * 2**23: adding it rounds to an integer
     const Float8 shifted = x + magic;
     const Float8 f = x - (shifted - magic);
-    const Float8 p =
-        all(0.99999928f) +
-        f * (all(0.69312179f) + f * (all(0.24024744f) + f * (all(0.05591786f) + f * all(0.0095701013f))));
+    const Float8 p = all(0.99999928f) +
+                     f * (all(0.69312179f) +
+                          f * (all(0.24024744f) + f * (all(0.05591786f) + f * all(0.0095701013f))));
     return (Float8)((Int8)p + ((Int8)shifted << 23));
 }
 

@@ -85,7 +85,8 @@ HELIOGRAPH_INLINE Int8 pixel_range(Float8 at, Float8 extent, int size, Int8& fir
     const Float8 magic = all(12582912.0f), end = all(float(size - 1));
     // Rounding the edges themselves is ceil(edge - 0.5) and floor(edge - 0.5), a tie aside.
     const Float8 low = larger(at - extent, all(0.0f)), high = smaller(at + extent - 1.0f, end);
-    const Int8 inside = (at + extent > all(0.0f)) & (at - extent < all(float(size))) & (low <= high + 1.0f);
+    const Int8 inside =
+        (at + extent > all(0.0f)) & (at - extent < all(float(size))) & (low <= high + 1.0f);
     const Float8 from = smaller(low, end), to = larger(high, all(0.0f));
     first = (Int8)(from + magic) - (Int8)magic;
     last = (Int8)(to + magic) - (Int8)magic;

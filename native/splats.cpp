@@ -35,7 +35,8 @@ struct TileRange {
 std::uint32_t morton(const float* mean, const float* low, const float* step) {
     std::uint32_t code = 0;
     for (int axis = 0; axis < 3; ++axis) {
-        std::uint32_t bits = std::uint32_t(std::clamp((mean[axis] - low[axis]) * step[axis], 0.0f, 1023.0f));
+        std::uint32_t bits =
+            std::uint32_t(std::clamp((mean[axis] - low[axis]) * step[axis], 0.0f, 1023.0f));
         bits = (bits | (bits << 16)) & 0x030000FF;
         bits = (bits | (bits << 8)) & 0x0300F00F;
         bits = (bits | (bits << 4)) & 0x030C30C3;
@@ -74,7 +75,8 @@ void fill_axes(GaussianBlock& block, std::size_t lane, const float* scale, const
         {2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)},
     };
     for (int axis = 0; axis < 3; ++axis)
-        for (int i = 0; i < 3; ++i) block.axes[axis][i][lane] = float(columns[axis][i] * scale[axis]);
+        for (int i = 0; i < 3; ++i)
+            block.axes[axis][i][lane] = float(columns[axis][i] * scale[axis]);
 }
 
 }  // namespace
@@ -331,7 +333,8 @@ void SplatScene::draw(const SplatCamera& camera, const SplatPicture& arrays,
     };
 
     on_threads(options.threads, [&](int) {
-        for (std::size_t chunk; (chunk = next_chunk++) < chunks && !cancelled.load();) project(chunk);
+        for (std::size_t chunk; (chunk = next_chunk++) < chunks && !cancelled.load();)
+            project(chunk);
     });
     if (!cancelled.load()) sort();
     on_threads(options.threads, [&](int thread) {

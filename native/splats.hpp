@@ -27,7 +27,8 @@ struct SplatOptions {
     int level = 2;  // of the instructions that may be used: 1 those of every processor of its kind
 };
 
-// Gaussians in the layout that the kernels read. Pictures may be drawn from several threads at once.
+// Gaussians in the layout that the kernels read. Pictures may be drawn from several threads at
+// once.
 class SplatScene {
   public:
     // (count, 3) means, (count, 3) standard deviations, (count, 4) unit quaternions wxyz, (count)

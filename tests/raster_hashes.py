@@ -4,7 +4,7 @@
     PYTHONPATH=another/build/of/src python tests/raster_hashes.py --scenes scenes | diff one -
 
 Each line is a scene: its number, the kernels (0 plain, 1 what every processor of its kind has, 2
-the fastest), and a hash of what was drawn: all passes of all cameras at two moments. Scenes are
+AVX2, 3 AVX-512), and a hash of what was drawn: all passes of all cameras at two moments. Scenes are
 kept for other machines, since what makes them up (sines, factorized matrices) may differ there in
 the last digits.
 """

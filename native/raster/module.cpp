@@ -32,26 +32,33 @@ void expect(bool fits, const char* what) {
     if (!fits) throw std::invalid_argument(what);
 }
 
-Texture texture_of(const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v, bool nearest) {
-    expect(pixels.ndim() == (cube ? 4 : 3), "pixels: expected (H, W, C), or (6, N, N, C) of a cube");
+Texture texture_of(const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v,
+                   bool nearest) {
+    expect(pixels.ndim() == (cube ? 4 : 3),
+           "pixels: expected (H, W, C), or (6, N, N, C) of a cube");
     const std::size_t first = cube ? 1 : 0;
-    expect(!cube || (pixels.shape(0) == 6 && pixels.shape(1) == pixels.shape(2)), "pixels: expected six squares");
-    const Pixels given{pixels.data(), int(pixels.shape(first + 1)), int(pixels.shape(first)), int(pixels.shape(first + 2))};
+    expect(!cube || (pixels.shape(0) == 6 && pixels.shape(1) == pixels.shape(2)),
+           "pixels: expected six squares");
+    const Pixels given{pixels.data(), int(pixels.shape(first + 1)), int(pixels.shape(first)),
+                       int(pixels.shape(first + 2))};
     return make_texture(cube ? TextureKind::cube : TextureKind::flat, given, linear,
                         Sampler{Wrap(wrap_u), Wrap(wrap_v), nearest});
 }
 
-void make_paint(Paint* self, const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v, bool nearest) {
+void make_paint(Paint* self, const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v,
+                bool nearest) {
     new (self) Paint{};
     self->image = texture_of(pixels, cube, linear, wrap_u, wrap_v, nearest);
 }
 
-void set_layer(Paint& self, int use, const Bytes& pixels, bool linear, int wrap_u, int wrap_v, bool nearest) {
+void set_layer(Paint& self, int use, const Bytes& pixels, bool linear, int wrap_u, int wrap_v,
+               bool nearest) {
     expect(use >= 0 && use < 4, "use: expected 0 to 3");
     self.layers[use] = texture_of(pixels, false, linear, wrap_u, wrap_v, nearest);
 }
 
-void set_maps(Paint& self, const Floats<nb::shape<5, 2, 3>>& maps, const Floats<nb::shape<3>>& strengths) {
+void set_maps(Paint& self, const Floats<nb::shape<5, 2, 3>>& maps,
+              const Floats<nb::shape<3>>& strengths) {
     std::copy_n(maps.data(), 30, &self.maps[0][0][0]);
     std::copy_n(strengths.data(), 3, self.strengths);
     self.layered = true;
@@ -61,7 +68,8 @@ void set_maps(Paint& self, const Floats<nb::shape<5, 2, 3>>& maps, const Floats<
 struct RadianceTables : Radiance {
     std::vector<float> level_numbers, seen_numbers;
 
-    RadianceTables(const Floats<nb::shape<-1, -1, -1, 3>>& given, const Floats<nb::shape<-1, -1, 3>>& background)
+    RadianceTables(const Floats<nb::shape<-1, -1, -1, 3>>& given,
+                   const Floats<nb::shape<-1, -1, 3>>& background)
         : level_numbers(given.data(), given.data() + given.size()),
           seen_numbers(background.data(), background.data() + background.size()) {
         expect(given.size() > 0 && background.size() > 0, "radiance: expected texels");
@@ -82,11 +90,14 @@ void make_instances(Instances* self, const Array<const std::int32_t, nb::ndim<1>
                     const Array<const std::int64_t, nb::ndim<1>>& keys,
                     const Array<const std::int64_t, nb::ndim<1>>& order,
                     const Floats<nb::shape<-1, MATERIAL_NUMBERS>>& records,
-                    const Doubles<nb::shape<3, -1, LOD_LEVELS>>& pixel, const Doubles<nb::shape<-1, LOD_LEVELS>>& distance,
-                    const Array<const bool, nb::shape<4, -1>>& flags, const Doubles<nb::shape<2, -1>>& scales) {
+                    const Doubles<nb::shape<3, -1, LOD_LEVELS>>& pixel,
+                    const Doubles<nb::shape<-1, LOD_LEVELS>>& distance,
+                    const Array<const bool, nb::shape<4, -1>>& flags,
+                    const Doubles<nb::shape<2, -1>>& scales) {
     const std::size_t count = geometry.size();
-    expect(commands.shape(0) == count && keys.size() == count && order.size() == count && records.shape(0) == count &&
-               pixel.shape(1) == count && distance.shape(0) == count && flags.shape(1) == count && scales.shape(1) == count,
+    expect(commands.shape(0) == count && keys.size() == count && order.size() == count &&
+               records.shape(0) == count && pixel.shape(1) == count && distance.shape(0) == count &&
+               flags.shape(1) == count && scales.shape(1) == count,
            "instances: expected as many rows in every column");
     new (self) Instances{};
     Instances& made = *self;
@@ -102,9 +113,11 @@ void make_instances(Instances* self, const Array<const std::int32_t, nb::ndim<1>
     }
     copy_rows(made.records, records.data(), count);
     copy_rows(made.distance, distance.data(), count);
-    for (std::size_t k = 0; k < 3; ++k) copy_rows(made.pixel[k], pixel.data() + k * count * LOD_LEVELS, count);
+    for (std::size_t k = 0; k < 3; ++k)
+        copy_rows(made.pixel[k], pixel.data() + k * count * LOD_LEVELS, count);
     std::vector<std::uint8_t>* columns[] = {&made.shown, &made.transparent, &made.flat, &made.cast};
-    for (std::size_t k = 0; k < 4; ++k) columns[k]->assign(flags.data() + k * count, flags.data() + (k + 1) * count);
+    for (std::size_t k = 0; k < 4; ++k)
+        columns[k]->assign(flags.data() + k * count, flags.data() + (k + 1) * count);
     made.largest.assign(scales.data(), scales.data() + count);
     made.determinant.assign(scales.data() + count, scales.data() + 2 * count);
 }
@@ -138,7 +151,8 @@ const RasterKernels& kernels_of(int level) {
 }
 
 Camera camera_of(const Doubles<nb::shape<24>>& numbers, int width, int height, bool orthographic) {
-    expect(width > 0 && height > 0 && width <= 65536 && height <= 65536, "size: expected 1 to 65536 pixels");
+    expect(width > 0 && height > 0 && width <= 65536 && height <= 65536,
+           "size: expected 1 to 65536 pixels");
     const double* from = numbers.data();
     Camera camera{};
     std::copy_n(from, 12, camera.view);
@@ -151,12 +165,19 @@ Camera camera_of(const Doubles<nb::shape<24>>& numbers, int width, int height, b
 }
 
 template <typename Numbers>
-auto place_for(const std::optional<Numbers>& array, const Camera& camera, std::size_t channels) -> decltype(array->data()) {
+auto place_for(const std::optional<Numbers>& array, const Camera& camera, std::size_t channels)
+    -> decltype(array->data()) {
     if (!array) return nullptr;
     const std::size_t pixels = std::size_t(camera.width) * std::size_t(camera.height);
     expect(array->size() == pixels * channels, "out: expected arrays of the picture's size");
     return array->data();
 }
+
+// Places of the numbers that say how a picture is drawn; `CpuRasterizer._draw` writes them.
+enum Flag {
+    LINEAR, VERTEX_LIT, REFLECTED, HAZE, TONE_MAPPING, SAMPLES, THREADS, RADIANCE_SHOWN, LEVEL,
+    FLAGS
+};
 
 // All that is drawn, and memory that is used again.
 class RasterScene {
@@ -186,22 +207,27 @@ public:
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
-        backdrops_.clear();
+        forget_backdrops();
     }
 
-    void set_tables(const Floats<nb::shape<-1, -1, 2>>& albedo, const Floats<nb::shape<-1, -1, 4>>& lobes) {
+    // Kept pictures of what is behind everything: textures and light are known there by where
+    // they lie in memory, which may be another's after they are freed.
+    void forget_backdrops() { backdrops_.clear(); }
+
+    void set_tables(const Floats<nb::shape<-1, -1, 2>>& albedo,
+                    const Floats<nb::shape<-1, -1, 4>>& lobes) {
         albedo_.assign(albedo.data(), albedo.data() + albedo.size());
         lobes_.assign(lobes.data(), lobes.data() + lobes.size());
         albedo_size_[0] = int(albedo.shape(1)), albedo_size_[1] = int(albedo.shape(0));
         lobes_size_[0] = int(lobes.shape(1)), lobes_size_[1] = int(lobes.shape(0));
     }
 
-    void place(const Instances& instances, const Doubles<nb::shape<-1, 3, 4>>& pose, const Bools& visible,
-               const std::optional<Doubles<nb::ndim<1>>>& length, const Doubles<nb::shape<-1, 2, 3>>& box,
-               const Doubles<nb::ndim<1>>& radius) {
+    void place(const Instances& instances, const Doubles<nb::shape<-1, 3, 4>>& pose,
+               const Bools& visible, const std::optional<Doubles<nb::ndim<1>>>& length,
+               const Doubles<nb::shape<-1, 2, 3>>& box, const Doubles<nb::ndim<1>>& radius) {
         const std::size_t count = instances.count();
-        expect(pose.shape(0) == count && visible.size() == count && (!length || length->size() == count) &&
-                   box.shape(0) == radius.size(),
+        expect(pose.shape(0) == count && visible.size() == count &&
+                   (!length || length->size() == count) && box.shape(0) == radius.size(),
                "place: expected a row for each instance");
         copy_rows(placed_.pose, pose.data(), count);
         placed_.length.clear();
@@ -211,9 +237,11 @@ public:
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t g = std::size_t(instances.geometry[i]);
             expect(g < radius.size(), "place: a geometry that is not there");
-            const double *b = box.data() + 6 * g, *p = placed_.pose[i].data(), longer = length ? placed_.length[i] : 0;
+            const double *b = box.data() + 6 * g, *p = placed_.pose[i].data(),
+                         longer = length ? placed_.length[i] : 0;
             for (std::size_t r = 0; r < 3; ++r) {
-                placed_.centre[i][r] = p[4 * r] * b[0] + p[4 * r + 1] * b[1] + p[4 * r + 2] * b[2] + p[4 * r + 3];
+                placed_.centre[i][r] =
+                    p[4 * r] * b[0] + p[4 * r + 1] * b[1] + p[4 * r + 2] * b[2] + p[4 * r + 3];
                 placed_.half[i][r] = b[3 + r] + (r == 2 ? longer : 0);
             }
             placed_.radius[i] = (radius.data()[g] + longer) * instances.largest[i];
@@ -221,14 +249,18 @@ public:
         }
     }
 
-    void draw(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height, bool orthographic,
-              const Floats<nb::shape<2712>>& block, const Array<const std::int32_t, nb::ndim<1>>& kinds,
-              const Array<const std::int32_t, nb::shape<8>>& flags, const Floats<nb::shape<3>>& background, std::int32_t sky,
+    void draw(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width,
+              int height, bool orthographic, const Floats<nb::shape<2712>>& block,
+              const Array<const std::int32_t, nb::ndim<1>>& kinds,
+              const Array<const std::int32_t, nb::shape<FLAGS>>& flags,
+              const Floats<nb::shape<3>>& background, std::int32_t sky,
               const RadianceTables* radiance, const std::optional<Floats<nb::ndim<2>>>& atlas,
-              const std::optional<Array<const std::uint8_t, nb::shape<-1, -1, 3>>>& mirror, const std::optional<Bools>& mask,
-              const std::optional<Array<std::uint8_t>>& rgb, const std::optional<Array<std::uint8_t>>& alpha,
+              const std::optional<Array<const std::uint8_t, nb::shape<-1, -1, 3>>>& mirror,
+              const std::optional<Bools>& mask, const std::optional<Array<std::uint8_t>>& rgb,
+              const std::optional<Array<std::uint8_t>>& alpha,
               const std::optional<Array<float>>& depth, const std::optional<Array<float>>& distance,
-              const std::optional<Array<float>>& normals, const std::optional<Array<std::int32_t>>& ids) {
+              const std::optional<Array<float>>& normals,
+              const std::optional<Array<std::int32_t>>& ids) {
         check(instances);
         View view{};
         view.camera = camera_of(camera, width, height, orthographic);
@@ -236,48 +268,56 @@ public:
         expect(kinds.size() >= std::size_t(block.data()[52]), "kinds: expected one for each light");
         view.kinds = kinds.data();
         const std::int32_t* flag = flags.data();
-        view.linear = flag[0], view.vertex_lit = flag[1], view.reflected = flag[2], view.haze = flag[3];
-        view.tone_mapping = flag[4], view.samples = flag[5];
+        view.linear = flag[LINEAR], view.vertex_lit = flag[VERTEX_LIT];
+        view.reflected = flag[REFLECTED], view.haze = flag[HAZE];
+        view.tone_mapping = flag[TONE_MAPPING], view.samples = flag[SAMPLES];
         expect(view.samples == 1 || view.samples == MOST_SAMPLES, "samples: expected 1 or 4");
-        workspaces_.resize(std::size_t(std::clamp(flag[6], 1, 64)));
+        workspaces_.resize(std::size_t(std::clamp(flag[THREADS], 1, 64)));
         std::copy_n(background.data(), 3, view.background);
         expect(sky < std::int32_t(paints_.size()), "sky: expected a texture that is there");
         if (sky >= 0) {
             const Paint* paint = paints_[std::size_t(sky)];
-            expect(paint != nullptr && paint->image.kind == TextureKind::cube, "sky: expected a cube map");
+            expect(paint != nullptr && paint->image.kind == TextureKind::cube,
+                   "sky: expected a cube map");
             view.sky = &paint->image;
         }
-        view.radiance = radiance, view.radiance_shown = radiance != nullptr && flag[7] % 2;
+        view.radiance = radiance, view.radiance_shown = radiance != nullptr && flag[RADIANCE_SHOWN];
         view.albedo = {albedo_.data(), albedo_size_[0], albedo_size_[1]};
         view.lobes = {lobes_.data(), lobes_size_[0], lobes_size_[1]};
         expect(!view.linear || !albedo_.empty(), "tables: expected them first");
         expect(block.data()[53] == 0 || atlas, "atlas: expected one for lights with shadows");
         if (atlas) {
-            view.atlas = atlas->data();
-            view.atlas_width = int(atlas->shape(1)), view.atlas_height = int(atlas->shape(0));
+            view.atlas = {atlas->data(), int(atlas->shape(1)), int(atlas->shape(0))};
         }
         if (mirror) {
-            expect(mirror->shape(0) == std::size_t(height) && mirror->shape(1) == std::size_t(width), "mirror: expected another size");
+            const bool fits = int(mirror->shape(0)) == height && int(mirror->shape(1)) == width;
+            expect(fits, "mirror: expected another size");
             view.mirror = mirror->data();
         }
-        expect(!mask || mask->size() == instances.count(), "mask: expected a row for each instance");
-        Picture whole{place_for(rgb, view.camera, 1 * 3), place_for(alpha, view.camera, 1), place_for(depth, view.camera, 1),
-                      place_for(distance, view.camera, 1), place_for(normals, view.camera, 3), place_for(ids, view.camera, 1)};
+        expect(!mask || mask->size() == instances.count(),
+               "mask: expected a row for each instance");
+        Picture whole{place_for(rgb, view.camera, 3), place_for(alpha, view.camera, 1),
+                      place_for(depth, view.camera, 1), place_for(distance, view.camera, 1),
+                      place_for(normals, view.camera, 3), place_for(ids, view.camera, 1)};
         const auto* only = mask ? reinterpret_cast<const std::uint8_t*>(mask->data()) : nullptr;
-        const int level = flag[7] / 2;
+        const int level = flag[LEVEL];
         SignalCheck signals;
         {
             const nb::gil_scoped_release released;
-            make_plan(meshes_, instances, placed_, view.camera, {view.vertex_lit, view.reflected, false}, only, plan_);
+            make_plan(meshes_, instances, placed_, view.camera,
+                      {view.vertex_lit, view.reflected, false}, only, plan_);
             if (view.samples == 1) {
                 run(instances, view, whole, level, signals);
             } else {
                 // Colours have several samples, all else is seen at the middles of pixels.
                 if (whole.rgb || whole.alpha)
-                    run(instances, view, {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level, signals);
+                    run(instances, view,
+                        {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level,
+                        signals);
                 view.samples = 1;
                 whole.rgb = whole.alpha = nullptr;
-                if (!signals.raised && (whole.depth || whole.distance || whole.normals || whole.ids))
+                if (!signals.raised &&
+                    (whole.depth || whole.distance || whole.normals || whole.ids))
                     run(instances, view, whole, level, signals);
             }
         }
@@ -285,8 +325,9 @@ public:
     }
 
     // Draws one face of a shadow map into the atlas at (left, low), rows counting upwards.
-    void draw_shadow(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height, bool orthographic,
-                     const Bools& mask, const Array<float, nb::ndim<2>>& atlas, int left, int low, int level) {
+    void draw_shadow(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width,
+                     int height, bool orthographic, const Bools& mask,
+                     const Array<float, nb::ndim<2>>& atlas, int left, int low, int level) {
         check(instances);
         expect(mask.size() == instances.count(), "mask: expected a row for each instance");
         const Camera seen = camera_of(camera, width, height, orthographic);
@@ -296,10 +337,12 @@ public:
         SignalCheck signals;
         {
             const nb::gil_scoped_release released;
-            make_plan(meshes_, instances, placed_, seen, {false, false, true}, reinterpret_cast<const std::uint8_t*>(mask.data()), plan_);
+            make_plan(meshes_, instances, placed_, seen, {false, false, true},
+                      reinterpret_cast<const std::uint8_t*>(mask.data()), plan_);
             const int stride = int(atlas.shape(1));
+            float* corner = atlas.data() + std::ptrdiff_t(low) * stride + left;
             ShadowJob job{meshes_, instances, paints_, seen, plan_, shadow_workspaces_[0],
-                          atlas.data() + std::ptrdiff_t(low) * stride + left, stride, {SignalCheck::ask, &signals}};
+                          corner, stride, {SignalCheck::ask, &signals}};
             kernels_of(level).draw_shadow(job);
         }
         if (signals.raised) throw nb::python_error();
@@ -308,16 +351,20 @@ public:
 private:
     // What instances name must be there.
     void check(const Instances& instances) const {
-        expect(placed_.pose.size() == instances.count(), "draw: expected instances that were placed");
+        expect(placed_.pose.size() == instances.count(),
+               "draw: expected instances that were placed");
         for (std::size_t i = 0; i < instances.count(); ++i) {
             const std::int32_t texture = instances.kind[i].texture;
             expect(texture < std::int32_t(paints_.size()), "texture: expected one that is there");
-            expect(texture < 0 || paints_[std::size_t(texture)] != nullptr || !placed_.show[i], "texture: it was removed");
+            expect(texture < 0 || paints_[std::size_t(texture)] != nullptr || !placed_.show[i],
+                   "texture: it was removed");
         }
     }
 
-    void run(const Instances& instances, const View& view, const Picture& picture, int level, SignalCheck& signals) {
-        Job job{meshes_, instances, paints_, view, picture, plan_, light_, workspaces_, backdrops_, {SignalCheck::ask, &signals}};
+    void run(const Instances& instances, const View& view, const Picture& picture, int level,
+             SignalCheck& signals) {
+        Job job{meshes_, instances, paints_, view, picture, plan_, light_, workspaces_,
+                backdrops_, {SignalCheck::ask, &signals}};
         kernels_of(level).draw(job);
     }
 
@@ -336,28 +383,36 @@ private:
 
 void add_raster(nb::module_& module) {
     nb::class_<Paint>(module, "Paint")
-        .def("__init__", &make_paint, "pixels"_a, "cube"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a, "nearest"_a)
-        .def("set_layer", &set_layer, "use"_a, "pixels"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a, "nearest"_a)
+        .def("__init__", &make_paint, "pixels"_a, "cube"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a,
+             "nearest"_a)
+        .def("set_layer", &set_layer, "use"_a, "pixels"_a, "linear"_a, "wrap_u"_a, "wrap_v"_a,
+             "nearest"_a)
         .def("set_maps", &set_maps, "maps"_a, "strengths"_a);
     nb::class_<RadianceTables>(module, "RadianceTables")
-        .def(nb::init<const Floats<nb::shape<-1, -1, -1, 3>>&, const Floats<nb::shape<-1, -1, 3>>&>(), "levels"_a, "seen"_a);
+        .def(nb::init<const Floats<nb::shape<-1, -1, -1, 3>>&,
+                      const Floats<nb::shape<-1, -1, 3>>&>(),
+             "levels"_a, "seen"_a);
     nb::class_<Instances>(module, "Instances")
-        .def("__init__", &make_instances, "geometry"_a, "commands"_a, "keys"_a, "order"_a, "records"_a, "pixel"_a,
-             "distance"_a, "flags"_a, "scales"_a);
+        .def("__init__", &make_instances, "geometry"_a, "commands"_a, "keys"_a, "order"_a,
+             "records"_a, "pixel"_a, "distance"_a, "flags"_a, "scales"_a);
     nb::class_<RasterScene>(module, "RasterScene")
         .def(nb::init<>())
         .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
         .def("put_triangles", &RasterScene::put_triangles, "first"_a, "indices"_a)
         .def("set_paint", &RasterScene::set_paint, "handle"_a, "paint"_a.none())
+        .def("forget_backdrops", &RasterScene::forget_backdrops)
         .def("set_tables", &RasterScene::set_tables, "albedo"_a, "lobes"_a)
-        .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(), "box"_a, "radius"_a)
-        .def("draw", &RasterScene::draw, "instances"_a, "camera"_a, "width"_a, "height"_a, "orthographic"_a, "block"_a,
-             "kinds"_a, "flags"_a, "background"_a, "sky"_a, "radiance"_a.none(), "atlas"_a.none(), "mirror"_a.none(),
-             "mask"_a.none(), "rgb"_a.noconvert().none(), "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
+        .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(),
+             "box"_a, "radius"_a)
+        .def("draw", &RasterScene::draw, "instances"_a, "camera"_a, "width"_a, "height"_a,
+             "orthographic"_a, "block"_a, "kinds"_a, "flags"_a, "background"_a, "sky"_a,
+             "radiance"_a.none(), "atlas"_a.none(), "mirror"_a.none(), "mask"_a.none(),
+             "rgb"_a.noconvert().none(), "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
              "distance"_a.noconvert().none(), "normals"_a.noconvert().none(),
              "ids"_a.noconvert().none())
-        .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a, "height"_a, "orthographic"_a,
-             "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a, "level"_a);
+        .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a,
+             "height"_a, "orthographic"_a, "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a,
+             "level"_a);
 }
 
 }  // namespace heliograph

@@ -19,7 +19,8 @@ struct Nearest {
         float* nearness;
         std::int32_t* primitives;
 
-        HELIOGRAPH_INLINE void operator()(int x, Mask inside, Float8 z, std::uint32_t number) const {
+        HELIOGRAPH_INLINE void operator()(int x, Mask inside, Float8 z,
+                                          std::uint32_t number) const {
             const Float8 old = load(nearness + x);
             const Mask m = inside & (ties ? z >= old : z > old);
             if (!any(m)) return;
@@ -33,7 +34,8 @@ struct Nearest {
         return {planes.nearness[sample].data() + at,
                 reinterpret_cast<std::int32_t*>(planes.primitive[sample].data() + at)};
     }
-    HELIOGRAPH_INLINE void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
+    HELIOGRAPH_INLINE void operator()(int x, int y, Mask inside, Float8 z,
+                                      std::uint32_t number) const {
         row(y)(x, inside, z, number);
     }
 };
@@ -41,7 +43,8 @@ struct Nearest {
 HELIOGRAPH_INLINE Rays rays_at(const Scene& scene, int x, int y, int sample) {
     const bool many = scene.view.samples > 1;
     return Rays(*scene.frame.block, x, y, scene.view.camera.orthographic,
-                many ? float(PLACES[sample][0]) / SUBPIXELS : 0.0f, many ? float(PLACES[sample][1]) / SUBPIXELS : 0.0f);
+                many ? float(PLACES[sample][0]) / SUBPIXELS : 0.0f,
+                many ? float(PLACES[sample][1]) / SUBPIXELS : 0.0f);
 }
 
 // Lets through what rays meet of a round thing, and what is no hole of a texture.
@@ -54,14 +57,20 @@ struct Tested {
     bool round, holes;
     Next& next;
 
-    void slope(float dx, float dy) const requires requires(Next& sink) { sink.slope(0.0f, 0.0f); } { next.slope(dx, dy); }
+    void slope(float dx, float dy) const
+        requires requires(Next& sink) { sink.slope(0.0f, 0.0f); }
+    {
+        next.slope(dx, dy);
+    }
 
     void operator()(int x, int y, Mask inside, Float8 z, std::uint32_t number) const {
         if (round) {
             inside = shader.met(rays_at(scene, x, y, sample), inside, drawn, number, z);
             if (!any(inside)) return;
         }
-        if (holes) inside = shader.solid(Rays(*scene.frame.block, x, y, scene.view.camera.orthographic), inside, drawn, number);
+        if (holes)
+            inside = shader.solid(Rays(*scene.frame.block, x, y, scene.view.camera.orthographic),
+                                  inside, drawn, number);
         if (any(inside)) next(x, y, inside, z, number);
     }
 };
@@ -78,17 +87,25 @@ class Painter {
 public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
             Band band, const Interrupt& interrupt)
-        : scene_(scene), work_(work), backdrop_(backdrop), band_(band), interrupt_(interrupt), shader_(scene, light, work),
+        : scene_(scene),
+          work_(work),
+          backdrop_(backdrop),
+          band_(band),
+          interrupt_(interrupt),
+          shader_(scene, light, work),
           direct_(scene.view.samples == 1 && scene.plan.transparent.empty()),
-          plain_(!scene.coloured() || (scene.view.sky == nullptr && !scene.view.radiance_shown && !scene.view.haze)),
-          behind_(scene.coloured() ? packed(clamp(vec3(scene.view.background), 0.0f, 1.0f), all(0.0f)) : all_int(0)) {}
+          plain_(!scene.coloured() ||
+                 (scene.view.sky == nullptr && !scene.view.radiance_shown && !scene.view.haze)),
+          behind_(scene.coloured()
+                      ? packed(clamp(vec3(scene.view.background), 0.0f, 1.0f), all(0.0f))
+                      : all_int(0)) {}
 
     // False where it was interrupted.
     bool paint() {
         const View& view = scene_.view;
         const Camera& camera = view.camera;
-        work_.planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera), band_.first,
-                           band_.end);
+        work_.planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera),
+                           band_.first, band_.end);
         if (scene_.blended() && !direct_)
             for (int s = 0; s < view.samples; ++s)
                 work_.colours[s].resize(std::max(work_.colours[s].size(), work_.planes.size()));
@@ -141,14 +158,15 @@ private:
             return;
         }
         TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices, side,
-                                    scene_.turned(kind), x, y, 0, camera.width - 1, band_, sink};
+                                    scene_.turned(kind), x, y, band_, sink};
         drawer.draw();
     }
 
     // Casts rays into all of the rectangle that a round thing may cover.
     template <typename Sink>
     void cast(const Drawn& drawn, Side side, Sink& sink) {
-        const int first = std::max(drawn.top, band_.first), last = std::min(drawn.bottom, band_.end - 1);
+        const int first = std::max(drawn.top, band_.first);
+        const int last = std::min(drawn.bottom, band_.end - 1);
         const std::uint32_t start = side == Side::back ? drawn.count - 1 : 0;
         const std::uint32_t end = side == Side::front ? 1 : drawn.count;
         for (std::uint32_t part = start; part < end; ++part)
@@ -165,8 +183,9 @@ private:
         const Plan& plan = scene_.plan;
         const bool clear = !plan.transparent.empty() && number >= plan.transparent.front().number;
         const std::vector<Drawn>& list = clear ? plan.transparent : plan.opaque;
-        const auto after = std::upper_bound(list.begin(), list.end(), number,
-                                            [](std::uint32_t n, const Drawn& d) { return n < d.number; });
+        const auto after =
+            std::upper_bound(list.begin(), list.end(), number,
+                             [](std::uint32_t n, const Drawn& d) { return n < d.number; });
         found_ = &*(after - 1);
         return *found_;
     }
@@ -180,7 +199,8 @@ private:
             std::int32_t before = 0;
             for (int left = bits(wanted & (primitives != 0)); left != 0; left &= left - 1) {
                 const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
-                if (number != before) shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
+                if (number != before)
+                    shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
                 before = number;
             }
             shader_.light_waiting();
@@ -232,7 +252,8 @@ private:
     // Eight pixels of one primitive: most of what is large. All is inlined, to stay in registers.
     void shade_whole(const Rays& rays, std::uint32_t number, int x, int y) {
         Block block(scene_.view.linear);
-        shader_.template gather<true>(block, rays, all_int(-1), drawn_of(number), number, all_int(std::int32_t(number)));
+        shader_.template gather<true>(block, rays, all_int(-1), drawn_of(number), number,
+                                      all_int(std::int32_t(number)));
         if (scene_.blended()) {
             const Vec3 rgb = scene_.coloured() ? shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
             keep(packed(rgb, all(1.0f)), x, y);
@@ -368,13 +389,16 @@ private:
         alignas(32) float rows[24];
 #if defined(__AVX__)
         typedef float Float16 __attribute__((vector_size(64)));
-        const Float16 xy = __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-        const Float16 zz = __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+        const Float16 xy =
+            __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+        const Float16 zz =
+            __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
         store(rows, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
         store(rows + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
         store(rows + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
 #else
-        for (int i = 0; i < 8; ++i) rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
+        for (int i = 0; i < 8; ++i)
+            rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
 #endif
         if (count == 8) {
             __builtin_memcpy(to, rows, sizeof rows);
@@ -399,7 +423,8 @@ private:
             const Rays rays(*scene.frame.block, x, y, scene.view.camera.orthographic);
             Block block(scene.view.linear);
             painter.shader_.gather(block, rays, m, drawn, number, all_int(std::int32_t(number)));
-            const Vec3 rgb = scene.coloured() ? painter.shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
+            const Vec3 rgb =
+                scene.coloured() ? painter.shader_.shaded(block, rays, x, y) : vec3(0, 0, 0);
             const Float8 a = clamp(block.alpha, 0.0f, 1.0f);
             std::int32_t* to = painter.work_.colours[sample].data() + at;
             const Int8 old = load(to);
@@ -427,7 +452,9 @@ private:
             }
         }
         const Picture& out = scene_.picture;
-        if (out.depth == nullptr && out.distance == nullptr && out.ids == nullptr && out.normals == nullptr) return true;
+        if (out.depth == nullptr && out.distance == nullptr && out.ids == nullptr &&
+            out.normals == nullptr)
+            return true;
         const std::uint32_t first = scene_.plan.transparent.front().number;
         for (const Drawn& drawn : scene_.plan.transparent) {
             if (interrupt_.asked()) return false;
@@ -457,8 +484,9 @@ private:
             std::uint8_t* to = count == 8 ? rgb + 3 * at : bytes;
 #if defined(__AVX2__)
             // Three bytes of each four, twelve in either half.
-            const __m256i order = _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
-                                                   0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+            const __m256i order = _mm256_setr_epi8(
+                0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
+                0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
             const __m256i three = _mm256_shuffle_epi8((__m256i)colours, order);
             const __m128i high = _mm256_extracti128_si256(three, 1);
             const std::int64_t eight = _mm_extract_epi64(high, 0);
@@ -473,18 +501,24 @@ private:
             if (count < 8) std::copy_n(bytes, 3 * count, rgb + 3 * at);
         }
         if (std::uint8_t* alpha = scene_.picture.alpha)
-            for (int i = 0; i < count; ++i) alpha[at + std::size_t(i)] = std::uint8_t(std::uint32_t(colours[i]) >> 24);
+            for (int i = 0; i < count; ++i)
+                alpha[at + std::size_t(i)] = std::uint8_t(std::uint32_t(colours[i]) >> 24);
     }
 
     void write_colours(int y) const {
         const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y), width = std::size_t(view.camera.width);
         if (view.samples == 1) {
-            for (int x = 0; x < view.camera.width; x += 8) write_colours(load(work_.colours[0].data() + from + x), x, y);
+            for (int x = 0; x < view.camera.width; x += 8)
+                write_colours(load(work_.colours[0].data() + from + x), x, y);
             return;
         }
-        std::uint8_t* rgb = scene_.picture.rgb == nullptr ? nullptr : scene_.picture.rgb + 3 * width * std::size_t(y);
-        std::uint8_t* alpha = scene_.picture.alpha == nullptr ? nullptr : scene_.picture.alpha + width * std::size_t(y);
+        std::uint8_t* rgb = scene_.picture.rgb == nullptr
+                                ? nullptr
+                                : scene_.picture.rgb + 3 * width * std::size_t(y);
+        std::uint8_t* alpha = scene_.picture.alpha == nullptr
+                                  ? nullptr
+                                  : scene_.picture.alpha + width * std::size_t(y);
         for (std::size_t x = 0; x < width; ++x) {
             std::uint32_t sum[4] = {0, 0, 0, 0};
             for (int s = 0; s < view.samples; ++s) {
@@ -493,7 +527,8 @@ private:
             }
             const std::uint32_t n = std::uint32_t(view.samples), half = n / 2;
             if (rgb != nullptr)
-                for (int k = 0; k < 3; ++k) rgb[3 * x + std::size_t(k)] = std::uint8_t((sum[k] + half) / n);
+                for (int k = 0; k < 3; ++k)
+                    rgb[3 * x + std::size_t(k)] = std::uint8_t((sum[k] + half) / n);
             if (alpha != nullptr) alpha[x] = std::uint8_t((sum[3] + half) / n);
         }
     }

@@ -13,11 +13,12 @@ constexpr double REFLECTED = 3.0;  // times larger an error may be that is only 
 constexpr double ROOM = 3.5;       // how much farther than what is in it a turned box reaches
 constexpr double ROUNDING = 4e-6;  // of a vertex's numbers, as a part of the largest
 
-struct Planes {
+// Six planes; what is inside is before all of them.
+struct Frustum {
     double normal[6][3], offset[6];
 };
 
-Planes planes_of(const Camera& camera) {
+Frustum frustum_of(const Camera& camera) {
     const double left = -camera.cx / camera.fx, right = (camera.width - camera.cx) / camera.fx;
     const double top = camera.cy / camera.fy, bottom = (camera.cy - camera.height) / camera.fy;
     const bool parallel = camera.orthographic;
@@ -29,7 +30,7 @@ Planes planes_of(const Camera& camera) {
         {0, 0, -1, -camera.near_},
         {0, 0, 1, camera.far_},
     };
-    Planes planes;
+    Frustum planes;
     for (int i = 0; i < 6; ++i) {
         const double* row = rows[i];
         const double size = std::sqrt(row[0] * row[0] + row[1] * row[1] + row[2] * row[2]);
@@ -39,7 +40,7 @@ Planes planes_of(const Camera& camera) {
     return planes;
 }
 
-bool is_outside(const Planes& planes, const double* middle, double radius) {
+bool is_outside(const Frustum& planes, const double* middle, double radius) {
     for (int i = 0; i < 6; ++i) {
         const double* n = planes.normal[i];
         const double inside = middle[0] * n[0] + middle[1] * n[1] + middle[2] * n[2];
@@ -63,7 +64,8 @@ bool is_facing(const Camera& camera, const double* pose, double determinant) {
 void multiply(const double* view, const double* pose, double* map) {
     for (int r = 0; r < 3; ++r) {
         const double *v = view + 4 * r, *p = pose;
-        for (int c = 0; c < 4; ++c) map[4 * r + c] = v[0] * p[c] + v[1] * p[4 + c] + v[2] * p[8 + c];
+        for (int c = 0; c < 4; ++c)
+            map[4 * r + c] = v[0] * p[c] + v[1] * p[4 + c] + v[2] * p[8 + c];
         map[4 * r + 3] += v[3];
     }
 }
@@ -121,7 +123,8 @@ struct Planner {
     }
 
     // Which pixels it may cover, and whether the near plane may cut it.
-    void find_rectangle(const double* map, const double* middle, std::size_t i, Drawn& drawn) const {
+    void find_rectangle(const double* map, const double* middle, std::size_t i,
+                        Drawn& drawn) const {
         const auto& half = placed.half[i];
         const double margin = instances.kind[i].line;
         double low[2] = {std::numeric_limits<double>::infinity(),
@@ -137,7 +140,8 @@ struct Planner {
             }
             // Roundings of float32 may bring vertices a little nearer than their box.
             const double size = std::abs(at[0]) + std::abs(at[1]) + std::abs(at[2]);
-            if (!(-at[2] - ROUNDING * (size + placed.radius[i]) > camera.near_)) drawn.clipped = true;
+            if (!(-at[2] - ROUNDING * (size + placed.radius[i]) > camera.near_))
+                drawn.clipped = true;
             const double scale = camera.orthographic ? 1 : -1 / at[2];
             const double x = camera.cx + camera.fx * at[0] * scale;
             const double y = camera.cy - camera.fy * at[1] * scale;
@@ -217,7 +221,7 @@ void find_reach(const Planner& planner, const std::vector<Drawn>& drawn, double&
 void make_plan(const Meshes& meshes, const Instances& instances, const Placed& placed,
                const Camera& camera, Policy policy, const std::uint8_t* mask, Plan& plan) {
     const Planner planner{meshes, instances, placed, camera, policy};
-    const Planes planes = planes_of(camera);
+    const Frustum frustum = frustum_of(camera);
     plan.opaque.clear(), plan.transparent.clear();
     for (std::size_t i = 0; i < instances.count(); ++i) {
         if (!placed.show[i] || (mask != nullptr && !mask[i])) continue;
@@ -226,7 +230,7 @@ void make_plan(const Meshes& meshes, const Instances& instances, const Placed& p
             const double *v = camera.view + 4 * r, *c = placed.centre[i].data();
             middle[r] = c[0] * v[0] + c[1] * v[1] + c[2] * v[2] + v[3];
         }
-        if (is_outside(planes, middle, placed.radius[i])) continue;
+        if (is_outside(frustum, middle, placed.radius[i])) continue;
         if (instances.flat[i] && !policy.plain &&
             !is_facing(camera, placed.pose[i].data(), instances.determinant[i]))
             continue;

@@ -72,7 +72,8 @@ HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& 
     std::int32_t at[8];
     store(at, index);
     const auto pair = [&](int i) {
-        return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + std::ptrdiff_t(at[i]) * scale));
+        return _mm_loadl_epi64(
+            reinterpret_cast<const __m128i*>(from + std::ptrdiff_t(at[i]) * scale));
     };
     __m128 lows[2], highs[2];
     for (int half = 0; half < 2; ++half) {
@@ -135,14 +136,17 @@ struct Texels {
             return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
         } else {
             // Two channels in each word, as GPUs do it: parts of 1 / 256 along, of 1 / 65536 up.
-            const Int8 right = twice(rounded(at.along * 256.0f)), high = twice(rounded(at.up * 65535.0f));
+            const Int8 right = twice(rounded(at.along * 256.0f));
+            const Int8 high = twice(rounded(at.up * 65535.0f));
             const Int8 left = add_halves(all_int(256 | 256 << 16), -right), low = ~high;
             const auto two = [&](int shift) {
                 const auto part = [&](int i) { return (words[i] >> shift) & all_int(0xFF00FF); };
                 const auto row = [&](int i) {
-                    return add_halves(multiply_halves(part(i), left), multiply_halves(part(i + 1), right));
+                    return add_halves(multiply_halves(part(i), left),
+                                      multiply_halves(part(i + 1), right));
                 };
-                return add_halves(multiply_halves_high(row(0), low), multiply_halves_high(row(2), high));
+                return add_halves(multiply_halves_high(row(0), low),
+                                  multiply_halves_high(row(2), high));
             };
             return channels(two(0), two(8));
         }
@@ -210,7 +214,8 @@ template <bool wide, bool opaque>
 inline Vec4 scaled(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
     const Vec4 found = trilinear<wide>(texture, place, detail, wanted);
     const Float8 scale = all(1.0f / Texels<wide>::WHITE);
-    return {found.x * scale, found.y * scale, found.z * scale, opaque ? all(1.0f) : found.w * scale};
+    return {found.x * scale, found.y * scale, found.z * scale,
+            opaque ? all(1.0f) : found.w * scale};
 }
 
 inline Vec4 look_up(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
@@ -226,11 +231,12 @@ HELIOGRAPH_INLINE Float8 area_of(const Texture& texture, Vec2 dx, Vec2 dy) {
     return larger(dot(dx, dx), dot(dy, dy));
 }
 
-// Red, green, blue and alpha in 0 .. 1 of a flat texture, at `uv` where the next pixels to the right
-// and above are dx and dy farther. Lanes that are not wanted give anything, but read nothing amiss.
+// Red, green, blue and alpha in 0 .. 1 of a flat texture, at `uv` where the next pixels along x and
+// y are dx and dy farther. Lanes that are not wanted give anything, but read nothing amiss.
 inline Vec4 sample(const Texture& texture, Vec2 uv, Vec2 dx, Vec2 dy, Mask wanted) {
     const Detail detail = detail_of(area_of(texture, dx, dy), texture.levels);
-    const Vec2 inside = {folded(uv.x, texture.sampler.wrap_u), folded(uv.y, texture.sampler.wrap_v)};
+    const Vec2 inside = {folded(uv.x, texture.sampler.wrap_u),
+                         folded(uv.y, texture.sampler.wrap_v)};
     return look_up(texture, {inside, all_int(0), detail.magnified}, detail, wanted);
 }
 

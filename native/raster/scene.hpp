@@ -3,7 +3,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +34,10 @@ enum class Side : std::uint8_t { front, both, back };
 enum class Shading : std::uint8_t { lit, unlit, hazy, phong, lambert, normal, depth };
 // How the exact surface is found: `shapes.SOLVERS` in Python.
 enum class Solver : std::uint8_t { mesh, face, ball, tube, capsule, slab, stretched };
+// Whether rays decide its outline: its triangles only contain it.
+constexpr bool is_round(Solver solver) {
+    return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
+}
 
 // What program and state a GPU would need for an instance: the bits of `sort_keys.py`.
 struct Kind {
@@ -49,9 +52,7 @@ struct Kind {
     bool exact() const { return solver != Solver::mesh && solver != Solver::stretched; }
     // Whether its surface is that of a body, not of its triangles.
     bool is_body() const { return round() || solver == Solver::slab; }
-    bool round() const {
-        return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
-    }
+    bool round() const { return is_round(solver); }
 };
 
 // A texture and further ones of the same surface, in the order of `types.Use`.
@@ -74,7 +75,7 @@ struct Instances {
     std::vector<Kind> kind;
     std::vector<std::int64_t> order;
     std::vector<std::array<Level, LOD_LEVELS>> levels;
-    // How large a pixel must be for a level: light per pixel, light per vertex, and plain triangles.
+    // How large a pixel must be for a level: light per pixel, light per vertex, plain triangles.
     std::vector<std::array<double, LOD_LEVELS>> pixel[3];
     std::vector<std::array<double, LOD_LEVELS>> distance;
     std::vector<std::array<float, MATERIAL_NUMBERS>> records;
@@ -128,15 +129,15 @@ struct Plan {
     double first, last;  // nearest and farthest depth of an orthographic picture
 };
 
-// Numbers that are looked up: rows of texels of one to four numbers.
-struct Numbers {
-    const float* texels = nullptr;
+// Numbers that are looked up between texels; tables.hpp says how.
+struct Table {
+    const float* texels = nullptr;  // (height, width, channels), one to four of them
     int width = 0, height = 0;
 };
 
 // Light from all around: squares for reflections, one after the other, and how it is seen.
 struct Radiance {
-    Numbers levels, seen;
+    Table levels, seen;
 };
 
 struct View {
@@ -145,9 +146,8 @@ struct View {
     const std::int32_t* kinds;   // of lights, in the order of the block
     int tone_mapping;            // 0 none, 1 neutral, 2 aces
     bool linear, vertex_lit, reflected, haze;
-    const float* atlas;          // shadow maps, or null
-    int atlas_width, atlas_height;
-    Numbers albedo, lobes;       // of linear light
+    Table atlas;                 // shadow maps; no texels: none
+    Table albedo, lobes;         // of linear light
     const std::uint8_t* mirror;  // what reflective planes show (H, W, 3), or null
     const Texture* sky;          // or null
     const Radiance* radiance;    // light from all around, or null

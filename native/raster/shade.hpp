@@ -24,7 +24,9 @@ struct Scene {
     bool blended() const { return picture.rgb != nullptr || picture.alpha != nullptr; }
     // Whether fronts of an instance's triangles are clockwise.
     bool turned(const Kind& kind) const { return kind.mirrored != view.reflected; }
-    const Kind& kind(const Drawn& drawn) const { return instances.kind[std::size_t(drawn.instance)]; }
+    const Kind& kind(const Drawn& drawn) const {
+        return instances.kind[std::size_t(drawn.instance)];
+    }
     const float* record(const Drawn& drawn) const {
         return instances.records[std::size_t(drawn.instance)].data();
     }
@@ -93,10 +95,12 @@ static void light_whole(const Scene& scene, Drawn& drawn, VertexLight& light) {
     const Rows map = rows_of(drawn.from_object);
     for (std::int32_t i = 0; i < drawn.vertices; i += 8) {
         const std::size_t at = drawn.base + std::size_t(i);
-        const Vec3 normal{load(&meshes.normal[0][at]), load(&meshes.normal[1][at]), load(&meshes.normal[2][at])};
+        const Vec3 normal{load(&meshes.normal[0][at]), load(&meshes.normal[1][at]),
+                          load(&meshes.normal[2][at])};
         const Vec3 place = map.point(object_vertex(meshes, at, solver, drawn.length));
         Vec3 direct[MAX_SHADOWS];
-        const Vec3 sum = light_vertices(scene, drawn, place, normals_way(drawn.normals, normal), all_int(-1), direct);
+        const Vec3 sum = light_vertices(scene, drawn, place, normals_way(drawn.normals, normal),
+                                        all_int(-1), direct);
         float* to = light.numbers.data() + drawn.lit + std::size_t(i);
         const auto put = [&](int number, Vec3 a) {
             store(to + std::size_t(number) * light.stride, a.x);
@@ -114,6 +118,8 @@ HELIOGRAPH_INLINE Value pick(Mask m, const Value& a, const Value& b) {
     return whole ? a : select(m, a, b);
 }
 
+static_assert(LIGHT_NUMBERS == 3 + 3 * MAX_SHADOWS);
+
 class Shader {
 public:
     Shader(const Scene& scene, const VertexLight& light, Workspace& work)
@@ -128,7 +134,7 @@ public:
     // Whether all primitives of a thing look the same, but for light at their corners.
     static bool alike(const Kind& kind) { return kind.is_body() && kind.side == Side::front; }
 
-    // Has the corners of a primitive lit soon: with those of others, if `light_waiting` comes later.
+    // Has the corners of a primitive lit soon, with those of others; `light_waiting` ends it.
     void want_light(const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
         if (drawn.lit_whole || !scene_.vertex_lit(kind, drawn)) return;
@@ -137,7 +143,8 @@ public:
     }
 
     // Adds what `primitives` show at lanes `m`: one, `number`, or several that are `alike`.
-    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Int8 primitives) {
+    void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number,
+                Int8 primitives) {
         if (bits(m) == 255) {
             gather<true>(block, rays, m, drawn, number, primitives);
         } else {
@@ -146,8 +153,8 @@ public:
     }
     // `whole`: at all of them.
     template <bool whole>
-    HELIOGRAPH_INLINE void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number,
-                                  Int8 primitives) {
+    HELIOGRAPH_INLINE void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn,
+                                  std::uint32_t number, Int8 primitives) {
         const Kind& kind = scene_.kind(drawn);
         const float* record = scene_.record(drawn);
         find(drawn, kind, number);
@@ -164,7 +171,8 @@ public:
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
         if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
-        if (record[RGBA + 3] < 1.0f) block.alpha = pick<whole>(m, texel.w * record[RGBA + 3], block.alpha);
+        if (record[RGBA + 3] < 1.0f)
+            block.alpha = pick<whole>(m, texel.w * record[RGBA + 3], block.alpha);
         if (!scene_.coloured()) return;
         colour<whole>(block, m, kind, record, seen, texel);
         if (scene_.vertex_lit(kind, drawn)) {
@@ -225,10 +233,12 @@ private:
         if (triangle_->number != number) set(drawn, kind, number);
     }
     __attribute__((noinline)) void set(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
-        set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view, scene_.turned(kind));
+        set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view,
+                     scene_.turned(kind));
         if (!laid_flat(kind)) return;
         const float* record = scene_.record(drawn);
-        lay_triangle(*triangle_, scene_.meshes, drawn, kind, record + SCALE, record + OFFSET, scene_.view);
+        lay_triangle(*triangle_, scene_.meshes, drawn, kind, record + SCALE, record + OFFSET,
+                     scene_.view);
     }
 
     // Whether a texture lies on triangles as they are, not on a shape's own surface.
@@ -258,12 +268,14 @@ private:
         return id;
     }
 
-    HELIOGRAPH_INLINE void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+    HELIOGRAPH_INLINE void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind,
+                               std::uint32_t number) {
         const FrameBlock& frame = *scene_.frame.block;
         const bool exact = kind.is_body();
         const bool back = leaves(drawn, kind, number);
         const bool flat = laid_flat(kind);
-        const bool placed = kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
+        const bool placed =
+            kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
         if (!exact) {
             const OnTriangle on(*triangle_, frame, rays.where, scene_.view.linear, placed);
             seen.first = on.first, seen.second = on.second, seen.depth = on.depth;
@@ -275,7 +287,8 @@ private:
         }
         if (back && kind.line == 0) {
             seen.normal.value = -seen.normal.value;
-            if (scene_.view.linear) seen.normal.dx = -seen.normal.dx, seen.normal.dy = -seen.normal.dy;
+            if (scene_.view.linear)
+                seen.normal.dx = -seen.normal.dx, seen.normal.dy = -seen.normal.dy;
         }
         if (placed) {
             seen.place = sloped_point(rays, frame, seen.depth);
@@ -286,34 +299,40 @@ private:
         }
     }
 
-    // Of a line, whose ends are the first two corners: where it is nearest to each ray on the picture.
+    // Of a line, whose ends are the first two corners: where it is nearest to each ray, seen on
+    // the picture.
     Float8 depth_of_line(const Rays& rays, const Drawn& drawn) const {
         float end[2][3];
         for (int k = 0; k < 2; ++k)
             for (int r = 0; r < 3; ++r) {
                 const float* m = drawn.from_object + 4 * r;
                 end[k][r] = m[3];
-                for (int axis = 0; axis < 3; ++axis) end[k][r] += m[axis] * scene_.meshes.position[axis][triangle_->corner[k]];
+                for (int axis = 0; axis < 3; ++axis)
+                    end[k][r] += m[axis] * scene_.meshes.position[axis][triangle_->corner[k]];
             }
         const float nearest = scene_.lens.nearest;
         for (int k = 0; k < 2; ++k) {
             const float *a = end[k], *b = end[1 - k];
             if (-a[2] >= nearest || -b[2] < nearest) continue;
             const float part = (nearest + a[2]) / (a[2] - b[2]);
-            const float at[3] = {a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, -nearest};
+            const float at[3] = {a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part,
+                                 -nearest};
             std::copy_n(at, 3, end[k]);
         }
         float where[2][2], nearness[2];
         for (int k = 0; k < 2; ++k) {
             const float depth = -end[k][2], over = rays.parallel ? 1.0f : 1.0f / depth;
-            where[k][0] = end[k][0] * over * scene_.lens.fx, where[k][1] = end[k][1] * over * scene_.lens.fy;
+            where[k][0] = end[k][0] * over * scene_.lens.fx;
+            where[k][1] = end[k][1] * over * scene_.lens.fy;
             nearness[k] = rays.parallel ? depth : over;
         }
         const float along[2] = {where[1][0] - where[0][0], where[1][1] - where[0][1]};
         const int axis = std::abs(along[0]) >= std::abs(along[1]) ? 0 : 1;
-        const Float8 here = axis == 0 ? rays.where.x * scene_.lens.fx : rays.where.y * scene_.lens.fy;
+        const Float8 here =
+            axis == 0 ? rays.where.x * scene_.lens.fx : rays.where.y * scene_.lens.fy;
         const float length = along[axis];
-        const Float8 part = length == 0.0f ? all(0.0f) : clamp((here - where[0][axis]) / length, 0.0f, 1.0f);
+        const Float8 part =
+            length == 0.0f ? all(0.0f) : clamp((here - where[0][axis]) / length, 0.0f, 1.0f);
         const Float8 between = nearness[0] + part * (nearness[1] - nearness[0]);
         return rays.parallel ? between : 1.0f / between;
     }
@@ -337,7 +356,8 @@ private:
         const Sloped x = on.sloped(n[0][0], n[1][0], n[2][0]);
         const Sloped y = on.sloped(n[0][1], n[1][1], n[2][1]);
         const Sloped z = on.sloped(n[0][2], n[1][2], n[2][2]);
-        seen.normal = normalized({{x.value, y.value, z.value}, {x.dx, y.dx, z.dx}, {x.dy, y.dy, z.dy}});
+        seen.normal =
+            normalized({{x.value, y.value, z.value}, {x.dx, y.dx, z.dx}, {x.dy, y.dy, z.dy}});
     }
 
     void see_exact(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind, bool back) {
@@ -348,7 +368,8 @@ private:
         seen.depth.value = larger(met.depth, nearest);
         seen.object_normal = met.normal;
         const Vec3 normal = normals_way(drawn.normals, met.normal);
-        if (kind.texture >= 0 || scene_.view.linear) seen.depth = sloped_depth(rays, frame, seen.depth.value, normal);
+        if (kind.texture >= 0 || scene_.view.linear)
+            seen.depth = sloped_depth(rays, frame, seen.depth.value, normal);
         seen.normal = {normalize(normal), vec3(0, 0, 0), vec3(0, 0, 0)};
         if (kind.solver == Solver::slab || !scene_.view.linear) return;
         // How the normal turns: on what is round in object axes as the place moves.
@@ -363,7 +384,8 @@ private:
             const Float8 on = select(met.normal.z != 0.0f, all(1.0f), all(0.0f));
             dx.z *= on, dy.z *= on;
         }
-        seen.normal = normalized({normal, normals_way(drawn.normals, dx), normals_way(drawn.normals, dy)});
+        seen.normal =
+            normalized({normal, normals_way(drawn.normals, dx), normals_way(drawn.normals, dy)});
     }
 
     Vec4 look(const Paint& paint, const Drawn& drawn, const Kind& kind, const Seen& seen, Mask m,
@@ -379,7 +401,8 @@ private:
                 at.z = select(on_tube, at.z / std::max(length, 1e-6f), at.z - end);
                 scale.z = select(on_tube, scale.z, scale.x);
             }
-            return sample_cube(paint.image, at * scale, seen.object_dx * scale, seen.object_dy * scale, m);
+            return sample_cube(paint.image, at * scale, seen.object_dx * scale,
+                               seen.object_dy * scale, m);
         }
         if (kind.solver == Solver::mesh || kind.solver == Solver::face) {
             laid = seen.laid;
@@ -435,8 +458,9 @@ private:
             }
         }
         const float* material = record + MATERIAL;
-        block.material = pick<whole>(m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
-                                block.material);
+        block.material = pick<whole>(
+            m, Vec4{all(material[0]), all(material[1]), all(material[2]), all(material[3])},
+            block.material);
         if (kind.emissive && kind.line == 0) {
             if (!any(block.glowing)) block.emissive = vec3(0, 0, 0);
             block.emissive = pick<whole>(m, vec3(record + EMISSIVE), block.emissive);
@@ -445,7 +469,8 @@ private:
         if (kind.reflective && scene_.view.mirror != nullptr) {
             if (!any(block.reflective)) block.reflectance = all(0.0f);
             block.reflective |= m;
-            block.reflectance = pick<whole>(m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
+            block.reflectance = pick<whole>(
+                m, all(scene_.view.linear ? record[REFLECTANCE] : material[3]), block.reflectance);
         }
         const Shading shading = kind.line > 0 ? Shading::unlit : kind.shading;
         if (shading == Shading::unlit) block.unlit |= m;
@@ -458,7 +483,8 @@ private:
             if (shading == Shading::depth) block.show_depth |= m;
             if (kind.solver != Solver::slab && kind.solver != Solver::face) {
                 const Vec3 x = seen.normal.dx, y = seen.normal.dy;
-                const Float8 turn = larger(larger(larger(absolute(x.x), absolute(y.x)), larger(absolute(x.y), absolute(y.y))),
+                const Float8 turn = larger(larger(larger(absolute(x.x), absolute(y.x)),
+                                                  larger(absolute(x.y), absolute(y.y))),
                                            larger(absolute(x.z), absolute(y.z)));
                 block.turning = pick<whole>(m, turn, block.turning);
             }
@@ -466,7 +492,8 @@ private:
     }
 
     template <bool whole>
-    HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first, Float8 second) {
+    HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first,
+                                            Float8 second) {
         const int shadows = int(scene_.frame.block->shadow_count);
         if (!any(block.vertex_lit)) {
             block.lit = vec3(0, 0, 0);
@@ -478,25 +505,33 @@ private:
             if (drawn.lit_whole) {
                 for (int k = 0; k < 3; ++k)
                     for (int i = 0; i < 3 + 3 * shadows; ++i)
-                        triangle_->light[i][k] = light_.at(i)[drawn.lit + triangle_->corner[k] - drawn.base];
+                        triangle_->light[i][k] =
+                            light_.at(i)[drawn.lit + triangle_->corner[k] - drawn.base];
             } else {
                 want_corners(drawn);
                 light_waiting();
                 for (int k = 0; k < 3; ++k) {
-                    const float* from = lazy_.numbers.data() + (drawn.lit + triangle_->corner[k] - drawn.base) * width_;
+                    const float* from = lazy_.numbers.data() +
+                                        (drawn.lit + triangle_->corner[k] - drawn.base) * width_;
                     for (int i = 0; i < 3 + 3 * shadows; ++i) triangle_->light[i][k] = from[i];
                 }
             }
         }
         const auto& numbers = triangle_->light;
-        const auto one = [&](const float* by) { return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]); };
-        const auto along = [&](int i) { return Vec3{one(numbers[i]), one(numbers[i + 1]), one(numbers[i + 2])}; };
+        const auto one = [&](const float* by) {
+            return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]);
+        };
+        const auto along = [&](int i) {
+            return Vec3{one(numbers[i]), one(numbers[i + 1]), one(numbers[i + 2])};
+        };
         block.lit = pick<whole>(m, along(0), block.lit);
-        for (int k = 0; k < shadows; ++k) block.direct[k] = pick<whole>(m, along(3 + 3 * k), block.direct[k]);
+        for (int k = 0; k < shadows; ++k)
+            block.direct[k] = pick<whole>(m, along(3 + 3 * k), block.direct[k]);
     }
 
     // Light of things whose surface is not that of their triangles, which only say how it is lit.
-    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind, Int8 primitives) {
+    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind,
+                     Int8 primitives) {
         for (int left = bits(m); left != 0;) {
             const std::int32_t number = primitives[__builtin_ctz(unsigned(left))];
             const Mask mine = m & (primitives == all_int(number));
@@ -527,7 +562,9 @@ public:
         const Drawn& drawn = *waiting_;
         const Meshes& meshes = scene_.meshes;
         const Int8 vertices = load(waiting_vertices_);
-        const auto row = [&](const std::vector<float>& column) { return heliograph::gather(column.data() + drawn.base, vertices); };
+        const auto row = [&](const std::vector<float>& column) {
+            return heliograph::gather(column.data() + drawn.base, vertices);
+        };
         Vec3 place{row(meshes.position[0]), row(meshes.position[1]), row(meshes.position[2])};
         const Solver solver = scene_.kind(drawn).solver;
         if (scene_.kind(drawn).round()) {
@@ -540,9 +577,11 @@ public:
         const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
         const Mask wanted = lane_numbers() < all_int(waiting_count_);
         Vec3 lit[1 + MAX_SHADOWS];
-        lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted, lit + 1);
+        lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted,
+                                lit + 1);
         for (int i = 0; i < waiting_count_; ++i) {
-            float* to = lazy_.numbers.data() + (drawn.lit + std::size_t(waiting_vertices_[i])) * width_;
+            float* to =
+                lazy_.numbers.data() + (drawn.lit + std::size_t(waiting_vertices_[i])) * width_;
             for (std::size_t part = 0; part < width_ / 3; ++part) {
                 to[3 * part] = lit[part].x[i];
                 to[3 * part + 1] = lit[part].y[i];
@@ -554,15 +593,18 @@ public:
 
 private:
     // What further textures say of a surface in linear light.
-    void add_layers(Block& block, Mask m, const Paint& paint, const Seen& seen, const Laid& laid) const {
+    void add_layers(Block& block, Mask m, const Paint& paint, const Seen& seen,
+                    const Laid& laid) const {
         enum { METALLIC_ROUGHNESS, NORMAL, OCCLUSION, GLOW };
         if (paint.layers[NORMAL]) {
             const Vec4 texel = look_up(paint, *paint.layers[NORMAL], 1 + NORMAL, laid, m);
             const Laid on = mapped(paint.maps[1 + NORMAL], laid);
-            block.bent = select(m, bumped(paint, seen.normal.value, seen.place, on, texel), block.bent);
+            block.bent =
+                select(m, bumped(paint, seen.normal.value, seen.place, on, texel), block.bent);
         }
         if (paint.layers[METALLIC_ROUGHNESS]) {
-            const Vec4 texel = look_up(paint, *paint.layers[METALLIC_ROUGHNESS], 1 + METALLIC_ROUGHNESS, laid, m);
+            const Vec4 texel =
+                look_up(paint, *paint.layers[METALLIC_ROUGHNESS], 1 + METALLIC_ROUGHNESS, laid, m);
             block.material.x = select(m, block.material.x * texel.z, block.material.x);
             block.material.y = select(m, block.material.y * texel.y, block.material.y);
         }
@@ -573,18 +615,22 @@ private:
         }
         if (paint.layers[GLOW]) {
             const Vec4 texel = look_up(paint, *paint.layers[GLOW], 1 + GLOW, laid, m);
-            block.emissive = select(m, block.emissive * Vec3{texel.x, texel.y, texel.z}, block.emissive);
+            block.emissive =
+                select(m, block.emissive * Vec3{texel.x, texel.y, texel.z}, block.emissive);
         }
     }
 
     // The normal that a texture gives a surface, with its x along u and its y along v.
-    static Vec3 bumped(const Paint& paint, Vec3 normal, const SlopedPoint& at, const Laid& laid, const Vec4& texel) {
+    static Vec3 bumped(const Paint& paint, Vec3 normal, const SlopedPoint& at, const Laid& laid,
+                       const Vec4& texel) {
         const Vec3 along_y = cross(at.dy, normal), along_x = cross(normal, at.dx);
-        const Vec3 u = along_y * laid.dx.x + along_x * laid.dy.x, v = along_y * laid.dx.y + along_x * laid.dy.y;
+        const Vec3 u = along_y * laid.dx.x + along_x * laid.dy.x;
+        const Vec3 v = along_y * laid.dx.y + along_x * laid.dy.y;
         const Float8 size = larger(dot(u, u), dot(v, v));
         const Float8 turn = sign(dot(cross(at.dx, at.dy), normal)) *
                             select(size > 0.0f, inverse_root(larger(size, all(1e-37f))), all(0.0f));
-        const Float8 x = (texel.x * 2.0f - 1.0f) * paint.strengths[0], y = (texel.y * 2.0f - 1.0f) * paint.strengths[1];
+        const Float8 x = (texel.x * 2.0f - 1.0f) * paint.strengths[0];
+        const Float8 y = (texel.y * 2.0f - 1.0f) * paint.strengths[1];
         return normalize((u * x + v * y) * turn + normal * (texel.z * 2.0f - 1.0f));
     }
 
@@ -594,14 +640,16 @@ private:
         if (any(block.vertex_lit)) {
             lit = block.lit;
             for (int i = 0; i < int(scene_.frame.block->shadow_count); ++i)
-                lit += block.direct[i] * lit_part(scene_.frame, i, point, block.vertex_lit & block.covered);
+                lit += block.direct[i] *
+                       lit_part(scene_.frame, i, point, block.vertex_lit & block.covered);
         }
         if (any(flat)) {
             Vec3 here = block.rgb;
             const Mask shone = flat & ~block.unlit;
             if (any(shone)) {
-                const ClassicSurface surface{block.rgb, block.material.x, block.material.y, block.material.z,
-                                             point, block.normal, normalize(-rays.way)};
+                const ClassicSurface surface{
+                    block.rgb, block.material.x, block.material.y, block.material.z,
+                    point, block.normal, normalize(-rays.way)};
                 here = select(block.unlit, block.rgb, classic_light(scene_.frame, surface, shone));
             }
             lit = select(block.vertex_lit, lit, clamp(here, 0.0f, 1.0f));
@@ -616,8 +664,9 @@ private:
         const Mask shown_plain = block.unlit | block.show_normal | block.show_depth;
         const Mask metallic = block.covered & ~(shown_plain | block.phong | block.lambert);
         Vec3 lit = block.rgb;
-        StandardSurface surface{block.rgb, block.material, point, block.normal, block.bent, normalize(-rays.way),
-                                block.turning, block.open, any(block.occluded), rays.pixel};
+        const StandardSurface surface{
+            block.rgb, block.material, point, block.normal, block.bent, normalize(-rays.way),
+            block.turning, block.open, any(block.occluded), rays.pixel};
         const auto add = [&](Model model, Mask m) {
             if (!any(m)) return;
             const Vec3 sent = standard_light(scene_.frame, model, surface, m);
@@ -628,7 +677,8 @@ private:
         add(Model::LAMBERT, block.lambert & block.covered);
         if (any(block.glowing)) lit += block.emissive * select(shown_plain, all(0.0f), all(1.0f));
         lit = shown(scene_.frame, lit + mirrored);
-        if (any(block.show_normal)) lit = select(block.show_normal, block.bent * all(0.5f) + vec3(all(0.5f)), lit);
+        if (any(block.show_normal))
+            lit = select(block.show_normal, block.bent * all(0.5f) + vec3(all(0.5f)), lit);
         if (any(block.show_depth)) {
             const float near_ = frame.ambient[3], far_ = frame.levels[2];
             const Float8 part = rays.parallel
@@ -647,7 +697,8 @@ private:
 #if defined(__AVX2__)
         if (x + 8 < width) {  // four bytes are read for three
             const Int8 places = lane_numbers() * 3;
-            all_colours = (Int8)_mm256_i32gather_epi32(reinterpret_cast<const int*>(row + 3 * x), (__m256i)places, 1);
+            all_colours = (Int8)_mm256_i32gather_epi32(reinterpret_cast<const int*>(row + 3 * x),
+                                                       (__m256i)places, 1);
         } else
 #endif
         {
@@ -659,7 +710,8 @@ private:
             all_colours = load(colours);
         }
         const Int8 byte = all_int(255);
-        const Vec3 seen{to_float(all_colours & byte), to_float(all_colours >> 8 & byte), to_float(all_colours >> 16 & byte)};
+        const Vec3 seen{to_float(all_colours & byte), to_float(all_colours >> 8 & byte),
+                        to_float(all_colours >> 16 & byte)};
         return seen * all(1.0f / 255.0f);
     }
 

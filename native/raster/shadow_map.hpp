@@ -40,7 +40,8 @@ static bool draw_shadow(ShadowJob& job) {
                     camera.orthographic ? -1.0f : float(-camera.far_ * camera.near_ / range)};
     FrameBlock block{};
     block.unproject[0] = float(1 / camera.fx), block.unproject[1] = float(-1 / camera.fy);
-    block.unproject[2] = float(-camera.cx / camera.fx), block.unproject[3] = float(camera.cy / camera.fy);
+    block.unproject[2] = float(-camera.cx / camera.fx);
+    block.unproject[3] = float(camera.cy / camera.fy);
     Frame frame{};
     frame.block = &block;
     View view{};
@@ -57,15 +58,17 @@ static bool draw_shadow(ShadowJob& job) {
             transform(job.meshes, drawn, solver, lens, job.workspace.vertices);
             const Band band{0, camera.height};
             const bool holes = kind.cutout && kind.own_uv && (kind.three_js || !kind.exact());
+            const auto draw = [&](auto& into) {
+                TriangleDrawer<std::remove_reference_t<decltype(into)>> drawer{
+                    job.meshes, drawn, camera, lens, job.workspace.vertices, Side::both, false,
+                    0, 0, band, into};
+                drawer.draw();
+            };
             if (holes) {
                 Tested<ShadowSink> tested{scene, shader, drawn, 0, false, true, sink};
-                TriangleDrawer<Tested<ShadowSink>> drawer{job.meshes, drawn, camera, lens, job.workspace.vertices,
-                                                          Side::both, false, 0, 0, 0, camera.width - 1, band, tested};
-                drawer.draw();
+                draw(tested);
             } else {
-                TriangleDrawer<ShadowSink> drawer{job.meshes, drawn, camera, lens, job.workspace.vertices,
-                                                  Side::both, false, 0, 0, 0, camera.width - 1, band, sink};
-                drawer.draw();
+                draw(sink);
             }
         }
     return true;

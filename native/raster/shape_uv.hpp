@@ -17,16 +17,13 @@ struct ShapeUv {
 };
 
 HELIOGRAPH_INLINE ShapeUv select(Mask m, const ShapeUv& a, const ShapeUv& b) {
-    return {select(m, a.uv, b.uv), select(m, a.along_u, b.along_u), select(m, a.along_v, b.along_v)};
+    return {select(m, a.uv, b.uv), select(m, a.along_u, b.along_u),
+            select(m, a.along_v, b.along_v)};
 }
 
 // What a texture that lies in two axes shows.
 HELIOGRAPH_INLINE ShapeUv laid(Vec3 p, Vec3 along_u, Vec3 along_v) {
     return {{dot(p, along_u) + 0.5f, dot(p, along_v) + 0.5f}, along_u, along_v};
-}
-
-HELIOGRAPH_INLINE bool is_round(Solver solver) {
-    return solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
 }
 
 struct Round {
@@ -55,7 +52,8 @@ HELIOGRAPH_INLINE ShapeUv round_uv(Solver solver, Vec3 p, Vec3 normal, float len
     const Round round(p);
     ShapeUv made{{turn(p.y, p.x), 0.5f - 0.5f * p.z}, round.turning, vec3(0.0f, 0.0f, -0.5f)};
     if (solver == Solver::tube) {
-        return select(is_cap(normal), laid(p, vec3(0.5f, 0.0f, 0.0f), vec3(0.0f, 0.5f, 0.0f)), made);
+        return select(is_cap(normal), laid(p, vec3(0.5f, 0.0f, 0.0f), vec3(0.0f, 0.5f, 0.0f)),
+                      made);
     }
     if (solver == Solver::ball) {
         made.uv.y = arc_cosine(clamp(p.z, -1.0f, 1.0f)) / 3.1415927f;
@@ -77,7 +75,8 @@ HELIOGRAPH_INLINE ShapeUv face_uv(Vec3 p, Vec3 normal) {
     const Float8 half = all(0.5f), none = all(0.0f);
     const Vec3 x = vec3(0.5f, 0.0f, 0.0f), y = vec3(0.0f, 0.5f, 0.0f), z = vec3(0.0f, 0.0f, 0.5f);
     const Mask level = is_cap(normal), ahead = absolute(normal.x) > absolute(normal.y);
-    const Vec3 side = select(ahead, Vec3{none, half * normal.x, none}, Vec3{-half * normal.y, none, none});
+    const Vec3 side =
+        select(ahead, Vec3{none, half * normal.x, none}, Vec3{-half * normal.y, none, none});
     return laid(p, select(level, x, side), select(level, y, z));
 }
 
@@ -90,7 +89,8 @@ HELIOGRAPH_INLINE ShapeUv three_js_round_uv(Solver solver, Vec3 p, Vec3 normal, 
     const Float8 none = all(0.0f);
     const Round round(p);
     if (solver == Solver::tube) {
-        const ShapeUv side{{turn(p.x, -p.y), 0.5f + 0.5f * p.z}, round.turning, vec3(0.0f, 0.0f, 0.5f)};
+        const ShapeUv side{
+            {turn(p.x, -p.y), 0.5f + 0.5f * p.z}, round.turning, vec3(0.0f, 0.0f, 0.5f)};
         const ShapeUv cap = laid(p, vec3(0.0f, -0.5f, 0.0f), {0.5f * normal.z, none, none});
         return select(is_cap(normal), cap, side);
     }

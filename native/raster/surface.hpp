@@ -16,7 +16,10 @@ namespace heliograph {
 namespace {
 
 // Places of numbers in an instance's record, as raster/paint.py has them.
-enum Record { RGBA = 0, MATERIAL = 4, SCALE = 8, CUTOFF = 11, ID = 12, OFFSET = 13, EMISSIVE = 15, REFLECTANCE = 18 };
+enum Record {
+    RGBA = 0, MATERIAL = 4, SCALE = 8, CUTOFF = 11, ID = 12, OFFSET = 13,
+    EMISSIVE = 15, REFLECTANCE = 18
+};
 
 // Rays through eight pixels: from `origin` along `way`, both in camera axes, a metre of depth long.
 struct Rays {
@@ -25,8 +28,10 @@ struct Rays {
     Vec3 origin, way;
     bool parallel;
 
-    Rays(const FrameBlock& block, int x, int y, bool is_parallel, float aside_x = 0, float aside_y = 0)
-        : pixel{to_float(lane_numbers() + all_int(x)) + (0.5f + aside_x), all(float(y) + 0.5f + aside_y)},
+    Rays(const FrameBlock& block, int x, int y, bool is_parallel, float aside_x = 0,
+         float aside_y = 0)
+        : pixel{to_float(lane_numbers() + all_int(x)) + (0.5f + aside_x),
+                all(float(y) + 0.5f + aside_y)},
           parallel(is_parallel) {
         where = unprojected(block, pixel);
         origin = parallel ? Vec3{where.x, where.y, all(0.0f)} : vec3(0, 0, 0);
@@ -88,7 +93,8 @@ HELIOGRAPH_INLINE Crossing cross_slab(Vec3 c, Vec3 d, Mask leaves) {
     };
     Vec3 away, t;
     t.x = side(c.x, d.x, away.x), t.y = side(c.y, d.y, away.y), t.z = side(c.z, d.z, away.z);
-    const Float8 depth = select(leaves, smaller(t.x, smaller(t.y, t.z)), larger(t.x, larger(t.y, t.z)));
+    const Float8 depth =
+        select(leaves, smaller(t.x, smaller(t.y, t.z)), larger(t.x, larger(t.y, t.z)));
     const Float8 zero = all(0.0f);
     return {depth,
             {select(t.x == depth, away.x, zero), select(t.y == depth, away.y, zero),
@@ -134,8 +140,8 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
-// A power of two near the largest of these numbers: lengths measured by it can be multiplied without
-// leaving the range of float32.
+// A power of two near the largest of these numbers: lengths measured by it can be multiplied
+// without leaving the range of float32.
 inline float unit_of(const float (&v)[3], const float (&a)[3], const float (&b)[3]) {
     float most = 0;
     for (int k = 0; k < 3; ++k)
@@ -144,17 +150,17 @@ inline float unit_of(const float (&v)[3], const float (&a)[3], const float (&b)[
     return std::bit_cast<float>(std::clamp(exponent, 0x01000000u, 0x7e000000u));
 }
 
-inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, Solver solver,
-                         std::uint32_t which, const View& view, bool turned) {
-    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest, front] = triangle;
+inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
+                         Solver solver, std::uint32_t which, const View& view, bool turned) {
+    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest,
+           front] = triangle;
     number = which, lit = false;
     const std::size_t t = drawn.first + (which - drawn.number);
     float p[3][3];
-    const bool round = solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule;
     for (int k = 0; k < 3; ++k) {
         corner[k] = drawn.base + std::size_t(meshes.corner[k][t]);
         for (int axis = 0; axis < 3; ++axis) p[k][axis] = meshes.position[axis][corner[k]];
-        if (round) {
+        if (is_round(solver)) {
             const float wider = meshes.uv[1][corner[k]];
             p[k][0] *= wider, p[k][1] *= wider;
             if (solver != Solver::tube) p[k][2] *= wider;
@@ -172,11 +178,12 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     const float z[3] = {-v[2], -v[2] - a[2], -v[2] - b[2]};
     const float unit = unit_of(v, a, b), per_unit = 1.0f / unit;
     for (int r = 0; r < 3; ++r) v[r] *= per_unit, a[r] *= per_unit, b[r] *= per_unit;
-    const float n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+    const float n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
+                        a[0] * b[1] - a[1] * b[0]};
     float away = v[0] * n[0] + v[1] * n[1] + v[2] * n[2];
     if (solver == Solver::face) {
-        // Of large planes this cancels; in object axes it does not. The sizes of both normals differ
-        // by the determinant.
+        // Of large planes this cancels; in object axes it does not. The sizes of both normals
+        // differ by the determinant.
         const float* back = drawn.to_object;
         const float e[2][3] = {{p[1][0] - p[0][0], p[1][1] - p[0][1], p[1][2] - p[0][2]},
                                {p[2][0] - p[0][0], p[2][1] - p[0][1], p[2][2] - p[0][2]}};
@@ -201,32 +208,39 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         front = (away < 0) != turned;
     } else {
         over[0] = over[1] = 0, over[2] = -n[2];
-        first[0] = -b[1] * per_unit, first[1] = b[0] * per_unit, first[2] = v[0] * b[1] - v[1] * b[0];
-        second[0] = a[1] * per_unit, second[1] = -a[0] * per_unit, second[2] = a[0] * v[1] - a[1] * v[0];
+        first[0] = -b[1] * per_unit, first[1] = b[0] * per_unit,
+        first[2] = v[0] * b[1] - v[1] * b[0];
+        second[0] = a[1] * per_unit, second[1] = -a[0] * per_unit,
+        second[2] = a[0] * v[1] - a[1] * v[0];
         depth[0] = -n[0], depth[1] = -n[1], depth[2] = away * unit;
         front = (n[2] > 0) != turned;
     }
     const float near_ = float(view.camera.near_);
     nearest = std::max(near_, std::min(z[0], std::min(z[1], z[2])));
     // What is seen is not beyond the far plane, however large a triangle's roundings are.
-    farthest = std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
+    farthest =
+        std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
     const float* by = drawn.normals;
     for (int k = 0; k < 3; ++k)
         for (int r = 0; r < 3; ++r)
-            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] + by[3 * r + 1] * meshes.normal[1][corner[k]] +
+            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] +
+                           by[3 * r + 1] * meshes.normal[1][corner[k]] +
                            by[3 * r + 2] * meshes.normal[2][corner[k]];
     if (solver != Solver::face) return;
     float* plain = normal[0];
-    const float length = __builtin_sqrtf(std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
+    const float length = __builtin_sqrtf(
+        std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
     for (int r = 0; r < 3; ++r) plain[r] /= length;
 }
 
-// Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are found
-// from the eye, so that those of large planes are as fine as they are near.
-inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn, const Kind& kind,
-                         const float* scale, const float* offset, const View& view) {
+// Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are
+// found from the eye, so that those of large planes are as fine as they are near.
+inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
+                         const Kind& kind, const float* scale, const float* offset,
+                         const View& view) {
     const auto &corner = triangle.corner;
-    const auto &over = triangle.over, &first = triangle.first, &second = triangle.second, &depth = triangle.depth;
+    const auto &over = triangle.over, &first = triangle.first, &second = triangle.second,
+               &depth = triangle.depth;
     auto& uv = triangle.uv;
     for (int axis = 0; axis < 2; ++axis) {
         float* to = uv[axis];
@@ -245,10 +259,12 @@ inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         const float by = part * scale[axis];
         if (!view.camera.orthographic) {
             const float way[3] = {row[0], row[1], -row[2]};
-            for (int k = 0; k < 3; ++k) to[k] = (row[3] * over[k] + depth[2] * way[k]) * by + start * over[k];
+            for (int k = 0; k < 3; ++k)
+                to[k] = (row[3] * over[k] + depth[2] * way[k]) * by + start * over[k];
         } else {
             const float at[3] = {row[0], row[1], row[3]};
-            for (int k = 0; k < 3; ++k) to[k] = (at[k] * over[2] - depth[k] * row[2]) * by + start * over[k];
+            for (int k = 0; k < 3; ++k)
+                to[k] = (at[k] * over[2] - depth[k] * row[2]) * by + start * over[k];
         }
     }
 }
@@ -276,7 +292,8 @@ struct OnTriangle {
     Sloped first, second, depth;  // barycentric coordinates of corners 1 and 2
 
     // Slopes cost more than the rest: they are there where they are asked for.
-    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 at, bool slopes, bool slope_of_depth)
+    OnTriangle(const Triangle& t, const FrameBlock& block, Vec2 at, bool slopes,
+               bool slope_of_depth)
         : over(1.0f / linear(t.over, at)), where(at), step{block.unproject[0], block.unproject[1]} {
         first = along(t, t.first, slopes), second = along(t, t.second, slopes);
         depth = along(t, t.depth, slope_of_depth);
@@ -310,7 +327,8 @@ struct SlopedPoint {
 };
 
 // A place in camera axes, from how its depth grows.
-HELIOGRAPH_INLINE SlopedPoint sloped_point(const Rays& rays, const FrameBlock& block, const Sloped& depth) {
+HELIOGRAPH_INLINE SlopedPoint sloped_point(const Rays& rays, const FrameBlock& block,
+                                           const Sloped& depth) {
     const float x = block.unproject[0], y = block.unproject[1];
     const Float8 wide = rays.parallel ? all(1.0f) : depth.value;
     SlopedPoint s{rays.point(depth.value), rays.way * depth.dx, rays.way * depth.dy};
@@ -320,7 +338,8 @@ HELIOGRAPH_INLINE SlopedPoint sloped_point(const Rays& rays, const FrameBlock& b
 }
 
 // How the depth grows along a surface that faces `normal`.
-HELIOGRAPH_INLINE Sloped sloped_depth(const Rays& rays, const FrameBlock& block, Float8 depth, Vec3 normal) {
+HELIOGRAPH_INLINE Sloped sloped_depth(const Rays& rays, const FrameBlock& block, Float8 depth,
+                                      Vec3 normal) {
     const Float8 facing = dot(normal, rays.way);
     const Float8 size = select(absolute(facing) > 1e-12f, facing, all(1e-12f));
     const Float8 over = (rays.parallel ? all(1.0f) : depth) / size;
@@ -335,13 +354,16 @@ HELIOGRAPH_INLINE SlopedPoint normalized(const SlopedPoint& a) {
 }
 
 HELIOGRAPH_INLINE Laid mapped(const float map[2][3], const Laid& l) {
-    const auto row = [&](const float* m, Vec2 a, float one) { return a.x * m[0] + a.y * m[1] + m[2] * one; };
+    const auto row = [&](const float* m, Vec2 a, float one) {
+        return a.x * m[0] + a.y * m[1] + m[2] * one;
+    };
     return {{row(map[0], l.uv, 1), row(map[1], l.uv, 1)},
             {row(map[0], l.dx, 0), row(map[1], l.dx, 0)},
             {row(map[0], l.dy, 0), row(map[1], l.dy, 0)}};
 }
 
-HELIOGRAPH_INLINE Vec4 look_up(const Paint& paint, const Texture& texture, int map, const Laid& laid, Mask m) {
+HELIOGRAPH_INLINE Vec4 look_up(const Paint& paint, const Texture& texture, int map,
+                               const Laid& laid, Mask m) {
     const Laid at = paint.layered ? mapped(paint.maps[map], laid) : laid;
     return sample(texture, at.uv, at.dx, at.dy, m);
 }

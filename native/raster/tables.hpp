@@ -2,14 +2,10 @@
 #pragma once
 
 #include "maths.hpp"
+#include "scene.hpp"
 
 namespace heliograph {
 namespace {
-
-struct Table {
-    const float* texels;  // (height, width, channels)
-    int width, height;
-};
 
 // The four texels round a place, and how far it is from the first to the next along each side.
 struct Corners {

@@ -11,7 +11,8 @@ namespace {
 constexpr int MOST_ACROSS = 16384, MOST_ACROSS_CUBES = 8192;
 constexpr int RGBA = 4;
 
-// One level without its border: (faces, height, width, 4), in 8 bits, or 16 where it is linear light.
+// One level without its border: (faces, height, width, 4), in 8 bits, or 16 where it is linear
+// light.
 template <typename Number>
 struct Image {
     int faces, width, height;
@@ -242,7 +243,8 @@ void check(TextureKind kind, const Pixels& pixels) {
     const int most = kind == TextureKind::cube ? MOST_ACROSS_CUBES : MOST_ACROSS;
     const auto fits = [most](int size) { return size >= 1 && size <= most; };
     if (!fits(pixels.width) || !fits(pixels.height)) {
-        throw std::invalid_argument("expected 1 to 16384 texels each way of a texture, 8192 of a cube");
+        throw std::invalid_argument(
+            "expected 1 to 16384 texels each way of a texture, 8192 of a cube");
     }
     if (kind == TextureKind::cube && pixels.width != pixels.height) {
         throw std::invalid_argument("expected square faces of a cube, got others");

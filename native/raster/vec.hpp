@@ -77,7 +77,9 @@ HELIOGRAPH_INLINE Int8 multiply_small(Int8 a, Int8 b) {
 // Each lane as two numbers of 16 bits: sums and the low 16 bits of products, and the high ones of
 // products without signs.
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-HELIOGRAPH_INLINE Int8 add_halves(Int8 a, Int8 b) { return (Int8)_mm256_add_epi16((__m256i)a, (__m256i)b); }
+HELIOGRAPH_INLINE Int8 add_halves(Int8 a, Int8 b) {
+    return (Int8)_mm256_add_epi16((__m256i)a, (__m256i)b);
+}
 HELIOGRAPH_INLINE Int8 multiply_halves(Int8 a, Int8 b) {
     return (Int8)_mm256_mullo_epi16((__m256i)a, (__m256i)b);
 }

@@ -22,7 +22,8 @@ constexpr double GUARD = double(1 << 19);        // pixels round the picture tha
 constexpr int PLACES[MOST_SAMPLES][2] = {{-32, -96}, {96, -32}, {-96, 32}, {32, 96}};
 
 struct Lens {
-    float fx, fy, cx, cy, nearest, scale, shift;  // nearness of parallel cameras = shift - scale * depth
+    float fx, fy, cx, cy, nearest;
+    float scale, shift;  // nearness of parallel cameras = shift - scale * depth
     bool parallel;
 
     Float8 nearness(Float8 depth) const {
@@ -56,7 +57,7 @@ HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solve
     Vec3 p{load(&meshes.position[0][at]), load(&meshes.position[1][at]),
            load(&meshes.position[2][at])};
     if (solver == Solver::stretched) p.z += load(&meshes.uv[0][at]) * length;
-    if (solver == Solver::ball || solver == Solver::tube || solver == Solver::capsule) {
+    if (is_round(solver)) {
         const Float8 wider = load(&meshes.uv[1][at]);
         p.x *= wider, p.y *= wider;
         if (solver != Solver::tube) p.z *= wider;
@@ -125,7 +126,7 @@ struct Band {
 
 // Draws what is left of a triangle or polygon that is large, or was clipped: exact in 64 bits.
 template <typename Sink>
-static void fill_large(const Corner& a, Corner b, Corner c, int left, int right, Band band,
+static void fill_large(const Corner& a, Corner b, Corner c, int width, Band band,
                        std::uint32_t number, Sink& sink) {
     // Rows count downwards, so that corners in counter-clockwise order have a negative area.
     std::swap(b, c);
@@ -145,7 +146,7 @@ static void fill_large(const Corner& a, Corner b, Corner c, int left, int right,
     const Corner* corners[4] = {&a, &b, &c, &a};
     for (std::int64_t row = first; row <= last; ++row) {
         const std::int64_t y = row * SUBPIXELS + HALF;
-        std::int64_t start = left, end = right;
+        std::int64_t start = 0, end = width - 1;
         for (int e = 0; e < 3; ++e) {
             const Corner &p = *corners[e], &q = *corners[e + 1];
             const std::int64_t dx = q.x - p.x, dy = q.y - p.y;
@@ -216,7 +217,6 @@ struct TriangleDrawer {
     Side side;
     bool turned;     // whether fronts are clockwise
     int shift_x, shift_y;  // of the sample, subpixels
-    int left, right; // columns
     Band band;
     Sink& sink;
 
@@ -246,14 +246,16 @@ struct TriangleDrawer {
         }
         const Int8 low_x = least(x[0], least(x[1], x[2])), high_x = most(x[0], most(x[1], x[2]));
         const Int8 low_y = least(y[0], least(y[1], y[2])), high_y = most(y[0], most(y[1], y[2]));
-        const Int8 first_x = most((low_x + (HALF - 1)) >> 8, all_int(left));
-        const Int8 last_x = least((high_x - HALF) >> 8, all_int(right));
+        const Int8 first_x = most((low_x + (HALF - 1)) >> 8, all_int(0));
+        const Int8 last_x = least((high_x - HALF) >> 8, all_int(camera.width - 1));
         const Int8 first_y = most((low_y + (HALF - 1)) >> 8, all_int(band.first));
         const Int8 last_y = least((high_y - HALF) >> 8, all_int(band.end - 1));
-        const Mask large = ((high_x - low_x) > all_int(SMALL)) | ((high_y - low_y) > all_int(SMALL));
+        const Mask large =
+            ((high_x - low_x) > all_int(SMALL)) | ((high_y - low_y) > all_int(SMALL));
         Int8 area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
         // Counter-clockwise is a negative area here; what faces away is turned round, or left out.
-        const Mask turn = side == Side::both ? area < 0 : all_int((side == Side::back) == turned ? -1 : 0);
+        const Mask turn =
+            side == Side::both ? area < 0 : all_int((side == Side::back) == turned ? -1 : 0);
         area = select(turn, -area, area);
         const Mask live = (first_x <= last_x) & (first_y <= last_y) & ((area > 0) | large);
         const int alive = bits(live) & wanted & ~slow;
@@ -297,7 +299,8 @@ struct TriangleDrawer {
         const Float8 nearness = all(z[0]);
         if constexpr (requires { sink.slope(0.0f, 0.0f); }) {
             const float a = (z[1] - z[0]) * over * SUBPIXELS, b = (z[2] - z[0]) * over * SUBPIXELS;
-            sink.slope(float(y[2] - y[0]) * a + float(y[0] - y[1]) * b, float(x[0] - x[2]) * a + float(x[1] - x[0]) * b);
+            sink.slope(float(y[2] - y[0]) * a + float(y[0] - y[1]) * b,
+                       float(x[0] - x[2]) * a + float(x[1] - x[0]) * b);
         }
         for (int row = y0; row <= y1; ++row) {
             Int8 e0 = edge[0], e1 = edge[1], e2 = edge[2];
@@ -305,7 +308,8 @@ struct TriangleDrawer {
             for (int column = x0;; column += 8) {
                 const Int8 outside = e0 | e1 | e2;  // negative
                 if (bits(outside) != 255)
-                    pixels(column, ~outside >> 31, nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
+                    pixels(column, ~outside >> 31,
+                           nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
                 if (column + 8 > x1) break;
                 e0 += step[0], e1 += step[1], e2 += step[2];
             }
@@ -345,8 +349,10 @@ struct TriangleDrawer {
             Clipped& each = polygon[k];
             if (!each.kept) {
                 const double depth = -each.at[2], over = camera.orthographic ? 1 : 1 / depth;
-                each.corner.x = std::int64_t(__builtin_rint((each.at[0] * over * camera.fx + camera.cx) * SUBPIXELS));
-                each.corner.y = std::int64_t(__builtin_rint((camera.cy - each.at[1] * over * camera.fy) * SUBPIXELS));
+                each.corner.x = std::int64_t(
+                    __builtin_rint((each.at[0] * over * camera.fx + camera.cx) * SUBPIXELS));
+                each.corner.y = std::int64_t(
+                    __builtin_rint((camera.cy - each.at[1] * over * camera.fy) * SUBPIXELS));
                 each.corner.nearness = camera.orthographic
                     ? double(lens.shift) - double(lens.scale) * depth : over;
             }
@@ -355,9 +361,9 @@ struct TriangleDrawer {
         for (int k = 2; k < count; ++k) {
             const Corner &p = polygon[0].corner, &q = polygon[k - 1].corner, &r = polygon[k].corner;
             if (side == Side::both || (side == Side::front) != turned)
-                fill_large(p, q, r, left, right, band, number, sink);
+                fill_large(p, q, r, camera.width, band, number, sink);
             if (side == Side::both || (side == Side::front) == turned)
-                fill_large(p, r, q, left, right, band, number, sink);
+                fill_large(p, r, q, camera.width, band, number, sink);
         }
     }
 };
@@ -367,17 +373,18 @@ template <typename Sink>
 static void draw_line(const Drawn& drawn, const Camera& camera, const Lens& lens,
                       const Vertices& vertices, int width, int shift_x, int shift_y, Band band,
                       Sink& sink) {
-    Clipped ends[9];
+    double ends[2][3];
     for (int k = 0; k < 2; ++k)
-        for (int r = 0; r < 3; ++r) ends[k].at[r] = vertices.place[r][std::size_t(k)];
-    double depth[2] = {-ends[0].at[2], -ends[1].at[2]};
+        for (int r = 0; r < 3; ++r) ends[k][r] = vertices.place[r][std::size_t(k)];
+    const double depth[2] = {-ends[0][2], -ends[1][2]};
     if (depth[0] < camera.near_ && depth[1] < camera.near_) return;
     Corner corner[2];
     for (int k = 0; k < 2; ++k) {
         double at[3], part = 0;
         if (depth[k] < camera.near_)
             part = (camera.near_ - depth[k]) / (depth[1 - k] - depth[k]);
-        for (int r = 0; r < 3; ++r) at[r] = ends[k].at[r] + (ends[1 - k].at[r] - ends[k].at[r]) * part;
+        for (int r = 0; r < 3; ++r)
+            at[r] = ends[k][r] + (ends[1 - k][r] - ends[k][r]) * part;
         const double away = std::max(-at[2], double(camera.near_));
         const double over = camera.orthographic ? 1 : 1 / away;
         const double x = std::clamp(at[0] * over * camera.fx + camera.cx, -GUARD, GUARD);
@@ -391,11 +398,10 @@ static void draw_line(const Drawn& drawn, const Camera& camera, const Lens& lens
     const std::int64_t half = std::int64_t(width) * HALF;
     Corner quad[4] = {corner[0], corner[0], corner[1], corner[1]};
     for (int k = 0; k < 4; ++k) (flat ? quad[k].y : quad[k].x) += k == 1 || k == 2 ? half : -half;
-    const int right = camera.width - 1;
-    fill_large(quad[0], quad[1], quad[2], 0, right, band, drawn.number, sink);
-    fill_large(quad[0], quad[2], quad[3], 0, right, band, drawn.number, sink);
-    fill_large(quad[0], quad[2], quad[1], 0, right, band, drawn.number, sink);
-    fill_large(quad[0], quad[3], quad[2], 0, right, band, drawn.number, sink);
+    fill_large(quad[0], quad[1], quad[2], camera.width, band, drawn.number, sink);
+    fill_large(quad[0], quad[2], quad[3], camera.width, band, drawn.number, sink);
+    fill_large(quad[0], quad[2], quad[1], camera.width, band, drawn.number, sink);
+    fill_large(quad[0], quad[3], quad[2], camera.width, band, drawn.number, sink);
 }
 
 }  // namespace

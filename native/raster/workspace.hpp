@@ -7,26 +7,27 @@
 
 namespace heliograph {
 
-// Rows of the picture while they are made: `planes` of nearness and primitives, one for each sample.
+// Rows of the picture while they are made: planes of nearness and primitives, one per sample.
 struct Planes {
-    int width = 0, stride = 0, samples = 0, first = 0, end = 0;
+    int stride = 0, first = 0, end = 0;
     std::vector<float> nearness[MOST_SAMPLES];
     std::vector<std::uint32_t> primitive[MOST_SAMPLES];
 
-    void begin(int w, int count, float farthest, int first_row, int end_row) {
-        width = w, samples = count, first = first_row, end = end_row;
-        stride = stride_of(w);
+    void begin(int width, int samples, float farthest, int first_row, int end_row) {
+        first = first_row, end = end_row;
+        stride = ((width + 7) & ~7) + BESIDE;
         const std::size_t last = at(0, end_row);
-        for (int s = 0; s < count; ++s) {
+        for (int s = 0; s < samples; ++s) {
             nearness[s].resize(std::max(nearness[s].size(), size()));
             primitive[s].resize(std::max(primitive[s].size(), size()));
             std::fill_n(nearness[s].data(), last, farthest);
             std::fill_n(primitive[s].data(), last, 0u);
         }
     }
-    static int stride_of(int width) { return ((width + 7) & ~7) + BESIDE; }
     std::size_t size() const { return at(0, end) + BESIDE; }
-    std::size_t at(int x, int y) const { return std::size_t(y - first) * std::size_t(stride) + std::size_t(x); }
+    std::size_t at(int x, int y) const {
+        return std::size_t(y - first) * std::size_t(stride) + std::size_t(x);
+    }
 };
 
 // Vertices of one instance on the picture.
@@ -72,10 +73,13 @@ struct Backdrop {
     std::uint64_t used = 0;
     bool whole = false;
 
-    const std::int32_t* at(int x, int y) const { return colours.data() + std::size_t(y) * stride + std::size_t(x); }
+    const std::int32_t* at(int x, int y) const {
+        return colours.data() + std::size_t(y) * stride + std::size_t(x);
+    }
 };
 
-constexpr int LIGHT_NUMBERS = 3 + 3 * 8;  // at a vertex: of lights without shadows, and of those with
+// Of light at a vertex: of lights without shadows, and of each of MAX_SHADOWS with one.
+constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
@@ -95,7 +99,7 @@ constexpr std::uint32_t KEPT_TRIANGLES = 256;
 
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
-    std::vector<Triangle> triangles;  // KEPT_TRIANGLES
+    std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
     LazyLight light;
     Planes planes;
     std::vector<std::int32_t> colours[MOST_SAMPLES];

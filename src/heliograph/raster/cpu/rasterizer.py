@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.errors import ClosedError
+from heliograph.errors import ClosedError, InvalidValueError
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
@@ -45,7 +45,7 @@ from heliograph.requires import native_module
 _TONES = (ToneMapping.NONE, ToneMapping.NEUTRAL, ToneMapping.ACES)
 _PASSES = ("rgb", "alpha", "depth", "distance", "normals", "segmentation")
 _FASTEST = 3
-"""Which of the native kernels: 0 plain, 1 what every processor of its kind has, 2 AVX2, 3 the best of all."""
+"""Which of the native kernels: 0 plain, 1 what every processor has, 2 AVX2, 3 the best of all."""
 
 
 class CpuRasterizer:
@@ -76,6 +76,7 @@ class CpuRasterizer:
         self._kinds: tuple[object, object, Any] = (None, None, None)
         self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
+        self._drawing = False
         self._mirrored = np.empty((0, 0, 3), np.uint8)
 
     @property
@@ -93,27 +94,27 @@ class CpuRasterizer:
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
-        self._check_open()
+        self._check_usable()
         return self._geometries.add(geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
-        self._check_open()
+        self._check_usable()
         return self._geometries.add_levels(levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
-        self._check_open()
+        self._check_usable()
         self._geometries.update(handle, positions, normals)
 
     def remove_geometry(self, handle: int) -> None:
         """Free a geometry that no later draw shows; its handle is given out again."""
-        self._check_open()
+        self._check_usable()
         self._geometries.remove(handle)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
-        self._check_open()
+        self._check_usable()
         return self._textures.add(texture)
 
     def lend_texture(self, texture: Texture) -> int:
@@ -121,12 +122,12 @@ class CpuRasterizer:
 
         Only the last few are kept, so a handle is good for the next `draw` alone.
         """
-        self._check_open()
+        self._check_usable()
         return self._textures.lend(texture)
 
     def remove_texture(self, handle: int) -> None:
         """Free a texture that no later draw shows; its handle is given out again."""
-        self._check_open()
+        self._check_usable()
         self._textures.remove(handle)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
@@ -136,13 +137,14 @@ class CpuRasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
-        self._check_open()
+        self._check_usable()
         return self._radiances.add(radiance)
 
     def remove_radiance(self, handle: int) -> None:
         """Free a picture of all around that no later draw shows."""
-        self._check_open()
+        self._check_usable()
         self._radiances.remove(handle)
+        self._native.forget_backdrops()
 
     def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of these geometries (N,) have texture coordinates of their own."""
@@ -176,10 +178,37 @@ class CpuRasterizer:
             out: per camera, an array of the right shape and dtype for each pass.
 
         Raises:
-            InvalidValueError: more lights than can be drawn.
+            InvalidValueError: more lights than can be drawn; or it is drawing already.
         """
-        self._check_open()
+        self._check_usable()
         check_lights(scene.lights)
+        self._drawing = True
+        try:
+            self._draw_all(scene, cameras, passes, out)
+        finally:
+            self._drawing = False
+        self._textures.settle()
+
+    def close(self) -> None:
+        """Free all it holds; may be called twice."""
+        self._native = self._instances = None
+
+    def _check_usable(self) -> None:
+        if self._native is None:
+            raise ClosedError("this renderer is closed")
+        if self._drawing:
+            raise InvalidValueError(
+                "this renderer is drawing: expected one call at a time, got another one meanwhile, "
+                "from a signal handler or another thread; open a renderer for each"
+            )
+
+    def _draw_all(
+        self,
+        scene: DrawList,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
         prepared, scaling = self._place(scene)
         placed: PlacedInstances | None = None
         coloured = "rgb" in passes
@@ -194,15 +223,6 @@ class CpuRasterizer:
                 if casting:
                     atlas = self._atlas(scene.lights, placed, camera, atlases)
             self._draw(scene, camera, {name: buffers[name] for name in passes}, atlas, mirror)
-        self._textures.settle()
-
-    def close(self) -> None:
-        """Free all it holds; may be called twice."""
-        self._native = self._instances = None
-
-    def _check_open(self) -> None:
-        if self._native is None:
-            raise ClosedError("this renderer is closed")
 
     def _atlas(
         self,
@@ -238,7 +258,7 @@ class CpuRasterizer:
         flags = (
             *(standard, scene.lighting is Lighting.VERTEX, reflected is not None),
             *(back.haze is not None, _TONES.index(scene.tone_mapping), samples),
-            *(self.options.threads or 1, shown + 2 * self.kernels),
+            *(self.options.threads or 1, shown, self.kernels),
         )
         if standard:
             self._need_tables()

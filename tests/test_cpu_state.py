@@ -1,0 +1,67 @@
+"""What the native rasterizer keeps from one picture to the next shows in none of them."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heliograph.camera import Camera
+from heliograph.errors import InvalidValueError
+from heliograph.raster import DrawList, Environment, Instances, Light, Lighting, Shape
+from heliograph.raster.cpu.rasterizer import CpuRasterizer
+
+COLOURS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, 1, 0), (0, 1, 1))
+
+
+def spheres(count: int) -> Instances:
+    made = Instances.blank(count)
+    made.table.geometry[:] = Shape.SPHERE
+    made.materials.rgba[:] = 1, 1, 1, 0.5
+    places = np.random.default_rng(0).normal(size=(count, 3)) * 0.1
+    made.transforms.world_from_object[:, :, 3] = places
+    return made
+
+
+def drawn(drawer: CpuRasterizer, scene: DrawList, side: int) -> Any:
+    eye, middle = (0, -3, 0), (0, 0, 0)
+    camera = Camera.look_at(eye=eye, target=middle, fov_y=0.7, width=side, height=side)
+    rgb = np.empty((side, side, 3), np.uint8)
+    drawer.draw(scene, [camera], ("rgb",), [{"rgb": rgb}])
+    return rgb
+
+
+def test_a_picture_of_all_around_is_never_an_earlier_one() -> None:
+    drawer, instances = CpuRasterizer(), spheres(1)
+    for colour in COLOURS:
+        handle = drawer.add_radiance(np.full((8, 16, 3), colour, np.float32))
+        around = Environment(radiance=handle, radiance_shown=True)
+        scene = DrawList(instances, (), around, lighting=Lighting.STANDARD)
+        for _ in range(3):  # from the third time on it is kept
+            assert tuple(drawn(drawer, scene, 8)[0, 0]) == tuple(255 * part for part in colour)
+        drawer.remove_radiance(handle)
+
+
+def test_a_signal_handler_that_draws_is_refused_and_spoils_nothing() -> None:
+    drawer = CpuRasterizer()
+    large, small = (DrawList(spheres(count), (Light(),)) for count in (60, 3))
+    refused: list[str] = []
+
+    def handle(*_: Any) -> None:
+        with pytest.raises(InvalidValueError, match="one call at a time") as caught:
+            drawn(drawer, small, 16)
+        refused.append(str(caught.value))
+
+    wanted = drawn(drawer, large, 500)
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        found = drawn(drawer, large, 500)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(refused) == 1
+    assert np.array_equal(found, wanted)
+    assert drawn(drawer, small, 16).any()
