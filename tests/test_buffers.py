@@ -89,6 +89,21 @@ def test_no_more_is_kept_than_is_allowed() -> None:
     buffers.close()
 
 
+def test_what_is_larger_than_all_that_is_kept_serves_again() -> None:
+    buffers = BufferPool()
+    for _ in range(3):
+        big = buffers.take(KEPT + 1)
+        buffers.give(big)
+        assert buffers.take(KEPT + 1) is big
+        buffers.give(big)
+    other = buffers.take(1)
+    buffers.give(other)
+    another = buffers.take(2 * KEPT)
+    buffers.give(another)
+    assert buffers.trim() == [big.id, other.id]
+    buffers.close()
+
+
 def test_sizes_that_vary_between_two_looks_cost_no_descriptors() -> None:
     gc.collect()
     before = descriptors()

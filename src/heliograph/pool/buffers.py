@@ -118,9 +118,15 @@ class BufferPool:
             self._returned.popleft()
 
     def _limit(self, *, large: bool) -> None:
-        """Let go of the oldest ones that are too many or too large."""
+        """Let go of the oldest ones that are too many or too large, never of the last.
+
+        A batch that is larger than all that is kept would otherwise find new memory each time, and
+        getting that from the system takes as long as drawing it.
+        """
         while len(self._free) > MOST_KEPT or (
-            large and sum(each.nbytes for each in self._free.values()) > KEPT
+            large
+            and len(self._free) > 1
+            and sum(each.nbytes for each in self._free.values()) > KEPT
         ):
             oldest = next(iter(self._free))
             del self._free[oldest]
