@@ -138,6 +138,21 @@ def test_where_neither_works_both_are_named(native, monkeypatch):
         make_rasterizer(RasterOptions(backend="gl"))
 
 
+def test_whoever_asks_for_gl_is_told_that_it_is_not_needed(native, monkeypatch):
+    def fail(device=None):
+        raise ContextError("no EGL here")
+
+    native(BUILT)
+    monkeypatch.setattr(choice, "has_gpu", lambda: False)
+    monkeypatch.setattr("heliograph.raster.gl.rasterizer.Context", fail)
+    with pytest.raises(ContextError, match=r"^no EGL here; leave backend out to draw without GL$"):
+        make_rasterizer(RasterOptions(backend="gl"))
+    with pytest.raises(ContextError, match=r"^no EGL here; leave device out to draw without GL$"):
+        make_rasterizer(RasterOptions(device=0))
+    with pytest.raises(ContextError, match=r"; leave backend and device out to draw without GL$"):
+        make_rasterizer(RasterOptions(backend="gl", device=0))
+
+
 def test_the_rasterizer_s_face_loads_no_backend():
     names = "[name for name in sys.modules if 'moderngl' in name or '.raster.' in name]"
     loaded = python(f"import sys, heliograph.raster; print(*{names})")

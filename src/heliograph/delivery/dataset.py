@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import PurePath
 from typing import Any, Self, TypeAlias, Unpack
@@ -19,6 +19,9 @@ WINDOW = 32
 """How many samples are in flight at once, and so at most in memory, where nothing is said."""
 
 _Ordered: TypeAlias = tuple[int, Order | HeliographError]
+
+_DECIDE_NOTHING = ("backend", "threads")
+"""Options of what draws: `drawn_by` names the one that did, and threads change no byte."""
 
 
 class RunOptions(ViewOptions, total=False):
@@ -121,7 +124,7 @@ class Dataset:
         return {
             "drawn_by": {"engine": made.engine, "device": made.device},
             "scene": {"source": PurePath(scene.source).name, "hash": scene.hash},
-            "renderer": dict(self.renderer.opened),
+            "renderer": _deciding(self.renderer.opened),
             "seed": self.seed,
             "start": self.start,
             "count": self.count,
@@ -172,3 +175,11 @@ LIVE = (
     "program all the same), or record it once and load the heliograph.Recording with any number "
     "of DataLoader workers"
 )
+
+
+def _deciding(opened: Mapping[str, Any]) -> dict[str, Any]:
+    """What a renderer was opened with, without what decides no sample beside `drawn_by`."""
+    if "options" not in opened:
+        return dict(opened)
+    options = {k: v for k, v in opened["options"].items() if k not in _DECIDE_NOTHING}
+    return {**opened, "options": options}

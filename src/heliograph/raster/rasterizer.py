@@ -99,4 +99,8 @@ def make_rasterizer(options: RasterOptions | None = None) -> Rasterizer:
     except ContextError as error:
         if options.backend == "auto" and options.device is None:
             raise ContextError(f"{error}; GL was tried as {choice.why}") from None
+        if choose().backend == "cpu":
+            given = {"backend": options.backend != "auto", "device": options.device is not None}
+            out = " and ".join(name for name, is_given in given.items() if is_given)
+            raise ContextError(f"{error}; leave {out} out to draw without GL") from None
         raise

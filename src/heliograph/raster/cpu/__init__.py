@@ -15,7 +15,7 @@ def native_scene() -> Any:
     Raises:
         MissingDependencyError: it is not built here; says how to build it.
     """
-    purpose = "pictures are drawn without GL"
+    purpose = "backend='cpu' is drawn"
     found = getattr(native_module(purpose), "RasterScene", None)
     if found is None:
         raise MissingDependencyError(
