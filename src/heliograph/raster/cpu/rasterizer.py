@@ -15,6 +15,7 @@ from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
 from heliograph.raster.cpu import VERSION, native_scene
+from heliograph.raster.cpu.alone import OneAtATime
 from heliograph.raster.cpu.numbers import camera_numbers
 from heliograph.raster.cpu.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.cpu.stores import (
@@ -77,6 +78,7 @@ class CpuRasterizer:
         self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
         self._mirrored = np.empty((0, 0, 3), np.uint8)
+        self._alone = OneAtATime()
 
     @property
     def passes(self) -> PassSpecs:
@@ -93,41 +95,48 @@ class CpuRasterizer:
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
-        self._check_open()
-        return self._geometries.add(geometry)
+        with self._alone:
+            self._check_open()
+            return self._geometries.add(geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
-        self._check_open()
-        return self._geometries.add_levels(levels)
+        with self._alone:
+            self._check_open()
+            return self._geometries.add_levels(levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
-        self._check_open()
-        self._geometries.update(handle, positions, normals)
+        with self._alone:
+            self._check_open()
+            self._geometries.update(handle, positions, normals)
 
     def remove_geometry(self, handle: int) -> None:
         """Free a geometry that no later draw shows; its handle is given out again."""
-        self._check_open()
-        self._geometries.remove(handle)
+        with self._alone:
+            self._check_open()
+            self._geometries.remove(handle)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
-        self._check_open()
-        return self._textures.add(texture)
+        with self._alone:
+            self._check_open()
+            return self._textures.add(texture)
 
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
 
         Only the last few are kept, so a handle is good for the next `draw` alone.
         """
-        self._check_open()
-        return self._textures.lend(texture)
+        with self._alone:
+            self._check_open()
+            return self._textures.lend(texture)
 
     def remove_texture(self, handle: int) -> None:
         """Free a texture that no later draw shows; its handle is given out again."""
-        self._check_open()
-        self._textures.remove(handle)
+        with self._alone:
+            self._check_open()
+            self._textures.remove(handle)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
         """Take in light from all around; the handle that `Environment.radiance` names it by.
@@ -136,13 +145,15 @@ class CpuRasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
-        self._check_open()
-        return self._radiances.add(radiance)
+        with self._alone:
+            self._check_open()
+            return self._radiances.add(radiance)
 
     def remove_radiance(self, handle: int) -> None:
         """Free a picture of all around that no later draw shows."""
-        self._check_open()
-        self._radiances.remove(handle)
+        with self._alone:
+            self._check_open()
+            self._radiances.remove(handle)
 
     def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of these geometries (N,) have texture coordinates of their own."""
@@ -178,7 +189,17 @@ class CpuRasterizer:
         Raises:
             InvalidValueError: more lights than can be drawn.
         """
-        self._check_open()
+        with self._alone:
+            self._check_open()
+            self._draw_all(scene, cameras, passes, out)
+
+    def _draw_all(
+        self,
+        scene: DrawList,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
         check_lights(scene.lights)
         prepared, scaling = self._place(scene)
         placed: PlacedInstances | None = None
