@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,10 +23,12 @@ from heliograph.raster import (
     Light,
     Lighting,
     LightKind,
+    Mapping,
     Rasterizer,
     RasterOptions,
     Shading,
     Shape,
+    Texture,
     make_rasterizer,
 )
 from raster_scenes import ALL, HEAD, buffers, camera
@@ -145,6 +148,23 @@ def test_a_shading_that_there_is_not_is_refused(drawer: Rasterizer, shading: int
     made.table.shading[:] = shading
     with pytest.raises(ValueError, match="shading"):
         drawn(drawer, DrawList(made, HEAD), camera())
+
+
+def test_every_channel_of_a_texture_comes_out_as_it_went_in(drawer: Rasterizer) -> None:
+    view = Camera.perspective(fov_y=0.5, width=61, height=61)
+    corners = np.array([[-1, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0.0]])
+    mesh = Geometry(corners, np.array([[0, 1, 2], [0, 2, 3]]), None, (corners[:, :2] + 1) / 2)
+    made = things(1, drawer.add_geometry(mesh))
+    made.transforms.world_from_object[0, :, 3] = 0, 0, -3
+    made.table.shading[:], made.table.mapping[:] = Shading.UNLIT, Mapping.UV
+    made.materials.rgba[:] = 1
+    for colour in ((255, 255, 255), (0, 0, 255), (1, 2, 3), (200, 100, 50)):
+        handle = drawer.add_texture(Texture(np.full((32, 32, 3), colour, np.uint8)))
+        made = replace(made, table=replace(made.table, texture=np.full(1, handle, np.int32)))
+        rgb = np.frombuffer(drawn(drawer, DrawList(made, ()), view)["rgb"], np.uint8)
+        assert np.unique(rgb.reshape(61, 61, 3)[8:-8, 8:-8].reshape(-1, 3), axis=0).tolist() == [
+            list(colour)
+        ]
 
 
 FEW_THREADS = """

@@ -139,7 +139,8 @@ struct Texels {
         } else {
             // Two channels in each word, as GPUs do it: parts of 1 / 256 along, of 1 / 65536 up.
             const Int8 right = twice(rounded(at.along * 256.0f)), high = twice(rounded(at.up * 65535.0f));
-            const Int8 left = add_halves(all_int(256 | 256 << 16), -right), low = ~high;
+            // No half is above 256: nothing is borrowed, as it would be by -right of both at once.
+            const Int8 left = all_int(256 | 256 << 16) - right, low = ~high;
             const auto two = [&](int shift) {
                 const auto part = [&](int i) { return (words[i] >> shift) & all_int(0xFF00FF); };
                 const auto row = [&](int i) {
