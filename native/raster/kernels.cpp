@@ -4,6 +4,7 @@
 #include "kernels.hpp"
 
 #include <atomic>
+#include <exception>
 #include <thread>
 
 #include "picture.hpp"
@@ -38,7 +39,7 @@ std::vector<float> backdrop_key(const View& view) {
         __builtin_memcpy(parts, &number, sizeof number);
         key.push_back(parts[0]), key.push_back(parts[1]);
     };
-    add(view.sky), add(view.radiance);
+    add(view.sky), add(view.radiance == nullptr ? 0 : view.radiance->number);
     add(std::int64_t(view.camera.width) << 32 | view.camera.height);
     add(view.radiance_shown * 2 + view.haze), add(view.tone_mapping);
     return key;
@@ -128,10 +129,29 @@ bool draw(Job& job) {
     const Interrupt with_the_first{
         [](void* flag) { return static_cast<std::atomic<bool>*>(flag)->load(); }, &stopped};
     std::vector<std::thread> others;
-    for (int i = 1; i < threads; ++i) others.emplace_back([&, i] { paint(i, with_the_first); });
-    const bool done = paint(0, job.interrupt);
-    stopped = !done;
+    std::vector<std::exception_ptr> failures(std::size_t(threads), nullptr);
+    const auto kept = [&](int i, const Interrupt& interrupt) {
+        try {
+            return paint(i, interrupt);
+        } catch (...) {
+            failures[std::size_t(i)] = std::current_exception();
+            stopped = true;
+            return false;
+        }
+    };
+    int begun = 1;
+    try {
+        others.reserve(std::size_t(threads));
+        for (; begun < threads; ++begun) others.emplace_back([&, begun] { kept(begun, with_the_first); });
+    } catch (const std::exception&) {
+        // The system gives no more threads: this one draws what is left.
+    }
+    bool done = kept(0, job.interrupt);
+    for (int i = begun; i < threads && done; ++i) done = kept(i, job.interrupt);
+    if (!done) stopped = true;
     for (std::thread& each : others) each.join();
+    for (const std::exception_ptr& each : failures)
+        if (each) std::rethrow_exception(each);
     return done;
 }
 

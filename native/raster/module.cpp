@@ -34,6 +34,7 @@ void expect(bool fits, const char* what) {
 
 Texture texture_of(const Bytes& pixels, bool cube, bool linear, int wrap_u, int wrap_v,
                    bool nearest) {
+    expect(wrap_u >= 0 && wrap_u < 3 && wrap_v >= 0 && wrap_v < 3, "wrap: expected 0 to 2");
     expect(pixels.ndim() == (cube ? 4 : 3),
            "pixels: expected (H, W, C), or (6, N, N, C) of a cube");
     const std::size_t first = cube ? 1 : 0;
@@ -73,6 +74,8 @@ struct RadianceTables : Radiance {
         : level_numbers(given.data(), given.data() + given.size()),
           seen_numbers(background.data(), background.data() + background.size()) {
         expect(given.size() > 0 && background.size() > 0, "radiance: expected texels");
+        static std::atomic<std::uint64_t> made{0};
+        number = ++made;
         levels = {level_numbers.data(), int(given.shape(2)), int(given.shape(1))};
         seen = {seen_numbers.data(), int(background.shape(1)), int(background.shape(0))};
     }
@@ -106,6 +109,8 @@ void make_instances(Instances* self, const Array<const std::int32_t, nb::ndim<1>
     made.kind.resize(count), made.levels.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
         made.kind[i] = Kind::of(keys.data()[i]);
+        expect(made.kind[i].solver <= Solver::stretched && made.kind[i].shading <= Shading::depth && made.kind[i].side <= Side::back,
+               "instances: expected a shading, a side and a solver that there are");
         for (std::size_t k = 0; k < LOD_LEVELS; ++k) {
             const std::uint32_t* command = commands.data() + (i * LOD_LEVELS + k) * 5;
             made.levels[i][k] = {command[0], command[2], command[3]};

@@ -183,10 +183,10 @@ struct Planner {
         drawn.instance = std::int32_t(i);
         drawn.first = found.first / 3, drawn.count = found.count / 3, drawn.base = found.base;
         drawn.boxed = !policy.plain && instances.cast[i] && level == BOX_LEVEL;
+        drawn.vertices = meshes.vertices_of(found.first, found.count, found.base, instances.kind[i].tinted);
+        if (drawn.vertices == 0) return false;
         // Where rays enter it, and, if that is seen, where they leave it.
         if (drawn.boxed) drawn.count = instances.kind[i].side == Side::both ? 2 : 1;
-        const auto vertices = meshes.vertices.find(found.first);
-        drawn.vertices = vertices == meshes.vertices.end() ? 0 : vertices->second;
         drawn.length = placed.length.empty() ? 0.0f : float(placed.length[i]);
         drawn.depth = -middle[2];
         drawn.lit_whole = false;

@@ -136,9 +136,9 @@ struct Texels {
             return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
         } else {
             // Two channels in each word, as GPUs do it: parts of 1 / 256 along, of 1 / 65536 up.
-            const Int8 right = twice(rounded(at.along * 256.0f));
-            const Int8 high = twice(rounded(at.up * 65535.0f));
-            const Int8 left = add_halves(all_int(256 | 256 << 16), -right), low = ~high;
+            const Int8 along = rounded(at.along * 256.0f);
+            const Int8 high = twice(rounded(at.up * 65535.0f)), low = ~high;
+            const Int8 left = twice(256 - along), right = twice(along);
             const auto two = [&](int shift) {
                 const auto part = [&](int i) { return (words[i] >> shift) & all_int(0xFF00FF); };
                 const auto row = [&](int i) {

@@ -1,6 +1,7 @@
 #include "scene.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace heliograph {
 
@@ -28,7 +29,26 @@ void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint3
             most = std::max(most, vertex);
         }
     }
-    vertices[std::uint32_t(first)] = count == 0 ? 0 : std::int32_t(most) + 1;
+    // What lay here before was removed.
+    if (count == 0) return;
+    const std::uint32_t begin = std::uint32_t(first), end = std::uint32_t(first + rows);
+    auto old = firsts.lower_bound(begin);
+    if (old != firsts.begin() && std::prev(old)->second > begin) --old;
+    while (old != firsts.end() && old->first < end) {
+        runs.erase(old->first);
+        old = firsts.erase(old);
+    }
+    firsts[begin] = end;
+    runs[begin] = {end - begin, std::int32_t(most) + 1};
+}
+
+std::int32_t Meshes::vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base, bool tinted) const {
+    const auto found = runs.find(first);
+    if (found == runs.end() || found->second.indices != count) return 0;
+    const std::size_t end = std::size_t(base) + std::size_t(found->second.vertices) + BESIDE;
+    const bool there = end <= position[0].size() && end <= normal[0].size() && end <= uv[0].size() &&
+                       (!tinted || end <= colour[0].size());
+    return there ? found->second.vertices : 0;
 }
 
 Kind Kind::of(std::int64_t key) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -23,11 +24,19 @@ struct Meshes {
     std::vector<float> position[3], normal[3], uv[2];
     std::vector<float> colour[4];         // of few geometries; may be shorter than the others
     std::vector<std::int32_t> corner[3];  // of triangles
-    std::unordered_map<std::uint32_t, std::int32_t> vertices;  // of a level, by its first index
+    struct Run {
+        std::uint32_t indices;
+        std::int32_t vertices;
+    };
+    std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
+    std::map<std::uint32_t, std::uint32_t> firsts;  // their first indices in order, and one past their last
+
 
     void put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
              const float* from);
     void put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from);
+    // How many vertices a level uses; 0 where there is none such any more, or some are not there.
+    std::int32_t vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base, bool tinted) const;
 };
 
 enum class Side : std::uint8_t { front, both, back };
@@ -138,6 +147,7 @@ struct Table {
 // Light from all around: squares for reflections, one after the other, and how it is seen.
 struct Radiance {
     Table levels, seen;
+    std::uint64_t number = 0;  // no other one has it, not even one that comes to lie where this was
 };
 
 struct View {

@@ -15,6 +15,7 @@ from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
 from heliograph.raster.cpu import VERSION, native_scene
+from heliograph.raster.cpu.alone import OneAtATime
 from heliograph.raster.cpu.numbers import camera_numbers
 from heliograph.raster.cpu.shadow_maps import NO_SHADOWS, ShadowAtlas, ShadowMaps
 from heliograph.raster.cpu.stores import (
@@ -76,8 +77,8 @@ class CpuRasterizer:
         self._kinds: tuple[object, object, Any] = (None, None, None)
         self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
-        self._drawing = False
         self._mirrored = np.empty((0, 0, 3), np.uint8)
+        self._alone = OneAtATime()
 
     @property
     def passes(self) -> PassSpecs:
@@ -94,41 +95,48 @@ class CpuRasterizer:
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
-        self._check_usable()
-        return self._geometries.add(geometry)
+        with self._alone:
+            self._check_open()
+            return self._geometries.add(geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
-        self._check_usable()
-        return self._geometries.add_levels(levels)
+        with self._alone:
+            self._check_open()
+            return self._geometries.add_levels(levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
-        self._check_usable()
-        self._geometries.update(handle, positions, normals)
+        with self._alone:
+            self._check_open()
+            self._geometries.update(handle, positions, normals)
 
     def remove_geometry(self, handle: int) -> None:
         """Free a geometry that no later draw shows; its handle is given out again."""
-        self._check_usable()
-        self._geometries.remove(handle)
+        with self._alone:
+            self._check_open()
+            self._geometries.remove(handle)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
-        self._check_usable()
-        return self._textures.add(texture)
+        with self._alone:
+            self._check_open()
+            return self._textures.add(texture)
 
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
 
         Only the last few are kept, so a handle is good for the next `draw` alone.
         """
-        self._check_usable()
-        return self._textures.lend(texture)
+        with self._alone:
+            self._check_open()
+            return self._textures.lend(texture)
 
     def remove_texture(self, handle: int) -> None:
         """Free a texture that no later draw shows; its handle is given out again."""
-        self._check_usable()
-        self._textures.remove(handle)
+        with self._alone:
+            self._check_open()
+            self._textures.remove(handle)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
         """Take in light from all around; the handle that `Environment.radiance` names it by.
@@ -137,14 +145,15 @@ class CpuRasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
-        self._check_usable()
-        return self._radiances.add(radiance)
+        with self._alone:
+            self._check_open()
+            return self._radiances.add(radiance)
 
     def remove_radiance(self, handle: int) -> None:
         """Free a picture of all around that no later draw shows."""
-        self._check_usable()
-        self._radiances.remove(handle)
-        self._native.forget_backdrops()
+        with self._alone:
+            self._check_open()
+            self._radiances.remove(handle)
 
     def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of these geometries (N,) have texture coordinates of their own."""
@@ -180,27 +189,19 @@ class CpuRasterizer:
         Raises:
             InvalidValueError: more lights than can be drawn; or it is drawing already.
         """
-        self._check_usable()
-        check_lights(scene.lights)
-        self._drawing = True
-        try:
+        with self._alone:
+            self._check_open()
+            check_lights(scene.lights)
             self._draw_all(scene, cameras, passes, out)
-        finally:
-            self._drawing = False
-        self._textures.settle()
+            self._textures.settle()
 
     def close(self) -> None:
         """Free all it holds; may be called twice."""
         self._native = self._instances = None
 
-    def _check_usable(self) -> None:
+    def _check_open(self) -> None:
         if self._native is None:
             raise ClosedError("this renderer is closed")
-        if self._drawing:
-            raise InvalidValueError(
-                "this renderer is drawing: expected one call at a time, got another one meanwhile, "
-                "from a signal handler or another thread; open a renderer for each"
-            )
 
     def _draw_all(
         self,

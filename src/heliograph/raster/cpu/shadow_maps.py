@@ -48,7 +48,7 @@ class ShadowMaps:
         self._native, self._options = native, options
         self._lights: tuple[Light, ...] = ()
         self._casting: tuple[int, ...] = ()
-        self._memory = np.empty(0, np.float32)
+        self._memory: dict[int, NDArray[np.float32]] = {}
 
     def size(self, camera: Camera) -> int:
         """How fine the maps for a camera are, for `draw`."""
@@ -81,7 +81,7 @@ class ShadowMaps:
         casting = self.casting(lights)
         made = shadows.atlas([lights[place] for place in casting], placed, size, _WIDEST)
         width, height = made.size
-        depths = self._room(width, height)
+        depths = self._room(width, height, size)
         for casters, camera, corner in made.faces:
             parallel = camera.projection is Projection.ORTHOGRAPHIC
             numbers = camera_numbers(camera)
@@ -90,10 +90,15 @@ class ShadowMaps:
             )
         return ShadowAtlas(depths[:height], casting, made.numbers)
 
-    def _room(self, width: int, height: int) -> NDArray[np.float32]:
-        """Where nothing is drawn yet, with a row more: eight texels are written at once."""
-        if self._memory.size < width * (height + 1):
-            self._memory = np.empty(width * (height + 1), np.float32)
-        room = self._memory[: width * (height + 1)].reshape(height + 1, width)
+    def _room(self, width: int, height: int, size: int) -> NDArray[np.float32]:
+        """Where nothing is drawn yet, with a row more: eight texels are written at once.
+
+        Maps of another size lie elsewhere: one view has cameras that need those, and others after.
+        """
+        needed = width * (height + 1)
+        memory = self._memory.get(size)
+        if memory is None or memory.size < needed:
+            memory = self._memory[size] = np.empty(needed, np.float32)
+        room = memory[:needed].reshape(height + 1, width)
         room.fill(1.0)
         return room
