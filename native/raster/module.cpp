@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <stdexcept>
@@ -212,12 +213,11 @@ public:
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
-        forget_backdrops();
+        backdrops_.clear();
     }
 
     // Kept pictures of what is behind everything: textures and light are known there by where
     // they lie in memory, which may be another's after they are freed.
-    void forget_backdrops() { backdrops_.clear(); }
 
     void set_tables(const Floats<nb::shape<-1, -1, 2>>& albedo,
                     const Floats<nb::shape<-1, -1, 4>>& lobes) {
@@ -405,7 +405,6 @@ void add_raster(nb::module_& module) {
         .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
         .def("put_triangles", &RasterScene::put_triangles, "first"_a, "indices"_a)
         .def("set_paint", &RasterScene::set_paint, "handle"_a, "paint"_a.none())
-        .def("forget_backdrops", &RasterScene::forget_backdrops)
         .def("set_tables", &RasterScene::set_tables, "albedo"_a, "lobes"_a)
         .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(),
              "box"_a, "radius"_a)

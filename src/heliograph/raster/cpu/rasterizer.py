@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
-from heliograph.errors import ClosedError, InvalidValueError
+from heliograph.errors import ClosedError
 from heliograph.frame import Buffers
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
@@ -95,48 +95,41 @@ class CpuRasterizer:
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
-        with self._alone:
-            self._check_open()
-            return self._geometries.add(geometry)
+        self._check_open()
+        return self._alone.call(self._geometries.add, geometry)
 
     def add_levels(self, levels: Sequence[tuple[Geometry, float]]) -> int:
         """Take in one surface at several levels of detail, finest first, with errors in metres."""
-        with self._alone:
-            self._check_open()
-            return self._geometries.add_levels(levels)
+        self._check_open()
+        return self._alone.call(self._geometries.add_levels, levels)
 
     def update_geometry(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move a geometry's vertices: positions and normals (V, 3); the triangles stay."""
-        with self._alone:
-            self._check_open()
-            self._geometries.update(handle, positions, normals)
+        self._check_open()
+        self._alone.call(self._geometries.update, handle, positions, normals)
 
     def remove_geometry(self, handle: int) -> None:
         """Free a geometry that no later draw shows; its handle is given out again."""
-        with self._alone:
-            self._check_open()
-            self._geometries.remove(handle)
+        self._check_open()
+        self._alone.call(self._geometries.remove, handle)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
-        with self._alone:
-            self._check_open()
-            return self._textures.add(texture)
+        self._check_open()
+        return self._alone.call(self._textures.add, texture)
 
     def lend_texture(self, texture: Texture) -> int:
         """A handle for pixels that may change with every view: equal pixels, equal handle.
 
         Only the last few are kept, so a handle is good for the next `draw` alone.
         """
-        with self._alone:
-            self._check_open()
-            return self._textures.lend(texture)
+        self._check_open()
+        return self._alone.call(self._textures.lend, texture)
 
     def remove_texture(self, handle: int) -> None:
         """Free a texture that no later draw shows; its handle is given out again."""
-        with self._alone:
-            self._check_open()
-            self._textures.remove(handle)
+        self._check_open()
+        self._alone.call(self._textures.remove, handle)
 
     def add_radiance(self, radiance: NDArray[np.float32]) -> int:
         """Take in light from all around; the handle that `Environment.radiance` names it by.
@@ -145,15 +138,13 @@ class CpuRasterizer:
             radiance: (H, W, 3) linear, an equirectangular picture of the world: row 0 is straight
                 up (+z), the middle column is ahead (+y), to its right is +x.
         """
-        with self._alone:
-            self._check_open()
-            return self._radiances.add(radiance)
+        self._check_open()
+        return self._alone.call(self._radiances.add, radiance)
 
     def remove_radiance(self, handle: int) -> None:
         """Free a picture of all around that no later draw shows."""
-        with self._alone:
-            self._check_open()
-            self._radiances.remove(handle)
+        self._check_open()
+        self._alone.call(self._radiances.remove, handle)
 
     def has_uvs(self, geometry: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which of these geometries (N,) have texture coordinates of their own."""
@@ -187,13 +178,11 @@ class CpuRasterizer:
             out: per camera, an array of the right shape and dtype for each pass.
 
         Raises:
-            InvalidValueError: more lights than can be drawn; or it is drawing already.
+            InvalidValueError: more lights than can be drawn.
+            EngineError: a signal handler calls it while it draws.
         """
-        with self._alone:
-            self._check_open()
-            check_lights(scene.lights)
-            self._draw_all(scene, cameras, passes, out)
-            self._textures.settle()
+        check_lights(scene.lights)
+        self._alone.call(self._draw_all, scene, cameras, passes, out)
 
     def close(self) -> None:
         """Free all it holds; may be called twice."""
@@ -210,6 +199,7 @@ class CpuRasterizer:
         passes: Sequence[str],
         out: Sequence[Buffers],
     ) -> None:
+        self._check_open()
         prepared, scaling = self._place(scene)
         placed: PlacedInstances | None = None
         coloured = "rgb" in passes
@@ -224,6 +214,7 @@ class CpuRasterizer:
                 if casting:
                     atlas = self._atlas(scene.lights, placed, camera, atlases)
             self._draw(scene, camera, {name: buffers[name] for name in passes}, atlas, mirror)
+        self._textures.settle()
 
     def _atlas(
         self,
