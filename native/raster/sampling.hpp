@@ -138,8 +138,8 @@ struct Texels {
             return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
         } else {
             // Two channels in each word, as GPUs do it: parts of 1 / 256 along, of 1 / 65536 up.
-            const Int8 right = twice(rounded(at.along * 256.0f)), high = twice(rounded(at.up * 65535.0f));
-            const Int8 left = add_halves(all_int(256 | 256 << 16), -right), low = ~high;
+            const Int8 along = rounded(at.along * 256.0f), high = twice(rounded(at.up * 65535.0f));
+            const Int8 left = twice(256 - along), right = twice(along), low = ~high;
             const auto two = [&](int shift) {
                 const auto part = [&](int i) { return (words[i] >> shift) & all_int(0xFF00FF); };
                 const auto row = [&](int i) {
@@ -212,8 +212,8 @@ HELIOGRAPH_INLINE Vec4 trilinear(const Texture& texture, const Place& place, con
 template <bool wide, bool opaque>
 inline Vec4 scaled(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
     const Vec4 found = trilinear<wide>(texture, place, detail, wanted);
-    const Float8 scale = all(1.0f / Texels<wide>::WHITE);
-    return {found.x * scale, found.y * scale, found.z * scale, opaque ? all(1.0f) : found.w * scale};
+    const auto unit = [](Float8 a) { return smaller(a * (1.0f / Texels<wide>::WHITE), all(1.0f)); };
+    return {unit(found.x), unit(found.y), unit(found.z), opaque ? all(1.0f) : unit(found.w)};
 }
 
 inline Vec4 look_up(const Texture& texture, const Place& place, const Detail& detail, Mask wanted) {
