@@ -111,6 +111,12 @@ def test_what_is_white_stays_so(native, size, linear):
         assert (native["avx2"].look_up(white, footprints(size, step)) == 1).all()
 
 
+def test_all_channels_blend_alike(native):
+    grey = np.repeat(np.random.default_rng(0).integers(0, 256, (8, 8, 1), np.uint8), 4, axis=2)
+    found = native["avx2"].look_up(flat(grey), footprints((8, 8), 0.5))
+    assert (found == found[0]).all()
+
+
 def test_colours_are_decoded_before_they_blend_and_alpha_is_not(native):
     pixels = np.zeros((1, 2, 4), np.uint8)
     pixels[0, 1] = 255, 188, 10, 255

@@ -99,7 +99,12 @@ HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& 
 #endif
 }
 
-// A texel's channels, in 0 .. 65535.
+// A texel's channels, in 0 .. 255 of four bytes, or in 0 .. 65535.
+HELIOGRAPH_INLINE Vec4 channels(Int8 rgba) {
+    const Int8 byte = all_int(255);
+    return {to_float(rgba & byte), to_float((rgba >> 8) & byte), to_float((rgba >> 16) & byte),
+            to_float((rgba >> 24) & byte)};
+}
 HELIOGRAPH_INLINE Vec4 channels(Int8 red_blue, Int8 green_alpha) {
     const Int8 half = all_int(65535);
     return {to_float(red_blue & half), to_float(green_alpha & half),
@@ -131,29 +136,14 @@ struct Texels {
     }
     // In 0 .. WHITE.
     HELIOGRAPH_INLINE Vec4 blended(const Footprint& at) const {
-        if constexpr (wide) {
-            const auto texel = [&](int i) { return channels(words[2 * i], words[2 * i + 1]); };
-            return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
-        } else {
-            // Two channels in each word, as GPUs do it: parts of 1 / 256 along, of 1 / 65536 up.
-            const Int8 along = rounded(at.along * 256.0f);
-            const Int8 high = twice(rounded(at.up * 65535.0f)), low = ~high;
-            const Int8 left = twice(256 - along), right = twice(along);
-            const auto two = [&](int shift) {
-                const auto part = [&](int i) { return (words[i] >> shift) & all_int(0xFF00FF); };
-                const auto row = [&](int i) {
-                    return add_halves(multiply_halves(part(i), left),
-                                      multiply_halves(part(i + 1), right));
-                };
-                return add_halves(multiply_halves_high(row(0), low),
-                                  multiply_halves_high(row(2), high));
-            };
-            return channels(two(0), two(8));
-        }
+        const auto texel = [&](int i) {
+            if constexpr (wide) return channels(words[2 * i], words[2 * i + 1]);
+            else return channels(words[i]);
+        };
+        return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
     }
-    static HELIOGRAPH_INLINE Int8 twice(Int8 a) { return a | a << 16; }
 
-    static constexpr float WHITE = wide ? 65535.0f : 65278.0f;  // which 255 gives at least
+    static constexpr float WHITE = wide ? 65535.0f : 255.0f;
 };
 
 // One level of a texture: `uv` in 0 .. 1 on `face`.

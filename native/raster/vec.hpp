@@ -74,32 +74,6 @@ HELIOGRAPH_INLINE Int8 multiply_small(Int8 a, Int8 b) {
 #endif
 }
 
-// Each lane as two numbers of 16 bits: sums and the low 16 bits of products, and the high ones of
-// products without signs.
-#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-HELIOGRAPH_INLINE Int8 add_halves(Int8 a, Int8 b) {
-    return (Int8)_mm256_add_epi16((__m256i)a, (__m256i)b);
-}
-HELIOGRAPH_INLINE Int8 multiply_halves(Int8 a, Int8 b) {
-    return (Int8)_mm256_mullo_epi16((__m256i)a, (__m256i)b);
-}
-HELIOGRAPH_INLINE Int8 multiply_halves_high(Int8 a, Int8 b) {
-    return (Int8)_mm256_mulhi_epu16((__m256i)a, (__m256i)b);
-}
-#else
-HELIOGRAPH_INLINE Int8 add_halves(Int8 a, Int8 b) {
-    return ((a + b) & all_int(0xFFFF)) | ((((a >> 16) + (b >> 16)) << 16));
-}
-HELIOGRAPH_INLINE Int8 multiply_halves(Int8 a, Int8 b) {
-    return ((a * b) & all_int(0xFFFF)) | (((a >> 16) * (b >> 16)) << 16);
-}
-HELIOGRAPH_INLINE Int8 multiply_halves_high(Int8 a, Int8 b) {
-    const Int8 half = all_int(0xFFFF);
-    const Int8 low = (a & half) * (b & half), high = ((a >> 16) & half) * ((b >> 16) & half);
-    return ((low >> 16) & half) | (high & ~half);
-}
-#endif
-
 // from[index] for each lane; lanes of what is not wanted must hold an index that is there.
 HELIOGRAPH_INLINE Int8 gather(const std::int32_t* from, Int8 index) {
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
