@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from heliograph.camera import Camera
-from heliograph.errors import InvalidValueError
+from heliograph.errors import EngineError
 from heliograph.raster import DrawList, Environment, Instances, Light, Lighting, Shape
 from heliograph.raster.cpu.rasterizer import CpuRasterizer
 
@@ -50,7 +50,7 @@ def test_a_signal_handler_that_draws_is_refused_and_spoils_nothing() -> None:
     refused: list[str] = []
 
     def handle(*_: Any) -> None:
-        with pytest.raises(InvalidValueError, match="one call at a time") as caught:
+        with pytest.raises(EngineError, match="in the middle of another call") as caught:
             drawn(drawer, small, 16)
         refused.append(str(caught.value))
 

@@ -94,10 +94,10 @@ void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
                 std::int64_t(drawn.right - drawn.left + 1) * (drawn.bottom - drawn.top + 1);
             drawn.lit_whole = std::int64_t(drawn.vertices) * 2 < area;
             std::size_t& next = drawn.lit_whole ? count : light.lazy;
-            drawn.lit = next;
+            drawn.light = next;
             next += (std::size_t(drawn.vertices) + 7) & ~std::size_t(7);
         }
-    light.stride = count + BESIDE;
+    light.stride = count + PADDING;
     const std::size_t numbers = 3 + 3 * std::size_t(scene.frame.block->shadow_count);
     if (light.numbers.size() < numbers * light.stride) light.numbers.resize(numbers * light.stride);
     for (auto* list : {&plan.opaque, &plan.transparent})

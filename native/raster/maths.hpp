@@ -84,9 +84,6 @@ HELIOGRAPH_INLINE Float8 arc_tangent(Float8 y, Float8 x) {
 }
 
 // Of -1 <= x <= 1, to 3e-7.
-HELIOGRAPH_INLINE Float8 arc_sine(Float8 x) {
-    return arc_tangent(x, root(larger((1.0f - x) * (1.0f + x), all(0.0f))));
-}
 HELIOGRAPH_INLINE Float8 arc_cosine(Float8 x) {
     return arc_tangent(root(larger((1.0f - x) * (1.0f + x), all(0.0f))), x);
 }

@@ -337,7 +337,7 @@ public:
         expect(mask.size() == instances.count(), "mask: expected a row for each instance");
         const Camera seen = camera_of(camera, width, height, orthographic);
         expect(left >= 0 && low >= 0 && std::size_t(left + width) <= atlas.shape(1) &&
-                   std::size_t(low + height) < atlas.shape(0) && atlas.shape(1) >= BESIDE,
+                   std::size_t(low + height) < atlas.shape(0) && atlas.shape(1) >= PADDING,
                "atlas: expected room for the map, and a row more");
         SignalCheck signals;
         {

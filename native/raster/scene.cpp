@@ -9,8 +9,8 @@ void Meshes::put(std::vector<float>* columns, int count, std::size_t first, std:
                  const float* from) {
     for (int column = 0; column < count; ++column) {
         std::vector<float>& to = columns[column];
-        if (to.size() < first + rows + BESIDE)
-            to.resize(std::max(first + rows + BESIDE, to.size() * 2));
+        if (to.size() < first + rows + PADDING)
+            to.resize(std::max(first + rows + PADDING, to.size() * 2));
         for (std::size_t row = 0; row < rows; ++row)
             to[first + row] = from[row * std::size_t(count) + std::size_t(column)];
     }
@@ -21,8 +21,8 @@ void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint3
     std::uint32_t most = 0;
     for (int k = 0; k < 3; ++k) {
         std::vector<std::int32_t>& to = corner[k];
-        if (to.size() < start + count + BESIDE)
-            to.resize(std::max(start + count + BESIDE, to.size() * 2));
+        if (to.size() < start + count + PADDING)
+            to.resize(std::max(start + count + PADDING, to.size() * 2));
         for (std::size_t t = 0; t < count; ++t) {
             const std::uint32_t vertex = from[3 * t + std::size_t(k)];
             to[start + t] = std::int32_t(vertex);

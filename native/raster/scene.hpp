@@ -15,7 +15,7 @@
 namespace heliograph {
 
 constexpr int LOD_LEVELS = 12;
-constexpr int BESIDE = 8;  // entries behind the last one, so that eight can always be read
+constexpr int PADDING = 8;  // entries behind the last one, so that eight can always be read
 constexpr int MATERIAL_NUMBERS = 19;
 constexpr int MOST_SAMPLES = 4;
 
@@ -129,7 +129,7 @@ struct Drawn {
     bool boxed;                        // rays are cast into a rectangle of the picture
     bool clipped;                      // parts of it may be before the near plane
     bool lit_whole;                    // light is computed at all of its vertices at once
-    std::size_t lit;                   // where that is
+    std::size_t light;                 // where light at its vertices begins, in either case
     int left, right, top, bottom;      // pixels it may cover, all included
 };
 

@@ -101,7 +101,7 @@ static void light_whole(const Scene& scene, Drawn& drawn, VertexLight& light) {
         Vec3 direct[MAX_SHADOWS];
         const Vec3 sum = light_vertices(scene, drawn, place, normals_way(drawn.normals, normal),
                                         all_int(-1), direct);
-        float* to = light.numbers.data() + drawn.lit + std::size_t(i);
+        float* to = light.numbers.data() + drawn.light + std::size_t(i);
         const auto put = [&](int number, Vec3 a) {
             store(to + std::size_t(number) * light.stride, a.x);
             store(to + std::size_t(number + 1) * light.stride, a.y);
@@ -506,13 +506,13 @@ private:
                 for (int k = 0; k < 3; ++k)
                     for (int i = 0; i < 3 + 3 * shadows; ++i)
                         triangle_->light[i][k] =
-                            light_.at(i)[drawn.lit + triangle_->corner[k] - drawn.base];
+                            light_.at(i)[drawn.light + triangle_->corner[k] - drawn.base];
             } else {
                 want_corners(drawn);
                 light_waiting();
                 for (int k = 0; k < 3; ++k) {
                     const float* from = lazy_.numbers.data() +
-                                        (drawn.lit + triangle_->corner[k] - drawn.base) * width_;
+                                        (drawn.light + triangle_->corner[k] - drawn.base) * width_;
                     for (int i = 0; i < 3 + 3 * shadows; ++i) triangle_->light[i][k] = from[i];
                 }
             }
@@ -546,7 +546,7 @@ private:
     void want_corners(const Drawn& drawn) {
         for (int k = 0; k < 3; ++k) {
             const std::size_t vertex = triangle_->corner[k] - drawn.base;
-            std::uint32_t& picture = lazy_.picture[drawn.lit + vertex];
+            std::uint32_t& picture = lazy_.picture[drawn.light + vertex];
             if (picture == lazy_.now) continue;
             if (waiting_count_ == 8 || waiting_ != &drawn) light_waiting();
             picture = lazy_.now;
@@ -565,15 +565,9 @@ public:
         const auto row = [&](const std::vector<float>& column) {
             return heliograph::gather(column.data() + drawn.base, vertices);
         };
-        Vec3 place{row(meshes.position[0]), row(meshes.position[1]), row(meshes.position[2])};
         const Solver solver = scene_.kind(drawn).solver;
-        if (scene_.kind(drawn).round()) {
-            const Float8 wider = row(meshes.uv[1]);
-            place.x *= wider, place.y *= wider;
-            if (solver != Solver::tube) place.z *= wider;
-            if (solver == Solver::capsule) place.z += row(meshes.uv[0]) * drawn.length;
-        }
-        place = rows_of(drawn.from_object).point(place);
+        const Vec3 place = rows_of(drawn.from_object)
+                               .point(object_vertex(meshes, row, solver, drawn.length));
         const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
         const Mask wanted = lane_numbers() < all_int(waiting_count_);
         Vec3 lit[1 + MAX_SHADOWS];
@@ -581,7 +575,7 @@ public:
                                 lit + 1);
         for (int i = 0; i < waiting_count_; ++i) {
             float* to =
-                lazy_.numbers.data() + (drawn.lit + std::size_t(waiting_vertices_[i])) * width_;
+                lazy_.numbers.data() + (drawn.light + std::size_t(waiting_vertices_[i])) * width_;
             for (std::size_t part = 0; part < width_ / 3; ++part) {
                 to[3 * part] = lit[part].x[i];
                 to[3 * part + 1] = lit[part].y[i];

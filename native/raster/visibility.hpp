@@ -51,25 +51,31 @@ HELIOGRAPH_INLINE Rows rows_of(const float* from) {
     return rows;
 }
 
-// A vertex in object axes. Triangles of round things are drawn wider, so that they contain them.
-HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solver solver,
-                                     float length) {
-    Vec3 p{load(&meshes.position[0][at]), load(&meshes.position[1][at]),
-           load(&meshes.position[2][at])};
-    if (solver == Solver::stretched) p.z += load(&meshes.uv[0][at]) * length;
+// Vertices in object axes; `of` gives eight numbers of a column. Triangles of round things are
+// drawn wider, so that they contain them.
+template <typename Column>
+HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, Column of, Solver solver, float length) {
+    Vec3 p{of(meshes.position[0]), of(meshes.position[1]), of(meshes.position[2])};
+    if (solver == Solver::stretched) p.z += of(meshes.uv[0]) * length;
     if (is_round(solver)) {
-        const Float8 wider = load(&meshes.uv[1][at]);
+        const Float8 wider = of(meshes.uv[1]);
         p.x *= wider, p.y *= wider;
         if (solver != Solver::tube) p.z *= wider;
-        if (solver == Solver::capsule) p.z += load(&meshes.uv[0][at]) * length;
+        if (solver == Solver::capsule) p.z += of(meshes.uv[0]) * length;
     }
     return p;
+}
+// Eight vertices one after the other, from `at` on.
+HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solver solver,
+                                     float length) {
+    const auto of = [at](const std::vector<float>& column) { return load(&column[at]); };
+    return object_vertex(meshes, of, solver, length);
 }
 
 static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, const Lens& lens,
                       Vertices& out) {
     const std::size_t count = std::size_t(drawn.vertices), base = drawn.base;
-    out.resize(count + BESIDE);
+    out.resize(count + PADDING);
     const Rows map = rows_of(drawn.from_object);
     const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
     const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;

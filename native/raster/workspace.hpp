@@ -15,7 +15,7 @@ struct Planes {
 
     void begin(int width, int samples, float farthest, int first_row, int end_row) {
         first = first_row, end = end_row;
-        stride = ((width + 7) & ~7) + BESIDE;
+        stride = ((width + 7) & ~7) + PADDING;
         const std::size_t last = at(0, end_row);
         for (int s = 0; s < samples; ++s) {
             nearness[s].resize(std::max(nearness[s].size(), size()));
@@ -24,7 +24,7 @@ struct Planes {
             std::fill_n(primitive[s].data(), last, 0u);
         }
     }
-    std::size_t size() const { return at(0, end) + BESIDE; }
+    std::size_t size() const { return at(0, end) + PADDING; }
     std::size_t at(int x, int y) const {
         return std::size_t(y - first) * std::size_t(stride) + std::size_t(x);
     }
