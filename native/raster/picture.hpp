@@ -93,7 +93,7 @@ public:
           band_(band),
           interrupt_(interrupt),
           shader_(scene, light, work),
-          direct_(scene.view.samples == 1 && scene.plan.transparent.empty()),
+          direct_(scene.plan.transparent.empty()),
           plain_(!scene.coloured() ||
                  (scene.view.sky == nullptr && !scene.view.radiance_shown && !scene.view.haze)),
           behind_(scene.coloured()
@@ -310,7 +310,11 @@ private:
                 gather(block, rays, primitives[s], todo);
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
             }
-            store(work_.colours[s].data() + at, colours[s]);
+        }
+        if (direct_) {
+            write_colours(mean_of([&](int s) { return colours[s]; }), x, y);
+        } else {
+            for (int s = 0; s < view.samples; ++s) store(work_.colours[s].data() + at, colours[s]);
         }
     }
 
@@ -507,30 +511,23 @@ private:
 
     void write_colours(int y) const {
         const View& view = scene_.view;
-        const std::size_t from = work_.planes.at(0, y), width = std::size_t(view.camera.width);
-        if (view.samples == 1) {
-            for (int x = 0; x < view.camera.width; x += 8)
-                write_colours(load(work_.colours[0].data() + from + x), x, y);
-            return;
+        const std::size_t from = work_.planes.at(0, y);
+        for (int x = 0; x < view.camera.width; x += 8) {
+            const auto sample = [&](int s) { return load(work_.colours[s].data() + from + x); };
+            write_colours(view.samples == 1 ? sample(0) : mean_of(sample), x, y);
         }
-        std::uint8_t* rgb = scene_.picture.rgb == nullptr
-                                ? nullptr
-                                : scene_.picture.rgb + 3 * width * std::size_t(y);
-        std::uint8_t* alpha = scene_.picture.alpha == nullptr
-                                  ? nullptr
-                                  : scene_.picture.alpha + width * std::size_t(y);
-        for (std::size_t x = 0; x < width; ++x) {
-            std::uint32_t sum[4] = {0, 0, 0, 0};
-            for (int s = 0; s < view.samples; ++s) {
-                const std::uint32_t c = std::uint32_t(work_.colours[s][from + x]);
-                for (int k = 0; k < 4; ++k) sum[k] += c >> 8 * k & 255;
-            }
-            const std::uint32_t n = std::uint32_t(view.samples), half = n / 2;
-            if (rgb != nullptr)
-                for (int k = 0; k < 3; ++k)
-                    rgb[3 * x + std::size_t(k)] = std::uint8_t((sum[k] + half) / n);
-            if (alpha != nullptr) alpha[x] = std::uint8_t((sum[3] + half) / n);
+    }
+
+    // The mean of four colours, two channels of each word at a time.
+    template <typename Sample>
+    static HELIOGRAPH_INLINE Int8 mean_of(const Sample& sample) {
+        const Int8 two = all_int(0xFF00FF);
+        Int8 low = all_int(2 | 2 << 16), high = low;  // for rounding
+        for (int s = 0; s < MOST_SAMPLES; ++s) {
+            low += sample(s) & two;
+            high += (sample(s) >> 8) & two;
         }
+        return ((low >> 2) & two) | (((high >> 2) & two) << 8);
     }
 
     const Scene& scene_;
