@@ -15,7 +15,7 @@ from heliograph.raster import DrawList, Instances, RasterOptions, Shape, make_ra
 from raster_scenes import HEAD, buffers
 
 ENDLESS = """
-import os, resource, signal, sys, threading
+import os, signal, sys, threading
 import numpy as np
 from heliograph.camera import Camera
 from heliograph.raster import DrawList, Instances, Light, RasterOptions, Shape, make_rasterizer
@@ -32,7 +32,9 @@ threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 try:
     drawer.draw(DrawList(made, (Light(),)), [camera], ("rgb",), [{"rgb": rgb}])
 except KeyboardInterrupt:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    # Not getrusage's: that is at least what the process had that started this one.
+    status = open("/proc/self/status").read()
+    peak = int(status.split("VmHWM:")[1].split()[0]) // 1024
     print("interrupted", peak < 1500)
 """
 """Draws for hours, a gigabyte per plane if it were all held at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import mmap
 import os
 import subprocess
 import sys
@@ -371,7 +372,9 @@ def _switches(thread: threading.Thread) -> list[str]:
 @pytest.mark.parametrize("busy", [False, True])
 def test_the_model_is_freed(tmp_path: Path, way: str, busy: bool) -> None:
     engine = Numbers()
-    weights = np.zeros(64 << 20, np.uint8) + 1  # touched, so it is resident
+    # Memory of its own, which the system has back when it is freed; touched, so it is resident.
+    weights = np.frombuffer(mmap.mmap(-1, 64 << 20), np.uint8)
+    weights[:] = 1
     engine.weights = weights  # type: ignore[attr-defined]
     gone, before = weakref.ref(engine), _resident()
     queue = queue_over(engine, tmp_path)

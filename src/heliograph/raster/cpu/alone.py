@@ -23,8 +23,8 @@ class OneAtATime:
         self._begin()
 
     def _begin(self) -> None:
-        self._lock = threading.RLock()
-        self._busy = False
+        self._waiting = threading.RLock()  # of other threads
+        self._inside = threading.Lock()
         self._process = os.getpid()
 
     def call(
@@ -40,14 +40,11 @@ class OneAtATime:
         """
         if self._process != os.getpid():  # forked while another thread was in a call
             self._begin()
-        with self._lock:
-            if self._busy:
+        with self._waiting:
+            if self._inside.locked():
                 raise EngineError(
                     "this renderer is in the middle of another call, which a signal handler "
                     "interrupted; have the handler set a flag, and call when that call has returned"
                 )
-            self._busy = True
-            try:
+            with self._inside:
                 return function(*args, **kwargs)
-            finally:
-                self._busy = False
