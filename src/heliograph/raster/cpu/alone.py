@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
 from typing import ParamSpec, TypeVar
 
 from heliograph.errors import EngineError
@@ -16,15 +19,16 @@ Result = TypeVar("Result")
 class OneAtATime:
     """Makes calls that must not meet: those of other threads wait.
 
-    An interrupt (Ctrl-C) may come at any line and leaves it as it was.
+    An interrupt (Ctrl-C) may end a call at any line, also where it lets go of the lock.
     """
 
     def __init__(self) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        self._waiting = threading.RLock()  # of other threads
-        self._inside = threading.Lock()
+        self._lock = threading.RLock()
+        self._owner: int | None = None
+        self._frame: FrameType | None = None  # of the call that is under way
         self._process = os.getpid()
 
     def call(
@@ -40,11 +44,27 @@ class OneAtATime:
         """
         if self._process != os.getpid():  # forked while another thread was in a call
             self._begin()
-        with self._waiting:
-            if self._inside.locked():
+        me = threading.get_ident()
+        if self._owner == me:
+            self._check_ended()
+        with self._lock:
+            self._owner, self._frame = me, sys._getframe()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._owner = self._frame = None
+
+    def _check_ended(self) -> None:
+        """Whether the last call of this thread is over; if so, what it has kept is let go."""
+        frame: FrameType | None = sys._getframe()
+        while frame is not None:
+            if frame is self._frame:
                 raise EngineError(
                     "this renderer is in the middle of another call, which a signal handler "
                     "interrupted; have the handler set a flag, and call when that call has returned"
                 )
-            with self._inside:
-                return function(*args, **kwargs)
+            frame = frame.f_back
+        self._owner = self._frame = None
+        with suppress(RuntimeError):  # not this thread's any more
+            while True:
+                self._lock.release()
