@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera
 from heliograph.raster.prepared import PlacedInstances
-from heliograph.raster.types import DrawList, Light, LightKind
+from heliograph.raster.types import DrawList, Environment, Light, LightKind
 
 Matrix = NDArray[np.float64]
 
@@ -28,6 +28,18 @@ class Reflection:
     lights: tuple[Light, ...]
     point: Matrix
     normal: Matrix
+
+    def scene(self, scene: DrawList) -> DrawList:
+        """What is drawn from there: the same things, with nothing but light behind them."""
+        back = scene.environment
+        return DrawList(
+            scene.instances,
+            self.lights,
+            Environment(radiance=back.radiance, radiance_scale=back.radiance_scale),
+            ambient=scene.ambient,
+            gradient=scene.gradient,
+            lighting=scene.lighting,
+        )
 
     def ahead(self, placed: PlacedInstances) -> NDArray[np.bool_]:
         """Which instances (N,) are in front of the mirror, by their bounding spheres' centres."""

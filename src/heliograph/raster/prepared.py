@@ -210,6 +210,29 @@ def prepare(instances: Instances, tables: GeometryTable, *, linear: bool = False
     )
 
 
+def renewed(
+    before: tuple[Prepared, Scaling] | None,
+    instances: Instances,
+    tables: GeometryTable,
+    *,
+    linear: bool,
+) -> tuple[Prepared, Scaling]:
+    """The steps before `place`, each done again only where its input changed.
+
+    `before` itself is returned where nothing did; it is None at first.
+    """
+    prepared, scaling = before or (None, None)
+    if prepared is None or prepared.table is not instances.table or prepared.linear is not linear:
+        prepared, scaling = prepare(instances, tables, linear=linear), None
+    elif prepared.materials is not instances.materials:
+        prepared = prepared.with_materials(instances.materials)
+    scales = instances.transforms.scales
+    if scaling is None or scaling.scales is not scales:
+        scaling = Scaling.of(prepared, scales)
+    same = before is not None and prepared is before[0] and scaling is before[1]
+    return before if before is not None and same else (prepared, scaling)
+
+
 def place(
     prepared: Prepared, scaling: Scaling, transforms: Transforms, tables: GeometryTable
 ) -> PlacedInstances:

@@ -30,10 +30,9 @@ from heliograph.raster.geometries import GeometryStore
 from heliograph.raster.light_layouts import LightLayouts, kinds
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
-from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, prepare
+from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
 from heliograph.raster.types import (
     DrawList,
-    Environment,
     Geometry,
     Light,
     Lighting,
@@ -71,8 +70,7 @@ class CpuRasterizer:
         self._mirrors = Mirrors()
         self._blocks = FrameBlocks(LightLayouts())
         self._mirrored_blocks = FrameBlocks(LightLayouts())
-        self._prepared: Prepared | None = None
-        self._scaling: Scaling | None = None
+        self._ready: tuple[Prepared, Scaling] | None = None
         self._instances: Any = None
         self._kinds: tuple[object, object, Any] = (None, None, None)
         self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
@@ -278,15 +276,7 @@ class CpuRasterizer:
         found = self._mirrors.find(scene, placed, camera)
         if found is None:
             return None
-        back = scene.environment
-        turned = DrawList(
-            scene.instances,
-            found.lights,
-            Environment(radiance=back.radiance, radiance_scale=back.radiance_scale),
-            ambient=scene.ambient,
-            gradient=scene.gradient,
-            lighting=scene.lighting,
-        )
+        turned = found.scene(scene)
         size = camera.height, camera.width, 3
         if self._mirrored.shape != size:
             self._mirrored = np.empty(size, np.uint8)
@@ -321,22 +311,12 @@ class CpuRasterizer:
 
     def _place(self, scene: DrawList) -> tuple[Prepared, Scaling]:
         """Prepare instances for drawing; each step is done again only where its input changed."""
-        instances, linear = scene.instances, scene.lighting is Lighting.STANDARD
-        tables, transforms = self._geometries.tables, instances.transforms
-        prepared, scaling, before = self._prepared, self._scaling, (self._prepared, self._scaling)
-        if (
-            prepared is None
-            or prepared.table is not instances.table
-            or prepared.linear is not linear
-        ):
-            prepared, scaling = prepare(instances, tables, linear=linear), None
-        elif prepared.materials is not instances.materials:
-            prepared = prepared.with_materials(instances.materials)
-        if scaling is None or scaling.scales is not transforms.scales:
-            scaling = Scaling.of(prepared, transforms.scales)
-        if (prepared, scaling) != before:
-            self._instances = _native_instances(prepared, scaling)
-        self._prepared, self._scaling = prepared, scaling
+        tables, linear = self._geometries.tables, scene.lighting is Lighting.STANDARD
+        transforms, ready = scene.instances.transforms, self._ready
+        ready = renewed(ready, scene.instances, tables, linear=linear)
+        if ready is not self._ready:
+            self._instances = _native_instances(*ready)
+            self._ready = ready
         self._native.place(
             self._instances,
             transforms.world_from_object,
@@ -345,7 +325,7 @@ class CpuRasterizer:
             tables.box,
             tables.radius,
         )
-        return prepared, scaling
+        return ready
 
 
 def _native_instances(prepared: Prepared, scaling: Scaling) -> Any:

@@ -28,10 +28,9 @@ from heliograph.raster.gl.textures import GlTextureStore
 from heliograph.raster.light_layouts import LightLayout, LightLayouts
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
-from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, prepare
+from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
 from heliograph.raster.types import (
     DrawList,
-    Environment,
     Geometry,
     Light,
     Lighting,
@@ -71,8 +70,7 @@ class GlRasterizer:
         self._layouts, self._mirrored_layouts = LightLayouts(), LightLayouts()
         self._blocks = FrameBlocks(self._layouts)
         self._mirrored_blocks = FrameBlocks(self._mirrored_layouts)
-        self._prepared: Prepared | None = None
-        self._scaling: Scaling | None = None
+        self._ready: tuple[Prepared, Scaling] | None = None
 
     @property
     def passes(self) -> PassSpecs:
@@ -227,15 +225,7 @@ class GlRasterizer:
         found = self._mirrors.find(scene, placed, camera)
         if found is None:
             return None
-        back = scene.environment
-        turned = DrawList(
-            scene.instances,
-            found.lights,
-            Environment(radiance=back.radiance, radiance_scale=back.radiance_scale),
-            ambient=scene.ambient,
-            gradient=scene.gradient,
-            lighting=scene.lighting,
-        )
+        turned = found.scene(scene)
         lights = self._mirrored_blocks.layout(turned, ())
         target = self._target(camera, ("rgb",), lights, purpose="mirror")
         mask = found.ahead(placed)
@@ -255,21 +245,9 @@ class GlRasterizer:
 
     def _place(self, scene: DrawList) -> PlacedInstances:
         """Prepare instances for drawing; each step is done again only where its input changed."""
-        instances, linear = scene.instances, scene.lighting is Lighting.STANDARD
-        geometries, transforms = self._geometries.tables, instances.transforms
-        prepared, scaling = self._prepared, self._scaling
-        if (
-            prepared is None
-            or prepared.table is not instances.table
-            or prepared.linear is not linear
-        ):
-            prepared, scaling = prepare(instances, geometries, linear=linear), None
-        elif prepared.materials is not instances.materials:
-            prepared = prepared.with_materials(instances.materials)
-        if scaling is None or scaling.scales is not transforms.scales:
-            scaling = Scaling.of(prepared, transforms.scales)
-        self._prepared, self._scaling = prepared, scaling
-        return place(prepared, scaling, transforms, geometries)
+        tables, linear = self._geometries.tables, scene.lighting is Lighting.STANDARD
+        self._ready = renewed(self._ready, scene.instances, tables, linear=linear)
+        return place(*self._ready, scene.instances.transforms, tables)
 
     def _plan(
         self,
