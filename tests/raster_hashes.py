@@ -112,9 +112,7 @@ def main() -> None:
     parser.add_argument("--kernels", type=int, nargs="+", choices=KERNELS, default=KERNELS)
     parser.add_argument("--tame", action="store_true", help="nothing huge, tiny or thin")
     parser.add_argument("--keep", type=Path, help="a file to keep the scenes in")
-    parser.add_argument(
-        "--scenes", type=Path, help="your file of kept scenes (a pickle)"
-    )
+    parser.add_argument("--scenes", type=Path, help="your file of kept scenes (a pickle)")
     given = parser.parse_args()
     if given.scenes:
         scenes: dict[int, Calls] = pickle.loads(given.scenes.read_bytes())
