@@ -64,7 +64,7 @@ HELIOGRAPH_AT(levels, 116);
 HELIOGRAPH_AT(shadow_maps, 120);
 HELIOGRAPH_AT(lights, 312);
 #undef HELIOGRAPH_AT
-static_assert(sizeof(FrameBlock) == 2712 * sizeof(float));
+static_assert(sizeof(FrameBlock) == FRAME_NUMBERS * sizeof(float));
 
 struct Frame {
     const FrameBlock* block;

@@ -3,17 +3,12 @@
 // bits.
 #include "kernels.hpp"
 
-#include <atomic>
-#include <exception>
-#include <thread>
-
 #include "picture.hpp"
 #include "shadow_map.hpp"
 
 namespace heliograph {
 namespace {
 
-constexpr std::size_t MOST_BACKDROPS = 8;
 // Samples; of larger pictures bands are drawn in turn.
 constexpr std::int64_t MOST_AT_ONCE = 1 << 22;
 
@@ -46,41 +41,22 @@ std::vector<float> backdrop_key(const View& view) {
 }
 
 // The kept picture of what is behind everything, if it is worth one; null where pixels look it up.
-// It is made where the same one is asked for a second time.
-const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
+std::shared_ptr<const Backdrop> backdrop_for(const Scene& scene, Backdrops& kept) {
     const View& view = scene.view;
     const int width = view.camera.width, height = view.camera.height;
     if (std::int64_t(width) * height > MOST_AT_ONCE) return nullptr;
     if (scene.picture.rgb == nullptr || (view.sky == nullptr && !view.radiance_shown))
         return nullptr;
-    std::vector<float> key = backdrop_key(view);
-    std::uint64_t latest = 0;
-    for (const Backdrop& each : kept) latest = std::max(latest, each.used);
-    const auto same = [&](const Backdrop& each) {
-        return each.key.size() == key.size() &&
-               __builtin_memcmp(each.key.data(), key.data(), key.size() * sizeof(float)) == 0;
-    };
-    auto found = std::find_if(kept.begin(), kept.end(), same);
-    if (found == kept.end()) {
-        if (kept.size() < MOST_BACKDROPS) kept.emplace_back();
-        found =
-            std::min_element(kept.begin(), kept.end(),
-                             [](const Backdrop& a, const Backdrop& b) { return a.used < b.used; });
-        found->key = std::move(key), found->whole = false, found->used = latest + 1;
-        return nullptr;
-    }
-    found->used = latest + 1;
-    if (!found->whole) {
-        found->stride = std::size_t(width + 7) & ~std::size_t(7);
-        found->colours.resize(std::size_t(height) * found->stride);
+    return kept.find(backdrop_key(view), [&] {
+        const std::size_t stride = std::size_t(width + 7) & ~std::size_t(7);
+        std::vector<std::int32_t> colours(std::size_t(height) * stride);
         for (int y = 0; y < height; ++y)
             for (int x = 0; x < width; x += 8)
-                store(found->colours.data() + std::size_t(y) * found->stride + std::size_t(x),
+                store(colours.data() + std::size_t(y) * stride + std::size_t(x),
                       Painter::background(
                           scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
-        found->whole = true;
-    }
-    return &*found;
+        return Backdrop{std::move(colours), stride};
+    });
 }
 
 // Light at vertices of what covers more pixels than it has vertices; of others as it is needed.
@@ -107,52 +83,27 @@ void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
 
 bool draw(Job& job) {
     const View& view = job.view;
+    Canvas& canvas = job.canvas;
     const Frame frame = frame_of(view);
     const Scene scene{job.meshes, job.instances, job.paints, view,
-                      job.picture, frame, job.plan, lens_of(view.camera, job.plan)};
-    if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, job.plan, job.light);
-    const Backdrop* backdrop = backdrop_for(scene, job.backdrops);
+                      job.picture, frame, canvas.plan, lens_of(view.camera, canvas.plan)};
+    if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, canvas.plan, canvas.light);
+    const std::shared_ptr<const Backdrop> backdrop = backdrop_for(scene, job.backdrops);
     const int height = view.camera.height;
-    const int threads = std::clamp(int(job.workspaces.size()), 1, height);
+    const int parts = std::clamp(int(canvas.workspaces.size()), 1, height);
     const std::int64_t in_a_row = std::int64_t(view.camera.width) * view.samples;
     const int rows = int(std::max<std::int64_t>(MOST_AT_ONCE / in_a_row, 1));
-    const auto paint = [&](int i, const Interrupt& interrupt) {
-        const int end = int(std::int64_t(height) * (i + 1) / threads);
-        for (int row = int(std::int64_t(height) * i / threads); row < end; row += rows) {
+    const Piece paint = [&](int part, int thread, const Interrupt& interrupt) {
+        const int end = int(std::int64_t(height) * (part + 1) / parts);
+        for (int row = int(std::int64_t(height) * part / parts); row < end; row += rows) {
             const Band band{row, std::min(row + rows, end)};
-            Workspace& work = job.workspaces[std::size_t(i)];
-            if (!Painter(scene, job.light, work, backdrop, band, interrupt).paint()) return false;
+            Workspace& work = canvas.workspaces[std::size_t(thread)];
+            if (!Painter(scene, canvas.light, work, backdrop.get(), band, interrupt).paint())
+                return false;
         }
         return true;
     };
-    std::atomic<bool> stopped = false;
-    const Interrupt with_the_first{
-        [](void* flag) { return static_cast<std::atomic<bool>*>(flag)->load(); }, &stopped};
-    std::vector<std::thread> others;
-    std::vector<std::exception_ptr> failures(std::size_t(threads), nullptr);
-    const auto kept = [&](int i, const Interrupt& interrupt) {
-        try {
-            return paint(i, interrupt);
-        } catch (...) {
-            failures[std::size_t(i)] = std::current_exception();
-            stopped = true;
-            return false;
-        }
-    };
-    int begun = 1;
-    try {
-        others.reserve(std::size_t(threads));
-        for (; begun < threads; ++begun) others.emplace_back([&, begun] { kept(begun, with_the_first); });
-    } catch (const std::exception&) {
-        // The system gives no more threads: this one draws what is left.
-    }
-    bool done = kept(0, job.interrupt);
-    for (int i = begun; i < threads && done; ++i) done = kept(i, job.interrupt);
-    if (!done) stopped = true;
-    for (std::thread& each : others) each.join();
-    for (const std::exception_ptr& each : failures)
-        if (each) std::rethrow_exception(each);
-    return done;
+    return share(parts, parts, job.interrupt, paint);
 }
 
 }  // namespace

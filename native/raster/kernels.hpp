@@ -12,10 +12,8 @@ struct Job {
     const std::vector<const Paint*>& paints;
     const View& view;
     const Picture& picture;
-    Plan& plan;
-    VertexLight& light;
-    std::vector<Workspace>& workspaces;  // one for each thread
-    std::vector<Backdrop>& backdrops;
+    Canvas& canvas;
+    Backdrops& backdrops;
     Interrupt interrupt;
 };
 
@@ -42,7 +40,7 @@ extern const RasterKernels plain_raster_kernels;     // without any processor's 
 extern const RasterKernels portable_raster_kernels;  // with those that all of its kind have
 #if defined(HELIOGRAPH_AVX2)
 extern const RasterKernels avx2_raster_kernels;
-extern const RasterKernels avx512_raster_kernels;  // the same eight lanes; more registers, and masks
+extern const RasterKernels avx512_raster_kernels;  // eight lanes; more registers, and masks
 #endif
 
 }  // namespace heliograph

@@ -4,6 +4,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <atomic>
@@ -19,6 +20,8 @@ using namespace nb::literals;
 
 namespace heliograph {
 namespace {
+
+constexpr int MOST_THREADS = 64;
 
 template <typename Number, typename... Shape>
 using Array = nb::ndarray<Number, Shape..., nb::c_contig, nb::device::cpu>;
@@ -110,7 +113,9 @@ void make_instances(Instances* self, const Array<const std::int32_t, nb::ndim<1>
     made.kind.resize(count), made.levels.resize(count);
     for (std::size_t i = 0; i < count; ++i) {
         made.kind[i] = Kind::of(keys.data()[i]);
-        expect(made.kind[i].solver <= Solver::stretched && made.kind[i].shading <= Shading::depth && made.kind[i].side <= Side::back,
+        const Kind& kind = made.kind[i];
+        expect(kind.solver <= Solver::stretched && kind.shading <= Shading::depth &&
+                   kind.side <= Side::back,
                "instances: expected a shading, a side and a solver that there are");
         for (std::size_t k = 0; k < LOD_LEVELS; ++k) {
             const std::uint32_t* command = commands.data() + (i * LOD_LEVELS + k) * 5;
@@ -147,9 +152,10 @@ struct SignalCheck {
 const RasterKernels& kernels_of(int level) {
 #if defined(HELIOGRAPH_AVX2)
     static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-    static const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                               __builtin_cpu_supports("bmi2");
+    static const bool avx512 =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("bmi2");
     if (level >= 3 && avx512) return avx512_raster_kernels;
     if (level >= 2 && avx2) return avx2_raster_kernels;
 #endif
@@ -170,27 +176,100 @@ Camera camera_of(const Doubles<nb::shape<24>>& numbers, int width, int height, b
     return camera;
 }
 
-template <typename Numbers>
-auto place_for(const std::optional<Numbers>& array, const Camera& camera, std::size_t channels)
-    -> decltype(array->data()) {
+// Places of the numbers that say how a picture is drawn; `CpuRasterizer._shot` writes them.
+enum Flag {
+    WIDTH, HEIGHT, ORTHOGRAPHIC, LINEAR, VERTEX_LIT, REFLECTED, HAZE, TONE_MAPPING, SAMPLES,
+    RADIANCE_SHOWN, SKY, FLAGS
+};
+
+template <typename Number>
+using Out = std::optional<Array<Number>>;
+
+template <typename Number>
+Number* place_for(const Out<Number>& array, const Camera& camera, std::size_t channels) {
     if (!array) return nullptr;
     const std::size_t pixels = std::size_t(camera.width) * std::size_t(camera.height);
     expect(array->size() == pixels * channels, "out: expected arrays of the picture's size");
     return array->data();
 }
 
-// Places of the numbers that say how a picture is drawn; `CpuRasterizer._draw` writes them.
-enum Flag {
-    LINEAR, VERTEX_LIT, REFLECTED, HAZE, TONE_MAPPING, SAMPLES, THREADS, RADIANCE_SHOWN, LEVEL,
-    FLAGS
+// One picture of a scene to be drawn: how, and where it goes. It keeps alive what it points to.
+class Shot {
+public:
+    Shot(const Doubles<nb::shape<24>>& camera,
+         const Array<const std::int32_t, nb::shape<FLAGS>>& flags,
+         const Floats<nb::shape<FRAME_NUMBERS>>& block,
+         const Array<const std::int32_t, nb::ndim<1>>& kinds,
+         const Floats<nb::shape<3>>& background, const RadianceTables* radiance,
+         std::optional<Floats<nb::ndim<2>>> atlas, const Shot* mirror, std::optional<Bools> mask,
+         Out<std::uint8_t> rgb, Out<std::uint8_t> alpha, Out<float> depth, Out<float> distance,
+         Out<float> normals, Out<std::int32_t> ids)
+        : mirror_(mirror),
+          block_(block.data(), block.data() + FRAME_NUMBERS),
+          kinds_(kinds.data(), kinds.data() + kinds.size()),
+          atlas_(std::move(atlas)),
+          mask_(std::move(mask)),
+          bytes_{std::move(rgb), std::move(alpha)},
+          floats_{std::move(depth), std::move(distance), std::move(normals)},
+          ids_(std::move(ids)) {
+        const std::int32_t* flag = flags.data();
+        view_.camera = camera_of(camera, flag[WIDTH], flag[HEIGHT], flag[ORTHOGRAPHIC]);
+        view_.linear = flag[LINEAR], view_.vertex_lit = flag[VERTEX_LIT];
+        view_.reflected = flag[REFLECTED], view_.haze = flag[HAZE];
+        view_.tone_mapping = flag[TONE_MAPPING], view_.samples = flag[SAMPLES];
+        expect(view_.samples == 1 || view_.samples == MOST_SAMPLES, "samples: expected 1 or 4");
+        std::copy_n(background.data(), 3, view_.background);
+        view_.radiance = radiance;
+        view_.radiance_shown = radiance != nullptr && flag[RADIANCE_SHOWN];
+        view_.block = block_.data(), view_.kinds = kinds_.data();
+        sky_ = flag[SKY];
+        expect(kinds_.size() >= std::size_t(block_[52]), "kinds: expected one for each light");
+        expect(block_[53] == 0 || atlas_, "atlas: expected one for lights with shadows");
+        if (atlas_) view_.atlas = {atlas_->data(), int(atlas_->shape(1)), int(atlas_->shape(0))};
+        picture_ = {place_for(bytes_[0], view_.camera, 3),  place_for(bytes_[1], view_.camera, 1),
+                    place_for(floats_[0], view_.camera, 1), place_for(floats_[1], view_.camera, 1),
+                    place_for(floats_[2], view_.camera, 3), place_for(ids_, view_.camera, 1)};
+        if (mirror != nullptr) {
+            const Camera &here = view_.camera, &there = mirror->view_.camera;
+            expect(here.width == there.width && here.height == there.height,
+                   "mirror: expected another size");
+            expect(mirror->picture_.rgb != nullptr && mirror->mirror_ == nullptr,
+                   "mirror: expected colours, and no mirror in it");
+            view_.mirror = mirror->picture_.rgb;
+        }
+    }
+    Shot(const Shot&) = delete;
+
+    // What is seen in its mirror, to be drawn before it; or null.
+    const Shot* mirror() const { return mirror_; }
+    // Which of `count` instances are drawn; null for all.
+    const std::uint8_t* mask(std::size_t count) const {
+        expect(!mask_ || mask_->size() == count, "mask: expected a row for each instance");
+        return mask_ ? reinterpret_cast<const std::uint8_t*>(mask_->data()) : nullptr;
+    }
+    const View& view() const { return view_; }
+    const Picture& picture() const { return picture_; }
+    std::int32_t sky() const { return sky_; }
+
+private:
+    const Shot* mirror_;
+    std::vector<float> block_;
+    std::vector<std::int32_t> kinds_;
+    std::optional<Floats<nb::ndim<2>>> atlas_;
+    std::optional<Bools> mask_;
+    Out<std::uint8_t> bytes_[2];
+    Out<float> floats_[3];
+    Out<std::int32_t> ids_;
+    View view_{};
+    Picture picture_{};
+    std::int32_t sky_ = -1;
 };
 
 // All that is drawn, and memory that is used again.
 class RasterScene {
 public:
     RasterScene() {
-        workspaces_.resize(1);
-        shadow_workspaces_.resize(1);
+        canvases_.resize(1);
     }
 
     void put(const std::string& stream, std::size_t first, const Floats<nb::ndim<2>>& rows) {
@@ -213,7 +292,7 @@ public:
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
-        backdrops_.clear();
+        backdrops_.forget();
     }
 
     // Kept pictures of what is behind everything: textures and light are known there by where
@@ -254,79 +333,37 @@ public:
         }
     }
 
-    void draw(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width,
-              int height, bool orthographic, const Floats<nb::shape<2712>>& block,
-              const Array<const std::int32_t, nb::ndim<1>>& kinds,
-              const Array<const std::int32_t, nb::shape<FLAGS>>& flags,
-              const Floats<nb::shape<3>>& background, std::int32_t sky,
-              const RadianceTables* radiance, const std::optional<Floats<nb::ndim<2>>>& atlas,
-              const std::optional<Array<const std::uint8_t, nb::shape<-1, -1, 3>>>& mirror,
-              const std::optional<Bools>& mask, const std::optional<Array<std::uint8_t>>& rgb,
-              const std::optional<Array<std::uint8_t>>& alpha,
-              const std::optional<Array<float>>& depth, const std::optional<Array<float>>& distance,
-              const std::optional<Array<float>>& normals,
-              const std::optional<Array<std::int32_t>>& ids) {
+    // Draws all shots. Threads share the shots; those that are left over share the rows of each.
+    void draw(const Instances& instances, const std::vector<const Shot*>& shots, int threads,
+              int level) {
         check(instances);
-        View view{};
-        view.camera = camera_of(camera, width, height, orthographic);
-        view.block = block.data();
-        expect(kinds.size() >= std::size_t(block.data()[52]), "kinds: expected one for each light");
-        view.kinds = kinds.data();
-        const std::int32_t* flag = flags.data();
-        view.linear = flag[LINEAR], view.vertex_lit = flag[VERTEX_LIT];
-        view.reflected = flag[REFLECTED], view.haze = flag[HAZE];
-        view.tone_mapping = flag[TONE_MAPPING], view.samples = flag[SAMPLES];
-        expect(view.samples == 1 || view.samples == MOST_SAMPLES, "samples: expected 1 or 4");
-        workspaces_.resize(std::size_t(std::clamp(flag[THREADS], 1, 64)));
-        std::copy_n(background.data(), 3, view.background);
-        expect(sky < std::int32_t(paints_.size()), "sky: expected a texture that is there");
-        if (sky >= 0) {
-            const Paint* paint = paints_[std::size_t(sky)];
-            expect(paint != nullptr && paint->image.kind == TextureKind::cube,
-                   "sky: expected a cube map");
-            view.sky = &paint->image;
+        std::vector<const Shot*> checked = shots;
+        for (const Shot* shot : shots)
+            if (shot->mirror() != nullptr) checked.push_back(shot->mirror());
+        for (const Shot* shot : checked) {
+            shot->mask(instances.count());
+            sky_of(*shot);
+            expect(!shot->view().linear || !albedo_.empty(), "tables: expected them first");
         }
-        view.radiance = radiance, view.radiance_shown = radiance != nullptr && flag[RADIANCE_SHOWN];
-        view.albedo = {albedo_.data(), albedo_size_[0], albedo_size_[1]};
-        view.lobes = {lobes_.data(), lobes_size_[0], lobes_size_[1]};
-        expect(!view.linear || !albedo_.empty(), "tables: expected them first");
-        expect(block.data()[53] == 0 || atlas, "atlas: expected one for lights with shadows");
-        if (atlas) {
-            view.atlas = {atlas->data(), int(atlas->shape(1)), int(atlas->shape(0))};
-        }
-        if (mirror) {
-            const bool fits = int(mirror->shape(0)) == height && int(mirror->shape(1)) == width;
-            expect(fits, "mirror: expected another size");
-            view.mirror = mirror->data();
-        }
-        expect(!mask || mask->size() == instances.count(),
-               "mask: expected a row for each instance");
-        Picture whole{place_for(rgb, view.camera, 3), place_for(alpha, view.camera, 1),
-                      place_for(depth, view.camera, 1), place_for(distance, view.camera, 1),
-                      place_for(normals, view.camera, 3), place_for(ids, view.camera, 1)};
-        const auto* only = mask ? reinterpret_cast<const std::uint8_t*>(mask->data()) : nullptr;
-        const int level = flag[LEVEL];
+        const int most = std::clamp(threads, 1, MOST_THREADS);
+        const int count = int(shots.size()), at_once = std::clamp(count, 1, most);
+        canvases_.resize(std::max(canvases_.size(), std::size_t(at_once)));
+        for (int i = 0; i < at_once; ++i)
+            canvases_[std::size_t(i)].workspaces.resize(std::size_t(most / at_once));
         SignalCheck signals;
+        bool done = false;
         {
             const nb::gil_scoped_release released;
-            make_plan(meshes_, instances, placed_, view.camera,
-                      {view.vertex_lit, view.reflected, false}, only, plan_);
-            if (view.samples == 1) {
-                run(instances, view, whole, level, signals);
-            } else {
-                // Colours have several samples, all else is seen at the middles of pixels.
-                if (whole.rgb || whole.alpha)
-                    run(instances, view,
-                        {whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}, level,
-                        signals);
-                view.samples = 1;
-                whole.rgb = whole.alpha = nullptr;
-                if (!signals.raised &&
-                    (whole.depth || whole.distance || whole.normals || whole.ids))
-                    run(instances, view, whole, level, signals);
-            }
+            const Piece piece = [&](int i, int thread, const Interrupt& interrupt) {
+                const Shot& shot = *shots[std::size_t(i)];
+                Canvas& canvas = canvases_[std::size_t(thread)];
+                return (shot.mirror() == nullptr ||
+                        paint(instances, *shot.mirror(), canvas, level, interrupt)) &&
+                       paint(instances, shot, canvas, level, interrupt);
+            };
+            done = share(count, at_once, {SignalCheck::ask, &signals}, piece);
         }
-        if (signals.raised) throw nb::python_error();
+        if (!done) throw nb::python_error();
     }
 
     // Draws one face of a shadow map into the atlas at (left, low), rows counting upwards.
@@ -343,10 +380,10 @@ public:
         {
             const nb::gil_scoped_release released;
             make_plan(meshes_, instances, placed_, seen, {false, false, true},
-                      reinterpret_cast<const std::uint8_t*>(mask.data()), plan_);
+                      reinterpret_cast<const std::uint8_t*>(mask.data()), canvases_[0].plan);
             const int stride = int(atlas.shape(1));
             float* corner = atlas.data() + std::ptrdiff_t(low) * stride + left;
-            ShadowJob job{meshes_, instances, paints_, seen, plan_, shadow_workspaces_[0],
+            ShadowJob job{meshes_, instances, paints_, seen, canvases_[0].plan, shadow_workspace_,
                           corner, stride, {SignalCheck::ask, &signals}};
             kernels_of(level).draw_shadow(job);
         }
@@ -366,20 +403,45 @@ private:
         }
     }
 
-    void run(const Instances& instances, const View& view, const Picture& picture, int level,
-             SignalCheck& signals) {
-        Job job{meshes_, instances, paints_, view, picture, plan_, light_, workspaces_,
-                backdrops_, {SignalCheck::ask, &signals}};
-        kernels_of(level).draw(job);
+    const Texture* sky_of(const Shot& shot) const {
+        if (shot.sky() < 0) return nullptr;
+        const bool there = std::size_t(shot.sky()) < paints_.size();
+        const Paint* paint = there ? paints_[std::size_t(shot.sky())] : nullptr;
+        expect(paint != nullptr && paint->image.kind == TextureKind::cube,
+               "sky: expected a cube map that is there");
+        return &paint->image;
+    }
+
+    bool paint(const Instances& instances, const Shot& shot, Canvas& canvas, int level,
+               const Interrupt& interrupt) {
+        View view = shot.view();
+        view.sky = sky_of(shot);
+        view.albedo = {albedo_.data(), albedo_size_[0], albedo_size_[1]};
+        view.lobes = {lobes_.data(), lobes_size_[0], lobes_size_[1]};
+        make_plan(meshes_, instances, placed_, view.camera,
+                  {view.vertex_lit, view.reflected, false}, shot.mask(instances.count()),
+                  canvas.plan);
+        const auto run = [&](const Picture& picture) {
+            Job job{meshes_, instances, paints_, view, picture, canvas, backdrops_, interrupt};
+            return kernels_of(level).draw(job);
+        };
+        const Picture& whole = shot.picture();
+        if (view.samples == 1) return run(whole);
+        // Colours have several samples, all else is seen at the middles of pixels.
+        if ((whole.rgb || whole.alpha) &&
+            !run({whole.rgb, whole.alpha, nullptr, nullptr, nullptr, nullptr}))
+            return false;
+        view.samples = 1;
+        if (!whole.depth && !whole.distance && !whole.normals && !whole.ids) return true;
+        return run({nullptr, nullptr, whole.depth, whole.distance, whole.normals, whole.ids});
     }
 
     Meshes meshes_;
     std::vector<const Paint*> paints_;
     Placed placed_;
-    Plan plan_;
-    VertexLight light_;
-    std::vector<Workspace> workspaces_, shadow_workspaces_;
-    std::vector<Backdrop> backdrops_;
+    std::vector<Canvas> canvases_;  // one for each picture that is drawn at the same time
+    Workspace shadow_workspace_;
+    Backdrops backdrops_;
     std::vector<float> albedo_, lobes_;
     int albedo_size_[2] = {}, lobes_size_[2] = {};
 };
@@ -400,6 +462,19 @@ void add_raster(nb::module_& module) {
     nb::class_<Instances>(module, "Instances")
         .def("__init__", &make_instances, "geometry"_a, "commands"_a, "keys"_a, "order"_a,
              "records"_a, "pixel"_a, "distance"_a, "flags"_a, "scales"_a);
+    nb::class_<Shot>(module, "Shot")
+        .def(nb::init<const Doubles<nb::shape<24>>&,
+                      const Array<const std::int32_t, nb::shape<FLAGS>>&,
+                      const Floats<nb::shape<FRAME_NUMBERS>>&,
+                      const Array<const std::int32_t, nb::ndim<1>>&, const Floats<nb::shape<3>>&,
+                      const RadianceTables*, std::optional<Floats<nb::ndim<2>>>, const Shot*,
+                      std::optional<Bools>, Out<std::uint8_t>, Out<std::uint8_t>, Out<float>,
+                      Out<float>, Out<float>, Out<std::int32_t>>(),
+             "camera"_a, "flags"_a, "block"_a, "kinds"_a, "background"_a, "radiance"_a.none(),
+             "atlas"_a.none(), "mirror"_a.none(), "mask"_a.none(), "rgb"_a.noconvert().none(),
+             "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
+             "distance"_a.noconvert().none(), "normals"_a.noconvert().none(),
+             "ids"_a.noconvert().none(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 9>());
     nb::class_<RasterScene>(module, "RasterScene")
         .def(nb::init<>())
         .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
@@ -408,12 +483,7 @@ void add_raster(nb::module_& module) {
         .def("set_tables", &RasterScene::set_tables, "albedo"_a, "lobes"_a)
         .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(),
              "box"_a, "radius"_a)
-        .def("draw", &RasterScene::draw, "instances"_a, "camera"_a, "width"_a, "height"_a,
-             "orthographic"_a, "block"_a, "kinds"_a, "flags"_a, "background"_a, "sky"_a,
-             "radiance"_a.none(), "atlas"_a.none(), "mirror"_a.none(), "mask"_a.none(),
-             "rgb"_a.noconvert().none(), "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
-             "distance"_a.noconvert().none(), "normals"_a.noconvert().none(),
-             "ids"_a.noconvert().none())
+        .def("draw", &RasterScene::draw, "instances"_a, "shots"_a, "threads"_a, "level"_a)
         .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a,
              "height"_a, "orthographic"_a, "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a,
              "level"_a);

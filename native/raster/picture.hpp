@@ -331,7 +331,7 @@ private:
     // What is behind everything at eight pixels; opaque nowhere.
     Int8 behind(int x, int y) const {
         if (plain_) return behind_;
-        if (backdrop_ != nullptr && backdrop_->whole) return load(backdrop_->at(x, y));
+        if (backdrop_ != nullptr) return load(backdrop_->at(x, y));
         return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 

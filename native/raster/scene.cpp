@@ -42,12 +42,13 @@ void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint3
     runs[begin] = {end - begin, std::int32_t(most) + 1};
 }
 
-std::int32_t Meshes::vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base, bool tinted) const {
+std::int32_t Meshes::vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
+                                 bool tinted) const {
     const auto found = runs.find(first);
     if (found == runs.end() || found->second.indices != count) return 0;
     const std::size_t end = std::size_t(base) + std::size_t(found->second.vertices) + PADDING;
-    const bool there = end <= position[0].size() && end <= normal[0].size() && end <= uv[0].size() &&
-                       (!tinted || end <= colour[0].size());
+    const bool there = end <= position[0].size() && end <= normal[0].size() &&
+                       end <= uv[0].size() && (!tinted || end <= colour[0].size());
     return there ? found->second.vertices : 0;
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "share.hpp"
 #include "textures.hpp"
 
 namespace heliograph {
@@ -17,6 +18,7 @@ namespace heliograph {
 constexpr int LOD_LEVELS = 12;
 constexpr int PADDING = 8;  // entries behind the last one, so that eight can always be read
 constexpr int MATERIAL_NUMBERS = 19;
+constexpr std::size_t FRAME_NUMBERS = 2712;  // of a picture's block: frame.hpp
 constexpr int MOST_SAMPLES = 4;
 
 // Vertices and triangles of all geometries. A geometry's triangles count from its first vertex.
@@ -29,14 +31,14 @@ struct Meshes {
         std::int32_t vertices;
     };
     std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
-    std::map<std::uint32_t, std::uint32_t> firsts;  // their first indices in order, and one past their last
-
+    std::map<std::uint32_t, std::uint32_t> firsts;  // where they begin, in order, and end
 
     void put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
              const float* from);
     void put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from);
     // How many vertices a level uses; 0 where there is none such any more, or some are not there.
-    std::int32_t vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base, bool tinted) const;
+    std::int32_t vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
+                             bool tinted) const;
 };
 
 enum class Side : std::uint8_t { front, both, back };
@@ -171,13 +173,6 @@ struct Picture {
     std::uint8_t *rgb, *alpha;
     float *depth, *distance, *normals;
     std::int32_t* ids;
-};
-
-// Has long work end early. `check` may be called often; it returns true where work should end.
-struct Interrupt {
-    bool (*check)(void*);
-    void* context;
-    bool asked() const { return check != nullptr && check(context); }
 };
 
 // Which things to draw and how; the same rules as raster/plan.py. `mask` may be null.

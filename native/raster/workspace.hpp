@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
+#include <mutex>
 
 #include "scene.hpp"
 
@@ -67,15 +69,51 @@ struct LazyLight {
 
 // What is behind everything, as a camera that stands still sees it again and again.
 struct Backdrop {
-    std::vector<float> key;
     std::vector<std::int32_t> colours;
-    std::size_t stride = 0;
-    std::uint64_t used = 0;
-    bool whole = false;
+    std::size_t stride;
 
     const std::int32_t* at(int x, int y) const {
         return colours.data() + std::size_t(y) * stride + std::size_t(x);
     }
+};
+
+// The latest backdrops, for all threads. One is made where it is asked for a second time.
+class Backdrops {
+public:
+    using Key = std::vector<float>;  // all that it depends on
+
+    // Null where it is asked for the first time; `make` makes it.
+    template <typename Make>
+    std::shared_ptr<const Backdrop> find(Key key, const Make& make) {
+        const std::lock_guard held(mutex_);
+        const auto same = [&](const Kept& each) {
+            return each.key.size() == key.size() &&
+                   __builtin_memcmp(each.key.data(), key.data(), key.size() * sizeof(float)) == 0;
+        };
+        const auto found = std::find_if(kept_.begin(), kept_.end(), same);
+        if (found == kept_.end()) {
+            if (kept_.size() == MOST) kept_.pop_back();
+            kept_.insert(kept_.begin(), {std::move(key), nullptr});
+            return nullptr;
+        }
+        std::rotate(kept_.begin(), found, found + 1);  // the latest one first
+        if (!kept_.front().backdrop)
+            kept_.front().backdrop = std::make_shared<const Backdrop>(make());
+        return kept_.front().backdrop;
+    }
+    void forget() {
+        const std::lock_guard held(mutex_);
+        kept_.clear();
+    }
+
+private:
+    static constexpr std::size_t MOST = 8;
+    struct Kept {
+        Key key;
+        std::shared_ptr<const Backdrop> backdrop;
+    };
+    std::mutex mutex_;
+    std::vector<Kept> kept_;
 };
 
 // Of light at a vertex: of lights without shadows, and of each of MAX_SHADOWS with one.
@@ -97,13 +135,20 @@ struct Triangle {
 // Rows of a picture come to the same triangles again and again.
 constexpr std::uint32_t KEPT_TRIANGLES = 256;
 
-// Memory that is used again for every picture; one for each thread.
+// Memory that is used again; one for each thread.
 struct Workspace {
     std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
     LazyLight light;
     Planes planes;
     std::vector<std::int32_t> colours[MOST_SAMPLES];
     Vertices vertices;
+};
+
+// All that one picture is made with; used again for the next.
+struct Canvas {
+    Plan plan;
+    VertexLight light;
+    std::vector<Workspace> workspaces;  // one for each thread that draws a part of its rows
 };
 
 }  // namespace heliograph

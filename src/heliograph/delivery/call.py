@@ -108,8 +108,8 @@ def open(  # noqa: A001
         backend: ('auto') 'cpu' draws natively, 'gl' through OpenGL; 'auto' takes a GPU where there
             is one, else the CPU.
         device: (None) index of the EGL device; None for the driver's default.
-        threads: (None) how many draw one picture natively, which changes no byte; None for one.
-            With workers see below.
+        threads: (None) how many draw a view natively, which changes no byte; None: its cameras
+            share the cores, each picture drawn by one. With workers see below.
         lighting: ('auto') compute light per 'vertex' or per 'pixel'.
         shading: ('auto') add light in sRGB, 'classic', or in linear space, 'standard'.
         tone_mapping: ('auto') how linear light becomes colours: 'none', 'neutral', 'aces'.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypedDict
 
+from heliograph import cores
 from heliograph.checks import MAX_INTEGER, check_integer
 from heliograph.errors import InvalidValueError, shown
 
@@ -140,7 +141,7 @@ class PoolOptions:
         if self.launcher is not None or self.python != sys.executable:
             for name in _OF_THIS_INTERPRETER:
                 environment.pop(name, None)
-        share = max(1, len(os.sched_getaffinity(0)) // workers)
+        share = max(1, cores.usable() // workers)
         for name in _THREAD_VARIABLES:
             if self.threads is not None:
                 environment[name] = str(self.threads)

@@ -43,8 +43,10 @@ class RasterOptions:
         readback: of `gl` alone, nothing to `cpu`: `direct` waits for each picture, `deferred` once
             for all cameras of a view, or for all views of a batch, while the GPU draws on; `auto`
             is direct where the CPU draws.
-        threads: of `cpu` alone, nothing to `gl`: how many draw one picture, each a part of its
-            rows, up to 64; None for one. It changes no byte.
+        threads: of `cpu` alone, nothing to `gl`: how many draw a view, up to 64. Its cameras share
+            them, and those that are left over share the rows of each picture. None: the cameras
+            share the cores that this process may use (at most what the environment's
+            OMP_NUM_THREADS says), each picture drawn by one. They change no byte.
         lighting: `vertex` computes light at vertices as fixed-function OpenGL does, which is
             cheaper, `pixel` everywhere; `auto` is what the engine's own renderer would do. Of the
             classic look alone.

@@ -11,13 +11,13 @@ to its footprint; that is where the ray meets the plane it spans where it is fla
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliograph import cores
 from heliograph.camera import Camera, Projection
 from heliograph.checks import check_integer
 from heliograph.errors import InvalidValueError, UnknownNameError
@@ -159,7 +159,4 @@ def _numbers(camera: Camera) -> NDArray[np.float64]:
 def _thread_count(threads: int | None) -> int:
     if threads is not None:
         return check_integer("threads", threads, 1, MAX_THREADS)
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    limit = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, int(limit) if limit.isdecimal() and int(limit) > 0 else cores, MAX_THREADS)
+    return min(cores.threads(), MAX_THREADS)

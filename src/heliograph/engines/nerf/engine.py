@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import torch
 
+from heliograph import cores
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
 from heliograph.engine import (
@@ -29,7 +30,7 @@ from heliograph.engines.nerf.checkpoint import Checkpoint, load_checkpoint
 from heliograph.engines.nerf.frames import TRANSFORMS, CaptureFrame, capture_cameras
 from heliograph.engines.nerf.picture import Picture, Pixels, Viewpoint, stride_for
 from heliograph.engines.nerf.render import NormalSource, RayRenderer
-from heliograph.engines.nerf.threads import ChunkThreads, usable_cores
+from heliograph.engines.nerf.threads import ChunkThreads
 from heliograph.engines.shared.cameras import FIT, fit
 from heliograph.engines.shared.edits import camera_moves, edited_camera
 from heliograph.errors import ClosedError, InvalidValueError, SceneError, UnknownNameError, shown
@@ -119,7 +120,7 @@ class NerfEngine(Engine):
         on_cpu = self._device.type == "cpu"
         chunk = check_integer("chunk", chunk, 0)
         self._chunk = chunk or (CPU_CHUNK if on_cpu else GPU_CHUNK)
-        count = check_integer("threads", threads, 0, _MOST_THREADS) or usable_cores()
+        count = check_integer("threads", threads, 0, _MOST_THREADS) or cores.usable()
         self._threads = ChunkThreads(count if on_cpu else 1)
         self._options = (frame, kind.value, self._chunk)
         self._closed = False

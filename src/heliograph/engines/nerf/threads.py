@@ -7,7 +7,6 @@ And since one thread draws a chunk, the bits do not depend on how many there are
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,11 +15,6 @@ from typing import TypeVar
 import torch
 
 _T = TypeVar("_T")
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ChunkThreads:

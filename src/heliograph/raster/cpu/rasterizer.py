@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph import array_pool, cores
 from heliograph.camera import Camera, Projection
 from heliograph.errors import ClosedError
 from heliograph.frame import Buffers
@@ -44,8 +45,32 @@ from heliograph.requires import native_module
 
 _TONES = (ToneMapping.NONE, ToneMapping.NEUTRAL, ToneMapping.ACES)
 _PASSES = ("rgb", "alpha", "depth", "distance", "normals", "segmentation")
+_MOST_PLACES = 64
+_NOWHERE = Camera.look_at(eye=(0, 0, 1), target=(0, 0, 0), fov_y=1, width=1, height=1)
 _FASTEST = 3
 """Which of the native kernels: 0 plain, 1 what every processor has, 2 AVX2, 3 the best of all."""
+
+
+class _Seen:
+    """One camera as it is drawn, kept for views in which it stands still."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.blocks = FrameBlocks(LightLayouts())
+        self.camera, self.numbers = camera, camera_numbers(camera)
+
+    def by(self, camera: Camera) -> _Seen:
+        """The same by this camera."""
+        if self.camera is not camera:
+            self.numbers = camera_numbers(camera)
+            self.camera = camera
+        return self
+
+
+class _Place:
+    """What is kept of the cameras at one place of views, and of what mirrors show them."""
+
+    def __init__(self) -> None:
+        self.seen, self.mirrored, self.mirrors = _Seen(_NOWHERE), _Seen(_NOWHERE), Mirrors()
 
 
 class CpuRasterizer:
@@ -63,19 +88,16 @@ class CpuRasterizer:
     def __init__(self, options: RasterOptions | None = None) -> None:
         self.options = options or RasterOptions()
         self._native = native_scene()()
+        self._make_shot = native_module("pictures are drawn without GL").Shot
         self._geometries = GeometryStore(streams(self._native), simplify=self.options.lod == "auto")
         self._textures = CpuTextureStore(self._native)
         self._radiances = RadianceStore()
         self._shadows = ShadowMaps(self._native, self.options)
-        self._mirrors = Mirrors()
-        self._blocks = FrameBlocks(LightLayouts())
-        self._mirrored_blocks = FrameBlocks(LightLayouts())
+        self._places = [_Place()]
         self._ready: tuple[Prepared, Scaling] | None = None
         self._instances: Any = None
         self._kinds: tuple[object, object, Any] = (None, None, None)
-        self._seen: tuple[Camera | None, NDArray[np.float64]] = (None, np.empty(0))
         self._tables = False
-        self._mirrored = np.empty((0, 0, 3), np.uint8)
         self._alone = OneAtATime()
 
     @property
@@ -205,14 +227,25 @@ class CpuRasterizer:
         if casting or (coloured and len(prepared.mirrors)):
             placed = place(prepared, scaling, scene.instances.transforms, self._geometries.tables)
         atlases: dict[int, ShadowAtlas] = {}
-        for camera, buffers in zip(cameras, out, strict=True):
-            mirror, atlas = None, NO_SHADOWS
+        shots = []
+        for number, (camera, buffers) in enumerate(zip(cameras, out, strict=True)):
+            mirror, atlas, at = None, NO_SHADOWS, self._at(number)
             if placed is not None:
-                mirror = self._mirror(scene, placed, camera)
+                mirror = self._mirror(scene, placed, camera, at)
                 if casting:
                     atlas = self._atlas(scene.lights, placed, camera, atlases)
-            self._draw(scene, camera, {name: buffers[name] for name in passes}, atlas, mirror)
+            wanted = {name: buffers[name] for name in passes}
+            shots.append(self._shot(scene, at.seen.by(camera), wanted, atlas, mirror))
+        threads = self.options.threads or min(cores.threads(), max(1, len(shots)))
+        self._native.draw(self._instances, shots, threads, self.kernels)
         self._textures.settle()
+
+    def _at(self, number: int) -> _Place:
+        """What is kept of the cameras at this place of views."""
+        number %= _MOST_PLACES
+        while len(self._places) <= number:
+            self._places.append(_Place())
+        return self._places[number]
 
     def _atlas(
         self,
@@ -227,41 +260,37 @@ class CpuRasterizer:
             drawn[size] = self._shadows.draw(lights, placed, self._instances, size, self.kernels)
         return drawn[size]
 
-    def _draw(
+    def _shot(
         self,
         scene: DrawList,
-        camera: Camera,
+        seen: _Seen,
         out: Buffers,
         atlas: ShadowAtlas = NO_SHADOWS,
-        mirror: NDArray[np.uint8] | None = None,
+        mirror: Any = None,
         reflected: NDArray[np.bool_] | None = None,
-    ) -> None:
-        """One picture; `reflected` (N,) are what a mirror shows, and then it is seen in one."""
-        radiance, back = self._radiance(scene), scene.environment
-        blocks = self._blocks if reflected is None else self._mirrored_blocks
-        blocks.layout(scene, atlas.casting)
+    ) -> Any:
+        """One picture to be drawn; `reflected` (N,) are what a mirror shows: it is seen in one."""
+        radiance, back, camera = self._radiance(scene), scene.environment, seen.camera
+        seen.blocks.layout(scene, atlas.casting)
         reach = camera.near, camera.far
-        block, _ = blocks.make(scene, camera, reach, atlas.casting, atlas.maps, radiance)
+        block, _ = seen.blocks.make(scene, camera, reach, atlas.casting, atlas.maps, radiance)
         standard = scene.lighting is Lighting.STANDARD
-        samples = self.options.msaa if self.options.msaa and reflected is None else 1
-        shown = radiance is not None and back.radiance_shown
-        flags = (
-            *(standard, scene.lighting is Lighting.VERTEX, reflected is not None),
-            *(back.haze is not None, _TONES.index(scene.tone_mapping), samples),
-            *(self.options.threads or 1, shown, self.kernels),
-        )
         if standard:
             self._need_tables()
-        self._native.draw(
-            self._instances,
-            self._numbers(camera),
-            *camera.size,
-            camera.projection is Projection.ORTHOGRAPHIC,
+        flags = (
+            *(*camera.size, camera.projection is Projection.ORTHOGRAPHIC),
+            *(standard, scene.lighting is Lighting.VERTEX, reflected is not None),
+            *(back.haze is not None, _TONES.index(scene.tone_mapping)),
+            self.options.msaa if self.options.msaa and reflected is None else 1,
+            radiance is not None and back.radiance_shown,
+            -1 if back.sky is None else back.sky,
+        )
+        return self._make_shot(
+            seen.numbers,
+            np.array(flags, np.int32),
             block,
             self._kinds_of(scene.lights, atlas.casting),
-            np.array(flags, np.int32),
             np.array(back.colour, np.float32),
-            -1 if back.sky is None else back.sky,
             None if radiance is None else radiance.tables,
             atlas.depths,
             mirror,
@@ -270,19 +299,16 @@ class CpuRasterizer:
         )
 
     def _mirror(
-        self, scene: DrawList, placed: PlacedInstances, camera: Camera
-    ) -> NDArray[np.uint8] | None:
+        self, scene: DrawList, placed: PlacedInstances, camera: Camera, at: _Place
+    ) -> Any | None:
         """What the scene's mirror shows from this camera, as a picture of its own."""
-        found = self._mirrors.find(scene, placed, camera)
+        found = at.mirrors.find(scene, placed, camera)
         if found is None:
             return None
-        turned = found.scene(scene)
-        size = camera.height, camera.width, 3
-        if self._mirrored.shape != size:
-            self._mirrored = np.empty(size, np.uint8)
-        picture = self._mirrored
-        self._draw(turned, found.camera, {"rgb": picture}, reflected=found.ahead(placed))
-        return picture
+        picture = array_pool.empty((camera.height, camera.width, 3), np.uint8)
+        reflected = found.ahead(placed)
+        seen = at.mirrored.by(found.camera)
+        return self._shot(found.scene(scene), seen, {"rgb": picture}, reflected=reflected)
 
     def _radiance(self, scene: DrawList) -> RadianceMap | None:
         handle = scene.environment.radiance
@@ -294,13 +320,6 @@ class CpuRasterizer:
         if not self._tables:
             self._native.set_tables(halves(albedo.table()), halves(area_lights.table()))
             self._tables = True
-
-    def _numbers(self, camera: Camera) -> NDArray[np.float64]:
-        seen, numbers = self._seen
-        if seen is not camera:
-            numbers = camera_numbers(camera)
-            self._seen = camera, numbers
-        return numbers
 
     def _kinds_of(self, lights: tuple[Light, ...], casting: tuple[int, ...]) -> Any:
         for_lights, with_maps, numbers = self._kinds
