@@ -56,13 +56,12 @@ class _Seen:
 
     def __init__(self, camera: Camera) -> None:
         self.blocks = FrameBlocks(LightLayouts())
-        self.camera, self.numbers = camera, camera_numbers(camera)
+        self.camera = camera, camera_numbers(camera)  # in one step: Ctrl-C may come at any
 
     def by(self, camera: Camera) -> _Seen:
         """The same by this camera."""
-        if self.camera is not camera:
-            self.numbers = camera_numbers(camera)
-            self.camera = camera
+        if self.camera[0] is not camera:
+            self.camera = camera, camera_numbers(camera)
         return self
 
 
@@ -270,7 +269,8 @@ class CpuRasterizer:
         reflected: NDArray[np.bool_] | None = None,
     ) -> Any:
         """One picture to be drawn; `reflected` (N,) are what a mirror shows: it is seen in one."""
-        radiance, back, camera = self._radiance(scene), scene.environment, seen.camera
+        radiance, back = self._radiance(scene), scene.environment
+        camera, numbers = seen.camera
         seen.blocks.layout(scene, atlas.casting)
         reach = camera.near, camera.far
         block, _ = seen.blocks.make(scene, camera, reach, atlas.casting, atlas.maps, radiance)
@@ -286,7 +286,7 @@ class CpuRasterizer:
             -1 if back.sky is None else back.sky,
         )
         return self._make_shot(
-            seen.numbers,
+            numbers,
             np.array(flags, np.int32),
             block,
             self._kinds_of(scene.lights, atlas.casting),
