@@ -174,8 +174,11 @@ template <typename Numbers>
 auto place_for(const std::optional<Numbers>& array, const Camera& camera, std::size_t channels)
     -> decltype(array->data()) {
     if (!array) return nullptr;
-    const std::size_t pixels = std::size_t(camera.width) * std::size_t(camera.height);
-    expect(array->size() == pixels * channels, "out: expected arrays of the picture's size");
+    const bool plain = channels == 1;
+    expect(array->ndim() == (plain ? 2 : 3) && array->shape(0) == std::size_t(camera.height) &&
+               array->shape(1) == std::size_t(camera.width) &&
+               (plain || array->shape(2) == channels),
+           "out: expected arrays of the picture's size");
     return array->data();
 }
 
@@ -244,6 +247,7 @@ public:
             expect(g < radius.size(), "place: a geometry that is not there");
             const double *b = box.data() + 6 * g, *p = placed_.pose[i].data(),
                          longer = length ? placed_.length[i] : 0;
+            expect(longer >= 0 && std::isfinite(longer), "place: expected finite lengths from 0");
             for (std::size_t r = 0; r < 3; ++r) {
                 placed_.centre[i][r] =
                     p[4 * r] * b[0] + p[4 * r + 1] * b[1] + p[4 * r + 2] * b[2] + p[4 * r + 3];

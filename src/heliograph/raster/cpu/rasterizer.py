@@ -31,6 +31,7 @@ from heliograph.raster.light_layouts import LightLayouts, kinds
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
+from heliograph.raster.refusals import FAILURES, explained
 from heliograph.raster.types import (
     DrawList,
     Geometry,
@@ -176,11 +177,15 @@ class CpuRasterizer:
             out: per camera, an array of the right shape and dtype for each pass.
 
         Raises:
-            InvalidValueError: more lights than can be drawn.
+            InvalidValueError: more lights than can be drawn, or what is not as said here.
             EngineError: a signal handler calls it while it draws.
         """
         check_lights(scene.lights)
-        self._alone.call(self._draw_all, scene, cameras, passes, out)
+        self._textures.check_sky(scene.environment.sky)
+        try:
+            self._alone.call(self._draw_all, scene, cameras, passes, out)
+        except FAILURES as error:
+            raise explained(error, scene, self._textures, cameras, passes, out) from None
 
     def close(self) -> None:
         """Free all it holds; may be called twice."""
