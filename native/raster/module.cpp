@@ -2,8 +2,11 @@
 #include "module.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +14,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "kernels.hpp"
 
@@ -333,6 +337,25 @@ public:
         if (signals.raised) throw nb::python_error();
     }
 
+    // What would be drawn, in order: instance, first index, indices, whether rays are cast into a
+    // box; and the nearest and farthest depth. `policy`: vertex_lit, reflected, plain.
+    std::pair<std::vector<std::array<std::int64_t, 4>>, std::array<double, 2>> plan(
+        const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height,
+        bool orthographic, std::array<bool, 3> policy, const std::optional<Bools>& mask) {
+        check(instances);
+        expect(!mask || mask->size() == instances.count(),
+               "mask: expected a row for each instance");
+        make_plan(meshes_, instances, placed_, camera_of(camera, width, height, orthographic),
+                  {policy[0], policy[1], policy[2]},
+                  mask ? reinterpret_cast<const std::uint8_t*>(mask->data()) : nullptr, plan_);
+        std::vector<std::array<std::int64_t, 4>> drawn;
+        for (const auto* each : {&plan_.opaque, &plan_.transparent})
+            for (const Drawn& d : *each)
+                drawn.push_back({d.instance, 3 * std::int64_t(d.first),
+                                 d.boxed ? 0 : 3 * std::int64_t(d.count), d.boxed});
+        return {std::move(drawn), {plan_.first, plan_.last}};
+    }
+
     // Draws one face of a shadow map into the atlas at (left, low), rows counting upwards.
     void draw_shadow(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width,
                      int height, bool orthographic, const Bools& mask,
@@ -418,6 +441,8 @@ void add_raster(nb::module_& module) {
              "rgb"_a.noconvert().none(), "alpha"_a.noconvert().none(), "depth"_a.noconvert().none(),
              "distance"_a.noconvert().none(), "normals"_a.noconvert().none(),
              "ids"_a.noconvert().none())
+        .def("plan", &RasterScene::plan, "instances"_a, "camera"_a, "width"_a, "height"_a,
+             "orthographic"_a, "policy"_a, "mask"_a.none())
         .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a,
              "height"_a, "orthographic"_a, "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a,
              "level"_a);
