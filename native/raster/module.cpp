@@ -217,6 +217,11 @@ public:
         meshes_.put_triangles(first, indices.size(), indices.data());
     }
 
+    void trim(std::size_t vertices, std::size_t indices) { meshes_.trim(vertices, indices); }
+
+    // Of vertices and triangles.
+    std::size_t nbytes() const { return meshes_.nbytes(); }
+
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
@@ -429,6 +434,8 @@ void add_raster(nb::module_& module) {
              "records"_a, "pixel"_a, "distance"_a, "flags"_a, "scales"_a);
     nb::class_<RasterScene>(module, "RasterScene")
         .def(nb::init<>())
+        .def("trim", &RasterScene::trim, "vertices"_a, "indices"_a)
+        .def_prop_ro("nbytes", &RasterScene::nbytes)
         .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
         .def("put_triangles", &RasterScene::put_triangles, "first"_a, "indices"_a)
         .def("set_paint", &RasterScene::set_paint, "handle"_a, "paint"_a.none())

@@ -126,6 +126,11 @@ class GeometryStore:
             self._indices.give(first, count)
         self._free.append(handle)
 
+    @property
+    def used(self) -> tuple[int, int]:
+        """Rows of vertices and of indices up to the last that any geometry has."""
+        return self._vertices.size, self._indices.size
+
     def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which geometries have texture coordinates of their own."""
         return np.array([self._blocks[handle].own_uvs for handle in handles], bool)

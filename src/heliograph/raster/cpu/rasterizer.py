@@ -111,6 +111,7 @@ class CpuRasterizer:
         """Free a geometry that no later draw shows; its handle is given out again."""
         self._check_open()
         self._alone.call(self._geometries.remove, handle)
+        self._alone.call(self._native.trim, *self._geometries.used)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
