@@ -177,7 +177,7 @@ def test_doctor_says_that_gl_is_not_needed(monkeypatch, capsys):
     def fail(device=None):
         raise ContextError("no EGL here")
 
-    monkeypatch.setattr("heliograph.cli.doctor.choose", lambda: Choice("cpu", "no GPU"))
+    monkeypatch.setattr("heliograph.cli.doctor.choose", lambda _: Choice("cpu", "no GPU"))
     monkeypatch.setattr("heliograph.raster.gl.context.Context", fail)
     with pytest.raises(SystemExit) as ended:
         cli.main(["doctor"])

@@ -280,6 +280,52 @@ def test_doctor_draws_with_the_engines(capsys: pytest.CaptureFixture[str]) -> No
     assert "GL: " in told
 
 
+def test_doctor_tries_the_backend_that_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    code, told, _ = run(capsys, "doctor", "--backend", "gl")
+    assert code == 0
+    assert "rasterizer: gl, as backend='gl' was given\n" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "device"),
+    [
+        (("--backend", "cpu"), "heliograph cpu rasterizer"),
+        (("--backend", "gl"), "llvmpipe"),
+        (("--backend", "auto"), "heliograph cpu rasterizer"),
+    ],
+)
+def test_render_draws_with_the_backend_that_it_is_told(
+    words: tuple[str, ...],
+    device: str,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    drawn: list[str | None] = []
+
+    def save(sample: hg.Sample, folder: Path, stem: str) -> None:
+        drawn.append(sample.provenance.device)
+
+    monkeypatch.setattr("heliograph.raster.choice.has_gpu", lambda: False)
+    monkeypatch.setattr("heliograph.cli.render.save_sample", save)
+    words = ("--size", "16x12", "--out", str(tmp_path / "out"), *words)
+    assert run(capsys, "render", model, *words)[0] == 0
+    assert [device in str(each) for each in drawn] == [True]
+
+
+@pytest.mark.parametrize("name", ["render", "generate", "fly", "view", "serve", "splat", "doctor"])
+def test_an_unknown_backend_is_refused_by_every_command_that_draws(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"doctor": (), "splat": ("model.xml", "out.ply"), "generate": ("a.xml", "--count", 1)}
+    code, out, err = run(capsys, name, *given.get(name, ("a.xml",)), "--backend", "vulkan")
+    assert (code, out) == (2, "")
+    told = " ".join(err.replace("|", "").split())
+    assert "invalid choice 'vulkan' for argument '--backend'" in told
+    assert "Expected one of ('auto', 'cpu', 'gl')" in told
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version") == (0, f"heliograph {hg.__version__}\n", "")
     code, told, _ = run(capsys)

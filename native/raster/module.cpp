@@ -2,7 +2,9 @@
 #include "module.hpp"
 
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/array.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -12,6 +14,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "kernels.hpp"
 
@@ -188,8 +191,11 @@ using Out = std::optional<Array<Number>>;
 template <typename Number>
 Number* place_for(const Out<Number>& array, const Camera& camera, std::size_t channels) {
     if (!array) return nullptr;
-    const std::size_t pixels = std::size_t(camera.width) * std::size_t(camera.height);
-    expect(array->size() == pixels * channels, "out: expected arrays of the picture's size");
+    const bool plain = channels == 1;
+    expect(array->ndim() == (plain ? 2 : 3) && array->shape(0) == std::size_t(camera.height) &&
+               array->shape(1) == std::size_t(camera.width) &&
+               (plain || array->shape(2) == channels),
+           "out: expected arrays of the picture's size");
     return array->data();
 }
 
@@ -289,6 +295,11 @@ public:
         meshes_.put_triangles(first, indices.size(), indices.data());
     }
 
+    void trim(std::size_t vertices, std::size_t indices) { meshes_.trim(vertices, indices); }
+
+    // Of vertices and triangles.
+    std::size_t nbytes() const { return meshes_.nbytes(); }
+
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
@@ -323,6 +334,7 @@ public:
             expect(g < radius.size(), "place: a geometry that is not there");
             const double *b = box.data() + 6 * g, *p = placed_.pose[i].data(),
                          longer = length ? placed_.length[i] : 0;
+            expect(longer >= 0 && std::isfinite(longer), "place: expected finite lengths from 0");
             for (std::size_t r = 0; r < 3; ++r) {
                 placed_.centre[i][r] =
                     p[4 * r] * b[0] + p[4 * r + 1] * b[1] + p[4 * r + 2] * b[2] + p[4 * r + 3];
@@ -364,6 +376,26 @@ public:
             done = share(count, at_once, {SignalCheck::ask, &signals}, piece);
         }
         if (!done) throw nb::python_error();
+    }
+
+    // What would be drawn, in order: instance, first index, indices, whether rays are cast into a
+    // box; and the nearest and farthest depth. `policy`: vertex_lit, reflected, plain.
+    std::pair<std::vector<std::array<std::int64_t, 4>>, std::array<double, 2>> plan(
+        const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height,
+        bool orthographic, std::array<bool, 3> policy, const std::optional<Bools>& mask) {
+        check(instances);
+        expect(!mask || mask->size() == instances.count(),
+               "mask: expected a row for each instance");
+        Plan& plan = canvases_[0].plan;
+        make_plan(meshes_, instances, placed_, camera_of(camera, width, height, orthographic),
+                  {policy[0], policy[1], policy[2]},
+                  mask ? reinterpret_cast<const std::uint8_t*>(mask->data()) : nullptr, plan);
+        std::vector<std::array<std::int64_t, 4>> drawn;
+        for (const auto* each : {&plan.opaque, &plan.transparent})
+            for (const Drawn& d : *each)
+                drawn.push_back({d.instance, 3 * std::int64_t(d.first),
+                                 d.boxed ? 0 : 3 * std::int64_t(d.count), d.boxed});
+        return {std::move(drawn), {plan.first, plan.last}};
     }
 
     // Draws one face of a shadow map into the atlas at (left, low), rows counting upwards.
@@ -477,6 +509,8 @@ void add_raster(nb::module_& module) {
              "ids"_a.noconvert().none(), nb::keep_alive<1, 7>(), nb::keep_alive<1, 9>());
     nb::class_<RasterScene>(module, "RasterScene")
         .def(nb::init<>())
+        .def("trim", &RasterScene::trim, "vertices"_a, "indices"_a)
+        .def_prop_ro("nbytes", &RasterScene::nbytes)
         .def("put", &RasterScene::put, "stream"_a, "first"_a, "rows"_a)
         .def("put_triangles", &RasterScene::put_triangles, "first"_a, "indices"_a)
         .def("set_paint", &RasterScene::set_paint, "handle"_a, "paint"_a.none())
@@ -484,6 +518,8 @@ void add_raster(nb::module_& module) {
         .def("place", &RasterScene::place, "instances"_a, "pose"_a, "visible"_a, "length"_a.none(),
              "box"_a, "radius"_a)
         .def("draw", &RasterScene::draw, "instances"_a, "shots"_a, "threads"_a, "level"_a)
+        .def("plan", &RasterScene::plan, "instances"_a, "camera"_a, "width"_a, "height"_a,
+             "orthographic"_a, "policy"_a, "mask"_a.none())
         .def("draw_shadow", &RasterScene::draw_shadow, "instances"_a, "camera"_a, "width"_a,
              "height"_a, "orthographic"_a, "mask"_a, "atlas"_a.noconvert(), "left"_a, "low"_a,
              "level"_a);

@@ -9,6 +9,7 @@ namespace heliograph {
 namespace {
 
 constexpr int BOX_LEVEL = 10;  // `shapes.BOX_LEVEL`
+constexpr std::int64_t BOXED = std::int64_t(1) << 37;  // `sort_keys.BOXED`
 constexpr double REFLECTED = 3.0;  // times larger an error may be that is only seen in a mirror
 constexpr double ROOM = 3.5;       // how much farther than what is in it a turned box reaches
 constexpr double ROUNDING = 4e-6;  // of a vertex's numbers, as a part of the largest
@@ -238,11 +239,13 @@ void make_plan(const Meshes& meshes, const Instances& instances, const Placed& p
         if (planner.plan(i, drawn))
             (instances.transparent[i] ? plan.transparent : plan.opaque).push_back(drawn);
     }
-    // Later rows first, where the order is the same.
+    // Later rows first, where the order is the same; what is a box comes after what is not.
+    const auto when = [&](const Drawn& each) {
+        return instances.order[std::size_t(each.instance)] | (each.boxed ? BOXED : 0);
+    };
     std::reverse(plan.opaque.begin(), plan.opaque.end());
-    std::stable_sort(plan.opaque.begin(), plan.opaque.end(), [&](const Drawn& a, const Drawn& b) {
-        return instances.order[std::size_t(a.instance)] < instances.order[std::size_t(b.instance)];
-    });
+    std::stable_sort(plan.opaque.begin(), plan.opaque.end(),
+                     [&](const Drawn& a, const Drawn& b) { return when(a) < when(b); });
     std::stable_sort(plan.transparent.begin(), plan.transparent.end(),
                      [](const Drawn& a, const Drawn& b) { return a.depth > b.depth; });
     plan.first = camera.near_, plan.last = camera.far_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 
 namespace heliograph {
 
@@ -32,14 +33,40 @@ void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint3
     // What lay here before was removed.
     if (count == 0) return;
     const std::uint32_t begin = std::uint32_t(first), end = std::uint32_t(first + rows);
+    forget(begin, end);
+    firsts[begin] = end;
+    runs[begin] = {end - begin, std::int32_t(most) + 1};
+}
+
+void Meshes::trim(std::size_t vertices, std::size_t indices) {
+    const auto cut = [](auto& columns, std::size_t rows) {
+        for (auto& column : columns)
+            if (column.size() > 4 * (rows + PADDING)) {
+                column.resize(rows + PADDING);
+                column.shrink_to_fit();
+            }
+    };
+    cut(position, vertices), cut(normal, vertices), cut(uv, vertices), cut(colour, vertices);
+    cut(corner, indices / 3);
+    forget(std::uint32_t(indices), std::numeric_limits<std::uint32_t>::max());
+}
+
+void Meshes::forget(std::uint32_t begin, std::uint32_t end) {
     auto old = firsts.lower_bound(begin);
     if (old != firsts.begin() && std::prev(old)->second > begin) --old;
     while (old != firsts.end() && old->first < end) {
         runs.erase(old->first);
         old = firsts.erase(old);
     }
-    firsts[begin] = end;
-    runs[begin] = {end - begin, std::int32_t(most) + 1};
+}
+
+std::size_t Meshes::nbytes() const {
+    std::size_t numbers = 0;
+    const auto count = [&](const auto& columns) {
+        for (const auto& column : columns) numbers += column.capacity();
+    };
+    count(position), count(normal), count(uv), count(colour), count(corner);
+    return 4 * numbers;
 }
 
 std::int32_t Meshes::vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,

@@ -33,9 +33,14 @@ struct Meshes {
     std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
     std::map<std::uint32_t, std::uint32_t> firsts;  // where they begin, in order, and end
 
+    std::size_t nbytes() const;  // of vertices and triangles
+    // Forgets what comes after so many vertices and indices; gives memory back where most was that.
+    void trim(std::size_t vertices, std::size_t indices);
     void put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
              const float* from);
     void put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from);
+    // Forgets levels that have any of these indices.
+    void forget(std::uint32_t begin, std::uint32_t end);
     // How many vertices a level uses; 0 where there is none such any more, or some are not there.
     std::int32_t vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
                              bool tinted) const;

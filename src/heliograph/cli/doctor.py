@@ -12,12 +12,16 @@ import numpy as np
 
 from heliograph import __version__
 from heliograph.cli.gpus import find_gpus, gpu_advice
+from heliograph.cli.states import Backend
 from heliograph.cli.streams import say
 from heliograph.delivery.call import engine_names
 from heliograph.delivery.call import open as open_scene
+from heliograph.delivery.options import OpenOptions
+from heliograph.engines.registry import rasterizes
 from heliograph.errors import HeliographError
 from heliograph.frame import Sample
 from heliograph.raster.choice import Choice, choose
+from heliograph.raster.options import RasterOptions
 from heliograph.view import View
 
 _PACKAGES = (
@@ -28,15 +32,20 @@ _MJCF = "<mujoco><worldbody><light pos='0 0 3'/><geom name='ball' size='1'/></wo
 _SYSTEM = "apt-get install libegl1 libgl1 libgl1-mesa-dri"
 
 
-def doctor() -> int:
-    """Show which engines work here, what draws, and what to install for the rest."""
+def doctor(backend: Backend = "auto") -> int:
+    """Show which engines work here, what draws, and what to install for the rest.
+
+    Args:
+        backend: the rasterizer that engines are tried with.
+    """
     say(f"heliograph {__version__}, Python {platform.python_version()}, {platform.platform()}")
     say(f"packages: {', '.join(f'{name} {_version(name)}' for name in _PACKAGES)}")
-    choice = choose()
+    options = RasterOptions(backend=backend)
+    choice = choose(options)
     say(f"rasterizer: {choice.backend}, as {choice.why}")
     for line in _gl(choice):
         say(line)
-    works = [_try(name) for name in engine_names()]
+    works = [_try(name, options) for name in engine_names()]
     return 0 if any(works) else 1
 
 
@@ -75,13 +84,14 @@ def _trial(name: str) -> Any:
     return scene.Scene(scene.Sphere(key="ball", args=[1.0]))
 
 
-def _try(name: str) -> bool:
+def _try(name: str, options: RasterOptions) -> bool:
     try:
         trial = _trial(name)
         if trial is None:
             say(f"engine {name}: installed, not tried")
             return False
-        with open_scene(trial, engine=name, size=(32, 24)) as renderer:
+        chosen: OpenOptions = {"backend": options.backend} if rasterizes(name) else {}
+        with open_scene(trial, engine=name, size=(32, 24), **chosen) as renderer:
             sample = renderer.render(View(passes=renderer.passes))
     except Exception as error:  # noqa: BLE001 -- whatever it is, the next engine may work
         say(f"engine {name}: does not work: {_advice(error)}")

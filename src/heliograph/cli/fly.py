@@ -14,7 +14,7 @@ import tyro
 import heliograph
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
-from heliograph.cli.states import engine_options, light_options, parse_size
+from heliograph.cli.states import Drawing, engine_options, parse_size
 from heliograph.delivery.call import open as open_scene
 from heliograph.delivery.progressive import RenderQueue
 from heliograph.engine import Renderer
@@ -29,7 +29,7 @@ _UP = {"z": (0.0, 0.0, 1.0), "y": (0.0, 1.0, 0.0), "-y": (0.0, -1.0, 0.0), "x": 
 
 
 @dataclass(frozen=True)
-class Fly:
+class Fly(Drawing):
     """Fly through a scene in a window; F1 tells the keys.
 
     Attributes:
@@ -47,10 +47,6 @@ class Fly:
         option: further options of the engine, such as device=cuda or frame=nerfstudio of a NeRF.
         workers: processes that draw; 0 draws in this one.
         msaa: samples per pixel for rgb and alpha: 4 without it.
-        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
-            own renderer does it.
-        tone_mapping: how linear light becomes colours; "auto" as the scene says.
-        exposure: multiplies linear light.
     """
 
     source: Annotated[str, tyro.conf.Positional]
@@ -65,9 +61,6 @@ class Fly:
     option: tuple[str, ...] = ()
     workers: int = 0
     msaa: Literal[0, 4] | None = None
-    shading: Literal["auto", "classic", "standard"] = "auto"
-    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
-    exposure: float = 1.0
 
 
 def fly(order: tyro.conf.OmitArgPrefixes[Fly]) -> int:
@@ -111,7 +104,7 @@ def _opened(order: Fly) -> Iterator[tuple[Renderer, OpenQueue]]:
 
 def _options(order: Fly) -> dict[str, Any]:
     """Of `heliograph.open`; smooth edges on engines that rasterize, as everywhere for people."""
-    options = light_options(order.shading, order.tone_mapping, order.exposure)
+    options = order.drawing()
     msaa = order.msaa
     if msaa is None and rasterizes(order.engine or engine_of(resolve_source(order.source))):
         msaa = 4

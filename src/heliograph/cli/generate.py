@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from tqdm import tqdm
@@ -15,9 +15,9 @@ from tqdm import tqdm
 from heliograph.checks import check_integer
 from heliograph.cli.folder import ON_SHEET, SHEET, is_there, save_sheet
 from heliograph.cli.states import (
+    Drawing,
     chosen_passes,
     engine_options,
-    light_options,
     parse_size,
     split_names,
 )
@@ -37,7 +37,7 @@ _PAUSE = 10.0
 
 
 @dataclass(frozen=True)
-class Generate:
+class Generate(Drawing):
     """Render a run of samples into a recording: tar shards that replay as a dataset.
 
     Attributes:
@@ -55,10 +55,6 @@ class Generate:
         retry_failed: go on likewise, and draw again the samples that failed.
         out: folder for the recording.
         engine: which engine; the file decides without it.
-        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
-            own renderer does it.
-        tone_mapping: how linear light becomes colours; "auto" as the scene says.
-        exposure: multiplies linear light.
         option: options of the engine alone as NAME=VALUE, such as style=cycles samples=64.
     """
 
@@ -76,9 +72,6 @@ class Generate:
     retry_failed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     out: Path = Path("heliograph-recording")
     engine: str | None = None
-    shading: Literal["auto", "classic", "standard"] = "auto"
-    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
-    exposure: float = 1.0
     option: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--options"])] = ()
 
 
@@ -163,7 +156,7 @@ def _options(order: Generate) -> dict[str, Any]:
         "seed": order.seed,
         "randomize": order.randomize,
         "engine_options": engine_options(order.option) or None,
-        **light_options(order.shading, order.tone_mapping, order.exposure),
+        **order.drawing(),
     }
 
 

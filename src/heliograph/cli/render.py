@@ -19,9 +19,9 @@ from heliograph.cli.folder import (
     whole_folder,
 )
 from heliograph.cli.states import (
+    Drawing,
     chosen_passes,
     engine_options,
-    light_options,
     parse_size,
     recipes,
     split_names,
@@ -42,7 +42,7 @@ _Numbered: TypeAlias = tuple[int, View]
 
 
 @dataclass(frozen=True)
-class Render:
+class Render(Drawing):
     """Render a scene into lossless files and a contact sheet.
 
     Attributes:
@@ -67,10 +67,6 @@ class Render:
         shadows: whether lights that cast shadows do.
         lod: "auto" simplifies surfaces where that cannot be seen.
         lighting: where light is computed; "auto" is as the engine's own renderer does it.
-        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
-            own renderer does it.
-        tone_mapping: how linear light becomes colours; "auto" as the scene says.
-        exposure: multiplies linear light.
         option: options of the engine alone as NAME=VALUE, such as style=cycles samples=64.
     """
 
@@ -93,9 +89,6 @@ class Render:
     shadows: bool = True
     lod: Literal["auto", "off"] = "auto"
     lighting: Literal["auto", "vertex", "pixel"] = "auto"
-    shading: Literal["auto", "classic", "standard"] = "auto"
-    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
-    exposure: float = 1.0
     option: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--options"])] = ()
 
 
@@ -125,7 +118,7 @@ def _options(order: Render) -> dict[str, Any]:
         "lighting": None if order.lighting == "auto" else order.lighting,
         "randomize": order.randomize,
         "engine_options": engine_options(order.option) or None,
-        **light_options(order.shading, order.tone_mapping, order.exposure),
+        **order.drawing(),
     }
     return {name: value for name, value in given.items() if value is not None}
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from heliograph.checks import check_integer
-from heliograph.cli.states import engine_options, parse_size
+from heliograph.cli.states import Drawing, engine_options, parse_size
 from heliograph.cli.streams import say
 from heliograph.delivery.call import open as open_scene
 
@@ -18,7 +18,7 @@ _PORTS = 65535
 
 
 @dataclass(frozen=True)
-class Serve:
+class Serve(Drawing):
     """Render a scene for programs on other machines, which call heliograph.connect.
 
     Attributes:
@@ -70,6 +70,7 @@ def serve(order: tyro.conf.OmitArgPrefixes[Serve]) -> int:
         workers=order.workers,
         seed=order.seed,
         engine_options=engine_options(order.option),
+        **order.drawing(),
     ) as renderer:
         server = RenderServer(
             renderer,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from heliograph.cli.states import parse_size, split_names
+from heliograph.cli.states import Drawing, parse_size, split_names
 from heliograph.cli.streams import say
 from heliograph.delivery.call import open as open_scene
 from heliograph.errors import InvalidValueError
@@ -20,6 +20,7 @@ def splat(
     size: str = "640x480",
     spacing: float | None = None,
     engine: str | None = None,
+    drawing: tyro.conf.OmitArgPrefixes[Drawing] = Drawing(),  # noqa: B008 -- it is frozen
 ) -> int:
     """Turn a scene into gaussian splats: discs on the surfaces that cameras see.
 
@@ -30,6 +31,7 @@ def splat(
         size: WIDTHxHEIGHT in pixels of the pictures that colours are taken from.
         spacing: metres between two discs; without it as many discs as 100,000.
         engine: which engine; the file decides without it.
+        drawing: how to draw.
     """
     from heliograph.engines.splat.from_scene import splat_scene  # only this command draws
     from heliograph.splats.files import write_ply
@@ -37,7 +39,7 @@ def splat(
     if out.suffix.lower() != ".ply":
         raise InvalidValueError(f"{out}: splats are written as .ply; give such a file")
     pixels = parse_size(size)
-    with open_scene(model, size=pixels, engine=engine) as renderer:
+    with open_scene(model, size=pixels, engine=engine, **drawing.drawing()) as renderer:
         names = split_names(camera) or None
         made = splat_scene(renderer, names, size=pixels, spacing=spacing)
     write_ply(out, made)

@@ -6,8 +6,9 @@ import io
 import json
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,32 @@ from heliograph.errors import InvalidValueError
 from heliograph.passes import PASSES, PassSpecs, check_pass_names, select_passes
 
 _DIGITS = 9
+
+Backend: TypeAlias = Literal["auto", "cpu", "gl"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How to draw: options of every command that opens a scene to draw it.
+
+    Attributes:
+        backend: which rasterizer draws: "cpu" natively, "gl" through OpenGL; "auto" takes a GPU
+            where there is one, else the CPU.
+        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
+            own renderer does it.
+        tone_mapping: how linear light becomes colours; "auto" as the scene says.
+        exposure: multiplies linear light.
+    """
+
+    backend: Backend = "auto"
+    shading: Literal["auto", "classic", "standard"] = "auto"
+    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
+    exposure: float = 1.0
+
+    def drawing(self) -> dict[str, Any]:
+        """Options of `heliograph.open`, without those that are left to the engine or scene."""
+        given = {field.name: getattr(self, field.name) for field in fields(Drawing)}
+        return {name: value for name, value in given.items() if value not in ("auto", 1.0)}
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -43,13 +70,6 @@ def parse_size(text: str) -> tuple[int, int]:
 def split_names(words: Sequence[str]) -> tuple[str, ...]:
     """Names given apart, or in one word with commas between."""
     return tuple(name for word in words for name in word.split(",") if name)
-
-
-def light_options(shading: str, tone_mapping: str, exposure: float) -> dict[str, Any]:
-    """Options of `heliograph.open`, without those that are left to the engine or scene."""
-    chosen = {"shading": shading, "tone_mapping": tone_mapping}
-    options: dict[str, Any] = {name: word for name, word in chosen.items() if word != "auto"}
-    return options if exposure == 1.0 else {**options, "exposure": exposure}
 
 
 def engine_options(words: Sequence[str]) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from heliograph.checks import check_integer
-from heliograph.cli.states import light_options, parse_size
+from heliograph.cli.states import Drawing, parse_size
 from heliograph.cli.streams import say
 
 _PORTS = 65535
 
 
 @dataclass(frozen=True)
-class View:
+class View(Drawing):
     """Look at a scene or a recording in the browser.
 
     Attributes:
@@ -34,10 +34,6 @@ class View:
         randomize: file of randomizers (.json or .yaml); the page's seed and index draw from it.
         seed: seed of the run that the page begins with.
         msaa: samples per pixel for rgb and alpha: 4 without it.
-        shading: "standard" adds light in linear space, "classic" in sRGB; "auto" as the engine's
-            own renderer does it.
-        tone_mapping: how linear light becomes colours; "auto" as the scene says.
-        exposure: multiplies linear light.
         out: folder for trajectories that the page's record button writes.
     """
 
@@ -52,9 +48,6 @@ class View:
     randomize: Path | None = None
     seed: int = 0
     msaa: Literal[0, 4] | None = None
-    shading: Literal["auto", "classic", "standard"] = "auto"
-    tone_mapping: Literal["auto", "none", "neutral", "aces"] = "auto"
-    exposure: float = 1.0
     out: Path = Path()
 
 
@@ -65,7 +58,7 @@ def view(order: tyro.conf.OmitArgPrefixes[View]) -> int:
     check_integer("--port", order.port, 0, _PORTS)
     check_integer("--seed", order.seed)
     check_integer("--workers", order.workers)
-    options: dict[str, Any] = light_options(order.shading, order.tone_mapping, order.exposure)
+    options: dict[str, Any] = order.drawing()
     given = {"msaa": order.msaa, "randomize": order.randomize}
     options |= {name: value for name, value in given.items() if value is not None}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended as by Ctrl-C: nothing is left

@@ -8,7 +8,8 @@ What one draw does, whichever backend draws: `prepared.py` says what each instan
 it is and where (each kept while its input is the same object); `shadows.py` and `mirror.py` say
 which further views there are; `plan.py` leaves out what no camera sees, chooses levels of detail
 and the order (the native module has the same rules in plan.cpp); `frame_block.py` writes what one
-camera's picture needs besides; then the backend draws, and arrays are filled.
+camera's picture needs besides; then the backend draws, and arrays are filled. `refusals.py`
+says what draw lists may hold, and what was wrong where that has failed.
 """
 
 from heliograph.raster.options import RasterOptions

@@ -36,6 +36,9 @@ class _Block:
     order: NDArray[np.intp] | None = None
 
 
+_REMOVED = _Block(0, 0, [(0, 0)], False)
+
+
 class Stream(Protocol):
     """Rows of numbers that grow as they are written to."""
 
@@ -109,14 +112,24 @@ class GeometryStore:
         return self._add_row(block, np.concatenate(points), [error for _, error in chain], None)
 
     def remove(self, handle: int) -> None:
-        """Forget a geometry that nothing shows any more; its handle is given out again."""
-        block, empty = self._blocks[handle], _Block(0, 0, [(0, 0)], False)
-        self._blocks[handle] = empty  # first: nothing is given back twice, whatever happens
-        self._set_row(handle, _row(empty, np.empty((0, 3)), [0.0], None))
+        """Forget a geometry that nothing shows any more; its handle is given out again.
+
+        Raises:
+            InvalidValueError: it was removed, is a built-in shape, or never was one.
+        """
+        self._check_added(handle)
+        block = self._blocks[handle]
+        self._blocks[handle] = _REMOVED  # first: nothing is given back twice, whatever happens
+        self._set_row(handle, _row(_REMOVED, np.empty((0, 3)), [0.0], None))
         self._vertices.give(block.base, block.count)
         for first, count in block.ranges:
             self._indices.give(first, count)
         self._free.append(handle)
+
+    @property
+    def used(self) -> tuple[int, int]:
+        """Rows of vertices and of indices up to the last that any geometry has."""
+        return self._vertices.size, self._indices.size
 
     def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which geometries have texture coordinates of their own."""
@@ -126,8 +139,9 @@ class GeometryStore:
         """Move the vertices of a geometry (a skin, say); the triangles stay.
 
         Raises:
-            InvalidValueError: another number of vertices than the geometry has.
+            InvalidValueError: another number of vertices than the geometry has, or no geometry.
         """
+        self._check_added(handle)
         block = self._blocks[handle]
         if positions.shape != (block.count, 3) or normals.shape != (block.count, 3):
             raise InvalidValueError(
@@ -141,6 +155,13 @@ class GeometryStore:
         self.tables.box[handle], self.tables.radius[handle] = box, radius
         row = self._rows[handle]  # for when the tables are made anew
         self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
+
+    def _check_added(self, handle: int) -> None:
+        if not len(Shape) <= handle < len(self._blocks) or self._blocks[handle] is _REMOVED:
+            raise InvalidValueError(
+                f"geometry {handle} was removed, or never added; expected a handle of "
+                "`add_geometry`"
+            )
 
     @property
     def tables(self) -> GeometryTable:

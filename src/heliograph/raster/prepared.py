@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heliograph.raster import paint
 from heliograph.raster.paint import MATERIAL_RECORD
+from heliograph.raster.refusals import check_lengths, check_materials, check_table
 from heliograph.raster.shapes import CAST, CAST_PIXELS
 from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, order, with_material_bits
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
@@ -180,6 +181,7 @@ def prepare(instances: Instances, tables: GeometryTable, *, linear: bool = False
         linear: whether light is added in linear space.
     """
     table, geometry = instances.table, instances.table.geometry
+    check_table(table, len(tables.base))
     _make_read_only(table)
     cast = np.array(CAST)[tables.solver[geometry]]
     flat = np.flatnonzero(tables.plane[geometry] & (table.side == Side.FRONT))
@@ -242,6 +244,7 @@ def place(
     box, radius = tables.box[geometry], tables.radius[geometry]
     half = box[:, 1]
     if transforms.length is not None:
+        check_lengths(transforms.length)
         radius = radius + transforms.length
         half = half + transforms.length[:, None] * _ALONG
     return PlacedInstances(
@@ -267,6 +270,7 @@ def _of_materials(
     linear: bool,
 ) -> dict[str, Any]:
     """The fields of Prepared that depend on materials, which are written into the records too."""
+    check_materials(materials, len(table.geometry))
     _make_read_only(materials)
     rgba = materials.rgba
     records[:, 3] = 1 - (1 - rgba[:, 3]) ** table.layers

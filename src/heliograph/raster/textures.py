@@ -91,10 +91,29 @@ class TextureStore(ABC, Generic[Stored]):
         """
         return self._entry(handle)[0]
 
+    def check_sky(self, handle: int | None) -> None:
+        """Refuse a sky that cannot be drawn.
+
+        Raises:
+            InvalidValueError: it is no cube map, or was removed.
+        """
+        if handle is None:
+            return
+        try:
+            kind = self._entry(handle)[1]
+        except InvalidValueError as error:
+            raise InvalidValueError(f"Environment.sky: {error}") from None
+        if kind is not TextureKind.CUBE:
+            raise InvalidValueError(
+                f"Environment.sky: expected a texture of kind CUBE, but texture {handle} is FLAT"
+            )
+
     def _entry(self, handle: int) -> tuple[Stored, TextureKind]:
-        entry = self._textures[handle]
+        entry = self._textures[handle] if 0 <= handle < len(self._textures) else None
         if entry is None:
-            raise InvalidValueError(f"texture {handle} was removed")
+            raise InvalidValueError(
+                f"texture {handle} was removed, or never added; expected a handle of `add_texture`"
+            )
         return entry
 
 

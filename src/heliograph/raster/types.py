@@ -474,7 +474,7 @@ def check_lights(lights: tuple[Light, ...]) -> None:
         )
 
 
-_BY_VERTEX = {"normals": "normals", "uvs": "texture coordinates", "colours": "colours"}
+_BY_VERTEX = {"normals": 3, "uvs": 2, "colours": 4}
 
 
 def check_geometry(geometry: Geometry) -> None:
@@ -494,23 +494,23 @@ def check_geometry(geometry: Geometry) -> None:
             f"{geometry.name}: expected positions up to {LARGEST:g} m, got "
             f"{np.abs(geometry.positions).max():g}; give all lengths in a larger unit"
         )
-    if geometry.triangles.ndim != 2 or geometry.triangles.shape[1] != 3:
+    triangles = geometry.triangles
+    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "iu":
         raise InvalidValueError(
-            f"{geometry.name}: expected triangles (T, 3), got {geometry.triangles.shape}"
+            f"{geometry.name}: expected triangles (T, 3) of integers, got {triangles.shape} "
+            f"{triangles.dtype}"
         )
-    if (
-        geometry.triangles.size
-        and not 0 <= geometry.triangles.min() <= geometry.triangles.max() < count
-    ):
+    if triangles.size and not 0 <= triangles.min() <= triangles.max() < count:
         raise InvalidValueError(
             f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
-            f"{geometry.triangles.min()} to {geometry.triangles.max()}"
+            f"{triangles.min()} to {triangles.max()}"
         )
-    for name, words in _BY_VERTEX.items():
+    for name, width in _BY_VERTEX.items():
         rows = getattr(geometry, name)
-        if rows is not None and len(rows) != count:
+        if rows is not None and np.shape(rows) != (count, width):
             raise InvalidValueError(
-                f"{geometry.name}: expected {count} {words}, one for each vertex, got {len(rows)}"
+                f"{geometry.name}: expected {name} ({count}, {width}), a row for each vertex, got "
+                f"{np.shape(rows)}"
             )
 
 

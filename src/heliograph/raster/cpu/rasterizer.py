@@ -32,6 +32,7 @@ from heliograph.raster.light_layouts import LightLayouts, kinds
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
+from heliograph.raster.refusals import FAILURES, explained
 from heliograph.raster.types import (
     DrawList,
     Geometry,
@@ -131,6 +132,7 @@ class CpuRasterizer:
         """Free a geometry that no later draw shows; its handle is given out again."""
         self._check_open()
         self._alone.call(self._geometries.remove, handle)
+        self._alone.call(self._native.trim, *self._geometries.used)
 
     def add_texture(self, texture: Texture) -> int:
         """Take in pixels; the handle that `InstanceTable.texture` names them by."""
@@ -197,11 +199,15 @@ class CpuRasterizer:
             out: per camera, an array of the right shape and dtype for each pass.
 
         Raises:
-            InvalidValueError: more lights than can be drawn.
+            InvalidValueError: more lights than can be drawn, or what is not as said here.
             EngineError: a signal handler calls it while it draws.
         """
         check_lights(scene.lights)
-        self._alone.call(self._draw_all, scene, cameras, passes, out)
+        self._textures.check_sky(scene.environment.sky)
+        try:
+            self._alone.call(self._draw_all, scene, cameras, passes, out)
+        except FAILURES as error:
+            raise explained(error, scene, self._textures, cameras, passes, out) from None
 
     def close(self) -> None:
         """Free all it holds; may be called twice."""

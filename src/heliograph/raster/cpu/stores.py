@@ -78,6 +78,7 @@ class CpuTextureStore(TextureStore[Any]):
 
     def remove(self, handle: int) -> None:
         """Forget a texture that nothing shows any more; its handle is given out again."""
+        self.at(handle)
         self._native.set_paint(handle, None)
         super().remove(handle)
 

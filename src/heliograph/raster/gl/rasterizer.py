@@ -29,6 +29,7 @@ from heliograph.raster.light_layouts import LightLayout, LightLayouts
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
+from heliograph.raster.refusals import FAILURES, explained
 from heliograph.raster.types import (
     DrawList,
     Geometry,
@@ -166,6 +167,19 @@ class GlRasterizer:
     ) -> None:
         """Draw one state of a scene from each camera into the arrays given."""
         check_lights(scene.lights)
+        self._textures.check_sky(scene.environment.sky)
+        try:
+            self._draw_all(scene, cameras, passes, out)
+        except FAILURES as error:
+            raise explained(error, scene, self._textures, cameras, passes, out) from None
+
+    def _draw_all(
+        self,
+        scene: DrawList,
+        cameras: Sequence[Camera],
+        passes: Sequence[str],
+        out: Sequence[Buffers],
+    ) -> None:
         with self.context.current(), self._readback:
             self._vertices.upload()
             placed = self._place(scene)
