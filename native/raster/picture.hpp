@@ -38,6 +38,13 @@ struct Nearest {
                                       std::uint32_t number) const {
         row(y)(x, inside, z, number);
     }
+    HELIOGRAPH_INLINE void pixel(int x, int y, float z, std::uint32_t number) const {
+        const std::size_t at = planes.at(x, y);
+        float& old = planes.nearness[sample][at];
+        if (!(ties ? z >= old : z > old)) return;
+        old = z;
+        planes.primitive[sample][at] = number;
+    }
 };
 
 HELIOGRAPH_INLINE Rays rays_at(const Scene& scene, int x, int y, int sample) {
