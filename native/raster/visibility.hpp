@@ -84,8 +84,7 @@ static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, c
         const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
         const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
         const Float8 y = clamp(p.y * over * fy + cy, -FARTHEST_OUT, FARTHEST_OUT);
-        store(&out.x[i], rounded(x));
-        store(&out.y[i], rounded(y));
+        store_pairs(&out.xy[2 * i], rounded(x), rounded(y));
         store(&out.nearness[i], lens.parallel ? lens.nearness(depth) : over);
         store(&out.place[0][i], p.x);
         store(&out.place[1][i], p.y);
@@ -265,6 +264,14 @@ struct TriangleDrawer {
 private:
     const std::int32_t* corner(int k) const { return &meshes.corner[k][drawn.first]; }
 
+    HELIOGRAPH_INLINE void gather_corners(const std::int32_t* const* index, Int8* x,
+                                          Int8* y) const {
+        for (int k = 0; k < 3; ++k) {
+            const Pairs at = gather_pairs(vertices.xy.data(), index[k]);
+            x[k] = at.first, y[k] = at.second;
+        }
+    }
+
     HELIOGRAPH_INLINE Boxes boxes_of(const Int8* x, const Int8* y) const {
         const Int8 low_x = least(x[0], least(x[1], x[2])), high_x = most(x[0], most(x[1], x[2]));
         const Int8 low_y = least(y[0], least(y[1], y[2])), high_y = most(y[0], most(y[1], y[2]));
@@ -284,18 +291,20 @@ private:
     }
 
     HELIOGRAPH_INLINE void test_eight(std::uint32_t t) {
-        const Mask valid = lane_numbers() < all_int(int(std::min(drawn.count - t, 8u)));
-        Int8 index[3], x[3], y[3];
-        for (int k = 0; k < 3; ++k) {
-            index[k] = load(corner(k) + t) & valid;
-            x[k] = gather(vertices.x.data(), index[k]);
-            y[k] = gather(vertices.y.data(), index[k]);
+        const std::int32_t* index[3] = {corner(0) + t, corner(1) + t, corner(2) + t};
+        Mask valid = all_int(-1);
+        alignas(32) std::int32_t last[3][8];
+        if (drawn.count - t < 8) {  // behind the last one there are other meshes'
+            valid = lane_numbers() < all_int(int(drawn.count - t));
+            for (int k = 0; k < 3; ++k) store(last[k], load(index[k]) & valid), index[k] = last[k];
         }
+        Int8 x[3], y[3];
+        gather_corners(index, x, y);
         int slow = 0;
         if (drawn.clipped) {
             Mask before = all_int(0);
             for (int k = 0; k < 3; ++k) {
-                const Float8 depth = -gather(vertices.place[2].data(), index[k]);
+                const Float8 depth = -gather(vertices.place[2].data(), load(index[k]));
                 before |= ~(depth >= lens.nearest);
             }
             slow = bits(before & valid);
@@ -324,11 +333,13 @@ private:
     __attribute__((noinline)) void draw_waiting() {
         const Int8 t = load(waiting);
         Int8 index[3], x[3], y[3];
+        alignas(32) std::int32_t corners[3][8];
         for (int k = 0; k < 3; ++k) {
             index[k] = gather(corner(k), t);
-            x[k] = gather(vertices.x.data(), index[k]);
-            y[k] = gather(vertices.y.data(), index[k]);
+            store(corners[k], index[k]);
         }
+        const std::int32_t* const from[3] = {corners[0], corners[1], corners[2]};
+        gather_corners(from, x, y);
         const Boxes boxes = boxes_of(x, y);
         Mask turn;
         const Int8 area = area_of(x, y, turn);
@@ -438,9 +449,10 @@ private:
             const std::size_t i = std::size_t(index[k]);
             for (int r = 0; r < 3; ++r) polygon[k].at[r] = vertices.place[r][i];
             polygon[k].kept = true;
-            polygon[k].corner = {vertices.x[i], vertices.y[i], vertices.nearness[i]};
-            far_out |= std::abs(double(vertices.x[i])) >= FARTHEST_OUT ||
-                       std::abs(double(vertices.y[i])) >= FARTHEST_OUT;
+            const std::int32_t* at = &vertices.xy[2 * i];
+            polygon[k].corner = {at[0], at[1], vertices.nearness[i]};
+            far_out |= std::abs(double(at[0])) >= FARTHEST_OUT ||
+                       std::abs(double(at[1])) >= FARTHEST_OUT;
         }
         int count = 3;
         const double ahead[3] = {0, 0, -1};

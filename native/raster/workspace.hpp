@@ -32,13 +32,13 @@ struct Planes {
 
 // Vertices of one instance on the picture.
 struct Vertices {
-    std::vector<std::int32_t> x, y;  // subpixels
+    std::vector<std::int32_t> xy;  // subpixels, pairs
     std::vector<float> nearness;
-    std::vector<float> place[3];     // camera axes
+    std::vector<float> place[3];   // camera axes
 
     void resize(std::size_t count) {
-        if (x.size() >= count) return;
-        x.resize(count), y.resize(count), nearness.resize(count);
+        if (nearness.size() >= count) return;
+        xy.resize(2 * count), nearness.resize(count);
         for (auto& each : place) each.resize(count);
     }
 };
