@@ -180,6 +180,11 @@ struct Planner {
         }
         for (int r = 0; r < 3; ++r)
             for (int k = 0; k < 3; ++k) drawn.normals[3 * r + k] = float(inverse[4 * k + r]);
+        for (int k = 0; k < 4; ++k)
+            for (int r = 0; r < 4; ++r) {
+                drawn.columns[4 * k + r] = r < 3 ? drawn.from_object[4 * r + k] : 0;
+                if (k < 3) drawn.normal_columns[4 * k + r] = r < 3 ? drawn.normals[3 * r + k] : 0;
+            }
         drawn.instance = std::int32_t(i);
         drawn.first = found.first / 3, drawn.count = found.count / 3, drawn.base = found.base;
         drawn.boxed = !policy.plain && instances.cast[i] && level == BOX_LEVEL;

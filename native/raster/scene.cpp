@@ -14,6 +14,10 @@ void Meshes::put(std::vector<float>* columns, int count, std::size_t first, std:
         for (std::size_t row = 0; row < rows; ++row)
             to[first + row] = from[row * std::size_t(count) + std::size_t(column)];
     }
+    if (columns != position && columns != normal) return;
+    if (packed.size() < 8 * columns[0].size()) packed.resize(8 * columns[0].size());
+    float* to = packed.data() + 8 * first + (columns == normal ? 4 : 0);
+    for (std::size_t row = 0; row < rows; ++row, to += 8) std::copy_n(from + 3 * row, 3, to);
 }
 
 void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from) {

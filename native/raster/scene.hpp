@@ -22,6 +22,7 @@ constexpr int MOST_SAMPLES = 4;
 // Vertices and triangles of all geometries. A geometry's triangles count from its first vertex.
 struct Meshes {
     std::vector<float> position[3], normal[3], uv[2];
+    std::vector<float> packed;            // eight for each vertex: position, 0, normal, 0
     std::vector<float> colour[4];         // of few geometries; may be shorter than the others
     std::vector<std::int32_t> corner[3];  // of triangles
     struct Run {
@@ -124,6 +125,7 @@ struct Drawn {
     std::uint32_t number;              // of its first primitive in the picture
     float from_object[12], to_object[12];  // camera axes; three rows of four
     float normals[9];                  // turns normals into camera axes; three rows
+    float columns[16], normal_columns[12];  // of `from_object` and `normals`, four rows
     float length;                      // of a capsule
     double depth;                      // of its middle
     bool boxed;                        // rays are cast into a rectangle of the picture

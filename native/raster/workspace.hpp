@@ -84,14 +84,13 @@ constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
     std::uint32_t number = 0;
-    bool lit = false;
+    bool lit = false, front;
     std::size_t corner[3];
-    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
+    float over[4], first[4], second[4];  // what all are divided by; barycentric; and 0
+    float depth[3], nearest, farthest;
+    float normal[3][4];  // at its corners, camera axes, and 0; of planes one, of unit length
     float uv[2][3];      // texture coordinates, of what has a texture laid on it
-    float normal[3][3];  // at its corners, camera axes; of planes one, of unit length
     float light[LIGHT_NUMBERS][3];  // at its corners, where `lit`
-    float nearest, farthest;
-    bool front;
 };
 
 // Rows of a picture come to the same triangles again and again.
