@@ -154,18 +154,18 @@ private:
     template <typename Sink>
     void triangles(const Drawn& drawn, const Kind& kind, Side side, int sample, Sink& sink) {
         const Camera& camera = scene_.view.camera;
+        const bool many = scene_.view.samples > 1;
+        const int x = many ? PLACES[sample][0] : 0, y = many ? PLACES[sample][1] : 0;
+        if (kind.line > 0) {
+            draw_line(scene_.meshes, drawn, camera, scene_.lens, kind.line, x, y, band_, sink);
+            return;
+        }
         if (transformed_ != &drawn) {
             transform(scene_.meshes, drawn, kind.solver, scene_.lens, work_.vertices);
             transformed_ = &drawn;
         }
-        const bool many = scene_.view.samples > 1;
-        const int x = many ? PLACES[sample][0] : 0, y = many ? PLACES[sample][1] : 0;
-        if (kind.line > 0) {
-            draw_line(drawn, camera, scene_.lens, work_.vertices, kind.line, x, y, band_, sink);
-            return;
-        }
-        TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices, side,
-                                    scene_.turned(kind), x, y, band_, sink};
+        TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices,
+                                    kind.solver, side, scene_.turned(kind), x, y, band_, sink};
         drawer.draw();
     }
 

@@ -86,10 +86,18 @@ static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, c
         const Float8 y = clamp(p.y * over * fy + cy, -FARTHEST_OUT, FARTHEST_OUT);
         store_pairs(&out.xy[2 * i], rounded(x), rounded(y));
         store(&out.nearness[i], lens.parallel ? lens.nearness(depth) : over);
-        store(&out.place[0][i], p.x);
-        store(&out.place[1][i], p.y);
-        store(&out.place[2][i], p.z);
+        if (drawn.clipped) store(&out.depth[i], depth);
     }
+}
+
+// Where a vertex is, camera axes: the numbers that `transform` has for it.
+inline void find_place(const Meshes& meshes, const Drawn& drawn, Solver solver, std::int32_t vertex,
+                       double* place) {
+    const std::size_t at = drawn.base + std::size_t(vertex);
+    const auto of = [at](const std::vector<float>& column) { return all(column[at]); };
+    const Vec3 p = rows_of(drawn.from_object)
+                       .point(object_vertex(meshes, of, solver, drawn.length));
+    place[0] = p.x[0], place[1] = p.y[0], place[2] = p.z[0];
 }
 
 HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) {
@@ -248,6 +256,7 @@ struct TriangleDrawer {
     const Camera& camera;
     const Lens& lens;
     const Vertices& vertices;
+    Solver solver;
     Side side;
     bool turned;     // whether fronts are clockwise
     int shift_x, shift_y;  // of the sample, subpixels
@@ -304,8 +313,7 @@ private:
         if (drawn.clipped) {
             Mask before = all_int(0);
             for (int k = 0; k < 3; ++k) {
-                const Float8 depth = -gather(vertices.place[2].data(), load(index[k]));
-                before |= ~(depth >= lens.nearest);
+                before |= ~(gather(vertices.depth.data(), load(index[k])) >= lens.nearest);
             }
             slow = bits(before & valid);
         }
@@ -447,7 +455,7 @@ private:
         bool far_out = false;
         for (int k = 0; k < 3; ++k) {
             const std::size_t i = std::size_t(index[k]);
-            for (int r = 0; r < 3; ++r) polygon[k].at[r] = vertices.place[r][i];
+            find_place(meshes, drawn, solver, index[k], polygon[k].at);
             polygon[k].kept = true;
             const std::int32_t* at = &vertices.xy[2 * i];
             polygon[k].corner = {at[0], at[1], vertices.nearness[i]};
@@ -495,12 +503,11 @@ private:
 
 // Draws a line of a width in pixels from the first to the second vertex, across its longer side.
 template <typename Sink>
-static void draw_line(const Drawn& drawn, const Camera& camera, const Lens& lens,
-                      const Vertices& vertices, int width, int shift_x, int shift_y, Band band,
+static void draw_line(const Meshes& meshes, const Drawn& drawn, const Camera& camera,
+                      const Lens& lens, int width, int shift_x, int shift_y, Band band,
                       Sink& sink) {
     double ends[2][3];
-    for (int k = 0; k < 2; ++k)
-        for (int r = 0; r < 3; ++r) ends[k][r] = vertices.place[r][std::size_t(k)];
+    for (int k = 0; k < 2; ++k) find_place(meshes, drawn, Solver::mesh, k, ends[k]);
     const double depth[2] = {-ends[0][2], -ends[1][2]};
     if (depth[0] < camera.near_ && depth[1] < camera.near_) return;
     Corner corner[2];

@@ -34,12 +34,11 @@ struct Planes {
 struct Vertices {
     std::vector<std::int32_t> xy;  // subpixels, pairs
     std::vector<float> nearness;
-    std::vector<float> place[3];   // camera axes
+    std::vector<float> depth;  // of what may be clipped
 
     void resize(std::size_t count) {
         if (nearness.size() >= count) return;
-        xy.resize(2 * count), nearness.resize(count);
-        for (auto& each : place) each.resize(count);
+        xy.resize(2 * count), nearness.resize(count), depth.resize(count);
     }
 };
 
