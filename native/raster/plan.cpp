@@ -88,7 +88,7 @@ void invert(const double* map, double* inverse) {
 }
 
 struct Planner {
-    const Meshes& meshes;
+    Meshes& meshes;
     const Instances& instances;
     const Placed& placed;
     const Camera& camera;
@@ -188,8 +188,11 @@ struct Planner {
         drawn.instance = std::int32_t(i);
         drawn.first = found.first / 3, drawn.count = found.count / 3, drawn.base = found.base;
         drawn.boxed = !policy.plain && instances.cast[i] && level == BOX_LEVEL;
-        drawn.vertices = meshes.vertices_of(found.first, found.count, found.base, instances.kind[i].tinted);
-        if (drawn.vertices == 0) return false;
+        Meshes::Run* run = meshes.run_of(found.first, found.count, found.base,
+                                         instances.kind[i].tinted);
+        if (run == nullptr || run->vertices == 0) return false;
+        drawn.vertices = run->vertices;
+        drawn.joined = drawn.boxed ? nullptr : meshes.joined(*run, found.first, found.base);
         // Where rays enter it, and, if that is seen, where they leave it.
         if (drawn.boxed) drawn.count = instances.kind[i].side == Side::both ? 2 : 1;
         drawn.length = placed.length.empty() ? 0.0f : float(placed.length[i]);
@@ -223,7 +226,7 @@ void find_reach(const Planner& planner, const std::vector<Drawn>& drawn, double&
 
 }  // namespace
 
-void make_plan(const Meshes& meshes, const Instances& instances, const Placed& placed,
+void make_plan(Meshes& meshes, const Instances& instances, const Placed& placed,
                const Camera& camera, Policy policy, const std::uint8_t* mask, Plan& plan) {
     const Planner planner{meshes, instances, placed, camera, policy};
     const Frustum frustum = frustum_of(camera);

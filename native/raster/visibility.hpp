@@ -72,15 +72,25 @@ HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solve
     return object_vertex(meshes, of, solver, length);
 }
 
+// What is known of where a thing's triangles are, if it is their vertices' positions alone.
+HELIOGRAPH_INLINE const Meshes::Joined* joined_of(const Drawn& drawn, Solver solver) {
+    return solver == Solver::stretched || is_round(solver) ? nullptr : drawn.joined;
+}
+
 static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, const Lens& lens,
                       Vertices& out) {
-    const std::size_t count = std::size_t(drawn.vertices), base = drawn.base;
+    const Meshes::Joined* joined = joined_of(drawn, solver);
+    const std::size_t count = std::size_t(joined ? joined->places : drawn.vertices);
+    const std::size_t base = drawn.base;
     out.resize(count + PADDING);
     const Rows map = rows_of(drawn.from_object);
     const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
     const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;
     for (std::size_t i = 0; i < count; i += 8) {
-        const Vec3 p = map.point(object_vertex(meshes, base + i, solver, drawn.length));
+        const Vec3 from = joined ? Vec3{load(&joined->position[0][i]), load(&joined->position[1][i]),
+                                        load(&joined->position[2][i])}
+                                 : object_vertex(meshes, base + i, solver, drawn.length);
+        const Vec3 p = map.point(from);
         const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
         const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
         const Float8 y = clamp(p.y * over * fy + cy, -FARTHEST_OUT, FARTHEST_OUT);
@@ -271,7 +281,10 @@ struct TriangleDrawer {
     }
 
 private:
-    const std::int32_t* corner(int k) const { return &meshes.corner[k][drawn.first]; }
+    const std::int32_t* corner(int k) const {
+        const Meshes::Joined* joined = joined_of(drawn, solver);
+        return joined ? joined->corner[k].data() : &meshes.corner[k][drawn.first];
+    }
 
     HELIOGRAPH_INLINE void gather_corners(const std::int32_t* const* index, Int8* x,
                                           Int8* y) const {
@@ -328,7 +341,7 @@ private:
             if (count > 0) draw_waiting();  // they come first
             for (int rest = slow; rest != 0; rest &= rest - 1) {
                 const std::uint32_t one = t + std::uint32_t(__builtin_ctz(unsigned(rest)));
-                draw_large(corner(0)[one], corner(1)[one], corner(2)[one], drawn.number + one);
+                draw_large(one);
             }
             alive &= ~slow;
         }
@@ -449,13 +462,13 @@ private:
         }
     }
 
-    void draw_large(std::int32_t a, std::int32_t b, std::int32_t c, std::uint32_t number) {
-        const std::int32_t index[3] = {a, b, c};
+    __attribute__((noinline)) void draw_large(std::uint32_t t) {
+        const std::uint32_t number = drawn.number + t;
         Clipped polygon[9];
         bool far_out = false;
         for (int k = 0; k < 3; ++k) {
-            const std::size_t i = std::size_t(index[k]);
-            find_place(meshes, drawn, solver, index[k], polygon[k].at);
+            const std::size_t i = std::size_t(corner(k)[t]);
+            find_place(meshes, drawn, solver, meshes.corner[k][drawn.first + t], polygon[k].at);
             polygon[k].kept = true;
             const std::int32_t* at = &vertices.xy[2 * i];
             polygon[k].corner = {at[0], at[1], vertices.nearness[i]};
