@@ -123,6 +123,7 @@ public:
                 rasterize(drawn, scene_.kind(drawn).side, s, sink);
             }
         }
+        find_spans(scene_.plan.opaque);
         for (int y = band_.first; y < band_.end; ++y) {
             if (interrupt_.asked()) return false;
             shade_row(y);
@@ -227,16 +228,38 @@ private:
         }
     }
 
+    // Which columns things may cover, in every few rows.
+    void find_spans(const std::vector<Drawn>& things) {
+        const int count = (band_.end - band_.first + SPAN_ROWS - 1) / SPAN_ROWS;
+        work_.spans.assign(std::size_t(count), {scene_.view.camera.width, -1});
+        for (const Drawn& drawn : things) {
+            const int top = std::max(drawn.top, band_.first) - band_.first;
+            const int bottom = std::min(drawn.bottom, band_.end - 1) - band_.first;
+            for (int i = top / SPAN_ROWS; i <= bottom / SPAN_ROWS && top <= bottom; ++i) {
+                Span& span = work_.spans[std::size_t(i)];
+                span.left = std::min(span.left, drawn.left & ~7);
+                span.right = std::max(span.right, drawn.right);
+            }
+        }
+    }
+    const Span& span_of(int y) const {
+        return work_.spans[std::size_t((y - band_.first) / SPAN_ROWS)];
+    }
+
     void shade_row(int y) {
         const View& view = scene_.view;
         const int width = view.camera.width;
-        for (int x = 0; x < width; x += 8) {
+        const Span& span = span_of(y);
+        if (span.left > span.right) return shade_nothing(y, 0, width);
+        shade_nothing(y, 0, span.left);
+        shade_nothing(y, (span.right | 7) + 1, width);
+        for (int x = span.left; x <= span.right; x += 8) {
             const std::size_t at = work_.planes.at(x, y);
             const Mask valid = lane_numbers() < all_int(width - x);
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
                 if (!any(primitives != 0)) {
-                    shade_nothing(x, y);
+                    shade_nothing(y, x, std::min(x + 8, width));
                     continue;
                 }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
@@ -268,14 +291,15 @@ private:
         write(block, rays, x, y);
     }
 
-    // Eight pixels where nothing is.
-    void shade_nothing(int x, int y) {
-        if (scene_.blended()) keep(behind(x, y), x, y);
+    // Pixels [from, to) of a row, where nothing is.
+    void shade_nothing(int y, int from, int to) {
+        if (from >= to) return;
+        if (scene_.blended())
+            for (int x = from; x < to; x += 8) keep(behind(x, y), x, y);
         const Picture& out = scene_.picture;
-        const std::size_t at = place(x, y);
-        const int count = std::min(8, scene_.view.camera.width - x);
-        put(out.depth, at, count, all(INFINITE));
-        put(out.distance, at, count, all(INFINITE));
+        const std::size_t at = place(from, y), count = std::size_t(to - from);
+        if (out.depth != nullptr) std::fill_n(out.depth + at, count, INFINITE);
+        if (out.distance != nullptr) std::fill_n(out.distance + at, count, INFINITE);
         if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
         if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
     }
@@ -285,13 +309,11 @@ private:
         return std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
     }
 
-    // Eight colours, to be blended with later or not.
+    // Eight colours of all samples, to be blended with later or not.
     void keep(Int8 colours, int x, int y) {
-        if (direct_) {
-            write_colours(colours, x, y);
-        } else {
-            store(work_.colours[0].data() + work_.planes.at(x, y), colours);
-        }
+        if (direct_) return write_colours(colours, x, y);
+        for (int s = 0; s < scene_.view.samples; ++s)
+            store(work_.colours[s].data() + work_.planes.at(x, y), colours);
     }
 
     std::int32_t* primitive(int sample) {
@@ -473,8 +495,9 @@ private:
             rasterize(drawn, scene_.kind(drawn).side, 0, sink);
         }
         const int width = view.camera.width;
+        find_spans(scene_.plan.transparent);
         for (int y = band_.first; y < band_.end; ++y)
-            for (int x = 0; x < width; x += 8) {
+            for (int x = span_of(y).left; x <= span_of(y).right; x += 8) {
                 const Mask valid = lane_numbers() < all_int(width - x);
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;

@@ -138,15 +138,18 @@ struct Planner {
                 for (int k = 0; k < 3; ++k)
                     at[r] += map[4 * r + k] * (corner >> k & 1 ? half[k] : -half[k]);
             }
-            // Roundings of float32 may bring vertices a little nearer than their box.
+            // Roundings of float32 may bring vertices a little out of their box.
             const double size = std::abs(at[0]) + std::abs(at[1]) + std::abs(at[2]);
             if (!(-at[2] - ROUNDING * (size + placed.radius[i]) > camera.near_))
                 drawn.clipped = true;
             const double scale = camera.orthographic ? 1 : -1 / at[2];
             const double x = camera.cx + camera.fx * at[0] * scale;
             const double y = camera.cy - camera.fy * at[1] * scale;
-            low[0] = std::min(low[0], x), high[0] = std::max(high[0], x);
-            low[1] = std::min(low[1], y), high[1] = std::max(high[1], y);
+            const double error = ROUNDING * (size + placed.radius[i]) * std::abs(scale);
+            const double wide = camera.fx * error * (1 + std::abs(at[0] * scale));
+            const double tall = camera.fy * error * (1 + std::abs(at[1] * scale));
+            low[0] = std::min(low[0], x - wide), high[0] = std::max(high[0], x + wide);
+            low[1] = std::min(low[1], y - tall), high[1] = std::max(high[1], y + tall);
         }
         const int last[2] = {camera.width - 1, camera.height - 1};
         int ends[2][2];

@@ -95,8 +95,15 @@ struct Triangle {
 // Rows of a picture come to the same triangles again and again.
 constexpr std::uint32_t KEPT_TRIANGLES = 256;
 
+// Columns that things may cover: [left, right].
+struct Span {
+    int left, right;
+};
+constexpr int SPAN_ROWS = 8;  // of the picture, which have one span
+
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
+    std::vector<Span> spans;
     std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
     LazyLight light;
     Planes planes;
