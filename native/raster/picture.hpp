@@ -294,14 +294,29 @@ private:
     // Pixels [from, to) of a row, where nothing is.
     void shade_nothing(int y, int from, int to) {
         if (from >= to) return;
-        if (scene_.blended())
-            for (int x = from; x < to; x += 8) keep(behind(x, y), x, y);
         const Picture& out = scene_.picture;
         const std::size_t at = place(from, y), count = std::size_t(to - from);
+        if (plain_ && direct_) {
+            if (out.rgb != nullptr) fill_behind(out.rgb + 3 * at, 3 * count);
+            if (out.alpha != nullptr) std::fill_n(out.alpha + at, count, std::uint8_t(0));
+        } else if (scene_.blended()) {
+            for (int x = from; x < to; x += 8) keep(behind(x, y), x, y);
+        }
         if (out.depth != nullptr) std::fill_n(out.depth + at, count, INFINITE);
         if (out.distance != nullptr) std::fill_n(out.distance + at, count, INFINITE);
         if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
         if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
+    }
+
+    // Colours of what is behind everything, where they are the same everywhere.
+    void fill_behind(std::uint8_t* to, std::size_t bytes) const {
+        constexpr std::size_t EIGHT = 24;
+        std::uint8_t pixels[EIGHT];
+        for (std::size_t i = 0; i < EIGHT; ++i)
+            pixels[i] = std::uint8_t(behind_[0] >> 8 * (i % 3));
+        for (; bytes >= EIGHT; bytes -= EIGHT, to += EIGHT)
+            __builtin_memcpy(to, pixels, EIGHT);
+        std::copy_n(pixels, bytes, to);
     }
 
     // Where a pixel is in the picture's arrays.

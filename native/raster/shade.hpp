@@ -200,7 +200,7 @@ public:
     // Which lanes of a round thing's primitive rays meet it at, and how near that is.
     Mask met(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Float8& nearness) {
         const Kind& kind = scene_.kind(drawn);
-        find(drawn, kind, number);
+        if (kind.side == Side::both) find(drawn, kind, number);
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
         const Mask back = all_int(leaves(drawn, kind, number) ? -1 : 0);
