@@ -123,7 +123,8 @@ public:
                 rasterize(drawn, scene_.kind(drawn).side, s, sink);
             }
         }
-        find_spans(scene_.plan.opaque);
+        find_spans(scene_.plan.opaque, work_.spans);
+        find_spans(scene_.plan.transparent, work_.blended);
         for (int y = band_.first; y < band_.end; ++y) {
             if (interrupt_.asked()) return false;
             shade_row(y);
@@ -229,27 +230,29 @@ private:
     }
 
     // Which columns things may cover, in every few rows.
-    void find_spans(const std::vector<Drawn>& things) {
+    void find_spans(const std::vector<Drawn>& things, std::vector<Span>& spans) const {
         const int count = (band_.end - band_.first + SPAN_ROWS - 1) / SPAN_ROWS;
-        work_.spans.assign(std::size_t(count), {scene_.view.camera.width, -1});
+        spans.assign(std::size_t(count), {scene_.view.camera.width, -1});
         for (const Drawn& drawn : things) {
             const int top = std::max(drawn.top, band_.first) - band_.first;
             const int bottom = std::min(drawn.bottom, band_.end - 1) - band_.first;
             for (int i = top / SPAN_ROWS; i <= bottom / SPAN_ROWS && top <= bottom; ++i) {
-                Span& span = work_.spans[std::size_t(i)];
+                Span& span = spans[std::size_t(i)];
                 span.left = std::min(span.left, drawn.left & ~7);
                 span.right = std::max(span.right, drawn.right);
             }
         }
     }
-    const Span& span_of(int y) const {
-        return work_.spans[std::size_t((y - band_.first) / SPAN_ROWS)];
+    const Span& span_of(const std::vector<Span>& spans, int y) const {
+        return spans[std::size_t((y - band_.first) / SPAN_ROWS)];
     }
+    bool is_direct(int x) const { return x < blended_.left || x > blended_.right; }
 
     void shade_row(int y) {
         const View& view = scene_.view;
         const int width = view.camera.width;
-        const Span& span = span_of(y);
+        blended_ = span_of(work_.blended, y);
+        const Span& span = span_of(work_.spans, y);
         if (span.left > span.right) return shade_nothing(y, 0, width);
         shade_nothing(y, 0, span.left);
         shade_nothing(y, (span.right | 7) + 1, width);
@@ -296,7 +299,7 @@ private:
         if (from >= to) return;
         const Picture& out = scene_.picture;
         const std::size_t at = place(from, y), count = std::size_t(to - from);
-        if (plain_ && direct_) {
+        if (plain_ && (to <= blended_.left || from > blended_.right)) {
             if (out.rgb != nullptr) fill_behind(out.rgb + 3 * at, 3 * count);
             if (out.alpha != nullptr) std::fill_n(out.alpha + at, count, std::uint8_t(0));
         } else if (scene_.blended()) {
@@ -326,7 +329,7 @@ private:
 
     // Eight colours of all samples, to be blended with later or not.
     void keep(Int8 colours, int x, int y) {
-        if (direct_) return write_colours(colours, x, y);
+        if (is_direct(x)) return write_colours(colours, x, y);
         for (int s = 0; s < scene_.view.samples; ++s)
             store(work_.colours[s].data() + work_.planes.at(x, y), colours);
     }
@@ -355,7 +358,7 @@ private:
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
             }
         }
-        if (direct_) {
+        if (is_direct(x)) {
             write_colours(mean_of([&](int s) { return colours[s]; }), x, y);
         } else {
             for (int s = 0; s < view.samples; ++s) store(work_.colours[s].data() + at, colours[s]);
@@ -510,9 +513,9 @@ private:
             rasterize(drawn, scene_.kind(drawn).side, 0, sink);
         }
         const int width = view.camera.width;
-        find_spans(scene_.plan.transparent);
-        for (int y = band_.first; y < band_.end; ++y)
-            for (int x = span_of(y).left; x <= span_of(y).right; x += 8) {
+        for (int y = band_.first; y < band_.end; ++y) {
+            const Span& span = span_of(work_.blended, y);
+            for (int x = span.left; x <= span.right; x += 8) {
                 const Mask valid = lane_numbers() < all_int(width - x);
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;
@@ -521,6 +524,7 @@ private:
                 gather(block, rays, primitives, valid);
                 write(block, rays, x, y);
             }
+        }
         return true;
     }
 
@@ -557,7 +561,8 @@ private:
     void write_colours(int y) const {
         const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y);
-        for (int x = 0; x < view.camera.width; x += 8) {
+        const Span& span = span_of(work_.blended, y);
+        for (int x = span.left; x <= span.right; x += 8) {
             const auto sample = [&](int s) { return load(work_.colours[s].data() + from + x); };
             write_colours(view.samples == 1 ? sample(0) : mean_of(sample), x, y);
         }
@@ -581,9 +586,10 @@ private:
     Band band_;
     const Interrupt& interrupt_;
     Shader shader_;
-    const bool direct_;  // colours go where they belong at once
+    const bool direct_;  // colours go where they belong at once, everywhere
     const bool plain_;   // what is behind everything is the same everywhere
     const Int8 behind_;
+    Span blended_ = {};  // columns of this row whose colours are blended with later
     const Drawn* found_ = nullptr;
     const Drawn* transformed_ = nullptr;
 };

@@ -179,11 +179,11 @@ HELIOGRAPH_INLINE float one_over(float power) {
 }
 
 inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
-                         Solver solver, std::uint32_t which, const View& view, bool turned) {
-    auto& [number, lit, front, corner, over, first, second, depth, nearest, farthest, normal, uv,
+                         Solver solver, std::uint32_t number, const View& view, bool turned) {
+    auto& [key, lit, front, corner, over, first, second, depth, nearest, farthest, normal, uv,
            light] = triangle;
-    number = which, lit = false;
-    const std::size_t t = drawn.first + (which - drawn.number);
+    lit = false;
+    const std::size_t t = drawn.first + (number - drawn.number);
     Float4 p[3];
     for (int k = 0; k < 3; ++k) {
         corner[k] = drawn.base + std::size_t(meshes.corner[k][t]);

@@ -82,7 +82,7 @@ constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
-    std::uint32_t number = 0;
+    std::uint64_t key = 0;  // of the picture and of the primitive in it
     bool lit = false, front;
     std::size_t corner[3];
     float over[4], first[4], second[4];  // what all are divided by; barycentric; and 0
@@ -93,7 +93,7 @@ struct Triangle {
 };
 
 // Rows of a picture come to the same triangles again and again.
-constexpr std::uint32_t KEPT_TRIANGLES = 256;
+constexpr std::uint32_t KEPT_TRIANGLES = 1024;
 
 // Columns that things may cover: [left, right].
 struct Span {
@@ -103,7 +103,8 @@ constexpr int SPAN_ROWS = 8;  // of the picture, which have one span
 
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
-    std::vector<Span> spans;
+    std::vector<Span> spans, blended;
+    std::uint64_t pictures = 0;
     std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
     LazyLight light;
     Planes planes;
