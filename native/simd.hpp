@@ -13,6 +13,9 @@ namespace {  // each file that is built for other instructions has its own
 
 #define HELIOGRAPH_INLINE inline __attribute__((always_inline))
 
+typedef float Float4 __attribute__((vector_size(16)));
+typedef std::int32_t Int4 __attribute__((vector_size(16)));
+
 #if defined(__AVX__)
 typedef float Float8 __attribute__((vector_size(32)));
 typedef std::int32_t Int8 __attribute__((vector_size(32)));
@@ -27,8 +30,6 @@ HELIOGRAPH_INLINE Int8 truncated(Float8 a) { return __builtin_convertvector(a, I
 // choose lane by lane.
 template <typename Half, typename Number>
 struct Halves;
-typedef float Float4 __attribute__((vector_size(16)));
-typedef std::int32_t Int4 __attribute__((vector_size(16)));
 typedef Halves<Float4, float> Float8;
 typedef Halves<Int4, std::int32_t> Int8;
 

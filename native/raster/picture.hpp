@@ -38,6 +38,13 @@ struct Nearest {
                                       std::uint32_t number) const {
         row(y)(x, inside, z, number);
     }
+    HELIOGRAPH_INLINE void pixel(int x, int y, float z, std::uint32_t number) const {
+        const std::size_t at = planes.at(x, y);
+        float& old = planes.nearness[sample][at];
+        if (!(ties ? z >= old : z > old)) return;
+        old = z;
+        planes.primitive[sample][at] = number;
+    }
 };
 
 HELIOGRAPH_INLINE Rays rays_at(const Scene& scene, int x, int y, int sample) {
@@ -116,6 +123,8 @@ public:
                 rasterize(drawn, scene_.kind(drawn).side, s, sink);
             }
         }
+        find_spans(scene_.plan.opaque, work_.spans);
+        find_spans(scene_.plan.transparent, work_.blended);
         for (int y = band_.first; y < band_.end; ++y) {
             if (interrupt_.asked()) return false;
             shade_row(y);
@@ -147,18 +156,18 @@ private:
     template <typename Sink>
     void triangles(const Drawn& drawn, const Kind& kind, Side side, int sample, Sink& sink) {
         const Camera& camera = scene_.view.camera;
+        const bool many = scene_.view.samples > 1;
+        const int x = many ? PLACES[sample][0] : 0, y = many ? PLACES[sample][1] : 0;
+        if (kind.line > 0) {
+            draw_line(scene_.meshes, drawn, camera, scene_.lens, kind.line, x, y, band_, sink);
+            return;
+        }
         if (transformed_ != &drawn) {
             transform(scene_.meshes, drawn, kind.solver, scene_.lens, work_.vertices);
             transformed_ = &drawn;
         }
-        const bool many = scene_.view.samples > 1;
-        const int x = many ? PLACES[sample][0] : 0, y = many ? PLACES[sample][1] : 0;
-        if (kind.line > 0) {
-            draw_line(drawn, camera, scene_.lens, work_.vertices, kind.line, x, y, band_, sink);
-            return;
-        }
-        TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices, side,
-                                    scene_.turned(kind), x, y, band_, sink};
+        TriangleDrawer<Sink> drawer{scene_.meshes, drawn, camera, scene_.lens, work_.vertices,
+                                    kind.solver, side, scene_.turned(kind), x, y, band_, sink};
         drawer.draw();
     }
 
@@ -220,16 +229,40 @@ private:
         }
     }
 
+    // Which columns things may cover, in every few rows.
+    void find_spans(const std::vector<Drawn>& things, std::vector<Span>& spans) const {
+        const int count = (band_.end - band_.first + SPAN_ROWS - 1) / SPAN_ROWS;
+        spans.assign(std::size_t(count), {scene_.view.camera.width, -1});
+        for (const Drawn& drawn : things) {
+            const int top = std::max(drawn.top, band_.first) - band_.first;
+            const int bottom = std::min(drawn.bottom, band_.end - 1) - band_.first;
+            for (int i = top / SPAN_ROWS; i <= bottom / SPAN_ROWS && top <= bottom; ++i) {
+                Span& span = spans[std::size_t(i)];
+                span.left = std::min(span.left, drawn.left & ~7);
+                span.right = std::max(span.right, drawn.right);
+            }
+        }
+    }
+    const Span& span_of(const std::vector<Span>& spans, int y) const {
+        return spans[std::size_t((y - band_.first) / SPAN_ROWS)];
+    }
+    bool is_direct(int x) const { return x < blended_.left || x > blended_.right; }
+
     void shade_row(int y) {
         const View& view = scene_.view;
         const int width = view.camera.width;
-        for (int x = 0; x < width; x += 8) {
+        blended_ = span_of(work_.blended, y);
+        const Span& span = span_of(work_.spans, y);
+        if (span.left > span.right) return shade_nothing(y, 0, width);
+        shade_nothing(y, 0, span.left);
+        shade_nothing(y, (span.right | 7) + 1, width);
+        for (int x = span.left; x <= span.right; x += 8) {
             const std::size_t at = work_.planes.at(x, y);
             const Mask valid = lane_numbers() < all_int(width - x);
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
                 if (!any(primitives != 0)) {
-                    shade_nothing(x, y);
+                    shade_nothing(y, x, std::min(x + 8, width));
                     continue;
                 }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
@@ -261,16 +294,32 @@ private:
         write(block, rays, x, y);
     }
 
-    // Eight pixels where nothing is.
-    void shade_nothing(int x, int y) {
-        if (scene_.blended()) keep(behind(x, y), x, y);
+    // Pixels [from, to) of a row, where nothing is.
+    void shade_nothing(int y, int from, int to) {
+        if (from >= to) return;
         const Picture& out = scene_.picture;
-        const std::size_t at = place(x, y);
-        const int count = std::min(8, scene_.view.camera.width - x);
-        put(out.depth, at, count, all(INFINITE));
-        put(out.distance, at, count, all(INFINITE));
+        const std::size_t at = place(from, y), count = std::size_t(to - from);
+        if (plain_ && (to <= blended_.left || from > blended_.right)) {
+            if (out.rgb != nullptr) fill_behind(out.rgb + 3 * at, 3 * count);
+            if (out.alpha != nullptr) std::fill_n(out.alpha + at, count, std::uint8_t(0));
+        } else if (scene_.blended()) {
+            for (int x = from; x < to; x += 8) keep(behind(x, y), x, y);
+        }
+        if (out.depth != nullptr) std::fill_n(out.depth + at, count, INFINITE);
+        if (out.distance != nullptr) std::fill_n(out.distance + at, count, INFINITE);
         if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
         if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
+    }
+
+    // Colours of what is behind everything, where they are the same everywhere.
+    void fill_behind(std::uint8_t* to, std::size_t bytes) const {
+        constexpr std::size_t EIGHT = 24;
+        std::uint8_t pixels[EIGHT];
+        for (std::size_t i = 0; i < EIGHT; ++i)
+            pixels[i] = std::uint8_t(behind_[0] >> 8 * (i % 3));
+        for (; bytes >= EIGHT; bytes -= EIGHT, to += EIGHT)
+            __builtin_memcpy(to, pixels, EIGHT);
+        std::copy_n(pixels, bytes, to);
     }
 
     // Where a pixel is in the picture's arrays.
@@ -278,13 +327,11 @@ private:
         return std::size_t(y) * std::size_t(scene_.view.camera.width) + std::size_t(x);
     }
 
-    // Eight colours, to be blended with later or not.
+    // Eight colours of all samples, to be blended with later or not.
     void keep(Int8 colours, int x, int y) {
-        if (direct_) {
-            write_colours(colours, x, y);
-        } else {
-            store(work_.colours[0].data() + work_.planes.at(x, y), colours);
-        }
+        if (is_direct(x)) return write_colours(colours, x, y);
+        for (int s = 0; s < scene_.view.samples; ++s)
+            store(work_.colours[s].data() + work_.planes.at(x, y), colours);
     }
 
     std::int32_t* primitive(int sample) {
@@ -311,7 +358,7 @@ private:
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
             }
         }
-        if (direct_) {
+        if (is_direct(x)) {
             write_colours(mean_of([&](int s) { return colours[s]; }), x, y);
         } else {
             for (int s = 0; s < view.samples; ++s) store(work_.colours[s].data() + at, colours[s]);
@@ -466,8 +513,9 @@ private:
             rasterize(drawn, scene_.kind(drawn).side, 0, sink);
         }
         const int width = view.camera.width;
-        for (int y = band_.first; y < band_.end; ++y)
-            for (int x = 0; x < width; x += 8) {
+        for (int y = band_.first; y < band_.end; ++y) {
+            const Span& span = span_of(work_.blended, y);
+            for (int x = span.left; x <= span.right; x += 8) {
                 const Mask valid = lane_numbers() < all_int(width - x);
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;
@@ -476,6 +524,7 @@ private:
                 gather(block, rays, primitives, valid);
                 write(block, rays, x, y);
             }
+        }
         return true;
     }
 
@@ -512,7 +561,8 @@ private:
     void write_colours(int y) const {
         const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y);
-        for (int x = 0; x < view.camera.width; x += 8) {
+        const Span& span = span_of(work_.blended, y);
+        for (int x = span.left; x <= span.right; x += 8) {
             const auto sample = [&](int s) { return load(work_.colours[s].data() + from + x); };
             write_colours(view.samples == 1 ? sample(0) : mean_of(sample), x, y);
         }
@@ -536,9 +586,10 @@ private:
     Band band_;
     const Interrupt& interrupt_;
     Shader shader_;
-    const bool direct_;  // colours go where they belong at once
+    const bool direct_;  // colours go where they belong at once, everywhere
     const bool plain_;   // what is behind everything is the same everywhere
     const Int8 behind_;
+    Span blended_ = {};  // columns of this row whose colours are blended with later
     const Drawn* found_ = nullptr;
     const Drawn* transformed_ = nullptr;
 };

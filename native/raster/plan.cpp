@@ -89,7 +89,7 @@ void invert(const double* map, double* inverse) {
 }
 
 struct Planner {
-    const Meshes& meshes;
+    Meshes& meshes;
     const Instances& instances;
     const Placed& placed;
     const Camera& camera;
@@ -139,15 +139,18 @@ struct Planner {
                 for (int k = 0; k < 3; ++k)
                     at[r] += map[4 * r + k] * (corner >> k & 1 ? half[k] : -half[k]);
             }
-            // Roundings of float32 may bring vertices a little nearer than their box.
+            // Roundings of float32 may bring vertices a little out of their box.
             const double size = std::abs(at[0]) + std::abs(at[1]) + std::abs(at[2]);
             if (!(-at[2] - ROUNDING * (size + placed.radius[i]) > camera.near_))
                 drawn.clipped = true;
             const double scale = camera.orthographic ? 1 : -1 / at[2];
             const double x = camera.cx + camera.fx * at[0] * scale;
             const double y = camera.cy - camera.fy * at[1] * scale;
-            low[0] = std::min(low[0], x), high[0] = std::max(high[0], x);
-            low[1] = std::min(low[1], y), high[1] = std::max(high[1], y);
+            const double error = ROUNDING * (size + placed.radius[i]) * std::abs(scale);
+            const double wide = camera.fx * error * (1 + std::abs(at[0] * scale));
+            const double tall = camera.fy * error * (1 + std::abs(at[1] * scale));
+            low[0] = std::min(low[0], x - wide), high[0] = std::max(high[0], x + wide);
+            low[1] = std::min(low[1], y - tall), high[1] = std::max(high[1], y + tall);
         }
         const int last[2] = {camera.width - 1, camera.height - 1};
         int ends[2][2];
@@ -181,11 +184,19 @@ struct Planner {
         }
         for (int r = 0; r < 3; ++r)
             for (int k = 0; k < 3; ++k) drawn.normals[3 * r + k] = float(inverse[4 * k + r]);
+        for (int k = 0; k < 4; ++k)
+            for (int r = 0; r < 4; ++r) {
+                drawn.columns[4 * k + r] = r < 3 ? drawn.from_object[4 * r + k] : 0;
+                if (k < 3) drawn.normal_columns[4 * k + r] = r < 3 ? drawn.normals[3 * r + k] : 0;
+            }
         drawn.instance = std::int32_t(i);
         drawn.first = found.first / 3, drawn.count = found.count / 3, drawn.base = found.base;
         drawn.boxed = !policy.plain && instances.cast[i] && level == BOX_LEVEL;
-        drawn.vertices = meshes.vertices_of(found.first, found.count, found.base, instances.kind[i].tinted);
-        if (drawn.vertices == 0) return false;
+        Meshes::Run* run = meshes.run_of(found.first, found.count, found.base,
+                                         instances.kind[i].tinted);
+        if (run == nullptr || run->vertices == 0) return false;
+        drawn.vertices = run->vertices;
+        drawn.joined = drawn.boxed ? nullptr : meshes.joined(*run, found.first, found.base);
         // Where rays enter it, and, if that is seen, where they leave it.
         if (drawn.boxed) drawn.count = instances.kind[i].side == Side::both ? 2 : 1;
         drawn.length = placed.length.empty() ? 0.0f : float(placed.length[i]);
@@ -219,7 +230,7 @@ void find_reach(const Planner& planner, const std::vector<Drawn>& drawn, double&
 
 }  // namespace
 
-void make_plan(const Meshes& meshes, const Instances& instances, const Placed& placed,
+void make_plan(Meshes& meshes, const Instances& instances, const Placed& placed,
                const Camera& camera, Policy policy, const std::uint8_t* mask, Plan& plan) {
     const Planner planner{meshes, instances, placed, camera, policy};
     const Frustum frustum = frustum_of(camera);

@@ -1,6 +1,7 @@
 #include "scene.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 #include <limits>
 
@@ -15,6 +16,11 @@ void Meshes::put(std::vector<float>* columns, int count, std::size_t first, std:
         for (std::size_t row = 0; row < rows; ++row)
             to[first + row] = from[row * std::size_t(count) + std::size_t(column)];
     }
+    if (columns == position) ++states[std::uint32_t(first)];
+    if (columns != position && columns != normal) return;
+    if (packed.size() < 8 * columns[0].size()) packed.resize(8 * columns[0].size());
+    float* to = packed.data() + 8 * first + (columns == normal ? 4 : 0);
+    for (std::size_t row = 0; row < rows; ++row, to += 8) std::copy_n(from + 3 * row, 3, to);
 }
 
 void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from) {
@@ -35,7 +41,7 @@ void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint3
     const std::uint32_t begin = std::uint32_t(first), end = std::uint32_t(first + rows);
     forget(begin, end);
     firsts[begin] = end;
-    runs[begin] = {end - begin, std::int32_t(most) + 1};
+    runs[begin] = Run{end - begin, std::int32_t(most) + 1};
 }
 
 void Meshes::trim(std::size_t vertices, std::size_t indices) {
@@ -48,6 +54,11 @@ void Meshes::trim(std::size_t vertices, std::size_t indices) {
     };
     cut(position, vertices), cut(normal, vertices), cut(uv, vertices), cut(colour, vertices);
     cut(corner, indices / 3);
+    if (packed.size() > 4 * 8 * (vertices + PADDING)) {
+        packed.resize(8 * (vertices + PADDING));
+        packed.shrink_to_fit();
+    }
+    std::erase_if(states, [&](const auto& each) { return each.first >= vertices; });
     forget(std::uint32_t(indices), std::numeric_limits<std::uint32_t>::max());
 }
 
@@ -66,17 +77,65 @@ std::size_t Meshes::nbytes() const {
         for (const auto& column : columns) numbers += column.capacity();
     };
     count(position), count(normal), count(uv), count(colour), count(corner);
-    return 4 * numbers;
+    return 4 * (numbers + packed.capacity());
 }
 
-std::int32_t Meshes::vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
-                                 bool tinted) const {
+Meshes::Run* Meshes::run_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
+                            bool tinted) {
     const auto found = runs.find(first);
-    if (found == runs.end() || found->second.indices != count) return 0;
+    if (found == runs.end() || found->second.indices != count) return nullptr;
     const std::size_t end = std::size_t(base) + std::size_t(found->second.vertices) + PADDING;
     const bool there = end <= position[0].size() && end <= normal[0].size() &&
                        end <= uv[0].size() && (!tinted || end <= colour[0].size());
-    return there ? found->second.vertices : 0;
+    return there ? &found->second : nullptr;
+}
+
+const Meshes::Joined* Meshes::joined(Run& run, std::uint32_t first, std::uint32_t base) {
+    constexpr std::uint32_t FEW = 3;
+    const std::lock_guard held(joining_);
+    const std::uint32_t state = states[base];
+    if (run.state != state) run.state = state, run.uses = 0, run.joined = {};
+    if (run.uses < FEW && ++run.uses == FEW) join(run, first / 3, base);
+    return run.joined.places > 0 ? &run.joined : nullptr;
+}
+
+void Meshes::join(Run& run, std::size_t first, std::size_t base) const {
+    const std::size_t triangles = run.indices / 3, vertices = std::size_t(run.vertices);
+    const std::size_t slots = std::bit_ceil(2 * vertices);
+    std::vector<std::int32_t> place_of(vertices, -1), table(slots, -1);
+    Joined made;
+    const auto find = [&](std::size_t vertex) {
+        std::uint32_t bits[3], hash = 0;
+        for (int k = 0; k < 3; ++k) {
+            bits[k] = std::bit_cast<std::uint32_t>(position[k][base + vertex]);
+            hash = (hash ^ bits[k]) * 0x9E3779B1u, hash ^= hash >> 15;
+        }
+        for (std::size_t slot = hash & (slots - 1);; slot = (slot + 1) & (slots - 1)) {
+            std::int32_t& place = table[slot];
+            bool same = true;
+            for (int k = 0; k < 3 && place >= 0; ++k)
+                same &= std::bit_cast<std::uint32_t>(made.position[k][std::size_t(place)]) ==
+                        bits[k];
+            if (place >= 0 && !same) continue;
+            if (place < 0) {
+                place = made.places++;
+                for (int k = 0; k < 3; ++k)
+                    made.position[k].push_back(std::bit_cast<float>(bits[k]));
+            }
+            return place;
+        }
+    };
+    for (int k = 0; k < 3; ++k) made.corner[k].resize(triangles + PADDING);
+    for (std::size_t t = 0; t < triangles; ++t)
+        for (int k = 0; k < 3; ++k) {
+            const std::size_t vertex = std::size_t(corner[k][first + t]);
+            std::int32_t& place = place_of[vertex];
+            if (place < 0) place = find(vertex);
+            made.corner[k][t] = place;
+        }
+    if (4 * std::size_t(made.places) > 3 * vertices) return;
+    for (auto& column : made.position) column.resize(column.size() + PADDING);
+    run.joined = std::move(made);
 }
 
 Kind Kind::of(std::int64_t key) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -24,13 +25,24 @@ constexpr int MOST_SAMPLES = 4;
 // Vertices and triangles of all geometries. A geometry's triangles count from its first vertex.
 struct Meshes {
     std::vector<float> position[3], normal[3], uv[2];
+    std::vector<float> packed;            // eight for each vertex: position, 0, normal, 0
     std::vector<float> colour[4];         // of few geometries; may be shorter than the others
     std::vector<std::int32_t> corner[3];  // of triangles
+    // Triangles of a level whose corners count places, of which there are fewer than vertices where
+    // normals differ at one place: what is enough to know where they are.
+    struct Joined {
+        std::vector<float> position[3];
+        std::vector<std::int32_t> corner[3];
+        std::int32_t places = 0;  // 0: not worth it
+    };
     struct Run {
         std::uint32_t indices;
         std::int32_t vertices;
+        std::uint32_t state = 0, uses = 0;  // of the positions that `joined` is of, and since then
+        Joined joined = {};
     };
     std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
+    std::unordered_map<std::uint32_t, std::uint32_t> states;  // of positions, by their first vertex
     std::map<std::uint32_t, std::uint32_t> firsts;  // where they begin, in order, and end
 
     std::size_t nbytes() const;  // of vertices and triangles
@@ -41,9 +53,16 @@ struct Meshes {
     void put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from);
     // Forgets levels that have any of these indices.
     void forget(std::uint32_t begin, std::uint32_t end);
-    // How many vertices a level uses; 0 where there is none such any more, or some are not there.
-    std::int32_t vertices_of(std::uint32_t first, std::uint32_t count, std::uint32_t base,
-                             bool tinted) const;
+    // A level; null where there is none such any more, or some of its vertices are not there.
+    Run* run_of(std::uint32_t first, std::uint32_t count, std::uint32_t base, bool tinted);
+    // Its triangles joined at their corners, once it has been drawn a few times as it is; or null.
+    // May be called from several threads.
+    const Joined* joined(Run& run, std::uint32_t first, std::uint32_t base);
+
+private:
+    void join(Run& run, std::size_t first, std::size_t base) const;
+
+    std::mutex joining_;
 };
 
 enum class Side : std::uint8_t { front, both, back };
@@ -128,9 +147,11 @@ struct Drawn {
     std::int32_t instance;
     std::uint32_t first, count, base;  // triangles, and their first vertex
     std::int32_t vertices;             // how many of them they use
+    const Meshes::Joined* joined;      // null: none
     std::uint32_t number;              // of its first primitive in the picture
     float from_object[12], to_object[12];  // camera axes; three rows of four
     float normals[9];                  // turns normals into camera axes; three rows
+    float columns[16], normal_columns[12];  // of `from_object` and `normals`, four rows
     float length;                      // of a capsule
     double depth;                      // of its middle
     bool boxed;                        // rays are cast into a rectangle of the picture
@@ -181,7 +202,7 @@ struct Picture {
 };
 
 // Which things to draw and how; the same rules as raster/plan.py. `mask` may be null.
-void make_plan(const Meshes& meshes, const Instances& instances, const Placed& placed,
+void make_plan(Meshes& meshes, const Instances& instances, const Placed& placed,
                const Camera& camera, Policy policy, const std::uint8_t* mask, Plan& plan);
 
 }  // namespace heliograph

@@ -128,7 +128,7 @@ public:
         lazy_.begin(light.lazy, width_);
         work.triangles.resize(KEPT_TRIANGLES);
         triangles_ = work.triangles.data();
-        for (Triangle& each : work.triangles) each.number = 0;
+        first_key_ = ++work.pictures << 32;
     }
 
     // Whether all primitives of a thing look the same, but for light at their corners.
@@ -200,7 +200,7 @@ public:
     // Which lanes of a round thing's primitive rays meet it at, and how near that is.
     Mask met(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number, Float8& nearness) {
         const Kind& kind = scene_.kind(drawn);
-        find(drawn, kind, number);
+        if (kind.side == Side::both) find(drawn, kind, number);
         const ObjectRays object(drawn, rays);
         const Float8 nearest = all(scene_.lens.nearest);
         const Mask back = all_int(leaves(drawn, kind, number) ? -1 : 0);
@@ -230,9 +230,10 @@ private:
     HELIOGRAPH_INLINE void find(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         if (drawn.boxed) return;
         triangle_ = triangles_ + number % KEPT_TRIANGLES;
-        if (triangle_->number != number) set(drawn, kind, number);
+        if (triangle_->key != (first_key_ | number)) set(drawn, kind, number);
     }
     __attribute__((noinline)) void set(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
+        triangle_->key = first_key_ | number;
         set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view,
                      scene_.turned(kind));
         if (!laid_flat(kind)) return;
@@ -718,6 +719,7 @@ private:
     alignas(32) std::int32_t waiting_vertices_[8] = {};
     int waiting_count_ = 0;
     Triangle* triangles_;
+    std::uint64_t first_key_;
     Triangle* triangle_ = nullptr;  // the one at hand
 };
 

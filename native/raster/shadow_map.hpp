@@ -60,8 +60,8 @@ static bool draw_shadow(ShadowJob& job) {
             const bool holes = kind.cutout && kind.own_uv && (kind.three_js || !kind.exact());
             const auto draw = [&](auto& into) {
                 TriangleDrawer<std::remove_reference_t<decltype(into)>> drawer{
-                    job.meshes, drawn, camera, lens, job.workspace.vertices, Side::both, false,
-                    0, 0, band, into};
+                    job.meshes, drawn, camera, lens, job.workspace.vertices, solver,
+                    Side::both, false, 0, 0, band, into};
                 drawer.draw();
             };
             if (holes) {

@@ -140,26 +140,54 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
+HELIOGRAPH_INLINE Float4 load4(const float* from) {
+    Float4 value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+HELIOGRAPH_INLINE void store4(float* to, Float4 value) {
+    __builtin_memcpy(to, &value, sizeof value);
+}
+// The cross product of the first three numbers; the fourth is 0.
+HELIOGRAPH_INLINE Float4 cross3(Float4 a, Float4 b) {
+    const Float4 a1 = __builtin_shufflevector(a, a, 1, 2, 0, 3);
+    const Float4 a2 = __builtin_shufflevector(a, a, 2, 0, 1, 3);
+    const Float4 b1 = __builtin_shufflevector(b, b, 1, 2, 0, 3);
+    const Float4 b2 = __builtin_shufflevector(b, b, 2, 0, 1, 3);
+    return a1 * b2 - a2 * b1;
+}
+// Columns of a map times a vector.
+HELIOGRAPH_INLINE Float4 turned3(const float* columns, Float4 a) {
+    return load4(columns) * a[0] + load4(columns + 4) * a[1] + load4(columns + 8) * a[2];
+}
+
 // A power of two near the largest of these numbers: lengths measured by it can be multiplied
 // without leaving the range of float32.
-inline float unit_of(const float (&v)[3], const float (&a)[3], const float (&b)[3]) {
-    float most = 0;
-    for (int k = 0; k < 3; ++k)
-        most = std::max({most, std::fabs(v[k]), std::fabs(a[k]), std::fabs(b[k])});
-    const std::uint32_t exponent = std::bit_cast<std::uint32_t>(most) & 0x7f800000u;
+HELIOGRAPH_INLINE float unit_of(Float4 v, Float4 a, Float4 b) {
+    Float4 most = {};
+    for (const Float4& each : {v, a, b}) {
+        const Float4 size = (Float4)((Int4)each & 0x7FFFFFFF);
+        most = most < size ? size : most;  // what is NaN does not count
+    }
+    const std::uint32_t exponent =
+        std::bit_cast<std::uint32_t>(std::max(std::max(most[0], most[1]), most[2])) & 0x7f800000u;
     return std::bit_cast<float>(std::clamp(exponent, 0x01000000u, 0x7e000000u));
+}
+// 1 / a power of two.
+HELIOGRAPH_INLINE float one_over(float power) {
+    return std::bit_cast<float>(0x7f000000u - std::bit_cast<std::uint32_t>(power));
 }
 
 inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
-                         Solver solver, std::uint32_t which, const View& view, bool turned) {
-    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest,
-           front] = triangle;
-    number = which, lit = false;
-    const std::size_t t = drawn.first + (which - drawn.number);
-    float p[3][3];
+                         Solver solver, std::uint32_t number, const View& view, bool turned) {
+    auto& [key, lit, front, corner, over, first, second, depth, nearest, farthest, normal, uv,
+           light] = triangle;
+    lit = false;
+    const std::size_t t = drawn.first + (number - drawn.number);
+    Float4 p[3];
     for (int k = 0; k < 3; ++k) {
         corner[k] = drawn.base + std::size_t(meshes.corner[k][t]);
-        for (int axis = 0; axis < 3; ++axis) p[k][axis] = meshes.position[axis][corner[k]];
+        p[k] = load4(&meshes.packed[8 * corner[k]]);
         if (is_round(solver)) {
             const float wider = meshes.uv[1][corner[k]];
             p[k][0] *= wider, p[k][1] *= wider;
@@ -167,19 +195,14 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
             if (solver == Solver::capsule) p[k][2] += meshes.uv[0][corner[k]] * drawn.length;
         }
     }
-    const float* m = drawn.from_object;
-    float v[3], a[3], b[3];  // the first corner, and the ways to the others
-    for (int r = 0; r < 3; ++r, m += 4) {
-        v[r] = m[0] * p[0][0] + m[1] * p[0][1] + m[2] * p[0][2] + m[3];
-        // Differences in object axes: they keep what far places round away.
-        a[r] = m[0] * (p[1][0] - p[0][0]) + m[1] * (p[1][1] - p[0][1]) + m[2] * (p[1][2] - p[0][2]);
-        b[r] = m[0] * (p[2][0] - p[0][0]) + m[1] * (p[2][1] - p[0][1]) + m[2] * (p[2][2] - p[0][2]);
-    }
+    // The first corner, and the ways to the others: differences in object axes keep what far
+    // places round away.
+    Float4 v = turned3(drawn.columns, p[0]) + load4(drawn.columns + 12);
+    Float4 a = turned3(drawn.columns, p[1] - p[0]), b = turned3(drawn.columns, p[2] - p[0]);
     const float z[3] = {-v[2], -v[2] - a[2], -v[2] - b[2]};
-    const float unit = unit_of(v, a, b), per_unit = 1.0f / unit;
-    for (int r = 0; r < 3; ++r) v[r] *= per_unit, a[r] *= per_unit, b[r] *= per_unit;
-    const float n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2],
-                        a[0] * b[1] - a[1] * b[0]};
+    const float unit = unit_of(v, a, b), per_unit = one_over(unit);
+    v *= per_unit, a *= per_unit, b *= per_unit;
+    const Float4 n = cross3(a, b);
     float away = v[0] * n[0] + v[1] * n[1] + v[2] * n[2];
     if (solver == Solver::face) {
         // Of large planes this cancels; in object axes it does not. The sizes of both normals
@@ -199,11 +222,9 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
         away = float(height * determinant * per_unit * per_unit * per_unit);
     }
     if (!view.camera.orthographic) {
-        over[0] = n[0], over[1] = n[1], over[2] = -n[2];
-        first[0] = b[1] * v[2] - b[2] * v[1], first[1] = b[2] * v[0] - b[0] * v[2];
-        first[2] = -(b[0] * v[1] - b[1] * v[0]);
-        second[0] = v[1] * a[2] - v[2] * a[1], second[1] = v[2] * a[0] - v[0] * a[2];
-        second[2] = -(v[0] * a[1] - v[1] * a[0]);
+        const Float4 ahead = {1, 1, -1, 1};
+        store4(over, n * ahead);
+        store4(first, cross3(b, v) * ahead), store4(second, cross3(v, a) * ahead);
         depth[0] = depth[1] = 0, depth[2] = away * unit;
         front = (away < 0) != turned;
     } else {
@@ -220,12 +241,8 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     // What is seen is not beyond the far plane, however large a triangle's roundings are.
     farthest =
         std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
-    const float* by = drawn.normals;
     for (int k = 0; k < 3; ++k)
-        for (int r = 0; r < 3; ++r)
-            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] +
-                           by[3 * r + 1] * meshes.normal[1][corner[k]] +
-                           by[3 * r + 2] * meshes.normal[2][corner[k]];
+        store4(normal[k], turned3(drawn.normal_columns, load4(&meshes.packed[8 * corner[k] + 4])));
     if (solver != Solver::face) return;
     float* plain = normal[0];
     const float length = __builtin_sqrtf(
@@ -239,8 +256,8 @@ inline void lay_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
                          const Kind& kind, const float* scale, const float* offset,
                          const View& view) {
     const auto &corner = triangle.corner;
-    const auto &over = triangle.over, &first = triangle.first, &second = triangle.second,
-               &depth = triangle.depth;
+    const float *over = triangle.over, *first = triangle.first, *second = triangle.second,
+                *depth = triangle.depth;
     auto& uv = triangle.uv;
     for (int axis = 0; axis < 2; ++axis) {
         float* to = uv[axis];

@@ -74,23 +74,57 @@ HELIOGRAPH_INLINE Int8 multiply_small(Int8 a, Int8 b) {
 #endif
 }
 
-// from[index] for each lane; lanes of what is not wanted must hold an index that is there.
+// from[index] for each lane; lanes of what is not wanted must hold an index that is there. Many
+// processors' own instruction takes longer than as many loads.
 HELIOGRAPH_INLINE Int8 gather(const std::int32_t* from, Int8 index) {
+    alignas(32) std::int32_t i[8];
+    store(i, index);
+    return Int8{from[i[0]], from[i[1]], from[i[2]], from[i[3]],
+                from[i[4]], from[i[5]], from[i[6]], from[i[7]]};
+}
+HELIOGRAPH_INLINE Float8 gather(const float* from, Int8 index) {
+    alignas(32) std::int32_t i[8];
+    store(i, index);
+    return Float8{from[i[0]], from[i[1]], from[i[2]], from[i[3]],
+                  from[i[4]], from[i[5]], from[i[6]], from[i[7]]};
+}
+
+// Pairs that lie together: from[2 * index] and the one behind it. Processors gather no faster than
+// they load one after the other.
+struct Pairs {
+    Int8 first, second;
+};
+HELIOGRAPH_INLINE Pairs gather_pairs(const std::int32_t* from, const std::int32_t* index) {
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-    return (Int8)_mm256_i32gather_epi32(from, (__m256i)index, 4);
+    const auto pair = [&](int i) {
+        return reinterpret_cast<const __m128i*>(from + 2 * std::ptrdiff_t(index[i]));
+    };
+    const auto two = [&](int i) {
+        const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64(pair(i)));
+        return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(pair(i + 1)));
+    };
+    const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(0)), two(4), 1);
+    const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(2)), two(6), 1);
+    return {(Int8)_mm256_shuffle_ps(a, b, 0x88), (Int8)_mm256_shuffle_ps(a, b, 0xDD)};
 #else
-    Int8 result;
-    for (int i = 0; i < 8; ++i) result[i] = from[index[i]];
+    Pairs result;
+    for (int i = 0; i < 8; ++i) {
+        const std::int32_t* pair = from + 2 * std::ptrdiff_t(index[i]);
+        result.first[i] = pair[0], result.second[i] = pair[1];
+    }
     return result;
 #endif
 }
-HELIOGRAPH_INLINE Float8 gather(const float* from, Int8 index) {
+
+// Puts pairs beside each other: what `gather_pairs` takes.
+HELIOGRAPH_INLINE void store_pairs(std::int32_t* to, Int8 first, Int8 second) {
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-    return (Float8)_mm256_i32gather_ps(from, (__m256i)index, 4);
+    const __m256i low = _mm256_unpacklo_epi32((__m256i)first, (__m256i)second);
+    const __m256i high = _mm256_unpackhi_epi32((__m256i)first, (__m256i)second);
+    store(to, (Int8)_mm256_permute2x128_si256(low, high, 0x20));
+    store(to + 8, (Int8)_mm256_permute2x128_si256(low, high, 0x31));
 #else
-    Float8 result;
-    for (int i = 0; i < 8; ++i) result[i] = from[index[i]];
-    return result;
+    for (int i = 0; i < 8; ++i) to[2 * i] = first[i], to[2 * i + 1] = second[i];
 #endif
 }
 

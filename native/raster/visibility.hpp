@@ -72,29 +72,58 @@ HELIOGRAPH_INLINE Vec3 object_vertex(const Meshes& meshes, std::size_t at, Solve
     return object_vertex(meshes, of, solver, length);
 }
 
+// What is known of where a thing's triangles are, if it is their vertices' positions alone.
+HELIOGRAPH_INLINE const Meshes::Joined* joined_of(const Drawn& drawn, Solver solver) {
+    return solver == Solver::stretched || is_round(solver) ? nullptr : drawn.joined;
+}
+
 static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, const Lens& lens,
                       Vertices& out) {
-    const std::size_t count = std::size_t(drawn.vertices), base = drawn.base;
+    const Meshes::Joined* joined = joined_of(drawn, solver);
+    const std::size_t count = std::size_t(joined ? joined->places : drawn.vertices);
+    const std::size_t base = drawn.base;
     out.resize(count + PADDING);
     const Rows map = rows_of(drawn.from_object);
     const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
     const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;
     for (std::size_t i = 0; i < count; i += 8) {
-        const Vec3 p = map.point(object_vertex(meshes, base + i, solver, drawn.length));
+        const Vec3 from = joined ? Vec3{load(&joined->position[0][i]), load(&joined->position[1][i]),
+                                        load(&joined->position[2][i])}
+                                 : object_vertex(meshes, base + i, solver, drawn.length);
+        const Vec3 p = map.point(from);
         const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
         const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
         const Float8 y = clamp(p.y * over * fy + cy, -FARTHEST_OUT, FARTHEST_OUT);
-        store(&out.x[i], rounded(x));
-        store(&out.y[i], rounded(y));
+        store_pairs(&out.xy[2 * i], rounded(x), rounded(y));
         store(&out.nearness[i], lens.parallel ? lens.nearness(depth) : over);
-        store(&out.place[0][i], p.x);
-        store(&out.place[1][i], p.y);
-        store(&out.place[2][i], p.z);
+        if (drawn.clipped) store(&out.depth[i], depth);
     }
 }
 
-HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) { return select(a < b, a, b); }
-HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) { return select(a > b, a, b); }
+// Where a vertex is, camera axes: the numbers that `transform` has for it.
+inline void find_place(const Meshes& meshes, const Drawn& drawn, Solver solver, std::int32_t vertex,
+                       double* place) {
+    const std::size_t at = drawn.base + std::size_t(vertex);
+    const auto of = [at](const std::vector<float>& column) { return all(column[at]); };
+    const Vec3 p = rows_of(drawn.from_object)
+                       .point(object_vertex(meshes, of, solver, drawn.length));
+    place[0] = p.x[0], place[1] = p.y[0], place[2] = p.z[0];
+}
+
+HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Int8)_mm256_min_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a < b, a, b);
+#endif
+}
+HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Int8)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a > b, a, b);
+#endif
+}
 
 inline std::int64_t floor_divided(std::int64_t a, std::int64_t b) {
     const std::int64_t quotient = a / b;
@@ -213,6 +242,23 @@ inline int cut(Clipped* polygon, int count, const double* b, double a) {
     return made;
 }
 
+// Which pixels eight triangles may cover, and which are too large for 32 bits.
+struct Boxes {
+    Int8 left, right, top, bottom;
+    Mask large;
+
+    Mask whole() const { return (left <= right) & (top <= bottom); }
+};
+
+// Eight small triangles that are ready to be drawn: edges in fixed point, negative outside.
+struct alignas(32) Ready {
+    std::int32_t left[8], right[8], top[8], bottom[8];
+    std::int32_t edge[3][8];            // at the first pixel
+    std::int32_t ahead[3][8], down[3][8];  // by how much they grow, a subpixel and a pixel further
+    float nearness[8], by_1[8], by_2[8], slope_x[8], slope_y[8];
+};
+
+// Triangles are tested by eights; those few that may show are kept back until they are eight, too.
 template <typename Sink>
 struct TriangleDrawer {
     const Meshes& meshes;
@@ -220,120 +266,214 @@ struct TriangleDrawer {
     const Camera& camera;
     const Lens& lens;
     const Vertices& vertices;
+    Solver solver;
     Side side;
     bool turned;     // whether fronts are clockwise
     int shift_x, shift_y;  // of the sample, subpixels
     Band band;
     Sink& sink;
+    alignas(32) std::int32_t waiting[16] = {};
+    int count = 0;  // of those that wait
 
     void draw() {
-        const std::int32_t* corners[3];
-        for (int k = 0; k < 3; ++k) corners[k] = &meshes.corner[k][drawn.first];
-        for (std::uint32_t t = 0; t < drawn.count; t += 8) draw_eight(corners, t);
+        for (std::uint32_t t = 0; t < drawn.count; t += 8) test_eight(t);
+        if (count > 0) draw_waiting();
     }
 
-    void draw_eight(const std::int32_t* const* corners, std::uint32_t t) {
-        const int wanted = drawn.count - t >= 8 ? 255 : (1 << (drawn.count - t)) - 1;
-        const Int8 valid = lane_numbers() < all_int(int(std::min(drawn.count - t, 8u)));
-        Int8 index[3], x[3], y[3];
+private:
+    const std::int32_t* corner(int k) const {
+        const Meshes::Joined* joined = joined_of(drawn, solver);
+        return joined ? joined->corner[k].data() : &meshes.corner[k][drawn.first];
+    }
+
+    HELIOGRAPH_INLINE void gather_corners(const std::int32_t* const* index, Int8* x,
+                                          Int8* y) const {
         for (int k = 0; k < 3; ++k) {
-            index[k] = load(corners[k] + t) & valid;
-            x[k] = gather(vertices.x.data(), index[k]) - all_int(shift_x);
-            y[k] = gather(vertices.y.data(), index[k]) - all_int(shift_y);
+            const Pairs at = gather_pairs(vertices.xy.data(), index[k]);
+            x[k] = at.first, y[k] = at.second;
         }
+    }
+
+    HELIOGRAPH_INLINE Boxes boxes_of(const Int8* x, const Int8* y) const {
+        const Int8 low_x = least(x[0], least(x[1], x[2])), high_x = most(x[0], most(x[1], x[2]));
+        const Int8 low_y = least(y[0], least(y[1], y[2])), high_y = most(y[0], most(y[1], y[2]));
+        return {most((low_x + (HALF - 1 - shift_x)) >> 8, all_int(0)),
+                least((high_x - (HALF + shift_x)) >> 8, all_int(camera.width - 1)),
+                most((low_y + (HALF - 1 - shift_y)) >> 8, all_int(band.first)),
+                least((high_y - (HALF + shift_y)) >> 8, all_int(band.end - 1)),
+                most(high_x - low_x, high_y - low_y) > all_int(SMALL)};
+    }
+
+    // Twice the area of each, and which are turned round. Counter-clockwise is negative on the
+    // picture; what faces away is turned round, or its area stays negative.
+    HELIOGRAPH_INLINE Int8 area_of(const Int8* x, const Int8* y, Mask& turn) const {
+        const Int8 area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
+        turn = side == Side::both ? area >> 31 : all_int((side == Side::back) == turned ? -1 : 0);
+        return (area ^ turn) - turn;
+    }
+
+    HELIOGRAPH_INLINE void test_eight(std::uint32_t t) {
+        const std::int32_t* index[3] = {corner(0) + t, corner(1) + t, corner(2) + t};
+        Mask valid = all_int(-1);
+        alignas(32) std::int32_t last[3][8];
+        if (drawn.count - t < 8) {  // behind the last one there are other meshes'
+            valid = lane_numbers() < all_int(int(drawn.count - t));
+            for (int k = 0; k < 3; ++k) store(last[k], load(index[k]) & valid), index[k] = last[k];
+        }
+        Int8 x[3], y[3];
+        gather_corners(index, x, y);
         int slow = 0;
         if (drawn.clipped) {
             Mask before = all_int(0);
             for (int k = 0; k < 3; ++k) {
-                const Float8 depth = -gather(vertices.place[2].data(), index[k]);
-                before |= ~(depth >= lens.nearest);
+                before |= ~(gather(vertices.depth.data(), load(index[k])) >= lens.nearest);
             }
-            slow = bits(before) & wanted;
+            slow = bits(before & valid);
         }
-        const Int8 low_x = least(x[0], least(x[1], x[2])), high_x = most(x[0], most(x[1], x[2]));
-        const Int8 low_y = least(y[0], least(y[1], y[2])), high_y = most(y[0], most(y[1], y[2]));
-        const Int8 first_x = most((low_x + (HALF - 1)) >> 8, all_int(0));
-        const Int8 last_x = least((high_x - HALF) >> 8, all_int(camera.width - 1));
-        const Int8 first_y = most((low_y + (HALF - 1)) >> 8, all_int(band.first));
-        const Int8 last_y = least((high_y - HALF) >> 8, all_int(band.end - 1));
-        const Mask large =
-            ((high_x - low_x) > all_int(SMALL)) | ((high_y - low_y) > all_int(SMALL));
-        Int8 area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0]);
-        // Counter-clockwise is a negative area here; what faces away is turned round, or left out.
-        const Mask turn =
-            side == Side::both ? area < 0 : all_int((side == Side::back) == turned ? -1 : 0);
-        area = select(turn, -area, area);
-        const Mask live = (first_x <= last_x) & (first_y <= last_y) & ((area > 0) | large);
-        const int alive = bits(live) & wanted & ~slow;
-        const int large_bits = bits(large) & alive;
-        for (int rest = slow | large_bits; rest != 0; rest &= rest - 1) {
-            const int k = __builtin_ctz(unsigned(rest));
-            draw_large(index[0][k], index[1][k], index[2][k], drawn.number + t + std::uint32_t(k));
+        const Boxes boxes = boxes_of(x, y);
+        Mask turn;
+        const Mask facing = area_of(x, y, turn) > 0;
+        const Mask live = boxes.whole() & (facing | boxes.large) & valid;
+        int alive = bits(live) & ~slow;
+        if ((alive | slow) == 0) return;
+        slow |= bits(boxes.large) & alive;
+        if (slow != 0) {
+            if (count > 0) draw_waiting();  // they come first
+            for (int rest = slow; rest != 0; rest &= rest - 1) {
+                const std::uint32_t one = t + std::uint32_t(__builtin_ctz(unsigned(rest)));
+                draw_large(one);
+            }
+            alive &= ~slow;
         }
-        if ((alive & ~large_bits) == 0) return;
-        const Int8 x1 = select(turn, x[2], x[1]), x2 = select(turn, x[1], x[2]);
-        const Int8 y1 = select(turn, y[2], y[1]), y2 = select(turn, y[1], y[2]);
-        const Int8 i1 = select(turn, index[2], index[1]), i2 = select(turn, index[1], index[2]);
-        for (int rest = alive & ~large_bits; rest != 0; rest &= rest - 1) {
-            const int k = __builtin_ctz(unsigned(rest));
-            const std::int32_t px[3] = {x[0][k], x1[k], x2[k]}, py[3] = {y[0][k], y1[k], y2[k]};
-            const float z[3] = {vertices.nearness[std::size_t(index[0][k])],
-                                vertices.nearness[std::size_t(i1[k])],
-                                vertices.nearness[std::size_t(i2[k])]};
-            draw_small(px, py, z, area[k], first_x[k], last_x[k], first_y[k], last_y[k],
-                       drawn.number + t + std::uint32_t(k));
-        }
+        for (int rest = alive; rest != 0; rest &= rest - 1)
+            waiting[count++] = std::int32_t(t) + __builtin_ctz(unsigned(rest));
+        if (count >= 8) draw_waiting();
     }
 
-    HELIOGRAPH_INLINE void draw_small(const std::int32_t* x, const std::int32_t* y, const float* z,
-                                      std::int32_t area, int x0, int x1, int y0, int y1,
-                                      std::uint32_t number) {
-        const int at_x = x0 * SUBPIXELS + HALF, at_y = y0 * SUBPIXELS + HALF;
-        Int8 edge[3], step[3];
-        std::int32_t down[3];
+    // Draws up to eight of those that wait.
+    __attribute__((noinline)) void draw_waiting() {
+        const Int8 t = load(waiting);
+        Int8 index[3], x[3], y[3];
+        alignas(32) std::int32_t corners[3][8];
+        for (int k = 0; k < 3; ++k) {
+            index[k] = gather(corner(k), t);
+            store(corners[k], index[k]);
+        }
+        const std::int32_t* const from[3] = {corners[0], corners[1], corners[2]};
+        gather_corners(from, x, y);
+        const Boxes boxes = boxes_of(x, y);
+        Mask turn;
+        const Int8 area = area_of(x, y, turn);
+        const auto turn_round = [turn](Int8* of) {
+            const Int8 one = of[1];
+            of[1] = select(turn, of[2], one), of[2] = select(turn, one, of[2]);
+        };
+        turn_round(index), turn_round(x), turn_round(y);
+        const Int8 at_x = (boxes.left << 8) + (HALF + shift_x);
+        const Int8 at_y = (boxes.top << 8) + (HALF + shift_y);
+        Ready ready;
+        Int8 edge[3], right[3], down[3];
         for (int e = 0; e < 3; ++e) {  // edge e is opposite to corner e
             const int p = (e + 1) % 3, q = (e + 2) % 3;
-            const std::int32_t dx = x[q] - x[p], dy = y[q] - y[p];
-            const std::int32_t owned = dy < 0 || (dy == 0 && dx > 0) ? 0 : 1;
-            const std::int32_t start = dx * (at_y - y[p]) - dy * (at_x - x[p]) - owned;
-            step[e] = all_int(-dy * SUBPIXELS * 8);
-            down[e] = dx * SUBPIXELS;
-            edge[e] = all_int(start) + multiply_small(lane_numbers() * SUBPIXELS, all_int(-dy));
+            const Int8 dx = x[q] - x[p], dy = y[q] - y[p];
+            const Mask owned = (dy < 0) | ((dy == 0) & (dx > 0));  // the top-left rule
+            edge[e] = dx * (at_y - y[p]) - dy * (at_x - x[p]) - 1 - owned;
+            right[e] = -dy << 8, down[e] = dx << 8;
+            store(ready.edge[e], edge[e]);
+            store(ready.ahead[e], -dy);
+            store(ready.down[e], down[e]);
         }
-        const float over = 1.0f / float(area);
-        const Float8 by_1 = all((z[1] - z[0]) * over), by_2 = all((z[2] - z[0]) * over);
-        const Float8 nearness = all(z[0]);
+        Float8 z[3];
+        for (int k = 0; k < 3; ++k) z[k] = gather(vertices.nearness.data(), index[k]);
+        const Float8 over = 1.0f / to_float(area);
+        const Float8 by_1 = (z[1] - z[0]) * over, by_2 = (z[2] - z[0]) * over;
         if constexpr (requires { sink.slope(0.0f, 0.0f); }) {
-            const float a = (z[1] - z[0]) * over * SUBPIXELS, b = (z[2] - z[0]) * over * SUBPIXELS;
-            sink.slope(float(y[2] - y[0]) * a + float(y[0] - y[1]) * b,
-                       float(x[0] - x[2]) * a + float(x[1] - x[0]) * b);
+            const Float8 a = by_1 * float(SUBPIXELS), b = by_2 * float(SUBPIXELS);
+            store(ready.slope_x, to_float(y[2] - y[0]) * a + to_float(y[0] - y[1]) * b);
+            store(ready.slope_y, to_float(x[0] - x[2]) * a + to_float(x[1] - x[0]) * b);
         }
-        for (int row = y0; row <= y1; ++row) {
+        store(ready.left, boxes.left), store(ready.right, boxes.right);
+        store(ready.top, boxes.top), store(ready.bottom, boxes.bottom);
+        store(ready.nearness, z[0]), store(ready.by_1, by_1), store(ready.by_2, by_2);
+        int rest = count >= 8 ? 255 : (1 << count) - 1, tiny = 0;
+        // Of those that cover no more than 2x2 pixels all is known at once.
+        alignas(32) float values[4][8];
+        int inside[4];
+        if constexpr (requires { sink.pixel(0, 0, 0.0f, 0u); }) {
+            const Int8 wide = boxes.right - boxes.left, high = boxes.bottom - boxes.top;
+            tiny = bits((wide | high) < 2);
+            int some = 0;
+            for (int s = 0; s < 4; ++s) {
+                Int8 e[3];
+                for (int k = 0; k < 3; ++k)
+                    e[k] = edge[k] + (s & 1 ? right[k] : all_int(0)) +
+                           (s & 2 ? down[k] : all_int(0));
+                const Mask there = ~(e[0] | e[1] | e[2]) & (s & 1 ? wide > 0 : all_int(-1)) &
+                                   (s & 2 ? high > 0 : all_int(-1));
+                inside[s] = bits(there);
+                some |= inside[s];
+                store(values[s], z[0] + to_float(e[1]) * by_1 + to_float(e[2]) * by_2);
+            }
+            rest &= some | ~tiny;
+        }
+        for (; rest != 0; rest &= rest - 1) {
+            const int k = __builtin_ctz(unsigned(rest));
+            const std::uint32_t number = drawn.number + std::uint32_t(waiting[k]);
+            if constexpr (requires { sink.pixel(0, 0, 0.0f, 0u); }) {
+                if (tiny >> k & 1) {
+                    for (int s = 0; s < 4; ++s)
+                        if (inside[s] >> k & 1)
+                            sink.pixel(ready.left[k] + (s & 1), ready.top[k] + (s >> 1),
+                                       values[s][k], number);
+                    continue;
+                }
+            }
+            draw_small(ready, k, number);
+        }
+        store(waiting, load(waiting + 8));
+        count = std::max(count - 8, 0);
+    }
+
+    HELIOGRAPH_INLINE void draw_small(const Ready& ready, int k, std::uint32_t number) {
+        Int8 edge[3], step[3], down[3];
+        for (int e = 0; e < 3; ++e) {
+            const Int8 ahead = all_int(ready.ahead[e][k]);
+            edge[e] =
+                all_int(ready.edge[e][k]) + multiply_small(lane_numbers() * SUBPIXELS, ahead);
+            step[e] = ahead << 11;  // eight pixels
+            down[e] = all_int(ready.down[e][k]);
+        }
+        const Float8 nearness = all(ready.nearness[k]);
+        const Float8 by_1 = all(ready.by_1[k]), by_2 = all(ready.by_2[k]);
+        if constexpr (requires { sink.slope(0.0f, 0.0f); })
+            sink.slope(ready.slope_x[k], ready.slope_y[k]);
+        for (int row = ready.top[k]; row <= ready.bottom[k]; ++row) {
             Int8 e0 = edge[0], e1 = edge[1], e2 = edge[2];
             const auto pixels = row_of(sink, row);
-            for (int column = x0;; column += 8) {
+            for (int column = ready.left[k];; column += 8) {
                 const Int8 outside = e0 | e1 | e2;  // negative
                 if (bits(outside) != 255)
                     pixels(column, ~outside >> 31,
                            nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
-                if (column + 8 > x1) break;
+                if (column + 8 > ready.right[k]) break;
                 e0 += step[0], e1 += step[1], e2 += step[2];
             }
-            for (int e = 0; e < 3; ++e) edge[e] += all_int(down[e]);
+            for (int e = 0; e < 3; ++e) edge[e] += down[e];
         }
     }
 
-    void draw_large(std::int32_t a, std::int32_t b, std::int32_t c, std::uint32_t number) {
-        const std::int32_t index[3] = {a, b, c};
+    __attribute__((noinline)) void draw_large(std::uint32_t t) {
+        const std::uint32_t number = drawn.number + t;
         Clipped polygon[9];
         bool far_out = false;
         for (int k = 0; k < 3; ++k) {
-            const std::size_t i = std::size_t(index[k]);
-            for (int r = 0; r < 3; ++r) polygon[k].at[r] = vertices.place[r][i];
+            const std::size_t i = std::size_t(corner(k)[t]);
+            find_place(meshes, drawn, solver, meshes.corner[k][drawn.first + t], polygon[k].at);
             polygon[k].kept = true;
-            polygon[k].corner = {vertices.x[i], vertices.y[i], vertices.nearness[i]};
-            far_out |= std::abs(double(vertices.x[i])) >= FARTHEST_OUT ||
-                       std::abs(double(vertices.y[i])) >= FARTHEST_OUT;
+            const std::int32_t* at = &vertices.xy[2 * i];
+            polygon[k].corner = {at[0], at[1], vertices.nearness[i]};
+            far_out |= std::abs(double(at[0])) >= FARTHEST_OUT ||
+                       std::abs(double(at[1])) >= FARTHEST_OUT;
         }
         int count = 3;
         const double ahead[3] = {0, 0, -1};
@@ -376,12 +516,11 @@ struct TriangleDrawer {
 
 // Draws a line of a width in pixels from the first to the second vertex, across its longer side.
 template <typename Sink>
-static void draw_line(const Drawn& drawn, const Camera& camera, const Lens& lens,
-                      const Vertices& vertices, int width, int shift_x, int shift_y, Band band,
+static void draw_line(const Meshes& meshes, const Drawn& drawn, const Camera& camera,
+                      const Lens& lens, int width, int shift_x, int shift_y, Band band,
                       Sink& sink) {
     double ends[2][3];
-    for (int k = 0; k < 2; ++k)
-        for (int r = 0; r < 3; ++r) ends[k][r] = vertices.place[r][std::size_t(k)];
+    for (int k = 0; k < 2; ++k) find_place(meshes, drawn, Solver::mesh, k, ends[k]);
     const double depth[2] = {-ends[0][2], -ends[1][2]};
     if (depth[0] < camera.near_ && depth[1] < camera.near_) return;
     Corner corner[2];

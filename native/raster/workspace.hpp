@@ -34,14 +34,13 @@ struct Planes {
 
 // Vertices of one instance on the picture.
 struct Vertices {
-    std::vector<std::int32_t> x, y;  // subpixels
+    std::vector<std::int32_t> xy;  // subpixels, pairs
     std::vector<float> nearness;
-    std::vector<float> place[3];     // camera axes
+    std::vector<float> depth;  // of what may be clipped
 
     void resize(std::size_t count) {
-        if (x.size() >= count) return;
-        x.resize(count), y.resize(count), nearness.resize(count);
-        for (auto& each : place) each.resize(count);
+        if (nearness.size() >= count) return;
+        xy.resize(2 * count), nearness.resize(count), depth.resize(count);
     }
 };
 
@@ -121,22 +120,29 @@ constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
-    std::uint32_t number = 0;
-    bool lit = false;
+    std::uint64_t key = 0;  // of the picture and of the primitive in it
+    bool lit = false, front;
     std::size_t corner[3];
-    float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
+    float over[4], first[4], second[4];  // what all are divided by; barycentric; and 0
+    float depth[3], nearest, farthest;
+    float normal[3][4];  // at its corners, camera axes, and 0; of planes one, of unit length
     float uv[2][3];      // texture coordinates, of what has a texture laid on it
-    float normal[3][3];  // at its corners, camera axes; of planes one, of unit length
     float light[LIGHT_NUMBERS][3];  // at its corners, where `lit`
-    float nearest, farthest;
-    bool front;
 };
 
 // Rows of a picture come to the same triangles again and again.
-constexpr std::uint32_t KEPT_TRIANGLES = 256;
+constexpr std::uint32_t KEPT_TRIANGLES = 1024;
+
+// Columns that things may cover: [left, right].
+struct Span {
+    int left, right;
+};
+constexpr int SPAN_ROWS = 8;  // of the picture, which have one span
 
 // Memory that is used again; one for each thread.
 struct Workspace {
+    std::vector<Span> spans, blended;
+    std::uint64_t pictures = 0;
     std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
     LazyLight light;
     Planes planes;
