@@ -110,6 +110,7 @@ bool draw(Job& job) {
     const Frame frame = frame_of(view);
     const Scene scene{job.meshes, job.instances, job.paints, view,
                       job.picture, frame, job.plan, lens_of(view.camera, job.plan)};
+    for (Drawn& drawn : job.plan.opaque) drawn.simple = scene.simple(drawn);
     if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, job.plan, job.light);
     const Backdrop* backdrop = backdrop_for(scene, job.backdrops);
     const int height = view.camera.height;

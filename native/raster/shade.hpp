@@ -3,6 +3,7 @@
 #pragma once
 
 #include "classic.hpp"
+#include "lit_triangles.hpp"
 #include "standard.hpp"
 #include "surface.hpp"
 
@@ -32,6 +33,22 @@ struct Scene {
     }
     bool vertex_lit(const Kind& kind, const Drawn& drawn) const {
         return view.vertex_lit && kind.side == Side::front && kind.line == 0 && !drawn.boxed;
+    }
+    // The texture of an opaque thing.
+    const Paint* paint(const Kind& kind) const {
+        return kind.texture < 0 ? nullptr : paints[std::size_t(kind.texture)];
+    }
+    // Whether a texture lies on triangles as they are, not on a shape's own surface.
+    bool laid_flat(const Kind& kind) const {
+        return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
+               paint(kind)->image.kind == TextureKind::flat;
+    }
+    // Whether an opaque thing is no more than triangles that are lit at their corners.
+    bool simple(const Drawn& drawn) const {
+        const Kind& of = kind(drawn);
+        if (drawn.boxed || of.is_body() || of.line > 0 || of.side != Side::front) return false;
+        return !blended() || (coloured() && view.vertex_lit && !view.linear && !view.haze &&
+                              !of.emissive && !of.tinted && (of.texture < 0 || laid_flat(of)));
     }
 };
 
@@ -167,7 +184,7 @@ public:
         if (!scene_.blended()) return;
         Vec4 texel{all(1.0f), all(1.0f), all(1.0f), all(1.0f)};
         Laid laid;
-        const Paint* paint = kind.texture < 0 ? nullptr : scene_.paints[std::size_t(kind.texture)];
+        const Paint* paint = scene_.paint(kind);
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
         if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
@@ -185,6 +202,46 @@ public:
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
     }
 
+    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them); false
+    // where its texture is another one than that of others.
+    template <bool whole>
+    bool take(LitTriangles& to, Mask m, const Drawn& drawn, std::uint32_t number) {
+        const Kind& kind = scene_.kind(drawn);
+        const float* record = scene_.record(drawn);
+        find(drawn, kind, number);
+        to.put_place<whole>(m, *triangle_);
+        to.id = pick<whole>(m, all_int(id_of(record)), to.id);
+        if (scene_.picture.normals != nullptr)
+            to.put_normals<whole>(m, *triangle_, kind.solver == Solver::face);
+        if (!scene_.coloured()) return true;
+        if (!triangle_->lit) light_triangle(drawn);
+        to.put_light<whole>(m, *triangle_, int(width_));
+        const bool reflective = kind.reflective && scene_.view.mirror != nullptr;
+        LitTriangles::put<whole>(m, to.reflectance, reflective ? record[MATERIAL + 3] : 0.0f);
+        to.reflective = reflective || (!whole && to.reflective);
+        return to.put_paint<whole>(m, *triangle_, scene_.paint(kind));
+    }
+
+    // What a screen shows of simple things; more than 1 is white.
+    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Rays& rays, Mask there, int x,
+                                  int y) const {
+        const LitTriangles& t = on.triangles;
+        const FrameBlock& block = *scene_.frame.block;
+        Vec3 lit = on.between3(t.light);
+        if (block.shadow_count > 0) {
+            const Vec3 point = rays.point(on.depth());
+            for (int i = 0; i < int(block.shadow_count); ++i)
+                lit += on.between3(t.light + 3 + 3 * i) * lit_part(scene_.frame, i, point, there);
+        }
+        if (t.paint != nullptr) {
+            const Vec4 texel =
+                look_up(*t.paint, t.paint->image, 0, on.laid(block), there & t.textured);
+            lit *= select(t.textured, Vec3{texel.x, texel.y, texel.z}, vec3(1, 1, 1));
+        }
+        if (t.reflective) lit += mirror_at(x, y) * t.reflectance;
+        return lit;
+    }
+
     // Which lanes of a primitive with holes are there.
     Mask solid(const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
@@ -192,7 +249,7 @@ public:
         Seen seen;
         see(seen, rays, drawn, kind, number);
         Laid laid;
-        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, m, laid);
+        Vec4 texel = look(*scene_.paint(kind), drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         return m & (texel.w >= scene_.record(drawn)[CUTOFF]);
     }
@@ -235,16 +292,10 @@ private:
     __attribute__((noinline)) void set(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view,
                      scene_.turned(kind));
-        if (!laid_flat(kind)) return;
+        if (!scene_.laid_flat(kind)) return;
         const float* record = scene_.record(drawn);
         lay_triangle(*triangle_, scene_.meshes, drawn, kind, record + SCALE, record + OFFSET,
                      scene_.view);
-    }
-
-    // Whether a texture lies on triangles as they are, not on a shape's own surface.
-    bool laid_flat(const Kind& kind) const {
-        return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
-               scene_.paints[std::size_t(kind.texture)]->image.kind == TextureKind::flat;
     }
 
     // Whether a primitive is seen from behind: of things cast as rays it is the second one.
@@ -273,7 +324,7 @@ private:
         const FrameBlock& frame = *scene_.frame.block;
         const bool exact = kind.is_body();
         const bool back = leaves(drawn, kind, number);
-        const bool flat = laid_flat(kind);
+        const bool flat = scene_.laid_flat(kind);
         const bool placed =
             kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
         if (!exact) {
@@ -491,6 +542,21 @@ private:
         }
     }
 
+    // Light at the corners of the triangle at hand.
+    void light_triangle(const Drawn& drawn) {
+        triangle_->lit = true;
+        if (!drawn.lit_whole) {
+            want_corners(drawn);
+            light_waiting();
+        }
+        for (std::size_t k = 0; k < 3; ++k) {
+            const std::size_t at = drawn.light + triangle_->corner[k] - drawn.base;
+            for (std::size_t i = 0; i < width_; ++i)
+                triangle_->light[i][k] = drawn.lit_whole ? light_.at(int(i))[at]
+                                                         : lazy_.numbers[at * width_ + i];
+        }
+    }
+
     template <bool whole>
     HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first,
                                             Float8 second) {
@@ -500,23 +566,7 @@ private:
             for (int i = 0; i < shadows; ++i) block.direct[i] = vec3(0, 0, 0);
         }
         block.vertex_lit |= m;
-        if (!triangle_->lit) {
-            triangle_->lit = true;
-            if (drawn.lit_whole) {
-                for (int k = 0; k < 3; ++k)
-                    for (int i = 0; i < 3 + 3 * shadows; ++i)
-                        triangle_->light[i][k] =
-                            light_.at(i)[drawn.light + triangle_->corner[k] - drawn.base];
-            } else {
-                want_corners(drawn);
-                light_waiting();
-                for (int k = 0; k < 3; ++k) {
-                    const float* from = lazy_.numbers.data() +
-                                        (drawn.light + triangle_->corner[k] - drawn.base) * width_;
-                    for (int i = 0; i < 3 + 3 * shadows; ++i) triangle_->light[i][k] = from[i];
-                }
-            }
-        }
+        if (!triangle_->lit) light_triangle(drawn);
         const auto& numbers = triangle_->light;
         const auto one = [&](const float* by) {
             return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]);
