@@ -145,7 +145,8 @@ public:
         lazy_.begin(light.lazy, width_);
         work.triangles.resize(KEPT_TRIANGLES);
         triangles_ = work.triangles.data();
-        for (Triangle& each : work.triangles) each.number = 0;
+        work.numbers.assign(KEPT_TRIANGLES, 0);
+        numbers_ = work.numbers.data();
     }
 
     // Whether all primitives of a thing look the same, but for light at their corners.
@@ -286,8 +287,11 @@ private:
     // Makes a primitive's triangle the one at hand.
     HELIOGRAPH_INLINE void find(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         if (drawn.boxed) return;
-        triangle_ = triangles_ + number % KEPT_TRIANGLES;
-        if (triangle_->number != number) set(drawn, kind, number);
+        const std::uint32_t at = number % KEPT_TRIANGLES;
+        triangle_ = triangles_ + at;
+        if (numbers_[at] == number) return;
+        numbers_[at] = number;
+        set(drawn, kind, number);
     }
     __attribute__((noinline)) void set(const Drawn& drawn, const Kind& kind, std::uint32_t number) {
         set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view,
@@ -768,6 +772,7 @@ private:
     alignas(32) std::int32_t waiting_vertices_[8] = {};
     int waiting_count_ = 0;
     Triangle* triangles_;
+    std::uint32_t* numbers_;  // of the primitives that they are
     Triangle* triangle_ = nullptr;  // the one at hand
 };
 

@@ -152,9 +152,9 @@ inline float unit_of(const float (&v)[3], const float (&a)[3], const float (&b)[
 
 inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
                          Solver solver, std::uint32_t which, const View& view, bool turned) {
-    auto& [number, lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest,
+    auto& [lit, corner, over, first, second, depth, uv, normal, light, nearest, farthest,
            front] = triangle;
-    number = which, lit = false;
+    lit = false;
     const std::size_t t = drawn.first + (which - drawn.number);
     float p[3][3];
     for (int k = 0; k < 3; ++k) {

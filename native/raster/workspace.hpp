@@ -83,7 +83,6 @@ constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
-    std::uint32_t number = 0;
     bool lit = false;
     std::size_t corner[3];
     float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
@@ -95,11 +94,12 @@ struct Triangle {
 };
 
 // Rows of a picture come to the same triangles again and again.
-constexpr std::uint32_t KEPT_TRIANGLES = 256;
+constexpr std::uint32_t KEPT_TRIANGLES = 1024;
 
 // Memory that is used again for every picture; one for each thread.
 struct Workspace {
-    std::vector<Triangle> triangles;  // KEPT_TRIANGLES of them
+    std::vector<Triangle> triangles;    // KEPT_TRIANGLES of them
+    std::vector<std::uint32_t> numbers;  // their primitives; 0: none yet
     LazyLight light;
     Planes planes;
     std::vector<std::int32_t> colours[MOST_SAMPLES];
