@@ -191,6 +191,12 @@ private:
         return *found_;
     }
 
+    // At which of eight pixels primitives of a thing are.
+    static HELIOGRAPH_INLINE Mask lanes_of(const Drawn& drawn, Int8 primitives) {
+        const Int8 after = primitives - all_int(std::int32_t(drawn.number));
+        return (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
+    }
+
     // Takes in the primitives of eight pixels; false where some are more than triangles.
     HELIOGRAPH_INLINE bool take_simple(Int8 primitives, Mask wanted) {
         alignas(32) std::int32_t numbers[8];
@@ -209,9 +215,12 @@ private:
         const auto at = [&](int left) {
             return std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
         };
-        for (int left = wanted; left != 0; left &= left - 1)
-            if (!drawn_of(at(left)).simple) return false;
-        want_light(primitives, wanted);
+        for (int left = wanted; left != 0;) {
+            const Drawn& drawn = drawn_of(at(left));
+            if (!drawn.simple) return false;
+            left &= ~bits(lanes_of(drawn, primitives));
+        }
+        want_light(primitives, numbers, wanted);
         simple_.number = 0;
         bool kept = true;
         for (int left = wanted; left != 0 && kept;) {
@@ -253,16 +262,17 @@ private:
     }
 
     // Has light at the corners of all primitives computed, as many at once as can be.
-    void want_light(Int8 primitives, int wanted) {
+    void want_light(Int8 primitives, const std::int32_t* numbers, int wanted) {
         if (!scene_.coloured() || !scene_.view.vertex_lit) return;
-        alignas(32) std::int32_t numbers[8];
-        store(numbers, primitives);
-        std::int32_t before = 0;
-        for (int left = wanted; left != 0; left &= left - 1) {
+        for (int left = wanted; left != 0;) {
             const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
-            if (number != before)
-                shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
-            before = number;
+            const Drawn& drawn = drawn_of(std::uint32_t(number));
+            if (drawn.lit_whole || !scene_.vertex_lit(scene_.kind(drawn), drawn)) {
+                left &= ~bits(lanes_of(drawn, primitives));
+            } else {
+                left &= ~bits(primitives == all_int(number));
+                shader_.want_light(drawn, std::uint32_t(number));
+            }
         }
         shader_.light_waiting();
     }
@@ -271,16 +281,13 @@ private:
     void gather(Block& block, const Rays& rays, Int8 primitives, Mask wanted) {
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
-        want_light(primitives, bits(wanted & (primitives != 0)));
+        want_light(primitives, numbers, bits(wanted & (primitives != 0)));
         for (int left = bits(wanted & (primitives != 0)); left != 0;) {
             const std::uint32_t number = std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
             const Drawn& drawn = drawn_of(number);
             Mask m = primitives == all_int(std::int32_t(number));
             const Kind& kind = scene_.kind(drawn);
-            if (Shader::alike(kind)) {
-                const Int8 after = primitives - all_int(std::int32_t(drawn.number));
-                m = (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
-            }
+            if (Shader::alike(kind)) m = lanes_of(drawn, primitives);
             m &= wanted;
             left &= ~bits(m);
             shader_.gather(block, rays, m, drawn, number, primitives);

@@ -154,9 +154,7 @@ public:
 
     // Has the corners of a primitive lit soon, with those of others; `light_waiting` ends it.
     void want_light(const Drawn& drawn, std::uint32_t number) {
-        const Kind& kind = scene_.kind(drawn);
-        if (drawn.lit_whole || !scene_.vertex_lit(kind, drawn)) return;
-        find(drawn, kind, number);
+        find(drawn, scene_.kind(drawn), number);
         if (!triangle_->lit) want_corners(drawn);
     }
 
@@ -195,7 +193,7 @@ public:
         colour<whole>(block, m, kind, record, seen, texel);
         if (scene_.vertex_lit(kind, drawn)) {
             if (kind.is_body()) {
-                light_alike(block, rays, m, drawn, kind, primitives);
+                light_alike<whole>(block, rays, m, drawn, kind, primitives);
             } else {
                 add_vertex_light<whole>(block, m, drawn, seen.first.value, seen.second.value);
             }
@@ -561,14 +559,18 @@ private:
         }
     }
 
+    HELIOGRAPH_INLINE void begin_vertex_light(Block& block) const {
+        if (any(block.vertex_lit)) return;
+        block.lit = vec3(0, 0, 0);
+        for (int i = 0; i < int(scene_.frame.block->shadow_count); ++i)
+            block.direct[i] = vec3(0, 0, 0);
+    }
+
     template <bool whole>
     HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first,
                                             Float8 second) {
         const int shadows = int(scene_.frame.block->shadow_count);
-        if (!any(block.vertex_lit)) {
-            block.lit = vec3(0, 0, 0);
-            for (int i = 0; i < shadows; ++i) block.direct[i] = vec3(0, 0, 0);
-        }
+        begin_vertex_light(block);
         block.vertex_lit |= m;
         if (!triangle_->lit) light_triangle(drawn);
         const auto& numbers = triangle_->light;
@@ -584,16 +586,34 @@ private:
     }
 
     // Light of things whose surface is not that of their triangles, which only say how it is lit.
+    template <bool whole>
     void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind,
                      Int8 primitives) {
-        for (int left = bits(m); left != 0;) {
-            const std::int32_t number = primitives[__builtin_ctz(unsigned(left))];
-            const Mask mine = m & (primitives == all_int(number));
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        const auto take = [&]<bool all_lanes>(Mask mine, std::uint32_t number) {
+            find(drawn, kind, number);
+            if (!triangle_->lit) light_triangle(drawn);
+            alike_.put_place<all_lanes>(mine, *triangle_);
+            alike_.put_light<all_lanes>(mine, *triangle_, int(width_));
+        };
+        const auto first = std::uint32_t(numbers[__builtin_ctz(unsigned(bits(m)))]);
+        if (alike_.number != first) take.template operator()<true>(m, first);
+        alike_.number = first;
+        for (int left = bits(m & (primitives != all_int(std::int32_t(first)))); left != 0;) {
+            const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
+            const Mask mine = primitives == all_int(number);
             left &= ~bits(mine);
-            find(drawn, kind, std::uint32_t(number));
-            const OnTriangle on(*triangle_, *scene_.frame.block, rays.where, false, false);
-            add_vertex_light<false>(block, mine, drawn, on.first.value, on.second.value);
+            alike_.number = 0;
+            take.template operator()<false>(mine, std::uint32_t(number));
         }
+        const OnTriangles on(alike_, rays.where);
+        begin_vertex_light(block);
+        block.vertex_lit |= m;
+        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
+        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
+            block.direct[k] =
+                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
     }
 
     // Has the corners of the triangle at hand lit, if they are not.
@@ -771,6 +791,7 @@ private:
     const Drawn* waiting_ = nullptr;
     alignas(32) std::int32_t waiting_vertices_[8] = {};
     int waiting_count_ = 0;
+    LitTriangles alike_;  // of the pixels at hand, of one thing that is no triangles
     Triangle* triangles_;
     std::uint32_t* numbers_;  // of the primitives that they are
     Triangle* triangle_ = nullptr;  // the one at hand
