@@ -2,6 +2,8 @@
 // then transparent things, blended back to front.
 #pragma once
 
+#include <climits>
+
 #include "shade.hpp"
 
 namespace heliograph {
@@ -84,6 +86,24 @@ HELIOGRAPH_INLINE Float8 channel(Int8 colour, int shift) {
     return to_float((colour >> shift) & all_int(255)) * (1.0f / 255.0f);
 }
 
+// Pixels of a part of the picture, from a multiple of eight on.
+struct Rectangle {
+    int left, right, top, bottom;  // beginnings and ends
+
+    bool empty() const { return left >= right; }
+    bool holds(int x, int y) const { return x >= left && x < right && y >= top && y < bottom; }
+};
+
+// Where transparent things may be.
+inline Rectangle blending(const Plan& plan) {
+    Rectangle all{INT_MAX, 0, INT_MAX, 0};
+    for (const Drawn& each : plan.transparent) {
+        all.left = std::min(all.left, each.left & ~7), all.right = std::max(all.right, each.right + 1);
+        all.top = std::min(all.top, each.top), all.bottom = std::max(all.bottom, each.bottom + 1);
+    }
+    return all;
+}
+
 class Painter {
 public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
@@ -94,7 +114,7 @@ public:
           band_(band),
           interrupt_(interrupt),
           shader_(scene, light, work),
-          direct_(scene.plan.transparent.empty()),
+          blending_(blending(scene.plan)),
           plain_(!scene.coloured() ||
                  (scene.view.sky == nullptr && !scene.view.radiance_shown && !scene.view.haze)),
           behind_(scene.coloured()
@@ -107,7 +127,7 @@ public:
         const Camera& camera = view.camera;
         work_.planes.begin(camera.width, view.samples, farthest_nearness(scene_.lens, camera),
                            band_.first, band_.end);
-        if (scene_.blended() && !direct_)
+        if (scene_.blended() && !blending_.empty())
             for (int s = 0; s < view.samples; ++s)
                 work_.colours[s].resize(std::max(work_.colours[s].size(), work_.planes.size()));
         for (const Drawn& drawn : scene_.plan.opaque) {
@@ -122,8 +142,10 @@ public:
             shade_row(y);
         }
         if (!scene_.plan.transparent.empty() && !paint_transparent()) return false;
-        if (scene_.blended() && !direct_)
-            for (int y = band_.first; y < band_.end; ++y) write_colours(y);
+        if (scene_.blended())
+            for (int y = std::max(band_.first, blending_.top);
+                 y < std::min(band_.end, blending_.bottom); ++y)
+                write_colours(y);
         return true;
     }
 
@@ -303,7 +325,7 @@ private:
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
                 if (!any(primitives != 0)) {
-                    shade_nothing(x, y);
+                    x = shade_nothing(x, y) - 8;
                     continue;
                 }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
@@ -340,16 +362,22 @@ private:
         write(block, rays, x, y);
     }
 
-    // Eight pixels where nothing is.
-    void shade_nothing(int x, int y) {
-        if (scene_.blended()) keep(behind(x, y), x, y);
+    // All pixels from x on where nothing is; returns where something is.
+    int shade_nothing(int x, int y) {
+        const int width = scene_.view.camera.width;
+        const std::int32_t* primitives = primitive(0) + work_.planes.at(0, y);
+        int end = x + 8;
+        while (end + 8 <= width && !any(load(primitives + end) != 0)) end += 8;
+        if (scene_.blended())
+            for (int at = x; at < end; at += 8) keep(behind(at, y), at, y);
         const Picture& out = scene_.picture;
         const std::size_t at = place(x, y);
-        const int count = std::min(8, scene_.view.camera.width - x);
-        put(out.depth, at, count, all(INFINITE));
-        put(out.distance, at, count, all(INFINITE));
+        const std::size_t count = std::size_t(std::min(end, width) - x);
+        if (out.depth != nullptr) std::fill_n(out.depth + at, count, INFINITE);
+        if (out.distance != nullptr) std::fill_n(out.distance + at, count, INFINITE);
         if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
         if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
+        return end;
     }
 
     // Where a pixel is in the picture's arrays.
@@ -359,7 +387,7 @@ private:
 
     // Eight colours, to be blended with later or not.
     void keep(Int8 colours, int x, int y) {
-        if (direct_) {
+        if (!blending_.holds(x, y)) {
             write_colours(colours, x, y);
         } else {
             store(work_.colours[0].data() + work_.planes.at(x, y), colours);
@@ -397,7 +425,7 @@ private:
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
             }
         }
-        if (direct_) {
+        if (!blending_.holds(x, y)) {
             write_colours(mean_of([&](int s) { return colours[s]; }), x, y);
         } else {
             for (int s = 0; s < view.samples; ++s) store(work_.colours[s].data() + at, colours[s]);
@@ -545,8 +573,9 @@ private:
             rasterize(drawn, scene_.kind(drawn).side, 0, sink);
         }
         const int width = view.camera.width;
-        for (int y = band_.first; y < band_.end; ++y)
-            for (int x = 0; x < width; x += 8) {
+        for (int y = std::max(band_.first, blending_.top);
+             y < std::min(band_.end, blending_.bottom); ++y)
+            for (int x = blending_.left; x < blending_.right; x += 8) {
                 const Mask valid = lane_numbers() < all_int(width - x);
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;
@@ -589,11 +618,10 @@ private:
     }
 
     void write_colours(int y) const {
-        const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y);
-        for (int x = 0; x < view.camera.width; x += 8) {
+        for (int x = blending_.left; x < blending_.right; x += 8) {
             const auto sample = [&](int s) { return load(work_.colours[s].data() + from + x); };
-            write_colours(view.samples == 1 ? sample(0) : mean_of(sample), x, y);
+            write_colours(scene_.view.samples == 1 ? sample(0) : mean_of(sample), x, y);
         }
     }
 
@@ -616,7 +644,7 @@ private:
     const Interrupt& interrupt_;
     Shader shader_;
     LitTriangles simple_;  // of the pixels at hand
-    const bool direct_;  // colours go where they belong at once
+    const Rectangle blending_;  // where colours wait for what is before them
     const bool plain_;   // what is behind everything is the same everywhere
     const Int8 behind_;
     const Drawn* found_ = nullptr;
