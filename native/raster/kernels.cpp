@@ -59,7 +59,8 @@ std::shared_ptr<const Backdrop> backdrop_for(const Scene& scene, Backdrops& kept
     });
 }
 
-// Light at vertices of what covers more pixels than it has vertices; of others as it is needed.
+// Light at vertices of what covers many more pixels than it has vertices; of others as it is needed:
+// most of them are on the other side, behind other things or beside the picture.
 void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
     std::size_t count = 0;
     light.lazy = 0;
@@ -68,7 +69,7 @@ void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
             if (!scene.vertex_lit(scene.kind(drawn), drawn)) continue;
             const std::int64_t area =
                 std::int64_t(drawn.right - drawn.left + 1) * (drawn.bottom - drawn.top + 1);
-            drawn.lit_whole = std::int64_t(drawn.vertices) * 2 < area;
+            drawn.lit_whole = std::int64_t(drawn.vertices) * 16 < area;
             std::size_t& next = drawn.lit_whole ? count : light.lazy;
             drawn.light = next;
             next += (std::size_t(drawn.vertices) + 7) & ~std::size_t(7);
@@ -87,6 +88,7 @@ bool draw(Job& job) {
     const Frame frame = frame_of(view);
     const Scene scene{job.meshes, job.instances, job.paints, view,
                       job.picture, frame, canvas.plan, lens_of(view.camera, canvas.plan)};
+    for (Drawn& drawn : canvas.plan.opaque) drawn.simple = scene.simple(drawn);
     if (view.vertex_lit && scene.coloured()) light_vertices_of(scene, canvas.plan, canvas.light);
     const std::shared_ptr<const Backdrop> backdrop = backdrop_for(scene, job.backdrops);
     const int height = view.camera.height;

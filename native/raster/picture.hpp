@@ -82,10 +82,11 @@ struct Tested {
     }
 };
 
-HELIOGRAPH_INLINE Int8 packed(Vec3 rgb, Float8 alpha) {
-    const auto byte = [](Float8 a) { return rounded(clamp(a, 0.0f, 1.0f) * 255.0f); };
-    return byte(rgb.x) | byte(rgb.y) << 8 | byte(rgb.z) << 16 | byte(alpha) << 24;
+HELIOGRAPH_INLINE Int8 byte_of(Float8 a) { return rounded(clamp(a, 0.0f, 1.0f) * 255.0f); }
+HELIOGRAPH_INLINE Int8 packed(Vec3 rgb) {
+    return byte_of(rgb.x) | byte_of(rgb.y) << 8 | byte_of(rgb.z) << 16;
 }
+HELIOGRAPH_INLINE Int8 packed(Vec3 rgb, Float8 alpha) { return packed(rgb) | byte_of(alpha) << 24; }
 HELIOGRAPH_INLINE Float8 channel(Int8 colour, int shift) {
     return to_float((colour >> shift) & all_int(255)) * (1.0f / 255.0f);
 }
@@ -199,30 +200,103 @@ private:
         return *found_;
     }
 
+    // At which of eight pixels primitives of a thing are.
+    static HELIOGRAPH_INLINE Mask lanes_of(const Drawn& drawn, Int8 primitives) {
+        const Int8 after = primitives - all_int(std::int32_t(drawn.number));
+        return (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
+    }
+
+    // Takes in the primitives of eight pixels; false where some are more than triangles.
+    HELIOGRAPH_INLINE bool take_simple(Int8 primitives, Mask wanted) {
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        const int all_wanted = bits(wanted);
+        const std::uint32_t first = std::uint32_t(numbers[__builtin_ctz(unsigned(all_wanted))]);
+        if (bits(wanted & (primitives != all_int(std::int32_t(first)))) != 0)
+            return take_several(primitives, numbers, all_wanted);
+        if (simple_.number == first) return true;
+        const Drawn& drawn = drawn_of(first);
+        if (!drawn.simple) return false;
+        simple_.number = first;
+        return shader_.template take<true>(simple_, wanted, drawn, first);
+    }
+    bool take_several(Int8 primitives, const std::int32_t* numbers, int wanted) {
+        const auto at = [&](int left) {
+            return std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
+        };
+        for (int left = wanted; left != 0;) {
+            const Drawn& drawn = drawn_of(at(left));
+            if (!drawn.simple) return false;
+            left &= ~bits(lanes_of(drawn, primitives));
+        }
+        want_light(primitives, numbers, wanted);
+        simple_.number = 0;
+        bool kept = true;
+        for (int left = wanted; left != 0 && kept;) {
+            const std::uint32_t number = at(left);
+            const Mask m = primitives == all_int(std::int32_t(number));
+            const Drawn& drawn = drawn_of(number);
+            kept = left == wanted ? shader_.template take<true>(simple_, m, drawn, number)
+                                  : shader_.template take<false>(simple_, m, drawn, number);
+            left &= ~bits(m);
+        }
+        return kept;
+    }
+
+    HELIOGRAPH_INLINE Int8 colour_simple(const OnTriangles& on, const Rays& rays, Mask there, int x,
+                                         int y) const {
+        if (!scene_.coloured()) return all_int(0xFF << 24);
+        return packed(shader_.shaded(on, rays, there, x, y)) | all_int(0xFF << 24);
+    }
+
+    // Eight pixels of what was taken in, `there`, and of what is behind everything.
+    void shade_simple(const Rays& rays, Mask there, int x, int y) {
+        const Picture& out = scene_.picture;
+        const OnTriangles on(simple_, rays.where);
+        const bool whole = bits(there) == 255;
+        if (scene_.blended()) {
+            const Int8 colours = colour_simple(on, rays, there, x, y);
+            keep(whole ? colours : select(there, colours, behind(x, y)), x, y);
+        }
+        const std::size_t at = place(x, y);
+        const int count = std::min(8, scene_.view.camera.width - x);
+        if (out.depth != nullptr || out.distance != nullptr) {
+            const Float8 depth = select(there, on.depth(), all(INFINITE));
+            put(out.depth, at, count, depth);
+            if (out.distance != nullptr) put(out.distance, at, count, depth * length(rays.way));
+        }
+        put(out.ids, at, count, simple_.id & there);
+        if (out.normals != nullptr)
+            put_normals(out.normals + 3 * at, count, select(there, on.normal(), vec3(0, 0, 0)));
+    }
+
+    // Has light at the corners of all primitives computed, as many at once as can be.
+    void want_light(Int8 primitives, const std::int32_t* numbers, int wanted) {
+        if (!scene_.coloured() || !scene_.view.vertex_lit) return;
+        for (int left = wanted; left != 0;) {
+            const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
+            const Drawn& drawn = drawn_of(std::uint32_t(number));
+            if (drawn.lit_whole || !scene_.vertex_lit(scene_.kind(drawn), drawn)) {
+                left &= ~bits(lanes_of(drawn, primitives));
+            } else {
+                left &= ~bits(primitives == all_int(number));
+                shader_.want_light(drawn, std::uint32_t(number));
+            }
+        }
+        shader_.light_waiting();
+    }
+
     // Gathers all primitives of eight pixels that are wanted.
     void gather(Block& block, const Rays& rays, Int8 primitives, Mask wanted) {
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
-        if (scene_.coloured() && scene_.view.vertex_lit) {
-            // Light at the corners of all of them, as many at once as can be.
-            std::int32_t before = 0;
-            for (int left = bits(wanted & (primitives != 0)); left != 0; left &= left - 1) {
-                const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
-                if (number != before)
-                    shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
-                before = number;
-            }
-            shader_.light_waiting();
-        }
+        want_light(primitives, numbers, bits(wanted & (primitives != 0)));
         for (int left = bits(wanted & (primitives != 0)); left != 0;) {
             const std::uint32_t number = std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
             const Drawn& drawn = drawn_of(number);
             Mask m = primitives == all_int(std::int32_t(number));
             const Kind& kind = scene_.kind(drawn);
-            if (Shader::alike(kind)) {
-                const Int8 after = primitives - all_int(std::int32_t(drawn.number));
-                m = (after >= 0) & (after < all_int(std::int32_t(drawn.count)));
-            }
+            if (Shader::alike(kind)) m = lanes_of(drawn, primitives);
             m &= wanted;
             left &= ~bits(m);
             shader_.gather(block, rays, m, drawn, number, primitives);
@@ -262,10 +336,17 @@ private:
             if (view.samples == 1) {
                 const Int8 primitives = load(primitive(0) + at) & valid;
                 if (!any(primitives != 0)) {
-                    shade_nothing(y, x, std::min(x + 8, width));
+                    const int end = end_of_nothing(x + 8, y, std::min(span.right + 1, width));
+                    shade_nothing(y, x, std::min(end, width));
+                    x = end - 8;
                     continue;
                 }
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+                const Mask there = primitives != 0;
+                if (take_simple(primitives, there)) {
+                    shade_simple(rays, there, x, y);
+                    continue;
+                }
                 if (bits(primitives == primitives[0]) == 255) {
                     shade_whole(rays, std::uint32_t(primitives[0]), x, y);
                     continue;
@@ -292,6 +373,13 @@ private:
             keep(packed(rgb, all(1.0f)), x, y);
         }
         write(block, rays, x, y);
+    }
+
+    // Where something may be again, from x on, in steps of eight.
+    int end_of_nothing(int x, int y, int end) {
+        const std::int32_t* primitives = primitive(0) + work_.planes.at(0, y);
+        while (x + 8 <= end && !any(load(primitives + x) != 0)) x += 8;
+        return x;
     }
 
     // Pixels [from, to) of a row, where nothing is.
@@ -352,7 +440,14 @@ private:
                 colours[s] = select(same, colours[e], colours[s]);
                 todo &= ~same;
             }
-            if (any(todo)) {
+            if (any(todo & (primitives[s] != 0)) &&
+                take_simple(primitives[s], todo & (primitives[s] != 0))) {
+                const Mask there = todo & (primitives[s] != 0);
+                const Int8 here = colour_simple(OnTriangles(simple_, rays.where), rays, there, x, y);
+                colours[s] = select(there, here, colours[s]);
+                if (bits(there) != bits(todo))
+                    colours[s] = select(todo & ~there, behind(x, y), colours[s]);
+            } else if (any(todo)) {
                 Block block(view.linear);
                 gather(block, rays, primitives[s], todo);
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
@@ -412,25 +507,18 @@ private:
         const int count = std::min(8, scene_.view.camera.width - x);
         put(out.depth, at, count, block.depth);
         if (out.distance != nullptr) put(out.distance, at, count, block.depth * length(rays.way));
-        if (out.ids != nullptr) {
-            alignas(32) std::int32_t ids[8];
-            if (count == 8) {
-                store(out.ids + at, block.id);
-            } else {
-                store(ids, block.id);
-                std::copy_n(ids, count, out.ids + at);
-            }
-        }
+        put(out.ids, at, count, block.id);
         if (out.normals != nullptr) put_normals(out.normals + 3 * at, count, block.normal);
     }
 
-    static void put(float* to, std::size_t at, int count, Float8 value) {
+    template <typename Number, typename Eight>
+    static HELIOGRAPH_INLINE void put(Number* to, std::size_t at, int count, Eight value) {
         if (to == nullptr) return;
         if (count == 8) {
             store(to + at, value);
             return;
         }
-        alignas(32) float values[8];
+        alignas(32) Number values[8];
         store(values, value);
         std::copy_n(values, count, to + at);
     }
@@ -559,12 +647,11 @@ private:
     }
 
     void write_colours(int y) const {
-        const View& view = scene_.view;
         const std::size_t from = work_.planes.at(0, y);
         const Span& span = span_of(work_.blended, y);
         for (int x = span.left; x <= span.right; x += 8) {
             const auto sample = [&](int s) { return load(work_.colours[s].data() + from + x); };
-            write_colours(view.samples == 1 ? sample(0) : mean_of(sample), x, y);
+            write_colours(scene_.view.samples == 1 ? sample(0) : mean_of(sample), x, y);
         }
     }
 
@@ -587,6 +674,7 @@ private:
     const Interrupt& interrupt_;
     Shader shader_;
     const bool direct_;  // colours go where they belong at once, everywhere
+    LitTriangles simple_;  // of the pixels at hand
     const bool plain_;   // what is behind everything is the same everywhere
     const Int8 behind_;
     Span blended_ = {};  // columns of this row whose colours are blended with later

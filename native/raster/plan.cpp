@@ -201,7 +201,7 @@ struct Planner {
         if (drawn.boxed) drawn.count = instances.kind[i].side == Side::both ? 2 : 1;
         drawn.length = placed.length.empty() ? 0.0f : float(placed.length[i]);
         drawn.depth = -middle[2];
-        drawn.lit_whole = false;
+        drawn.lit_whole = drawn.simple = false;
         return drawn.count > 0;
     }
 };

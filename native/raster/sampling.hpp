@@ -140,7 +140,15 @@ struct Texels {
             if constexpr (wide) return channels(words[2 * i], words[2 * i + 1]);
             else return channels(words[i]);
         };
+        if (is_even()) return texel(0);
         return mix(mix(texel(0), texel(1), at.along), mix(texel(2), texel(3), at.along), at.up);
+    }
+    // Whether the four are the same at all pixels, as where surfaces have one colour.
+    HELIOGRAPH_INLINE bool is_even() const {
+        constexpr int each = wide ? 2 : 1;
+        Int8 differing = all_int(0);
+        for (int i = each; i < 4 * each; ++i) differing |= words[i] ^ words[i % each];
+        return !any(differing != 0);
     }
 
     static constexpr float WHITE = wide ? 65535.0f : 255.0f;

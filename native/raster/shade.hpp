@@ -3,6 +3,7 @@
 #pragma once
 
 #include "classic.hpp"
+#include "lit_triangles.hpp"
 #include "standard.hpp"
 #include "surface.hpp"
 
@@ -32,6 +33,22 @@ struct Scene {
     }
     bool vertex_lit(const Kind& kind, const Drawn& drawn) const {
         return view.vertex_lit && kind.side == Side::front && kind.line == 0 && !drawn.boxed;
+    }
+    // The texture of an opaque thing.
+    const Paint* paint(const Kind& kind) const {
+        return kind.texture < 0 ? nullptr : paints[std::size_t(kind.texture)];
+    }
+    // Whether a texture lies on triangles as they are, not on a shape's own surface.
+    bool laid_flat(const Kind& kind) const {
+        return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
+               paint(kind)->image.kind == TextureKind::flat;
+    }
+    // Whether an opaque thing is no more than triangles that are lit at their corners.
+    bool simple(const Drawn& drawn) const {
+        const Kind& of = kind(drawn);
+        if (drawn.boxed || of.is_body() || of.line > 0 || of.side != Side::front) return false;
+        return !blended() || (coloured() && view.vertex_lit && !view.linear && !view.haze &&
+                              !of.emissive && !of.tinted && (of.texture < 0 || laid_flat(of)));
     }
 };
 
@@ -136,9 +153,7 @@ public:
 
     // Has the corners of a primitive lit soon, with those of others; `light_waiting` ends it.
     void want_light(const Drawn& drawn, std::uint32_t number) {
-        const Kind& kind = scene_.kind(drawn);
-        if (drawn.lit_whole || !scene_.vertex_lit(kind, drawn)) return;
-        find(drawn, kind, number);
+        find(drawn, scene_.kind(drawn), number);
         if (!triangle_->lit) want_corners(drawn);
     }
 
@@ -167,7 +182,7 @@ public:
         if (!scene_.blended()) return;
         Vec4 texel{all(1.0f), all(1.0f), all(1.0f), all(1.0f)};
         Laid laid;
-        const Paint* paint = kind.texture < 0 ? nullptr : scene_.paints[std::size_t(kind.texture)];
+        const Paint* paint = scene_.paint(kind);
         const bool flat = paint != nullptr && paint->image.kind == TextureKind::flat;
         if (paint != nullptr) texel = look(*paint, drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
@@ -177,12 +192,52 @@ public:
         colour<whole>(block, m, kind, record, seen, texel);
         if (scene_.vertex_lit(kind, drawn)) {
             if (kind.is_body()) {
-                light_alike(block, rays, m, drawn, kind, primitives);
+                light_alike<whole>(block, rays, m, drawn, kind, primitives);
             } else {
                 add_vertex_light<whole>(block, m, drawn, seen.first.value, seen.second.value);
             }
         }
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
+    }
+
+    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them); false
+    // where its texture is another one than that of others.
+    template <bool whole>
+    bool take(LitTriangles& to, Mask m, const Drawn& drawn, std::uint32_t number) {
+        const Kind& kind = scene_.kind(drawn);
+        const float* record = scene_.record(drawn);
+        find(drawn, kind, number);
+        to.put_place<whole>(m, *triangle_);
+        to.id = pick<whole>(m, all_int(id_of(record)), to.id);
+        if (scene_.picture.normals != nullptr)
+            to.put_normals<whole>(m, *triangle_, kind.solver == Solver::face);
+        if (!scene_.coloured()) return true;
+        if (!triangle_->lit) light_triangle(drawn);
+        to.put_light<whole>(m, *triangle_, int(width_));
+        const bool reflective = kind.reflective && scene_.view.mirror != nullptr;
+        LitTriangles::put<whole>(m, to.reflectance, reflective ? record[MATERIAL + 3] : 0.0f);
+        to.reflective = reflective || (!whole && to.reflective);
+        return to.put_paint<whole>(m, *triangle_, scene_.paint(kind));
+    }
+
+    // What a screen shows of simple things; more than 1 is white.
+    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Rays& rays, Mask there, int x,
+                                  int y) const {
+        const LitTriangles& t = on.triangles;
+        const FrameBlock& block = *scene_.frame.block;
+        Vec3 lit = on.between3(t.light);
+        if (block.shadow_count > 0) {
+            const Vec3 point = rays.point(on.depth());
+            for (int i = 0; i < int(block.shadow_count); ++i)
+                lit += on.between3(t.light + 3 + 3 * i) * lit_part(scene_.frame, i, point, there);
+        }
+        if (t.paint != nullptr) {
+            const Vec4 texel =
+                look_up(*t.paint, t.paint->image, 0, on.laid(block), there & t.textured);
+            lit *= select(t.textured, Vec3{texel.x, texel.y, texel.z}, vec3(1, 1, 1));
+        }
+        if (t.reflective) lit += mirror_at(x, y) * t.reflectance;
+        return lit;
     }
 
     // Which lanes of a primitive with holes are there.
@@ -192,7 +247,7 @@ public:
         Seen seen;
         see(seen, rays, drawn, kind, number);
         Laid laid;
-        Vec4 texel = look(*scene_.paints[std::size_t(kind.texture)], drawn, kind, seen, m, laid);
+        Vec4 texel = look(*scene_.paint(kind), drawn, kind, seen, m, laid);
         if (kind.tinted) tint(texel, seen);
         return m & (texel.w >= scene_.record(drawn)[CUTOFF]);
     }
@@ -236,16 +291,10 @@ private:
         triangle_->key = first_key_ | number;
         set_triangle(*triangle_, scene_.meshes, drawn, kind.solver, number, scene_.view,
                      scene_.turned(kind));
-        if (!laid_flat(kind)) return;
+        if (!scene_.laid_flat(kind)) return;
         const float* record = scene_.record(drawn);
         lay_triangle(*triangle_, scene_.meshes, drawn, kind, record + SCALE, record + OFFSET,
                      scene_.view);
-    }
-
-    // Whether a texture lies on triangles as they are, not on a shape's own surface.
-    bool laid_flat(const Kind& kind) const {
-        return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
-               scene_.paints[std::size_t(kind.texture)]->image.kind == TextureKind::flat;
     }
 
     // Whether a primitive is seen from behind: of things cast as rays it is the second one.
@@ -274,7 +323,7 @@ private:
         const FrameBlock& frame = *scene_.frame.block;
         const bool exact = kind.is_body();
         const bool back = leaves(drawn, kind, number);
-        const bool flat = laid_flat(kind);
+        const bool flat = scene_.laid_flat(kind);
         const bool placed =
             kind.texture >= 0 && (!flat || scene_.view.linear);  // its place is asked for
         if (!exact) {
@@ -492,32 +541,35 @@ private:
         }
     }
 
+    // Light at the corners of the triangle at hand.
+    void light_triangle(const Drawn& drawn) {
+        triangle_->lit = true;
+        if (!drawn.lit_whole) {
+            want_corners(drawn);
+            light_waiting();
+        }
+        for (std::size_t k = 0; k < 3; ++k) {
+            const std::size_t at = drawn.light + triangle_->corner[k] - drawn.base;
+            for (std::size_t i = 0; i < width_; ++i)
+                triangle_->light[i][k] = drawn.lit_whole ? light_.at(int(i))[at]
+                                                         : lazy_.numbers[at * width_ + i];
+        }
+    }
+
+    HELIOGRAPH_INLINE void begin_vertex_light(Block& block) const {
+        if (any(block.vertex_lit)) return;
+        block.lit = vec3(0, 0, 0);
+        for (int i = 0; i < int(scene_.frame.block->shadow_count); ++i)
+            block.direct[i] = vec3(0, 0, 0);
+    }
+
     template <bool whole>
     HELIOGRAPH_INLINE void add_vertex_light(Block& block, Mask m, const Drawn& drawn, Float8 first,
                                             Float8 second) {
         const int shadows = int(scene_.frame.block->shadow_count);
-        if (!any(block.vertex_lit)) {
-            block.lit = vec3(0, 0, 0);
-            for (int i = 0; i < shadows; ++i) block.direct[i] = vec3(0, 0, 0);
-        }
+        begin_vertex_light(block);
         block.vertex_lit |= m;
-        if (!triangle_->lit) {
-            triangle_->lit = true;
-            if (drawn.lit_whole) {
-                for (int k = 0; k < 3; ++k)
-                    for (int i = 0; i < 3 + 3 * shadows; ++i)
-                        triangle_->light[i][k] =
-                            light_.at(i)[drawn.light + triangle_->corner[k] - drawn.base];
-            } else {
-                want_corners(drawn);
-                light_waiting();
-                for (int k = 0; k < 3; ++k) {
-                    const float* from = lazy_.numbers.data() +
-                                        (drawn.light + triangle_->corner[k] - drawn.base) * width_;
-                    for (int i = 0; i < 3 + 3 * shadows; ++i) triangle_->light[i][k] = from[i];
-                }
-            }
-        }
+        if (!triangle_->lit) light_triangle(drawn);
         const auto& numbers = triangle_->light;
         const auto one = [&](const float* by) {
             return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]);
@@ -531,16 +583,34 @@ private:
     }
 
     // Light of things whose surface is not that of their triangles, which only say how it is lit.
+    template <bool whole>
     void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind,
                      Int8 primitives) {
-        for (int left = bits(m); left != 0;) {
-            const std::int32_t number = primitives[__builtin_ctz(unsigned(left))];
-            const Mask mine = m & (primitives == all_int(number));
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        const auto take = [&]<bool all_lanes>(Mask mine, std::uint32_t number) {
+            find(drawn, kind, number);
+            if (!triangle_->lit) light_triangle(drawn);
+            alike_.put_place<all_lanes>(mine, *triangle_);
+            alike_.put_light<all_lanes>(mine, *triangle_, int(width_));
+        };
+        const auto first = std::uint32_t(numbers[__builtin_ctz(unsigned(bits(m)))]);
+        if (alike_.number != first) take.template operator()<true>(m, first);
+        alike_.number = first;
+        for (int left = bits(m & (primitives != all_int(std::int32_t(first)))); left != 0;) {
+            const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
+            const Mask mine = primitives == all_int(number);
             left &= ~bits(mine);
-            find(drawn, kind, std::uint32_t(number));
-            const OnTriangle on(*triangle_, *scene_.frame.block, rays.where, false, false);
-            add_vertex_light<false>(block, mine, drawn, on.first.value, on.second.value);
+            alike_.number = 0;
+            take.template operator()<false>(mine, std::uint32_t(number));
         }
+        const OnTriangles on(alike_, rays.where);
+        begin_vertex_light(block);
+        block.vertex_lit |= m;
+        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
+        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
+            block.direct[k] =
+                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
     }
 
     // Has the corners of the triangle at hand lit, if they are not.
@@ -718,6 +788,7 @@ private:
     const Drawn* waiting_ = nullptr;
     alignas(32) std::int32_t waiting_vertices_[8] = {};
     int waiting_count_ = 0;
+    LitTriangles alike_;  // of the pixels at hand, of one thing that is no triangles
     Triangle* triangles_;
     std::uint64_t first_key_;
     Triangle* triangle_ = nullptr;  // the one at hand
