@@ -116,6 +116,37 @@ def test_there_is_room_for_all_that_a_model_can_show() -> None:
         assert len(shown(model, option)) > 3 * model.nbody
 
 
+def test_many_contacts_are_shown_beside_all_else() -> None:
+    """Ninety boxes on a floor, each with four contacts of which all is shown, and a cloth."""
+    boxes = "".join(
+        f'<body pos="{i % 10} {i // 10} .099"><freejoint/><geom type="box" size=".1 .1 .1"/></body>'
+        for i in range(90)
+    )
+    cloth = CLOTH.format(4).replace("</worldbody>", f"{boxes}</worldbody>")
+    model = mujoco.MjModel.from_xml_string(cloth)
+    option: Any = mujoco.MjvOption()
+    few, data = GeomBuffer(model, mujoco.MjvOption()), mujoco.MjData(model)
+    for name in ("CONTACTPOINT", "CONTACTFORCE", "CONTACTSPLIT"):
+        option.flags[getattr(mujoco.mjtVisFlag, f"mjVIS_{name}")] = 1
+    option.frame = mujoco.mjtFrame.mjFRAME_CONTACT
+    buffer, seen = GeomBuffer(model, option), []
+    for height in (0.0, 2.0, 0.0):  # contacts come, go and come again
+        data.qpos[:] = model.qpos0
+        data.qpos[-7 * 90 :].reshape(-1, 7)[:, 2] += height
+        mujoco.mj_forward(model, data)
+        geoms, plain = buffer.update(data), few.update(data)
+        places = [
+            each["pos"][each["objtype"] == mujoco.mjtObj.mjOBJ_GEOM] for each in (geoms, plain)
+        ]
+        assert np.array_equal(*places)
+        assert np.array_equal(buffer.scene.flexvert, few.scene.flexvert)
+        for one, other in zip(buffer.scene.lights, few.scene.lights, strict=True):
+            assert np.array_equal(one.pos, other.pos)
+        seen.append(len(geoms))
+    assert seen[0] == seen[2] > 1500
+    assert seen[1] < 200
+
+
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heliograph.engines.mujoco.visual._room", lambda _: 2)
     model = mujoco.MjModel.from_xml_string(MJCF)
