@@ -147,6 +147,28 @@ def test_many_contacts_are_shown_beside_all_else() -> None:
     assert seen[1] < 200
 
 
+def test_what_is_shown_of_each_triangle_has_room_once_it_is_shown(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(3000, 3))
+    rows = [f"v {x} {y} {z}" for x, y, z in points]
+    rows += [f"f {i} {i + 1} {i + 2}" for i in range(1, 2999)]
+    (tmp_path / "soup.obj").write_text("\n".join(rows))
+    (tmp_path / "soup.xml").write_text(
+        """<mujoco><asset><mesh name="soup" file="soup.obj" inertia="shell"/></asset><worldbody>
+        <geom type="mesh" mesh="soup"/></worldbody></mujoco>"""
+    )
+    model = mujoco.MjModel.from_xml_path(str(tmp_path / "soup.xml"))
+    option: Any = mujoco.MjvOption()
+    buffer, data = GeomBuffer(model, option), mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    assert buffer.scene.maxgeom < model.nbvh
+    assert len(buffer.update(data)) == 1
+    option.flags[mujoco.mjtVisFlag.mjVIS_MESHBVH] = 1
+    option.bvh_depth = 20
+    assert len(buffer.update(data)) > 1000
+    option.flags[mujoco.mjtVisFlag.mjVIS_MESHBVH] = 0
+    assert len(buffer.update(data)) == 1
+
+
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heliograph.engines.mujoco.visual._room", lambda _: 2)
     model = mujoco.MjModel.from_xml_string(MJCF)

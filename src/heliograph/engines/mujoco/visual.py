@@ -15,15 +15,21 @@ from heliograph.errors import EngineError
 
 SHOWN_GROUPS = 3
 """Groups of geoms below this one are shown unless a `mujoco.MjvOption` says otherwise."""
-_SPARE_ROOM = 1000
-_MOST_CONTACTS_ROOM = 20_000
+_SPARE_ROOM, _MOST_SPARE_ROOM = 1000, 20_000
 _PER_CONTACT = 8  # its point, forces and axes
+_COUNTLESS = [
+    int(getattr(mujoco.mjtVisFlag, name))
+    for name in dir(mujoco.mjtVisFlag)
+    if name.endswith(("BVH", "SDFITER"))
+]
+"""Flags that show something of each triangle of a mesh, or nearly so."""
 
 
 class GeomBuffer:
     """MuJoCo's abstract scene of one model, and its geoms as an array.
 
-    Memory for a geom takes MuJoCo a microsecond: that for many contacts is made once there are.
+    Memory for a geom takes MuJoCo a microsecond, a second for all that might be shown of a heavy
+    mesh: that for what is rarely shown is made once it is.
 
     Args:
         model: the compiled model.
@@ -38,7 +44,7 @@ class GeomBuffer:
 
     def __init__(self, model: mujoco.MjModel, option: mujoco.MjvOption) -> None:
         self._model = model
-        self._option = option
+        self._option, self._flags = option, option.flags
         self._camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(model, self._camera)
         self.scene = mujoco.MjvScene(model, maxgeom=_room(model))
@@ -48,9 +54,9 @@ class GeomBuffer:
 
     def update(self, data: mujoco.MjData) -> NDArray[Any]:
         """The geoms (N,) of dtype GEOM that this state shows; valid until the next call."""
-        if self._shown is self.scene and _PER_CONTACT * data.ncon > _SPARE_ROOM:
-            room = _room(self._model) + _MOST_CONTACTS_ROOM
-            self._shown = mujoco.MjvScene(self._model, maxgeom=room)
+        if self._shown is self.scene and self._shows_more(data):
+            room = _room(self._model) + self._model.nbvh + 8 * self._model.nflexvert
+            self._shown = mujoco.MjvScene(self._model, maxgeom=room + _MOST_SPARE_ROOM)
             self._memory = GeomMemory(self._model, self._shown)
             self._aimed = False
         if not self._aimed:  # endless planes are put below where the camera was before
@@ -66,18 +72,20 @@ class GeomBuffer:
         self._aimed = True
         return self._memory.first(self._shown.ngeom)
 
+    def _shows_more(self, data: mujoco.MjData) -> bool:
+        """Whether there may be more than `scene` has memory for."""
+        countless = any(self._flags[flag] for flag in _COUNTLESS)
+        return countless or _PER_CONTACT * data.ncon > _SPARE_ROOM
+
     def _update(self, data: mujoco.MjData, scene: mujoco.MjvScene, shown: int) -> None:
         mujoco.mjv_updateScene(self._model, data, self._option, None, self._camera, shown, scene)
 
 
 def _room(model: mujoco.MjModel) -> int:
-    """How many geoms to have memory for; the system gives none for those that are never shown.
+    """How many geoms to have memory for, but for contacts and what is countless.
 
-    Each kind of element counts as often as MuJoCo may show it with every flag on; contacts, of
-    which there is no end, have what is left, or memory of their own.
+    Each kind of element counts as often as MuJoCo may show it with every flag on.
     """
     often = model.ngeom + model.nsite + model.nu + model.neq + model.ntendon + model.nskin
     frames = 8 * (model.nbody + model.njnt + model.ncam + model.nlight)
-    return int(
-        _SPARE_ROOM + 5 * often + frames + 4 * model.nwrap + model.nbvh + 8 * model.nflexvert
-    )
+    return int(_SPARE_ROOM + 5 * often + frames + 4 * model.nwrap)
