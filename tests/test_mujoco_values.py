@@ -58,6 +58,18 @@ def test_an_edited_model_is_refused_by_name_and_field(
         hg.open(tmp_path / "edited.mjb")
 
 
+@pytest.mark.parametrize("kind", ["capsule", "cylinder"])
+@pytest.mark.parametrize("suffix", ["", ".xml"])
+def test_endless_things_are_refused_by_name(kind: str, suffix: str, tmp_path: Path) -> None:
+    rod = f'<geom name="rod" type="{kind}" size=".1 inf"/>'
+    source: str | Path = f"<mujoco><worldbody>{rod}</worldbody></mujoco>"
+    if suffix:
+        (tmp_path / "endless.xml").write_text(str(source))
+        source = tmp_path / "endless.xml"
+    with pytest.raises(hg.SceneError, match=r"geom 'rod': expected finite numbers in geom_size"):
+        hg.open(source)
+
+
 @pytest.mark.parametrize("kind", ["MESH", "SDF", "HFIELD"])
 def test_a_geom_made_a_mesh_needs_one(kind: str) -> None:
     model = mujoco.MjModel.from_xml_string(MJCF)
