@@ -79,7 +79,7 @@ def fast(
         workers=workers,
         style="fast",
         shadows=shadows,
-        threads=1,
+        cores=1,
     ) as pool:
         data = IterableDataset(pool, 1_000_000, passes=passes, randomize=turned, together=BATCH)
         yield iter(DataLoader(data, batch_size=BATCH, collate_fn=collate))

@@ -186,12 +186,19 @@ def sizes(text: str) -> tuple[tuple[int, int], ...]:
     return tuple((int(width), int(height)) for width, height in pairs)
 
 
+def count(text: str) -> int:
+    """A number of things of which there must be one."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", default=["primitives", *FILES])
     parser.add_argument("--sizes", type=sizes, default=SIZES, help="64x64,640x480")
-    parser.add_argument("--states", type=int, default=5, help="of each model, size and camera")
-    parser.add_argument("--cameras", type=int, default=40, help="random ones of each model")
+    parser.add_argument("--states", type=count, default=5, help="of each model, size and camera")
+    parser.add_argument("--cameras", type=count, default=40, help="random ones of each model")
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS), choices=list(SETTINGS))
     parser.add_argument("--pictures", type=Path, help="folder for sheets")
     arguments = parser.parse_args()

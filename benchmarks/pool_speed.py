@@ -132,8 +132,8 @@ def main() -> None:
     envs = AsyncVectorEnv([make_env(path)] * 2, context="spawn")
     envs.reset()
     with (
-        Pool("mujoco", path, 1, options, threads=1) as one,
-        Pool("mujoco", path, 2, options, threads=1) as two,
+        Pool("mujoco", path, 1, options, cores=1) as one,
+        Pool("mujoco", path, 2, options, cores=1) as two,
         context.Pool(2, start_peer, (path,)) as peer,
     ):
         runs: dict[str, Callable[[], object]] = {

@@ -249,7 +249,7 @@ def batch_rates(scene: Scene, arguments: argparse.Namespace) -> dict[str, float]
             ways[f"{backend}, render_many"] = len(views), lambda e=engine: e.render_many(views)
             options = {"size": scene.size, **scene.setting.options(backend)}
             for workers in (1, 2):
-                pool = stack.enter_context(Pool("mujoco", scene.path, workers, options, threads=1))
+                pool = stack.enter_context(Pool("mujoco", scene.path, workers, options, cores=1))
                 way = f"{backend}, render_batch, workers: {workers}"
                 ways[way] = len(views), lambda p=pool: p.render_batch(batch)
         rates: dict[str, list[float]] = {name: [] for name in ways}

@@ -248,6 +248,23 @@ def test_threads_of_a_picture_change_no_byte_and_are_not_remembered() -> None:
         hg.open("fake", threads=3)
 
 
+def test_threads_are_those_of_a_picture_in_each_worker_too() -> None:
+    view = hg.View(["fit"], ("rgb", "segmentation"))
+    with hg.open(MJCF, size=(97, 61), backend="cpu") as one:
+        expected, opened = one.render(view)["fit"], one.opened
+    with hg.open(MJCF, size=(97, 61), backend="cpu", workers=1, threads=3, cores=1) as pool:
+        assert pool.opened == opened
+        drawn = pool.render(view)["fit"]
+    for name, array in expected.passes.items():
+        assert np.array_equal(drawn[name], array), name
+    with pytest.raises(hg.InvalidValueError, match="threads: expected an integer from 1 to 64"):
+        hg.open(MJCF, workers=1, threads=65)
+    with pytest.raises(hg.UnknownNameError, match="threads"):
+        hg.open("fake", workers=1, threads=3)
+    with pytest.raises(hg.InvalidValueError, match="cores: is about worker processes"):
+        hg.open(MJCF, cores=2)
+
+
 def test_engine_options_are_the_engines_alone() -> None:
     further = {"segment_by": "body"}
     with hg.open(MJCF, size=(8, 8), engine_options=further) as opened:

@@ -36,7 +36,7 @@ def test_more_workers_than_any_machine_runs_are_refused_before_one_starts() -> N
     assert check_workers(64) == 64
     with pytest.raises(hg.InvalidValueError, match=r"^workers: expected an integer from 1 to"):
         hg.open("fake", workers=1_000_000)
-    with pytest.raises(hg.InvalidValueError, match=r"^threads: expected an integer from 1 to 4096"):
-        PoolOptions(threads=1_000_000)
+    with pytest.raises(hg.InvalidValueError, match=r"^cores: expected an integer from 1 to 4096"):
+        PoolOptions(cores=1_000_000)
     with pytest.raises(hg.InvalidValueError, match=r"^depth: expected an integer from 1 to 1024"):
         PoolOptions(depth=10**9)

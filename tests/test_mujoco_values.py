@@ -58,6 +58,18 @@ def test_an_edited_model_is_refused_by_name_and_field(
         hg.open(tmp_path / "edited.mjb")
 
 
+@pytest.mark.parametrize("kind", ["capsule", "cylinder"])
+@pytest.mark.parametrize("suffix", ["", ".xml"])
+def test_endless_things_are_refused_by_name(kind: str, suffix: str, tmp_path: Path) -> None:
+    rod = f'<geom name="rod" type="{kind}" size=".1 inf"/>'
+    source: str | Path = f"<mujoco><worldbody>{rod}</worldbody></mujoco>"
+    if suffix:
+        (tmp_path / "endless.xml").write_text(str(source))
+        source = tmp_path / "endless.xml"
+    with pytest.raises(hg.SceneError, match=r"geom 'rod': expected finite numbers in geom_size"):
+        hg.open(source)
+
+
 @pytest.mark.parametrize("kind", ["MESH", "SDF", "HFIELD"])
 def test_a_geom_made_a_mesh_needs_one(kind: str) -> None:
     model = mujoco.MjModel.from_xml_string(MJCF)
@@ -114,6 +126,59 @@ def test_there_is_room_for_all_that_a_model_can_show() -> None:
     for frame in range(int(mujoco.mjtFrame.mjNFRAME)):
         option.frame = frame
         assert len(shown(model, option)) > 3 * model.nbody
+
+
+def test_many_contacts_are_shown_beside_all_else() -> None:
+    """Ninety boxes on a floor, each with four contacts of which all is shown, and a cloth."""
+    boxes = "".join(
+        f'<body pos="{i % 10} {i // 10} .099"><freejoint/><geom type="box" size=".1 .1 .1"/></body>'
+        for i in range(90)
+    )
+    cloth = CLOTH.format(4).replace("</worldbody>", f"{boxes}</worldbody>")
+    model = mujoco.MjModel.from_xml_string(cloth)
+    option: Any = mujoco.MjvOption()
+    few, data = GeomBuffer(model, mujoco.MjvOption()), mujoco.MjData(model)
+    for name in ("CONTACTPOINT", "CONTACTFORCE", "CONTACTSPLIT"):
+        option.flags[getattr(mujoco.mjtVisFlag, f"mjVIS_{name}")] = 1
+    option.frame = mujoco.mjtFrame.mjFRAME_CONTACT
+    buffer, seen = GeomBuffer(model, option), []
+    for height in (0.0, 2.0, 0.0):  # contacts come, go and come again
+        data.qpos[:] = model.qpos0
+        data.qpos[-7 * 90 :].reshape(-1, 7)[:, 2] += height
+        mujoco.mj_forward(model, data)
+        geoms, plain = buffer.update(data), few.update(data)
+        places = [
+            each["pos"][each["objtype"] == mujoco.mjtObj.mjOBJ_GEOM] for each in (geoms, plain)
+        ]
+        assert np.array_equal(*places)
+        assert np.array_equal(buffer.scene.flexvert, few.scene.flexvert)
+        for one, other in zip(buffer.scene.lights, few.scene.lights, strict=True):
+            assert np.array_equal(one.pos, other.pos)
+        seen.append(len(geoms))
+    assert seen[0] == seen[2] > 1500
+    assert seen[1] < 200
+
+
+def test_what_is_shown_of_each_triangle_has_room_once_it_is_shown(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(3000, 3))
+    rows = [f"v {x} {y} {z}" for x, y, z in points]
+    rows += [f"f {i} {i + 1} {i + 2}" for i in range(1, 2999)]
+    (tmp_path / "soup.obj").write_text("\n".join(rows))
+    (tmp_path / "soup.xml").write_text(
+        """<mujoco><asset><mesh name="soup" file="soup.obj" inertia="shell"/></asset><worldbody>
+        <geom type="mesh" mesh="soup"/></worldbody></mujoco>"""
+    )
+    model = mujoco.MjModel.from_xml_path(str(tmp_path / "soup.xml"))
+    option: Any = mujoco.MjvOption()
+    buffer, data = GeomBuffer(model, option), mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    assert buffer.scene.maxgeom < model.nbvh
+    assert len(buffer.update(data)) == 1
+    option.flags[mujoco.mjtVisFlag.mjVIS_MESHBVH] = 1
+    option.bvh_depth = 20
+    assert len(buffer.update(data)) > 1000
+    option.flags[mujoco.mjtVisFlag.mjVIS_MESHBVH] = 0
+    assert len(buffer.update(data)) == 1
 
 
 def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

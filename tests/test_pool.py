@@ -805,7 +805,7 @@ def test_bad_worker_counts_are_refused(workers: Any) -> None:
         {"recycle_after": -1},
         {"memory_limit": "1 GB"},
         {"depth": 1.5},
-        {"threads": 0},
+        {"cores": 0},
         {"python": 3},
         {"start_timeout": None},
     ],
@@ -827,7 +827,7 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert PoolOptions().environment(1)["LP_NUM_THREADS"] == str(cores)
     assert PoolOptions().environment(1000)["LP_NUM_THREADS"] == "1"
     assert PoolOptions().environment(1)["OMP_NUM_THREADS"] == "5"
-    assert PoolOptions(threads=3).environment(1)["OMP_NUM_THREADS"] == "3"
+    assert PoolOptions(cores=3).environment(1)["OMP_NUM_THREADS"] == "3"
 
 
 def script(path: Path, text: str) -> str:

@@ -60,3 +60,13 @@ def test_an_unknown_benchmark_is_refused_before_anything_is_installed() -> None:
     assert "  delivery " in refused.stderr
     refused = bench("all", "--rounds", "3")
     assert (refused.returncode, refused.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("words", [("--cameras", "0"), ("--states", "-1"), ("--cameras", "two")])
+def test_nothing_to_compare_is_refused(words: tuple[str, ...]) -> None:
+    program = [sys.executable, "benchmarks/cpu_against_gl.py", *words]
+    refused = subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert (
+        f"argument {words[0]}: expected a whole number from 1, got '{words[1]}'" in refused.stderr
+    )

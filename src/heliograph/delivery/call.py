@@ -108,8 +108,8 @@ def open(  # noqa: A001
         backend: ('auto') 'cpu' draws natively, 'gl' through OpenGL; 'auto' takes a GPU where there
             is one, else the CPU.
         device: (None) index of the EGL device; None for the driver's default.
-        threads: (None) how many draw a view natively, which changes no byte; None: its cameras
-            share the cores, each picture drawn by one. With workers see below.
+        threads: (None) how many draw a view natively, in each worker where there are some, which
+            changes no byte; None: its cameras share the cores, each picture drawn by one.
         lighting: ('auto') compute light per 'vertex' or per 'pixel'.
         shading: ('auto') add light in sRGB, 'classic', or in linear space, 'standard'.
         tone_mapping: ('auto') how linear light becomes colours: 'none', 'neutral', 'aces'.
@@ -135,7 +135,7 @@ def open(  # noqa: A001
         recycle_after: (None) views after which a worker is replaced by a fresh one.
         memory_limit: (None) resident bytes above which a worker is replaced.
         depth: (2) orders that a worker holds at once.
-        threads: (None) of each worker's GL and numerics; None shares the cores out.
+        cores: (None) how many each worker's GL and numerics keep busy; None shares them out.
         python: (this interpreter) the workers' interpreter.
         launcher: (None) a `heliograph.pool.Launcher`: their command, environment and directory.
         start_timeout: (300.0) seconds that a worker may take to open the scene.
@@ -176,7 +176,7 @@ def _check_keywords(options: Mapping[str, Any], *, here: bool) -> None:
             known = ("size", "engine", "workers", "seed", *sorted(OpenOptions.__optional_keys__))
             message = UnknownNameError.of("option of heliograph.open", name, known).message
             raise UnknownNameError(f"{message}; those of an engine alone go into engine_options")
-        if here and name in PoolSettings.__optional_keys__ - {"threads"}:
+        if here and name in PoolSettings.__optional_keys__:
             raise InvalidValueError(
                 f"{name}: is about worker processes, and there are none; give workers= as well"
             )

@@ -22,6 +22,7 @@ class OpenOptions(PoolSettings, total=False):
     lod: Literal["auto", "off"]
     backend: Literal["auto", "cpu", "gl"]
     device: int | None
+    threads: int | None
     lighting: Literal["auto", "vertex", "pixel"]
     shading: Literal["auto", "classic", "standard"]
     tone_mapping: Literal["auto", "none", "neutral", "aces"]

@@ -23,7 +23,7 @@ _THREAD_VARIABLES = (
 )
 _OF_THIS_INTERPRETER = ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")
 _POSITIVE = ("deadline", "start_timeout", "memory_limit")
-_COUNTS = {"max_kills": MAX_INTEGER, "recycle_after": MAX_INTEGER, "depth": 1024, "threads": 4096}
+_COUNTS = {"max_kills": MAX_INTEGER, "recycle_after": MAX_INTEGER, "depth": 1024, "cores": 4096}
 
 
 class PoolSettings(TypedDict, total=False):
@@ -34,7 +34,7 @@ class PoolSettings(TypedDict, total=False):
     recycle_after: int | None
     memory_limit: int | None
     depth: int
-    threads: int | None
+    cores: int | None
     python: str | os.PathLike[str]
     launcher: Launcher | None
     start_timeout: float
@@ -90,7 +90,7 @@ class PoolOptions:
         recycle_after: views after which a worker is replaced by a fresh one; None for never.
         memory_limit: resident bytes above which a worker is replaced; None for no limit.
         depth: orders that a worker holds at once, so that it never waits for the next.
-        threads: threads of each worker's GL and numerics; None shares the cores out, unless
+        cores: how many each worker's GL and numerics may keep busy; None shares them out, unless
             `LP_NUM_THREADS` or the like is set already.
         python: the interpreter of the workers; short for a `Launcher` of it alone.
         launcher: how workers are started under another interpreter; it takes the place of `python`.
@@ -102,7 +102,7 @@ class PoolOptions:
     recycle_after: int | None = None
     memory_limit: int | None = None
     depth: int = 2
-    threads: int | None = None
+    cores: int | None = None
     python: str | os.PathLike[str] = sys.executable
     launcher: Launcher | None = None
     start_timeout: float = 300.0
@@ -115,7 +115,7 @@ class PoolOptions:
                 raise InvalidValueError(f"{name}: expected a number above 0, got {value!r}")
         for name, most in _COUNTS.items():
             value = getattr(self, name)
-            optional = name in ("recycle_after", "threads")
+            optional = name in ("recycle_after", "cores")
             if not (optional and value is None):
                 check_integer(name, value, 1, most)
         if not isinstance(self.python, (str, os.PathLike)):
@@ -143,8 +143,8 @@ class PoolOptions:
                 environment.pop(name, None)
         share = max(1, cores.usable() // workers)
         for name in _THREAD_VARIABLES:
-            if self.threads is not None:
-                environment[name] = str(self.threads)
+            if self.cores is not None:
+                environment[name] = str(self.cores)
             else:
                 environment.setdefault(name, str(share))
         environment["PYTHONUNBUFFERED"] = "1"

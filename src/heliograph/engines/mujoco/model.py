@@ -46,8 +46,8 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
             (copied, so that what its owner does to it later does not show).
 
     Raises:
-        SceneError: the file is missing or MuJoCo refuses it; the message is MuJoCo's own. Or a
-            compiled model was edited to what MuJoCo's compiler refuses.
+        SceneError: the file is missing or MuJoCo refuses it; the message is MuJoCo's own. Or
+            something in it is not finite, or refers to what is not there.
     """
     if isinstance(source, mujoco.MjModel):
         return _checked(copy(source)), "MjModel"
@@ -57,7 +57,7 @@ def load(source: ModelSource) -> tuple[mujoco.MjModel, str]:
         )
     if isinstance(source, str) and source.lstrip().startswith("<"):
         try:
-            return mujoco.MjModel.from_xml_string(source), "MJCF text"
+            return _checked(mujoco.MjModel.from_xml_string(source)), "MJCF text"
         except ValueError as error:
             raise SceneError(f"MJCF text: {_one_line(error)}") from None
     path = Path(source)
@@ -113,8 +113,8 @@ def _refuse(
     word = kind.name.removeprefix("mjOBJ_").lower()
     name, came = mujoco.mj_id2name(model, kind, row) or row, np.asarray(getattr(model, field))[row]
     raise SceneError(
-        f"{word} {name!r}: expected {expected} in {field}, got {came.tolist()}; was the compiled "
-        "model edited?"
+        f"{word} {name!r}: expected {expected} in {field}, got {came.tolist()}; correct the "
+        "model, or what has edited it"
     )
 
 
