@@ -13,14 +13,27 @@ void Meshes::put(std::vector<float>* columns, int count, std::size_t first, std:
         std::vector<float>& to = columns[column];
         if (to.size() < first + rows + PADDING)
             to.resize(std::max(first + rows + PADDING, to.size() * 2));
-        for (std::size_t row = 0; row < rows; ++row)
-            to[first + row] = from[row * std::size_t(count) + std::size_t(column)];
     }
+    if (columns == position || columns == normal) {
+        put_vectors(columns, first, rows, from);
+        return;
+    }
+    for (int column = 0; column < count; ++column)
+        for (std::size_t row = 0; row < rows; ++row)
+            columns[column][first + row] = from[row * std::size_t(count) + std::size_t(column)];
+}
+
+void Meshes::put_vectors(std::vector<float>* columns, std::size_t first, std::size_t rows,
+                         const float* from) {
     if (columns == position) ++states[std::uint32_t(first)];
-    if (columns != position && columns != normal) return;
     if (packed.size() < 8 * columns[0].size()) packed.resize(8 * columns[0].size());
-    float* to = packed.data() + 8 * first + (columns == normal ? 4 : 0);
-    for (std::size_t row = 0; row < rows; ++row, to += 8) std::copy_n(from + 3 * row, 3, to);
+    float *x = &columns[0][first], *y = &columns[1][first], *z = &columns[2][first];
+    float* to = &packed[8 * first + (columns == normal ? 4 : 0)];
+    for (std::size_t row = 0; row < rows; ++row, from += 3, to += 8) {
+        to[0] = x[row] = from[0];
+        to[1] = y[row] = from[1];
+        to[2] = z[row] = from[2];
+    }
 }
 
 void Meshes::put_triangles(std::size_t first, std::size_t rows, const std::uint32_t* from) {

@@ -60,6 +60,8 @@ struct Meshes {
     const Joined* joined(Run& run, std::uint32_t first, std::uint32_t base);
 
 private:
+    void put_vectors(std::vector<float>* columns, std::size_t first, std::size_t rows,
+                     const float* from);
     void join(Run& run, std::size_t first, std::size_t base) const;
 
     std::mutex joining_;
