@@ -36,8 +36,10 @@ struct RasterKernels {
     bool (*draw_shadow)(ShadowJob& job);
 };
 
+extern const RasterKernels portable_raster_kernels;  // with what all processors of a kind have
+#if defined(HELIOGRAPH_WITH_PLAIN)
 extern const RasterKernels plain_raster_kernels;     // without any processor's own instructions
-extern const RasterKernels portable_raster_kernels;  // with those that all of its kind have
+#endif
 #if defined(HELIOGRAPH_AVX2)
 extern const RasterKernels avx2_raster_kernels;
 extern const RasterKernels avx512_raster_kernels;  // eight lanes; more registers, and masks

@@ -162,7 +162,10 @@ const RasterKernels& kernels_of(int level) {
     if (level >= 3 && avx512) return avx512_raster_kernels;
     if (level >= 2 && avx2) return avx2_raster_kernels;
 #endif
-    return level == 0 ? plain_raster_kernels : portable_raster_kernels;
+#if defined(HELIOGRAPH_WITH_PLAIN)
+    if (level == 0) return plain_raster_kernels;
+#endif
+    return portable_raster_kernels;
 }
 
 Camera camera_of(const Doubles<nb::shape<24>>& numbers, int width, int height, bool orthographic) {
