@@ -136,7 +136,7 @@ def difference(one: Buffers, other: Buffers, lines: NDArray[np.int32]) -> dict[s
     Nothing but normals is compared where one of them shows a line.
     """
     shown = [each["segmentation"] for each in (one, other)]
-    thin = np.isin(shown, lines).any(0)
+    thin: NDArray[np.bool_] = np.isin(shown[0], lines) | np.isin(shown[1], lines)
     hits = [np.isfinite(each["depth"]) for each in (one, other)]
     both = hits[0] & hits[1]
     with np.errstate(all="ignore"):
