@@ -435,6 +435,8 @@ private:
     }
 
     HELIOGRAPH_INLINE void draw_small(const Ready& ready, int k, std::uint32_t number) {
+        // Branches that are hard to foresee take longer than what they would leave out.
+        constexpr bool cheap = requires { sink.pixel(0, 0, 0.0f, 0u); };
         Int8 edge[3], step[3], down[3];
         for (int e = 0; e < 3; ++e) {
             const Int8 ahead = all_int(ready.ahead[e][k]);
@@ -452,7 +454,7 @@ private:
             const auto pixels = row_of(sink, row);
             for (int column = ready.left[k];; column += 8) {
                 const Int8 outside = e0 | e1 | e2;  // negative
-                if (bits(outside) != 255)
+                if (cheap || bits(outside) != 255)
                     pixels(column, ~outside >> 31,
                            nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
                 if (column + 8 > ready.right[k]) break;
