@@ -198,21 +198,32 @@ private:
         return *found_;
     }
 
+    // Has the corners of what eight pixels show lit, and with them those of the same thing that are
+    // seen beside them, from `next` to `last`: as many at once as can be.
+    void light_corners(Int8 primitives, const std::int32_t* next, const std::int32_t* last) {
+        if (!scene_.coloured() || !scene_.view.vertex_lit) return;
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        std::int32_t before = 0;
+        for (const std::int32_t number : numbers) {
+            if (number != before && number != 0)
+                shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
+            before = number;
+        }
+        for (; next < last && shader_.waits(); ++next) {
+            const std::uint32_t number = std::uint32_t(*next);
+            if (*next == before) continue;
+            if (number - found_->number >= found_->count) break;
+            shader_.want_light(*found_, number);
+            before = *next;
+        }
+        shader_.light_waiting();
+    }
+
     // Gathers all primitives of eight pixels that are wanted.
     void gather(Block& block, const Rays& rays, Int8 primitives, Mask wanted) {
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
-        if (scene_.coloured() && scene_.view.vertex_lit) {
-            // Light at the corners of all of them, as many at once as can be.
-            std::int32_t before = 0;
-            for (int left = bits(wanted & (primitives != 0)); left != 0; left &= left - 1) {
-                const std::int32_t number = numbers[__builtin_ctz(unsigned(left))];
-                if (number != before)
-                    shader_.want_light(drawn_of(std::uint32_t(number)), std::uint32_t(number));
-                before = number;
-            }
-            shader_.light_waiting();
-        }
         for (int left = bits(wanted & (primitives != 0)); left != 0;) {
             const std::uint32_t number = std::uint32_t(numbers[__builtin_ctz(unsigned(left))]);
             const Drawn& drawn = drawn_of(number);
@@ -269,6 +280,8 @@ private:
                     shade_whole(rays, std::uint32_t(primitives[0]), x, y);
                     continue;
                 }
+                const std::int32_t* row = primitive(0) + at;
+                light_corners(primitives, row + 8, row + std::min(width, span.right + 1) - x);
                 Block block(view.linear);
                 gather(block, rays, primitives, valid);
                 if (scene_.blended()) {
@@ -352,6 +365,7 @@ private:
                 todo &= ~same;
             }
             if (any(todo)) {
+                light_corners(primitives[s] & todo, nullptr, nullptr);
                 Block block(view.linear);
                 gather(block, rays, primitives[s], todo);
                 colours[s] = select(todo, colour(block, rays, primitives[s], x, y), colours[s]);
@@ -519,6 +533,7 @@ private:
                 const Int8 primitives = load(primitive(0) + work_.planes.at(x, y)) & valid;
                 if (!any(primitives >= all_int(std::int32_t(first)))) continue;
                 const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
+                light_corners(primitives, nullptr, nullptr);
                 Block block(view.linear);
                 gather(block, rays, primitives, valid);
                 write(block, rays, x, y);

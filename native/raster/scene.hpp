@@ -35,13 +35,14 @@ struct Meshes {
     struct Run {
         std::uint32_t indices;
         std::int32_t vertices;
-        std::uint32_t state = 0, uses = 0;  // of the positions that `joined` is of, and since then
+        std::uint32_t base = 0, state = 0;  // the positions that `joined` is of
+        std::uint32_t uses = 0;             // since they were there
         Joined joined = {};
     };
     std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
     std::unordered_map<std::uint32_t, std::uint32_t> states;  // of positions, by their first vertex
-    std::map<std::uint32_t, std::uint32_t> firsts;  // their first indices in order, and one past their last
-
+    // Their first indices in order, and one past their last.
+    std::map<std::uint32_t, std::uint32_t> firsts;
 
     void put(std::vector<float>* columns, int count, std::size_t first, std::size_t rows,
              const float* from);

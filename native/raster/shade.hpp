@@ -142,6 +142,9 @@ public:
         if (!triangle_->lit) want_corners(drawn);
     }
 
+    // Whether there is room for more of what waits.
+    bool waits() const { return waiting_count_ > 0 && waiting_count_ < 8; }
+
     // Adds what `primitives` show at lanes `m`: one, `number`, or several that are `alike`.
     void gather(Block& block, const Rays& rays, Mask m, const Drawn& drawn, std::uint32_t number,
                 Int8 primitives) {

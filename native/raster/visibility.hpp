@@ -87,9 +87,10 @@ static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, c
     const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
     const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;
     for (std::size_t i = 0; i < count; i += 8) {
-        const Vec3 from = joined ? Vec3{load(&joined->position[0][i]), load(&joined->position[1][i]),
-                                        load(&joined->position[2][i])}
-                                 : object_vertex(meshes, base + i, solver, drawn.length);
+        const std::vector<float>* column = joined ? joined->position : meshes.position;
+        const Vec3 from =
+            joined ? Vec3{load(&column[0][i]), load(&column[1][i]), load(&column[2][i])}
+                   : object_vertex(meshes, base + i, solver, drawn.length);
         const Vec3 p = map.point(from);
         const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
         const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
