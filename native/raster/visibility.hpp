@@ -346,8 +346,7 @@ private:
             }
             alive &= ~slow;
         }
-        for (int rest = alive; rest != 0; rest &= rest - 1)
-            waiting[count++] = std::int32_t(t) + __builtin_ctz(unsigned(rest));
+        count += store_some(waiting + count, lane_numbers() + all_int(std::int32_t(t)), alive);
         if (count >= 8) draw_waiting();
     }
 
