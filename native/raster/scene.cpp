@@ -60,6 +60,8 @@ Meshes::Run* Meshes::run_of(std::uint32_t first, std::uint32_t count, std::uint3
 
 const Meshes::Joined* Meshes::joined(Run& run, std::uint32_t first, std::uint32_t base) {
     constexpr std::uint32_t FEW = 3;
+    constexpr std::int32_t MANY = 64;
+    if (run.vertices < MANY) return nullptr;
     if (run.uses == 0) run.base = base;
     if (run.base != base) return nullptr;
     const std::uint32_t state = states[base];
