@@ -10,7 +10,7 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.errors import EngineError
-from heliograph.raster import DrawList, Environment, Instances, Light, Lighting, Shape
+from heliograph.raster import DrawList, Environment, Geometry, Instances, Light, Lighting, Shape
 from heliograph.raster.cpu.rasterizer import CpuRasterizer
 
 COLOURS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, 1, 0), (0, 1, 1))
@@ -42,6 +42,41 @@ def test_a_picture_of_all_around_is_never_an_earlier_one() -> None:
         for _ in range(3):  # from the third time on it is kept
             assert tuple(drawn(drawer, scene, 8)[0, 0]) == tuple(255 * part for part in colour)
         drawer.remove_radiance(handle)
+
+
+def faceted(size: float) -> Geometry:
+    """A ball of flat faces, each with vertices of its own: six at every place."""
+    around, up = np.meshgrid(np.linspace(0, 2 * np.pi, 25), np.linspace(0, np.pi, 13))
+    places = np.stack([np.sin(up) * np.cos(around), np.sin(up) * np.sin(around), np.cos(up)], -1)
+    low_left, high_left = places[1:, :-1], places[:-1, :-1]
+    low_right, high_right = places[1:, 1:], places[:-1, 1:]
+    halves = (low_left, low_right, high_right), (low_left, high_right, high_left)
+    corners = np.concatenate([np.stack(half, 2).reshape(-1, 3, 3) for half in halves])
+    normals = np.repeat(corners.mean(1), 3, 0)
+    return Geometry(
+        (corners.reshape(-1, 3) * size).astype(np.float32),
+        np.arange(3 * len(corners), dtype=np.uint32).reshape(-1, 3),
+        (normals / np.linalg.norm(normals, axis=1, keepdims=True)).astype(np.float32),
+    )
+
+
+def test_a_mesh_is_drawn_where_its_vertices_are_however_often_it_was_drawn_before() -> None:
+    def scene(handle: int) -> DrawList:
+        instances = spheres(1)
+        instances.table.geometry[:] = handle
+        instances.materials.rgba[:] = 1
+        return DrawList(instances, (Light(),))
+
+    drawer = CpuRasterizer()
+    handle = drawer.add_geometry(faceted(0.2))
+    for size in (0.2, 0.8, 0.5, 0.5):
+        moved, fresh = faceted(size), CpuRasterizer()
+        assert moved.normals is not None
+        drawer.update_geometry(handle, moved.positions, moved.normals)
+        wanted = drawn(fresh, scene(fresh.add_geometry(moved)), 60)
+        assert wanted.any()
+        for _ in range(6):  # from the third time on vertices at one place are one
+            assert np.array_equal(drawn(drawer, scene(handle), 60), wanted)
 
 
 def test_a_signal_handler_that_draws_is_refused_and_spoils_nothing() -> None:

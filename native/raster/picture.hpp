@@ -23,7 +23,6 @@ struct Nearest {
                                           std::uint32_t number) const {
             const Float8 old = load(nearness + x);
             const Mask m = inside & (ties ? z >= old : z > old);
-            if (!any(m)) return;
             store(nearness + x, select(m, z, old));
             store(primitives + x, select(m, all_int(std::int32_t(number)), load(primitives + x)));
         }

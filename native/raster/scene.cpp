@@ -105,7 +105,11 @@ Meshes::Run* Meshes::run_of(std::uint32_t first, std::uint32_t count, std::uint3
 
 const Meshes::Joined* Meshes::joined(Run& run, std::uint32_t first, std::uint32_t base) {
     constexpr std::uint32_t FEW = 3;
+    constexpr std::int32_t MANY = 64;
+    if (run.vertices < MANY) return nullptr;
     const std::lock_guard held(joining_);
+    if (run.uses == 0) run.base = base;
+    if (run.base != base) return nullptr;
     const std::uint32_t state = states[base];
     if (run.state != state) run.state = state, run.uses = 0, run.joined = {};
     if (run.uses < FEW && ++run.uses == FEW) join(run, first / 3, base);
@@ -125,17 +129,18 @@ void Meshes::join(Run& run, std::size_t first, std::size_t base) const {
         }
         for (std::size_t slot = hash & (slots - 1);; slot = (slot + 1) & (slots - 1)) {
             std::int32_t& place = table[slot];
-            bool same = true;
-            for (int k = 0; k < 3 && place >= 0; ++k)
-                same &= std::bit_cast<std::uint32_t>(made.position[k][std::size_t(place)]) ==
-                        bits[k];
-            if (place >= 0 && !same) continue;
             if (place < 0) {
                 place = made.places++;
                 for (int k = 0; k < 3; ++k)
                     made.position[k].push_back(std::bit_cast<float>(bits[k]));
+                return place;
             }
-            return place;
+            bool same = true;
+            for (int k = 0; k < 3; ++k) {
+                const float there = made.position[k][std::size_t(place)];
+                same &= std::bit_cast<std::uint32_t>(there) == bits[k];
+            }
+            if (same) return place;
         }
     };
     for (int k = 0; k < 3; ++k) made.corner[k].resize(triangles + PADDING);

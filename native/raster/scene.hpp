@@ -38,12 +38,14 @@ struct Meshes {
     struct Run {
         std::uint32_t indices;
         std::int32_t vertices;
-        std::uint32_t state = 0, uses = 0;  // of the positions that `joined` is of, and since then
+        std::uint32_t base = 0, state = 0;  // the positions that `joined` is of
+        std::uint32_t uses = 0;             // since they were there
         Joined joined = {};
     };
     std::unordered_map<std::uint32_t, Run> runs;   // levels of detail by their first index
     std::unordered_map<std::uint32_t, std::uint32_t> states;  // of positions, by their first vertex
-    std::map<std::uint32_t, std::uint32_t> firsts;  // where they begin, in order, and end
+    // Their first indices in order, and one past their last.
+    std::map<std::uint32_t, std::uint32_t> firsts;
 
     std::size_t nbytes() const;  // of vertices and triangles
     // Forgets what comes after so many vertices and indices; gives memory back where most was that.

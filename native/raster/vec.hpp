@@ -128,6 +128,19 @@ HELIOGRAPH_INLINE void store_pairs(std::int32_t* to, Int8 first, Int8 second) {
 #endif
 }
 
+// Stores those lanes whose bits are set one after the other, and something behind them; how many.
+HELIOGRAPH_INLINE int store_some(std::int32_t* to, Int8 lanes, int which) {
+#if defined(__AVX512VL__) && !defined(HELIOGRAPH_PLAIN)
+    store(to, (Int8)_mm256_maskz_compress_epi32(__mmask8(which), (__m256i)lanes));
+    return __builtin_popcount(unsigned(which));
+#else
+    int count = 0;
+    for (; which != 0; which &= which - 1)
+        to[count++] = lanes[__builtin_ctz(unsigned(which))];
+    return count;
+#endif
+}
+
 struct Vec2 {
     Float8 x, y;
 };

@@ -87,9 +87,10 @@ static void transform(const Meshes& meshes, const Drawn& drawn, Solver solver, c
     const float fx = lens.fx * SUBPIXELS, fy = -lens.fy * SUBPIXELS;
     const float cx = lens.cx * SUBPIXELS, cy = lens.cy * SUBPIXELS;
     for (std::size_t i = 0; i < count; i += 8) {
-        const Vec3 from = joined ? Vec3{load(&joined->position[0][i]), load(&joined->position[1][i]),
-                                        load(&joined->position[2][i])}
-                                 : object_vertex(meshes, base + i, solver, drawn.length);
+        const std::vector<float>* column = joined ? joined->position : meshes.position;
+        const Vec3 from =
+            joined ? Vec3{load(&column[0][i]), load(&column[1][i]), load(&column[2][i])}
+                   : object_vertex(meshes, base + i, solver, drawn.length);
         const Vec3 p = map.point(from);
         const Float8 depth = -p.z, over = lens.parallel ? all(1.0f) : 1.0f / depth;
         const Float8 x = clamp(p.x * over * fx + cx, -FARTHEST_OUT, FARTHEST_OUT);
@@ -345,8 +346,7 @@ private:
             }
             alive &= ~slow;
         }
-        for (int rest = alive; rest != 0; rest &= rest - 1)
-            waiting[count++] = std::int32_t(t) + __builtin_ctz(unsigned(rest));
+        count += store_some(waiting + count, lane_numbers() + all_int(std::int32_t(t)), alive);
         if (count >= 8) draw_waiting();
     }
 
@@ -435,6 +435,8 @@ private:
     }
 
     HELIOGRAPH_INLINE void draw_small(const Ready& ready, int k, std::uint32_t number) {
+        // Branches that are hard to foresee take longer than what they would leave out.
+        constexpr bool cheap = requires { sink.pixel(0, 0, 0.0f, 0u); };
         Int8 edge[3], step[3], down[3];
         for (int e = 0; e < 3; ++e) {
             const Int8 ahead = all_int(ready.ahead[e][k]);
@@ -452,7 +454,7 @@ private:
             const auto pixels = row_of(sink, row);
             for (int column = ready.left[k];; column += 8) {
                 const Int8 outside = e0 | e1 | e2;  // negative
-                if (bits(outside) != 255)
+                if (cheap || bits(outside) != 255)
                     pixels(column, ~outside >> 31,
                            nearness + to_float(e1) * by_1 + to_float(e2) * by_2, number);
                 if (column + 8 > ready.right[k]) break;
