@@ -221,16 +221,21 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     farthest =
         std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
     const float* by = drawn.normals;
-    for (int k = 0; k < 3; ++k)
-        for (int r = 0; r < 3; ++r)
-            normal[k][r] = by[3 * r] * meshes.normal[0][corner[k]] +
-                           by[3 * r + 1] * meshes.normal[1][corner[k]] +
-                           by[3 * r + 2] * meshes.normal[2][corner[k]];
-    if (solver != Solver::face) return;
-    float* plain = normal[0];
+    const auto normal_at = [&](int k, int r) {
+        return by[3 * r] * meshes.normal[0][corner[k]] +
+               by[3 * r + 1] * meshes.normal[1][corner[k]] +
+               by[3 * r + 2] * meshes.normal[2][corner[k]];
+    };
+    for (int r = 0; r < 3; ++r) normal[r][0] = normal_at(0, r), normal[r][1] = normal[r][2] = 0;
+    if (solver != Solver::face) {
+        for (int k = 1; k < 3; ++k)
+            for (int r = 0; r < 3; ++r) normal[r][k] = normal_at(k, r) - normal[r][0];
+        return;
+    }
+    const float plain[3] = {normal[0][0], normal[1][0], normal[2][0]};
     const float length = __builtin_sqrtf(
         std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
-    for (int r = 0; r < 3; ++r) plain[r] /= length;
+    for (int r = 0; r < 3; ++r) normal[r][0] /= length;
 }
 
 // Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are
@@ -313,12 +318,13 @@ struct OnTriangle {
         const Sloped u = along(t, t.uv[0], true), v = along(t, t.uv[1], true);
         return {{u.value, v.value}, {u.dx, v.dx}, {u.dy, v.dy}};
     }
-    HELIOGRAPH_INLINE Float8 between(float a, float b, float c) const {
-        return a + first.value * (b - a) + second.value * (c - a);
+    // What is known at the first corner, and from there to the others.
+    HELIOGRAPH_INLINE Float8 between(const float* by) const {
+        return by[0] + first.value * by[1] + second.value * by[2];
     }
-    HELIOGRAPH_INLINE Sloped sloped(float a, float b, float c) const {
-        return {between(a, b, c), first.dx * (b - a) + second.dx * (c - a),
-                first.dy * (b - a) + second.dy * (c - a)};
+    HELIOGRAPH_INLINE Sloped sloped(const float* by) const {
+        return {between(by), first.dx * by[1] + second.dx * by[2],
+                first.dy * by[1] + second.dy * by[2]};
     }
 };
 
