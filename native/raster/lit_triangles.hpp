@@ -15,8 +15,8 @@ struct LitTriangles {
     Float8 reflectance;
     Int8 id;
     Mask even, textured;  // whether the normal is the same everywhere; whether `paint` is on it
-    bool any_even, all_even, reflective;
-    const Paint* paint;
+    bool any_even, all_even, reflective = false;
+    const Paint* paint = nullptr;
 
     // Of lanes `m`, or of all (`whole`).
     template <bool whole>

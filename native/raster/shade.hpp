@@ -43,10 +43,11 @@ struct Scene {
         return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
                paint(kind)->image.kind == TextureKind::flat;
     }
-    // Whether an opaque thing is no more than triangles that are lit at their corners.
+    // Whether an opaque thing is lit at its triangles' corners, and there is nothing else to it but
+    // a texture on them.
     bool simple(const Drawn& drawn) const {
         const Kind& of = kind(drawn);
-        if (drawn.boxed || of.is_body() || of.line > 0 || of.side != Side::front) return false;
+        if (drawn.boxed || of.line > 0 || of.side != Side::front) return false;
         return !blended() || (coloured() && view.vertex_lit && !view.linear && !view.haze &&
                               !of.emissive && !of.tinted && (of.texture < 0 || laid_flat(of)));
     }
@@ -149,6 +150,12 @@ public:
         numbers_ = work.numbers.data();
     }
 
+    static std::int32_t id_of(const float* record) {
+        std::int32_t id;
+        __builtin_memcpy(&id, record + ID, sizeof id);
+        return id;
+    }
+
     // Whether all primitives of a thing look the same, but for light at their corners.
     static bool alike(const Kind& kind) { return kind.is_body() && kind.side == Side::front; }
 
@@ -193,7 +200,7 @@ public:
         colour<whole>(block, m, kind, record, seen, texel);
         if (scene_.vertex_lit(kind, drawn)) {
             if (kind.is_body()) {
-                light_alike<whole>(block, rays, m, drawn, kind, primitives);
+                light_alike<whole>(block, rays, m, drawn, primitives);
             } else {
                 add_vertex_light<whole>(block, m, drawn, seen.first.value, seen.second.value);
             }
@@ -221,14 +228,29 @@ public:
         return to.put_paint<whole>(m, *triangle_, scene_.paint(kind));
     }
 
-    // What a screen shows of simple things; more than 1 is white.
-    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Rays& rays, Mask there, int x,
-                                  int y) const {
+    // Where rays meet a body, in camera axes; its normal is of any length.
+    HELIOGRAPH_INLINE Crossing meet(const Rays& rays, const Drawn& drawn) const {
+        const Kind& kind = scene_.kind(drawn);
+        const Crossing met =
+            cross(kind.solver, drawn.length, ObjectRays(drawn, rays), all_int(0));
+        return {larger(met.depth, all(scene_.lens.nearest)),
+                normals_way(drawn.normals, met.normal), met.missed};
+    }
+    // What lights a body at lanes `m`.
+    const LitTriangles& light_body(const Drawn& drawn, Mask m, Int8 primitives) {
+        if (scene_.coloured()) take_alike(m, drawn, primitives);
+        return alike_;
+    }
+
+    // What a screen shows of simple things, as deep as `depth` says; more than 1 is white.
+    template <typename Depth>
+    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Depth& depth, const Rays& rays,
+                                  Mask there, int x, int y) const {
         const LitTriangles& t = on.triangles;
         const FrameBlock& block = *scene_.frame.block;
         Vec3 lit = on.between3(t.light);
         if (block.shadow_count > 0) {
-            const Vec3 point = rays.point(on.depth());
+            const Vec3 point = rays.point(depth());
             for (int i = 0; i < int(block.shadow_count); ++i)
                 lit += on.between3(t.light + 3 + 3 * i) * lit_part(scene_.frame, i, point, there);
         }
@@ -317,12 +339,6 @@ private:
         Laid laid;           // of what has one on its triangles
         Vec3 object_normal, object, object_dx, object_dy;
     };
-
-    static std::int32_t id_of(const float* record) {
-        std::int32_t id;
-        __builtin_memcpy(&id, record + ID, sizeof id);
-        return id;
-    }
 
     HELIOGRAPH_INLINE void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind,
                                std::uint32_t number) {
@@ -592,8 +608,18 @@ private:
 
     // Light of things whose surface is not that of their triangles, which only say how it is lit.
     template <bool whole>
-    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind,
-                     Int8 primitives) {
+    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, Int8 primitives) {
+        take_alike(m, drawn, primitives);
+        const OnTriangles on(alike_, rays.where);
+        begin_vertex_light(block);
+        block.vertex_lit |= m;
+        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
+        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
+            block.direct[k] =
+                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
+    }
+    void take_alike(Mask m, const Drawn& drawn, Int8 primitives) {
+        const Kind& kind = scene_.kind(drawn);
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
         const auto take = [&]<bool all_lanes>(Mask mine, std::uint32_t number) {
@@ -612,13 +638,6 @@ private:
             alike_.number = 0;
             take.template operator()<false>(mine, std::uint32_t(number));
         }
-        const OnTriangles on(alike_, rays.where);
-        begin_vertex_light(block);
-        block.vertex_lit |= m;
-        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
-        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
-            block.direct[k] =
-                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
     }
 
     // Has the corners of the triangle at hand lit, if they are not.
