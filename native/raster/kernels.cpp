@@ -78,6 +78,9 @@ const Backdrop* backdrop_for(const Scene& scene, std::vector<Backdrop>& kept) {
                 store(found->colours.data() + std::size_t(y) * found->stride + std::size_t(x),
                       Painter::background(
                           scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
+        found->bytes.resize(found->colours.size() * 3);
+        for (std::size_t i = 0; i < found->bytes.size(); ++i)
+            found->bytes[i] = std::uint8_t(std::uint32_t(found->colours[i / 3]) >> 8 * (i % 3));
         found->whole = true;
     }
     return &*found;

@@ -92,6 +92,9 @@ struct Rectangle {
 
     bool empty() const { return left >= right; }
     bool holds(int x, int y) const { return x >= left && x < right && y >= top && y < bottom; }
+    bool crosses(int x, int end, int y) const {
+        return x < right && end > left && y >= top && y < bottom;
+    }
 };
 
 // Where transparent things may be.
@@ -396,8 +399,7 @@ private:
         const std::int32_t* primitives = primitive(0) + work_.planes.at(0, y);
         int end = x + 8;
         while (end + 8 <= width && !any(load(primitives + end) != 0)) end += 8;
-        if (scene_.blended())
-            for (int at = x; at < end; at += 8) keep(behind(at, y), at, y);
+        if (scene_.blended()) keep_behind(x, end, y);
         const Picture& out = scene_.picture;
         const std::size_t at = place(x, y);
         const std::size_t count = std::size_t(std::min(end, width) - x);
@@ -406,6 +408,23 @@ private:
         if (out.ids != nullptr) std::fill_n(out.ids + at, count, 0);
         if (out.normals != nullptr) std::fill_n(out.normals + 3 * at, 3 * count, 0.0f);
         return end;
+    }
+
+    // What is behind everything, at pixels from x to `end`.
+    void keep_behind(int x, int end, int y) {
+        const Picture& out = scene_.picture;
+        const std::size_t count = std::size_t(std::min(end, scene_.view.camera.width) - x);
+        const bool drawn = backdrop_ != nullptr && backdrop_->whole;
+        const std::uint32_t colour = std::uint32_t(behind_[0]);
+        const bool grey = plain_ && colour == (colour & 255) * 0x010101u;
+        if (out.alpha != nullptr || (!drawn && !grey) || blending_.crosses(x, end, y)) {
+            for (int at = x; at < end; at += 8) keep(behind(at, y), at, y);
+        } else if (drawn) {
+            std::copy_n(&backdrop_->bytes[3 * backdrop_->place(x, y)], 3 * count,
+                        out.rgb + 3 * place(x, y));
+        } else {
+            std::fill_n(out.rgb + 3 * place(x, y), 3 * count, std::uint8_t(colour));
+        }
     }
 
     // Where a pixel is in the picture's arrays.

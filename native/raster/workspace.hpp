@@ -69,12 +69,16 @@ struct LazyLight {
 struct Backdrop {
     std::vector<float> key;
     std::vector<std::int32_t> colours;
+    std::vector<std::uint8_t> bytes;  // red, green and blue of each of them
     std::size_t stride = 0;
     std::uint64_t used = 0;
     bool whole = false;
 
     const std::int32_t* at(int x, int y) const {
-        return colours.data() + std::size_t(y) * stride + std::size_t(x);
+        return colours.data() + place(x, y);
+    }
+    std::size_t place(int x, int y) const {
+        return std::size_t(y) * stride + std::size_t(x);
     }
 };
 
