@@ -450,8 +450,16 @@ private:
         const View& view = scene_.view;
         const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
         Int8 primitives[MOST_SAMPLES], colours[MOST_SAMPLES];
+        Mask covered = all_int(0);
         for (int s = 0; s < view.samples; ++s) {
             primitives[s] = load(primitive(s) + at) & valid;
+            covered |= primitives[s];
+        }
+        if (!any(covered != 0) && !blending_.holds(x, y)) {
+            keep_behind(x, x + 8, y);
+            return;
+        }
+        for (int s = 0; s < view.samples; ++s) {
             Mask todo = valid;
             colours[s] = all_int(0);
             for (int e = 0; e < s; ++e) {
@@ -459,9 +467,8 @@ private:
                 colours[s] = select(same, colours[e], colours[s]);
                 todo &= ~same;
             }
-            if (any(todo & (primitives[s] != 0)) &&
-                take_simple(primitives[s], todo & (primitives[s] != 0))) {
-                const Mask there = todo & (primitives[s] != 0);
+            const Mask there = todo & (primitives[s] != 0);
+            if (any(there) && take_simple(primitives[s], there)) {
                 const OnTriangles on(simple_, rays.where);
                 const Int8 here =
                     colour_simple(on, [&] { return on.depth(); }, rays, there, x, y);
