@@ -15,7 +15,7 @@ struct LitTriangles {
     Float8 reflectance;
     Int8 id;
     Mask even, textured;  // whether the normal is the same everywhere; whether `paint` is on it
-    bool any_even, all_even, reflective = false;
+    bool any_even = false, all_even = false, reflective = false;
     const Paint* paint = nullptr;
 
     // Of lanes `m`, or of all (`whole`).
