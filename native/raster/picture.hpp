@@ -101,8 +101,10 @@ struct Rectangle {
 inline Rectangle blending(const Plan& plan) {
     Rectangle all{INT_MAX, 0, INT_MAX, 0};
     for (const Drawn& each : plan.transparent) {
-        all.left = std::min(all.left, each.left & ~7), all.right = std::max(all.right, each.right + 1);
-        all.top = std::min(all.top, each.top), all.bottom = std::max(all.bottom, each.bottom + 1);
+        all.left = std::min(all.left, each.left & ~7);
+        all.right = std::max(all.right, each.right + 1);
+        all.top = std::min(all.top, each.top);
+        all.bottom = std::max(all.bottom, each.bottom + 1);
     }
     return all;
 }

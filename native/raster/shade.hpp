@@ -208,8 +208,8 @@ public:
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
     }
 
-    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them); false
-    // where its texture is another one than that of others.
+    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them);
+    // false where its texture is another one than that of others.
     template <bool whole>
     bool take(LitTriangles& to, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);

@@ -91,8 +91,8 @@ struct Triangle {
     std::size_t corner[3];
     float over[3], first[3], second[3], depth[3];  // what all are divided by; barycentric; depth
     float uv[2][3];      // texture coordinates, of what has a texture laid on it
-    // At the first corner, and from there to the others: normals along each of the camera's axes (of
-    // planes one, of unit length), and light, where `lit`.
+    // At the first corner, and from there to the others: normals along each of the camera's axes
+    // (of planes one, of unit length), and light, where `lit`.
     float normal[3][3];
     float light[LIGHT_NUMBERS][3];
     float nearest, farthest;
