@@ -55,7 +55,10 @@ std::shared_ptr<const Backdrop> backdrop_for(const Scene& scene, Backdrops& kept
                 store(colours.data() + std::size_t(y) * stride + std::size_t(x),
                       Painter::background(
                           scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
-        return Backdrop{std::move(colours), stride};
+        std::vector<std::uint8_t> bytes(colours.size() * 3);
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            bytes[i] = std::uint8_t(std::uint32_t(colours[i / 3]) >> 8 * (i % 3));
+        return Backdrop{std::move(colours), std::move(bytes), stride};
     });
 }
 

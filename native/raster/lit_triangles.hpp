@@ -7,8 +7,7 @@
 namespace heliograph {
 namespace {
 
-// Numbers of each pixel's triangle, as `Triangle` has them. Of what is between corners they are that
-// of the first one, and how far it is from there to the others.
+// Numbers of each pixel's triangle, as `Triangle` has them.
 struct LitTriangles {
     std::uint32_t number = 0;  // where it is the same triangle everywhere
     Float8 over[3], first[3], second[3], depth[3], nearest, farthest;
@@ -16,8 +15,8 @@ struct LitTriangles {
     Float8 reflectance;
     Int8 id;
     Mask even, textured;  // whether the normal is the same everywhere; whether `paint` is on it
-    bool any_even, all_even, reflective;
-    const Paint* paint;
+    bool any_even = false, all_even = false, reflective = false;
+    const Paint* paint = nullptr;
 
     // Of lanes `m`, or of all (`whole`).
     template <bool whole>
@@ -25,25 +24,22 @@ struct LitTriangles {
         to = whole ? all(value) : select(m, all(value), to);
     }
     template <bool whole>
-    static HELIOGRAPH_INLINE void put_corners(Mask m, Float8* to, float a, float b, float c) {
-        put<whole>(m, to[0], a), put<whole>(m, to[1], b - a), put<whole>(m, to[2], c - a);
+    static HELIOGRAPH_INLINE void put(Mask m, Float8* to, const float* values) {
+        for (int k = 0; k < 3; ++k) put<whole>(m, to[k], values[k]);
     }
     template <bool whole>
     HELIOGRAPH_INLINE void put_place(Mask m, const Triangle& t) {
-        for (int k = 0; k < 3; ++k) {
-            put<whole>(m, over[k], t.over[k]);
-            put<whole>(m, first[k], t.first[k]);
-            put<whole>(m, second[k], t.second[k]);
-            put<whole>(m, depth[k], t.depth[k]);
-        }
+        put<whole>(m, over, t.over);
+        put<whole>(m, first, t.first);
+        put<whole>(m, second, t.second);
+        put<whole>(m, depth, t.depth);
         put<whole>(m, nearest, t.nearest);
         put<whole>(m, farthest, t.farthest);
     }
     template <bool whole>
     HELIOGRAPH_INLINE void put_normals(Mask m, const Triangle& t, bool is_even) {
         for (int axis = 0; axis < 3; ++axis)
-            put_corners<whole>(m, normal[axis], t.normal[0][axis], t.normal[1][axis],
-                               t.normal[2][axis]);
+            put<whole>(m, normal[axis], t.normal[axis]);
         const Mask here = all_int(is_even ? -1 : 0);
         even = whole ? here : select(m, here, even);
         any_even = is_even || (!whole && any_even);
@@ -60,14 +56,12 @@ struct LitTriangles {
         if (paint != nullptr && paint != laid) return false;
         paint = laid;
         textured |= m;
-        for (int axis = 0; axis < 2; ++axis)
-            for (int k = 0; k < 3; ++k) put<whole>(m, uv[axis][k], t.uv[axis][k]);
+        for (int axis = 0; axis < 2; ++axis) put<whole>(m, uv[axis], t.uv[axis]);
         return true;
     }
     template <bool whole>
     HELIOGRAPH_INLINE void put_light(Mask m, const Triangle& t, int count) {
-        for (int i = 0; i < count; ++i)
-            put_corners<whole>(m, light[i], t.light[i][0], t.light[i][1], t.light[i][2]);
+        for (int i = 0; i < count; ++i) put<whole>(m, light[i], t.light[i]);
     }
 };
 

@@ -207,17 +207,21 @@ private:
 
     // Takes in the primitives of eight pixels; false where some are more than triangles.
     HELIOGRAPH_INLINE bool take_simple(Int8 primitives, Mask wanted) {
+        const std::int32_t before = std::int32_t(simple_.number);
+        if (before != 0 && bits(wanted & (primitives != all_int(before))) == 0) return true;
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
         const int all_wanted = bits(wanted);
         const std::uint32_t first = std::uint32_t(numbers[__builtin_ctz(unsigned(all_wanted))]);
         if (bits(wanted & (primitives != all_int(std::int32_t(first)))) != 0)
             return take_several(primitives, numbers, all_wanted);
-        if (simple_.number == first) return true;
         const Drawn& drawn = drawn_of(first);
-        if (!drawn.simple) return false;
+        if (!is_simple_mesh(drawn)) return false;
         simple_.number = first;
         return shader_.template take<true>(simple_, wanted, drawn, first);
+    }
+    bool is_simple_mesh(const Drawn& drawn) const {
+        return drawn.simple && !scene_.kind(drawn).is_body();
     }
     bool take_several(Int8 primitives, const std::int32_t* numbers, int wanted) {
         const auto at = [&](int left) {
@@ -225,7 +229,7 @@ private:
         };
         for (int left = wanted; left != 0;) {
             const Drawn& drawn = drawn_of(at(left));
-            if (!drawn.simple) return false;
+            if (!is_simple_mesh(drawn)) return false;
             left &= ~bits(lanes_of(drawn, primitives));
         }
         want_light(primitives, numbers, wanted);
@@ -242,31 +246,54 @@ private:
         return kept;
     }
 
-    HELIOGRAPH_INLINE Int8 colour_simple(const OnTriangles& on, const Rays& rays, Mask there, int x,
-                                         int y) const {
+    template <typename Depth>
+    HELIOGRAPH_INLINE Int8 colour_simple(const OnTriangles& on, const Depth& depth,
+                                         const Rays& rays, Mask there, int x, int y) const {
         if (!scene_.coloured()) return all_int(0xFF << 24);
-        return packed(shader_.shaded(on, rays, there, x, y)) | all_int(0xFF << 24);
+        return packed(shader_.shaded(on, depth, rays, there, x, y)) | all_int(0xFF << 24);
     }
 
     // Eight pixels of what was taken in, `there`, and of what is behind everything.
     void shade_simple(const Rays& rays, Mask there, int x, int y) {
-        const Picture& out = scene_.picture;
         const OnTriangles on(simple_, rays.where);
-        const bool whole = bits(there) == 255;
+        write_simple(on, [&] { return on.depth(); }, [&] { return on.normal(); }, simple_.id, rays,
+                     there, x, y);
+    }
+    // The same of one body alone; false where there is something else too, or more to it.
+    bool shade_body(const Rays& rays, Int8 primitives, Mask there, int x, int y) {
+        alignas(32) std::int32_t numbers[8];
+        store(numbers, primitives);
+        const int wanted = bits(there);
+        const Drawn& drawn = drawn_of(std::uint32_t(numbers[__builtin_ctz(unsigned(wanted))]));
+        const Kind& kind = scene_.kind(drawn);
+        if (!drawn.simple || !kind.is_body() || any(there & ~lanes_of(drawn, primitives)))
+            return false;
+        want_light(primitives, numbers, wanted);
+        const OnTriangles on(shader_.light_body(drawn, there, primitives), rays.where);
+        const Crossing met = shader_.meet(rays, drawn);
+        write_simple(on, [&] { return met.depth; }, [&] { return normalize(met.normal); },
+                     all_int(Shader::id_of(scene_.record(drawn))), rays, there, x, y);
+        return true;
+    }
+    template <typename Depth, typename Normal>
+    HELIOGRAPH_INLINE void write_simple(const OnTriangles& on, const Depth& depth_of,
+                                        const Normal& normal_of, Int8 id, const Rays& rays,
+                                        Mask there, int x, int y) {
+        const Picture& out = scene_.picture;
         if (scene_.blended()) {
-            const Int8 colours = colour_simple(on, rays, there, x, y);
-            keep(whole ? colours : select(there, colours, behind(x, y)), x, y);
+            const Int8 colours = colour_simple(on, depth_of, rays, there, x, y);
+            keep(bits(there) == 255 ? colours : select(there, colours, behind(x, y)), x, y);
         }
         const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
         if (out.depth != nullptr || out.distance != nullptr) {
-            const Float8 depth = select(there, on.depth(), all(INFINITE));
+            const Float8 depth = select(there, depth_of(), all(INFINITE));
             put(out.depth, at, count, depth);
             if (out.distance != nullptr) put(out.distance, at, count, depth * length(rays.way));
         }
-        put(out.ids, at, count, simple_.id & there);
+        put(out.ids, at, count, id & there);
         if (out.normals != nullptr)
-            put_normals(out.normals + 3 * at, count, select(there, on.normal(), vec3(0, 0, 0)));
+            put_normals(out.normals + 3 * at, count, select(there, normal_of(), vec3(0, 0, 0)));
     }
 
     // Has light at the corners of all primitives computed, as many at once as can be.
@@ -346,6 +373,7 @@ private:
                     shade_simple(rays, there, x, y);
                     continue;
                 }
+                if (shade_body(rays, primitives, there, x, y)) continue;
                 if (bits(primitives == primitives[0]) == 255) {
                     shade_whole(rays, std::uint32_t(primitives[0]), x, y);
                     continue;
@@ -386,9 +414,13 @@ private:
         if (from >= to) return;
         const Picture& out = scene_.picture;
         const std::size_t at = place(from, y), count = std::size_t(to - from);
-        if (plain_ && (to <= blended_.left || from > blended_.right)) {
+        const bool direct = to <= blended_.left || from > blended_.right;
+        if (direct && plain_) {
             if (out.rgb != nullptr) fill_behind(out.rgb + 3 * at, 3 * count);
             if (out.alpha != nullptr) std::fill_n(out.alpha + at, count, std::uint8_t(0));
+        } else if (direct && backdrop_ != nullptr && out.alpha == nullptr) {
+            std::copy_n(&backdrop_->bytes[3 * backdrop_->place(from, y)], 3 * count,
+                        out.rgb + 3 * at);
         } else if (scene_.blended()) {
             for (int x = from; x < to; x += 8) keep(behind(x, y), x, y);
         }
@@ -430,8 +462,14 @@ private:
         const View& view = scene_.view;
         const Rays rays(*scene_.frame.block, x, y, view.camera.orthographic);
         Int8 primitives[MOST_SAMPLES], colours[MOST_SAMPLES];
+        Mask covered = all_int(0);
         for (int s = 0; s < view.samples; ++s) {
             primitives[s] = load(primitive(s) + at) & valid;
+            covered |= primitives[s];
+        }
+        if (!any(covered != 0))
+            return shade_nothing(y, x, std::min(x + 8, view.camera.width));
+        for (int s = 0; s < view.samples; ++s) {
             Mask todo = valid;
             colours[s] = all_int(0);
             for (int e = 0; e < s; ++e) {
@@ -439,10 +477,11 @@ private:
                 colours[s] = select(same, colours[e], colours[s]);
                 todo &= ~same;
             }
-            if (any(todo & (primitives[s] != 0)) &&
-                take_simple(primitives[s], todo & (primitives[s] != 0))) {
-                const Mask there = todo & (primitives[s] != 0);
-                const Int8 here = colour_simple(OnTriangles(simple_, rays.where), rays, there, x, y);
+            const Mask there = todo & (primitives[s] != 0);
+            if (any(there) && take_simple(primitives[s], there)) {
+                const OnTriangles on(simple_, rays.where);
+                const Int8 here =
+                    colour_simple(on, [&] { return on.depth(); }, rays, there, x, y);
                 colours[s] = select(there, here, colours[s]);
                 if (bits(there) != bits(todo))
                     colours[s] = select(todo & ~there, behind(x, y), colours[s]);

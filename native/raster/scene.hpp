@@ -161,7 +161,7 @@ struct Drawn {
     bool boxed;                        // rays are cast into a rectangle of the picture
     bool clipped;                      // parts of it may be before the near plane
     bool lit_whole;                    // light is computed at all of its vertices at once
-    bool simple;                       // it is no more than triangles of lit_triangles.hpp
+    bool simple;                       // there is no more to it than lit_triangles.hpp knows
     std::size_t light;                 // where light at its vertices begins, in either case
     int left, right, top, bottom;      // pixels it may cover, all included
 };

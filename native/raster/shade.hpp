@@ -43,10 +43,11 @@ struct Scene {
         return kind.texture >= 0 && (kind.solver == Solver::mesh || kind.solver == Solver::face) &&
                paint(kind)->image.kind == TextureKind::flat;
     }
-    // Whether an opaque thing is no more than triangles that are lit at their corners.
+    // Whether an opaque thing is lit at its triangles' corners, and there is nothing else to it but
+    // a texture on them.
     bool simple(const Drawn& drawn) const {
         const Kind& of = kind(drawn);
-        if (drawn.boxed || of.is_body() || of.line > 0 || of.side != Side::front) return false;
+        if (drawn.boxed || of.line > 0 || of.side != Side::front) return false;
         return !blended() || (coloured() && view.vertex_lit && !view.linear && !view.haze &&
                               !of.emissive && !of.tinted && (of.texture < 0 || laid_flat(of)));
     }
@@ -148,6 +149,12 @@ public:
         first_key_ = ++work.pictures << 32;
     }
 
+    static std::int32_t id_of(const float* record) {
+        std::int32_t id;
+        __builtin_memcpy(&id, record + ID, sizeof id);
+        return id;
+    }
+
     // Whether all primitives of a thing look the same, but for light at their corners.
     static bool alike(const Kind& kind) { return kind.is_body() && kind.side == Side::front; }
 
@@ -192,7 +199,7 @@ public:
         colour<whole>(block, m, kind, record, seen, texel);
         if (scene_.vertex_lit(kind, drawn)) {
             if (kind.is_body()) {
-                light_alike<whole>(block, rays, m, drawn, kind, primitives);
+                light_alike<whole>(block, rays, m, drawn, primitives);
             } else {
                 add_vertex_light<whole>(block, m, drawn, seen.first.value, seen.second.value);
             }
@@ -200,8 +207,8 @@ public:
         if (flat && scene_.view.linear) add_layers(block, m, *paint, seen, laid);
     }
 
-    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them); false
-    // where its texture is another one than that of others.
+    // Adds a triangle of a simple thing at lanes `m` (`whole`: begins with it, at all of them);
+    // false where its texture is another one than that of others.
     template <bool whole>
     bool take(LitTriangles& to, Mask m, const Drawn& drawn, std::uint32_t number) {
         const Kind& kind = scene_.kind(drawn);
@@ -220,14 +227,29 @@ public:
         return to.put_paint<whole>(m, *triangle_, scene_.paint(kind));
     }
 
-    // What a screen shows of simple things; more than 1 is white.
-    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Rays& rays, Mask there, int x,
-                                  int y) const {
+    // Where rays meet a body, in camera axes; its normal is of any length.
+    HELIOGRAPH_INLINE Crossing meet(const Rays& rays, const Drawn& drawn) const {
+        const Kind& kind = scene_.kind(drawn);
+        const Crossing met =
+            cross(kind.solver, drawn.length, ObjectRays(drawn, rays), all_int(0));
+        return {larger(met.depth, all(scene_.lens.nearest)),
+                normals_way(drawn.normals, met.normal), met.missed};
+    }
+    // What lights a body at lanes `m`.
+    const LitTriangles& light_body(const Drawn& drawn, Mask m, Int8 primitives) {
+        if (scene_.coloured()) take_alike(m, drawn, primitives);
+        return alike_;
+    }
+
+    // What a screen shows of simple things, as deep as `depth` says; more than 1 is white.
+    template <typename Depth>
+    HELIOGRAPH_INLINE Vec3 shaded(const OnTriangles& on, const Depth& depth, const Rays& rays,
+                                  Mask there, int x, int y) const {
         const LitTriangles& t = on.triangles;
         const FrameBlock& block = *scene_.frame.block;
         Vec3 lit = on.between3(t.light);
         if (block.shadow_count > 0) {
-            const Vec3 point = rays.point(on.depth());
+            const Vec3 point = rays.point(depth());
             for (int i = 0; i < int(block.shadow_count); ++i)
                 lit += on.between3(t.light + 3 + 3 * i) * lit_part(scene_.frame, i, point, there);
         }
@@ -236,7 +258,10 @@ public:
                 look_up(*t.paint, t.paint->image, 0, on.laid(block), there & t.textured);
             lit *= select(t.textured, Vec3{texel.x, texel.y, texel.z}, vec3(1, 1, 1));
         }
-        if (t.reflective) lit += mirror_at(x, y) * t.reflectance;
+        if (t.reflective) {
+            const Int8 colours = mirror_bytes(x, y);
+            if (any(colours != 0)) lit += from_bytes(colours) * t.reflectance;
+        }
         return lit;
     }
 
@@ -269,7 +294,7 @@ public:
         const Vec3 point = rays.point(select(block.covered, block.depth, all(1.0f)));
         Vec3 mirrored = vec3(0, 0, 0);
         if (any(block.reflective)) {
-            mirrored = mirror_at(x, y);
+            mirrored = from_bytes(mirror_bytes(x, y));
             if (scene_.view.linear) mirrored = decoded(mirrored);
             mirrored *= select(block.reflective, block.reflectance, all(0.0f));
         }
@@ -311,12 +336,6 @@ private:
         Laid laid;           // of what has one on its triangles
         Vec3 object_normal, object, object_dx, object_dy;
     };
-
-    static std::int32_t id_of(const float* record) {
-        std::int32_t id;
-        __builtin_memcpy(&id, record + ID, sizeof id);
-        return id;
-    }
 
     HELIOGRAPH_INLINE void see(Seen& seen, const Rays& rays, const Drawn& drawn, const Kind& kind,
                                std::uint32_t number) {
@@ -394,18 +413,15 @@ private:
         }
         const auto& n = triangle_->normal;
         if (kind.solver == Solver::face) {
-            seen.normal = {vec3(n[0]), vec3(0, 0, 0), vec3(0, 0, 0)};
+            seen.normal = {vec3(n[0][0], n[1][0], n[2][0]), vec3(0, 0, 0), vec3(0, 0, 0)};
             return;
         }
         if (!scene_.view.linear) {
-            seen.normal.value = normalize({on.between(n[0][0], n[1][0], n[2][0]),
-                                           on.between(n[0][1], n[1][1], n[2][1]),
-                                           on.between(n[0][2], n[1][2], n[2][2])});
+            seen.normal.value =
+                normalize({on.between(n[0]), on.between(n[1]), on.between(n[2])});
             return;
         }
-        const Sloped x = on.sloped(n[0][0], n[1][0], n[2][0]);
-        const Sloped y = on.sloped(n[0][1], n[1][1], n[2][1]);
-        const Sloped z = on.sloped(n[0][2], n[1][2], n[2][2]);
+        const Sloped x = on.sloped(n[0]), y = on.sloped(n[1]), z = on.sloped(n[2]);
         seen.normal =
             normalized({{x.value, y.value, z.value}, {x.dx, y.dx, z.dx}, {x.dy, y.dy, z.dy}});
     }
@@ -548,11 +564,16 @@ private:
             want_corners(drawn);
             light_waiting();
         }
+        const float* from[3];
         for (std::size_t k = 0; k < 3; ++k) {
             const std::size_t at = drawn.light + triangle_->corner[k] - drawn.base;
-            for (std::size_t i = 0; i < width_; ++i)
-                triangle_->light[i][k] = drawn.lit_whole ? light_.at(int(i))[at]
-                                                         : lazy_.numbers[at * width_ + i];
+            from[k] = drawn.lit_whole ? light_.at(0) + at : &lazy_.numbers[at * width_];
+        }
+        const std::size_t step = drawn.lit_whole ? light_.stride : 1;
+        for (std::size_t i = 0; i < width_; ++i) {
+            const float first = from[0][i * step];
+            float* to = triangle_->light[i];
+            to[0] = first, to[1] = from[1][i * step] - first, to[2] = from[2][i * step] - first;
         }
     }
 
@@ -572,7 +593,7 @@ private:
         if (!triangle_->lit) light_triangle(drawn);
         const auto& numbers = triangle_->light;
         const auto one = [&](const float* by) {
-            return by[0] + first * (by[1] - by[0]) + second * (by[2] - by[0]);
+            return by[0] + first * by[1] + second * by[2];
         };
         const auto along = [&](int i) {
             return Vec3{one(numbers[i]), one(numbers[i + 1]), one(numbers[i + 2])};
@@ -584,8 +605,18 @@ private:
 
     // Light of things whose surface is not that of their triangles, which only say how it is lit.
     template <bool whole>
-    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, const Kind& kind,
-                     Int8 primitives) {
+    void light_alike(Block& block, const Rays& rays, Mask m, const Drawn& drawn, Int8 primitives) {
+        take_alike(m, drawn, primitives);
+        const OnTriangles on(alike_, rays.where);
+        begin_vertex_light(block);
+        block.vertex_lit |= m;
+        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
+        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
+            block.direct[k] =
+                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
+    }
+    void take_alike(Mask m, const Drawn& drawn, Int8 primitives) {
+        const Kind& kind = scene_.kind(drawn);
         alignas(32) std::int32_t numbers[8];
         store(numbers, primitives);
         const auto take = [&]<bool all_lanes>(Mask mine, std::uint32_t number) {
@@ -604,13 +635,6 @@ private:
             alike_.number = 0;
             take.template operator()<false>(mine, std::uint32_t(number));
         }
-        const OnTriangles on(alike_, rays.where);
-        begin_vertex_light(block);
-        block.vertex_lit |= m;
-        block.lit = pick<whole>(m, on.between3(alike_.light), block.lit);
-        for (int k = 0; k < int(scene_.frame.block->shadow_count); ++k)
-            block.direct[k] =
-                pick<whole>(m, on.between3(alike_.light + 3 + 3 * k), block.direct[k]);
     }
 
     // Has the corners of the triangle at hand lit, if they are not.
@@ -754,29 +778,34 @@ private:
         return lit;
     }
 
-    Vec3 mirror_at(int x, int y) const {
+    // Red, green and blue of eight pixels of a mirror's picture, from the lowest byte on.
+    HELIOGRAPH_INLINE Int8 mirror_bytes(int x, int y) const {
         const View& view = scene_.view;
         const int width = view.camera.width;
         const std::uint8_t* row = view.mirror + 3 * std::size_t(y) * std::size_t(width);
-        Int8 all_colours;
 #if defined(__AVX2__)
-        if (x + 8 < width) {  // four bytes are read for three
-            const Int8 places = lane_numbers() * 3;
-            all_colours = (Int8)_mm256_i32gather_epi32(reinterpret_cast<const int*>(row + 3 * x),
-                                                       (__m256i)places, 1);
-        } else
-#endif
-        {
-            alignas(32) std::int32_t colours[8];
-            for (int i = 0; i < 8; ++i) {
-                const std::uint8_t* from = row + 3 * std::min(x + i, width - 1);
-                colours[i] = from[0] | from[1] << 8 | from[2] << 16;
-            }
-            all_colours = load(colours);
+        if (x + 8 <= width) {
+            const auto* from = reinterpret_cast<const __m128i*>(row + 3 * x);
+            const auto* end = reinterpret_cast<const __m128i*>(row + 3 * x + 8);
+            const __m256i bytes = _mm256_inserti128_si256(
+                _mm256_castsi128_si256(_mm_loadu_si128(from)), _mm_loadu_si128(end), 1);
+            const __m256i places = _mm256_setr_epi8(
+                0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,
+                4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1);
+            return (Int8)_mm256_shuffle_epi8(bytes, places);
         }
+#endif
+        alignas(32) std::int32_t colours[8];
+        for (int i = 0; i < 8; ++i) {
+            const std::uint8_t* from = row + 3 * std::min(x + i, width - 1);
+            colours[i] = from[0] | from[1] << 8 | from[2] << 16;
+        }
+        return load(colours);
+    }
+    static HELIOGRAPH_INLINE Vec3 from_bytes(Int8 colours) {
         const Int8 byte = all_int(255);
-        const Vec3 seen{to_float(all_colours & byte), to_float(all_colours >> 8 & byte),
-                        to_float(all_colours >> 16 & byte)};
+        const Vec3 seen{to_float(colours & byte), to_float(colours >> 8 & byte),
+                        to_float(colours >> 16 & byte)};
         return seen * all(1.0f / 255.0f);
     }
 

@@ -180,7 +180,7 @@ HELIOGRAPH_INLINE float one_over(float power) {
 
 inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& drawn,
                          Solver solver, std::uint32_t number, const View& view, bool turned) {
-    auto& [key, lit, front, corner, over, first, second, depth, nearest, farthest, normal, uv,
+    auto& [key, lit, front, corner, over, first, second, depth, nearest, farthest, uv, normal,
            light] = triangle;
     lit = false;
     const std::size_t t = drawn.first + (number - drawn.number);
@@ -241,13 +241,20 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     // What is seen is not beyond the far plane, however large a triangle's roundings are.
     farthest =
         std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
-    for (int k = 0; k < 3; ++k)
-        store4(normal[k], turned3(drawn.normal_columns, load4(&meshes.packed[8 * corner[k] + 4])));
-    if (solver != Solver::face) return;
-    float* plain = normal[0];
+    const auto normal_at = [&](int k) {
+        return turned3(drawn.normal_columns, load4(&meshes.packed[8 * corner[k] + 4]));
+    };
+    const Float4 start = normal_at(0);
+    for (int r = 0; r < 3; ++r) normal[r][0] = start[r], normal[r][1] = normal[r][2] = 0;
+    if (solver != Solver::face) {
+        const Float4 ways[2] = {normal_at(1) - start, normal_at(2) - start};
+        for (int r = 0; r < 3; ++r) normal[r][1] = ways[0][r], normal[r][2] = ways[1][r];
+        return;
+    }
+    const float plain[3] = {normal[0][0], normal[1][0], normal[2][0]};
     const float length = __builtin_sqrtf(
         std::max(plain[0] * plain[0] + plain[1] * plain[1] + plain[2] * plain[2], 1e-37f));
-    for (int r = 0; r < 3; ++r) plain[r] /= length;
+    for (int r = 0; r < 3; ++r) normal[r][0] /= length;
 }
 
 // Lays a texture on it: by its corners' own coordinates, or by places in object axes, which are
@@ -330,12 +337,13 @@ struct OnTriangle {
         const Sloped u = along(t, t.uv[0], true), v = along(t, t.uv[1], true);
         return {{u.value, v.value}, {u.dx, v.dx}, {u.dy, v.dy}};
     }
-    HELIOGRAPH_INLINE Float8 between(float a, float b, float c) const {
-        return a + first.value * (b - a) + second.value * (c - a);
+    // What is known at the first corner, and from there to the others.
+    HELIOGRAPH_INLINE Float8 between(const float* by) const {
+        return by[0] + first.value * by[1] + second.value * by[2];
     }
-    HELIOGRAPH_INLINE Sloped sloped(float a, float b, float c) const {
-        return {between(a, b, c), first.dx * (b - a) + second.dx * (c - a),
-                first.dy * (b - a) + second.dy * (c - a)};
+    HELIOGRAPH_INLINE Sloped sloped(const float* by) const {
+        return {between(by), first.dx * by[1] + second.dx * by[2],
+                first.dy * by[1] + second.dy * by[2]};
     }
 };
 

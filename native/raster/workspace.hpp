@@ -69,10 +69,14 @@ struct LazyLight {
 // What is behind everything, as a camera that stands still sees it again and again.
 struct Backdrop {
     std::vector<std::int32_t> colours;
+    std::vector<std::uint8_t> bytes;  // red, green and blue of each of them
     std::size_t stride;
 
     const std::int32_t* at(int x, int y) const {
-        return colours.data() + std::size_t(y) * stride + std::size_t(x);
+        return colours.data() + place(x, y);
+    }
+    std::size_t place(int x, int y) const {
+        return std::size_t(y) * stride + std::size_t(x);
     }
 };
 
@@ -125,9 +129,11 @@ struct Triangle {
     std::size_t corner[3];
     float over[4], first[4], second[4];  // what all are divided by; barycentric; and 0
     float depth[3], nearest, farthest;
-    float normal[3][4];  // at its corners, camera axes, and 0; of planes one, of unit length
     float uv[2][3];      // texture coordinates, of what has a texture laid on it
-    float light[LIGHT_NUMBERS][3];  // at its corners, where `lit`
+    // At the first corner, and from there to the others: normals along each of the camera's axes
+    // (of planes one, of unit length), and light, where `lit`.
+    float normal[3][3];
+    float light[LIGHT_NUMBERS][3];
 };
 
 // Rows of a picture come to the same triangles again and again.
