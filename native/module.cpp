@@ -9,6 +9,7 @@
 #include <nanobind/stl/optional.h>
 
 #include "raster/module.hpp"
+#include "processor.hpp"
 #include "splats.hpp"
 
 namespace nb = nanobind;

@@ -11,13 +11,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <exception>
 #include <limits>
-#include <system_error>
-#include <thread>
 #include <utility>
 
+#include "processor.hpp"
 #include "radix_sort.hpp"
+#include "share.hpp"
 
 namespace heliograph {
 namespace {
@@ -174,29 +173,13 @@ TileRange tiles_of(const Splat& splat) {
             std::uint16_t(splat.first_column / TILE), std::uint16_t(splat.last_column / TILE)};
 }
 
-// Runs `work` on this thread and on up to `threads` - 1 others, and throws what one of them threw.
+// Runs `work` on this thread and on up to `threads` - 1 others.
 template <typename Work>
 void on_threads(int threads, const Work& work) {
-    std::vector<std::exception_ptr> errors(static_cast<std::size_t>(threads));
-    const auto guarded = [&](int thread) {
-        try {
-            work(thread);
-        } catch (...) {
-            errors[static_cast<std::size_t>(thread)] = std::current_exception();
-        }
-    };
-    {
-        std::vector<std::jthread> others;
-        others.reserve(static_cast<std::size_t>(threads));
-        try {
-            for (int i = 1; i < threads; ++i) others.emplace_back(guarded, i);
-        } catch (const std::system_error&) {
-            // The system has no more: those that are there do the work.
-        }
-        guarded(0);
-    }
-    for (const std::exception_ptr& error : errors)
-        if (error) std::rethrow_exception(error);
+    share(threads, threads, {}, [&](int, int thread, const Interrupt&) {
+        work(thread);
+        return true;
+    });
 }
 
 }  // namespace
@@ -343,14 +326,6 @@ void SplatScene::draw(const SplatCamera& camera, const SplatPicture& arrays,
     });
     const std::lock_guard lock(mutex_);
     spare_.push_back(std::move(scratch));
-}
-
-bool has_avx2() {
-#if defined(HELIOGRAPH_AVX2)
-    return __builtin_cpu_supports("avx2");
-#else
-    return false;
-#endif
 }
 
 }  // namespace heliograph

@@ -58,6 +58,5 @@ class SplatScene {
     mutable std::vector<std::unique_ptr<Scratch>> spare_;
 };
 
-bool has_avx2();
 
 }  // namespace heliograph

@@ -198,9 +198,9 @@ def main() -> int:
     parser.add_argument(
         "--kernels",
         type=int,
-        choices=(0, 1, 2, 3),
-        default=3,
-        help="of the cpu backend: 0 plain, 3 best",
+        choices=(0, 1, 2),
+        default=2,
+        help="of the cpu backend: 0 plain, 2 best",
     )
     arguments = parser.parse_args()
     CpuRasterizer.kernels = arguments.kernels

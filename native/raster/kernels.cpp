@@ -1,6 +1,5 @@
-// Built several times: for all processors of a kind, for those with AVX2 (HELIOGRAPH_BUILD_AVX2) or
-// AVX-512 (HELIOGRAPH_BUILD_AVX512), and without intrinsics (HELIOGRAPH_PLAIN). All give the same
-// bits.
+// Built several times: for all processors of a kind, for those with AVX2 (HELIOGRAPH_BUILD_AVX2),
+// and without intrinsics (HELIOGRAPH_PLAIN). All give the same bits.
 #include "kernels.hpp"
 
 #include "picture.hpp"
@@ -115,8 +114,6 @@ bool draw(Job& job) {
 
 #if defined(HELIOGRAPH_PLAIN)
 const RasterKernels plain_raster_kernels = {draw, draw_shadow};
-#elif defined(HELIOGRAPH_BUILD_AVX512)
-const RasterKernels avx512_raster_kernels = {draw, draw_shadow};
 #elif defined(HELIOGRAPH_BUILD_AVX2)
 const RasterKernels avx2_raster_kernels = {draw, draw_shadow};
 #else

@@ -42,7 +42,6 @@ extern const RasterKernels plain_raster_kernels;     // without any processor's 
 #endif
 #if defined(HELIOGRAPH_AVX2)
 extern const RasterKernels avx2_raster_kernels;
-extern const RasterKernels avx512_raster_kernels;  // eight lanes; more registers, and masks
 #endif
 
 }  // namespace heliograph

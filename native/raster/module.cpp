@@ -16,6 +16,7 @@
 #include <string>
 #include <utility>
 
+#include "../processor.hpp"
 #include "kernels.hpp"
 
 namespace nb = nanobind;
@@ -154,13 +155,7 @@ struct SignalCheck {
 
 const RasterKernels& kernels_of(int level) {
 #if defined(HELIOGRAPH_AVX2)
-    static const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-    static const bool avx512 =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-        __builtin_cpu_supports("bmi2");
-    if (level >= 3 && avx512) return avx512_raster_kernels;
-    if (level >= 2 && avx2) return avx2_raster_kernels;
+    if (level >= 2 && has_avx2()) return avx2_raster_kernels;
 #endif
 #if defined(HELIOGRAPH_WITH_PLAIN)
     if (level == 0) return plain_raster_kernels;

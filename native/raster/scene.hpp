@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "share.hpp"
+#include "../share.hpp"
 #include "textures.hpp"
 
 namespace heliograph {

@@ -128,10 +128,25 @@ HELIOGRAPH_INLINE void store_pairs(std::int32_t* to, Int8 first, Int8 second) {
 #endif
 }
 
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+// For each set of lanes their numbers, one after the other.
+struct LaneLists {
+    alignas(8) std::uint8_t lanes[256][8] = {};
+
+    constexpr LaneLists() {
+        for (int which = 0; which < 256; ++which)
+            for (int lane = 0, count = 0; lane < 8; ++lane)
+                if (which >> lane & 1) lanes[which][count++] = std::uint8_t(lane);
+    }
+};
+constexpr LaneLists LANE_LISTS;
+#endif
+
 // Stores those lanes whose bits are set one after the other, and something behind them; how many.
 HELIOGRAPH_INLINE int store_some(std::int32_t* to, Int8 lanes, int which) {
-#if defined(__AVX512VL__) && !defined(HELIOGRAPH_PLAIN)
-    store(to, (Int8)_mm256_maskz_compress_epi32(__mmask8(which), (__m256i)lanes));
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    const __m128i list = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(LANE_LISTS.lanes[which]));
+    store(to, (Int8)_mm256_permutevar8x32_epi32((__m256i)lanes, _mm256_cvtepu8_epi32(list)));
     return __builtin_popcount(unsigned(which));
 #else
     int count = 0;

@@ -48,8 +48,8 @@ _TONES = (ToneMapping.NONE, ToneMapping.NEUTRAL, ToneMapping.ACES)
 _PASSES = ("rgb", "alpha", "depth", "distance", "normals", "segmentation")
 _MOST_PLACES = 64
 _NOWHERE = Camera.look_at(eye=(0, 0, 1), target=(0, 0, 0), fov_y=1, width=1, height=1)
-_FASTEST = 3
-"""Which of the native kernels: 0 plain, 1 what every processor has, 2 AVX2, 3 the best of all."""
+_FASTEST = 2
+"""Which of the native kernels: 0 plain, 1 with what every processor has, 2 with AVX2."""
 
 
 class _Seen:
