@@ -384,7 +384,7 @@ def test_what_a_page_cannot_be_asked_for() -> None:
             ([], ["rgb"]),
             ([CAMERA, CAMERA], ["rgb"]),
             ([CAMERA], []),
-            ([CAMERA.replace(width=16384, height=16384)], ["rgb"]),
+            ([CAMERA.replace(width=16384, height=16384)], ["rgb", "alpha"]),
         ):
             with pytest.raises(InvalidValueError, match=r"cameras|passes"):
                 await link.render(cameras, passes, timeout=1)
@@ -546,8 +546,8 @@ WRONG: dict[str, Callable[[list[Picture]], list[Picture]]] = {
     "another camera": lambda p: [replace(p[0], camera="b")],
     "another content": lambda p: [replace(p[0], content="image/png")],
     "another size": lambda p: [replace(p[0], width=6, height=8)],
-    "too few bytes": lambda p: [replace(p[0], nbytes=188)],
-    "too many bytes": lambda p: [replace(p[0], nbytes=193)],
+    "too few bytes": lambda p: [replace(p[0], nbytes=140)],
+    "too many bytes": lambda p: [replace(p[0], nbytes=145)],
     "before the message": lambda p: [replace(p[0], offset=-16)],
     "behind the message": lambda p: [replace(p[0], offset=16)],
     "far behind": lambda p: [replace(p[0], offset=1 << 60)],

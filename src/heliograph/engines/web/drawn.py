@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final, Protocol, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.web.decode import PAGE_NAMES, contents_of, decode, raw_picture
+from heliograph.engines.web.decode import (
+    CONTENTS,
+    PAGE_NAMES,
+    contents_of,
+    decode,
+    raw_bytes,
+    raw_picture,
+)
 from heliograph.engines.web.messages import Encoding, Picture, Render, Rendered
 from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import ALIGNMENT
@@ -21,9 +27,6 @@ MOST_BYTES: Final = 1 << 30
 """Bytes of all pictures of one answer."""
 FILE_HEAD: Final = 1 << 16
 """Bytes that an image file may be larger than its pixels."""
-
-_BYTES: Mapping[str, int] = MappingProxyType({"rgba": 4, "depth": 4, "geometry": 16})
-"""Bytes of a pixel of each raw content."""
 
 
 class SharedSlot(Protocol):
@@ -92,8 +95,8 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
         """
         content, seen = self._contents[name], self._cameras[camera]
         data = self._raw[camera, content]
-        if content in _BYTES:
-            return decode(name, raw_picture(data, seen), seen, out)
+        if content in CONTENTS:
+            return decode(name, raw_picture(data, content, seen), seen, out)
         return np.frombuffer(data, np.uint8)
 
 
@@ -223,7 +226,7 @@ def _most_bytes(cameras: Sequence[Camera], contents: set[str]) -> int:
 
 def _allowed(content: str, pixels: int) -> int:
     """Bytes of a raw picture, or that an image file has at most."""
-    return pixels * _BYTES[content] if content in _BYTES else pixels * 4 + FILE_HEAD
+    return raw_bytes(content, pixels) if content in CONTENTS else pixels * 4 + FILE_HEAD
 
 
 def _part(picture: Picture, camera: Camera, body: memoryview) -> memoryview:
@@ -238,7 +241,7 @@ def _part(picture: Picture, camera: Camera, body: memoryview) -> memoryview:
         raise InvalidValueError(f"expected bytes within {len(body)}, got {start} to {stop}")
     allowed, raw = (
         _allowed(picture.content, camera.width * camera.height),
-        picture.content in _BYTES,
+        picture.content in CONTENTS,
     )
     if picture.nbytes > allowed or (raw and picture.nbytes != allowed):
         raise InvalidValueError(
