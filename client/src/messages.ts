@@ -160,6 +160,7 @@ export interface Rendered {
   pictures: Picture[];
   camera?: CameraSpec | null;
   milliseconds?: number;
+  more?: boolean;
 }
 
 /** Why a `Render` could not be answered. */

@@ -91,19 +91,31 @@ export class Sensors {
       if (wanted.encoded || this.passes.isSlow) {
         return this.answerLater(message, cameras, wanted, since).catch((error: unknown) => this.fail(message, error));
       }
-      const pictures = this.layOut(cameras, wanted);
-      const samples = message.samples ?? 1;
-      const small = cameras.every(({ width, height }) => width * height <= AHEAD.pixels);
-      const ahead = small ? AHEAD.cameras : 1;
-      for (let first = 0; first < cameras.length; first += ahead) {
-        const drawn = cameras.slice(first, first + ahead).map((camera, at) => this.draw(camera, wanted, samples, at));
-        drawn.forEach((unread, at) => this.read(unread, pictures[first + at] ?? []));
+      if (cameras.length > 1 && !message.viewport && typeof message.file_slot !== "number") {
+        this.drawAhead(cameras, wanted, message.samples ?? 1, (unread, at) => {
+          const pictures = this.layOut(cameras.slice(at, at + 1), wanted);
+          this.read(unread, pictures[0] ?? []);
+          this.send(message, pictures.flat(), since, at + 1 < cameras.length);
+        });
+      } else {
+        const pictures = this.layOut(cameras, wanted);
+        this.drawAhead(cameras, wanted, message.samples ?? 1, (unread, at) => this.read(unread, pictures[at] ?? []));
+        this.send(message, pictures.flat(), since);
       }
-      this.send(message, pictures.flat(), since);
     } catch (error) {
       this.fail(message, error);
     }
     return null;
+  }
+
+  /** Draw some cameras before the first of them is read, so that nobody waits for anybody. */
+  private drawAhead(cameras: readonly CameraSpec[], wanted: Wanted, samples: number, read: (unread: Unread[], at: number) => void): void {
+    const small = cameras.every(({ width, height }) => width * height <= AHEAD.pixels);
+    const ahead = small ? AHEAD.cameras : 1;
+    for (let first = 0; first < cameras.length; first += ahead) {
+      const drawn = cameras.slice(first, first + ahead).map((camera, place) => this.draw(camera, wanted, samples, place));
+      drawn.forEach((unread, place) => read(unread, first + place));
+    }
   }
 
   private async answerLater(message: Render, cameras: readonly CameraSpec[], wanted: Wanted, since: number): Promise<void> {
@@ -216,10 +228,10 @@ export class Sensors {
     return [...encoded, ...kept.map((picture, at) => put(picture, raw[at] ?? new Uint8Array(), picture.content))];
   }
 
-  private send(message: Render, pictures: Picture[], since: number): void {
+  private send(message: Render, pictures: Picture[], since: number, more = false): void {
     const camera = message.viewport ? (this.viewport?.() ?? null) : null;
     const { request, file_slot: slot } = message;
-    const rendered = { type: "rendered", request, version: this.world.version, pictures, camera } as const;
+    const rendered = { type: "rendered", request, version: this.world.version, pictures, camera, more } as const;
     const milliseconds = () => performance.now() - since;
     if (slot !== null && slot !== undefined) {
       if (this.files === null) throw new Error("expected the WebSocket, as this page has no shared file");

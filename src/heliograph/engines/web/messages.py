@@ -292,6 +292,7 @@ class Rendered(Message, frozen=True, tag="rendered"):
         pictures: their buffers stand in the message, or in the shared file's slot.
         camera: of the viewport, where that was asked for.
         milliseconds: from the request's arrival to its answer, in the page.
+        more: whether further cameras follow, each in an answer of its own.
     """
 
     request: int
@@ -299,6 +300,7 @@ class Rendered(Message, frozen=True, tag="rendered"):
     pictures: list[Picture]
     camera: CameraSpec | None = None
     milliseconds: float = 0.0
+    more: bool = False
 
 
 class Refused(Message, frozen=True, tag="refused"):
