@@ -113,19 +113,21 @@ def answer_to(message: Render, version: int, **changes: Any) -> tuple[Rendered, 
 
 
 def made_contents(message: Render, camera: CameraSpec, version: int) -> dict[str, bytes]:
-    size, made = (camera.height, camera.width, 4), {}
+    size, made = (camera.height, camera.width), {}
     if "rgb" in message.passes and message.encoding != "raw":
         made[f"image/{message.encoding}"] = b"a file"
-    if "alpha" in message.passes or ("rgb" in message.passes and message.encoding == "raw"):
-        rgba = np.full(size, version, np.uint8)
-        rgba[0] = 77  # the lowest row
-        made["rgba"] = rgba.tobytes()
-    if {"depth", "normals", "segmentation"} & set(message.passes):
-        geometry = np.zeros(size, np.uint32)
-        geometry[..., 0] = np.float32(3).view(np.uint32)
-        geometry[..., 2] = 5
-        alone = not {"normals", "segmentation"} & set(message.passes)
-        made["depth" if alone else "geometry"] = geometry[..., : 1 if alone else 4].tobytes()
+    alpha = "alpha" in message.passes
+    if alpha or ("rgb" in message.passes and message.encoding == "raw"):
+        colour = np.full((*size, 4 if alpha else 3), version, np.uint8)
+        colour[0] = 77  # the lowest row
+        made["rgba" if alpha else "rgb"] = colour.tobytes()
+    shapes = {
+        "depth": np.full(size, 3, np.float32),
+        "normals": np.zeros(size, np.uint32),
+        "segmentation": np.full(size, 5, np.uint32),
+    }
+    for name in set(message.passes) & set(shapes):
+        made["ids" if name == "segmentation" else name] = shapes[name].tobytes()
     return made
 
 

@@ -86,10 +86,10 @@ class Page:
     async def answer(self, told: Render) -> None:
         buffers, pictures = wire.Buffers(), []
         for camera in told.cameras:
-            pixels = np.full((camera.height, camera.width, 4), self.version, np.uint8)
+            pixels = np.full((camera.height, camera.width, 3), self.version, np.uint8)
             place = buffers.add(pixels.tobytes())
             size = camera.width, camera.height
-            pictures.append(Picture(camera.name, "rgba", *size, *place))
+            pictures.append(Picture(camera.name, "rgb", *size, *place))
         await self.send(Rendered(told.request, self.version, pictures), buffers)
 
     async def until(self, condition: Callable[[], object]) -> None:

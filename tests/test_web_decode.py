@@ -10,25 +10,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.camera import Camera
-from heliograph.engines.web.decode import PAGE_PASSES, contents_of, decode, raw_picture
+from heliograph.engines.web.decode import PAGE_PASSES, contents_of, decode, raw_bytes, raw_picture
 from heliograph.errors import EngineError
 
 CAMERA = Camera.perspective(fov_y=0.9, width=7, height=5)
 
 
-def geometry(depth: np.ndarray, normals: np.ndarray, ids: np.ndarray) -> memoryview:
-    """What a page sends, its first row the lowest: the octahedral map as it is defined."""
-    folded = normals / np.abs(normals).sum(-1, keepdims=True)
-    x, y, z = np.moveaxis(folded, -1, 0)
+def sent(picture: np.ndarray) -> memoryview:
+    """What a page sends, its first row the lowest."""
+    return memoryview(np.ascontiguousarray(picture[::-1]).tobytes())
+
+
+def folded(normals: np.ndarray, hit: np.ndarray) -> np.ndarray:
+    """Normals on the octahedron as it is defined, (H, W) uint32."""
+    flat = normals / np.abs(normals).sum(-1, keepdims=True)
+    x, y, z = np.moveaxis(flat, -1, 0)
     sign_x, sign_y = np.where(x < 0, -1, 1), np.where(y < 0, -1, 1)
     u = np.where(z < 0, (1 - np.abs(y)) * sign_x, x)
     v = np.where(z < 0, (1 - np.abs(x)) * sign_y, y)
     packed = np.stack([u, v], -1) * 32767
-    words = np.zeros((*depth.shape, 4), np.uint32)
-    words[..., 0] = depth.astype(np.float32).view(np.uint32)
-    words[..., 1] = packed.round().astype(np.int16).view(np.uint32)[..., 0]
-    words[..., 2] = ids
-    return memoryview(np.ascontiguousarray(words[::-1]).tobytes())
+    words = packed.round().astype(np.int16).view(np.uint32)[..., 0]
+    return np.where(hit, words, np.uint32(0x80008000))
+
+
+def read(name: str, content: str, picture: np.ndarray, camera: Camera = CAMERA) -> np.ndarray:
+    """A pass of what a page sends."""
+    return decode(name, raw_picture(sent(picture), content, camera), camera, None)
 
 
 def random_picture(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -42,16 +49,15 @@ def random_picture(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @given(st.integers(0, 2**32))
-def test_geometry_is_read_as_it_was_meant(seed: int) -> None:
+def test_shapes_are_read_as_they_were_meant(seed: int) -> None:
     depth, normals, ids = random_picture(seed)
-    picture = raw_picture(geometry(depth, normals, ids), CAMERA)
     hit = np.isfinite(depth)
-    assert np.array_equal(decode("depth", picture, CAMERA, None), depth)
-    assert np.array_equal(decode("segmentation", picture, CAMERA, None), ids)
-    read = decode("normals", picture, CAMERA, None)
-    assert not read[~hit].any()
-    assert np.allclose(read[hit], normals[hit], atol=1e-4)
-    assert np.allclose(np.linalg.norm(read[hit], axis=-1), 1, atol=1e-6)
+    assert np.array_equal(read("depth", "depth", depth), depth)
+    assert np.array_equal(read("segmentation", "ids", ids.astype(np.uint32)), ids)
+    found = read("normals", "normals", folded(normals, hit))
+    assert not found[~hit].any()
+    assert np.allclose(found[hit], normals[hit], atol=1e-4)
+    assert np.allclose(np.linalg.norm(found[hit], axis=-1), 1, atol=1e-6)
 
 
 def test_axes_and_what_lies_on_the_folds() -> None:
@@ -59,56 +65,52 @@ def test_axes_and_what_lies_on_the_folds() -> None:
     rows = [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1), (half, 0, -half)]
     camera = Camera.perspective(fov_y=0.9, width=len(rows), height=1)
     normals = np.array([rows], float)
-    ones = np.ones((1, len(rows)))
-    picture = raw_picture(geometry(ones, normals, ones), camera)
-    assert np.allclose(decode("normals", picture, camera, None), normals, atol=4e-5)
-    assert np.array_equal(decode("normals", picture, camera, None)[:, :6], normals[:, :6])
+    found = read("normals", "normals", folded(normals, np.ones((1, len(rows)), bool)), camera)
+    assert np.allclose(found, normals, atol=4e-5)
+    assert np.array_equal(found[:, :6], normals[:, :6])
 
 
 def test_distance_is_along_the_ray() -> None:
-    depth, normals, ids = random_picture(3)
-    picture = raw_picture(geometry(depth, normals, ids), CAMERA)
+    depth, _, _ = random_picture(3)
     points = CAMERA.unproject(CAMERA.pixel_centres(), depth.astype(float))
     lengths = np.linalg.norm(points, axis=-1)
-    distance = decode("distance", picture, CAMERA, None)
+    distance = read("distance", "depth", depth)
     hit = np.isfinite(depth)
     assert np.allclose(distance[hit], lengths[hit], 1e-6)
     assert np.isinf(distance[~hit]).all()
     parallel = Camera.orthographic(extent_y=2, width=7, height=5)
-    assert np.array_equal(decode("distance", picture, parallel, None), depth)
+    assert np.array_equal(read("distance", "depth", depth, parallel), depth)
 
 
-def test_depth_alone_comes_as_one_number_a_pixel() -> None:
+def test_nothing_is_sent_that_nobody_asked_for() -> None:
     assert contents_of(("rgb", "depth", "distance")) == {
-        "rgb": "rgba",
+        "rgb": "rgb",
         "depth": "depth",
         "distance": "depth",
     }
-    assert contents_of(("depth", "normals"))["depth"] == "geometry"
-    depth, normals, ids = random_picture(3)
-    four = raw_picture(geometry(depth, normals, ids), CAMERA)
-    one = raw_picture(memoryview(four[..., 0].tobytes()), CAMERA)
-    for name in ("depth", "distance"):
-        assert np.array_equal(decode(name, one, CAMERA, None), decode(name, four, CAMERA, None))
+    assert contents_of(("normals", "segmentation")) == {"normals": "normals", "segmentation": "ids"}
+    assert contents_of(("alpha", "rgb")) == {"alpha": "rgba", "rgb": "rgba"}
 
 
 def test_colours_are_turned_over_into_what_is_given() -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (5, 7, 4), np.uint8)
-    picture = raw_picture(memoryview(rgba[::-1].tobytes()), CAMERA)
+    picture = raw_picture(sent(rgba), "rgba", CAMERA)
     rgb, alpha = np.zeros((5, 7, 3), np.uint8), np.zeros((5, 7), np.uint8)
     assert decode("rgb", picture, CAMERA, rgb) is rgb
     assert decode("alpha", picture, CAMERA, alpha) is alpha
     assert np.array_equal(rgb, rgba[..., :3])
     assert np.array_equal(alpha, rgba[..., 3])
+    assert np.array_equal(read("rgb", "rgb", rgba[..., :3]), rgba[..., :3])
 
 
 def test_every_pass_has_its_own_shape_and_type() -> None:
     for name, spec in PAGE_PASSES.items():
-        nbytes = 35 * (16 if contents_of([name])[name] == "geometry" else 4)
-        array = decode(name, raw_picture(memoryview(bytes(nbytes)), CAMERA), CAMERA, None)
+        content = contents_of([name])[name]
+        data = memoryview(bytes(raw_bytes(content, 35)))
+        array = decode(name, raw_picture(data, content, CAMERA), CAMERA, None)
         assert (array.shape, array.dtype) == (spec.shape(CAMERA), spec.dtype)
 
 
 def test_pictures_of_another_size_are_refused() -> None:
-    with pytest.raises(EngineError, match="expected 140 or 560 bytes for 7x5, got 141"):
-        raw_picture(memoryview(bytes(141)), CAMERA)
+    with pytest.raises(EngineError, match="expected 105 bytes of rgb for 7x5, got 141"):
+        raw_picture(memoryview(bytes(141)), "rgb", CAMERA)

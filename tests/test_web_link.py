@@ -384,7 +384,7 @@ def test_what_a_page_cannot_be_asked_for() -> None:
             ([], ["rgb"]),
             ([CAMERA, CAMERA], ["rgb"]),
             ([CAMERA], []),
-            ([CAMERA.replace(width=16384, height=16384)], ["rgb"]),
+            ([CAMERA.replace(width=16384, height=16384)], ["rgb", "alpha"]),
         ):
             with pytest.raises(InvalidValueError, match=r"cameras|passes"):
                 await link.render(cameras, passes, timeout=1)
@@ -540,14 +540,44 @@ def test_a_request_that_was_given_up_is_not_sent(monkeypatch: pytest.MonkeyPatch
     run(work)
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_cameras_may_come_one_after_the_other(broken: bool) -> None:
+    class Parting(Page):
+        async def take(self, message: Any, body: memoryview) -> None:
+            if not isinstance(message, Render):
+                await super().take(message, body)
+                return
+            for number, camera in enumerate(message.cameras):
+                last = number == len(message.cameras) - 1
+                one = replace(message, cameras=[message.cameras[0] if broken else camera])
+                await self.send(*answer_to(one, number, more=not last))
+
+    async def work(link: PageLink, _page: Page) -> None:
+        link.show(Scene().rows)
+        cameras = [CAMERA, CAMERA.replace(name="b", width=5), CAMERA.replace(name="c")]
+        if broken:
+            with pytest.raises(EngineError, match=r"expected .*, each once"):
+                await link.render(cameras, ["rgb", "depth", "normals"], timeout=20)
+            return
+        drawn = await link.render(cameras, ["rgb", "depth", "normals"], timeout=20)
+        for number, camera in enumerate(cameras):
+            for _ in range(2):
+                assert (drawn.pictures[camera.name, "rgb"][:-1] == number).all()
+                assert drawn.pictures[camera.name, "depth"].shape == (camera.height, camera.width)
+        assert drawn.version == 2
+        assert link.malformed == 0
+
+    run(work, Parting)
+
+
 WRONG: dict[str, Callable[[list[Picture]], list[Picture]]] = {
     "no picture": lambda p: [],
     "twice": lambda p: [p[0], p[0]],
     "another camera": lambda p: [replace(p[0], camera="b")],
     "another content": lambda p: [replace(p[0], content="image/png")],
     "another size": lambda p: [replace(p[0], width=6, height=8)],
-    "too few bytes": lambda p: [replace(p[0], nbytes=188)],
-    "too many bytes": lambda p: [replace(p[0], nbytes=193)],
+    "too few bytes": lambda p: [replace(p[0], nbytes=140)],
+    "too many bytes": lambda p: [replace(p[0], nbytes=145)],
     "before the message": lambda p: [replace(p[0], offset=-16)],
     "behind the message": lambda p: [replace(p[0], offset=16)],
     "far behind": lambda p: [replace(p[0], offset=1 << 60)],

@@ -230,3 +230,25 @@ def test_everything_else_goes_to_the_protocol_behind() -> None:
         ("eof_received",),
         ("connection_lost", None),
     ]
+
+
+def test_memory_is_used_again_once_nobody_looks_at_it() -> None:
+    reading, payloads = Reading(), [random_bytes(5000, seed) for seed in range(4)]
+
+    def place() -> int:
+        return int(np.frombuffer(reading.views[-1], np.uint8).ctypes.data)
+
+    reading.feed(frame(payloads[0]))
+    reading.feed(frame(payloads[1]))
+    second = place()
+    assert [bytes(view) for view in reading.views] == payloads[:2]
+    part = reading.views[-1][:16]
+    reading.views.clear()
+    reading.feed(frame(payloads[2]))
+    assert bytes(part) == payloads[1][:16]
+    assert place() != second
+    third = place()
+    reading.views.clear()
+    reading.feed(frame(payloads[3]))
+    assert place() == third
+    assert reading.messages == payloads

@@ -1,6 +1,6 @@
 // Written by scripts/page_messages.py from src/heliograph/engines/web/messages.py; do not edit.
 
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** One component without its children. */
 export interface Row {
@@ -145,7 +145,7 @@ export interface Applied {
 /** One pass of one camera. */
 export interface Picture {
   camera: string;
-  content: "depth" | "geometry" | "image/jpeg" | "image/png" | "image/webp" | "rgba";
+  content: "depth" | "ids" | "image/jpeg" | "image/png" | "image/webp" | "normals" | "rgb" | "rgba";
   width: number;
   height: number;
   offset: number;
@@ -160,6 +160,7 @@ export interface Rendered {
   pictures: Picture[];
   camera?: CameraSpec | null;
   milliseconds?: number;
+  more?: boolean;
 }
 
 /** Why a `Render` could not be answered. */

@@ -11,6 +11,9 @@ export function unpack(frame: ArrayBuffer): ToPage {
   return decode(new Uint8Array(frame, end - length, length)) as ToPage;
 }
 
+/** Bytes that a buffer of so many takes with the gap behind it. */
+export const roomOf = (nbytes: number) => ALIGNMENT * Math.ceil(nbytes / ALIGNMENT);
+
 /** A message without buffers. */
 export function pack(message: FromPage): Uint8Array<ArrayBuffer> {
   return new FrameWriter().finish(message);
@@ -29,7 +32,7 @@ export class FrameWriter {
   /** Room for so many bytes; returns where it starts. Views of the body are taken after all room is. */
   reserve(nbytes: number): number {
     const offset = this.used;
-    this.used = offset + nbytes + ((ALIGNMENT - (nbytes % ALIGNMENT)) % ALIGNMENT);
+    this.used = offset + roomOf(nbytes);
     this.grow(this.used);
     return offset;
   }

@@ -237,6 +237,13 @@ export class Gizmos {
     return this.choice === "all" || asks || key === selected;
   }
 
+  /** Whether a component is a camera of which nothing was to be seen, nor is now. */
+  hides(key: string, selected: string | null): boolean {
+    const node = this.world.nodes.get(key);
+    if (node?.row.tag !== "CameraView" || this.frustumOf(key)?.object.visible !== false) return false;
+    return node.object.children.length === 0 && !this.showsFrustum(key, node.row, selected);
+  }
+
   private placeBox(selected: string | null, through: string | null): void {
     const node = selected === null ? undefined : this.world.nodes.get(selected);
     this.box.visible = false;

@@ -13,7 +13,7 @@ import type { Picture, SceneElement, ToneMappingName } from "./elements/scene";
 import type { Splats } from "./splats";
 import type { Surfaces } from "./surface";
 import type { Variant } from "./surface_shader";
-import { Targets, type Kind, type Words } from "./targets";
+import { Targets, type Kind, type Sort } from "./targets";
 import { ValueCamera } from "./value_camera";
 import type { World } from "./world";
 
@@ -51,9 +51,9 @@ export class Passes {
     return this.splats.prepare(this.camera.set(spec));
   }
 
-  /** Draw into a target, to be read at once. */
-  draw(spec: CameraSpec, kind: Kind, samples = 1, words: Words = 4): WebGLRenderTarget {
-    const target = this.targets.get(kind, spec.width, spec.height, samples, words);
+  /** Draw into a target, to be read before another is drawn of its sort. */
+  draw(spec: CameraSpec, kind: Kind, how: Partial<Sort> = {}): WebGLRenderTarget {
+    const target = this.targets.get(spec, { kind, samples: 1, words: 4, place: 0, ...how });
     const picture = this.scene()?.picture ?? PLAIN_PICTURE;
     this.targets.clear(target, kind, picture.background);
     this.splats.dress(kind === "rgb", false);

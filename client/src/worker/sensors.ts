@@ -1,8 +1,10 @@
 // Answers requests for pictures, in the order of messages: what comes after a request that waits
 // for files waits as well, so a picture shows the scene as it was when it was asked for.
+import type { WebGLRenderTarget } from "three";
 import type { CameraSpec, Picture, Render } from "../messages";
-import { FrameWriter } from "../wire";
+import { FrameWriter, roomOf } from "../wire";
 import { encodePicture } from "./encode";
+import { packColours, splitShapes, type Shape } from "./planes";
 import { isShown } from "./light_rig";
 import type { Loads } from "./loads";
 import type { Outbox } from "./parts";
@@ -11,8 +13,10 @@ import { LostContextError, type Kind } from "./targets";
 import type { World } from "./world";
 
 const COLOUR_PASSES: ReadonlySet<string> = new Set(["rgb", "alpha"]);
-const GEOMETRY_PASSES: ReadonlySet<string> = new Set(["depth", "normals", "segmentation"]);
+const SHAPES = { depth: "depth", normals: "normals", segmentation: "ids" } as const;
 const MOST_PIXELS = 1 << 26;
+/** Cameras that are drawn before the first one is read, and their pixels at most. */
+const AHEAD = { cameras: 4, pixels: 1 << 19 };
 
 /** Where the pictures of a request go, if not with the answer. */
 export interface FileSlots {
@@ -20,21 +24,20 @@ export interface FileSlots {
 }
 
 interface Wanted {
-  /** Raw colour, for rgb or alpha. */
-  raw: boolean;
   encoded: boolean;
-  geometry: "geometry" | "depth" | null;
+  colour: "rgb" | "rgba" | null;
+  shapes: readonly Shape[];
 }
 
-/** Where the pictures of a request stand; colours and geometries by camera. */
-interface Sheet {
-  pictures: Picture[];
-  colours: Picture[];
-  geometries: Picture[];
+/** A camera's picture that was drawn, and is still to be read. */
+interface Unread {
+  target: WebGLRenderTarget;
+  kind: Kind;
 }
 
 export class Sensors {
   private readonly frame = new FrameWriter();
+  private texels = new Uint32Array(0);
   files: FileSlots | null = null;
   /** The camera of the viewport, as it is now. */
   viewport: (() => CameraSpec | null) | null = null;
@@ -88,22 +91,40 @@ export class Sensors {
       if (wanted.encoded || this.passes.isSlow) {
         return this.answerLater(message, cameras, wanted, since).catch((error: unknown) => this.fail(message, error));
       }
-      const sheet = this.layOut(cameras, wanted);
-      cameras.forEach((camera, at) => this.draw(camera, sheet, at, message.samples ?? 1));
-      this.send(message, sheet.pictures, since);
+      if (cameras.length > 1 && !message.viewport && typeof message.file_slot !== "number") {
+        this.drawAhead(cameras, wanted, message.samples ?? 1, (unread, at) => {
+          const pictures = this.layOut(cameras.slice(at, at + 1), wanted);
+          this.read(unread, pictures[0] ?? []);
+          this.send(message, pictures.flat(), since, at + 1 < cameras.length);
+        });
+      } else {
+        const pictures = this.layOut(cameras, wanted);
+        this.drawAhead(cameras, wanted, message.samples ?? 1, (unread, at) => this.read(unread, pictures[at] ?? []));
+        this.send(message, pictures.flat(), since);
+      }
     } catch (error) {
       this.fail(message, error);
     }
     return null;
   }
 
+  /** Draw some cameras before the first of them is read, so that nobody waits for anybody. */
+  private drawAhead(cameras: readonly CameraSpec[], wanted: Wanted, samples: number, read: (unread: Unread[], at: number) => void): void {
+    const small = cameras.every(({ width, height }) => width * height <= AHEAD.pixels);
+    const ahead = small ? AHEAD.cameras : 1;
+    for (let first = 0; first < cameras.length; first += ahead) {
+      const drawn = cameras.slice(first, first + ahead).map((camera, place) => this.draw(camera, wanted, samples, place));
+      drawn.forEach((unread, place) => read(unread, first + place));
+    }
+  }
+
   private async answerLater(message: Render, cameras: readonly CameraSpec[], wanted: Wanted, since: number): Promise<void> {
-    const sheet = this.layOut(cameras, wanted);
+    const pictures = this.layOut(cameras, wanted);
     for (const [at, camera] of cameras.entries()) {
       if (this.passes.isSlow) await this.passes.prepare(camera);
-      this.draw(camera, sheet, at, message.samples ?? 1);
+      this.read(this.draw(camera, wanted, message.samples ?? 1, 0), pictures[at] ?? []);
     }
-    this.send(message, wanted.encoded ? await this.encode(message, sheet.pictures) : sheet.pictures, since);
+    this.send(message, wanted.encoded ? await this.encode(message, pictures.flat()) : pictures.flat(), since);
   }
 
   private camerasOf(message: Render): CameraSpec[] {
@@ -125,38 +146,66 @@ export class Sensors {
     return cameras;
   }
 
-  /** Make room for all pictures; what is encoded later stands in it as raw colour. */
-  private layOut(cameras: readonly CameraSpec[], wanted: Wanted): Sheet {
+  /** Make room for the pictures of each camera; what is encoded later stands in it as raw colour. */
+  private layOut(cameras: readonly CameraSpec[], { colour, shapes }: Wanted): Picture[][] {
     this.frame.clear();
-    const pictures = cameras.flatMap((camera) => this.layout(camera, wanted));
-    const colours = pictures.filter(({ content }) => content === "rgba");
-    return { pictures, colours, geometries: pictures.filter(({ content }) => content === wanted.geometry) };
+    const contents = [...(colour ? [colour] : []), ...shapes];
+    return cameras.map(({ name, width, height }) =>
+      contents.map((content) => {
+        const nbytes = width * height * (content === "rgb" ? 3 : 4);
+        return { camera: name, content, width, height, offset: this.frame.reserve(nbytes), nbytes };
+      }),
+    );
   }
 
-  /** Draw the pictures of one camera into their room. */
-  private draw(camera: CameraSpec, sheet: Sheet, at: number, samples: number): void {
-    const { targets } = this.passes;
-    const [colour, geometry] = [sheet.colours[at], sheet.geometries[at]];
+  /** Draw what is wanted of one camera, in one draw if that can be. */
+  private draw(camera: CameraSpec, { colour, shapes }: Wanted, samples: number, place: number): Unread[] {
+    const words = shapes.every((shape) => shape === "depth") ? 1 : 4;
     const apart = samples > 1 || this.passes.isSlow;
-    const kinds: Kind[] = colour && geometry && apart ? ["rgb", "geometry"] : [kindOf(colour, geometry)];
-    for (const kind of kinds) {
-      const target = this.passes.draw(camera, kind, kind === "rgb" ? samples : 1, geometry?.content === "depth" ? 1 : 4);
-      if (colour && kind !== "geometry") targets.read(target, 0, this.frame.bytes(colour.offset, colour.nbytes));
-      if (geometry && kind !== "rgb") {
-        targets.read(target, kind === "both" ? 1 : 0, this.frame.words(geometry.offset, geometry.nbytes));
-      }
+    const kinds: Kind[] = colour && shapes.length ? (apart ? ["rgb", "geometry"] : ["both"]) : [colour ? "rgb" : "geometry"];
+    return kinds.map((kind) => {
+      return { kind, target: this.passes.draw(camera, kind, { samples: kind === "rgb" ? samples : 1, words, place }) };
+    });
+  }
+
+  /** Read a camera's pictures into their room. */
+  private read(unread: readonly Unread[], pictures: readonly Picture[]): void {
+    const colour = pictures.find(({ content }) => content.startsWith("rgb"));
+    const shapes = pictures.filter((picture) => picture !== colour);
+    for (const { kind, target } of unread) {
+      if (colour && kind !== "geometry") this.readColour(target, colour);
+      if (shapes.length && kind !== "rgb") this.readShapes(target, kind === "both" ? 1 : 0, shapes);
     }
   }
 
-  private layout(camera: CameraSpec, wanted: Wanted): Picture[] {
-    const { name, width, height } = camera;
-    const contents: Picture["content"][] = [];
-    if (wanted.raw || wanted.encoded) contents.push("rgba");
-    if (wanted.geometry) contents.push(wanted.geometry);
-    return contents.map((content) => {
-      const nbytes = width * height * (content === "geometry" ? 16 : 4);
-      return { camera: name, content, width, height, offset: this.frame.reserve(nbytes), nbytes };
-    });
+  private readColour(target: WebGLRenderTarget, { content, width, height, offset, nbytes }: Picture): void {
+    const { targets } = this.passes;
+    if (content === "rgba") {
+      targets.read(target, 0, this.frame.bytes(offset, nbytes));
+      return;
+    }
+    const texels = this.scratch(width * height);
+    targets.read(target, 0, new Uint8Array(texels.buffer, 0, 4 * width * height));
+    packColours(texels, this.frame.words(offset, roomOf(nbytes)));
+  }
+
+  private readShapes(target: WebGLRenderTarget, image: number, shapes: readonly Picture[]): void {
+    const { targets } = this.passes;
+    const planes = shapes.map(({ offset, nbytes }) => this.frame.words(offset, nbytes));
+    const [first] = planes;
+    if (first && shapes.every(({ content }) => content === "depth")) {
+      targets.read(target, image, first);
+      return;
+    }
+    const texels = this.scratch(4 * target.width * target.height).subarray(0, 4 * target.width * target.height);
+    targets.read(target, image, texels);
+    splitShapes(texels, new Map(shapes.map(({ content }, at) => [content as Shape, planes[at] ?? texels])));
+  }
+
+  /** Words to read into, at least so many; the same every time. */
+  private scratch(words: number): Uint32Array<ArrayBuffer> {
+    if (this.texels.length < words) this.texels = new Uint32Array(words + 3);
+    return this.texels;
   }
 
   /** The pictures with rgb as files. */
@@ -179,10 +228,10 @@ export class Sensors {
     return [...encoded, ...kept.map((picture, at) => put(picture, raw[at] ?? new Uint8Array(), picture.content))];
   }
 
-  private send(message: Render, pictures: Picture[], since: number): void {
+  private send(message: Render, pictures: Picture[], since: number, more = false): void {
     const camera = message.viewport ? (this.viewport?.() ?? null) : null;
     const { request, file_slot: slot } = message;
-    const rendered = { type: "rendered", request, version: this.world.version, pictures, camera } as const;
+    const rendered = { type: "rendered", request, version: this.world.version, pictures, camera, more } as const;
     const milliseconds = () => performance.now() - since;
     if (slot !== null && slot !== undefined) {
       if (this.files === null) throw new Error("expected the WebSocket, as this page has no shared file");
@@ -202,23 +251,17 @@ export class Sensors {
   }
 }
 
-function kindOf(colour: Picture | undefined, geometry: Picture | undefined): Kind {
-  if (colour && geometry) return "both";
-  return geometry ? "geometry" : "rgb";
-}
-
 function wantedOf(message: Render): Wanted {
-  const unknown = message.passes.filter((name) => !COLOUR_PASSES.has(name) && !GEOMETRY_PASSES.has(name));
+  const unknown = message.passes.filter((name) => !COLOUR_PASSES.has(name) && !(name in SHAPES));
   if (unknown.length) {
-    const known = [...COLOUR_PASSES, ...GEOMETRY_PASSES].join(", ");
+    const known = [...COLOUR_PASSES, ...Object.keys(SHAPES)].join(", ");
     throw new Error(`expected passes of ${known}, got ${unknown.join(", ")}`);
   }
   const encoded = (message.encoding ?? "raw") !== "raw" && message.passes.includes("rgb");
-  const geometries = message.passes.filter((name) => GEOMETRY_PASSES.has(name));
-  const depthAlone = geometries.every((name) => name === "depth");
+  const whole = encoded || message.passes.includes("alpha");
   return {
-    raw: message.passes.includes("alpha") || (message.passes.includes("rgb") && !encoded),
     encoded,
-    geometry: geometries.length === 0 ? null : depthAlone ? "depth" : "geometry",
+    colour: whole ? "rgba" : message.passes.includes("rgb") ? "rgb" : null,
+    shapes: message.passes.flatMap((name) => (name in SHAPES ? [SHAPES[name as keyof typeof SHAPES]] : [])),
   };
 }

@@ -1,6 +1,7 @@
 // What is drawn of a component: objects with a look, an id and a colour of their own.
 import type { InstancedMesh, Material, Mesh, Object3D, Points, SkinnedMesh } from "three";
 import { levelFor, type Form, type GeometryCache } from "./geometries";
+import type { World } from "./world";
 import { COLOUR_LOCATION, GLOSS_LOCATION, ID_LOCATION, type Variant } from "./surface_shader";
 
 /** Materials that draw the same surface into different targets. */
@@ -24,10 +25,12 @@ export class Surface {
     public look: Look | null,
     /** Whose id it shows, and what is shown for it. */
     readonly owner: { id: number },
-    gl: WebGL2RenderingContext,
+    world: World,
   ) {
+    const { gl } = world;
     object.castShadow = object.receiveShadow = true;
     object.onBeforeRender = () => {
+      world.willDraw(object.geometry);
       gl.vertexAttrib4fv(COLOUR_LOCATION, this.tint);
       gl.vertexAttrib2fv(GLOSS_LOCATION, this.gloss);
       gl.vertexAttribI4ui(ID_LOCATION, this.owner.id, 0, 0, 0);

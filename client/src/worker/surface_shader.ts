@@ -11,20 +11,22 @@ export const GLOSS_LOCATION = 13;
 export const COLOUR_LOCATION = 14;
 export const ID_LOCATION = 15;
 
-export const GEOMETRY_VERTEX_PARS = /* glsl */ `
+// The fewer words vertices hand on, the better: llvmpipe keeps those of every triangle. Where three's
+// own position is at hand there is no other, and all whole numbers share one vector.
+const geometryVertexPars = (lit: boolean) => /* glsl */ `
+#define GEOMETRY
 layout(location = ${ID_LOCATION}) in highp uint objectId;
-flat out highp uint vObjectId;
 out highp vec3 vGeometryNormal;
-out highp vec3 vGeometryPosition;
+${lit ? "" : "out highp vec3 vGeometryPosition;"}
 `;
 
 /** The output of geometry; bits of depth, octahedral normal in two int16, id, 0. */
-export function geometryFragmentPars(location: number): string {
+function geometryFragmentPars(location: number, lit: boolean): string {
   return /* glsl */ `
+#define GEOMETRY
 layout(location = ${location}) out highp uvec4 geometryOut;
-flat in highp uint vObjectId;
 in highp vec3 vGeometryNormal;
-in highp vec3 vGeometryPosition;
+${lit ? "#define vGeometryPosition (-vViewPosition)" : "in highp vec3 vGeometryPosition;"}
 uint octahedral(vec3 n) {
   n /= abs(n.x) + abs(n.y) + abs(n.z);
   vec2 folded = (1.0 - abs(n.yx)) * vec2(n.x >= 0.0 ? 1.0 : -1.0, n.y >= 0.0 ? 1.0 : -1.0);
@@ -43,7 +45,7 @@ const WRITE_GEOMETRY = /* glsl */ `
   facing *= gl_FrontFacing ? 1.0 : -1.0;
 #endif
 #endif
-  geometryOut = uvec4(floatBitsToUint(-vGeometryPosition.z), octahedral(facing), vObjectId, 0u);
+  geometryOut = uvec4(floatBitsToUint(-vGeometryPosition.z), octahedral(facing), vObjectWords.z, 0u);
 `;
 
 const OBJECT_VERTEX_PARS = /* glsl */ `
@@ -51,19 +53,28 @@ layout(location = ${COLOUR_LOCATION}) in highp vec4 objectColour;
 flat out highp vec4 vObjectColour;
 #ifdef STANDARD
 layout(location = ${GLOSS_LOCATION}) in highp vec2 objectGloss;
-flat out highp vec2 vObjectGloss;
+#endif
+#if defined(STANDARD) || defined(GEOMETRY)
+flat out highp uvec3 vObjectWords;
 #endif
 `;
+/** Colour and opacity; bits of roughness and metalness, id. */
 const OBJECT_FRAGMENT_PARS = /* glsl */ `
 flat in highp vec4 vObjectColour;
-#ifdef STANDARD
-flat in highp vec2 vObjectGloss;
+#if defined(STANDARD) || defined(GEOMETRY)
+flat in highp uvec3 vObjectWords;
 #endif
 `;
 const OBJECT_VERTEX = /* glsl */ `
   vObjectColour = objectColour;
+#if defined(STANDARD) || defined(GEOMETRY)
+  vObjectWords = uvec3(0u);
+#endif
 #ifdef STANDARD
-  vObjectGloss = objectGloss;
+  vObjectWords.xy = floatBitsToUint(objectGloss);
+#endif
+#ifdef GEOMETRY
+  vObjectWords.z = objectId;
 #endif
 `;
 
@@ -75,8 +86,8 @@ export function patchMeshShader(shader: Shader, variant: Variant): void {
   shader.fragmentShader = inserted(
     shader.fragmentShader
       .replace("#include <clipping_planes_fragment>", "diffuseColor *= vObjectColour;")
-      .replace("#include <roughnessmap_fragment>", "#include <roughnessmap_fragment>\nroughnessFactor *= vObjectGloss.x;")
-      .replace("#include <metalnessmap_fragment>", "#include <metalnessmap_fragment>\nmetalnessFactor *= vObjectGloss.y;")
+      .replace("#include <roughnessmap_fragment>", "#include <roughnessmap_fragment>\nroughnessFactor *= uintBitsToFloat(vObjectWords.x);")
+      .replace("#include <metalnessmap_fragment>", "#include <metalnessmap_fragment>\nmetalnessFactor *= uintBitsToFloat(vObjectWords.y);")
       .replace("diffuseColor.a = opacity;", "diffuseColor.a = opacity * vObjectColour.a;")
       .replace("vec4( vec3( 1.0 - fragCoordZ ), opacity )", "vec4( vec3( DEPTH_SHADE ), diffuseColor.a )"),
     OBJECT_FRAGMENT_PARS,
@@ -85,8 +96,10 @@ export function patchMeshShader(shader: Shader, variant: Variant): void {
     shader.fragmentShader = DEPTH_SHADE + shader.fragmentShader;
   }
   if (variant === "plain") return;
-  shader.vertexShader = GEOMETRY_VERTEX_PARS + atEnd(withNormals(shader.vertexShader), WRITE_VARYINGS);
-  shader.fragmentShader = geometryFragmentPars(variant === "full" ? 1 : 0) + shader.fragmentShader;
+  const lit = variant === "full" && shader.fragmentShader.includes("#include <lights_");
+  const varyings = lit ? WRITE_NORMAL : WRITE_NORMAL + WRITE_POSITION;
+  shader.vertexShader = geometryVertexPars(lit) + atEnd(withNormals(shader.vertexShader), varyings);
+  shader.fragmentShader = geometryFragmentPars(variant === "full" ? 1 : 0, lit) + shader.fragmentShader;
   if (variant === "bare") {
     // The part of MeshBasicMaterial that decides what is a hole, and nothing of its light.
     const [before = ""] = shader.fragmentShader.split("#include <specularmap_fragment>");
@@ -105,11 +118,8 @@ const DEPTH_SHADE = /* glsl */ `
 #endif
 `;
 
-const WRITE_VARYINGS = /* glsl */ `
-  vGeometryPosition = mvPosition.xyz;
-  vGeometryNormal = transformedNormal;
-  vObjectId = objectId;
-`;
+const WRITE_POSITION = "  vGeometryPosition = mvPosition.xyz;\n";
+const WRITE_NORMAL = "  vGeometryNormal = transformedNormal;\n";
 
 /** A vertex shader that always computes normals; those of unlit materials do so on occasion. */
 function withNormals(vertexShader: string): string {

@@ -16,11 +16,20 @@ import {
 
 export type Kind = "rgb" | "geometry" | "both";
 
-/** Numbers of a pixel of geometry: depth alone, or normals and ids as well. */
-export type Words = 1 | 4;
+/** What a target is for. */
+export interface Sort {
+  kind: Kind;
+  /** Of a pixel. */
+  samples: number;
+  /** Numbers of a pixel of geometry: depth alone, or normals and ids as well. */
+  words: 1 | 4;
+  /** Which of several that are drawn before the first one is read. */
+  place: number;
+}
 
-const MOST_KEPT = 6;
-const INFINITY_BITS = 0x7f800000;
+const MOST_KEPT = 12;
+/** A pixel where nothing is: its depth, and a normal that no surface has. */
+const NOTHING = [0x7f800000, 0x80008000, 0, 0];
 const MARKS = [85, 170];
 
 /** Nothing can be drawn any more. */
@@ -36,9 +45,9 @@ export class Targets {
 
   constructor(private readonly renderer: WebGLRenderer) {}
 
-  get(kind: Kind, width: number, height: number, samples: number, words: Words): WebGLRenderTarget {
-    const name = `${kind} ${width} ${height} ${samples} ${words}`;
-    const target = this.kept.get(name) ?? made(kind, width, height, samples, words);
+  get({ width, height }: { width: number; height: number }, sort: Sort): WebGLRenderTarget {
+    const name = JSON.stringify([width, height, sort.kind, sort.samples, sort.words, sort.place]);
+    const target = this.kept.get(name) ?? made(width, height, sort);
     this.kept.delete(name);
     this.kept.set(name, target);
     for (const [oldest, other] of this.kept) {
@@ -59,7 +68,7 @@ export class Targets {
     depth.setMask(true);
     color.setMask(true);
     if (kind !== "geometry") gl.clearBufferfv(gl.COLOR, 0, [...background, 0]);
-    if (kind !== "rgb") gl.clearBufferuiv(gl.COLOR, kind === "both" ? 1 : 0, [INFINITY_BITS, 0, 0, 0]);
+    if (kind !== "rgb") gl.clearBufferuiv(gl.COLOR, kind === "both" ? 1 : 0, NOTHING);
     gl.clearBufferfv(gl.DEPTH, 0, [depth.getReversed() ? 0 : 1]);
   }
 
@@ -74,6 +83,8 @@ export class Targets {
     const gl = renderer.getContext() as WebGL2RenderingContext;
     const { __webglFramebuffer } = renderer.properties.get(target) as { __webglFramebuffer: WebGLFramebuffer };
     renderer.state.bindFramebuffer(gl.READ_FRAMEBUFFER, __webglFramebuffer);
+    // three takes it for bound where it was the last one to be read, whatever was drawn into since.
+    gl.bindFramebuffer(gl.READ_FRAMEBUFFER, __webglFramebuffer);
     gl.readBuffer(gl.COLOR_ATTACHMENT0 + image);
     const whole = into instanceof Uint32Array;
     const thin = target.textures[image]?.format === RedIntegerFormat;
@@ -89,7 +100,7 @@ export class Targets {
 }
 
 /** Targets of one word leave out what shaders write besides. */
-function made(kind: Kind, width: number, height: number, samples: number, words: Words): WebGLRenderTarget {
+function made(width: number, height: number, { kind, samples, words }: Sort): WebGLRenderTarget {
   const [format, internal] = words === 1 ? [RedIntegerFormat, "R32UI"] as const : [RGBAIntegerFormat, "RGBA32UI"] as const;
   const count = kind === "both" ? 2 : 1;
   const target = new WebGLRenderTarget(width, height, {

@@ -260,7 +260,9 @@ export class Viewport implements Part {
       if (row) this.view.followRow(row);
     }
     this.view.fitFirst();
-    this.invalidate();
+    const { through } = this.view;
+    const unseen = [...keys].every((key) => key !== through && this.gizmos.hides(key, selected));
+    if (keys.size === 0 || !unseen) this.invalidate();
   }
 
   private showPass(pass: string): void {

@@ -39,7 +39,7 @@ export abstract class DrawnElement extends Element {
 
   /** Show an object in the look that its material says. */
   protected show(object: DrawnObject, dress: Dress): Surface {
-    const surface = new Surface(object, this.look(dress), this, this.kit.world.gl);
+    const surface = new Surface(object, this.look(dress), this, this.kit.world);
     paint(surface, this.material);
     this.surfaces.push(surface);
     return surface;
@@ -69,7 +69,7 @@ export abstract class DrawnElement extends Element {
       const mesh = new Mesh(geometry);
       mesh.matrixAutoUpdate = false;
       this.object.add(mesh);
-      const surface = new Surface(mesh, look, this, this.kit.world.gl);
+      const surface = new Surface(mesh, look, this, this.kit.world);
       mesh.castShadow = mesh.receiveShadow = false;
       paint(surface, { color: vector(said, "color", [0, 0, 0]) });
       this.lines.push(surface);

@@ -117,7 +117,7 @@ export class MeshElement extends DrawnElement {
   }
 
   private surfaceOf(mesh: DrawnObject): Surface {
-    const surface = new Surface(mesh, null, this, this.kit.world.gl);
+    const surface = new Surface(mesh, null, this, this.kit.world);
     this.surfaces.push(surface);
     return surface;
   }

@@ -1,8 +1,6 @@
 """What a page's pictures hold, as the arrays of passes: rows turned over, normals unfolded.
 
-A page sends three kinds of raw picture, whose rows come from the bottom up (see
-`messages.Picture`): `rgba`, which `rgb` and `alpha` are read from; `geometry`, which all other
-passes are; and `depth` in its place, where depth is all that is asked for.
+The rows of a raw picture come from the bottom up (see `messages.Picture`).
 """
 
 from __future__ import annotations
@@ -27,38 +25,55 @@ PAGE_NAMES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What a page is asked for, by the pass that is made of it."""
 
-_COLOURS: Final = ("rgb", "alpha")
-_FULL: Final = np.float32(1 / 32767)
-_BLOCK: Final = 16384  # pixels
+CONTENTS: Final[Mapping[str, tuple[type[np.generic], int]]] = MappingProxyType(
+    {
+        "rgb": (np.uint8, 3),
+        "rgba": (np.uint8, 4),
+        "depth": (np.float32, 1),
+        "normals": (np.uint32, 1),
+        "ids": (np.int32, 1),
+    }
+)
+"""Raw pictures: of which numbers, and how many of a pixel."""
 
-Words = NDArray[np.uint32]
+_SHAPES: Final = MappingProxyType({"depth": "depth", "normals": "normals", "segmentation": "ids"})
+_FULL: Final = np.float32(1 / 32767)
+_NOTHING: Final = np.uint32(0x80008000)  # the normal where nothing is
+_BLOCK: Final = 32768  # pixels
 
 
 def contents_of(passes: Sequence[str]) -> dict[str, str]:
     """Which kind of picture each of the passes is read from."""
-    shapes = [name for name in passes if name not in _COLOURS]
-    kind = "depth" if all(PAGE_NAMES[name] == "depth" for name in shapes) else "geometry"
-    return {name: "rgba" if name in _COLOURS else kind for name in passes}
+    colour = "rgba" if "alpha" in passes else "rgb"
+    return {name: _SHAPES.get(PAGE_NAMES[name], colour) for name in passes}
 
 
-def raw_picture(data: memoryview, camera: Camera) -> Words:
-    """A raw picture's rows as they came, (H, W) uint32, or (H, W, 4) of `geometry`.
+def raw_bytes(content: str, pixels: int) -> int:
+    """Bytes of a raw picture."""
+    kind, count = CONTENTS[content]
+    return pixels * count * np.dtype(kind).itemsize
+
+
+def raw_picture(data: memoryview, content: str, camera: Camera) -> NDArray[Any]:
+    """A raw picture's rows as they came, (H, W), or (H, W, 3 or 4) of colours.
 
     Raises:
-        EngineError: as many bytes as neither has.
+        EngineError: as many bytes as it has not.
     """
-    count = camera.width * camera.height
-    if data.nbytes not in (4 * count, 16 * count):
+    expected = raw_bytes(content, camera.width * camera.height)
+    if data.nbytes != expected:
         raise EngineError(
-            f"picture of camera {camera.name!r}: expected {4 * count} or {16 * count} bytes for "
+            f"picture of camera {camera.name!r}: expected {expected} bytes of {content} for "
             f"{camera.width}x{camera.height}, got {data.nbytes}"
         )
-    words = np.frombuffer(data, np.uint32)
-    shape = camera.height, camera.width
-    return words.reshape(shape if len(words) == count else (*shape, 4))
+    kind, count = CONTENTS[content]
+    shape = (camera.height, camera.width, count)[: 2 if count == 1 else 3]
+    return np.frombuffer(data, kind).reshape(shape)
 
 
-def decode(name: str, picture: Words, camera: Camera, out: NDArray[Any] | None) -> NDArray[Any]:
+def decode(
+    name: str, picture: NDArray[Any], camera: Camera, out: NDArray[Any] | None
+) -> NDArray[Any]:
     """One pass of a raw picture.
 
     Args:
@@ -74,26 +89,23 @@ def decode(name: str, picture: Words, camera: Camera, out: NDArray[Any] | None) 
     return out
 
 
-def _rgb(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    channels = picture.view(np.uint8)
+def _same(picture: NDArray[Any], _: Camera, out: NDArray[Any]) -> None:
+    out[...] = picture
+
+
+def _rgb(picture: NDArray[np.uint8], _: Camera, out: NDArray[Any]) -> None:
+    if picture.shape == out.shape:
+        out[...] = picture
+        return
     for channel in range(3):  # one by one is four times as fast as all at once
-        out[..., channel] = channels[:, channel::4]
+        out[..., channel] = picture[..., channel]
 
 
-def _alpha(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    out[...] = picture.view(np.uint8)[:, 3::4]
+def _alpha(picture: NDArray[np.uint8], _: Camera, out: NDArray[Any]) -> None:
+    out[...] = picture[..., 3]
 
 
-def _depth(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    out[...] = _depths(picture)
-
-
-def _depths(picture: Words) -> NDArray[np.float32]:
-    return (picture if picture.ndim == 2 else picture[..., 0]).view(np.float32)
-
-
-def _distance(picture: Words, camera: Camera, out: NDArray[Any]) -> None:
-    depth = _depths(picture)
+def _distance(depth: NDArray[np.float32], camera: Camera, out: NDArray[Any]) -> None:
     if camera.projection is Projection.ORTHOGRAPHIC:
         out[...] = depth
     else:
@@ -101,22 +113,22 @@ def _distance(picture: Words, camera: Camera, out: NDArray[Any]) -> None:
         np.multiply(depth, _ray_lengths(camera.size, lens), out=out)
 
 
-def _segmentation(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    out[...] = picture[..., 2].view(np.int32)
-
-
-def _normals(picture: Words, _: Camera, out: NDArray[Any]) -> None:
-    height, width = picture.shape[:2]
+def _normals(picture: NDArray[np.uint32], _: Camera, out: NDArray[Any]) -> None:
+    height, width = picture.shape
     rows = max(_BLOCK // width, 1)
     for first in range(0, height, rows):  # small temporaries, which stay in the processor's cache
         block = slice(first, first + rows)
         _unfold(picture[block], out[block])
 
 
-def _unfold(picture: Words, out: NDArray[Any]) -> None:
+def _unfold(packed: NDArray[np.uint32], out: NDArray[Any]) -> None:
     """Unfold the octahedron: |x| + |y| + |z| = 1, its lower half turned out over the corners."""
-    packed = np.ascontiguousarray(picture[..., 1]).view(np.int16)
-    x, y = packed[..., 0::2] * _FULL, packed[..., 1::2] * _FULL
+    hit = packed != _NOTHING
+    words = (packed * hit).view(np.int32)
+    y = (words >> 16).astype(np.float32)
+    x = (words << 16 >> 16).astype(np.float32)
+    x *= _FULL
+    y *= _FULL
     z = np.abs(x)
     z += np.abs(y)
     np.subtract(np.float32(1), z, out=z)
@@ -127,7 +139,7 @@ def _unfold(picture: Words, out: NDArray[Any]) -> None:
     scale += y * y
     scale += z * z
     np.sqrt(scale, out=scale)
-    np.divide(np.isfinite(picture[..., 0].view(np.float32)), scale, out=scale)
+    np.divide(hit, scale, out=scale)
     for axis, values in enumerate((x, y, z)):
         np.multiply(values, scale, out=out[..., axis])
 
@@ -145,13 +157,13 @@ def _ray_lengths(
     return lengths
 
 
-_DECODERS: Mapping[str, Callable[[Words, Camera, NDArray[Any]], None]] = MappingProxyType(
+_DECODERS: Mapping[str, Callable[[NDArray[Any], Camera, NDArray[Any]], None]] = MappingProxyType(
     {
         "rgb": _rgb,
         "alpha": _alpha,
-        "depth": _depth,
+        "depth": _same,
         "distance": _distance,
-        "segmentation": _segmentation,
+        "segmentation": _same,
         "normals": _normals,
     }
 )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, Required, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.engines.web.decode import PAGE_NAMES, contents_of, decode, raw_picture
+from heliograph.engines.web.decode import (
+    CONTENTS,
+    PAGE_NAMES,
+    contents_of,
+    decode,
+    raw_bytes,
+    raw_picture,
+)
 from heliograph.engines.web.messages import Encoding, Picture, Render, Rendered
 from heliograph.engines.web.specs import camera_of, spec_of
 from heliograph.engines.web.wire import ALIGNMENT
@@ -21,9 +27,6 @@ MOST_BYTES: Final = 1 << 30
 """Bytes of all pictures of one answer."""
 FILE_HEAD: Final = 1 << 16
 """Bytes that an image file may be larger than its pixels."""
-
-_BYTES: Mapping[str, int] = MappingProxyType({"rgba": 4, "depth": 4, "geometry": 16})
-"""Bytes of a pixel of each raw content."""
 
 
 class SharedSlot(Protocol):
@@ -58,6 +61,7 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
         cameras: by name.
         raw: what came, by camera and content (see `messages.Picture`).
         contents: what each pass is read from.
+        made: pictures that were read already; each is given away once.
     """
 
     def __init__(
@@ -65,10 +69,12 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
         cameras: Mapping[str, Camera],
         raw: Mapping[tuple[str, str], memoryview],
         contents: Mapping[str, str],
+        made: dict[tuple[str, str], NDArray[Any]],
     ) -> None:
         self._cameras = cameras
         self._raw = raw
         self._contents = contents
+        self._made = made
 
     def __getitem__(self, key: tuple[str, str]) -> NDArray[Any]:
         """One picture, an array of its own."""
@@ -82,6 +88,11 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
         """How many pictures."""
         return len(self._cameras) * len(self._contents)
 
+    def read_all(self, cameras: Iterable[str]) -> dict[tuple[str, str], NDArray[Any]]:
+        """What there is of these cameras."""
+        keys = [(camera, name) for camera in cameras for name in self._contents]
+        return {key: self[key] for key in keys if (key[0], self._contents[key[1]]) in self._raw}
+
     def read(self, camera: str, name: str, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """One picture.
 
@@ -90,10 +101,12 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
             name: of the pass.
             out: where to, of a raw one; None for an array of its own.
         """
+        if out is None and (camera, name) in self._made:
+            return self._made.pop((camera, name))
         content, seen = self._contents[name], self._cameras[camera]
         data = self._raw[camera, content]
-        if content in _BYTES:
-            return decode(name, raw_picture(data, seen), seen, out)
+        if content in CONTENTS:
+            return decode(name, raw_picture(data, content, seen), seen, out)
         return np.frombuffer(data, np.uint8)
 
 
@@ -131,6 +144,8 @@ class Request:
     contents: Mapping[str, str]
     shared: SharedSlot | None
     nbytes: int
+    _raw: dict[tuple[str, str], memoryview] = field(default_factory=dict)
+    _made: dict[tuple[str, str], NDArray[Any]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -179,8 +194,10 @@ class Request:
         listed = ", ".join(map(repr, self.cameras))
         return f"camera{'s' if len(self.cameras) > 1 else ''} {listed}"
 
-    def check(self, answer: Rendered, body: memoryview) -> Drawn:
-        """The pictures of an answer.
+    def take(self, answer: Rendered, body: memoryview) -> Drawn | None:
+        """The pictures of an answer; None where more of them follow.
+
+        What comes early is read while the page draws the rest.
 
         Raises:
             InvalidValueError: they are not what was asked for.
@@ -192,15 +209,18 @@ class Request:
             first = next(iter(cameras.values()))
             seen = cameras[first.name] = camera_of(answer.camera, first.name, first.size)
         asked = {(name, content): None for name in cameras for content in self.contents.values()}
-        raw: dict[tuple[str, str], memoryview] = {}
+        raw = self._raw
         for picture in answer.pictures:
             key = picture.camera, str(picture.content)
             if key not in asked or key in raw:
                 raise InvalidValueError(f"expected {_listed(asked)}, each once, got {key}")
             raw[key] = _part(picture, cameras[picture.camera], body)
+        pictures = Pictures(cameras, raw, self.contents, self._made)
+        if answer.more:
+            self._made.update(pictures.read_all({each.camera for each in answer.pictures}))
+            return None
         if len(raw) != len(asked):
             raise InvalidValueError(f"expected {_listed(asked)}, got {_listed(raw)}")
-        pictures = Pictures(cameras, raw, self.contents)
         return Drawn(answer.version, pictures, seen, answer.milliseconds)
 
 
@@ -223,7 +243,7 @@ def _most_bytes(cameras: Sequence[Camera], contents: set[str]) -> int:
 
 def _allowed(content: str, pixels: int) -> int:
     """Bytes of a raw picture, or that an image file has at most."""
-    return pixels * _BYTES[content] if content in _BYTES else pixels * 4 + FILE_HEAD
+    return raw_bytes(content, pixels) if content in CONTENTS else pixels * 4 + FILE_HEAD
 
 
 def _part(picture: Picture, camera: Camera, body: memoryview) -> memoryview:
@@ -238,7 +258,7 @@ def _part(picture: Picture, camera: Camera, body: memoryview) -> memoryview:
         raise InvalidValueError(f"expected bytes within {len(body)}, got {start} to {stop}")
     allowed, raw = (
         _allowed(picture.content, camera.width * camera.height),
-        picture.content in _BYTES,
+        picture.content in CONTENTS,
     )
     if picture.nbytes > allowed or (raw and picture.nbytes != allowed):
         raise InvalidValueError(

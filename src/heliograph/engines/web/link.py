@@ -366,12 +366,15 @@ class PageLink:
         self._wake.set()
 
     def _rendered(self, message: Rendered, body: memoryview) -> None:
-        request = self._settled(message.request)
+        request = self._settled(message.request, more=message.more)
         if request is None:
             return
         try:
-            self._answer(request, request.check(message, body))
+            drawn = request.take(message, body)
+            if drawn is not None:
+                self._answer(request, drawn)
         except InvalidValueError as error:
+            self._asked.pop(request.number, None)
             self._answer(request, EngineError(f"{request.names}: the page's answer: {error}"))
             self.note_malformed()
 
@@ -382,8 +385,8 @@ class PageLink:
             missing = f"; missing: {', '.join(message.missing[:20])}" if message.missing else ""
             self._answer(request, kind(f"{request.names}: {message.reason}{missing}"))
 
-    def _settled(self, number: int) -> Request | None:
-        request = self._asked.pop(number, None)
+    def _settled(self, number: int, *, more: bool = False) -> Request | None:
+        request = self._asked.get(number) if more else self._asked.pop(number, None)
         if request is None:
             self.note_malformed()
         self._wake.set()

@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Number of this set of messages; a page with another one is told to reload."""
 
 Numbers: TypeAlias = list[float]
@@ -262,18 +262,21 @@ class Picture(Part, frozen=True):
 
     `content` says what stands at `offset`:
 
-    - `rgba`: (H, W, 4) uint8, colour as displayed, alpha as in the alpha pass;
-    - `geometry`: (H, W, 4) uint32: the bits of a float32 depth (infinity where nothing is), an
-      octahedral normal in camera axes as two int16 (x in the low half; scaled by 32767; read only
-      where depth is finite), the id, 0;
-    - `depth`: (H, W) uint32, the first of these, where no pass asks for more;
+    - `rgb`: (H, W, 3) uint8, colour as displayed;
+    - `rgba`: (H, W, 4) uint8, the same with alpha as in the alpha pass;
+    - `depth`: (H, W) float32, infinity where nothing is;
+    - `normals`: (H, W) uint32, an octahedral normal in camera axes as two int16 (x in the low half;
+      scaled by 32767), 0x80008000 where nothing is;
+    - `ids`: (H, W) uint32;
     - `image/png`, `image/jpeg`, `image/webp`: a file, its first row the top one.
 
     Raw rows come from the bottom up, as OpenGL has them.
     """
 
     camera: str
-    content: Literal["rgba", "geometry", "depth", "image/png", "image/jpeg", "image/webp"]
+    content: Literal[
+        "rgb", "rgba", "depth", "normals", "ids", "image/png", "image/jpeg", "image/webp"
+    ]
     width: int
     height: int
     offset: int
@@ -289,6 +292,7 @@ class Rendered(Message, frozen=True, tag="rendered"):
         pictures: their buffers stand in the message, or in the shared file's slot.
         camera: of the viewport, where that was asked for.
         milliseconds: from the request's arrival to its answer, in the page.
+        more: whether further cameras follow, each in an answer of its own.
     """
 
     request: int
@@ -296,6 +300,7 @@ class Rendered(Message, frozen=True, tag="rendered"):
     pictures: list[Picture]
     camera: CameraSpec | None = None
     milliseconds: float = 0.0
+    more: bool = False
 
 
 class Refused(Message, frozen=True, tag="refused"):

@@ -14,6 +14,8 @@ before a buffer is made for it.
 from __future__ import annotations
 
 import asyncio
+import sys
+import weakref
 from collections.abc import Callable
 from typing import Final, NamedTuple, Self, cast
 
@@ -26,6 +28,7 @@ _SCRATCH: Final = 1 << 18
 _ROW: Final = 4096  # bytes that are unmasked by one inner loop
 _TEXT, _CONTROL = 1, 8
 _MOST_OF_CONTROL: Final = 125
+_MOST_KEPT: Final = 1 << 25  # bytes of a message whose memory the next one uses again
 
 
 class _Head(NamedTuple):
@@ -69,11 +72,13 @@ class MessageReader(asyncio.BufferedProtocol):
         self._head = bytearray()
         self._frame: _Head | None = None  # whose payload is coming
         self._left = 0  # bytes of that payload that are still to come
-        self._mask = np.empty(0, np.uint8)  # of that payload, again and again
+        self._mask = _EMPTY  # of that payload, again and again
         self._control = bytearray()  # a frame of control as far as it has come
         self._opcode: int | None = None  # of the message that is coming
-        self._message = np.empty(0, np.uint8)
+        self._message = _EMPTY
         self._filled = 0
+        self._before = _EMPTY  # the memory of the message before
+        self._seen: Callable[[], object] = lambda: None  # what still looks at it
 
     @classmethod
     def before(cls, transport: asyncio.Transport) -> Self:
@@ -113,7 +118,8 @@ class MessageReader(asyncio.BufferedProtocol):
         if frame.opcode >= _CONTROL:
             self._control[:] = head
         else:
-            self._mask = np.tile(np.frombuffer(head[-4:], np.uint8), _ROW // 4 + 1)
+            four = int.from_bytes(head[-4:], sys.byteorder)
+            self._mask = np.full(_ROW // 4 + 1, four, np.uint32).view(np.uint8)
             self._make_room(frame)
         if not frame.length:
             self._end(frame)
@@ -134,11 +140,16 @@ class MessageReader(asyncio.BufferedProtocol):
         """Make a message's buffer, of the size that is known or else allowed."""
         if frame.opcode:
             self._opcode = frame.opcode
-            self._message = np.empty(frame.length if frame.final else self.limit(), np.uint8)
+            self._message = self._memory(frame.length if frame.final else self.limit())
         elif self._filled + frame.length > len(self._message):  # more is allowed now
             before = self._message[: self._filled]
             self._message = np.empty(self.limit(), np.uint8)
             self._message[: self._filled] = before
+
+    def _memory(self, count: int) -> NDArray[np.uint8]:
+        """Room for a message: that of the one before, whose pages are there, if nobody needs it."""
+        free, self._before = self._before, _EMPTY
+        return free if len(free) >= count and self._seen() is None else np.empty(count, np.uint8)
 
     def _take(self, frame: _Head, part: NDArray[np.uint8]) -> None:
         """Take bytes of a frame's payload."""
@@ -164,12 +175,14 @@ class MessageReader(asyncio.BufferedProtocol):
         if frame.opcode >= _CONTROL:
             self._behind.data_received(bytes(self._control))
         elif frame.final:
-            opcode, message = self._opcode, self._message[: self._filled].data
-            self._opcode, self._filled, self._message = None, 0, self._message[:0].copy()
+            opcode, message = self._opcode, self._message[: self._filled]
+            if self._filled <= _MOST_KEPT:
+                self._before, self._seen = self._message, weakref.ref(message)
+            self._opcode, self._filled, self._message = None, 0, _EMPTY
             if opcode == _TEXT:
                 self.on_text()
             else:
-                self.on_message(message)
+                self.on_message(message.data)
 
     def eof_received(self) -> bool | None:
         """As the protocol behind."""
@@ -186,6 +199,9 @@ class MessageReader(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """As the protocol behind."""
         self._behind.resume_writing()
+
+
+_EMPTY: Final = np.empty(0, np.uint8)
 
 
 def _head_length(second: int) -> int:
