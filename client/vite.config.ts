@@ -10,7 +10,7 @@ export default defineConfig({
     target: "es2022",
     sourcemap: false,
     modulePreload: false,
-    chunkSizeWarningLimit: 4000,
+    chunkSizeWarningLimit: 1000,
     rolldownOptions: {
       output: { entryFileNames: "[name].js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
     },
