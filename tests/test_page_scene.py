@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from PIL import Image
 
 import heliograph as hg
 from heliograph.engines.components import ComponentEngine
+from heliograph.engines.web import server
 from heliograph.engines.web.assets import AssetStore
 from heliograph.engines.web.engine import WebEngine
 from heliograph.engines.web.headless import open_page
@@ -466,7 +469,7 @@ def test_shadows_fall_where_the_component_engine_has_them(
     assert abs(ours.rgb.astype(int) - theirs.rgb).mean() < 0.15
 
 
-def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path: Path) -> None:
+def red_splat(path: Path) -> hg.Splat:
     names = [
         *("x", "y", "z", "f_dc_0", "f_dc_1", "f_dc_2", "opacity"),
         *("scale_0", "scale_1", "scale_2", "rot_0", "rot_1", "rot_2", "rot_3"),
@@ -475,8 +478,12 @@ def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path
     numbers = np.array([[0, 0, 0.5, full, none, none, 9, size, size, size, 1, 0, 0, 0]], "<f4")
     head = "".join(f"property float {name}\n" for name in names)
     start = f"ply\nformat binary_little_endian 1.0\nelement vertex 1\n{head}end_header\n"
-    (tmp_path / "red.ply").write_bytes(start.encode() + numbers.tobytes())
-    scene = hg.Scene(FLOOR, hg.Splat(key="splat", src=str(tmp_path / "red.ply")), TOP)
+    path.write_bytes(start.encode() + numbers.tobytes())
+    return hg.Splat(key="splat", src=str(path))
+
+
+def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path: Path) -> None:
+    scene = hg.Scene(FLOOR, red_splat(tmp_path / "red.ply"), TOP)
     frame = drawn(page, scene, "top")
     assert frame.rgb[80, 80, 0] > 240
     assert frame.rgb[80, 80, 1:].max() < 30
@@ -485,6 +492,21 @@ def test_splats_are_seen_in_colour_and_not_in_geometry(page: WebEngine, tmp_path
     assert np.array_equal(frame.rgb, page.render(hg.View(["top"], passes=ALL))["top"].rgb)
     gone = drawn(page, hg.Scene(FLOOR, TOP), "top")
     assert gone.rgb[80, 80].tolist() == frame.rgb[5, 5].tolist()
+
+
+def test_without_what_draws_splats_the_page_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(server, "SPARK", "heliograph_spark_elsewhere")
+    cure = r"red\.ply\W+splats in the page need .*: pip install heliograph-spark .*scripts/setup"
+    splat = red_splat(tmp_path / "red.ply")
+    with closing(WebEngine(hg.Scene(EGO))) as page:
+        before = drawn(page, hg.Scene(FLOOR, TOP), "top")
+        with pytest.raises(HeliographError, match=cure):
+            drawn(page, hg.Scene(FLOOR, splat, TOP), "top")
+        assert re.search(cure, caplog.text)
+        after = drawn(page, hg.Scene(FLOOR, TOP), "top")
+    assert np.array_equal(after.rgb, before.rgb)
 
 
 def test_animations_show_what_the_component_engine_shows(

@@ -18,6 +18,7 @@ from PIL import Image, ImageChops
 from playwright.sync_api import expect
 
 import heliograph as hg
+from heliograph.engines.web import server
 from heliograph.engines.web.messages import Answer, Ask, CameraSpec, Panel, Show
 from heliograph.engines.web.server import BUNDLE
 from heliograph.engines.web.wire import Buffers
@@ -653,6 +654,16 @@ def test_problems_are_notes_that_can_be_dismissed(page, stage, tmp_path):
     page.errors.clear()
     notice.first.get_by_role("button", name="Dismiss").click()
     expect(notice).to_have_count(0)
+
+
+def test_a_note_says_what_to_install_for_splats(page, stage, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "SPARK", "heliograph_spark_elsewhere")
+    (tmp_path / "one.splat").write_bytes(bytes(32))
+    stage.apply(hg.Add(hg.Splat(key="dust", src=str(tmp_path / "one.splat"))))
+    notice = page.locator(".notice").first
+    expect(notice).to_contain_text("dust: one.splat: splats in the page need heliograph-spark")
+    expect(notice).to_contain_text("pip install heliograph-spark")
+    page.errors.clear()
 
 
 def test_on_a_phone_the_panel_folds_and_nothing_sticks_out(opened, stage):

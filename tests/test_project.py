@@ -1,6 +1,8 @@
+import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,14 @@ def test_nothing_to_compare_is_refused(words: tuple[str, ...]) -> None:
     assert (
         f"argument {words[0]}: expected a whole number from 1, got '{words[1]}'" in refused.stderr
     )
+
+
+def test_what_draws_splats_in_the_page_has_the_version_of_its_library() -> None:
+    package = json.loads((ROOT / "client/package.json").read_text())
+    project = tomllib.loads((ROOT / "client/spark/pyproject.toml").read_text())["project"]
+    assert project["version"] == package["dependencies"]["@sparkjsdev/spark"]
+    assert f" {project['version']} " in (ROOT / "client/spark/README.md").read_text()
+    main = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    major, minor, _ = map(int, project["version"].split("."))
+    (wanted,) = main["optional-dependencies"]["page-splats"]
+    assert wanted == f"{project['name']}>={major}.{minor},<{major + 1}"

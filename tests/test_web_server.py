@@ -1,6 +1,7 @@
 """The page's server: who may ask it for what, and what it says to the rest."""
 
 import asyncio
+import importlib
 import os
 import re
 import signal
@@ -100,6 +101,39 @@ def test_a_page_that_changed_is_sent_again(bundle: Path) -> None:
         again = {"If-None-Match": headers["etag"]}
         status, _, text = await fetch(server, f"/page.js?token={TOKEN}", again)
         assert (status, text) == (200, "export const a = 1;")
+
+    run(work)
+
+
+def test_what_draws_splats_comes_from_a_package_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Served as the rest of the bundle is; who installs it later finds it without a new server."""
+    monkeypatch.setattr(web_server, "SPARK", "spark_of_a_test")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = f"/spark.module.js?token={TOKEN}"
+
+    async def work(server: PageServer, _: Any) -> None:
+        status, _, text = await fetch(server, path)
+        assert status == 404
+        assert len(text.splitlines()) == 1
+        assert "pip install heliograph-spark" in text
+        assert "scripts/setup" in text
+        static = tmp_path / "spark_of_a_test" / "static"
+        static.mkdir(parents=True)
+        (static.parent / "__init__.py").write_text("raise RuntimeError('is not imported')")
+        (static / "spark.module.js").write_text("export const a = 1;")
+        importlib.invalidate_caches()
+        status, headers, text = await fetch(server, path)
+        _, others, _ = await fetch(server, f"/page.js?token={TOKEN}")
+        assert (status, text) == (200, "export const a = 1;")
+        assert headers.keys() == others.keys()
+        same = headers.keys() - {"etag", "date", "content-length"}
+        assert {name: headers[name] for name in same} == {name: others[name] for name in same}
+        status, _, _ = await fetch(server, path, {"If-None-Match": headers["etag"]})
+        assert status == 304
+        status, _, _ = await fetch(server, "/spark.module.js")
+        assert status == 401
 
     run(work)
 

@@ -47,7 +47,7 @@ export class ScenePart implements Part {
     this.pictures = new TextureCache(blobs, loads);
     const materials = new MaterialCache(textures);
     const rig = new LightRig(world, surfaces);
-    const splats = new Splats(world);
+    const splats = new Splats(world, base);
     const kit: Kit = { world, blobs, loads, geometries, materials, models: new Models(loads), surfaces, splats, rig, problem, refresh: () => this.graph.refresh() };
     this.graph = new Graph(kit);
     this.passes = new Passes(world, surfaces, splats, () => this.graph.scene);

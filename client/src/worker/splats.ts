@@ -2,6 +2,7 @@
 // which takes time, so a picture is prepared before it is drawn. Geometry does not show them.
 import type { SparkRenderer, SplatMesh } from "@sparkjsdev/spark";
 import type { Camera, Object3D } from "three";
+import * as three from "./spark_three";
 import type { World } from "./world";
 
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
@@ -10,7 +11,11 @@ export class Splats {
   private renderer: SparkRenderer | null = null;
   private readonly shown = new Set<SplatMesh>();
 
-  constructor(private readonly world: World) {}
+  /** @param base - the url that the library's path is relative to. */
+  constructor(
+    private readonly world: World,
+    private readonly base: string,
+  ) {}
 
   /** Whether there are any. */
   get any(): boolean {
@@ -19,7 +24,7 @@ export class Splats {
 
   /** The splats of a file, ready to be shown. */
   async load(fileBytes: ArrayBuffer, fileName: string): Promise<SplatMesh> {
-    const { SparkRenderer, SplatMesh } = await import("@sparkjsdev/spark");
+    const { SparkRenderer, SplatMesh } = await this.library();
     if (this.renderer === null) {
       const onDirty = () => this.world.changed(new Set());
       this.renderer = new SparkRenderer({ renderer: this.world.renderer, onDirty, autoUpdate: false, minSortIntervalMs: 0 });
@@ -56,5 +61,17 @@ export class Splats {
     while (renderer.sorting) await pause();
     await renderer.update({ scene: world.content, camera });
     while (renderer.sorting || renderer.sortDirty) await pause();
+  }
+
+  /** What draws them, which a package of its own brings; the server says what to install where it is not there. */
+  private async library(): Promise<typeof import("@sparkjsdev/spark")> {
+    Object.assign(self, { [three.GIVEN]: three });
+    const url = new URL("spark.module.js", this.base).href;
+    try {
+      return await import(/* @vite-ignore */ url);
+    } catch (error) {
+      const answer = await fetch(url);
+      throw answer.ok ? error : new Error((await answer.text()).trim());
+    }
   }
 }

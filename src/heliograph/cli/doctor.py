@@ -26,7 +26,7 @@ from heliograph.view import View
 
 _PACKAGES = (
     *("numpy", "moderngl", "glcontext", "mujoco", "meshoptimizer", "scipy", "pillow"),
-    *("trimesh", "tyro", "tqdm", "torch", "aiohttp"),
+    *("trimesh", "tyro", "tqdm", "torch", "aiohttp", "heliograph-spark"),
 )
 _MJCF = "<mujoco><worldbody><light pos='0 0 3'/><geom name='ball' size='1'/></worldbody></mujoco>"
 _SYSTEM = "apt-get install libegl1 libgl1 libgl1-mesa-dri"

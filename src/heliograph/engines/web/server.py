@@ -1,7 +1,7 @@
 """The server that pages come from and speak to.
 
     /                         the page; gives the cookie to whoever brings the token
-    /<file>                   the rest of its bundle
+    /<file>                   the rest of its bundle; what draws splats comes from heliograph-spark
     /assets/<digest>/<name>   files that were registered, and those they name
     /static/<path>            files below `static_root`
     /ws                       the WebSocket: messages.py, framed by wire.py
@@ -18,6 +18,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Final, TypedDict, Unpack
@@ -40,6 +41,8 @@ OnPage = Callable[[PageLink], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BUNDLE: Final = Path(__file__).parent / "static"
+SPARK: Final = "heliograph_spark"
+"""The package whose folder `static` holds what draws splats in the page."""
 HELLO_WITHIN: Final = 5.0
 """Seconds that a page has for its first message."""
 HEARTBEAT: Final = 120.0
@@ -51,6 +54,12 @@ _CHUNK: Final = 1 << 20
 _NO_BUNDLE = (
     "The page's files are missing in this installation. In a git checkout, build them:\n\n"
     "    cd client && npm ci && npm run build\n"
+)
+_NO_FILE = "No such file.\n"
+_SPARK_FILE: Final = "spark.module.js"
+_NO_SPARK = (
+    "splats in the page need heliograph-spark, which is not installed: "
+    "pip install heliograph-spark (in a checkout: scripts/setup)\n"
 )
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -177,9 +186,9 @@ class PageServer:
         name = request.match_info["name"] or "index.html"
         if not (BUNDLE / "index.html").is_file():
             return web.Response(status=503, text=_NO_BUNDLE)
-        path = confined(BUNDLE, name)
+        path = _spark() if name == _SPARK_FILE else confined(BUNDLE, name)
         if path is None:
-            return _no_file()
+            return _no_file(_NO_SPARK if name == _SPARK_FILE else _NO_FILE)
         data = path.read_bytes()
         answer = _unchanged(request, hashlib.sha256(data).hexdigest()[:32])
         if answer is None:
@@ -386,8 +395,16 @@ async def _say_headers(request: web.Request, answer: web.StreamResponse) -> None
     answer.headers.setdefault("Cache-Control", "no-cache")
 
 
-def _no_file() -> web.Response:
-    return web.Response(status=404, text="No such file.\n")
+def _spark() -> Path | None:
+    """The library that draws splats; None where it is not installed."""
+    spec = find_spec(SPARK)
+    if spec is None or spec.origin is None:
+        return None
+    return confined(Path(spec.origin).with_name("static"), _SPARK_FILE)
+
+
+def _no_file(text: str = _NO_FILE) -> web.Response:
+    return web.Response(status=404, text=text)
 
 
 def _unchanged(request: web.Request, etag: str) -> web.StreamResponse | None:

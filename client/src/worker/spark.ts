@@ -1,0 +1,2 @@
+// What the page uses of spark.
+export { SparkRenderer, SplatMesh } from "@sparkjsdev/spark";
