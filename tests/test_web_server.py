@@ -611,7 +611,7 @@ def test_messages_before_the_handshake_is_over_end_the_connection() -> None:
 @pytest.mark.parametrize(
     ("first", "reason"),
     [
-        (pack(Hello(99, "gl", {})), r"expected protocol 1, got 99: .*reload"),
+        (pack(Hello(99, "gl", {})), r"expected protocol 2, got 99: .*reload"),
         (pack(Event("CLICK", "", 0)), "expected a Hello first, got Event"),
         (b"nonsense", "expected a Hello first"),
         ("text", "expected a Hello first"),
