@@ -17,7 +17,6 @@ const givenThree: Plugin = {
 
 // The library that draws splats, for the package heliograph-spark.
 export default defineConfig({
-  publicDir: false,
   plugins: [givenThree],
   build: {
     outDir: "spark/heliograph_spark/static",
