@@ -4,7 +4,7 @@ Every side draws the same six shapes at 320x240 and is asked for one picture aft
 each the camera is moved (`moved`), or nothing is (`still`). The sides run in turn, several times,
 each as a process of its own with a headless Chromium of its own where it needs one; medians. Prints
 a Markdown table; ratios are to vuer with the same passes. The peers are installed into out/peers,
-an environment of their own. Software GL has all cores (LP_NUM_THREADS), on every side.
+an environment of their own. Who draws has all cores, on every side.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SIDES = Path(__file__).parent / "live"
 PEERS = ROOT / "out" / "peers"
 PINNED = ("vuer==0.1.6", "viser==1.1.1")
 PATIENCE = 120.0
-THREADS = {"LP_NUM_THREADS": str(os.cpu_count()), "OMP_NUM_THREADS": "1"}
+THREADS = {"LP_NUM_THREADS": str(os.cpu_count()), "OMP_NUM_THREADS": str(os.cpu_count())}
 OURS = "heliograph_side"
 
 Numbers = dict[str, dict[str, float]]
