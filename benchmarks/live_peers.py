@@ -93,7 +93,7 @@ def run(side: Side, count: int, port: int) -> Numbers:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 start_new_session=True,
-                env={**THREADS, **os.environ, "TMPDIR": folder},
+                env={**os.environ, **THREADS, "TMPDIR": folder},
             ) as process,
         ):
             watch = threading.Timer(PATIENCE, end, (process.pid,))
