@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -266,6 +267,50 @@ def test_sensor_pictures_do_not_follow_the_hand_before_the_program_does(page, st
     stage.until(lambda: stage.moves())
     np.testing.assert_array_equal(drawn(), before)
     page.mouse.up()
+
+
+def test_splats_are_sorted_for_the_camera_of_a_picture_while_somebody_looks_around(
+    page, stage, tmp_path
+):
+    file = tmp_path / "two.splat"
+    turn = (255, 128, 128, 128)
+    file.write_bytes(
+        struct.pack("<6f8B", 0, -1, 0, 0.2, 0.2, 0.2, 255, 0, 0, 255, *turn)
+        + struct.pack("<6f8B", 0, -2, 0, 0.2, 0.2, 0.2, 0, 255, 0, 255, *turn)
+    )
+    behind = hg.CameraView(key="behind", position=(0, -0.2, 0), lookAt=(0, -3, 0), fov=90)
+    stage.apply(hg.Add(hg.Splat(key="two", src=str(file))), hg.Add(behind))
+    camera = stage.scene.camera("behind")
+
+    def drawn():
+        work = stage.link.render([camera], ["rgb"], timeout=20)
+        return np.array(stage.do(work).pictures["behind", "rgb"])
+
+    before = drawn()
+    red, green, _ = before[camera.height // 2, camera.width // 2].astype(int)
+    assert red > green + 50
+    box = view_box(page)
+    x, y = box["x"] + 450, box["y"] + 560
+    page.mouse.move(x, y)
+    page.mouse.down()
+    with ThreadPoolExecutor(1) as pool:
+        later = pool.submit(lambda: [drawn() for _ in range(60)])
+        step = 0
+        while not later.done():
+            step += 1
+            page.mouse.move(x + 100 * math.sin(step / 7), y + 50 * math.cos(step / 9))
+            page.wait_for_timeout(20)
+    page.mouse.move(x, y)
+    page.mouse.up()
+    assert [bool((picture == before).all()) for picture in later.result()] == [True] * 60
+
+    def sorted_for_whoever_looks():
+        shown = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+        column, row = Screen(page).at((0, -2, 0))
+        red, green, _ = shown[round(row), round(column)]
+        assert green > red + 50
+
+    eventually(page, sorted_for_whoever_looks)
 
 
 def test_a_drag_turns_the_camera_about_what_it_looks_at(page):

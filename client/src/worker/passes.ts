@@ -30,6 +30,8 @@ const middle = new Vector3();
 export class Passes {
   readonly targets: Targets;
   private readonly camera: ValueCamera;
+  /** Who is prepared for: other pictures are drawn meanwhile. */
+  private readonly next: ValueCamera;
 
   constructor(
     private readonly world: World,
@@ -38,7 +40,9 @@ export class Passes {
     private readonly scene: () => SceneElement | null,
   ) {
     this.targets = new Targets(world.renderer);
-    this.camera = new ValueCamera(world.renderer.state.buffers.depth.getReversed());
+    const reversed = world.renderer.state.buffers.depth.getReversed();
+    this.camera = new ValueCamera(reversed);
+    this.next = new ValueCamera(reversed);
   }
 
   /** Whether a picture has to be prepared, and cannot show colour and geometry in one draw. */
@@ -48,7 +52,7 @@ export class Passes {
 
   /** Do what takes time before a camera's picture is drawn. */
   prepare(spec: CameraSpec): Promise<void> {
-    return this.splats.prepare(this.camera.set(spec));
+    return this.splats.prepare(this.next.set(spec));
   }
 
   /** Draw into a target, to be read before another is drawn of its sort. */

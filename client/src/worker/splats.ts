@@ -10,6 +10,8 @@ const pause = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
 export class Splats {
   private renderer: SparkRenderer | null = null;
   private readonly shown = new Set<SplatMesh>();
+  /** Whether they are being sorted for a picture, so that the viewport leaves their order alone. */
+  private preparing = false;
 
   /** @param base - the url that the library's path is relative to. */
   constructor(
@@ -50,17 +52,29 @@ export class Splats {
   dress(seen: boolean, late: boolean): void {
     if (this.renderer === null) return;
     this.renderer.visible = seen && this.any;
-    this.renderer.autoUpdate = late;
+    this.renderer.autoUpdate = late && !this.preparing;
   }
 
-  /** Sort them for a camera. */
+  /**
+   * Sort them for a camera; what is drawn at once sees them so.
+   *
+   * @param camera - that nothing moves meanwhile.
+   */
   async prepare(camera: Camera): Promise<void> {
     const { renderer, world } = this;
     if (renderer === null) return;
-    world.content.updateMatrixWorld();
-    while (renderer.sorting) await pause();
-    await renderer.update({ scene: world.content, camera });
-    while (renderer.sorting || renderer.sortDirty) await pause();
+    this.preparing = true;
+    renderer.autoUpdate = false;
+    try {
+      await pause(); // a viewport just drawn begins its own sort within a millisecond
+      while (renderer.sorting || renderer.sortDirty) await pause();
+      world.content.updateMatrixWorld();
+      await renderer.update({ scene: world.content, camera });
+      while (renderer.sorting || renderer.sortDirty) await pause();
+    } finally {
+      this.preparing = false;
+    }
+    world.changed(new Set()); // the viewport sorts them for itself again
   }
 
   /** What draws them, which a package of its own brings; the server says what to install where it is not there. */

@@ -59,7 +59,7 @@ _NO_FILE = "No such file.\n"
 _SPARK_FILE: Final = "spark.module.js"
 _NO_SPARK = (
     "splats in the page need heliograph-spark, which is not installed: "
-    "pip install heliograph-spark (in a checkout: scripts/setup)\n"
+    "pip install heliograph-spark (in a checkout: pip install ./client/spark, or scripts/setup)\n"
 )
 _TYPES = {
     ".html": "text/html; charset=utf-8",
