@@ -120,7 +120,7 @@ private:
 };
 
 // Of light at a vertex: of lights without shadows, and of each of MAX_SHADOWS with one.
-constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
+constexpr int LIGHT_NUMBERS = 3 + 3 * MAX_SHADOWS;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {
