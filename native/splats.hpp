@@ -58,5 +58,4 @@ class SplatScene {
     mutable std::vector<std::unique_ptr<Scratch>> spare_;
 };
 
-
 }  // namespace heliograph

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,18 @@ import pytest
 
 from heliograph.camera import Camera
 from heliograph.errors import EngineError
-from heliograph.raster import DrawList, Environment, Geometry, Instances, Light, Lighting, Shape
+from heliograph.raster import (
+    DrawList,
+    Environment,
+    Geometry,
+    Instances,
+    Light,
+    Lighting,
+    RasterOptions,
+    Shape,
+    Texture,
+    TextureKind,
+)
 from heliograph.raster.cpu.rasterizer import CpuRasterizer
 
 COLOURS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, 1, 0), (0, 1, 1))
@@ -42,6 +54,30 @@ def test_a_picture_of_all_around_is_never_an_earlier_one() -> None:
         for _ in range(3):  # from the third time on it is kept
             assert tuple(drawn(drawer, scene, 8)[0, 0]) == tuple(255 * part for part in colour)
         drawer.remove_radiance(handle)
+
+
+def test_skies_are_kept_for_all_cameras_that_stand_still() -> None:
+    """To look one up at each pixel takes twenty times as long."""
+    drawer, instances = CpuRasterizer(RasterOptions(threads=1)), spheres(1)
+    pixels = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), np.uint8)
+    sky = drawer.add_texture(Texture(pixels, TextureKind.CUBE))
+    scene = DrawList(instances, (), Environment(sky=sky))
+
+    def seconds(count: int) -> float:
+        """For each of so many cameras, at best."""
+        cameras = [
+            Camera.look_at(eye=(0, -3, 0), target=(x, -9, 0), fov_y=0.7, width=160, height=160)
+            for x in range(count)
+        ]
+        out = [{"rgb": np.empty((160, 160, 3), np.uint8)} for _ in cameras]
+        times = []
+        for _ in range(12):
+            begun = time.perf_counter()
+            drawer.draw(scene, cameras, ("rgb",), out)
+            times.append(time.perf_counter() - begun)
+        return min(times) / count
+
+    assert seconds(40) < 5 * seconds(4)
 
 
 def faceted(size: float) -> Geometry:

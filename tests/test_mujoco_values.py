@@ -128,6 +128,22 @@ def test_there_is_room_for_all_that_a_model_can_show() -> None:
         assert len(shown(model, option)) > 3 * model.nbody
 
 
+def test_tendons_that_hang_through_have_room_for_all_their_pieces() -> None:
+    count = 300
+    sites = "".join(
+        f'<site name="a{i}" pos="{i} 0 1"/><site name="b{i}" pos="{i} 1 1"/>' for i in range(count)
+    )
+    tendons = "".join(
+        f'<spatial limited="true" range="0 1.5"><site site="a{i}"/><site site="b{i}"/></spatial>'
+        for i in range(count)
+    )
+    model = mujoco.MjModel.from_xml_string(
+        f"<mujoco><worldbody>{sites}</worldbody><tendon>{tendons}</tendon></mujoco>"
+    )
+    geoms = shown(model, mujoco.MjvOption())
+    assert np.count_nonzero(geoms["objtype"] == mujoco.mjtObj.mjOBJ_TENDON) > 20 * count
+
+
 def test_many_contacts_are_shown_beside_all_else() -> None:
     """Ninety boxes on a floor, each with four contacts of which all is shown, and a cloth."""
     boxes = "".join(

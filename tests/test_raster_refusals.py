@@ -195,3 +195,15 @@ def test_arrays_that_a_picture_does_not_fit_into(
     drawer.draw(scene, [VIEW], ALL, [out])
     assert out["segmentation"].any()
     drawer.close()
+
+
+def test_what_is_not_explained_keeps_its_cause(
+    drawer: Rasterizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("nobody knows") from KeyError("cause")
+
+    monkeypatch.setattr(drawer, "_draw_all", fail)
+    with pytest.raises(ValueError, match="nobody knows") as caught:
+        draw(drawer, Instances.blank(1))
+    assert isinstance(caught.value.__cause__, KeyError)

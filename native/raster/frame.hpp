@@ -9,7 +9,7 @@
 namespace heliograph {
 namespace {
 
-const int MAX_SHADOWS = 8, MAX_LIGHTS = 100, RADIANCE_LEVELS = 5;
+const int MAX_LIGHTS = 100, RADIANCE_LEVELS = 5;
 
 // What a light is, in the order of KINDS of light_layouts.py.
 enum LightKind : std::int32_t { HEAD_LIGHT, PARALLEL_LIGHT, POINT_LIGHT, SPOT_LIGHT, AREA_LIGHT };

@@ -52,8 +52,8 @@ std::shared_ptr<const Backdrop> backdrop_for(const Scene& scene, Backdrops& kept
         for (int y = 0; y < height; ++y)
             for (int x = 0; x < width; x += 8)
                 store(colours.data() + std::size_t(y) * stride + std::size_t(x),
-                      Painter::background(
-                          scene, Rays(*scene.frame.block, x, y, view.camera.orthographic)));
+                      background(scene,
+                                 Rays(*scene.frame.block, x, y, view.camera.orthographic)));
         std::vector<std::uint8_t> bytes(colours.size() * 3);
         for (std::size_t i = 0; i < bytes.size(); ++i)
             bytes[i] = std::uint8_t(std::uint32_t(colours[i / 3]) >> 8 * (i % 3));
@@ -61,8 +61,8 @@ std::shared_ptr<const Backdrop> backdrop_for(const Scene& scene, Backdrops& kept
     });
 }
 
-// Light at vertices of what covers many more pixels than it has vertices; of others as it is needed:
-// most of them are on the other side, behind other things or beside the picture.
+// Light at vertices of what covers many more pixels than it has vertices; of others as it is
+// needed: most of them are on the other side, behind other things or beside the picture.
 void light_vertices_of(const Scene& scene, Plan& plan, VertexLight& light) {
     std::size_t count = 0;
     light.lazy = 0;

@@ -301,11 +301,9 @@ public:
     void set_paint(std::size_t handle, const Paint* paint) {
         if (paints_.size() <= handle) paints_.resize(handle + 1);
         paints_[handle] = paint;
+        // They know skies by where these lie in memory, which may be another's from now on.
         backdrops_.forget();
     }
-
-    // Kept pictures of what is behind everything: textures and light are known there by where
-    // they lie in memory, which may be another's after they are freed.
 
     void set_tables(const Floats<nb::shape<-1, -1, 2>>& albedo,
                     const Floats<nb::shape<-1, -1, 4>>& lobes) {

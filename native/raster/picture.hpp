@@ -90,6 +90,29 @@ HELIOGRAPH_INLINE Float8 channel(Int8 colour, int shift) {
     return to_float((colour >> shift) & all_int(255)) * (1.0f / 255.0f);
 }
 
+// What is behind everything at eight pixels; opaque nowhere.
+static Int8 background(const Scene& scene, const Rays& rays) {
+    const View& view = scene.view;
+    Vec3 rgb = vec3(view.background);
+    if (view.radiance_shown) {
+        rgb = sky_radiance(scene.frame, rays.pixel);
+    } else if (view.sky != nullptr) {
+        const float* unproject = scene.frame.block->unproject;
+        const bool parallel = view.camera.orthographic;
+        const auto turned = [&](Vec3 a) {
+            const Vec3 way = world_way(scene.frame, a);
+            return Vec3{way.x, way.z, -way.y};  // cube maps have y up, our world has z
+        };
+        const Vec3 way = turned(rays.way);
+        const Vec3 dx = turned(vec3(parallel ? 0 : unproject[0], 0, 0));
+        const Vec3 dy = turned(vec3(0, parallel ? 0 : unproject[1], 0));
+        const Vec4 texel = sample_cube(*view.sky, way, dx, dy, all_int(-1));
+        rgb = {texel.x, texel.y, texel.z};
+    }
+    if (view.haze) rgb = sky_hazed(scene.frame, rgb, rays.pixel);
+    return packed(clamp(rgb, 0.0f, 1.0f), all(0.0f));
+}
+
 class Painter {
 public:
     Painter(const Scene& scene, const VertexLight& light, Workspace& work, const Backdrop* backdrop,
@@ -515,30 +538,6 @@ private:
         return background(scene_, Rays(*scene_.frame.block, x, y, scene_.view.camera.orthographic));
     }
 
-public:
-    static Int8 background(const Scene& scene, const Rays& rays) {
-        const View& view = scene.view;
-        Vec3 rgb = vec3(view.background);
-        if (view.radiance_shown) {
-            rgb = sky_radiance(scene.frame, rays.pixel);
-        } else if (view.sky != nullptr) {
-            const float* unproject = scene.frame.block->unproject;
-            const bool parallel = view.camera.orthographic;
-            const auto turned = [&](Vec3 a) {
-                const Vec3 way = world_way(scene.frame, a);
-                return Vec3{way.x, way.z, -way.y};  // cube maps have y up, our world has z
-            };
-            const Vec3 way = turned(rays.way);
-            const Vec3 dx = turned(vec3(parallel ? 0 : unproject[0], 0, 0));
-            const Vec3 dy = turned(vec3(0, parallel ? 0 : unproject[1], 0));
-            const Vec4 texel = sample_cube(*view.sky, way, dx, dy, all_int(-1));
-            rgb = {texel.x, texel.y, texel.z};
-        }
-        if (view.haze) rgb = sky_hazed(scene.frame, rgb, rays.pixel);
-        return packed(clamp(rgb, 0.0f, 1.0f), all(0.0f));
-    }
-
-private:
     HELIOGRAPH_INLINE void write(const Block& block, const Rays& rays, int x, int y) const {
         const Picture& out = scene_.picture;
         const std::size_t at = place(x, y);
@@ -562,26 +561,13 @@ private:
     }
 
     static void put_normals(float* to, int count, Vec3 n) {
-        // x0 y0 z0 x1 ...: three vectors of eight.
-        alignas(32) float rows[24];
-#if defined(__AVX__)
-        typedef float Float16 __attribute__((vector_size(64)));
-        const Float16 xy =
-            __builtin_shufflevector(n.x, n.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-        const Float16 zz =
-            __builtin_shufflevector(n.z, n.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
-        store(rows, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
-        store(rows + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
-        store(rows + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
-#else
-        for (int i = 0; i < 8; ++i)
-            rows[3 * i] = n.x[i], rows[3 * i + 1] = n.y[i], rows[3 * i + 2] = n.z[i];
-#endif
         if (count == 8) {
-            __builtin_memcpy(to, rows, sizeof rows);
-        } else {
-            std::copy_n(rows, 3 * count, to);
+            store_by_turns(to, n);
+            return;
         }
+        float rows[24];
+        store_by_turns(rows, n);
+        std::copy_n(rows, 3 * count, to);
     }
 
     // Blends each primitive of a transparent thing, in their order, over what is behind it.
@@ -659,24 +645,8 @@ private:
         const std::size_t at = place(x, y);
         const int count = std::min(8, scene_.view.camera.width - x);
         if (std::uint8_t* rgb = scene_.picture.rgb) {
-            std::uint8_t bytes[28];
-            std::uint8_t* to = count == 8 ? rgb + 3 * at : bytes;
-#if defined(__AVX2__)
-            // Three bytes of each four, twelve in either half.
-            const __m256i order = _mm256_setr_epi8(
-                0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
-                0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
-            const __m256i three = _mm256_shuffle_epi8((__m256i)colours, order);
-            const __m128i high = _mm256_extracti128_si256(three, 1);
-            const std::int64_t eight = _mm_extract_epi64(high, 0);
-            const std::int32_t four = _mm_extract_epi32(high, 2);
-            _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(three));
-            __builtin_memcpy(to + 12, &eight, sizeof eight);
-            __builtin_memcpy(to + 20, &four, sizeof four);
-#else
-            for (int i = 0; i < 8; ++i)
-                for (int k = 0; k < 3; ++k) to[3 * i + k] = std::uint8_t(colours[i] >> 8 * k);
-#endif
+            std::uint8_t bytes[24];
+            store_rgb(count == 8 ? rgb + 3 * at : bytes, colours);
             if (count < 8) std::copy_n(bytes, 3 * count, rgb + 3 * at);
         }
         if (std::uint8_t* alpha = scene_.picture.alpha)

@@ -49,7 +49,8 @@ HELIOGRAPH_INLINE Footprint footprint(Vec2 uv, Int8 first, Int8 width, Int8 heig
     const Float8 x = uv.x * to_float(width) + 0.5f, y = uv.y * to_float(height) + 0.5f;
     const Int8 column = truncated(x), row = truncated(y);  // the border is 0
     const Int8 length = width + 2;
-    return {first + multiply_small(row, length) + column, length, x - to_float(column), y - to_float(row)};
+    return {first + multiply_small(row, length) + column, length, x - to_float(column),
+            y - to_float(row)};
 }
 
 // As above, but all of the one texel that is nearest.
@@ -61,42 +62,6 @@ HELIOGRAPH_INLINE Footprint nearest_footprint(Vec2 uv, Int8 first, Int8 width, I
     const Int8 length = width + 2;
     const Int8 texel = first + place(uv.y, height) * length + place(uv.x, width);
     return {texel, length, all(0.0f), all(0.0f)};
-}
-
-// Words `from[2 i]` and `from[2 i + 1]` (wide) or `from[i]` and `from[i + 1]` of each lane.
-template <bool wide>
-HELIOGRAPH_INLINE void gather_pairs(const std::int32_t* from, Int8 index, Int8& low, Int8& high) {
-    constexpr int scale = wide ? 2 : 1;
-#if defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
-    // One by one: on many processors instructions that gather take longer.
-    std::int32_t at[8];
-    store(at, index);
-    const auto pair = [&](int i) {
-        return _mm_loadl_epi64(
-            reinterpret_cast<const __m128i*>(from + std::ptrdiff_t(at[i]) * scale));
-    };
-    __m128 lows[2], highs[2];
-    for (int half = 0; half < 2; ++half) {
-        const int i = 4 * half;
-        const __m128 a = _mm_castsi128_ps(_mm_unpacklo_epi64(pair(i), pair(i + 1)));
-        const __m128 b = _mm_castsi128_ps(_mm_unpacklo_epi64(pair(i + 2), pair(i + 3)));
-        lows[half] = _mm_shuffle_ps(a, b, 0x88);
-        highs[half] = _mm_shuffle_ps(a, b, 0xDD);
-    }
-#if defined(__AVX__)
-    low = (Int8)_mm256_set_m128(lows[1], lows[0]);
-    high = (Int8)_mm256_set_m128(highs[1], highs[0]);
-#else
-    __builtin_memcpy(&low, lows, sizeof low);
-    __builtin_memcpy(&high, highs, sizeof high);
-#endif
-#else
-    for (int i = 0; i < 8; ++i) {
-        const std::int32_t* pair = from + std::ptrdiff_t(index[i]) * scale;
-        low[i] = pair[0];
-        high[i] = pair[1];
-    }
-#endif
 }
 
 // A texel's channels, in 0 .. 255 of four bytes, or in 0 .. 65535.
@@ -119,18 +84,19 @@ HELIOGRAPH_INLINE Vec4 mix(const Vec4& a, const Vec4& b, Float8 part) {
 // `wide`: of linear light, two words a texel.
 template <bool wide>
 struct Texels {
-    Int8 words[wide ? 8 : 4];
+    static constexpr int EACH = wide ? 2 : 1;  // words
+    Int8 words[4 * EACH];
 
     HELIOGRAPH_INLINE Texels(const Texture& texture, const Footprint& at) {
         const std::int32_t* from = texture.words.data();
         for (int row = 0; row < 2; ++row) {
             const Int8 texel = row == 0 ? at.texel : at.texel + at.row;
-            if constexpr (wide) {
-                Int8* to = words + 4 * row;
-                gather_pairs<true>(from, texel, to[0], to[1]);
-                gather_pairs<true>(from, texel + 1, to[2], to[3]);
-            } else {
-                gather_pairs<false>(from, texel, words[2 * row], words[2 * row + 1]);
+            for (int column = 0; column < EACH; ++column) {
+                alignas(32) std::int32_t index[8];
+                store(index, texel + column);
+                const Pairs pairs = gather_pairs<EACH>(from, index);
+                Int8* to = words + 2 * (EACH * row + column);
+                to[0] = pairs.first, to[1] = pairs.second;
             }
         }
     }
@@ -145,9 +111,8 @@ struct Texels {
     }
     // Whether the four are the same at all pixels, as where surfaces have one colour.
     HELIOGRAPH_INLINE bool is_even() const {
-        constexpr int each = wide ? 2 : 1;
         Int8 differing = all_int(0);
-        for (int i = each; i < 4 * each; ++i) differing |= words[i] ^ words[i % each];
+        for (int i = EACH; i < 4 * EACH; ++i) differing |= words[i] ^ words[i % EACH];
         return !any(differing != 0);
     }
 

@@ -21,6 +21,7 @@ constexpr int PADDING = 8;  // entries behind the last one, so that eight can al
 constexpr int MATERIAL_NUMBERS = 19;
 constexpr std::size_t FRAME_NUMBERS = 2712;  // of a picture's block: frame.hpp
 constexpr int MOST_SAMPLES = 4;
+constexpr int MAX_SHADOWS = 8;  // lights with a shadow
 
 // Vertices and triangles of all geometries. A geometry's triangles count from its first vertex.
 struct Meshes {

@@ -53,8 +53,8 @@ struct Scene {
     }
 };
 
-// Eight pixels, as far as they were gathered. What is not always needed is cleared by what needs it
-// first: `begin` clears no more than every picture reads.
+// Eight pixels, as far as they were gathered. It begins with no more than every picture reads; the
+// rest is cleared by what needs it first.
 struct Block {
     Mask covered;
     Float8 depth;
@@ -136,8 +136,6 @@ HELIOGRAPH_INLINE Value pick(Mask m, const Value& a, const Value& b) {
     return whole ? a : select(m, a, b);
 }
 
-static_assert(LIGHT_NUMBERS == 3 + 3 * MAX_SHADOWS);
-
 class Shader {
 public:
     Shader(const Scene& scene, const VertexLight& light, Workspace& work)
@@ -162,6 +160,35 @@ public:
     void want_light(const Drawn& drawn, std::uint32_t number) {
         find(drawn, scene_.kind(drawn), number);
         if (!triangle_->lit) want_corners(drawn);
+    }
+
+    // Lights vertices that wait for it, up to eight at once.
+    void light_waiting() {
+        if (waiting_count_ == 0) return;
+        const Drawn& drawn = *waiting_;
+        const Meshes& meshes = scene_.meshes;
+        const Int8 vertices = load(waiting_vertices_);
+        const auto row = [&](const std::vector<float>& column) {
+            return heliograph::gather(column.data() + drawn.base, vertices);
+        };
+        const Solver solver = scene_.kind(drawn).solver;
+        const Vec3 place = rows_of(drawn.from_object)
+                               .point(object_vertex(meshes, row, solver, drawn.length));
+        const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
+        const Mask wanted = lane_numbers() < all_int(waiting_count_);
+        Vec3 lit[1 + MAX_SHADOWS];
+        lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted,
+                                lit + 1);
+        for (int i = 0; i < waiting_count_; ++i) {
+            float* to =
+                lazy_.numbers.data() + (drawn.light + std::size_t(waiting_vertices_[i])) * width_;
+            for (std::size_t part = 0; part < width_ / 3; ++part) {
+                to[3 * part] = lit[part].x[i];
+                to[3 * part + 1] = lit[part].y[i];
+                to[3 * part + 2] = lit[part].z[i];
+            }
+        }
+        waiting_count_ = 0;
     }
 
     // Adds what `primitives` show at lanes `m`: one, `number`, or several that are `alike`.
@@ -650,37 +677,6 @@ private:
         }
     }
 
-public:
-    // Lights vertices that wait for it, up to eight at once.
-    void light_waiting() {
-        if (waiting_count_ == 0) return;
-        const Drawn& drawn = *waiting_;
-        const Meshes& meshes = scene_.meshes;
-        const Int8 vertices = load(waiting_vertices_);
-        const auto row = [&](const std::vector<float>& column) {
-            return heliograph::gather(column.data() + drawn.base, vertices);
-        };
-        const Solver solver = scene_.kind(drawn).solver;
-        const Vec3 place = rows_of(drawn.from_object)
-                               .point(object_vertex(meshes, row, solver, drawn.length));
-        const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
-        const Mask wanted = lane_numbers() < all_int(waiting_count_);
-        Vec3 lit[1 + MAX_SHADOWS];
-        lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted,
-                                lit + 1);
-        for (int i = 0; i < waiting_count_; ++i) {
-            float* to =
-                lazy_.numbers.data() + (drawn.light + std::size_t(waiting_vertices_[i])) * width_;
-            for (std::size_t part = 0; part < width_ / 3; ++part) {
-                to[3 * part] = lit[part].x[i];
-                to[3 * part + 1] = lit[part].y[i];
-                to[3 * part + 2] = lit[part].z[i];
-            }
-        }
-        waiting_count_ = 0;
-    }
-
-private:
     // What further textures say of a surface in linear light.
     void add_layers(Block& block, Mask m, const Paint& paint, const Seen& seen,
                     const Laid& laid) const {
@@ -783,24 +779,11 @@ private:
         const View& view = scene_.view;
         const int width = view.camera.width;
         const std::uint8_t* row = view.mirror + 3 * std::size_t(y) * std::size_t(width);
-#if defined(__AVX2__)
-        if (x + 8 <= width) {
-            const auto* from = reinterpret_cast<const __m128i*>(row + 3 * x);
-            const auto* end = reinterpret_cast<const __m128i*>(row + 3 * x + 8);
-            const __m256i bytes = _mm256_inserti128_si256(
-                _mm256_castsi128_si256(_mm_loadu_si128(from)), _mm_loadu_si128(end), 1);
-            const __m256i places = _mm256_setr_epi8(
-                0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,
-                4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1);
-            return (Int8)_mm256_shuffle_epi8(bytes, places);
-        }
-#endif
-        alignas(32) std::int32_t colours[8];
-        for (int i = 0; i < 8; ++i) {
-            const std::uint8_t* from = row + 3 * std::min(x + i, width - 1);
-            colours[i] = from[0] | from[1] << 8 | from[2] << 16;
-        }
-        return load(colours);
+        if (x + 8 <= width) return load_rgb(row + 3 * x);
+        std::uint8_t last[24];
+        for (int i = 0; i < 8; ++i)
+            std::copy_n(row + 3 * std::min(x + i, width - 1), 3, last + 3 * i);
+        return load_rgb(last);
     }
     static HELIOGRAPH_INLINE Vec3 from_bytes(Int8 colours) {
         const Int8 byte = all_int(255);

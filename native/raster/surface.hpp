@@ -242,7 +242,7 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     farthest =
         std::max(nearest, std::min(float(view.camera.far_), std::max(z[0], std::max(z[1], z[2]))));
     const auto normal_at = [&](int k) {
-        return turned3(drawn.normal_columns, load4(&meshes.packed[8 * corner[k] + 4]));
+        return turned3(drawn.normal_columns, load4(&meshes.packed[8 * triangle.corner[k] + 4]));
     };
     const Float4 start = normal_at(0);
     for (int r = 0; r < 3; ++r) normal[r][0] = start[r], normal[r][1] = normal[r][2] = 0;

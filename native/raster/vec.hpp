@@ -62,6 +62,22 @@ HELIOGRAPH_INLINE Float8 floor(Float8 a) {
 }
 HELIOGRAPH_INLINE Float8 fract(Float8 a) { return a - floor(a); }
 
+// The lesser and the greater of each two.
+HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Int8)_mm256_min_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a < b, a, b);
+#endif
+}
+HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    return (Int8)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
+    return select(a > b, a, b);
+#endif
+}
+
 // Products of lanes that fit into 16 bits, those of a from 0 on: a full product takes much longer.
 HELIOGRAPH_INLINE Int8 multiply_small(Int8 a, Int8 b) {
 #if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
@@ -89,27 +105,34 @@ HELIOGRAPH_INLINE Float8 gather(const float* from, Int8 index) {
                   from[i[4]], from[i[5]], from[i[6]], from[i[7]]};
 }
 
-// Pairs that lie together: from[2 * index] and the one behind it. Processors gather no faster than
-// they load one after the other.
+// Pairs that lie together: from[scale * index] and the one behind it. Processors gather no faster
+// than they load one after the other.
 struct Pairs {
     Int8 first, second;
 };
+template <int scale>
 HELIOGRAPH_INLINE Pairs gather_pairs(const std::int32_t* from, const std::int32_t* index) {
-#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+#if defined(__SSE2__) && !defined(HELIOGRAPH_PLAIN)
     const auto pair = [&](int i) {
-        return reinterpret_cast<const __m128i*>(from + 2 * std::ptrdiff_t(index[i]));
+        return reinterpret_cast<const __m128i*>(from + scale * std::ptrdiff_t(index[i]));
     };
     const auto two = [&](int i) {
         const __m128 low = _mm_castsi128_ps(_mm_loadl_epi64(pair(i)));
         return _mm_loadh_pi(low, reinterpret_cast<const __m64*>(pair(i + 1)));
     };
+#if defined(__AVX__)
     const __m256 a = _mm256_insertf128_ps(_mm256_castps128_ps256(two(0)), two(4), 1);
     const __m256 b = _mm256_insertf128_ps(_mm256_castps128_ps256(two(2)), two(6), 1);
     return {(Int8)_mm256_shuffle_ps(a, b, 0x88), (Int8)_mm256_shuffle_ps(a, b, 0xDD)};
 #else
+    const __m128 a = two(0), b = two(2), c = two(4), d = two(6);
+    return {{(Int4)_mm_shuffle_ps(a, b, 0x88), (Int4)_mm_shuffle_ps(c, d, 0x88)},
+            {(Int4)_mm_shuffle_ps(a, b, 0xDD), (Int4)_mm_shuffle_ps(c, d, 0xDD)}};
+#endif
+#else
     Pairs result;
     for (int i = 0; i < 8; ++i) {
-        const std::int32_t* pair = from + 2 * std::ptrdiff_t(index[i]);
+        const std::int32_t* pair = from + scale * std::ptrdiff_t(index[i]);
         result.first[i] = pair[0], result.second[i] = pair[1];
     }
     return result;
@@ -153,6 +176,41 @@ HELIOGRAPH_INLINE int store_some(std::int32_t* to, Int8 lanes, int which) {
     for (; which != 0; which &= which - 1)
         to[count++] = lanes[__builtin_ctz(unsigned(which))];
     return count;
+#endif
+}
+
+// Three bytes of each lane, from the lowest on: red, green and blue of eight pixels.
+HELIOGRAPH_INLINE void store_rgb(std::uint8_t* to, Int8 colours) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    const __m256i order = _mm256_setr_epi8(
+        0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,
+        0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+    const __m256i three = _mm256_shuffle_epi8((__m256i)colours, order);  // twelve in either half
+    const __m128i high = _mm256_extracti128_si256(three, 1);
+    const std::int64_t eight = _mm_extract_epi64(high, 0);
+    const std::int32_t four = _mm_extract_epi32(high, 2);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(three));
+    __builtin_memcpy(to + 12, &eight, sizeof eight);
+    __builtin_memcpy(to + 20, &four, sizeof four);
+#else
+    for (int i = 0; i < 8; ++i)
+        for (int k = 0; k < 3; ++k) to[3 * i + k] = std::uint8_t(colours[i] >> 8 * k);
+#endif
+}
+// The same the other way round; the highest byte is 0.
+HELIOGRAPH_INLINE Int8 load_rgb(const std::uint8_t* from) {
+#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
+    const __m128i low = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m128i high = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8));
+    const __m256i places = _mm256_setr_epi8(
+        0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,
+        4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1);
+    const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+    return (Int8)_mm256_shuffle_epi8(both, places);
+#else
+    alignas(32) std::int32_t colours[8];
+    for (int i = 0; i < 8; ++i, from += 3) colours[i] = from[0] | from[1] << 8 | from[2] << 16;
+    return load(colours);
 #endif
 }
 
@@ -212,6 +270,22 @@ HELIOGRAPH_INLINE Vec4 select(Mask m, Vec4 a, Vec4 b) {
 HELIOGRAPH_INLINE Vec3 mix(Vec3 a, Vec3 b, Float8 part) { return a + (b - a) * part; }
 HELIOGRAPH_INLINE Vec3 clamp(Vec3 a, float low, float high) {
     return {clamp(a.x, low, high), clamp(a.y, low, high), clamp(a.z, low, high)};
+}
+
+// x0 y0 z0 x1 ...: 24 numbers.
+HELIOGRAPH_INLINE void store_by_turns(float* to, Vec3 a) {
+#if defined(__AVX__) && !defined(HELIOGRAPH_PLAIN)
+    typedef float Float16 __attribute__((vector_size(64)));
+    const Float16 xy =
+        __builtin_shufflevector(a.x, a.y, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+    const Float16 zz =
+        __builtin_shufflevector(a.z, a.z, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+    store(to, Float8(__builtin_shufflevector(xy, zz, 0, 1, 16, 2, 3, 17, 4, 5)));
+    store(to + 8, Float8(__builtin_shufflevector(xy, zz, 18, 6, 7, 19, 8, 9, 20, 10)));
+    store(to + 16, Float8(__builtin_shufflevector(xy, zz, 11, 21, 12, 13, 22, 14, 15, 23)));
+#else
+    for (int i = 0; i < 8; ++i) to[3 * i] = a.x[i], to[3 * i + 1] = a.y[i], to[3 * i + 2] = a.z[i];
+#endif
 }
 
 // An affine map's three rows, the same for all lanes: rotation, scale and so on, and then a shift.

@@ -111,21 +111,6 @@ inline void find_place(const Meshes& meshes, const Drawn& drawn, Solver solver, 
     place[0] = p.x[0], place[1] = p.y[0], place[2] = p.z[0];
 }
 
-HELIOGRAPH_INLINE Int8 least(Int8 a, Int8 b) {
-#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-    return (Int8)_mm256_min_epi32((__m256i)a, (__m256i)b);
-#else
-    return select(a < b, a, b);
-#endif
-}
-HELIOGRAPH_INLINE Int8 most(Int8 a, Int8 b) {
-#if defined(__AVX2__) && !defined(HELIOGRAPH_PLAIN)
-    return (Int8)_mm256_max_epi32((__m256i)a, (__m256i)b);
-#else
-    return select(a > b, a, b);
-#endif
-}
-
 inline std::int64_t floor_divided(std::int64_t a, std::int64_t b) {
     const std::int64_t quotient = a / b;
     return a % b < 0 ? quotient - 1 : quotient;  // b > 0
@@ -290,7 +275,7 @@ private:
     HELIOGRAPH_INLINE void gather_corners(const std::int32_t* const* index, Int8* x,
                                           Int8* y) const {
         for (int k = 0; k < 3; ++k) {
-            const Pairs at = gather_pairs(vertices.xy.data(), index[k]);
+            const Pairs at = gather_pairs<2>(vertices.xy.data(), index[k]);
             x[k] = at.first, y[k] = at.second;
         }
     }

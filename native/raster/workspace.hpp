@@ -78,9 +78,11 @@ struct Backdrop {
     std::size_t place(int x, int y) const {
         return std::size_t(y) * stride + std::size_t(x);
     }
+    std::size_t nbytes() const { return 4 * colours.size() + bytes.size(); }
 };
 
-// The latest backdrops, for all threads. One is made where it is asked for a second time.
+// The latest backdrops, for all threads: of all cameras of most views, and of their mirrors. One is
+// made where it is asked for a second time.
 class Backdrops {
 public:
     using Key = std::vector<float>;  // all that it depends on
@@ -100,8 +102,10 @@ public:
             return nullptr;
         }
         std::rotate(kept_.begin(), found, found + 1);  // the latest one first
-        if (!kept_.front().backdrop)
+        if (!kept_.front().backdrop) {
             kept_.front().backdrop = std::make_shared<const Backdrop>(make());
+            make_room();
+        }
         return kept_.front().backdrop;
     }
     void forget() {
@@ -110,17 +114,29 @@ public:
     }
 
 private:
-    static constexpr std::size_t MOST = 8;
+    static constexpr std::size_t MOST = 64, MOST_BYTES = std::size_t(1) << 28;
     struct Kept {
         Key key;
         std::shared_ptr<const Backdrop> backdrop;
     };
+
+    // Forgets the oldest where they are too large together; the latest one stays.
+    void make_room() {
+        std::size_t bytes = 0, count = 0;
+        for (const Kept& each : kept_) {
+            if (each.backdrop) bytes += each.backdrop->nbytes();
+            if (bytes > MOST_BYTES && count > 0) break;
+            ++count;
+        }
+        kept_.resize(count);
+    }
+
     std::mutex mutex_;
     std::vector<Kept> kept_;
 };
 
 // Of light at a vertex: of lights without shadows, and of each of MAX_SHADOWS with one.
-constexpr int LIGHT_NUMBERS = 3 + 3 * 8;
+constexpr int LIGHT_NUMBERS = 3 + 3 * MAX_SHADOWS;
 
 // A triangle as seen from the camera: numbers that are linear over the picture, in (where, 1).
 struct Triangle {

@@ -119,13 +119,13 @@ def explained(
     cameras: Sequence[Camera],
     passes: Sequence[str],
     out: Sequence[Buffers],
-) -> Exception:
-    """The error that says what is wrong with a draw that failed, else the one that came of it.
+) -> HeliographError | None:
+    """What is wrong with a draw that failed; None where nothing is found but what came of it.
 
     To look only now costs nothing where all is well.
     """
     if isinstance(error, HeliographError):
-        return error
+        return None
     transforms = scene.instances.transforms
     try:
         _check_columns(transforms, _TRANSFORMS, len(scene.instances))
@@ -137,7 +137,7 @@ def explained(
         own_or_given(cameras, select_passes(passes, KNOWN_PASSES), out)
     except HeliographError as found:
         return found
-    return error
+    return None
 
 
 def _check_columns(

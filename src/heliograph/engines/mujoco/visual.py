@@ -17,6 +17,7 @@ SHOWN_GROUPS = 3
 """Groups of geoms below this one are shown unless a `mujoco.MjvOption` says otherwise."""
 _SPARE_ROOM, _MOST_SPARE_ROOM = 1000, 20_000
 _PER_CONTACT = 8  # its point, forces and axes
+_PER_TENDON = 32  # one that hangs through is shown in some thirty pieces
 _COUNTLESS = [
     int(getattr(mujoco.mjtVisFlag, name))
     for name in dir(mujoco.mjtVisFlag)
@@ -86,6 +87,7 @@ def _room(model: mujoco.MjModel) -> int:
 
     Each kind of element counts as often as MuJoCo may show it with every flag on.
     """
-    often = model.ngeom + model.nsite + model.nu + model.neq + model.ntendon + model.nskin
+    often = model.ngeom + model.nsite + model.nu + model.neq + model.nskin
     frames = 8 * (model.nbody + model.njnt + model.ncam + model.nlight)
-    return int(_SPARE_ROOM + 5 * often + frames + 4 * model.nwrap)
+    tendons = _PER_TENDON * model.ntendon + 4 * model.nwrap
+    return int(_SPARE_ROOM + 5 * often + frames + tendons)

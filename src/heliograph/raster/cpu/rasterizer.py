@@ -207,7 +207,10 @@ class CpuRasterizer:
         try:
             self._alone.call(self._draw_all, scene, cameras, passes, out)
         except FAILURES as error:
-            raise explained(error, scene, self._textures, cameras, passes, out) from None
+            found = explained(error, scene, self._textures, cameras, passes, out)
+            if found is None:
+                raise
+            raise found from None
 
     def close(self) -> None:
         """Free all it holds; may be called twice."""

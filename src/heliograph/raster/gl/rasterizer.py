@@ -171,7 +171,10 @@ class GlRasterizer:
         try:
             self._draw_all(scene, cameras, passes, out)
         except FAILURES as error:
-            raise explained(error, scene, self._textures, cameras, passes, out) from None
+            found = explained(error, scene, self._textures, cameras, passes, out)
+            if found is None:
+                raise
+            raise found from None
 
     def _draw_all(
         self,
