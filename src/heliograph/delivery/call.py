@@ -193,7 +193,8 @@ def _with_further(given: Mapping[str, Any], further: object) -> dict[str, Any]:
     twice = sorted(given.keys() & further.keys())
     if twice:
         raise InvalidValueError(
-            f"engine_options: {', '.join(twice)} is a keyword of open; give it there alone"
+            f"engine_options: expected none of open's own keywords (a command's own flags), got "
+            f"{', '.join(twice)}; give it as that alone"
         )
     return {**given, **further}
 
