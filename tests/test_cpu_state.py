@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -56,12 +59,16 @@ def test_a_picture_of_all_around_is_never_an_earlier_one() -> None:
         drawer.remove_radiance(handle)
 
 
-def test_skies_are_kept_for_all_cameras_that_stand_still() -> None:
-    """To look one up at each pixel takes twenty times as long."""
-    drawer, instances = CpuRasterizer(RasterOptions(threads=1)), spheres(1)
+def with_sky() -> tuple[CpuRasterizer, DrawList]:
+    drawer = CpuRasterizer(RasterOptions(threads=1))
     pixels = np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), np.uint8)
     sky = drawer.add_texture(Texture(pixels, TextureKind.CUBE))
-    scene = DrawList(instances, (), Environment(sky=sky))
+    return drawer, DrawList(spheres(1), (), Environment(sky=sky))
+
+
+def test_skies_are_kept_for_all_cameras_that_stand_still() -> None:
+    """To look one up at each pixel takes twenty times as long."""
+    drawer, scene = with_sky()
 
     def seconds(count: int) -> float:
         """For each of so many cameras, at best."""
@@ -78,6 +85,38 @@ def test_skies_are_kept_for_all_cameras_that_stand_still() -> None:
         return min(times) / count
 
     assert seconds(40) < 5 * seconds(4)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_forked_while_another_thread_draws_is_not_left_waiting() -> None:
+    """Most of that thread's time skies are made, to be kept, which only one thread may do."""
+    (drawer, scene), over = with_sky(), threading.Event()
+
+    def draw(x: float, side: int) -> None:
+        view = Camera.look_at(eye=(0, -3, 0), target=(x, -9, 0), fov_y=0.7, width=side, height=side)
+        rgb = np.empty((side, side, 3), np.uint8)
+        for _ in range(2):  # the second time it is kept
+            drawer.draw(scene, [view], ("rgb",), [{"rgb": rgb}])
+
+    def draw_on() -> None:
+        for number in itertools.takewhile(lambda _: not over.is_set(), itertools.count()):
+            draw(number / 1000, 500)
+
+    thread = threading.Thread(target=draw_on)
+    thread.start()
+    codes = []
+    for pause in np.linspace(0.01, 0.03, 10):
+        time.sleep(pause)
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(5)
+            draw(0, 16)
+            os._exit(0)
+        codes.append(os.waitpid(child, 0)[1])
+    over.set()
+    thread.join()
+    assert codes == [0] * 10
 
 
 def faceted(size: float) -> Geometry:

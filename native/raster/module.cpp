@@ -344,7 +344,7 @@ public:
     // Draws all shots. Threads share the shots; those that are left over share the rows of each.
     void draw(const Instances& instances, const std::vector<const Shot*>& shots, int threads,
               int level) {
-        check(instances);
+        begin(instances);
         std::vector<const Shot*> checked = shots;
         for (const Shot* shot : shots)
             if (shot->mirror() != nullptr) checked.push_back(shot->mirror());
@@ -379,7 +379,7 @@ public:
     std::pair<std::vector<std::array<std::int64_t, 4>>, std::array<double, 2>> plan(
         const Instances& instances, const Doubles<nb::shape<24>>& camera, int width, int height,
         bool orthographic, std::array<bool, 3> policy, const std::optional<Bools>& mask) {
-        check(instances);
+        begin(instances);
         expect(!mask || mask->size() == instances.count(),
                "mask: expected a row for each instance");
         Plan& plan = canvases_[0].plan;
@@ -398,7 +398,7 @@ public:
     void draw_shadow(const Instances& instances, const Doubles<nb::shape<24>>& camera, int width,
                      int height, bool orthographic, const Bools& mask,
                      const Array<float, nb::ndim<2>>& atlas, int left, int low, int level) {
-        check(instances);
+        begin(instances);
         expect(mask.size() == instances.count(), "mask: expected a row for each instance");
         const Camera seen = camera_of(camera, width, height, orthographic);
         expect(left >= 0 && low >= 0 && std::size_t(left + width) <= atlas.shape(1) &&
@@ -419,6 +419,14 @@ public:
     }
 
 private:
+    // One call draws at a time, and where the process was forked as another thread drew, locks may
+    // be left as that had them.
+    void begin(const Instances& instances) {
+        check(instances);
+        meshes_.renew_lock();
+        backdrops_.renew_lock();
+    }
+
     // What instances name must be there.
     void check(const Instances& instances) const {
         expect(placed_.pose.size() == instances.count(),

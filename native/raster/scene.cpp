@@ -107,7 +107,7 @@ const Meshes::Joined* Meshes::joined(Run& run, std::uint32_t first, std::uint32_
     constexpr std::uint32_t FEW = 3;
     constexpr std::int32_t MANY = 64;
     if (run.vertices < MANY) return nullptr;
-    const std::lock_guard held(joining_);
+    const std::lock_guard held(*joining_);
     if (run.uses == 0) run.base = base;
     if (run.base != base) return nullptr;
     const std::uint32_t state = states[base];

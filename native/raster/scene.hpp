@@ -61,13 +61,15 @@ struct Meshes {
     // Its triangles joined at their corners, once it has been drawn a few times as it is; or null.
     // May be called from several threads.
     const Joined* joined(Run& run, std::uint32_t first, std::uint32_t base);
+    // Where no other thread is in here.
+    void renew_lock() { joining_.emplace(); }
 
 private:
     void put_vectors(std::vector<float>* columns, std::size_t first, std::size_t rows,
                      const float* from);
     void join(Run& run, std::size_t first, std::size_t base) const;
 
-    std::mutex joining_;
+    std::optional<std::mutex> joining_{std::in_place};
 };
 
 enum class Side : std::uint8_t { front, both, back };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "scene.hpp"
 
@@ -90,7 +91,7 @@ public:
     // Null where it is asked for the first time; `make` makes it.
     template <typename Make>
     std::shared_ptr<const Backdrop> find(Key key, const Make& make) {
-        const std::lock_guard held(mutex_);
+        const std::lock_guard held(*mutex_);
         const auto same = [&](const Kept& each) {
             return each.key.size() == key.size() &&
                    __builtin_memcmp(each.key.data(), key.data(), key.size() * sizeof(float)) == 0;
@@ -108,10 +109,9 @@ public:
         }
         return kept_.front().backdrop;
     }
-    void forget() {
-        const std::lock_guard held(mutex_);
-        kept_.clear();
-    }
+    // These two where no other thread is in here.
+    void forget() { kept_.clear(); }
+    void renew_lock() { mutex_.emplace(); }
 
 private:
     static constexpr std::size_t MOST = 64, MOST_BYTES = std::size_t(1) << 28;
@@ -131,7 +131,7 @@ private:
         kept_.resize(count);
     }
 
-    std::mutex mutex_;
+    std::optional<std::mutex> mutex_{std::in_place};
     std::vector<Kept> kept_;
 };
 
