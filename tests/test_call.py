@@ -273,7 +273,7 @@ def test_engine_options_are_the_engines_alone() -> None:
         assert pool.render(hg.View(index=3)).index == 3
     with pytest.raises(hg.UnknownNameError, match="option of the fake engine 'deadline'"):
         hg.open("fake", engine_options={"deadline": 3})
-    with pytest.raises(hg.InvalidValueError, match="engine_options: .* got segment_by; give it"):
+    with pytest.raises(hg.InvalidValueError, match=r"engine_options: .* got segment_by; give it"):
         hg.open(MJCF, segment_by="body", engine_options=further)
     wrong: Any = ["segment_by"]
     with pytest.raises(hg.InvalidValueError, match="engine_options: expected a mapping"):

@@ -66,28 +66,6 @@ def with_sky() -> tuple[CpuRasterizer, DrawList]:
     return drawer, DrawList(spheres(1), (), Environment(sky=sky))
 
 
-def test_skies_are_kept_for_all_cameras_that_stand_still() -> None:
-    """To look one up at each pixel takes twenty times as long."""
-    drawer, scene = with_sky()
-
-    def seconds(count: int) -> float:
-        """For each of so many cameras, at best."""
-        cameras = [
-            Camera.look_at(eye=(0, -3, 0), target=(x, -9, 0), fov_y=0.7, width=160, height=160)
-            for x in range(count)
-        ]
-        out = [{"rgb": np.empty((160, 160, 3), np.uint8)} for _ in cameras]
-        times = []
-        for _ in range(12):
-            begun = time.perf_counter()
-            drawer.draw(scene, cameras, ("rgb",), out)
-            times.append(time.perf_counter() - begun)
-        return min(times) / count
-
-    assert seconds(40) < 5 * seconds(4)
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_child_forked_while_another_thread_draws_is_not_left_waiting() -> None:
     """Most of that thread's time skies are made, to be kept, which only one thread may do."""
     (drawer, scene), over = with_sky(), threading.Event()

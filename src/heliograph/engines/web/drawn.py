@@ -101,8 +101,12 @@ class Pictures(Mapping[tuple[str, str], NDArray[Any]]):
             name: of the pass.
             out: where to, of a raw one; None for an array of its own.
         """
-        if out is None and (camera, name) in self._made:
-            return self._made.pop((camera, name))
+        made = self._made.pop((camera, name), None)
+        if made is not None:
+            if out is None:
+                return made
+            out[...] = made
+            return out
         content, seen = self._contents[name], self._cameras[camera]
         data = self._raw[camera, content]
         if content in CONTENTS:
