@@ -22,6 +22,7 @@ from heliograph.raster import (
     Light,
     Lighting,
     RasterOptions,
+    Shading,
     Shape,
     Texture,
     TextureKind,
@@ -153,3 +154,36 @@ def test_a_signal_handler_that_draws_is_refused_and_spoils_nothing() -> None:
     assert len(refused) == 1
     assert np.array_equal(found, wanted)
     assert drawn(drawer, small, 16).any()
+
+
+def test_of_triangles_at_one_place_the_first_is_seen_or_the_last_blended_on_top() -> None:
+    """However many pixels each covers: large ones are drawn apart from small ones."""
+    small = [(-0.2, -0.2, 0), (0.2, -0.2, 0), (0, 0.3, 0)]
+    large = [(-9, -9, 0), (9, -9, 0), (0, 9, 0)]
+    red, green = [(1, 0, 0, 1)] * 3, [(0, 1, 0, 1)] * 3
+    for corners, colours in ((small + large, red + green), (large + small, green + red)):
+        for opacity, wanted in ((1.0, colours[0]), (0.5, colours[-1])):
+            drawer = CpuRasterizer(RasterOptions(lod="off"))
+            mesh = Geometry(
+                np.array(corners, np.float32),
+                np.arange(6, dtype=np.uint32).reshape(2, 3),
+                np.tile(np.float32([0, 0, 1]), (6, 1)),
+                colours=np.array(colours, np.float32),
+            )
+            instances = Instances.blank(1)
+            instances.table.geometry[:] = drawer.add_geometry(mesh)
+            instances.table.shading[:] = Shading.UNLIT
+            instances.materials.rgba[:] = 1, 1, 1, opacity
+            scene = DrawList(instances, (), lighting=Lighting.STANDARD)
+            for side in (16, 256):
+                rgb = np.empty((side, side, 3), np.uint8)
+                camera = Camera.look_at(
+                    eye=(0, 0, 3),
+                    target=(0, 0, 0),
+                    up=(0, 1, 0),
+                    fov_y=0.8,
+                    width=side,
+                    height=side,
+                )
+                drawer.draw(scene, [camera], ("rgb",), [{"rgb": rgb}])
+                assert np.argmax(rgb[side // 2, side // 2]) == np.argmax(wanted[:3])

@@ -167,7 +167,10 @@ public:
         if (waiting_count_ == 0) return;
         const Drawn& drawn = *waiting_;
         const Meshes& meshes = scene_.meshes;
-        const Int8 vertices = load(waiting_vertices_);
+        const Mask wanted = lane_numbers() < all_int(waiting_count_);
+        // Behind the last one there are others', which this mesh may not have.
+        const Int8 vertices =
+            select(wanted, load(waiting_vertices_), all_int(waiting_vertices_[0]));
         const auto row = [&](const std::vector<float>& column) {
             return heliograph::gather(column.data() + drawn.base, vertices);
         };
@@ -175,7 +178,6 @@ public:
         const Vec3 place = rows_of(drawn.from_object)
                                .point(object_vertex(meshes, row, solver, drawn.length));
         const Vec3 normal{row(meshes.normal[0]), row(meshes.normal[1]), row(meshes.normal[2])};
-        const Mask wanted = lane_numbers() < all_int(waiting_count_);
         Vec3 lit[1 + MAX_SHADOWS];
         lit[0] = light_vertices(scene_, drawn, place, normals_way(drawn.normals, normal), wanted,
                                 lit + 1);

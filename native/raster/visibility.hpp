@@ -323,15 +323,18 @@ private:
         int alive = bits(live) & ~slow;
         if ((alive | slow) == 0) return;
         slow |= bits(boxes.large) & alive;
-        if (slow != 0) {
-            if (count > 0) draw_waiting();  // they come first
-            for (int rest = slow; rest != 0; rest &= rest - 1) {
-                const std::uint32_t one = t + std::uint32_t(__builtin_ctz(unsigned(rest)));
-                draw_large(one);
-            }
+        const Int8 numbers = lane_numbers() + all_int(std::int32_t(t));
+        if (slow != 0) {  // all in order, so that what is as near, or blended, is as GPUs have it
             alive &= ~slow;
+            for (int rest = slow; rest != 0; rest &= rest - 1) {
+                const int one = __builtin_ctz(unsigned(rest)), before = alive & ((1 << one) - 1);
+                count += store_some(waiting + count, numbers, before);
+                alive &= ~before;
+                while (count > 0) draw_waiting();
+                draw_large(t + std::uint32_t(one));
+            }
         }
-        count += store_some(waiting + count, lane_numbers() + all_int(std::int32_t(t)), alive);
+        count += store_some(waiting + count, numbers, alive);
         if (count >= 8) draw_waiting();
     }
 
