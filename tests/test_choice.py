@@ -199,6 +199,6 @@ except hg.ContextError as error:
     print(error)
 """
     told = " ".join(python(code))
-    assert told.startswith(f"heliograph cpu rasterizer 1 {platform} style='classic':")
+    assert told.startswith(f"heliograph cpu rasterizer 2 {platform} style='classic':")
     assert "MuJoCo cannot make a GL context" in told
     assert "libEGL.so.1 (apt-get install libegl1" in told

@@ -651,4 +651,4 @@ os._exit(0)
 
 def test_fast_loads_nothing_of_gl_where_the_cpu_draws() -> None:
     ran = subprocess.run([sys.executable, "-c", _DRAWS], capture_output=True, text=True)
-    assert ran.stdout.splitlines()[-1] == "heliograph cpu rasterizer 1 True [] set()", ran.stderr
+    assert ran.stdout.splitlines()[-1] == "heliograph cpu rasterizer 2 True [] set()", ran.stderr

@@ -5,7 +5,7 @@ from typing import Any, Final
 from heliograph.errors import MissingDependencyError
 from heliograph.requires import native_module
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the pictures: it counts up whenever a byte of any of them may change."""
 
 
