@@ -82,6 +82,7 @@ void make_scene(heliograph::SplatScene* self, const Array<const float, nb::shape
 }  // namespace
 
 NB_MODULE(_native, module) {
+    nb::set_leak_warnings(false);  // of what lives when Python ends, it would tell its users
     heliograph::add_raster(module);
     module.def("has_avx2", &heliograph::has_avx2);
     nb::class_<CancelFlag>(module, "CancelFlag")

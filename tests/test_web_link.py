@@ -442,7 +442,7 @@ def test_a_page_that_does_not_answer_or_goes() -> None:
             asyncio.create_task(link.render([CAMERA, other], ["rgb"], timeout=60))
             for _ in range(20)
         ]
-        await until(lambda: len(page.of(Render)) >= web_link.MOST_RENDERS)
+        await until(lambda: len(page.of(Render)) > web_link.MOST_CAMERAS // 2)
         await page.socket.close()
         for task in waiting:
             with pytest.raises(WorkerError, match=r"cameras 'ego', 'b': .*closed its connection"):
@@ -503,10 +503,10 @@ def test_a_page_has_a_bounded_number_of_requests() -> None:
     async def work(link: PageLink, page: Page) -> None:
         page.answers = False
         link.show(Scene().rows)
-        for _ in range(web_link.MOST_RENDERS + 3):
+        for _ in range(web_link.MOST_CAMERAS + 3):
             with pytest.raises(WorkerError):
                 await link.render([CAMERA], ["rgb"], timeout=0.02)
-        assert len(page.of(Render)) == web_link.MOST_RENDERS
+        assert len(page.of(Render)) == web_link.MOST_CAMERAS
         with pytest.raises(WorkerError, match="16 unanswered requests"):
             await link.render([CAMERA], ["rgb"], timeout=0.02)
         assert link.queued == 0
@@ -518,8 +518,25 @@ def test_a_page_has_a_bounded_number_of_requests() -> None:
     run(work)
 
 
+def test_requests_of_many_cameras_wait_until_the_page_has_drawn_those_before() -> None:
+    async def work(link: PageLink, page: Page) -> None:
+        page.answers = False
+        link.show(Scene().rows)
+        many = [CAMERA.replace(name=str(number)) for number in range(web_link.MOST_CAMERAS + 4)]
+        for _ in range(4):
+            with pytest.raises(WorkerError):
+                await link.render(many, ["rgb"], timeout=0.02)
+        (asked,) = page.of(Render)
+        page.answers = True
+        await page.send(*answer_to(asked, 0))
+        await link.render([CAMERA], ["rgb"], timeout=20)
+        assert [len(each.cameras) for each in page.of(Render)] == [len(many), 1]
+
+    run(work)
+
+
 def test_a_request_that_was_given_up_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web_link, "MOST_RENDERS", 1)
+    monkeypatch.setattr(web_link, "MOST_CAMERAS", 1)
 
     async def work(link: PageLink, page: Page) -> None:
         page.answers = False

@@ -44,8 +44,9 @@ from heliograph.errors import EngineError, HeliographError, InvalidValueError, W
 
 MOST_UNACKNOWLEDGED: Final = 2
 """`Apply` messages on their way while no picture is asked for."""
-MOST_RENDERS: Final = 16
-"""`Render` messages that a page has not answered."""
+MOST_CAMERAS: Final = 16
+"""Cameras that a page has been asked for and has not answered; while it has as many, requests wait
+here, and those that nobody waits for any more are never sent."""
 MOST_EARLY: Final = 16
 """Messages of a page that are kept until somebody takes them; the oldest go first."""
 MOST_SILENT: Final = 20.0
@@ -339,7 +340,7 @@ class PageLink:
         return frame
 
     def _next_render(self) -> _Frame | None:
-        while self._waiting and len(self._asked) < MOST_RENDERS:
+        while self._waiting and self._cameras_asked() < MOST_CAMERAS:
             change = self._change()
             if change is not None:
                 return change
@@ -349,6 +350,9 @@ class PageLink:
                 return request.message, None
             self._answer(request, next(iter(self._scene.broken.values())))
         return None
+
+    def _cameras_asked(self) -> int:
+        return sum(max(1, len(request.cameras)) for request in self._asked.values())
 
     def _retry_broken(self) -> None:
         if self._scene.broken and self._dirty is not None:
