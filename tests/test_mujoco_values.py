@@ -6,6 +6,7 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
+import trimesh
 
 import heliograph as hg
 from heliograph.engines.mujoco.visual import GeomBuffer
@@ -176,15 +177,12 @@ def test_many_contacts_are_shown_beside_all_else() -> None:
 
 
 def test_what_is_shown_of_each_triangle_has_room_once_it_is_shown(tmp_path: Path) -> None:
-    points = np.random.default_rng(0).normal(size=(3000, 3))
-    rows = [f"v {x} {y} {z}" for x, y, z in points]
-    rows += [f"f {i} {i + 1} {i + 2}" for i in range(1, 2999)]
-    (tmp_path / "soup.obj").write_text("\n".join(rows))
-    (tmp_path / "soup.xml").write_text(
-        """<mujoco><asset><mesh name="soup" file="soup.obj" inertia="shell"/></asset><worldbody>
-        <geom type="mesh" mesh="soup"/></worldbody></mujoco>"""
+    trimesh.creation.icosphere(subdivisions=4).export(tmp_path / "ball.obj")
+    (tmp_path / "ball.xml").write_text(
+        """<mujoco><asset><mesh name="ball" file="ball.obj"/></asset><worldbody>
+        <geom type="mesh" mesh="ball"/></worldbody></mujoco>"""
     )
-    model = mujoco.MjModel.from_xml_path(str(tmp_path / "soup.xml"))
+    model = mujoco.MjModel.from_xml_path(str(tmp_path / "ball.xml"))
     option: Any = mujoco.MjvOption()
     buffer, data = GeomBuffer(model, option), mujoco.MjData(model)
     mujoco.mj_forward(model, data)
