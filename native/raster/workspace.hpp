@@ -114,7 +114,7 @@ public:
     void renew_lock() { mutex_.emplace(); }
 
 private:
-    static constexpr std::size_t MOST = 64, MOST_BYTES = std::size_t(1) << 28;
+    static constexpr std::size_t MOST = 64, MOST_BYTES = std::size_t(1) << 26;
     struct Kept {
         Key key;
         std::shared_ptr<const Backdrop> backdrop;
