@@ -167,7 +167,7 @@ def test_of_triangles_at_one_place_the_first_is_seen_or_the_last_blended_on_top(
             mesh = Geometry(
                 np.array(corners, np.float32),
                 np.arange(6, dtype=np.uint32).reshape(2, 3),
-                np.tile(np.float32([0, 0, 1]), (6, 1)),
+                np.tile(np.array([0, 0, 1], np.float32), (6, 1)),
                 colours=np.array(colours, np.float32),
             )
             instances = Instances.blank(1)
