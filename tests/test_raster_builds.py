@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from raster_hashes import KERNELS, Calls, hash_of, pictures, recorded
 
-KERNELS_CPP = Path(__file__).parent.parent / "native/raster/kernels.cpp"
 EIGHTS = range(0, 48, 8)
 """Of each eight scenes none has another's settings; together they hold all that can be drawn."""
 
@@ -45,13 +39,3 @@ def test_cameras_of_one_view_are_drawn_as_each_alone(first: int) -> None:
                 alone.append((name, arguments))
         made = {hash_of(pictures(seed, each, 2, threads=3)) for each in (calls, alone)}
         assert len(made) == 1, f"scene {seed}"
-
-
-@pytest.mark.skipif(shutil.which("clang++") is None, reason="clang++ is not installed")
-def test_clang_takes_the_kernels_too() -> None:
-    """Here g++ builds them, which knows more of C++20 than the oldest clang++ that we promise."""
-    options = ["-std=c++20", "-fsyntax-only"]
-    if platform.machine() == "x86_64":
-        options += ["-mavx2", "-DHELIOGRAPH_BUILD_AVX2"]
-    done = subprocess.run(["clang++", *options, KERNELS_CPP], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
