@@ -105,7 +105,16 @@ HELIOGRAPH_INLINE Float8 load(const float* from) {
     return value;
 }
 
+HELIOGRAPH_INLINE Float4 load4(const float* from) {
+    Float4 value;
+    __builtin_memcpy(&value, from, sizeof value);
+    return value;
+}
+
 HELIOGRAPH_INLINE void store(float* to, Float8 value) {
+    __builtin_memcpy(to, &value, sizeof value);
+}
+HELIOGRAPH_INLINE void store(float* to, Float4 value) {
     __builtin_memcpy(to, &value, sizeof value);
 }
 

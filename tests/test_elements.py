@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -277,7 +278,6 @@ def test_outlines_cast_no_shadow():
 
 
 def test_outlines_of_meshes_split_where_edges_are_sharper_than_the_angle(tmp_path):
-    trimesh = pytest.importorskip("trimesh")
     box = trimesh.creation.box((1, 0.6, 0.8))
     box.export(tmp_path / "box.stl")
     for angle, grow in ((math.pi, 0.2 / 3**0.5), (1.0, None)):

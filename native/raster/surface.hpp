@@ -140,14 +140,6 @@ HELIOGRAPH_INLINE Crossing cross(Solver solver, float length, const ObjectRays& 
     return {ball.depth, c + d * ball.depth, ball.missed};
 }
 
-HELIOGRAPH_INLINE Float4 load4(const float* from) {
-    Float4 value;
-    __builtin_memcpy(&value, from, sizeof value);
-    return value;
-}
-HELIOGRAPH_INLINE void store4(float* to, Float4 value) {
-    __builtin_memcpy(to, &value, sizeof value);
-}
 // The cross product of the first three numbers; the fourth is 0.
 HELIOGRAPH_INLINE Float4 cross3(Float4 a, Float4 b) {
     const Float4 a1 = __builtin_shufflevector(a, a, 1, 2, 0, 3);
@@ -223,8 +215,8 @@ inline void set_triangle(Triangle& triangle, const Meshes& meshes, const Drawn& 
     }
     if (!view.camera.orthographic) {
         const Float4 ahead = {1, 1, -1, 1};
-        store4(over, n * ahead);
-        store4(first, cross3(b, v) * ahead), store4(second, cross3(v, a) * ahead);
+        store(over, n * ahead);
+        store(first, cross3(b, v) * ahead), store(second, cross3(v, a) * ahead);
         depth[0] = depth[1] = 0, depth[2] = away * unit;
         front = (away < 0) != turned;
     } else {
