@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -293,15 +294,20 @@ def check_batch(made, columns):
     assert (made["front"] == expected[:, None, None, None]).all()
 
 
-def eventually(condition):
+def eventually(condition, tell=str):
     end = time.monotonic() + WAIT
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, f"waited in vain; {tell()}"
         time.sleep(0.01)
 
 
 def descriptors():
-    return {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    """What each open descriptor is, by its number."""
+    found = {}
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the descriptor that reads the folder
+            found[int(each.name)] = str(each.readlink())
+    return found
 
 
 def main(seed, calls, what):
@@ -323,7 +329,7 @@ def main(seed, calls, what):
     del storm
     signal.signal(signal.SIGALRM, signal.SIG_IGN)
     gc.collect()
-    eventually(lambda: len(descriptors()) <= before)
+    eventually(lambda: len(descriptors()) <= before, lambda: f"left open: {descriptors()}")
     sys.stdout.write(json.dumps(counts) + "\n")
 
 

@@ -65,10 +65,8 @@ class BufferPool:
             if region.nbytes == nbytes:
                 del self._free[region.id]
                 return region
-        region = Region.create(self._next, nbytes)
-        self._next += 1
-        self._all[region.id] = region
-        return region
+        name, self._next = self._next, self._next + 1
+        return Region.create(name, nbytes, self._all)
 
     def give(self, region: Region) -> None:
         """Take memory back."""
@@ -103,8 +101,9 @@ class BufferPool:
         self._lent.clear()
         self._returned.clear()
         self._free.clear()
-        while self._all:
-            self._all.popitem()[1].close()
+        for region in tuple(self._all.values()):
+            region.close()
+        self._all.clear()
 
     def _collect(self) -> None:
         while self._returned:
@@ -131,7 +130,8 @@ class BufferPool:
             oldest = next(iter(self._free))
             del self._free[oldest]
             self._gone.append(oldest)
-            self._all.pop(oldest).close()
+            self._all[oldest].close()
+            del self._all[oldest]
 
 
 class Block:

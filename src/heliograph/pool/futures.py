@@ -9,9 +9,9 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -58,6 +58,20 @@ class Target(Protocol):
         """Whether a worker is at it."""
 
 
+class _Condition(threading.Condition):
+    """One whose lock no interrupt leaves behind: `with` takes and frees it by calls in C."""
+
+    _lock: AbstractContextManager[bool]
+
+    @property
+    def __enter__(self) -> Callable[[], bool]:
+        return self._lock.__enter__
+
+    @property
+    def __exit__(self) -> Callable[..., bool | None]:  # type: ignore[override]
+        return self._lock.__exit__
+
+
 class PoolFuture(Future[_T]):
     """A future whose waiting thread runs the pool's loop, so that no other has to be woken for it.
 
@@ -76,6 +90,7 @@ class PoolFuture(Future[_T]):
         finished: Callable[[PoolFuture[_T]], None] | None = None,
     ) -> None:
         super().__init__()
+        self._condition = _Condition()
         self._loop = loop
         self._target = weakref.ref(target)
         self._finished = finished
@@ -95,16 +110,21 @@ class PoolFuture(Future[_T]):
         return self._state in _CANCELLED
 
     def result(self, timeout: float | None = None) -> _T:
-        """As of `concurrent.futures.Future`."""
-        self._wait(timeout)
-        if self._state == FINISHED and self._exception is None:
-            return cast("_T", self._result)  # which stays so, so no lock is needed
-        return super().result(0)
+        """As of `concurrent.futures.Future`, without a lock."""
+        error = self.exception(timeout)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error, self  # or they would hold each other
+        return cast("_T", self._result)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """As of `concurrent.futures.Future`."""
+        """As of `concurrent.futures.Future`, without a lock."""
         self._wait(timeout)
-        return super().exception(0)
+        if self.cancelled():
+            raise CancelledError
+        return self._exception
 
     def cancel(self) -> bool:
         """Cancel it, unless a worker has begun it; whether it is cancelled."""

@@ -18,7 +18,7 @@ from heliograph.errors import HeliographError, WorkerError
 from heliograph.lru import LruCache
 from heliograph.transport.channel import Channel, pair
 from heliograph.transport.messages import Blob, Drop, DropBlobs, Hello, Map
-from heliograph.transport.slots import Region
+from heliograph.transport.slots import Region, close_all
 from heliograph.transport.status import StatusPage
 from heliograph.transport.tables import HeardTables
 from heliograph.transport.values import ArrayWire
@@ -68,7 +68,6 @@ class WorkerHandle:
         innocent: it dies of that, so none of its orders is to blame.
         refused: what it said as it could not open the scene.
         why: what was wrong with it, if it was killed by us.
-        own_pidfd: of the worker itself, where a wrapper started it; else -1.
         writing: more waits to be sent than its socket takes.
 
     Raises:
@@ -98,7 +97,7 @@ class WorkerHandle:
         self.tables = HeardTables()
         self.pid = 0
         self._excused = (0, 0.0)
-        self.own_pidfd = -1
+        self._owned: list[int] = []  # of its output, of its process, maybe of the worker itself
         self._urgency = 0
         self._mapped: set[int] = set()
         self._blobs: LruCache[bytes] = LruCache(KEPT_BLOBS)
@@ -110,7 +109,7 @@ class WorkerHandle:
                 self.process = self._start(command, environment, cwd)
                 undo.callback(self._take_back)
                 self.pid = self.process.pid
-                self.pidfd = os.pidfd_open(self.pid)
+                self._owned.append(os.pidfd_open(self.pid))
                 undo.pop_all()
         except OSError as error:
             raise WorkerError(f"cannot start a worker with {command[0]}: {error}") from None
@@ -130,10 +129,11 @@ class WorkerHandle:
         ours.setblocking(False)
         self.channel.put(Map(STATUS_REGION, page.nbytes), page.descriptor)
         page.close()
-        self.output, writes = os.pipe2(os.O_CLOEXEC)
-        undo.callback(os.close, self.output)
+        output, writes = os.pipe2(os.O_CLOEXEC)
+        self._owned.append(output)
+        undo.callback(close_all, self._owned)
         self._theirs.append(os.fdopen(writes, "wb", buffering=0))
-        os.set_blocking(self.output, False)
+        os.set_blocking(output, False)
 
     def _start(
         self,
@@ -167,8 +167,23 @@ class WorkerHandle:
         """
         if hello.pid != self.process.pid and _descends(hello.pid, self.process.pid):
             with suppress(OSError):  # it is gone, and so will be its socket
-                self.own_pidfd = os.pidfd_open(hello.pid)
+                self._owned.extend(map(os.pidfd_open, (hello.pid,)))
                 self.pid = hello.pid
+
+    @property
+    def output(self) -> int:
+        """What it prints; -1 once closed."""
+        return self._owned[0] if self._owned else -1
+
+    @property
+    def pidfd(self) -> int:
+        """Of the process that we started; -1 once closed."""
+        return self._owned[1] if self._owned else -1
+
+    @property
+    def own_pidfd(self) -> int:
+        """Of the worker itself, where a wrapper started it; else -1."""
+        return self._owned[2] if len(self._owned) > 2 else -1
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -342,11 +357,7 @@ class WorkerHandle:
     def close(self) -> None:
         """Close every descriptor."""
         self.channel.close()
-        for name in ("output", "pidfd", "own_pidfd"):
-            descriptor = getattr(self, name)
-            setattr(self, name, -1)  # first: after an interrupt its number may be another's
-            if descriptor >= 0:
-                os.close(descriptor)
+        close_all(self._owned)
 
 
 def _descends(pid: int, ancestor: int) -> bool:

@@ -14,6 +14,7 @@ import msgspec
 
 from heliograph.errors import WorkerError
 from heliograph.transport.messages import Message
+from heliograph.transport.slots import close_all
 
 MAX_MESSAGE = 1 << 30
 """Bytes of one message; a longer one is refused before anything is allocated for it."""
@@ -126,10 +127,9 @@ class Channel:
     def close(self) -> None:
         """Close the socket and the descriptors that nobody took."""
         self.socket.close()
-        for descriptor in (*self.descriptors, *self._passing):
-            os.close(descriptor)
-        self.descriptors.clear()
-        self._passing.clear()
+        close_all(self._passing)
+        while self.descriptors:
+            os.close(self.descriptors.popleft())
 
     def _encode(self, message: Any) -> None:
         start = len(self._out)
