@@ -23,6 +23,7 @@ from typing import Final, NamedTuple, Self, TypeAlias, TypeVar
 
 from heliograph.camera import Camera
 from heliograph.checks import check_integer
+from heliograph.condition import Condition
 from heliograph.delivery.pace import SLOW_SCALES, Pace
 from heliograph.engine import (
     CancelToken,
@@ -169,7 +170,7 @@ class Newest:
     """
 
     def __init__(self) -> None:
-        self.changed = threading.Condition()
+        self.changed = Condition()
         self._locked_by: set[int] = set()
         self._key = (0, -1)
         self._unread: QueuedImage | None = None

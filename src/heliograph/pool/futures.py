@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+from heliograph.condition import Condition
 
 _LOG = logging.getLogger("heliograph.pool")
 _T = TypeVar("_T")
@@ -58,20 +60,6 @@ class Target(Protocol):
         """Whether a worker is at it."""
 
 
-class _Condition(threading.Condition):
-    """One whose lock no interrupt leaves behind: `with` takes and frees it by calls in C."""
-
-    _lock: AbstractContextManager[bool]
-
-    @property
-    def __enter__(self) -> Callable[[], bool]:
-        return self._lock.__enter__
-
-    @property
-    def __exit__(self) -> Callable[..., bool | None]:  # type: ignore[override]
-        return self._lock.__exit__
-
-
 class PoolFuture(Future[_T]):
     """A future whose waiting thread runs the pool's loop, so that no other has to be woken for it.
 
@@ -90,7 +78,7 @@ class PoolFuture(Future[_T]):
         finished: Callable[[PoolFuture[_T]], None] | None = None,
     ) -> None:
         super().__init__()
-        self._condition = _Condition()
+        self._condition = Condition()
         self._loop = loop
         self._target = weakref.ref(target)
         self._finished = finished

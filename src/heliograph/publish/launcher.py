@@ -27,6 +27,7 @@ from typing import Any, Final, Self, TypeAlias, TypedDict, Unpack
 import msgspec
 
 from heliograph.checks import check_integer
+from heliograph.condition import Condition
 from heliograph.errors import ClosedError, InvalidValueError, UnknownNameError, WorkerError, shown
 from heliograph.publish import guard
 from heliograph.publish.addresses import PRIMARY, free_ports, is_local, primary_ip
@@ -122,7 +123,7 @@ class Launcher:
         self._options = _check_options(options, count)
         self._restarts = self._options.get("restarts", 0)
         self._restarted = 0
-        self._changed = threading.Condition()
+        self._changed = Condition()
         self._status = Status()
         self._owner = os.getpid()
         self._closing = False
