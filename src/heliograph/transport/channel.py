@@ -152,9 +152,7 @@ class Channel:
         limit = 1 if len(self._passing) > len(passed) else len(self._out)
         with memoryview(self._out) as view, view[:limit] as part:
             sent = socket.send_fds(self.socket, [part], passed)
-        del self._passing[: len(passed)]
-        for descriptor in passed:
-            os.close(descriptor)
+        close_all(self._passing, len(passed))
         return sent
 
     def _read(self) -> int:

@@ -15,13 +15,14 @@ _FLAGS = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
 _ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4  # F_ADD_SEALS; F_SEAL_SEAL, _SHRINK, _GROW
 
 
-def close_all(owned: list[int]) -> None:
-    """Close descriptors, each once, and forget them.
+def close_all(owned: list[int], count: int | None = None) -> None:
+    """Close descriptors, or the first so many, each once, and forget them.
 
     It is one call in C from taking a number out to closing it: an interrupt between them would
     leave it open for ever.
     """
-    deque(map(os.close, map(owned.pop, repeat(-1, len(owned)))), 0)
+    closed = len(owned) if count is None else count
+    deque(map(os.close, map(owned.pop, repeat(0, closed))), 0)
 
 
 class Region:
