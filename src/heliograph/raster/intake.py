@@ -64,7 +64,7 @@ def real(name: str, value: object, least: float = -MOST, most: float = MOST) -> 
     """
     if type(value) is float and least <= value <= most:  # the quicker question
         return value
-    found = _array(value)
+    found = None if isinstance(value, np.ndarray) else _array(value)
     if found is None or found.shape != () or not _within(found, least, most):
         raise InvalidValueError(
             f"{name}: expected a number from {least:g} to {most:g}, got {told(value)}"
@@ -372,4 +372,6 @@ def _within(numbers: NDArray[Any], least: float, most: float) -> bool:
     """Whether all are real numbers in a range, which NaN is not."""
     if numbers.dtype.kind not in _REAL:
         return False
-    return bool(not numbers.size or (numbers.min() >= least and numbers.max() <= most))
+    return bool(
+        not numbers.size or (float(numbers.min()) >= least and float(numbers.max()) <= most)
+    )

@@ -19,7 +19,6 @@ from heliograph.raster.refusals import (
     check_lengths,
     check_materials,
     check_numbers,
-    check_placed,
     check_scales,
     check_table,
     surely_within,
@@ -28,7 +27,6 @@ from heliograph.raster.shapes import CAST, CAST_PIXELS
 from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, order, with_material_bits
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
 from heliograph.raster.types import (
-    LARGEST,
     Instances,
     InstanceTable,
     MaterialTable,
@@ -249,8 +247,6 @@ def renewed(
     if scaling is None or scaling.scales is not scales:
         check_scales(instances.transforms, len(instances))
         scaling = Scaling.of(prepared, scales)
-        if not surely_within(scaling.largest, LARGEST):
-            check_placed(instances.transforms)
     same = before is not None and prepared is before[0] and scaling is before[1]
     return before if before is not None and same else (prepared, scaling)
 

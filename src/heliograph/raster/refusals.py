@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.camera import Camera
-from heliograph.checks import is_integer
+from heliograph.checks import MAX_INTEGER, is_integer
 from heliograph.errors import HeliographError, InvalidValueError, UnknownNameError, shown
 from heliograph.frame import Buffers, own_or_given
 from heliograph.passes import KNOWN_PASSES, select_passes
@@ -130,7 +130,7 @@ def check_numbers(table: InstanceTable, materials: MaterialTable) -> None:
             column = getattr(rows, name)
             if kinds != "f" or column is None:
                 continue
-            fit = np.abs(column) <= MOST
+            fit = np.abs(np.asarray(column, float)) <= MOST
             if name == "metallic_roughness":
                 fit |= np.isnan(column)
             if not fit.all():
@@ -223,7 +223,7 @@ def check_surroundings(scene: DrawList) -> None:
             _check_tuple(f"Environment.{name}", value, count)
     for name in ("sky", "radiance"):
         handle = getattr(back, name)
-        if handle is not None and not is_integer(handle):
+        if handle is not None and not is_integer(handle, -MAX_INTEGER):
             raise InvalidValueError(f"Environment.{name}: expected a handle, got {told(handle)}")
     real("Environment.radiance_scale", back.radiance_scale, 0.0)
     flag("Environment.radiance_shown", back.radiance_shown)
@@ -275,9 +275,10 @@ def explained(
 
     To look only now costs nothing where all is well.
     """
-    if isinstance(error, HeliographError) and not isinstance(error, InvalidValueError):
-        return None
     try:
+        if isinstance(error, HeliographError):
+            check_lights(scene.lights)  # of which cameras were made that say less
+            return None
         _check_scene(scene, textures)
         check_goal(cameras, passes, out)
     except HeliographError as found:
@@ -299,7 +300,8 @@ def _check_scene(scene: DrawList, textures: Textures) -> None:
     _check_columns(table, _TABLE, len(instances))
     _check_columns(materials, _MATERIALS, len(instances))
     check_numbers(table, materials)
-    check_transforms(transforms, len(instances))
+    check_scales(transforms, len(instances))
+    check_placed(transforms)
     if transforms.length is not None:
         check_lengths(transforms.length)
     for handle in np.unique(table.texture[transforms.visible]).tolist():
@@ -331,12 +333,14 @@ def check_transforms(transforms: Transforms, count: int) -> None:
 
 
 def check_scales(transforms: Transforms, count: int) -> None:
-    """Refuse columns of another shape than so many instances need.
+    """Refuse columns of another shape than so many instances need, and scales not finite.
 
     Raises:
         InvalidValueError: there are such.
     """
     _check_columns(transforms, _TRANSFORMS, count)
+    if not surely_within(transforms.scales, LARGEST):
+        check_placed(transforms)
 
 
 def check_placed(transforms: Transforms) -> None:
@@ -347,7 +351,7 @@ def check_placed(transforms: Transforms) -> None:
     """
     for name in ("world_from_object", "scales"):
         rows = getattr(transforms, name)
-        fit = (np.abs(rows) <= LARGEST).all((1, 2)) | ~transforms.visible
+        fit = (np.abs(np.asarray(rows, float)) <= LARGEST).all((1, 2)) | ~transforms.visible
         if not fit.all():
             wrong = int(np.argmin(fit))
             raise InvalidValueError(
