@@ -15,7 +15,6 @@ from heliograph.frame import Buffers, own_or_given
 from heliograph.passes import KNOWN_PASSES, select_passes
 from heliograph.raster.intake import MOST, flag, instance, listed, real, told
 from heliograph.raster.types import (
-    LARGEST,
     MAX_LIGHTS,
     DrawList,
     Environment,
@@ -328,7 +327,7 @@ def check_transforms(transforms: Transforms, count: int) -> None:
         and transforms.length is None
     ):  # which is asked first because it is quick
         _check_columns(transforms, _TRANSFORMS, count)
-    if not surely_within(pose, LARGEST):
+    if not surely_within(pose, MOST):
         check_placed(transforms)
 
 
@@ -339,7 +338,7 @@ def check_scales(transforms: Transforms, count: int) -> None:
         InvalidValueError: there are such.
     """
     _check_columns(transforms, _TRANSFORMS, count)
-    if not surely_within(transforms.scales, LARGEST):
+    if not surely_within(transforms.scales, MOST):
         check_placed(transforms)
 
 
@@ -351,11 +350,11 @@ def check_placed(transforms: Transforms) -> None:
     """
     for name in ("world_from_object", "scales"):
         rows = getattr(transforms, name)
-        fit = (np.abs(np.asarray(rows, float)) <= LARGEST).all((1, 2)) | ~transforms.visible
+        fit = (np.abs(np.asarray(rows, float)) <= MOST).all((1, 2)) | ~transforms.visible
         if not fit.all():
             wrong = int(np.argmin(fit))
             raise InvalidValueError(
-                f"Transforms.{name}: expected finite numbers, up to {LARGEST:g} m, got "
+                f"Transforms.{name}: expected finite numbers, up to {MOST:g} m, got "
                 f"{shown(rows[wrong].tolist())} of instance {wrong}"
             )
 
