@@ -43,7 +43,7 @@ def things(*rows):
 
 def draw(rasterizer, instances, view, passes=ALL, lighting=Lighting.VERTEX):
     out = buffers(view, passes)
-    scene = DrawList(instances, HEAD, Environment(), (0.1, 0.1, 0.1), lighting)
+    scene = DrawList(instances, HEAD, Environment(), (0.1, 0.1, 0.1), lighting=lighting)
     rasterizer.draw(scene, [view], passes, [out])
     return out
 

@@ -8,10 +8,12 @@ What one draw does, whichever backend draws: `prepared.py` says what each instan
 it is and where (each kept while its input is the same object); `shadows.py` and `mirror.py` say
 which further views there are; `plan.py` leaves out what no camera sees, chooses levels of detail
 and the order (the native module has the same rules in plan.cpp); `frame_block.py` writes what one
-camera's picture needs besides; then the backend draws, and arrays are filled. `refusals.py`
-says what draw lists may hold, and what was wrong where that has failed.
+camera's picture needs besides; then the backend draws, and arrays are filled. `intake.py`
+checks what is added, `refusals.py` says what draw lists may hold, and what was wrong where that
+has failed.
 """
 
+from heliograph.raster.intake import flat_shaded
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.rasterizer import Rasterizer, make_rasterizer
 from heliograph.raster.shapes import plane_grid
@@ -39,7 +41,6 @@ from heliograph.raster.types import (
     Transforms,
     Use,
     Wrap,
-    flat_shaded,
 )
 
 __all__ = [

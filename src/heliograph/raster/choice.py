@@ -9,6 +9,7 @@ from typing import Literal
 
 from heliograph.errors import ContextError, MissingDependencyError
 from heliograph.raster.cpu import native_scene
+from heliograph.raster.intake import instance
 from heliograph.raster.options import RasterOptions
 from heliograph.requires import Requires
 
@@ -30,7 +31,7 @@ class Choice:
 
 def choose(options: RasterOptions | None = None) -> Choice:
     """Which backend draws with these options on this machine."""
-    options = options or RasterOptions()
+    options = RasterOptions() if options is None else instance("options", options, RasterOptions)
     if options.backend != "auto":
         return Choice(options.backend, f"backend={options.backend!r} was given")
     if options.device is not None:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from heliograph.camera import Camera, Projection
 from heliograph.errors import InvalidValueError
+from heliograph.raster.intake import MOST
 from heliograph.raster.light_layouts import LightLayout, LightLayouts
+from heliograph.raster.refusals import check_lights, check_surroundings, surely_within
 from heliograph.raster.shadows import MAX_SHADOWS, atlas_grid
 from heliograph.raster.types import (
     LARGEST,
@@ -123,6 +125,7 @@ class FrameBlocks:
         self._whole = False
         block, around = self._block, (scene.environment, scene.ambient)
         if around != self._around:
+            check_surroundings(scene)
             self._around = around
             block[20:23], back = scene.ambient, scene.environment
             block[24:27] = back.colour if back.haze is None else back.haze
@@ -167,6 +170,8 @@ class FrameBlocks:
             bent[:, 3, :3] = scale * (radiance.linear[:, :3] @ turn)
             bent[:, 3, 3] = scale * radiance.linear[:, 3]
         block[_LEVELS : _LEVELS + 3] = scene.exposure, scale, camera.far
+        if not surely_within(block[_AROUND : _LEVELS + 2], MOST) or scene.exposure < 0:
+            check_surroundings(scene)
         self._sky = sky
 
     def _forget(self) -> None:
@@ -204,6 +209,7 @@ class FrameBlocks:
         shown = [*first, *others] or [_BLACK]
         emissions = tuple(_emission(light) for light in shown)
         if emissions != self._emissions or casting != self._casting:
+            check_lights(lights)
             self._emissions = emissions
             self._layout = self._layouts.choose(lights, casting, linear=self._linear)
             row = _linear_row if self._linear else _row
@@ -225,6 +231,8 @@ class FrameBlocks:
         # Homogeneous, as GL has them: parallel light comes from infinitely far away.
         self._position = np.ones((len(in_world), 4))
         self._position[:, :3] = np.array([light.position for light in in_world]).reshape(-1, 3)
+        if not (surely_within(self._position, MOST) and surely_within(self._direction, MOST)):
+            check_lights(lights)
         self._position[parallel, :3], self._position[parallel, 3] = -self._direction[parallel], 0.0
 
 

@@ -9,11 +9,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.checks import is_integer
+from heliograph.errors import InvalidValueError, shown
 from heliograph.raster import lod, shapes
+from heliograph.raster.intake import (
+    MOST,
+    check_reach,
+    checked_handles,
+    checked_levels,
+    flat_shaded,
+    vertex_rows,
+)
 from heliograph.raster.ranges import Ranges
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
-from heliograph.raster.types import Geometry, Shape, check_geometry, flat_shaded
+from heliograph.raster.types import Geometry, Shape
 
 _ABREAST = 256
 _BOX = 4  # place of the bounding box in a row of the table; the radius comes next
@@ -75,7 +84,6 @@ class GeometryStore:
         Raises:
             InvalidValueError: shapes, NaN or indices that cannot be drawn.
         """
-        check_geometry(geometry)
         geometry = flat_shaded(geometry)
         positions = np.asarray(geometry.positions, np.float32)
         normals = np.asarray(geometry.normals, np.float32)
@@ -104,11 +112,9 @@ class GeometryStore:
         Raises:
             InvalidValueError: shapes, NaN or indices that cannot be drawn.
         """
-        for geometry, _ in levels:
-            check_geometry(geometry)
+        levels = checked_levels(levels)
         chain = levels if self._simplify else levels[:1]
-        whole = [flat_shaded(each) for each, _ in chain]
-        block, points = self._levels_block(whole)
+        block, points = self._levels_block([each for each, _ in chain])
         return self._add_row(block, np.concatenate(points), [error for _, error in chain], None)
 
     def remove(self, handle: int) -> None:
@@ -133,33 +139,41 @@ class GeometryStore:
 
     def has_uvs(self, handles: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Which geometries have texture coordinates of their own."""
-        return np.array([self._blocks[handle].own_uvs for handle in handles], bool)
+        known = checked_handles(handles, len(self._blocks))
+        return np.array([self._blocks[handle].own_uvs for handle in known], bool)
+
+    def radii(self, handles: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Radii (N,) of geometries' bounding spheres."""
+        known = checked_handles(handles, len(self._blocks))
+        found: NDArray[np.float64] = self.tables.radius[known]
+        return found
 
     def update(self, handle: int, positions: NDArray[Any], normals: NDArray[Any]) -> None:
         """Move the vertices of a geometry (a skin, say); the triangles stay.
 
         Raises:
-            InvalidValueError: another number of vertices than the geometry has, or no geometry.
+            InvalidValueError: another number of vertices than the geometry has, NaN or infinite
+                ones, or no geometry.
         """
         self._check_added(handle)
-        block = self._blocks[handle]
-        if positions.shape != (block.count, 3) or normals.shape != (block.count, 3):
-            raise InvalidValueError(
-                f"expected positions and normals ({block.count}, 3), got {positions.shape}, "
-                f"{normals.shape}"
-            )
+        block, name = self._blocks[handle], f"geometry {handle}"
+        positions = vertex_rows(name, "positions", positions, block.count)
+        normals = vertex_rows(name, "normals", normals, block.count)
+        box = _box(positions)
+        check_reach(name, "positions", np.abs(box).sum(0))
+        check_reach(name, "normals", normals, MOST)
         self._streams["in_position"].put(block.base, _picked(positions, block.order))
         self._streams["in_normal"].put(block.base, _picked(normals, block.order))
-        box = _box(positions)
         radius = _radius(positions, box)
         self.tables.box[handle], self.tables.radius[handle] = box, radius
         row = self._rows[handle]  # for when the tables are made anew
         self._rows[handle] = (*row[:_BOX], box, radius, *row[_BOX + 2 :])
 
     def _check_added(self, handle: int) -> None:
-        if not len(Shape) <= handle < len(self._blocks) or self._blocks[handle] is _REMOVED:
+        known = is_integer(handle, len(Shape), len(self._blocks) - 1)
+        if not known or self._blocks[handle] is _REMOVED:
             raise InvalidValueError(
-                f"geometry {handle} was removed, or never added; expected a handle of "
+                f"geometry {shown(handle)} was removed, or never added; expected a handle of "
                 "`add_geometry`"
             )
 

@@ -13,12 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliograph.raster import paint
+from heliograph.raster.intake import MOST
 from heliograph.raster.paint import MATERIAL_RECORD
-from heliograph.raster.refusals import check_lengths, check_materials, check_table
+from heliograph.raster.refusals import (
+    check_lengths,
+    check_materials,
+    check_numbers,
+    check_scales,
+    check_table,
+    surely_within,
+)
 from heliograph.raster.shapes import CAST, CAST_PIXELS
 from heliograph.raster.sort_keys import BOXED, MIRRORED, keys, order, with_material_bits
 from heliograph.raster.table import MAX_LEVELS, GeometryTable
-from heliograph.raster.types import Instances, InstanceTable, MaterialTable, Shape, Side, Transforms
+from heliograph.raster.types import (
+    Instances,
+    InstanceTable,
+    MaterialTable,
+    Shape,
+    Side,
+    Transforms,
+)
 
 LOD_PIXELS = 0.25
 """Largest error of a simplified surface on the picture, pixels."""
@@ -230,6 +245,7 @@ def renewed(
         prepared = prepared.with_materials(instances.materials)
     scales = instances.transforms.scales
     if scaling is None or scaling.scales is not scales:
+        check_scales(instances.transforms, len(instances))
         scaling = Scaling.of(prepared, scales)
     same = before is not None and prepared is before[0] and scaling is before[1]
     return before if before is not None and same else (prepared, scaling)
@@ -279,6 +295,8 @@ def _of_materials(
         glowing = paint.write_linear(materials, table.shading, mirrors, records)
     else:
         glowing = paint.write_classic(materials, mirrors, records)
+    if not surely_within(records, MOST):  # or an id has the bits of NaN
+        check_numbers(table, materials)
     transparent = rgba[:, 3] < 1
     key = with_material_bits(key, mirrors, glowing)
     return {

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
-
 LEVELS = 5
 """Copies for reflections, of roughness 0, 1/4, 1/2, 3/4 and 1."""
 
@@ -48,17 +46,7 @@ class Radiance:
 
 
 def prepared(picture: Floats) -> Radiance:
-    """Prepare a picture (H, W, 3).
-
-    Raises:
-        InvalidValueError: another shape, negative or not finite.
-    """
-    if picture.ndim != 3 or picture.shape[2] != 3 or 0 in picture.shape:
-        raise InvalidValueError(
-            f"radiance: expected an equirectangular picture (H, W, 3), got {picture.shape}"
-        )
-    if not np.isfinite(picture).all() or picture.min() < 0:
-        raise InvalidValueError("radiance: expected finite numbers from 0, got others among them")
+    """Prepare a picture (H, W, 3) of finite numbers from 0."""
     picture = np.minimum(picture, _BRIGHTEST)
     width = 1 << (picture.shape[1] - 1).bit_length()
     width = min(max(width, _NARROWEST), _WIDEST)

@@ -12,6 +12,7 @@ from heliograph.frame import Buffers
 from heliograph.passes import PassSpecs
 from heliograph.raster.choice import choose
 from heliograph.raster.cpu import native_scene
+from heliograph.raster.intake import instance
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.store import AssetStore
 from heliograph.raster.types import DrawList, Geometry, Light
@@ -82,10 +83,11 @@ def make_rasterizer(options: RasterOptions | None = None) -> Rasterizer:
         options: how to draw.
 
     Raises:
+        InvalidValueError: `options` are none.
         ContextError: it is GL, and there is no usable one here.
         MissingDependencyError: it is the CPU, and the native module is not built here.
     """
-    options = options or RasterOptions()
+    options = RasterOptions() if options is None else instance("options", options, RasterOptions)
     choice = choose(options)
     if choice.backend == "cpu":
         native_scene()

@@ -19,7 +19,7 @@ from heliograph import poses
 from heliograph.camera import Camera, Projection
 from heliograph.frame import varied
 from heliograph.raster.prepared import PlacedInstances
-from heliograph.raster.types import Colour, Light, LightKind
+from heliograph.raster.types import SMALLEST, Colour, Light, LightKind
 
 MAX_SHADOWS = 8
 """How many lights have shadow maps at most."""
@@ -262,7 +262,8 @@ def _extent(
         return (seen[:, :2] - radius[:, None]).min(0), (seen[:, :2] + radius[:, None]).max(0)
     ahead = -seen[:, 2:]
     angle = np.arctan2(seen[:, :2], ahead)
-    half = np.arcsin(np.clip(radius[:, None] / np.hypot(seen[:, :2], ahead), 0, 1))
+    away = np.maximum(np.hypot(seen[:, :2], ahead), SMALLEST)  # a light may be in the middle
+    half = np.arcsin(np.clip(radius[:, None] / away, 0, 1))
     widest = math.tan(_WIDEST)
     low = np.where(angle - half < -_WIDEST, -widest, np.tan(np.minimum(angle - half, _WIDEST)))
     high = np.where(angle + half > _WIDEST, widest, np.tan(np.maximum(angle + half, -_WIDEST)))

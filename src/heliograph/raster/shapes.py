@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heliograph.raster.intake import row
 from heliograph.raster.types import Geometry, Shape
 
 Points = NDArray[np.float64]
@@ -46,7 +47,12 @@ def _plane(_: int) -> Geometry:
 
 
 def plane_grid(xs: Points, ys: Points) -> Geometry:
-    """The square -1..1 at z = 0 facing +z, cut at these coordinates (both from -1 to 1)."""
+    """The square -1..1 at z = 0 facing +z, cut at these coordinates (both from -1 to 1).
+
+    Raises:
+        InvalidValueError: they are not rows (N,) of finite numbers.
+    """
+    xs, ys = row("xs", xs), row("ys", ys)
     x, y = np.meshgrid(xs, ys)
     points = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], 1)
     grid = np.arange(x.size).reshape(x.shape)

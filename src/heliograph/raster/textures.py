@@ -9,8 +9,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from heliograph.errors import InvalidValueError
-from heliograph.raster.types import SAME_UV, SMOOTH, Layer, Texture, TextureKind, Use
+from heliograph.checks import is_integer
+from heliograph.errors import InvalidValueError, shown
+from heliograph.raster.intake import checked_texture
+from heliograph.raster.types import SAME_UV, SMOOTH, Texture, TextureKind, Use
 
 _MOST_LENT, _MOST_LENT_BYTES = 256, 256 << 20
 LINEAR_LAYERS = (Use.EMISSIVE,)
@@ -37,7 +39,7 @@ class TextureStore(ABC, Generic[Stored]):
 
     def lend(self, texture: Texture) -> int:
         """A handle for pixels that may soon be forgotten, but not before they are drawn."""
-        check_texture(texture)
+        texture = checked_texture(texture)
         if texture.layers or texture.uv_map != SAME_UV or texture.sampler != SMOOTH:
             raise InvalidValueError(f"{texture.name}: expected nothing but pixels of what is lent")
         text = repr((texture.kind, texture.linear, texture.pixels.shape)).encode()
@@ -63,7 +65,7 @@ class TextureStore(ABC, Generic[Stored]):
         Raises:
             InvalidValueError: pixels of another shape or dtype than the kind takes.
         """
-        check_texture(texture)
+        texture = checked_texture(texture)
         made = self.make(texture), texture.kind
         if self._free:
             handle = self._free.pop()
@@ -109,10 +111,12 @@ class TextureStore(ABC, Generic[Stored]):
             )
 
     def _entry(self, handle: int) -> tuple[Stored, TextureKind]:
-        entry = self._textures[handle] if 0 <= handle < len(self._textures) else None
+        known = is_integer(handle, 0, len(self._textures) - 1)
+        entry = self._textures[handle] if known else None
         if entry is None:
             raise InvalidValueError(
-                f"texture {handle} was removed, or never added; expected a handle of `add_texture`"
+                f"texture {shown(handle)} was removed, or never added; expected a handle of "
+                "`add_texture`"
             )
         return entry
 
@@ -131,25 +135,3 @@ def placed(texture: Texture) -> tuple[bytes, tuple[float, float, float, float]]:
     along = (1.0, 1.0) if bump is None else bump.strength
     strengths = (*along, 1.0 if occlusion is None else occlusion.strength[0], 0.0)
     return np.array(maps, np.float32).transpose(0, 2, 1).tobytes(), strengths
-
-
-def check_texture(texture: Texture) -> None:
-    """Refuse what cannot be looked up.
-
-    Raises:
-        InvalidValueError: pixels of another shape or dtype than the kind takes.
-    """
-    for layer in texture.layers:
-        _check_pixels(f"{texture.name} {layer.use.value}", layer)
-    _check_pixels(texture.name, texture)
-
-
-def _check_pixels(name: str, texture: Texture | Layer) -> None:
-    shape, cube = texture.pixels.shape, getattr(texture, "kind", None) is TextureKind.CUBE
-    fits = len(shape) == 4 and shape[0] == 6 and shape[1] == shape[2] if cube else len(shape) == 3
-    if not fits or shape[-1] not in (1, 3, 4) or 0 in shape or texture.pixels.dtype != np.uint8:
-        expected = "(6, N, N, C)" if cube else "(H, W, C)"
-        raise InvalidValueError(
-            f"{name}: expected uint8 pixels {expected} with C 1, 3 or 4, got {shape} "
-            f"{texture.pixels.dtype}"
-        )

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.checks import check_integer
+from heliograph.errors import UnknownNameError
 
 Floats = NDArray[np.floating[Any]]
 
@@ -246,6 +247,10 @@ class MaterialTable:
     highlight: NDArray[np.float32] | None = None
 
 
+_COLUMNS = frozenset(MaterialTable.__dataclass_fields__)
+_MOST = 2**31 - 1  # instances, as many as there are ids
+
+
 @dataclass(eq=False)
 class Transforms:
     """Where N instances are.
@@ -296,12 +301,23 @@ class Instances:
         return Instances(self.table, self.materials, there)
 
     def painted(self, **columns: NDArray[np.float32]) -> Instances:
-        """The same things with other columns of their `MaterialTable`."""
+        """The same things with other columns of their `MaterialTable`.
+
+        Raises:
+            UnknownNameError: it has no such column.
+        """
+        for name in columns.keys() - _COLUMNS:
+            raise UnknownNameError.of("column of a MaterialTable", name, sorted(_COLUMNS))
         return Instances(self.table, replace(self.materials, **columns), self.transforms)
 
     @classmethod
     def blank(cls, count: int) -> Instances:
-        """`count` grey unit boxes at the origin, ids 1 to `count`, to be filled in."""
+        """`count` grey unit boxes at the origin, ids 1 to `count`, to be filled in.
+
+        Raises:
+            InvalidValueError: no such number.
+        """
+        count = check_integer("count", count, 0, _MOST)
         pose = np.zeros((count, 3, 4))
         pose[:, :, :3] = np.eye(3)
         table = InstanceTable(
@@ -459,72 +475,3 @@ class DrawList:
     lighting: Lighting = Lighting.PIXEL
     tone_mapping: ToneMapping = ToneMapping.NONE
     exposure: float = 1.0
-
-
-def check_lights(lights: tuple[Light, ...]) -> None:
-    """Refuse more lights than can be drawn.
-
-    Raises:
-        InvalidValueError: more than MAX_LIGHTS.
-    """
-    if len(lights) > MAX_LIGHTS:
-        raise InvalidValueError(
-            f"lights: expected at most {MAX_LIGHTS} that are on, got {len(lights)}; switch some "
-            "off or leave some out"
-        )
-
-
-_BY_VERTEX = {"normals": 3, "uvs": 2, "colours": 4}
-
-
-def check_geometry(geometry: Geometry) -> None:
-    """Refuse what cannot be drawn.
-
-    Raises:
-        InvalidValueError: wrong shapes, NaN, or triangle indices beyond the vertices.
-    """
-    count = len(geometry.positions)
-    if geometry.positions.shape != (count, 3) or not np.isfinite(geometry.positions).all():
-        raise InvalidValueError(
-            f"{geometry.name}: expected positions (V, 3) of finite numbers, got "
-            f"{geometry.positions.shape}"
-        )
-    if np.abs(geometry.positions).max(initial=0) > LARGEST:
-        raise InvalidValueError(
-            f"{geometry.name}: expected positions up to {LARGEST:g} m, got "
-            f"{np.abs(geometry.positions).max():g}; give all lengths in a larger unit"
-        )
-    triangles = geometry.triangles
-    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "iu":
-        raise InvalidValueError(
-            f"{geometry.name}: expected triangles (T, 3) of integers, got {triangles.shape} "
-            f"{triangles.dtype}"
-        )
-    if triangles.size and not 0 <= triangles.min() <= triangles.max() < count:
-        raise InvalidValueError(
-            f"{geometry.name}: triangle indices must be 0 to {count - 1}, got "
-            f"{triangles.min()} to {triangles.max()}"
-        )
-    for name, width in _BY_VERTEX.items():
-        rows = getattr(geometry, name)
-        if rows is not None and np.shape(rows) != (count, width):
-            raise InvalidValueError(
-                f"{geometry.name}: expected {name} ({count}, {width}), a row for each vertex, got "
-                f"{np.shape(rows)}"
-            )
-
-
-def flat_shaded(geometry: Geometry) -> Geometry:
-    """A geometry with normals: without any its vertices are split by face, each with its face's."""
-    if geometry.normals is not None:
-        return geometry
-    corners = np.asarray(geometry.positions, np.float64)[geometry.triangles]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.repeat(normals / np.where(length > 0, length, 1), 3, 0)
-    flat = geometry.triangles.reshape(-1)
-    uvs = None if geometry.uvs is None else geometry.uvs[flat]
-    colours = None if geometry.colours is None else geometry.colours[flat]
-    triangles = np.arange(corners.shape[0] * 3).reshape(-1, 3)
-    points, name = corners.reshape(-1, 3), geometry.name
-    return Geometry(points, triangles, normals, uvs, False, name=name, colours=colours)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliograph import array_pool, cores
 from heliograph.camera import Camera, Projection
 from heliograph.errors import ClosedError
-from heliograph.frame import Buffers
+from heliograph.frame import Buffers, LaidOut
 from heliograph.passes import KNOWN_PASSES, PassSpecs
 from heliograph.raster import albedo, area_lights
 from heliograph.raster.cpu import VERSION, native_scene
@@ -32,7 +32,15 @@ from heliograph.raster.light_layouts import LightLayouts, kinds
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
-from heliograph.raster.refusals import FAILURES, explained
+from heliograph.raster.refusals import (
+    FAILURES,
+    are_arrays,
+    check_drawn,
+    check_goal,
+    check_lights,
+    check_transforms,
+    explained,
+)
 from heliograph.raster.types import (
     DrawList,
     Geometry,
@@ -40,7 +48,6 @@ from heliograph.raster.types import (
     Lighting,
     Texture,
     ToneMapping,
-    check_lights,
 )
 from heliograph.requires import native_module
 
@@ -111,7 +118,8 @@ class CpuRasterizer:
         return f"heliograph cpu rasterizer {VERSION}"
 
     def expect_lights(self, lights: tuple[Light, ...]) -> None:
-        """Nothing: all kinds of lights are drawn alike."""
+        """Nothing but to look at them: all kinds of lights are drawn alike."""
+        check_lights(lights)
 
     def add_geometry(self, geometry: Geometry) -> int:
         """Take in triangles; the handle that `InstanceTable.geometry` names them by."""
@@ -173,7 +181,7 @@ class CpuRasterizer:
 
     def radii(self, geometry: NDArray[np.int32]) -> NDArray[np.float64]:
         """Radii (N,) of these geometries' bounding spheres, before scaling."""
-        return self._geometries.tables.radius[geometry]
+        return self._geometries.radii(geometry)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -202,9 +210,9 @@ class CpuRasterizer:
             InvalidValueError: more lights than can be drawn, or what is not as said here.
             EngineError: a signal handler calls it while it draws.
         """
-        check_lights(scene.lights)
-        self._textures.check_sky(scene.environment.sky)
         try:
+            check_drawn(scene, passes)
+            self._textures.check_sky(scene.environment.sky)
             self._alone.call(self._draw_all, scene, cameras, passes, out)
         except FAILURES as error:
             found = explained(error, scene, self._textures, cameras, passes, out)
@@ -228,6 +236,8 @@ class CpuRasterizer:
         out: Sequence[Buffers],
     ) -> None:
         self._check_open()
+        if len(cameras) > 1 and type(out) is not LaidOut:
+            check_goal(cameras, passes, out)
         prepared, scaling = self._place(scene)
         placed: PlacedInstances | None = None
         coloured = "rgb" in passes
@@ -243,6 +253,8 @@ class CpuRasterizer:
                 if casting:
                     atlas = self._atlas(scene.lights, placed, camera, atlases)
             wanted = {name: buffers[name] for name in passes}
+            if not are_arrays(wanted.values()):
+                check_goal(cameras, passes, out)
             shots.append(self._shot(scene, at.seen.by(camera), wanted, atlas, mirror))
         threads = self.options.threads or min(cores.threads(), max(1, len(shots)))
         self._native.draw(self._instances, shots, threads, self.kernels)
@@ -345,6 +357,7 @@ class CpuRasterizer:
         if ready is not self._ready:
             self._instances = _native_instances(*ready)
             self._ready = ready
+        check_transforms(transforms, len(scene.instances))
         self._native.place(
             self._instances,
             transforms.world_from_object,

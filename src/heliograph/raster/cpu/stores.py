@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.checks import is_integer
 from heliograph.raster import radiance
+from heliograph.raster.intake import checked_radiance, unknown_radiance
 from heliograph.raster.textures import LINEAR_LAYERS, TextureStore, placed
 from heliograph.raster.types import Sampler, Texture, TextureKind, Use, Wrap
 from heliograph.requires import native_module
@@ -132,6 +133,7 @@ class RadianceStore:
         Raises:
             InvalidValueError: another shape than (H, W, 3), negative or not finite.
         """
+        picture = checked_radiance(picture)
         light = radiance.prepared(picture)
         seen = radiance.resized(picture, min(2 * len(picture), _WIDEST))
         make = native_module("pictures are drawn without GL").RadianceTables
@@ -151,8 +153,8 @@ class RadianceStore:
         Raises:
             InvalidValueError: it was removed.
         """
-        if handle not in self._maps:
-            raise InvalidValueError(f"radiance {handle} was removed")
+        if not is_integer(handle) or handle not in self._maps:
+            raise unknown_radiance(handle)
         return self._maps[handle]
 
 

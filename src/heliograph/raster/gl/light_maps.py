@@ -9,9 +9,10 @@ import moderngl
 import numpy as np
 from numpy.typing import NDArray
 
-from heliograph.errors import InvalidValueError
+from heliograph.checks import is_integer
 from heliograph.raster import albedo, area_lights, radiance
 from heliograph.raster.gl.programs import ALBEDO_UNIT, AREA_UNIT, RADIANCE_UNIT
+from heliograph.raster.intake import checked_radiance, unknown_radiance
 from heliograph.raster.radiance import LEVELS
 
 _WIDEST = 2048  # of a background, texels
@@ -50,6 +51,7 @@ class LightMaps:
         Raises:
             InvalidValueError: another shape than (H, W, 3), negative or not finite.
         """
+        picture = checked_radiance(picture)
         light = radiance.prepared(picture)
         side = light.levels.shape[1]
         reflected = self._gl.texture_array(
@@ -77,8 +79,8 @@ class LightMaps:
         Raises:
             InvalidValueError: it was removed.
         """
-        if handle not in self._radiances:
-            raise InvalidValueError(f"radiance {handle} was removed")
+        if not is_integer(handle) or handle not in self._radiances:
+            raise unknown_radiance(handle)
         return self._radiances[handle]
 
     def use(self, picture: RadianceMap | None) -> None:

@@ -29,14 +29,20 @@ from heliograph.raster.light_layouts import LightLayout, LightLayouts
 from heliograph.raster.mirror import Mirrors
 from heliograph.raster.options import RasterOptions
 from heliograph.raster.prepared import PlacedInstances, Prepared, Scaling, place, renewed
-from heliograph.raster.refusals import FAILURES, explained
+from heliograph.raster.refusals import (
+    FAILURES,
+    check_drawn,
+    check_goal,
+    check_lights,
+    check_transforms,
+    explained,
+)
 from heliograph.raster.types import (
     DrawList,
     Geometry,
     Light,
     Lighting,
     Texture,
-    check_lights,
 )
 
 
@@ -85,6 +91,7 @@ class GlRasterizer:
 
     def expect_lights(self, lights: tuple[Light, ...]) -> None:
         """Have programs made to measure for such kinds of lights; others share a few."""
+        check_lights(lights)
         self._layouts.expect(lights, self._shadows.casting(lights))
         self._mirrored_layouts.expect_mirrored(lights)
 
@@ -139,7 +146,7 @@ class GlRasterizer:
 
     def radii(self, geometry: NDArray[np.int32]) -> NDArray[np.float64]:
         """Radii (N,) of these geometries' bounding spheres, before scaling."""
-        return self._geometries.tables.radius[geometry]
+        return self._geometries.radii(geometry)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -166,9 +173,10 @@ class GlRasterizer:
         out: Sequence[Buffers],
     ) -> None:
         """Draw one state of a scene from each camera into the arrays given."""
-        check_lights(scene.lights)
-        self._textures.check_sky(scene.environment.sky)
         try:
+            check_drawn(scene, passes)
+            check_goal(cameras, passes, out)
+            self._textures.check_sky(scene.environment.sky)
             self._draw_all(scene, cameras, passes, out)
         except FAILURES as error:
             found = explained(error, scene, self._textures, cameras, passes, out)
@@ -263,6 +271,7 @@ class GlRasterizer:
     def _place(self, scene: DrawList) -> PlacedInstances:
         """Prepare instances for drawing; each step is done again only where its input changed."""
         tables, linear = self._geometries.tables, scene.lighting is Lighting.STANDARD
+        check_transforms(scene.instances.transforms, len(scene.instances))
         self._ready = renewed(self._ready, scene.instances, tables, linear=linear)
         return place(*self._ready, scene.instances.transforms, tables)
 

@@ -25,7 +25,6 @@ from heliograph.errors import SceneError, UnknownNameError
 from heliograph.lru import HandleCache, LruCache
 from heliograph.raster import Geometry, Shape, Texture, flat_shaded
 from heliograph.raster.store import AssetStore
-from heliograph.raster.types import check_geometry
 from heliograph.scene import Component, Mesh, PointCloud, images
 from heliograph.scene.files import file_digest
 from heliograph.scene.material import FileMaterial
@@ -168,7 +167,6 @@ class Assets:
         if len(parts) != 1:
             return None
         given = replace(parts[0].geometry, simplify=False)
-        check_geometry(given)
         geometry = flat_shaded(given)
         split = given.normals is None  # by face, so that its triangles are others
         key = ("deformed", mesh.key, original.look, split, len(geometry.positions))
