@@ -19,6 +19,11 @@ if not find_spec("bpy"):
     collect_ignore_glob += ["inside_blender/*", "blender_*.py"]
     blender = Path(__file__).resolve().parent.parent / ".venv-blender" / "bin" / "python"
     os.environ.setdefault("HELIOGRAPH_BLENDER_PYTHON", str(blender))
+if find_spec("hypothesis"):
+    from hypothesis import settings
+
+    settings.register_profile("no test is timed", deadline=None)
+    settings.load_profile("no test is timed")
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("LP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would the programs that tests start and interrupt.
