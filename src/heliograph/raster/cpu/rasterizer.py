@@ -256,7 +256,8 @@ class CpuRasterizer:
             if not are_arrays(wanted.values()):
                 check_goal(cameras, passes, out)
             shots.append(self._shot(scene, at.seen.by(camera), wanted, atlas, mirror))
-        threads = self.options.threads or min(cores.threads(), max(1, len(shots)))
+        alone = len(shots) <= 1  # which needs no look at what there is
+        threads = self.options.threads or (1 if alone else min(cores.threads(), len(shots)))
         self._native.draw(self._instances, shots, threads, self.kernels)
         self._textures.settle()
 
