@@ -14,7 +14,7 @@ from heliograph.transport.layout import Layout
 from heliograph.transport.slots import Region
 
 SMALLEST = max(1 << 16, 2 * mmap.PAGESIZE)
-KEPT = 256 << 20
+KEPT = 1 << 30
 MOST_KEPT = 96
 """Bytes, and pieces, that are kept for the next: more than may be lent, so that a list of samples
 that is gone serves for the next one. A piece costs a descriptor."""
